@@ -1,0 +1,98 @@
+# Every command anyone types. `make demo` and `make test` start from a fresh clone with Python 3.11 or later,
+# pip and make; they build .venv themselves, from the lock files, and touch nothing outside this folder.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# The first interpreter that is new enough: some systems still call an older one python3.
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+BIN := .venv/bin
+CORE := .venv/.core
+DEV := .venv/.dev
+
+# A Debian python3 without python3-venv makes no pip in the new environment; its own pip then fills it.
+PIP = $$($(BIN)/python -c 'import pip' 2>/dev/null && echo $(BIN)/python -m pip \
+	|| echo $(PYTHON) -m pip --python $(BIN)/python) --disable-pip-version-check
+INSTALL = $(PIP) install --quiet --require-hashes
+OURSELVES = $(PIP) install --quiet --no-deps --no-build-isolation --editable .
+
+.PHONY: help
+help: ## say what can be typed
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ---- setting up
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed and was not found" >&2; exit 1; }
+	$(PYTHON) -m venv .venv 2>/dev/null || $(PYTHON) -m venv --clear --without-pip .venv
+
+$(CORE): requirements.lock pyproject.toml | $(BIN)/python
+	$(INSTALL) --requirement requirements.lock
+	$(OURSELVES)
+	touch $@
+
+$(DEV): requirements-dev.lock $(CORE) | $(BIN)/python
+	$(INSTALL) --requirement requirements-dev.lock
+	touch $@
+
+.PHONY: setup
+setup: $(DEV) ## make .venv with everything that tests and tools need
+
+COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-header --extra build
+.PHONY: lock
+lock: $(DEV) ## pin the dependencies of pyproject.toml again, with hashes
+	$(COMPILE) pyproject.toml -o requirements.lock
+	$(COMPILE) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+# ---- using it
+
+.PHONY: demo
+demo: $(CORE) ## run one business day over real protocols with seeded faults, and prove the books
+	$(BIN)/ekpay demo
+
+.PHONY: run
+run: $(CORE) ## serve switch, worker and sandbox, and print what to try
+	$(BIN)/ekpay run
+
+.PHONY: migrate
+migrate: $(CORE) ## bring the database to the newest schema
+	$(BIN)/ekpay migrate
+
+# ---- proving it
+
+.PHONY: test
+test: $(DEV) ## every test but the heavy suites, and the coverage of domain and flows
+	$(BIN)/coverage run -m pytest --ignore=tests/faults
+	$(BIN)/coverage report --include='ekpay_switch/domain/*,ekpay_switch/flows/*' --fail-under=100
+
+.PHONY: test-faults
+test-faults: $(DEV) ## kill processes at every step of a payment, then audit
+	$(BIN)/pytest tests/faults
+
+.PHONY: check
+check: $(DEV) ## format, lint, types, imports, spelling, fast tests: under a minute
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/codespell
+	$(BIN)/pytest -q tests/domain tests/flows tests/architecture/test_limits.py
+
+.PHONY: bench
+bench: $(DEV) ## the hot path against the same rows written by pgbench
+	$(BIN)/python -m benchmarks.run
+
+# ---- changing it
+
+.PHONY: migration
+migration: $(DEV) ## start a migration: make migration NAME=add_something
+	@test -n "$(NAME)" || { echo "say which: make migration NAME=add_something" >&2; exit 1; }
+	$(BIN)/ekpay migrate --new "$(NAME)"
+
+.PHONY: states
+states: $(CORE) ## draw docs/payment-states.md again from the table of transitions
+	$(BIN)/python -m ekpay_switch.cli.states > docs/payment-states.md

@@ -1,0 +1,298 @@
+"""scroll_rest: JSON over POST with a bearer token, a bill token from the fetch and a daily scroll number.
+
+The protocol of DESCO postpaid (billers.md 2.3). What may surprise: a 401 is an answered no, so a payment
+refused with one is sent again under a new token; everything else that is not a mapped code is in doubt.
+"""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any, assert_never
+
+from pydantic import ValidationError
+
+from biller_adapters.bearer_json import Asked, BearerJson, Meant
+from biller_adapters.manifest import Manifest, ManifestError
+from biller_adapters.manifest_parts import Means, Reason, Section
+from biller_adapters.reply_reading import (
+    BrokenReplyError,
+    as_object,
+    as_rows,
+    day,
+    taka,
+    text,
+    text_or_empty,
+    write_day,
+)
+from biller_adapters.surroundings import Surroundings
+from ekpay_switch.domain.bill import (
+    Bill,
+    BillerSilent,
+    BillFound,
+    BillMissing,
+    BillQuery,
+    FetchReply,
+)
+from ekpay_switch.domain.business_day import business_date, in_dhaka
+from ekpay_switch.domain.delivery import PayOrder
+from ekpay_switch.domain.money import ZERO, format_taka, parse_taka, total
+from ekpay_switch.domain.outcome import (
+    Approved,
+    Declined,
+    InDoubt,
+    Inquiry,
+    NoAnswer,
+    NotFound,
+    Outcome,
+    Posted,
+    Unreached,
+)
+from ekpay_switch.ports import BillerProfile, NotSent, NoUsableAnswer
+
+_OPERATIONS = frozenset({"login", "bills", "bill", "save", "status"})
+
+
+class FamilySettings(Section):
+    """The section `family_settings` of a manifest of this family."""
+
+    bank_code: str
+    paid_word: str
+    unpaid_filter: str
+
+
+class ScrollRest:
+    """A biller of this family; implements the port `BillerAdapter`."""
+
+    def __init__(self, manifest: Manifest, around: Surroundings) -> None:
+        self._profile = manifest.profile(around.divisor)
+        self._manifest = manifest
+        self._settings = _settings(manifest)
+        self._clock = around.clock
+        self._line = BearerJson(manifest, around)
+        self._stamp_above = parse_taka(manifest.stamp.threshold_taka) if manifest.stamp else None
+
+    @property
+    def profile(self) -> BillerProfile:
+        """The facts of this biller."""
+        return self._profile
+
+    async def fetch(self, query: BillQuery) -> FetchReply:
+        """Ask for the bill `bill_no`, or for the oldest unpaid bill of `account_no`; moves no money."""
+        try:
+            if number := query.parameters.get("bill_no"):
+                return await self._fetch_bill(number, unpaid_count=1)
+            return await self._fetch_oldest(query.parameters.get("account_no", ""))
+        except BrokenReplyError as error:
+            return BillerSilent(str(error))
+
+    async def pay(self, order: PayOrder) -> Outcome:
+        """Save one payment; a second save of the same order saves nothing (billNumber + transactionId)."""
+        asked = await self._line.ask("save", self._save_fields(order), order.send_before)
+        match asked:
+            case NotSent(why=why):
+                return Unreached(why)
+            case NoUsableAnswer(why=why):
+                return InDoubt(why)
+            case Meant(means=Means.APPROVED, document=document):
+                return Approved(
+                    {"message": text_or_empty(document, "message"), "scroll_no": str(order.scroll_no)}
+                )
+            case Meant(means=Means.DECLINED, reason=reason, code=code):
+                return Declined(str(reason), code)
+            case Meant(code=code):
+                return InDoubt(f"reply code {code}")
+            case _:
+                assert_never(asked)
+
+    async def inquire(self, order: PayOrder) -> Inquiry:
+        """Ask what is saved under our reference; moves no money."""
+        bill_number = order.biller_quote["bill_number"]
+        asked = await self._line.ask("status", {"billNumber": bill_number, "transactionId": order.reference})
+        if isinstance(asked, NotSent | NoUsableAnswer):
+            return NoAnswer(asked.why)
+        if asked.means is not Means.APPROVED:
+            return NoAnswer(f"reply code {asked.code}")
+        try:
+            return self._standing(as_rows(asked.document.get("data")), order.reference)
+        except BrokenReplyError as error:
+            return NoAnswer(str(error))
+
+    # ---- fetching ----------------------------------------------------------------------------------------
+
+    async def _fetch_oldest(self, account: str) -> FetchReply:
+        asked = await self._line.ask(
+            "bills", {"accountNo": account, "paymentStatus": self._settings.unpaid_filter}
+        )
+        if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
+            return _no_bill(asked, account=account)
+        rows = as_rows(asked.document.get("data"))
+        if not rows:
+            return BillFound(_paid_bill(account=account))
+        oldest = min(rows, key=lambda row: day(row, "dueDate"))
+        found = await self._fetch_bill(text(oldest, "billNo"), unpaid_count=len(rows))
+        if isinstance(found, BillFound) and found.bill.account not in {account, ""}:
+            return BillerSilent("a bill of another account")
+        if isinstance(found, BillMissing):
+            return BillerSilent("a listed bill is unknown")
+        return found
+
+    async def _fetch_bill(self, number: str, unpaid_count: int) -> FetchReply:
+        asked = await self._line.ask("bill", {"billNo": number})
+        if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
+            return _no_bill(asked, number=number)
+        data = as_object(asked.document.get("data"))
+        if text(data, "billNo") != number:
+            return BillerSilent("a bill with another number")
+        return BillFound(self._bill(data, unpaid_count))
+
+    def _bill(self, data: Mapping[str, Any], unpaid_count: int) -> Bill:
+        """The bill as it is owed on this Dhaka day, checked against DESCO's own total."""
+        stated, vat, late_charge = taka(data, "totalAmount"), taka(data, "totalVat"), taka(data, "lpc")
+        due_on = day(data, "dueDate")
+        late_fee = late_charge if self._is_late(business_date(self._clock.now()), due_on) else ZERO
+        if vat > stated:
+            message = "more VAT than bill"
+            raise BrokenReplyError(message)
+        if total((stated, late_fee)) != taka(data, "totalAmountTobePaid"):
+            message = "their total is not ours"
+            raise BrokenReplyError(message)
+        number = text(data, "billNo")
+        return Bill(
+            bill_key=number,
+            bill_number=number,
+            account=text(data, "accountNo"),
+            amount=stated - vat,
+            vat=vat,
+            late_fee=late_fee,
+            total=stated + late_fee,
+            unpaid_count=unpaid_count,
+            issued_on=day(data, "issueDate"),
+            due_on=due_on,
+            details=_details(data),
+            biller_quote={
+                "bill_number": number,
+                "bill_token": text(data, "billToken"),
+                "account": text(data, "accountNo"),
+                "issue_date": text(data, "issueDate"),
+                "due_date": text(data, "dueDate"),
+                "tariff": text(data, "tariff"),
+                "department": text(data, "departmentCode"),
+                "vat": format_taka(vat.minor),
+                "late_charge": format_taka(late_charge.minor),
+            },
+        )
+
+    def _is_late(self, on: date, due_on: date) -> bool:
+        return self._manifest.late_fee.rule == "stated_after_due_date" and on > due_on
+
+    # ---- paying and asking afterwards --------------------------------------------------------------------
+
+    def _save_fields(self, order: PayOrder) -> dict[str, object]:
+        quote = order.biller_quote
+        paid = format_taka(order.sums.amount.minor)
+        is_late = self._is_late(order.business_date, day(quote, "due_date"))
+        stamped = self._stamp_above is not None and order.sums.amount > self._stamp_above
+        stamp = self._manifest.stamp
+        return {
+            "billNumber": quote["bill_number"],
+            "billToken": quote["bill_token"],
+            "transactionId": order.reference,
+            "bankCode": self._settings.bank_code,
+            "scrollNo": self._manifest.scroll.base - 1 + order.scroll_no,
+            "totalPayableAmount": paid,
+            "totalPaidAmount": paid,
+            "lpc": quote["late_charge"] if is_late else "0.00",
+            "paid": "Y",
+            "issueDate": quote["issue_date"],
+            "dueDate": quote["due_date"],
+            "cTariff": quote["tariff"],
+            "departmentCode": quote["department"],
+            "paymentAmount": paid,
+            "paymentVatAmount": quote["vat"],
+            "paymentDate": write_day(order.business_date),
+            "trackingNo": order.reference,
+            "stampQty": stamp.count if stamp is not None and stamped else 0,
+            "transactionTrackingNo": order.reference,
+            "tranAccount": quote["account"],
+            "transactionDateTime": in_dhaka(self._clock.now()).strftime("%Y-%m-%d %H:%M:%S"),
+        }
+
+    def _standing(self, rows: list[Mapping[str, Any]], reference: str) -> Inquiry:
+        if not rows:
+            return NotFound()
+        for row in rows:
+            if text(row, "transactionId") != reference:
+                return NoAnswer("an answer about another payment")
+            if text(row, "paymentStatus") != self._settings.paid_word:
+                return NoAnswer("a payment status nobody mapped")
+        # More than one row would be a payment saved twice: the sum differs from ours and goes to review.
+        saved = total(taka(row, "paymentAmount") for row in rows)
+        facts = {
+            name: text_or_empty(rows[0], name)
+            for name in ("departmentCode", "paymentAmount", "paymentVatAmount", "paymentDate")
+        }
+        return Posted(reference, saved.minor, facts)
+
+
+def _no_bill(asked: Asked, number: str = "", account: str = "") -> FetchReply:
+    """What an answer without a bill means."""
+    match asked:
+        case NotSent(why=why) | NoUsableAnswer(why=why):
+            return BillerSilent(why)
+        case Meant(reason=Reason.NO_SUCH_BILL):
+            return BillMissing()
+        case Meant(reason=Reason.ALREADY_PAID):
+            return BillFound(_paid_bill(number, account))
+        case Meant(code=code):
+            return BillerSilent(f"reply code {code}")
+        case _:
+            assert_never(asked)
+
+
+def _paid_bill(number: str = "", account: str = "") -> Bill:
+    """A bill of which DESCO only says that nothing is owed any more."""
+    return Bill(
+        bill_key=number or account,
+        bill_number=number,
+        account=account,
+        amount=ZERO,
+        vat=ZERO,
+        late_fee=ZERO,
+        total=ZERO,
+        is_paid=True,
+        unpaid_count=0,
+    )
+
+
+def _details(data: Mapping[str, Any]) -> dict[str, str]:
+    """What a payer wants to see of a bill; the period is the calendar month that it names."""
+    period_from, period_to = _period(text_or_empty(data, "year"), text_or_empty(data, "month"))
+    return {
+        "customer_name": text_or_empty(data, "customerName"),
+        "address": text_or_empty(data, "address"),
+        "meter_no": text_or_empty(data, "meterNo"),
+        "kwh": text_or_empty(data, "totalKwh"),
+        "period_from": period_from,
+        "period_to": period_to,
+        "tariff": text_or_empty(data, "tariff"),
+    }
+
+
+def _period(year: str, month: str) -> tuple[str, str]:
+    try:
+        first = date(int(year), int(month), 1)
+    except ValueError:
+        return "", ""
+    into_next_month = first + timedelta(days=31)
+    return first.isoformat(), (into_next_month - timedelta(days=into_next_month.day)).isoformat()
+
+
+def _settings(manifest: Manifest) -> FamilySettings:
+    missing = _OPERATIONS - manifest.operations.keys()
+    if missing:
+        message = f"{manifest.id}: operations {', '.join(sorted(missing))} are missing"
+        raise ManifestError(message)
+    try:
+        return FamilySettings.model_validate(dict(manifest.family_settings))
+    except ValidationError as error:
+        message = f"{manifest.id}: {error}"
+        raise ManifestError(message) from error

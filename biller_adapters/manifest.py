@@ -1,0 +1,185 @@
+"""A biller's manifest: everything that is true of one biller, as data (config/billers/<id>.toml).
+
+A manifest renames and looks up; it has no conditions. Unknown keys are refused, the four safety facts are
+required (law 13), secrets appear by the name of their setting only, and the recorded replies in it are run
+as tests by `biller_adapters.rehearsal`. The JSON Schema for editors comes from `manifest_schema`.
+"""
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from biller_adapters.manifest_parts import (
+    Endpoint,
+    Example,
+    LateFee,
+    Name,
+    Operation,
+    ParameterEntry,
+    Role,
+    Safety,
+    Scroll,
+    Seconds,
+    Secrets,
+    Section,
+    Stamp,
+    TimingEntry,
+)
+from ekpay_switch.domain.asking import SafetyFacts, Timing
+from ekpay_switch.ports import BillerProfile, Parameter
+
+# Law 4 is only as good as its examples: each verb shows at least these, and paying an empty reply as well.
+_EXPECTATIONS_MIN = {
+    Role.FETCH: frozenset({"bill_found", "bill_missing", "biller_silent"}),
+    Role.PAY: frozenset({"approved", "declined", "in_doubt"}),
+    Role.INQUIRE: frozenset({"posted", "not_found", "no_answer"}),
+}
+
+
+class ManifestError(Exception):
+    """A manifest cannot be used; the text names the file and every fault in it."""
+
+
+class Manifest(Section):
+    """One biller.
+
+    `family_settings` is read by the family alone, which refuses keys that it does not know.
+    """
+
+    id: Name
+    ekpay_id: Annotated[str, Field(pattern=r"^b[0-9]{3,5}$")]
+    family: Name
+    name_en: Annotated[str, Field(min_length=1)]
+    name_bn: Annotated[str, Field(min_length=1)]
+    category: Name
+    bucket: Literal["postpaid", "prepaid"]
+    status: Literal["active", "down", "suspended"]
+    fetch_mode: Literal["mandatory", "optional", "none", "validate"]
+    amount_rule: Literal["exact", "part", "range", "fixed", "schedule"]
+    takes_bill_once: bool
+    charges: Annotated[str, Field(pattern=r"^CH-[egi]$")]
+    settlement: Annotated[str, Field(pattern=r"^H[1-5]$")]
+    quote_life_seconds: Seconds
+    inquiries_per_second: Annotated[float, Field(gt=0)]
+    effective_from: date
+    effective_until: date | None = None
+    parameters: Annotated[tuple[ParameterEntry, ...], Field(min_length=1)]
+    late_fee: LateFee
+    stamp: Stamp | None = None
+    scroll: Scroll
+    safety: Safety
+    timing: TimingEntry
+    endpoint: Endpoint
+    secrets: Secrets
+    family_settings: Mapping[str, str] = Field(default_factory=dict)
+    operations: Mapping[Name, Operation]
+    examples: tuple[Example, ...]
+
+    @model_validator(mode="after")
+    def _parameters_are_told_apart(self) -> Self:
+        _refuse_repeats("parameter", (entry.name for entry in self.parameters))
+        _refuse_repeats("wire name", (f"{entry.group} {entry.wire_name}" for entry in self.parameters))
+        return self
+
+    @model_validator(mode="after")
+    def _dates_are_in_order(self) -> Self:
+        if self.effective_until is not None and self.effective_until < self.effective_from:
+            message = "effective_until lies before effective_from"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _examples_cover_every_verb(self) -> Self:
+        for example in self.examples:
+            if example.operation not in self.operations:
+                message = f"example {example.title!r} names an operation that is not there"
+                raise ValueError(message)
+        for role, wanted in _EXPECTATIONS_MIN.items():
+            shown = self._shown(role)
+            if not wanted <= {example.expect for example in shown}:
+                message = f"examples of {role} must show {', '.join(sorted(wanted))}"
+                raise ValueError(message)
+        if all(example.body for example in self._shown(Role.PAY)):
+            message = "examples of pay must show an empty reply"
+            raise ValueError(message)
+        return self
+
+    def _shown(self, role: Role) -> list[Example]:
+        return [example for example in self.examples if self.operations[example.operation].role is role]
+
+    def profile(self, divisor: float = 1.0) -> BillerProfile:
+        """What the core must know, every time divided by `divisor` (1 or more) as demos and tests do."""
+        return BillerProfile(
+            id=self.id,
+            ekpay_id=self.ekpay_id,
+            name_en=self.name_en,
+            name_bn=self.name_bn,
+            category=self.category,
+            bucket=self.bucket,
+            status=self.status,
+            parameters=tuple(Parameter(**entry.model_dump()) for entry in self.parameters),
+            takes_bill_once=self.takes_bill_once,
+            has_scroll=self.scroll.present,
+            safety=self._safety_facts(divisor),
+            timing=self._timing(divisor),
+            inquiries_per_second=self.inquiries_per_second,
+        )
+
+    def _safety_facts(self, divisor: float) -> SafetyFacts:
+        settle = self.safety.not_found_settle_seconds
+        return SafetyFacts(
+            # The core sends again under the same reference at any later time, so less than for ever is no.
+            deduplicates=self.safety.deduplicates and self.safety.deduplicates_for == "ever",
+            can_be_asked=self.safety.can_be_asked,
+            not_found_settle_seconds=None if settle == "never" else settle / divisor,
+            can_be_undone=self.safety.can_be_undone,
+            echoes_amount=self.safety.echoes_amount,
+        )
+
+    def _timing(self, divisor: float) -> Timing:
+        return Timing(
+            answer_seconds=self.timing.answer_seconds / divisor,
+            send_seconds=self.timing.send_seconds / divisor,
+            ask_after_seconds=tuple(seconds / divisor for seconds in self.timing.ask_after_seconds),
+            ask_every_seconds=self.timing.ask_every_seconds / divisor,
+            settle_margin_seconds=self.timing.settle_margin_seconds / divisor,
+            quote_life_seconds=self.quote_life_seconds / divisor,
+        )
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read one manifest, which must be named after the id in it.
+
+    Raises:
+        ManifestError: it is no TOML, breaks a rule, or has another id than its file name.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        # Through JSON, because strict models take lists for tuples and text for dates only from there.
+        manifest = Manifest.model_validate_json(json.dumps(tables, default=str))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
+        message = f"{path.name}: {error}"
+        raise ManifestError(message) from error
+    if manifest.id != path.stem:
+        message = f"{path.name}: holds the biller {manifest.id}"
+        raise ManifestError(message)
+    return manifest
+
+
+def manifest_schema() -> dict[str, Any]:
+    """The JSON Schema of a manifest, for editors and for whoever writes one outside this project."""
+    return Manifest.model_json_schema()
+
+
+def _refuse_repeats(what: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            message = f"{what} {name} appears twice"
+            raise ValueError(message)
+        seen.add(name)

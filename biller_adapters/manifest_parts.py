@@ -1,0 +1,208 @@
+"""The sections of a biller's manifest, as models that take nothing they do not know.
+
+Amounts are taka as text with two decimals ("400.00"), times are seconds.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
+SettingName = Annotated[str, Field(pattern=r"^EKPAY_[A-Z0-9_]{2,60}$")]
+Taka = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,12})\.[0-9]{2}$")]
+Seconds = Annotated[float, Field(gt=0, le=366 * 86_400)]
+
+
+class Section(BaseModel):
+    """What all sections share: strict types, unknown keys refused, unchanging once read."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Reason(StrEnum):
+    """Why a biller said no, in our words; far-side codes become one of these in `replies` alone."""
+
+    NO_SUCH_BILL = "no_such_bill"
+    ALREADY_PAID = "already_paid"
+    AMOUNT_DIFFERS = "amount_differs"
+    QUOTE_EXPIRED = "quote_expired"
+    SCROLL_REFUSED = "scroll_refused"
+    NOT_AUTHENTICATED = "not_authenticated"
+    REFUSED = "refused"
+
+
+class Means(StrEnum):
+    """What a reply code means; a code that is not in the manifest is in doubt (law 4)."""
+
+    APPROVED = "approved"
+    DECLINED = "declined"
+    IN_DOUBT = "in_doubt"
+
+
+class Reply(Section):
+    """The meaning of one reply code."""
+
+    means: Means
+    reason: Reason | None = None
+
+    @model_validator(mode="after")
+    def _only_a_decline_has_a_reason(self) -> Self:
+        if (self.means is Means.DECLINED) != (self.reason is not None):
+            message = "a decline, and only a decline, has a reason"
+            raise ValueError(message)
+        return self
+
+
+class Role(StrEnum):
+    """Which of our verbs an operation of the far side serves."""
+
+    LOG_IN = "log_in"
+    FETCH = "fetch"
+    PAY = "pay"
+    INQUIRE = "inquire"
+
+
+class Operation(Section):
+    """One call of the far side: its path below the endpoint, what it is for, what its codes mean."""
+
+    path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9_/-]+$")]
+    role: Role
+    replies: Mapping[str, Reply]
+
+
+class ParameterEntry(Section):
+    """One field that a payer fills in; a bill is named by all required fields of one group."""
+
+    name: Name
+    wire_name: Literal[
+        "bll_no",
+        "bll_period",
+        "meter_no",
+        "bllr_accno",
+        "bill_mobno",
+        "bll_typ",
+        "bll_loc_cd",
+        "bll_cstnm",
+        "xchng_code",
+        "last_pay_dt",
+        "amount",
+    ]
+    label_en: Annotated[str, Field(min_length=1)]
+    label_bn: Annotated[str, Field(min_length=1)]
+    pattern: str
+    example: str
+    group: Annotated[str, Field(pattern=r"^[A-Z]$")]
+    is_required: bool = True
+
+    @model_validator(mode="after")
+    def _example_fits(self) -> Self:
+        try:
+            found = re.fullmatch(self.pattern, self.example, re.ASCII)
+        except re.error as error:
+            message = f"pattern of {self.name}: {error}"
+            raise ValueError(message) from error
+        if found is None:
+            message = f"the example of {self.name} does not fit its own pattern"
+            raise ValueError(message)
+        return self
+
+
+class Safety(Section):
+    """The four facts that decide safety (law 13), every one of them stated.
+
+    Deduplication is by our reference for `deduplicates_for`; a "not found" is final
+    `not_found_settle_seconds` after the send deadline, or never.
+    """
+
+    deduplicates: bool
+    deduplicates_for: Literal["ever", "day", "never"]
+    can_be_asked: bool
+    not_found_settle_seconds: Annotated[float, Field(ge=0)] | Literal["never"]
+    can_be_undone: bool
+    echoes_amount: bool
+
+
+class TimingEntry(Section):
+    """When to give up and when to ask again, in seconds of real life (architecture.md 5)."""
+
+    answer_seconds: Seconds
+    send_seconds: Seconds
+    ask_after_seconds: tuple[Seconds, ...]
+    ask_every_seconds: Seconds
+    settle_margin_seconds: Annotated[float, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _questions_come_in_order(self) -> Self:
+        if list(self.ask_after_seconds) != sorted(set(self.ask_after_seconds)):
+            message = "ask_after_seconds must grow"
+            raise ValueError(message)
+        return self
+
+
+class LateFee(Section):
+    """What is added once a bill is overdue."""
+
+    rule: Literal["none", "stated_after_due_date"]
+
+
+class Stamp(Section):
+    """Revenue stamps on the receipt: `count` of them when more than `threshold_taka` is paid."""
+
+    threshold_taka: Taka
+    count: Annotated[int, Field(ge=1)]
+
+
+class Scroll(Section):
+    """Whether payments are numbered by the day without a gap, and which number is the first."""
+
+    present: bool
+    base: Annotated[int, Field(ge=1)] = 1
+
+
+class Endpoint(Section):
+    """Where the far side is: the setting that names it, and the sandbox where that is not set."""
+
+    url_setting: SettingName
+    url_default: Annotated[str, Field(pattern=r"^https?://[^\s?#]+[^\s?#/]$")]
+
+
+class Secrets(Section):
+    """The names of the settings that hold credentials; never a credential."""
+
+    user_setting: SettingName
+    user_default: str = ""
+    password_setting: SettingName
+
+
+class Example(Section):
+    """A recorded reply and what must be understood by it.
+
+    `ask` are the parameters of a fetch. `dhaka_date` is the day on which it is run, the first effective day
+    if not given. `amount` is the total of the bill, or what an inquiry echoes.
+    """
+
+    title: Annotated[str, Field(min_length=1)]
+    operation: Name
+    http_status: Annotated[int, Field(ge=100, le=599)] = 200
+    body: str = ""
+    ask: Mapping[str, str] = Field(default_factory=dict)
+    dhaka_date: date | None = None
+    expect: Literal[
+        "approved",
+        "declined",
+        "in_doubt",
+        "unreached",
+        "bill_found",
+        "bill_paid",
+        "bill_missing",
+        "biller_silent",
+        "posted",
+        "not_found",
+        "no_answer",
+    ]
+    reason: Reason | None = None
+    amount: Taka | None = None

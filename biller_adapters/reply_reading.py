@@ -1,0 +1,114 @@
+"""Reading what a far side sent, trusting none of it.
+
+Every function here refuses with `BrokenReplyError`; families turn that into "in doubt" or "silent". No
+amount ever passes through a float: JSON numbers with a point are read as decimals, exactly.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from ekpay_switch.domain.errors import MalformedAmountError
+from ekpay_switch.domain.money import Money, parse_taka
+
+_TEXT_LENGTH_MAX = 500
+_DAY = re.compile(r"([0-9]{2})-([0-9]{2})-([0-9]{4})")
+
+
+class BrokenReplyError(Exception):
+    """The reply is not what its protocol says; its text names the fault and quotes nothing."""
+
+
+def json_object(body: bytes) -> Mapping[str, Any]:
+    """The reply as a JSON object, numbers with a point as Decimal.
+
+    Raises:
+        BrokenReplyError: it is not UTF-8, not JSON (`NaN` is not), nested beyond reason or no object.
+    """
+    try:
+        document = json.loads(body.decode(), parse_float=Decimal, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        message = "not JSON"
+        raise BrokenReplyError(message) from None
+    return as_object(document)
+
+
+def as_object(value: object) -> Mapping[str, Any]:
+    """The value as a JSON object; raises BrokenReplyError."""
+    if not isinstance(value, dict):
+        message = "no JSON object"
+        raise BrokenReplyError(message)
+    return value
+
+
+def as_rows(value: object) -> list[Mapping[str, Any]]:
+    """The value as a list of JSON objects; raises BrokenReplyError."""
+    if not isinstance(value, list):
+        message = "no JSON list"
+        raise BrokenReplyError(message)
+    return [as_object(row) for row in value]
+
+
+def text(fields: Mapping[str, Any], name: str) -> str:
+    """A text that must be there; a whole number counts as its digits. Raises BrokenReplyError."""
+    value = fields.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not 0 < len(value) <= _TEXT_LENGTH_MAX:
+        message = f"{name} is no text"
+        raise BrokenReplyError(message)
+    return value
+
+
+def text_or_empty(fields: Mapping[str, Any], name: str) -> str:
+    """A text that only informs: empty where it is missing or unusable."""
+    value = fields.get(name)
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        value = str(value)
+    return value[:_TEXT_LENGTH_MAX] if isinstance(value, str) else ""
+
+
+def taka(fields: Mapping[str, Any], name: str) -> Money:
+    """An amount in taka, as text or number, with at most two decimals; raises BrokenReplyError."""
+    value = fields.get(name)
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        value = str(value)
+    try:
+        return parse_taka(value if isinstance(value, str) else "")
+    except MalformedAmountError:
+        message = f"{name} is no amount"
+        raise BrokenReplyError(message) from None
+
+
+def day(fields: Mapping[str, Any], name: str) -> date:
+    """A day written dd-MM-yyyy; raises BrokenReplyError."""
+    value = fields.get(name)
+    found = _DAY.fullmatch(value) if isinstance(value, str) else None
+    try:
+        if found is not None:
+            return date(int(found[3]), int(found[2]), int(found[1]))
+    except ValueError:
+        pass  # well written, but not in the calendar
+    message = f"{name} is no day"
+    raise BrokenReplyError(message)
+
+
+def whole_seconds(fields: Mapping[str, Any], name: str) -> int:
+    """A length of time in whole seconds, more than none; raises BrokenReplyError."""
+    value = fields.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        message = f"{name} is no time"
+        raise BrokenReplyError(message)
+    return value
+
+
+def write_day(on: date) -> str:
+    """A day as dd-MM-yyyy."""
+    return f"{on.day:02d}-{on.month:02d}-{on.year:04d}"
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)

@@ -1,0 +1,133 @@
+"""One bearer token for the whole cluster, fetched by one process at a time and remembered here.
+
+The hot path costs nothing: the token is kept in memory until the far side refuses it or its life ends. Only
+then is the database asked, by one task of this process, whoever else may be waiting for its result.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from math import inf
+
+from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.ports import Clock, Tokens
+
+# A token goes into a header: anything but visible ASCII is somebody's mistake, or worse.
+_USABLE = re.compile(r"[\x21-\x7e]{1,4096}")
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A token that the far side has just given, and for how many seconds."""
+
+    token: str
+    life_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class NoToken:
+    """There is no token; nothing that needs one was sent."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeeperTimes:
+    """How long a login may take, how long to wait for somebody else's, and how often to look, in seconds.
+
+    A token is taken for ended `early_seconds` before its time, so that it does not end on its way.
+    """
+
+    lease_seconds: float
+    wait_seconds: float
+    poll_seconds: float = 0.1
+    early_seconds: float = 30.0
+
+
+LogIn = Callable[[], Awaitable[Grant | NoToken]]
+
+
+class TokenKeeper:
+    """Keeps the token of one far side: current, else lease, log in and store (single flight)."""
+
+    def __init__(
+        self, far_side: str, tokens: Tokens, clock: Clock, log_in: LogIn, times: KeeperTimes
+    ) -> None:
+        self._far_side = far_side
+        self._tokens = tokens
+        self._clock = clock
+        self._log_in = log_in
+        self._times = times
+        self._token = ""
+        self._good_until = -inf
+        self._refused = ""
+        self._flight: asyncio.Task[str | NoToken] | None = None
+
+    @property
+    def held(self) -> str:
+        """The token in memory, or empty; asks nobody."""
+        return self._token if self._clock.monotonic() < self._good_until else ""
+
+    async def token(self, within_seconds: float) -> str | NoToken:
+        """A token that was good when last seen, or why there is none after at most that long."""
+        if self.held:
+            return self._token
+        if self._flight is None or self._flight.done():
+            self._flight = asyncio.create_task(self._obtain())
+        flight = self._flight
+        # A caller that gives up must not take the login away from the others, so nothing is cancelled here.
+        await asyncio.wait({flight}, timeout=max(within_seconds, 0.0))
+        return flight.result() if flight.done() else NoToken("no token in time")
+
+    def refuse(self, token: str) -> None:
+        """The far side did not take this token: never offer it again."""
+        if token == self._token:
+            self._token = ""
+        self._refused = token
+
+    async def _obtain(self) -> str | NoToken:
+        try:
+            return await self._stored_or_renewed()
+        except SwitchError as error:
+            return NoToken(str(error))
+
+    async def _stored_or_renewed(self) -> str | NoToken:
+        give_up_at = self._clock.monotonic() + self._times.wait_seconds
+        while True:
+            stored = await self._stored()
+            if stored:
+                return stored
+            epoch = await self._tokens.lease(self._far_side, self._times.lease_seconds)
+            if epoch is not None:
+                # Somebody may have stored one between our look and our lease.
+                return await self._stored() or await self._renew(epoch)
+            if self._clock.monotonic() >= give_up_at:
+                return NoToken("somebody else is logging in")
+            await self._clock.sleep(self._times.poll_seconds)
+
+    async def _stored(self) -> str:
+        stored = await self._tokens.current(self._far_side)
+        if stored is None:
+            return ""
+        if stored == self._refused:
+            await self._tokens.drop(self._far_side, stored)
+            return ""
+        # Its life is the database's business; here it is good until it is refused.
+        self._keep(stored, inf)
+        return stored
+
+    async def _renew(self, epoch: int) -> str | NoToken:
+        grant = await self._log_in()
+        if isinstance(grant, NoToken):
+            return grant
+        if not _USABLE.fullmatch(grant.token):
+            return NoToken("the far side gave an unusable token")
+        life = max(grant.life_seconds - self._times.early_seconds, grant.life_seconds / 2)
+        await self._tokens.store(self._far_side, epoch, grant.token, life)
+        self._keep(grant.token, self._clock.monotonic() + life)
+        return grant.token
+
+    def _keep(self, token: str, good_until: float) -> None:
+        self._token = token
+        self._good_until = good_until

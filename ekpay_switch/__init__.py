@@ -1,0 +1,5 @@
+"""The switch: takes a payment order, asks the right institution, keeps the books.
+
+This package is the core. It imports no wing; connectors, billers and reconciliation plug
+in by entry point.
+"""

@@ -1,0 +1,15 @@
+"""The port `Alarms`: an error line and a number, where operators and their tools look."""
+
+from uuid import UUID
+
+from ekpay_switch import telemetry
+
+
+class LoggedAlarms:
+    """Alarms as log lines of level error, and the counter of late successes."""
+
+    def raise_alarm(self, event: str, payment_id: UUID, **facts: str) -> None:
+        """See `ports.Alarms`."""
+        if event == "late_success":
+            telemetry.LATE_SUCCESSES.inc()
+        telemetry.log_error("alarm", notice=event, payment_id=payment_id, **facts)

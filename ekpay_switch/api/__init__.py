@@ -1,0 +1,1 @@
+"""HTTP in, HTTP out, nothing else: reading requests strictly, calling a flow, writing its answer."""

@@ -1,0 +1,94 @@
+"""What a request may weigh and how long it may take to arrive, enforced before anything reads it.
+
+A proxy with the same limits stands before a real installation (api-conventions-and-security.md, finding 7);
+this is the last line and the only one in a demo. Pure ASGI, since it is on the hot path.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+HEADERS_MAX = 64
+HEADER_BYTES_MAX = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """The longest body in bytes and the longest wait for it in seconds."""
+
+    body_max_bytes: int
+    body_seconds: float = 10.0
+
+
+class LimitRequests:
+    """Answers 431, 413 or 408 itself; the application only ever sees a whole body of bounded size."""
+
+    def __init__(self, app: App, limits: RequestLimits) -> None:
+        self._app = app
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read the body within its limits, then hand it on in one piece."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = scope["headers"]
+        if len(headers) > HEADERS_MAX or sum(len(k) + len(v) for k, v in headers) > HEADER_BYTES_MAX:
+            await _refuse(send, 431)
+            return
+        try:
+            async with asyncio.timeout(self._limits.body_seconds):
+                body = await self._whole_body(scope, receive)
+        except TimeoutError:
+            await _refuse(send, 408)
+            return
+        if body is None:
+            await _refuse(send, 413)
+            return
+        await self._app(scope, _Replay(body, receive), send)
+
+    async def _whole_body(self, scope: Scope, receive: Receive) -> bytes | None:
+        """The body, or None once it is known to be too long; reads no further than that."""
+        for name, value in scope["headers"]:
+            if name == b"content-length" and int(value) > self._limits.body_max_bytes:
+                return None
+        body = b""
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return body
+            body += message.get("body", b"")
+            if len(body) > self._limits.body_max_bytes:
+                return None
+            if not message.get("more_body", False):
+                return body
+
+
+class _Replay:
+    """A receive that gives the body once, then whatever the connection says next."""
+
+    __slots__ = ("_body", "_receive")
+
+    def __init__(self, body: bytes, receive: Receive) -> None:
+        self._body: bytes | None = body
+        self._receive = receive
+
+    async def __call__(self) -> Message:
+        if self._body is not None:
+            body, self._body = self._body, None
+            return {"type": "http.request", "body": body, "more_body": False}
+        return await self._receive()
+
+
+async def _refuse(send: Send, status: int) -> None:
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    body = b'{"resp_cd":"2001","resp_msg":"request too large or too slow"}'
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

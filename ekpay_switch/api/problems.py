@@ -1,0 +1,64 @@
+"""What a caller is told when something is refused outside any message: RFC 9457, and never its own words back.
+
+Each class of the core's errors has a status here; a test checks that none is missing.
+"""
+
+from types import MappingProxyType
+
+import orjson
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ekpay_switch import telemetry
+from ekpay_switch.domain import errors
+
+STATUS_OF = MappingProxyType(
+    {
+        errors.MalformedAmountError: 422,
+        errors.CurrencyMismatchError: 422,
+        errors.IllegalTransitionError: 409,
+        errors.OverloadedError: 503,
+        errors.VerdictUnknownError: 503,
+        errors.UnbalancedEntryError: 500,
+        errors.UnknownAccountError: 500,
+        errors.NoFeeError: 500,
+    }
+)
+TITLES = MappingProxyType(
+    {
+        404: "not found",
+        405: "method not allowed",
+        409: "conflict",
+        422: "unprocessable",
+        503: "busy, ask again",
+    }
+)
+
+
+def problem(status: int, headers: dict[str, str] | None = None) -> Response:
+    """A problem document with nothing of the caller's in it."""
+    body = {"type": "about:blank", "title": TITLES.get(status, "error"), "status": status}
+    return Response(orjson.dumps(body), status, headers, media_type="application/problem+json")
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Replace the stock handlers, which echo input and answer 500 to NaN (finding 1 and 2)."""
+
+    async def of_http(_: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        return problem(status)
+
+    async def of_switch(_: Request, error: Exception) -> Response:
+        status = STATUS_OF.get(type(error), 500)
+        telemetry.log_error("request_failed", error=error)
+        return problem(status, {"Retry-After": "1"} if status == 503 else None)
+
+    async def of_anything(_: Request, error: Exception) -> Response:
+        telemetry.log_error("request_failed", error=error)
+        return problem(500)
+
+    app.add_exception_handler(HTTPException, of_http)
+    app.add_exception_handler(errors.SwitchError, of_switch)
+    app.add_exception_handler(Exception, of_anything)

@@ -1,0 +1,58 @@
+"""JSON as money needs it read: nothing guessed, nothing rounded, nothing said twice.
+
+The stock parser takes `NaN`, lets the last of two equal keys win and turns numbers into floats
+(api-conventions-and-security.md, findings 1 and 3). Here a number stays the text that was sent.
+"""
+
+import json
+from typing import NoReturn
+
+
+class MalformedJsonError(Exception):
+    """The bytes are not one JSON object that we would act on; the text never repeats what was sent."""
+
+
+class Number(str):
+    """A JSON number, as it was written."""
+
+    __slots__ = ()
+
+
+def _no_constant(_: str) -> NoReturn:
+    message = "NaN and Infinity are no JSON"
+    raise MalformedJsonError(message)
+
+
+def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        message = "a member stands twice"
+        raise MalformedJsonError(message)
+    return found
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_no_duplicates,
+    parse_int=Number,
+    parse_float=Number,
+    parse_constant=_no_constant,
+)
+
+
+def parse_object(body: bytes) -> dict[str, object]:
+    """Read one JSON object whose numbers are kept as text.
+
+    Raises:
+        MalformedJsonError: not UTF-8, a byte order mark, trailing bytes, a member twice, NaN, nesting too
+            deep, an unpaired surrogate or NUL in a text, or not an object.
+    """
+    try:
+        text = body.decode("utf-8")
+        found = _DECODER.decode(text)
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        message = "not one JSON document in UTF-8"
+        raise MalformedJsonError(message) from error
+    if not isinstance(found, dict):
+        message = "not a JSON object"
+        raise MalformedJsonError(message)
+    return found

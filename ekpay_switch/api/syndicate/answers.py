@@ -1,0 +1,140 @@
+"""The blocks of every answer (ekpay-syndicate-api.md, "Messages"); amounts are taka with two decimals."""
+
+from datetime import datetime
+from typing import Any
+
+from ekpay_switch.api.syndicate.codes import DONE, MESSAGES, code_of
+from ekpay_switch.api.syndicate.messages import (
+    Headers,
+    PayRequest,
+    ReferencedHeaders,
+    StatusRequest,
+    Trace,
+)
+from ekpay_switch.domain.bill import Quote
+from ekpay_switch.domain.business_day import in_dhaka
+from ekpay_switch.domain.money import Money, format_taka
+from ekpay_switch.domain.payment import State
+from ekpay_switch.flows.pay_bill import PaymentAnswer
+from ekpay_switch.ports import BillerProfile, RequestStatus
+
+Answer = dict[str, Any]
+TOLD_AS = {"customer_name": "bll_cstnm", "address": "bll_add", "meter_no": "meter_no", "kwh": "totalKwh",
+           "period_from": "bll_dt_frm", "period_to": "bll_dt_to", "mobile": "bll_mobno"}  # fmt: skip
+
+STATUS_LETTERS = {"active": "A", "down": "D", "suspended": "S"}
+
+
+def stamp(instant: datetime) -> str:
+    """`YYYY-MM-DDTHH:MM:SS+06:00`, as every time in this API is written."""
+    return in_dhaka(instant).strftime("%Y-%m-%dT%H:%M:%S+06:00")
+
+
+def envelope(headers: Headers | None, trace: Trace | None, now: datetime) -> Answer:
+    """`hdrs` and `trx` of an answer: the caller's own ids and our clock."""
+    told = {"nm": "", "ver": "v1.3.0"} if headers is None else {"nm": headers.nm, "ver": headers.ver}
+    if isinstance(headers, ReferencedHeaders):
+        told["ref_id"] = headers.ref_id
+    told |= {"tms": stamp(now)} | ({"nd_id": headers.nd_id} if headers else {})
+    traced = {"trx_id": trace.trx_id, "trx_tms": stamp(now)} if trace else {"trx_tms": stamp(now)}
+    return {"hdrs": told, "trx": traced}
+
+
+def status_block(code: str, refno_ack: str | None = None) -> Answer:
+    """`resp_status`: the code, the text that a payer may be shown and, where there is one, the quote."""
+    block = {"rsp_cd": code, "rsp_msg": MESSAGES[code]}
+    return {"resp_status": block | ({"refno_ack": refno_ack} if refno_ack else {})}
+
+
+def taka(money: Money) -> str:
+    """An amount on the wire."""
+    return format_taka(money.minor)
+
+
+def quoted(quote: Quote, ekpay_id: str, bill_type: str) -> Answer:
+    """`bllr_inf` and `resp_status` of a fetch; a bill that is paid already is a normal answer."""
+    bill = quote.bill
+    told = {TOLD_AS[name]: text for name, text in bill.details.items() if name in TOLD_AS}
+    told |= {
+        "bllr_id": ekpay_id,
+        "bll_no": bill.bill_number,
+        "bllr_accno": bill.account,
+        "bll_typ": bill_type,
+        "bll_dt_gnrt": bill.issued_on.isoformat() if bill.issued_on else "",
+        "bll_dt_due": bill.due_on.isoformat() if bill.due_on else "",
+        "bll_amnt": taka(bill.amount),
+        "bll_vat": taka(bill.vat),
+        "bll_late_fee": taka(bill.late_fee),
+        "bll_amnt_ttl": taka(bill.total),
+        "ekpay_fee": taka(quote.fee.charged),
+        "is_bll_pd": "Y" if bill.is_paid else "N",
+    }
+    if bill.unpaid_count > 1:
+        told["bll_cnt"] = str(bill.unpaid_count)
+    return {"bllr_inf": told, **status_block(DONE, quote.quote_id)}
+
+
+def paid(request: PayRequest, answer: PaymentAnswer) -> Answer:
+    """`bllr_inf` and `resp_status` of a payment, whatever became of it."""
+    echoed = {"bllr_id": request.bllr_inf.bllr_id, "is_bll_pd": _paid_mark(answer.state)}
+    return {"bllr_inf": echoed, **status_block(code_of(answer.state, answer.refusal), request.trx.refno_ack)}
+
+
+def looked_up(request: StatusRequest, status: RequestStatus) -> Answer:
+    """The answer to a status question, from our books; `pyd_inf` only when the bill is paid through us."""
+    standing = status.standing
+    if standing is None:
+        told = {"bllr_id": request.bll_inf.bllr_id, "is_bll_pd": "Y" if status.is_bill_paid else "N"}
+        return {"bllr_inf": told, **status_block(DONE)}
+    told = {"bllr_id": request.bll_inf.bllr_id, "is_bll_pd": _paid_mark(standing.state)}
+    answer: Answer = {
+        "bllr_inf": told,
+        **status_block(code_of(standing.state, standing.refusal), standing.quote_id),
+    }
+    if standing.state is State.COMPLETED and standing.paid_at is not None:
+        answer["pyd_inf"] = {
+            "pyd_trxn_refid": standing.reference,
+            "pyd_tms": stamp(standing.paid_at),
+            "pyd_amnt": taka(status.amount),
+        }
+    return answer
+
+
+def balances(prefunds: dict[str, Money]) -> Answer:
+    """`bckt_blnc_inf`, in taka with two decimals."""
+    told = {"bckt_blnc": taka(prefunds["postpaid"]), "prepaid_blnc": taka(prefunds["prepaid"])}
+    return {"bckt_blnc_inf": told, **status_block(DONE)}
+
+
+def master_data(profiles: list[BillerProfile]) -> Answer:
+    """`mdm_data`: every biller with what names its bills, in both languages."""
+    return {"mdm_data": [_biller(profile) for profile in profiles], **status_block(DONE)}
+
+
+def _biller(profile: BillerProfile) -> Answer:
+    parameters = [
+        {
+            "nm": parameter.wire_name,
+            "lbl_en": parameter.label_en,
+            "lbl_bn": parameter.label_bn,
+            "typ": "text",
+            "reqrd": "Y" if parameter.is_required else "N",
+            "rgx": parameter.pattern,
+            "exmpl": parameter.example,
+            "grp": parameter.group,
+        }
+        for parameter in profile.parameters
+    ]
+    return {
+        "bllr_id": profile.ekpay_id,
+        "bllr_nm": profile.name_en,
+        "bllr_nm_bn": profile.name_bn,
+        "bllr_ctgry": profile.category,
+        "bllr_typ": profile.bucket,
+        "bllr_sts": STATUS_LETTERS[profile.status],
+        "input_params": parameters,
+    }
+
+
+def _paid_mark(state: State) -> str:
+    return "Y" if state is State.COMPLETED else "N"

@@ -1,0 +1,57 @@
+"""The rsp_cd of every answer, and the text that a client shows to the payer (ekpay-syndicate-api.md, table)."""
+
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.refusals import Refusal
+
+DONE = "0000"
+IN_PROGRESS = "0102"
+TOKEN_MISSING = "2002"  # noqa: S105 - a reply code
+TOO_MANY = "2004"
+
+REFUSALS = {
+    Refusal.UNKNOWN_BILLER: "1001",
+    Refusal.NO_SUCH_BILL: "1002",
+    Refusal.ALREADY_PAID: "1003",
+    Refusal.AMOUNT_DIFFERS: "1004",
+    Refusal.QUOTE_EXPIRED: "1005",
+    Refusal.PREFUND_TOO_LOW: "1006",
+    Refusal.BILLER_UNAVAILABLE: "1007",
+    Refusal.BILLER_REFUSED: "1008",
+    Refusal.OTHER_CONTENT: "1009",
+    Refusal.BILL_TAKEN: "1010",
+    Refusal.MALFORMED: "2001",
+    Refusal.NOT_ALLOWED: "2003",
+}
+
+MESSAGES = {
+    DONE: "success",
+    IN_PROGRESS: "in progress; ask CHCK_BLL_STTS_REQ; do not pay again, do not refund yet",
+    "1001": "unknown biller",
+    "1002": "no such bill or account",
+    "1003": "this bill is already paid",
+    "1004": "amount, fee or biller differs from the fetched bill",
+    "1005": "the fetched bill has expired or is not known; fetch again",
+    "1006": "prefund too low",
+    "1007": "biller unavailable, nothing was paid",
+    "1008": "biller refused, prefund given back",
+    "1009": "this reference was used with other content",
+    "1010": "this bill is being paid or was paid under another reference",
+    "2001": "malformed message",
+    TOKEN_MISSING: "token missing or expired",
+    "2003": "not allowed",
+    TOO_MANY: "too many requests",
+}
+
+
+def code_of(state: State, refusal: Refusal | None) -> str:
+    """What a partner is told of a payment in this state.
+
+    Never two-valued: while money is held and nobody knows, the answer is "in progress".
+    """
+    match state:
+        case State.COMPLETED:
+            return DONE
+        case State.DECLINED | State.REFUNDED | State.EXPIRED:
+            return REFUSALS[refusal or Refusal.BILLER_UNAVAILABLE]
+        case _:
+            return IN_PROGRESS

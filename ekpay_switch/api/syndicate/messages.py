@@ -1,0 +1,188 @@
+"""The five request messages, checked at the edge (ekpay-syndicate-api.md, "Messages").
+
+Unknown members are ignored, since real clients send more than they need; a known member with rubbish in it is
+refused. Numbers arrive as the text that was sent, so an amount is read by our own parser alone.
+"""
+
+import hashlib
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+
+from ekpay_switch.domain.errors import MalformedAmountError
+from ekpay_switch.domain.money import Money, parse_taka
+
+Reference = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{20,32}$")]
+Instant = Annotated[
+    str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\+06:00$")
+]
+
+
+def _no_control(text: str) -> str:
+    if any(sign < " " or "\ud800" <= sign <= "\udfff" for sign in text):
+        message = "control characters"
+        raise ValueError(message)
+    return text
+
+
+Field = Annotated[str, StringConstraints(max_length=128), AfterValidator(_no_control)]
+
+
+def _amount(value: object) -> Money:
+    if not isinstance(value, str):
+        message = "not an amount"
+        raise ValueError(message)  # noqa: TRY004 - pydantic turns a ValueError into a field error
+    try:
+        return parse_taka(value)
+    except MalformedAmountError as error:
+        message = "not an amount"
+        raise ValueError(message) from error
+
+
+def _empty_is_none(value: object) -> object:
+    return None if value in ("", None) else _amount(value)
+
+
+Amount = Annotated[Money, BeforeValidator(_amount)]
+OptionalAmount = Annotated[Money | None, BeforeValidator(_empty_is_none)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+class Headers(_Part):
+    """`hdrs`: which message this is and whose node sends it."""
+
+    nm: Field
+    nd_id: Annotated[str, StringConstraints(pattern=r"^NS[0-9]{1,12}$")]
+    ver: Field = "v1.3.0"
+    tms: Instant | None = None
+
+
+class ReferencedHeaders(Headers):
+    """`hdrs` of every message but the master data, with the reference of the fetch."""
+
+    ref_id: Reference
+
+
+class Trace(_Part):
+    """`trx`: the partner's own id of this call, logged and never checked for reuse."""
+
+    trx_id: Reference
+    trx_tms: Field | None = None
+
+
+class UserPart(_Part):
+    """`usr_inf`: the partner in its own person."""
+
+    syndct_id: Annotated[str, StringConstraints(pattern=r"^s[0-9]{1,12}$")]
+
+
+class BillPart(_Part):
+    """`bll_inf` of a fetch: the biller and whatever names the bill."""
+
+    bllr_id: Field
+    bll_no: Field | None = None
+    bll_period: Field | None = None
+    meter_no: Field | None = None
+    bllr_accno: Field | None = None
+    bill_mobno: Field | None = None
+    bll_typ: Field | None = None
+    bll_loc_cd: Field | None = None
+    xchng_code: Field | None = None
+    last_pay_dt: Field | None = None
+    amount: OptionalAmount = None
+    mode: Field | None = None
+
+    def filled(self) -> dict[str, str]:
+        """The members that name a bill and are filled in."""
+        members = self.model_dump(exclude={"bllr_id", "amount", "mode", "bll_typ"}, exclude_none=True)
+        return {name: text for name, text in members.items() if text}
+
+
+class StatusBillPart(_Part):
+    """`bll_inf` of a status question."""
+
+    bllr_id: Field
+    mode: Field | None = None
+
+
+class PaidBillPart(_Part):
+    """`bllr_inf` of a payment: what was fetched, whole or in part, echoed."""
+
+    bllr_id: Field
+    bll_amnt_ttl: OptionalAmount = None
+    ekpay_fee: OptionalAmount = None
+
+
+class PaidPart(_Part):
+    """`pyd_inf`: the partner's own payment; its reference is the idempotency key."""
+
+    pyd_trxn_refid: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:/-]{1,64}$")]
+    pyd_tms: Field | None = None
+    pyd_amnt: Amount
+
+
+class PaidTrace(Trace):
+    """`trx` of a payment, with the answer of the fetch that it pays."""
+
+    refno_ack: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,64}$")]
+
+
+class MasterDataRequest(_Part):
+    """FETCH_MDM_DATA_REQ."""
+
+    hdrs: Headers
+    trx: Trace | None = None
+
+
+class FetchRequest(_Part):
+    """FETCH_BLL_REQ."""
+
+    hdrs: ReferencedHeaders
+    trx: Trace
+    bll_inf: BillPart
+    usr_inf: UserPart
+
+
+class PayRequest(_Part):
+    """UPDT_BLL_PYMNT_REQ."""
+
+    hdrs: ReferencedHeaders
+    trx: PaidTrace
+    bllr_inf: PaidBillPart
+    pyd_inf: PaidPart
+    usr_inf: UserPart
+
+    def fingerprint(self) -> bytes:
+        """What a repeat of the reference must equal: quote, biller, amounts by value, partner.
+
+        Never hdrs, trx or times, which a real retry changes.
+        """
+        amounts = (self.pyd_inf.pyd_amnt, self.bllr_inf.bll_amnt_ttl, self.bllr_inf.ekpay_fee)
+        parts = [
+            "pay-1",
+            self.trx.refno_ack,
+            self.bllr_inf.bllr_id,
+            *("" if amount is None else str(amount.minor) for amount in amounts),
+            self.usr_inf.syndct_id,
+        ]
+        return hashlib.sha256("\x1f".join(parts).encode()).digest()
+
+
+class StatusRequest(_Part):
+    """CHCK_BLL_STTS_REQ."""
+
+    hdrs: ReferencedHeaders
+    trx: Trace | None = None
+    bll_inf: StatusBillPart
+    usr_inf: UserPart
+
+
+class BalanceRequest(_Part):
+    """CHCK_BKT_BLNC_REQ."""
+
+    hdrs: Headers
+    trx: Trace | None = None
+    usr_inf: UserPart

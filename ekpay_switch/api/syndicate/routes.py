@@ -1,0 +1,308 @@
+"""The endpoints of the syndicate API: token, envelope, message, flow, answer, envelope.
+
+Plain Starlette handlers under FastAPI: the body is encrypted text whatever its content type says, so there
+is nothing for a framework to parse, and this is the hot path.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import orjson
+from fastapi import FastAPI
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ekpay_switch import telemetry
+from ekpay_switch.api.rates import RateLimit
+from ekpay_switch.api.strict_json import MalformedJsonError, parse_object
+from ekpay_switch.api.syndicate import answers
+from ekpay_switch.api.syndicate.codes import DONE, IN_PROGRESS, MESSAGES, REFUSALS, TOKEN_MISSING, TOO_MANY
+from ekpay_switch.api.syndicate.messages import (
+    BalanceRequest,
+    FetchRequest,
+    MasterDataRequest,
+    PayRequest,
+    StatusRequest,
+)
+from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.flows.fetch_bill import FetchOrder, fetch_bill
+from ekpay_switch.flows.pay_bill import PaymentAnswer, PayOrderOfPartner, pay_bill
+from ekpay_switch.ports import Enquiries, Partner, PartnerDirectory, World
+from ekpay_switch.security.access_tokens import AccessTokens
+from ekpay_switch.security.envelope import EnvelopeError, close_envelope, open_envelope
+from ekpay_switch.security.pass_keys import pass_key_matches
+
+BASE = "/syndicate/api"
+TOKEN_SECONDS = 3600
+Message = TypeVar("Message")
+
+
+@dataclass(slots=True)
+class Syndicate:
+    """What the endpoints need; `running` keeps the payments whose callers may have hung up."""
+
+    world: World
+    partners: PartnerDirectory
+    enquiries: Enquiries
+    tokens: AccessTokens
+    answer_seconds: float
+    logins: RateLimit
+    questions: RateLimit
+    running: set[asyncio.Task[Any]] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An authenticated request with its envelope open."""
+
+    partner: Partner
+    message: dict[str, Any]
+
+
+class PlainError(Exception):
+    """An answer that is given before anything could be decrypted: plain JSON with an HTTP status."""
+
+    def __init__(self, status: int, code: str, retry_after_seconds: int = 0) -> None:
+        super().__init__(code)
+        self.status, self.code, self.retry_after_seconds = status, code, retry_after_seconds
+
+    def response(self) -> Response:
+        """The answer itself."""
+        headers = {"Retry-After": str(self.retry_after_seconds)} if self.retry_after_seconds else None
+        return _plain(
+            self.status, {"resp_cd": self.code, "resp_msg": MESSAGES.get(self.code, "busy")}, headers
+        )
+
+
+def _plain(status: int, body: dict[str, str], headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(body), status, headers, media_type="application/json")
+
+
+def mount(app: FastAPI, syndicate: Syndicate) -> None:
+    """Put every endpoint on the application."""
+    handlers: dict[str, Callable[[Call, Syndicate], Awaitable[answers.Answer]]] = {
+        "fetch-MDMbillers": _master_data,
+        "fetch-MDMbillers-v2": _master_data,
+        "fetch-bill": _fetch,
+        "update-billPayment": _pay,
+        "check-bbalance": _balance,
+        "check-bill-status": _status,
+    }
+    app.add_route(f"{BASE}/get-token", _token_endpoint(syndicate), methods=["POST"])
+    for name, handler in handlers.items():
+        app.add_route(f"{BASE}/{name}", _endpoint(name, handler, syndicate), methods=["POST"])
+
+
+def _endpoint(
+    name: str, handler: Callable[[Call, Syndicate], Awaitable[answers.Answer]], syndicate: Syndicate
+) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            partner = await _authenticated(request, syndicate)
+            call = await _opened(request, partner)
+            answer = await handler(call, syndicate)
+        except PlainError as error:
+            telemetry.HTTP_REQUESTS.labels(name, error.status).inc()
+            return error.response()
+        telemetry.HTTP_REQUESTS.labels(name, 200).inc()
+        sealed = close_envelope(orjson.dumps(answer), partner.secrets[0])
+        return Response(sealed, media_type="text/plain")
+
+    return endpoint
+
+
+async def _authenticated(request: Request, syndicate: Syndicate) -> Partner:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    grant = syndicate.tokens.read(token) if scheme.lower() == "bearer" else None
+    if grant is None or grant.expires_at <= syndicate.world.clock.now():
+        raise PlainError(401, TOKEN_MISSING)
+    partner = await syndicate.partners.by_id(grant.partner_id)
+    if partner is None or not partner.is_active or partner.generation != grant.generation:
+        raise PlainError(401, TOKEN_MISSING)
+    return partner
+
+
+async def _opened(request: Request, partner: Partner) -> Call:
+    """Decrypt and read the message.
+
+    What cannot be decrypted is answered in plain text, since the caller may not hold the key; a message that
+    is no JSON is answered encrypted, as malformed, by its handler.
+    """
+    try:
+        plain = open_envelope(await request.body(), partner.secrets)
+    except EnvelopeError as error:
+        raise PlainError(400, REFUSALS[Refusal.MALFORMED]) from error
+    try:
+        return Call(partner, parse_object(plain))
+    except MalformedJsonError:
+        return Call(partner, {})
+
+
+def _read(kind: type[Message], call: Call, name: str, syndicate: Syndicate) -> Message | answers.Answer:
+    """The message as its model, or the answer that refuses it: malformed first, then not allowed."""
+    try:
+        message = kind.model_validate(call.message)  # type: ignore[attr-defined]
+    except ValidationError:
+        return _refused(None, Refusal.MALFORMED, syndicate)
+    if message.hdrs.nm != name:
+        return _refused(None, Refusal.MALFORMED, syndicate)
+    who = getattr(message, "usr_inf", None)
+    is_own = message.hdrs.nd_id == call.partner.nd_id and (
+        who is None or who.syndct_id == call.partner.syndct_id
+    )
+    if not is_own:
+        return _refused(message, Refusal.NOT_ALLOWED, syndicate)
+    return message  # type: ignore[no-any-return]
+
+
+def _refused(
+    message: Any, refusal: Refusal, syndicate: Syndicate, refno_ack: str | None = None
+) -> answers.Answer:  # noqa: ANN401 - any of the five messages
+    hdrs, trx = (message.hdrs, message.trx) if message is not None else (None, None)
+    head = answers.envelope(hdrs, trx, syndicate.world.clock.now())
+    return head | answers.status_block(REFUSALS[refusal], refno_ack)
+
+
+async def _master_data(call: Call, syndicate: Syndicate) -> answers.Answer:
+    message = _read(MasterDataRequest, call, "FETCH_MDM_DATA_REQ", syndicate)
+    if isinstance(message, dict):
+        return message
+    profiles = [biller.profile for biller in syndicate.world.billers.all()]
+    head = answers.envelope(message.hdrs, message.trx, syndicate.world.clock.now())
+    return head | answers.master_data(profiles)
+
+
+async def _fetch(call: Call, syndicate: Syndicate) -> answers.Answer:
+    message = _read(FetchRequest, call, "FETCH_BLL_REQ", syndicate)
+    if isinstance(message, dict):
+        return message
+    bill = message.bll_inf
+    order = FetchOrder(call.partner.id, message.hdrs.ref_id, bill.bllr_id, bill.filled())
+    quote = await _unless_overloaded(fetch_bill(order, syndicate.world))
+    if isinstance(quote, Refusal):
+        return _refused(message, quote, syndicate)
+    head = answers.envelope(message.hdrs, message.trx, syndicate.world.clock.now())
+    head["trx"]["refno_ack"] = quote.quote_id
+    return head | answers.quoted(quote, bill.bllr_id, bill.bll_typ or "NM")
+
+
+async def _pay(call: Call, syndicate: Syndicate) -> answers.Answer:
+    message = _read(PayRequest, call, "UPDT_BLL_PYMNT_REQ", syndicate)
+    if isinstance(message, dict):
+        return message
+    order = PayOrderOfPartner(
+        partner_id=call.partner.id,
+        lane=call.partner.lane,
+        reference=message.pyd_inf.pyd_trxn_refid,
+        fingerprint=message.fingerprint(),
+        quote_id=message.trx.refno_ack,
+        ekpay_biller_id=message.bllr_inf.bllr_id,
+        paid=message.pyd_inf.pyd_amnt,
+        stated_total=message.bllr_inf.bll_amnt_ttl,
+        stated_fee=message.bllr_inf.ekpay_fee,
+        answer_before=syndicate.world.clock.monotonic() + syndicate.answer_seconds,
+    )
+    answer = await _within_deadline(order, syndicate)
+    if isinstance(answer, Refusal):
+        return _refused(message, answer, syndicate, message.trx.refno_ack)
+    telemetry.PAYMENTS.labels(answer.refusal or answer.state).inc()
+    telemetry.log("payment_answered", payment_id=answer.payment_id, partner_id=call.partner.id,
+                  state=answer.state, refusal=answer.refusal, trx_id=message.trx.trx_id)  # fmt: skip
+    head = answers.envelope(message.hdrs, message.trx, syndicate.world.clock.now())
+    return head | answers.paid(message, answer)
+
+
+async def _within_deadline(order: PayOrderOfPartner, syndicate: Syndicate) -> PaymentAnswer | Refusal:
+    """Pay in a task of its own, which a caller that hangs up never cancels; answer within 25 s either way."""
+    task = asyncio.create_task(pay_bill(order, syndicate.world))
+    syndicate.running.add(task)
+    task.add_done_callback(syndicate.running.discard)
+    done, _ = await asyncio.wait({task}, timeout=syndicate.answer_seconds)
+    if not done:
+        return PaymentAnswer(State.DELIVERING, None)
+    try:
+        return task.result()
+    except VerdictUnknownError:
+        return PaymentAnswer(State.DELIVERING, None)
+    except OverloadedError as error:
+        raise PlainError(503, IN_PROGRESS, 1) from error
+
+
+async def _unless_overloaded(flow: Awaitable[Message]) -> Message:
+    try:
+        return await flow
+    except (OverloadedError, VerdictUnknownError) as error:
+        raise PlainError(503, TOO_MANY, 1) from error
+
+
+async def _status(call: Call, syndicate: Syndicate) -> answers.Answer:
+    if not syndicate.questions.allows(call.partner.id):
+        raise PlainError(429, TOO_MANY, 1)
+    message = _read(StatusRequest, call, "CHCK_BLL_STTS_REQ", syndicate)
+    if isinstance(message, dict):
+        return message
+    biller = syndicate.world.billers.by_ekpay_id(message.bll_inf.bllr_id)
+    if biller is None:
+        return _refused(message, Refusal.UNKNOWN_BILLER, syndicate)
+    status = await syndicate.enquiries.status_of_request(call.partner.id, message.hdrs.ref_id)
+    if status is None or status.biller_id != biller.profile.id:
+        return _refused(message, Refusal.NO_SUCH_BILL, syndicate)
+    head = answers.envelope(message.hdrs, message.trx, syndicate.world.clock.now())
+    return head | answers.looked_up(message, status)
+
+
+async def _balance(call: Call, syndicate: Syndicate) -> answers.Answer:
+    message = _read(BalanceRequest, call, "CHCK_BKT_BLNC_REQ", syndicate)
+    if isinstance(message, dict):
+        return message
+    prefunds = await syndicate.partners.prefunds(call.partner.id)
+    head = answers.envelope(message.hdrs, message.trx, syndicate.world.clock.now())
+    return head | answers.balances(dict(prefunds))
+
+
+def _token_endpoint(syndicate: Syndicate) -> Callable[[Request], Awaitable[Response]]:
+    async def get_token(request: Request) -> Response:
+        try:
+            return await _token(request, syndicate)
+        except PlainError as error:
+            telemetry.HTTP_REQUESTS.labels("get-token", error.status).inc()
+            return error.response()
+
+    return get_token
+
+
+async def _token(request: Request, syndicate: Syndicate) -> Response:
+    """get-token: six members exactly, since clients count them; a wrong pass key answers two."""
+    try:
+        message = parse_object(await request.body())
+    except MalformedJsonError as error:
+        raise PlainError(400, REFUSALS[Refusal.MALFORMED]) from error
+    user_id, pass_key = message.get("user_id"), message.get("pass_key")
+    if not isinstance(user_id, str) or not isinstance(pass_key, str):
+        raise PlainError(400, REFUSALS[Refusal.MALFORMED])
+    if not syndicate.logins.allows(user_id[:128]):
+        raise PlainError(429, TOO_MANY, 5)
+    partner = await syndicate.partners.by_user_id(user_id) if user_id.isprintable() else None
+    is_right = pass_key_matches(pass_key, partner.pass_key_hash if partner else None)
+    if partner is None or not is_right or not partner.is_active:
+        raise PlainError(401, REFUSALS[Refusal.NOT_ALLOWED])
+    now = syndicate.world.clock.now()
+    expires_at = now + timedelta(seconds=TOKEN_SECONDS)
+    telemetry.HTTP_REQUESTS.labels("get-token", 200).inc()
+    return _plain(
+        200,
+        {
+            "security_token": syndicate.tokens.issue(partner.id, partner.generation, expires_at),
+            "token_exp_time": f"{TOKEN_SECONDS}s",
+            "token_type": "Bearer",
+            "resp_cd": DONE,
+            "resp_msg": MESSAGES[DONE],
+            "ack_timestamp": answers.stamp(now),
+        },
+    )

@@ -1,0 +1,96 @@
+"""`ekpay doctor`: what is wrong with this installation, and what to do about it."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import typer
+from rich.text import Text
+
+from ekpay_switch.cli.session import keys_of
+from ekpay_switch.cli.terminal import screen
+from ekpay_switch.persistence.engine import Database, open_database
+from ekpay_switch.security.masking import printable
+from ekpay_switch.settings import Settings, read_settings
+
+PYTHON_MIN = (3, 11)
+POSTGRES_MIN = 16
+_VERSION = "SELECT current_setting('server_version_num')::integer / 10000"
+_HAS_BOOKS = "SELECT to_regclass('public.journal_entries') IS NOT NULL"
+
+
+class UnwellError(Exception):
+    """Something is not as it should be; the text says what, and what to do."""
+
+
+def doctor() -> None:
+    """Look at Python, settings, config, key and database; exits 1 if anything is wrong."""
+    is_well = _look("Python", check_python)
+    settings: list[Settings] = []
+    is_well &= _look("settings", lambda: _read(settings))
+    for name, check in (("config", check_config), ("master key", check_key), ("database", check_database)):
+        if settings:
+            is_well &= _look(name, lambda check=check: check(settings[0]))  # type: ignore[misc]
+    if not is_well:
+        raise typer.Exit(1)
+
+
+def check_python() -> str:
+    """The version, if it is new enough and keeps assertions."""
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    if sys.version_info < PYTHON_MIN:
+        raise UnwellError(f"{version} is too old: 3.11 or later is needed")
+    if sys.flags.optimize:
+        raise UnwellError("assertions are off: start without -O and PYTHONOPTIMIZE")
+    return version
+
+
+def check_config(settings: Settings) -> str:
+    """How many biller manifests there are."""
+    folder: Path = settings.config
+    found = len(list((folder / "billers").glob("*.toml")))
+    if not found:
+        raise UnwellError(f"{folder} holds no billers: set EKPAY_CONFIG to the config folder")
+    if not (folder / "fees.toml").is_file():
+        raise UnwellError(f"{folder} holds no fees.toml, so nothing has a price")
+    return f"{found} biller manifests in {folder}"
+
+
+def check_key(settings: Settings) -> str:
+    """Where the master key comes from; one is made if there is none yet."""
+    keys_of(settings)
+    return "from EKPAY_MASTER_KEY" if settings.master_key else f"the key file in {settings.home}"
+
+
+def check_database(settings: Settings) -> str:
+    """The server's version, if it is new enough and holds the books."""
+    return asyncio.run(_ask_database(open_database(settings)))
+
+
+async def _ask_database(database: Database) -> str:
+    connection = await database.connect()
+    try:
+        version = int(await connection.fetchval(_VERSION))
+        if version < POSTGRES_MIN:
+            raise UnwellError(f"PostgreSQL {version} is too old: {POSTGRES_MIN} or later is needed")
+        if not await connection.fetchval(_HAS_BOOKS):
+            raise UnwellError("it has no tables yet: run ekpay migrate")
+    finally:
+        await connection.close()
+    return f"PostgreSQL {version}"
+
+
+def _read(found: list[Settings]) -> str:
+    found.append(read_settings())
+    return f"EKPAY_HOME is {found[0].home.resolve()}"
+
+
+def _look(name: str, check: Callable[[], str]) -> bool:
+    try:
+        told, is_well = check(), True
+    except Exception as problem:  # noqa: BLE001 - whatever it is, it is the diagnosis
+        told, is_well = f"{problem or type(problem).__name__}", False
+    mark = Text(" ok " if is_well else " no ", style="black on green" if is_well else "white on red")
+    screen().print(mark, Text(f"{name}: {printable(told.splitlines()[0] if told else '')}"))
+    return is_well

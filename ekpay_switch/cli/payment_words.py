@@ -1,0 +1,132 @@
+"""A payment's life in words, for people who were not there.
+
+Times are Dhaka times, amounts taka; bill numbers and accounts show their last characters only.
+"""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from ekpay_switch.cli.terminal import dhaka, dhaka_time, facts_in_words, taka
+from ekpay_switch.domain.business_day import in_dhaka
+from ekpay_switch.domain.payment import FINAL, Event, State, public
+from ekpay_switch.persistence.payment_story import PaymentStory
+from ekpay_switch.security.masking import mask_account, printable
+
+EVENT_WORDS: Mapping[Event, str] = MappingProxyType(
+    {
+        Event.PREFUND_TAKEN: "the partner's prefund was taken and the biller is being told",
+        Event.REFUSED: "the order was refused; no money moved",
+        Event.COLLECTION_STARTED: "a connector was asked to collect the money",
+        Event.COLLECTION_CAME_TO_NOTHING: "the connector collected nothing; another may be tried",
+        Event.PAYER_NEVER_PAID: "the payer never paid",
+        Event.COLLECTED: "the money was collected",
+        Event.DELIVERY_STARTED: "the biller is being told",
+        Event.MERCHANT_CREDITED: "the merchant was credited",
+        Event.BILLER_ACKNOWLEDGED: "the biller acknowledged the payment",
+        Event.BILLER_REFUSED: "the biller refused it",
+        Event.BILLER_UNREACHED: "the biller was not reached; nothing was sent",
+        Event.PROVEN_NOT_POSTED: "the biller says for certain that it has no such payment",
+        Event.DELIVERY_GIVEN_UP: "delivery was given up",
+        Event.GIVEN_BACK: "the money, charges included, is back",
+        Event.FACTS_DISAGREED: "what the biller says does not agree with our books; two persons decide",
+        Event.CONTRARY_EVIDENCE: "evidence against the final state arrived; two persons decide",
+        Event.REVIEWED_TO_DELIVER: "two persons decided to tell the biller",
+        Event.REVIEWED_TO_GIVE_BACK: "two persons decided to give the money back",
+        Event.REVIEWED_AS_COMPLETED: "two persons decided that it is completed",
+        Event.REVIEWED_AS_DECLINED: "two persons decided that it stays declined",
+        Event.REVIEWED_AS_EXPIRED: "two persons decided that it stays expired",
+        Event.REVIEWED_AS_REFUNDED: "two persons decided that it stays refunded",
+    }
+)
+
+
+def tell(story: PaymentStory) -> Iterator[str]:
+    """The whole story, a line of the terminal at a time."""
+    for part in (_opening, _steps, _attempts, _evidence, _entries, _notifications, _ending):
+        yield from (printable(line) for line in part(story))
+
+
+def _opening(story: PaymentStory) -> Iterator[str]:
+    payment = story.payment
+    total = sum(payment[part] for part in ("amount", "charge", "fee", "vat"))
+    yield f"Payment {payment['id']}"
+    yield f"  asked for by {payment['partner_id']} under its reference {payment['reference']}"
+    bill = f" for bill {mask_account(payment['bill_key'])}" if payment["bill_key"] else ""
+    yield f"  to {payment['biller_id']}{bill}, business date {payment['business_date']}"
+    parts = [f"bill {taka(payment['amount'])}"]
+    parts += [f"{name} {taka(payment[name])}" for name in ("charge", "fee", "vat") if payment[name]]
+    bucket = f" from the {payment['bucket']} prefund" if payment["bucket"] else ""
+    yield f"  {payment['currency']} {taka(total)} ({', '.join(parts)}){bucket}"
+    if payment["scroll_no"] is not None:
+        yield f"  number {payment['scroll_no']} in the biller's scroll of that day"
+
+
+def _steps(story: PaymentStory) -> Iterator[str]:
+    day = None
+    yield "What happened (Dhaka time)"
+    for step in story.history:
+        if in_dhaka(step["at"]).date() != day:
+            day = in_dhaka(step["at"]).date()
+            yield f"  {day}"
+        words = EVENT_WORDS[Event(step["event"])]
+        told = facts_in_words(step["facts"])
+        yield f"    {dhaka_time(step['at'])}  {words}{': ' + told if told else ''}"
+        yield f"                  {step['from_state']} → {step['to_state']}, by {step['actor']}"
+
+
+def _attempts(story: PaymentStory) -> Iterator[str]:
+    yield from _headed("Whom we asked", story.attempts)
+    for attempt in story.attempts:
+        sends = "once" if attempt["sends"] == 1 else f"{attempt['sends']} times"
+        outcome = f", {attempt['outcome'].replace('_', ' ')}" if attempt["outcome"] else ""
+        closed = f", closed at {dhaka(attempt['closed_at'])}" if attempt["closed_at"] else ""
+        yield f"  {attempt['far_side']} under our reference {attempt['reference']}"
+        yield f"    sent at most {sends}, opened at {dhaka(attempt['opened_at'])}{closed}"
+        yield f"    {attempt['state']}{outcome}"
+
+
+def _evidence(story: PaymentStory) -> Iterator[str]:
+    yield from _headed("Answers that decided nothing by themselves", story.evidence)
+    for answer in story.evidence:
+        told = facts_in_words(answer["facts"])
+        yield f"  {dhaka(answer['at'])}  {answer['kind'].replace('_', ' ')}{': ' + told if told else ''}"
+
+
+def _entries(story: PaymentStory) -> Iterator[str]:
+    yield from _headed("What was posted (debit +, credit -)", story.entries)
+    for entry in story.entries:
+        place = f"lane {entry['lane']}, number {entry['seq']}, window {entry['window_id']}"
+        yield f"  {dhaka(entry['at'])}  {entry['moment'].replace('_', ' ')} ({place})"
+        for line in story.postings[entry["id"]]:
+            sign = "+" if line["amount"] > 0 else "-"
+            yield f"    {sign} {taka(abs(line['amount'])):>14}  {line['account']}"
+
+
+def _notifications(story: PaymentStory) -> Iterator[str]:
+    yield from _headed("Who is told", story.notifications)
+    for notice in story.notifications:
+        words = notice["notice"].replace("_", " ")
+        yield f"  {dhaka(notice['created_at'])}  {notice['partner_id']}: {words} ({notice['state']})"
+
+
+def _ending(story: PaymentStory) -> Iterator[str]:
+    payment = story.payment
+    state = State(payment["state"])
+    why = f" because {payment['refusal'].replace('_', ' ')}" if payment["refusal"] else ""
+    yield f"It is {state.replace('_', ' ')}{why}; callers are told: {public(state)}."
+    told = facts_in_words(payment["facts"])
+    if told:
+        yield f"  {told}"
+    if payment["next_action_at"] is not None:
+        due = dhaka(payment["next_action_at"])
+        yield f"  The next question is due at {due}; {payment['asked']} were asked so far."
+    elif state in FINAL:
+        yield "  Nothing is left to do."
+    else:
+        yield "  Nothing happens by itself any more: a person has to look."
+
+
+def _headed(heading: str, lines: object) -> Iterator[str]:
+    """The heading, unless nothing stands under it."""
+    if lines:
+        yield heading

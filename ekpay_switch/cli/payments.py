@@ -1,0 +1,98 @@
+"""`ekpay payments`: find a payment and read its life in words."""
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from ekpay_switch.cli.payment_words import tell
+from ekpay_switch.cli.session import open_session
+from ekpay_switch.cli.terminal import dhaka, screen, show_json, show_table, taka
+from ekpay_switch.domain.payment import State, public
+from ekpay_switch.persistence.payment_story import Line, PaymentFilter, list_payments, read_story
+from ekpay_switch.security.masking import mask_account
+
+app = typer.Typer(help="Find payments and read their life.", no_args_is_help=True)
+
+
+@app.command()
+def show(
+    payment: Annotated[str, typer.Argument(help="The payment's id, or the partner's reference.")],
+) -> None:
+    """Print a payment's life in words: steps, attempts, postings, answers."""
+    session = open_session()
+    payment_id = _as_uuid(payment)
+    if payment_id is None:
+        found = session.run(lambda engine: list_payments(engine, PaymentFilter(reference=payment)))
+        if len(found) != 1:
+            raise typer.BadParameter(
+                f"{len(found) or 'no'} payments have the reference {payment}; give the payment's id"
+            )
+        payment_id = found[0]["id"]
+    wanted = payment_id
+    story = session.run(lambda engine: read_story(engine, wanted))
+    if story is None:
+        raise typer.BadParameter(f"there is no payment {payment}")
+    for line in tell(story):
+        screen().print(line)
+
+
+@app.command("list")
+def list_(
+    partner: Annotated[str | None, typer.Option(help="Only this partner's.")] = None,
+    state: Annotated[State | None, typer.Option(help="Only those in this state.")] = None,
+    *,
+    is_open: Annotated[bool, typer.Option("--open", help="Only those that are not final.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")] = False,
+) -> None:
+    """List payments, the newest first."""
+    wanted = PaymentFilter(partner_id=partner, state=state, is_open=is_open, count_max=limit)
+    found = open_session().run(lambda engine: list_payments(engine, wanted))
+    if as_json:
+        show_json([_for_programs(line) for line in found])
+        return
+    headings = ("created (Dhaka)", "payment", "partner", "reference", "biller", ">total", "state", "why")
+    show_table("Payments", headings, (_for_people(line) for line in found))
+
+
+def _as_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _total(line: Line) -> int:
+    return sum(int(line[part]) for part in ("amount", "charge", "fee", "vat"))
+
+
+def _for_people(line: Line) -> tuple[str, ...]:
+    return (
+        dhaka(line["created_at"]),
+        str(line["id"]),
+        line["partner_id"],
+        line["reference"],
+        line["biller_id"],
+        taka(_total(line)),
+        line["state"],
+        line["refusal"] or "",
+    )
+
+
+def _for_programs(line: Line) -> dict[str, object]:
+    names = (
+        "id",
+        "partner_id",
+        "reference",
+        "biller_id",
+        "bucket",
+        "currency",
+        "amount",
+        "charge",
+        "fee",
+        "vat",
+    )
+    more = ("state", "refusal", "business_date", "scroll_no", "created_at", "updated_at", "next_action_at")
+    told = {name: line[name] for name in (*names, *more)}
+    return told | {"bill": mask_account(line["bill_key"]), "public_state": public(State(line["state"]))}

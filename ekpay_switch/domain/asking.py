@@ -1,0 +1,83 @@
+"""When to ask again about a doubtful payment, and what the answer proves (architecture.md 5, law 14)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyFacts:
+    """The four facts that decide safety (law 13), as an institution's manifest states them; times in seconds.
+
+    `not_found_settle_seconds` is how long after the send deadline a "not found" may still be too early;
+    None means that it is never final.
+    """
+
+    deduplicates: bool
+    can_be_asked: bool
+    not_found_settle_seconds: float | None
+    can_be_undone: bool
+    echoes_amount: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """An institution's clock, in seconds, already divided where a demo or a test runs faster than life."""
+
+    answer_seconds: float
+    send_seconds: float
+    ask_after_seconds: tuple[float, ...]
+    ask_every_seconds: float
+    settle_margin_seconds: float
+    quote_life_seconds: float
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long a payment is its claimer's: until the last moment to send, then the whole answer."""
+        return self.send_seconds + self.answer_seconds
+
+    def next_ask_seconds(self, asked: int) -> float:
+        """Seconds from the last question (or the doubt) to the next one, after `asked` questions."""
+        times = (0.0, *self.ask_after_seconds)
+        if asked < len(self.ask_after_seconds):
+            return times[asked + 1] - times[asked]
+        return self.ask_every_seconds
+
+
+class NextStep(StrEnum):
+    """What a final or unfinal "not found" leads to."""
+
+    WAIT = "wait"
+    SEND_AGAIN = "send_again"
+    GIVE_BACK = "give_back"
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtfulSend:
+    """What is known about the last send of an attempt that nobody confirmed."""
+
+    send_until: datetime
+    sends: int
+    quote_expires_at: datetime
+
+
+def final_not_found_at(send: DoubtfulSend, facts: SafetyFacts, timing: Timing) -> datetime | None:
+    """From when on a "not found" is final: send deadline + settle time + 60 s; None for never."""
+    if facts.not_found_settle_seconds is None or not facts.can_be_asked:
+        return None
+    settle = facts.not_found_settle_seconds + timing.settle_margin_seconds
+    return send.send_until + timedelta(seconds=settle)
+
+
+def after_not_found(send: DoubtfulSend, now: datetime, facts: SafetyFacts, timing: Timing) -> NextStep:
+    """What a "not found" at `now` leads to (architecture.md 4, "Attempts").
+
+    Proven not posted, the quote still alive and the far side deduplicates: sent again once with the same
+    reference; else given back.
+    """
+    final_at = final_not_found_at(send, facts, timing)
+    if final_at is None or now < final_at:
+        return NextStep.WAIT
+    if facts.deduplicates and send.sends == 1 and now < send.quote_expires_at:
+        return NextStep.SEND_AGAIN
+    return NextStep.GIVE_BACK

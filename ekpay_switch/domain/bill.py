@@ -1,0 +1,99 @@
+"""A bill as its biller stated it, and the quote we bind to it.
+
+A bill is what the biller said; a quote is what we promised one partner about it, for a while.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from ekpay_switch.domain.business_day import end_of_business_date
+from ekpay_switch.domain.fees import Fee
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.posting_rules import Sums
+
+
+@dataclass(frozen=True, slots=True)
+class BillQuery:
+    """Which bill is asked for: the parameters by their names in the biller's manifest, already checked."""
+
+    biller_id: str
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What a biller answered about one bill.
+
+    `bill_key` names the bill among all of this biller's, whichever parameter it was fetched by, or is
+    empty where a biller takes any number of payments. `biller_quote` is the biller's own hold on what it
+    said (DESCO's billToken); only its adapter reads it. Total = energy or service + VAT + late fee.
+    """
+
+    bill_key: str
+    bill_number: str
+    account: str
+    amount: Money
+    vat: Money
+    late_fee: Money
+    total: Money
+    is_paid: bool = False
+    unpaid_count: int = 1
+    issued_on: date | None = None
+    due_on: date | None = None
+    details: Mapping[str, str] = field(default_factory=dict)
+    biller_quote: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BillFound:
+    """The biller answered with a bill, paid or not."""
+
+    bill: Bill
+
+
+@dataclass(frozen=True, slots=True)
+class BillMissing:
+    """The biller says that there is no such bill or account."""
+
+
+@dataclass(frozen=True, slots=True)
+class BillerSilent:
+    """The biller could not be asked or did not answer usably; nothing is known about the bill."""
+
+    why: str
+
+
+FetchReply = BillFound | BillMissing | BillerSilent
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What was promised to one partner: this bill, these sums, until then.
+
+    `quote_id` is the unguessable refno_ack; `request_reference` is the partner's hdrs.ref_id of the fetch.
+    """
+
+    quote_id: str
+    partner_id: str
+    request_reference: str
+    biller_id: str
+    bucket: str
+    bill: Bill
+    fee: Fee
+    expires_at: datetime
+
+    @property
+    def bill_key(self) -> str:
+        """What may be paid once: the bill where its biller takes it once, else this quote."""
+        return self.bill.bill_key or f"quote:{self.quote_id}"
+
+    @property
+    def sums(self) -> Sums:
+        """The parts that the partner will pay; partners bear no connector charge."""
+        return Sums(self.bill.total, Money(0, self.bill.total.currency), self.fee.fee, self.fee.vat)
+
+
+def quote_expiry(fetched_at: datetime, life_seconds: float) -> datetime:
+    """The earlier of the biller's quote life and the Dhaka day's end (ekpay-syndicate-api.md, "Binding")."""
+    return min(fetched_at + timedelta(seconds=life_seconds), end_of_business_date(fetched_at))

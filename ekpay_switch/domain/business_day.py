@@ -1,0 +1,30 @@
+"""The business date: the scheme's day, counted in Dhaka.
+
+Bangladesh keeps UTC+6 all year, so a fixed offset says all there is to say and needs no time-zone files.
+"""
+
+from datetime import date, datetime, time, timedelta, timezone
+
+DHAKA = timezone(timedelta(hours=6), "Asia/Dhaka")
+
+
+def business_date(instant: datetime) -> date:
+    """The Dhaka date of an aware instant."""
+    return in_dhaka(instant).date()
+
+
+def in_dhaka(instant: datetime) -> datetime:
+    """The same instant on a Dhaka clock.
+
+    Raises:
+        ValueError: the instant is naive, so nobody knows when it was.
+    """
+    if instant.tzinfo is None:
+        message = "a naive datetime is no instant"
+        raise ValueError(message)
+    return instant.astimezone(DHAKA)
+
+
+def end_of_business_date(instant: datetime) -> datetime:
+    """The first instant of the next Dhaka day, when a quote of today stops being true (billers.md 1.2)."""
+    return datetime.combine(business_date(instant) + timedelta(days=1), time.min, DHAKA)

@@ -1,0 +1,222 @@
+"""Claiming payments from a prefund: who may start, decided for a whole batch at once.
+
+`decide` is pure. The group commit locks, reads a `Snapshot`, calls it and writes what it says; the unique
+indexes and the CHECK on the account row refuse the same things again (architecture.md 6, "Group commit").
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from uuid import UUID
+
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.payment import RELEASED, State
+from ekpay_switch.domain.posting_rules import Sums, prefund_account
+from ekpay_switch.domain.refusals import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A partner's order to pay a quoted bill, made ready before the database is asked.
+
+    `payment_id`, `attempt_id` and `attempt_reference` are made by us before anything is stored, so that a
+    claim that is written twice is recognised as itself. Durations are seconds from the database's now:
+    the send may start within `send_seconds`, nobody else touches the payment within `lease_seconds`.
+    """
+
+    payment_id: UUID
+    attempt_id: UUID
+    attempt_reference: str
+    partner_id: str
+    lane: int
+    reference: str
+    fingerprint: bytes
+    quote_id: str
+    biller_id: str
+    paid: Money
+    stated_total: Money | None
+    stated_fee: Money | None
+    send_seconds: float
+    lease_seconds: float
+    scroll_series: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QuotedBill:
+    """The stored part of a quote that a claim is judged by, and that paying it needs.
+
+    `bill_key` is never empty: where a biller takes any number of payments, it names the quote itself, so
+    that one unique index holds both "one bill, one payment" and "a quote pays at most once".
+    """
+
+    quote_id: str
+    biller_id: str
+    bill_key: str
+    bucket: str
+    is_paid: bool
+    sums: Sums
+    expires_at: datetime
+    biller_quote: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A stored payment, as far as a repeat of its reference or an answer about it needs to know."""
+
+    payment_id: UUID
+    partner_id: str
+    reference: str
+    fingerprint: bytes
+    state: State
+    epoch: int
+    refusal: Refusal | None
+    quote_id: str
+    biller_id: str
+    paid_at: datetime | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """What the database says, read after every lock is held.
+
+    `decide` keeps it current as it goes: a claim accepted earlier in the batch counts for the later ones.
+    """
+
+    now: datetime
+    standing: dict[tuple[str, str], Standing]
+    quotes: dict[tuple[str, str], QuotedBill]
+    taken_bills: dict[tuple[str, str], UUID]
+    headroom: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The prefund is taken and the attempt is open: tell the biller now."""
+
+    claim: Claim
+    quote: QuotedBill
+
+    @property
+    def prefund(self) -> str:
+        """The ledger account that pays."""
+        return prefund_account(self.claim.partner_id, self.quote.bucket)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An accepted claim as it was written: with its scroll number (0 where the biller wants none) and day."""
+
+    claim: Claim
+    quote: QuotedBill
+    scroll_no: int
+    business_date: date
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No money moved; the reference is burnt with this reason."""
+
+    claim: Claim
+    refusal: Refusal
+    quote: QuotedBill | None
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The reference stands already with the same content: its payment's current truth is the answer."""
+
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Conflicting:
+    """The reference stands already with other content; nothing is stored."""
+
+    standing: Standing
+
+
+Verdict = Accepted | Refused | Repeated | Conflicting
+ClaimAnswer = Started | Refused | Repeated | Conflicting
+
+
+def decide(claims: Iterable[Claim], seen: Snapshot) -> list[Verdict]:
+    """Judge the claims in order of arrival, one verdict each.
+
+    A refused claim frees its headroom for later ones: of 60, 60 and 30 on 100 the first and the third
+    are accepted. A claim that the database already holds under the same payment id (a batch that was
+    written but not heard of) is accepted again as long as nobody else has taken the payment over.
+    """
+    return [_judge(claim, seen) for claim in claims]
+
+
+def _judge(claim: Claim, seen: Snapshot) -> Verdict:
+    quote = seen.quotes.get((claim.partner_id, claim.quote_id))
+    standing = seen.standing.get((claim.partner_id, claim.reference))
+    if standing is not None:
+        return _repeat(claim, quote, standing)
+    refusal = _refusal(claim, quote, seen)
+    if refusal is not None or quote is None:
+        verdict: Accepted | Refused = Refused(claim, refusal or Refusal.QUOTE_EXPIRED, quote)
+    else:
+        verdict = Accepted(claim, quote)
+    _remember(verdict, seen)
+    return verdict
+
+
+def _repeat(claim: Claim, quote: QuotedBill | None, standing: Standing) -> Verdict:
+    if standing.payment_id == claim.payment_id:
+        is_still_ours = standing.state is State.DELIVERING and standing.epoch == 1
+        if is_still_ours and quote is not None:
+            return Accepted(claim, quote)
+        return Repeated(standing)
+    if standing.fingerprint != claim.fingerprint:
+        return Conflicting(standing)
+    return Repeated(standing)
+
+
+def _refusal(claim: Claim, quote: QuotedBill | None, seen: Snapshot) -> Refusal | None:
+    """The first reason that applies, in the order in which docs/adr/0011 says they are checked."""
+    if quote is None:
+        return Refusal.QUOTE_EXPIRED
+    headroom = seen.headroom.get(prefund_account(claim.partner_id, quote.bucket), 0)
+    checks = (
+        (Refusal.BILL_TAKEN, (quote.biller_id, quote.bill_key) in seen.taken_bills),
+        (Refusal.ALREADY_PAID, quote.is_paid),
+        (Refusal.QUOTE_EXPIRED, quote.expires_at <= seen.now),
+        (Refusal.AMOUNT_DIFFERS, not _matches(claim, quote)),
+        (Refusal.PREFUND_TOO_LOW, quote.sums.total.minor > headroom),
+    )
+    return next((refusal for refusal, applies in checks if applies), None)
+
+
+def _matches(claim: Claim, quote: QuotedBill) -> bool:
+    """Whether every echoed value equals the quote's; a difference is refused, never corrected."""
+    charged = quote.sums.fee + quote.sums.vat
+    return (
+        claim.biller_id == quote.biller_id
+        and claim.paid in {quote.sums.amount, quote.sums.amount + charged}
+        and claim.stated_total in {None, quote.sums.amount}
+        and claim.stated_fee in {None, charged}
+    )
+
+
+def _remember(verdict: Accepted | Refused, seen: Snapshot) -> None:
+    claim, quote = verdict.claim, verdict.quote
+    refusal = verdict.refusal if isinstance(verdict, Refused) else None
+    state = State.DELIVERING if refusal is None else State.DECLINED
+    seen.standing[claim.partner_id, claim.reference] = Standing(
+        payment_id=claim.payment_id,
+        partner_id=claim.partner_id,
+        reference=claim.reference,
+        fingerprint=claim.fingerprint,
+        state=state,
+        epoch=1,
+        refusal=refusal,
+        quote_id=claim.quote_id,
+        biller_id=claim.biller_id,
+    )
+    if quote is None or state in RELEASED:
+        return
+    seen.taken_bills[quote.biller_id, quote.bill_key] = claim.payment_id
+    seen.headroom[prefund_account(claim.partner_id, quote.bucket)] -= quote.sums.total.minor

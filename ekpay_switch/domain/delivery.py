@@ -1,0 +1,179 @@
+"""What an answer about a delivery means for its payment: events, entry, refusal, all decided here.
+
+`plan_outcome` judges the answer to a pay call, `plan_inquiry` the answer to a later question. Neither
+knows the database: the group commit walks the events from the state it finds under lock.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import assert_never
+from uuid import UUID
+
+from ekpay_switch.domain.ledger import Entry
+from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, Outcome, Posted, Unreached
+from ekpay_switch.domain.payment import Event, State
+from ekpay_switch.domain.posting_rules import (
+    Sums,
+    delivered,
+    given_back_to_prefund,
+    posted_after_give_back,
+)
+from ekpay_switch.domain.refusals import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class PayOrder:
+    """Everything a biller adapter needs to post one payment, the same on every repeat.
+
+    `reference` is ours and made before the first send; `scroll_no` is 0 where the biller wants none.
+    `send_before` is a reading of the monotonic clock, in seconds: not a byte may leave after it.
+    """
+
+    payment_id: UUID
+    biller_id: str
+    reference: str
+    sums: Sums
+    biller_quote: Mapping[str, str]
+    scroll_no: int
+    business_date: date
+    send_before: float
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A payment that is being delivered, as far as judging an answer needs it."""
+
+    payment_id: UUID
+    attempt_id: UUID
+    partner_id: str
+    lane: int
+    epoch: int
+    biller_id: str
+    prefund: str
+    sums: Sums
+
+
+class AttemptEnd:
+    """How an attempt stands after an answer: the words stored in `attempts.outcome`."""
+
+    APPROVED = "approved"
+    DECLINED = "declined"
+    UNREACHED = "unreached"
+    NOT_POSTED = "not_posted"
+    IN_DOUBT = "in_doubt"
+    DISAGREED = "disagreed"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to write about one answer.
+
+    An empty `events` leaves the state alone (the doubt goes on); `entry` is the journal entry of the same
+    transaction; `notice` names what somebody must be told, or is empty.
+    """
+
+    end: str
+    events: tuple[Event, ...] = ()
+    entry: Entry | None = None
+    refusal: Refusal | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    notice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A plan for one attempt under one epoch; an answer under an older epoch is kept as evidence only.
+
+    `ask_again_seconds` says when the resolver looks again, None when nothing is left to ask.
+    """
+
+    delivery: Delivery
+    plan: Plan
+    ask_again_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The plan stands in the books; `state` is what it led to."""
+
+    state: State
+    refusal: Refusal | None
+    recorded_at: datetime
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Somebody else took the payment over: the answer was kept as evidence and the resolver woken."""
+
+    state: State
+
+
+RecordAnswer = Recorded | Stale
+
+GIVE_BACK = (Event.BILLER_REFUSED, Event.GIVEN_BACK)
+UNSENT = (Event.BILLER_UNREACHED, Event.DELIVERY_GIVEN_UP, Event.GIVEN_BACK)
+NOT_POSTED = (Event.PROVEN_NOT_POSTED, Event.GIVEN_BACK)
+
+
+def plan_outcome(delivery: Delivery, outcome: Outcome) -> Plan:
+    """What the answer to a pay call leads to; a prefund payment that came to nothing goes back at once."""
+    match outcome:
+        case Approved(facts=facts):
+            return _completed(delivery, facts)
+        case Declined(reason=reason, code=code):
+            return _given_back(delivery, AttemptEnd.DECLINED, GIVE_BACK, {"reason": reason, "code": code})
+        case Unreached(why=why):
+            return _given_back(delivery, AttemptEnd.UNREACHED, UNSENT, {"why": why})
+        case InDoubt(why=why):
+            return Plan(AttemptEnd.IN_DOUBT, facts={"why": why})
+        case _:
+            assert_never(outcome)
+
+
+def plan_posted(delivery: Delivery, state: State, posted: Posted) -> Plan:
+    """What it means that the biller, asked later, holds the payment.
+
+    Completed needs the equal amount where the far side echoes one (law 6). A payment that was given back
+    meanwhile goes to review with the biller owed out of suspense (law 15).
+    """
+    facts = dict(posted.facts)
+    if posted.amount_minor is not None and posted.amount_minor != delivery.sums.amount.minor:
+        facts |= {"echoed_amount": str(posted.amount_minor)}
+        return Plan(AttemptEnd.DISAGREED, _disagreement(state), facts=facts, notice="amount_echo_mismatch")
+    if state is State.REFUNDED:
+        entry = posted_after_give_back(delivery.biller_id, delivery.sums.amount)
+        return Plan(
+            AttemptEnd.DISAGREED,
+            (Event.CONTRARY_EVIDENCE,),
+            entry,
+            facts=facts,
+            notice="late_success",
+        )
+    return _completed(delivery, facts)
+
+
+def plan_not_posted(delivery: Delivery) -> Plan:
+    """Proven not posted and not to be sent again: the prefund is given back."""
+    return _given_back(delivery, AttemptEnd.NOT_POSTED, NOT_POSTED, {"why": "proven not posted"})
+
+
+def _disagreement(state: State) -> tuple[Event, ...]:
+    return (Event.CONTRARY_EVIDENCE,) if state is State.REFUNDED else (Event.FACTS_DISAGREED,)
+
+
+def _completed(delivery: Delivery, facts: Mapping[str, str]) -> Plan:
+    return Plan(
+        AttemptEnd.APPROVED,
+        (Event.BILLER_ACKNOWLEDGED,),
+        delivered(delivery.biller_id, delivery.sums),
+        facts=facts,
+        notice="completed",
+    )
+
+
+def _given_back(delivery: Delivery, end: str, events: tuple[Event, ...], facts: Mapping[str, str]) -> Plan:
+    refusal = Refusal.BILLER_REFUSED if end == AttemptEnd.DECLINED else Refusal.BILLER_UNAVAILABLE
+    entry = given_back_to_prefund(delivery.prefund, delivery.sums)
+    return Plan(end, events, entry, refusal, facts, notice="refunded")

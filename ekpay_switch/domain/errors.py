@@ -1,0 +1,55 @@
+"""What the switch refuses to do, and why.
+
+    SwitchError
+    ├── MalformedAmountError      text is not an amount of money
+    ├── CurrencyMismatchError     two currencies met in one sum
+    ├── UnbalancedEntryError      a journal entry would make or lose money
+    ├── IllegalTransitionError    the payment is not in a state that allows this event
+    ├── UnknownAccountError       an account code is not in the chart of accounts
+    ├── NoFeeError                no fee row covers this payee, instrument, amount and day
+    ├── OverloadedError           the queue to the database is full; nothing was done
+    └── VerdictUnknownError       the database went away before it said whether it kept our rows
+
+A decline is not here: a decline is an answer, see `outcome`.
+A refusal of a partner's request is not here either: it is a value, see `refusals`.
+HTTP is at the edge: `api.problems` says which status each class gets.
+"""
+
+
+class SwitchError(Exception):
+    """The root of every refusal of the core; without a message of its own, the docstring is the message."""
+
+    def __str__(self) -> str:
+        return super().__str__() or (type(self).__doc__ or type(self).__name__).split("\n", 1)[0]
+
+
+class MalformedAmountError(SwitchError):
+    """The text is not an amount of taka with at most two decimals."""
+
+
+class CurrencyMismatchError(SwitchError):
+    """Two currencies met in one sum."""
+
+
+class UnbalancedEntryError(SwitchError):
+    """The journal entry does not sum to zero."""
+
+
+class IllegalTransitionError(SwitchError):
+    """The payment is not in a state that allows this event."""
+
+
+class UnknownAccountError(SwitchError):
+    """The account code is not in the chart of accounts."""
+
+
+class NoFeeError(SwitchError):
+    """No fee row covers this payee, instrument, amount and day."""
+
+
+class OverloadedError(SwitchError):
+    """The queue to the database is full; nothing was done, ask again shortly."""
+
+
+class VerdictUnknownError(SwitchError):
+    """The database went away before it said whether it kept our rows."""

@@ -1,0 +1,148 @@
+"""Double entry: postings, journal entries and the hash chain that binds them.
+
+The signed `amount` of a posting is in minor units, debit positive, and an entry sums to zero in
+one currency. Python refuses an unbalanced entry here; PostgreSQL refuses it again by a trigger.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from types import MappingProxyType
+from uuid import UUID
+
+from ekpay_switch.domain.errors import UnbalancedEntryError, UnknownAccountError
+from ekpay_switch.domain.money import BDT
+
+GENESIS = bytes(32)
+
+
+class AccountKind(StrEnum):
+    """The four kinds of account that we keep."""
+
+    ASSET = "asset"
+    EXPENSE = "expense"
+    LIABILITY = "liability"
+    INCOME = "income"
+
+    @property
+    def is_debit_normal(self) -> bool:
+        """Whether a debit makes the account's own balance grow."""
+        return self in {AccountKind.ASSET, AccountKind.EXPENSE}
+
+
+# The first part of an account code says what it is (architecture.md 6). A prefund is kept as a balance on its
+# row and has a floor; every other balance is the sum of its postings.
+CHART = MappingProxyType(
+    {
+        "prefund": AccountKind.LIABILITY,
+        "in_flight": AccountKind.LIABILITY,
+        "payable": AccountKind.LIABILITY,
+        "refund_due": AccountKind.LIABILITY,
+        "suspense": AccountKind.LIABILITY,
+        "vat_payable": AccountKind.LIABILITY,
+        "stamp_payable": AccountKind.LIABILITY,
+        "commission_payable": AccountKind.LIABILITY,
+        "receivable": AccountKind.ASSET,
+        "settlement_bank": AccountKind.ASSET,
+        "biller_deposit": AccountKind.ASSET,
+        "connector_fee": AccountKind.EXPENSE,
+        "bank_charges": AccountKind.EXPENSE,
+        "write_off": AccountKind.EXPENSE,
+        "rounding": AccountKind.INCOME,
+        "charge_income": AccountKind.INCOME,
+        "fee_income": AccountKind.INCOME,
+    }
+)
+
+
+def kind_of(account: str) -> AccountKind:
+    """What kind of account a code names.
+
+    Raises:
+        UnknownAccountError: its first part is not in the chart.
+    """
+    kind = CHART.get(account.split(":", 1)[0])
+    if kind is None:
+        message = f"{account} is not in the chart of accounts"
+        raise UnknownAccountError(message)
+    return kind
+
+
+def keeps_balance(account: str) -> bool:
+    """Whether the account's row carries its balance and floor: prefunds do, nothing else."""
+    return account.startswith("prefund:")
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One line of an entry: an account and a signed amount, debit positive, in minor units."""
+
+    account: str
+    amount: int
+
+
+def grow(account: str, amount: int) -> Posting:
+    """The posting after which the account's own balance is `amount` higher, whichever its kind."""
+    return Posting(account, amount if kind_of(account).is_debit_normal else -amount)
+
+
+def shrink(account: str, amount: int) -> Posting:
+    """The posting after which the account's own balance is `amount` lower."""
+    return grow(account, -amount)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Postings that stand together: they sum to zero or the entry does not exist.
+
+    `moment` names the row of the posting table that made it. Postings of nothing are dropped,
+    since a line of zero explains nothing.
+    """
+
+    moment: str
+    postings: tuple[Posting, ...]
+    currency: str = BDT
+
+    def __post_init__(self) -> None:
+        if sum(posting.amount for posting in self.postings) != 0 or not self.postings:
+            raise UnbalancedEntryError
+
+    @classmethod
+    def of(cls, moment: str, postings: Iterable[Posting], currency: str = BDT) -> "Entry":
+        """Build an entry without its zero lines; raises `UnbalancedEntryError`."""
+        return cls(moment, tuple(posting for posting in postings if posting.amount), currency)
+
+    def reversal(self) -> "Entry":
+        """The entry that takes this one back, line by line."""
+        undone = tuple(Posting(posting.account, -posting.amount) for posting in self.postings)
+        return Entry(f"{self.moment}_reversed", undone, self.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What an entry is bound to in the books: its identity, payment and day; all of it is hashed."""
+
+    entry_id: UUID
+    payment_id: UUID | None
+    business_date: date
+    window_id: int
+
+
+def chain_hash(previous: bytes, written: Written, entry: Entry) -> bytes:
+    """SHA-256 over the previous hash of the lane and the entry's canonical text.
+
+    Canonical means: a version word, then entry, payment, day, window, moment and currency, then
+    each posting in order as account and amount, separated by bytes that no field may contain.
+    """
+    head = (written.entry_id, written.payment_id, written.business_date, written.window_id)
+    return hashlib.sha256(previous + canonical([str(part) for part in head], entry)).digest()
+
+
+def canonical(head: Sequence[str], entry: Entry) -> bytes:
+    """The text that `chain_hash` covers, as bytes."""
+    fields = ["ekpay-entry-1", *head, entry.moment, entry.currency]
+    for posting in entry.postings:
+        fields += (posting.account, str(posting.amount))
+    return "\x1f".join(fields).encode()

@@ -1,0 +1,94 @@
+"""The four outcomes of every wire call, and what each allows.
+
+Architecture law 4. An outcome is a value: an adapter returns one and raises nothing for what the far side
+did.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import assert_never
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """The far side said yes in words we know.
+
+    `facts` are its own words worth keeping (receipt number, tokens, echoed amount), never secrets.
+    """
+
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """An answered no: no money moved.
+
+    `reason` is our word, `code` the far side's own. `may_reroute` is true for the few named
+    declines after which another route may answer differently.
+    """
+
+    reason: str
+    code: str = ""
+    may_reroute: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unreached:
+    """Not a byte of the request left us: DNS, connect, TLS, our breaker, our pool queue, our deadline."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """No usable answer: money may or may not have moved.
+
+    A timeout, a broken reply and a reply code nobody mapped all land here. Never try an in-doubt
+    attempt elsewhere before it has been asked after: the payer would pay twice.
+    """
+
+    why: str
+
+
+Outcome = Approved | Declined | Unreached | InDoubt
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """Asked later, the far side says that it holds the payment; `amount_minor` is what it echoes, or None."""
+
+    reference: str
+    amount_minor: int | None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """Asked later, the far side knows nothing of our reference; final only after its settle time (law 14)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """Asked later, there was no usable answer; nothing is learned and the doubt stands."""
+
+    why: str
+
+
+Inquiry = Posted | NotFound | NoAnswer
+
+
+def may_try_another_route(outcome: Outcome) -> bool:
+    """Whether it is safe, and useful, to ask another route after this outcome.
+
+    Safe means that no money can have moved. Useful means that another route might answer
+    differently: an empty account is empty on every route.
+    """
+    match outcome:
+        case Unreached():
+            return True
+        case Declined(may_reroute=may):
+            return may
+        case Approved() | InDoubt():
+            return False
+        case _:
+            assert_never(outcome)

@@ -1,0 +1,68 @@
+"""Which accounts move at which moment: the posting table of architecture.md 6, a function a row.
+
+T = amount + charge + fee + VAT; T is what the payer or the partner gives.
+"""
+
+from dataclasses import dataclass
+
+from ekpay_switch.domain.ledger import Entry, grow, shrink
+from ekpay_switch.domain.money import Money, total
+
+IN_FLIGHT = "in_flight"
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """The parts of what is paid: the bill, the connector's charge, our fee and its VAT."""
+
+    amount: Money
+    charge: Money
+    fee: Money
+    vat: Money
+
+    @property
+    def total(self) -> Money:
+        """T, all parts together."""
+        return total((self.amount, self.charge, self.fee, self.vat), self.amount.currency)
+
+
+def prefund_account(partner_id: str, bucket: str) -> str:
+    """The account of one of a partner's two prefund buckets."""
+    return f"prefund:{partner_id}:{bucket}"
+
+
+def accepted_from_prefund(prefund: str, sums: Sums) -> Entry:
+    """The partner's money is held for this payment."""
+    taken = sums.total.minor
+    return Entry.of("accepted", (shrink(prefund, taken), grow(IN_FLIGHT, taken)), sums.amount.currency)
+
+
+def delivered(payee: str, sums: Sums) -> Entry:
+    """The payee is owed the bill, we have earned the fee, the state is owed its VAT."""
+    postings = (
+        shrink(IN_FLIGHT, sums.total.minor),
+        grow(f"payable:{payee}", sums.amount.minor),
+        grow("charge_income", sums.charge.minor),
+        grow("fee_income", sums.fee.minor),
+        grow("vat_payable", sums.vat.minor),
+    )
+    return Entry.of("delivered", postings, sums.amount.currency)
+
+
+def given_back_to_prefund(prefund: str, sums: Sums) -> Entry:
+    """Refused or proven unsent: everything, charges included, is the partner's again."""
+    held = sums.total.minor
+    return Entry.of("given_back", (shrink(IN_FLIGHT, held), grow(prefund, held)), sums.amount.currency)
+
+
+def posted_after_give_back(payee: str, amount: Money) -> Entry:
+    """The biller holds a payment that we gave back: it is owed, and suspense says that nobody paid for it."""
+    postings = (shrink(f"suspense:{payee}", amount.minor), grow(f"payable:{payee}", amount.minor))
+    return Entry.of("posted_after_give_back", postings, amount.currency)
+
+
+def topped_up(prefund: str, amount: Money) -> Entry:
+    """The partner's transfer stands on our bank account and in its bucket."""
+    return Entry.of(
+        "topped_up", (grow("settlement_bank", amount.minor), grow(prefund, amount.minor)), amount.currency
+    )

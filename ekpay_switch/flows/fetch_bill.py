@@ -1,0 +1,78 @@
+"""Fetching a bill for a partner and binding a quote to it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ekpay_switch import telemetry
+from ekpay_switch.domain.bill import BillerSilent, BillMissing, BillQuery, Quote, quote_expiry
+from ekpay_switch.domain.business_day import business_date
+from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.ports import BillerProfile, World
+from ekpay_switch.security.identifiers import unguessable
+
+QUOTE_ID_LENGTH = 26  # of 36 signs: 134 bits, nobody guesses one
+PARTNER_INSTRUMENT = "prefund"
+
+
+@dataclass(frozen=True, slots=True)
+class FetchOrder:
+    """Which bill a partner asks for; `fields` are the filled members of its message by their wire names."""
+
+    partner_id: str
+    request_reference: str
+    ekpay_biller_id: str
+    fields: Mapping[str, str]
+
+
+async def fetch_bill(order: FetchOrder, world: World) -> Quote | Refusal:
+    """Ask the biller, add our fee, store the quote; the quote is durable before it is told.
+
+    A bill that is paid already is an answer like any other: a quote that cannot be paid.
+    """
+    biller = world.billers.by_ekpay_id(order.ekpay_biller_id)
+    if biller is None:
+        return Refusal.UNKNOWN_BILLER
+    parameters = chosen_parameters(biller.profile, order.fields)
+    if parameters is None:
+        return Refusal.MALFORMED
+    reply = await biller.fetch(BillQuery(biller.profile.id, parameters))
+    if isinstance(reply, BillMissing):
+        return Refusal.NO_SUCH_BILL
+    if isinstance(reply, BillerSilent):
+        telemetry.log_warning("fetch_unanswered", biller_id=biller.profile.id, reason=reply.why)
+        return Refusal.BILLER_UNAVAILABLE
+    now = world.clock.now()
+    bill, profile = reply.bill, biller.profile
+    payees = frozenset({profile.id, profile.category})
+    quote = Quote(
+        quote_id=unguessable(QUOTE_ID_LENGTH),
+        partner_id=order.partner_id,
+        request_reference=order.request_reference,
+        biller_id=profile.id,
+        bucket=profile.bucket,
+        bill=bill,
+        fee=world.fees.price(payees, PARTNER_INSTRUMENT, bill.total, business_date(now)),
+        expires_at=quote_expiry(now, profile.timing.quote_life_seconds),
+    )
+    await world.payments.save_quote(quote)
+    return quote
+
+
+def chosen_parameters(profile: BillerProfile, fields: Mapping[str, str]) -> dict[str, str] | None:
+    """The first group of parameters that is filled in whole and well formed, by the manifest's names.
+
+    None where no group is, or where a field that is filled in breaks its rule: guessing which one was
+    meant could fetch somebody else's bill.
+    """
+    groups: dict[str, dict[str, str]] = {}
+    incomplete = set()
+    for parameter in profile.parameters:
+        text = fields.get(parameter.wire_name, "")
+        if text and re.fullmatch(parameter.pattern, text, re.ASCII) is None:
+            return None
+        if text:
+            groups.setdefault(parameter.group, {})[parameter.name] = text
+        elif parameter.is_required:
+            incomplete.add(parameter.group)
+    return next((found for group, found in groups.items() if group not in incomplete), None)

@@ -1,0 +1,102 @@
+"""Paying a quoted bill from a partner's prefund: the hot path (architecture.md 6)."""
+
+import base64
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from ekpay_switch.domain.claims import Claim, Conflicting, Refused, Repeated, Standing, Started
+from ekpay_switch.domain.delivery import Recorded
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.flows.deliver import deliver
+from ekpay_switch.ports import BillerAdapter, World
+from ekpay_switch.security.identifiers import uuid7
+
+
+@dataclass(frozen=True, slots=True)
+class PayOrderOfPartner:
+    """A partner's order, as read from its message.
+
+    `fingerprint` covers what a repeat of the reference must equal; `answer_before` is the monotonic reading
+    at which the partner is told "in progress" if nothing better is known.
+    """
+
+    partner_id: str
+    lane: int
+    reference: str
+    fingerprint: bytes
+    quote_id: str
+    ekpay_biller_id: str
+    paid: Money
+    stated_total: Money | None
+    stated_fee: Money | None
+    answer_before: float
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentAnswer:
+    """The current truth about a payment; `refusal` says why where no money stays taken."""
+
+    state: State
+    refusal: Refusal | None
+    payment_id: UUID | None = None
+    at: datetime | None = None
+
+
+async def pay_bill(order: PayOrderOfPartner, world: World) -> PaymentAnswer | Refusal:
+    """Claim the reference and the money, tell the biller, record what it said.
+
+    What we are about to do is durable before we do it, and no wire call is inside a transaction. Whoever
+    comes with the same reference gets this payment's truth, whoever comes with another for the same bill a no.
+    """
+    biller = world.billers.by_ekpay_id(order.ekpay_biller_id)
+    if biller is None:
+        return Refusal.UNKNOWN_BILLER
+    send_before = world.clock.monotonic() + biller.profile.timing.send_seconds
+    answer = await world.payments.claim(_claim(order, biller))
+    match answer:
+        case Started():
+            done = await deliver(answer, send_before, biller, world)
+            if isinstance(done, Recorded):
+                payment_id = answer.claim.payment_id
+                return PaymentAnswer(done.state, done.refusal, payment_id, done.recorded_at)
+            return PaymentAnswer(done.state, None, answer.claim.payment_id)
+        case Refused(claim=claim, refusal=refusal):
+            return PaymentAnswer(State.DECLINED, refusal, claim.payment_id)
+        case Conflicting():
+            return Refusal.OTHER_CONTENT
+        case Repeated(standing=standing):
+            return await _truth_about(standing, order.answer_before, world)
+
+
+async def _truth_about(standing: Standing, answer_before: float, world: World) -> PaymentAnswer:
+    """Wait for a payment that is still running, for as long as its partner may wait."""
+    pause = 0.05
+    while standing.state is State.DELIVERING and world.clock.monotonic() + pause < answer_before:
+        await world.clock.sleep(pause)
+        pause = min(pause * 2, 1.0)
+        standing = await world.payments.standing(standing.payment_id) or standing
+    return PaymentAnswer(standing.state, standing.refusal, standing.payment_id, standing.paid_at)
+
+
+def _claim(order: PayOrderOfPartner, biller: BillerAdapter) -> Claim:
+    payment_id, profile = uuid7(), biller.profile
+    return Claim(
+        payment_id=payment_id,
+        attempt_id=uuid7(),
+        attempt_reference=base64.b32encode(payment_id.bytes).decode().rstrip("="),
+        partner_id=order.partner_id,
+        lane=order.lane,
+        reference=order.reference,
+        fingerprint=order.fingerprint,
+        quote_id=order.quote_id,
+        biller_id=profile.id,
+        paid=order.paid,
+        stated_total=order.stated_total,
+        stated_fee=order.stated_fee,
+        send_seconds=profile.timing.send_seconds,
+        lease_seconds=profile.timing.lease_seconds,
+        scroll_series=profile.id if profile.has_scroll else "",
+    )

@@ -1,0 +1,77 @@
+"""Finding out what became of payments that nobody could say (architecture.md 5).
+
+In doubt is a state with a job. This is the job: it asks on schedule and within the far side's budget,
+and only a proof ends the doubt.
+"""
+
+from dataclasses import replace
+from typing import assert_never
+
+from ekpay_switch.domain.asking import NextStep, after_not_found, final_not_found_at
+from ekpay_switch.domain.delivery import Recording, plan_posted
+from ekpay_switch.domain.outcome import NoAnswer, NotFound, Posted
+from ekpay_switch.domain.payment import State
+from ekpay_switch.flows.deliver import send_and_record
+from ekpay_switch.flows.give_back import give_back
+from ekpay_switch.ports import BillerAdapter, Leased, World
+
+
+async def resolve_in_doubt(leased: Leased, world: World) -> None:
+    """Ask once about one payment that we hold under a fresh epoch, and do what the answer allows."""
+    biller = world.billers.by_id(leased.delivery.biller_id)
+    if biller is None or not biller.profile.safety.can_be_asked:
+        await world.payments.postpone(leased, 3600.0, "nobody to ask", asked=False)
+        return
+    wait_seconds = await world.budget.take(biller.profile.id, biller.profile.inquiries_per_second)
+    if wait_seconds > 0:
+        await world.payments.postpone(leased, wait_seconds, "inquiry budget is used up", asked=False)
+        return
+    inquiry = await biller.inquire(leased.order)
+    match inquiry:
+        case Posted():
+            await _record_posted(leased, inquiry, world)
+        case NotFound():
+            await _act_on_not_found(leased, biller, world)
+        case NoAnswer(why=why):
+            again = biller.profile.timing.next_ask_seconds(leased.asked + 1)
+            await world.payments.postpone(leased, again, why, asked=True)
+        case _:
+            assert_never(inquiry)
+
+
+async def _record_posted(leased: Leased, posted: Posted, world: World) -> None:
+    plan = plan_posted(leased.delivery, leased.state, posted)
+    await world.payments.record(Recording(leased.delivery, plan))
+    if plan.notice != "completed":
+        world.alarms.raise_alarm(plan.notice, leased.delivery.payment_id)
+
+
+async def _act_on_not_found(leased: Leased, biller: BillerAdapter, world: World) -> None:
+    """Wait until "not found" is final; then send once more where that is safe, else give the money back."""
+    profile, delivery = biller.profile, leased.delivery
+    timing, safety = profile.timing, profile.safety
+    if leased.state is State.REFUNDED:
+        await world.payments.postpone(
+            leased, timing.ask_every_seconds, "not found, as given back", asked=True
+        )
+        return
+    match after_not_found(leased.send, leased.now, safety, timing):
+        case NextStep.WAIT:
+            again = _seconds_until_final(leased, biller)
+            await world.payments.postpone(leased, again, "not found, too early to be final", asked=True)
+        case NextStep.SEND_AGAIN:
+            send_before = world.clock.monotonic() + timing.send_seconds
+            if await world.payments.reopen_send(leased, timing.send_seconds, timing.lease_seconds):
+                order = replace(leased.order, send_before=send_before)
+                await send_and_record(delivery, order, biller, world)
+        case NextStep.GIVE_BACK:
+            await give_back(delivery, world)
+
+
+def _seconds_until_final(leased: Leased, biller: BillerAdapter) -> float:
+    """The next question on schedule, but not before its answer could be final."""
+    scheduled = biller.profile.timing.next_ask_seconds(leased.asked + 1)
+    final_at = final_not_found_at(leased.send, biller.profile.safety, biller.profile.timing)
+    if final_at is None:
+        return scheduled
+    return max(scheduled, (final_at - leased.now).total_seconds())

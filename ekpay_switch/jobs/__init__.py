@@ -1,0 +1,1 @@
+"""The same flows, started by the clock instead of a caller."""

@@ -1,0 +1,157 @@
+"""The composition root: settings in, a running switch out; the only place that knows every room."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ekpay_switch import telemetry
+from ekpay_switch.alarms import LoggedAlarms
+from ekpay_switch.api import operations
+from ekpay_switch.api.limits import LimitRequests, RequestLimits
+from ekpay_switch.api.problems import install_error_handlers
+from ekpay_switch.api.rates import RateLimit
+from ekpay_switch.api.syndicate.routes import Syndicate, mount
+from ekpay_switch.fee_file import read_fee_table
+from ekpay_switch.jobs.housekeeping import run_housekeeping
+from ekpay_switch.jobs.resolver import run_resolver
+from ekpay_switch.persistence.engine import Database
+from ekpay_switch.persistence.far_sides import FarSides
+from ekpay_switch.persistence.housekeeping import count_open, drop_old_quotes, is_ready
+from ekpay_switch.persistence.group_commit import GroupCommit, GroupCommitLimits
+from ekpay_switch.persistence.partners import CachedPartners, Partners
+from ekpay_switch.persistence.payments import PostgresPayments
+from ekpay_switch.plugins import load_billers
+from ekpay_switch.ports import World
+from ekpay_switch.security.access_tokens import AccessTokens
+from ekpay_switch.security.keys import KeyRing
+from ekpay_switch.security.sealed_fields import Sealer
+from ekpay_switch.settings import Settings
+from ekpay_switch.system_clock import SystemClock
+from ekpay_switch.wire.http import HttpWire
+
+TOKENS_PURPOSE = "far-side-tokens/1"
+LOGINS_PER_SECOND, LOGINS_AT_ONCE = 1, 20
+QUESTIONS_PER_SECOND, QUESTIONS_AT_ONCE = 50, 200
+LAST_PAYMENTS_SECONDS = 30.0
+HOUSEKEEPING_SECONDS = 10.0
+
+
+class AssertionsDisabledError(Exception):
+    """Python runs with -O, which removes the checks that only a bug could break."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """One process's switch: the world of its flows and what has to be closed again."""
+
+    settings: Settings
+    world: World
+    payments: PostgresPayments
+    group_commit: GroupCommit
+    engine: AsyncEngine
+    keys: KeyRing
+
+
+WrapWorld = Callable[[World], World]
+
+
+def _as_it_is(world: World) -> World:
+    return world
+
+
+@asynccontextmanager
+async def open_switch(
+    settings: Settings, database: Database, wrap: WrapWorld = _as_it_is
+) -> AsyncIterator[Switch]:
+    """Wire everything together; on the way out what waits is written and every connection closed.
+
+    `wrap` lets a rehearsal put something between the flows and the world, such as a crash.
+
+    Raises:
+        AssertionsDisabledError: under `python -O`.
+    """
+    if sys.flags.optimize:
+        raise AssertionsDisabledError
+    keys = KeyRing.open(
+        settings.home, settings.master_key.get_secret_value() if settings.master_key else None
+    )
+    clock, engine = SystemClock(), database.engine()
+    limits = GroupCommitLimits(settings.committers, settings.batch_max, settings.queue_max)
+    group_commit = GroupCommit(database.connect, limits)
+    far_sides = FarSides(engine, Sealer(keys.sub_key(TOKENS_PURPOSE)))
+    wire = HttpWire(clock)
+    payments = PostgresPayments(engine, group_commit, settings.lanes)
+    world = World(
+        billers=load_billers(settings.config, wire, far_sides, clock, settings.time_divisor),
+        payments=payments,
+        fees=read_fee_table(settings.config / "fees.toml"),
+        budget=far_sides,
+        clock=clock,
+        alarms=LoggedAlarms(),
+    )
+    async with AsyncExitStack() as closing:
+        closing.push_async_callback(engine.dispose)
+        closing.push_async_callback(wire.close)
+        await group_commit.start()
+        closing.push_async_callback(group_commit.stop)
+        yield Switch(settings, wrap(world), payments, group_commit, engine, keys)
+
+
+def build_app(settings: Settings, database: Database, wrap: WrapWorld = _as_it_is) -> FastAPI:
+    """The HTTP side as an ASGI application; its database is reached when it starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_switch(settings, database, wrap) as switch:
+            syndicate = _syndicate(switch)
+            mount(app, syndicate)
+            operations.mount(app, partial(is_ready, switch.engine), lambda: switch.group_commit.depth)
+            telemetry.log("serving", port=settings.port, time_divisor=settings.time_divisor)
+            yield
+            # Whoever hung up is still being paid for; give those payments time to be recorded.
+            if syndicate.running:
+                await asyncio.wait(syndicate.running, timeout=LAST_PAYMENTS_SECONDS)
+
+    app = FastAPI(title="ekpay_switch", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    install_error_handlers(app)
+    app.add_middleware(LimitRequests, limits=RequestLimits(settings.body_max_bytes))
+    return app
+
+
+def _syndicate(switch: Switch) -> Syndicate:
+    settings, clock = switch.settings, switch.world.clock
+    return Syndicate(
+        world=switch.world,
+        partners=CachedPartners(Partners(switch.engine, switch.keys), settings.partner_cache_seconds),
+        enquiries=switch.payments,
+        tokens=AccessTokens(switch.keys),
+        answer_seconds=settings.answer_deadline_seconds,
+        logins=RateLimit(clock, LOGINS_PER_SECOND, LOGINS_AT_ONCE),
+        questions=RateLimit(clock, QUESTIONS_PER_SECOND, QUESTIONS_AT_ONCE),
+    )
+
+
+async def run_worker(
+    settings: Settings, database: Database, stop: asyncio.Event, wrap: WrapWorld = _as_it_is
+) -> None:
+    """The jobs of the clock, until told to stop."""
+    async with open_switch(settings, database, wrap) as switch:
+        telemetry.log("worker_started", time_divisor=settings.time_divisor)
+        poll = settings.worker_poll_seconds / settings.time_divisor
+        await asyncio.gather(
+            run_resolver(switch.world, max(poll, 0.1), stop),
+            run_housekeeping(
+                (
+                    partial(drop_old_quotes, switch.engine, settings.quote_keep_days),
+                    partial(count_open, switch.engine),
+                ),
+                HOUSEKEEPING_SECONDS,
+                stop,
+            ),
+        )

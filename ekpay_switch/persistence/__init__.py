@@ -1,0 +1,4 @@
+"""Everything that touches PostgreSQL: tables, queries, group commit and the embedded server.
+
+Implements ports; never calls a flow.
+"""

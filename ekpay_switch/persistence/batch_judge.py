@@ -1,0 +1,211 @@
+"""Turning judged steps into rows: pure, between the reads and the one write of a batch."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+import orjson
+
+from ekpay_switch.domain.claims import Accepted, Claim, Refused, Started, Verdict, decide
+from ekpay_switch.domain.delivery import AttemptEnd, RecordAnswer, Recorded, Recording, Stale
+from ekpay_switch.domain.ledger import Entry, Written, chain_hash, keeps_balance
+from ekpay_switch.domain.payment import TRANSITIONS, Event, State, walk
+from ekpay_switch.domain.posting_rules import Sums, accepted_from_prefund
+from ekpay_switch.persistence.batch_read import Held, Seen
+from ekpay_switch.persistence.steps import PostEntry
+from ekpay_switch.security.identifiers import uuid7
+
+Row = tuple[object, ...]
+ACTOR = "switch"
+
+
+@dataclass(slots=True)
+class Changes:
+    """The rows of one batch, a list a table; `batch_write` says which columns they fill."""
+
+    quotes: list[Row] = field(default_factory=list)
+    payments: list[Row] = field(default_factory=list)
+    attempts: list[Row] = field(default_factory=list)
+    history: list[Row] = field(default_factory=list)
+    evidence: list[Row] = field(default_factory=list)
+    entries: list[Row] = field(default_factory=list)
+    postings: list[Row] = field(default_factory=list)
+    notifications: list[Row] = field(default_factory=list)
+    moved_payments: dict[UUID, Row] = field(default_factory=dict)
+    ended_attempts: list[Row] = field(default_factory=list)
+    balances: dict[str, int] = field(default_factory=dict)
+    lanes: dict[int, tuple[int, bytes]] = field(default_factory=dict)
+
+
+def series_wanted(verdicts: Iterable[Verdict], seen: Seen) -> dict[str, int]:
+    """How many new scroll numbers each series needs; asked after the verdicts, so that none is wasted."""
+    wanted: dict[str, int] = {}
+    for verdict in verdicts:
+        if isinstance(verdict, Accepted) and verdict.claim.payment_id not in seen.scrolls:
+            series = verdict.claim.scroll_series
+            if series:
+                wanted[series] = wanted.get(series, 0) + 1
+    return wanted
+
+
+class Judge:
+    """Judges the steps of one batch against what was seen, and gathers the rows that follow.
+
+    Recordings come first, since what they give back may pay for claims of the same batch.
+    """
+
+    def __init__(self, seen: Seen) -> None:
+        self.seen = seen
+        self.changes = Changes()
+
+    def record(self, recording: Recording) -> RecordAnswer:
+        """Write an answer's plan if its epoch still holds the payment, else keep it as evidence."""
+        held = self.seen.payments[recording.delivery.payment_id]
+        if _stands_already(held, recording):
+            standing = held.standing
+            return Recorded(standing.state, standing.refusal, self.seen.now, standing.facts)
+        if held.epoch != recording.delivery.epoch or not _is_legal(held, recording):
+            return self._keep_as_evidence(held, recording)
+        plan, delivery = recording.plan, recording.delivery
+        steps = walk(held.standing.state, plan.events)
+        self._history(delivery.payment_id, held.steps, steps, plan.facts)
+        if plan.entry is not None:
+            self.post(uuid7(), delivery.lane, delivery.payment_id, plan.entry)
+        state = steps[-1][2] if steps else held.standing.state
+        refusal = plan.refusal or held.standing.refusal
+        ask_at = None
+        if recording.ask_again_seconds is not None:
+            ask_at = self.seen.now + timedelta(seconds=recording.ask_again_seconds)
+        facts = {**held.standing.facts, **plan.facts}
+        self.changes.moved_payments[delivery.payment_id] = (
+            delivery.payment_id, held.epoch, state, refusal, _json(facts), held.steps + len(steps), ask_at,
+        )  # fmt: skip
+        held.steps += len(steps)
+        held.epoch = -1  # a second answer in the same batch is evidence
+        self._end_attempt(recording, is_over=bool(steps))
+        self._notify(recording)
+        return Recorded(state, refusal, self.seen.now, facts)
+
+    def claim(self, claims: list[Claim]) -> list[Verdict]:
+        """Judge the claims in order of arrival."""
+        return decide(claims, self.seen.snapshot)
+
+    def start(self, accepted: Accepted, scroll_no: int) -> Started:
+        """Rows of a payment that takes its prefund and is being delivered from this moment."""
+        claim, quote = accepted.claim, accepted.quote
+        again = self.seen.scrolls.get(claim.payment_id)
+        if again is not None:
+            return Started(claim, quote, *again)
+        now = self.seen.now
+        lease_until = now + timedelta(seconds=claim.lease_seconds)
+        self._payment(
+            claim, quote.sums, (quote.bill_key, quote.bucket, _json(quote.biller_quote), quote.expires_at),
+            (State.DELIVERING, None, scroll_no or None, lease_until),
+        )  # fmt: skip
+        self.changes.attempts.append(
+            (claim.attempt_id, claim.payment_id, "delivery", claim.biller_id, claim.attempt_reference, "open", 1,
+             now + timedelta(seconds=claim.send_seconds))
+        )  # fmt: skip
+        self._history(claim.payment_id, 0, walk(State.CREATED, (Event.PREFUND_TAKEN,)), {})
+        entry = accepted_from_prefund(accepted.prefund, quote.sums)
+        self.post(uuid7(), claim.lane, claim.payment_id, entry)
+        return Started(claim, quote, scroll_no, self.seen.business_date)
+
+    def refuse(self, refused: Refused) -> None:
+        """Rows of a reference that is burnt: a payment that was declined before any money moved."""
+        claim, quote = refused.claim, refused.quote
+        sums = quote.sums if quote else Sums(claim.paid, *(claim.paid - claim.paid,) * 3)
+        told = (quote.bill_key, quote.bucket, "{}", quote.expires_at) if quote else ("", "", "{}", None)
+        self._payment(claim, sums, told, (State.DECLINED, refused.refusal, None, None))
+        facts = {"refusal": str(refused.refusal)}
+        self._history(claim.payment_id, 0, walk(State.CREATED, (Event.REFUSED,)), facts)
+
+    def post(self, entry_id: UUID, lane: int, payment_id: UUID | None, entry: Entry) -> None:
+        """Rows of a journal entry, chained to the head of its lane."""
+        seq, previous = self.changes.lanes.get(lane) or self.seen.lanes[lane]
+        window_id, day = self.seen.window_id, self.seen.business_date
+        digest = chain_hash(previous, Written(entry_id, payment_id, day, window_id), entry)
+        self.changes.lanes[lane] = (seq + 1, digest)
+        self.changes.entries.append(
+            (entry_id, lane, seq + 1, payment_id, entry.moment, entry.currency, day, window_id, digest)
+        )
+        for number, posting in enumerate(entry.postings, 1):
+            self.changes.postings.append((entry_id, number, posting.account, posting.amount))
+            if keeps_balance(posting.account):
+                self._move_balance(posting.account, -posting.amount)
+
+    def post_alone(self, step: PostEntry) -> None:
+        """Rows of an entry that belongs to no payment."""
+        self.post(step.entry_id, step.lane, None, step.entry)
+
+    def _move_balance(self, account: str, growth: int) -> None:
+        self.changes.balances[account] = self.changes.balances.get(account, 0) + growth
+        # A taken prefund is already off the headroom by `decide`; what comes back frees it here.
+        if growth > 0 and account in self.seen.snapshot.headroom:
+            self.seen.snapshot.headroom[account] += growth
+
+    def _payment(self, claim: Claim, sums: Sums, told: Row, fate: Row) -> None:
+        bill_key, bucket, biller_quote, expires_at = told
+        state, refusal, scroll_no, lease_until = fate
+        self.changes.payments.append(
+            (claim.payment_id, claim.partner_id, claim.lane, claim.reference, claim.fingerprint, claim.quote_id,
+             claim.biller_id, bill_key, bucket, sums.amount.currency, sums.amount.minor, sums.charge.minor,
+             sums.fee.minor, sums.vat.minor, state, refusal, biller_quote, expires_at, scroll_no,
+             self.seen.business_date, 1, 1, lease_until, lease_until)
+        )  # fmt: skip
+
+    def _history(
+        self, payment_id: UUID, stands: int, steps: list[tuple[State, Event, State]], facts: object
+    ) -> None:
+        for number, (before, event, following) in enumerate(steps, stands + 1):
+            self.changes.history.append((payment_id, number, before, event, following, ACTOR, _json(facts)))
+
+    def _end_attempt(self, recording: Recording, *, is_over: bool) -> None:
+        end = recording.plan.end
+        closed_at = self.seen.now if is_over else None
+        self.changes.ended_attempts.append(
+            (recording.delivery.attempt_id, "closed" if is_over else "open", end, closed_at)
+        )
+
+    def _notify(self, recording: Recording) -> None:
+        delivery, notice = recording.delivery, recording.plan.notice
+        if notice:
+            self.changes.notifications.append((uuid7(), delivery.payment_id, delivery.partner_id, notice))
+
+    def _keep_as_evidence(self, held: Held, recording: Recording) -> Stale:
+        plan, delivery = recording.plan, recording.delivery
+        self.changes.evidence.append(
+            (delivery.payment_id, delivery.attempt_id, delivery.epoch, f"late:{plan.end}", _json(plan.facts))
+        )
+        is_contrary = plan.end == AttemptEnd.APPROVED and held.standing.state is State.REFUNDED
+        if is_contrary and delivery.payment_id not in self.changes.moved_payments:
+            self.changes.moved_payments[delivery.payment_id] = (
+                delivery.payment_id, held.standing.epoch, held.standing.state, held.standing.refusal,
+                _json(held.standing.facts), held.steps, self.seen.now,
+            )  # fmt: skip
+        return Stale(held.standing.state)
+
+
+def _stands_already(held: Held, recording: Recording) -> bool:
+    """Whether this very recording was written before and only its COMMIT was not heard of.
+
+    An epoch has one holder, and a holder records one end, so the same epoch with that end is itself.
+    """
+    events = recording.plan.events
+    if not events or held.epoch != recording.delivery.epoch:
+        return False
+    return held.standing.state in {
+        following for (_, event), following in TRANSITIONS.items() if event is events[-1]
+    }
+
+
+def _is_legal(held: Held, recording: Recording) -> bool:
+    """Whether the first event may happen in the state found; the rest of a plan follows from the first."""
+    events = recording.plan.events
+    state = held.standing.state
+    return (state, events[0]) in TRANSITIONS if events else state is State.DELIVERING
+
+
+def _json(facts: object) -> str:
+    return orjson.dumps(facts).decode()

@@ -1,0 +1,199 @@
+"""Locking and reading for one batch: every lock first, in one order everywhere, then fresh reads.
+
+The order is: settlement window (shared), lane rows, account rows of both buckets, advisory locks on bills,
+payment rows; scroll counters come after the verdicts. READ COMMITTED gives each later statement a fresh
+snapshot, so what is read here is what the locks protect (architecture.md 6, "Group commit").
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from ekpay_switch.domain.claims import Claim, QuotedBill, Snapshot, Standing
+from ekpay_switch.domain.delivery import Recording
+from ekpay_switch.domain.ledger import keeps_balance
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.posting_rules import Sums, prefund_account
+from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.persistence.steps import PostEntry, Step, lane_of
+
+BUCKETS = ("postpaid", "prepaid")
+# The two-number advisory locks are a space of their own; single numbers are bills.
+WINDOW_LOCK = "SELECT pg_advisory_xact_lock_shared(1, 1)"
+LOCK_LANES = "SELECT lane, seq, hash FROM lanes WHERE lane = ANY($1) ORDER BY lane FOR UPDATE"
+LOCK_ACCOUNTS = "SELECT code, balance, floor FROM accounts WHERE code = ANY($1) ORDER BY code FOR UPDATE"
+LOCK_BILLS = """
+SELECT pg_advisory_xact_lock(bill_lock) FROM (
+  SELECT DISTINCT bill_lock FROM quotes WHERE quote_id = ANY($1) ORDER BY bill_lock) AS bills
+"""
+LOCK_PAYMENTS = """
+SELECT id, partner_id, reference, fingerprint, state, epoch, steps, refusal, quote_id, biller_id, facts,
+  updated_at, next_action_at
+FROM payments WHERE id = ANY($1) ORDER BY id FOR UPDATE
+"""
+OPEN_WINDOW = """
+SELECT id, business_date, now() AS now FROM settlement_windows
+WHERE state = 'open' AND business_date = (now() AT TIME ZONE INTERVAL '+06:00')::date
+"""
+NEW_WINDOW = """
+INSERT INTO settlement_windows (business_date) VALUES ((now() AT TIME ZONE INTERVAL '+06:00')::date)
+ON CONFLICT DO NOTHING
+"""
+# One row a claim, in order: its quote, the payment under its reference, the live payment on its bill.
+READ_CLAIMS = """
+SELECT q.quote_id AS quoted, q.biller_id AS quoted_biller, q.bill_key, q.bucket, q.is_paid, q.currency,
+  q.amount, q.charge, q.fee, q.vat, q.expires_at, q.biller_quote,
+  s.id, s.partner_id, s.reference, s.fingerprint, s.state, s.epoch, s.refusal, s.quote_id, s.biller_id,
+  s.updated_at, s.facts, s.scroll_no, s.business_date, b.id AS taken_by
+FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY
+  AS c (partner_id, reference, quote_id, ord)
+LEFT JOIN quotes AS q ON q.quote_id = c.quote_id AND q.partner_id = c.partner_id
+LEFT JOIN payments AS s ON s.partner_id = c.partner_id AND s.reference = c.reference
+LEFT JOIN payments AS b ON b.biller_id = q.biller_id AND b.bill_key = q.bill_key
+  AND b.state NOT IN ('declined', 'expired', 'refunded')
+ORDER BY c.ord
+"""
+
+
+@dataclass(slots=True)
+class Held:
+    """A payment row under lock, kept current while the batch is judged."""
+
+    standing: Standing
+    epoch: int
+    steps: int
+    next_action_at: datetime | None
+
+
+@dataclass(slots=True)
+class Seen:
+    """All that a batch is judged by, read under its locks."""
+
+    window_id: int
+    business_date: date
+    snapshot: Snapshot
+    lanes: dict[int, tuple[int, bytes]]
+    payments: dict[UUID, Held]
+    # The scroll number and day of payments that already stand, for claims that come again.
+    scrolls: dict[UUID, tuple[int, date]]
+
+    @property
+    def now(self) -> datetime:
+        """The database's clock at the start of the transaction."""
+        return self.snapshot.now
+
+
+def accounts_of(steps: Iterable[Step]) -> list[str]:
+    """The prefund rows that these steps may move, sorted: both buckets of every partner that claims."""
+    codes = set()
+    for step in steps:
+        if isinstance(step, Claim):
+            codes.update(prefund_account(step.partner_id, bucket) for bucket in BUCKETS)
+        elif isinstance(step, Recording) and step.plan.entry is not None:
+            codes.update(p.account for p in step.plan.entry.postings if keeps_balance(p.account))
+        elif isinstance(step, PostEntry):
+            codes.update(p.account for p in step.entry.postings if keeps_balance(p.account))
+    return sorted(codes)
+
+
+async def lock_and_read(connection: asyncpg.Connection, steps: list[Step]) -> Seen:
+    """Take every lock that `steps` (claims, recordings, entries) need, then read what they are judged by."""
+    claims = [step for step in steps if isinstance(step, Claim)]
+    paid = sorted({step.delivery.payment_id for step in steps if isinstance(step, Recording)})
+    await connection.execute(WINDOW_LOCK)
+    lanes = await connection.fetch(LOCK_LANES, sorted({lane_of(step) for step in steps}))
+    codes = accounts_of(steps)
+    accounts = await connection.fetch(LOCK_ACCOUNTS, codes) if codes else []
+    if claims:
+        await connection.execute(LOCK_BILLS, [claim.quote_id for claim in claims])
+    held = await connection.fetch(LOCK_PAYMENTS, paid) if paid else []
+    window = await _open_window(connection)
+    seen = Seen(
+        window_id=window["id"],
+        business_date=window["business_date"],
+        snapshot=Snapshot(window["now"], {}, {}, {}, _headroom(accounts)),
+        lanes={row["lane"]: (row["seq"], row["hash"]) for row in lanes},
+        payments={row["id"]: _held(row) for row in held},
+        scrolls={},
+    )
+    if claims:
+        await _read_claims(connection, claims, seen)
+    return seen
+
+
+async def _open_window(connection: asyncpg.Connection) -> Any:  # noqa: ANN401 - asyncpg's Record
+    window = await connection.fetchrow(OPEN_WINDOW)
+    if window is None:
+        await connection.execute(NEW_WINDOW)
+        window = await connection.fetchrow(OPEN_WINDOW)
+    return window
+
+
+def _headroom(accounts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    return {row["code"]: row["balance"] - row["floor"] for row in accounts}
+
+
+async def _read_claims(connection: asyncpg.Connection, claims: list[Claim], seen: Seen) -> None:
+    rows = await connection.fetch(
+        READ_CLAIMS,
+        [claim.partner_id for claim in claims],
+        [claim.reference for claim in claims],
+        [claim.quote_id for claim in claims],
+    )
+    snapshot = seen.snapshot
+    for claim, row in zip(claims, rows, strict=True):
+        if row["quoted"] is not None:
+            snapshot.quotes[claim.partner_id, claim.quote_id] = quoted_bill(row)
+        if row["id"] is not None:
+            snapshot.standing[claim.partner_id, claim.reference] = standing_of(row)
+            seen.scrolls[row["id"]] = (row["scroll_no"] or 0, row["business_date"])
+        if row["taken_by"] is not None:
+            snapshot.taken_bills[row["quoted_biller"], row["bill_key"]] = row["taken_by"]
+
+
+def sums_of(row: Mapping[str, Any]) -> Sums:
+    """The four parts of a quote's or a payment's total."""
+    currency = row["currency"]
+    parts = (Money(row[name], currency) for name in ("amount", "charge", "fee", "vat"))
+    return Sums(*parts)
+
+
+def quoted_bill(row: Mapping[str, Any]) -> QuotedBill:
+    """The quote's part of a row of READ_CLAIMS as the domain sees it."""
+    return QuotedBill(
+        quote_id=row["quoted"],
+        biller_id=row["quoted_biller"],
+        bill_key=row["bill_key"],
+        bucket=row["bucket"],
+        is_paid=row["is_paid"],
+        sums=sums_of(row),
+        expires_at=row["expires_at"],
+        biller_quote=orjson.loads(row["biller_quote"]),
+    )
+
+
+def _held(row: Mapping[str, Any]) -> Held:
+    return Held(standing_of(row), row["epoch"], row["steps"], row["next_action_at"])
+
+
+def standing_of(row: Mapping[str, Any]) -> Standing:
+    """A row of `payments` as the domain sees it."""
+    return Standing(
+        payment_id=row["id"],
+        partner_id=row["partner_id"],
+        reference=row["reference"],
+        fingerprint=row["fingerprint"],
+        state=State(row["state"]),
+        epoch=row["epoch"],
+        refusal=Refusal(row["refusal"]) if row["refusal"] else None,
+        quote_id=row["quote_id"] or "",
+        biller_id=row["biller_id"],
+        paid_at=row["updated_at"],
+        facts=orjson.loads(row["facts"]),
+    )

@@ -1,0 +1,166 @@
+"""The one write of a batch: a single statement that fills every table from arrays, set-wise.
+
+Its text never changes, so PostgreSQL plans it once a connection; a table with nothing to write gets empty arrays.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from ekpay_switch.persistence.batch_judge import Changes, Row
+
+
+@dataclass(frozen=True, slots=True)
+class SetInsert:
+    """One table's part of the statement: its columns and their array types, in the order of the rows."""
+
+    table: str
+    columns: dict[str, str]
+    ignores_repeats: bool = False
+
+    def text(self, first: int) -> str:
+        """The INSERT whose parameters start at number `first`."""
+        arrays = ", ".join(f"${first + n}::{kind}[]" for n, kind in enumerate(self.columns.values()))
+        suffix = " ON CONFLICT DO NOTHING" if self.ignores_repeats else ""
+        names = ", ".join(self.columns)
+        return f"INSERT INTO {self.table} ({names}) SELECT * FROM unnest({arrays}){suffix}"  # noqa: S608 - constants
+
+
+QUOTES = SetInsert(
+    "quotes",
+    {
+        "quote_id": "text", "partner_id": "text", "request_reference": "text", "biller_id": "text",
+        "bucket": "text", "bill_key": "text", "bill_lock": "bigint", "is_paid": "boolean",
+        "currency": "text", "amount": "bigint", "charge": "bigint", "fee": "bigint", "vat": "bigint",
+        "fee_version": "text", "bill": "jsonb", "biller_quote": "jsonb", "expires_at": "timestamptz",
+    },
+    ignores_repeats=True,
+)  # fmt: skip
+PAYMENTS = SetInsert(
+    "payments",
+    {
+        "id": "uuid", "partner_id": "text", "lane": "smallint", "reference": "text", "fingerprint": "bytea",
+        "quote_id": "text", "biller_id": "text", "bill_key": "text", "bucket": "text", "currency": "text",
+        "amount": "bigint", "charge": "bigint", "fee": "bigint", "vat": "bigint", "state": "text",
+        "refusal": "text", "biller_quote": "jsonb", "quote_expires_at": "timestamptz", "scroll_no": "bigint",
+        "business_date": "date", "epoch": "integer", "steps": "smallint", "next_action_at": "timestamptz",
+        "lease_until": "timestamptz",
+    },
+)  # fmt: skip
+ATTEMPTS = SetInsert(
+    "attempts",
+    {
+        "id": "uuid", "payment_id": "uuid", "leg": "text", "far_side": "text", "reference": "text",
+        "state": "text", "sends": "smallint", "send_until": "timestamptz",
+    },
+)  # fmt: skip
+HISTORY = SetInsert(
+    "history",
+    {
+        "payment_id": "uuid", "seq": "smallint", "from_state": "text", "event": "text", "to_state": "text",
+        "actor": "text", "facts": "jsonb",
+    },
+)  # fmt: skip
+EVIDENCE = SetInsert(
+    "evidence",
+    {"payment_id": "uuid", "attempt_id": "uuid", "epoch": "integer", "kind": "text", "facts": "jsonb"},
+)
+ENTRIES = SetInsert(
+    "journal_entries",
+    {
+        "id": "uuid", "lane": "smallint", "seq": "bigint", "payment_id": "uuid", "moment": "text",
+        "currency": "text", "business_date": "date", "window_id": "bigint", "hash": "bytea",
+    },
+)  # fmt: skip
+POSTINGS = SetInsert(
+    "postings", {"entry_id": "uuid", "seq": "smallint", "account": "text", "amount": "bigint"}
+)
+NOTIFICATIONS = SetInsert(
+    "notifications", {"id": "uuid", "payment_id": "uuid", "partner_id": "text", "notice": "text"}
+)
+INSERTS = (PAYMENTS, ATTEMPTS, HISTORY, EVIDENCE, ENTRIES, POSTINGS, NOTIFICATIONS)
+
+# The epoch in the WHERE is the fence: a row whose epoch moved on is not updated, and the count betrays it.
+MOVE_PAYMENTS = """
+UPDATE payments AS p SET state = u.state, refusal = u.refusal, facts = u.facts, steps = u.steps,
+  next_action_at = u.next_action_at, lease_until = NULL, updated_at = now()
+FROM unnest({arrays}) AS u (id, epoch, state, refusal, facts, steps, next_action_at)
+WHERE p.id = u.id AND p.epoch = u.epoch RETURNING 1
+"""
+MOVE_PAYMENTS_TYPES = ("uuid", "integer", "text", "text", "jsonb", "smallint", "timestamptz")
+END_ATTEMPTS = """
+UPDATE attempts AS a SET state = u.state, outcome = u.outcome, closed_at = u.closed_at
+FROM unnest({arrays}) AS u (id, state, outcome, closed_at) WHERE a.id = u.id
+"""
+END_ATTEMPTS_TYPES = ("uuid", "text", "text", "timestamptz")
+MOVE_BALANCES = """
+UPDATE accounts AS a SET balance = a.balance + u.growth
+FROM unnest({arrays}) AS u (code, growth) WHERE a.code = u.code RETURNING 1
+"""
+MOVE_BALANCES_TYPES = ("text", "bigint")
+MOVE_LANES = """
+UPDATE lanes AS l SET seq = u.seq, hash = u.hash
+FROM unnest({arrays}) AS u (lane, seq, hash) WHERE l.lane = u.lane
+"""
+MOVE_LANES_TYPES = ("smallint", "bigint", "bytea")
+UPDATES = (
+    ("moved_payments", MOVE_PAYMENTS, MOVE_PAYMENTS_TYPES),
+    ("ended_attempts", END_ATTEMPTS, END_ATTEMPTS_TYPES),
+    ("moved_balances", MOVE_BALANCES, MOVE_BALANCES_TYPES),
+    ("moved_lanes", MOVE_LANES, MOVE_LANES_TYPES),
+)
+
+
+def _statement() -> str:
+    parts, first = [], 1
+    for insert in INSERTS:
+        parts.append(f"into_{insert.table} AS ({insert.text(first)})")
+        first += len(insert.columns)
+    for name, text, types in UPDATES:
+        arrays = ", ".join(f"${first + n}::{kind}[]" for n, kind in enumerate(types))
+        parts.append(f"{name} AS ({text.format(arrays=arrays)})")
+        first += len(types)
+    counts = "(SELECT count(*) FROM moved_payments), (SELECT count(*) FROM moved_balances)"
+    return f"WITH {', '.join(parts)} SELECT {counts}"  # noqa: S608 - built of the constants above
+
+
+WRITE_BATCH = _statement()
+WRITE_QUOTES = QUOTES.text(1)
+
+
+class LostRowError(Exception):
+    """A row that was read under lock was not there to update: a bug, and the batch is rolled back."""
+
+
+def _columns(rows: Sequence[Row], width: int) -> Iterable[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+
+
+async def write_quotes(connection: asyncpg.Connection, rows: Sequence[Row]) -> None:
+    """Store quotes; a quote that stands already is left alone."""
+    await connection.execute(WRITE_QUOTES, *_columns(rows, len(QUOTES.columns)))
+
+
+async def write_changes(connection: asyncpg.Connection, changes: Changes) -> None:
+    """Write every row of the batch in one statement.
+
+    Raises:
+        LostRowError: a payment's epoch or an account row was not as read.
+    """
+    inserted = (
+        changes.payments, changes.attempts, changes.history, changes.evidence, changes.entries,
+        changes.postings, changes.notifications,
+    )  # fmt: skip
+    balances = sorted(changes.balances.items())
+    lanes = [(lane, *head) for lane, head in sorted(changes.lanes.items())]
+    updated = (list(changes.moved_payments.values()), changes.ended_attempts, balances, lanes)
+    parameters: list[list[object]] = []
+    for insert, rows in zip(INSERTS, inserted, strict=True):
+        parameters += _columns(rows, len(insert.columns))
+    for (_, _, types), rows in zip(UPDATES, updated, strict=True):
+        parameters += _columns(rows, len(types))
+    payments, accounts = await connection.fetchrow(WRITE_BATCH, *parameters)
+    if (payments, accounts) != (len(changes.moved_payments), len(balances)):
+        raise LostRowError

@@ -1,0 +1,66 @@
+"""Reaching PostgreSQL: which server, as which role, through which driver.
+
+The hot path speaks asyncpg directly (group commit), everything else SQLAlchemy Core over the same driver.
+`EKPAY_DATABASE_URL` names a real server; without it the embedded one is started when it is needed.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from ekpay_switch.settings import Settings
+
+# No statement of ours runs for minutes; a stuck one must not hold locks that payments wait for.
+SESSION_GUARDS = {
+    "statement_timeout": "60s",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "30s",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where the database is, as libpq URLs for each of the three roles; the texts hold passwords, so no repr."""
+
+    _app: str
+    _owner: str
+    _audit: str
+
+    def __repr__(self) -> str:
+        return "Database(…)"
+
+    def url(self, role: str = "app") -> str:
+        """The libpq URL of one role: app, owner or audit."""
+        return {"app": self._app, "owner": self._owner, "audit": self._audit}[role]
+
+    async def connect(self, role: str = "app") -> asyncpg.Connection:
+        """One connection of the driver's own, with the session guards on."""
+        return await asyncpg.connect(self.url(role), server_settings=SESSION_GUARDS, timeout=10)
+
+    def engine(self, role: str = "app", *, pool_size: int = 4) -> AsyncEngine:
+        """A SQLAlchemy engine whose pool is small, so that waiting shows early."""
+        return create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=lambda: self.connect(role),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=5,
+            pool_pre_ping=True,
+        )
+
+
+def open_database(settings: Settings) -> Database:
+    """The database that the settings name, started first where it is the embedded one."""
+    if settings.database_url is not None:
+        app = settings.database_url.get_secret_value()
+        owner, audit = settings.database_owner_url, settings.database_audit_url
+        return Database(
+            app,
+            owner.get_secret_value() if owner else app,
+            audit.get_secret_value() if audit else app,
+        )
+    endpoint = EmbeddedPostgres(settings.home).start()
+    return Database(endpoint.dsn("ekpay_app"), endpoint.dsn("ekpay_owner"), endpoint.dsn("ekpay_audit"))

@@ -1,0 +1,102 @@
+"""What all processes share about a far side: its inquiry budget and the bearer token it gave us."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Interval, cast, func, literal, null, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ekpay_switch.persistence.tables import far_sides
+from ekpay_switch.security.sealed_fields import Sealer
+
+
+class FarSides:
+    """The ports `Budget` and `Tokens`; one row a far side, one short transaction a call."""
+
+    def __init__(self, engine: AsyncEngine, sealer: Sealer) -> None:
+        self._engine = engine
+        self._sealer = sealer
+
+    async def take(self, far_side: str, per_second: float) -> float:
+        """See `ports.Budget`: questions are spaced evenly, so that no burst ever meets a sick far side."""
+        spacing = timedelta(seconds=1 / per_second)
+        async with self._engine.begin() as connection:
+            await _know(connection, far_side)
+            taken = await connection.execute(
+                update(far_sides)
+                .where(far_sides.c.id == far_side, far_sides.c.next_inquiry_at <= func.clock_timestamp())
+                .values(next_inquiry_at=func.clock_timestamp() + spacing)
+            )
+            if taken.rowcount == 1:
+                return 0.0
+            wait: Any = await connection.scalar(
+                select(func.extract("epoch", far_sides.c.next_inquiry_at - func.clock_timestamp())).where(
+                    far_sides.c.id == far_side
+                )
+            )
+        return max(float(wait), spacing.total_seconds())
+
+    async def current(self, far_side: str) -> str | None:
+        """See `ports.Tokens`."""
+        async with self._engine.connect() as connection:
+            sealed = await connection.scalar(
+                select(far_sides.c.token_sealed).where(
+                    far_sides.c.id == far_side, far_sides.c.token_until > func.now()
+                )
+            )
+        return None if sealed is None else self._sealer.unseal(_context(far_side), sealed).decode()
+
+    async def lease(self, far_side: str, seconds: float) -> int | None:
+        """See `ports.Tokens`."""
+        async with self._engine.begin() as connection:
+            await _know(connection, far_side)
+            epoch: int | None = await connection.scalar(
+                update(far_sides)
+                .where(
+                    far_sides.c.id == far_side,
+                    or_(far_sides.c.login_until.is_(None), far_sides.c.login_until < func.now()),
+                )
+                .values(
+                    login_epoch=far_sides.c.login_epoch + 1,
+                    login_until=func.now() + timedelta(seconds=seconds),
+                )
+                .returning(far_sides.c.login_epoch)
+            )
+        return epoch
+
+    async def store(self, far_side: str, epoch: int, token: str, life_seconds: float) -> bool:
+        """See `ports.Tokens`."""
+        sealed = self._sealer.seal(_context(far_side), token.encode())
+        async with self._engine.begin() as connection:
+            stored = await connection.execute(
+                update(far_sides)
+                .where(far_sides.c.id == far_side, far_sides.c.login_epoch == epoch)
+                .values(
+                    token_sealed=sealed,
+                    token_until=func.now() + cast(literal(timedelta(seconds=life_seconds)), Interval),
+                    login_until=null(),
+                )
+            )
+        return stored.rowcount == 1
+
+    async def drop(self, far_side: str, token: str) -> None:
+        """See `ports.Tokens`."""
+        async with self._engine.begin() as connection:
+            sealed = await connection.scalar(
+                select(far_sides.c.token_sealed).where(far_sides.c.id == far_side).with_for_update()
+            )
+            if sealed is not None and self._sealer.unseal(_context(far_side), sealed).decode() == token:
+                await connection.execute(
+                    update(far_sides)
+                    .where(far_sides.c.id == far_side)
+                    .values(token_sealed=null(), token_until=null())
+                )
+
+
+async def _know(connection: AsyncConnection, far_side: str) -> None:
+    await connection.execute(insert(far_sides).values(id=far_side).on_conflict_do_nothing())
+
+
+def _context(far_side: str) -> str:
+    return f"far_side_token:{far_side}"

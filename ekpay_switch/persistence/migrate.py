@@ -1,0 +1,54 @@
+"""Bringing a database to the newest schema, with Alembic as a library."""
+
+import asyncio
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection
+
+from ekpay_switch.persistence.engine import Database
+
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+
+
+def alembic_config(connection: Connection | None = None) -> Config:
+    """Alembic's settings without a file of its own."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+async def migrate(database: Database, revision: str = "head") -> None:
+    """Upgrade (or, for an older revision, downgrade) as the owner; does nothing when the schema is there already.
+
+    Two processes that migrate at once wait for each other on an advisory lock.
+    """
+    engine = database.engine("owner", pool_size=1)
+    try:
+        async with engine.connect() as connection:
+            await connection.exec_driver_sql("SELECT pg_advisory_lock(1, 2)")
+            await connection.commit()
+            try:
+                await connection.run_sync(_run, revision)
+            finally:
+                await connection.rollback()
+                await connection.exec_driver_sql("SELECT pg_advisory_unlock(1, 2)")
+                await connection.commit()
+    finally:
+        await engine.dispose()
+
+
+def migrate_now(database: Database) -> None:
+    """`migrate` for callers without an event loop."""
+    asyncio.run(migrate(database))
+
+
+def _run(connection: Connection, revision: str) -> None:
+    config = alembic_config(connection)
+    if revision in {"base"} or revision.startswith("-"):
+        command.downgrade(config, revision)
+    else:
+        command.upgrade(config, revision)
+    connection.commit()

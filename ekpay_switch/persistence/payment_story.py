@@ -1,0 +1,95 @@
+"""Everything the books hold about one payment, read for a person; and the list to find it in."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, Table, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ekpay_switch.domain.payment import FINAL, State
+from ekpay_switch.persistence.tables import (
+    attempts,
+    evidence,
+    history,
+    journal_entries,
+    notifications,
+    payments,
+    postings,
+)
+
+Line = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentStory:
+    """One payment's rows, each list in the order things happened; postings stand by their entry's id."""
+
+    payment: Line
+    history: Sequence[Line]
+    attempts: Sequence[Line]
+    evidence: Sequence[Line]
+    entries: Sequence[Line]
+    postings: Mapping[UUID, Sequence[Line]]
+    notifications: Sequence[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFilter:
+    """Which payments to list, newest first; None leaves a question out."""
+
+    partner_id: str | None = None
+    reference: str | None = None
+    state: State | None = None
+    is_open: bool = False
+    count_max: int = 50
+
+
+async def read_story(engine: AsyncEngine, payment_id: UUID) -> PaymentStory | None:
+    """All that is known of a payment as of one moment, or None."""
+    async with engine.connect() as connection:
+        # One snapshot: a payment that moves meanwhile must not be told half before and half after.
+        await connection.execution_options(isolation_level="REPEATABLE READ")
+        found = await _lines(connection, select(payments).where(payments.c.id == payment_id))
+        if not found:
+            return None
+        entries = await _lines(connection, _of(journal_entries, payment_id).order_by(journal_entries.c.seq))
+        lines = select(postings).where(postings.c.entry_id.in_([entry["id"] for entry in entries]))
+        posted = await _lines(connection, lines.order_by(postings.c.seq))
+        return PaymentStory(
+            payment=found[0],
+            history=await _lines(connection, _of(history, payment_id).order_by(history.c.seq)),
+            attempts=await _lines(connection, _of(attempts, payment_id).order_by(attempts.c.opened_at)),
+            evidence=await _lines(connection, _of(evidence, payment_id).order_by(evidence.c.id)),
+            entries=entries,
+            postings={
+                entry["id"]: [line for line in posted if line["entry_id"] == entry["id"]] for entry in entries
+            },
+            notifications=await _lines(
+                connection, _of(notifications, payment_id).order_by(notifications.c.created_at)
+            ),
+        )
+
+
+async def list_payments(engine: AsyncEngine, wanted: PaymentFilter) -> Sequence[Line]:
+    """The newest payments that the filter lets through; their ids grow with time."""
+    query = select(payments).order_by(payments.c.id.desc()).limit(wanted.count_max)
+    if wanted.partner_id is not None:
+        query = query.where(payments.c.partner_id == wanted.partner_id)
+    if wanted.reference is not None:
+        query = query.where(payments.c.reference == wanted.reference)
+    if wanted.state is not None:
+        query = query.where(payments.c.state == wanted.state)
+    if wanted.is_open:
+        query = query.where(payments.c.state.not_in(sorted(FINAL)))
+    async with engine.connect() as connection:
+        return await _lines(connection, query)
+
+
+def _of(table: Table, payment_id: UUID) -> Select[Any]:
+    return select(table).where(table.c.payment_id == payment_id)
+
+
+async def _lines(connection: AsyncConnection, query: Select[Any]) -> Sequence[Line]:
+    return [dict(row) for row in (await connection.execute(query)).mappings()]

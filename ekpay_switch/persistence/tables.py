@@ -1,0 +1,382 @@
+"""Every table of the switch, with the invariants that PostgreSQL holds beside Python (law 11).
+
+Amounts are whole paisa in BIGINT, instants are TIMESTAMPTZ, names are plural. Append-only tables are so by
+grant (see `roles`), and hot rows (accounts, lanes) are never the target of a foreign key from the ledger: an
+integrity check would lock them (docs/adr/0017).
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from ekpay_switch.domain.payment import RELEASED, TRANSITIONS, Event, State
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _one_of(column: str, values: object) -> str:
+    listed = ", ".join(f"'{value}'" for value in sorted(str(value) for value in values))  # type: ignore[attr-defined]
+    return f"{column} IN ({listed})"
+
+
+def _legal_steps() -> str:
+    steps = sorted((*pair, following) for pair, following in TRANSITIONS.items())
+    listed = ", ".join(f"('{before}', '{event}', '{following}')" for before, event, following in steps)
+    return f"(from_state, event, to_state) IN ({listed})"
+
+
+_RELEASED = ", ".join(f"'{state}'" for state in sorted(RELEASED))
+_HOLDS_BILL = text(f"state NOT IN ({_RELEASED})")
+
+
+def _instant(name: str, *, nullable: bool = False, **more: object) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=nullable, **more)  # type: ignore[arg-type]
+
+
+partners = Table(
+    "partners",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("nd_id", Text, nullable=False, unique=True),
+    Column("syndct_id", Text, nullable=False, unique=True),
+    Column("user_id", Text, nullable=False, unique=True),
+    Column("pass_key_hash", LargeBinary, nullable=False),
+    Column("secret_sealed", LargeBinary, nullable=False),
+    Column("previous_secret_sealed", LargeBinary),
+    _instant("previous_secret_until", nullable=True),
+    Column("generation", Integer, nullable=False, server_default=text("1")),
+    Column("lane", SmallInteger, nullable=False),
+    Column("is_active", Boolean, nullable=False, server_default=text("true")),
+    _instant("created_at", server_default=func.now()),
+    CheckConstraint("nd_id ~ '^NS[0-9]+$'", name="nd_id"),
+    CheckConstraint("syndct_id ~ '^s[0-9]+$'", name="syndct_id"),
+)
+
+staff = Table(
+    "staff",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("passphrase_hash", Text, nullable=False),
+    Column("roles", JSONB, nullable=False),
+    _instant("created_at", server_default=func.now()),
+)
+
+# The head of each hash chain; locking this row orders the entries of its lane.
+lanes = Table(
+    "lanes",
+    metadata,
+    Column("lane", SmallInteger, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+# `balance` and `floor` stand on prefunds alone, in the account's own direction; other balances are sums.
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("currency", Text, nullable=False, server_default=text("'BDT'")),
+    Column("balance", BigInteger),
+    Column("floor", BigInteger),
+    _instant("created_at", server_default=func.now()),
+    CheckConstraint("kind IN ('asset', 'expense', 'liability', 'income')", name="kind"),
+    CheckConstraint("(balance IS NULL) = (floor IS NULL)", name="balance_with_floor"),
+    CheckConstraint("balance >= floor", name="floor"),
+)
+
+settlement_windows = Table(
+    "settlement_windows",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("business_date", Date, nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'open'")),
+    _instant("opened_at", server_default=func.now()),
+    _instant("closed_at", nullable=True),
+    CheckConstraint("state IN ('open', 'closed', 'settled')", name="state"),
+    CheckConstraint("(state = 'open') = (closed_at IS NULL)", name="closed_at"),
+)
+Index(
+    "uq_settlement_windows_one_open",
+    settlement_windows.c.business_date,
+    unique=True,
+    postgresql_where=text("state = 'open'"),
+)
+
+quotes = Table(
+    "quotes",
+    metadata,
+    Column("quote_id", Text, primary_key=True),
+    Column("partner_id", Text, ForeignKey("partners.id"), nullable=False),
+    Column("request_reference", Text, nullable=False),
+    Column("biller_id", Text, nullable=False),
+    Column("bucket", Text, nullable=False),
+    Column("bill_key", Text, nullable=False),
+    Column("bill_lock", BigInteger, nullable=False),  # what the advisory lock of this bill is taken on
+    Column("is_paid", Boolean, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("charge", BigInteger, nullable=False),
+    Column("fee", BigInteger, nullable=False),
+    Column("vat", BigInteger, nullable=False),
+    Column("fee_version", Text, nullable=False),
+    Column("bill", JSONB, nullable=False),
+    Column("biller_quote", JSONB, nullable=False),
+    _instant("expires_at"),
+    _instant("created_at", server_default=func.now()),
+    CheckConstraint("bucket IN ('postpaid', 'prepaid')", name="bucket"),
+    CheckConstraint("least(amount, charge, fee, vat) >= 0", name="sums"),
+)
+Index("ix_quotes_partner_id_request_reference", quotes.c.partner_id, quotes.c.request_reference)
+Index("ix_quotes_created_at", quotes.c.created_at)
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("partner_id", Text, ForeignKey("partners.id"), nullable=False),
+    Column("lane", SmallInteger, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("quote_id", Text),  # no foreign key: unpaid quotes are dropped, burnt references stay
+    Column("biller_id", Text, nullable=False),
+    Column("bill_key", Text, nullable=False),
+    Column("bucket", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("charge", BigInteger, nullable=False),
+    Column("fee", BigInteger, nullable=False),
+    Column("vat", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("refusal", Text),
+    Column("biller_quote", JSONB, nullable=False),
+    Column("facts", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("quote_expires_at", DateTime(timezone=True)),
+    Column("scroll_no", BigInteger),
+    Column("business_date", Date, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("steps", SmallInteger, nullable=False),  # how many history rows stand
+    Column("asked", Integer, nullable=False, server_default=text("0")),
+    Column("next_action_at", DateTime(timezone=True)),
+    Column("lease_until", DateTime(timezone=True)),
+    _instant("created_at", server_default=func.now()),
+    _instant("updated_at", server_default=func.now()),
+    UniqueConstraint("partner_id", "reference"),
+    CheckConstraint(_one_of("state", State), name="state"),
+    CheckConstraint("least(amount, charge, fee, vat) >= 0", name="sums"),
+    CheckConstraint("(state = 'declined') <= (refusal IS NOT NULL)", name="declined_has_refusal"),
+    CheckConstraint("scroll_no > 0", name="scroll_no"),
+)
+Index(
+    "uq_payments_one_per_bill",
+    payments.c.biller_id,
+    payments.c.bill_key,
+    unique=True,
+    postgresql_where=_HOLDS_BILL,
+)
+Index("ix_payments_quote_id", payments.c.quote_id)
+Index(
+    "uq_payments_scroll",
+    payments.c.biller_id,
+    payments.c.business_date,
+    payments.c.scroll_no,
+    unique=True,
+    postgresql_where=text("scroll_no IS NOT NULL"),
+)
+Index(
+    "ix_payments_next_action_at",
+    payments.c.next_action_at,
+    postgresql_where=text("next_action_at IS NOT NULL"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("payment_id", Uuid, ForeignKey("payments.id"), nullable=False),
+    Column("leg", Text, nullable=False),
+    Column("far_side", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("outcome", Text),
+    Column("sends", SmallInteger, nullable=False),
+    _instant("send_until"),
+    _instant("opened_at", server_default=func.now()),
+    _instant("closed_at", nullable=True),
+    UniqueConstraint("far_side", "reference"),
+    CheckConstraint("leg IN ('funds', 'delivery')", name="leg"),
+    CheckConstraint("state IN ('open', 'abandoned', 'closed')", name="state"),
+    CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", name="closed_at"),
+)
+Index(
+    "uq_attempts_one_open",
+    attempts.c.payment_id,
+    attempts.c.leg,
+    unique=True,
+    postgresql_where=text("state = 'open'"),
+)
+Index(
+    "uq_attempts_one_success",
+    attempts.c.payment_id,
+    attempts.c.leg,
+    unique=True,
+    postgresql_where=text("outcome = 'approved'"),
+)
+
+history = Table(
+    "history",
+    metadata,
+    Column("payment_id", Uuid, ForeignKey("payments.id"), primary_key=True),
+    Column("seq", SmallInteger, primary_key=True, autoincrement=False),
+    Column("from_state", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("to_state", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("facts", JSONB, nullable=False),
+    _instant("at", server_default=func.now()),
+    CheckConstraint(_legal_steps(), name="legal_step"),
+)
+
+# Answers that set nothing: late ones under an old epoch, and what inquiries were told.
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("payment_id", Uuid, ForeignKey("payments.id"), nullable=False, index=True),
+    Column("attempt_id", Uuid, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("facts", JSONB, nullable=False),
+    _instant("at", server_default=func.now()),
+)
+
+journal_entries = Table(
+    "journal_entries",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("lane", SmallInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("payment_id", Uuid),
+    Column("moment", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("business_date", Date, nullable=False),
+    Column("window_id", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    _instant("at", server_default=func.now()),
+    UniqueConstraint("lane", "seq"),
+)
+Index("ix_journal_entries_payment_id", journal_entries.c.payment_id)
+
+postings = Table(
+    "postings",
+    metadata,
+    Column("entry_id", Uuid, primary_key=True),
+    Column("seq", SmallInteger, primary_key=True, autoincrement=False),
+    Column("account", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    CheckConstraint("amount <> 0", name="amount"),
+)
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("payment_id", Uuid, ForeignKey("payments.id"), nullable=False, index=True),
+    Column("partner_id", Text, nullable=False),
+    Column("notice", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'waiting'")),
+    _instant("created_at", server_default=func.now()),
+    CheckConstraint("state IN ('waiting', 'delivered', 'given_up')", name="state"),
+)
+
+scroll_counters = Table(
+    "scroll_counters",
+    metadata,
+    Column("series", Text, primary_key=True),
+    Column("business_date", Date, primary_key=True),
+    Column("last", BigInteger, nullable=False),
+)
+
+top_ups = Table(
+    "top_ups",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("partner_id", Text, ForeignKey("partners.id"), nullable=False),
+    Column("bucket", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("reference", Text, nullable=False, unique=True),  # the bank statement's own, so it is booked once
+    Column("asked_by", Text, ForeignKey("staff.name"), nullable=False),
+    Column("approved_by", Text, ForeignKey("staff.name")),
+    _instant("asked_at", server_default=func.now()),
+    _instant("approved_at", nullable=True),
+    CheckConstraint("amount > 0", name="amount"),
+    CheckConstraint("bucket IN ('postpaid', 'prepaid')", name="bucket"),
+    CheckConstraint("approved_by <> asked_by", name="two_persons"),
+)
+
+# One row a far side: its inquiry bucket and its bearer token under a lease (architecture.md 5).
+far_sides = Table(
+    "far_sides",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _instant("next_inquiry_at", server_default=func.now()),
+    Column("token_sealed", LargeBinary),
+    _instant("token_until", nullable=True),
+    Column("login_epoch", Integer, nullable=False, server_default=text("0")),
+    _instant("login_until", nullable=True),
+)
+
+APPEND_ONLY = (history, evidence, journal_entries, postings)
+EVENTS = tuple(Event)
+
+# Refuses an entry that does not sum to zero, that names an account we do not have or stands on no journal
+# entry. By statement and transition table: a deferred row trigger costs 40 % (architecture.md 6).
+BALANCE_TRIGGER = """
+CREATE FUNCTION check_entries() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE broken text;
+BEGIN
+  SELECT p.entry_id::text INTO broken FROM (SELECT DISTINCT entry_id FROM fresh) AS f
+    JOIN postings AS p ON p.entry_id = f.entry_id
+    GROUP BY p.entry_id HAVING sum(p.amount) <> 0 LIMIT 1;
+  IF broken IS NOT NULL THEN
+    RAISE EXCEPTION 'journal entry % does not balance', broken USING ERRCODE = 'check_violation';
+  END IF;
+  SELECT f.entry_id::text INTO broken FROM fresh AS f
+    LEFT JOIN journal_entries AS e ON e.id = f.entry_id
+    LEFT JOIN accounts AS a ON a.code = f.account
+    WHERE e.id IS NULL OR a.code IS NULL OR a.currency <> e.currency LIMIT 1;
+  IF broken IS NOT NULL THEN
+    RAISE EXCEPTION 'posting of entry % has no entry or no account', broken USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER postings_balance AFTER INSERT ON postings
+  REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_entries();
+"""

@@ -1,0 +1,305 @@
+"""What flows need of the world outside, as protocols.
+
+The core's own rooms (`persistence`, `wire`) and the wings implement these; flows know nothing else. Fakes in
+tests/fakes.py implement the same protocols.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from ekpay_switch.domain.asking import DoubtfulSend, SafetyFacts, Timing
+from ekpay_switch.domain.bill import BillQuery, FetchReply, Quote
+from ekpay_switch.domain.claims import Claim, ClaimAnswer, Standing
+from ekpay_switch.domain.delivery import Delivery, PayOrder, RecordAnswer, Recording
+from ekpay_switch.domain.fees import FeeTable
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.outcome import Inquiry, Outcome
+from ekpay_switch.domain.payment import State
+
+
+class Clock(Protocol):
+    """Time as this process sees it; deadlines only, never anything that is stored."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        ...
+
+    def now(self) -> datetime:
+        """The instant, aware, UTC."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; anything else may run meanwhile."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One field that a payer fills in to name a bill."""
+
+    name: str
+    wire_name: str  # the member of the syndicate message that carries it
+    label_en: str
+    label_bn: str
+    pattern: str
+    example: str
+    group: str
+    is_required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BillerProfile:
+    """What the core must know of a biller; all of it comes from its manifest."""
+
+    id: str
+    ekpay_id: str
+    name_en: str
+    name_bn: str
+    category: str
+    bucket: str
+    status: str
+    parameters: tuple[Parameter, ...]
+    takes_bill_once: bool
+    has_scroll: bool
+    safety: SafetyFacts
+    timing: Timing
+    inquiries_per_second: float
+
+
+class BillerAdapter(Protocol):
+    """One biller, spoken to in its own protocol.
+
+    Implementations translate and answer. They write no rows, decide no routing and raise nothing for a
+    refusal, a timeout or rubbish: those are outcomes (law 4).
+    """
+
+    @property
+    def profile(self) -> BillerProfile:
+        """The facts of this biller."""
+        ...
+
+    async def fetch(self, query: BillQuery) -> FetchReply:
+        """Ask for a bill; moves no money."""
+        ...
+
+    async def pay(self, order: PayOrder) -> Outcome:
+        """Post one payment, once; the same order may come again only where the biller deduplicates."""
+        ...
+
+    async def inquire(self, order: PayOrder) -> Inquiry:
+        """Ask what became of a payment by our reference; moves no money."""
+        ...
+
+
+class Billers(Protocol):
+    """All billers that this switch can pay."""
+
+    def by_ekpay_id(self, ekpay_id: str) -> BillerAdapter | None:
+        """The biller that partners call `b025`, or None."""
+        ...
+
+    def by_id(self, biller_id: str) -> BillerAdapter | None:
+        """The biller by our own id, or None."""
+        ...
+
+    def all(self) -> Sequence[BillerAdapter]:
+        """Every biller, by id."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A payment that the resolver holds for a while: nobody else may record about it under this epoch."""
+
+    delivery: Delivery
+    order: PayOrder
+    state: State
+    send: DoubtfulSend
+    asked: int
+    now: datetime
+
+
+class Payments(Protocol):
+    """The payments in the books; each call is one durable transaction, never around a wire call."""
+
+    async def save_quote(self, quote: Quote) -> None:
+        """Store a quote; it is durable on return."""
+        ...
+
+    async def claim(self, claim: Claim) -> ClaimAnswer:
+        """Take the prefund and open the attempt, or say why not; durable on return.
+
+        Raises:
+            OverloadedError: the queue is full; nothing was done.
+            VerdictUnknownError: the database went away; send nothing.
+        """
+        ...
+
+    async def record(self, recording: Recording) -> RecordAnswer:
+        """Write what an answer led to, under its epoch; raises like `claim`."""
+        ...
+
+    async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[Leased]:
+        """Take over payments whose next question is due and that nobody holds; each gets a new epoch."""
+        ...
+
+    async def postpone(self, leased: Leased, ask_again_seconds: float, why: str, *, asked: bool) -> None:
+        """Give the payment back with its next question later; `asked` counts one more question."""
+        ...
+
+    async def reopen_send(self, leased: Leased, send_seconds: float, lease_seconds: float) -> bool:
+        """Make one more send of the same attempt durable before it happens; False under an old epoch."""
+        ...
+
+    async def standing(self, payment_id: UUID) -> Standing | None:
+        """The current truth about a payment."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """A partner as the API needs it; `secrets` holds the current key and, during an overlap, the one before."""
+
+    id: str
+    nd_id: str
+    syndct_id: str
+    user_id: str
+    lane: int
+    generation: int
+    is_active: bool
+    pass_key_hash: bytes = field(repr=False)
+    secrets: tuple[bytes, ...] = field(repr=False)
+
+
+class PartnerDirectory(Protocol):
+    """Partners as they stand now, or stood at most a second ago."""
+
+    async def by_user_id(self, user_id: str) -> Partner | None:
+        """The partner that logs in under this name, or None."""
+        ...
+
+    async def by_id(self, partner_id: str) -> Partner | None:
+        """The partner of a token, or None."""
+        ...
+
+    async def prefunds(self, partner_id: str) -> Mapping[str, Money]:
+        """What stands in each bucket now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RequestStatus:
+    """What became of a fetch: the biller and bill that were quoted, and the payment on it if there is one."""
+
+    biller_id: str
+    is_bill_paid: bool
+    amount: Money
+    standing: Standing | None
+
+
+class Enquiries(Protocol):
+    """What a partner's status call is answered from: our books, never a wire call (architecture.md 5)."""
+
+    async def status_of_request(self, partner_id: str, request_reference: str) -> RequestStatus | None:
+        """The newest fetch under this hdrs.ref_id; one that was paid goes before one that was not."""
+        ...
+
+
+class Budget(Protocol):
+    """How often each far side may be asked (architecture.md 5), shared by all processes."""
+
+    async def take(self, far_side: str, per_second: float) -> float:
+        """Take one question now and answer 0, or the seconds until one may be had."""
+        ...
+
+
+class Tokens(Protocol):
+    """The bearer tokens that far sides gave us: one holder at a time fetches a new one for all processes."""
+
+    async def current(self, far_side: str) -> str | None:
+        """The stored token if it is still good, else None."""
+        ...
+
+    async def lease(self, far_side: str, seconds: float) -> int | None:
+        """The right to log in, as an epoch, or None while somebody else has it."""
+        ...
+
+    async def store(self, far_side: str, epoch: int, token: str, life_seconds: float) -> bool:
+        """Keep a new token, sealed; False if the lease was lost meanwhile."""
+        ...
+
+    async def drop(self, far_side: str, token: str) -> None:
+        """Forget a token that the far side refused; another one that came meanwhile stays."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """One HTTP request to a far side, complete.
+
+    `send_before` is a monotonic reading after which not a byte may leave, or None where nothing moves money.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    timeout_seconds: float
+    send_before: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WireAnswer:
+    """A whole answer of a far side: whatever it means is for the family to say."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Not a byte of the request left us."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoUsableAnswer:
+    """Something left us and no whole answer came back."""
+
+    why: str
+
+
+WireReply = WireAnswer | NotSent | NoUsableAnswer
+
+
+class Wire(Protocol):
+    """HTTP towards far sides. Never sends a request twice and never follows a redirect (law 4)."""
+
+    async def send(self, far_side: str, request: WireRequest) -> WireReply:
+        """Send one request over the far side's own pool; raises nothing for what the far side does."""
+        ...
+
+
+class Alarms(Protocol):
+    """Where what a person must know is raised: the log, the metrics and the operator's screen."""
+
+    def raise_alarm(self, event: str, payment_id: UUID, **facts: str) -> None:
+        """Say it once, with the payment it is about."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything a flow reaches out to."""
+
+    billers: Billers
+    payments: Payments
+    fees: FeeTable
+    budget: Budget
+    clock: Clock
+    alarms: Alarms

@@ -1,0 +1,53 @@
+"""Text made fit to be seen: account numbers and secrets hidden, control characters written as codes."""
+
+import re
+
+_SHOWN_MAX = 4
+# Digits of any script, with the separators that people write between them.
+_LONG_NUMBER = re.compile(r"\d(?:[ -]?\d){6,}")
+
+
+class Masked:
+    """A text whose printed form says nothing; whoever needs it asks for it by name.
+
+    Not a `str` on purpose: formatting, joining and JSON encoders would quietly take the real text.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The real text."""
+        return self._text
+
+    def __str__(self) -> str:
+        return "****"
+
+    def __repr__(self) -> str:
+        return "Masked(****)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Masked) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash((Masked, self._text))
+
+
+def mask_account(number: str) -> str:
+    """A number with its last four characters, and never more than half of it: `12345678` is `****5678`."""
+    shown = min(_SHOWN_MAX, len(number) // 2)
+    return "*" * (len(number) - shown) + number[len(number) - shown :]
+
+
+def mask_long_numbers(text: str) -> str:
+    """Somebody else's words with every number of seven digits or more masked: it may be an account."""
+    return _LONG_NUMBER.sub(lambda found: mask_account(found[0]), text)
+
+
+def printable(text: str) -> str:
+    """One line: line ends, terminal escapes and marks that turn text round become codes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

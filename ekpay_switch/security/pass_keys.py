@@ -1,0 +1,45 @@
+"""What a partner's machine proves itself with: a pass key for get-token, a shared secret for envelopes.
+
+We make both, so a pass key holds 256 random bits and a plain SHA-256 of it is safe at rest: there is nothing
+to guess. Argon2 would guard against guessing alone, and its 64 MiB for each call would let anybody empty our
+memory at get-token. People's passphrases are another matter, see `passphrases`.
+"""
+
+import hashlib
+import hmac
+import secrets
+import string
+
+from ekpay_switch.security.identifiers import random_text
+
+SHARED_SECRET_LENGTH = 32
+_PASS_KEY_BYTES = 32
+_LETTERS_AND_DIGITS = string.ascii_uppercase + string.ascii_lowercase + string.digits
+
+
+def new_pass_key() -> str:
+    """A pass key of 256 random bits in URL-safe text; shown to the partner once and never stored."""
+    return secrets.token_urlsafe(_PASS_KEY_BYTES)
+
+
+def new_shared_secret() -> str:
+    """A shared secret: 32 of A-Za-z0-9, since partners' clients take its characters as the 32 key bytes."""
+    return random_text(_LETTERS_AND_DIGITS, SHARED_SECRET_LENGTH)
+
+
+def hash_pass_key(pass_key: str) -> bytes:
+    """The 32 bytes that are stored of a pass key."""
+    return hashlib.sha256(pass_key.encode("utf-8", "surrogatepass")).digest()
+
+
+# What an unknown user is compared with; nobody can know a pass key that hashes to it.
+_NOBODY = secrets.token_bytes(32)
+
+
+def pass_key_matches(pass_key: str, stored: bytes | None) -> bool:
+    """Whether this is the pass key behind the stored hash.
+
+    `stored` is None for an unknown user: the same work is done, so that time does not tell users apart.
+    """
+    is_equal = hmac.compare_digest(hash_pass_key(pass_key), _NOBODY if stored is None else stored)
+    return is_equal and stored is not None

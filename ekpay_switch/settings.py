@@ -1,0 +1,96 @@
+"""What an operator may set: read from the environment once, typed, and never changed after.
+
+Every name is the field's in capitals behind `EKPAY_`, for example `EKPAY_PORT`. Secrets are wrapped, so
+that no text form of the settings shows them.
+"""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_PREFIX = "EKPAY_"
+_REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+class SettingsError(Exception):
+    """A setting has no usable value; the text names each such variable and never repeats its value."""
+
+
+class Settings(BaseSettings):
+    """All settings, each with a default that is right for a first look on one machine."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
+    )
+
+    home: Path = Field(
+        Path(".ekpay"), description="Folder of the embedded database and of the generated master key."
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        description="libpq URL of the application's role on a real PostgreSQL; unset: the embedded server.",
+    )
+    database_owner_url: SecretStr | None = Field(
+        None, description="The same for the role that owns the tables; only migrations use it."
+    )
+    database_audit_url: SecretStr | None = Field(
+        None, description="The same for the role that may only read; `ekpay audit` uses it."
+    )
+    master_key: SecretStr | None = Field(
+        None,
+        description="32 bytes in base64 that every other key is derived from; unset: a generated key file.",
+    )
+    config: Path = Field(
+        _REPOSITORY / "config", description="Folder of the manifests, fees and the chart of accounts."
+    )
+    time_divisor: float = Field(
+        1.0,
+        ge=1,
+        description="Waiting times of the resolver are divided by this; above 1 only in demos and tests.",
+    )
+    host: str = Field("127.0.0.1", min_length=1, description="Address that the HTTP server listens on.")
+    port: int = Field(8180, ge=1, le=65_535, description="TCP port that the HTTP server listens on.")
+    answer_deadline_seconds: float = Field(
+        25.0, gt=0, description='Seconds after which a partner is told "in progress" (architecture.md 4).'
+    )
+    lanes: int = Field(16, ge=1, le=256, description="Hash chains, and batches that may form side by side.")
+    committers: int = Field(2, ge=1, le=64, description="Batches that one process writes at the same time.")
+    batch_max: int = Field(256, ge=1, le=4_096, description="Steps that one batch takes at most.")
+    queue_max: int = Field(
+        4_096, ge=1, description="Steps that may wait for a batch; one more is answered 503 with Retry-After."
+    )
+    partner_cache_seconds: float = Field(
+        1.0, ge=0, description="Seconds that a partner row is believed, so how late a rotation takes effect."
+    )
+    body_max_bytes: int = Field(
+        64 * 1024, ge=1_024, description="Longest request body of a partner that is read, in bytes."
+    )
+    worker_poll_seconds: float = Field(
+        1.0, gt=0, description="Seconds that an idle worker waits before it looks for due work again."
+    )
+    quote_keep_days: int = Field(
+        30, ge=1, description="Days after which an unpaid quote is dropped (ekpay-syndicate-api.md, Binding)."
+    )
+
+
+def read_settings() -> Settings:
+    """The settings of this process's environment.
+
+    Raises:
+        SettingsError: a variable has no usable value.
+    """
+    try:
+        return Settings()
+    except ValidationError as refused:
+        lines = [
+            f"{_PREFIX}{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+            for problem in refused.errors(include_url=False, include_input=False, include_context=False)
+        ]
+        # The original error holds the values; it must not travel on with ours.
+        raise SettingsError("; ".join(lines)) from None

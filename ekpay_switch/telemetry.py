@@ -1,0 +1,277 @@
+"""What the switch says about itself: one JSON line per event on stderr, and the numbers of /metrics.
+
+A log line holds only the fields listed here, each in the form that its kind allows. A field that is not on
+the list is dropped and its name noted, so that nothing leaks by being passed along
+(api-conventions-and-security.md, T95 and T96). Neither half ever raises for what it is given.
+"""
+
+import contextlib
+import logging
+import re
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from enum import Enum
+from pathlib import Path
+from types import MappingProxyType
+from uuid import UUID
+
+import orjson
+import structlog
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+from structlog.types import EventDict, FilteringBoundLogger, WrappedLogger
+
+from ekpay_switch.security.masking import mask_account, mask_long_numbers, printable
+
+# ---- log lines -------------------------------------------------------------------------------------------
+
+VALUE_LENGTH_MAX = 256
+_INTEGER_BITS_MAX = 63
+
+# Made by us: numbers, identifiers, words of the glossary.
+_OURS = """
+    approved_by asked asked_by attempt_id attempt_reference batch_size biller_id bucket business_date
+    code committers count currency delay_seconds duration_ms ekpay_id entry_id epoch error event
+    far_side from_state generation home host http_method http_status job kind lane lanes lease_until leg
+    logger moment name next_action_at notice operation outcome partner_id payment_event payment_id pid
+    plugin port queue_depth refusal role route seconds sends server staff state step time_divisor
+    to_state version waiting
+"""
+# Somebody else's words: any long number in them may be an account.
+_OUTSIDE = "reason"
+# Names that others gave their requests; only what may be a card number is hidden in them.
+_FOREIGN_IDS = "far_side_reference message ref_id reference refno_ack request_id trx_id user_agent user_id"
+# Shown by their last characters alone.
+_ACCOUNTS = "account bill_no meter_no mobile"
+
+# Thirteen to nineteen digits of any script, with the separators that people write between them.
+_CARD_NUMBER = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def _without_cards(text: str) -> str:
+    return _CARD_NUMBER.sub(lambda found: mask_account(found[0]) if _is_luhn(found[0]) else found[0], text)
+
+
+def _is_luhn(number: str) -> bool:
+    digits = [int(character) for character in reversed(number) if character.isdecimal()]
+    doubled = (sum(divmod(digit * 2, 10)) for digit in digits[1::2])
+    return (sum(digits[::2]) + sum(doubled)) % 10 == 0
+
+
+_FIELDS: Mapping[str, Callable[[str], str]] = MappingProxyType(
+    {
+        **dict.fromkeys(_OURS.split(), _as_it_is),
+        **dict.fromkeys(_OUTSIDE.split(), mask_long_numbers),
+        **dict.fromkeys(_FOREIGN_IDS.split(), _without_cards),
+        **dict.fromkeys(_ACCOUNTS.split(), mask_account),
+    }
+)
+
+
+def _cut(text: str) -> str:
+    """One line of at most 256 characters."""
+    if len(text) > VALUE_LENGTH_MAX:
+        text = text[: VALUE_LENGTH_MAX - 1] + "…"
+    return printable(text)[:VALUE_LENGTH_MAX]
+
+
+def _place_of(error: BaseException) -> str:
+    """The error's class and the line that raised it, not its text: that may quote what a partner sent."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    name = type(error).__name__
+    return f"{name} at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else name
+
+
+def _text_of(value: object) -> str:
+    match value:
+        case Enum():
+            return str(value.value)
+        case str():
+            # Cut before anything searches in it: a megabyte is not worth a regular expression.
+            return value[: VALUE_LENGTH_MAX * 2]
+        case int() | UUID() | date():
+            return str(value)
+        case BaseException():
+            return _place_of(value)
+        case _:
+            # What an unknown object prints of itself is nobody's promise.
+            return type(value).__name__
+
+
+def _safe(name: str, value: object) -> str | int | float | bool | None:
+    treat = _FIELDS[name]
+    if value is None or isinstance(value, bool | float):
+        return value
+    is_plain = type(value) is int and treat is _as_it_is
+    if is_plain and isinstance(value, int) and value.bit_length() <= _INTEGER_BITS_MAX:
+        return value
+    return _cut(treat(_text_of(value)))
+
+
+class _Journal:
+    """Where lines go; looked up at each line, so that whoever replaces stderr gets them."""
+
+    def __init__(self) -> None:
+        self.process = "ekpay"
+
+    def msg(self, line: bytes) -> None:
+        # A closed pipe must cost the line, never the payment that it speaks of.
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.buffer.write(line + b"\n")
+            sys.stderr.buffer.flush()
+
+    info = warning = error = msg
+
+
+_JOURNAL = _Journal()
+
+
+def _complete(_: WrappedLogger, level: str, fields: EventDict) -> EventDict:
+    line: EventDict = {
+        "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "level": level,
+        "process": _JOURNAL.process,
+    }
+    line.update((name, _safe(name, value)) for name, value in fields.items() if name in _FIELDS)
+    dropped = sorted(_cut(name) for name in fields if name not in _FIELDS)
+    if dropped:
+        line["dropped"] = ",".join(dropped)
+    return line
+
+
+def _encode(_: WrappedLogger, __: str, line: EventDict) -> bytes:
+    return orjson.dumps(line)
+
+
+_LOGGER: FilteringBoundLogger = structlog.wrap_logger(
+    _JOURNAL,
+    processors=[_complete, _encode],
+    wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+).bind()
+
+
+def log(event: str, **fields: object) -> None:
+    """Write one line about an expected event; `event` is a past fact, for example `payment_claimed`."""
+    _LOGGER.info(event, **fields)
+
+
+def log_warning(event: str, **fields: object) -> None:
+    """Write one line about something that the switch copes with and that somebody should know."""
+    _LOGGER.warning(event, **fields)
+
+
+def log_error(event: str, **fields: object) -> None:
+    """Write one line about something that needs a person; pass the exception as `error`."""
+    _LOGGER.error(event, **fields)
+
+
+class _Bridge(logging.Handler):
+    """Lines of libraries in our form: the template of the message without what it was filled with."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        write = log_error if record.levelno >= logging.ERROR else log_warning
+        error = record.exc_info[1] if record.exc_info else None
+        reason = str(record.msg).split("\n", 1)[0]
+        write("library_spoke", logger=record.name, reason=reason, **({"error": error} if error else {}))
+
+
+def configure(process: str) -> None:
+    """Name this process in its lines, and take over the warnings that libraries log."""
+    _JOURNAL.process = process
+    logging.basicConfig(handlers=[_Bridge()], level=logging.WARNING, force=True)
+
+
+# ---- numbers ---------------------------------------------------------------------------------------------
+
+METRICS_CONTENT_TYPE = CONTENT_TYPE_LATEST
+_REGISTRY = CollectorRegistry(auto_describe=False)
+_WIRE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40)
+_BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+_BATCH_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
+
+ProcessCollector(namespace="ekpay", registry=_REGISTRY)
+
+PAYMENTS = Counter(
+    "ekpay_payments", "Payments by what their pay call led to", ["outcome"], registry=_REGISTRY
+)
+LATE_SUCCESSES = Counter(
+    "ekpay_late_successes", "Payments that a biller posted after we had given back", registry=_REGISTRY
+)
+HTTP_REQUESTS = Counter(
+    "ekpay_http_requests",
+    "Requests answered, by route template and status",
+    ["route", "status"],
+    registry=_REGISTRY,
+)
+HTTP_SECONDS = Histogram(
+    "ekpay_http_seconds", "Time from a request's last byte to its answer", ["route"], registry=_REGISTRY
+)
+WIRE_CALLS = Counter(
+    "ekpay_wire_calls",
+    "Calls of far sides, by the four outcomes",
+    ["far_side", "outcome"],
+    registry=_REGISTRY,
+)
+WIRE_SECONDS = Histogram(
+    "ekpay_wire_seconds",
+    "Duration of calls of far sides",
+    ["far_side"],
+    buckets=_WIRE_BUCKETS,
+    registry=_REGISTRY,
+)
+BATCH_SIZE = Histogram(
+    "ekpay_batch_size", "Steps written by one group commit", buckets=_BATCH_SIZES, registry=_REGISTRY
+)
+BATCH_SECONDS = Histogram(
+    "ekpay_batch_seconds", "Duration of one group commit", buckets=_BATCH_BUCKETS, registry=_REGISTRY
+)
+BATCH_REPEATS = Counter(
+    "ekpay_batch_repeats", "Batches written again, by reason", ["reason"], registry=_REGISTRY
+)
+QUEUE_DEPTH = Gauge("ekpay_queue_depth", "Steps waiting for a group commit", registry=_REGISTRY)
+QUEUE_REFUSALS = Counter(
+    "ekpay_queue_refusals", "Steps refused because the queue was full", registry=_REGISTRY
+)
+OPEN_PAYMENTS = Gauge(
+    "ekpay_open_payments", "Payments that are not final, counted by SQL", ["state"], registry=_REGISTRY
+)
+STUCK_PAYMENTS = Gauge(
+    "ekpay_stuck_payments", "Payments whose next action is overdue, counted by SQL", registry=_REGISTRY
+)
+OLDEST_OPEN_SECONDS = Gauge(
+    "ekpay_oldest_open_seconds", "Age of the oldest payment that is not final", registry=_REGISTRY
+)
+WAITING_NOTIFICATIONS = Gauge(
+    "ekpay_waiting_notifications", "Notifications nobody has delivered, counted by SQL", registry=_REGISTRY
+)
+QUESTIONS = Counter(
+    "ekpay_questions",
+    "Inquiries about payments in doubt, by answer",
+    ["far_side", "answer"],
+    registry=_REGISTRY,
+)
+
+
+def observe_batch(size: int, seconds: float) -> None:
+    """Count one group commit of `size` steps that took `seconds`."""
+    BATCH_SIZE.observe(size)
+    BATCH_SECONDS.observe(seconds)
+
+
+def render() -> bytes:
+    """All numbers of this process in Prometheus' text form, to be served as METRICS_CONTENT_TYPE."""
+    return generate_latest(_REGISTRY)

@@ -1,0 +1,150 @@
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from biller_adapters.manifest import Manifest, ManifestError, manifest_schema, read_manifest
+from tests.biller_adapters.conftest import CONFIG
+
+DESCO = (CONFIG / "billers" / "desco_postpaid.toml").read_text(encoding="utf-8")
+
+Write = Callable[[str], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write_as_desco(text: str) -> Path:
+        path = tmp_path / "desco_postpaid.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write_as_desco
+
+
+def changed(pattern: str, by: str) -> str:
+    text, count = re.subn(pattern, lambda _: by, DESCO, count=1, flags=re.MULTILINE | re.DOTALL)
+    assert count == 1, pattern
+    return text
+
+
+FAULTS = {
+    "an unknown key": (r'^bucket = "postpaid"', 'bucket = "postpaid"\ncolour = "red"', "colour"),
+    "an unknown key in a section": (r"^base = 1", "base = 1\ncolour = 2", "colour"),
+    "no fact on deduplication": (r"^deduplicates = true\n", "", "deduplicates"),
+    "no fact on how long": (r'^deduplicates_for = "ever"\n', "", "deduplicates_for"),
+    "no fact on asking": (r"^can_be_asked = true\n", "", "can_be_asked"),
+    "no settle time": (r"^not_found_settle_seconds = 120\n", "", "not_found_settle_seconds"),
+    "no fact on undoing": (r"^can_be_undone = false\n", "", "can_be_undone"),
+    "no fact on the echo": (r"^echoes_amount = true", "", "echoes_amount"),
+    "a fact as text": (r"^deduplicates = true", 'deduplicates = "yes"', "deduplicates"),
+    "an approval with a reason": (
+        r'"323" = { means = "approved" }',
+        '"323" = { means = "approved", reason = "refused" }',
+        "only a decline",
+    ),
+    "a decline without a reason": (
+        r'"328" = { means = "declined", reason = "refused" }',
+        '"328" = { means = "declined" }',
+        "only a decline",
+    ),
+    "a reason misspelt": (r'reason = "scroll_refused"', 'reason = "scrol_refused"', "reason"),
+    "an example outside its pattern": (
+        r'example = "092512345678"',
+        'example = "132512345678"',
+        "own pattern",
+    ),
+    "an example in Bangla digits": (r'example = "12345678"', 'example = "\u09e72345678"', "own pattern"),
+    "a broken pattern": (r"pattern = '\^\(0", "pattern = '^((0", "pattern of bill_no"),
+    "one name twice": (r'name = "account_no"', 'name = "bill_no"', "appears twice"),
+    "money as a float": (r'threshold_taka = "400.00"', "threshold_taka = 400.0", "threshold_taka"),
+    "a secret instead of its name": (
+        r"^password_setting = .*?\n",
+        'password_setting = "desco-secret"\n',
+        "password_setting",
+    ),
+    "questions out of order": (
+        r"^ask_after_seconds = .*?\n",
+        "ask_after_seconds = [300, 90]\n",
+        "must grow",
+    ),
+    "ended before it began": (
+        r"^effective_from = 2025-01-01",
+        "effective_from = 2025-01-02\neffective_until = 2025-01-01",
+        "before effective_from",
+    ),
+    "an example of nothing": (r'operation = "status"', 'operation = "stauts"', "not there"),
+    "no empty reply shown": (
+        r'title = "an empty reply"\noperation = "save"\n',
+        'title = "an empty reply"\noperation = "save"\nbody = "x"\n',
+        "empty reply",
+    ),
+    "no not-found shown": (r'expect = "not_found"', 'expect = "no_answer"', "not_found"),
+    "no TOML": (r"^id = ", "id : ", "desco_postpaid.toml"),
+}
+
+
+@pytest.mark.parametrize(("pattern", "by", "names"), list(FAULTS.values()), ids=list(FAULTS))
+def test_a_manifest_that_breaks_a_rule_is_refused_by_name(
+    write: Write, pattern: str, by: str, names: str
+) -> None:
+    with pytest.raises(ManifestError, match=names):
+        read_manifest(write(changed(pattern, by)))
+
+
+def test_the_file_is_named_after_the_biller(tmp_path: Path) -> None:
+    path = tmp_path / "other.toml"
+    path.write_text(DESCO, encoding="utf-8")
+    with pytest.raises(ManifestError, match=r"other\.toml: holds the biller desco_postpaid"):
+        read_manifest(path)
+
+
+def test_the_profile_says_what_the_core_must_know(desco: Manifest) -> None:
+    profile = desco.profile()
+    assert (profile.id, profile.ekpay_id, profile.bucket) == ("desco_postpaid", "b025", "postpaid")
+    assert profile.takes_bill_once
+    assert profile.has_scroll
+    assert [(entry.name, entry.wire_name, entry.group) for entry in profile.parameters] == [
+        ("bill_no", "bll_no", "A"),
+        ("account_no", "bllr_accno", "B"),
+    ]
+    assert profile.safety.deduplicates
+    assert profile.safety.not_found_settle_seconds == 120.0
+    assert list(profile.timing.ask_after_seconds) == [90, 300, 3600]
+    assert profile.timing.quote_life_seconds == 7200
+
+
+def test_a_divisor_shortens_every_time(desco: Manifest) -> None:
+    life, demo = desco.profile(), desco.profile(30)
+    assert demo.safety.not_found_settle_seconds == 4.0
+    assert demo.timing.answer_seconds * 30 == pytest.approx(life.timing.answer_seconds)
+    assert demo.timing.send_seconds * 30 == pytest.approx(life.timing.send_seconds)
+    assert list(demo.timing.ask_after_seconds) == [3, 10, 120]
+    assert demo.timing.ask_every_seconds == 120
+    assert demo.timing.settle_margin_seconds == 2
+    assert demo.timing.quote_life_seconds == 240
+
+
+def test_less_than_for_ever_does_not_count_as_deduplicating(write: Write) -> None:
+    manifest = read_manifest(write(changed('deduplicates_for = "ever"', 'deduplicates_for = "day"')))
+    assert not manifest.profile().safety.deduplicates
+
+
+def test_a_not_found_may_never_be_final(write: Write) -> None:
+    manifest = read_manifest(
+        write(changed("not_found_settle_seconds = 120", 'not_found_settle_seconds = "never"'))
+    )
+    assert manifest.profile().safety.not_found_settle_seconds is None
+
+
+def test_the_schema_for_editors_names_the_safety_facts_as_required() -> None:
+    schema = manifest_schema()
+    assert schema["additionalProperties"] is False
+    assert set(schema["$defs"]["Safety"]["required"]) == {
+        "deduplicates",
+        "deduplicates_for",
+        "can_be_asked",
+        "not_found_settle_seconds",
+        "can_be_undone",
+        "echoes_amount",
+    }

@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+
+from biller_adapters.manifest import ManifestError
+from biller_adapters.registry import build
+from biller_adapters.rehearsal import TokenShelf
+from ekpay_switch.ports import Billers
+from ekpay_switch.wire.http import HttpWire
+from tests.biller_adapters.conftest import CONFIG
+from tests.wire.conftest import HandClock
+
+DESCO = (CONFIG / "billers" / "desco_postpaid.toml").read_text(encoding="utf-8")
+
+
+def built(config_dir: Path = CONFIG, divisor: float = 1.0) -> Billers:
+    clock = HandClock()
+    return build(config_dir, HttpWire(clock), TokenShelf(), clock, {}, divisor)
+
+
+def written(tmp_path: Path, **files: str) -> Path:
+    (tmp_path / "billers").mkdir()
+    for name, text in files.items():
+        (tmp_path / "billers" / f"{name}.toml").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_biller_is_found_by_either_id() -> None:
+    billers = built()
+    desco = billers.by_ekpay_id("b025")
+    assert desco is not None
+    assert billers.by_id("desco_postpaid") is desco
+    assert desco in billers.all()
+
+
+def test_an_unknown_biller_is_none() -> None:
+    assert built().by_ekpay_id("b999") is None
+    assert built().by_id("nobody") is None
+
+
+def test_a_biller_that_is_down_is_still_listed(tmp_path: Path) -> None:
+    down = DESCO.replace('status = "active"', 'status = "down"')
+    billers = built(written(tmp_path, desco_postpaid=down))
+    assert [adapter.profile.status for adapter in billers.all()] == ["down"]
+
+
+def test_times_are_divided_for_everybody() -> None:
+    desco = built(divisor=20).by_id("desco_postpaid")
+    assert desco is not None
+    assert desco.profile.timing.answer_seconds == 1
+
+
+def test_a_divisor_below_one_is_refused() -> None:
+    with pytest.raises(ManifestError, match="one or more"):
+        built(divisor=0.5)
+
+
+def test_one_ekpay_id_belongs_to_one_biller(tmp_path: Path) -> None:
+    twin = DESCO.replace('id = "desco_postpaid"', 'id = "desco_twin"', 1)
+    with pytest.raises(ManifestError, match="same ekPay id"):
+        built(written(tmp_path, desco_postpaid=DESCO, desco_twin=twin))
+
+
+def test_an_unknown_family_is_named(tmp_path: Path) -> None:
+    other = DESCO.replace('family = "scroll_rest"', 'family = "carrier_pigeon"')
+    with pytest.raises(ManifestError, match="carrier_pigeon"):
+        built(written(tmp_path, desco_postpaid=other))

@@ -1,0 +1,177 @@
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from biller_adapters.token_keeper import Grant, KeeperTimes, NoToken, TokenKeeper
+from ekpay_switch.domain.errors import OverloadedError
+from tests.wire.conftest import HandClock
+
+TIMES = KeeperTimes(lease_seconds=20, wait_seconds=10, poll_seconds=0.5, early_seconds=30)
+
+
+@dataclass
+class SharedTokens:
+    """The table that all processes share: one holder of the lease, one token."""
+
+    token: str | None = None
+    holder: int | None = None
+    epoch: int = 0
+    dropped: list[str] = field(default_factory=list)
+    looks: int = 0
+    lives: list[float] = field(default_factory=list)
+    when_looked: Callable[[int], None] | None = None
+
+    async def current(self, far_side: str) -> str | None:
+        del far_side
+        self.looks += 1
+        if self.when_looked:
+            self.when_looked(self.looks)
+        return self.token
+
+    async def lease(self, far_side: str, seconds: float) -> int | None:
+        del far_side, seconds
+        if self.holder is not None:
+            return None
+        self.epoch += 1
+        self.holder = self.epoch
+        return self.epoch
+
+    async def store(self, far_side: str, epoch: int, token: str, life_seconds: float) -> bool:
+        del far_side
+        if self.holder != epoch:
+            return False
+        self.holder, self.token = None, token
+        self.lives.append(life_seconds)
+        return True
+
+    async def drop(self, far_side: str, token: str) -> None:
+        del far_side
+        self.dropped.append(token)
+        if self.token == token:
+            self.token = None
+
+
+@dataclass
+class Door:
+    """Where logins happen, counted."""
+
+    logins: int = 0
+    answer: Grant | NoToken | None = None
+    opened: asyncio.Event | None = None
+
+    async def log_in(self) -> Grant | NoToken:
+        self.logins += 1
+        await (self.opened.wait() if self.opened else asyncio.sleep(0))
+        return self.answer or Grant(f"token-{self.logins}", 3600)
+
+
+def a_keeper(tokens: SharedTokens, clock: HandClock, door: Door) -> TokenKeeper:
+    return TokenKeeper("bank", tokens, clock, door.log_in, TIMES)
+
+
+async def test_a_token_in_memory_asks_nobody(clock: HandClock) -> None:
+    tokens, door = SharedTokens(), Door()
+    keeper = a_keeper(tokens, clock, door)
+    await keeper.token(5)
+    looks = tokens.looks
+    assert await keeper.token(5) == "token-1"
+    assert keeper.held == "token-1"
+    assert tokens.looks == looks
+
+
+async def test_a_stored_token_spares_the_login(clock: HandClock) -> None:
+    tokens, door = SharedTokens(token="stored"), Door()
+    assert await a_keeper(tokens, clock, door).token(5) == "stored"
+    assert door.logins == 0
+
+
+async def test_two_processes_log_in_once(clock: HandClock) -> None:
+    tokens, door = SharedTokens(), Door()
+    keepers = [a_keeper(tokens, clock, door) for _ in range(2)]
+    got = await asyncio.gather(*(keeper.token(5) for keeper in keepers for _ in range(10)))
+    assert set(got) == {"token-1"}
+    assert door.logins == 1
+
+
+async def test_while_somebody_else_logs_in_we_wait_for_theirs(clock: HandClock) -> None:
+    def stored_by_then(look: int) -> None:
+        if look == 4:
+            tokens.token = "theirs"
+
+    tokens, door = SharedTokens(holder=99, when_looked=stored_by_then), Door()
+    assert await a_keeper(tokens, clock, door).token(5) == "theirs"
+    assert door.logins == 0
+
+
+async def test_somebody_elses_login_is_not_waited_for_for_ever(clock: HandClock) -> None:
+    tokens, door = SharedTokens(holder=99), Door()
+    started = clock.reading
+    assert await a_keeper(tokens, clock, door).token(5) == NoToken("somebody else is logging in")
+    assert 10 <= clock.reading - started <= 11
+
+
+async def test_a_token_stored_between_look_and_lease_is_taken(clock: HandClock) -> None:
+    def stored_in_between(look: int) -> None:
+        if look == 2:
+            tokens.token = "theirs"
+
+    tokens, door = SharedTokens(when_looked=stored_in_between), Door()
+    assert await a_keeper(tokens, clock, door).token(5) == "theirs"
+    assert door.logins == 0
+
+
+async def test_a_refused_token_is_dropped_and_replaced(clock: HandClock) -> None:
+    tokens, door = SharedTokens(token="old"), Door()
+    keeper = a_keeper(tokens, clock, door)
+    keeper.refuse(str(await keeper.token(5)))
+    assert keeper.held == ""
+    assert await keeper.token(5) == "token-1"
+    assert tokens.dropped == ["old"]
+
+
+async def test_a_late_refusal_of_an_old_token_leaves_the_new_one(clock: HandClock) -> None:
+    tokens, door = SharedTokens(), Door()
+    keeper = a_keeper(tokens, clock, door)
+    await keeper.token(5)
+    keeper.refuse("older")
+    assert keeper.held == "token-1"
+
+
+async def test_a_token_is_not_used_into_its_last_seconds(clock: HandClock) -> None:
+    tokens, door = SharedTokens(), Door()
+    keeper = a_keeper(tokens, clock, door)
+    await keeper.token(5)
+    assert tokens.lives == [3570]
+    clock.reading += 3569
+    assert keeper.held == "token-1"
+    clock.reading += 1
+    assert keeper.held == ""
+
+
+async def test_a_login_that_fails_says_why_to_everybody(clock: HandClock) -> None:
+    door = Door(answer=NoToken("login: reply code 401"))
+    keeper = a_keeper(SharedTokens(), clock, door)
+    got = await asyncio.gather(*(keeper.token(5) for _ in range(5)))
+    assert got == [NoToken("login: reply code 401")] * 5
+    assert door.logins == 1
+
+
+async def test_who_cannot_wait_leaves_the_login_to_the_others(clock: HandClock) -> None:
+    tokens, door = SharedTokens(), Door(opened=asyncio.Event())
+    keeper = a_keeper(tokens, clock, door)
+    patient = asyncio.create_task(keeper.token(5))
+    assert await keeper.token(0.01) == NoToken("no token in time")
+    assert door.opened is not None
+    door.opened.set()
+    assert await patient == "token-1"
+
+
+async def test_a_database_that_is_overloaded_means_no_token(clock: HandClock) -> None:
+    def overload(look: int) -> None:
+        del look
+        raise OverloadedError
+
+    tokens = SharedTokens(when_looked=overload)
+    got = await a_keeper(tokens, clock, Door()).token(5)
+    assert isinstance(got, NoToken)
+    assert "queue" in got.why

@@ -1,0 +1,104 @@
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from ekpay_switch.domain.delivery import (
+    AttemptEnd,
+    Delivery,
+    Plan,
+    plan_not_posted,
+    plan_outcome,
+    plan_posted,
+)
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, Posted, Unreached
+from ekpay_switch.domain.payment import Event, State, walk
+from ekpay_switch.domain.posting_rules import (
+    Sums,
+    delivered,
+    given_back_to_prefund,
+    posted_after_give_back,
+)
+from ekpay_switch.domain.refusals import Refusal
+
+SUMS = Sums(Money(100_000), Money(0), Money(500), Money(75))
+DELIVERY = Delivery(
+    payment_id=UUID(int=1),
+    attempt_id=UUID(int=2),
+    partner_id="bank1",
+    lane=0,
+    epoch=1,
+    biller_id="desco_postpaid",
+    prefund="prefund:bank1:postpaid",
+    sums=SUMS,
+)
+BACK_TO_PREFUND = given_back_to_prefund(DELIVERY.prefund, SUMS)
+POSTED = Posted("REF1", 100_000, {"receipt": "R1"})
+
+
+def ending(plan: Plan, state: State = State.DELIVERING) -> State:
+    steps = walk(state, plan.events)
+    return steps[-1][2] if steps else state
+
+
+def test_an_approval_completes_and_pays_the_biller() -> None:
+    plan = plan_outcome(DELIVERY, Approved({"receipt": "R1"}))
+    assert ending(plan) is State.COMPLETED
+    assert (plan.end, plan.refusal, plan.notice) == (AttemptEnd.APPROVED, None, "completed")
+    assert plan.entry == delivered("desco_postpaid", SUMS)
+    assert plan.facts == {"receipt": "R1"}
+
+
+def test_a_decline_gives_the_prefund_back() -> None:
+    plan = plan_outcome(DELIVERY, Declined("bill_changed", code="17"))
+    assert ending(plan) is State.REFUNDED
+    assert (plan.end, plan.refusal, plan.notice) == (AttemptEnd.DECLINED, Refusal.BILLER_REFUSED, "refunded")
+    assert plan.entry == BACK_TO_PREFUND
+    assert plan.facts == {"reason": "bill_changed", "code": "17"}
+
+
+def test_unreached_gives_the_prefund_back_as_unsent() -> None:
+    plan = plan_outcome(DELIVERY, Unreached("connect refused"))
+    assert ending(plan) is State.REFUNDED
+    assert (plan.end, plan.refusal) == (AttemptEnd.UNREACHED, Refusal.BILLER_UNAVAILABLE)
+    assert plan.events[0] is Event.BILLER_UNREACHED
+    assert plan.entry == BACK_TO_PREFUND
+    assert plan.facts == {"why": "connect refused"}
+
+
+def test_a_doubt_changes_no_state_and_moves_no_money() -> None:
+    plan = plan_outcome(DELIVERY, InDoubt("no answer in 20 s"))
+    assert ending(plan) is State.DELIVERING
+    assert plan == Plan(AttemptEnd.IN_DOUBT, facts={"why": "no answer in 20 s"})
+
+
+def test_proven_not_posted_gives_the_prefund_back() -> None:
+    plan = plan_not_posted(DELIVERY)
+    assert ending(plan) is State.REFUNDED
+    assert (plan.end, plan.refusal) == (AttemptEnd.NOT_POSTED, Refusal.BILLER_UNAVAILABLE)
+    assert plan.entry == BACK_TO_PREFUND
+
+
+@pytest.mark.parametrize("posted", [POSTED, replace(POSTED, amount_minor=None)])
+def test_found_at_the_biller_completes(posted: Posted) -> None:
+    plan = plan_posted(DELIVERY, State.DELIVERING, posted)
+    assert ending(plan) is State.COMPLETED
+    assert plan.entry == delivered("desco_postpaid", SUMS)
+    assert plan.facts == {"receipt": "R1"}
+
+
+@pytest.mark.parametrize("state", [State.DELIVERING, State.REFUNDED])
+@pytest.mark.parametrize("echoed", [99_999, 100_575, 0])
+def test_another_echoed_amount_goes_to_review_and_moves_no_money(state: State, echoed: int) -> None:
+    plan = plan_posted(DELIVERY, state, replace(POSTED, amount_minor=echoed))
+    assert ending(plan, state) is State.IN_REVIEW
+    assert (plan.end, plan.entry, plan.notice) == (AttemptEnd.DISAGREED, None, "amount_echo_mismatch")
+    assert plan.facts == {"receipt": "R1", "echoed_amount": str(echoed)}
+
+
+def test_a_late_success_goes_to_review_and_is_owed_out_of_suspense() -> None:
+    plan = plan_posted(DELIVERY, State.REFUNDED, POSTED)
+    assert ending(plan, State.REFUNDED) is State.IN_REVIEW
+    assert (plan.end, plan.notice) == (AttemptEnd.DISAGREED, "late_success")
+    assert plan.entry == posted_after_give_back("desco_postpaid", Money(100_000))

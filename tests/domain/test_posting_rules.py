@@ -1,0 +1,104 @@
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ekpay_switch.domain.ledger import Entry, Posting
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.posting_rules import (
+    Sums,
+    accepted_from_prefund,
+    delivered,
+    given_back_to_prefund,
+    posted_after_give_back,
+    prefund_account,
+    topped_up,
+)
+
+PREFUND = prefund_account("bank1", "postpaid")
+SUMS = Sums(amount=Money(100_000), charge=Money(1_000), fee=Money(500), vat=Money(75))
+PARTS = st.integers(min_value=0, max_value=10**12)
+ANY_SUMS = st.builds(
+    Sums,
+    st.builds(Money, st.integers(1, 10**12)),
+    st.builds(Money, PARTS),
+    st.builds(Money, PARTS),
+    st.builds(Money, PARTS),
+)
+
+
+def lines(entry: Entry) -> dict[str, int]:
+    assert len({line.account for line in entry.postings}) == len(entry.postings)
+    return {line.account: line.amount for line in entry.postings}
+
+
+def test_a_partner_has_one_account_for_each_bucket() -> None:
+    assert PREFUND == "prefund:bank1:postpaid"
+
+
+def test_the_total_is_all_parts_together() -> None:
+    assert SUMS.total == Money(101_575)
+
+
+def test_accepting_moves_everything_from_the_prefund_into_flight() -> None:
+    entry = accepted_from_prefund(PREFUND, SUMS)
+    assert entry.moment == "accepted"
+    assert lines(entry) == {PREFUND: 101_575, "in_flight": -101_575}
+
+
+def test_delivering_shares_out_what_was_in_flight() -> None:
+    entry = delivered("desco_postpaid", SUMS)
+    assert entry.moment == "delivered"
+    assert lines(entry) == {
+        "in_flight": 101_575,
+        "payable:desco_postpaid": -100_000,
+        "charge_income": -1_000,
+        "fee_income": -500,
+        "vat_payable": -75,
+    }
+
+
+def test_a_free_payment_has_no_lines_for_fees() -> None:
+    free = Sums(Money(100), Money(0), Money(0), Money(0))
+    assert lines(delivered("desco_postpaid", free)) == {"in_flight": 100, "payable:desco_postpaid": -100}
+
+
+def test_giving_back_returns_charges_too() -> None:
+    entry = given_back_to_prefund(PREFUND, SUMS)
+    assert entry.moment == "given_back"
+    assert lines(entry) == {PREFUND: -101_575, "in_flight": 101_575}
+
+
+def test_a_late_success_is_owed_out_of_suspense() -> None:
+    entry = posted_after_give_back("desco_postpaid", Money(100_000))
+    assert entry.moment == "posted_after_give_back"
+    assert lines(entry) == {"suspense:desco_postpaid": 100_000, "payable:desco_postpaid": -100_000}
+
+
+def test_a_top_up_stands_on_the_bank_account_and_in_the_bucket() -> None:
+    entry = topped_up(PREFUND, Money(5_000_000))
+    assert entry.moment == "topped_up"
+    assert entry.postings == (Posting("settlement_bank", 5_000_000), Posting(PREFUND, -5_000_000))
+
+
+@pytest.mark.parametrize(
+    "finish",
+    [lambda sums: delivered("desco_postpaid", sums), lambda sums: given_back_to_prefund(PREFUND, sums)],
+)
+@given(sums=ANY_SUMS)
+def test_every_finished_payment_clears_in_flight(finish: Callable[[Sums], Entry], sums: Sums) -> None:
+    balances = Counter[str]()
+    for entry in (accepted_from_prefund(PREFUND, sums), finish(sums)):
+        for line in entry.postings:
+            balances[line.account] += line.amount
+    assert balances["in_flight"] == 0
+    assert sum(balances.values()) == 0
+
+
+@given(sums=ANY_SUMS)
+def test_giving_back_undoes_accepting_to_the_last_paisa(sums: Sums) -> None:
+    taken = lines(accepted_from_prefund(PREFUND, sums))
+    returned = lines(given_back_to_prefund(PREFUND, sums))
+    assert returned == {account: -amount for account, amount in taken.items()}
