@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from biller_adapters.manifest import Manifest
+from biller_adapters.manifest import Manifest, ManifestError
 from biller_adapters.manifest_parts import Means, Reason, Role
 from biller_adapters.reply_reading import BrokenReplyError, json_object, text, whole_seconds
 from biller_adapters.surroundings import Surroundings
@@ -49,9 +49,7 @@ class BearerJson:
         base = around.environ.get(manifest.endpoint.url_setting, manifest.endpoint.url_default).rstrip("/")
         self._urls = {name: base + operation.path for name, operation in manifest.operations.items()}
         self._replies = {name: operation.replies for name, operation in manifest.operations.items()}
-        self._login = next(
-            name for name, operation in manifest.operations.items() if operation.role is Role.LOG_IN
-        )
+        self._login = _login_operation(manifest)
         self._credentials = _credentials(manifest, around.environ)
         times = KeeperTimes(lease_seconds=self._answer_seconds, wait_seconds=self._answer_seconds)
         self._keeper = TokenKeeper(manifest.id, around.tokens, around.clock, self._log_in, times)
@@ -120,6 +118,14 @@ class BearerJson:
             return Grant(text(asked.document, "token"), whole_seconds(asked.document, "expiresIn"))
         except BrokenReplyError as error:
             return NoToken(f"login: {error}")
+
+
+def _login_operation(manifest: Manifest) -> str:
+    for name, operation in manifest.operations.items():
+        if operation.role is Role.LOG_IN:
+            return name
+    message = f"{manifest.id}: no operation has the role {Role.LOG_IN}"
+    raise ManifestError(message)
 
 
 def _credentials(manifest: Manifest, environ: Mapping[str, str]) -> bytes | NoToken:

@@ -87,6 +87,9 @@ class TokenShelf:
         self.held[far_side] = token
         return True
 
+    async def release(self, far_side: str, epoch: int) -> None:
+        """Nothing is held, so nothing is given back."""
+
     async def drop(self, far_side: str, token: str) -> None:
         """Forget it, if it is still the one."""
         if self.held.get(far_side) == token:

@@ -81,10 +81,13 @@ class TokenKeeper:
         return flight.result() if flight.done() else NoToken("no token in time")
 
     def refuse(self, token: str) -> None:
-        """The far side did not take this token: never offer it again."""
+        """The far side did not take this token: never offer it again.
+
+        A late word about an older one changes nothing, so that it cannot bring a newer refused one back.
+        """
         if token == self._token:
             self._token = ""
-        self._refused = token
+            self._refused = token
 
     async def _obtain(self) -> str | NoToken:
         try:
@@ -100,8 +103,7 @@ class TokenKeeper:
                 return stored
             epoch = await self._tokens.lease(self._far_side, self._times.lease_seconds)
             if epoch is not None:
-                # Somebody may have stored one between our look and our lease.
-                return await self._stored() or await self._renew(epoch)
+                return await self._under_lease(epoch)
             if self._clock.monotonic() >= give_up_at:
                 return NoToken("somebody else is logging in")
             await self._clock.sleep(self._times.poll_seconds)
@@ -116,6 +118,13 @@ class TokenKeeper:
         # Its life is the database's business; here it is good until it is refused.
         self._keep(stored, inf)
         return stored
+
+    async def _under_lease(self, epoch: int) -> str | NoToken:
+        # Somebody may have stored one between our look and our lease.
+        token = await self._stored() or await self._renew(epoch)
+        if isinstance(token, NoToken):
+            await self._tokens.release(self._far_side, epoch)
+        return token
 
     async def _renew(self, epoch: int) -> str | NoToken:
         grant = await self._log_in()

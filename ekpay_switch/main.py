@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from fastapi import FastAPI
@@ -22,8 +22,8 @@ from ekpay_switch.jobs.housekeeping import run_housekeeping
 from ekpay_switch.jobs.resolver import run_resolver
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.far_sides import FarSides
-from ekpay_switch.persistence.housekeeping import count_open, drop_old_quotes, is_ready
 from ekpay_switch.persistence.group_commit import GroupCommit, GroupCommitLimits
+from ekpay_switch.persistence.housekeeping import count_open, drop_old_quotes, is_ready
 from ekpay_switch.persistence.partners import CachedPartners, Partners
 from ekpay_switch.persistence.payments import PostgresPayments
 from ekpay_switch.plugins import load_billers
@@ -33,7 +33,8 @@ from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.sealed_fields import Sealer
 from ekpay_switch.settings import Settings
 from ekpay_switch.system_clock import SystemClock
-from ekpay_switch.wire.http import HttpWire
+from ekpay_switch.wire.breaker import BreakerSettings
+from ekpay_switch.wire.http import HttpWire, WireSettings
 
 TOKENS_PURPOSE = "far-side-tokens/1"
 LOGINS_PER_SECOND, LOGINS_AT_ONCE = 1, 20
@@ -85,7 +86,7 @@ async def open_switch(
     limits = GroupCommitLimits(settings.committers, settings.batch_max, settings.queue_max)
     group_commit = GroupCommit(database.connect, limits)
     far_sides = FarSides(engine, Sealer(keys.sub_key(TOKENS_PURPOSE)))
-    wire = HttpWire(clock)
+    wire = HttpWire(clock, _wire_settings(settings.time_divisor))
     payments = PostgresPayments(engine, group_commit, settings.lanes)
     world = World(
         billers=load_billers(settings.config, wire, far_sides, clock, settings.time_divisor),
@@ -101,6 +102,15 @@ async def open_switch(
         await group_commit.start()
         closing.push_async_callback(group_commit.stop)
         yield Switch(settings, wrap(world), payments, group_commit, engine, keys)
+
+
+def _wire_settings(divisor: float) -> WireSettings:
+    """The wire's own settings; a demo that runs faster than life also forgives a far side faster."""
+    usual = BreakerSettings()
+    breaker = replace(
+        usual, open_seconds=usual.open_seconds / divisor, probe_seconds=usual.probe_seconds / divisor
+    )
+    return WireSettings(breaker=breaker)
 
 
 def build_app(settings: Settings, database: Database, wrap: WrapWorld = _as_it_is) -> FastAPI:

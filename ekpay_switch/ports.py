@@ -161,7 +161,7 @@ class Payments(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Partner:
-    """A partner as the API needs it; `secrets` holds the current key and, during an overlap, the one before."""
+    """A partner as the API needs it; `secrets` holds the current key, then in an overlap the one before."""
 
     id: str
     nd_id: str
@@ -229,6 +229,10 @@ class Tokens(Protocol):
 
     async def store(self, far_side: str, epoch: int, token: str, life_seconds: float) -> bool:
         """Keep a new token, sealed; False if the lease was lost meanwhile."""
+        ...
+
+    async def release(self, far_side: str, epoch: int) -> None:
+        """Give the right to log in back after a login that failed, so that the next caller may try."""
         ...
 
     async def drop(self, far_side: str, token: str) -> None:

@@ -145,6 +145,7 @@ def _complete(_: WrappedLogger, level: str, fields: EventDict) -> EventDict:
         "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "level": level,
         "process": _JOURNAL.process,
+        "event": None,  # its place in the line; it comes with the fields
     }
     line.update((name, _safe(name, value)) for name, value in fields.items() if name in _FIELDS)
     dropped = sorted(_cut(name) for name in fields if name not in _FIELDS)
@@ -185,7 +186,9 @@ class _Bridge(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         write = log_error if record.levelno >= logging.ERROR else log_warning
         error = record.exc_info[1] if record.exc_info else None
-        reason = str(record.msg).split("\n", 1)[0]
+        lines = str(record.msg).strip().splitlines() or [""]
+        # A start that failed reaches us as the text of a traceback: its last line says why.
+        reason = lines[-1] if lines[0].startswith("Traceback") else lines[0]
         write("library_spoke", logger=record.name, reason=reason, **({"error": error} if error else {}))
 
 
@@ -264,12 +267,6 @@ QUESTIONS = Counter(
     ["far_side", "answer"],
     registry=_REGISTRY,
 )
-
-
-def observe_batch(size: int, seconds: float) -> None:
-    """Count one group commit of `size` steps that took `seconds`."""
-    BATCH_SIZE.observe(size)
-    BATCH_SECONDS.observe(seconds)
 
 
 def render() -> bytes:

@@ -59,16 +59,16 @@ class LimitRequests:
         for name, value in scope["headers"]:
             if name == b"content-length" and int(value) > self._limits.body_max_bytes:
                 return None
-        body = b""
+        body = bytearray()
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                return body
+                return bytes(body)
             body += message.get("body", b"")
             if len(body) > self._limits.body_max_bytes:
                 return None
             if not message.get("more_body", False):
-                return body
+                return bytes(body)
 
 
 class _Replay:

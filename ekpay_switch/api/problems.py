@@ -1,8 +1,9 @@
-"""What a caller is told when something is refused outside any message: RFC 9457, and never its own words back.
+"""What a caller is told when something is refused outside any message: RFC 9457, nothing of it echoed.
 
 Each class of the core's errors has a status here; a test checks that none is missing.
 """
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import orjson
@@ -14,7 +15,8 @@ from starlette.responses import Response
 from ekpay_switch import telemetry
 from ekpay_switch.domain import errors
 
-STATUS_OF = MappingProxyType(
+BUSY = 503
+STATUS_OF: Mapping[type[Exception], int] = MappingProxyType(
     {
         errors.MalformedAmountError: 422,
         errors.CurrencyMismatchError: 422,
@@ -53,7 +55,7 @@ def install_error_handlers(app: FastAPI) -> None:
     async def of_switch(_: Request, error: Exception) -> Response:
         status = STATUS_OF.get(type(error), 500)
         telemetry.log_error("request_failed", error=error)
-        return problem(status, {"Retry-After": "1"} if status == 503 else None)
+        return problem(status, {"Retry-After": "1"} if status == BUSY else None)
 
     async def of_anything(_: Request, error: Exception) -> Response:
         telemetry.log_error("request_failed", error=error)

@@ -5,9 +5,10 @@ from typing import Annotated
 import typer
 
 from ekpay_switch.cli.terminal import show_json, show_table
-from ekpay_switch.plugins import offline_billers
-from ekpay_switch.ports import BillerProfile
-from ekpay_switch.settings import read_settings
+from ekpay_switch.plugins import load_billers
+from ekpay_switch.ports import BillerProfile, NotSent, WireReply, WireRequest
+from ekpay_switch.settings import Settings, read_settings
+from ekpay_switch.system_clock import SystemClock
 
 app = typer.Typer(help="The billers that can be paid.", no_args_is_help=True)
 
@@ -19,13 +20,47 @@ def _group() -> None:
 
 @app.command("list")
 def list_(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """List billers with the safety facts that decide how they are asked."""
-    profiles = [adapter.profile for adapter in offline_billers(read_settings().config).all()]
+    """List billers, and the fields that name a bill of each."""
+    profiles = profiles_of(read_settings())
     if as_json:
         show_json([_for_programs(profile) for profile in profiles])
         return
     headings = ("ekPay id", "biller", "name", "category", "prefund", "status", "named by")
     show_table("Billers", headings, (_for_people(profile) for profile in profiles))
+
+
+class _NoWire:
+    """Reaches nobody: a list of billers is read from their manifests."""
+
+    async def send(self, far_side: str, request: WireRequest) -> WireReply:
+        """See `ports.Wire`."""
+        return NotSent(f"{far_side} is not asked for {request.method}")
+
+
+class _NoTokens:
+    """Keeps nothing, for the same reason."""
+
+    async def current(self, far_side: str) -> str | None:
+        """See `ports.Tokens`."""
+
+    async def lease(self, far_side: str, seconds: float) -> int | None:
+        """See `ports.Tokens`."""
+
+    async def store(self, *_: object, **__: object) -> bool:
+        """See `ports.Tokens`."""
+        return False
+
+    async def release(self, far_side: str, epoch: int) -> None:
+        """See `ports.Tokens`."""
+
+    async def drop(self, far_side: str, token: str) -> None:
+        """See `ports.Tokens`."""
+
+
+def profiles_of(settings: Settings) -> list[BillerProfile]:
+    """The profile of every biller whose manifest can be read; raises what the wings raise for the others."""
+    found = load_billers(settings.config, _NoWire(), _NoTokens(), SystemClock(), settings.time_divisor)
+    return [adapter.profile for adapter in found.all()]
 
 
 def _for_people(profile: BillerProfile) -> tuple[str, ...]:

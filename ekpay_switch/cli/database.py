@@ -8,19 +8,15 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import typer
 from alembic import command
+from rich.console import Console
 
 from ekpay_switch.cli.session import Session, open_session
-from ekpay_switch.cli.terminal import screen
-from ekpay_switch.persistence.embedded import EmbeddedPostgres
 from ekpay_switch.persistence.audit import run as run_audit
+from ekpay_switch.persistence.embedded import EmbeddedPostgres
 from ekpay_switch.persistence.migrate import MIGRATIONS, alembic_config, migrate_now
+from ekpay_switch.settings import read_settings
 
 app = typer.Typer(help="The database itself.", no_args_is_help=True)
-
-
-@app.callback()
-def _group() -> None:
-    """Keeps `psql` a command of its own while it is the only one."""
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -28,6 +24,24 @@ def psql(context: typer.Context) -> None:
     """Open psql with its own arguments: superuser of the embedded server, owner of a named one."""
     program, environment = _psql(open_session())
     os.execvpe(program[0], [*program, *context.args], environment)  # noqa: S606 - no shell is meant
+
+
+@app.command()
+def stop(
+    *,
+    destroy: Annotated[
+        bool, typer.Option("--destroy", help="Delete all that it keeps as well; there is no way back.")
+    ] = False,
+) -> None:
+    """Stop the embedded server; the next command that needs it starts it again."""
+    settings = read_settings()
+    if settings.database_url is not None:
+        raise typer.BadParameter("EKPAY_DATABASE_URL names a real server; only the embedded one is stopped")
+    server = EmbeddedPostgres(settings.home)
+    if destroy:
+        server.destroy()
+    else:
+        server.stop()
 
 
 def migrate(
@@ -39,17 +53,18 @@ def migrate(
         return
     session = open_session()
     migrate_now(session.database)
-    screen().print("The database has the newest schema.")
+    typer.echo("The database has the newest schema.")
 
 
 def audit() -> None:
     """Prove the books from their rows alone; exits 1 and names the first broken row last."""
     session = open_session()
-    broken = asyncio.run(run_audit(session.database))
-    if broken is not None:
-        screen().print(broken)
+    with Console(stderr=True).status("reading the books …"):
+        finding = asyncio.run(run_audit(session.database))
+    if finding is not None:
+        typer.echo(str(finding))
         raise typer.Exit(1)
-    screen().print("clean")
+    typer.echo("clean")
 
 
 def _draft(name: str) -> None:

@@ -90,7 +90,7 @@ def _look(name: str, check: Callable[[], str]) -> bool:
     try:
         told, is_well = check(), True
     except Exception as problem:  # noqa: BLE001 - whatever it is, it is the diagnosis
-        told, is_well = f"{problem or type(problem).__name__}", False
+        told, is_well = str(problem).strip() or type(problem).__name__, False
     mark = Text(" ok " if is_well else " no ", style="black on green" if is_well else "white on red")
-    screen().print(mark, Text(f"{name}: {printable(told.splitlines()[0] if told else '')}"))
+    screen().print(mark, Text(f"{name}: {printable(told.splitlines()[0])}"), soft_wrap=True)
     return is_well

@@ -1,7 +1,4 @@
-"""The command `ekpay`: its parts put together, and the one place where an error becomes a line.
-
-A part is imported when it is asked for, so that `ekpay payments` does not wait for a web server to load.
-"""
+"""The command `ekpay`: its parts put together, and the one place where an error becomes a line."""
 
 import errno
 import os
@@ -13,29 +10,32 @@ import typer
 from sqlalchemy.exc import DBAPIError
 from typer.exceptions import Abort, TyperException
 
-from ekpay_switch.cli import billers, database, doctor, partners, payments, plugged_in, staff
+from ekpay_switch.cli import billers, database, partners, payments, serving, staff
+from ekpay_switch.cli.doctor import doctor
+from ekpay_switch.cli.plugged_in import found_apps, join
 from ekpay_switch.cli.terminal import complain
-from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.persistence.embedded import EmbeddedPostgresError
-from ekpay_switch.security.keys import MasterKeyError
-from ekpay_switch.security.passphrases import WeakPassphraseError
-from ekpay_switch.security.sealed_fields import SealBrokenError
-from ekpay_switch.settings import SettingsError
 
 TRACEBACK_VARIABLE = "EKPAY_TRACEBACK"
-_FAILED, _MISUSED, _INTERRUPTED = 1, 2, 130
-_SPEAK_FOR_THEMSELVES = (
-    SwitchError,
-    SettingsError,
-    MasterKeyError,
-    EmbeddedPostgresError,
-    WeakPassphraseError,
-)
-CORE = ("serve", "worker", "migrate", "db", "audit", "payments", "partners", "staff", "billers", "doctor")
+FAILED = 1
+_COMMANDS = {
+    "serve": serving.serve,
+    "worker": serving.worker,
+    "migrate": database.migrate,
+    "audit": database.audit,
+    "doctor": doctor,
+}
+_GROUPS = {
+    "payments": payments.app,
+    "partners": partners.app,
+    "staff": staff.app,
+    "billers": billers.app,
+    "db": database.app,
+}
+CORE = frozenset(_COMMANDS | _GROUPS)
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:
-    """The application that these arguments need: all of it for `--help`, else what the first word names."""
+    """The application for these arguments; other packages are loaded unless the core's own word leads."""
     app = typer.Typer(
         name="ekpay",
         help="The payment switch: serve it, look into it, prove its books.",
@@ -43,5 +43,73 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    _add_serving(app)
+    for name, command in _COMMANDS.items():
+        app.command(name)(command)
+    for name, group in _GROUPS.items():
+        app.add_typer(group, name=name)
+    if not arguments or arguments[0] not in CORE:
+        join(app, found_apps(), CORE)
     return app
+
+
+def run() -> None:
+    """Do what the command line says and leave: 0 done, 1 failed, 2 misused, each failure with one line."""
+    arguments = sys.argv[1:]
+    sys.exit(carry_out(build(arguments), arguments))
+
+
+def carry_out(app: typer.Typer, arguments: Sequence[str]) -> int:
+    """Run one command and say how it ended, as an exit code."""
+    if os.environ.get(TRACEBACK_VARIABLE):
+        return _ended(app, arguments)
+    try:
+        return _ended(app, arguments)
+    except TyperException as problem:
+        # Without arguments the help was the answer, and there is nothing to add.
+        if problem.format_message().strip():
+            complain(problem.format_message())
+        return problem.exit_code
+    except Abort:
+        complain("stopped before anything was done")
+        return FAILED
+    except Exception as problem:  # noqa: BLE001 - the outermost place: nothing else would make a line of it
+        return _tell(problem)
+
+
+def _ended(app: typer.Typer, arguments: Sequence[str]) -> int:
+    command = typer.main.get_command(app)
+    code = command.main(list(arguments), prog_name="ekpay", standalone_mode=False)
+    return code if isinstance(code, int) else 0
+
+
+def _tell(problem: Exception) -> int:
+    if isinstance(problem, OSError) and problem.errno == errno.EPIPE:
+        # `ekpay payments list | head` has seen enough. Python would complain once more when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    complain(in_one_line(problem))
+    return FAILED
+
+
+def in_one_line(problem: Exception) -> str:
+    """What an error says to whoever typed the command."""
+    cause = problem.orig.__cause__ if isinstance(problem, DBAPIError) and problem.orig else problem
+    if isinstance(cause, asyncpg.UndefinedTableError):
+        return "the database has no tables yet: run ekpay migrate"
+    if isinstance(cause, asyncpg.PostgresError | asyncpg.InterfaceError):
+        # The first line only: the details that follow quote rows.
+        return f"the database says: {str(cause).splitlines()[0]}"
+    if isinstance(cause, ConnectionError | TimeoutError):
+        return f"the database cannot be reached: {cause}"
+    text = str(problem).strip() or _meaning(problem)
+    if _is_ours(problem) or isinstance(problem, OSError):
+        return text
+    return f"{type(problem).__name__}: {text} (set {TRACEBACK_VARIABLE}=1 to see where)"
+
+
+def _is_ours(problem: Exception) -> bool:
+    return type(problem).__module__.startswith("ekpay_switch.") and bool(type(problem).__doc__)
+
+
+def _meaning(problem: Exception) -> str:
+    return (type(problem).__doc__ or type(problem).__name__).split("\n", 1)[0]

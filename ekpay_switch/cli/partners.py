@@ -11,7 +11,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.session import open_session
-from ekpay_switch.cli.terminal import dhaka, passphrase, screen, show_json, show_table, taka
+from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.persistence.partners import Credentials, NewPartner, PartnerLine, Partners
@@ -55,7 +55,7 @@ def _amount(text: str) -> Money:
     try:
         return parse_taka(text)
     except MalformedAmountError as problem:
-        raise typer.BadParameter(f"{problem}; write 1250 or 1250.50") from problem
+        raise typer.BadParameter("not taka with at most two decimals, such as 1250.50") from problem
 
 
 PartnerId = Annotated[str, typer.Argument(help="The partner's id.")]
@@ -149,9 +149,9 @@ def top_up(
 
     top_up_id, added = session.run(_carry_out)
     if added is None:
-        screen().print(f"Top-up {top_up_id} waits: ekpay partners approve {top_up_id} --approved-by NAME")
+        typer.echo(f"Top-up {top_up_id} waits: ekpay partners approve {top_up_id} --approved-by NAME")
     else:
-        screen().print(f"Added {added} to the {bucket.value} prefund of {partner_id}.")
+        typer.echo(f"Added {added} to the {bucket.value} prefund of {partner_id}.")
 
 
 @app.command()
@@ -167,7 +167,7 @@ def approve(
         await Staff(engine).verify(approved_by, approving, Role.FINANCE)
         return await TopUps(session.database.connect).approve(top_up_id, approved_by)
 
-    screen().print(f"Added {session.run(_carry_out)}.")
+    typer.echo(f"Added {session.run(_carry_out)}.")
 
 
 def _tell_once(told: Credentials, *, as_json: bool) -> None:

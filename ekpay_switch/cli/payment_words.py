@@ -51,7 +51,9 @@ def _opening(story: PaymentStory) -> Iterator[str]:
     total = sum(payment[part] for part in ("amount", "charge", "fee", "vat"))
     yield f"Payment {payment['id']}"
     yield f"  asked for by {payment['partner_id']} under its reference {payment['reference']}"
-    bill = f" for bill {mask_account(payment['bill_key'])}" if payment["bill_key"] else ""
+    # Where a biller takes any number of payments the key names our own quote, which says nothing here.
+    is_named = payment["bill_key"] and not payment["bill_key"].startswith("quote:")
+    bill = f" for bill {mask_account(payment['bill_key'])}" if is_named else ""
     yield f"  to {payment['biller_id']}{bill}, business date {payment['business_date']}"
     parts = [f"bill {taka(payment['amount'])}"]
     parts += [f"{name} {taka(payment[name])}" for name in ("charge", "fee", "vat") if payment[name]]

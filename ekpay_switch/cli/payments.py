@@ -1,5 +1,6 @@
 """`ekpay payments`: find a payment and read its life in words."""
 
+import json
 from typing import Annotated
 from uuid import UUID
 
@@ -7,10 +8,22 @@ import typer
 
 from ekpay_switch.cli.payment_words import tell
 from ekpay_switch.cli.session import open_session
-from ekpay_switch.cli.terminal import dhaka, screen, show_json, show_table, taka
+from ekpay_switch.cli.terminal import dhaka, show_json, show_table, taka
 from ekpay_switch.domain.payment import State, public
-from ekpay_switch.persistence.payment_story import Line, PaymentFilter, list_payments, read_story
+from ekpay_switch.persistence.payment_story import (
+    Line,
+    PaymentFilter,
+    export_payments,
+    list_payments,
+    read_story,
+)
 from ekpay_switch.security.masking import mask_account
+
+_OF_PAYMENT = (
+    "id", "partner_id", "reference", "biller_id", "bucket", "currency", "amount", "charge", "fee", "vat",
+    "state", "refusal", "business_date", "scroll_no", "created_at", "updated_at", "next_action_at",
+)  # fmt: skip
+_OF_ATTEMPT = ("far_side", "reference", "state", "outcome", "sends", "opened_at", "closed_at")
 
 app = typer.Typer(help="Find payments and read their life.", no_args_is_help=True)
 
@@ -34,7 +47,7 @@ def show(
     if story is None:
         raise typer.BadParameter(f"there is no payment {payment}")
     for line in tell(story):
-        screen().print(line)
+        typer.echo(line)
 
 
 @app.command("list")
@@ -56,11 +69,27 @@ def list_(
     show_table("Payments", headings, (_for_people(line) for line in found))
 
 
+@app.command()
+def export() -> None:
+    """Print every payment with its attempts as JSON lines, the oldest first, for matching with a biller's book.
+
+    Nothing is masked, unlike in `list`: whole bill numbers are what two books are matched by.
+    """
+    for line in open_session().run(export_payments):
+        typer.echo(json.dumps(_whole(line), ensure_ascii=False, default=str))
+
+
 def _as_uuid(text: str) -> UUID | None:
     try:
         return UUID(text)
     except ValueError:
         return None
+
+
+def _whole(line: Line) -> dict[str, object]:
+    attempts = [{name: attempt[name] for name in _OF_ATTEMPT} for attempt in line["attempts"]]
+    told = {name: line[name] for name in (*_OF_PAYMENT, "bill_key")}
+    return told | {"public_state": public(State(line["state"])), "attempts": attempts}
 
 
 def _total(line: Line) -> int:
@@ -81,18 +110,5 @@ def _for_people(line: Line) -> tuple[str, ...]:
 
 
 def _for_programs(line: Line) -> dict[str, object]:
-    names = (
-        "id",
-        "partner_id",
-        "reference",
-        "biller_id",
-        "bucket",
-        "currency",
-        "amount",
-        "charge",
-        "fee",
-        "vat",
-    )
-    more = ("state", "refusal", "business_date", "scroll_no", "created_at", "updated_at", "next_action_at")
-    told = {name: line[name] for name in (*names, *more)}
+    told = {name: line[name] for name in _OF_PAYMENT}
     return told | {"bill": mask_account(line["bill_key"]), "public_state": public(State(line["state"]))}

@@ -1,5 +1,7 @@
 """`ekpay serve` and `ekpay worker`: the two processes that a switch is made of."""
 
+import asyncio
+import signal
 from typing import Annotated
 
 import typer
@@ -7,8 +9,10 @@ import uvicorn
 import uvloop
 
 from ekpay_switch import telemetry
+from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.main import build_app, run_worker
-from ekpay_switch.settings import Settings, read_settings
+from ekpay_switch.persistence.engine import Database
+from ekpay_switch.settings import Settings
 
 _KEEP_ALIVE_SECONDS = 75
 # A payment that is being told to its biller when the process is asked to leave gets the time to be recorded.
@@ -22,20 +26,23 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the partner API until interrupted."""
-    settings = read_settings()
-    given = {"host": host, "port": port}
-    settings = settings.model_copy(update={name: value for name, value in given.items() if value is not None})
     telemetry.configure("web")
-    server = uvicorn.Server(server_config(settings))
-    server.run()
+    session = open_session()
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    server = uvicorn.Server(server_config(session.settings.model_copy(update=given), session.database))
+    try:
+        server.run()
+    except SystemExit as left:
+        # uvicorn has logged why and leaves with codes of its own.
+        raise typer.Exit(1) from left
     if not server.started:
         raise typer.Exit(1)
 
 
-def server_config(settings: Settings) -> uvicorn.Config:
-    """How uvicorn serves us: the strictest parser, and no log lines or headers of its own."""
+def server_config(settings: Settings, database: Database) -> uvicorn.Config:
+    """How uvicorn serves us: the strictest parser, no log lines and no headers of its own."""
     return uvicorn.Config(
-        build_app(settings),
+        build_app(settings, database),
         host=settings.host,
         port=settings.port,
         http="httptools",
@@ -53,6 +60,13 @@ def server_config(settings: Settings) -> uvicorn.Config:
 
 def worker() -> None:
     """Ask far sides about payments in doubt, and tidy up, until interrupted."""
-    settings = read_settings()
     telemetry.configure("worker")
-    uvloop.run(run_worker(settings))
+    uvloop.run(_work_until_told(open_session()))
+
+
+async def _work_until_told(session: Session) -> None:
+    """Leave between two pieces of work: what is half done stays leased to nobody but time."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await run_worker(session.settings, session.database, stop)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ekpay_switch.cli.session import open_session
-from ekpay_switch.cli.terminal import passphrase, screen
+from ekpay_switch.cli.terminal import passphrase
 from ekpay_switch.persistence.staff import Role, Staff
 
 app = typer.Typer(help="The people who may move money by hand.", no_args_is_help=True)
@@ -32,4 +32,4 @@ def add(
     )
     roles = role or [Role.FINANCE]
     member = open_session().run(lambda engine: Staff(engine).add(name.strip(), chosen, roles))
-    screen().print(f"{member.name} is on the staff: {', '.join(sorted(member.roles))}.")
+    typer.echo(f"{member.name} is on the staff: {', '.join(sorted(member.roles))}.")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
@@ -81,6 +82,8 @@ def passphrase(variable: str, prompt: str, *, is_new: bool = False) -> str:
     given = os.environ.get(variable)
     if given:
         return given
+    if not sys.stdin.isatty():
+        raise typer.BadParameter(f"nobody is here to type a passphrase: set {variable}")
     return str(typer.prompt(prompt, hide_input=True, confirmation_prompt=is_new, err=True))
 
 

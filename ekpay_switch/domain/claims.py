@@ -182,7 +182,8 @@ def _refusal(claim: Claim, quote: QuotedBill | None, seen: Snapshot) -> Refusal 
     headroom = seen.headroom.get(prefund_account(claim.partner_id, quote.bucket), 0)
     checks = (
         (Refusal.BILL_TAKEN, (quote.biller_id, quote.bill_key) in seen.taken_bills),
-        (Refusal.ALREADY_PAID, quote.is_paid),
+        # A biller that is owed nothing, or owes the payer, has nothing to be paid.
+        (Refusal.ALREADY_PAID, quote.is_paid or quote.sums.amount.minor <= 0),
         (Refusal.QUOTE_EXPIRED, quote.expires_at <= seen.now),
         (Refusal.AMOUNT_DIFFERS, not _matches(claim, quote)),
         (Refusal.PREFUND_TOO_LOW, quote.sums.total.minor > headroom),

@@ -105,9 +105,14 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """Somebody else took the payment over: the answer was kept as evidence and the resolver woken."""
+    """Somebody else took the payment over: the answer was kept as evidence and the resolver woken.
+
+    State, refusal and time are those of the payment as it stands.
+    """
 
     state: State
+    refusal: Refusal | None = None
+    recorded_at: datetime | None = None
 
 
 RecordAnswer = Recorded | Stale

@@ -3,9 +3,19 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import assert_never
 
 from ekpay_switch import telemetry
-from ekpay_switch.domain.bill import BillerSilent, BillMissing, BillQuery, Quote, quote_expiry
+from ekpay_switch.domain.bill import (
+    Bill,
+    BillerSilent,
+    BillFound,
+    BillMissing,
+    BillQuery,
+    FetchReply,
+    Quote,
+    quote_expiry,
+)
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.ports import BillerProfile, World
@@ -36,14 +46,11 @@ async def fetch_bill(order: FetchOrder, world: World) -> Quote | Refusal:
     parameters = chosen_parameters(biller.profile, order.fields)
     if parameters is None:
         return Refusal.MALFORMED
-    reply = await biller.fetch(BillQuery(biller.profile.id, parameters))
-    if isinstance(reply, BillMissing):
-        return Refusal.NO_SUCH_BILL
-    if isinstance(reply, BillerSilent):
-        telemetry.log_warning("fetch_unanswered", biller_id=biller.profile.id, reason=reply.why)
-        return Refusal.BILLER_UNAVAILABLE
+    bill = _usable(await biller.fetch(BillQuery(biller.profile.id, parameters)), biller.profile)
+    if isinstance(bill, Refusal):
+        return bill
+    profile = biller.profile
     now = world.clock.now()
-    bill, profile = reply.bill, biller.profile
     payees = frozenset({profile.id, profile.category})
     quote = Quote(
         quote_id=unguessable(QUOTE_ID_LENGTH),
@@ -57,6 +64,23 @@ async def fetch_bill(order: FetchOrder, world: World) -> Quote | Refusal:
     )
     await world.payments.save_quote(quote)
     return quote
+
+
+def _usable(reply: FetchReply, profile: BillerProfile) -> Bill | Refusal:
+    """The bill of an answer that can be quoted, or why there is none."""
+    match reply:
+        case BillMissing():
+            return Refusal.NO_SUCH_BILL
+        case BillerSilent(why=why):
+            telemetry.log_warning("fetch_unanswered", biller_id=profile.id, reason=why)
+            return Refusal.BILLER_UNAVAILABLE
+        case BillFound(bill=bill) if bill.total.minor < 0:
+            telemetry.log_warning("fetch_unusable", biller_id=profile.id, reason="a negative total")
+            return Refusal.BILLER_UNAVAILABLE
+        case BillFound(bill=bill):
+            return bill
+        case _:
+            assert_never(reply)
 
 
 def chosen_parameters(profile: BillerProfile, fields: Mapping[str, str]) -> dict[str, str] | None:

@@ -5,5 +5,5 @@ from ekpay_switch.ports import World
 
 
 async def give_back(delivery: Delivery, world: World) -> RecordAnswer:
-    """Everything, charges included, is the partner's again; only ever called on proof, never on a time-out."""
+    """Everything, charges included, is the partner's again; only ever on proof, never on a time-out."""
     return await world.payments.record(Recording(delivery, plan_not_posted(delivery)))

@@ -6,7 +6,6 @@ from datetime import datetime
 from uuid import UUID
 
 from ekpay_switch.domain.claims import Claim, Conflicting, Refused, Repeated, Standing, Started
-from ekpay_switch.domain.delivery import Recorded
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
@@ -49,7 +48,7 @@ async def pay_bill(order: PayOrderOfPartner, world: World) -> PaymentAnswer | Re
     """Claim the reference and the money, tell the biller, record what it said.
 
     What we are about to do is durable before we do it, and no wire call is inside a transaction. Whoever
-    comes with the same reference gets this payment's truth, whoever comes with another for the same bill a no.
+    comes with the same reference gets this payment's truth; another reference for the same bill gets a no.
     """
     biller = world.billers.by_ekpay_id(order.ekpay_biller_id)
     if biller is None:
@@ -57,12 +56,9 @@ async def pay_bill(order: PayOrderOfPartner, world: World) -> PaymentAnswer | Re
     send_before = world.clock.monotonic() + biller.profile.timing.send_seconds
     answer = await world.payments.claim(_claim(order, biller))
     match answer:
-        case Started():
+        case Started(claim=claim):
             done = await deliver(answer, send_before, biller, world)
-            if isinstance(done, Recorded):
-                payment_id = answer.claim.payment_id
-                return PaymentAnswer(done.state, done.refusal, payment_id, done.recorded_at)
-            return PaymentAnswer(done.state, None, answer.claim.payment_id)
+            return PaymentAnswer(done.state, done.refusal, claim.payment_id, done.recorded_at)
         case Refused(claim=claim, refusal=refusal):
             return PaymentAnswer(State.DECLINED, refusal, claim.payment_id)
         case Conflicting():

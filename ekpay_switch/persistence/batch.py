@@ -1,7 +1,6 @@
 """One batch of the group commit: many callers' steps in one durable transaction."""
 
 import hashlib
-from typing import Any
 
 import asyncpg
 import orjson
@@ -33,7 +32,7 @@ async def write_batch(connection: asyncpg.Connection, steps: list[Step]) -> list
         quotes = [quote_row(step.quote) for step in steps if isinstance(step, SaveQuote)]
         if quotes:
             await write_quotes(connection, quotes)
-        money = [step for step in steps if not isinstance(step, SaveQuote)]
+        money: list[Step] = [step for step in steps if not isinstance(step, SaveQuote)]
         if money:
             seen = await lock_and_read(connection, money)
             judge = Judge(seen)

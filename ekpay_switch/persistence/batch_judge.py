@@ -104,8 +104,8 @@ class Judge:
             (State.DELIVERING, None, scroll_no or None, lease_until),
         )  # fmt: skip
         self.changes.attempts.append(
-            (claim.attempt_id, claim.payment_id, "delivery", claim.biller_id, claim.attempt_reference, "open", 1,
-             now + timedelta(seconds=claim.send_seconds))
+            (claim.attempt_id, claim.payment_id, "delivery", claim.biller_id, claim.attempt_reference,
+             "open", 1, now + timedelta(seconds=claim.send_seconds))
         )  # fmt: skip
         self._history(claim.payment_id, 0, walk(State.CREATED, (Event.PREFUND_TAKEN,)), {})
         entry = accepted_from_prefund(accepted.prefund, quote.sums)
@@ -136,8 +136,9 @@ class Judge:
                 self._move_balance(posting.account, -posting.amount)
 
     def post_alone(self, step: PostEntry) -> None:
-        """Rows of an entry that belongs to no payment."""
-        self.post(step.entry_id, step.lane, None, step.entry)
+        """Rows of an entry that belongs to no payment, unless it stands already."""
+        if step.entry_id not in self.seen.entries:
+            self.post(step.entry_id, step.lane, None, step.entry)
 
     def _move_balance(self, account: str, growth: int) -> None:
         self.changes.balances[account] = self.changes.balances.get(account, 0) + growth
@@ -149,10 +150,10 @@ class Judge:
         bill_key, bucket, biller_quote, expires_at = told
         state, refusal, scroll_no, lease_until = fate
         self.changes.payments.append(
-            (claim.payment_id, claim.partner_id, claim.lane, claim.reference, claim.fingerprint, claim.quote_id,
-             claim.biller_id, bill_key, bucket, sums.amount.currency, sums.amount.minor, sums.charge.minor,
-             sums.fee.minor, sums.vat.minor, state, refusal, biller_quote, expires_at, scroll_no,
-             self.seen.business_date, 1, 1, lease_until, lease_until)
+            (claim.payment_id, claim.partner_id, claim.lane, claim.reference, claim.fingerprint,
+             claim.quote_id, claim.biller_id, bill_key, bucket, sums.amount.currency, sums.amount.minor,
+             sums.charge.minor, sums.fee.minor, sums.vat.minor, state, refusal, biller_quote, expires_at,
+             scroll_no, self.seen.business_date, 1, 1, lease_until, lease_until)
         )  # fmt: skip
 
     def _history(
@@ -184,7 +185,7 @@ class Judge:
                 delivery.payment_id, held.standing.epoch, held.standing.state, held.standing.refusal,
                 _json(held.standing.facts), held.steps, self.seen.now,
             )  # fmt: skip
-        return Stale(held.standing.state)
+        return Stale(held.standing.state, held.standing.refusal, held.standing.paid_at)
 
 
 def _stands_already(held: Held, recording: Recording) -> bool:

@@ -45,6 +45,7 @@ NEW_WINDOW = """
 INSERT INTO settlement_windows (business_date) VALUES ((now() AT TIME ZONE INTERVAL '+06:00')::date)
 ON CONFLICT DO NOTHING
 """
+READ_ENTRIES = "SELECT id FROM journal_entries WHERE id = ANY($1)"
 # One row a claim, in order: its quote, the payment under its reference, the live payment on its bill.
 READ_CLAIMS = """
 SELECT q.quote_id AS quoted, q.biller_id AS quoted_biller, q.bill_key, q.bucket, q.is_paid, q.currency,
@@ -82,6 +83,8 @@ class Seen:
     payments: dict[UUID, Held]
     # The scroll number and day of payments that already stand, for claims that come again.
     scrolls: dict[UUID, tuple[int, date]]
+    # Entries without a payment that were written before and come again.
+    entries: set[UUID]
 
     @property
     def now(self) -> datetime:
@@ -91,7 +94,7 @@ class Seen:
 
 def accounts_of(steps: Iterable[Step]) -> list[str]:
     """The prefund rows that these steps may move, sorted: both buckets of every partner that claims."""
-    codes = set()
+    codes: set[str] = set()
     for step in steps:
         if isinstance(step, Claim):
             codes.update(prefund_account(step.partner_id, bucket) for bucket in BUCKETS)
@@ -106,6 +109,7 @@ async def lock_and_read(connection: asyncpg.Connection, steps: list[Step]) -> Se
     """Take every lock that `steps` (claims, recordings, entries) need, then read what they are judged by."""
     claims = [step for step in steps if isinstance(step, Claim)]
     paid = sorted({step.delivery.payment_id for step in steps if isinstance(step, Recording)})
+    alone = [step.entry_id for step in steps if isinstance(step, PostEntry)]
     await connection.execute(WINDOW_LOCK)
     lanes = await connection.fetch(LOCK_LANES, sorted({lane_of(step) for step in steps}))
     codes = accounts_of(steps)
@@ -121,6 +125,7 @@ async def lock_and_read(connection: asyncpg.Connection, steps: list[Step]) -> Se
         lanes={row["lane"]: (row["seq"], row["hash"]) for row in lanes},
         payments={row["id"]: _held(row) for row in held},
         scrolls={},
+        entries={row["id"] for row in await connection.fetch(READ_ENTRIES, alone)} if alone else set(),
     )
     if claims:
         await _read_claims(connection, claims, seen)

@@ -1,11 +1,11 @@
 """The one write of a batch: a single statement that fills every table from arrays, set-wise.
 
-Its text never changes, so PostgreSQL plans it once a connection; a table with nothing to write gets empty arrays.
+Its text never changes, so PostgreSQL plans it once a connection; a table with nothing to write gets
+empty arrays.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import asyncpg
 
@@ -123,7 +123,7 @@ def _statement() -> str:
         parts.append(f"{name} AS ({text.format(arrays=arrays)})")
         first += len(types)
     counts = "(SELECT count(*) FROM moved_payments), (SELECT count(*) FROM moved_balances)"
-    return f"WITH {', '.join(parts)} SELECT {counts}"  # noqa: S608 - built of the constants above
+    return f"WITH {', '.join(parts)} SELECT {counts}"
 
 
 WRITE_BATCH = _statement()
@@ -155,12 +155,17 @@ async def write_changes(connection: asyncpg.Connection, changes: Changes) -> Non
     )  # fmt: skip
     balances = sorted(changes.balances.items())
     lanes = [(lane, *head) for lane, head in sorted(changes.lanes.items())]
-    updated = (list(changes.moved_payments.values()), changes.ended_attempts, balances, lanes)
+    updated: tuple[Sequence[Row], ...] = (
+        list(changes.moved_payments.values()),
+        changes.ended_attempts,
+        balances,
+        lanes,
+    )
     parameters: list[list[object]] = []
     for insert, rows in zip(INSERTS, inserted, strict=True):
         parameters += _columns(rows, len(insert.columns))
-    for (_, _, types), rows in zip(UPDATES, updated, strict=True):
-        parameters += _columns(rows, len(types))
+    for (_, _, types), moved in zip(UPDATES, updated, strict=True):
+        parameters += _columns(moved, len(types))
     payments, accounts = await connection.fetchrow(WRITE_BATCH, *parameters)
     if (payments, accounts) != (len(changes.moved_payments), len(balances)):
         raise LostRowError

@@ -5,7 +5,6 @@ The hot path speaks asyncpg directly (group commit), everything else SQLAlchemy 
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -23,7 +22,7 @@ SESSION_GUARDS = {
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Where the database is, as libpq URLs for each of the three roles; the texts hold passwords, so no repr."""
+    """Where the database is, as libpq URLs of the three roles; they hold passwords, so there is no repr."""
 
     _app: str
     _owner: str

@@ -35,7 +35,8 @@ class FarSides:
                     far_sides.c.id == far_side
                 )
             )
-        return max(float(wait), spacing.total_seconds())
+        shortest = spacing.total_seconds()
+        return max(float(wait), shortest)
 
     async def current(self, far_side: str) -> str | None:
         """See `ports.Tokens`."""
@@ -79,6 +80,15 @@ class FarSides:
                 )
             )
         return stored.rowcount == 1
+
+    async def release(self, far_side: str, epoch: int) -> None:
+        """See `ports.Tokens`."""
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                update(far_sides)
+                .where(far_sides.c.id == far_side, far_sides.c.login_epoch == epoch)
+                .values(login_until=null())
+            )
 
     async def drop(self, far_side: str, token: str) -> None:
         """See `ports.Tokens`."""

@@ -16,9 +16,9 @@ from typing import Any
 import asyncpg
 
 from ekpay_switch import telemetry
+from ekpay_switch.domain.delivery import Recording
 from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
 from ekpay_switch.domain.ledger import keeps_balance, kind_of
-from ekpay_switch.domain.delivery import Recording
 from ekpay_switch.persistence.batch import write_batch
 from ekpay_switch.persistence.steps import Answer, PostEntry, Step, lane_of
 
@@ -154,7 +154,7 @@ class _Committer:
         await self._commit(batch[middle:])
 
     async def _write_until_heard(self, steps: list[Step]) -> list[Answer]:
-        """Repeat the batch after a deadlock or a lost connection: its steps know themselves when they come twice."""
+        """Repeat the batch after a deadlock or a lost connection: its steps know themselves again."""
         give_up_at = time.monotonic() + self._limits.reconnect_seconds
         while True:
             try:
@@ -184,7 +184,7 @@ class _Committer:
                 connection.terminate()
 
     async def _know_accounts(self, connection: asyncpg.Connection, steps: list[Step]) -> None:
-        """Open the accounts that these steps post to, in a transaction of its own, once a process and code."""
+        """Open the accounts that these steps post to, in a transaction of its own, once a process."""
         codes = {posting.account for step in steps for posting in _postings(step)} | {"in_flight"}
         missing = sorted(code for code in codes - self._known_accounts if not keeps_balance(code))
         if missing:

@@ -21,7 +21,7 @@ def alembic_config(connection: Connection | None = None) -> Config:
 
 
 async def migrate(database: Database, revision: str = "head") -> None:
-    """Upgrade (or, for an older revision, downgrade) as the owner; does nothing when the schema is there already.
+    """Upgrade (or, for `base`, take everything back) as the owner; does nothing when all is there already.
 
     Two processes that migrate at once wait for each other on an advisory lock.
     """
@@ -47,7 +47,7 @@ def migrate_now(database: Database) -> None:
 
 def _run(connection: Connection, revision: str) -> None:
     config = alembic_config(connection)
-    if revision in {"base"} or revision.startswith("-"):
+    if revision == "base":
         command.downgrade(config, revision)
     else:
         command.upgrade(config, revision)

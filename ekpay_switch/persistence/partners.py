@@ -168,8 +168,8 @@ class Partners:
             return {codes[row.code]: Money(row.balance, row.currency) for row in rows}
 
     async def _one(self, column: Any, value: str) -> Partner | None:  # noqa: ANN401 - a column of any type
-        # PostgreSQL has no text with NUL; nobody can be called that.
-        if "\0" in value:
+        # PostgreSQL has no text with NUL, and UTF-8 no half characters; nobody can be called that.
+        if not value.isprintable():
             return None
         overlaps = (partners.c.previous_secret_until > func.now()).label("overlaps")
         async with self._engine.connect() as connection:
@@ -192,7 +192,7 @@ class Partners:
 
 
 class CachedPartners:
-    """Reads active partners for the API and believes what it read for a while.
+    """The port `PartnerDirectory`: reads active partners and believes what it read for a while.
 
     Of many callers that find the time over, one asks the database and all get its answer. Strangers are not
     remembered, so they cannot fill the memory.

@@ -87,6 +87,18 @@ async def list_payments(engine: AsyncEngine, wanted: PaymentFilter) -> Sequence[
         return await _lines(connection, query)
 
 
+async def export_payments(engine: AsyncEngine) -> Sequence[Line]:
+    """Every payment, the oldest first, each with its attempts under `attempts`; one snapshot of both."""
+    async with engine.connect() as connection:
+        await connection.execution_options(isolation_level="REPEATABLE READ")
+        found = await _lines(connection, select(payments).order_by(payments.c.id))
+        asked = await _lines(connection, select(attempts).order_by(attempts.c.opened_at, attempts.c.id))
+    by_payment: dict[UUID, list[Line]] = {}
+    for attempt in asked:
+        by_payment.setdefault(attempt["payment_id"], []).append(attempt)
+    return [{**line, "attempts": by_payment.get(line["id"], [])} for line in found]
+
+
 def _of(table: Table, payment_id: UUID) -> Select[Any]:
     return select(table).where(table.c.payment_id == payment_id)
 

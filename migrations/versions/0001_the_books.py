@@ -293,22 +293,36 @@ CREATE TRIGGER postings_balance AFTER INSERT ON postings
 """
 
 # 256 is the most lanes that the settings allow; a lane without partners costs one row.
-LANES = "INSERT INTO lanes (lane, seq, hash) SELECT n, 0, decode(repeat('00', 32), 'hex') FROM generate_series(0, 255) AS n"
+LANES = """
+INSERT INTO lanes (lane, seq, hash)
+SELECT n, 0, decode(repeat('00', 32), 'hex') FROM generate_series(0, 255) AS n
+"""
 
 # The application may add to the books and never change or remove what stands there; the audit only reads.
 ROLES = """
 DO $$ BEGIN
-  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ekpay_app') THEN CREATE ROLE ekpay_app NOLOGIN; END IF;
-  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ekpay_audit') THEN CREATE ROLE ekpay_audit NOLOGIN; END IF;
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ekpay_app') THEN
+    CREATE ROLE ekpay_app NOLOGIN;
+  END IF;
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ekpay_audit') THEN
+    CREATE ROLE ekpay_audit NOLOGIN;
+  END IF;
 END $$;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO ekpay_app, ekpay_audit;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO ekpay_app, ekpay_audit;
 GRANT INSERT ON ALL TABLES IN SCHEMA public TO ekpay_app;
 REVOKE INSERT ON alembic_version, lanes FROM ekpay_app;
-GRANT UPDATE ON accounts, far_sides, lanes, partners, scroll_counters, settlement_windows, staff, payments, quotes, top_ups, attempts, notifications TO ekpay_app;
+GRANT UPDATE ON accounts, far_sides, lanes, partners, scroll_counters, settlement_windows, staff,
+    payments, quotes, top_ups, attempts, notifications TO ekpay_app;
 GRANT DELETE ON quotes TO ekpay_app;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO ekpay_app;
+"""
+
+
+DROP = """
+DROP TABLE notifications, history, evidence, attempts, top_ups, quotes, payments, staff,
+    settlement_windows, scroll_counters, postings, partners, lanes, journal_entries, far_sides, accounts
 """
 
 
@@ -334,5 +348,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Remove everything; only ever right on an empty database."""
     op.execute("SET LOCAL lock_timeout = '3s'")
-    op.execute("DROP TABLE notifications, history, evidence, attempts, top_ups, quotes, payments, staff, settlement_windows, scroll_counters, postings, partners, lanes, journal_entries, far_sides, accounts")
+    op.execute(DROP)
     op.execute("DROP FUNCTION check_entries")

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from biller_adapters.manifest import Manifest, read_manifest
+from tests.biller_adapters.desco_stage import Staged, staging
 from tests.wire.conftest import HandClock
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -17,3 +18,8 @@ def desco() -> Manifest:
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
+
+
+@pytest.fixture
+def staged(desco: Manifest) -> Staged:
+    return staging(desco)

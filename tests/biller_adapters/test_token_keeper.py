@@ -44,6 +44,11 @@ class SharedTokens:
         self.lives.append(life_seconds)
         return True
 
+    async def release(self, far_side: str, epoch: int) -> None:
+        del far_side
+        if self.holder == epoch:
+            self.holder = None
+
     async def drop(self, far_side: str, token: str) -> None:
         del far_side
         self.dropped.append(token)
@@ -175,3 +180,11 @@ async def test_a_database_that_is_overloaded_means_no_token(clock: HandClock) ->
     got = await a_keeper(tokens, clock, Door()).token(5)
     assert isinstance(got, NoToken)
     assert "queue" in got.why
+
+
+async def test_a_late_refusal_does_not_bring_a_newer_refused_token_back(clock: HandClock) -> None:
+    tokens, door = SharedTokens(token="newer"), Door()
+    keeper = a_keeper(tokens, clock, door)
+    keeper.refuse(str(await keeper.token(5)))
+    keeper.refuse("older")
+    assert await keeper.token(5) == "token-1"

@@ -58,7 +58,7 @@ def postmaster_id(server: EmbeddedPostgres) -> int:
 
 
 async def ask(dsn: str, question: str) -> object:
-    connection = await asyncpg.connect(dsn)  # type: ignore[no-untyped-call]
+    connection = await asyncpg.connect(dsn)
     try:
         return await connection.fetchval(question)
     finally:

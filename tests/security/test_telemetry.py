@@ -1,3 +1,4 @@
+import ast
 import json
 import logging
 import sys
@@ -5,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from io import BytesIO, TextIOWrapper
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -145,12 +147,34 @@ def test_a_librarys_error_keeps_the_place_and_its_chatter_is_left_out(capsys: Li
     assert str(line["error"]).startswith("StopIteration at")
 
 
+@pytest.mark.usefixtures("_root_logger_restored")
+def test_a_traceback_in_a_librarys_text_is_told_by_its_last_line(capsys: Lines) -> None:
+    configure("web")
+    trace = 'Traceback (most recent call last):\n  File "x.py", line 1\nFileNotFoundError: fees.toml\n'
+    logging.getLogger("uvicorn.error").error(trace)
+    assert _only_line(capsys)["reason"] == "FileNotFoundError: fees.toml"
+
+
 def test_a_closed_stderr_costs_the_line_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     closed = TextIOWrapper(BytesIO())
     monkeypatch.setattr(sys, "stderr", closed)
     closed.buffer.close()
     log("payment_claimed")
     assert closed.buffer.closed
+
+
+def test_every_field_that_the_product_logs_is_on_the_list() -> None:
+    product = Path(telemetry.__file__).parents[1]
+    unlisted = [
+        f"{path.name}:{call.lineno}: {argument.arg}"
+        for package in ("ekpay_switch", "biller_adapters", "connectors", "reconciliation")
+        for path in (product / package).rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith(("log", "log_warning", "log_error"))
+        for argument in call.keywords
+        if argument.arg is not None and argument.arg not in telemetry._FIELDS  # noqa: SLF001 - the list itself
+    ]
+    assert unlisted == []
 
 
 def test_the_numbers_are_rendered_for_prometheus() -> None:

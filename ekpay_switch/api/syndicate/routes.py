@@ -163,7 +163,7 @@ def _read(kind: type[Message], call: Call, name: str, syndicate: Syndicate) -> M
 
 def _refused(
     message: Any, refusal: Refusal, syndicate: Syndicate, refno_ack: str | None = None
-) -> answers.Answer:  # noqa: ANN401 - any of the five messages
+) -> answers.Answer:
     hdrs, trx = (message.hdrs, message.trx) if message is not None else (None, None)
     head = answers.envelope(hdrs, trx, syndicate.world.clock.now())
     return head | answers.status_block(REFUSALS[refusal], refno_ack)

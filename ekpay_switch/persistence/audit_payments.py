@@ -1,0 +1,98 @@
+"""The audit's questions about payments: where their money is, how they got there, are scrolls whole."""
+
+from typing import Any
+
+from ekpay_switch.domain.payment import FINAL, TRANSITIONS, State
+
+# What each payment holds in flight and what its payee was credited, beside its state and the state before it.
+PAYMENTS = """
+SELECT coalesce(p.id, e.payment_id) AS id, p.state, p.amount, p.amount + p.charge + p.fee + p.vat AS total,
+  coalesce(e.in_flight, 0) AS in_flight, coalesce(e.payable, 0) AS payable,
+  (SELECT from_state FROM history AS h WHERE h.payment_id = p.id ORDER BY h.seq DESC LIMIT 1) AS came_from
+FROM payments AS p FULL JOIN (
+  SELECT j.payment_id, -sum(o.amount) FILTER (WHERE o.account = 'in_flight') AS in_flight,
+    -sum(o.amount) FILTER (WHERE o.account LIKE 'payable:%') AS payable
+  FROM journal_entries AS j JOIN postings AS o ON o.entry_id = j.id
+  WHERE j.payment_id IS NOT NULL GROUP BY j.payment_id) AS e ON e.payment_id = p.id
+ORDER BY 1
+"""
+SUCCESSES = """
+SELECT p.id, p.state, count(*) FILTER (WHERE a.outcome = 'approved') AS successes,
+  count(*) FILTER (WHERE a.state = 'open') AS still_open
+FROM payments AS p JOIN attempts AS a ON a.payment_id = p.id AND a.leg = 'delivery'
+GROUP BY p.id ORDER BY p.id
+"""
+HISTORY = """
+SELECT p.id, p.state, p.steps, array_agg(h.seq ORDER BY h.seq) AS numbers,
+  array_agg(h.from_state ORDER BY h.seq) AS froms, array_agg(h.event ORDER BY h.seq) AS events,
+  array_agg(h.to_state ORDER BY h.seq) AS tos
+FROM payments AS p LEFT JOIN history AS h ON h.payment_id = p.id GROUP BY p.id ORDER BY p.id
+"""
+SCROLLS = """
+SELECT coalesce(c.series, p.biller_id) AS series, coalesce(c.business_date, p.business_date) AS day, c.last,
+  p.count, p.highest
+FROM scroll_counters AS c FULL JOIN (
+  SELECT biller_id, business_date, count(scroll_no) AS count, max(scroll_no) AS highest FROM payments
+  WHERE scroll_no IS NOT NULL GROUP BY biller_id, business_date) AS p
+  ON p.biller_id = c.series AND p.business_date = c.business_date
+ORDER BY 1, 2
+"""
+HOLDING = frozenset({State.FUNDED, State.DELIVERING, State.REFUNDING})
+
+Row = Any
+
+
+def payment_fault(row: Row) -> str | None:
+    """Whether the money of a payment is where its state says: cleared when finished, held while open."""
+    if row["state"] is None:
+        return "entries name it, but there is no such payment"
+    state = State(row["state"])
+    # What is reviewed still holds what it held before the facts disagreed.
+    held_as = State(row["came_from"]) if state is State.IN_REVIEW and row["came_from"] else state
+    held = row["total"] if held_as in HOLDING else 0
+    if row["in_flight"] != held:
+        return f"{state}, and in_flight holds {row['in_flight']} paisa for it instead of {held}"
+    owed = row["amount"] if held_as is State.COMPLETED else 0
+    if state is not State.IN_REVIEW and row["payable"] != owed:
+        return f"{state}, and its payee was credited {row['payable']} paisa instead of {owed}"
+    return None
+
+
+def success_fault(row: Row) -> str | None:
+    """Whether a leg has at most one success, and a completed payment exactly one."""
+    if row["successes"] > 1:
+        return "two attempts of one leg succeeded"
+    if row["state"] == State.COMPLETED and row["successes"] != 1:
+        return "completed without an attempt that succeeded"
+    if row["state"] in FINAL and row["still_open"]:
+        return "finished with an attempt still open"
+    return None
+
+
+def history_fault(row: Row) -> str | None:
+    """Whether the history starts at created, follows the table and ends in the payment's state."""
+    numbers, froms, events, tos = (row[name] for name in ("numbers", "froms", "events", "tos"))
+    if numbers != list(range(1, row["steps"] + 1)):
+        return "its steps are not numbered 1..n"
+    if [State.CREATED, *tos] != [*froms, row["state"]]:
+        return "its steps do not lead from created to the payment's state"
+    for before, event, following in zip(froms, events, tos, strict=True):
+        if TRANSITIONS.get((before, event)) != following:
+            return f"{before} does not become {following} by {event}"
+    return _review_fault(froms, events, tos)
+
+
+def _review_fault(froms: list[str], events: list[str], tos: list[str]) -> str | None:
+    """A review may only lead back to the final state that a payment had before it."""
+    for number, (event, following) in enumerate(zip(events, tos, strict=True)):
+        is_return = event.startswith("reviewed_as_")
+        if is_return and following not in froms[:number]:
+            return f"reviewed as {following}, which it never was"
+    return None
+
+
+def scroll_fault(row: Row) -> str | None:
+    """Whether the day's scroll numbers are 1..n."""
+    if row["last"] == row["count"] == row["highest"]:
+        return None
+    return f"{row['count'] or 0} numbers up to {row['highest'] or 0}, and {row['last'] or 0} were given out"

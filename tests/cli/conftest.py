@@ -1,0 +1,44 @@
+"""`ekpay` as people type it, over an embedded database of its own."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ekpay_switch.cli.main import build, carry_out
+from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from ekpay_switch.persistence.engine import open_database
+from ekpay_switch.persistence.migrate import migrate
+from ekpay_switch.settings import Settings
+from tests.cli.typed import Ekpay, Typed
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    home = tmp_path_factory.mktemp("ekpay") / "home"
+    asyncio.run(migrate(open_database(Settings(home=home, database_url=None))))
+    yield home
+    EmbeddedPostgres(home).destroy()
+
+
+@pytest.fixture
+def ekpay(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ekpay:
+    """Types a command; keyword arguments are environment variables for it alone."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"EKPAY_{name.upper()}", raising=False)
+    for name in ("EKPAY_STAFF_PASSPHRASE", "EKPAY_APPROVER_PASSPHRASE", "EKPAY_TRACEBACK"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("EKPAY_HOME", str(home))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def type_in(*words: str, **environment: str) -> Typed:
+        capsys.readouterr()
+        with monkeypatch.context() as patched:
+            for name, value in environment.items():
+                patched.setenv(name, value)
+            code = carry_out(build(words), words)
+        captured = capsys.readouterr()
+        return Typed(code, captured.out, captured.err)
+
+    return type_in

@@ -1,0 +1,151 @@
+"""What holds for every command: help, exit codes, one line for an error, and strangers' commands."""
+
+import re
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+import typer
+
+from ekpay_switch.cli.database import without_password
+from ekpay_switch.cli.main import CORE, build, carry_out
+from ekpay_switch.cli.plugged_in import join
+from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from tests.cli.typed import Ekpay
+
+
+def test_help_lists_every_command(ekpay: Ekpay) -> None:
+    done = ekpay("--help")
+    assert done.code == 0
+    assert all(re.search(rf"\b{name}\b", done.out) for name in CORE)
+
+
+@pytest.mark.parametrize("words", [*sorted([name] for name in CORE), ["partners", "top-up"], ["db", "psql"]])
+def test_every_command_explains_itself(words: list[str], ekpay: Ekpay) -> None:
+    done = ekpay(*words, "--help")
+    assert done.code == 0
+    assert "Usage: ekpay" in done.out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["bogus"],
+        ["payments", "bogus"],
+        ["payments", "list", "--limit", "0"],
+        ["payments", "list", "--state", "lost"],
+        ["payments", "show"],
+        ["payments", "show", "no such payment"],
+        ["payments", "show", "00000000-0000-0000-0000-000000000000"],
+        ["partners", "add", "Capital", "--name", "x"],
+        ["partners", "add", "p:1", "--name", "x"],
+        ["partners", "add", "p1", "--name", "x", "--nd-id", "1"],
+        ["partners", "add", "p1", "--name", "x", "--syndct-id", "S1"],
+        ["partners", "top-up", "p1", "gold", "5", "--reference", "r", "--asked-by", "a"],
+        ["partners", "top-up", "p1", "prepaid", "1e3", "--reference", "r", "--asked-by", "a"],
+        ["partners", "approve", "not-an-id", "--approved-by", "a"],
+        ["staff", "add", "Rahima\n"],
+        ["staff", "add", "Rahima"],
+        ["serve", "--port", "0"],
+    ],
+)
+def test_misuse_is_one_clear_line_and_exit_code_2(words: list[str], ekpay: Ekpay) -> None:
+    done = ekpay(*words)
+    assert done.code == 2
+    assert re.fullmatch(r"ekpay: .{10,}\n", done.err)
+
+
+def test_a_broken_setting_is_named_and_not_quoted(ekpay: Ekpay) -> None:
+    done = ekpay("partners", "list", EKPAY_MASTER_KEY="open-sesame")
+    assert (done.code, done.err) == (1, "ekpay: EKPAY_MASTER_KEY must hold 32 random bytes in base64\n")
+    done = ekpay("partners", "list", EKPAY_PORT="open-sesame")
+    assert done.code == 1
+    assert done.err.startswith("ekpay: EKPAY_PORT: ")
+    assert "sesame" not in done.err
+
+
+def test_a_database_that_is_not_there_is_one_line_without_its_password(ekpay: Ekpay) -> None:
+    done = ekpay("payments", "list", EKPAY_DATABASE_URL="postgresql://u:open-sesame@127.0.0.1:1/x")
+    assert done.code == 1
+    assert re.fullmatch(r"ekpay: the database cannot be reached: .*\n", done.err)
+    assert "sesame" not in done.err
+
+
+def test_a_database_without_tables_says_what_to_run(ekpay: Ekpay, home: Path) -> None:
+    endpoint = EmbeddedPostgres(home).endpoint
+    empty = endpoint.dsn("postgres").replace(f"/{endpoint.database}?", "/postgres?")
+    done = ekpay("payments", "list", EKPAY_DATABASE_URL=empty)
+    assert (done.code, done.err) == (1, "ekpay: the database has no tables yet: run ekpay migrate\n")
+
+
+def test_an_error_nobody_expected_is_one_line_too(capsys: pytest.CaptureFixture[str]) -> None:
+    app = typer.Typer()
+
+    @app.command()
+    def fail() -> None:
+        raise LookupError("first line\x1b[31m\nsecond line")
+
+    assert carry_out(app, []) == 1
+    assert capsys.readouterr().err.startswith("ekpay: LookupError: first line\\x1b[31m\\nsecond line (set ")
+
+
+def test_migrating_twice_changes_nothing(ekpay: Ekpay) -> None:
+    assert ekpay("migrate").code == 0
+    assert ekpay("migrate").code == 0
+
+
+def test_the_doctor_finds_all_well_and_names_what_is_not(ekpay: Ekpay, tmp_path: Path) -> None:
+    done = ekpay("doctor")
+    assert done.code == 0
+    assert done.out.count(" ok ") == 5
+    done = ekpay("doctor", EKPAY_CONFIG=str(tmp_path), EKPAY_MASTER_KEY="x")
+    assert done.code == 1
+    assert "holds no billers" in done.out
+    assert "EKPAY_MASTER_KEY must hold" in done.out
+    done = ekpay("doctor", EKPAY_TIME_DIVISOR="0")
+    assert done.code == 1
+    assert "EKPAY_TIME_DIVISOR" in done.out
+
+
+def test_a_password_never_reaches_the_command_line_of_psql() -> None:
+    assert without_password("postgresql://u:p%40ss@h:5/d?x=1") == ("postgresql://u@h:5/d?x=1", "p@ss")
+    assert without_password("postgresql://h/d") == ("postgresql://h/d", "")
+
+
+# ---- commands that other packages bring
+
+
+def a_point(name: str, value: str) -> EntryPoint:
+    return EntryPoint(name, value, "ekpay.apps")
+
+
+def _with(*points: EntryPoint) -> typer.Typer:
+    app = build(["serve"])
+    join(app, points, CORE)
+    return app
+
+
+def test_a_group_and_a_single_command_join(capsys: pytest.CaptureFixture[str]) -> None:
+    group = a_point("states", "ekpay_switch.cli.billers:app")
+    single = a_point("look", "ekpay_switch.cli.doctor:doctor")
+    assert carry_out(_with(group, single), ["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "states" in shown
+    assert "look" in shown
+    assert carry_out(_with(group, single), ["states", "list", "--help"]) == 0
+
+
+@pytest.mark.parametrize("value", ["no_such_package.commands:app", "ekpay_switch.cli.main:no_such_name"])
+def test_a_broken_plugin_breaks_its_own_command_only(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    app = _with(a_point("broken", value))
+    assert carry_out(app, ["--help"]) == 0
+    assert "Not available" in capsys.readouterr().out
+    assert carry_out(app, ["broken", "--any", "thing"]) == 1
+    assert re.fullmatch(rf"ekpay: broken cannot be loaded from {value}: .*\n", capsys.readouterr().err)
+
+
+def test_a_plugin_cannot_take_a_name_of_the_core(capsys: pytest.CaptureFixture[str]) -> None:
+    app = _with(a_point("audit", "ekpay_switch.cli.doctor:doctor"))
+    assert "ignored" in capsys.readouterr().err
+    assert carry_out(app, ["audit", "--help"]) == 0
+    assert "Prove the books" in capsys.readouterr().out
