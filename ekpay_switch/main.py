@@ -84,7 +84,7 @@ async def open_switch(
     )
     clock, engine = SystemClock(), database.engine()
     limits = GroupCommitLimits(settings.committers, settings.batch_max, settings.queue_max)
-    group_commit = GroupCommit(database.connect, limits)
+    group_commit = GroupCommit(database.connect_hot, limits)
     far_sides = FarSides(engine, Sealer(keys.sub_key(TOKENS_PURPOSE)))
     wire = HttpWire(clock, _wire_settings(settings.time_divisor))
     payments = PostgresPayments(engine, group_commit, settings.lanes)

@@ -259,7 +259,7 @@ class FakePayments:
         self.evidence.append((payment.standing.payment_id, f"late:{recording.plan.end}"))
         if recording.plan.end == AttemptEnd.APPROVED and payment.state is State.REFUNDED:
             payment.next_action_at = self.clock.now()
-        return Stale(payment.state)
+        return Stale(payment.state, payment.standing.refusal, payment.standing.paid_at)
 
     def _lease(self, payment: StoredPayment, until: datetime) -> Leased:
         payment.standing = replace(payment.standing, epoch=payment.standing.epoch + 1)

@@ -55,4 +55,21 @@ def parse_object(body: bytes) -> dict[str, object]:
     if not isinstance(found, dict):
         message = "not a JSON object"
         raise MalformedJsonError(message)
+    # Only an escape can smuggle one in: UTF-8 has no half characters, and the decoder takes no bare NUL.
+    if "\\u" in text:
+        _refuse_what_no_database_holds(found)
     return found
+
+
+def _refuse_what_no_database_holds(found: dict[str, object]) -> None:
+    """Look for NUL and unpaired surrogates in every name and text, however deep."""
+    waiting: list[object] = [found]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [*value.keys(), *value.values()]
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str) and any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in value):
+            message = "NUL or half a character"
+            raise MalformedJsonError(message)

@@ -71,7 +71,7 @@ def list_(
 
 @app.command()
 def export() -> None:
-    """Print every payment with its attempts as JSON lines, the oldest first, for matching with a biller's book.
+    """Print every payment with its attempts as JSON lines, the oldest first, to match a biller's book with.
 
     Nothing is masked, unlike in `list`: whole bill numbers are what two books are matched by.
     """

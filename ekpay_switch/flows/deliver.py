@@ -1,5 +1,6 @@
 """Telling a biller about a payment whose money is held, and recording what it answered."""
 
+from ekpay_switch import telemetry
 from ekpay_switch.domain.claims import Started
 from ekpay_switch.domain.delivery import (
     AttemptEnd,
@@ -43,8 +44,11 @@ async def send_and_record(
     delivery: Delivery, order: PayOrder, biller: BillerAdapter, world: World
 ) -> RecordAnswer:
     """One send of one attempt and its durable outcome, the first time or again."""
+    asked_at = world.clock.monotonic()
     outcome = await biller.pay(order)
     plan = plan_outcome(delivery, outcome)
+    telemetry.WIRE_SECONDS.labels(delivery.biller_id).observe(world.clock.monotonic() - asked_at)
+    telemetry.WIRE_CALLS.labels(delivery.biller_id, plan.end).inc()
     is_open = plan.end == AttemptEnd.IN_DOUBT
     ask_again = biller.profile.timing.next_ask_seconds(0) if is_open else None
     return await world.payments.record(Recording(delivery, plan, ask_again))

@@ -3,6 +3,7 @@
 import base64
 from dataclasses import dataclass
 from datetime import datetime
+from typing import assert_never
 from uuid import UUID
 
 from ekpay_switch.domain.claims import Claim, Conflicting, Refused, Repeated, Standing, Started
@@ -65,6 +66,8 @@ async def pay_bill(order: PayOrderOfPartner, world: World) -> PaymentAnswer | Re
             return Refusal.OTHER_CONTENT
         case Repeated(standing=standing):
             return await _truth_about(standing, order.answer_before, world)
+        case _:
+            assert_never(answer)
 
 
 async def _truth_about(standing: Standing, answer_before: float, world: World) -> PaymentAnswer:
@@ -93,6 +96,7 @@ def _claim(order: PayOrderOfPartner, biller: BillerAdapter) -> Claim:
         stated_total=order.stated_total,
         stated_fee=order.stated_fee,
         send_seconds=profile.timing.send_seconds,
-        lease_seconds=profile.timing.lease_seconds,
+        # Nobody asks about a payment before its first question is due, whether or not we are still alive.
+        lease_seconds=max(profile.timing.lease_seconds, profile.timing.next_ask_seconds(0)),
         scroll_series=profile.id if profile.has_scroll else "",
     )

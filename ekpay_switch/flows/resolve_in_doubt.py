@@ -7,6 +7,7 @@ and only a proof ends the doubt.
 from dataclasses import replace
 from typing import assert_never
 
+from ekpay_switch import telemetry
 from ekpay_switch.domain.asking import NextStep, after_not_found, final_not_found_at
 from ekpay_switch.domain.delivery import Recording, plan_posted
 from ekpay_switch.domain.outcome import NoAnswer, NotFound, Posted
@@ -27,6 +28,14 @@ async def resolve_in_doubt(leased: Leased, world: World) -> None:
         await world.payments.postpone(leased, wait_seconds, "inquiry budget is used up", asked=False)
         return
     inquiry = await biller.inquire(leased.order)
+    telemetry.QUESTIONS.labels(biller.profile.id, type(inquiry).__name__).inc()
+    telemetry.log(
+        "inquired",
+        payment_id=leased.delivery.payment_id,
+        biller_id=biller.profile.id,
+        outcome=type(inquiry).__name__,
+        asked=leased.asked + 1,
+    )
     match inquiry:
         case Posted():
             await _record_posted(leased, inquiry, world)
@@ -55,7 +64,8 @@ async def _act_on_not_found(leased: Leased, biller: BillerAdapter, world: World)
             leased, timing.ask_every_seconds, "not found, as given back", asked=True
         )
         return
-    match after_not_found(leased.send, leased.now, safety, timing):
+    next_step = after_not_found(leased.send, leased.now, safety, timing)
+    match next_step:
         case NextStep.WAIT:
             again = _seconds_until_final(leased, biller)
             await world.payments.postpone(leased, again, "not found, too early to be final", asked=True)
@@ -66,6 +76,8 @@ async def _act_on_not_found(leased: Leased, biller: BillerAdapter, world: World)
                 await send_and_record(delivery, order, biller, world)
         case NextStep.GIVE_BACK:
             await give_back(delivery, world)
+        case _:
+            assert_never(next_step)
 
 
 def _seconds_until_final(leased: Leased, biller: BillerAdapter) -> float:

@@ -77,7 +77,9 @@ class Judge:
         ask_at = None
         if recording.ask_again_seconds is not None:
             ask_at = self.seen.now + timedelta(seconds=recording.ask_again_seconds)
-        facts = {**held.standing.facts, **plan.facts}
+        facts = plan.facts if steps else held.standing.facts
+        if not steps:
+            self._evidence(recording, plan.end)
         self.changes.moved_payments[delivery.payment_id] = (
             delivery.payment_id, held.epoch, state, refusal, _json(facts), held.steps + len(steps), ask_at,
         )  # fmt: skip
@@ -174,11 +176,13 @@ class Judge:
         if notice:
             self.changes.notifications.append((uuid7(), delivery.payment_id, delivery.partner_id, notice))
 
+    def _evidence(self, recording: Recording, kind: str) -> None:
+        delivery, facts = recording.delivery, _json(recording.plan.facts)
+        self.changes.evidence.append((delivery.payment_id, delivery.attempt_id, delivery.epoch, kind, facts))
+
     def _keep_as_evidence(self, held: Held, recording: Recording) -> Stale:
         plan, delivery = recording.plan, recording.delivery
-        self.changes.evidence.append(
-            (delivery.payment_id, delivery.attempt_id, delivery.epoch, f"late:{plan.end}", _json(plan.facts))
-        )
+        self._evidence(recording, f"late:{plan.end}")
         is_contrary = plan.end == AttemptEnd.APPROVED and held.standing.state is State.REFUNDED
         if is_contrary and delivery.payment_id not in self.changes.moved_payments:
             self.changes.moved_payments[delivery.payment_id] = (

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.domain.bill import BillerSilent, BillMissing, Quote
+from ekpay_switch.domain.bill import BillerSilent, BillFound, BillMissing, FetchReply, Quote
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.fetch_bill import FetchOrder, chosen_parameters, fetch_bill
@@ -69,9 +69,13 @@ async def test_a_bill_that_is_not_named_properly_is_not_asked_for() -> None:
 
 @pytest.mark.parametrize(
     ("reply", "refusal"),
-    [(BillMissing(), Refusal.NO_SUCH_BILL), (BillerSilent("timed out"), Refusal.BILLER_UNAVAILABLE)],
+    [
+        (BillMissing(), Refusal.NO_SUCH_BILL),
+        (BillerSilent("timed out"), Refusal.BILLER_UNAVAILABLE),
+        (BillFound(a_bill(total=-1)), Refusal.BILLER_UNAVAILABLE),
+    ],
 )
-async def test_without_a_bill_nothing_is_stored(reply: BillMissing | BillerSilent, refusal: Refusal) -> None:
+async def test_without_a_usable_bill_nothing_is_stored(reply: FetchReply, refusal: Refusal) -> None:
     small = a_world()
     small.biller.replies.append(reply)
     before = dict(small.books.quotes)

@@ -1,19 +1,28 @@
 import asyncio
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.delivery import Stale
-from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
+from ekpay_switch.domain.claims import Standing
+from ekpay_switch.domain.outcome import Declined, Unreached
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.pay_bill import PaymentAnswer, pay_bill
-from tests.factories import CHARGED, PREFUND, TAKEN, TOTAL, a_bill, a_claim, a_quote, a_world, an_order
-from tests.fake_books import books_balance
+from tests.factories import CHARGED, PREFUND, TAKEN, TOTAL, a_bill, a_quote, a_world, an_order
+from tests.fake_books import FakePayments, books_balance
 from tests.fakes import LOSES_ANSWER, Deed, SmallWorld
 
 START = 1_000_000
+
+
+class ForgetfulPayments(FakePayments):
+    """Books that know of a payment while it is claimed, and never find it again."""
+
+    async def standing(self, payment_id: UUID) -> Standing | None:
+        await super().standing(payment_id)
+        return None
 
 
 async def answer_to(small: SmallWorld, reference: str = "R1", quote_id: str = "Q1") -> PaymentAnswer:
@@ -137,28 +146,22 @@ async def test_a_repeat_is_told_in_progress_when_its_time_is_up() -> None:
     assert 1_024 <= small.clock.monotonic() <= 1_025
 
 
-async def test_a_repeat_whose_payment_cannot_be_read_for_a_moment_keeps_asking() -> None:
+async def test_a_repeat_whose_payment_cannot_be_read_keeps_what_it_knew() -> None:
     small = a_world()
     small.biller.deeds.append(LOSES_ANSWER)
-    await answer_to(small)
-    kept = small.books.payments
-    small.books.payments = {}
-    small.books.payments.update(kept)
-    payment_id = small.books.only().claim.payment_id
-    claimed = small.books.claim_batch([replace(a_claim(2), reference="R1", fingerprint=an_order().fingerprint)])
-    assert payment_id == next(iter(kept))
-    assert len(claimed) == 1
+    first = await answer_to(small)
+    forgetful = ForgetfulPayments(**vars(small.books))
+    answer = await pay_bill(an_order(), replace(small.world, payments=forgetful))
+    assert isinstance(answer, PaymentAnswer)
+    assert (answer.state, answer.payment_id) == (State.DELIVERING, first.payment_id)
 
 
-async def test_an_answer_that_comes_after_the_resolver_took_over_decides_nothing() -> None:
+async def test_a_process_that_was_stopped_between_claim_and_send_sends_nothing() -> None:
     small = a_world()
-    small.biller.stalls_seconds = 31.0
-    small.biller.gate = asyncio.Event()
-    first = asyncio.create_task(answer_to(small))
-    await asyncio.sleep(0)
-    # The stalled process found its deadline gone and sent nothing; nobody took over, so that is a proof.
-    assert (await first).state is State.REFUNDED
+    small.biller.stalls_seconds = 11.0
+    assert (await answer_to(small)).refusal is Refusal.BILLER_UNAVAILABLE
     assert small.biller.orders == []
+    assert small.books.balance(PREFUND) == START
 
 
 async def test_a_stale_answer_is_evidence_and_the_partner_is_told_the_truth_of_now() -> None:
@@ -166,7 +169,7 @@ async def test_a_stale_answer_is_evidence_and_the_partner_is_told_the_truth_of_n
     small.biller.gate = asyncio.Event()
     first = asyncio.create_task(answer_to(small))
     await asyncio.sleep(0)
-    small.clock.pass_by(31)
+    small.clock.pass_by(91)
     (leased,) = await small.books.lease_due(10, 60)
     small.biller.gate.set()
     assert (await first).state is State.DELIVERING

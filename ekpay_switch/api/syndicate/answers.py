@@ -19,6 +19,7 @@ from ekpay_switch.flows.pay_bill import PaymentAnswer
 from ekpay_switch.ports import BillerProfile, RequestStatus
 
 Answer = dict[str, Any]
+VERSION = "v1.3.0"  # what we speak, whatever a caller says that it speaks
 TOLD_AS = {"customer_name": "bll_cstnm", "address": "bll_add", "meter_no": "meter_no", "kwh": "totalKwh",
            "period_from": "bll_dt_frm", "period_to": "bll_dt_to", "mobile": "bll_mobno"}  # fmt: skip
 
@@ -32,7 +33,7 @@ def stamp(instant: datetime) -> str:
 
 def envelope(headers: Headers | None, trace: Trace | None, now: datetime) -> Answer:
     """`hdrs` and `trx` of an answer: the caller's own ids and our clock."""
-    told = {"nm": "", "ver": "v1.3.0"} if headers is None else {"nm": headers.nm, "ver": headers.ver}
+    told = {"nm": headers.nm if headers else "", "ver": VERSION}
     if isinstance(headers, ReferencedHeaders):
         told["ref_id"] = headers.ref_id
     told |= {"tms": stamp(now)} | ({"nd_id": headers.nd_id} if headers else {})

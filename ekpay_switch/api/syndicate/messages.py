@@ -88,7 +88,7 @@ class BillPart(_Part):
     meter_no: Field | None = None
     bllr_accno: Field | None = None
     bill_mobno: Field | None = None
-    bll_typ: Field | None = None
+    bll_typ: Annotated[str, StringConstraints(pattern=r"^(M|NM)?$")] | None = None
     bll_loc_cd: Field | None = None
     xchng_code: Field | None = None
     last_pay_dt: Field | None = None
@@ -186,3 +186,6 @@ class BalanceRequest(_Part):
     hdrs: Headers
     trx: Trace | None = None
     usr_inf: UserPart
+
+
+AnyRequest = MasterDataRequest | FetchRequest | PayRequest | StatusRequest | BalanceRequest

@@ -5,6 +5,7 @@ is nothing for a framework to parse, and this is the hot path.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,14 +21,16 @@ from ekpay_switch import telemetry
 from ekpay_switch.api.rates import RateLimit
 from ekpay_switch.api.strict_json import MalformedJsonError, parse_object
 from ekpay_switch.api.syndicate import answers
-from ekpay_switch.api.syndicate.codes import DONE, IN_PROGRESS, MESSAGES, REFUSALS, TOKEN_MISSING, TOO_MANY
+from ekpay_switch.api.syndicate.codes import DONE, MESSAGES, REFUSALS, TOKEN_MISSING, TOO_MANY
 from ekpay_switch.api.syndicate.messages import (
+    AnyRequest,
     BalanceRequest,
     FetchRequest,
     MasterDataRequest,
     PayRequest,
     StatusRequest,
 )
+from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
@@ -40,7 +43,7 @@ from ekpay_switch.security.pass_keys import pass_key_matches
 
 BASE = "/syndicate/api"
 TOKEN_SECONDS = 3600
-Message = TypeVar("Message")
+Message = TypeVar("Message", MasterDataRequest, FetchRequest, PayRequest, StatusRequest, BalanceRequest)
 
 
 @dataclass(slots=True)
@@ -59,9 +62,10 @@ class Syndicate:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An authenticated request with its envelope open."""
+    """An authenticated request with its envelope open; `secret` opened it and closes the answer."""
 
     partner: Partner
+    secret: bytes
     message: dict[str, Any]
 
 
@@ -103,6 +107,7 @@ def _endpoint(
     name: str, handler: Callable[[Call, Syndicate], Awaitable[answers.Answer]], syndicate: Syndicate
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
+        started = syndicate.world.clock.monotonic()
         try:
             partner = await _authenticated(request, syndicate)
             call = await _opened(request, partner)
@@ -111,7 +116,8 @@ def _endpoint(
             telemetry.HTTP_REQUESTS.labels(name, error.status).inc()
             return error.response()
         telemetry.HTTP_REQUESTS.labels(name, 200).inc()
-        sealed = close_envelope(orjson.dumps(answer), partner.secrets[0])
+        telemetry.HTTP_SECONDS.labels(name).observe(syndicate.world.clock.monotonic() - started)
+        sealed = close_envelope(orjson.dumps(answer), call.secret)
         return Response(sealed, media_type="text/plain")
 
     return endpoint
@@ -134,38 +140,49 @@ async def _opened(request: Request, partner: Partner) -> Call:
     What cannot be decrypted is answered in plain text, since the caller may not hold the key; a message that
     is no JSON is answered encrypted, as malformed, by its handler.
     """
+    plain, secret = _opened_by(await request.body(), partner)
     try:
-        plain = open_envelope(await request.body(), partner.secrets)
-    except EnvelopeError as error:
-        raise PlainError(400, REFUSALS[Refusal.MALFORMED]) from error
-    try:
-        return Call(partner, parse_object(plain))
+        return Call(partner, secret, parse_object(plain))
     except MalformedJsonError:
-        return Call(partner, {})
+        return Call(partner, secret, {})
+
+
+def _opened_by(body: bytes, partner: Partner) -> tuple[bytes, bytes]:
+    """The plaintext and the secret that opened it: during an overlap a caller may hold the old one alone."""
+    for secret in partner.secrets:
+        with contextlib.suppress(EnvelopeError):
+            return open_envelope(body, (secret,)), secret
+    raise PlainError(400, REFUSALS[Refusal.MALFORMED])
 
 
 def _read(kind: type[Message], call: Call, name: str, syndicate: Syndicate) -> Message | answers.Answer:
     """The message as its model, or the answer that refuses it: malformed first, then not allowed."""
     try:
-        message = kind.model_validate(call.message)  # type: ignore[attr-defined]
+        message = kind.model_validate(call.message)
     except ValidationError:
         return _refused(None, Refusal.MALFORMED, syndicate)
     if message.hdrs.nm != name:
         return _refused(None, Refusal.MALFORMED, syndicate)
-    who = getattr(message, "usr_inf", None)
-    is_own = message.hdrs.nd_id == call.partner.nd_id and (
-        who is None or who.syndct_id == call.partner.syndct_id
-    )
-    if not is_own:
+    if not _is_own(message, call.partner):
         return _refused(message, Refusal.NOT_ALLOWED, syndicate)
-    return message  # type: ignore[no-any-return]
+    return message
+
+
+def _is_own(message: AnyRequest, partner: Partner) -> bool:
+    """Whether the message names the partner whose token it came with, and nobody else."""
+    # The master data are the one message in which nobody is named in person.
+    who = None if isinstance(message, MasterDataRequest) else message.usr_inf.syndct_id
+    return message.hdrs.nd_id == partner.nd_id and who in {None, partner.syndct_id}
 
 
 def _refused(
-    message: Any, refusal: Refusal, syndicate: Syndicate, refno_ack: str | None = None
+    message: AnyRequest | None, refusal: Refusal, syndicate: Syndicate, refno_ack: str | None = None
 ) -> answers.Answer:
-    hdrs, trx = (message.hdrs, message.trx) if message is not None else (None, None)
-    head = answers.envelope(hdrs, trx, syndicate.world.clock.now())
+    now = syndicate.world.clock.now()
+    if message is None:
+        head = answers.envelope(None, None, now)
+    else:
+        head = answers.envelope(message.hdrs, message.trx, now)
     return head | answers.status_block(REFUSALS[refusal], refno_ack)
 
 
@@ -184,7 +201,7 @@ async def _fetch(call: Call, syndicate: Syndicate) -> answers.Answer:
         return message
     bill = message.bll_inf
     order = FetchOrder(call.partner.id, message.hdrs.ref_id, bill.bllr_id, bill.filled())
-    quote = await _unless_overloaded(fetch_bill(order, syndicate.world))
+    quote = await _quoted_in_time(order, syndicate)
     if isinstance(quote, Refusal):
         return _refused(message, quote, syndicate)
     head = answers.envelope(message.hdrs, message.trx, syndicate.world.clock.now())
@@ -231,12 +248,18 @@ async def _within_deadline(order: PayOrderOfPartner, syndicate: Syndicate) -> Pa
     except VerdictUnknownError:
         return PaymentAnswer(State.DELIVERING, None)
     except OverloadedError as error:
-        raise PlainError(503, IN_PROGRESS, 1) from error
+        raise PlainError(503, TOO_MANY, 1) from error
+    except Exception as error:  # noqa: BLE001 - whatever broke, the money may be held: never "failed"
+        telemetry.log_error("payment_broke_off", partner_id=order.partner_id, error=error)
+        return PaymentAnswer(State.DELIVERING, None)
 
 
-async def _unless_overloaded(flow: Awaitable[Message]) -> Message:
+async def _quoted_in_time(order: FetchOrder, syndicate: Syndicate) -> Quote | Refusal:
+    """Fetch within the answer deadline; a fetch moves no money, so it may simply be broken off."""
     try:
-        return await flow
+        return await asyncio.wait_for(fetch_bill(order, syndicate.world), syndicate.answer_seconds)
+    except TimeoutError:
+        return Refusal.BILLER_UNAVAILABLE
     except (OverloadedError, VerdictUnknownError) as error:
         raise PlainError(503, TOO_MANY, 1) from error
 

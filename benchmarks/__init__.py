@@ -1,0 +1,1 @@
+"""What `make bench` runs: the switch and PostgreSQL's own pgbench in turns, on one machine, in one run."""

@@ -1,0 +1,95 @@
+"""What the books say about a turn: the only count of payments that is believed."""
+
+import asyncio
+from dataclasses import dataclass
+
+import asyncpg
+
+_TABLES = ("payments", "attempts", "history", "journal_entries", "postings", "notifications", "evidence")
+_TOUCHED = (*_TABLES, "accounts", "lanes", "scroll_counters")
+_COUNTS = " UNION ALL ".join(f"SELECT '{table}', count(*) FROM {table}" for table in _TABLES)  # noqa: S608 - constants
+_STATES = """
+SELECT count(*) FILTER (WHERE state = 'completed'), count(*) FILTER (WHERE state = 'delivering'), count(*),
+  (SELECT count(*) FROM quotes WHERE request_reference NOT LIKE 'PGBENCH%'), pg_current_wal_insert_lsn() - '0/0'::pg_lsn
+FROM payments
+"""
+# PostgreSQL tells its statistics late: asked again until the payments of the turn are in them.
+_WRITTEN = "SELECT relname, n_tup_ins, n_tup_upd FROM pg_stat_user_tables WHERE relname = ANY($1)"
+_POLL_SECONDS = 0.1
+_SETTLE_SECONDS = 30
+_STATISTICS_SECONDS = 30
+
+
+class BooksError(Exception):
+    """The books do not say what the load generator says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Counts at one instant; `wal` in bytes written to the log since the cluster was made."""
+
+    completed: int
+    open: int
+    payments: int
+    quotes: int
+    wal: int
+
+
+class Books:
+    """Reads the books between turns."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
+    async def standing(self) -> Standing:
+        """The counts now."""
+        return Standing(*map(int, await self._connection.fetchrow(_STATES)))
+
+    async def settled(self) -> Standing:
+        """The counts once nothing changes any more: what a stopped load left on its way has arrived.
+
+        Raises:
+            TimeoutError: payments are still being made.
+        """
+        async with asyncio.timeout(_SETTLE_SECONDS):
+            before = await self.standing()
+            while True:
+                await asyncio.sleep(_POLL_SECONDS)
+                now = await self.standing()
+                if not now.open and (now.payments, now.quotes) == (before.payments, before.quotes):
+                    return now
+                before = now
+
+    async def rows(self) -> dict[str, int]:
+        """How many rows stand in each table that a payment inserts into, counted."""
+        return {table: count for table, count in await self._connection.fetch(_COUNTS)}
+
+    async def updates(self, payments: int) -> dict[str, int]:
+        """Row versions updated so far, once the statistics have all `payments` ever inserted.
+
+        Raises:
+            TimeoutError: PostgreSQL did not tell them in time.
+        """
+        async with asyncio.timeout(_STATISTICS_SECONDS):
+            while True:
+                rows = await self._connection.fetch(_WRITTEN, list(_TOUCHED))
+                if any(row["relname"] == "payments" and row["n_tup_ins"] >= payments for row in rows):
+                    return {row["relname"]: row["n_tup_upd"] for row in rows}
+                await asyncio.sleep(_POLL_SECONDS)
+
+
+def rows_per_payment(before: dict[str, int], after: dict[str, int], payments: int) -> dict[str, float]:
+    """The growth of each count, by payment; tables that did not grow are left out."""
+    grown = {name: (count - before.get(name, 0)) / payments for name, count in after.items()}
+    return {name: growth for name, growth in grown.items() if growth}
+
+
+def check(what: str, answered: int, grown: int, sent: int) -> None:
+    """Refuse a turn whose answers the books do not bear out; `sent` may exceed both by what was cut off.
+
+    Raises:
+        BooksError: more was answered than stands, or more stands than was sent.
+    """
+    if not answered <= grown <= sent:
+        message = f"{what}: {sent} sent, {answered} answered, but {grown} in the books"
+        raise BooksError(message)

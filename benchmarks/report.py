@@ -1,0 +1,159 @@
+"""What the bench found, for a person and as JSON."""
+
+import json
+import os
+import platform
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import usage
+from benchmarks.load import Load
+from benchmarks.stage import Stage
+from benchmarks.turns import Turn
+
+_FULL = 0.9  # of a core or of the machine: more is not left to get
+_SETTINGS = ("fsync", "synchronous_commit", "full_page_writes", "server_version")
+Rows = dict[str, tuple[dict[str, float], dict[str, float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Every turn in order, the rows of a payment on both sides, the circumstances, the audit's last line."""
+
+    turns: tuple[Turn, ...]
+    rows: Rows
+    facts: dict[str, Any]
+    audit: str
+
+    def rate(self, what: str, clients: int | None = None) -> float:
+        """The median rate of a kind of turn, 0 if there was none."""
+        rates = [t.rate for t in self.turns if t.what == what and clients in {None, t.clients}]
+        return median(rates) if rates else 0.0
+
+    @property
+    def reference_clients(self) -> list[int]:
+        """The numbers of clients that pgbench ran with."""
+        return sorted({turn.clients for turn in self.turns if turn.what == "pgbench"})
+
+    @property
+    def reference(self) -> float:
+        """pgbench at its best."""
+        return max(self.rate("pgbench", clients) for clients in self.reference_clients)
+
+    @property
+    def fetch_and_pay(self) -> float:
+        """Fetching and paying a bill, one after the other: the two times add up."""
+        return 1 / (1 / self.rate("fetch") + 1 / self.rate("pay"))
+
+    def middle(self, what: str) -> Turn:
+        """The turn of this kind whose rate is (nearest below) the median."""
+        ordered = sorted((turn for turn in self.turns if turn.what == what), key=lambda turn: turn.rate)
+        return ordered[(len(ordered) - 1) // 2]
+
+
+async def facts(stage: Stage, load: Load) -> dict[str, Any]:
+    """The circumstances without which the numbers say nothing."""
+    found = {name: await stage.connection.fetchval(f"SHOW {name}") for name in _SETTINGS}
+    return {
+        **found,
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "partners": len(stage.partners),
+        "connections": load.connections,
+        "wrk_threads": load.threads,
+        "switch_memory_mib": round(usage.memory_mib(stage.pids["switch"]), 1),
+        "settings_tried": {
+            name: text
+            for name, text in sorted(os.environ.items())
+            if name.startswith("EKPAY_") and not name.endswith(("PASSWORD", "KEY", "URL"))
+        },
+    }
+
+
+def show(report: Report, console: Console) -> None:
+    """Print ratios, absolute figures and what limits them."""
+    console.print(_ratios(report))
+    console.print(_references(report))
+    console.print(_rows(report.rows))
+    for what in ("fetch", "pay"):
+        console.print(_told(report.middle(what)), highlight=False)
+    best = max(report.reference_clients, key=lambda clients: report.rate("pgbench", clients))
+    chosen = [turn for turn in report.turns if turn.what == "pgbench" and turn.clients == best]
+    console.print(_told(chosen[0]), highlight=False)
+    console.print(f"what limits paying: {limit(report)}", highlight=False)
+    console.print(", ".join(f"{name} {value}" for name, value in report.facts.items()), highlight=False)
+    console.print(f"audit: {report.audit}")
+
+
+def _ratios(report: Report) -> Table:
+    table = Table("what", "a second", "÷ pgbench", "aim", title="payments through one switch process")
+    pay, best = report.rate("pay"), report.reference
+    table.add_row("pay (bill fetched before)", f"{pay:.0f}", f"{pay / best:.2f}", "0.5, later 1.0")
+    both = report.fetch_and_pay
+    table.add_row("fetch + pay: 1 / (1/fetch + 1/pay)", f"{both:.0f}", f"{both / best:.2f}", "")
+    table.add_row("fetch by account (two calls of the biller)", f"{report.rate('fetch'):.0f}", "", "")
+    table.add_row("pgbench, its best", f"{best:.0f}", "1.00", "")
+    return table
+
+
+def _references(report: Report) -> Table:
+    table = Table("clients", "payments a second", "mean ms", title="pgbench, medians")
+    for clients in report.reference_clients:
+        rate = report.rate("pgbench", clients)
+        table.add_row(str(clients), f"{rate:.0f}", f"{1_000 * clients / rate:.1f}")
+    return table
+
+
+def _rows(rows: Rows) -> Table:
+    table = Table("table", *(f"{side}, {kind}" for side in rows for kind in ("inserted", "updated")))
+    table.title = "rows that one payment writes"
+    names = sorted({name for both in rows.values() for counted in both for name in counted})
+    for name in names:
+        table.add_row(name, *(f"{counted.get(name, 0):.2f}" for both in rows.values() for counted in both))
+    return table
+
+
+def _told(turn: Turn) -> str:
+    cores = ", ".join(f"{part} {share:.2f}" for part, share in turn.cores.items())
+    latency = ", ".join(f"{name} {ms:.1f} ms" for name, ms in turn.latency_ms.items())
+    batch = f"; batch {turn.batch_size:.1f} steps in {turn.batch_ms:.1f} ms" if turn.batch_size else ""
+    return (
+        f"{turn.what} ({turn.clients} connections): {latency}{batch}; log {turn.wal_bytes_each:.0f} bytes each; "
+        f"cores: {cores}"
+    )
+
+
+def limit(report: Report) -> str:
+    """In a sentence, which resource a median turn of paying had used up."""
+    cores = report.middle("pay").cores
+    ours = sum(share for part, share in cores.items() if part not in {"others", "waiting for disk"})
+    if cores["switch"] >= _FULL:
+        return f"the switch's one Python process ({cores['switch']:.2f} of a core)"
+    if ours + cores["others"] >= _FULL * (os.cpu_count() or 1):
+        return f"the processor: all {os.cpu_count()} cores are busy, {cores['others']:.2f} of them with other things"
+    return f"waiting: {ours:.2f} of {os.cpu_count()} cores in use, {cores['waiting for disk']:.2f} wait for the disk"
+
+
+def write(report: Report, path: Path) -> None:
+    """Everything, so that two runs can be compared."""
+    document = {
+        "pgbench_ratio": round(report.rate("pay") / report.reference, 3),
+        "fetch_and_pay_ratio": round(report.fetch_and_pay / report.reference, 3),
+        "payments_per_second": round(report.rate("pay"), 1),
+        "fetches_per_second": round(report.rate("fetch"), 1),
+        "pgbench_payments_per_second": {str(c): round(report.rate("pgbench", c), 1) for c in report.reference_clients},
+        "limited_by": limit(report),
+        "facts": report.facts,
+        "rows_per_payment": {
+            side: {"inserted": inserted, "updated": updated}
+            for side, (inserted, updated) in report.rows.items()
+        },
+        "turns": [asdict(turn) for turn in report.turns],
+        "audit": report.audit,
+    }
+    path.write_text(json.dumps(document, indent=2, default=str) + "\n")

@@ -1,0 +1,194 @@
+"""The stage of the bench: a database, a sandbox and one switch of its own, as real processes on free ports.
+
+Nothing of an installation that is already there is touched: the home is a temporary folder.
+"""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.posting_rules import prefund_account, topped_up
+from ekpay_switch.persistence.batch import write_batch
+from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from ekpay_switch.persistence.engine import Database, open_database
+from ekpay_switch.persistence.migrate import migrate
+from ekpay_switch.persistence.partners import NewPartner, Partners
+from ekpay_switch.persistence.steps import PostEntry
+from ekpay_switch.security.identifiers import uuid7
+from ekpay_switch.security.keys import KeyRing
+from ekpay_switch.settings import Settings
+from sandbox.partner.client import Partner, PartnerClient
+
+_REPOSITORY = Path(__file__).resolve().parent.parent
+_SANDBOX_PASSWORD = "desco-sandbox"  # noqa: S105 - the sandbox's own, it opens nothing else
+_PREFUND = Money(1_000_000_000_000_00)  # a million million taka: no bench ever empties it
+_READY_SECONDS = 30
+_LEAVE_SECONDS = 40
+_POLL_SECONDS = 0.05
+_HTTP_OK = 200
+_NEW_ACCOUNTS = "INSERT INTO accounts (code, kind) VALUES ('settlement_bank', 'asset') ON CONFLICT DO NOTHING"
+
+
+class StageError(Exception):
+    """Something on the stage did not start or stop; the text says what and where its log is."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchPartner:
+    """A partner with a prefund and a living token."""
+
+    id: str
+    credentials: Partner
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """All that a turn needs; `pids` names the root process of each part."""
+
+    home: Path
+    database: Database
+    connection: asyncpg.Connection
+    switch_url: str
+    partners: tuple[BenchPartner, ...]
+    pids: dict[str, int]
+
+    @property
+    def postgres(self) -> EmbeddedPostgres:
+        """The embedded server of this stage."""
+        return EmbeddedPostgres(self.home)
+
+    async def audit(self) -> str:
+        """The last line of `ekpay audit` over this database, and nothing else of it."""
+        process = await asyncio.create_subprocess_exec(
+            *_ekpay("audit"), env=_environment(self.home), stdout=asyncio.subprocess.PIPE
+        )
+        output, _ = await process.communicate()
+        return (output.decode().strip().splitlines() or [f"no answer (exit {process.returncode})"])[-1]
+
+
+@asynccontextmanager
+async def open_stage(partners: int, accounts: int) -> AsyncIterator[Stage]:
+    """Start everything, log every partner in, and take it all down again whatever happens.
+
+    Raises:
+        StageError: a process did not come up.
+    """
+    home = Path(tempfile.mkdtemp(prefix="ekpay-bench-"))
+    settings = Settings(home=home, database_url=None)
+    try:
+        database = open_database(settings)
+        await migrate(database)
+        with _sandbox(home, accounts) as (desco_url, desco_pid), _switch(home, desco_url) as (url, switch):
+            await _until_ready(url, switch, home)
+            connection = await database.connect("owner")
+            try:
+                added = [await _add(number, settings, database) for number in range(1, partners + 1)]
+                logged_in = [await _log_in(name, partner, url) for name, partner in added]
+                pids = {"switch": switch.pid, "sandbox": desco_pid, "postgres": _postmaster(home)}
+                yield Stage(home, database, connection, url, tuple(logged_in), pids)
+            finally:
+                await connection.close()
+    finally:
+        EmbeddedPostgres(home).destroy()
+        shutil.rmtree(home)
+
+
+def _ekpay(*arguments: str) -> list[str]:
+    return [str(Path(sys.executable).with_name("ekpay")), *arguments]
+
+
+def _environment(home: Path, **more: str) -> dict[str, str]:
+    """Ours without a database of somebody else's; other EKPAY_ settings may be tried out and are reported."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("EKPAY_DATABASE_")}
+    return kept | {"EKPAY_HOME": str(home), "EKPAY_DESCO_PASSWORD": _SANDBOX_PASSWORD} | more
+
+
+@contextmanager
+def _sandbox(home: Path, accounts: int) -> Iterator[tuple[str, int]]:
+    command = [sys.executable, "-m", "sandbox", "serve", "--port", "0", "--accounts", str(accounts)]
+    command += ["--home", str(home / "sandbox")]
+    with subprocess.Popen(  # noqa: S603 - our own module, no shell
+        command, cwd=_REPOSITORY, env=_environment(home), stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            words = (process.stdout.readline() if process.stdout else "").split()
+            if not words:
+                message = "the sandbox did not start"
+                raise StageError(message)
+            yield words[-1], process.pid
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def _switch(home: Path, desco_url: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    port = _free_port()
+    environment = _environment(home, EKPAY_DESCO_URL=desco_url, EKPAY_PORT=str(port))
+    # Its log goes to a file as in real life: the lines of the hot path are part of what it costs.
+    with (
+        (home / "switch.log").open("wb") as log,
+        subprocess.Popen(_ekpay("serve"), env=environment, stderr=log) as process,  # noqa: S603 - our own command
+    ):
+        try:
+            yield f"http://127.0.0.1:{port}", process
+        finally:
+            process.terminate()
+            process.wait(_LEAVE_SECONDS)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def _until_ready(url: str, switch: subprocess.Popen[bytes], home: Path) -> None:
+    async with asyncio.timeout(_READY_SECONDS), aiohttp.ClientSession() as session:
+        while switch.poll() is None:
+            try:
+                async with session.get(f"{url}/health/ready") as answer:
+                    if answer.status == _HTTP_OK:
+                        return
+            except aiohttp.ClientError:
+                pass  # not listening yet
+            await asyncio.sleep(_POLL_SECONDS)
+    message = f"the switch did not start: {(home / 'switch.log').read_text(errors='replace')[-500:]}"
+    raise StageError(message)
+
+
+async def _add(number: int, settings: Settings, database: Database) -> tuple[str, Partner]:
+    """One partner with a full prefund; partners land on lanes of their own as long as there are lanes."""
+    name = f"bench{number:02d}"
+    engine, connection = database.engine(), await database.connect()
+    try:
+        told = await Partners(engine, KeyRing.open(settings.home)).add(NewPartner(name, name, f"{name}-user"))
+        await connection.execute(_NEW_ACCOUNTS)
+        entry = topped_up(prefund_account(name, "postpaid"), _PREFUND)
+        await write_batch(connection, [PostEntry(uuid7(), 0, entry)])
+    finally:
+        await connection.close()
+        await engine.dispose()
+    return name, Partner(told.nd_id, told.syndct_id, told.user_id, told.pass_key, told.shared_secret)
+
+
+async def _log_in(name: str, partner: Partner, url: str) -> BenchPartner:
+    async with PartnerClient(url, partner) as client:
+        return BenchPartner(name, partner, await client.get_token())
+
+
+def _postmaster(home: Path) -> int:
+    return int((home / "data" / "postmaster.pid").read_text().split("\n", 1)[0])

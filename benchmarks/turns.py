@@ -1,0 +1,128 @@
+"""One turn each: fetching through the switch, paying through the switch, paying by pgbench."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from benchmarks import reference, usage
+from benchmarks.books import Books, BooksError, Standing, check, rows_per_payment
+from benchmarks.load import Load, LoadResult, send
+from benchmarks.quotes import Desk, Prepared
+from benchmarks.stage import Stage
+
+_FETCH, _PAY = "/syndicate/api/fetch-bill", "/syndicate/api/update-billPayment"
+_METRIC = re.compile(r"^ekpay_batch_(size|seconds)_(sum|count) ([\d.e+]+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What came of one turn; `cores` by part, rows by payment where they were counted."""
+
+    what: str
+    clients: int
+    done: int
+    rate: float
+    latency_ms: dict[str, float]
+    cores: dict[str, float]
+    wal_bytes_each: float
+    batch_size: float = 0.0
+    batch_ms: float = 0.0
+
+
+class Turns:
+    """Takes the turns and checks each by the books."""
+
+    def __init__(self, stage: Stage, load: Load) -> None:
+        self._stage = stage
+        self._load = load
+        self._desk = Desk(stage.partners, stage.connection)
+        self._books = Books(stage.connection)
+        self._reference_turns = 0
+        self._fetches: list[Prepared] = []
+        self.payments: list[Prepared] = []
+
+    async def fetch(self, seconds: int, rate_max: float) -> Turn:
+        """Fetch for a fixed time; what was fetched becomes pay messages, ready to be sent."""
+        missing = max(int(rate_max * seconds) - len(self._fetches), 0)
+        self._fetches += self._desk.fetches(missing)
+        turn, result, grown = await self._through_switch("fetch", _FETCH, self._fetches, seconds)
+        self._fetches = list(result.left)
+        check("fetch", result.answered, grown.quotes, result.sent)
+        self.payments += await self._desk.payments()
+        return turn
+
+    async def pay(self, seconds: int) -> Turn:
+        """Pay for a fixed time from what was fetched; an answer counts if its payment is completed."""
+        turn, result, grown = await self._through_switch("pay", _PAY, self.payments, seconds)
+        self.payments = list(result.left)
+        check("pay", result.answered, grown.completed, result.sent)
+        if grown.completed != grown.payments:
+            message = f"pay: {grown.payments - grown.completed} payments of this turn are not completed"
+            raise BooksError(message)
+        return turn
+
+    async def reference(self, clients: int, seconds: int, rate_max: float) -> Turn:
+        """Let pgbench pay for a fixed time, on quotes of its own."""
+        self._reference_turns += 1
+        turn = self._reference_turns
+        await self._desk.for_reference(turn, clients, int(rate_max * seconds / clients) + 1)
+        before, start = await self._books.settled(), usage.read(self._stage.pids)
+        result = await reference.pay(self._stage, turn, clients, seconds)
+        cores = usage.shares(start, usage.read(self._stage.pids), "pgbench")
+        grown = _growth(before, await self._books.settled())
+        if grown.completed != result.payments:
+            message = f"pgbench: {result.payments} said to be paid, {grown.completed} in the books"
+            raise BooksError(message)
+        latency = {"mean": result.mean_ms}
+        return Turn("pgbench", clients, grown.completed, result.rate, latency, cores, grown.wal / grown.completed)
+
+    async def rows_of(self, turn: str) -> tuple[dict[str, float], dict[str, float]]:
+        """Rows that one payment inserts and updates, by table, from a second of either side."""
+        before = await self._books.settled()
+        inserted, updated = await self._books.rows(), await self._books.updates(before.payments)
+        await (self.pay(1) if turn == "pay" else self.reference(1, 1, 10_000.0))
+        after = await self._books.settled()
+        paid = after.payments - before.payments
+        inserted_after, updated_after = await self._books.rows(), await self._books.updates(after.payments)
+        return rows_per_payment(inserted, inserted_after, paid), rows_per_payment(updated, updated_after, paid)
+
+    async def _through_switch(
+        self, what: str, path: str, prepared: list[Prepared], seconds: int
+    ) -> tuple[Turn, LoadResult, Standing]:
+        stage = self._stage
+        before, batches, start = await self._books.settled(), await self._batches(), usage.read(stage.pids)
+        result = await send(stage, path, prepared, seconds, self._load)
+        cores = usage.shares(start, usage.read(stage.pids), "wrk")
+        grown = _growth(before, await self._books.settled())
+        if result.not_2xx or result.broken:
+            message = f"{what}: {result.not_2xx} answers were no success, {result.broken} connections broke"
+            raise BooksError(message)
+        size, batch_ms = _mean_batch(batches, await self._batches())
+        wal = grown.wal / max(result.answered, 1)
+        turn = Turn(what, self._load.connections, result.answered, result.rate, result.percentiles_ms, cores, wal,
+                    size, batch_ms)  # fmt: skip
+        return turn, result, grown
+
+    async def _batches(self) -> dict[str, float]:
+        url = urlsplit(self._stage.switch_url)._replace(path="/metrics").geturl()
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            found = _METRIC.findall(await answer.text())
+        return {f"{name}_{kind}": float(number) for name, kind, number in found}
+
+
+def _growth(before: Standing, after: Standing) -> Standing:
+    return Standing(
+        completed=after.completed - before.completed,
+        open=after.open,
+        payments=after.payments - before.payments,
+        quotes=after.quotes - before.quotes,
+        wal=after.wal - before.wal,
+    )
+
+
+def _mean_batch(before: dict[str, float], after: dict[str, float]) -> tuple[float, float]:
+    grown = {name: number - before.get(name, 0.0) for name, number in after.items()}
+    count = grown.get("size_count") or 1.0
+    return grown.get("size_sum", 0.0) / count, grown.get("seconds_sum", 0.0) / count * 1_000

@@ -1,0 +1,138 @@
+"""The processes that a demo consists of: started, watched and stopped together.
+
+A child that ends without being asked to ends the demo: what it logged last is the answer to why.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self, TypeVar
+
+Result = TypeVar("Result")
+
+_LAST_LINES = 15
+# Longer than the switch's own patience with payments that are still being told to a biller.
+_LEAVE_SECONDS = 40.0
+
+
+class ChildDiedError(Exception):
+    """A process ended that was to go on; the text holds its last log lines."""
+
+
+@dataclass(slots=True)
+class _Child:
+    name: str
+    log: Path
+    process: asyncio.subprocess.Process
+    is_leaving: bool = False
+
+
+class Children:
+    """Processes under one roof; leaving the context stops them all, the last started first."""
+
+    def __init__(self, logs: Path, environment: Mapping[str, str]) -> None:
+        self._logs = logs
+        self._environment = dict(environment)
+        self._children: dict[str, _Child] = {}
+        self._watchers: set[asyncio.Task[None]] = set()
+        self._death: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def __aenter__(self) -> Self:
+        """Make the folder of the logs."""
+        self._logs.mkdir(parents=True, exist_ok=True)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop whoever still runs."""
+        for name in reversed(list(self._children)):
+            await self.stop(name)
+        if not self._death.cancel():
+            self._death.exception()  # whoever was to hear of it has left; asyncio need not complain
+
+    async def start(self, name: str, command: Sequence[str]) -> None:
+        """Start a process whose output goes to its own log file; a second one may follow a stopped first."""
+        log = self._logs / f"{name}.log"
+        with log.open("ab") as output:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                env=self._environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                # Ctrl-C is ours to pass on: in our session it would end the children in any order.
+                start_new_session=True,
+            )
+        child = self._children[name] = _Child(name, log, process)
+        watcher = asyncio.create_task(self._watch(child))
+        self._watchers.add(watcher)
+        watcher.add_done_callback(self._watchers.discard)
+
+    async def stop(self, name: str, number: signal.Signals = signal.SIGTERM) -> None:
+        """End a process with this signal and wait until it is gone; kill it if it does not go."""
+        child = self._children.pop(name)
+        child.is_leaving = True
+        with suppress(ProcessLookupError):
+            child.process.send_signal(number)
+        try:
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                await child.process.wait()
+        except TimeoutError:
+            pass  # it was asked politely, and long enough
+        finally:
+            if child.process.returncode is None:
+                child.process.kill()
+                await child.process.wait()
+
+    async def watched(self, work: Coroutine[None, None, Result]) -> Result:
+        """Do some work for as long as all processes live.
+
+        Raises:
+            ChildDiedError: one of them ended by itself; the work was given up.
+        """
+        task = asyncio.create_task(work)
+        try:
+            await asyncio.wait((task, self._death), return_when=asyncio.FIRST_COMPLETED)
+            if self._death.done():
+                self._death.result()
+            return await task
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await task
+
+    async def _watch(self, child: _Child) -> None:
+        code = await child.process.wait()
+        if child.is_leaving or self._death.done():
+            return
+        text = f"{child.name} ended by itself with {code}; the last lines of {child.log}:\n{_tail(child.log)}"
+        self._death.set_exception(ChildDiedError(text))
+
+
+def free_port() -> int:
+    """Return a TCP port of this machine that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_port_free(port: int) -> bool:
+    """Whether this machine's port could be listened on at this moment."""
+    with socket.socket() as probe:
+        # As servers do: a port that only waits for old connections to die is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _tail(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
+    return os.linesep.join(f"  {line}" for line in lines) or "  (nothing)"

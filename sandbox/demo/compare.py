@@ -1,0 +1,229 @@
+"""Two books and a witness, line by line: the switch, the biller, and what the partners were told.
+
+Pure: lists in, disagreements out. An empty list is the proof that a demo looks for, so whatever is not
+plainly explained is a disagreement.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+COMPLETED, REFUNDED, DECLINED, EXPIRED, IN_REVIEW = (
+    "completed", "refunded", "declined", "expired", "in_review",
+)  # fmt: skip
+FINAL_STATES = (COMPLETED, REFUNDED, DECLINED, EXPIRED)
+NOT_POSTED = (REFUNDED, DECLINED, EXPIRED)
+
+IN_PROGRESS = "0102"
+_CODES = {
+    COMPLETED: {"0000"},
+    REFUNDED: {"1007", "1008"},
+    DECLINED: {"1003", "1004", "1005", "1006", "1010"},
+    EXPIRED: {"1007"},
+}
+# What a refused message is told without burning its reference (ekpay-syndicate-api.md, "Idempotency").
+_BURNS_NOTHING = frozenset({"1001", "1002", "1009", "2001", "2002", "2003", "2004"})
+
+
+@dataclass(frozen=True, slots=True)
+class OurLine:
+    """A payment in the switch's books; amounts in paisa, days as `yyyy-MM-dd`.
+
+    `attempts` are the references under which the biller was told of it.
+    """
+
+    payment_id: str
+    partner_id: str
+    reference: str
+    bill_number: str
+    amount_paisa: int
+    charged_paisa: int
+    state: str
+    scroll_no: int | None
+    business_date: str
+    attempts: tuple[str, ...]
+
+    @property
+    def total_paisa(self) -> int:
+        """What the payment takes from a prefund."""
+        return self.amount_paisa + self.charged_paisa
+
+
+@dataclass(frozen=True, slots=True)
+class TheirLine:
+    """A payment in the biller's book; `told_paisa` is what it says when a bank asks, if that was asked."""
+
+    transaction_id: str
+    bill_number: str
+    amount_paisa: int
+    scroll_no: int
+    scroll_date: str
+    told_paisa: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToldLine:
+    """A partner's own record of one of its references: what it asked for, and the last code it heard."""
+
+    partner_id: str
+    reference: str
+    bill_number: str
+    amount_paisa: int
+    charged_paisa: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prefund:
+    """A prefund: what was put into it by two persons, and what stands in it now; in paisa."""
+
+    topped_up_paisa: int
+    balance_paisa: int
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Everything that is compared; `prefunds` holds the partners whose every top-up is known."""
+
+    ours: Sequence[OurLine]
+    theirs: Sequence[TheirLine]
+    told: Sequence[ToldLine]
+    prefunds: Mapping[str, Prefund]
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Something that nothing explains: where it stands, and what is wrong with it."""
+
+    where: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What the books say of each other: unexplained lines, and those of a contradiction at the biller."""
+
+    unexplained: Sequence[Disagreement]
+    contradictions: Sequence[Disagreement]
+
+
+def compare(books: Books) -> Comparison:
+    """Compare everything with everything; `contradictions` are payments rightly left to two persons."""
+    by_transaction = defaultdict(list)
+    for line in books.theirs:
+        by_transaction[line.transaction_id].append(line)
+    unexplained: list[Disagreement] = []
+    contradictions: list[Disagreement] = []
+    for ours in books.ours:
+        theirs = [line for reference in ours.attempts for line in by_transaction.get(reference, [])]
+        if ours.state == IN_REVIEW and (told := _contradiction(ours, theirs)):
+            contradictions.append(Disagreement(_name(ours), told))
+        elif fault := _payment_fault(ours, theirs):
+            unexplained.append(Disagreement(_name(ours), fault))
+    unexplained += _strays(books)
+    unexplained += _hearsay(books)
+    unexplained += _prefund_faults(books)
+    return Comparison(unexplained, contradictions)
+
+
+def _name(ours: OurLine) -> str:
+    return f"payment {ours.payment_id}"
+
+
+def _payment_fault(ours: OurLine, theirs: Sequence[TheirLine]) -> str | None:
+    match ours.state:
+        case "completed":
+            return _posting_fault(ours, theirs)
+        case "refunded" | "declined" | "expired":
+            return f"{ours.state}, and the biller has posted it" if theirs else None
+        case "in_review":
+            return "in review, and the biller's book shows no contradiction"
+        case state:
+            return f"still open ({state})"
+
+
+def _posting_fault(ours: OurLine, theirs: Sequence[TheirLine]) -> str | None:
+    if len(theirs) != 1:
+        return f"completed, and posted {len(theirs)} times at the biller"
+    line = theirs[0]
+    pairs = (
+        ("bill", ours.bill_number, line.bill_number),
+        ("amount", ours.amount_paisa, line.amount_paisa),
+        ("scroll number", ours.scroll_no, line.scroll_no),
+        ("day", ours.business_date, line.scroll_date),
+    )
+    differing = [f"{what} {here} here, {there} there" for what, here, there in pairs if here != there]
+    return ", ".join(differing) or None
+
+
+def _contradiction(ours: OurLine, theirs: Sequence[TheirLine]) -> str | None:
+    """How the biller contradicts itself about a payment: it has posted one amount and tells another."""
+    if _posting_fault(ours, theirs):
+        return None
+    line = theirs[0]
+    if line.told_paisa in {None, line.amount_paisa}:
+        return None
+    return f"the biller has posted {line.amount_paisa} paisa and says {line.told_paisa} when it is asked"
+
+
+def _strays(books: Books) -> Iterator[Disagreement]:
+    """What the biller has posted without us, and bills and scroll numbers that it has twice."""
+    known = {reference for ours in books.ours for reference in ours.attempts}
+    for line in books.theirs:
+        if line.transaction_id not in known:
+            yield Disagreement(f"biller's payment {line.transaction_id}", "not in the switch's books")
+    bills = Counter(line.bill_number for line in books.theirs)
+    yield from (Disagreement(f"bill {bill}", f"posted {n} times") for bill, n in bills.items() if n > 1)
+    numbers = Counter((line.scroll_date, line.scroll_no) for line in books.theirs)
+    yield from (
+        Disagreement(f"scroll number {number} of {day}", f"used {n} times")
+        for (day, number), n in numbers.items()
+        if n > 1
+    )
+
+
+def _hearsay(books: Books) -> Iterator[Disagreement]:
+    """Where a partner believes something else than the books say."""
+    ours = {(line.partner_id, line.reference): line for line in books.ours}
+    told = {(line.partner_id, line.reference) for line in books.told}
+    partners = {line.partner_id for line in books.told}
+    for heard in books.told:
+        where = f"{heard.partner_id}'s reference {heard.reference}"
+        fault = _hearing_fault(heard, ours.get((heard.partner_id, heard.reference)))
+        if fault:
+            yield Disagreement(where, fault)
+    for key, line in ours.items():
+        if line.partner_id in partners and key not in told:
+            yield Disagreement(_name(line), f"{line.partner_id} knows of no reference {line.reference}")
+
+
+def _hearing_fault(heard: ToldLine, ours: OurLine | None) -> str | None:
+    if ours is None:
+        return None if heard.code in _BURNS_NOTHING else f"was told {heard.code}, and there is no payment"
+    if heard.code not in _CODES.get(ours.state, {IN_PROGRESS}):
+        return f"was told {heard.code} of a payment that is {ours.state}"
+    # A refused order may have named any amount: that is often why it was refused.
+    if ours.state == DECLINED:
+        return None
+    asked = (heard.bill_number, heard.amount_paisa, heard.charged_paisa)
+    if asked != (ours.bill_number, ours.amount_paisa, ours.charged_paisa):
+        return "asked for another bill or amount than the books hold"
+    return None
+
+
+def _prefund_faults(books: Books) -> Iterator[Disagreement]:
+    """Where a prefund is not its top-ups less what was completed and what is still held."""
+    taken = _taken(books.ours)
+    for partner, prefund in books.prefunds.items():
+        expected = prefund.topped_up_paisa - taken[partner]
+        if prefund.balance_paisa != expected:
+            what = f"{prefund.balance_paisa} paisa stand there, {expected} are right"
+            yield Disagreement(f"prefund of {partner}", what)
+
+
+def _taken(ours: Iterable[OurLine]) -> Counter[str]:
+    taken: Counter[str] = Counter()
+    for line in ours:
+        if line.state not in NOT_POSTED:
+            taken[line.partner_id] += line.total_paisa
+    return taken

@@ -1,0 +1,88 @@
+"""The command `ekpay` as a person would type it: the only way in which the sandbox reaches into the switch."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+class ToolMissingError(Exception):
+    """There is no command `ekpay` beside this Python: install the project first (make setup)."""
+
+
+class ToolFailedError(Exception):
+    """A command refused or failed; the text is what it printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """Runs `ekpay` with a given environment, which names the home that it works on."""
+
+    environment: Mapping[str, str] = field(repr=False)
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line, for a process that goes on.
+
+        Raises:
+            ToolMissingError: it is not installed.
+        """
+        program = Path(sys.executable).with_name("ekpay")
+        if not program.is_file():
+            raise ToolMissingError(ToolMissingError.__doc__)
+        return [str(program), *arguments]
+
+    async def run(self, *arguments: str, **secrets: str) -> str:
+        """Run a command to its end and return what it printed; `secrets` go into its environment.
+
+        Raises:
+            ToolFailedError: it ended with another code than 0.
+        """
+        code, output, complaint = await self._ended(arguments, secrets)
+        if code != 0:
+            what = " ".join(("ekpay", *arguments[:2]))
+            raise ToolFailedError(f"{what}: {(complaint or output).strip()}")
+        return output
+
+    async def ask(self, *arguments: str) -> tuple[bool, str]:
+        """Run a command that answers with its exit code: whether it was 0, and its last line."""
+        code, output, complaint = await self._ended(arguments, {})
+        lines = (output.strip() or complaint.strip()).splitlines()
+        return code == 0, lines[-1] if lines else ""
+
+    async def read(self, *arguments: str, **secrets: str) -> Any:
+        """Run a command that prints JSON and return its value.
+
+        Raises:
+            ToolFailedError: it ended with another code than 0.
+        """
+        return json.loads(await self.run(*arguments, **secrets))
+
+    async def read_lines(self, *arguments: str) -> list[Any]:
+        """Run a command that prints a JSON value a line and return them all.
+
+        Raises:
+            ToolFailedError: it ended with another code than 0.
+        """
+        return [json.loads(line) for line in (await self.run(*arguments)).splitlines()]
+
+    async def _ended(self, arguments: tuple[str, ...], secrets: Mapping[str, str]) -> tuple[int, str, str]:
+        process = await asyncio.create_subprocess_exec(
+            *self.command(*arguments),
+            env={**self.environment, **secrets},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            output, complaint = await process.communicate()
+        except asyncio.CancelledError:
+            with suppress(ProcessLookupError):
+                process.terminate()
+            await process.wait()
+            raise
+        return process.returncode or 0, output.decode(), complaint.decode(errors="replace")

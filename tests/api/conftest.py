@@ -1,0 +1,13 @@
+import pytest
+
+from tests.api.desk import Caller, Desk
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def bank(desk: Desk) -> Caller:
+    return desk.partner()
