@@ -13,7 +13,7 @@ SELECT count(*) FILTER (WHERE state = 'completed'), count(*) FILTER (WHERE state
   (SELECT count(*) FROM quotes WHERE request_reference NOT LIKE 'PGBENCH%'), pg_current_wal_insert_lsn() - '0/0'::pg_lsn
 FROM payments
 """
-# PostgreSQL tells its statistics late: asked again until the payments of the turn are in them.
+# PostgreSQL tells its statistics late: asked again until every payment was inserted and, when it ended, updated.
 _WRITTEN = "SELECT relname, n_tup_ins, n_tup_upd FROM pg_stat_user_tables WHERE relname = ANY($1)"
 _POLL_SECONDS = 0.1
 _SETTLE_SECONDS = 30
@@ -65,7 +65,7 @@ class Books:
         return {table: count for table, count in await self._connection.fetch(_COUNTS)}
 
     async def updates(self, payments: int) -> dict[str, int]:
-        """Row versions updated so far, once the statistics have all `payments` ever inserted.
+        """Row versions updated so far, once the statistics know of all `payments` ever made and ended.
 
         Raises:
             TimeoutError: PostgreSQL did not tell them in time.
@@ -73,7 +73,8 @@ class Books:
         async with asyncio.timeout(_STATISTICS_SECONDS):
             while True:
                 rows = await self._connection.fetch(_WRITTEN, list(_TOUCHED))
-                if any(row["relname"] == "payments" and row["n_tup_ins"] >= payments for row in rows):
+                written = {row["relname"]: row["n_tup_upd"] for row in rows if row["n_tup_ins"] >= payments}
+                if written.get("payments", 0) >= payments:
                     return {row["relname"]: row["n_tup_upd"] for row in rows}
                 await asyncio.sleep(_POLL_SECONDS)
 

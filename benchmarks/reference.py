@@ -37,8 +37,10 @@ class ReferenceResult:
     mean_ms: float
 
 
-async def pay(stage: Stage, turn: int, clients: int, seconds: int) -> ReferenceResult:
+async def pay(stage: Stage, turn: int, clients: int, seconds: int, *, has_scroll: bool) -> ReferenceResult:
     """Let `clients` prepared-mode clients pay for `seconds`, as the switch's own database role.
+
+    Without its scroll number a payment waits for no counter that all payments share.
 
     Raises:
         PgbenchError: pgbench failed, or a payment did.
@@ -48,7 +50,7 @@ async def pay(stage: Stage, turn: int, clients: int, seconds: int) -> ReferenceR
         script = Path(folder) / "payment.sql"
         script.write_text("".join(Path(__file__).with_name(name).read_text() for name in _SCRIPTS))
         command = [_pgbench(psql[0]), *psql[1:-2], "-n", "-M", "prepared", "-f", str(script), "-T", str(seconds)]
-        command += ["-c", str(clients), "-j", str(min(clients, _THREADS_MAX)), "-D", "n=0"]
+        command += ["-c", str(clients), "-j", str(min(clients, _THREADS_MAX)), "-D", "n=0", "-D", f"has_scroll={int(has_scroll)}"]
         command += ["-D", f"turn={turn}", "-D", f"partners={len(stage.partners)}", psql[-1]]
         process = await asyncio.create_subprocess_exec(
             *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT

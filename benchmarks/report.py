@@ -14,11 +14,10 @@ from rich.table import Table
 from benchmarks import usage
 from benchmarks.load import Load
 from benchmarks.stage import Stage
-from benchmarks.turns import Turn
+from benchmarks.turns import WITHOUT_SCROLL, Rows, Turn
 
 _FULL = 0.9  # of a core or of the machine: more is not left to get
 _SETTINGS = ("fsync", "synchronous_commit", "full_page_writes", "server_version")
-Rows = dict[str, tuple[dict[str, float], dict[str, float]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class Report:
     """Every turn in order, the rows of a payment on both sides, the circumstances, the audit's last line."""
 
     turns: tuple[Turn, ...]
-    rows: Rows
+    rows: dict[str, Rows]
     facts: dict[str, Any]
     audit: str
 
@@ -98,6 +97,8 @@ def _ratios(report: Report) -> Table:
     table.add_row("fetch + pay: 1 / (1/fetch + 1/pay)", f"{both:.0f}", f"{both / best:.2f}", "")
     table.add_row("fetch by account (two calls of the biller)", f"{report.rate('fetch'):.0f}", "", "")
     table.add_row("pgbench, its best", f"{best:.0f}", "1.00", "")
+    free = report.rate(WITHOUT_SCROLL)
+    table.add_row("pgbench where no counter is shared, 16 clients", f"{free:.0f}", f"{free / best:.2f}", "")
     return table
 
 
@@ -109,12 +110,13 @@ def _references(report: Report) -> Table:
     return table
 
 
-def _rows(rows: Rows) -> Table:
+def _rows(rows: dict[str, Rows]) -> Table:
     table = Table("table", *(f"{side}, {kind}" for side in rows for kind in ("inserted", "updated")))
     table.title = "rows that one payment writes"
-    names = sorted({name for both in rows.values() for counted in both for name in counted})
+    names = sorted({name for side in rows.values() for name in side.inserted | side.updated})
     for name in names:
-        table.add_row(name, *(f"{counted.get(name, 0):.2f}" for both in rows.values() for counted in both))
+        counted = [part.get(name, 0.0) for side in rows.values() for part in (side.inserted, side.updated)]
+        table.add_row(name, *(f"{number:.2f}" for number in counted))
     return table
 
 
@@ -150,8 +152,7 @@ def write(report: Report, path: Path) -> None:
         "limited_by": limit(report),
         "facts": report.facts,
         "rows_per_payment": {
-            side: {"inserted": inserted, "updated": updated}
-            for side, (inserted, updated) in report.rows.items()
+            side: {"inserted": rows.inserted, "updated": rows.updated} for side, rows in report.rows.items()
         },
         "turns": [asdict(turn) for turn in report.turns],
         "audit": report.audit,

@@ -21,10 +21,11 @@ from benchmarks.turns import Turn, Turns
 PARTNERS = 16
 ACCOUNTS = 1_000_000
 RESULTS = Path(__file__).with_name("results.json")
-# More than any turn will reach, so that no load generator runs dry.
-_FETCH_RATE_MAX, _PAY_RATE_MAX, _REFERENCE_RATE_MAX = 4_000.0, 6_000.0, 12_000.0
+# More than a fetch turn will reach, so that wrk does not run dry; unused messages wait for the next turn.
+_FETCH_RATE_MAX = 5_000.0
 _MARGIN = 1.4
-_WARM_UP_SECONDS = 2
+_WARM_UP_SECONDS = 3
+_CLIENTS_WITHOUT_SCROLL = 16
 
 
 def _arguments() -> argparse.Namespace:
@@ -45,7 +46,7 @@ async def _bench(asked: argparse.Namespace, console: Console) -> report.Report:
         await turns.fetch(_WARM_UP_SECONDS, _FETCH_RATE_MAX)
         rows = {"switch": await turns.rows_of("pay"), "pgbench": await turns.rows_of("pgbench")}
         await stage.connection.execute("ANALYZE")
-        rate = (await turns.pay(1)).rate if len(turns.payments) > _PAY_RATE_MAX else 0.0
+        rate = rows["switch"].rate
         for number in range(1, asked.rounds + 1):
             console.print(f"round {number} of {asked.rounds}")
             taken += await _round(turns, asked, rate, console)
@@ -58,14 +59,15 @@ async def _bench(asked: argparse.Namespace, console: Console) -> report.Report:
 async def _round(turns: Turns, asked: argparse.Namespace, rate: float, console: Console) -> list[Turn]:
     """Fetch until there is enough to pay, pay, then pgbench with each number of clients."""
     taken = []
-    needed = int((rate or _PAY_RATE_MAX) * _MARGIN * asked.seconds)
+    needed = int(rate * _MARGIN * asked.seconds)
     while len(turns.payments) < needed:
         taken.append(_told(await turns.fetch(asked.seconds, _FETCH_RATE_MAX), console))
     taken.append(_told(await turns.pay(asked.seconds), console))
     for clients in reference.CLIENTS:
-        turn = await turns.reference(clients, asked.reference_seconds, _REFERENCE_RATE_MAX)
+        turn = await turns.reference(clients, asked.reference_seconds)
         taken.append(_told(turn, console))
-    return taken
+    turn = await turns.reference(_CLIENTS_WITHOUT_SCROLL, asked.reference_seconds, has_scroll=False)
+    return [*taken, _told(turn, console)]
 
 
 def _told(turn: Turn, console: Console) -> Turn:

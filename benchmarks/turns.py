@@ -13,6 +13,9 @@ from benchmarks.quotes import Desk, Prepared
 from benchmarks.stage import Stage
 
 _FETCH, _PAY = "/syndicate/api/fetch-bill", "/syndicate/api/update-billPayment"
+# More than pgbench will reach with any number of clients, so that its quotes never run out.
+_REFERENCE_RATE_MAX = 12_000.0
+WITHOUT_SCROLL = "pgbench without the counter"
 _METRIC = re.compile(r"^ekpay_batch_(size|seconds)_(sum|count) ([\d.e+]+)$", re.MULTILINE)
 
 
@@ -29,6 +32,15 @@ class Turn:
     wal_bytes_each: float
     batch_size: float = 0.0
     batch_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows that one payment inserts and row versions that it updates, by table, at a rough rate."""
+
+    rate: float
+    inserted: dict[str, float]
+    updated: dict[str, float]
 
 
 class Turns:
@@ -63,30 +75,35 @@ class Turns:
             raise BooksError(message)
         return turn
 
-    async def reference(self, clients: int, seconds: int, rate_max: float) -> Turn:
+    async def reference(self, clients: int, seconds: int, *, has_scroll: bool = True) -> Turn:
         """Let pgbench pay for a fixed time, on quotes of its own."""
         self._reference_turns += 1
         turn = self._reference_turns
-        await self._desk.for_reference(turn, clients, int(rate_max * seconds / clients) + 1)
+        await self._desk.for_reference(turn, clients, int(_REFERENCE_RATE_MAX * seconds / clients) + 1)
         before, start = await self._books.settled(), usage.read(self._stage.pids)
-        result = await reference.pay(self._stage, turn, clients, seconds)
+        result = await reference.pay(self._stage, turn, clients, seconds, has_scroll=has_scroll)
         cores = usage.shares(start, usage.read(self._stage.pids), "pgbench")
         grown = _growth(before, await self._books.settled())
         if grown.completed != result.payments:
             message = f"pgbench: {result.payments} said to be paid, {grown.completed} in the books"
             raise BooksError(message)
         latency = {"mean": result.mean_ms}
-        return Turn("pgbench", clients, grown.completed, result.rate, latency, cores, grown.wal / grown.completed)
+        what = "pgbench" if has_scroll else WITHOUT_SCROLL
+        return Turn(what, clients, grown.completed, result.rate, latency, cores, grown.wal / grown.completed)
 
-    async def rows_of(self, turn: str) -> tuple[dict[str, float], dict[str, float]]:
-        """Rows that one payment inserts and updates, by table, from a second of either side."""
+    async def rows_of(self, what: str) -> Rows:
+        """Rows that one payment writes, by table, from a second of either side."""
         before = await self._books.settled()
         inserted, updated = await self._books.rows(), await self._books.updates(before.payments)
-        await (self.pay(1) if turn == "pay" else self.reference(1, 1, 10_000.0))
+        turn = await (self.pay(1) if what == "pay" else self.reference(1, 1))
         after = await self._books.settled()
         paid = after.payments - before.payments
         inserted_after, updated_after = await self._books.rows(), await self._books.updates(after.payments)
-        return rows_per_payment(inserted, inserted_after, paid), rows_per_payment(updated, updated_after, paid)
+        return Rows(
+            turn.rate,
+            rows_per_payment(inserted, inserted_after, paid),
+            rows_per_payment(updated, updated_after, paid),
+        )
 
     async def _through_switch(
         self, what: str, path: str, prepared: list[Prepared], seconds: int

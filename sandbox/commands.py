@@ -8,6 +8,7 @@ from typing import Annotated
 import aiohttp
 import typer
 
+from sandbox.demo.one_payment import UnpayableError, Wish, pay_once
 from sandbox.desco.book import BookOfAnotherWorldError
 from sandbox.desco.faults import Fault
 from sandbox.desco.journal import BrokenJournalError, JournalInUseError
@@ -15,7 +16,9 @@ from sandbox.desco.server import serve as serve_desco
 from sandbox.desco.settings import ACCOUNTS_MAX, DescoSettings
 
 app = typer.Typer(
-    name="sandbox", help="The far side: a simulated DESCO with a book of its own.", no_args_is_help=True
+    name="sandbox",
+    help="The far side: a simulated DESCO with a book of its own, and partners.",
+    no_args_is_help=True,
 )
 
 _ADDRESS = "http://127.0.0.1:8190"
@@ -64,6 +67,25 @@ def faults(
 def dump(address: Address = _ADDRESS) -> None:
     """Print what the simulated DESCO believes, as JSON."""
     typer.echo(json.dumps(_call("GET", f"{address}/_admin/dump"), indent=2))
+
+
+@app.command()
+def pay(
+    account: Annotated[str, typer.Option(help="Account of 8 digits; its oldest unpaid bill is paid.")],
+    biller: Annotated[str, typer.Option(help="ekPay's id of the biller.")] = "b025",
+    partner: Annotated[
+        str | None, typer.Option(help="Which partner of `ekpay run`, by id or name; the first by default.")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Where the switch listens; where `ekpay run` put it by default.")
+    ] = None,
+) -> None:
+    """Be a partner: fetch a bill, pay it, and show what the switch answered."""
+    try:
+        asyncio.run(pay_once(Wish(biller, account, partner, address), typer.echo))
+    except UnpayableError as problem:
+        typer.echo(str(problem), err=True)
+        raise typer.Exit(1) from problem
 
 
 def _call(method: str, url: str, order: dict[str, object] | None = None) -> object:

@@ -213,9 +213,12 @@ class FakeBiller:
     orders: list[PayOrder] = field(default_factory=list)
     stalls_seconds: float = 0.0
     gate: asyncio.Event | None = None
+    was_asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def fetch(self, query: BillQuery) -> FetchReply:
         with self.steps.step("fetch"):
+            if self.gate is not None:
+                await self.gate.wait()
             if self.replies:
                 return self.replies.popleft()
             bill = self.bills.get(query.parameters.get("bill_no", ""))
@@ -227,6 +230,7 @@ class FakeBiller:
             if self.clock.monotonic() >= order.send_before:
                 return LATE
             self.orders.append(order)
+            self.was_asked.set()
             deed = self.deeds.popleft() if self.deeds else APPROVES
             if deed.posts:
                 self.book.setdefault(order.reference, order.sums.amount.minor)

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
+from starlette.requests import ClientDisconnect
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -49,6 +51,8 @@ class LimitRequests:
         except TimeoutError:
             await _refuse(send, 408)
             return
+        except ClientDisconnect:
+            return  # half a message is no message, and nobody is there to be told
         if body is None:
             await _refuse(send, 413)
             return
@@ -63,7 +67,7 @@ class LimitRequests:
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                return bytes(body)
+                raise ClientDisconnect
             body += message.get("body", b"")
             if len(body) > self._limits.body_max_bytes:
                 return None

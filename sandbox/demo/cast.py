@@ -11,10 +11,12 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sandbox.demo.tool import Tool, ToolFailedError
 from sandbox.partner.client import Partner
+
+Somebody = TypeVar("Somebody")
 
 PARTNERS_MAX = 20
 
@@ -165,7 +167,7 @@ async def _player(tool: Tool, number: int) -> Player:
     return await _under_a_free_name(name.lower().replace(" ", "-"), _add)
 
 
-async def _under_a_free_name(name: str, add: Callable[[str], Awaitable[Any]]) -> Any:
+async def _under_a_free_name(name: str, add: Callable[[str], Awaitable[Somebody]]) -> Somebody:
     """Add somebody under this name, or with a tag behind it if an earlier run has taken the name."""
     try:
         return await add(name)

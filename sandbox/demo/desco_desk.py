@@ -6,6 +6,8 @@ from typing import Any, Self
 
 import aiohttp
 
+Document = dict[str, Any]
+
 _CALL_SECONDS = 30.0
 
 
@@ -65,15 +67,17 @@ class DescoDesk:
         lines = (await self._bank("payment-status", pair, bearer))["data"]
         return str(lines[0]["paymentAmount"]) if lines else None
 
-    async def _admin(self, method: str, path: str, order: Mapping[str, object] | None = None) -> Any:
+    async def _admin(self, method: str, path: str, order: Mapping[str, object] | None = None) -> Document:
         url = f"{self._address}/_admin/{path}"
         async with self._session.request(method, url, json=order) as answer:
             if not answer.ok:
                 raise DeskClosedError(await answer.text())
-            return await answer.json()
+            document: Document = await answer.json()
+            return document
 
-    async def _bank(self, path: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Any:
+    async def _bank(self, path: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Document:
         async with self._session.post(
             f"{self._address}/desco/api/{path}", json=form, headers=headers
         ) as answer:
-            return await answer.json()
+            document: Document = await answer.json()
+            return document

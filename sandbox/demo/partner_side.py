@@ -29,6 +29,10 @@ class SwitchSilentError(Exception):
     """The switch gave no usable answer to many tries in a row."""
 
 
+class UnexpectedAnswerError(Exception):
+    """A bill that is there was not told; the text is the code that came instead."""
+
+
 @dataclass(slots=True)
 class Reference:
     """One reference of a partner: what it pays, and the codes it was answered with."""
@@ -69,7 +73,13 @@ class PartnerSide:
         raise SwitchSilentError(f"the biller was away for {_TRIES_MAX} tries")
 
     def promise(self, fetched: Mapping[str, Any]) -> Reference:
-        """Write down a new reference for a fetched bill, before anything is sent under it."""
+        """Write down a new reference for a fetched bill, before anything is sent under it.
+
+        Raises:
+            UnexpectedAnswerError: the fetch was refused.
+        """
+        if "bllr_inf" not in fetched:
+            raise UnexpectedAnswerError(f"a fetch was answered {result_code(fetched)}")
         bill = fetched["bllr_inf"]
         reference = Reference(
             text=new_reference(),

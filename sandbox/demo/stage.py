@@ -74,6 +74,7 @@ class Stage:
     def __init__(self, setting: Setting) -> None:
         """Nothing is started yet."""
         self.setting = setting
+        self.keeps_data = True
         self.desco_password = os.environ.get("EKPAY_DESCO_PASSWORD") or secrets.token_urlsafe(16)
         environment = {name: value for name, value in os.environ.items() if name not in _REAL_DATABASE}
         environment |= {
@@ -110,13 +111,13 @@ class Stage:
         """Start the embedded PostgreSQL and bring it to the newest schema."""
         await self.tool.run("migrate")
 
-    async def close_database(self, *, destroy: bool) -> None:
-        """Stop the embedded PostgreSQL, and delete it with all it holds where nobody will want it again."""
-        await self.tool.run("db", "stop", *(["--destroy"] if destroy else []))
+    async def close_database(self) -> None:
+        """Stop the embedded PostgreSQL; unless `keeps_data`, all it holds is deleted."""
+        await self.tool.run("db", "stop", *([] if self.keeps_data else ["--destroy"]))
 
 
 @asynccontextmanager
-async def staged(setting: Setting, *, destroy: bool) -> AsyncIterator[Stage]:
+async def staged(setting: Setting) -> AsyncIterator[Stage]:
     """A stage whose processes and database are stopped at the end, whatever happened on it."""
     setting.home.mkdir(parents=True, exist_ok=True)
     stage = Stage(setting)
@@ -124,7 +125,7 @@ async def staged(setting: Setting, *, destroy: bool) -> AsyncIterator[Stage]:
         async with stage.children:
             yield stage
     finally:
-        await stage.close_database(destroy=destroy)
+        await stage.close_database()
 
 
 async def answers(url: str) -> None:

@@ -1,7 +1,8 @@
-"""The command `ekpay` as a person would type it: the only way in which the sandbox reaches into the switch."""
+"""The command `ekpay` as a person would type it: the only way from the sandbox into the switch."""
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,6 +24,11 @@ class Tool:
     """Runs `ekpay` with a given environment, which names the home that it works on."""
 
     environment: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def here(cls) -> "Tool":
+        """The tool in this process's own environment."""
+        return cls(dict(os.environ))
 
     def command(self, *arguments: str) -> list[str]:
         """The command line, for a process that goes on.
@@ -53,7 +59,7 @@ class Tool:
         lines = (output.strip() or complaint.strip()).splitlines()
         return code == 0, lines[-1] if lines else ""
 
-    async def read(self, *arguments: str, **secrets: str) -> Any:
+    async def read(self, *arguments: str, **secrets: str) -> Any:  # noqa: ANN401 - JSON is what it is
         """Run a command that prints JSON and return its value.
 
         Raises:

@@ -129,6 +129,9 @@ class Caller:
         headers = [("Authorization", f"Bearer {await self.log_in()}"), ("Content-Type", content_type)]
         return await self.desk.request("POST", f"{BASE}/{name}", body, headers)
 
+    def sealed(self, message: Content) -> bytes:
+        return seal(json.dumps(message).encode(), self.secret).encode()
+
     async def say(self, name: str, plain: bytes) -> Content:
         """A well sealed text, whatever it says, and the opened answer."""
         reply = await self.post(name, seal(plain, self.secret).encode())

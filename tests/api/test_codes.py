@@ -1,6 +1,5 @@
 """Every code of the table in ekpay-syndicate-api.md can be reached, and every reason has one."""
 
-import json
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -172,7 +171,7 @@ async def test_2004_too_many_questions(bank: Caller) -> None:
     message = bank.write.status("F" * 24, "b025")
     for _ in range(200):
         assert code_of(await bank.exchange(message)) == "1002"
-    reply = await bank.post("check-bill-status", b"")
+    reply = await bank.post("check-bill-status", bank.sealed(message))
     assert (reply.status, reply.plain["resp_cd"]) == (429, "2004")
     assert int(reply.headers["retry-after"]) > 0
     bank.desk.small.clock.pass_by(1)
@@ -184,16 +183,10 @@ async def test_a_full_queue_is_503_and_the_same_order_may_come_again(desk: Desk,
     for name in ("update-billPayment", "fetch-bill"):
         sent = message if name == "update-billPayment" else bank.write.fetch("b025", bll_no=BILL_NO)
         desk.small.books.trouble.append(OverloadedError())
-        reply = await bank.post(name, bank_sealed(bank, json.dumps(sent).encode()))
+        reply = await bank.post(name, bank.sealed(sent))
         assert (reply.status, reply.headers["retry-after"]) == (503, "1")
         assert set(reply.plain) == {"resp_cd", "resp_msg"}
     assert code_of(await bank.exchange(message)) == "0000"
-
-
-def bank_sealed(bank: Caller, plain: bytes) -> bytes:
-    from sandbox.partner.jwe import seal
-
-    return seal(plain, bank.secret).encode()
 
 
 @pytest.mark.parametrize("trouble", [VerdictUnknownError(), RuntimeError("a bug")])

@@ -120,6 +120,7 @@ GOOD = _envelope(HEADER, b"{}")
         b"A" * 100_000,
         b"." * 100_000,
     ],
+    ids=lambda body: f"{len(body)} bytes",  # each envelope is fresh, so its text names no test
 )
 def test_what_is_no_envelope_is_refused(body: bytes) -> None:
     with pytest.raises(EnvelopeError):

@@ -1,0 +1,154 @@
+"""`ekpay demo` and `ekpay run`: a whole installation on this machine, for two minutes or until Ctrl-C."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+
+from sandbox.demo.cast import PARTNERS_MAX, CastUnreadableError
+from sandbox.demo.children import ChildDiedError, free_port, is_port_free
+from sandbox.demo.desco_desk import DeskClosedError
+from sandbox.demo.home import home
+from sandbox.demo.open_house import keep_open
+from sandbox.demo.partner_side import SwitchSilentError
+from sandbox.demo.play import NoBillsLeftError, play
+from sandbox.demo.report import Outcome, as_json, show
+from sandbox.demo.script import Plan
+from sandbox.demo.stage import TIME_DIVISOR, NotReadyError, Setting, staged
+from sandbox.demo.tool import ToolFailedError, ToolMissingError
+
+Result = TypeVar("Result")
+
+PAYMENTS_MIN = 20
+PAYMENTS_MAX = 100_000
+
+# Enough for many demos in one home: an account costs nothing until it is used.
+_ACCOUNTS = 1_000_000
+_PIPE_WIDTH = 140
+_TROUBLES = (
+    CastUnreadableError, ChildDiedError, DeskClosedError, NoBillsLeftError, NotReadyError, SwitchSilentError,
+    ToolFailedError, ToolMissingError,
+)  # fmt: skip
+
+
+def demo(
+    seed: Annotated[int, typer.Option(min=0, help="Decides which bill is paid by whom and what fails.")] = 1,
+    payments: Annotated[
+        int, typer.Option(min=PAYMENTS_MIN, max=PAYMENTS_MAX, help="How many bills are paid.")
+    ] = 2_000,
+    partners: Annotated[int, typer.Option(min=2, max=PARTNERS_MAX, help="How many partners pay them.")] = 3,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the outcome here as well.")
+    ] = None,
+    *,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Use EKPAY_HOME and leave the data there; only processes stop.")
+    ] = False,
+) -> None:
+    """Pay thousands of bills over real protocols with faults on purpose, and prove that each is explained."""
+    screen, plan = _screen(), Plan(seed, payments, partners)
+    folder = home() if keep else home() / f"demo-{os.getpid()}"
+    setting = Setting(folder, free_port(), free_port(), desco_accounts=_ACCOUNTS)
+    screen.print(f"{payments:,} bills, {partners} partners, seed {seed}. Logs: {setting.logs}")
+    screen.print(
+        f"Waiting times are divided by {setting.time_divisor}, so that doubts are settled in seconds."
+    )
+    try:
+        outcome = _until_told(_staged_play(setting, plan, screen, keep=keep), screen)
+    except KeyboardInterrupt:
+        _tidy(folder, keep=keep)
+        raise
+    show(outcome, screen)
+    if json_file is not None:
+        json_file.write_text(json.dumps(as_json(outcome), indent=2, ensure_ascii=False) + "\n")
+    if not outcome.is_proven:
+        screen.print(f"Everything is left as it was in {folder}; EKPAY_HOME={folder} ekpay payments list")
+        raise typer.Exit(1)
+    _tidy(folder, keep=keep)
+
+
+def run(
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="The switch's TCP port.")] = 8180,
+    desco_port: Annotated[
+        int, typer.Option(min=1, max=65_535, help="The simulated DESCO's TCP port.")
+    ] = 8190,
+    time_divisor: Annotated[
+        int, typer.Option(min=1, help="Waiting times are divided by it; 1 is life's own pace.")
+    ] = TIME_DIVISOR,
+) -> None:
+    """Start database, switch, worker and simulated DESCO, print what to try, and run until Ctrl-C."""
+    screen = _screen()
+    for name, number in (("--port", port), ("--desco-port", desco_port)):
+        if not is_port_free(number):
+            raise typer.BadParameter(
+                f"port {number} is taken: stop who listens there, or choose another {name}"
+            )
+    setting = Setting(home(), port, desco_port, time_divisor=time_divisor)
+    _until_told(_open_house(setting, screen), screen)
+
+
+async def _staged_play(setting: Setting, plan: Plan, screen: Console, *, keep: bool) -> Outcome:
+    async with staged(setting) as stage:
+        stage.keeps_data = keep
+        try:
+            outcome = await stage.children.watched(play(stage, plan, screen))
+        except (*_TROUBLES, ExceptionGroup):
+            stage.keeps_data = True
+            raise
+        stage.keeps_data = keep or not outcome.is_proven
+        return outcome
+
+
+async def _open_house(setting: Setting, screen: Console) -> None:
+    async with staged(setting) as stage:
+        await stage.children.watched(keep_open(stage, screen))
+
+
+def _until_told(work: Coroutine[Any, Any, Result], screen: Console) -> Result:
+    """Run to the end, or until Ctrl-C or a polite signal: all children are stopped either way."""
+
+    async def _main() -> Result:
+        task = asyncio.current_task()
+        if task is not None:
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(_main())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+    except (*_TROUBLES, ExceptionGroup) as problem:
+        troubles = list(_leaves(problem))
+        if not all(isinstance(one, _TROUBLES) for one in troubles):
+            raise
+        for one in troubles:
+            screen.print(str(one), style="red")
+        raise typer.Exit(1) from None
+
+
+def _leaves(problem: Exception) -> Iterator[Exception]:
+    if isinstance(problem, ExceptionGroup):
+        for part in problem.exceptions:
+            yield from _leaves(part)
+    else:
+        yield problem
+
+
+def _tidy(folder: Path, *, keep: bool) -> None:
+    if not keep:
+        shutil.rmtree(folder)
+
+
+def _screen() -> Console:
+    screen = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
+    if not screen.is_terminal:
+        screen.width = _PIPE_WIDTH
+    return screen

@@ -1,0 +1,9 @@
+"""Which folder everything is kept in, as the switch itself reads it."""
+
+import os
+from pathlib import Path
+
+
+def home() -> Path:
+    """EKPAY_HOME, or `.ekpay` in the current folder."""
+    return Path(os.environ.get("EKPAY_HOME") or ".ekpay").resolve()

@@ -1,0 +1,229 @@
+"""The load: partners that act out a script, many scenes at a time, and settle what stayed open.
+
+What it returns is what the partners experienced. Whether that is right is for the comparison to say, except
+for an answer that no partner could make sense of: that is a surprise, and a demo with one has failed.
+"""
+
+import asyncio
+import secrets
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.demo.bad_requests import EXPECTED, Offender
+from sandbox.demo.desco_desk import DescoDesk
+from sandbox.demo.partner_side import NOTHING_SENT, PartnerSide, Reference, UnexpectedAnswerError
+from sandbox.demo.script import Again, BadRequest, Happening, Order, Scene
+from sandbox.demo.stage import Stage
+
+_PAID = "0000"
+_OTHER_ANSWER = {Again.OTHER_REFERENCE: "1010", Again.OTHER_CONTENT: "1009"}
+_TRIES_MAX = 40
+_PAUSE_SECONDS = 0.5
+_DOWN_SECONDS = 0.5
+_ASK_EVERY_SECONDS = 1.0
+_SETTLE_SECONDS = 90.0
+
+
+@dataclass(slots=True)
+class Experience:
+    """What was tried and how it was answered: counts by kind, and by kind and code.
+
+    `struck` names the fault of each reference that one was aimed at.
+    """
+
+    faults: Counter[str] = field(default_factory=Counter)
+    struck: dict[str, str] = field(default_factory=dict)
+    duplicates: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    bad_requests: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    surprises: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _FarSideDoor:
+    """Whether the biller may be killed now: not while a fault waits in its memory for a payment to strike."""
+
+    is_up: asyncio.Event = field(default_factory=asyncio.Event)
+    is_unarmed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    armed: int = 0
+
+    @asynccontextmanager
+    async def armed_fault(self) -> AsyncIterator[None]:
+        await self.is_up.wait()
+        self.armed += 1
+        try:
+            yield
+        finally:
+            self.armed -= 1
+            async with self.is_unarmed:
+                self.is_unarmed.notify_all()
+
+
+class Load:
+    """Acts out one script on a stage."""
+
+    def __init__(self, stage: Stage, desk: DescoDesk, sides: Sequence[PartnerSide], dead_token: str) -> None:
+        """`dead_token` is a security token that a rotation has ended."""
+        self.experience = Experience()
+        self._stage = stage
+        self._desk = desk
+        self._sides = sides
+        self._dead_token = dead_token
+        self._door = _FarSideDoor()
+        self._door.is_up.set()
+        self._later: list[tuple[PartnerSide, Mapping[str, Any], Reference]] = []
+
+    async def perform(self, scenes: Iterable[Scene], concurrency: int, advance: Callable[[], None]) -> None:
+        """Act out all scenes, `concurrency` of them at a time; `advance` is called after each."""
+        waiting = iter(scenes)
+
+        async def _work() -> None:
+            for scene in waiting:
+                try:
+                    await self._act(scene)
+                except UnexpectedAnswerError as answer:
+                    self.experience.surprises.append(f"{scene}: {answer}")
+                advance()
+
+        async with asyncio.TaskGroup() as workers:
+            for _ in range(concurrency):
+                workers.create_task(_work())
+
+    async def settle(self, told: Callable[[int], None]) -> None:
+        """Ask about everything in progress until it is final or in review; `told` gets the number left.
+
+        Gives up after 90 s: what is open then is counted by whoever reads the books.
+        """
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + _SETTLE_SECONDS
+        pending = self._pending()
+        while pending and loop.time() < give_up_at:
+            told(len(pending))
+            await asyncio.sleep(_ASK_EVERY_SECONDS)
+            for side, reference in pending:
+                await side.ask(reference)
+            in_review = await self._in_review() if self._pending() else set()
+            pending = [pair for pair in self._pending() if pair[1].text not in in_review]
+        told(len(pending))
+
+    async def repeat(self) -> None:
+        """Send again what is to be sent again when everything is over; the answer must be the final one."""
+        for side, fetched, reference in self._later:
+            before = reference.code
+            code = await side.pay(fetched, reference)
+            self.experience.duplicates[Again.LATER][code] += 1
+            if code != before:
+                self.experience.surprises.append(f"reference {reference.text}: {before}, repeated {code}")
+
+    def judge_references(self) -> None:
+        """Count as a surprise every reference that was told two different final answers."""
+        for side in self._sides:
+            for one in side.references.values():
+                if one.is_two_valued:
+                    self.experience.surprises.append(f"reference {one.text} was told {one.codes}")
+
+    def _pending(self) -> list[tuple[PartnerSide, Reference]]:
+        return [(side, reference) for side in self._sides for reference in side.pending()]
+
+    async def _in_review(self) -> set[str]:
+        listed = await self._stage.tool.read(
+            "payments", "list", "--state", "in_review", "--limit", "100000", "--json"
+        )
+        return {line["reference"] for line in listed}
+
+    async def _act(self, scene: Scene) -> None:
+        match scene:
+            case Order():
+                await self._pay(scene)
+            case BadRequest():
+                await self._offend(scene)
+            case Happening.BEARERS_DIE:
+                await self._door.is_up.wait()
+                await self._desk.expire_bearers()
+                self.experience.faults[scene] += 1
+            case Happening.GOES_DOWN:
+                await self._restart_far_side()
+                self.experience.faults[scene] += 1
+
+    async def _pay(self, order: Order) -> None:
+        """Pay one bill as a careful partner does: anew while nothing was sent."""
+        side = self._sides[order.partner]
+        named = {"bllr_accno": order.bill.account} if order.by_account else {"bll_no": order.bill.number}
+        for tries in range(_TRIES_MAX):
+            fetched = await side.fetch(**named)
+            reference = side.promise(fetched)
+            code = await self._sent(order, side, fetched, reference, is_first=tries == 0)
+            if code != NOTHING_SENT:
+                await self._send_again(order, side, fetched, reference)
+                return
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _sent(
+        self,
+        order: Order,
+        side: PartnerSide,
+        fetched: Mapping[str, Any],
+        reference: Reference,
+        *,
+        is_first: bool,
+    ) -> str:
+        if order.fault is not None and is_first:
+            async with self._door.armed_fault():
+                await self._desk.set_fault(order.bill.number, order.fault)
+                self.experience.faults[order.fault] += 1
+                self.experience.struck[reference.text] = order.fault
+                return await side.pay(fetched, reference, is_whole=order.is_whole)
+        if order.again is not Again.AT_ONCE:
+            return await side.pay(fetched, reference, is_whole=order.is_whole)
+        first, second = await asyncio.gather(
+            side.pay(fetched, reference, is_whole=order.is_whole),
+            side.pay(fetched, reference, is_whole=order.is_whole),
+        )
+        self.experience.duplicates[Again.AT_ONCE][second] += 1
+        return first
+
+    async def _send_again(
+        self, order: Order, side: PartnerSide, fetched: Mapping[str, Any], reference: Reference
+    ) -> None:
+        """What a careless partner sends after it was answered; a paid bill must not be paid by it."""
+        if order.again is Again.LATER:
+            self._later.append((side, fetched, reference))
+        if order.again not in _OTHER_ANSWER or reference.code != _PAID:
+            return
+        if order.again is Again.OTHER_REFERENCE:
+            code = await side.pay(fetched, side.promise(fetched))
+        else:
+            # The refusal is about the message; what the partner holds true of the reference stays as it was.
+            code = await side.pay(fetched, _same_name(reference), amount="1.23")
+        self.experience.duplicates[order.again][code] += 1
+        if code != _OTHER_ANSWER[order.again]:
+            self.experience.surprises.append(f"{order.again} of {reference.text} was told {code}")
+
+    async def _offend(self, bad: BadRequest) -> None:
+        others = [side for number, side in enumerate(self._sides) if number != bad.partner]
+        offender = Offender(self._sides[bad.partner], secrets.choice(others), self._dead_token)
+        code = await offender.send(bad.kind, bad.bill)
+        self.experience.bad_requests[bad.kind][code] += 1
+        if code not in EXPECTED[bad.kind]:
+            self.experience.surprises.append(f"{bad.kind} was told {code}")
+
+    async def _restart_far_side(self) -> None:
+        async with self._door.is_unarmed:
+            self._door.is_up.clear()
+            await self._door.is_unarmed.wait_for(lambda: self._door.armed == 0)
+        await self._stage.kill_far_side()
+        await asyncio.sleep(_DOWN_SECONDS)
+        await self._stage.open_far_side()
+        self._door.is_up.set()
+
+
+def _same_name(reference: Reference) -> Reference:
+    return Reference(
+        reference.text,
+        reference.fetch_reference,
+        reference.bill_number,
+        reference.amount_paisa,
+        reference.charged_paisa,
+    )

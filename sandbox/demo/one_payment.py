@@ -1,0 +1,106 @@
+"""One bill, fetched and paid by hand: what a newcomer tries first."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from sandbox.demo.cast import CastUnreadableError, Player, load
+from sandbox.demo.home import home
+from sandbox.demo.tool import Tool, ToolFailedError, ToolMissingError
+from sandbox.partner.client import PartnerClient, TokenRefusedError, UnreadableAnswerError, result_code
+from sandbox.partner.messages import Payout, new_reference
+
+_DONE = "0000"
+_SHOWN = (
+    ("bll_no", "bill"), ("bll_cstnm", "customer"), ("bll_dt_due", "due on"), ("bll_amnt", "without VAT"),
+    ("bll_vat", "VAT"), ("bll_late_fee", "late fee"), ("bll_amnt_ttl", "to pay"), ("ekpay_fee", "our fee"),
+)  # fmt: skip
+
+Say = Callable[[str], None]
+
+
+class UnpayableError(Exception):
+    """Nothing could be paid; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be paid, by which partner of the stage and at which switch; None: the first, and its."""
+
+    biller: str
+    account: str
+    partner: str | None = None
+    address: str | None = None
+
+
+async def pay_once(wish: Wish, say: Say) -> None:
+    """Fetch the oldest bill of an account and pay it, telling each step in a line.
+
+    Raises:
+        UnpayableError: nothing was paid, or nobody knows; the text says which.
+    """
+    address, player = _who(wish)
+    say(f"{player.name} ({player.id}) at {address}")
+    try:
+        async with PartnerClient(address, player.credentials()) as client:
+            await _pay(client, wish, say)
+    except (aiohttp.ClientError, TokenRefusedError, UnreadableAnswerError, TimeoutError) as problem:
+        raise UnpayableError(f"the switch gave no usable answer: {type(problem).__name__}") from problem
+
+
+async def _pay(client: PartnerClient, wish: Wish, say: Say) -> None:
+    before = _balance(await client.balance())
+    fetched = await client.fetch_bill(wish.biller, bllr_accno=wish.account)
+    if result_code(fetched) != _DONE:
+        raise UnpayableError(f"fetching: {_answer(fetched)}")
+    bill = fetched["bllr_inf"]
+    for member, words in _SHOWN:
+        if bill.get(member):
+            say(f"  {words:<12} {bill[member]}")
+    if bill["is_bll_pd"] == "Y":
+        raise UnpayableError("nothing to pay: the biller says that it is paid already")
+    reference = new_reference()
+    paid = await client.pay(fetched, Payout(reference))
+    say(f"paying: {_answer(paid)}")
+    say(f"  prefund      {before} before, {_balance(await client.balance())} after")
+    say(f"  reference    {reference}")
+    payment_id = await _payment_id(reference)
+    if payment_id:
+        say(f"  payment id   {payment_id}")
+    say(f"See its life: ekpay payments show {payment_id or reference}")
+
+
+def _who(wish: Wish) -> tuple[str, Player]:
+    try:
+        cast = load(home() / "sandbox")
+    except CastUnreadableError as problem:
+        raise UnpayableError(str(problem)) from problem
+    if cast is None:
+        raise UnpayableError(
+            f"there are no partners in {home()} yet: start `make run` first, in another terminal"
+        )
+    player = cast.player(wish.partner)
+    if player is None:
+        known = ", ".join(one.id for one in cast.players)
+        raise UnpayableError(f"there is no partner {wish.partner}; there are {known}")
+    return wish.address or cast.address, player
+
+
+async def _payment_id(reference: str) -> str | None:
+    """Our id of the payment: no partner is told it, so the switch's own books are asked."""
+    try:
+        listed = await Tool.here().read("payments", "list", "--json")
+    except (ToolFailedError, ToolMissingError):
+        return None
+    return next((str(line["id"]) for line in listed if line["reference"] == reference), None)
+
+
+def _answer(answer: Mapping[str, Any]) -> str:
+    status = answer.get("resp_status", {})
+    return f"{result_code(answer)} {status.get('rsp_msg') or answer.get('resp_msg', '')}"
+
+
+def _balance(answer: Mapping[str, Any]) -> str:
+    return str(answer.get("bckt_blnc_inf", {}).get("bckt_blnc", "?"))

@@ -1,0 +1,146 @@
+"""What a demo has to say at its end: tables for a person, one JSON object for a program."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.table import Table
+
+from sandbox.demo.compare import COMPLETED, DECLINED, EXPIRED, IN_REVIEW, REFUNDED, Comparison, OurLine
+from sandbox.demo.load import Experience
+from sandbox.desco.wire import taka
+
+CLEAN = "clean"
+
+_COLUMNS = (COMPLETED, REFUNDED, DECLINED, EXPIRED, IN_REVIEW)
+_OPEN = "open"
+_SHOWN_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything that a demo found out about one run; `payments` are those of its own partners."""
+
+    seed: int
+    seconds: float
+    time_divisor: int
+    payments: Sequence[OurLine]
+    posted_by_biller: int
+    experience: Experience
+    comparison: Comparison
+    audit: str
+    partner_names: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def unexplained(self) -> int:
+        """How many things nothing explains: lines that disagree, and answers that make no sense."""
+        return len(self.comparison.unexplained) + len(self.experience.surprises)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether every payment is final or rightly in review, explained, and the books are clean."""
+        return self.unexplained == 0 and self.count(_OPEN) == 0 and self.audit == CLEAN
+
+    def count(self, column: str, partner_id: str | None = None) -> int:
+        """How many payments are in this state, or `open`: neither final nor in review."""
+        return sum(_column(line) == column for line in self._of(partner_id))
+
+    def _of(self, partner_id: str | None) -> list[OurLine]:
+        return [line for line in self.payments if partner_id in {None, line.partner_id}]
+
+    def completed_paisa(self, partner_id: str | None) -> int:
+        """What was completed, in paisa."""
+        return sum(line.total_paisa for line in self._of(partner_id) if line.state == COMPLETED)
+
+
+def as_json(outcome: Outcome) -> dict[str, object]:
+    """The outcome for programs; payments = completed + refunded + declined + expired + in_review + open."""
+    experience = outcome.experience
+    return {
+        "payments": len(outcome.payments),
+        **{column: outcome.count(column) for column in (*_COLUMNS, _OPEN)},
+        "unexplained": outcome.unexplained,
+        "audit": outcome.audit,
+        "seed": outcome.seed,
+        "seconds": round(outcome.seconds, 1),
+        "time_divisor": outcome.time_divisor,
+        "faults": dict(experience.faults),
+        "duplicates": {kind: dict(codes) for kind, codes in experience.duplicates.items()},
+        "bad_requests": {kind: dict(codes) for kind, codes in experience.bad_requests.items()},
+        "explanations": {one.where: one.what for one in outcome.comparison.contradictions},
+        "disagreements": [*_disagreements(outcome)],
+    }
+
+
+def show(outcome: Outcome, screen: Console) -> None:
+    """Print the outcome as tables, and every disagreement in words."""
+    screen.print(_payments_table(outcome))
+    screen.print(_tried_table(outcome))
+    for one in outcome.comparison.contradictions:
+        screen.print(f"In review, rightly: {one.where}: {one.what}.")
+    disagreements = _disagreements(outcome)
+    for line in disagreements[:_SHOWN_MAX]:
+        screen.print(f"UNEXPLAINED {line}", style="bold red")
+    if len(disagreements) > _SHOWN_MAX:
+        screen.print(f"… and {len(disagreements) - _SHOWN_MAX} more.")
+    screen.print(
+        f"DESCO's book holds {outcome.posted_by_biller} payments, the switch's {len(outcome.payments)}; "
+        f"unexplained: {outcome.unexplained}, open: {outcome.count(_OPEN)}, audit: {outcome.audit}."
+    )
+    verdict, style = ("proven", "bold green") if outcome.is_proven else ("NOT PROVEN", "bold red")
+    screen.print(f"{verdict} in {outcome.seconds:.0f} s", style=style)
+
+
+def _payments_table(outcome: Outcome) -> Table:
+    table = Table(title="Payments in the switch's books", title_justify="left")
+    table.add_column("partner")
+    for heading in ("payments", *_COLUMNS, _OPEN, "completed, taka"):
+        table.add_column(heading.replace("_", " "), justify="right")
+    for partner_id in [*outcome.partner_names, None]:
+        if partner_id is None:
+            table.add_section()
+        counts = [outcome.count(column, partner_id) for column in (*_COLUMNS, _OPEN)]
+        table.add_row(
+            outcome.partner_names[partner_id] if partner_id else "all",
+            f"{sum(counts):,}",
+            *(f"{count:,}" for count in counts),
+            taka(outcome.completed_paisa(partner_id)),
+        )
+    return table
+
+
+def _tried_table(outcome: Outcome) -> Table:
+    table = Table(title="What went wrong on purpose", title_justify="left")
+    table.add_column("what")
+    table.add_column("times", justify="right")
+    table.add_column("ended or answered as")
+    experience = outcome.experience
+    ends: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for line in outcome.payments:
+        if line.reference in experience.struck:
+            ends[experience.struck[line.reference]][line.state] += 1
+    for kind, times in sorted(experience.faults.items()):
+        table.add_row(f"fault: {_words(kind)}", str(times), _counted(ends[kind]))
+    for group, answers in (("sent again", experience.duplicates), ("bad", experience.bad_requests)):
+        table.add_section()
+        for kind, codes in sorted(answers.items()):
+            table.add_row(f"{group}: {_words(kind)}", str(sum(codes.values())), _counted(codes))
+    return table
+
+
+def _disagreements(outcome: Outcome) -> list[str]:
+    lines = [f"{one.where}: {one.what}" for one in outcome.comparison.unexplained]
+    return lines + outcome.experience.surprises
+
+
+def _column(line: OurLine) -> str:
+    return line.state if line.state in _COLUMNS else _OPEN
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{_words(what)} ({times})" for what, times in sorted(counts.items()))
+
+
+def _words(kind: str) -> str:
+    return kind.replace("_", " ")

@@ -1,0 +1,65 @@
+"""What a person sees while a demo works: one line a step, with a bar where its length is known."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+
+class Step:
+    """A step that is being done."""
+
+    def __init__(self, advance: Callable[[], None], describe: Callable[[str], None]) -> None:
+        """`advance` counts one more part of it as done, `describe` says anew what it does."""
+        self.advance = advance
+        self.describe = describe
+
+
+class Steps:
+    """The lines of all steps so far; where nobody watches, each is printed once when it begins."""
+
+    def __init__(self, screen: Console) -> None:
+        """Nothing is printed yet."""
+        self._screen = screen
+        self._progress = Progress(
+            SpinnerColumn(finished_text="✓"),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[count]}"),
+            TimeElapsedColumn(),
+            console=screen,
+            disable=not screen.is_terminal,
+        )
+
+    def __enter__(self) -> Self:
+        """Begin to draw."""
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the lines as they are."""
+        self._progress.stop()
+
+    @contextmanager
+    def step(self, description: str, total: int | None = None) -> Iterator[Step]:
+        """One step, ticked off when it is done; `total` is how many parts it has, if that is known."""
+        if not self._screen.is_terminal:
+            self._screen.print(f"{description} …")
+        progress, done = self._progress, 0
+        task = progress.add_task(description, total=total, count="")
+
+        def _advance() -> None:
+            nonlocal done
+            done += 1
+            progress.update(task, completed=done, count=f"{done:,} of {total:,}" if total else "")
+
+        def _describe(text: str) -> None:
+            progress.update(task, description=text)
+
+        yield Step(_advance, _describe)
+        progress.update(task, total=total or 1, completed=total or 1)

@@ -1,0 +1,48 @@
+import pytest
+
+from ekpay_switch.api.problems import STATUS_OF
+from ekpay_switch.api.syndicate.routes import BASE
+from ekpay_switch.domain.errors import NoFeeError, OverloadedError, SwitchError, VerdictUnknownError
+from tests.api.desk import Caller, Desk
+
+PROBLEM = "application/problem+json"
+
+
+async def test_alive_ready_and_counted(desk: Desk) -> None:
+    assert (await desk.request("GET", "/health/live")).plain == {"status": "live"}
+    assert (await desk.request("GET", "/health/ready")).status == 200
+    metrics = (await desk.request("GET", "/metrics")).body.decode()
+    assert "queue_depth 7.0" in metrics
+
+
+async def test_a_switch_without_its_database_is_alive_and_not_ready(desk: Desk) -> None:
+    desk.is_ready = False
+    reply = await desk.request("GET", "/health/ready")
+    assert (reply.status, reply.headers["retry-after"]) == (503, "1")
+    assert (await desk.request("GET", "/health/live")).status == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/redoc", "/openapi.json", "/.git/config", f"{BASE}/", f"{BASE}/v0/pay", "/admin"]
+)
+async def test_what_is_not_there_is_a_problem_document_without_the_path(desk: Desk, path: str) -> None:
+    reply = await desk.request("GET", path)
+    assert (reply.status, reply.headers["content-type"]) == (404, PROBLEM)
+    assert reply.plain == {"type": "about:blank", "title": "not found", "status": 404}
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "TRACE", "OPTIONS", "PATCH"])
+async def test_another_method_is_not_allowed(desk: Desk, method: str) -> None:
+    reply = await desk.request(method, f"{BASE}/get-token")
+    assert (reply.status, reply.headers["content-type"]) == (405, PROBLEM)
+
+
+@pytest.mark.parametrize("error", [OverloadedError(), VerdictUnknownError(), NoFeeError("no row for b025")])
+async def test_an_error_of_the_core_is_a_problem_with_its_status_and_none_of_its_words(
+    desk: Desk, bank: Caller, error: SwitchError
+) -> None:
+    desk.small.books.trouble.append(error)
+    reply = await bank.post("check-bill-status", bank.sealed(bank.write.status("F" * 24, "b025")))
+    assert reply.status == STATUS_OF[type(error)]
+    assert ("retry-after" in reply.headers) == (reply.status == 503)
+    assert b"b025" not in reply.body

@@ -1,0 +1,72 @@
+"""One PostgreSQL server a test process; each test gets a copy of the migrated database for itself."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import asyncpg
+import pytest
+
+from ekpay_switch.persistence.embedded import EmbeddedPostgres, Endpoint
+from ekpay_switch.persistence.migrate import migrate
+from ekpay_switch.persistence.payments import PostgresPayments
+from tests.persistence.books import Books, database_of, group_commit_of
+
+TEMPLATE = "ekpay"
+NAMES = (f"books_{number}" for number in itertools.count())
+
+
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres") / "home")
+    endpoint = server.start()
+    asyncio.run(migrate(database_of(endpoint)))
+    yield endpoint
+    server.destroy()
+
+
+@asynccontextmanager
+async def a_copy(endpoint: Endpoint, template: str = TEMPLATE) -> AsyncIterator[Endpoint]:
+    """A fresh copy of a database that nobody is connected to; it is gone afterwards."""
+    name = next(NAMES)
+    await at_the_server(endpoint, f"CREATE DATABASE {name} TEMPLATE {template} OWNER ekpay_owner")
+    yield replace(endpoint, database=name)
+    await at_the_server(endpoint, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def at_the_server(endpoint: Endpoint, statement: str) -> None:
+    connection = await asyncpg.connect(replace(endpoint, database="postgres").dsn("postgres"))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def open_books(endpoint: Endpoint, **limits: float) -> AsyncIterator[Books]:
+    group_commit = group_commit_of(database_of(endpoint), **limits)
+    await group_commit.start()
+    yield Books(endpoint, group_commit)
+    await group_commit.stop()
+
+
+@pytest.fixture
+async def place(endpoint: Endpoint) -> AsyncIterator[Endpoint]:
+    """An empty migrated database."""
+    async with a_copy(endpoint) as place:
+        yield place
+
+
+@pytest.fixture
+async def books(place: Endpoint) -> AsyncIterator[Books]:
+    async with open_books(place) as books:
+        yield books
+
+
+@pytest.fixture
+async def payments(books: Books) -> AsyncIterator[PostgresPayments]:
+    engine = books.database.engine()
+    yield PostgresPayments(engine, books.group_commit, 16)
+    await engine.dispose()
