@@ -10,10 +10,11 @@ _TOUCHED = (*_TABLES, "accounts", "lanes", "scroll_counters")
 _COUNTS = " UNION ALL ".join(f"SELECT '{table}', count(*) FROM {table}" for table in _TABLES)  # noqa: S608 - constants
 _STATES = """
 SELECT count(*) FILTER (WHERE state = 'completed'), count(*) FILTER (WHERE state = 'delivering'), count(*),
-  (SELECT count(*) FROM quotes WHERE request_reference NOT LIKE 'PGBENCH%'), pg_current_wal_insert_lsn() - '0/0'::pg_lsn
+  (SELECT count(*) FROM quotes WHERE request_reference NOT LIKE 'PGBENCH%'),
+  pg_current_wal_insert_lsn() - '0/0'::pg_lsn
 FROM payments
 """
-# PostgreSQL tells its statistics late: asked again until every payment was inserted and, when it ended, updated.
+# PostgreSQL tells its statistics late: asked again until they know of every payment, and of its one update.
 _WRITTEN = "SELECT relname, n_tup_ins, n_tup_upd FROM pg_stat_user_tables WHERE relname = ANY($1)"
 _POLL_SECONDS = 0.1
 _SETTLE_SECONDS = 30
@@ -62,7 +63,7 @@ class Books:
 
     async def rows(self) -> dict[str, int]:
         """How many rows stand in each table that a payment inserts into, counted."""
-        return {table: count for table, count in await self._connection.fetch(_COUNTS)}
+        return dict(await self._connection.fetch(_COUNTS))
 
     async def updates(self, payments: int) -> dict[str, int]:
         """Row versions updated so far, once the statistics know of all `payments` ever made and ended.

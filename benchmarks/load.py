@@ -70,7 +70,15 @@ async def send(stage: Stage, path: str, prepared: Sequence[Prepared], seconds: i
         shares = [prepared[thread :: load.threads] for thread in range(load.threads)]
         _write(folder, shares, [partner.token for partner in stage.partners])
         command = [wrk(), "-t", str(load.threads), "-c", str(load.connections), "-d", f"{seconds}s"]
-        command += ["--timeout", f"{_ANSWER_SECONDS}s", "-s", str(_SCRIPT), stage.switch_url + path, "--", name]
+        command += [
+            "--timeout",
+            f"{_ANSWER_SECONDS}s",
+            "-s",
+            str(_SCRIPT),
+            stage.switch_url + path,
+            "--",
+            name,
+        ]
         process = await asyncio.create_subprocess_exec(
             *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )

@@ -49,8 +49,27 @@ async def pay(stage: Stage, turn: int, clients: int, seconds: int, *, has_scroll
     with TemporaryDirectory(prefix="ekpay-pgbench-") as folder:
         script = Path(folder) / "payment.sql"
         script.write_text("".join(Path(__file__).with_name(name).read_text() for name in _SCRIPTS))
-        command = [_pgbench(psql[0]), *psql[1:-2], "-n", "-M", "prepared", "-f", str(script), "-T", str(seconds)]
-        command += ["-c", str(clients), "-j", str(min(clients, _THREADS_MAX)), "-D", "n=0", "-D", f"has_scroll={int(has_scroll)}"]
+        command = [
+            _pgbench(psql[0]),
+            *psql[1:-2],
+            "-n",
+            "-M",
+            "prepared",
+            "-f",
+            str(script),
+            "-T",
+            str(seconds),
+        ]
+        command += [
+            "-c",
+            str(clients),
+            "-j",
+            str(min(clients, _THREADS_MAX)),
+            "-D",
+            "n=0",
+            "-D",
+            f"has_scroll={int(has_scroll)}",
+        ]
         command += ["-D", f"turn={turn}", "-D", f"partners={len(stage.partners)}", psql[-1]]
         process = await asyncio.create_subprocess_exec(
             *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
@@ -64,7 +83,7 @@ async def pay(stage: Stage, turn: int, clients: int, seconds: int, *, has_scroll
 
 
 def _pgbench(psql: str) -> str:
-    """pgbench of the same version as the server, which comes with it; else whichever is installed.
+    """The pgbench that comes with the server, of the same version; else whichever is installed.
 
     Raises:
         PgbenchError: there is none.

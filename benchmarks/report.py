@@ -17,6 +17,8 @@ from benchmarks.stage import Stage
 from benchmarks.turns import WITHOUT_SCROLL, Rows, Turn
 
 _FULL = 0.9  # of a core or of the machine: more is not left to get
+_DISTURBED = 0.2  # cores in other hands: more, and the two sides were not measured alike
+_NOT_OURS = frozenset({"others", "waiting for disk"})
 _SETTINGS = ("fsync", "synchronous_commit", "full_page_writes", "server_version")
 
 
@@ -41,7 +43,7 @@ class Report:
 
     @property
     def reference(self) -> float:
-        """pgbench at its best."""
+        """What pgbench reached with its best number of clients."""
         return max(self.rate("pgbench", clients) for clients in self.reference_clients)
 
     @property
@@ -49,9 +51,15 @@ class Report:
         """Fetching and paying a bill, one after the other: the two times add up."""
         return 1 / (1 / self.rate("fetch") + 1 / self.rate("pay"))
 
-    def middle(self, what: str) -> Turn:
-        """The turn of this kind whose rate is (nearest below) the median."""
-        ordered = sorted((turn for turn in self.turns if turn.what == what), key=lambda turn: turn.rate)
+    @property
+    def disturbance(self) -> float:
+        """The most that processes which are not ours used during a turn, in cores."""
+        return max(turn.cores["others"] for turn in self.turns)
+
+    def middle(self, what: str, clients: int | None = None) -> Turn:
+        """The turn of this kind whose rate is the median, or just below it."""
+        chosen = [turn for turn in self.turns if turn.what == what and clients in {None, turn.clients}]
+        ordered = sorted(chosen, key=lambda turn: turn.rate)
         return ordered[(len(ordered) - 1) // 2]
 
 
@@ -82,9 +90,13 @@ def show(report: Report, console: Console) -> None:
     for what in ("fetch", "pay"):
         console.print(_told(report.middle(what)), highlight=False)
     best = max(report.reference_clients, key=lambda clients: report.rate("pgbench", clients))
-    chosen = [turn for turn in report.turns if turn.what == "pgbench" and turn.clients == best]
-    console.print(_told(chosen[0]), highlight=False)
+    console.print(_told(report.middle("pgbench", best)), highlight=False)
     console.print(f"what limits paying: {limit(report)}", highlight=False)
+    if report.disturbance > _DISTURBED:
+        warning = (
+            f"other processes used up to {report.disturbance:.2f} cores during a turn: believe none of this"
+        )
+        console.print(warning, style="bold red", highlight=False)
     console.print(", ".join(f"{name} {value}" for name, value in report.facts.items()), highlight=False)
     console.print(f"audit: {report.audit}")
 
@@ -121,24 +133,31 @@ def _rows(rows: dict[str, Rows]) -> Table:
 
 
 def _told(turn: Turn) -> str:
-    cores = ", ".join(f"{part} {share:.2f}" for part, share in turn.cores.items())
+    cores = ", ".join(f"{part} {share:.2f}" for part, share in turn.cores.items() if round(share, 2))
+    each = ", ".join(f"{part} {1_000 * turn.cores[part] / turn.rate:.2f}" for part in _parts(turn))
     latency = ", ".join(f"{name} {ms:.1f} ms" for name, ms in turn.latency_ms.items())
     batch = f"; batch {turn.batch_size:.1f} steps in {turn.batch_ms:.1f} ms" if turn.batch_size else ""
+    first = f"{turn.what} ({turn.clients} connections, median turn {turn.rate:.0f}/s): {latency}{batch}"
     return (
-        f"{turn.what} ({turn.clients} connections): {latency}{batch}; log {turn.wal_bytes_each:.0f} bytes each; "
-        f"cores: {cores}"
+        f"{first}\n  cores: {cores}\n  each costs: ms of a core {each}; log {turn.wal_bytes_each:.0f} bytes"
     )
+
+
+def _parts(turn: Turn) -> list[str]:
+    """Our own processes that did anything in this turn."""
+    return [part for part, share in turn.cores.items() if part not in _NOT_OURS and round(share, 2)]
 
 
 def limit(report: Report) -> str:
     """In a sentence, which resource a median turn of paying had used up."""
     cores = report.middle("pay").cores
-    ours = sum(share for part, share in cores.items() if part not in {"others", "waiting for disk"})
+    ours = sum(share for part, share in cores.items() if part not in _NOT_OURS)
+    machine, others = os.cpu_count() or 1, cores["others"]
     if cores["switch"] >= _FULL:
         return f"the switch's one Python process ({cores['switch']:.2f} of a core)"
-    if ours + cores["others"] >= _FULL * (os.cpu_count() or 1):
-        return f"the processor: all {os.cpu_count()} cores are busy, {cores['others']:.2f} of them with other things"
-    return f"waiting: {ours:.2f} of {os.cpu_count()} cores in use, {cores['waiting for disk']:.2f} wait for the disk"
+    if ours + others >= _FULL * machine:
+        return f"the processor: all {machine} cores are busy, {others:.2f} of them with other things"
+    return f"waiting: {ours:.2f} of {machine} cores in use, {cores['waiting for disk']:.2f} wait for the disk"
 
 
 def write(report: Report, path: Path) -> None:
@@ -148,8 +167,11 @@ def write(report: Report, path: Path) -> None:
         "fetch_and_pay_ratio": round(report.fetch_and_pay / report.reference, 3),
         "payments_per_second": round(report.rate("pay"), 1),
         "fetches_per_second": round(report.rate("fetch"), 1),
-        "pgbench_payments_per_second": {str(c): round(report.rate("pgbench", c), 1) for c in report.reference_clients},
+        "pgbench_payments_per_second": {
+            str(c): round(report.rate("pgbench", c), 1) for c in report.reference_clients
+        },
         "limited_by": limit(report),
+        "disturbance_cores": round(report.disturbance, 2),
         "facts": report.facts,
         "rows_per_payment": {
             side: {"inserted": rows.inserted, "updated": rows.updated} for side, rows in report.rows.items()

@@ -31,7 +31,7 @@ _SETTLE_SECONDS = 90.0
 class Experience:
     """What was tried and how it was answered: counts by kind, and by kind and code.
 
-    `struck` names the fault of each reference that one was aimed at.
+    `struck` names the fault of each bill that one was set for.
     """
 
     faults: Counter[str] = field(default_factory=Counter)
@@ -148,33 +148,37 @@ class Load:
                 self.experience.faults[scene] += 1
 
     async def _pay(self, order: Order) -> None:
-        """Pay one bill as a careful partner does: anew while nothing was sent."""
+        if order.fault is None:
+            await self._pay_until_sent(order)
+            return
+        async with self._door.armed_fault():
+            await self._pay_until_sent(order)
+
+    async def _pay_until_sent(self, order: Order) -> None:
+        """Pay one bill as a careful partner does: anew, under a new reference, while nothing was sent."""
         side = self._sides[order.partner]
         named = {"bllr_accno": order.bill.account} if order.by_account else {"bll_no": order.bill.number}
-        for tries in range(_TRIES_MAX):
+        for _ in range(_TRIES_MAX):
             fetched = await side.fetch(**named)
             reference = side.promise(fetched)
-            code = await self._sent(order, side, fetched, reference, is_first=tries == 0)
+            await self._arm(order)
+            code = await self._sent(order, side, fetched, reference)
             if code != NOTHING_SENT:
                 await self._send_again(order, side, fetched, reference)
                 return
             await asyncio.sleep(_PAUSE_SECONDS)
 
+    async def _arm(self, order: Order) -> None:
+        """Set an order's fault once, after the bill was fetched: some would strike the fetch instead."""
+        if order.fault is None or order.bill.number in self.experience.struck:
+            return
+        self.experience.struck[order.bill.number] = order.fault
+        self.experience.faults[order.fault] += 1
+        await self._desk.set_fault(order.bill.number, order.fault)
+
     async def _sent(
-        self,
-        order: Order,
-        side: PartnerSide,
-        fetched: Mapping[str, Any],
-        reference: Reference,
-        *,
-        is_first: bool,
+        self, order: Order, side: PartnerSide, fetched: Mapping[str, Any], reference: Reference
     ) -> str:
-        if order.fault is not None and is_first:
-            async with self._door.armed_fault():
-                await self._desk.set_fault(order.bill.number, order.fault)
-                self.experience.faults[order.fault] += 1
-                self.experience.struck[reference.text] = order.fault
-                return await side.pay(fetched, reference, is_whole=order.is_whole)
         if order.again is not Again.AT_ONCE:
             return await side.pay(fetched, reference, is_whole=order.is_whole)
         first, second = await asyncio.gather(

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -93,14 +94,16 @@ def show(outcome: Outcome, screen: Console) -> None:
 
 
 def _payments_table(outcome: Outcome) -> Table:
-    table = Table(title="Payments in the switch's books", title_justify="left")
+    table = Table(title="Payments in the switch's books", title_justify="left", box=SIMPLE_HEAD)
+    # No prefund payment ever expires, and eighty columns are soon full.
+    columns = [column for column in (*_COLUMNS, _OPEN) if column != EXPIRED or outcome.count(column)]
     table.add_column("partner")
-    for heading in ("payments", *_COLUMNS, _OPEN, "completed, taka"):
-        table.add_column(heading.replace("_", " "), justify="right")
+    for heading in ("total", *columns, "taka"):
+        table.add_column(heading.replace("_", " "), justify="right", no_wrap=True)
     for partner_id in [*outcome.partner_names, None]:
         if partner_id is None:
             table.add_section()
-        counts = [outcome.count(column, partner_id) for column in (*_COLUMNS, _OPEN)]
+        counts = [outcome.count(column, partner_id) for column in columns]
         table.add_row(
             outcome.partner_names[partner_id] if partner_id else "all",
             f"{sum(counts):,}",
@@ -111,15 +114,15 @@ def _payments_table(outcome: Outcome) -> Table:
 
 
 def _tried_table(outcome: Outcome) -> Table:
-    table = Table(title="What went wrong on purpose", title_justify="left")
+    table = Table(title="What went wrong on purpose", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("what")
     table.add_column("times", justify="right")
     table.add_column("ended or answered as")
     experience = outcome.experience
     ends: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for line in outcome.payments:
-        if line.reference in experience.struck:
-            ends[experience.struck[line.reference]][line.state] += 1
+        if line.bill_number in experience.struck:
+            ends[experience.struck[line.bill_number]][line.state] += 1
     for kind, times in sorted(experience.faults.items()):
         table.add_row(f"fault: {_words(kind)}", str(times), _counted(ends[kind]))
     for group, answers in (("sent again", experience.duplicates), ("bad", experience.bad_requests)):

@@ -145,8 +145,13 @@ def _put_faults(orders: list[Order], chance: random.Random) -> None:
 def _put_repeats(orders: list[Order], chance: random.Random) -> None:
     repeated = max(len(Again), len(orders) * REPEATED_PERCENT // 100)
     kinds = list(Again)
-    for number, place in enumerate(chance.sample(range(len(orders)), min(repeated, len(orders)))):
+    unharmed = [place for place, order in enumerate(orders) if order.fault is None]
+    for number, place in enumerate(chance.sample(unharmed, min(repeated, len(unharmed)))):
         orders[place] = replace(orders[place], again=kinds[number % len(kinds)])
+    # Whatever was in doubt is sent once more at the end, when it must have one answer.
+    for place, order in enumerate(orders):
+        if order.fault is not None:
+            orders[place] = replace(order, again=Again.LATER)
 
 
 def _with_happenings(scenes: list[Scene]) -> list[Scene]:
