@@ -26,8 +26,8 @@ _FOR_REFERENCE = """
 INSERT INTO quotes (quote_id, partner_id, request_reference, biller_id, bucket, bill_key, bill_lock, is_paid,
   currency, amount, charge, fee, vat, fee_version, bill, biller_quote, expires_at)
 SELECT key, 'bench' || lpad((1 + (client + n) % $2::int)::text, 2, '0'), key, q.biller_id, q.bucket,
-  right(key, 19), hashtextextended(key, 0), false, q.currency, q.amount, q.charge, q.fee, q.vat, q.fee_version, q.bill,
-  q.biller_quote, now() + INTERVAL '2 hours'
+  right(key, 19), hashtextextended(key, 0), false, q.currency, q.amount, q.charge, q.fee, q.vat,
+  q.fee_version, q.bill, q.biller_quote, now() + INTERVAL '2 hours'
 FROM generate_series(0, $3::int - 1) AS client, generate_series(1, $4::int) AS n,
   LATERAL (SELECT
     'PGBENCH' || lpad($1::int::text, 4, '0') || lpad(client::text, 3, '0') || lpad(n::text, 12, '0')

@@ -58,8 +58,9 @@ async def _bench(asked: argparse.Namespace, console: Console) -> report.Report:
 
 async def _round(turns: Turns, asked: argparse.Namespace, rate: float, console: Console) -> list[Turn]:
     """Fetch until there is enough to pay, pay, then pgbench with each number of clients."""
-    taken = []
     needed = int(rate * _MARGIN * asked.seconds)
+    # Once at least, however much is left over: the fetch rate is a number of its own.
+    taken = [_told(await turns.fetch(asked.seconds, _FETCH_RATE_MAX), console)]
     while len(turns.payments) < needed:
         taken.append(_told(await turns.fetch(asked.seconds, _FETCH_RATE_MAX), console))
     taken.append(_told(await turns.pay(asked.seconds), console))

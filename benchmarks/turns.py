@@ -119,9 +119,16 @@ class Turns:
         size, batch_ms = _mean_batch(batches, await self._batches())
         wal = grown.wal / max(result.answered, 1)
         turn = Turn(
-            what, self._load.connections, result.answered, result.rate, result.percentiles_ms, cores, wal, size,
+            what,
+            self._load.connections,
+            result.answered,
+            result.rate,
+            result.percentiles_ms,
+            cores,
+            wal,
+            size,
             batch_ms,
-        )  # fmt: skip
+        )
         return turn, result, grown
 
     async def _batches(self) -> dict[str, float]:

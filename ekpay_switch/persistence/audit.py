@@ -44,9 +44,9 @@ FROM journal_entries AS e LEFT JOIN (
 ORDER BY e.lane, e.seq
 """
 LANES = """
-SELECT l.lane, l.seq, l.hash, e.seq AS last_seq, e.hash AS last_hash FROM lanes AS l
-LEFT JOIN LATERAL (SELECT seq, hash FROM journal_entries WHERE lane = l.lane ORDER BY seq DESC LIMIT 1) AS e
-  ON true ORDER BY l.lane
+SELECT coalesce(l.lane, e.lane) AS lane, l.seq, l.hash, e.seq AS last_seq, e.hash AS last_hash FROM lanes AS l
+FULL JOIN (SELECT DISTINCT ON (lane) lane, seq, hash FROM journal_entries ORDER BY lane, seq DESC) AS e
+  ON e.lane = l.lane ORDER BY 1
 """
 ORPHANS = """
 SELECT p.entry_id, p.seq FROM postings AS p LEFT JOIN journal_entries AS e ON e.id = p.entry_id

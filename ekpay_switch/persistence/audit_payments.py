@@ -19,7 +19,7 @@ ORDER BY 1
 SUCCESSES = """
 SELECT p.id, p.state, count(*) FILTER (WHERE a.outcome = 'approved') AS successes,
   count(*) FILTER (WHERE a.state = 'open') AS still_open
-FROM payments AS p JOIN attempts AS a ON a.payment_id = p.id AND a.leg = 'delivery'
+FROM payments AS p LEFT JOIN attempts AS a ON a.payment_id = p.id AND a.leg = 'delivery'
 GROUP BY p.id ORDER BY p.id
 """
 HISTORY = """

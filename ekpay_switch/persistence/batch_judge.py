@@ -1,7 +1,7 @@
 """Turning judged steps into rows: pure, between the reads and the one write of a batch."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -77,6 +77,8 @@ class Judge:
         ask_at = None
         if recording.ask_again_seconds is not None:
             ask_at = self.seen.now + timedelta(seconds=recording.ask_again_seconds)
+        if state is State.REFUNDED and held.has_late_success:
+            ask_at = self.seen.now
         facts = plan.facts if steps else held.standing.facts
         if not steps:
             self._evidence(recording, plan.end)
@@ -85,6 +87,9 @@ class Judge:
         )  # fmt: skip
         held.steps += len(steps)
         held.epoch = -1  # a second answer in the same batch is evidence
+        held.standing = replace(
+            held.standing, state=state, refusal=refusal, paid_at=self.seen.now, facts=facts
+        )
         self._end_attempt(recording, is_over=bool(steps))
         self._notify(recording)
         return Recorded(state, refusal, self.seen.now, facts)
@@ -140,6 +145,7 @@ class Judge:
     def post_alone(self, step: PostEntry) -> None:
         """Rows of an entry that belongs to no payment, unless it stands already."""
         if step.entry_id not in self.seen.entries:
+            self.seen.entries.add(step.entry_id)
             self.post(step.entry_id, step.lane, None, step.entry)
 
     def _move_balance(self, account: str, growth: int) -> None:
@@ -181,15 +187,21 @@ class Judge:
         self.changes.evidence.append((delivery.payment_id, delivery.attempt_id, delivery.epoch, kind, facts))
 
     def _keep_as_evidence(self, held: Held, recording: Recording) -> Stale:
-        plan, delivery = recording.plan, recording.delivery
-        self._evidence(recording, f"late:{plan.end}")
-        is_contrary = plan.end == AttemptEnd.APPROVED and held.standing.state is State.REFUNDED
-        if is_contrary and delivery.payment_id not in self.changes.moved_payments:
-            self.changes.moved_payments[delivery.payment_id] = (
-                delivery.payment_id, held.standing.epoch, held.standing.state, held.standing.refusal,
-                _json(held.standing.facts), held.steps, self.seen.now,
-            )  # fmt: skip
+        self._evidence(recording, f"late:{recording.plan.end}")
+        if recording.plan.end == AttemptEnd.APPROVED:
+            held.has_late_success = True
+            if held.standing.state is State.REFUNDED:
+                self._wake_resolver(held)
         return Stale(held.standing.state, held.standing.refusal, held.standing.paid_at)
+
+    def _wake_resolver(self, held: Held) -> None:
+        """Ask at once about what was given back and yet succeeded."""
+        standing = held.standing
+        moved: Row = (
+            standing.payment_id, standing.epoch, standing.state, standing.refusal, _json(standing.facts),
+            held.steps,
+        )  # fmt: skip
+        self.changes.moved_payments[standing.payment_id] = (*moved, self.seen.now)
 
 
 def _stands_already(held: Held, recording: Recording) -> bool:

@@ -34,7 +34,8 @@ SELECT pg_advisory_xact_lock(bill_lock) FROM (
 """
 LOCK_PAYMENTS = """
 SELECT id, partner_id, reference, fingerprint, state, epoch, steps, refusal, quote_id, biller_id, facts,
-  updated_at, next_action_at
+  updated_at, next_action_at,
+  EXISTS (SELECT FROM evidence WHERE payment_id = payments.id AND kind = 'late:approved') AS has_late_success
 FROM payments WHERE id = ANY($1) ORDER BY id FOR UPDATE
 """
 OPEN_WINDOW = """
@@ -47,17 +48,21 @@ ON CONFLICT DO NOTHING
 """
 READ_ENTRIES = "SELECT id FROM journal_entries WHERE id = ANY($1)"
 # One row a claim, in order: its quote, the payment under its reference, the live payment on its bill.
+# A payment that succeeded after it was given back is reviewed beside one made meanwhile: looked for apart.
 READ_CLAIMS = """
 SELECT q.quote_id AS quoted, q.biller_id AS quoted_biller, q.bill_key, q.bucket, q.is_paid, q.currency,
   q.amount, q.charge, q.fee, q.vat, q.expires_at, q.biller_quote,
   s.id, s.partner_id, s.reference, s.fingerprint, s.state, s.epoch, s.refusal, s.quote_id, s.biller_id,
-  s.updated_at, s.facts, s.scroll_no, s.business_date, b.id AS taken_by
+  s.updated_at, s.facts, s.scroll_no, s.business_date, coalesce(b.id, r.id) AS taken_by
 FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY
   AS c (partner_id, reference, quote_id, ord)
 LEFT JOIN quotes AS q ON q.quote_id = c.quote_id AND q.partner_id = c.partner_id
 LEFT JOIN payments AS s ON s.partner_id = c.partner_id AND s.reference = c.reference
 LEFT JOIN payments AS b ON b.biller_id = q.biller_id AND b.bill_key = q.bill_key
-  AND b.state NOT IN ('declined', 'expired', 'refunded')
+  AND b.state NOT IN ('declined', 'expired', 'refunded') AND b.refusal IS NULL
+LEFT JOIN LATERAL (
+  SELECT id FROM payments
+  WHERE biller_id = q.biller_id AND bill_key = q.bill_key AND state = 'in_review' LIMIT 1) AS r ON true
 ORDER BY c.ord
 """
 
@@ -70,6 +75,8 @@ class Held:
     epoch: int
     steps: int
     next_action_at: datetime | None
+    # Whether an answer under an old epoch said that the biller holds the payment.
+    has_late_success: bool
 
 
 @dataclass(slots=True)
@@ -184,7 +191,7 @@ def quoted_bill(row: Mapping[str, Any]) -> QuotedBill:
 
 
 def _held(row: Mapping[str, Any]) -> Held:
-    return Held(standing_of(row), row["epoch"], row["steps"], row["next_action_at"])
+    return Held(standing_of(row), row["epoch"], row["steps"], row["next_action_at"], row["has_late_success"])
 
 
 def standing_of(row: Mapping[str, Any]) -> Standing:

@@ -25,7 +25,7 @@ from ekpay_switch.persistence.steps import Answer, PostEntry, Step, lane_of
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 Waiting = tuple[Step, "asyncio.Future[Answer]"]
 
-REPEATABLE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+REPEATABLE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
 LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -164,17 +164,21 @@ class _Committer:
             except REPEATABLE as error:
                 telemetry.BATCH_REPEATS.labels("deadlock").inc()
                 telemetry.log_warning("batch_repeated", error=error)
+                _give_up_after(give_up_at, error)
             except LOST as error:
                 telemetry.BATCH_REPEATS.labels("connection_lost").inc()
                 telemetry.log_warning("database_lost", error=error)
                 await self._drop_connection()
-                if time.monotonic() > give_up_at:
-                    raise VerdictUnknownError from error
+                _give_up_after(give_up_at, error)
                 await asyncio.sleep(0.1)
 
     async def _connected(self) -> asyncpg.Connection:
+        """The connection, made anew where it was lost; failing at that is one more loss, not a verdict."""
         if self._connection is None or self._connection.is_closed():
-            self._connection = await self._connect()
+            try:
+                self._connection = await self._connect()
+            except asyncpg.PostgresError as error:
+                raise ConnectionError(str(error)) from error
         return self._connection
 
     async def _drop_connection(self) -> None:
@@ -196,6 +200,11 @@ def _postings(step: Step) -> tuple[Any, ...]:
     if isinstance(step, Recording):
         return step.plan.entry.postings if step.plan.entry else ()
     return step.entry.postings if isinstance(step, PostEntry) else ()
+
+
+def _give_up_after(give_up_at: float, error: Exception) -> None:
+    if time.monotonic() > give_up_at:
+        raise VerdictUnknownError from error
 
 
 def _fail(batch: list[Waiting], error: Exception) -> None:

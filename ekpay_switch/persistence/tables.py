@@ -52,7 +52,9 @@ def _legal_steps() -> str:
 
 
 _RELEASED = ", ".join(f"'{state}'" for state in sorted(RELEASED))
-_HOLDS_BILL = text(f"state NOT IN ({_RELEASED})")
+# What was refused or given back once never holds its bill again: a success that comes late is reviewed beside
+# the payment that was made meanwhile, and must be written whatever else stands.
+_HOLDS_BILL = text(f"state NOT IN ({_RELEASED}) AND refusal IS NULL")
 
 
 def _instant(name: str, *, nullable: bool = False, **more: object) -> Column[object]:
@@ -200,6 +202,12 @@ Index(
     payments.c.bill_key,
     unique=True,
     postgresql_where=_HOLDS_BILL,
+)
+Index(
+    "ix_payments_bill_in_review",
+    payments.c.biller_id,
+    payments.c.bill_key,
+    postgresql_where=text("state = 'in_review'"),
 )
 Index("ix_payments_quote_id", payments.c.quote_id)
 Index(

@@ -97,7 +97,8 @@ class _FarSide:
 
     async def _take_slot(self) -> str:
         """Take a place in the pool; the answer is empty, or why there was none."""
-        if not self._slots.locked():
+        # Asked in this order, since a semaphore looks through everybody who waits to say whether it is free.
+        if not self._waiting and not self._slots.locked():
             await self._slots.acquire()
             return ""
         if self._breaker.is_open:

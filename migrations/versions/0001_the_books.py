@@ -144,10 +144,11 @@ CREATE TABLE payments (
   CONSTRAINT ck_payments_scroll_no CHECK (scroll_no > 0),
   CONSTRAINT fk_payments_partner_id FOREIGN KEY(partner_id) REFERENCES partners (id)
 );
+CREATE INDEX ix_payments_bill_in_review ON payments (biller_id, bill_key) WHERE state = 'in_review';
 CREATE INDEX ix_payments_next_action_at ON payments (next_action_at) WHERE next_action_at IS NOT NULL;
 CREATE INDEX ix_payments_quote_id ON payments (quote_id);
 CREATE UNIQUE INDEX uq_payments_one_per_bill ON payments (biller_id,
-    bill_key) WHERE state NOT IN ('declined', 'expired', 'refunded');
+    bill_key) WHERE state NOT IN ('declined', 'expired', 'refunded') AND refusal IS NULL;
 CREATE UNIQUE INDEX uq_payments_scroll ON payments (biller_id, business_date,
     scroll_no) WHERE scroll_no IS NOT NULL;
 CREATE TABLE quotes (

@@ -91,7 +91,10 @@ def run(
                 f"port {number} is taken: stop who listens there, or choose another {name}"
             )
     setting = Setting(home(), port, desco_port, time_divisor=time_divisor)
-    _until_told(_open_house(setting, screen), screen)
+    try:
+        _until_told(_open_house(setting, screen), screen)
+    except KeyboardInterrupt:
+        screen.print(f"Stopped; the data stays in {setting.home}.")
 
 
 async def _staged_play(setting: Setting, plan: Plan, screen: Console, *, keep: bool) -> Outcome:

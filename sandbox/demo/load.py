@@ -31,13 +31,15 @@ _SETTLE_SECONDS = 90.0
 class Experience:
     """What was tried and how it was answered: counts by kind, and by kind and code.
 
-    `struck` names the fault of each bill that one was set for.
+    `struck` names the fault of each bill that one was set for; `paid_anew` counts the orders that were not
+    sent to the biller and were paid under a new reference.
     """
 
     faults: Counter[str] = field(default_factory=Counter)
     struck: dict[str, str] = field(default_factory=dict)
     duplicates: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     bad_requests: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    paid_anew: int = 0
     surprises: list[str] = field(default_factory=list)
 
 
@@ -166,6 +168,7 @@ class Load:
             if code != NOTHING_SENT:
                 await self._send_again(order, side, fetched, reference)
                 return
+            self.experience.paid_anew += 1
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _arm(self, order: Order) -> None:

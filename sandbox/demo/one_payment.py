@@ -56,11 +56,11 @@ async def _pay(client: PartnerClient, wish: Wish, say: Say) -> None:
     if result_code(fetched) != _DONE:
         raise UnpayableError(f"fetching: {_answer(fetched)}")
     bill = fetched["bllr_inf"]
+    if bill["is_bll_pd"] == "Y":
+        raise UnpayableError("nothing to pay: the biller says that it is paid already")
     for member, words in _SHOWN:
         if bill.get(member):
             say(f"  {words:<12} {bill[member]}")
-    if bill["is_bll_pd"] == "Y":
-        raise UnpayableError("nothing to pay: the biller says that it is paid already")
     reference = new_reference()
     paid = await client.pay(fetched, Payout(reference))
     say(f"paying: {_answer(paid)}")
@@ -69,7 +69,7 @@ async def _pay(client: PartnerClient, wish: Wish, say: Say) -> None:
     payment_id = await _payment_id(reference)
     if payment_id:
         say(f"  payment id   {payment_id}")
-    say(f"See its life: ekpay payments show {payment_id or reference}")
+    say(f"See its life: {Tool.here().typed()} payments show {payment_id or reference}")
 
 
 def _who(wish: Wish) -> tuple[str, Player]:

@@ -41,7 +41,7 @@ async def _cast(stage: Stage, screen: Console) -> Cast:
 
 
 def _what_to_try(stage: Stage, cast: Cast) -> list[str]:
-    setting, program = stage.setting, stage.tool.command()[0]
+    setting, program = stage.setting, stage.tool.typed()
     partners = ", ".join(player.id for player in cast.players)
     return [
         f"switch   {setting.switch_address}   /health/ready, /metrics, /syndicate/api",

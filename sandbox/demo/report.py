@@ -67,6 +67,7 @@ def as_json(outcome: Outcome) -> dict[str, object]:
         "seconds": round(outcome.seconds, 1),
         "time_divisor": outcome.time_divisor,
         "faults": dict(experience.faults),
+        "paid_anew": experience.paid_anew,
         "duplicates": {kind: dict(codes) for kind, codes in experience.duplicates.items()},
         "bad_requests": {kind: dict(codes) for kind, codes in experience.bad_requests.items()},
         "explanations": {one.where: one.what for one in outcome.comparison.contradictions},
@@ -93,8 +94,12 @@ def show(outcome: Outcome, screen: Console) -> None:
     screen.print(f"{verdict} in {outcome.seconds:.0f} s", style=style)
 
 
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+
+
 def _payments_table(outcome: Outcome) -> Table:
-    table = Table(title="Payments in the switch's books", title_justify="left", box=SIMPLE_HEAD)
+    table = _table("Payments in the switch's books")
     # No prefund payment ever expires, and eighty columns are soon full.
     columns = [column for column in (*_COLUMNS, _OPEN) if column != EXPIRED or outcome.count(column)]
     table.add_column("partner")
@@ -114,7 +119,7 @@ def _payments_table(outcome: Outcome) -> Table:
 
 
 def _tried_table(outcome: Outcome) -> Table:
-    table = Table(title="What went wrong on purpose", title_justify="left", box=SIMPLE_HEAD)
+    table = _table("What went wrong on purpose")
     table.add_column("what")
     table.add_column("times", justify="right")
     table.add_column("ended or answered as")
@@ -125,6 +130,7 @@ def _tried_table(outcome: Outcome) -> Table:
             ends[experience.struck[line.bill_number]][line.state] += 1
     for kind, times in sorted(experience.faults.items()):
         table.add_row(f"fault: {_words(kind)}", str(times), _counted(ends[kind]))
+    table.add_row("nothing sent, paid anew", str(experience.paid_anew), "")
     for group, answers in (("sent again", experience.duplicates), ("bad", experience.bad_requests)):
         table.add_section()
         for kind, codes in sorted(answers.items()):

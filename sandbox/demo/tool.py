@@ -41,6 +41,12 @@ class Tool:
             raise ToolMissingError(ToolMissingError.__doc__)
         return [str(program), *arguments]
 
+    def typed(self) -> str:
+        """The command as somebody would type it in the current folder."""
+        program = Path(self.command()[0])
+        here = Path.cwd()
+        return str(program.relative_to(here) if program.is_relative_to(here) else program)
+
     async def run(self, *arguments: str, **secrets: str) -> str:
         """Run a command to its end and return what it printed; `secrets` go into its environment.
 

@@ -59,6 +59,13 @@ class Syndicate:
     questions: RateLimit
     running: set[asyncio.Task[Any]] = field(default_factory=set)
 
+    def let_go(self, task: "asyncio.Task[Any]") -> None:
+        """Forget a payment that has run, whether or not its caller still waits; say so if it broke off."""
+        self.running.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, OverloadedError):
+            telemetry.log_error("payment_broke_off", error=error)
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -239,18 +246,15 @@ async def _within_deadline(order: PayOrderOfPartner, syndicate: Syndicate) -> Pa
     """Pay in a task of its own, which a caller that hangs up never cancels; answer within 25 s either way."""
     task = asyncio.create_task(pay_bill(order, syndicate.world))
     syndicate.running.add(task)
-    task.add_done_callback(syndicate.running.discard)
+    task.add_done_callback(syndicate.let_go)
     done, _ = await asyncio.wait({task}, timeout=syndicate.answer_seconds)
     if not done:
         return PaymentAnswer(State.DELIVERING, None)
     try:
         return task.result()
-    except VerdictUnknownError:
-        return PaymentAnswer(State.DELIVERING, None)
     except OverloadedError as error:
         raise PlainError(503, TOO_MANY, 1) from error
-    except Exception as error:  # noqa: BLE001 - whatever broke, the money may be held: never "failed"
-        telemetry.log_error("payment_broke_off", partner_id=order.partner_id, error=error)
+    except Exception:  # noqa: BLE001 - whatever broke, the money may be held: never "failed"
         return PaymentAnswer(State.DELIVERING, None)
 
 

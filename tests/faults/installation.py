@@ -1,0 +1,209 @@
+"""A whole installation of real processes that tests kill and start again one by one."""
+
+import asyncio
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+import sandbox
+from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from ekpay_switch.persistence.engine import Database, open_database
+from ekpay_switch.persistence.migrate import migrate
+from ekpay_switch.settings import Settings
+
+ROOT = Path(str(sandbox.__file__)).parent.parent
+# A busy machine is slow, not wrong.
+PATIENCE_SECONDS = 90
+POLL_SECONDS = 0.05
+
+# Ten times faster than life: 1 s to send, 2 s to answer. What is only waiting is shorter still, so that a doubt
+# ends within seconds: asked after 1 s and 2 s, and "not found" is final 3 s after the last moment to send.
+TIME_DIVISOR = 10
+IN_A_HURRY = {
+    "ask_after_seconds": "[10, 20, 30]",
+    "ask_every_seconds": "10",
+    "not_found_settle_seconds": "20",
+    "settle_margin_seconds": "10",
+    "inquiries_per_second": "50",
+}
+SLOW_SECONDS = 6
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(slots=True)
+class Running:
+    """A process of ours, alive or dead, and what it wrote."""
+
+    popen: "subprocess.Popen[bytes]"
+    log: Path
+
+    @property
+    def is_alive(self) -> bool:
+        return self.popen.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until the system has taken it away."""
+        self.popen.kill()
+        self.popen.wait(PATIENCE_SECONDS)
+
+    async def death(self) -> int:
+        """Wait until it dies by itself; how it ended."""
+        try:
+            return await asyncio.to_thread(self.popen.wait, PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it did not reach its point:\n{self.tail()}") from None
+
+    def tail(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
+
+
+class Installation:
+    """One database and one far side for the whole session, one web process and one worker at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        """Bring up database and far side; web and worker are started by whoever needs them."""
+        self._folder = folder
+        self._processes: dict[str, Running] = {}
+        self._started = 0
+        self._far_side_port, self._port = _free_port(), _free_port()
+        self.settings = Settings(
+            home=folder / "home",
+            config=_config_in_a_hurry(folder / "config"),
+            port=self._port,
+            time_divisor=TIME_DIVISOR,
+            database_url=None,
+            master_key=None,
+        )
+        self.database: Database = open_database(self.settings)
+        asyncio.run(migrate(self.database))
+        self._start("far_side", self._far_side())
+
+    @property
+    def address(self) -> str:
+        """The switch's base URL."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def close(self) -> None:
+        """End every process and delete the database."""
+        for name in reversed(list(self._processes)):
+            self._processes.pop(name).kill()
+        EmbeddedPostgres(self.settings.home).destroy()
+
+    async def web(self, *crash: str) -> Running:
+        """Replace the web process and wait until it is ready: the product's own, or one that will crash."""
+        command = self._crashing("web", crash) if crash else _ekpay("serve")
+        process = self._start("web", command)
+        await self._ready(process, f"{self.address}/health/ready")
+        return process
+
+    async def worker(self, *crash: str) -> Running:
+        """Replace the worker; nobody has to wait for one."""
+        return self._start("worker", self._crashing("worker", crash) if crash else _ekpay("worker"))
+
+    def kill(self, name: str) -> None:
+        """Kill the web process or the worker, if it runs, and leave it dead."""
+        process = self._processes.pop(name, None)
+        if process is not None:
+            process.kill()
+
+    async def far_side_is_ready(self) -> None:
+        """Wait until the simulated DESCO answers."""
+        await self._ready(self._processes["far_side"], f"{self._admin}/health")
+
+    async def ask_far_side(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+        """One admin call of the simulated DESCO."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, f"{self._admin}/{path}", json=body) as answer,
+        ):
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
+
+    @property
+    def _admin(self) -> str:
+        return f"http://127.0.0.1:{self._far_side_port}/_admin"
+
+    @property
+    def _environment(self) -> Mapping[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("EKPAY_")}
+        return inherited | {
+            "EKPAY_HOME": str(self.settings.home),
+            "EKPAY_CONFIG": str(self.settings.config),
+            "EKPAY_PORT": str(self._port),
+            "EKPAY_TIME_DIVISOR": str(TIME_DIVISOR),
+            "EKPAY_DESCO_URL": f"http://127.0.0.1:{self._far_side_port}/desco/api",
+            "EKPAY_DESCO_USER": "ekpay",
+            "EKPAY_DESCO_PASSWORD": "for-the-sandbox",
+        }
+
+    def _start(self, name: str, command: list[str]) -> Running:
+        self.kill(name)
+        self._started += 1
+        log = self._folder / f"{self._started:03d}-{name}.log"
+        with log.open("wb") as output:
+            popen = subprocess.Popen(  # noqa: S603 - ourselves
+                command,
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        process = self._processes[name] = Running(popen, log)
+        return process
+
+    def _far_side(self) -> list[str]:
+        arguments = ["--port", str(self._far_side_port), "--home", str(self._folder / "far_side")]
+        arguments += ["--slow-seconds", str(SLOW_SECONDS)]
+        return [sys.executable, "-m", "sandbox", "serve", *arguments]
+
+    def _crashing(self, process: str, crash: tuple[str, ...]) -> list[str]:
+        return [sys.executable, "-m", "tests.faults.crashing_switch", process, *crash]
+
+    async def _ready(self, process: Running, url: str) -> None:
+        give_up_at = time.monotonic() + PATIENCE_SECONDS
+        async with aiohttp.ClientSession() as session:
+            while not await _answers(session, url):
+                assert process.is_alive, process.tail()
+                assert time.monotonic() < give_up_at, process.tail()
+                await asyncio.sleep(POLL_SECONDS)
+
+
+async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with session.get(url) as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False
+
+
+def _ekpay(*words: str) -> list[str]:
+    return [sys.executable, "-c", "from ekpay_switch.cli.main import run; run()", *words]
+
+
+def _config_in_a_hurry(folder: Path) -> Path:
+    """A copy of the configuration whose manifests wait less; what they say of safety stays."""
+    shutil.copytree(ROOT / "config", folder)
+    for manifest in (folder / "billers").glob("*.toml"):
+        text = manifest.read_text()
+        for name, value in IN_A_HURRY.items():
+            text, times = re.subn(rf"(?m)^{name} = [^#\n]*", f"{name} = {value} ", text)
+            assert times == 1, f"{manifest.name} has {times} lines of {name}"
+        manifest.write_text(text)
+    return folder

@@ -1,0 +1,126 @@
+"""The migrations build what tables.py says, on an empty database, down and up again."""
+
+from collections.abc import AsyncIterator, Mapping
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+
+from ekpay_switch.persistence.embedded import Endpoint
+from ekpay_switch.persistence.engine import Database
+from ekpay_switch.persistence.migrate import migrate
+from ekpay_switch.persistence.tables import APPEND_ONLY, BALANCE_TRIGGER, metadata
+from tests.persistence.books import Books, database_of
+from tests.persistence.conftest import a_copy
+
+COLUMNS = """
+SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns
+WHERE table_schema = 'public' AND table_name <> 'alembic_version' ORDER BY 1, 2
+"""
+CONSTRAINTS = """
+SELECT conrelid::regclass::text AS of_table, conname, contype, pg_get_constraintdef(oid) FROM pg_constraint
+WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'alembic_version' ORDER BY 1, 2
+"""
+INDEXES = """
+SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+ORDER BY 1
+"""
+TRIGGERS = "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1"
+FUNCTIONS = "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1"
+GRANTS = """
+SELECT c.relname, a.privilege_type FROM pg_class AS c, aclexplode(c.relacl) AS a
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.grantee = $1::regrole
+"""
+CATALOGUE = (COLUMNS, CONSTRAINTS, INDEXES, TRIGGERS, FUNCTIONS)
+
+Catalogue = list[list[tuple[object, ...]]]
+
+
+@pytest.fixture
+async def nothing(endpoint: Endpoint) -> AsyncIterator[Endpoint]:
+    async with a_copy(endpoint, "template0") as place:
+        yield place
+
+
+async def _catalogue(database: Database) -> Catalogue:
+    connection = await database.connect("owner")
+    try:
+        return [[tuple(row) for row in await connection.fetch(query)] for query in CATALOGUE]
+    finally:
+        await connection.close()
+
+
+def _built_from_tables(connection: Connection) -> None:
+    metadata.create_all(connection)
+    function, trigger = BALANCE_TRIGGER.split("$$;\n")
+    connection.exec_driver_sql(function + "$$")
+    connection.exec_driver_sql(trigger)
+
+
+async def test_the_migrations_build_what_the_tables_say(place: Endpoint, nothing: Endpoint) -> None:
+    """Columns, defaults, every check, every index with its predicate, the trigger and its function."""
+    owner = database_of(nothing).engine("owner")
+    async with owner.begin() as connection:
+        await connection.run_sync(_built_from_tables)
+    await owner.dispose()
+
+    migrated = await _catalogue(database_of(place))
+
+    assert migrated == await _catalogue(database_of(nothing))
+    assert all(migrated)
+
+
+async def test_alembic_finds_no_difference(place: Endpoint) -> None:
+    owner = database_of(place).engine("owner")
+    async with owner.connect() as connection:
+        found = await connection.run_sync(
+            lambda plain: compare_metadata(MigrationContext.configure(plain), metadata)
+        )
+    await owner.dispose()
+    assert found == []
+
+
+async def test_down_and_up_again_ends_where_it_began(nothing: Endpoint) -> None:
+    database = database_of(nothing)
+    await migrate(database)
+    first = await _catalogue(database)
+
+    await migrate(database, "base")
+    assert await _catalogue(database) == [[] for _ in CATALOGUE]
+
+    await migrate(database)
+    assert await _catalogue(database) == first
+
+
+async def test_migrating_what_is_migrated_changes_nothing(books: Books) -> None:
+    await books.partner(prefund=60_000)
+    await books.start()
+
+    await migrate(books.database)
+
+    assert await books.count("payments") == 1
+
+
+async def _grants(books: Books, role: str) -> Mapping[str, set[str]]:
+    granted: dict[str, set[str]] = {}
+    for table, privilege in await books.rows(GRANTS.replace("$1", f"'{role}'")):
+        granted.setdefault(table, set()).add(privilege)
+    return granted
+
+
+async def test_the_application_may_add_to_the_books_and_never_change_them(books: Books) -> None:
+    append_only = {table.name for table in APPEND_ONLY}
+    expected = {name: {"SELECT", "INSERT", "UPDATE"} for name in set(metadata.tables) - append_only}
+    expected |= {name: {"SELECT", "INSERT"} for name in append_only}
+    expected["quotes"] |= {"DELETE"}
+    expected["lanes"] -= {"INSERT"}
+    expected["alembic_version"] = {"SELECT"}
+
+    assert await _grants(books, "ekpay_app") == expected
+
+
+async def test_the_audit_only_reads(books: Books) -> None:
+    assert await _grants(books, "ekpay_audit") == {
+        name: {"SELECT"} for name in (*metadata.tables, "alembic_version")
+    }

@@ -1,0 +1,105 @@
+"""The demo as a person runs it: a command that starts processes and must end with a proof."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.demo.cast import Cast, CastUnreadableError, Person, Player, load, save
+from sandbox.demo.children import ChildDiedError, Children
+
+EKPAY = Path(sys.executable).with_name("ekpay")
+STATES = ("completed", "refunded", "declined", "expired", "in_review", "open")
+
+
+async def start(home: Path, *arguments: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        str(EKPAY),
+        *arguments,
+        env=os.environ | {"EKPAY_HOME": str(home)},
+        cwd=home,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+
+
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def total(counts: dict[str, dict[str, int]]) -> int:
+    return sum(sum(codes.values()) for codes in counts.values())
+
+
+async def test_a_small_demo_explains_every_payment_and_leaves_nothing(tmp_path: Path) -> None:
+    process = await start(tmp_path, "demo", "--payments", "60", "--seed", "3", "--json", "outcome.json")
+    said, _ = await process.communicate()
+    assert process.returncode == 0, said.decode()
+    told: dict[str, Any] = json.loads((tmp_path / "outcome.json").read_text())
+    assert told["payments"] == sum(told[state] for state in STATES)
+    assert (told["unexplained"], told["open"], told["expired"], told["audit"]) == (0, 0, 0, "clean")
+    assert told["completed"] >= 50
+    assert told["in_review"] == 1
+    assert told["refunded"] >= 2
+    assert told["declined"] >= 3
+    assert len(told["faults"]) == 12
+    assert len(told["bad_requests"]) == total(told["bad_requests"]) == 12
+    assert (told["seed"], told["time_divisor"], told["disagreements"]) == (3, 20, [])
+    assert "proven" in said.decode()
+    assert names_in(tmp_path) == ["outcome.json"]
+
+
+async def test_an_interrupted_demo_leaves_nothing(tmp_path: Path) -> None:
+    process = await start(tmp_path, "demo", "--payments", "60")
+    assert process.stdout is not None
+    async with asyncio.timeout(60):
+        while b"making staff" not in await process.stdout.readline():
+            assert process.returncode is None
+    process.send_signal(signal.SIGTERM)
+    await process.communicate()
+    assert process.returncode == 130
+    assert names_in(tmp_path) == []
+
+
+async def test_a_child_that_dies_ends_the_work_and_shows_what_it_said_last(tmp_path: Path) -> None:
+    async with Children(tmp_path, os.environ) as children:
+        await children.start("patient", [sys.executable, "-c", "import time; time.sleep(600)"])
+        await children.start("hasty", [sys.executable, "-c", "print('no bread left'); raise SystemExit(3)"])
+        with pytest.raises(ChildDiedError, match=r"hasty ended by itself with 3(.|\n)*no bread left"):
+            await children.watched(asyncio.sleep(600))
+
+
+async def test_a_child_that_was_stopped_may_be_started_again(tmp_path: Path) -> None:
+    sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
+    async with Children(tmp_path, os.environ) as children:
+        await children.start("sleeper", sleeper)
+        await children.stop("sleeper", signal.SIGKILL)
+        await children.start("sleeper", sleeper)
+        assert await children.watched(asyncio.sleep(0, "done")) == "done"
+
+
+def a_cast() -> Cast:
+    player = Player("bank", "A Bank", "NS1", "s1", "bank", "pass-key", "s" * 32)
+    people = (Person("rahima", "a passphrase"), Person("tanvir", "another one"))
+    return Cast("http://127.0.0.1:8180", people, (player,))
+
+
+def test_the_secrets_of_a_cast_are_kept_for_their_owner_alone(tmp_path: Path) -> None:
+    save(a_cast(), tmp_path)
+    assert load(tmp_path) == a_cast()
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    assert "pass-key" not in repr(a_cast())
+    assert "passphrase" not in repr(a_cast())
+
+
+def test_a_cast_that_cannot_be_read_is_not_replaced_silently(tmp_path: Path) -> None:
+    assert load(tmp_path) is None
+    save(a_cast(), tmp_path)
+    (tmp_path / "partners.json").write_text("{}")
+    with pytest.raises(CastUnreadableError):
+        load(tmp_path)
