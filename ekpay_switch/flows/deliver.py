@@ -49,6 +49,9 @@ async def send_and_record(
     plan = plan_outcome(delivery, outcome)
     telemetry.WIRE_SECONDS.labels(delivery.biller_id).observe(world.clock.monotonic() - asked_at)
     telemetry.WIRE_CALLS.labels(delivery.biller_id, plan.end).inc()
+    telemetry.log(
+        "biller_answered", payment_id=delivery.payment_id, biller_id=delivery.biller_id, outcome=plan.end
+    )
     is_open = plan.end == AttemptEnd.IN_DOUBT
     ask_again = biller.profile.timing.next_ask_seconds(0) if is_open else None
     return await world.payments.record(Recording(delivery, plan, ask_again))

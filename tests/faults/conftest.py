@@ -40,17 +40,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(folder: Path) -> Iterator[Installation]:
     built = Installation(folder)
     try:
+        asyncio.run(built.open())
         asyncio.run(hire_staff(built))
-        asyncio.run(built.far_side_is_ready())
-        asyncio.run(_open(built))
         yield built
     finally:
         built.close()
-
-
-async def _open(site: Installation) -> None:
-    await site.web()
-    await site.worker()
 
 
 @pytest.fixture

@@ -80,8 +80,9 @@ class CrashingPayments:
         return answer
 
     async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[Leased]:
-        # The resolver's lease is the one waiting time that the product does not divide; we cannot wait for it.
-        leased = await self.inner.lease_due(limit, lease_seconds / self.divisor)
+        # The resolver's lease is the one waiting time that the product does not divide. A dead worker's lease
+        # has to end while we wait; still, it is longer than an inquiry may take.
+        leased = await self.inner.lease_due(limit, lease_seconds / self.divisor / 2)
         if leased:
             await self.fuse.reach("after_lease_due")
         return leased

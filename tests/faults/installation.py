@@ -27,13 +27,13 @@ PATIENCE_SECONDS = 90
 POLL_SECONDS = 0.05
 
 # Ten times faster than life: 1 s to send, 2 s to answer. What is only waiting is shorter still, so that a doubt
-# ends within seconds: asked after 1 s and 2 s, and "not found" is final 3 s after the last moment to send.
+# ends within seconds: asked after 1 s and 2 s, and "not found" is final 1.5 s after the last moment to send.
 TIME_DIVISOR = 10
 IN_A_HURRY = {
     "ask_after_seconds": "[10, 20, 30]",
     "ask_every_seconds": "10",
-    "not_found_settle_seconds": "20",
-    "settle_margin_seconds": "10",
+    "not_found_settle_seconds": "10",
+    "settle_margin_seconds": "5",
     "inquiries_per_second": "50",
 }
 SLOW_SECONDS = 6
@@ -77,7 +77,7 @@ class Installation:
     """One database and one far side for the whole session, one web process and one worker at a time."""
 
     def __init__(self, folder: Path) -> None:
-        """Bring up database and far side; web and worker are started by whoever needs them."""
+        """Nothing is started yet."""
         self._folder = folder
         self._processes: dict[str, Running] = {}
         self._started = 0
@@ -90,9 +90,19 @@ class Installation:
             database_url=None,
             master_key=None,
         )
-        self.database: Database = open_database(self.settings)
-        asyncio.run(migrate(self.database))
+
+    async def open(self) -> None:
+        """Start everything once: database, far side, web process and worker."""
+        await migrate(self.database)
         self._start("far_side", self._far_side())
+        await self._ready(self._processes["far_side"], f"{self._admin}/health")
+        await self.web()
+        await self.worker()
+
+    @property
+    def database(self) -> Database:
+        """The database, started if it is not running."""
+        return open_database(self.settings)
 
     @property
     def address(self) -> str:
@@ -121,10 +131,6 @@ class Installation:
         process = self._processes.pop(name, None)
         if process is not None:
             process.kill()
-
-    async def far_side_is_ready(self) -> None:
-        """Wait until the simulated DESCO answers."""
-        await self._ready(self._processes["far_side"], f"{self._admin}/health")
 
     async def ask_far_side(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
         """One admin call of the simulated DESCO."""

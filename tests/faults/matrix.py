@@ -36,7 +36,17 @@ class Row:
         )
 
 
-HEAD = ("process", "point", "kills", "payments", "saved by then", "recovered s", "lost", "doubled", "otherwise wrong")
+HEAD = (
+    "process",
+    "point",
+    "kills",
+    "payments",
+    "saved by then",
+    "recovered s",
+    "lost",
+    "doubled",
+    "otherwise wrong",
+)
 
 
 def drawn(rows: Iterable[Row]) -> str:

@@ -12,7 +12,8 @@ from tests.faults.shopping import DONE, IN_PROGRESS, Shopper
 
 BILL_TAKEN, NOTHING_PAID = "1010", "1007"
 # Saved; not saved the first time; not saved twice, so that it is given back.
-DOUBTS = ("lost_paid", "lost_unpaid", "lost_unpaid", "lost_twice")
+DOUBTS = ("lost_paid", "lost_unpaid", "lost_unpaid")
+LOST_TWICE = ("lost_paid", "lost_unpaid", "lost_twice")
 SENT_AGAIN_SLOWLY = ("lost_then_slow", "lost_then_slow", "lost_paid")
 PLACES: Sequence[tuple[str, tuple[str, ...]]] = (
     ("after_lease_due", DOUBTS),
@@ -27,11 +28,20 @@ PLACES: Sequence[tuple[str, tuple[str, ...]]] = (
     ("after_pay", DOUBTS),
     ("before_record_approved", DOUBTS),
     ("after_record_approved", DOUBTS),
-    ("before_record_in_doubt", DOUBTS),
-    ("after_record_in_doubt", DOUBTS),
-    ("before_record_not_posted", DOUBTS),
-    ("after_record_not_posted", DOUBTS),
+    ("before_record_in_doubt", LOST_TWICE),
+    ("after_record_in_doubt", LOST_TWICE),
+    ("before_record_not_posted", LOST_TWICE),
+    ("after_record_not_posted", LOST_TWICE),
 )
+# Here the one more send that a payment has is on record and did not happen: it may be given back.
+SPENT = frozenset({"after_reopen_send", "before_pay"})
+
+
+def _fates(kind: str, point: str) -> set[str]:
+    """What a partner may hear in the end of a bill of this kind."""
+    if kind == "lost_twice":
+        return {NOTHING_PAID}
+    return {DONE, NOTHING_PAID} if kind == "lost_unpaid" and point in SPENT else {DONE}
 
 
 @pytest.mark.parametrize(("point", "kinds"), PLACES, ids=[point for point, _ in PLACES])
@@ -51,8 +61,8 @@ async def test_the_worker_dies_while_it_resolves_doubts(
     verdict = await shopper.verdict()
     matrix.append(Row("worker", point, 1, len(shopper.purchases), saved, recovered, verdict))
     assert verdict.faults == ()
-    told = [NOTHING_PAID if kind == "lost_twice" else DONE for kind in kinds]
-    assert [purchase.codes[-1] for purchase in purchases] == told
+    for kind, purchase in zip(kinds, purchases, strict=True):
+        assert purchase.codes[-1] in _fates(kind, point)
     assert {code for rival in rivals for code in rival.codes} == {BILL_TAKEN}
 
 
@@ -75,7 +85,8 @@ async def test_the_web_process_dies_after_the_send_and_the_worker_while_it_resol
     verdict = await shopper.verdict()
     matrix.append(Row("both", f"after_pay, {point}", 2, len(shopper.purchases), saved, recovered, verdict))
     assert verdict.faults == ()
-    assert [purchase.codes[-1] for purchase in purchases] == [DONE, DONE, DONE, NOTHING_PAID]
+    for kind, purchase in zip(kinds, purchases, strict=True):
+        assert purchase.codes[-1] in _fates(kind, point)
 
 
 async def test_the_worker_dies_again_and_again_at_the_same_payment(

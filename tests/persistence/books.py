@@ -93,7 +93,13 @@ class Books:
         await self.submit(a_top_up(partner_id, amount, lane))
 
     async def quote(
-        self, partner_id: str = "bank1", total: int = 6_000, *, bill: str = "", lane: int = 0, is_paid: bool = False
+        self,
+        partner_id: str = "bank1",
+        total: int = 6_000,
+        *,
+        bill: str = "",
+        lane: int = 0,
+        is_paid: bool = False,
     ) -> Quote:
         """A stored quote that will cost exactly `total`; on a bill of its own unless one is given."""
         number = next(self.numbers)

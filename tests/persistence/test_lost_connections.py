@@ -160,7 +160,9 @@ async def test_ack_before_commit(books: Books) -> None:
     await transaction.start()
     await blocker.execute("SELECT FROM accounts WHERE code = 'prefund:bank1:postpaid' FOR UPDATE")
     asked = asyncio.ensure_future(books.submit(claim))
-    waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    waiting = (
+        "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
     while not (stuck := await books.rows(waiting)):
         assert not asked.done()
 
@@ -200,7 +202,9 @@ async def test_no_verdict_is_given_for_a_database_that_stays_away(books: Books) 
     assert await books.audit() is None
 
 
-@pytest.mark.parametrize("error", [asyncpg.TooManyConnectionsError("sorry"), asyncpg.CannotConnectNowError("no")])
+@pytest.mark.parametrize(
+    "error", [asyncpg.TooManyConnectionsError("sorry"), asyncpg.CannotConnectNowError("no")]
+)
 async def test_a_verdict_that_was_lost_with_its_connection_is_unknown_however_reconnecting_fails(
     books: Books, error: Exception
 ) -> None:

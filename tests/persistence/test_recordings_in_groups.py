@@ -42,7 +42,9 @@ async def _taken_over(books: Books, started: Started) -> None:
 
 
 async def _is_due(books: Books, started: Started) -> bool:
-    due = "SELECT coalesce(next_action_at <= now() AND lease_until IS NULL, false) FROM payments WHERE id = $1"
+    due = (
+        "SELECT coalesce(next_action_at <= now() AND lease_until IS NULL, false) FROM payments WHERE id = $1"
+    )
     return bool(await books.value(due, started.claim.payment_id))
 
 

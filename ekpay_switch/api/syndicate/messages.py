@@ -7,7 +7,7 @@ refused. Numbers arrive as the text that was sent, so an amount is read by our o
 import hashlib
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
@@ -18,14 +18,7 @@ Instant = Annotated[
 ]
 
 
-def _no_control(text: str) -> str:
-    if any(sign < " " or "\ud800" <= sign <= "\udfff" for sign in text):
-        message = "control characters"
-        raise ValueError(message)
-    return text
-
-
-Field = Annotated[str, StringConstraints(max_length=128), AfterValidator(_no_control)]
+Field = Annotated[str, StringConstraints(max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 def _amount(value: object) -> Money:
