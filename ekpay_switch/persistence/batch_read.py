@@ -35,7 +35,8 @@ SELECT pg_advisory_xact_lock(bill_lock) FROM (
 LOCK_PAYMENTS = """
 SELECT id, partner_id, reference, fingerprint, state, epoch, steps, refusal, quote_id, biller_id, facts,
   updated_at, next_action_at,
-  EXISTS (SELECT FROM evidence WHERE payment_id = payments.id AND kind = 'late:approved') AS has_late_success
+  (SELECT true FROM evidence WHERE payment_id = payments.id AND kind = 'late:approved' LIMIT 1)
+    IS NOT NULL AS has_late_success
 FROM payments WHERE id = ANY($1) ORDER BY id FOR UPDATE
 """
 OPEN_WINDOW = """
@@ -49,6 +50,7 @@ ON CONFLICT DO NOTHING
 READ_ENTRIES = "SELECT id FROM journal_entries WHERE id = ANY($1)"
 # One row a claim, in order: its quote, the payment under its reference, the live payment on its bill.
 # A payment that succeeded after it was given back is reviewed beside one made meanwhile: looked for apart.
+# The `|| ''` keeps a plan made on empty tables from reading all quotes of a partner to find one of them.
 READ_CLAIMS = """
 SELECT q.quote_id AS quoted, q.biller_id AS quoted_biller, q.bill_key, q.bucket, q.is_paid, q.currency,
   q.amount, q.charge, q.fee, q.vat, q.expires_at, q.biller_quote,
@@ -56,7 +58,7 @@ SELECT q.quote_id AS quoted, q.biller_id AS quoted_biller, q.bill_key, q.bucket,
   s.updated_at, s.facts, s.scroll_no, s.business_date, coalesce(b.id, r.id) AS taken_by
 FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY
   AS c (partner_id, reference, quote_id, ord)
-LEFT JOIN quotes AS q ON q.quote_id = c.quote_id AND q.partner_id = c.partner_id
+LEFT JOIN quotes AS q ON q.quote_id = c.quote_id AND q.partner_id || '' = c.partner_id
 LEFT JOIN payments AS s ON s.partner_id = c.partner_id AND s.reference = c.reference
 LEFT JOIN payments AS b ON b.biller_id = q.biller_id AND b.bill_key = q.bill_key
   AND b.state NOT IN ('declined', 'expired', 'refunded') AND b.refusal IS NULL

@@ -33,6 +33,9 @@ NEW_PARTNER = """
 INSERT INTO partners (id, name, nd_id, syndct_id, user_id, pass_key_hash, secret_sealed, lane)
 VALUES ($1, $1, $2, $3, $1, '', '', $4)
 """
+NEW_PREFUNDS = """
+INSERT INTO accounts (code, kind, balance, floor) SELECT c, 'liability', 0, 0 FROM unnest($1::text[]) AS c
+"""
 
 
 def database_of(endpoint: Endpoint) -> Database:
@@ -83,8 +86,7 @@ class Books:
         number = next(self.numbers)
         await self.tell(NEW_PARTNER, name, f"NS{number}", f"s{number}", lane)
         accounts = [prefund_account(name, bucket) for bucket in ("postpaid", "prepaid")]
-        new = "INSERT INTO accounts (code, kind, balance, floor) SELECT c, 'liability', 0, 0 FROM unnest($1::text[]) c"
-        await self.tell(new, accounts)
+        await self.tell(NEW_PREFUNDS, accounts)
         if prefund:
             await self.top_up(name, prefund, lane)
         return name

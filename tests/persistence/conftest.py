@@ -32,8 +32,10 @@ async def a_copy(endpoint: Endpoint, template: str = TEMPLATE) -> AsyncIterator[
     """A fresh copy of a database that nobody is connected to; it is gone afterwards."""
     name = next(NAMES)
     await at_the_server(endpoint, f"CREATE DATABASE {name} TEMPLATE {template} OWNER ekpay_owner")
-    yield replace(endpoint, database=name)
-    await at_the_server(endpoint, f"DROP DATABASE {name} WITH (FORCE)")
+    try:
+        yield replace(endpoint, database=name)
+    finally:
+        await at_the_server(endpoint, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 async def at_the_server(endpoint: Endpoint, statement: str) -> None:
@@ -48,8 +50,10 @@ async def at_the_server(endpoint: Endpoint, statement: str) -> None:
 async def open_books(endpoint: Endpoint, **limits: float) -> AsyncIterator[Books]:
     group_commit = group_commit_of(database_of(endpoint), **limits)
     await group_commit.start()
-    yield Books(endpoint, group_commit)
-    await group_commit.stop()
+    try:
+        yield Books(endpoint, group_commit)
+    finally:
+        await group_commit.stop()
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from tests.persistence.books import (
     Books,
     database_of,
     group_commit_of,
-    recording_of,
 )
 
 OUTCOMES: tuple[Outcome, ...] = (APPROVED, APPROVED, APPROVED, REFUSED, SILENT, Unreached("refused"))
@@ -43,7 +42,7 @@ class Told:
 
 
 def hammer(endpoint: Endpoint, orders: list[Order], seed: int) -> tuple[list[Told], int]:
-    """Claim every order `TIMES` times and record what is started; what was told, and how many steps it took."""
+    """Claim every order `TIMES` times and record what is started; what was told, in how many steps."""
     return asyncio.run(_hammer(endpoint, orders, random.Random(seed)))  # noqa: S311 - a seeded shuffle is wanted
 
 

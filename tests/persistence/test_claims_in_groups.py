@@ -110,6 +110,31 @@ async def test_a_bill_is_paid_under_one_reference_of_fifty(books: Books) -> None
     assert await books.audit() is None
 
 
+async def test_a_batch_waits_for_a_bill_that_another_lane_is_taking_and_then_sees_it_taken(
+    books: Books,
+) -> None:
+    """The unique index alone would break the second batch, and with it everybody in it."""
+    bill = "000000000042"
+    for lane in range(2):
+        await books.partner(f"bank{lane}", lane, prefund=6_000)
+    quotes = [await books.quote(f"bank{lane}", bill=bill, lane=lane) for lane in range(2)]
+    first, second = [await books.database.connect_hot() for _ in range(2)]
+    taking = first.transaction()
+    await taking.start()
+    await write_batch(first, [books.claim_on(quotes[0])])
+
+    waiting = asyncio.ensure_future(write_batch(second, [books.claim_on(quotes[1], lane=1)]))
+    async with asyncio.timeout(10):
+        while not await books.count("pg_locks", "locktype = 'advisory' AND NOT granted"):
+            assert not waiting.done()
+    await taking.commit()
+
+    assert refusals(await waiting) == [Refusal.BILL_TAKEN]  # type: ignore[arg-type]
+    await first.close()
+    await second.close()
+    assert await books.audit() is None
+
+
 async def test_callers_who_drain_one_prefund_never_get_below_zero(books: Books) -> None:
     await books.partner(prefund=20 * 6_000 + 1)
     quotes = [await books.quote() for _ in range(50)]

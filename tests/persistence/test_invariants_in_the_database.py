@@ -9,15 +9,16 @@ from tests.persistence.books import APPROVED, REFUSED, Books, recording_of
 
 NEW_ENTRY = """
 INSERT INTO journal_entries (id, lane, seq, moment, currency, business_date, window_id, hash)
-SELECT gen_random_uuid(), 0, 1000, 'made_up', 'BDT', business_date, id, '' FROM settlement_windows RETURNING id
+SELECT gen_random_uuid(), 0, 1000, 'made_up', 'BDT', business_date, id, '' FROM settlement_windows
+RETURNING id
 """
 NEW_POSTINGS = """
 INSERT INTO postings (entry_id, seq, account, amount)
 SELECT $1, n, account, amount FROM unnest($2::text[], $3::bigint[]) WITH ORDINALITY AS p (account, amount, n)
 """
 SECOND_PAYMENT = """
-INSERT INTO payments SELECT (jsonb_populate_record(p, jsonb_build_object('id', gen_random_uuid(), 'scroll_no', null)
-  || $1::jsonb)).* FROM payments AS p LIMIT 1
+INSERT INTO payments SELECT (jsonb_populate_record(p, jsonb_build_object(
+  'id', gen_random_uuid(), 'scroll_no', null) || $1::jsonb)).* FROM payments AS p LIMIT 1
 """
 SECOND_ATTEMPT = """
 INSERT INTO attempts SELECT (jsonb_populate_record(a, jsonb_build_object(
@@ -50,34 +51,39 @@ async def _post(books: Books, accounts: list[str], amounts: list[int]) -> None:
         await connection.close()
 
 
-async def test_an_entry_that_does_not_balance_is_refused(books: Books, started: Started) -> None:
+@pytest.mark.usefixtures("started")
+async def test_an_entry_that_does_not_balance_is_refused(books: Books) -> None:
     with pytest.raises(asyncpg.CheckViolationError, match="does not balance"):
         await _post(books, ["in_flight", "settlement_bank"], [-5, 6])
     await _post(books, ["in_flight", "settlement_bank"], [-5, 5])
 
 
-async def test_a_posting_that_unbalances_an_entry_later_is_refused(books: Books, started: Started) -> None:
+@pytest.mark.usefixtures("started")
+async def test_a_posting_that_unbalances_an_entry_later_is_refused(books: Books) -> None:
     later = "INSERT INTO postings SELECT entry_id, 99, account, amount FROM postings LIMIT 1"
     with pytest.raises(asyncpg.CheckViolationError, match="does not balance"):
         await _as_app(books, later)
 
 
-async def test_an_account_that_we_do_not_have_is_refused(books: Books, started: Started) -> None:
+@pytest.mark.usefixtures("started")
+async def test_an_account_that_we_do_not_have_is_refused(books: Books) -> None:
     with pytest.raises(asyncpg.CheckViolationError, match="no account"):
         await _post(books, ["in_flight", "payable:nobody"], [-5, 5])
 
 
 async def test_postings_without_their_entry_are_refused(books: Books, started: Started) -> None:
+    accounts = ["in_flight", "settlement_bank"]
     with pytest.raises(asyncpg.CheckViolationError, match="no entry"):
-        accounts = ["in_flight", "settlement_bank"]
         await _as_app(books, NEW_POSTINGS, started.claim.payment_id, accounts, [-5, 5])
 
 
-async def test_a_line_of_nothing_is_refused(books: Books, started: Started) -> None:
+@pytest.mark.usefixtures("started")
+async def test_a_line_of_nothing_is_refused(books: Books) -> None:
     with pytest.raises(asyncpg.CheckViolationError, match="ck_postings_amount"):
         await _post(books, ["in_flight"], [0])
 
 
+@pytest.mark.usefixtures("started")
 @pytest.mark.parametrize(
     ("statement", "rule"),
     [
@@ -95,13 +101,12 @@ async def test_a_line_of_nothing_is_refused(books: Books, started: Started) -> N
         ("UPDATE partners SET nd_id = '101'", "ck_partners_nd_id"),
     ],
 )
-async def test_a_row_that_makes_no_sense_is_refused(
-    books: Books, started: Started, statement: str, rule: str
-) -> None:
+async def test_a_row_that_makes_no_sense_is_refused(books: Books, statement: str, rule: str) -> None:
     with pytest.raises(asyncpg.CheckViolationError, match=rule):
         await _as_app(books, statement)
 
 
+@pytest.mark.usefixtures("started")
 @pytest.mark.parametrize(
     ("change", "rule"),
     [
@@ -110,20 +115,20 @@ async def test_a_row_that_makes_no_sense_is_refused(
         ('{"reference": "another", "bill_key": "another", "scroll_no": 1}', "uq_payments_scroll"),
     ],
 )
-async def test_a_payment_that_stands_is_not_made_again(
-    books: Books, started: Started, change: str, rule: str
-) -> None:
+async def test_a_payment_that_stands_is_not_made_again(books: Books, change: str, rule: str) -> None:
     with pytest.raises(asyncpg.UniqueViolationError, match=rule):
         await _as_app(books, SECOND_PAYMENT, change)
 
 
-async def test_a_declined_payment_leaves_its_bill_free(books: Books, started: Started) -> None:
+@pytest.mark.usefixtures("started")
+async def test_a_declined_payment_leaves_its_bill_free(books: Books) -> None:
     declined = '{"reference": "another", "state": "declined", "refusal": "bill_taken"}'
     await _as_app(books, SECOND_PAYMENT, declined)
     assert await books.count("payments") == 2
 
 
-async def test_a_leg_has_one_open_attempt(books: Books, started: Started) -> None:
+@pytest.mark.usefixtures("started")
+async def test_a_leg_has_one_open_attempt(books: Books) -> None:
     with pytest.raises(asyncpg.UniqueViolationError, match="uq_attempts_one_open"):
         await _as_app(books, SECOND_ATTEMPT, "{}")
     await _as_app(books, SECOND_ATTEMPT, '{"state": "abandoned"}')
@@ -141,6 +146,7 @@ async def test_a_reference_of_ours_is_used_once_at_a_far_side(books: Books, star
         await _as_app(books, SECOND_ATTEMPT, again)
 
 
+@pytest.mark.usefixtures("started")
 @pytest.mark.parametrize(
     "step",
     [
@@ -150,21 +156,21 @@ async def test_a_reference_of_ours_is_used_once_at_a_far_side(books: Books, star
         "'delivering', 'hoped', 'completed'",
     ],
 )
-async def test_a_step_that_the_table_does_not_know_is_refused(
-    books: Books, started: Started, step: str
-) -> None:
+async def test_a_step_that_the_table_does_not_know_is_refused(books: Books, step: str) -> None:
     query = f"INSERT INTO history SELECT id, 2, {step}, 'somebody', '{{}}' FROM payments"  # noqa: S608 - our own
     with pytest.raises(asyncpg.CheckViolationError, match="ck_history_legal_step"):
         await _as_app(books, query)
 
 
-async def test_a_day_has_one_open_window(books: Books, started: Started) -> None:
+@pytest.mark.usefixtures("started")
+async def test_a_day_has_one_open_window(books: Books) -> None:
+    again = "INSERT INTO settlement_windows (business_date) SELECT business_date FROM settlement_windows"
     with pytest.raises(asyncpg.UniqueViolationError, match="uq_settlement_windows_one_open"):
-        again = "INSERT INTO settlement_windows (business_date) SELECT business_date FROM settlement_windows"
         await _as_app(books, again)
 
 
-async def test_a_top_up_takes_two_persons(books: Books, started: Started) -> None:
+@pytest.mark.usefixtures("started")
+async def test_a_top_up_takes_two_persons(books: Books) -> None:
     await books.tell("INSERT INTO staff (name, passphrase_hash, roles) VALUES ('Rahima', '', '[]')")
     alone = """
     INSERT INTO top_ups (id, partner_id, bucket, amount, reference, asked_by, approved_by)
@@ -174,20 +180,20 @@ async def test_a_top_up_takes_two_persons(books: Books, started: Started) -> Non
         await _as_app(books, alone)
 
 
+@pytest.mark.usefixtures("started")
 @pytest.mark.parametrize("command", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {}"])
 @pytest.mark.parametrize("table", APPEND_ONLY, ids=str)
 async def test_the_application_cannot_change_what_is_written(
-    books: Books, started: Started, table: object, command: str
+    books: Books, table: object, command: str
 ) -> None:
     column = metadata.tables[str(table)].columns.keys()[0]
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await _as_app(books, command.format(table, column, column))
 
 
+@pytest.mark.usefixtures("started")
 @pytest.mark.parametrize("table", ["payments", "accounts", "lanes", "partners", "top_ups"])
-async def test_the_application_deletes_nothing_that_money_hangs_on(
-    books: Books, started: Started, table: str
-) -> None:
+async def test_the_application_deletes_nothing_that_money_hangs_on(books: Books, table: str) -> None:
     for command in ("DELETE FROM {}", "TRUNCATE {} CASCADE"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await _as_app(books, command.format(table))

@@ -142,7 +142,7 @@ async def test_lost_after_hash(books: Books) -> None:
     for place in (*range(1, 9), BEFORE_COMMIT):
         connection = Fragile(await books.database.connect_hot(), books, Trouble(place))
         with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
-            await write_batch(connection, [claim])  # type: ignore[arg-type]
+            await write_batch(connection, [claim])
 
         assert await books.count("payments") == await books.count("attempts") == 0
         assert await books.count("history") == await books.count("scroll_counters") == 0
@@ -163,8 +163,9 @@ async def test_ack_before_commit(books: Books) -> None:
     waiting = (
         "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     )
-    while not (stuck := await books.rows(waiting)):
-        assert not asked.done()
+    async with asyncio.timeout(10):
+        while not (stuck := await books.rows(waiting)):
+            assert not asked.done()
 
     await books.tell("SELECT pg_terminate_backend($1, 5000)", stuck[0]["pid"])
 

@@ -238,7 +238,7 @@ async def _poison(books: Books, started: Started, kind: str) -> Step:
     recording, claim = recording_of(started, APPROVED), books.claim_on(await books.quote())
     silent = recording_of(started, SILENT)
     nul = replace(silent, plan=replace(silent.plan, facts={"why": "\0"}))
-    return {
+    poisons: dict[str, Step] = {
         "account outside the chart": replace(recording, plan=_posting_to("nowhere:x")),
         "prefund of nobody": replace(recording, plan=_posting_to("prefund:nobody:postpaid")),
         "payment of nobody": replace(recording, delivery=replace(recording.delivery, payment_id=uuid4())),
@@ -246,9 +246,10 @@ async def _poison(books: Books, started: Started, kind: str) -> Step:
         "NUL in a reference": replace(claim, reference="R\0"),
         "half a character": replace(claim, reference="R\ud800"),
         "prefund below its floor": a_top_up("bank1", -10_000_000),
-        "lane that does not exist": replace(claim, lane=1_000 * 2),
+        "lane that does not exist": replace(claim, lane=2_000),
         "number too big for its column": a_top_up("bank1", 2**63),
-    }[kind]
+    }
+    return poisons[kind]
 
 
 @pytest.mark.parametrize(
