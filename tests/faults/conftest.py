@@ -10,17 +10,19 @@ from tests.faults.installation import Installation
 from tests.faults.matrix import Row, drawn
 from tests.faults.shopping import Shopper, hire_staff, shopping
 
-MATRIX = pytest.StashKey[list[Row]]()
+MATRIX: pytest.StashKey[list[Row]] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[MATRIX] = []
+    rows: list[Row] = []
+    config.stash.setdefault(MATRIX, rows)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if config.stash[MATRIX]:
+    rows = config.stash[MATRIX]
+    if rows:
         terminalreporter.section("the kill matrix")
-        terminalreporter.write_line(drawn(config.stash[MATRIX]))
+        terminalreporter.write_line(drawn(rows))
 
 
 @pytest.fixture(scope="session")
@@ -49,5 +51,6 @@ def site(folder: Path) -> Iterator[Installation]:
 
 @pytest.fixture
 async def shopper(site: Installation) -> AsyncIterator[Shopper]:
+    await site.heal()
     async with shopping(site) as shopper:
         yield shopper

@@ -8,8 +8,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,8 @@ ROOT = Path(str(sandbox.__file__)).parent.parent
 PATIENCE_SECONDS = 90
 POLL_SECONDS = 0.05
 
-# Ten times faster than life: 1 s to send, 2 s to answer. What is only waiting is shorter still, so that a doubt
-# ends within seconds: asked after 1 s and 2 s, and "not found" is final 1.5 s after the last moment to send.
+# Ten times faster than life: 1 s to send, 2 s to answer. What is only waiting is shorter still, so that a
+# doubt ends within seconds: asked after 1 s and 2 s, and "not found" is final 1.5 s after the send deadline.
 TIME_DIVISOR = 10
 IN_A_HURRY = {
     "ask_after_seconds": "[10, 20, 30]",
@@ -48,10 +49,11 @@ def _free_port() -> int:
 
 @dataclass(slots=True)
 class Running:
-    """A process of ours, alive or dead, and what it wrote."""
+    """A process, alive or dead, and what it wrote; `is_ours` where it was started to misbehave."""
 
     popen: "subprocess.Popen[bytes]"
     log: Path
+    is_ours: bool
 
     @property
     def is_alive(self) -> bool:
@@ -92,14 +94,12 @@ class Installation:
         )
 
     async def open(self) -> None:
-        """Start everything once: database, far side, web process and worker."""
+        """Start what lives through every test: the database and the far side."""
         await migrate(self.database)
-        self._start("far_side", self._far_side())
+        self._start("far_side")
         await self._ready(self._processes["far_side"], f"{self._admin}/health")
-        await self.web()
-        await self.worker()
 
-    @property
+    @cached_property
     def database(self) -> Database:
         """The database, started if it is not running."""
         return open_database(self.settings)
@@ -117,14 +117,21 @@ class Installation:
 
     async def web(self, *crash: str) -> Running:
         """Replace the web process and wait until it is ready: the product's own, or one that will crash."""
-        command = self._crashing("web", crash) if crash else _ekpay("serve")
-        process = self._start("web", command)
+        process = self._start("web", crash)
         await self._ready(process, f"{self.address}/health/ready")
         return process
 
     async def worker(self, *crash: str) -> Running:
         """Replace the worker; nobody has to wait for one."""
-        return self._start("worker", self._crashing("worker", crash) if crash else _ekpay("worker"))
+        return self._start("worker", crash)
+
+    async def heal(self) -> None:
+        """Whatever happened before: the product's own processes run, and the far side is in order."""
+        await self.ask_far_side("POST", "outage", {"mode": "none"})
+        for name, start in (("web", self.web), ("worker", self.worker)):
+            process = self._processes.get(name)
+            if process is None or process.is_ours or not process.is_alive:
+                await start()
 
     def kill(self, name: str) -> None:
         """Kill the web process or the worker, if it runs, and leave it dead."""
@@ -158,8 +165,9 @@ class Installation:
             "EKPAY_DESCO_PASSWORD": "for-the-sandbox",
         }
 
-    def _start(self, name: str, command: list[str]) -> Running:
+    def _start(self, name: str, crash: Sequence[str] = ()) -> Running:
         self.kill(name)
+        command = self._command(name, crash)
         self._started += 1
         log = self._folder / f"{self._started:03d}-{name}.log"
         with log.open("wb") as output:
@@ -171,16 +179,18 @@ class Installation:
                 stdout=output,
                 stderr=output,
             )
-        process = self._processes[name] = Running(popen, log)
+        process = self._processes[name] = Running(popen, log, is_ours=bool(crash))
         return process
 
-    def _far_side(self) -> list[str]:
-        arguments = ["--port", str(self._far_side_port), "--home", str(self._folder / "far_side")]
-        arguments += ["--slow-seconds", str(SLOW_SECONDS)]
-        return [sys.executable, "-m", "sandbox", "serve", *arguments]
-
-    def _crashing(self, process: str, crash: tuple[str, ...]) -> list[str]:
-        return [sys.executable, "-m", "tests.faults.crashing_switch", process, *crash]
+    def _command(self, name: str, crash: Sequence[str]) -> list[str]:
+        python = [sys.executable]
+        if name == "far_side":
+            where = ["--port", str(self._far_side_port), "--home", str(self._folder / "far_side")]
+            return [*python, "-m", "sandbox", "serve", *where, "--slow-seconds", str(SLOW_SECONDS)]
+        if crash:
+            return [*python, "-m", "tests.faults.crashing_switch", name, *crash]
+        verb = {"web": "serve", "worker": "worker"}[name]
+        return [*python, "-c", "from ekpay_switch.cli.main import run; run()", verb]
 
     async def _ready(self, process: Running, url: str) -> None:
         give_up_at = time.monotonic() + PATIENCE_SECONDS
@@ -197,10 +207,6 @@ async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
             return answer.status == 200
     except aiohttp.ClientError:
         return False
-
-
-def _ekpay(*words: str) -> list[str]:
-    return [sys.executable, "-c", "from ekpay_switch.cli.main import run; run()", *words]
 
 
 def _config_in_a_hurry(folder: Path) -> Path:

@@ -51,7 +51,7 @@ HEAD = (
 
 def drawn(rows: Iterable[Row]) -> str:
     """The matrix as text, a line a point and a line of sums."""
-    lines = list(rows)
+    lines = tuple(rows)
     sums = (
         "all",
         f"{len(lines)} points",

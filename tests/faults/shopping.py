@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 from uuid import uuid4
 
 import aiohttp
@@ -121,6 +122,19 @@ class Shopper:
         dump = await self._site.ask_far_side("GET", "dump")
         return len(bills & {line["bill_number"] for line in dump["payments"]})
 
+    async def half_done(self) -> int:
+        """How many payments stand in the books without their partner having heard anything of them."""
+        known = {row["reference"] for row in await self._rows(PAYMENTS)}
+        return sum(not purchase.codes and purchase.reference in known for purchase in self.purchases)
+
+    async def _rows(self, query: str) -> Sequence[Any]:
+        connection = await self._site.database.connect("audit")
+        try:
+            rows: Sequence[Any] = await connection.fetch(query, self._partner_id)
+        finally:
+            await connection.close()
+        return rows
+
     async def _account(self, kind: str) -> str:
         faults = ORDERED.get(kind, ())
         account = str(KINDS["polite" if faults else kind] + next(_numbers))
@@ -157,12 +171,7 @@ class Shopper:
     async def _evidence(self) -> Evidence:
         dump = await self._site.ask_far_side("GET", "dump")
         bills = {purchase.bill for purchase in self.purchases}
-        connection = await self._site.database.connect("audit")
-        try:
-            rows = await connection.fetch(PAYMENTS, self._partner_id)
-            prefund = await connection.fetchrow(PREFUND, self._partner_id)
-        finally:
-            await connection.close()
+        rows, prefund = await self._rows(PAYMENTS), (await self._rows(PREFUND))[0]
         return Evidence(
             told=[Told(one.reference, one.bill, tuple(one.codes)) for one in self.purchases],
             ours=[
@@ -175,7 +184,9 @@ class Shopper:
                 for line in dump["payments"]
                 if line["bill_number"] in bills
             ],
-            sent_twice=[pair["bill_number"] for pair in dump["rejected_duplicates"] if pair["bill_number"] in bills],
+            sent_twice=[
+                pair["bill_number"] for pair in dump["rejected_duplicates"] if pair["bill_number"] in bills
+            ],
             prefund=Prefund(prefund["topped_up"], prefund["balance"]),
         )  # fmt: skip
 

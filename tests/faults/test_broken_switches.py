@@ -1,7 +1,8 @@
 """The same suite over switches that are broken on purpose: what it looks for, it finds."""
 
 from tests.faults.installation import Installation
-from tests.faults.shopping import DONE, Shopper
+from tests.faults.shopping import Shopper
+from tests.faults.verdict import DONE
 
 
 async def test_a_switch_that_acknowledges_without_sending_loses_payments(

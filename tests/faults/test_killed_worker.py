@@ -1,4 +1,4 @@
-"""kill -9 of the worker at every step of resolving a doubt, and of both processes (api-conventions T84, T90)."""
+"""kill -9 of the worker at every step of resolving a doubt, and of both (api-conventions T84, T90)."""
 
 import signal
 import time
@@ -8,7 +8,8 @@ import pytest
 
 from tests.faults.installation import Installation
 from tests.faults.matrix import Row
-from tests.faults.shopping import DONE, IN_PROGRESS, Shopper
+from tests.faults.shopping import IN_PROGRESS, Shopper
+from tests.faults.verdict import DONE
 
 BILL_TAKEN, NOTHING_PAID = "1010", "1007"
 # Saved; not saved the first time; not saved twice, so that it is given back.

@@ -1,4 +1,4 @@
-"""The judge of the kill matrix finds what it is there to find: books made up with a loss and with a double."""
+"""The judge of the kill matrix finds what it is there to find, in books made up with a fault."""
 
 from dataclasses import replace
 

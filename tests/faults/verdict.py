@@ -54,7 +54,7 @@ class Prefund:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything known of one partner's payments; `sent_twice` are paid bills that came to the biller again."""
+    """Everything known of one partner's payments; `sent_twice` are bills sent again once they were paid."""
 
     told: Sequence[Told]
     ours: Sequence[Ours]
@@ -116,8 +116,9 @@ def _wrong(evidence: Evidence) -> Iterator[str]:
             yield f"{told.reference}: {fault}"
     yield from _strangers(evidence)
     spent = sum(line.total for line in evidence.ours if line.state == COMPLETED)
-    if evidence.prefund.topped_up - spent != evidence.prefund.balance:
-        yield f"the prefund holds {evidence.prefund.balance} paisa, {spent} spent of {evidence.prefund.topped_up}"
+    topped_up, balance = evidence.prefund.topped_up, evidence.prefund.balance
+    if topped_up - spent != balance:
+        yield f"the prefund holds {balance} paisa, and {spent} of {topped_up} were spent"
 
 
 def _misheard(told: Told, ours: Ours | None) -> str:
