@@ -218,7 +218,7 @@ async def test_in_progress_today_is_done_tomorrow_under_the_same_reference(desk:
     message = bank.payment(await bank.fetch())
     assert code_of(await bank.exchange(message)) == "0102"
     desk.small.clock.pass_by(90)
-    assert await resolve_due(desk.small.world) == 1
+    assert await resolve_due(desk.small.world, 45) == 1
     message["trx"]["trx_id"] = "U" * 24
     assert code_of(await bank.exchange(message)) == "0000"
     assert len(desk.small.biller.orders) == 1
