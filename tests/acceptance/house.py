@@ -143,6 +143,7 @@ class House:
         )
         assert is_clean, last_line
         assert [line for line in ours if line["state"] not in {COMPLETED, *MONEY_IS_BACK}] == []
+        assert theirs
         assert _as_told(ours) == _as_believed(theirs)
         for bank in (self.shapla, self.doyel, self.poor):
             spent = sum(_total(line) for line in ours if _is_paid_by(bank, line))

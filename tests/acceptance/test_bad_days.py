@@ -3,10 +3,15 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from sandbox.partner.client import result_code
 from sandbox.partner.messages import Message, Payout
 from tests.acceptance.house import DESCO, DONE, IN_PROGRESS, Bank, House, a_reference, paisa, sealed, until
 from tests.acceptance.raw_line import RawLine, post
+
+# The processes and connections of the house live in one event loop, so its stories do too.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_a_lost_answer_ends_as_what_the_biller_did(house: House) -> None:

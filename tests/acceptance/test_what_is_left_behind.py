@@ -3,8 +3,13 @@
 import asyncio
 import os
 
+import pytest
+
 from tests.acceptance.house import DESCO, DONE, House, a_reference, sealed
 from tests.acceptance.raw_line import RawLine, post
+
+# The processes and connections of the house live in one event loop, so its stories do too.
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TEN_MEGABYTES = 10 * 1024 * 1024
 
