@@ -151,7 +151,7 @@ def test_a_librarys_error_keeps_the_place_and_its_chatter_is_left_out(capsys: Li
 def test_a_traceback_in_a_librarys_text_is_told_by_its_last_line(capsys: Lines) -> None:
     configure("web")
     trace = 'Traceback (most recent call last):\n  File "x.py", line 1\nFileNotFoundError: fees.toml\n'
-    logging.getLogger("uvicorn.error").error(trace)
+    logging.getLogger("a.library").error(trace)
     assert _only_line(capsys)["reason"] == "FileNotFoundError: fees.toml"
 
 
