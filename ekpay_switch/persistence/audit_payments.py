@@ -24,8 +24,8 @@ GROUP BY p.id ORDER BY p.id
 """
 HISTORY = """
 SELECT p.id, p.state, p.steps, array_agg(h.seq ORDER BY h.seq) AS numbers,
-  array_agg(h.from_state ORDER BY h.seq) AS froms, array_agg(h.event ORDER BY h.seq) AS events,
-  array_agg(h.to_state ORDER BY h.seq) AS tos
+  array_agg(h.from_state ORDER BY h.seq) AS starts, array_agg(h.event ORDER BY h.seq) AS events,
+  array_agg(h.to_state ORDER BY h.seq) AS ends
 FROM payments AS p LEFT JOIN history AS h ON h.payment_id = p.id GROUP BY p.id ORDER BY p.id
 """
 SCROLLS = """
@@ -71,22 +71,22 @@ def success_fault(row: Row) -> str | None:
 
 def history_fault(row: Row) -> str | None:
     """Whether the history starts at created, follows the table and ends in the payment's state."""
-    numbers, froms, events, tos = (row[name] for name in ("numbers", "froms", "events", "tos"))
+    numbers, starts, events, ends = (row[name] for name in ("numbers", "starts", "events", "ends"))
     if numbers != list(range(1, row["steps"] + 1)):
         return "its steps are not numbered 1..n"
-    if [State.CREATED, *tos] != [*froms, row["state"]]:
+    if [State.CREATED, *ends] != [*starts, row["state"]]:
         return "its steps do not lead from created to the payment's state"
-    for before, event, following in zip(froms, events, tos, strict=True):
+    for before, event, following in zip(starts, events, ends, strict=True):
         if TRANSITIONS.get((before, event)) != following:
             return f"{before} does not become {following} by {event}"
-    return _review_fault(froms, events, tos)
+    return _review_fault(starts, events, ends)
 
 
-def _review_fault(froms: list[str], events: list[str], tos: list[str]) -> str | None:
+def _review_fault(starts: list[str], events: list[str], ends: list[str]) -> str | None:
     """A review may only lead back to the final state that a payment had before it."""
-    for number, (event, following) in enumerate(zip(events, tos, strict=True)):
+    for number, (event, following) in enumerate(zip(events, ends, strict=True)):
         is_return = event.startswith("reviewed_as_")
-        if is_return and following not in froms[:number]:
+        if is_return and following not in starts[:number]:
             return f"reviewed as {following}, which it never was"
     return None
 
