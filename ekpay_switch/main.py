@@ -20,7 +20,7 @@ from ekpay_switch.api.syndicate.routes import Syndicate, mount
 from ekpay_switch.fee_file import read_fee_table
 from ekpay_switch.jobs.housekeeping import run_housekeeping
 from ekpay_switch.jobs.resolver import ResolverPace, run_resolver
-from ekpay_switch.persistence.engine import Database
+from ekpay_switch.persistence.engine import DATABASE_AWAY, Database
 from ekpay_switch.persistence.far_sides import FarSides
 from ekpay_switch.persistence.group_commit import GroupCommit, GroupCommitLimits
 from ekpay_switch.persistence.housekeeping import count_open, drop_old_quotes, is_ready
@@ -131,7 +131,7 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = _as_it_i
                 await asyncio.wait(syndicate.running, timeout=LAST_PAYMENTS_SECONDS)
 
     app = FastAPI(title="ekpay_switch", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    install_error_handlers(app)
+    install_error_handlers(app, DATABASE_AWAY)
     app.add_middleware(LimitRequests, limits=RequestLimits(settings.body_max_bytes))
     return app
 

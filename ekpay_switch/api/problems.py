@@ -3,7 +3,7 @@
 Each class of the core's errors has a status here; a test checks that none is missing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 import orjson
@@ -45,8 +45,11 @@ def problem(status: int, headers: dict[str, str] | None = None) -> Response:
     return Response(orjson.dumps(body), status, headers, media_type="application/problem+json")
 
 
-def install_error_handlers(app: FastAPI) -> None:
-    """Replace the stock handlers, which echo input and answer 500 to NaN (finding 1 and 2)."""
+def install_error_handlers(app: FastAPI, passing: Iterable[type[Exception]] = ()) -> None:
+    """Replace the stock handlers, which echo input and answer 500 to NaN (finding 1 and 2).
+
+    `passing` are the errors of a database that is away: nothing was done, and asking again is right.
+    """
 
     async def of_http(_: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
@@ -57,10 +60,16 @@ def install_error_handlers(app: FastAPI) -> None:
         telemetry.log_error("request_failed", error=error)
         return problem(status, {"Retry-After": "1"} if status == BUSY else None)
 
+    async def of_a_passing_trouble(_: Request, error: Exception) -> Response:
+        telemetry.log_error("request_failed", error=error)
+        return problem(BUSY, {"Retry-After": "1"})
+
     async def of_anything(_: Request, error: Exception) -> Response:
         telemetry.log_error("request_failed", error=error)
         return problem(500)
 
     app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(errors.SwitchError, of_switch)
+    for kind in passing:
+        app.add_exception_handler(kind, of_a_passing_trouble)
     app.add_exception_handler(Exception, of_anything)

@@ -7,6 +7,8 @@ The hot path speaks asyncpg directly (group commit), everything else SQLAlchemy 
 from dataclasses import dataclass
 
 import asyncpg
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ekpay_switch.persistence.embedded import EmbeddedPostgres
@@ -28,6 +30,18 @@ KEYED_ONLY = {
     "enable_mergejoin": "off",
     "jit": "off",
 }
+
+# What driver, pool and network say when the database cannot be reached: it may be back any moment.
+DATABASE_AWAY: tuple[type[Exception], ...] = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+    OSError,
+    InterfaceError,
+    OperationalError,
+    PoolTimeoutError,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ class Desk:
         )
         self.is_ready = True
         self.app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-        install_error_handlers(self.app)
+        install_error_handlers(self.app, (OSError,))
         mount(self.app, self.syndicate)
         operations.mount(self.app, self._ready, lambda: 7)
         self.app.add_middleware(LimitRequests, limits=RequestLimits(64 * 1024, body_seconds))

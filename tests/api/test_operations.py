@@ -46,3 +46,12 @@ async def test_an_error_of_the_core_is_a_problem_with_its_status_and_none_of_its
     assert reply.status == STATUS_OF[type(error)]
     assert ("retry-after" in reply.headers) == (reply.status == 503)
     assert b"b025" not in reply.body
+
+
+async def test_a_database_that_is_away_is_told_as_busy_and_never_as_a_failure(
+    desk: Desk, bank: Caller
+) -> None:
+    desk.small.books.trouble.append(ConnectionRefusedError("postgres at /secret/place"))
+    reply = await bank.post("check-bill-status", bank.sealed(bank.write.status("F" * 24, "b025")))
+    assert (reply.status, reply.headers["retry-after"]) == (503, "1")
+    assert b"secret" not in reply.body
