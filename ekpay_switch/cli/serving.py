@@ -1,6 +1,7 @@
 """`ekpay serve` and `ekpay worker`: the two processes that a switch is made of."""
 
 import asyncio
+import gc
 import signal
 from typing import Annotated
 
@@ -29,6 +30,7 @@ def serve(
     telemetry.configure("web")
     session = open_session()
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    _collect_seldom()
     server = uvicorn.Server(server_config(session.settings.model_copy(update=given), session.database))
     try:
         server.run()
@@ -37,6 +39,16 @@ def serve(
         raise typer.Exit(1) from left
     if not server.started:
         raise typer.Exit(1)
+
+
+def _collect_seldom() -> None:
+    """Spare the hot path the garbage collector's walks: a sixth of its processor time, for nothing.
+
+    A payment is made of many short-lived objects that refer to no ring, so counting references frees them.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def server_config(settings: Settings, database: Database) -> uvicorn.Config:

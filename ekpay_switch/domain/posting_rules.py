@@ -6,7 +6,7 @@ T = amount + charge + fee + VAT; T is what the payer or the partner gives.
 from dataclasses import dataclass
 
 from ekpay_switch.domain.ledger import Entry, grow, shrink
-from ekpay_switch.domain.money import Money, total
+from ekpay_switch.domain.money import Money
 
 IN_FLIGHT = "in_flight"
 
@@ -23,7 +23,7 @@ class Sums:
     @property
     def total(self) -> Money:
         """T, all parts together."""
-        return total((self.amount, self.charge, self.fee, self.vat), self.amount.currency)
+        return self.amount + self.charge + self.fee + self.vat
 
 
 def prefund_account(partner_id: str, bucket: str) -> str:
