@@ -108,7 +108,7 @@ class ScrollRest:
         bill_number = order.biller_quote["bill_number"]
         asked = await self._line.ask("status", {"billNumber": bill_number, "transactionId": order.reference})
         if isinstance(asked, NotSent | NoUsableAnswer):
-            return NoAnswer(asked.why)
+            return NoAnswer(asked.why, was_asked=isinstance(asked, NoUsableAnswer))
         if asked.means is not Means.APPROVED:
             return NoAnswer(f"reply code {asked.code}")
         try:

@@ -69,9 +69,13 @@ class NotFound:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """Asked later, there was no usable answer; nothing is learned and the doubt stands."""
+    """Asked later, there was no usable answer; nothing is learned and the doubt stands.
+
+    `was_asked` is false where not a byte left us, so that an outage of hours uses up no questions.
+    """
 
     why: str
+    was_asked: bool = True
 
 
 Inquiry = Posted | NotFound | NoAnswer

@@ -41,9 +41,9 @@ async def resolve_in_doubt(leased: Leased, world: World) -> None:
             await _record_posted(leased, inquiry, world)
         case NotFound():
             await _act_on_not_found(leased, biller, world)
-        case NoAnswer(why=why):
-            again = biller.profile.timing.next_ask_seconds(leased.asked + 1)
-            await world.payments.postpone(leased, again, why, asked=True)
+        case NoAnswer(why=why, was_asked=was_asked):
+            again = biller.profile.timing.next_ask_seconds(leased.asked + was_asked)
+            await world.payments.postpone(leased, again, why, asked=was_asked)
         case _:
             assert_never(inquiry)
 

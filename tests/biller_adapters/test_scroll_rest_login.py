@@ -93,7 +93,9 @@ async def test_without_a_login_nothing_is_sent(staged: Staged, manners: Manners)
         stage.adapter._line._keeper._token = ""  # noqa: SLF001 - as in a process that has just started
         assert isinstance(await stage.adapter.pay(order), Unreached)
         assert isinstance(await stage.adapter.fetch(QUERY), BillerSilent)
-        assert isinstance(await stage.adapter.inquire(order), NoAnswer)
+        inquiry = await stage.adapter.inquire(order)
+        assert isinstance(inquiry, NoAnswer)
+        assert not inquiry.was_asked
         assert "/payment" not in stage.paths()
 
 

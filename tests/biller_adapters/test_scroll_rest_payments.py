@@ -187,4 +187,6 @@ async def test_an_empty_list_is_not_found(staged: Staged) -> None:
 )
 async def test_only_a_sound_answer_settles_a_doubt(staged: Staged, manners: Manners) -> None:
     async with staged(Desk(rude={"/payment-status": manners})) as stage:
-        assert isinstance(await stage.adapter.inquire(await stage.order()), NoAnswer)
+        inquiry = await stage.adapter.inquire(await stage.order())
+        assert isinstance(inquiry, NoAnswer)
+        assert inquiry.was_asked

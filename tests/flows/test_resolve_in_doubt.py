@@ -143,6 +143,13 @@ async def test_no_answer_teaches_nothing_and_is_asked_again_later() -> None:
     assert (small.books.only().asked, seconds_to_next_question(small)) == (1, 210)
 
 
+async def test_a_question_that_never_left_us_uses_up_none_of_the_schedule() -> None:
+    small = await in_doubt(LOSES_ANSWER)
+    small.biller.inquiries.append(NoAnswer("breaker open", was_asked=False))
+    await resolve(small, 90)
+    assert (small.books.only().asked, seconds_to_next_question(small)) == (0, 90)
+
+
 async def test_a_used_up_budget_postpones_and_asks_nobody() -> None:
     small = await in_doubt(LOSES_ANSWER)
     small.clock.pass_by(90)
