@@ -66,6 +66,7 @@ HISTORY = SetInsert(
 EVIDENCE = SetInsert(
     "evidence",
     {"payment_id": "uuid", "attempt_id": "uuid", "epoch": "integer", "kind": "text", "facts": "jsonb"},
+    ignores_repeats=True,
 )
 ENTRIES = SetInsert(
     "journal_entries",

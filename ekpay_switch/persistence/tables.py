@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from ekpay_switch.domain.payment import RELEASED, TRANSITIONS, Event, State
+from ekpay_switch.domain.payment import RELEASED, TRANSITIONS, State
 
 metadata = MetaData(
     naming_convention={
@@ -285,6 +285,17 @@ evidence = Table(
     _instant("at", server_default=func.now()),
 )
 
+# An answer is kept once, however often its batch is written; a far side may be asked any number of times.
+Index(
+    "uq_evidence_one_per_answer",
+    evidence.c.payment_id,
+    evidence.c.attempt_id,
+    evidence.c.epoch,
+    evidence.c.kind,
+    unique=True,
+    postgresql_where=text("kind <> 'inquiry'"),
+)
+
 journal_entries = Table(
     "journal_entries",
     metadata,
@@ -362,7 +373,6 @@ far_sides = Table(
 )
 
 APPEND_ONLY = (history, evidence, journal_entries, postings)
-EVENTS = tuple(Event)
 
 # Refuses an entry that does not sum to zero, that names an account we do not have or stands on no journal
 # entry. By statement and transition table: a deferred row trigger costs 40 % (architecture.md 6).

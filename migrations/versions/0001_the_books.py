@@ -229,6 +229,8 @@ CREATE TABLE evidence (
   CONSTRAINT fk_evidence_payment_id FOREIGN KEY(payment_id) REFERENCES payments (id)
 );
 CREATE INDEX ix_evidence_payment_id ON evidence (payment_id);
+CREATE UNIQUE INDEX uq_evidence_one_per_answer ON evidence (payment_id, attempt_id, epoch,
+    kind) WHERE kind <> 'inquiry';
 CREATE TABLE history (
   payment_id UUID NOT NULL,
   seq SMALLINT NOT NULL,

@@ -39,4 +39,4 @@ async def test_a_quote_is_found_by_its_id_and_not_among_all_of_its_partner(books
 
 
 async def test_late_success_is_looked_for_by_payment(books: Books) -> None:
-    assert "ix_evidence_payment_id" in await _plan(books, "payments")
+    assert "Index Cond: ((payment_id = payments.id)" in await _plan(books, "payments")

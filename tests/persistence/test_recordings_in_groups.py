@@ -180,7 +180,7 @@ async def test_a_bill_under_review_is_not_paid_again(books: Books) -> None:
 # ---- written twice
 
 
-@pytest.mark.parametrize("outcome", [APPROVED, REFUSED, Unreached("connection refused")])
+@pytest.mark.parametrize("outcome", [APPROVED, REFUSED, Unreached("connection refused"), SILENT])
 async def test_a_batch_that_is_written_twice_stands_once(books: Books, outcome: object) -> None:
     await books.partner(prefund=60_000)
     # The accounts that a completed payment posts to are opened before the batch, by whoever comes first.
