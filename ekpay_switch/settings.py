@@ -46,9 +46,7 @@ class Settings(BaseSettings):
         None,
         description="32 bytes in base64 that every other key is derived from; unset: a generated key file.",
     )
-    config: Path = Field(
-        _REPOSITORY / "config", description="Folder of the manifests, fees and the chart of accounts."
-    )
+    config: Path = Field(_REPOSITORY / "config", description="Folder of the manifests and the fees.")
     time_divisor: float = Field(
         1.0,
         ge=1,
