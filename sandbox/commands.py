@@ -2,90 +2,198 @@
 
 import asyncio
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import aiohttp
 import typer
 
+from sandbox.breb.faults import Fault as BrebFault
 from sandbox.demo.one_payment import UnpayableError, Wish, pay_once
-from sandbox.desco.book import BookOfAnotherWorldError
-from sandbox.desco.faults import Fault
-from sandbox.desco.journal import BrokenJournalError, JournalInUseError
-from sandbox.desco.server import serve as serve_desco
-from sandbox.desco.settings import ACCOUNTS_MAX, DescoSettings
+from sandbox.desco.faults import Fault as DescoFault
+from sandbox.institution.book import BookOfAnotherWorldError
+from sandbox.institution.journal import BrokenJournalError, JournalInUseError
+from sandbox.institution.settings import ACCOUNTS_MAX
+from sandbox.institutions import (
+    DEFAULT_PORTS,
+    Name,
+    Shared,
+    UnservedPortError,
+    ports_to_serve,
+    serve_together,
+)
+from sandbox.nesco.faults import Fault as NescoFault
+from sandbox.options import taking
+from sandbox.proxy import commands as proxy_commands
+from sandbox.proxy.faults import Fault as NetworkFault
 
 app = typer.Typer(
     name="sandbox",
-    help="The far side: a simulated DESCO with a book of its own, and partners.",
+    help="The far side: simulated billers with books of their own, and partners.",
     no_args_is_help=True,
 )
 
-_ADDRESS = "http://127.0.0.1:8190"
+network = typer.Typer(help="The proxy before the billers: how the network misbehaves.", no_args_is_help=True)
+network.command()(proxy_commands.strike)
+network.command()(proxy_commands.lift)
+network.command()(proxy_commands.release)
+network.command()(proxy_commands.show)
+app.add_typer(network, name="network")
+app.command()(proxy_commands.proxy)
+
+_FAULTS = ", ".join(sorted({*DescoFault, *BrebFault, *NescoFault}))
+_NETWORK_FAULTS = ", ".join(NetworkFault)
 _CALL_SECONDS = 60
 _HTTP_OK = 200
 
-Address = Annotated[str, typer.Option(help="Where the simulator listens.")]
+Of = Annotated[Name, typer.Option(help="Which institution.")]
+Address = Annotated[
+    str | None, typer.Option(help="Where the institution listens; its own port on this machine by default.")
+]
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """What is served, and how."""
+
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="DESCO's port.")] = None
+    breb_port: Annotated[int | None, typer.Option(min=0, max=65_535, help="BREB's port.")] = None
+    nesco_port: Annotated[int | None, typer.Option(min=0, max=65_535, help="NESCO's port.")] = None
+    only: Annotated[list[Name] | None, typer.Option(help="Serve this one; may be given several times.")] = (
+        None
+    )
+    home: Annotated[Path, typer.Option(help="Folder of the books.")] = Path(".ekpay/sandbox")
+    seed: Annotated[int, typer.Option(min=0, help="Decides every account and bill.")] = 7
+    accounts: Annotated[
+        int, typer.Option(min=1, max=ACCOUNTS_MAX, help="How many normal accounts each has.")
+    ] = 20_000
+    slow_seconds: Annotated[float, typer.Option(min=0, help="How late a slow answer comes.")] = 8.0
 
 
 @app.command()
-def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.")] = 8190,
-    home: Annotated[Path, typer.Option(help="Folder of the book.")] = Path(".ekpay/sandbox"),
-    seed: Annotated[int, typer.Option(min=0, help="Decides every account and bill.")] = 7,
-    accounts: Annotated[
-        int, typer.Option(min=1, max=ACCOUNTS_MAX, help="How many normal accounts.")
-    ] = 20_000,
-    slow_seconds: Annotated[float, typer.Option(min=0, help="How late a slow save answers.")] = 8.0,
-) -> None:
-    """Serve the simulated DESCO until interrupted."""
-    settings = DescoSettings(
-        host=host, port=port, home=home, seed=seed, accounts=accounts, slow_seconds=slow_seconds
-    )
+@taking(ServeOptions)
+def serve(options: ServeOptions) -> None:
+    """Serve the simulated billers until interrupted: DESCO at 8190, BREB at 8191, NESCO at 8192.
+
+    Port 0 takes a free one. Once a port is named, only those whose ports are named are served.
+    """
+    named = {Name.DESCO: options.port, Name.BREB: options.breb_port, Name.NESCO: options.nesco_port}
+    shared: Shared = {
+        "home": options.home,
+        "seed": options.seed,
+        "accounts": options.accounts,
+        "slow_seconds": options.slow_seconds,
+    }
     try:
-        serve_desco(settings, announce=lambda address: typer.echo(f"DESCO sandbox listening on {address}"))
+        serve_together(options.host, ports_to_serve(named, options.only or []), shared, _announce)
+    except UnservedPortError as error:
+        raise typer.BadParameter(str(error)) from error
     except (OSError, JournalInUseError, BookOfAnotherWorldError, BrokenJournalError) as error:
         typer.echo(f"cannot start: {error}", err=True)
         raise typer.Exit(1) from error
 
 
-@app.command()
-def faults(
-    fault: Annotated[Fault, typer.Argument(help="What shall go wrong.")],
-    account: Annotated[str | None, typer.Option(help="Account of 8 digits.")] = None,
-    bill: Annotated[str | None, typer.Option(help="Bill number of 12 digits.")] = None,
-    times: Annotated[int, typer.Option(min=1, help="How many calls it strikes.")] = 1,
-    address: Address = _ADDRESS,
-) -> None:
-    """Let one fault strike the next calls for an account or a bill."""
-    order: dict[str, object] = {"account": account, "bill": bill, "fault": fault.value, "times": times}
-    typer.echo(json.dumps(_call("POST", f"{address}/_admin/faults", order), indent=2))
+def _announce(name: str, address: str) -> None:
+    typer.echo(f"{name} sandbox listening on {address}")
+
+
+@dataclass(frozen=True)
+class FaultOptions:
+    """Which fault strikes whom, where and how often."""
+
+    fault: Annotated[
+        str,
+        typer.Argument(help=f"What shall go wrong: {_FAULTS}; with --network: {_NETWORK_FAULTS}."),
+    ]
+    of: Of = Name.DESCO
+    account: Annotated[str | None, typer.Option(help="Account or customer number.")] = None
+    bill: Annotated[str | None, typer.Option(help="Bill number (DESCO, BREB).")] = None
+    quote: Annotated[str | None, typer.Option(help="Transaction id of a quote (NESCO).")] = None
+    step: Annotated[
+        str | None, typer.Option(help="bill, save, acknowledge, status (BREB); quote, vend, history (NESCO).")
+    ] = None
+    times: Annotated[int, typer.Option(min=1, help="How many calls it strikes.")] = 1
+    address: Address = None
+    on_network: Annotated[
+        bool, typer.Option("--network", help="The proxy before the institution does it, not the institution.")
+    ] = False
+    match: Annotated[str | None, typer.Option(help="With --network: only requests that hold this text.")] = (
+        None
+    )
+    seconds: Annotated[float | None, typer.Option(help="With --network: how long a delay lasts.")] = None
+    control: proxy_commands.Control = proxy_commands.CONTROL
 
 
 @app.command()
-def dump(address: Address = _ADDRESS) -> None:
-    """Print what the simulated DESCO believes, as JSON."""
-    typer.echo(json.dumps(_call("GET", f"{address}/_admin/dump"), indent=2))
+@taking(FaultOptions)
+def faults(options: FaultOptions) -> None:
+    """Let one fault strike the next calls for an account, bill or quote; with BREB and NESCO for anybody."""
+    if options.on_network:
+        _strike_network(options)
+        return
+    target = {"account": options.account, "bill": options.bill, "quote": options.quote, "step": options.step}
+    order: dict[str, object] = {name: value for name, value in target.items() if value is not None}
+    order |= {"fault": options.fault, "times": options.times}
+    url = f"{_address(options.of, options.address)}/_admin/faults"
+    typer.echo(json.dumps(_call("POST", url, order), indent=2))
+
+
+def _strike_network(options: FaultOptions) -> None:
+    if options.fault not in set(NetworkFault):
+        raise typer.BadParameter(f"the network knows {_NETWORK_FAULTS}", param_hint="FAULT")
+    fault = NetworkFault(options.fault)
+    proxy_commands.strike(
+        options.of.value,
+        fault,
+        # A refusal knows no calls: it lasts until it is lifted, or for so many seconds.
+        times=None if fault is NetworkFault.REFUSE else options.times,
+        seconds=options.seconds,
+        match=options.match,
+        control=options.control,
+    )
 
 
 @app.command()
-def pay(
-    account: Annotated[str, typer.Option(help="Account of 8 digits; its oldest unpaid bill is paid.")],
-    biller: Annotated[str, typer.Option(help="ekPay's id of the biller.")] = "b025",
+def dump(of: Of = Name.DESCO, address: Address = None) -> None:
+    """Print what a simulated biller believes, as JSON."""
+    typer.echo(json.dumps(_call("GET", f"{_address(of, address)}/_admin/dump"), indent=2))
+
+
+@dataclass(frozen=True)
+class PayOptions:
+    """What is paid, by whom, and at which switch."""
+
+    account: Annotated[str, typer.Option(help="The payer's number at the biller.")]
+    biller: Annotated[str, typer.Option(help="ekPay's id of the biller.")] = "b025"
+    amount: Annotated[str | None, typer.Option(help="Taka, for a recharge (NESCO).")] = None
+    period: Annotated[str | None, typer.Option(help="Year and month of the bill, as 202611 (BREB).")] = None
+    mobile: Annotated[str | None, typer.Option(help="The payer's mobile number (BREB).")] = None
     partner: Annotated[
         str | None, typer.Option(help="Which partner of `ekpay run`, by id or name; the first by default.")
-    ] = None,
+    ] = None
     address: Annotated[
         str | None, typer.Option(help="Where the switch listens; where `ekpay run` put it by default.")
-    ] = None,
-) -> None:
-    """Be a partner: fetch a bill, pay it, and show what the switch answered."""
+    ] = None
+
+
+@app.command()
+@taking(PayOptions)
+def pay(options: PayOptions) -> None:
+    """Be a partner: fetch a bill or a quote, pay it, and show what the switch answered."""
+    members = {"amount": options.amount, "bll_period": options.period, "bill_mobno": options.mobile}
+    more = {name: text for name, text in members.items() if text is not None}
+    wish = Wish(options.biller, options.account, more, partner=options.partner, address=options.address)
     try:
-        asyncio.run(pay_once(Wish(biller, account, partner, address), typer.echo))
+        asyncio.run(pay_once(wish, typer.echo))
     except UnpayableError as problem:
         typer.echo(str(problem), err=True)
         raise typer.Exit(1) from problem
+
+
+def _address(of: Name, named: str | None) -> str:
+    return named or f"http://127.0.0.1:{DEFAULT_PORTS[of]}"
 
 
 def _call(method: str, url: str, order: dict[str, object] | None = None) -> object:

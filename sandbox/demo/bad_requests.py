@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from sandbox.demo.desco_desk import UnpaidBill
-from sandbox.demo.partner_side import BILLER, PartnerSide
+from sandbox.demo.desco_desk import DescoDesk
+from sandbox.demo.desks import Payable
+from sandbox.demo.partner_side import PartnerSide
 from sandbox.demo.script import Bad
 from sandbox.partner.client import result_code
 from sandbox.partner.jwe import seal
@@ -32,6 +33,7 @@ EXPECTED: Mapping[Bad, frozenset[str]] = MappingProxyType(
     }
 )
 
+_BILLER = DescoDesk.biller
 _UNKNOWN_BILLER = "b998"
 
 
@@ -43,9 +45,9 @@ class Offender:
     other: PartnerSide
     dead_token: str
 
-    async def send(self, kind: Bad, bill: UnpaidBill) -> str:
+    async def send(self, kind: Bad, bill: Payable) -> str:
         """Send one and return the code it got; `bill` is not paid by it."""
-        senders: dict[Bad, Callable[[UnpaidBill], Awaitable[str]]] = {
+        senders: dict[Bad, Callable[[Payable], Awaitable[str]]] = {
             Bad.RUBBISH: lambda _: self._raw(b"this is no envelope"),
             Bad.WRONG_KEY: self._wrong_key,
             Bad.DEAD_TOKEN: lambda bill: self._raw(self._sealed_fetch(bill), self.dead_token),
@@ -66,44 +68,44 @@ class Offender:
         answer = await client.send("fetch-bill", body, token=token or await client.get_token())
         return result_code(json.loads(answer.body))
 
-    def _sealed_fetch(self, bill: UnpaidBill, secret: str | None = None) -> bytes:
-        message = self.side.client.write.fetch(BILLER, bll_no=bill.number)
+    def _sealed_fetch(self, bill: Payable, secret: str | None = None) -> bytes:
+        message = self.side.client.write.fetch(_BILLER, bll_no=bill.target)
         return seal(json.dumps(message).encode(), secret or self.side.player.secret).encode()
 
-    async def _wrong_key(self, bill: UnpaidBill) -> str:
+    async def _wrong_key(self, bill: Payable) -> str:
         return await self._raw(self._sealed_fetch(bill, secrets.token_hex(16)))
 
-    async def _no_token(self, bill: UnpaidBill) -> str:
+    async def _no_token(self, bill: Payable) -> str:
         answer = await self.side.client.send("fetch-bill", self._sealed_fetch(bill))
         return result_code(json.loads(answer.body))
 
-    async def _wrong_pass_key(self, _: UnpaidBill) -> str:
+    async def _wrong_pass_key(self, _: Payable) -> str:
         login = {"user_id": self.side.player.user_id, "pass_key": secrets.token_urlsafe(16)}
         answer = await self.side.client.send("get-token", json.dumps(login).encode())
         return result_code(json.loads(answer.body))
 
-    async def _unknown_biller(self, bill: UnpaidBill) -> str:
-        return result_code(await self.side.fetch(_UNKNOWN_BILLER, bll_no=bill.number))
+    async def _unknown_biller(self, bill: Payable) -> str:
+        return result_code(await self.side.fetch(_UNKNOWN_BILLER, bll_no=bill.target))
 
-    async def _unknown_account(self, bill: UnpaidBill) -> str:
-        return result_code(await self.side.fetch(bllr_accno=f"92000{bill.account[-3:]}"))
+    async def _unknown_account(self, bill: Payable) -> str:
+        return result_code(await self.side.fetch(_BILLER, bllr_accno=f"92000{bill.target[-3:]}"))
 
-    async def _paid_bill(self, bill: UnpaidBill) -> str:
-        fetched = await self.side.fetch(bllr_accno=f"91000{bill.account[-3:]}")
+    async def _paid_bill(self, bill: Payable) -> str:
+        fetched = await self.side.fetch(_BILLER, bllr_accno=f"91000{bill.target[-3:]}")
         if fetched["bllr_inf"]["is_bll_pd"] != "Y":
             return result_code(fetched)
         return await self.side.pay(fetched, self.side.promise(fetched))
 
-    async def _paid_with(self, bill: UnpaidBill, amount: str) -> str:
-        fetched = await self.side.fetch(bll_no=bill.number)
+    async def _paid_with(self, bill: Payable, amount: str) -> str:
+        fetched = await self.side.fetch(_BILLER, bll_no=bill.target)
         return await self.side.pay(fetched, self.side.promise(fetched), amount=amount)
 
-    async def _foreign_refno_ack(self, bill: UnpaidBill) -> str:
-        fetched = await self.other.fetch(bll_no=bill.number)
+    async def _foreign_refno_ack(self, bill: Payable) -> str:
+        fetched = await self.other.fetch(_BILLER, bll_no=bill.target)
         return await self.side.pay(fetched, self.side.promise(fetched))
 
-    async def _other_node(self, bill: UnpaidBill) -> str:
-        fetched: Mapping[str, Any] = await self.side.fetch(bll_no=bill.number)
+    async def _other_node(self, bill: Payable) -> str:
+        fetched: Mapping[str, Any] = await self.side.fetch(_BILLER, bll_no=bill.target)
         message: Message = self.side.client.write.payment(fetched, Payout(new_reference()))
         message["hdrs"]["nd_id"] = self.other.player.node_id
         return result_code(await self.side.client.exchange("update-billPayment", message))

@@ -19,6 +19,7 @@ from sandbox.partner.client import Partner
 Somebody = TypeVar("Somebody")
 
 PARTNERS_MAX = 20
+BUCKETS = ("postpaid", "prepaid")
 
 _STAFF = ("rahima", "tanvir")
 _NAMES = ("Shapla Wallet", "Doyel Bank", "Kadam Agents")
@@ -79,12 +80,12 @@ async def engage(tool: Tool, address: str, partners: int) -> Cast:
     return Cast(address, tuple(staff), tuple(players))
 
 
-async def top_up(tool: Tool, cast: Cast, player: Player, amount_taka: int) -> None:
-    """Put money into a partner's postpaid prefund: one person asks, the other approves."""
+async def top_up(tool: Tool, cast: Cast, player: Player, bucket: str, amount_taka: int) -> None:
+    """Put money into one of a partner's prefunds: one person asks, the other approves."""
     asking, approving = cast.staff
     reference = f"DEMO-{secrets.token_hex(6)}"
     await tool.run(
-        "partners", "top-up", player.id, "postpaid", str(amount_taka),
+        "partners", "top-up", player.id, bucket, str(amount_taka),
         "--reference", reference, "--asked-by", asking.name, "--approved-by", approving.name,
         EKPAY_STAFF_PASSPHRASE=asking.passphrase, EKPAY_APPROVER_PASSPHRASE=approving.passphrase,
     )  # fmt: skip
@@ -96,10 +97,10 @@ async def with_new_secret(tool: Tool, player: Player) -> Player:
     return Player(**{**asdict(player), "secret": given["shared_secret"]})
 
 
-async def prefund_paisa(tool: Tool) -> dict[str, int]:
-    """What stands in the postpaid prefund of every partner, in paisa by its id."""
+async def prefund_paisa(tool: Tool) -> dict[tuple[str, str], int]:
+    """What stands in every prefund, in paisa by partner and bucket."""
     listed = await tool.read("partners", "list", "--json")
-    return {one["id"]: one["prefunds"]["postpaid"] for one in listed}
+    return {(one["id"], bucket): one["prefunds"][bucket] for one in listed for bucket in BUCKETS}
 
 
 def save(cast: Cast, folder: Path) -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from sandbox.demo.cast import PARTNERS_MAX, CastUnreadableError
 from sandbox.demo.children import ChildDiedError, free_port, is_port_free
-from sandbox.demo.desco_desk import DeskClosedError
+from sandbox.demo.desks import DeskClosedError
 from sandbox.demo.home import home
 from sandbox.demo.open_house import keep_open
 from sandbox.demo.partner_side import SwitchSilentError
@@ -31,6 +31,12 @@ PAYMENTS_MAX = 100_000
 
 # Enough for many demos in one home: an account costs nothing until it is used.
 _ACCOUNTS = 1_000_000
+_BILLERS = ("desco", "breb", "nesco")
+# 8190 to 8192 are the billers then, 8290 to 8292 the proxy before them, and 8299 is where it takes orders.
+_PROXY_ABOVE, _CONTROL_ABOVE = 100, 9
+# A partner's sample receiver may listen at 8195 (docs/how-to/receive-notifications.md).
+_MAILBOX_ABOVE = 5
+_HIGHEST = 65_400
 _PIPE_WIDTH = 140
 _TROUBLES = (
     CastUnreadableError, ChildDiedError, DeskClosedError, NoBillsLeftError, NotReadyError, SwitchSilentError,
@@ -55,7 +61,7 @@ def demo(
     """Pay thousands of bills over real protocols with faults on purpose, and prove that each is explained."""
     screen, plan = _screen(), Plan(seed, payments, partners)
     folder = home() if keep else home() / f"demo-{os.getpid()}"
-    setting = Setting(folder, free_port(), free_port(), desco_accounts=_ACCOUNTS)
+    setting = _anywhere(folder)
     screen.print(f"{payments:,} bills, {partners} partners, seed {seed}. Logs: {setting.logs}")
     screen.print(
         f"Waiting times are divided by {setting.time_divisor}, so that doubts are settled in seconds."
@@ -76,25 +82,43 @@ def demo(
 
 def run(
     port: Annotated[int, typer.Option(min=1, max=65_535, help="The switch's TCP port.")] = 8180,
-    desco_port: Annotated[
-        int, typer.Option(min=1, max=65_535, help="The simulated DESCO's TCP port.")
+    billers_port: Annotated[
+        int,
+        typer.Option(min=1, max=_HIGHEST, help="DESCO's TCP port; BREB and NESCO have the next two."),
     ] = 8190,
     time_divisor: Annotated[
         int, typer.Option(min=1, help="Waiting times are divided by it; 1 is life's own pace.")
     ] = TIME_DIVISOR,
 ) -> None:
-    """Start database, switch, worker and simulated DESCO, print what to try, and run until Ctrl-C."""
+    """Start database, switch, worker, proxy and billers, print what to try, and run until Ctrl-C."""
     screen = _screen()
-    for name, number in (("--port", port), ("--desco-port", desco_port)):
+    setting = _setting(home(), port, billers_port, time_divisor)
+    wanted = {port: "--port"}
+    wanted |= dict.fromkeys((*setting.billers.values(), *setting.proxied.values()), "--billers-port")
+    for number, name in (wanted | {setting.control_port: "--billers-port"}).items():
         if not is_port_free(number):
             raise typer.BadParameter(
                 f"port {number} is taken: stop who listens there, or choose another {name}"
             )
-    setting = Setting(home(), port, desco_port, time_divisor=time_divisor)
     try:
         _until_told(_open_house(setting, screen), screen)
     except KeyboardInterrupt:
         screen.print(f"Stopped; the data stays in {setting.home}.")
+
+
+def _anywhere(folder: Path) -> Setting:
+    """A setting on ports that nobody uses."""
+    billers, proxied = ({name: free_port() for name in _BILLERS} for _ in range(2))
+    return Setting(folder, free_port(), billers, proxied, free_port(), free_port(), accounts=_ACCOUNTS)
+
+
+def _setting(folder: Path, port: int, billers_port: int, time_divisor: int) -> Setting:
+    """A setting on known ports: the billers one after the other, the proxy before each a hundred higher."""
+    billers = {name: billers_port + number for number, name in enumerate(_BILLERS)}
+    proxied = {name: number + _PROXY_ABOVE for name, number in billers.items()}
+    control = billers_port + _PROXY_ABOVE + _CONTROL_ABOVE
+    mailbox = billers_port + _MAILBOX_ABOVE
+    return Setting(folder, port, billers, proxied, control, mailbox, time_divisor=time_divisor)
 
 
 async def _staged_play(setting: Setting, plan: Plan, screen: Console, *, keep: bool) -> Outcome:

@@ -1,4 +1,4 @@
-"""Two books and a witness, line by line: the switch, the biller, and what the partners were told.
+"""The books and their witnesses, line by line: the switch, each biller, and what the partners were told.
 
 Pure: lists in, disagreements out. An empty list is the proof that a demo looks for, so whatever is not
 plainly explained is a disagreement.
@@ -6,7 +6,7 @@ plainly explained is a disagreement.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 COMPLETED, REFUNDED, DECLINED, EXPIRED, IN_REVIEW = (
     "completed", "refunded", "declined", "expired", "in_review",
@@ -15,6 +15,8 @@ FINAL_STATES = (COMPLETED, REFUNDED, DECLINED, EXPIRED)
 NOT_POSTED = (REFUNDED, DECLINED, EXPIRED)
 
 IN_PROGRESS = "0102"
+# What an endpoint is told of a payment in this state; nobody is told of a refused order.
+_NOTICED = {COMPLETED: "paid", REFUNDED: "refunded", IN_REVIEW: "pending"}
 _CODES = {
     COMPLETED: {"0000"},
     REFUNDED: {"1007", "1008"},
@@ -29,7 +31,8 @@ _BURNS_NOTHING = frozenset({"1001", "1002", "1009", "2001", "2002", "2003", "200
 class OurLine:
     """A payment in the switch's books; amounts in paisa, days as `yyyy-MM-dd`.
 
-    `attempts` are the references under which the biller was told of it.
+    `amount_paisa` is what the biller was told, `owed_paisa` what it is owed of that. `attempts` are the names
+    under which the biller knows of it.
     """
 
     payment_id: str
@@ -42,6 +45,9 @@ class OurLine:
     scroll_no: int | None
     business_date: str
     attempts: tuple[str, ...]
+    biller: str = "b025"
+    bucket: str = "postpaid"
+    owed_paisa: int | None = None
 
     @property
     def total_paisa(self) -> int:
@@ -51,19 +57,29 @@ class OurLine:
 
 @dataclass(frozen=True, slots=True)
 class TheirLine:
-    """A payment in the biller's book; `told_paisa` is what it says when a bank asks, if that was asked."""
+    """A payment in a biller's book; `told_paisa` is what it says when a bank asks, if that was asked.
+
+    None stands where a biller has no such thing: no scroll, nothing owed but what was paid, no token.
+    `is_whole` is false where it still waits for a step.
+    """
 
     transaction_id: str
     bill_number: str
     amount_paisa: int
-    scroll_no: int
-    scroll_date: str
+    scroll_no: int | None = None
+    scroll_date: str | None = None
+    owed_paisa: int | None = None
+    is_whole: bool = True
+    token: str | None = None
     told_paisa: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ToldLine:
-    """A partner's own record of one of its references: what it asked for, and the last code it heard."""
+    """A partner's own record of one of its references: what it asked for, and the last code it heard.
+
+    `token` are the lines that it was given, joined by commas, or empty.
+    """
 
     partner_id: str
     reference: str
@@ -71,6 +87,17 @@ class ToldLine:
     amount_paisa: int
     charged_paisa: int
     code: str
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotifiedLine:
+    """What a partner's endpoint was told by itself of one reference; the amount is taka as text."""
+
+    partner_id: str
+    reference: str
+    status: str
+    amount: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +110,16 @@ class Prefund:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Everything that is compared; `prefunds` holds the partners whose every top-up is known."""
+    """Everything that is compared; `prefunds` holds each bucket of the partners whose top-ups are known.
+
+    `notified` holds the partners that have an endpoint, each with every event that came to it, once.
+    """
 
     ours: Sequence[OurLine]
     theirs: Sequence[TheirLine]
     told: Sequence[ToldLine]
-    prefunds: Mapping[str, Prefund]
+    prefunds: Mapping[tuple[str, str], Prefund]
+    notified: Mapping[str, Sequence[NotifiedLine]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +154,7 @@ def compare(books: Books) -> Comparison:
     unexplained += _strays(books)
     unexplained += _hearsay(books)
     unexplained += _prefund_faults(books)
+    unexplained += _notice_faults(books)
     return Comparison(unexplained, contradictions)
 
 
@@ -146,13 +178,18 @@ def _posting_fault(ours: OurLine, theirs: Sequence[TheirLine]) -> str | None:
     if len(theirs) != 1:
         return f"completed, and posted {len(theirs)} times at the biller"
     line = theirs[0]
-    pairs = (
+    pairs = [
         ("bill", ours.bill_number, line.bill_number),
         ("amount", ours.amount_paisa, line.amount_paisa),
         ("scroll number", ours.scroll_no, line.scroll_no),
-        ("day", ours.business_date, line.scroll_date),
-    )
+    ]
+    if line.scroll_date is not None:
+        pairs.append(("day", ours.business_date, line.scroll_date))
+    if line.owed_paisa is not None:
+        pairs.append(("owed", ours.owed_paisa, line.owed_paisa))
     differing = [f"{what} {here} here, {there} there" for what, here, there in pairs if here != there]
+    if not line.is_whole:
+        differing.append("the biller waits for a further step")
     return ", ".join(differing) or None
 
 
@@ -174,7 +211,7 @@ def _strays(books: Books) -> Iterator[Disagreement]:
             yield Disagreement(f"biller's payment {line.transaction_id}", "not in the switch's books")
     bills = Counter(line.bill_number for line in books.theirs)
     yield from (Disagreement(f"bill {bill}", f"posted {n} times") for bill, n in bills.items() if n > 1)
-    numbers = Counter((line.scroll_date, line.scroll_no) for line in books.theirs)
+    numbers = Counter((one.scroll_date, one.scroll_no) for one in books.theirs if one.scroll_no is not None)
     yield from (
         Disagreement(f"scroll number {number} of {day}", f"used {n} times")
         for (day, number), n in numbers.items()
@@ -185,11 +222,13 @@ def _strays(books: Books) -> Iterator[Disagreement]:
 def _hearsay(books: Books) -> Iterator[Disagreement]:
     """Where a partner believes something else than the books say."""
     ours = {(line.partner_id, line.reference): line for line in books.ours}
+    tokens = {line.transaction_id: line.token or "" for line in books.theirs}
     told = {(line.partner_id, line.reference) for line in books.told}
     partners = {line.partner_id for line in books.told}
     for heard in books.told:
         where = f"{heard.partner_id}'s reference {heard.reference}"
-        fault = _hearing_fault(heard, ours.get((heard.partner_id, heard.reference)))
+        standing = ours.get((heard.partner_id, heard.reference))
+        fault = _hearing_fault(heard, standing) or _token_fault(heard, standing, tokens)
         if fault:
             yield Disagreement(where, fault)
     for key, line in ours.items():
@@ -211,19 +250,49 @@ def _hearing_fault(heard: ToldLine, ours: OurLine | None) -> str | None:
     return None
 
 
+def _token_fault(heard: ToldLine, ours: OurLine | None, tokens: Mapping[str, str]) -> str | None:
+    """Whether the partner holds exactly the lines that the biller made, in their order, and none else."""
+    made = ""
+    if ours is not None and ours.state == COMPLETED:
+        made = next((tokens[name] for name in ours.attempts if name in tokens), "")
+    if heard.token == made:
+        return None
+    lines = len(made.split(",")) if made else 0
+    return f"holds other token lines than the {lines} that the biller made"
+
+
 def _prefund_faults(books: Books) -> Iterator[Disagreement]:
     """Where a prefund is not its top-ups less what was completed and what is still held."""
     taken = _taken(books.ours)
-    for partner, prefund in books.prefunds.items():
-        expected = prefund.topped_up_paisa - taken[partner]
+    for (partner, bucket), prefund in books.prefunds.items():
+        expected = prefund.topped_up_paisa - taken[partner, bucket]
         if prefund.balance_paisa != expected:
             what = f"{prefund.balance_paisa} paisa stand there, {expected} are right"
-            yield Disagreement(f"prefund of {partner}", what)
+            yield Disagreement(f"{bucket} prefund of {partner}", what)
 
 
-def _taken(ours: Iterable[OurLine]) -> Counter[str]:
-    taken: Counter[str] = Counter()
+def _taken(ours: Iterable[OurLine]) -> Counter[tuple[str, str]]:
+    taken: Counter[tuple[str, str]] = Counter()
     for line in ours:
         if line.state not in NOT_POSTED:
-            taken[line.partner_id] += line.total_paisa
+            taken[line.partner_id, line.bucket] += line.total_paisa
     return taken
+
+
+def _notice_faults(books: Books) -> Iterator[Disagreement]:
+    """Where an endpoint was not told what became of a payment, was told twice, or something else."""
+    for partner, lines in books.notified.items():
+        heard = defaultdict(list)
+        for line in lines:
+            heard[line.reference].append((line.status, line.amount))
+        for ours in books.ours:
+            if ours.partner_id == partner and ours.state in _NOTICED:
+                expected = [(_NOTICED[ours.state], _taka(ours.total_paisa))]
+                told = heard.pop(ours.reference, [])
+                if told != expected:
+                    yield Disagreement(_name(ours), f"its endpoint was told {told}, {expected} is right")
+        yield from (Disagreement(f"{partner}'s endpoint", f"was told of {name}") for name in heard)
+
+
+def _taka(paisa: int) -> str:
+    return f"{paisa // 100}.{paisa % 100:02d}"

@@ -1,83 +1,61 @@
-"""Our desk at the simulated DESCO: its admin calls, and the one question that any bank may ask it."""
+"""Our desk at the simulated DESCO."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import replace
+from typing import ClassVar
 
-import aiohttp
+from typing_extensions import override
 
-Document = dict[str, Any]
-
-_CALL_SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class UnpaidBill:
-    """A bill that nobody has paid yet; the amount is what is owed today, in paisa."""
-
-    number: str
-    account: str
-    amount_paisa: int
+from sandbox.demo.compare import TheirLine
+from sandbox.demo.desks import Desk, Mischief, Payable
+from sandbox.desco.faults import Fault
+from sandbox.desco.wire import amount_field
 
 
-class DeskClosedError(Exception):
-    """The simulator refused an admin call; the text is its answer."""
+class DescoDesk(Desk):
+    """Bills that are named by their number or by the account."""
 
+    name: ClassVar[str] = "DESCO"
+    biller: ClassVar[str] = "b025"
+    bucket: ClassVar[str] = "postpaid"
+    mischief: ClassVar[Mischief] = Mischief(
+        [fault.value for fault in Fault if fault is not Fault.ECHO_OTHER_AMOUNT],
+        contradicting=Fault.ECHO_OTHER_AMOUNT.value,
+    )
 
-class DescoDesk:
-    """Sets faults and reads the book; use it as an asynchronous context manager."""
+    @override
+    async def payables(self, count: int) -> list[Payable]:
+        answer = await self.admin("GET", f"unpaid?count={count}")
+        return [
+            Payable(
+                self.biller,
+                one["bill_number"],
+                ({"bll_no": one["bill_number"]}, {"bllr_accno": one["account"]}),
+                one["total_paisa"],
+            )
+            for one in answer["bills"]
+        ]
 
-    def __init__(self, address: str, password: str) -> None:
-        """`address` is the simulator's, such as http://127.0.0.1:8190."""
-        self._address = address
-        self._password = password
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_CALL_SECONDS))
+    @override
+    async def set_fault(self, target: str, fault: str) -> None:
+        await self.admin("POST", "faults", {"bill": target, "fault": fault})
 
-    async def __aenter__(self) -> Self:
-        """Nothing is sent yet."""
-        return self
+    @override
+    async def book(self) -> list[TheirLine]:
+        return [
+            TheirLine(
+                transaction_id=line["transaction_id"],
+                bill_number=line["bill_number"],
+                amount_paisa=line["amount_paisa"],
+                scroll_no=line["scroll_no"],
+                scroll_date=line["scroll_date"],
+            )
+            for line in (await self.admin("GET", "dump"))["payments"]
+        ]
 
-    async def __aexit__(self, *_: object) -> None:
-        """Close the connections."""
-        await self._session.close()
-
-    async def unpaid(self, count: int) -> list[UnpaidBill]:
-        """Return the first `count` bills that nobody has paid, or as many as there are."""
-        answer = await self._admin("GET", f"unpaid?count={count}")
-        return [UnpaidBill(one["bill_number"], one["account"], one["total_paisa"]) for one in answer["bills"]]
-
-    async def set_fault(self, bill_number: str, fault: str) -> None:
-        """Let a fault strike the next save of this bill."""
-        await self._admin("POST", "faults", {"bill": bill_number, "fault": fault})
-
-    async def expire_bearers(self) -> None:
-        """Let every login die now."""
-        await self._admin("POST", "faults", {"fault": "expire_tokens"})
-
-    async def book(self) -> list[dict[str, Any]]:
-        """Return every payment that DESCO believes in."""
-        payments: list[dict[str, Any]] = (await self._admin("GET", "dump"))["payments"]
-        return payments
-
-    async def told_amount(self, bill_number: str, transaction_id: str) -> str | None:
-        """What DESCO tells a bank about a payment's amount, in taka as text; None if it knows of none."""
-        login = await self._bank("login", {"user": "ekpay", "password": self._password}, {})
+    @override
+    async def asked(self, line: TheirLine) -> TheirLine:
+        login = await self.bank("/desco/api/login", {"user": "ekpay", "password": self.address.password}, {})
         bearer = {"Authorization": f"Bearer {login['token']}"}
-        pair = {"billNumber": bill_number, "transactionId": transaction_id}
-        lines = (await self._bank("payment-status", pair, bearer))["data"]
-        return str(lines[0]["paymentAmount"]) if lines else None
-
-    async def _admin(self, method: str, path: str, order: Mapping[str, object] | None = None) -> Document:
-        url = f"{self._address}/_admin/{path}"
-        async with self._session.request(method, url, json=order) as answer:
-            if not answer.ok:
-                raise DeskClosedError(await answer.text())
-            document: Document = await answer.json()
-            return document
-
-    async def _bank(self, path: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Document:
-        async with self._session.post(
-            f"{self._address}/desco/api/{path}", json=form, headers=headers
-        ) as answer:
-            document: Document = await answer.json()
-            return document
+        pair = {"billNumber": line.bill_number, "transactionId": line.transaction_id}
+        told = (await self.bank("/desco/api/payment-status", pair, bearer))["data"]
+        return replace(line, told_paisa=amount_field(told[0], "paymentAmount") if told else None)

@@ -12,8 +12,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.demo import network
 from sandbox.demo.bad_requests import EXPECTED, Offender
-from sandbox.demo.desco_desk import DescoDesk
+from sandbox.demo.desks import Desk
 from sandbox.demo.partner_side import NOTHING_SENT, PartnerSide, Reference, UnexpectedAnswerError
 from sandbox.demo.script import Again, BadRequest, Happening, Order, Scene
 from sandbox.demo.stage import Stage
@@ -31,8 +32,8 @@ _SETTLE_SECONDS = 90.0
 class Experience:
     """What was tried and how it was answered: counts by kind, and by kind and code.
 
-    `struck` names the fault of each bill that one was set for; `paid_anew` counts the orders that were not
-    sent to the biller and were paid under a new reference.
+    `struck` names the fault of each reference that one was set for; `paid_anew` counts the orders that were
+    not sent to the biller and were paid under a new reference.
     """
 
     faults: Counter[str] = field(default_factory=Counter)
@@ -63,18 +64,27 @@ class _FarSideDoor:
                 self.is_unarmed.notify_all()
 
 
+@dataclass(frozen=True, slots=True)
+class House:
+    """Whom a load plays tricks with: the desks by their billers' ekPay ids, and the network before them."""
+
+    desks: Mapping[str, Desk]
+    network: network.Network
+
+
 class Load:
     """Acts out one script on a stage."""
 
-    def __init__(self, stage: Stage, desk: DescoDesk, sides: Sequence[PartnerSide], dead_token: str) -> None:
+    def __init__(self, stage: Stage, house: House, sides: Sequence[PartnerSide], dead_token: str) -> None:
         """`dead_token` is a security token that a rotation has ended."""
         self.experience = Experience()
         self._stage = stage
-        self._desk = desk
+        self._house = house
         self._sides = sides
         self._dead_token = dead_token
         self._door = _FarSideDoor()
         self._door.is_up.set()
+        self._armed: set[str] = set()
         self._later: list[tuple[PartnerSide, Mapping[str, Any], Reference]] = []
 
     async def perform(self, scenes: Iterable[Scene], concurrency: int, advance: Callable[[], None]) -> None:
@@ -143,7 +153,8 @@ class Load:
                 await self._offend(scene)
             case Happening.BEARERS_DIE:
                 await self._door.is_up.wait()
-                await self._desk.expire_bearers()
+                for desk in self._house.desks.values():
+                    await desk.expire_logins()
                 self.experience.faults[scene] += 1
             case Happening.GOES_DOWN:
                 await self._restart_far_side()
@@ -159,11 +170,10 @@ class Load:
     async def _pay_until_sent(self, order: Order) -> None:
         """Pay one bill as a careful partner does: anew, under a new reference, while nothing was sent."""
         side = self._sides[order.partner]
-        named = {"bllr_accno": order.bill.account} if order.by_account else {"bll_no": order.bill.number}
         for _ in range(_TRIES_MAX):
-            fetched = await side.fetch(**named)
+            fetched = await side.fetch(order.bill.biller, **order.named)
             reference = side.promise(fetched)
-            await self._arm(order)
+            await self._arm(order, reference)
             code = await self._sent(order, side, fetched, reference)
             if code != NOTHING_SENT:
                 await self._send_again(order, side, fetched, reference)
@@ -171,13 +181,20 @@ class Load:
             self.experience.paid_anew += 1
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _arm(self, order: Order) -> None:
+    async def _arm(self, order: Order, reference: Reference) -> None:
         """Set an order's fault once, after the bill was fetched: some would strike the fetch instead."""
-        if order.fault is None or order.bill.number in self.experience.struck:
+        if order.fault is None or order.bill.target in self._armed:
             return
-        self.experience.struck[order.bill.number] = order.fault
-        self.experience.faults[order.fault] += 1
-        await self._desk.set_fault(order.bill.number, order.fault)
+        self._armed.add(order.bill.target)
+        desk = self._house.desks[order.bill.biller]
+        fault = f"{desk.name} {order.fault}"
+        self.experience.struck[reference.text] = fault
+        self.experience.faults[fault] += 1
+        where, _, kind = order.fault.partition(" ")
+        if where == network.WORD:
+            await self._house.network.strike(desk.name.lower(), kind, reference.bill_number)
+        else:
+            await desk.set_fault(order.bill.target, order.fault)
 
     async def _sent(
         self, order: Order, side: PartnerSide, fetched: Mapping[str, Any], reference: Reference
@@ -233,4 +250,5 @@ def _same_name(reference: Reference) -> Reference:
         reference.bill_number,
         reference.amount_paisa,
         reference.charged_paisa,
+        reference.biller,
     )

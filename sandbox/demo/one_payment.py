@@ -1,7 +1,7 @@
 """One bill, fetched and paid by hand: what a newcomer tries first."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
@@ -15,7 +15,8 @@ from sandbox.partner.messages import Payout, new_reference
 _DONE = "0000"
 _SHOWN = (
     ("bll_no", "bill"), ("bll_cstnm", "customer"), ("bll_dt_due", "due on"), ("bll_amnt", "without VAT"),
-    ("bll_vat", "VAT"), ("bll_late_fee", "late fee"), ("bll_amnt_ttl", "to pay"), ("ekpay_fee", "our fee"),
+    ("bll_vat", "VAT"), ("bll_late_fee", "late fee"), ("bll_rndng", "rounded up"), ("bll_amnt_ttl", "to pay"),
+    ("ekpay_fee", "our fee"),
 )  # fmt: skip
 
 Say = Callable[[str], None]
@@ -27,16 +28,20 @@ class UnpayableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be paid, by which partner of the stage and at which switch; None: the first, and its."""
+    """What is to be paid, by which partner of the stage and at which switch; None: the first, and its.
+
+    `more` are further members of `bll_inf` that the biller wants.
+    """
 
     biller: str
     account: str
+    more: Mapping[str, str] = field(default_factory=dict)
     partner: str | None = None
     address: str | None = None
 
 
 async def pay_once(wish: Wish, say: Say) -> None:
-    """Fetch the oldest bill of an account and pay it, telling each step in a line.
+    """Fetch what an account owes, or quote what it buys, and pay it, telling each step in a line.
 
     Raises:
         UnpayableError: nothing was paid, or nobody knows; the text says which.
@@ -51,8 +56,8 @@ async def pay_once(wish: Wish, say: Say) -> None:
 
 
 async def _pay(client: PartnerClient, wish: Wish, say: Say) -> None:
-    before = _balance(await client.balance())
-    fetched = await client.fetch_bill(wish.biller, bllr_accno=wish.account)
+    before = _balances(await client.balance())
+    fetched = await client.fetch_bill(wish.biller, bllr_accno=wish.account, **wish.more)
     if result_code(fetched) != _DONE:
         raise UnpayableError(f"fetching: {_answer(fetched)}")
     bill = fetched["bllr_inf"]
@@ -61,15 +66,23 @@ async def _pay(client: PartnerClient, wish: Wish, say: Say) -> None:
     for member, words in _SHOWN:
         if bill.get(member):
             say(f"  {words:<12} {bill[member]}")
+    for line in bill.get("bll_lines", ()):
+        say(f"    {line['nm']:<14} {line['amnt']:>10}")
     reference = new_reference()
     paid = await client.pay(fetched, Payout(reference))
     say(f"paying: {_answer(paid)}")
-    say(f"  prefund      {before} before, {_balance(await client.balance())} after")
+    for line in paid.get("bllr_inf", {}).get("token_lines", ()):
+        say(f"  token {line['seq']:>2}     {_grouped(line['digits'])}  {line['kind']}")
+    say(f"  prefund      {before} before, {_balances(await client.balance())} after")
     say(f"  reference    {reference}")
     payment_id = await _payment_id(reference)
     if payment_id:
         say(f"  payment id   {payment_id}")
     say(f"See its life: {Tool.here().typed()} payments show {payment_id or reference}")
+
+
+def _grouped(digits: str) -> str:
+    return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
 
 
 def _who(wish: Wish) -> tuple[str, Player]:
@@ -102,5 +115,6 @@ def _answer(answer: Mapping[str, Any]) -> str:
     return f"{result_code(answer)} {status.get('rsp_msg') or answer.get('resp_msg', '')}"
 
 
-def _balance(answer: Mapping[str, Any]) -> str:
-    return str(answer.get("bckt_blnc_inf", {}).get("bckt_blnc", "?"))
+def _balances(answer: Mapping[str, Any]) -> str:
+    told = answer.get("bckt_blnc_inf", {})
+    return f"{told.get('bckt_blnc', '?')} and {told.get('prepaid_blnc', '?')} prepaid"

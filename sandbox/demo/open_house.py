@@ -1,11 +1,14 @@
 """`ekpay run`: the stage stays open, with a cast whose credentials are kept, until somebody stops it."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 
 from rich.console import Console
 
-from sandbox.demo.cast import Cast, engage, load, save, top_up
+from sandbox.demo.breb_desk import BrebDesk
+from sandbox.demo.cast import BUCKETS, Cast, engage, load, save, top_up
+from sandbox.demo.desks import Address
 from sandbox.demo.stage import Stage
 
 _PARTNERS = 3
@@ -16,11 +19,15 @@ async def keep_open(stage: Stage, screen: Console) -> None:
     """Start everything, make the cast on the first start, say what to try, and wait to be cancelled."""
     with screen.status("starting PostgreSQL …"):
         await stage.open_database()
-    with screen.status("starting DESCO, switch and worker …"):
+    with screen.status("starting billers, proxy, switch and worker …"):
         await stage.open_far_side()
+        await stage.open_proxy()
         await stage.open_switch()
     cast = await _cast(stage, screen)
-    for line in _what_to_try(stage, cast):
+    address = Address(stage.setting.biller_address("breb"), stage.passwords["breb"])
+    async with BrebDesk(address) as desk:
+        (bill,) = await desk.payables(1)
+    for line in _what_to_try(stage, cast, bill.named[0]):
         screen.print(line)
     await asyncio.get_running_loop().create_future()
 
@@ -34,25 +41,33 @@ async def _cast(stage: Stage, screen: Console) -> Cast:
             cast = await engage(stage.tool, stage.setting.switch_address, _PARTNERS)
             save(cast, folder)
             for player in cast.players:
-                await top_up(stage.tool, cast, player, _FIRST_TOP_UP_TAKA)
+                for bucket in BUCKETS:
+                    await top_up(stage.tool, cast, player, bucket, _FIRST_TOP_UP_TAKA)
     cast = replace(cast, address=stage.setting.switch_address)
     save(cast, folder)
     return cast
 
 
-def _what_to_try(stage: Stage, cast: Cast) -> list[str]:
+def _what_to_try(stage: Stage, cast: Cast, breb: Mapping[str, str]) -> list[str]:
     setting, program = stage.setting, stage.tool.typed()
     partners = ", ".join(player.id for player in cast.players)
+    pay = f"  {program} sandbox pay"
+    named = f"--account {breb['bllr_accno']} --period {breb['bll_period']} --mobile {breb['bill_mobno']}"
+    billers = ", ".join(f"{name.upper()} {setting.biller_address(name)}" for name in setting.billers)
     return [
         f"switch   {setting.switch_address}   /health/ready, /metrics, /syndicate/api",
-        f"DESCO    {setting.desco_address}   simulated",
+        f"billers  {billers}   simulated",
+        f"proxy    before them, at ports {', '.join(map(str, setting.proxied.values()))}",
         f"partners {partners}   their secrets: {setting.sandbox_home / 'partners.json'}",
         f"logs     {setting.logs}",
         f"Waiting times are divided by {setting.time_divisor}.",
         "",
         "Try in another terminal:",
-        f"  {program} sandbox pay --biller b025 --account 10000007",
-        f"  {program} sandbox pay --biller b025 --account 94000001   its answer is lost",
+        f"{pay} --biller b025 --account 10000007                  DESCO",
+        f"{pay} --biller b025 --account 94000001                  its answer is lost",
+        f"{pay} --biller b9001 {named}   BREB",
+        f"{pay} --biller b9002 --account 84000001 --amount 500     NESCO, a token of twelve lines",
+        f"  {program} sandbox faults reset_after --of desco --network",
         f"  {program} payments list",
         f"  {program} partners list",
         f"  {program} audit",

@@ -18,7 +18,6 @@ from sandbox.partner.client import PartnerClient, UnreadableAnswerError, result_
 from sandbox.partner.messages import Payout, new_reference
 
 NOTHING_SENT = "1007"
-BILLER = "b025"
 
 _TRIES_MAX = 60
 _PAUSE_SECONDS = 0.5
@@ -42,7 +41,9 @@ class Reference:
     bill_number: str
     amount_paisa: int
     charged_paisa: int
+    biller: str
     codes: list[str] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
 
     @property
     def code(self) -> str:
@@ -51,8 +52,15 @@ class Reference:
 
     @property
     def is_two_valued(self) -> bool:
-        """Whether it was told two different final answers, which must never happen."""
-        return len(set(self.codes) - {IN_PROGRESS}) > 1
+        """Whether it was told two different final answers or tokens, which must never happen."""
+        return len(set(self.codes) - {IN_PROGRESS}) > 1 or len(set(self.tokens)) > 1
+
+    def heard(self, answer: Mapping[str, Any]) -> str:
+        """Remember an answer; its code."""
+        self.codes.append(result_code(answer))
+        if token := answer.get("bllr_inf", {}).get("token"):
+            self.tokens.append(token)
+        return self.codes[-1]
 
 
 @dataclass(slots=True)
@@ -63,7 +71,7 @@ class PartnerSide:
     client: PartnerClient
     references: dict[str, Reference] = field(default_factory=dict)
 
-    async def fetch(self, biller: str = BILLER, **bill: str) -> Mapping[str, Any]:
+    async def fetch(self, biller: str, **bill: str) -> Mapping[str, Any]:
         """Fetch a bill, again and again while the biller is away; the answer may be a refusal."""
         for _ in range(_TRIES_MAX):
             answer = await until_answered(lambda: self.client.fetch_bill(biller, **bill))
@@ -87,6 +95,7 @@ class PartnerSide:
             bill_number=bill["bll_no"],
             amount_paisa=amount_field(bill, "bll_amnt_ttl"),
             charged_paisa=amount_field(bill, "ekpay_fee"),
+            biller=bill["bllr_id"],
         )
         self.references[reference.text] = reference
         return reference
@@ -102,15 +111,13 @@ class PartnerSide:
         """Send an order until it is answered; remember and return the code."""
         payout = Payout(reference.text, amount)
         answer = await until_answered(lambda: self.client.pay(fetched, payout, is_whole=is_whole))
-        reference.codes.append(result_code(answer))
-        return reference.codes[-1]
+        return reference.heard(answer)
 
     async def ask(self, reference: Reference) -> str:
         """Ask what became of an order; remember and return the code."""
         question = reference.fetch_reference
-        answer = await until_answered(lambda: self.client.status(question, BILLER))
-        reference.codes.append(result_code(answer))
-        return reference.codes[-1]
+        answer = await until_answered(lambda: self.client.status(question, reference.biller))
+        return reference.heard(answer)
 
     def pending(self) -> list[Reference]:
         """The references that it was last told are in progress."""
@@ -119,7 +126,15 @@ class PartnerSide:
     def told(self) -> list[ToldLine]:
         """Its whole record."""
         return [
-            ToldLine(self.player.id, one.text, one.bill_number, one.amount_paisa, one.charged_paisa, one.code)
+            ToldLine(
+                self.player.id,
+                one.text,
+                one.bill_number,
+                one.amount_paisa,
+                one.charged_paisa,
+                one.code,
+                one.tokens[-1] if one.tokens else "",
+            )
             for one in self.references.values()
         ]
 

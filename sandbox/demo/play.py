@@ -8,16 +8,21 @@ from typing import Any
 
 from rich.console import Console
 
-from sandbox.demo.cast import Cast, Player, engage, prefund_paisa, top_up, with_new_secret
+from sandbox.demo import mailbox
+from sandbox.demo.breb_desk import BrebDesk
+from sandbox.demo.cast import BUCKETS, Cast, Player, engage, prefund_paisa, top_up, with_new_secret
 from sandbox.demo.compare import IN_REVIEW, Books, OurLine, Prefund, TheirLine, compare
-from sandbox.demo.desco_desk import DescoDesk, UnpaidBill
-from sandbox.demo.load import Load
+from sandbox.demo.desco_desk import DescoDesk
+from sandbox.demo.desks import Address, Desk
+from sandbox.demo.load import House, Load
+from sandbox.demo.mailbox import Mailbox
+from sandbox.demo.nesco_desk import NescoDesk
+from sandbox.demo.network import Network
 from sandbox.demo.partner_side import PartnerSide
-from sandbox.demo.report import CLEAN, Outcome
+from sandbox.demo.report import CLEAN, Notified, Outcome
 from sandbox.demo.script import Order, Plan, Scene, write_script
 from sandbox.demo.stage import Stage
 from sandbox.demo.steps import Steps
-from sandbox.desco.wire import amount_field
 from sandbox.partner.client import PartnerClient
 
 CONCURRENCY = 24
@@ -29,17 +34,23 @@ _ROOM_TAKA = 50_000
 _PAISA = 100
 
 
+_NESCO = "nesco_prepaid"
+# Paid, or given back; an order that was refused before any money moved is nobody's news.
+_NOTICED_CODES = frozenset({"0000", "1007", "1008"})
+_DESKS: tuple[type[Desk], ...] = (DescoDesk, BrebDesk, NescoDesk)
+
+
 class NoBillsLeftError(Exception):
-    """The simulated DESCO has not enough unpaid bills left; use a fresh EKPAY_HOME."""
+    """The simulated billers have not enough unpaid bills left; use a fresh EKPAY_HOME."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Opening:
-    """What stands when the load begins."""
+    """What stands when the load begins; prefunds are by partner and bucket, in paisa."""
 
     cast: Cast
     scenes: Sequence[Scene]
-    topped_up_paisa: dict[str, int]
+    topped_up_paisa: dict[tuple[str, str], int]
     dead_token: str
 
 
@@ -52,18 +63,22 @@ async def play(stage: Stage, plan: Plan, screen: Console) -> Outcome:
     """
     began_at = time.monotonic()
     with Steps(screen) as steps:
-        with steps.step("starting PostgreSQL, DESCO, switch and worker"):
+        with steps.step("starting PostgreSQL, billers, proxy, switch and worker"):
             await stage.open_database()
             await stage.open_far_side()
+            await stage.open_proxy()
             await stage.open_switch()
-        async with DescoDesk(stage.setting.desco_address, stage.desco_password) as desk:
+        async with _house(stage) as house:
             with steps.step("making staff, partners and prefunds"):
-                opening = await _open(stage, desk, plan)
-            async with _sides(opening.cast) as sides:
-                load = Load(stage, desk, sides, opening.dead_token)
+                opening = await _open(stage, house, plan)
+            async with _sides(opening.cast) as sides, _mailbox(stage, opening.cast) as box:
+                load = Load(stage, house, sides, opening.dead_token)
                 await _act(load, opening, steps)
+                with steps.step("waiting for the last notifications"):
+                    await box.wait_for(_settled(sides, box))
             with steps.step("comparing the books, line by line"):
-                books = await _books(stage, desk, opening, sides)
+                books, posted = await _books(stage, house, opening, sides)
+                books = replace(books, notified={box.player.id: box.lines()})
         with steps.step("proving the books (ekpay audit)"):
             is_clean, last_line = await stage.tool.ask("audit")
     names = {player.id: player.name for player in opening.cast.players}
@@ -72,7 +87,8 @@ async def play(stage: Stage, plan: Plan, screen: Console) -> Outcome:
         seconds=time.monotonic() - began_at,
         time_divisor=stage.setting.time_divisor,
         payments=[line for line in books.ours if line.partner_id in names],
-        posted_by_biller=len(books.theirs),
+        posted=posted,
+        notified=Notified(len(box.lines()), box.refusals, box.repeats, box.strangers),
         experience=load.experience,
         comparison=compare(books),
         audit=CLEAN if is_clean else last_line,
@@ -91,22 +107,54 @@ async def _act(load: Load, opening: _Opening, steps: Steps) -> None:
     load.judge_references()
 
 
-async def _open(stage: Stage, desk: DescoDesk, plan: Plan) -> _Opening:
+@asynccontextmanager
+async def _mailbox(stage: Stage, cast: Cast) -> AsyncIterator[Mailbox]:
+    """The last partner has an endpoint, and the switch knows it."""
+    port = stage.setting.mailbox_port
+    async with mailbox.opened(cast.players[-1], port) as opened:
+        await opened.register(stage.tool, f"http://127.0.0.1:{port}/")
+        yield opened
+
+
+def _settled(sides: Sequence[PartnerSide], box: Mailbox) -> set[str]:
+    """The references whose end its partner has heard, of which it must be told by itself as well."""
+    return {
+        one.text
+        for side in sides
+        if side.player.id == box.player.id
+        for one in side.references.values()
+        if one.code in _NOTICED_CODES
+    }
+
+
+@asynccontextmanager
+async def _house(stage: Stage) -> AsyncIterator[House]:
+    async with AsyncExitStack() as closing:
+        desks: dict[str, Desk] = {}
+        for kind in _DESKS:
+            name = kind.name.lower()
+            address = Address(stage.setting.biller_address(name), stage.passwords[name])
+            desks[kind.biller] = await closing.enter_async_context(kind(address))
+        network = await closing.enter_async_context(Network(stage.setting.control_address))
+        yield House(desks, network)
+
+
+async def _open(stage: Stage, house: House, plan: Plan) -> _Opening:
     """Make the cast, kill one token by a rotation, write the script and pay for it in advance."""
-    bills = await desk.unpaid(plan.bills)
-    if len(bills) < plan.bills:
+    payables = {biller: await desk.payables(plan.wanted(biller)) for biller, desk in house.desks.items()}
+    if any(len(found) < plan.wanted(biller) for biller, found in payables.items()):
         raise NoBillsLeftError(NoBillsLeftError.__doc__)
     cast = await engage(stage.tool, stage.setting.switch_address, plan.partners)
     first, *others = cast.players
     dead_token = await _token_of(cast, first)
     cast = replace(cast, players=(await with_new_secret(stage.tool, first), *others))
-    scenes = write_script(plan, bills)
-    topped_up = {}
+    scenes = write_script(plan, payables, {biller: desk.mischief for biller, desk in house.desks.items()})
+    topped_up: dict[tuple[str, str], int] = {}
     for number, player in enumerate(cast.players):
-        paid = [scene.bill for scene in scenes if isinstance(scene, Order) and scene.partner == number]
-        taka = _enough_taka(paid)
-        await top_up(stage.tool, cast, player, taka)
-        topped_up[player.id] = taka * _PAISA
+        for bucket in BUCKETS:
+            taka = _enough_taka(house, scenes, number, bucket)
+            await top_up(stage.tool, cast, player, bucket, taka)
+            topped_up[player.id, bucket] = taka * _PAISA
     return _Opening(cast, scenes, topped_up, dead_token)
 
 
@@ -115,8 +163,11 @@ async def _token_of(cast: Cast, player: Player) -> str:
         return await client.get_token()
 
 
-def _enough_taka(bills: Sequence[UnpaidBill]) -> int:
-    return sum(bill.amount_paisa for bill in bills) // _PAISA + _ROOM_TAKA
+def _enough_taka(house: House, scenes: Sequence[Scene], partner: int, bucket: str) -> int:
+    """What one partner will pay from one bucket, and some room."""
+    own = [scene.bill for scene in scenes if isinstance(scene, Order) and scene.partner == partner]
+    paid = [bill.amount_paisa for bill in own if house.desks[bill.biller].bucket == bucket]
+    return sum(paid) // _PAISA + _ROOM_TAKA
 
 
 @asynccontextmanager
@@ -128,48 +179,40 @@ async def _sides(cast: Cast) -> AsyncIterator[list[PartnerSide]]:
         yield [PartnerSide(*pair) for pair in zip(cast.players, clients, strict=True)]
 
 
-async def _books(stage: Stage, desk: DescoDesk, opening: _Opening, sides: Sequence[PartnerSide]) -> Books:
-    """Read both books, ask the biller again about what is in review, and hear the partners."""
+async def _books(
+    stage: Stage, house: House, opening: _Opening, sides: Sequence[PartnerSide]
+) -> tuple[Books, dict[str, int]]:
+    """Read all books, ask the billers again about what is in review, and hear the partners."""
     ours = [_our_line(line) for line in await stage.tool.read_lines("payments", "export")]
-    doubtful = {reference for line in ours if line.state == IN_REVIEW for reference in line.attempts}
-    theirs = [_their_line(line) for line in await desk.book()]
-    theirs = [await _asked(line, desk) if line.transaction_id in doubtful else line for line in theirs]
+    doubtful = {name for line in ours if line.state == IN_REVIEW for name in line.attempts}
+    theirs: list[TheirLine] = []
+    posted = {}
+    for desk in house.desks.values():
+        lines = await desk.book()
+        posted[desk.name] = len(lines)
+        theirs += [await desk.asked(line) if line.transaction_id in doubtful else line for line in lines]
     balances = await prefund_paisa(stage.tool)
-    return Books(
-        ours=ours,
-        theirs=theirs,
-        told=[line for side in sides for line in side.told()],
-        prefunds={
-            partner: Prefund(paisa, balances[partner]) for partner, paisa in opening.topped_up_paisa.items()
-        },
-    )
-
-
-async def _asked(line: TheirLine, desk: DescoDesk) -> TheirLine:
-    told = await desk.told_amount(line.bill_number, line.transaction_id)
-    return replace(line, told_paisa=None if told is None else amount_field({"told": told}, "told"))
+    prefunds = {key: Prefund(paisa, balances[key]) for key, paisa in opening.topped_up_paisa.items()}
+    told = [line for side in sides for line in side.told()]
+    return Books(ours, theirs, told, prefunds), posted
 
 
 def _our_line(line: dict[str, Any]) -> OurLine:
+    bill_number = line["bill_number"] or line["bill_key"]
+    references = tuple(attempt["reference"] for attempt in line["attempts"])
     return OurLine(
         payment_id=line["id"],
         partner_id=line["partner_id"],
         reference=line["reference"],
-        bill_number=line["bill_key"],
-        amount_paisa=line["amount"],
+        bill_number=bill_number,
+        amount_paisa=line["amount"] + line["rounding"],
         charged_paisa=line["charge"] + line["fee"] + line["vat"],
         state=line["state"],
         scroll_no=line["scroll_no"],
         business_date=line["business_date"],
-        attempts=tuple(attempt["reference"] for attempt in line["attempts"]),
-    )
-
-
-def _their_line(line: dict[str, Any]) -> TheirLine:
-    return TheirLine(
-        transaction_id=line["transaction_id"],
-        bill_number=line["bill_number"],
-        amount_paisa=line["amount_paisa"],
-        scroll_no=line["scroll_no"],
-        scroll_date=line["scroll_date"],
+        # NESCO goes by its own quote and is never told a reference of ours.
+        attempts=(bill_number,) if line["biller_id"] == _NESCO and references else references,
+        biller=line["biller_id"],
+        bucket=line["bucket"],
+        owed_paisa=line["amount"],
     )

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -20,17 +20,35 @@ _SHOWN_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
+class Notified:
+    """What came to a partner's endpoint: events, each once, and how often something was odd.
+
+    `refused` messages were refused on purpose, `repeats` came again though they were taken, `strangers` were
+    not the switch's own.
+    """
+
+    events: int = 0
+    refused: int = 0
+    repeats: int = 0
+    strangers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """Everything that a demo found out about one run; `payments` are those of its own partners."""
+    """Everything that a demo found out about one run; `payments` are those of its own partners.
+
+    `posted` is how many payments stand in each biller's own book, by its name.
+    """
 
     seed: int
     seconds: float
     time_divisor: int
     payments: Sequence[OurLine]
-    posted_by_biller: int
+    posted: Mapping[str, int]
     experience: Experience
     comparison: Comparison
     audit: str
+    notified: Notified = field(default_factory=Notified)
     partner_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -41,7 +59,8 @@ class Outcome:
     @property
     def is_proven(self) -> bool:
         """Whether every payment is final or rightly in review, explained, and the books are clean."""
-        return self.unexplained == 0 and self.count(_OPEN) == 0 and self.audit == CLEAN
+        is_whole = self.unexplained == 0 and self.count(_OPEN) == 0
+        return is_whole and self.notified.strangers == 0 and self.audit == CLEAN
 
     def count(self, column: str, partner_id: str | None = None) -> int:
         """How many payments are in this state, or `open`: neither final nor in review."""
@@ -63,6 +82,8 @@ def as_json(outcome: Outcome) -> dict[str, object]:
         **{column: outcome.count(column) for column in (*_COLUMNS, _OPEN)},
         "unexplained": outcome.unexplained,
         "audit": outcome.audit,
+        "posted": dict(outcome.posted),
+        "notified": asdict(outcome.notified),
         "seed": outcome.seed,
         "seconds": round(outcome.seconds, 1),
         "time_divisor": outcome.time_divisor,
@@ -86,8 +107,14 @@ def show(outcome: Outcome, screen: Console) -> None:
         screen.print(f"UNEXPLAINED {line}", style="bold red")
     if len(disagreements) > _SHOWN_MAX:
         screen.print(f"… and {len(disagreements) - _SHOWN_MAX} more.")
+    told = outcome.notified
     screen.print(
-        f"DESCO's book holds {outcome.posted_by_biller} payments, the switch's {len(outcome.payments)}; "
+        f"A partner's endpoint was told of {told.events:,} payments, each once; it refused {told.refused} "
+        f"messages on purpose, and {told.repeats} came again."
+    )
+    posted = ", ".join(f"{name} {count:,}" for name, count in outcome.posted.items())
+    screen.print(
+        f"Payments in the billers' own books: {posted}; in the switch's: {len(outcome.payments):,}; "
         f"unexplained: {outcome.unexplained}, open: {outcome.count(_OPEN)}, audit: {outcome.audit}."
     )
     verdict, style = ("proven", "bold green") if outcome.is_proven else ("NOT PROVEN", "bold red")
@@ -126,8 +153,8 @@ def _tried_table(outcome: Outcome) -> Table:
     experience = outcome.experience
     ends: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for line in outcome.payments:
-        if line.bill_number in experience.struck:
-            ends[experience.struck[line.bill_number]][line.state] += 1
+        if line.reference in experience.struck:
+            ends[experience.struck[line.reference]][line.state] += 1
     for kind, times in sorted(experience.faults.items()):
         table.add_row(f"fault: {_words(kind)}", str(times), _counted(ends[kind]))
     table.add_row("nothing sent, paid anew", str(experience.paid_anew), "")

@@ -5,18 +5,21 @@ which payments are on their way when the biller goes down, is for the load to fi
 """
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import chain, cycle
 
-from sandbox.demo.desco_desk import UnpaidBill
-from sandbox.desco.faults import Fault
+from sandbox.demo import network
+from sandbox.demo.desco_desk import DescoDesk
+from sandbox.demo.desks import Mischief, Payable
 
 FAULTED_PERCENT = 3
 REPEATED_PERCENT = 3
 BAD_PERCENT = 3
 
-_CONTRADICTIONS_MAX = 2
+SHARES_PERCENT = {"b9001": 25, "b9002": 15}
+"""How much of the payments goes to BREB and NESCO; the rest is DESCO's."""
 # Faults in the first part only: the doubts that they leave are settled while the rest is being paid.
 _FAULTS_WITHIN_PERCENT = 70
 _OUTAGE_AT_PERCENT = 40
@@ -56,21 +59,25 @@ class Bad(StrEnum):
 class Happening(StrEnum):
     """What befalls the biller as a whole."""
 
-    GOES_DOWN = "desco_goes_down"
-    """Its process is killed and started again; connections are refused meanwhile."""
-    BEARERS_DIE = "desco_forgets_logins"
+    GOES_DOWN = "billers_go_down"
+    """Their process is killed and started again; connections are refused meanwhile."""
+    BEARERS_DIE = "billers_forget_logins"
     """Every login dies at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One partner pays one bill; `is_whole` says whether it echoes the whole bill or the least it may."""
+    """One partner pays one thing; `is_whole` says whether it echoes the whole bill or the least it may.
+
+    `named` is the one of its names that the partner uses. `fault` is the biller's own, or the network's
+    behind the word "network".
+    """
 
     partner: int
-    bill: UnpaidBill
-    fault: Fault | None = None
+    bill: Payable
+    fault: str | None = None
     again: Again | None = None
-    by_account: bool = False
+    named: Mapping[str, str] = field(default_factory=dict)
     is_whole: bool = True
 
 
@@ -80,7 +87,7 @@ class BadRequest:
 
     partner: int
     kind: Bad
-    bill: UnpaidBill
+    bill: Payable
 
 
 Scene = Order | BadRequest | Happening
@@ -99,47 +106,57 @@ class Plan:
         """How many bad requests: each kind at least once."""
         return max(len(Bad), self.payments * BAD_PERCENT // 100)
 
-    @property
-    def bills(self) -> int:
-        """How many unpaid bills it needs."""
-        return self.payments + self.bad_requests
+    def wanted(self, biller: str) -> int:
+        """How many things of this biller it pays or misuses; DESCO's alone are misused."""
+        shares = {name: self.payments * percent // 100 for name, percent in SHARES_PERCENT.items()}
+        if biller != DescoDesk.biller:
+            return shares[biller]
+        return self.payments - sum(shares.values()) + self.bad_requests
 
 
-def write_script(plan: Plan, bills: Sequence[UnpaidBill]) -> list[Scene]:
+def write_script(
+    plan: Plan, payables: Mapping[str, Sequence[Payable]], mischief: Mapping[str, Mischief]
+) -> list[Scene]:
     """Return the scenes in the order in which they begin.
 
-    Every kind of fault strikes at least once, so a small script has more than its percentage of them.
+    Both mappings are by the billers' ekPay ids, and `payables` holds what `plan.wanted` says. Every kind of
+    fault strikes at least once if there are so many orders, so a small script has more than its percentage.
     """
     chance = random.Random(plan.seed)  # noqa: S311 - a script is to be repeated, not to be unguessable
-    order = chance.sample(bills, plan.bills)
+    misused = list(payables[DescoDesk.biller][: plan.bad_requests])
+    paid = [one for biller in payables for one in payables[biller] if one not in misused]
+    chance.shuffle(paid)
     orders = [
         Order(
             partner=number % plan.partners,
             bill=bill,
-            by_account=chance.choice((False, True)),
+            named=chance.choice(bill.named),
             is_whole=chance.choice((False, True)),
         )
-        for number, bill in enumerate(order[: plan.payments])
+        for number, bill in enumerate(paid)
     ]
-    _put_faults(orders, chance)
+    _put_faults(orders, mischief, chance)
     _put_repeats(orders, chance)
     scenes: list[Scene] = [*orders]
     kinds = list(Bad)
-    for number, bill in enumerate(order[plan.payments :]):
+    for number, bill in enumerate(misused):
         bad = BadRequest(chance.randrange(plan.partners), kinds[number % len(kinds)], bill)
         scenes.insert(chance.randrange(len(scenes) // 4, len(scenes)), bad)
     return _with_happenings(scenes)
 
 
-def _put_faults(orders: list[Order], chance: random.Random) -> None:
-    kinds = [fault for fault in Fault if fault is not Fault.ECHO_OTHER_AMOUNT]
-    faulted = max(len(Fault), len(orders) * FAULTED_PERCENT // 100)
-    contradictions = min(_CONTRADICTIONS_MAX, max(1, faulted // (2 * len(Fault))))
-    struck = [Fault.ECHO_OTHER_AMOUNT] * contradictions
-    struck += [kinds[number % len(kinds)] for number in range(faulted - contradictions)]
-    within = max(faulted, len(orders) * _FAULTS_WITHIN_PERCENT // 100)
-    for place, fault in zip(chance.sample(range(min(within, len(orders))), len(struck)), struck, strict=True):
-        orders[place] = replace(orders[place], fault=fault)
+def _put_faults(orders: list[Order], mischief: Mapping[str, Mischief], chance: random.Random) -> None:
+    """Let each biller's share of the orders meet its own faults and the network's in turn."""
+    for biller, wrong in mischief.items():
+        places = [place for place, order in enumerate(orders) if order.bill.biller == biller]
+        kinds = [*wrong.faults, *(f"{network.WORD} {fault}" for fault in network.FAULTS)]
+        chance.shuffle(kinds)
+        once = [wrong.contradicting] if wrong.contradicting else []
+        faulted = max(len(once) + len(kinds), len(places) * FAULTED_PERCENT // 100)
+        within = places[: max(faulted, len(places) * _FAULTS_WITHIN_PERCENT // 100)]
+        chosen = chance.sample(within, min(faulted, len(within)))
+        for place, fault in zip(chosen, chain(once, cycle(kinds)), strict=False):
+            orders[place] = replace(orders[place], fault=fault)
 
 
 def _put_repeats(orders: list[Order], chance: random.Random) -> None:

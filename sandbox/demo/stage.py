@@ -10,7 +10,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ _REAL_DATABASE = ("EKPAY_DATABASE_URL", "EKPAY_DATABASE_OWNER_URL", "EKPAY_DATAB
 _READY_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 _HTTP_OK = 200
-_DESCO = "desco"
+_BILLERS, _PROXY = "billers", "proxy"
 
 
 class NotReadyError(Exception):
@@ -39,12 +39,19 @@ class NotReadyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Where a stage stands: its folder and two TCP ports of this machine."""
+    """Where a stage stands: its folder, and TCP ports of this machine.
+
+    `billers` are the ports at which the simulated billers listen, by name; `proxied` those before them, which
+    the switch knows; `control_port` is where the proxy takes orders, `mailbox_port` where a partner is told.
+    """
 
     home: Path
     switch_port: int
-    desco_port: int
-    desco_accounts: int = 20_000
+    billers: Mapping[str, int]
+    proxied: Mapping[str, int]
+    control_port: int
+    mailbox_port: int
+    accounts: int = 20_000
     time_divisor: int = TIME_DIVISOR
 
     @property
@@ -53,13 +60,17 @@ class Setting:
         return f"http://127.0.0.1:{self.switch_port}"
 
     @property
-    def desco_address(self) -> str:
-        """The simulator's base URL."""
-        return f"http://127.0.0.1:{self.desco_port}"
+    def control_address(self) -> str:
+        """Where the proxy takes orders."""
+        return f"http://127.0.0.1:{self.control_port}"
+
+    def biller_address(self, name: str) -> str:
+        """A simulator's base URL, past the proxy."""
+        return f"http://127.0.0.1:{self.billers[name]}"
 
     @property
     def sandbox_home(self) -> Path:
-        """What the far side keeps: DESCO's book, and who our partners are."""
+        """What the far side keeps: the billers' books, and who our partners are."""
         return self.home / "sandbox"
 
     @property
@@ -75,29 +86,45 @@ class Stage:
         """Nothing is started yet."""
         self.setting = setting
         self.keeps_data = True
-        self.desco_password = os.environ.get("EKPAY_DESCO_PASSWORD") or secrets.token_urlsafe(16)
+        self.passwords = {name: _password(name) for name in setting.billers}
         environment = {name: value for name, value in os.environ.items() if name not in _REAL_DATABASE}
         environment |= {
             "EKPAY_HOME": str(setting.home),
             "EKPAY_TIME_DIVISOR": str(setting.time_divisor),
-            "EKPAY_DESCO_URL": f"{setting.desco_address}/desco/api",
-            "EKPAY_DESCO_USER": "ekpay",
-            "EKPAY_DESCO_PASSWORD": self.desco_password,
+            "EKPAY_WEBHOOK_TRUSTED_HOSTS": f"127.0.0.1:{setting.mailbox_port}",
         }
+        for name, port in setting.proxied.items():
+            environment |= {
+                f"EKPAY_{name.upper()}_URL": f"http://127.0.0.1:{port}/{name}/api",
+                f"EKPAY_{name.upper()}_USER": "ekpay",
+                f"EKPAY_{name.upper()}_PASSWORD": self.passwords[name],
+            }
         self.tool = Tool(environment)
         self.children = Children(setting.logs, environment)
 
     async def open_far_side(self) -> None:
-        """Start the simulated DESCO and wait until it answers."""
+        """Start the simulated billers and wait until they answer."""
         setting = self.setting
-        arguments = ["--port", str(setting.desco_port), "--home", str(setting.sandbox_home)]
-        arguments += ["--accounts", str(setting.desco_accounts), "--slow-seconds", str(SLOW_SECONDS)]
-        await self.children.start(_DESCO, [sys.executable, "-m", "sandbox", "serve", *arguments])
-        await answers(f"{setting.desco_address}/_admin/health")
+        arguments = ["--home", str(setting.sandbox_home), "--slow-seconds", str(SLOW_SECONDS)]
+        arguments += ["--accounts", str(setting.accounts)]
+        for option, port in _port_options(setting.billers):
+            arguments += [option, str(port)]
+        await self.children.start(_BILLERS, [sys.executable, "-m", "sandbox", "serve", *arguments])
+        for name in setting.billers:
+            await answers(f"{setting.biller_address(name)}/_admin/health")
+
+    async def open_proxy(self) -> None:
+        """Start the proxy before the billers and wait until it answers."""
+        setting = self.setting
+        arguments = ["--control", f"127.0.0.1:{setting.control_port}"]
+        for name, port in setting.proxied.items():
+            arguments += ["--before", f"{name}:{port}:{setting.billers[name]}"]
+        await self.children.start(_PROXY, [sys.executable, "-m", "sandbox.proxy", *arguments])
+        await answers(f"{setting.control_address}/health")
 
     async def kill_far_side(self) -> None:
-        """Kill the simulated DESCO; until it is opened again, connections to it are refused."""
-        await self.children.stop(_DESCO, signal.SIGKILL)
+        """Kill the simulated billers; until they are opened again, connections to them come to nothing."""
+        await self.children.stop(_BILLERS, signal.SIGKILL)
 
     async def open_switch(self) -> None:
         """Start the switch's web process and its worker, and wait until payments can be taken."""
@@ -114,6 +141,16 @@ class Stage:
     async def close_database(self) -> None:
         """Stop the embedded PostgreSQL; unless `keeps_data`, all it holds is deleted."""
         await self.tool.run("db", "stop", *([] if self.keeps_data else ["--destroy"]))
+
+
+def _password(biller: str) -> str:
+    return os.environ.get(f"EKPAY_{biller.upper()}_PASSWORD") or secrets.token_urlsafe(16)
+
+
+def _port_options(ports: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+    """The options of `sandbox serve`; DESCO, the first there was, has the one without a name."""
+    for name, port in ports.items():
+        yield ("--port" if name == "desco" else f"--{name}-port"), port
 
 
 @asynccontextmanager

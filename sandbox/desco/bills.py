@@ -4,12 +4,12 @@ Nothing is stored: seed, opening day and account number decide every bill. Today
 only whether the late charge applies, so it is an argument and never read here.
 """
 
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import Enum
-from hashlib import blake2b
+
+from sandbox.institution.draws import INVENTED_NAMES, Draws, invented_name, share_half_up
 
 FIRST_NORMAL_ACCOUNT = 10_000_000
 MAGIC_RANGE_LENGTH = 1_000
@@ -26,8 +26,6 @@ _MONTHS = 12
 _TARIFFS = ("LT-A", "LT-A", "LT-A", "LT-A", "LT-A", "LT-B", "LT-C1", "LT-D1", "LT-E", "LT-E")
 _DEPARTMENTS = ("4101", "4102", "4103", "4107", "4110", "4112", "4115", "4118")
 _AREAS = ("Mirpur", "Pallabi", "Kafrul", "Uttara", "Dakshinkhan", "Badda", "Gulshan", "Khilkhet")
-_FIRST_NAMES = ("Anwara", "Belal", "Champa", "Dulal", "Farzana", "Habib", "Jahanara", "Kamal")
-_LAST_NAMES = ("Akanda", "Bepari", "Chakladar", "Howlader", "Majhi", "Patwary", "Sarkar", "Talukder")
 
 
 class AccountKind(Enum):
@@ -149,12 +147,12 @@ class World:
         return AccountKind(leading)
 
     def _make_bills(self, account_number: str, kind: AccountKind) -> tuple[Bill, ...]:
-        account = _make_account(account_number, kind, _Draws(f"{self._seed}/{account_number}"))
+        account = _make_account(account_number, kind, Draws(f"{self._seed}/{account_number}"))
         months_back = (2, 1, 0) if kind is AccountKind.THREE_BILLS else (0,)
         return tuple(self._make_bill(account, back) for back in months_back)
 
     def _make_bill(self, account: Account, months_back: int) -> Bill:
-        draws = _Draws(f"{self._seed}/{account.number}/{months_back}")
+        draws = Draws(f"{self._seed}/{account.number}/{months_back}")
         # The smaller of two draws, because most households use little.
         span = _TOTAL_MAX_PAISA - _TOTAL_MIN_PAISA + 1
         total = _TOTAL_MIN_PAISA + min(draws.below(span), draws.below(span))
@@ -169,8 +167,8 @@ class World:
             year=year,
             month=month,
             total_paisa=total,
-            vat_paisa=_share_half_up(total, 5, 105),
-            late_charge_paisa=_share_half_up(total, 5, 100),
+            vat_paisa=share_half_up(total, 5, 105),
+            late_charge_paisa=share_half_up(total, 5, 100),
             issued_on=issued_on,
             due_on=issued_on + timedelta(days=_DAYS_TO_PAY),
             kwh=total // (700 + draws.below(400)),
@@ -179,34 +177,20 @@ class World:
     def _newest_due(self, account: Account) -> date:
         # All bills of an account hang on one day, so that its months follow each other. Days of
         # grace on either side keep amounts still while a demonstration passes midnight.
-        draws = _Draws(f"{self._seed}/{account.number}/due")
+        draws = Draws(f"{self._seed}/{account.number}/due")
         is_overdue = draws.below(10) == 0
         days_left = -2 - draws.below(20) if is_overdue else 3 + draws.below(14)
         return self._opened_on + timedelta(days=days_left)
 
 
-class _Draws:
-    """Whole numbers drawn from a text: the same text gives the same numbers on every machine."""
-
-    def __init__(self, text: str) -> None:
-        self._numbers = iter(struct.unpack(">8Q", blake2b(text.encode(), digest_size=64).digest()))
-
-    def below(self, limit: int) -> int:
-        return int(next(self._numbers)) % limit
-
-
-def _make_account(number: str, kind: AccountKind, draws: _Draws) -> Account:
-    names, place = draws.below(64), draws.below(len(_AREAS))
+def _make_account(number: str, kind: AccountKind, draws: Draws) -> Account:
+    name, place = draws.below(INVENTED_NAMES), draws.below(len(_AREAS))
     return Account(
         number=number,
         kind=kind,
         meter_number=f"{200_000_000 + draws.below(700_000_000)}",
         tariff=_TARIFFS[draws.below(len(_TARIFFS))],
         department_code=_DEPARTMENTS[place],
-        customer_name=f"{_FIRST_NAMES[names % 8]} {_LAST_NAMES[names // 8]}",
+        customer_name=invented_name(name),
         address=f"House {1 + draws.below(90)}, Road {1 + draws.below(40)}, {_AREAS[place]}, Dhaka",
     )
-
-
-def _share_half_up(amount: int, numerator: int, denominator: int) -> int:
-    return (2 * amount * numerator + denominator) // (2 * denominator)

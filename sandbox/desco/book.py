@@ -11,11 +11,10 @@ from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from sandbox.desco.journal import Journal, Line
+from typing_extensions import override
 
-
-class BookOfAnotherWorldError(Exception):
-    """The journal was begun with another seed, so its bills are not those of this simulator."""
+from sandbox.institution.book import JournalledBook
+from sandbox.institution.journal import Line
 
 
 class Pair(NamedTuple):
@@ -56,7 +55,7 @@ def _as_line(payment: Payment) -> Line:
     return dict(zip(_FIELDS, _values_of(payment), strict=True))
 
 
-class Book:
+class Book(JournalledBook):
     """The payments, scroll numbers and rejected duplicates of one simulator."""
 
     def __init__(self, path: Path, seed: int, today: date) -> None:
@@ -72,21 +71,7 @@ class Book:
         self._scroll_numbers: defaultdict[str, set[int]] = defaultdict(set)
         self._dropped: set[Pair] = set()
         self._rejected: list[Pair] = []
-        self._seed: object = None
-        self._opened_on: date | None = None
-        self._journal = Journal(path)
-        try:
-            self._replay(seed, today)
-        except BaseException:
-            self._journal.close()
-            raise
-
-    @property
-    def opened_on(self) -> date:
-        """The Dhaka day on which the book was begun; the bills hang on it."""
-        if self._opened_on is None:
-            raise RuntimeError("the book has no first line")
-        return self._opened_on
+        super().__init__(path, seed, today)
 
     def payment(self, pair: Pair) -> Payment | None:
         """Return what was saved under this pair, if anything."""
@@ -128,31 +113,13 @@ class Book:
             del payment["echo_extra_paisa"]
         return {"payments": payments, "rejected_duplicates": [pair._asdict() for pair in self._rejected]}
 
-    def close(self) -> None:
-        """Give the journal back."""
-        self._journal.close()
-
-    def _replay(self, seed: int, today: date) -> None:
-        for line in self._journal.lines():
-            self._apply(line)
-        if self._opened_on is None:
-            self._record({"kind": "opened", "seed": seed, "opened_on": today.isoformat()})
-        if self._seed != seed:
-            raise BookOfAnotherWorldError(f"the book was begun with seed {self._seed}, not {seed}")
-
-    def _record(self, line: Line) -> None:
-        self._journal.append(line)
-        self._apply(line)
-
-    def _apply(self, line: Line) -> None:
-        kind = line["kind"]
+    @override
+    def _apply(self, kind: str, line: Line) -> None:
         if kind == "saved":
             values = {name: value for name, value in line.items() if name != "kind"}
             self._keep(Payment(**values))  # type: ignore[arg-type]  # we wrote the line ourselves
-        elif kind == "opened":
-            self._seed, self._opened_on = line["seed"], date.fromisoformat(str(line["opened_on"]))
         else:
-            self._apply_to_pair(str(kind), Pair(str(line["bill_number"]), str(line["transaction_id"])))
+            self._apply_to_pair(kind, Pair(str(line["bill_number"]), str(line["transaction_id"])))
 
     def _keep(self, payment: Payment) -> None:
         self._payments[Pair(payment.bill_number, payment.transaction_id)] = payment

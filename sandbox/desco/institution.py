@@ -5,40 +5,45 @@ cannot overlap. Refusals and faults are answers, never exceptions; only a reques
 read raises `MalformedRequestError`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from hmac import compare_digest
+from typing import ClassVar
+
+from typing_extensions import override
 
 from sandbox.desco.bills import AccountKind, Bill, World, stamps_for
 from sandbox.desco.book import Book, Pair, Payment
-from sandbox.desco.clock import Clock
+from sandbox.desco.desk import DescoDesk
 from sandbox.desco.faults import MAGIC, Fault, FaultTable
 from sandbox.desco.replies import (
     AMOUNT_DIFFERS,
+    ERRORS,
     HTML_PAGE,
-    HTTP_500,
-    LOST,
     PAID_ALREADY,
     REFUSED,
     SAVED,
     SAVED_BUT_SAYS_500,
     SCROLL_REFUSED,
     TOKEN_REFUSED,
-    UNAUTHORISED,
     UNKNOWN_BILL,
-    Reply,
     data_reply,
-    json_reply,
 )
 from sandbox.desco.settings import DescoSettings
-from sandbox.desco.tokens import BEARER_SECONDS, Bearers, BillTokens
-from sandbox.desco.wire import Form, SaveRequest, day_text, read_save, taka, text_field
+from sandbox.desco.tokens import BillTokens
+from sandbox.desco.wire import SaveRequest, day_text, read_save, taka
+from sandbox.institution.bearers import BEARER_SECONDS, Bearers
+from sandbox.institution.clock import Clock
+from sandbox.institution.far_side import Call, FarSide, Headers
+from sandbox.institution.replies import LOST, Errors, Reply, json_reply
+from sandbox.institution.requests import Form, json_object, text_field
 
 _OTHER_AMOUNT_PAISA = 100
 _CODE_UNKNOWN = 404
 _CODE_PAID = 324
 _UNPAID = "0"
-_NOT_SAVED = {Fault.LOST_UNPAID: LOST, Fault.CLOSE_BEFORE: LOST, Fault.HTTP_500: HTTP_500}
+_NOT_SAVED = {Fault.LOST_UNPAID: LOST, Fault.CLOSE_BEFORE: LOST, Fault.HTTP_500: ERRORS.http_500}
 _SAVED_BUT = {
     Fault.LOST_PAID: LOST,
     Fault.ECHO_OTHER_AMOUNT: LOST,
@@ -48,8 +53,12 @@ _SAVED_BUT = {
 
 
 @dataclass(frozen=True)
-class Institution:
+class Institution(FarSide):
     """DESCO: its bills, its book, its tokens and its faults."""
+
+    name: ClassVar[str] = "DESCO"
+    base_path: ClassVar[str] = "/desco/api"
+    errors: ClassVar[Errors] = ERRORS
 
     settings: DescoSettings
     clock: Clock
@@ -75,16 +84,47 @@ class Institution:
             world=World(settings.seed, settings.accounts, book.opened_on),
             book=book,
             faults=FaultTable(),
-            bearers=Bearers(),
+            bearers=Bearers(b"Bearer "),
             bill_tokens=BillTokens(settings.seed),
         )
+
+    @override
+    def calls(self) -> Mapping[str, Call]:
+        return {
+            "login": Call("login", self.login, needs_login=False),
+            "bills": Call("list", self.list_bills),
+            "bill": Call("info", self.bill_info),
+            "payment": Call("save", self.save_payment),
+            "payment-status": Call("status", self.payment_status),
+        }
+
+    @override
+    def turn_away(self, call: Call, headers: Headers) -> Reply | None:
+        if not call.needs_login:
+            return None
+        for name, value in headers:
+            if name == b"authorization":
+                return None if self.bearers.admits(value, self.clock.now()) else ERRORS.unauthorised
+        return ERRORS.unauthorised
+
+    @override
+    def read(self, body: bytes) -> Form:
+        return json_object(body)
+
+    @override
+    def desk(self) -> DescoDesk:
+        return DescoDesk(self)
+
+    @override
+    def close(self) -> None:
+        self.book.close()
 
     def login(self, form: Form) -> Reply:
         """Give out a bearer for the right user and password, else HTTP 401."""
         user, password = text_field(form, "user"), text_field(form, "password")
         expected = self.settings.password.get_secret_value()
         if user != self.settings.user or not compare_digest(password.encode(), expected.encode()):
-            return UNAUTHORISED
+            return ERRORS.unauthorised
         token = self.bearers.issue(self.clock.now())
         return json_reply({"statusCode": 200, "message": "OK", "token": token, "expiresIn": BEARER_SECONDS})
 

@@ -1,38 +1,13 @@
-"""The two kinds of token: a bearer for each login, and a bill token for each look at a bill."""
+"""The bill token that each look at a bill gives out."""
 
 import secrets
 from datetime import datetime
 from hashlib import blake2b
 from hmac import compare_digest
 
-BEARER_SECONDS = 3_600
 BILL_TOKEN_SECONDS = 7_200
 
 _STAMP_LENGTH = 24
-
-
-class Bearers:
-    """The logins that are alive; kept in memory, so a restart asks everybody to log in again."""
-
-    def __init__(self) -> None:
-        self._expires_at: dict[bytes, float] = {}
-
-    def issue(self, now: datetime) -> str:
-        """Return a new token that lives for 3,600 seconds; dead ones are swept out."""
-        instant = now.timestamp()
-        self._expires_at = {header: end for header, end in self._expires_at.items() if end > instant}
-        token = secrets.token_urlsafe(24)
-        self._expires_at[b"Bearer " + token.encode()] = instant + BEARER_SECONDS
-        return token
-
-    def admits(self, authorisation: bytes, now: datetime) -> bool:
-        """Whether an `Authorization` header carries a living token."""
-        end = self._expires_at.get(authorisation)
-        return end is not None and end > now.timestamp()
-
-    def revoke_all(self) -> None:
-        """Let every token die at once, as when the utility restarts its session store."""
-        self._expires_at.clear()
 
 
 class BillTokens:

@@ -9,16 +9,11 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-Form = dict[str, object]
+from sandbox.institution.requests import Form, MalformedRequestError, text_field
 
 _TAKA = re.compile(r"(0|[1-9][0-9]{0,10})\.([0-9]{2})")
 _DAY = re.compile(r"([0-9]{2})-([0-9]{2})-([0-9]{4})")
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
-_TEXT_LENGTH_MAX = 64
-
-
-class MalformedRequestError(Exception):
-    """The call cannot be read, so nothing was done; the text never repeats what was sent."""
 
 
 class SaveRequest(NamedTuple):
@@ -48,18 +43,6 @@ def taka(paisa: int) -> str:
 def day_text(day: date) -> str:
     """Write a day as `dd-MM-yyyy`."""
     return f"{day.day:02d}-{day.month:02d}-{day.year:04d}"
-
-
-def text_field(form: Form, name: str) -> str:
-    """Return a text of 1 to 64 characters.
-
-    Raises:
-        MalformedRequestError: it is missing, empty, too long or no text.
-    """
-    value = form.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= _TEXT_LENGTH_MAX:
-        raise MalformedRequestError(f"{name} must be a text of 1 to {_TEXT_LENGTH_MAX} characters")
-    return value
 
 
 def amount_field(form: Form, name: str) -> int:

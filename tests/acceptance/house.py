@@ -13,7 +13,8 @@ from typing import Any
 
 from sandbox.demo.cast import Cast, Player, engage, top_up
 from sandbox.demo.children import free_port
-from sandbox.demo.desco_desk import DescoDesk, UnpaidBill
+from sandbox.demo.desco_desk import DescoDesk
+from sandbox.demo.desks import Address
 from sandbox.demo.stage import Setting, Stage, staged
 from sandbox.partner.client import PartnerClient, RawAnswer, result_code
 from sandbox.partner.jwe import seal
@@ -29,7 +30,16 @@ BILLS_MAX = 600
 
 COMPLETED = "completed"
 MONEY_IS_BACK = frozenset({"declined", "expired", "refunded"})
-_PARTS = ("amount", "charge", "fee", "vat")
+_PARTS = ("amount", "rounding", "charge", "fee", "vat")
+
+
+@dataclass(frozen=True, slots=True)
+class UnpaidBill:
+    """A bill that nobody has paid yet; the amount is what is owed today, in paisa."""
+
+    number: str
+    account: str
+    amount_paisa: int
 
 
 @dataclass(slots=True)
@@ -123,12 +133,17 @@ class House:
 
     async def top_up(self, bank: Bank, amount_taka: int) -> None:
         """Put money into a postpaid prefund, by two persons."""
-        await top_up(self.stage.tool, self.cast, bank.player, amount_taka)
+        await top_up(self.stage.tool, self.cast, bank.player, "postpaid", amount_taka)
         self.topped_up[bank.player.id] += amount_taka * 100
 
     async def saved(self, bill_number: str) -> list[dict[str, Any]]:
         """What the biller believes about one bill."""
-        return [line for line in await self.desk.book() if line["bill_number"] == bill_number]
+        return [line for line in await self.believed() if line["bill_number"] == bill_number]
+
+    async def believed(self) -> list[dict[str, Any]]:
+        """Everything that the biller believes, as its book has it."""
+        payments: list[dict[str, Any]] = (await self.desk.admin("GET", "dump"))["payments"]
+        return payments
 
     async def payments(self, reference: str) -> list[dict[str, Any]]:
         """What our books hold under one reference."""
@@ -139,7 +154,7 @@ class House:
         """How every story ends: both books agree, each prefund is exact, the audit is clean."""
         tool = self.stage.tool
         (is_clean, last_line), ours, theirs = await asyncio.gather(
-            tool.ask("audit"), tool.read_lines("payments", "export"), self.desk.book()
+            tool.ask("audit"), tool.read_lines("payments", "export"), self.believed()
         )
         assert is_clean, last_line
         assert [line for line in ours if line["state"] not in {COMPLETED, *MONEY_IS_BACK}] == []
@@ -201,23 +216,31 @@ async def until(holds: Callable[[], Awaitable[bool]]) -> None:
 @asynccontextmanager
 async def opened(home: Path) -> AsyncIterator[House]:
     """Start everything, make three partners, and stop and delete everything in the end."""
-    setting = Setting(home, free_port(), free_port())
+    desco = {"desco": free_port()}
+    # No proxy stands in between here: what is refused must be seen as refused.
+    setting = Setting(home, free_port(), desco, desco, free_port(), free_port())
     async with staged(setting) as stage, AsyncExitStack() as clients:
         stage.keeps_data = False
         await stage.open_database()
         await asyncio.gather(stage.open_far_side(), stage.open_switch())
         cast = await engage(stage.tool, setting.switch_address, 3)
-        desk = await clients.enter_async_context(DescoDesk(setting.desco_address, stage.desco_password))
+        address = Address(setting.biller_address("desco"), stage.passwords["desco"])
+        desk = await clients.enter_async_context(DescoDesk(address))
         banks = [Bank(one, PartnerClient(cast.address, one.credentials())) for one in cast.players]
         for bank in banks:
             await clients.enter_async_context(bank.client)
         shapla, doyel, poor = banks
-        house = House(stage, cast, desk, shapla, doyel, poor, clients, await desk.unpaid(BILLS_MAX))
-        house.secrets |= {stage.desco_password, *(person.passphrase for person in cast.staff)}
+        house = House(stage, cast, desk, shapla, doyel, poor, clients, await _unpaid(desk))
+        house.secrets |= {stage.passwords["desco"], *(person.passphrase for person in cast.staff)}
         for bank in banks:
             house.secrets |= {bank.player.secret, bank.player.pass_key, await bank.client.get_token()}
         await asyncio.gather(*(house.top_up(bank, TOP_UP_TAKA) for bank in banks[:2]))
         yield house
+
+
+async def _unpaid(desk: DescoDesk) -> list[UnpaidBill]:
+    answer = await desk.admin("GET", f"unpaid?count={BILLS_MAX}")
+    return [UnpaidBill(one["bill_number"], one["account"], one["total_paisa"]) for one in answer["bills"]]
 
 
 def a_reference() -> str:

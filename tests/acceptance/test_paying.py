@@ -4,10 +4,9 @@ import json
 
 import pytest
 
-from sandbox.demo.desco_desk import UnpaidBill
 from sandbox.partner.client import result_code
 from sandbox.partner.messages import Message, Payout, dhaka_now, new_reference
-from tests.acceptance.house import DONE, House, a_reference, paisa
+from tests.acceptance.house import DONE, House, UnpaidBill, a_reference, paisa
 
 # The processes and connections of the house live in one event loop, so its stories do too.
 pytestmark = pytest.mark.asyncio(loop_scope="session")

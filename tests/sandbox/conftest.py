@@ -1,19 +1,25 @@
-"""A simulated DESCO on a free loopback port."""
+"""Simulated institutions on free loopback ports."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import pytest
 from uvicorn.server import ServerState
 
-from sandbox.desco.clock import Clock
-from sandbox.desco.hang_up import HangUpProtocol
+import sandbox.breb.institution as breb_house
+import sandbox.nesco.institution as nesco_house
+from sandbox.breb.settings import BrebSettings
 from sandbox.desco.institution import Institution
-from sandbox.desco.server import build_server, listen
 from sandbox.desco.settings import DescoSettings
-from tests.sandbox.caller import Caller, SetClock
+from sandbox.institution.clock import Clock
+from sandbox.institution.far_side import FarSide
+from sandbox.institution.hang_up import HangUpProtocol
+from sandbox.institution.server import build_server, listen
+from sandbox.nesco.settings import NescoSettings
+from tests.sandbox.caller import BrebCaller, Caller, NescoCaller, SetClock
 
 
 @pytest.fixture
@@ -35,19 +41,46 @@ def institution(settings: DescoSettings, clock: SetClock) -> Iterator[Institutio
 
 @pytest.fixture
 async def desco(institution: Institution, clock: SetClock) -> AsyncIterator[Caller]:
+    async with served(institution) as (session, origin):
+        caller = Caller(session, origin, clock)
+        await caller.log_in()
+        yield caller
+
+
+@pytest.fixture
+async def breb(tmp_path: Path, clock: SetClock) -> AsyncIterator[BrebCaller]:
+    settings = BrebSettings(home=tmp_path, accounts=200, slow_seconds=1.0)
+    async with served(breb_house.Institution.open(settings, Clock(clock.now))) as (session, origin):
+        caller = BrebCaller(session, origin)
+        await caller.log_in()
+        yield caller
+
+
+@pytest.fixture
+async def nesco(tmp_path: Path, clock: SetClock) -> AsyncIterator[NescoCaller]:
+    settings = NescoSettings(home=tmp_path, accounts=200, slow_seconds=1.0, deposit_paisa=10_000_000)
+    async with served(nesco_house.Institution.open(settings, Clock(clock.now))) as (session, origin):
+        caller = NescoCaller(session, origin)
+        await caller.log_in()
+        yield caller
+
+
+@asynccontextmanager
+async def served(far_side: FarSide) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
     # The server's own loop and signal handlers stay out: starting and stopping them takes longer
-    # than most tests. A whole process is started in test_sandbox_process.py.
-    config = build_server(institution).config
+    # than most tests. A whole process is started in the tests named after it.
+    config = build_server(far_side).config
     config.load()
     state = ServerState()
-    with listen("127.0.0.1", 0) as listener:
-        origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = await asyncio.get_running_loop().create_server(
-            lambda: HangUpProtocol(config, state, {}), sock=listener
-        )
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
-            caller = Caller(session, origin, clock)
-            await caller.log_in()
-            yield caller
-        server.close()
-        await server.wait_closed()
+    try:
+        with listen("127.0.0.1", 0) as listener:
+            origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            server = await asyncio.get_running_loop().create_server(
+                lambda: HangUpProtocol(config, state, {}), sock=listener
+            )
+            async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
+                yield session, origin
+            server.close()
+            await server.wait_closed()
+    finally:
+        far_side.close()

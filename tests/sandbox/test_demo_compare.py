@@ -4,7 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox.demo.compare import Books, OurLine, Prefund, TheirLine, ToldLine, compare
+from sandbox.demo.compare import (
+    Books,
+    NotifiedLine,
+    OurLine,
+    Prefund,
+    TheirLine,
+    ToldLine,
+    compare,
+)
 
 OURS = OurLine(
     payment_id="P1",
@@ -32,7 +40,7 @@ def books(
         ours=[ours] if ours else [],
         theirs=theirs,
         told=[told] if told else [],
-        prefunds={"bank": Prefund(100_000, balance_paisa)},
+        prefunds={("bank", "postpaid"): Prefund(100_000, balance_paisa)},
     )
 
 
@@ -137,3 +145,88 @@ def test_a_prefund_that_lost_or_gained_is_noticed(balance_paisa: int) -> None:
     assert faults(books(balance_paisa=balance_paisa)) == [
         f"{balance_paisa} paisa stand there, 49500 are right"
     ]
+
+
+# ---- billers of other kinds
+
+
+BREB_OURS = replace(OURS, scroll_no=None, amount_paisa=50_000, owed_paisa=49_956, biller="breb_postpaid")
+BREB_THEIRS = TheirLine("T1", "102610000001", 50_000, owed_paisa=49_956)
+
+
+def test_a_rounded_payment_agrees_when_paid_and_owed_do() -> None:
+    assert faults(books(BREB_OURS, (BREB_THEIRS,))) == []
+    assert faults(books(BREB_OURS, (replace(BREB_THEIRS, owed_paisa=50_000),))) == [
+        "owed 49956 here, 50000 there"
+    ]
+
+
+def test_a_completed_payment_that_was_never_acknowledged_is_noticed() -> None:
+    assert faults(books(BREB_OURS, (replace(BREB_THEIRS, is_whole=False),))) == [
+        "the biller waits for a further step"
+    ]
+
+
+TOKEN = "1" * 20 + "," + "2" * 20
+NESCO_OURS = replace(OURS, scroll_no=None, bucket="prepaid", attempts=("102610000001",))
+NESCO_THEIRS = TheirLine("102610000001", "102610000001", 50_000, token=TOKEN)
+
+
+def bought(token: str, balance_paisa: int = 49_500) -> Books:
+    return Books(
+        ours=[NESCO_OURS],
+        theirs=[NESCO_THEIRS],
+        told=[replace(TOLD, token=token)],
+        prefunds={
+            ("bank", "prepaid"): Prefund(100_000, balance_paisa),
+            ("bank", "postpaid"): Prefund(700, 700),
+        },
+    )
+
+
+def test_a_partner_holds_the_lines_that_the_biller_made_in_their_order() -> None:
+    assert faults(bought(TOKEN)) == []
+    for other in ("", "1" * 20, ",".join(reversed(TOKEN.split(",")))):
+        assert faults(bought(other)) == ["holds other token lines than the 2 that the biller made"]
+
+
+def test_a_token_for_a_payment_that_was_given_back_is_noticed() -> None:
+    compared = books(replace(OURS, state="refunded"), (), replace(TOLD, code="1008", token=TOKEN), 100_000)
+    assert faults(compared) == ["holds other token lines than the 0 that the biller made"]
+
+
+def test_each_bucket_pays_for_its_own() -> None:
+    assert faults(bought(TOKEN, 49_499)) == ["49499 paisa stand there, 49500 are right"]
+
+
+# ---- what an endpoint was told
+
+
+def noticed(*lines: NotifiedLine, state: str = "completed", code: str = "0000") -> list[str]:
+    theirs = (THEIRS,) if state == "completed" else ()
+    balance = 49_500 if state == "completed" else 100_000
+    compared = books(replace(OURS, state=state), theirs, replace(TOLD, code=code), balance)
+    return faults(replace(compared, notified={"bank": lines}))
+
+
+PAID = NotifiedLine("bank", "R1", "paid", "505.00")
+
+
+def test_an_endpoint_is_told_once_of_each_end() -> None:
+    assert noticed(PAID) == []
+    assert noticed(replace(PAID, status="refunded"), state="refunded", code="1008") == []
+    assert noticed(state="declined", code="1004") == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [(), (PAID, PAID), (replace(PAID, status="refunded"),), (replace(PAID, amount="500.00"),)],
+)
+def test_an_endpoint_that_was_told_something_else_is_noticed(lines: tuple[NotifiedLine, ...]) -> None:
+    (fault,) = noticed(*lines)
+    assert "[('paid', '505.00')] is right" in fault
+
+
+def test_an_endpoint_that_was_told_of_a_stranger_is_noticed() -> None:
+    assert noticed(PAID, replace(PAID, reference="R9")) == ["was told of R9"]
+    assert noticed(PAID, state="declined", code="1004") == ["was told of R1"]

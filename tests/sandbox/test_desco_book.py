@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.desco.book import Book, BookOfAnotherWorldError, Pair, Payment
-from sandbox.desco.journal import BrokenJournalError, JournalInUseError
+from sandbox.desco.book import Book, Pair, Payment
+from sandbox.institution.book import BookOfAnotherWorldError
+from sandbox.institution.journal import BrokenJournalError, JournalInUseError
 
 TODAY = date(2026, 3, 10)
 PAYMENT = Payment(

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.desco.tokens import BillTokens
-from sandbox.desco.wire import MalformedRequestError, amount_field, day_field, day_text, taka
+from sandbox.desco.wire import amount_field, day_field, day_text, taka
+from sandbox.institution.requests import MalformedRequestError
 
 NOON = datetime(2026, 3, 10, 6, 0, tzinfo=UTC)
 BILL = "022610000000"

@@ -3,7 +3,8 @@ import asyncio
 import pytest
 
 from sandbox.desco.bills import AccountKind
-from sandbox.desco.faults import MAGIC, Fault, FaultTable, Outage, OutageMode
+from sandbox.desco.faults import MAGIC, Fault, FaultTable
+from sandbox.institution.outage import Outage, OutageMode
 
 PLAIN_KINDS = {
     AccountKind.NORMAL,

@@ -1,0 +1,112 @@
+"""Our desks at the simulated billers: what can be paid there, what goes wrong on purpose, what they believe.
+
+One desk a biller, all of one shape, so that a script and a comparison need not know whom they speak of.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import aiohttp
+
+from sandbox.demo.compare import TheirLine
+
+Document = dict[str, Any]
+
+_CALL_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Payable:
+    """Something that a partner can pay.
+
+    `named` are the members of `bll_inf` that name it, each of them one way; `target` is whom its biller sets
+    a fault for.
+    """
+
+    biller: str
+    target: str
+    named: Sequence[Mapping[str, str]]
+    amount_paisa: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mischief:
+    """What a biller can do wrong: its faults, and the one after which it contradicts itself, if it can."""
+
+    faults: Sequence[str]
+    contradicting: str = ""
+
+
+class DeskClosedError(Exception):
+    """A simulator refused an admin call; the text is its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a simulator listens, such as http://127.0.0.1:8190, and what a bank logs in with."""
+
+    url: str
+    password: str = field(repr=False)
+
+
+class Desk(ABC):
+    """A desk at one biller; use it as an asynchronous context manager."""
+
+    name: ClassVar[str]
+    biller: ClassVar[str]
+    bucket: ClassVar[str]
+    mischief: ClassVar[Mischief]
+
+    def __init__(self, address: Address) -> None:
+        """Nothing is sent yet."""
+        self.address = address
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_CALL_SECONDS))
+
+    async def __aenter__(self) -> Self:
+        """Nothing is sent yet."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+    @abstractmethod
+    async def payables(self, count: int) -> list[Payable]:
+        """Return `count` things that nobody has paid, or as many as there are."""
+
+    @abstractmethod
+    async def set_fault(self, target: str, fault: str) -> None:
+        """Let one of the biller's faults strike the next payment of a target."""
+
+    @abstractmethod
+    async def book(self) -> list[TheirLine]:
+        """Return every payment that the biller believes in."""
+
+    @abstractmethod
+    async def asked(self, line: TheirLine) -> TheirLine:
+        """The line with what the biller tells a bank about its amount when it is asked."""
+
+    async def expire_logins(self) -> None:
+        """Let every login die now."""
+        await self.admin("POST", "faults", {"fault": "expire_tokens"})
+
+    async def admin(self, method: str, path: str, order: Mapping[str, object] | None = None) -> Document:
+        """One admin call.
+
+        Raises:
+            DeskClosedError: it was refused.
+        """
+        url = f"{self.address.url}/_admin/{path}"
+        async with self._session.request(method, url, json=order) as answer:
+            if not answer.ok:
+                raise DeskClosedError(await answer.text())
+            document: Document = await answer.json()
+            return document
+
+    async def bank(self, path: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Document:
+        """One call as a bank makes it, with a JSON body."""
+        async with self._session.post(f"{self.address.url}{path}", json=form, headers=headers) as answer:
+            document: Document = await answer.json()
+            return document

@@ -1,0 +1,55 @@
+"""What an institution has to offer so that it can be served: its calls, its words, its desk."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from typing import ClassVar, NamedTuple
+
+from sandbox.institution.admin import Desk
+from sandbox.institution.replies import Errors, Reply
+from sandbox.institution.requests import Form
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+class Call(NamedTuple):
+    """One call: the name that the statistics know it by, and what answers it.
+
+    The answer is synchronous and runs to its end before the next begins, so two payments of one
+    bill cannot overlap. It may raise `MalformedRequestError` and nothing else.
+    """
+
+    name: str
+    answer: Callable[[Form], Reply]
+    needs_login: bool = True
+
+
+class FarSide(ABC):
+    """An institution behind one port: calls under `base_path`, ours under `/_admin/`."""
+
+    name: ClassVar[str]
+    base_path: ClassVar[str]
+    errors: ClassVar[Errors]
+
+    @abstractmethod
+    def calls(self) -> Mapping[str, Call]:
+        """Return every call by its path below `base_path`; all of them are POST."""
+
+    @abstractmethod
+    def turn_away(self, call: Call, headers: Headers) -> Reply | None:
+        """Return the answer to a call that its headers alone condemn, or None; names are lower case."""
+
+    @abstractmethod
+    def read(self, body: bytes) -> Form:
+        """Return the fields of a body.
+
+        Raises:
+            MalformedRequestError: it is not in this institution's form.
+        """
+
+    @abstractmethod
+    def desk(self) -> Desk:
+        """Return who answers the admin calls."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the book back."""

@@ -1,0 +1,159 @@
+"""The ways a far side and the network before it can fail, and which of them are ordered.
+
+What a caller sees is the same for several of them on purpose: whether the far side did its work is what it
+cannot know.
+"""
+
+from collections import deque
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+OPENING_BYTES = 512
+"""How much of a request is searched for what an order must match."""
+
+SECONDS_MAX = 86_400
+
+
+class Fault(StrEnum):
+    """One way to misbehave in one exchange; `refuse` alone concerns the whole far side."""
+
+    REFUSE = "refuse"
+    """Connections are refused and idle ones closed; nothing new passes, what has begun may end."""
+    RESET_BEFORE = "reset_before"
+    """Nothing is forwarded; the connection is reset once the request has begun."""
+    RESET_AFTER = "reset_after"
+    """The far side has answered; the connection is reset without a byte of it."""
+    CUT = "cut"
+    """The far side has answered; the connection is closed in order without a byte of it."""
+    HALF_ANSWER = "half_answer"
+    """The far side has answered; half of the bytes arrive, then the connection is closed in order."""
+    HALF_CLOSE = "half_close"
+    """The far side sees our end of its connection closed after the request; its answer is passed on."""
+    BLACK_HOLE_BEFORE = "black_hole_before"
+    """Nothing is forwarded and nothing answered; the connection stays open until the caller goes."""
+    BLACK_HOLE_AFTER = "black_hole_after"
+    """The far side has answered and nobody hears; the connection stays open until the caller goes."""
+    DELAY_REQUEST = "delay_request"
+    """The request is forwarded `seconds` later, even if the caller has gone: a late success."""
+    HOLD_REQUEST = "hold_request"
+    """The request is forwarded when it is released, even if the caller has gone."""
+    DELAY_ANSWER = "delay_answer"
+    """The far side has answered; the answer arrives `seconds` later."""
+    CORRUPT = "corrupt"
+    """One byte in the middle of the answer's body has its high bit flipped: no valid UTF-8 any more."""
+    HTML = "html"
+    """The far side has answered; a web page under HTTP 200 arrives instead."""
+    HTML_BEFORE = "html_before"
+    """Nothing is forwarded; a web page under HTTP 200 is the answer."""
+    DUPLICATE = "duplicate"
+    """The far side gets the request twice, on two connections in turn; the first answer is passed on."""
+    SLOW_DRIP = "slow_drip"
+    """The far side has answered; the answer arrives byte by byte over `seconds`."""
+
+
+_Text = Annotated[str, Field(min_length=1, max_length=OPENING_BYTES)]
+_NEED_SECONDS = frozenset({Fault.DELAY_REQUEST, Fault.DELAY_ANSWER, Fault.SLOW_DRIP})
+_MAY_HAVE_SECONDS = _NEED_SECONDS | {Fault.REFUSE}
+
+
+class FaultOrder(BaseModel):
+    """Let a fault strike exchanges with one far side.
+
+    `times` is how many of them, and None until it is lifted. `match` and `also` must both occur, as UTF-8, in
+    the first 512 bytes of the request. `seconds` is how long a delay or a drip lasts, and after how long a
+    refusal ends by itself; no other fault has them. A refusal knows no exchanges, so it has none of the rest.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+
+    far_side: Annotated[str, Field(min_length=1)]
+    fault: Fault
+    times: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    seconds: Annotated[float, Field(gt=0, le=SECONDS_MAX, allow_inf_nan=False)] | None = None
+    match: _Text | None = None
+    also: _Text | None = None
+
+    @field_validator("seconds")
+    @classmethod
+    def _seconds_where_they_mean_something(cls, value: float | None, info: ValidationInfo) -> float | None:
+        fault = info.data.get("fault")
+        if value is None and fault in _NEED_SECONDS:
+            raise ValueError(f"{fault} needs seconds")
+        if value is not None and fault is not None and fault not in _MAY_HAVE_SECONDS:
+            raise ValueError(f"{fault} has no seconds")
+        return value
+
+    @field_validator("times", "match", "also")
+    @classmethod
+    def _a_refusal_knows_no_exchange(cls, value: object, info: ValidationInfo) -> object:
+        if value is not None and info.data.get("fault") is Fault.REFUSE:
+            raise ValueError("a refusal lasts until it is lifted or its seconds are over")
+        return value
+
+
+class Armed:
+    """An order that waits for exchanges to strike."""
+
+    def __init__(self, order: FaultOrder) -> None:
+        self.order = order
+        self.times_left = order.times
+        self._needles = [text.encode() for text in (order.match, order.also) if text is not None]
+
+    @property
+    def looks_inside(self) -> bool:
+        """Whether it wants to see the request before it strikes."""
+        return bool(self._needles)
+
+    def fits(self, opening: bytes) -> bool:
+        """Whether it may strike the request that begins with these bytes."""
+        return all(needle in opening for needle in self._needles)
+
+    def listing(self) -> dict[str, object]:
+        """The order as it stands now; `times` is what is left of them."""
+        return self.order.model_dump(mode="json") | {"times": self.times_left}
+
+
+class FaultQueue:
+    """The orders for one far side, first come first served."""
+
+    def __init__(self) -> None:
+        self._armed: deque[Armed] = deque()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is armed."""
+        return not self._armed
+
+    @property
+    def looks_inside(self) -> bool:
+        """Whether any of the orders wants to see the request before it strikes."""
+        return any(armed.looks_inside for armed in self._armed)
+
+    def add(self, order: FaultOrder) -> None:
+        """Arm an order behind those that are there."""
+        self._armed.append(Armed(order))
+
+    def clear(self) -> None:
+        """Forget what has not struck yet."""
+        self._armed.clear()
+
+    def take(self, opening: bytes) -> FaultOrder | None:
+        """The first order that fits, counted as used once more; None if this request passes."""
+        for armed in self._armed:
+            if armed.fits(opening):
+                self._use(armed)
+                return armed.order
+        return None
+
+    def listing(self) -> list[dict[str, object]]:
+        """What is still to strike, in order."""
+        return [armed.listing() for armed in self._armed]
+
+    def _use(self, armed: Armed) -> None:
+        if armed.times_left is None:
+            return
+        armed.times_left -= 1
+        if armed.times_left == 0:
+            self._armed.remove(armed)
