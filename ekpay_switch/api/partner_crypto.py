@@ -1,0 +1,134 @@
+"""The encryption service that a partner runs beside its ekPay client: plain text in, envelope out, and back.
+
+ekpay-syndicate-api.md, "Transport", row "helper". It holds nothing: every request brings its secret, so one
+process serves any number of partners and opens no database. What may surprise: the content type is ignored,
+as clients send whatever their HTTP library sets by itself, and a form is text like any other.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from ekpay_switch.security.envelope import SECRET_BYTES, EnvelopeError, close_envelope, open_envelope
+
+BASE = "/ekpayencryption"
+HEALTH = "/health"
+BODY_BYTES_MAX = 64 * 1024
+BODY_SECONDS = 10.0
+
+_HEADER, _PARAMETER = "x-api-key", "secretKey"
+# Bills and payers pass through here: nothing between us and the client may keep a copy.
+_NO_COPIES = {"Cache-Control": "no-store"}
+
+Turn = Callable[[bytes, bytes], bytes]
+FindSecrets = Callable[[Request], Sequence[str]]
+
+
+class RefusedTextError(Exception):
+    """A request that is answered with 4xx; its words hold nothing of the secret and nothing of the body."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status, self.why = status, why
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a request carries its secret, and how that place is called."""
+
+    name: str
+    find: FindSecrets
+
+
+_IN_HEADER = _Place(f"header {_HEADER}", lambda request: request.headers.getlist(_HEADER))
+_IN_QUERY = _Place(f"parameter {_PARAMETER}", lambda request: request.query_params.getlist(_PARAMETER))
+
+
+def build_partner_crypto(body_seconds: float = BODY_SECONDS) -> Starlette:
+    """The service as an ASGI application; a body that takes longer than `body_seconds` is not waited for.
+
+    Each operation answers with and without the path `/ekpayencryption` before it: clients do both.
+    """
+    operations = {
+        "/encryptbody": (_encrypt, _IN_HEADER),
+        "/decryptbody": (_decrypt, _IN_HEADER),
+        "/encrypt": (_encrypt, _IN_QUERY),
+        "/decrypt": (_decrypt, _IN_QUERY),
+    }
+    routes = [
+        Route(base + path, _endpoint(turn, place, body_seconds), methods=["POST"])
+        for path, (turn, place) in operations.items()
+        for base in ("", BASE)
+    ]
+    return Starlette(routes=[*routes, Route(HEALTH, _health)])
+
+
+async def _health(_: Request) -> Response:
+    return PlainTextResponse("ready\n")
+
+
+def _endpoint(turn: Turn, place: _Place, body_seconds: float) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            secret = _secret(place, request)
+            body = await _whole_body(request, body_seconds)
+            return PlainTextResponse(turn(body, secret), headers=_NO_COPIES)
+        except RefusedTextError as refused:
+            return PlainTextResponse(f"{refused.why}\n", refused.status, _NO_COPIES)
+
+    return endpoint
+
+
+def _secret(place: _Place, request: Request) -> bytes:
+    """The one secret that the request brings, as the content key."""
+    found = place.find(request)
+    if not any(found):
+        raise RefusedTextError(401, f"the {place.name} is missing: it carries the shared secret")
+    if len(found) > 1:
+        raise RefusedTextError(400, f"the {place.name} comes more than once")
+    (secret,) = found
+    if len(secret) != SECRET_BYTES or not secret.isascii():
+        raise RefusedTextError(400, f"the {place.name} must hold exactly {SECRET_BYTES} ASCII characters")
+    return secret.encode("ascii")
+
+
+async def _whole_body(request: Request, body_seconds: float) -> bytes:
+    """The body; no more of it is read than what shows that it is too long."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(body_seconds):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > BODY_BYTES_MAX:
+                    raise RefusedTextError(413, f"the body is larger than {BODY_BYTES_MAX} bytes")
+    except TimeoutError:
+        raise RefusedTextError(408, "the body did not arrive in time") from None
+    except ClientDisconnect:
+        raise RefusedTextError(400, "the body broke off") from None
+    return bytes(body)
+
+
+def _encrypt(body: bytes, secret: bytes) -> bytes:
+    return close_envelope(_text(body, "the body"), secret)
+
+
+def _decrypt(body: bytes, secret: bytes) -> bytes:
+    try:
+        opened = open_envelope(body, (secret,))
+    except EnvelopeError:
+        raise RefusedTextError(400, "the body is no envelope that this secret opens") from None
+    return _text(opened, "what the envelope holds")
+
+
+def _text(octets: bytes, what: str) -> bytes:
+    """The octets themselves, once they are known to be text."""
+    try:
+        octets.decode("utf-8")
+    except UnicodeDecodeError:
+        raise RefusedTextError(400, f"{what} is not UTF-8 text") from None
+    return octets
