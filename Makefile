@@ -94,5 +94,6 @@ migration: $(DEV) ## start a migration: make migration NAME=add_something
 	$(BIN)/ekpay migrate --new "$(NAME)"
 
 .PHONY: states
-states: $(CORE) ## draw docs/payment-states.md again from the table of transitions
+states: $(CORE) ## write docs/payment-states.md and docs/codes-and-events.md again from the tables that decide
 	$(BIN)/python -m ekpay_switch.cli.states > docs/payment-states.md
+	$(BIN)/python -m ekpay_switch.cli.reference > docs/codes-and-events.md

@@ -31,14 +31,20 @@ from biller_adapters.manifest_parts import (
     TimingEntry,
 )
 from ekpay_switch.domain.asking import SafetyFacts, Timing
+from ekpay_switch.domain.money import PAISA_PER_TAKA, ZERO, Money
 from ekpay_switch.ports import BillerProfile, Parameter
 
-# Law 4 is only as good as its examples: each verb shows at least these, and paying an empty reply as well.
+# Law 4 is only as good as its examples: each verb shows at least these, and each step of paying all of its
+# own and an empty reply as well.
 _EXPECTATIONS_MIN = {
+    Role.LOG_IN: frozenset({"logged_in", "no_login"}),
+    Role.RENEW: frozenset({"renewed", "not_renewed"}),
     Role.FETCH: frozenset({"bill_found", "bill_missing", "biller_silent"}),
     Role.PAY: frozenset({"approved", "declined", "in_doubt"}),
     Role.INQUIRE: frozenset({"posted", "not_found", "no_answer"}),
 }
+_ONE_STEP = ("pay",)
+_IN_HAND = frozenset({"approved", "posted"})
 
 
 class ManifestError(Exception):
@@ -48,6 +54,8 @@ class ManifestError(Exception):
 class Manifest(Section):
     """One biller.
 
+    `steps` are the calls that post one payment, in order; where there are more than the usual one, each is
+    named after its operation. `rounding` is what the payer gives beyond the exact bill.
     `family_settings` is read by the family alone, which refuses keys that it does not know.
     """
 
@@ -62,6 +70,10 @@ class Manifest(Section):
     fetch_mode: Literal["mandatory", "optional", "none", "validate"]
     amount_rule: Literal["exact", "part", "range", "fixed", "schedule"]
     takes_bill_once: bool
+    fetch_has_side_effects: bool
+    gives_tokens: bool = False
+    rounding: Literal["none", "up_to_whole_taka"] = "none"
+    steps: Annotated[tuple[Name, ...], Field(min_length=1)] = _ONE_STEP
     charges: Annotated[str, Field(pattern=r"^CH-[egi]$")]
     settlement: Annotated[str, Field(pattern=r"^H[1-5]$")]
     quote_life_seconds: Seconds
@@ -94,23 +106,53 @@ class Manifest(Section):
         return self
 
     @model_validator(mode="after")
+    def _steps_are_operations(self) -> Self:
+        _refuse_repeats("step", self.steps)
+        paying = {name for name, operation in self.operations.items() if operation.role is Role.PAY}
+        if self.steps != _ONE_STEP and set(self.steps) != paying:
+            message = "the steps must be the operations of the role pay"
+            raise ValueError(message)
+        waited_for = {reply.next_step for call in self.operations.values() for reply in call.replies.values()}
+        if not waited_for <= {"", *self.steps[1:]}:
+            message = "next_step must be one of the later steps"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
     def _examples_cover_every_verb(self) -> Self:
         for example in self.examples:
             if example.operation not in self.operations:
                 message = f"example {example.title!r} names an operation that is not there"
                 raise ValueError(message)
         for role, wanted in _EXPECTATIONS_MIN.items():
-            shown = self._shown(role)
-            if not wanted <= {example.expect for example in shown}:
-                message = f"examples of {role} must show {', '.join(sorted(wanted))}"
-                raise ValueError(message)
-        if all(example.body for example in self._shown(Role.PAY)):
+            for shown in self._shown(role):
+                if not wanted <= {example.expect for example in shown}:
+                    message = f"examples of {role} must show {', '.join(sorted(wanted))}"
+                    raise ValueError(message)
+        if any(all(example.body for example in shown) for shown in self._shown(Role.PAY)):
             message = "examples of pay must show an empty reply"
             raise ValueError(message)
         return self
 
-    def _shown(self, role: Role) -> list[Example]:
-        return [example for example in self.examples if self.operations[example.operation].role is role]
+    @model_validator(mode="after")
+    def _examples_count_their_tokens(self) -> Self:
+        for example in self.examples:
+            if (example.tokens is not None) != (self.gives_tokens and example.expect in _IN_HAND):
+                message = f"example {example.title!r} must say how many tokens there are, or none"
+                raise ValueError(message)
+        return self
+
+    def _shown(self, role: Role) -> list[list[Example]]:
+        """The examples of a verb: together, or for paying those of each step apart."""
+        names = [name for name, operation in self.operations.items() if operation.role is role]
+        groups = [[name] for name in names] if role is Role.PAY else [names][: len(names)]
+        return [[example for example in self.examples if example.operation in group] for group in groups]
+
+    def rounding_of(self, exact: Money) -> Money:
+        """What the payer gives beyond the exact bill."""
+        if self.rounding == "none":
+            return ZERO
+        return Money(-exact.minor % PAISA_PER_TAKA, exact.currency)
 
     def profile(self, divisor: float = 1.0) -> BillerProfile:
         """What the core must know, every time divided by `divisor` (1 or more) as demos and tests do."""
@@ -128,6 +170,9 @@ class Manifest(Section):
             safety=self._safety_facts(divisor),
             timing=self._timing(divisor),
             inquiries_per_second=self.inquiries_per_second,
+            steps=self.steps,
+            fetch_has_side_effects=self.fetch_has_side_effects,
+            gives_tokens=self.gives_tokens,
         )
 
     def _safety_facts(self, divisor: float) -> SafetyFacts:
@@ -149,6 +194,7 @@ class Manifest(Section):
             ask_every_seconds=self.timing.ask_every_seconds / divisor,
             settle_margin_seconds=self.timing.settle_margin_seconds / divisor,
             quote_life_seconds=self.quote_life_seconds / divisor,
+            watch_seconds=self.timing.watch_seconds / divisor,
         )
 
 

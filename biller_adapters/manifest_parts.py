@@ -31,23 +31,33 @@ class Reason(StrEnum):
     AMOUNT_DIFFERS = "amount_differs"
     QUOTE_EXPIRED = "quote_expired"
     SCROLL_REFUSED = "scroll_refused"
+    BEGUN_ELSEWHERE = "begun_elsewhere"
+    UNACKNOWLEDGED = "unacknowledged"
+    NOTHING_SAVED = "nothing_saved"
+    LIMIT_REACHED = "limit_reached"
     NOT_AUTHENTICATED = "not_authenticated"
     REFUSED = "refused"
 
 
 class Means(StrEnum):
-    """What a reply code means; a code that is not in the manifest is in doubt (law 4)."""
+    """What a reply code means; a code that is not in the manifest is in doubt (law 4).
+
+    The last two answer an inquiry only.
+    """
 
     APPROVED = "approved"
     DECLINED = "declined"
     IN_DOUBT = "in_doubt"
+    NOT_FOUND = "not_found"
+    HALF_DONE = "half_done"
 
 
 class Reply(Section):
-    """The meaning of one reply code."""
+    """The meaning of one reply code; `next_step` is what the far side waits for where it is half done."""
 
     means: Means
     reason: Reason | None = None
+    next_step: Name | Literal[""] = ""
 
     @model_validator(mode="after")
     def _only_a_decline_has_a_reason(self) -> Self:
@@ -56,11 +66,19 @@ class Reply(Section):
             raise ValueError(message)
         return self
 
+    @model_validator(mode="after")
+    def _only_half_done_has_a_next_step(self) -> Self:
+        if (self.means is Means.HALF_DONE) != bool(self.next_step):
+            message = "what is half done, and nothing else, has a next step"
+            raise ValueError(message)
+        return self
+
 
 class Role(StrEnum):
     """Which of our verbs an operation of the far side serves."""
 
     LOG_IN = "log_in"
+    RENEW = "renew"
     FETCH = "fetch"
     PAY = "pay"
     INQUIRE = "inquire"
@@ -73,9 +91,20 @@ class Operation(Section):
     role: Role
     replies: Mapping[str, Reply]
 
+    @model_validator(mode="after")
+    def _only_an_inquiry_finds_things_out(self) -> Self:
+        found_out = {Means.NOT_FOUND, Means.HALF_DONE}
+        if self.role is not Role.INQUIRE and any(reply.means in found_out for reply in self.replies.values()):
+            message = "only the answer to an inquiry means not_found or half_done"
+            raise ValueError(message)
+        return self
+
 
 class ParameterEntry(Section):
-    """One field that a payer fills in; a bill is named by all required fields of one group."""
+    """One field that a payer fills in; a bill is named by all required fields of one group.
+
+    One that `names_payer` says who pays and is no part of the bill's name.
+    """
 
     name: Name
     wire_name: Literal[
@@ -97,6 +126,7 @@ class ParameterEntry(Section):
     example: str
     group: Annotated[str, Field(pattern=r"^[A-Z]$")]
     is_required: bool = True
+    names_payer: bool = False
 
     @model_validator(mode="after")
     def _example_fits(self) -> Self:
@@ -127,13 +157,18 @@ class Safety(Section):
 
 
 class TimingEntry(Section):
-    """When to give up and when to ask again, in seconds of real life (architecture.md 5)."""
+    """When to give up and when to ask again, in seconds of real life (architecture.md 5).
+
+    A payment that was given back on a "not found" is asked about for `watch_seconds` more, two days if not
+    stated: what arrives after all must be seen.
+    """
 
     answer_seconds: Seconds
     send_seconds: Seconds
     ask_after_seconds: tuple[Seconds, ...]
     ask_every_seconds: Seconds
     settle_margin_seconds: Annotated[float, Field(ge=0)]
+    watch_seconds: Seconds = 172_800
 
     @model_validator(mode="after")
     def _questions_come_in_order(self) -> Self:
@@ -182,7 +217,8 @@ class Example(Section):
     """A recorded reply and what must be understood by it.
 
     `ask` are the parameters of a fetch. `dhaka_date` is the day on which it is run, the first effective day
-    if not given. `amount` is the total of the bill, or what an inquiry echoes.
+    if not given. `amount` is the total of the bill, or what an inquiry echoes; `tokens` is how many lines a
+    prepaid biller returns.
     """
 
     title: Annotated[str, Field(min_length=1)]
@@ -192,6 +228,10 @@ class Example(Section):
     ask: Mapping[str, str] = Field(default_factory=dict)
     dhaka_date: date | None = None
     expect: Literal[
+        "logged_in",
+        "no_login",
+        "renewed",
+        "not_renewed",
         "approved",
         "declined",
         "in_doubt",
@@ -201,8 +241,10 @@ class Example(Section):
         "bill_missing",
         "biller_silent",
         "posted",
+        "half_done",
         "not_found",
         "no_answer",
     ]
     reason: Reason | None = None
     amount: Taka | None = None
+    tokens: Annotated[int, Field(ge=1)] | None = None

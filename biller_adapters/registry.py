@@ -7,14 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from biller_adapters.families.prepaid_vend import PrepaidVend
 from biller_adapters.families.scroll_rest import ScrollRest
+from biller_adapters.families.three_step import ThreeStep
 from biller_adapters.manifest import Manifest, ManifestError, read_manifest
 from biller_adapters.surroundings import Surroundings
 from ekpay_switch.ports import BillerAdapter, Billers, Clock, Tokens, Wire
 
 Family = Callable[[Manifest, Surroundings], BillerAdapter]
 
-FAMILIES: Mapping[str, Family] = MappingProxyType({"scroll_rest": ScrollRest})
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {"prepaid_vend": PrepaidVend, "scroll_rest": ScrollRest, "three_step": ThreeStep}
+)
 
 
 class Catalogue:

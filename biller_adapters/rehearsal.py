@@ -1,17 +1,17 @@
 """Runs the recorded replies of a manifest through its own adapter, with a wire that plays them.
 
 So a new biller is one file and cannot arrive untested. The replies are played at the operation they name;
-every other operation on the way answers with its first good example, a login with a token.
+every other operation on the way answers with its first good example. A login is rehearsed by a fetch, which
+finds its bill or does not get that far, and a renewal by one whose token is refused at first.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from typing import assert_never
 from uuid import UUID
 
-from biller_adapters.manifest import Manifest
+from biller_adapters.manifest import Manifest, ManifestError
 from biller_adapters.manifest_parts import Example, Role
 from biller_adapters.registry import adapter_of
 from biller_adapters.surroundings import Surroundings
@@ -22,6 +22,7 @@ from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.outcome import (
     Approved,
     Declined,
+    HalfDone,
     InDoubt,
     Inquiry,
     NoAnswer,
@@ -35,6 +36,7 @@ from ekpay_switch.ports import BillerAdapter, WireAnswer, WireReply, WireRequest
 
 EXAMPLE_REFERENCE = "EXAMPLE0000000000000001"
 _SECRET = "rehearsed"  # noqa: S105 - opens nothing; the wire here is played
+_GOOD = frozenset({"approved", "bill_found", "logged_in", "renewed"})
 _PAID_ON = time(12, 0, tzinfo=DHAKA)
 
 
@@ -45,6 +47,7 @@ class Understood:
     verdict: str
     reason: str | None = None
     amount: Money | None = None
+    tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,59 +100,94 @@ class TokenShelf:
 
 
 class PlayedWire:
-    """Answers by the operation that a URL ends in; implements the port `Wire`."""
+    """Answers by the operation that a URL ends in, the first time with `opening`; implements the port `Wire`.
 
-    def __init__(self, manifest: Manifest, played: Example) -> None:
-        self._answers: dict[str, WireAnswer] = {}
-        for example in reversed(manifest.examples):
-            if example.expect in {"approved", "bill_found"}:
-                self._answers[manifest.operations[example.operation].path] = _answer(example)
-        for operation in manifest.operations.values():
-            if operation.role is Role.LOG_IN:
-                body = {"statusCode": 200, "token": _SECRET, "expiresIn": 3600}
-                self._answers[operation.path] = WireAnswer(200, {}, json.dumps(body).encode())
-        self._answers[manifest.operations[played.operation].path] = _answer(played)
+    `asked` are the operations that were asked, in order.
+    """
+
+    def __init__(self, manifest: Manifest, played: Example, opening: Example | None = None) -> None:
+        self._operations = {operation.path: name for name, operation in manifest.operations.items()}
+        self._answers = {
+            example.operation: _answer(example)
+            for example in reversed(manifest.examples)
+            if example.expect in _GOOD
+        }
+        self._answers[played.operation] = _answer(played)
+        self._openings = {opening.operation: _answer(opening)} if opening else {}
+        self.asked: list[str] = []
 
     async def send(self, far_side: str, request: WireRequest) -> WireReply:
         """The recorded reply of that operation."""
         del far_side
-        return next(answer for path, answer in self._answers.items() if request.url.endswith(path))
+        operation = next(name for path, name in self._operations.items() if request.url.endswith(path))
+        self.asked.append(operation)
+        return self._openings.pop(operation, None) or self._answers[operation]
 
 
 async def rehearse(manifest: Manifest, example: Example) -> Understood:
     """What the biller's adapter makes of one example.
 
     Raises:
-        ManifestError: the manifest has no usable family.
+        ManifestError: the manifest has no usable family, or a renewal and no refused token to rehearse it by.
     """
     role = manifest.operations[example.operation].role
+    if role is Role.RENEW:
+        return await _renewal(manifest, example)
+    adapter = _adapter(manifest, PlayedWire(manifest, example), example)
+    if role is Role.LOG_IN:
+        fetched = await adapter.fetch(_query(manifest, _first_bill(manifest)))
+        return Understood("logged_in" if isinstance(fetched, BillFound) else "no_login")
     if role is Role.FETCH:
-        adapter = _adapter(manifest, example)
-        return _of_fetch(await adapter.fetch(BillQuery(manifest.id, example.ask)))
+        return _of_fetch(await adapter.fetch(_query(manifest, example)))
     order = await _order(manifest)
-    adapter = _adapter(manifest, example)
     if role is Role.PAY:
-        return _of_pay(await adapter.pay(order))
+        steps = manifest.steps
+        step = example.operation if example.operation in steps else steps[0]
+        return _of_pay(await adapter.pay(replace(order, step=step)))
     return _of_inquiry(await adapter.inquire(order))
 
 
-def _adapter(manifest: Manifest, example: Example) -> BillerAdapter:
+async def _renewal(manifest: Manifest, example: Example) -> Understood:
+    """Whether a token that a fetch was refused with is renewed, without another login."""
+    for opening in manifest.examples:
+        if manifest.operations[opening.operation].role is Role.FETCH:
+            wire = PlayedWire(manifest, example, opening)
+            await _adapter(manifest, wire, opening).fetch(_query(manifest, opening))
+            if example.operation in wire.asked:
+                roles = [manifest.operations[name].role for name in wire.asked]
+                return Understood("renewed" if roles.count(Role.LOG_IN) == 1 else "not_renewed")
+    message = f"{manifest.id}: no example shows a fetch whose token is refused"
+    raise ManifestError(message)
+
+
+def _adapter(manifest: Manifest, wire: PlayedWire, example: Example) -> BillerAdapter:
     on = example.dhaka_date or manifest.effective_from
     clock = StoppedClock(datetime.combine(on, _PAID_ON).astimezone(UTC))
     environ: Mapping[str, str] = {
         manifest.secrets.user_setting: _SECRET,
         manifest.secrets.password_setting: _SECRET,
     }
-    around = Surroundings(PlayedWire(manifest, example), TokenShelf(), clock, environ)
-    return adapter_of(manifest, around)
+    return adapter_of(manifest, Surroundings(wire, TokenShelf(), clock, environ))
+
+
+def _first_bill(manifest: Manifest) -> Example:
+    return next(example for example in manifest.examples if example.expect == "bill_found")
+
+
+def _query(manifest: Manifest, example: Example) -> BillQuery:
+    payer = {entry.name for entry in manifest.parameters if entry.names_payer}
+    named = {name: told for name, told in example.ask.items() if name in payer}
+    return BillQuery(manifest.id, example.ask, named)
 
 
 async def _order(manifest: Manifest) -> PayOrder:
     """An order to pay the first bill that the examples show."""
-    example = next(example for example in manifest.examples if example.expect == "bill_found")
-    found = await _adapter(manifest, example).fetch(BillQuery(manifest.id, example.ask))
+    example = _first_bill(manifest)
+    query = _query(manifest, example)
+    found = await _adapter(manifest, PlayedWire(manifest, example), example).fetch(query)
     assert isinstance(found, BillFound), f"{manifest.id}: {example.title}"
-    return order_for(manifest.id, found.bill, example.dhaka_date or manifest.effective_from)
+    bill = replace(found.bill, biller_quote={**found.bill.biller_quote, **query.payer})
+    return order_for(manifest.id, bill, example.dhaka_date or manifest.effective_from)
 
 
 def order_for(biller_id: str, bill: Bill, on: date, send_before: float = 1.0) -> PayOrder:
@@ -158,7 +196,7 @@ def order_for(biller_id: str, bill: Bill, on: date, send_before: float = 1.0) ->
         payment_id=UUID(int=1),
         biller_id=biller_id,
         reference=EXAMPLE_REFERENCE,
-        sums=Sums(bill.total, ZERO, ZERO, ZERO),
+        sums=Sums(bill.total, ZERO, ZERO, ZERO, bill.rounding),
         biller_quote=bill.biller_quote,
         scroll_no=1,
         business_date=on,
@@ -184,8 +222,8 @@ def _of_fetch(reply: FetchReply) -> Understood:
 
 def _of_pay(outcome: Outcome) -> Understood:
     match outcome:
-        case Approved():
-            return Understood("approved")
+        case Approved(tokens=tokens):
+            return Understood("approved", tokens=len(tokens) or None)
         case Declined(reason=reason):
             return Understood("declined", reason)
         case Unreached():
@@ -198,8 +236,11 @@ def _of_pay(outcome: Outcome) -> Understood:
 
 def _of_inquiry(inquiry: Inquiry) -> Understood:
     match inquiry:
-        case Posted(amount_minor=amount):
-            return Understood("posted", amount=None if amount is None else Money(amount))
+        case Posted(amount_minor=amount, tokens=tokens):
+            echoed = None if amount is None else Money(amount)
+            return Understood("posted", amount=echoed, tokens=len(tokens) or None)
+        case HalfDone():
+            return Understood("half_done")
         case NotFound():
             return Understood("not_found")
         case NoAnswer():

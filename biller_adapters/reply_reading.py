@@ -7,14 +7,18 @@ amount ever passes through a float: JSON numbers with a point are read as decima
 import json
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, NoReturn
 
 from ekpay_switch.domain.errors import MalformedAmountError
-from ekpay_switch.domain.money import Money, parse_taka
+from ekpay_switch.domain.money import ZERO, Money, parse_taka
 
 _TEXT_LENGTH_MAX = 500
+_CODE_LENGTH_MAX = 12
+_BEARER_LENGTH_MAX = 2_000  # signed tokens are long
+# Neither JSON in the database nor UTF-8 can hold these.
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 _DAY = re.compile(r"([0-9]{2})-([0-9]{2})-([0-9]{4})")
 
 
@@ -52,15 +56,32 @@ def as_rows(value: object) -> list[Mapping[str, Any]]:
     return [as_object(row) for row in value]
 
 
-def text(fields: Mapping[str, Any], name: str) -> str:
+def text(fields: Mapping[str, Any], name: str, length_max: int = _TEXT_LENGTH_MAX) -> str:
     """A text that must be there; a whole number counts as its digits. Raises BrokenReplyError."""
     value = fields.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if not isinstance(value, str) or not 0 < len(value) <= _TEXT_LENGTH_MAX:
+    if not isinstance(value, str) or not 0 < len(value) <= length_max or _UNSTORABLE.search(value):
         message = f"{name} is no text"
         raise BrokenReplyError(message)
     return value
+
+
+def reply_code(fields: Mapping[str, Any], name: str) -> str:
+    """A reply code: a short text, or its digits as a number; raises BrokenReplyError.
+
+    It is logged where nobody mapped it, so that it must be too short to hold a token.
+    """
+    code = text(fields, name)
+    if len(code) > _CODE_LENGTH_MAX:
+        message = f"{name} is no code"
+        raise BrokenReplyError(message)
+    return code
+
+
+def bearer_token(fields: Mapping[str, Any], name: str) -> str:
+    """A token that lets us in; raises BrokenReplyError."""
+    return text(fields, name, _BEARER_LENGTH_MAX)
 
 
 def text_or_empty(fields: Mapping[str, Any], name: str) -> str:
@@ -68,7 +89,7 @@ def text_or_empty(fields: Mapping[str, Any], name: str) -> str:
     value = fields.get(name)
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         value = str(value)
-    return value[:_TEXT_LENGTH_MAX] if isinstance(value, str) else ""
+    return _UNSTORABLE.sub("", value[:_TEXT_LENGTH_MAX]) if isinstance(value, str) else ""
 
 
 def taka(fields: Mapping[str, Any], name: str) -> Money:
@@ -81,6 +102,16 @@ def taka(fields: Mapping[str, Any], name: str) -> Money:
     except MalformedAmountError:
         message = f"{name} is no amount"
         raise BrokenReplyError(message) from None
+
+
+def signed_taka(fields: Mapping[str, Any], name: str) -> Money:
+    """An amount that may be below zero, as a rebate is; raises BrokenReplyError like `taka`."""
+    value = fields.get(name)
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        value = str(value)
+    if isinstance(value, str) and value.startswith("-"):
+        return ZERO - taka({name: value[1:]}, name)
+    return taka({name: value}, name)
 
 
 def day(fields: Mapping[str, Any], name: str) -> date:
@@ -103,6 +134,16 @@ def whole_seconds(fields: Mapping[str, Any], name: str) -> int:
         message = f"{name} is no time"
         raise BrokenReplyError(message)
     return value
+
+
+def month_span(year: str, month: str) -> tuple[str, str]:
+    """The first and the last day of a calendar month, ISO 8601; both empty where there is no such month."""
+    try:
+        first = date(int(year), int(month), 1)
+        into_next_month = first + timedelta(days=31)
+    except (ValueError, OverflowError):
+        return "", ""
+    return first.isoformat(), (into_next_month - timedelta(days=into_next_month.day)).isoformat()
 
 
 def write_day(on: date) -> str:

@@ -7,21 +7,21 @@ then is the database asked, by one task of this process, whoever else may be wai
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.ports import Clock, Tokens
 
-# A token goes into a header: anything but visible ASCII is somebody's mistake, or worse.
-_USABLE = re.compile(r"[\x21-\x7e]{1,4096}")
+# A token may go into a header: anything but visible ASCII is somebody's mistake, or worse.
+_USABLE = re.compile(r"[\x21-\x7e]{1,8192}")
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
     """A token that the far side has just given, and for how many seconds."""
 
-    token: str
+    token: str = field(repr=False)
     life_seconds: float
 
 
@@ -45,7 +45,8 @@ class KeeperTimes:
     early_seconds: float = 30.0
 
 
-LogIn = Callable[[], Awaitable[Grant | NoToken]]
+# Gets a new token in place of the one that was refused or has ended, or of none ("").
+LogIn = Callable[[str], Awaitable[Grant | NoToken]]
 
 
 class TokenKeeper:
@@ -127,7 +128,7 @@ class TokenKeeper:
         return token
 
     async def _renew(self, epoch: int) -> str | NoToken:
-        grant = await self._log_in()
+        grant = await self._log_in(self._token or self._refused)
         if isinstance(grant, NoToken):
             return grant
         if not _USABLE.fullmatch(grant.token):

@@ -1,6 +1,7 @@
 """The composition root: settings in, a running switch out; the only place that knows every room."""
 
 import asyncio
+import secrets
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,18 +13,23 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch import telemetry
 from ekpay_switch.alarms import LoggedAlarms
-from ekpay_switch.api import operations
+from ekpay_switch.api import operations, webhook_keys
 from ekpay_switch.api.limits import LimitRequests, RequestLimits
 from ekpay_switch.api.problems import install_error_handlers
 from ekpay_switch.api.rates import RateLimit
 from ekpay_switch.api.syndicate.routes import Syndicate, mount
 from ekpay_switch.fee_file import read_fee_table
 from ekpay_switch.jobs.housekeeping import run_housekeeping
+from ekpay_switch.jobs.notifier import NotifierPace, run_notifier
 from ekpay_switch.jobs.resolver import ResolverPace, run_resolver
+from ekpay_switch.notice_ports import PostOffice
 from ekpay_switch.persistence.engine import DATABASE_AWAY, Database
 from ekpay_switch.persistence.far_sides import FarSides
 from ekpay_switch.persistence.group_commit import GroupCommit, GroupCommitLimits
+from ekpay_switch.persistence.held_bills import PostgresHeldBills, drop_old_held_bills
 from ekpay_switch.persistence.housekeeping import count_open, drop_old_quotes, is_ready
+from ekpay_switch.persistence.notification_endpoints import Endpoints
+from ekpay_switch.persistence.notifications import PostgresNotifications, count_waiting
 from ekpay_switch.persistence.partners import CachedPartners, Partners
 from ekpay_switch.persistence.payments import PostgresPayments
 from ekpay_switch.plugins import load_billers
@@ -31,12 +37,15 @@ from ekpay_switch.ports import World
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.sealed_fields import Sealer
+from ekpay_switch.security.webhook_signatures import WebhookKeys
 from ekpay_switch.settings import Settings
 from ekpay_switch.system_clock import SystemClock
 from ekpay_switch.wire.breaker import BreakerSettings
 from ekpay_switch.wire.http import HttpWire, WireSettings
+from ekpay_switch.wire.public_addresses import AddressRules
+from ekpay_switch.wire.webhooks import Names, WebhookLimits, WebhookSender
 
-TOKENS_PURPOSE = "far-side-tokens/1"
+FAR_SIDE_TOKENS, BOUGHT_TOKENS = "far-side-tokens/1", "bought-tokens/1"
 LOGINS_PER_SECOND, LOGINS_AT_ONCE = 1, 20
 QUESTIONS_PER_SECOND, QUESTIONS_AT_ONCE = 50, 200
 LAST_PAYMENTS_SECONDS = 30.0
@@ -87,12 +96,13 @@ async def open_switch(
     clock, engine = SystemClock(), database.engine()
     limits = GroupCommitLimits(settings.committers, settings.batch_max, settings.queue_max)
     group_commit = GroupCommit(database.connect_hot, limits)
-    far_sides = FarSides(engine, Sealer(keys.sub_key(TOKENS_PURPOSE)))
+    far_sides = FarSides(engine, Sealer(keys.sub_key(FAR_SIDE_TOKENS)))
     wire = HttpWire(clock, _wire_settings(settings.time_divisor))
-    payments = PostgresPayments(engine, group_commit, settings.lanes)
+    payments = PostgresPayments(engine, group_commit, settings.lanes, token_sealer(keys))
     world = World(
         billers=load_billers(settings.config, wire, far_sides, clock, settings.time_divisor),
         payments=payments,
+        held_bills=PostgresHeldBills(engine),
         fees=read_fee_table(settings.config / "fees.toml"),
         budget=far_sides,
         clock=clock,
@@ -104,6 +114,11 @@ async def open_switch(
         await group_commit.start()
         closing.push_async_callback(group_commit.stop)
         yield Switch(settings, wrap(world), payments, group_commit, engine, keys)
+
+
+def token_sealer(keys: KeyRing) -> Sealer:
+    """What seals and opens the token lines that prepaid billers return."""
+    return Sealer(keys.sub_key(BOUGHT_TOKENS))
 
 
 def _wire_settings(divisor: float) -> WireSettings:
@@ -124,6 +139,7 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = _as_it_i
             syndicate = _syndicate(switch)
             mount(app, syndicate)
             operations.mount(app, partial(is_ready, switch.engine), lambda: switch.group_commit.depth)
+            webhook_keys.mount(app, Endpoints(switch.engine), WebhookKeys(switch.keys))
             telemetry.log("serving", port=settings.port, time_divisor=settings.time_divisor)
             yield
             # Whoever hung up is still being paid for; give those payments time to be recorded.
@@ -162,12 +178,43 @@ async def run_worker(
         )
         await asyncio.gather(
             run_resolver(switch.world, pace, stop),
+            _notify_until(switch, stop),
             run_housekeeping(
                 (
                     partial(drop_old_quotes, switch.engine, settings.quote_keep_days),
+                    partial(drop_old_held_bills, switch.engine),
                     partial(count_open, switch.engine),
+                    partial(count_waiting, switch.engine),
                 ),
                 HOUSEKEEPING_SECONDS,
                 stop,
             ),
         )
+
+
+async def _notify_until(switch: Switch, stop: asyncio.Event) -> None:
+    """Tell partners what became of their payments, until told to stop."""
+    settings, world = switch.settings, switch.world
+    if settings.webhook_trusted_hosts:
+        telemetry.log_warning("webhook_hosts_trusted", count=len(settings.webhook_trusted_hosts))
+    names, divisor = Names(), settings.time_divisor
+    office = PostOffice(
+        notifications=PostgresNotifications(switch.engine, divisor),
+        sender=WebhookSender(world.clock, names.resolve, WebhookLimits(rules=address_rules(settings))),
+        signer=WebhookKeys(switch.keys),
+        billers=world.billers,
+        clock=world.clock,
+        alarms=world.alarms,
+        luck=secrets.SystemRandom().random,
+        time_divisor=divisor,
+    )
+    pace = NotifierPace(max(settings.worker_poll_seconds / divisor, POLL_SECONDS_MIN))
+    try:
+        await run_notifier(office, pace, stop)
+    finally:
+        names.close()
+
+
+def address_rules(settings: Settings) -> AddressRules:
+    """Where notifications may go."""
+    return AddressRules(settings.webhook_ports, settings.webhook_trusted_hosts)

@@ -10,14 +10,16 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.asking import DoubtfulSend, SafetyFacts, Timing
-from ekpay_switch.domain.bill import BillQuery, FetchReply, Quote
+from ekpay_switch.domain.bill import Bill, BillQuery, FetchReply, HeldBill, Quote
 from ekpay_switch.domain.claims import Claim, ClaimAnswer, Standing
-from ekpay_switch.domain.delivery import Delivery, PayOrder, RecordAnswer, Recording
+from ekpay_switch.domain.delivery import Delivery, NextSend, PayOrder, RecordAnswer, Recording, SendAnswer
 from ekpay_switch.domain.fees import FeeTable
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Inquiry, Outcome
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.vending import TokenLine
 
 
 class Clock(Protocol):
@@ -38,7 +40,7 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One field that a payer fills in to name a bill."""
+    """One field that a payer fills in to name a bill, or, where `names_payer`, itself."""
 
     name: str
     wire_name: str  # the member of the syndicate message that carries it
@@ -48,11 +50,16 @@ class Parameter:
     example: str
     group: str
     is_required: bool
+    names_payer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class BillerProfile:
-    """What the core must know of a biller; all of it comes from its manifest."""
+    """What the core must know of a biller; all of it comes from its manifest.
+
+    `steps` are the calls that post one payment, in order; after the first the biller holds it. Where
+    `fetch_has_side_effects` a fetch locks the bill, so nothing may fetch in bulk or again and again.
+    """
 
     id: str
     ekpay_id: str
@@ -67,6 +74,9 @@ class BillerProfile:
     safety: SafetyFacts
     timing: Timing
     inquiries_per_second: float
+    steps: tuple[str, ...] = ("pay",)
+    fetch_has_side_effects: bool = False
+    gives_tokens: bool = False
 
 
 class BillerAdapter(Protocol):
@@ -86,7 +96,7 @@ class BillerAdapter(Protocol):
         ...
 
     async def pay(self, order: PayOrder) -> Outcome:
-        """Post one payment, once; the same order may come again only where the biller deduplicates."""
+        """Send one step of one payment, once; the same may come again only where the biller deduplicates."""
         ...
 
     async def inquire(self, order: PayOrder) -> Inquiry:
@@ -146,16 +156,45 @@ class Payments(Protocol):
         """Take over payments whose next question is due and that nobody holds; each gets a new epoch."""
         ...
 
-    async def postpone(self, leased: Leased, ask_again_seconds: float, why: str, *, asked: bool) -> None:
-        """Give the payment back with its next question later; `asked` counts one more question."""
+    async def postpone(
+        self, leased: Leased, ask_again_seconds: float | None, why: str, *, asked: bool
+    ) -> None:
+        """Let go of the payment until its next question, None for never; `asked` counts one more question."""
         ...
 
-    async def reopen_send(self, leased: Leased, send_seconds: float, lease_seconds: float) -> bool:
-        """Make one more send of the same attempt durable before it happens; False under an old epoch."""
+    async def begin_send(self, send: NextSend) -> SendAnswer:
+        """Make one more send of the same attempt durable before it happens; raises like `claim`."""
         ...
 
     async def standing(self, payment_id: UUID) -> Standing | None:
         """The current truth about a payment."""
+        ...
+
+    async def tokens(self, payment_id: UUID) -> Sequence[TokenLine]:
+        """What a prepaid biller returned for this payment, in order; empty where it returned nothing."""
+        ...
+
+
+class HeldBills(Protocol):
+    """Bills that a fetch has locked at their biller: while the lock lives, fetches are answered from here.
+
+    `bill_name` is `BillQuery.bill_name`. Times are seconds from the database's now.
+    """
+
+    async def current(self, biller_id: str, bill_name: str) -> HeldBill | None:
+        """The bill whose lock is alive and which nobody has paid through us, else None."""
+        ...
+
+    async def lease(self, biller_id: str, bill_name: str, seconds: float) -> int | None:
+        """The right to ask the biller, durable before it is asked, or None while somebody else has it."""
+        ...
+
+    async def keep(self, query: BillQuery, epoch: int, bill: Bill, life_seconds: float) -> HeldBill:
+        """Remember the bill that the biller locked for us; under an old epoch nothing is written."""
+        ...
+
+    async def release(self, biller_id: str, bill_name: str, epoch: int) -> None:
+        """Give the right to ask back, after an answer that locked nothing."""
         ...
 
 
@@ -292,7 +331,7 @@ class Wire(Protocol):
 class Alarms(Protocol):
     """Where what a person must know is raised: the log, the metrics and the operator's screen."""
 
-    def raise_alarm(self, event: str, payment_id: UUID, **facts: str) -> None:
+    def raise_alarm(self, event: Alarm, payment_id: UUID, **facts: str) -> None:
         """Say it once, with the payment it is about."""
         ...
 
@@ -303,6 +342,7 @@ class World:
 
     billers: Billers
     payments: Payments
+    held_bills: HeldBills
     fees: FeeTable
     budget: Budget
     clock: Clock

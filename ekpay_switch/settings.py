@@ -4,13 +4,34 @@ Every name is the field's in capitals behind `EKPAY_`, for example `EKPAY_PORT`.
 that no text form of the settings shows them.
 """
 
+import re
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _PREFIX = "EKPAY_"
 _REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+_PLACE = re.compile(r"(?:[a-z0-9.-]+|\[[0-9a-f:]+\]):[0-9]{1,5}")
+
+
+def _split(value: object) -> object:
+    """A list as it is written in a variable: with commas, with or without spaces."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _are_places(texts: frozenset[str]) -> frozenset[str]:
+    if not all(_PLACE.fullmatch(text) for text in texts):
+        raise ValueError("write host:port in small letters, and commas between them")
+    return texts
+
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Ports = Annotated[frozenset[Port], NoDecode, BeforeValidator(_split)]
+Places = Annotated[frozenset[str], NoDecode, BeforeValidator(_split), AfterValidator(_are_places)]
 
 
 class SettingsError(Exception):
@@ -74,6 +95,14 @@ class Settings(BaseSettings):
     )
     quote_keep_days: int = Field(
         30, ge=1, description="Days after which an unpaid quote is dropped (ekpay-syndicate-api.md, Binding)."
+    )
+    webhook_ports: Ports = Field(
+        frozenset({443, 8443}), description="TCP ports that endpoints of partners may have, with commas."
+    )
+    webhook_trusted_hosts: Places = Field(
+        frozenset(),
+        description="For rehearsals only: exact host:port that notifications may reach without https or a "
+        "public address.",
     )
 
 

@@ -39,11 +39,11 @@ _INTEGER_BITS_MAX = 63
 # Made by us: numbers, identifiers, words of the glossary.
 _OURS = """
     approved_by asked asked_by attempt_id attempt_reference batch_size biller_id bucket business_date
-    code committers count currency delay_seconds duration_ms ekpay_id entry_id epoch error event
+    code committers count currency delay_seconds duration_ms ekpay_id endpoint_id entry_id epoch error event
     far_side from_state generation home host http_method http_status job kind lane lanes lease_until leg
-    logger moment name next_action_at notice operation outcome partner_id payment_event payment_id pid
-    plugin port queue_depth refusal role route seconds sends server staff state step time_divisor
-    to_state version waiting
+    logger moment name next_action_at notice notification_id operation outcome partner_id payment_event
+    payment_id pid plugin port queue_depth refusal role route seconds sends server staff state step
+    time_divisor to_state tries version waiting
 """
 # Somebody else's words: any long number in them may be an account.
 _OUTSIDE = "reason"
@@ -261,12 +261,35 @@ OLDEST_OPEN_SECONDS = Gauge(
 WAITING_NOTIFICATIONS = Gauge(
     "ekpay_waiting_notifications", "Notifications nobody has delivered, counted by SQL", registry=_REGISTRY
 )
+WAITING_DELIVERIES = Gauge(
+    "ekpay_waiting_deliveries",
+    "Notifications still to be taken, once per endpoint, counted by SQL",
+    registry=_REGISTRY,
+)
+NOTIFICATION_TRIES = Counter(
+    "ekpay_notification_tries",
+    "Tries to notify an endpoint, by what they led to",
+    ["outcome"],
+    registry=_REGISTRY,
+)
 QUESTIONS = Counter(
     "ekpay_questions",
     "Inquiries about payments in doubt, by answer",
     ["far_side", "answer"],
     registry=_REGISTRY,
 )
+LOOP_ERRORS = Counter(
+    "ekpay_loop_errors",
+    "Errors in loops that go on and try again, by the event of their log line",
+    ["event"],
+    registry=_REGISTRY,
+)
+
+
+def count_error(event: str, **fields: object) -> None:
+    """Count and log an error that a loop outlives, since nobody else will see it; pass it as `error`."""
+    LOOP_ERRORS.labels(event).inc()
+    log_error(event, **fields)
 
 
 def render() -> bytes:

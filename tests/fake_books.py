@@ -23,17 +23,21 @@ from ekpay_switch.domain.claims import (
 )
 from ekpay_switch.domain.delivery import (
     AttemptEnd,
+    Begun,
     Delivery,
+    NextSend,
     PayOrder,
     RecordAnswer,
     Recorded,
     Recording,
+    SendAnswer,
     Stale,
 )
 from ekpay_switch.domain.ledger import Entry, kind_of
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import RELEASED, TRANSITIONS, Event, State, walk
 from ekpay_switch.domain.posting_rules import IN_FLIGHT, accepted_from_prefund, prefund_account, topped_up
+from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.ports import Clock, Leased, RequestStatus
 from tests.fake_steps import Steps
 
@@ -48,6 +52,7 @@ class StoredPayment:
     claim: Claim
     quote: QuotedBill | None
     scroll_no: int = 0
+    step: str = "pay"
     sends: int = 1
     send_until: datetime | None = None
     lease_until: datetime | None = None
@@ -71,6 +76,7 @@ class FakePayments:
     entries: list[tuple[UUID | None, Entry]] = field(default_factory=list)
     evidence: list[tuple[UUID, str]] = field(default_factory=list)
     notices: list[tuple[UUID, str]] = field(default_factory=list)
+    token_lines: dict[UUID, tuple[TokenLine, ...]] = field(default_factory=dict)
     scrolls: Counter[str] = field(default_factory=Counter)
     trouble: list[Exception] = field(default_factory=list)
     """What the next calls fail with, one each."""
@@ -129,26 +135,36 @@ class FakePayments:
             due = [p for p in self.payments.values() if _is_due(p, now)][:limit]
             return [self._lease(payment, now + timedelta(seconds=lease_seconds)) for payment in due]
 
-    async def postpone(self, leased: Leased, ask_again_seconds: float, why: str, *, asked: bool) -> None:
+    async def postpone(
+        self, leased: Leased, ask_again_seconds: float | None, why: str, *, asked: bool
+    ) -> None:
         with self.steps.step("postpone"):
             payment = self.payments[leased.delivery.payment_id]
             if payment.standing.epoch != leased.delivery.epoch:
                 return
-            payment.next_action_at = self.clock.now() + timedelta(seconds=ask_again_seconds)
+            payment.next_action_at = (
+                None if ask_again_seconds is None else self.clock.now() + timedelta(seconds=ask_again_seconds)
+            )
             payment.lease_until = None
             payment.asked += 1 if asked else 0
             if asked:
                 self.evidence.append((leased.delivery.payment_id, why))
 
-    async def reopen_send(self, leased: Leased, send_seconds: float, lease_seconds: float) -> bool:
-        with self.steps.step("reopen_send"):
-            payment, now = self.payments[leased.delivery.payment_id], self.clock.now()
-            if payment.standing.epoch != leased.delivery.epoch:
-                return False
-            payment.lease_until = payment.next_action_at = now + timedelta(seconds=lease_seconds)
-            payment.sends += 1
-            payment.send_until = now + timedelta(seconds=send_seconds)
-            return True
+    async def begin_send(self, send: NextSend) -> SendAnswer:
+        with self.steps.step("begin_send"):
+            self._fail_if_told()
+            payment, now = self.payments[send.delivery.payment_id], self.clock.now()
+            if payment.standing.epoch != send.delivery.epoch:
+                return Stale(payment.state, payment.standing.refusal, payment.standing.paid_at)
+            payment.lease_until = payment.next_action_at = now + timedelta(seconds=send.hold_seconds)
+            payment.step, payment.sends = send.step, send.sends
+            payment.send_until = now + timedelta(seconds=send.send_seconds)
+            self.evidence.append((send.delivery.payment_id, f"begun:{send.step}:{send.sends}"))
+            return Begun()
+
+    async def tokens(self, payment_id: UUID) -> Sequence[TokenLine]:
+        with self.steps.step("tokens"):
+            return list(self.token_lines.get(payment_id, ()))
 
     async def standing(self, payment_id: UUID) -> Standing | None:
         with self.steps.step("standing"):
@@ -171,7 +187,7 @@ class FakePayments:
         chosen = next((q for q in asked if q.quote_id in paid_on), asked[-1])
         paid = paid_on.get(chosen.quote_id)
         standing = None if paid is None else paid.standing
-        return RequestStatus(chosen.biller_id, chosen.bill.is_paid, chosen.sums.amount, standing)
+        return RequestStatus(chosen.biller_id, chosen.bill.is_paid, chosen.sums.billed, standing)
 
     # ---- how it is done ------------------------------------------------------------
 
@@ -220,6 +236,7 @@ class FakePayments:
             claim=claim,
             quote=quote,
             scroll_no=self.scrolls[claim.scroll_series],
+            step=claim.step,
             send_until=now + timedelta(seconds=claim.send_seconds),
             lease_until=lease_until,
             next_action_at=lease_until,
@@ -253,6 +270,8 @@ class FakePayments:
             self.entries.append((standing.payment_id, plan.entry))
         if plan.notice:
             self.notices.append((standing.payment_id, plan.notice))
+        if plan.tokens:
+            self.token_lines.setdefault(standing.payment_id, plan.tokens)
         return Recorded(state, payment.standing.refusal, now, payment.standing.facts)
 
     def _keep_as_evidence(self, payment: StoredPayment, recording: Recording) -> Stale:
@@ -276,6 +295,7 @@ class FakePayments:
             biller_id=claim.biller_id,
             prefund=prefund_account(claim.partner_id, quote.bucket),
             sums=quote.sums,
+            sends=payment.sends,
         )
         order = PayOrder(
             payment_id=claim.payment_id,
@@ -286,6 +306,7 @@ class FakePayments:
             scroll_no=payment.scroll_no,
             business_date=business_date(now),
             send_before=0.0,
+            step=payment.step,
         )
         send = DoubtfulSend(payment.send_until, payment.sends, quote.expires_at)
         return Leased(delivery, order, payment.state, send, payment.asked, now)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from ekpay_switch.domain.asking import SafetyFacts, Timing
-from ekpay_switch.domain.bill import Bill, BillFound, BillMissing, BillQuery, FetchReply
+from ekpay_switch.domain.bill import Bill, BillFound, BillMissing, BillQuery, FetchReply, HeldBill
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.fees import ANY, FeeRow, FeeTable
 from ekpay_switch.domain.money import Money
@@ -113,6 +113,44 @@ class FakeTokens:
     async def drop(self, far_side: str, token: str) -> None:
         if self.kept.get(far_side, ("", 0.0))[0] == token:
             del self.kept[far_side]
+
+
+@dataclass
+class FakeHeldBills:
+    """Bills that a fetch has locked, and who may ask for one."""
+
+    clock: FakeClock
+    steps: Steps
+    held: dict[str, HeldBill] = field(default_factory=dict)
+    asking_until: dict[str, datetime] = field(default_factory=dict)
+    epochs: Counter[str] = field(default_factory=Counter)
+
+    async def current(self, biller_id: str, bill_name: str) -> HeldBill | None:
+        held = self.held.get(f"{biller_id} {bill_name}")
+        return held if held is not None and held.until > self.clock.now() else None
+
+    async def lease(self, biller_id: str, bill_name: str, seconds: float) -> int | None:
+        name, now = f"{biller_id} {bill_name}", self.clock.now()
+        with self.steps.step("lease_bill"):
+            if self.asking_until.get(name, now) > now:
+                return None
+            self.asking_until[name] = now + timedelta(seconds=seconds)
+            self.epochs[name] += 1
+            return self.epochs[name]
+
+    async def keep(self, query: BillQuery, epoch: int, bill: Bill, life_seconds: float) -> HeldBill:
+        name = f"{query.biller_id} {query.bill_name}"
+        kept = HeldBill(bill, self.clock.now() + timedelta(seconds=life_seconds))
+        with self.steps.step("keep_bill"):
+            if self.epochs[name] == epoch:
+                self.held[name] = kept
+                self.asking_until.pop(name, None)
+        return kept
+
+    async def release(self, biller_id: str, bill_name: str, epoch: int) -> None:
+        name = f"{biller_id} {bill_name}"
+        if self.epochs[name] == epoch:
+            self.asking_until.pop(name, None)
 
 
 @dataclass
@@ -233,7 +271,7 @@ class FakeBiller:
             self.was_asked.set()
             deed = self.deeds.popleft() if self.deeds else APPROVES
             if deed.posts:
-                self.book.setdefault(order.reference, order.sums.amount.minor)
+                self.book.setdefault(order.reference, order.sums.billed.minor)
             if self.gate is not None:
                 await self.gate.wait()
             return deed.says
@@ -281,12 +319,14 @@ class SmallWorld:
         self.books = FakePayments(self.clock, self.steps)
         self.biller = FakeBiller(self.clock, self.steps)
         self.billers = FakeBillers([self.biller])
+        self.held_bills = FakeHeldBills(self.clock, self.steps)
         self.budget = FakeBudget(self.clock, self.steps)
         self.alarms = FakeAlarms()
         self.partners = FakePartners(self.books)
         self.world = World(
             billers=self.billers,
             payments=self.books,
+            held_bills=self.held_bills,
             fees=FeeTable("test", (FIVE_TAKA,)),
             budget=self.budget,
             clock=self.clock,

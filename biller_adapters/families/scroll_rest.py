@@ -5,25 +5,30 @@ refused with one is sent again under a new token; everything else that is not a 
 """
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, assert_never
 
-from pydantic import ValidationError
-
-from biller_adapters.bearer_json import Asked, BearerJson, Meant
-from biller_adapters.manifest import Manifest, ManifestError
+from biller_adapters.asked import Asked, Meant, not_approved, nothing_learned
+from biller_adapters.biller_line import BillerLine
+from biller_adapters.dialect import Dialect, JsonUnderHeader
+from biller_adapters.family_settings import settings_of
+from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means, Reason, Section
 from biller_adapters.reply_reading import (
     BrokenReplyError,
     as_object,
     as_rows,
+    bearer_token,
     day,
+    month_span,
     taka,
     text,
     text_or_empty,
+    whole_seconds,
     write_day,
 )
 from biller_adapters.surroundings import Surroundings
+from biller_adapters.token_keeper import Grant
 from ekpay_switch.domain.bill import (
     Bill,
     BillerSilent,
@@ -35,17 +40,7 @@ from ekpay_switch.domain.bill import (
 from ekpay_switch.domain.business_day import business_date, in_dhaka
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import ZERO, format_taka, parse_taka, total
-from ekpay_switch.domain.outcome import (
-    Approved,
-    Declined,
-    InDoubt,
-    Inquiry,
-    NoAnswer,
-    NotFound,
-    Outcome,
-    Posted,
-    Unreached,
-)
+from ekpay_switch.domain.outcome import Approved, Inquiry, NoAnswer, NotFound, Outcome, Posted
 from ekpay_switch.ports import BillerProfile, NotSent, NoUsableAnswer
 
 _OPERATIONS = frozenset({"login", "bills", "bill", "save", "status"})
@@ -65,9 +60,9 @@ class ScrollRest:
     def __init__(self, manifest: Manifest, around: Surroundings) -> None:
         self._profile = manifest.profile(around.divisor)
         self._manifest = manifest
-        self._settings = _settings(manifest)
+        self._settings = settings_of(manifest, FamilySettings, _OPERATIONS)
         self._clock = around.clock
-        self._line = BearerJson(manifest, around)
+        self._line = BillerLine(manifest, around, _dialect())
         self._stamp_above = parse_taka(manifest.stamp.threshold_taka) if manifest.stamp else None
 
     @property
@@ -87,30 +82,17 @@ class ScrollRest:
     async def pay(self, order: PayOrder) -> Outcome:
         """Save one payment; a second save of the same order saves nothing (billNumber + transactionId)."""
         asked = await self._line.ask("save", self._save_fields(order), order.send_before)
-        match asked:
-            case NotSent(why=why):
-                return Unreached(why)
-            case NoUsableAnswer(why=why):
-                return InDoubt(why)
-            case Meant(means=Means.APPROVED, document=document):
-                return Approved(
-                    {"message": text_or_empty(document, "message"), "scroll_no": str(order.scroll_no)}
-                )
-            case Meant(means=Means.DECLINED, reason=reason, code=code):
-                return Declined(str(reason), code)
-            case Meant(code=code):
-                return InDoubt(f"reply code {code}")
-            case _:
-                assert_never(asked)
+        if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
+            return not_approved(asked)
+        message = text_or_empty(asked.document, "message")
+        return Approved({"message": message, "scroll_no": str(order.scroll_no)})
 
     async def inquire(self, order: PayOrder) -> Inquiry:
         """Ask what is saved under our reference; moves no money."""
         bill_number = order.biller_quote["bill_number"]
         asked = await self._line.ask("status", {"billNumber": bill_number, "transactionId": order.reference})
-        if isinstance(asked, NotSent | NoUsableAnswer):
-            return NoAnswer(asked.why, was_asked=isinstance(asked, NoUsableAnswer))
-        if asked.means is not Means.APPROVED:
-            return NoAnswer(f"reply code {asked.code}")
+        if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
+            return nothing_learned(asked)
         try:
             return self._standing(as_rows(asked.document.get("data")), order.reference)
         except BrokenReplyError as error:
@@ -164,6 +146,7 @@ class ScrollRest:
             vat=vat,
             late_fee=late_fee,
             total=stated + late_fee,
+            rounding=self._manifest.rounding_of(stated + late_fee),
             unpaid_count=unpaid_count,
             issued_on=day(data, "issueDate"),
             due_on=due_on,
@@ -188,9 +171,9 @@ class ScrollRest:
 
     def _save_fields(self, order: PayOrder) -> dict[str, object]:
         quote = order.biller_quote
-        paid = format_taka(order.sums.amount.minor)
+        paid = format_taka(order.sums.billed.minor)
         is_late = self._is_late(order.business_date, day(quote, "due_date"))
-        stamped = self._stamp_above is not None and order.sums.amount > self._stamp_above
+        stamped = self._stamp_above is not None and order.sums.billed > self._stamp_above
         stamp = self._manifest.stamp
         return {
             "billNumber": quote["bill_number"],
@@ -265,7 +248,7 @@ def _paid_bill(number: str = "", account: str = "") -> Bill:
 
 def _details(data: Mapping[str, Any]) -> dict[str, str]:
     """What a payer wants to see of a bill; the period is the calendar month that it names."""
-    period_from, period_to = _period(text_or_empty(data, "year"), text_or_empty(data, "month"))
+    period_from, period_to = month_span(text_or_empty(data, "year"), text_or_empty(data, "month"))
     return {
         "customer_name": text_or_empty(data, "customerName"),
         "address": text_or_empty(data, "address"),
@@ -277,22 +260,10 @@ def _details(data: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _period(year: str, month: str) -> tuple[str, str]:
-    try:
-        first = date(int(year), int(month), 1)
-    except ValueError:
-        return "", ""
-    into_next_month = first + timedelta(days=31)
-    return first.isoformat(), (into_next_month - timedelta(days=into_next_month.day)).isoformat()
-
-
-def _settings(manifest: Manifest) -> FamilySettings:
-    missing = _OPERATIONS - manifest.operations.keys()
-    if missing:
-        message = f"{manifest.id}: operations {', '.join(sorted(missing))} are missing"
-        raise ManifestError(message)
-    try:
-        return FamilySettings.model_validate(dict(manifest.family_settings))
-    except ValidationError as error:
-        message = f"{manifest.id}: {error}"
-        raise ManifestError(message) from error
+def _dialect() -> Dialect:
+    return Dialect(
+        code_member="statusCode",
+        write=JsonUnderHeader("Authorization", "Bearer "),
+        log_in=lambda user, password: {"user": user, "password": password},
+        read_grant=lambda answer: Grant(bearer_token(answer, "token"), whole_seconds(answer, "expiresIn")),
+    )

@@ -25,7 +25,7 @@ def list_(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.
     if as_json:
         show_json([_for_programs(profile) for profile in profiles])
         return
-    headings = ("ekPay id", "biller", "name", "category", "prefund", "status", "named by")
+    headings = ("ekPay id", "biller", "name", "category", "prefund", "status", "named by", "steps")
     show_table("Billers", headings, (_for_people(profile) for profile in profiles))
 
 
@@ -73,7 +73,18 @@ def _for_people(profile: BillerProfile) -> tuple[str, ...]:
         profile.bucket,
         profile.status,
         fields,
+        _way(profile),
     )
+
+
+def _way(profile: BillerProfile) -> str:
+    """How a payment goes, where that is more than one call, one lock or no token."""
+    words = [", then ".join(profile.steps)]
+    if profile.fetch_has_side_effects:
+        words.append("a fetch locks, so never in bulk")
+    if profile.gives_tokens:
+        words.append("brings a token")
+    return "; ".join(words)
 
 
 def _for_programs(profile: BillerProfile) -> dict[str, object]:
@@ -86,6 +97,9 @@ def _for_programs(profile: BillerProfile) -> dict[str, object]:
         "bucket": profile.bucket,
         "status": profile.status,
         "takes_bill_once": profile.takes_bill_once,
+        "steps": list(profile.steps),
+        "fetch_has_side_effects": profile.fetch_has_side_effects,
+        "gives_tokens": profile.gives_tokens,
         "parameters": [
             {"name": one.name, "pattern": one.pattern, "example": one.example, "is_required": one.is_required}
             for one in profile.parameters

@@ -10,8 +10,9 @@ import typer
 from sqlalchemy.exc import DBAPIError
 from typer.exceptions import Abort, TyperException
 
-from ekpay_switch.cli import billers, database, partners, payments, serving, staff
+from ekpay_switch.cli import billers, database, notifications, partners, payments, serving, staff
 from ekpay_switch.cli.doctor import doctor
+from ekpay_switch.cli.partner_crypto import partner_crypto
 from ekpay_switch.cli.plugged_in import found_apps, join
 from ekpay_switch.cli.terminal import complain
 
@@ -23,10 +24,12 @@ _COMMANDS = {
     "migrate": database.migrate,
     "audit": database.audit,
     "doctor": doctor,
+    "partner-crypto": partner_crypto,
 }
 _GROUPS = {
     "payments": payments.app,
     "partners": partners.app,
+    "notifications": notifications.app,
     "staff": staff.app,
     "billers": billers.app,
     "db": database.app,

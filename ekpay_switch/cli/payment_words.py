@@ -3,13 +3,15 @@
 Times are Dhaka times, amounts taka; bill numbers and accounts show their last characters only.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from ekpay_switch.cli.terminal import dhaka, dhaka_time, facts_in_words, taka
 from ekpay_switch.domain.business_day import in_dhaka
+from ekpay_switch.domain.notices import DeliveryState
 from ekpay_switch.domain.payment import FINAL, Event, State, public
-from ekpay_switch.persistence.payment_story import PaymentStory
+from ekpay_switch.domain.vending import TokenLine
+from ekpay_switch.persistence.payment_story import Line, PaymentStory
 from ekpay_switch.security.masking import mask_account, printable
 
 EVENT_WORDS: Mapping[Event, str] = MappingProxyType(
@@ -40,15 +42,20 @@ EVENT_WORDS: Mapping[Event, str] = MappingProxyType(
 )
 
 
-def tell(story: PaymentStory) -> Iterator[str]:
-    """The whole story, a line of the terminal at a time."""
-    for part in (_opening, _steps, _attempts, _evidence, _entries, _notifications, _ending):
+PARTS = ("amount", "rounding", "charge", "fee", "vat")
+
+
+def tell(story: PaymentStory, tokens: Sequence[TokenLine] = ()) -> Iterator[str]:
+    """The whole story, a line of the terminal at a time; `tokens` are what it bought, in order."""
+    for part in (_opening, _charges, _steps, _attempts, _evidence, _entries, _notifications):
         yield from (printable(line) for line in part(story))
+    yield from _bought(tokens)
+    yield from (printable(line) for line in _ending(story))
 
 
 def _opening(story: PaymentStory) -> Iterator[str]:
     payment = story.payment
-    total = sum(payment[part] for part in ("amount", "charge", "fee", "vat"))
+    total = sum(payment[part] for part in PARTS)
     yield f"Payment {payment['id']}"
     yield f"  asked for by {payment['partner_id']} under its reference {payment['reference']}"
     # Where a biller takes any number of payments the key names our own quote, which says nothing here.
@@ -56,11 +63,25 @@ def _opening(story: PaymentStory) -> Iterator[str]:
     bill = f" for bill {mask_account(payment['bill_key'])}" if is_named else ""
     yield f"  to {payment['biller_id']}{bill}, business date {payment['business_date']}"
     parts = [f"bill {taka(payment['amount'])}"]
-    parts += [f"{name} {taka(payment[name])}" for name in ("charge", "fee", "vat") if payment[name]]
+    parts += [f"{name} {taka(payment[name])}" for name in PARTS[1:] if payment[name]]
     bucket = f" from the {payment['bucket']} prefund" if payment["bucket"] else ""
     yield f"  {payment['currency']} {taka(total)} ({', '.join(parts)}){bucket}"
     if payment["scroll_no"] is not None:
         yield f"  number {payment['scroll_no']} in the biller's scroll of that day"
+
+
+def _charges(story: PaymentStory) -> Iterator[str]:
+    """The biller's own lines, in its order and words (billers.md 1.3)."""
+    yield from _headed("What the biller makes of the money", story.charges)
+    for line in story.charges:
+        yield f"  {taka(line['amount']):>16}  {line['label']}"
+
+
+def _bought(tokens: Sequence[TokenLine]) -> Iterator[str]:
+    heading = f"Token of {len(tokens)} lines, to be typed in in this order"
+    yield from _headed(heading if len(tokens) > 1 else "Token", tokens)
+    for line in tokens:
+        yield f"  {line.seq:>2}  {line.grouped}  {line.kind.replace('_', ' ')}"
 
 
 def _steps(story: PaymentStory) -> Iterator[str]:
@@ -84,14 +105,29 @@ def _attempts(story: PaymentStory) -> Iterator[str]:
         closed = f", closed at {dhaka(attempt['closed_at'])}" if attempt["closed_at"] else ""
         yield f"  {attempt['far_side']} under our reference {attempt['reference']}"
         yield f"    sent at most {sends}, opened at {dhaka(attempt['opened_at'])}{closed}"
-        yield f"    {attempt['state']}{outcome}"
+        yield f"    {attempt['state']}{outcome}{_step_of(attempt['step'])}"
+
+
+def _step_of(step: str) -> str:
+    """Which step an attempt has come to, where its biller wants more than one."""
+    return "" if step == "pay" else f", last step begun: {step.replace('_', ' ')}"
 
 
 def _evidence(story: PaymentStory) -> Iterator[str]:
     yield from _headed("Answers that decided nothing by themselves", story.evidence)
     for answer in story.evidence:
         told = facts_in_words(answer["facts"])
-        yield f"  {dhaka(answer['at'])}  {answer['kind'].replace('_', ' ')}{': ' + told if told else ''}"
+        words = _evidence_words(answer["kind"])
+        yield f"  {dhaka(answer['at'])}  {words}{': ' + told if told else ''}"
+
+
+def _evidence_words(kind: str) -> str:
+    begun, _, rest = kind.partition(":")
+    if begun != "begun":
+        return kind.replace("_", " ")
+    step, _, sends = rest.partition(":")
+    again = "" if sends == "1" else f", the attempt's sending number {sends}"
+    return f"{step.replace('_', ' ')} was made ready to be sent{again}"
 
 
 def _entries(story: PaymentStory) -> Iterator[str]:
@@ -108,7 +144,22 @@ def _notifications(story: PaymentStory) -> Iterator[str]:
     yield from _headed("Who is told", story.notifications)
     for notice in story.notifications:
         words = notice["notice"].replace("_", " ")
-        yield f"  {dhaka(notice['created_at'])}  {notice['partner_id']}: {words} ({notice['state']})"
+        state = notice["state"].replace("_", " ")
+        yield f"  {dhaka(notice['created_at'])}  {notice['partner_id']}: {words} ({state})"
+        for delivery in story.deliveries:
+            if delivery["notification_id"] == notice["id"]:
+                yield f"    {_delivery_words(delivery)}"
+
+
+def _delivery_words(delivery: Line) -> str:
+    state, due, count = DeliveryState(delivery["state"]), "", delivery["tries"]
+    if state is DeliveryState.DELIVERED:
+        due = f" at {dhaka(delivery['delivered_at'])}"
+    elif state is DeliveryState.WAITING:
+        due = f", next try from {dhaka(delivery['next_try_at'])}"
+    tried = f", tried {'once' if count == 1 else f'{count} times'}" if count else ""
+    why = f": {delivery['last_why']}" if delivery["last_why"] else ""
+    return f"{delivery['url']}: {state.value.replace('_', ' ')}{due}{tried}{why}"
 
 
 def _ending(story: PaymentStory) -> Iterator[str]:

@@ -6,10 +6,11 @@ from uuid import UUID
 
 import typer
 
-from ekpay_switch.cli.payment_words import tell
+from ekpay_switch.cli.payment_words import PARTS, tell
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table, taka
 from ekpay_switch.domain.payment import State, public
+from ekpay_switch.main import token_sealer
 from ekpay_switch.persistence.payment_story import (
     Line,
     PaymentFilter,
@@ -17,13 +18,15 @@ from ekpay_switch.persistence.payment_story import (
     list_payments,
     read_story,
 )
+from ekpay_switch.persistence.payments import read_tokens
 from ekpay_switch.security.masking import mask_account
 
 _OF_PAYMENT = (
     "id", "partner_id", "reference", "biller_id", "bucket", "currency", "amount", "charge", "fee", "vat",
-    "state", "refusal", "business_date", "scroll_no", "created_at", "updated_at", "next_action_at",
+    "rounding", "state", "refusal", "business_date", "scroll_no", "created_at", "updated_at",
+    "next_action_at",
 )  # fmt: skip
-_OF_ATTEMPT = ("far_side", "reference", "state", "outcome", "sends", "opened_at", "closed_at")
+_OF_ATTEMPT = ("far_side", "reference", "state", "outcome", "step", "sends", "opened_at", "closed_at")
 
 app = typer.Typer(help="Find payments and read their life.", no_args_is_help=True)
 
@@ -32,7 +35,7 @@ app = typer.Typer(help="Find payments and read their life.", no_args_is_help=Tru
 def show(
     payment: Annotated[str, typer.Argument(help="The payment's id, or the partner's reference.")],
 ) -> None:
-    """Print a payment's life in words: steps, attempts, postings, answers."""
+    """Print a payment's life in words: steps, attempts, postings, answers, and the tokens that it bought."""
     session = open_session()
     payment_id = _as_uuid(payment)
     if payment_id is None:
@@ -46,7 +49,8 @@ def show(
     story = session.run(lambda engine: read_story(engine, wanted))
     if story is None:
         raise typer.BadParameter(f"there is no payment {payment}")
-    for line in tell(story):
+    tokens = session.run(lambda engine: read_tokens(engine, token_sealer(session.keys()), wanted))
+    for line in tell(story, tokens):
         typer.echo(line)
 
 
@@ -88,12 +92,12 @@ def _as_uuid(text: str) -> UUID | None:
 
 def _whole(line: Line) -> dict[str, object]:
     attempts = [{name: attempt[name] for name in _OF_ATTEMPT} for attempt in line["attempts"]]
-    told = {name: line[name] for name in (*_OF_PAYMENT, "bill_key")}
+    told = {name: line[name] for name in (*_OF_PAYMENT, "bill_key", "bill_number")}
     return told | {"public_state": public(State(line["state"])), "attempts": attempts}
 
 
 def _total(line: Line) -> int:
-    return sum(int(line[part]) for part in ("amount", "charge", "fee", "vat"))
+    return sum(int(line[part]) for part in PARTS)
 
 
 def _for_people(line: Line) -> tuple[str, ...]:

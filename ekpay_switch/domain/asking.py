@@ -22,7 +22,10 @@ class SafetyFacts:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """An institution's clock, in seconds, already divided where a demo or a test runs faster than life."""
+    """An institution's clock, in seconds, already divided where a demo or a test runs faster than life.
+
+    For `watch_seconds` after its last send, a payment that was given back on a "not found" is asked about.
+    """
 
     answer_seconds: float
     send_seconds: float
@@ -30,11 +33,20 @@ class Timing:
     ask_every_seconds: float
     settle_margin_seconds: float
     quote_life_seconds: float
+    watch_seconds: float = 172_800.0
 
     @property
     def lease_seconds(self) -> float:
-        """How long a payment is its claimer's: until the last moment to send, then the whole answer."""
+        """How long a payment is the sender's: until the last moment to send, then the whole answer."""
         return self.send_seconds + self.answer_seconds
+
+    @property
+    def hold_seconds(self) -> float:
+        """How long nobody else touches a payment that is being sent.
+
+        Not before its first question is due, whether or not its sender is still alive.
+        """
+        return max(self.lease_seconds, self.next_ask_seconds(0))
 
     def next_ask_seconds(self, asked: int) -> float:
         """Seconds from the last question (or the doubt) to the next one, after `asked` questions."""
@@ -67,6 +79,11 @@ def final_not_found_at(send: DoubtfulSend, facts: SafetyFacts, timing: Timing) -
         return None
     settle = facts.not_found_settle_seconds + timing.settle_margin_seconds
     return send.send_until + timedelta(seconds=settle)
+
+
+def is_watched(send: DoubtfulSend, now: datetime, timing: Timing) -> bool:
+    """Whether a payment given back on a "not found" is worth one more question (law 15)."""
+    return now < send.send_until + timedelta(seconds=timing.watch_seconds)
 
 
 def after_not_found(send: DoubtfulSend, now: datetime, facts: SafetyFacts, timing: Timing) -> NextStep:

@@ -9,16 +9,38 @@ from datetime import date, datetime, timedelta
 
 from ekpay_switch.domain.business_day import end_of_business_date
 from ekpay_switch.domain.fees import Fee
-from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.posting_rules import Sums
 
 
 @dataclass(frozen=True, slots=True)
 class BillQuery:
-    """Which bill is asked for: the parameters by their names in the biller's manifest, already checked."""
+    """Which bill is asked for: the parameters by their names in the biller's manifest, already checked.
+
+    `payer` are those that name the payer instead of the bill, such as a mobile number; they are among
+    `parameters` as well.
+    """
 
     biller_id: str
     parameters: Mapping[str, str]
+    payer: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def bill_name(self) -> str:
+        """The bill as its payer names it, one text for one bill whoever asks."""
+        named = (pair for pair in self.parameters.items() if pair[0] not in self.payer)
+        return "&".join(f"{name}={value}" for name, value in sorted(named))
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeLine:
+    """One line of what a biller makes of the money, labelled and valued as the biller gave it.
+
+    Never recomputed (billers.md 1.3); a rebate is negative.
+    """
+
+    label: str
+    amount: Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +49,9 @@ class Bill:
 
     `bill_key` names the bill among all of this biller's, whichever parameter it was fetched by, or is
     empty where a biller takes any number of payments. `biller_quote` is the biller's own hold on what it
-    said (DESCO's billToken); only its adapter reads it. Total = energy or service + VAT + late fee.
+    said (DESCO's billToken); only its adapter reads it. Total = energy or service + VAT + late fee; the
+    payer gives `rounding` on top where the biller takes whole taka only. `charges` are the biller's own
+    lines, in its order.
     """
 
     bill_key: str
@@ -38,11 +62,21 @@ class Bill:
     late_fee: Money
     total: Money
     is_paid: bool = False
+    rounding: Money = ZERO
     unpaid_count: int = 1
     issued_on: date | None = None
     due_on: date | None = None
+    charges: tuple[ChargeLine, ...] = ()
     details: Mapping[str, str] = field(default_factory=dict)
     biller_quote: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBill:
+    """A bill that its biller has locked for us until then."""
+
+    bill: Bill
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +125,8 @@ class Quote:
     @property
     def sums(self) -> Sums:
         """The parts that the partner will pay; partners bear no connector charge."""
-        return Sums(self.bill.total, Money(0, self.bill.total.currency), self.fee.fee, self.fee.vat)
+        nothing = Money(0, self.bill.total.currency)
+        return Sums(self.bill.total, nothing, self.fee.fee, self.fee.vat, self.bill.rounding)
 
 
 def quote_expiry(fetched_at: datetime, life_seconds: float) -> datetime:

@@ -22,6 +22,7 @@ class Claim:
     `payment_id`, `attempt_id` and `attempt_reference` are made by us before anything is stored, so that a
     claim that is written twice is recognised as itself. Durations are seconds from the database's now:
     the send may start within `send_seconds`, nobody else touches the payment within `lease_seconds`.
+    `step` is the first of the steps in which its biller is told.
     """
 
     payment_id: UUID
@@ -39,6 +40,7 @@ class Claim:
     send_seconds: float
     lease_seconds: float
     scroll_series: str = ""
+    step: str = "pay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +195,11 @@ def _refusal(claim: Claim, quote: QuotedBill | None, seen: Snapshot) -> Refusal 
 
 def _matches(claim: Claim, quote: QuotedBill) -> bool:
     """Whether every echoed value equals the quote's; a difference is refused, never corrected."""
-    charged = quote.sums.fee + quote.sums.vat
+    billed, charged = quote.sums.billed, quote.sums.fee + quote.sums.vat
     return (
         claim.biller_id == quote.biller_id
-        and claim.paid in {quote.sums.amount, quote.sums.amount + charged}
-        and claim.stated_total in {None, quote.sums.amount}
+        and claim.paid in {billed, billed + charged}
+        and claim.stated_total in {None, billed}
         and claim.stated_fee in {None, charged}
     )
 

@@ -20,14 +20,16 @@ from ekpay_switch.domain.posting_rules import (
     posted_after_give_back,
 )
 from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.domain.vending import TokenLine
 
 
 @dataclass(frozen=True, slots=True)
 class PayOrder:
     """Everything a biller adapter needs to post one payment, the same on every repeat.
 
-    `reference` is ours and made before the first send; `scroll_no` is 0 where the biller wants none.
-    `send_before` is a reading of the monotonic clock, in seconds: not a byte may leave after it.
+    `step` is which of its steps is to be sent; most billers have one. `reference` is ours and made before
+    the first send; `scroll_no` is 0 where the biller wants none. `send_before` is a reading of the monotonic
+    clock, in seconds: not a byte may leave after it.
     """
 
     payment_id: UUID
@@ -38,11 +40,15 @@ class PayOrder:
     scroll_no: int
     business_date: date
     send_before: float
+    step: str = "pay"
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A payment that is being delivered, as far as judging an answer needs it."""
+    """A payment that is being delivered, as far as judging an answer needs it.
+
+    `sends` is how often its attempt was begun: once, and once more after a proven loss.
+    """
 
     payment_id: UUID
     attempt_id: UUID
@@ -52,6 +58,7 @@ class Delivery:
     biller_id: str
     prefund: str
     sums: Sums
+    sends: int = 1
 
 
 class AttemptEnd:
@@ -70,7 +77,7 @@ class Plan:
     """What to write about one answer.
 
     An empty `events` leaves the state alone (the doubt goes on); `entry` is the journal entry of the same
-    transaction; `notice` names what somebody must be told, or is empty.
+    transaction; `notice` names what somebody must be told, or is empty; `tokens` are kept sealed.
     """
 
     end: str
@@ -79,6 +86,7 @@ class Plan:
     refusal: Refusal | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     notice: str = ""
+    tokens: tuple[TokenLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,28 @@ class Recording:
     delivery: Delivery
     plan: Plan
     ask_again_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NextSend:
+    """One more send of the same attempt, made durable before it happens: the next step, or one again.
+
+    `sends` is how often the attempt will then have been begun; it grows only when a proven loss is sent
+    again. `answered` is what the step before was told, kept as evidence, or None where a step is repeated.
+    The send may start within `send_seconds`, nobody else touches the payment within `hold_seconds`.
+    """
+
+    delivery: Delivery
+    step: str
+    sends: int
+    send_seconds: float
+    hold_seconds: float
+    answered: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The send may happen now, once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +146,24 @@ class Stale:
 
 
 RecordAnswer = Recorded | Stale
+SendAnswer = Begun | Stale
 
 GIVE_BACK = (Event.BILLER_REFUSED, Event.GIVEN_BACK)
 UNSENT = (Event.BILLER_UNREACHED, Event.DELIVERY_GIVEN_UP, Event.GIVEN_BACK)
 NOT_POSTED = (Event.PROVEN_NOT_POSTED, Event.GIVEN_BACK)
 
 
-def plan_outcome(delivery: Delivery, outcome: Outcome) -> Plan:
-    """What the answer to a pay call leads to; a prefund payment that came to nothing goes back at once."""
+def plan_outcome(delivery: Delivery, outcome: Outcome, *, is_first_step: bool = True) -> Plan:
+    """What the answer to a pay call leads to; a prefund payment that came to nothing goes back at once.
+
+    Only the first step can come to nothing. After it the biller holds the payment, so a later step that was
+    refused or never sent leaves a doubt, which is asked about, and never gives money back by itself.
+    """
+    if not is_first_step:
+        outcome = _doubted(outcome)
     match outcome:
-        case Approved(facts=facts):
-            return _completed(delivery, facts)
+        case Approved(facts=facts, tokens=tokens):
+            return _completed(delivery, facts, tokens)
         case Declined(reason=reason, code=code):
             return _given_back(delivery, AttemptEnd.DECLINED, GIVE_BACK, {"reason": reason, "code": code})
         case Unreached(why=why):
@@ -144,9 +181,15 @@ def plan_posted(delivery: Delivery, state: State, posted: Posted) -> Plan:
     meanwhile goes to review with the biller owed out of suspense (law 15).
     """
     facts = dict(posted.facts)
-    if posted.amount_minor is not None and posted.amount_minor != delivery.sums.amount.minor:
+    if posted.amount_minor is not None and posted.amount_minor != delivery.sums.billed.minor:
         facts |= {"echoed_amount": str(posted.amount_minor)}
-        return Plan(AttemptEnd.DISAGREED, _disagreement(state), facts=facts, notice="amount_echo_mismatch")
+        return Plan(
+            AttemptEnd.DISAGREED,
+            _disagreement(state),
+            facts=facts,
+            notice="amount_echo_mismatch",
+            tokens=posted.tokens,
+        )
     if state is State.REFUNDED:
         entry = posted_after_give_back(delivery.biller_id, delivery.sums.amount)
         return Plan(
@@ -155,8 +198,9 @@ def plan_posted(delivery: Delivery, state: State, posted: Posted) -> Plan:
             entry,
             facts=facts,
             notice="late_success",
+            tokens=posted.tokens,
         )
-    return _completed(delivery, facts)
+    return _completed(delivery, facts, posted.tokens)
 
 
 def plan_not_posted(delivery: Delivery) -> Plan:
@@ -168,13 +212,26 @@ def _disagreement(state: State) -> tuple[Event, ...]:
     return (Event.CONTRARY_EVIDENCE,) if state is State.REFUNDED else (Event.FACTS_DISAGREED,)
 
 
-def _completed(delivery: Delivery, facts: Mapping[str, str]) -> Plan:
+def _doubted(outcome: Outcome) -> Outcome:
+    match outcome:
+        case Declined(reason=reason, code=code):
+            return InDoubt(f"a later step was refused: {reason} {code}".rstrip())
+        case Unreached(why=why):
+            return InDoubt(f"a later step was not sent: {why}")
+        case Approved() | InDoubt():
+            return outcome
+        case _:
+            assert_never(outcome)
+
+
+def _completed(delivery: Delivery, facts: Mapping[str, str], tokens: tuple[TokenLine, ...]) -> Plan:
     return Plan(
         AttemptEnd.APPROVED,
         (Event.BILLER_ACKNOWLEDGED,),
         delivered(delivery.biller_id, delivery.sums),
         facts=facts,
         notice="completed",
+        tokens=tokens,
     )
 
 

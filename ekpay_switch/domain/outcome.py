@@ -8,15 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from ekpay_switch.domain.vending import TokenLine
+
 
 @dataclass(frozen=True, slots=True)
 class Approved:
     """The far side said yes in words we know.
 
-    `facts` are its own words worth keeping (receipt number, tokens, echoed amount), never secrets.
+    `facts` are its own words worth keeping (receipt number, echoed amount), never secrets; `tokens` are
+    what a prepaid biller returns for the money.
     """
 
     facts: Mapping[str, str] = field(default_factory=dict)
+    tokens: tuple[TokenLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,21 @@ class InDoubt:
 Outcome = Approved | Declined | Unreached | InDoubt
 
 
+def named(outcome: Outcome) -> str:
+    """The outcome in one word, as it is stored, counted and logged."""
+    match outcome:
+        case Approved():
+            return "approved"
+        case Declined():
+            return "declined"
+        case Unreached():
+            return "unreached"
+        case InDoubt():
+            return "in_doubt"
+        case _:
+            assert_never(outcome)
+
+
 @dataclass(frozen=True, slots=True)
 class Posted:
     """Asked later, the far side says that it holds the payment; `amount_minor` is what it echoes, or None."""
@@ -60,6 +79,14 @@ class Posted:
     reference: str
     amount_minor: int | None
     facts: Mapping[str, str] = field(default_factory=dict)
+    tokens: tuple[TokenLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HalfDone:
+    """Asked later, the far side holds the payment but waits for a further step, the one named."""
+
+    next_step: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +105,7 @@ class NoAnswer:
     was_asked: bool = True
 
 
-Inquiry = Posted | NotFound | NoAnswer
+Inquiry = Posted | HalfDone | NotFound | NoAnswer
 
 
 def may_try_another_route(outcome: Outcome) -> bool:

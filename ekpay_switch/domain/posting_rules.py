@@ -1,29 +1,38 @@
 """Which accounts move at which moment: the posting table of architecture.md 6, a function a row.
 
-T = amount + charge + fee + VAT; T is what the payer or the partner gives.
+T = amount + rounding + charge + fee + VAT; T is what the payer or the partner gives.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ekpay_switch.domain.ledger import Entry, grow, shrink
-from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.money import ZERO, Money
 
 IN_FLIGHT = "in_flight"
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """The parts of what is paid: the bill, the connector's charge, our fee and its VAT."""
+    """The parts of what is paid: the bill, the connector's charge, our fee and its VAT.
+
+    `rounding` is what the payer gives beyond the exact bill where a biller takes whole taka only.
+    """
 
     amount: Money
     charge: Money
     fee: Money
     vat: Money
+    rounding: Money = field(default=ZERO)
+
+    @property
+    def billed(self) -> Money:
+        """What the biller is told that was paid: the bill, rounded as it wants it."""
+        return self.amount + self.rounding
 
     @property
     def total(self) -> Money:
         """T, all parts together."""
-        return self.amount + self.charge + self.fee + self.vat
+        return self.billed + self.charge + self.fee + self.vat
 
 
 def prefund_account(partner_id: str, bucket: str) -> str:
@@ -38,13 +47,17 @@ def accepted_from_prefund(prefund: str, sums: Sums) -> Entry:
 
 
 def delivered(payee: str, sums: Sums) -> Entry:
-    """The payee is owed the bill, we have earned the fee, the state is owed its VAT."""
+    """The payee is owed the exact bill, we have earned the fee, the state is owed its VAT.
+
+    What a biller rounds up is neither's: it stands on an account of its own.
+    """
     postings = (
         shrink(IN_FLIGHT, sums.total.minor),
         grow(f"payable:{payee}", sums.amount.minor),
         grow("charge_income", sums.charge.minor),
         grow("fee_income", sums.fee.minor),
         grow("vat_payable", sums.vat.minor),
+        grow("rounding", sums.rounding.minor),
     )
     return Entry.of("delivered", postings, sums.amount.currency)
 

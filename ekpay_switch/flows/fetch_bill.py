@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from ekpay_switch import telemetry
@@ -13,11 +13,13 @@ from ekpay_switch.domain.bill import (
     BillMissing,
     BillQuery,
     FetchReply,
+    HeldBill,
     Quote,
     quote_expiry,
 )
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.flows.fetch_once import fetch_once
 from ekpay_switch.ports import BillerProfile, World
 from ekpay_switch.security.identifiers import unguessable
 
@@ -38,37 +40,55 @@ class FetchOrder:
 async def fetch_bill(order: FetchOrder, world: World) -> Quote | Refusal:
     """Ask the biller, add our fee, store the quote; the quote is durable before it is told.
 
-    A bill that is paid already is an answer like any other: a quote that cannot be paid.
+    A bill that is paid already is an answer like any other: a quote that cannot be paid. Where looking at a
+    bill locks it, only the first look reaches the biller.
     """
     biller = world.billers.by_ekpay_id(order.ekpay_biller_id)
     if biller is None:
         return Refusal.UNKNOWN_BILLER
-    parameters = chosen_parameters(biller.profile, order.fields)
+    profile = biller.profile
+    parameters = chosen_parameters(profile, order.fields)
     if parameters is None:
         return Refusal.MALFORMED
-    bill = _usable(await biller.fetch(BillQuery(biller.profile.id, parameters)), biller.profile)
-    if isinstance(bill, Refusal):
-        return bill
-    profile = biller.profile
+    query = BillQuery(profile.id, parameters, payer_of(profile, parameters))
+    if profile.fetch_has_side_effects:
+        held = _usable(await fetch_once(query, biller, world), profile)
+    else:
+        held = _usable(await biller.fetch(query), profile)
+    if isinstance(held, Refusal):
+        return held
+    quote = _quote(order, query, held, profile, world)
+    await world.payments.save_quote(quote)
+    return quote
+
+
+def _quote(
+    order: FetchOrder, query: BillQuery, found: Bill | HeldBill, profile: BillerProfile, world: World
+) -> Quote:
+    """Our promise about the bill; what names the payer goes to the biller with the payment."""
     now = world.clock.now()
+    expires_at = quote_expiry(now, profile.timing.quote_life_seconds)
+    bill = found.bill if isinstance(found, HeldBill) else found
+    if isinstance(found, HeldBill):
+        expires_at = min(found.until, expires_at)
     payees = frozenset({profile.id, profile.category})
-    quote = Quote(
+    return Quote(
         quote_id=unguessable(QUOTE_ID_LENGTH),
         partner_id=order.partner_id,
         request_reference=order.request_reference,
         biller_id=profile.id,
         bucket=profile.bucket,
-        bill=bill,
+        bill=replace(bill, biller_quote={**bill.biller_quote, **query.payer}),
         fee=world.fees.price(payees, PARTNER_INSTRUMENT, bill.total, business_date(now)),
-        expires_at=quote_expiry(now, profile.timing.quote_life_seconds),
+        expires_at=expires_at,
     )
-    await world.payments.save_quote(quote)
-    return quote
 
 
-def _usable(reply: FetchReply, profile: BillerProfile) -> Bill | Refusal:
+def _usable(reply: FetchReply | HeldBill, profile: BillerProfile) -> Bill | HeldBill | Refusal:
     """The bill of an answer that can be quoted, or why there is none."""
     match reply:
+        case HeldBill():
+            return reply
         case BillMissing():
             return Refusal.NO_SUCH_BILL
         case BillerSilent(why=why):
@@ -81,6 +101,12 @@ def _usable(reply: FetchReply, profile: BillerProfile) -> Bill | Refusal:
             return bill
         case _:
             assert_never(reply)
+
+
+def payer_of(profile: BillerProfile, parameters: Mapping[str, str]) -> dict[str, str]:
+    """Those of the chosen parameters that name the payer and not the bill."""
+    names = {parameter.name for parameter in profile.parameters if parameter.names_payer}
+    return {name: text for name, text in parameters.items() if name in names}
 
 
 def chosen_parameters(profile: BillerProfile, fields: Mapping[str, str]) -> dict[str, str] | None:

@@ -4,6 +4,9 @@ from ekpay_switch.domain.delivery import Delivery, RecordAnswer, Recording, plan
 from ekpay_switch.ports import World
 
 
-async def give_back(delivery: Delivery, world: World) -> RecordAnswer:
-    """Everything, charges included, is the partner's again; only ever on proof, never on a time-out."""
-    return await world.payments.record(Recording(delivery, plan_not_posted(delivery)))
+async def give_back(delivery: Delivery, watch_again_seconds: float, world: World) -> RecordAnswer:
+    """Everything, charges included, is the partner's again; only ever on proof, never on a time-out.
+
+    Even a proof may be wrong: the biller is asked once more after so many seconds (law 15).
+    """
+    return await world.payments.record(Recording(delivery, plan_not_posted(delivery), watch_again_seconds))

@@ -1,7 +1,8 @@
 """Paying a quoted bill from a partner's prefund: the hot path (architecture.md 6)."""
 
 import base64
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 from uuid import UUID
@@ -10,6 +11,7 @@ from ekpay_switch.domain.claims import Claim, Conflicting, Refused, Repeated, St
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.flows.deliver import deliver
 from ekpay_switch.ports import BillerAdapter, World
 from ekpay_switch.security.identifiers import uuid7
@@ -37,12 +39,16 @@ class PayOrderOfPartner:
 
 @dataclass(frozen=True, slots=True)
 class PaymentAnswer:
-    """The current truth about a payment; `refusal` says why where no money stays taken."""
+    """The current truth about a payment; `refusal` says why where no money stays taken.
+
+    `tokens` are what a prepaid biller returned: the same lines on every repeat, for ever.
+    """
 
     state: State
     refusal: Refusal | None
     payment_id: UUID | None = None
     at: datetime | None = None
+    tokens: Sequence[TokenLine] = ()
 
 
 async def pay_bill(order: PayOrderOfPartner, world: World) -> PaymentAnswer | Refusal:
@@ -59,15 +65,16 @@ async def pay_bill(order: PayOrderOfPartner, world: World) -> PaymentAnswer | Re
     match answer:
         case Started(claim=claim):
             done = await deliver(answer, send_before, biller, world)
-            return PaymentAnswer(done.state, done.refusal, claim.payment_id, done.recorded_at)
+            truth = PaymentAnswer(done.state, done.refusal, claim.payment_id, done.recorded_at)
         case Refused(claim=claim, refusal=refusal):
             return PaymentAnswer(State.DECLINED, refusal, claim.payment_id)
         case Conflicting():
             return Refusal.OTHER_CONTENT
         case Repeated(standing=standing):
-            return await _truth_about(standing, order.answer_before, world)
+            truth = await _truth_about(standing, order.answer_before, world)
         case _:
             assert_never(answer)
+    return await _with_tokens(truth, biller, world)
 
 
 async def _truth_about(standing: Standing, answer_before: float, world: World) -> PaymentAnswer:
@@ -78,6 +85,13 @@ async def _truth_about(standing: Standing, answer_before: float, world: World) -
         pause = min(pause * 2, 1.0)
         standing = await world.payments.standing(standing.payment_id) or standing
     return PaymentAnswer(standing.state, standing.refusal, standing.payment_id, standing.paid_at)
+
+
+async def _with_tokens(truth: PaymentAnswer, biller: BillerAdapter, world: World) -> PaymentAnswer:
+    """What was bought, read from our books: showing it again is never a new vend."""
+    if not biller.profile.gives_tokens or truth.state is not State.COMPLETED or truth.payment_id is None:
+        return truth
+    return replace(truth, tokens=await world.payments.tokens(truth.payment_id))
 
 
 def _claim(order: PayOrderOfPartner, biller: BillerAdapter) -> Claim:
@@ -96,7 +110,7 @@ def _claim(order: PayOrderOfPartner, biller: BillerAdapter) -> Claim:
         stated_total=order.stated_total,
         stated_fee=order.stated_fee,
         send_seconds=profile.timing.send_seconds,
-        # Nobody asks about a payment before its first question is due, whether or not we are still alive.
-        lease_seconds=max(profile.timing.lease_seconds, profile.timing.next_ask_seconds(0)),
+        lease_seconds=profile.timing.hold_seconds,
         scroll_series=profile.id if profile.has_scroll else "",
+        step=profile.steps[0],
     )

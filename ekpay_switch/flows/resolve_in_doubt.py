@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import assert_never
 
 from ekpay_switch import telemetry
-from ekpay_switch.domain.asking import NextStep, after_not_found, final_not_found_at
-from ekpay_switch.domain.delivery import Recording, plan_posted
-from ekpay_switch.domain.outcome import NoAnswer, NotFound, Posted
+from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.asking import NextStep, after_not_found, final_not_found_at, is_watched
+from ekpay_switch.domain.delivery import NextSend, Recording, Stale, plan_posted
+from ekpay_switch.domain.outcome import HalfDone, NoAnswer, NotFound, Posted
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.deliver import send_and_record
 from ekpay_switch.flows.give_back import give_back
@@ -39,6 +40,8 @@ async def resolve_in_doubt(leased: Leased, world: World) -> None:
     match inquiry:
         case Posted():
             await _record_posted(leased, inquiry, world)
+        case HalfDone(next_step=step):
+            await _go_on(leased, step, biller, world)
         case NotFound():
             await _act_on_not_found(leased, biller, world)
         case NoAnswer(why=why, was_asked=was_asked):
@@ -52,17 +55,36 @@ async def _record_posted(leased: Leased, posted: Posted, world: World) -> None:
     plan = plan_posted(leased.delivery, leased.state, posted)
     await world.payments.record(Recording(leased.delivery, plan))
     if plan.notice != "completed":
-        world.alarms.raise_alarm(plan.notice, leased.delivery.payment_id)
+        world.alarms.raise_alarm(Alarm(plan.notice), leased.delivery.payment_id)
+
+
+async def _go_on(leased: Leased, step: str, biller: BillerAdapter, world: World) -> None:
+    """Send the step that the biller still waits for; what was given back is not paid for after all."""
+    if leased.state is State.REFUNDED:
+        world.alarms.raise_alarm(Alarm.HALF_DONE_AFTER_GIVE_BACK, leased.delivery.payment_id)
+        again = biller.profile.timing.ask_every_seconds
+        await world.payments.postpone(leased, again, f"waits for {step}, as given back", asked=True)
+        return
+    await _send_step(leased, step, leased.send.sends, biller, world)
+
+
+async def _send_step(leased: Leased, step: str, sends: int, biller: BillerAdapter, world: World) -> None:
+    timing = biller.profile.timing
+    send_before = world.clock.monotonic() + timing.send_seconds
+    send = NextSend(leased.delivery, step, sends, timing.send_seconds, timing.hold_seconds)
+    if isinstance(await world.payments.begin_send(send), Stale):
+        return
+    delivery = replace(leased.delivery, sends=sends)
+    order = replace(leased.order, step=step, send_before=send_before)
+    await send_and_record(delivery, order, biller, world)
 
 
 async def _act_on_not_found(leased: Leased, biller: BillerAdapter, world: World) -> None:
     """Wait until "not found" is final; then send once more where that is safe, else give the money back."""
-    profile, delivery = biller.profile, leased.delivery
-    timing, safety = profile.timing, profile.safety
+    profile, timing, safety = biller.profile, biller.profile.timing, biller.profile.safety
     if leased.state is State.REFUNDED:
-        await world.payments.postpone(
-            leased, timing.ask_every_seconds, "not found, as given back", asked=True
-        )
+        again = timing.ask_every_seconds if is_watched(leased.send, leased.now, timing) else None
+        await world.payments.postpone(leased, again, "not found, as given back", asked=True)
         return
     next_step = after_not_found(leased.send, leased.now, safety, timing)
     match next_step:
@@ -70,12 +92,9 @@ async def _act_on_not_found(leased: Leased, biller: BillerAdapter, world: World)
             again = _seconds_until_final(leased, biller)
             await world.payments.postpone(leased, again, "not found, too early to be final", asked=True)
         case NextStep.SEND_AGAIN:
-            send_before = world.clock.monotonic() + timing.send_seconds
-            if await world.payments.reopen_send(leased, timing.send_seconds, timing.lease_seconds):
-                order = replace(leased.order, send_before=send_before)
-                await send_and_record(delivery, order, biller, world)
+            await _send_step(leased, profile.steps[0], leased.send.sends + 1, biller, world)
         case NextStep.GIVE_BACK:
-            await give_back(delivery, world)
+            await give_back(leased.delivery, timing.ask_every_seconds, world)
         case _:
             assert_never(next_step)
 

@@ -16,6 +16,6 @@ async def run_housekeeping(
             try:
                 await chore()
             except Exception as error:  # noqa: BLE001 - tried again next time, and seen until then
-                telemetry.log_error("housekeeping_failed", error=error)
+                telemetry.count_error("housekeeping_failed", error=error)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), every_seconds)

@@ -32,7 +32,7 @@ async def run_resolver(world: World, pace: ResolverPace, stop: asyncio.Event) ->
         try:
             found = await resolve_due(world, pace.lease_seconds)
         except Exception as error:  # noqa: BLE001 - a sick database must not end the job that heals payments
-            telemetry.log_error("resolver_failed", error=error)
+            telemetry.count_error("resolver_failed", error=error)
             found = 0
         if found < AT_ONCE:
             with contextlib.suppress(TimeoutError):
@@ -50,4 +50,4 @@ async def _resolve(leased: Leased, world: World) -> None:
     try:
         await resolve_in_doubt(leased, world)
     except Exception as error:  # noqa: BLE001 - one payment's trouble is not the others'
-        telemetry.log_error("resolving_failed", payment_id=leased.delivery.payment_id, error=error)
+        telemetry.count_error("resolving_failed", payment_id=leased.delivery.payment_id, error=error)

@@ -6,7 +6,8 @@ from ekpay_switch.domain.payment import FINAL, TRANSITIONS, State
 
 # What each payment holds in flight and what its payee was credited, beside its state and the state before it.
 PAYMENTS = """
-SELECT coalesce(p.id, e.payment_id) AS id, p.state, p.amount, p.amount + p.charge + p.fee + p.vat AS total,
+SELECT coalesce(p.id, e.payment_id) AS id, p.state, p.amount,
+  p.amount + p.rounding + p.charge + p.fee + p.vat AS total,
   coalesce(e.in_flight, 0) AS in_flight, coalesce(e.payable, 0) AS payable,
   (SELECT from_state FROM history AS h WHERE h.payment_id = p.id ORDER BY h.seq DESC LIMIT 1) AS came_from
 FROM payments AS p FULL JOIN (

@@ -7,11 +7,11 @@ import orjson
 
 from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.claims import Accepted, Claim, ClaimAnswer, Refused, Verdict
-from ekpay_switch.domain.delivery import Recording
+from ekpay_switch.domain.delivery import NextSend, Recording
 from ekpay_switch.persistence.batch_judge import Judge, Row, series_wanted
 from ekpay_switch.persistence.batch_read import Seen, lock_and_read
 from ekpay_switch.persistence.batch_write import write_changes, write_quotes
-from ekpay_switch.persistence.steps import Answer, PostEntry, SaveQuote, Step
+from ekpay_switch.persistence.steps import Answer, PostEntry, SaveQuote, SealedRecording, Step
 
 # Sorted by the ORDER BY of its source, so two batches never wait for each other's counters crosswise.
 ALLOCATE = """
@@ -48,6 +48,10 @@ async def _judge(
     for step in steps:
         if isinstance(step, Recording):
             answers[id(step)] = judge.record(step)
+        elif isinstance(step, SealedRecording):
+            answers[id(step)] = judge.record(step.recording, step.lines)
+        elif isinstance(step, NextSend):
+            answers[id(step)] = judge.begin(step)
         elif isinstance(step, PostEntry):
             judge.post_alone(step)
         elif isinstance(step, Claim):
@@ -85,7 +89,8 @@ def quote_row(quote: Quote) -> Row:
     return (
         quote.quote_id, quote.partner_id, quote.request_reference, quote.biller_id, quote.bucket,
         quote.bill_key, bill_lock(quote.biller_id, quote.bill_key), bill.is_paid, sums.amount.currency,
-        sums.amount.minor, sums.charge.minor, sums.fee.minor, sums.vat.minor, quote.fee.version,
+        sums.amount.minor, sums.charge.minor, sums.fee.minor, sums.vat.minor, sums.rounding.minor,
+        quote.fee.version,
         orjson.dumps(_bill_facts(quote)).decode(), orjson.dumps(dict(bill.biller_quote)).decode(),
         quote.expires_at,
     )  # fmt: skip
@@ -105,6 +110,7 @@ def _bill_facts(quote: Quote) -> dict[str, object]:
         "amount": bill.amount.minor,
         "vat": bill.vat.minor,
         "late_fee": bill.late_fee.minor,
+        "charges": [{"label": line.label, "amount": line.amount.minor} for line in bill.charges],
         "issued_on": bill.issued_on,
         "due_on": bill.due_on,
         **bill.details,

@@ -1,6 +1,6 @@
 """Turning judged steps into rows: pure, between the reads and the one write of a batch."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID
@@ -8,7 +8,16 @@ from uuid import UUID
 import orjson
 
 from ekpay_switch.domain.claims import Accepted, Claim, Refused, Started, Verdict, decide
-from ekpay_switch.domain.delivery import AttemptEnd, RecordAnswer, Recorded, Recording, Stale
+from ekpay_switch.domain.delivery import (
+    AttemptEnd,
+    Begun,
+    NextSend,
+    RecordAnswer,
+    Recorded,
+    Recording,
+    SendAnswer,
+    Stale,
+)
 from ekpay_switch.domain.ledger import Entry, Written, chain_hash, keeps_balance
 from ekpay_switch.domain.payment import TRANSITIONS, Event, State, walk
 from ekpay_switch.domain.posting_rules import Sums, accepted_from_prefund
@@ -32,6 +41,9 @@ class Changes:
     entries: list[Row] = field(default_factory=list)
     postings: list[Row] = field(default_factory=list)
     notifications: list[Row] = field(default_factory=list)
+    token_lines: list[Row] = field(default_factory=list)
+    held_payments: list[Row] = field(default_factory=list)
+    begun_sends: list[Row] = field(default_factory=list)
     moved_payments: dict[UUID, Row] = field(default_factory=dict)
     ended_attempts: list[Row] = field(default_factory=list)
     balances: dict[str, int] = field(default_factory=dict)
@@ -59,7 +71,7 @@ class Judge:
         self.seen = seen
         self.changes = Changes()
 
-    def record(self, recording: Recording) -> RecordAnswer:
+    def record(self, recording: Recording, token_lines: Sequence[Row] = ()) -> RecordAnswer:
         """Write an answer's plan if its epoch still holds the payment, else keep it as evidence."""
         held = self.seen.payments[recording.delivery.payment_id]
         if _stands_already(held, recording):
@@ -90,9 +102,28 @@ class Judge:
         held.standing = replace(
             held.standing, state=state, refusal=refusal, paid_at=self.seen.now, facts=facts
         )
+        self.changes.token_lines += token_lines
         self._end_attempt(recording, is_over=bool(steps))
-        self._notify(recording)
+        self._notify(recording, held.steps)
         return Recorded(state, refusal, self.seen.now, facts)
+
+    def begin(self, send: NextSend) -> SendAnswer:
+        """Make one more send of an attempt ready, if its epoch still holds the payment.
+
+        Written twice it is the same: it says which step and which send, not one more.
+        """
+        delivery, held = send.delivery, self.seen.payments[send.delivery.payment_id]
+        if held.epoch != delivery.epoch:
+            return Stale(held.standing.state, held.standing.refusal, held.standing.paid_at)
+        hold_until = self.seen.now + timedelta(seconds=send.hold_seconds)
+        send_until = self.seen.now + timedelta(seconds=send.send_seconds)
+        self.changes.held_payments.append((delivery.payment_id, held.epoch, hold_until))
+        self.changes.begun_sends.append((delivery.attempt_id, send.step, send.sends, send_until))
+        kind, facts = f"begun:{send.step}:{send.sends}", send.answered or {}
+        self.changes.evidence.append(
+            (delivery.payment_id, delivery.attempt_id, delivery.epoch, kind, _json(dict(facts)))
+        )
+        return Begun()
 
     def claim(self, claims: list[Claim]) -> list[Verdict]:
         """Judge the claims in order of arrival."""
@@ -112,7 +143,7 @@ class Judge:
         )  # fmt: skip
         self.changes.attempts.append(
             (claim.attempt_id, claim.payment_id, "delivery", claim.biller_id, claim.attempt_reference,
-             "open", 1, now + timedelta(seconds=claim.send_seconds))
+             "open", claim.step, 1, now + timedelta(seconds=claim.send_seconds))
         )  # fmt: skip
         self._history(claim.payment_id, 0, walk(State.CREATED, (Event.PREFUND_TAKEN,)), {})
         entry = accepted_from_prefund(accepted.prefund, quote.sums)
@@ -160,8 +191,8 @@ class Judge:
         self.changes.payments.append(
             (claim.payment_id, claim.partner_id, claim.lane, claim.reference, claim.fingerprint,
              claim.quote_id, claim.biller_id, bill_key, bucket, sums.amount.currency, sums.amount.minor,
-             sums.charge.minor, sums.fee.minor, sums.vat.minor, state, refusal, biller_quote, expires_at,
-             scroll_no, self.seen.business_date, 1, 1, lease_until, lease_until)
+             sums.charge.minor, sums.fee.minor, sums.vat.minor, sums.rounding.minor, state, refusal,
+             biller_quote, expires_at, scroll_no, self.seen.business_date, 1, 1, lease_until, lease_until)
         )  # fmt: skip
 
     def _history(
@@ -177,10 +208,11 @@ class Judge:
             (recording.delivery.attempt_id, "closed" if is_over else "open", end, closed_at)
         )
 
-    def _notify(self, recording: Recording) -> None:
+    def _notify(self, recording: Recording, version: int) -> None:
         delivery, notice = recording.delivery, recording.plan.notice
         if notice:
-            self.changes.notifications.append((uuid7(), delivery.payment_id, delivery.partner_id, notice))
+            told = (uuid7(), delivery.payment_id, delivery.partner_id, notice, version)
+            self.changes.notifications.append(told)
 
     def _evidence(self, recording: Recording, kind: str) -> None:
         delivery, facts = recording.delivery, _json(recording.plan.facts)

@@ -15,13 +15,13 @@ import asyncpg
 import orjson
 
 from ekpay_switch.domain.claims import Claim, QuotedBill, Snapshot, Standing
-from ekpay_switch.domain.delivery import Recording
+from ekpay_switch.domain.delivery import NextSend, Recording
 from ekpay_switch.domain.ledger import keeps_balance
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.posting_rules import Sums, prefund_account
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.persistence.steps import PostEntry, Step, lane_of
+from ekpay_switch.persistence.steps import PostEntry, SealedRecording, Step, lane_of, postings_of
 
 BUCKETS = ("postpaid", "prepaid")
 # The two-number advisory locks are a space of their own; single numbers are bills.
@@ -53,7 +53,7 @@ READ_ENTRIES = "SELECT id FROM journal_entries WHERE id = ANY($1)"
 # The `|| ''` keeps a plan made on empty tables from reading all quotes of a partner to find one of them.
 READ_CLAIMS = """
 SELECT q.quote_id AS quoted, q.biller_id AS quoted_biller, q.bill_key, q.bucket, q.is_paid, q.currency,
-  q.amount, q.charge, q.fee, q.vat, q.expires_at, q.biller_quote,
+  q.amount, q.charge, q.fee, q.vat, q.rounding, q.expires_at, q.biller_quote,
   s.id, s.partner_id, s.reference, s.fingerprint, s.state, s.epoch, s.refusal, s.quote_id, s.biller_id,
   s.updated_at, s.facts, s.scroll_no, s.business_date, coalesce(b.id, r.id) AS taken_by
 FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY
@@ -107,17 +107,15 @@ def accounts_of(steps: Iterable[Step]) -> list[str]:
     for step in steps:
         if isinstance(step, Claim):
             codes.update(prefund_account(step.partner_id, bucket) for bucket in BUCKETS)
-        elif isinstance(step, Recording) and step.plan.entry is not None:
-            codes.update(p.account for p in step.plan.entry.postings if keeps_balance(p.account))
-        elif isinstance(step, PostEntry):
-            codes.update(p.account for p in step.entry.postings if keeps_balance(p.account))
+        else:
+            codes.update(p.account for p in postings_of(step) if keeps_balance(p.account))
     return sorted(codes)
 
 
 async def lock_and_read(connection: asyncpg.Connection, steps: list[Step]) -> Seen:
     """Take every lock that `steps` (claims, recordings, entries) need, then read what they are judged by."""
     claims = [step for step in steps if isinstance(step, Claim)]
-    paid = sorted({step.delivery.payment_id for step in steps if isinstance(step, Recording)})
+    paid = sorted({paid_by for step in steps if (paid_by := _held_by(step)) is not None})
     alone = [step.entry_id for step in steps if isinstance(step, PostEntry)]
     await connection.execute(WINDOW_LOCK)
     lanes = await connection.fetch(LOCK_LANES, sorted({lane_of(step) for step in steps}))
@@ -149,6 +147,13 @@ async def _open_window(connection: asyncpg.Connection) -> Any:  # noqa: ANN401 -
     return window
 
 
+def _held_by(step: Step) -> UUID | None:
+    """The payment that a step moves or begins to send, or None."""
+    if isinstance(step, SealedRecording):
+        return step.recording.delivery.payment_id
+    return step.delivery.payment_id if isinstance(step, Recording | NextSend) else None
+
+
 def _headroom(accounts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     return {row["code"]: row["balance"] - row["floor"] for row in accounts}
 
@@ -172,9 +177,9 @@ async def _read_claims(connection: asyncpg.Connection, claims: list[Claim], seen
 
 
 def sums_of(row: Mapping[str, Any]) -> Sums:
-    """The four parts of a quote's or a payment's total."""
+    """The parts of a quote's or a payment's total."""
     currency = row["currency"]
-    parts = (Money(row[name], currency) for name in ("amount", "charge", "fee", "vat"))
+    parts = (Money(row[name], currency) for name in ("amount", "charge", "fee", "vat", "rounding"))
     return Sums(*parts)
 
 

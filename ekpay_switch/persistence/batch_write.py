@@ -34,7 +34,8 @@ QUOTES = SetInsert(
         "quote_id": "text", "partner_id": "text", "request_reference": "text", "biller_id": "text",
         "bucket": "text", "bill_key": "text", "bill_lock": "bigint", "is_paid": "boolean",
         "currency": "text", "amount": "bigint", "charge": "bigint", "fee": "bigint", "vat": "bigint",
-        "fee_version": "text", "bill": "jsonb", "biller_quote": "jsonb", "expires_at": "timestamptz",
+        "rounding": "bigint", "fee_version": "text", "bill": "jsonb", "biller_quote": "jsonb",
+        "expires_at": "timestamptz",
     },
     ignores_repeats=True,
 )  # fmt: skip
@@ -43,7 +44,8 @@ PAYMENTS = SetInsert(
     {
         "id": "uuid", "partner_id": "text", "lane": "smallint", "reference": "text", "fingerprint": "bytea",
         "quote_id": "text", "biller_id": "text", "bill_key": "text", "bucket": "text", "currency": "text",
-        "amount": "bigint", "charge": "bigint", "fee": "bigint", "vat": "bigint", "state": "text",
+        "amount": "bigint", "charge": "bigint", "fee": "bigint", "vat": "bigint", "rounding": "bigint",
+        "state": "text",
         "refusal": "text", "biller_quote": "jsonb", "quote_expires_at": "timestamptz", "scroll_no": "bigint",
         "business_date": "date", "epoch": "integer", "steps": "smallint", "next_action_at": "timestamptz",
         "lease_until": "timestamptz",
@@ -53,7 +55,7 @@ ATTEMPTS = SetInsert(
     "attempts",
     {
         "id": "uuid", "payment_id": "uuid", "leg": "text", "far_side": "text", "reference": "text",
-        "state": "text", "sends": "smallint", "send_until": "timestamptz",
+        "state": "text", "step": "text", "sends": "smallint", "send_until": "timestamptz",
     },
 )  # fmt: skip
 HISTORY = SetInsert(
@@ -79,9 +81,16 @@ POSTINGS = SetInsert(
     "postings", {"entry_id": "uuid", "seq": "smallint", "account": "text", "amount": "bigint"}
 )
 NOTIFICATIONS = SetInsert(
-    "notifications", {"id": "uuid", "payment_id": "uuid", "partner_id": "text", "notice": "text"}
+    "notifications",
+    {"id": "uuid", "payment_id": "uuid", "partner_id": "text", "notice": "text", "version": "smallint"},
 )
-INSERTS = (PAYMENTS, ATTEMPTS, HISTORY, EVIDENCE, ENTRIES, POSTINGS, NOTIFICATIONS)
+# A payment that is found vended again, in review, brings the lines that stand already.
+TOKEN_LINES = SetInsert(
+    "token_lines",
+    {"payment_id": "uuid", "seq": "smallint", "kind": "text", "digits_sealed": "bytea"},
+    ignores_repeats=True,
+)
+INSERTS = (PAYMENTS, ATTEMPTS, HISTORY, EVIDENCE, ENTRIES, POSTINGS, NOTIFICATIONS, TOKEN_LINES)
 
 # The epoch in the WHERE is the fence: a row whose epoch moved on is not updated, and the count betrays it.
 MOVE_PAYMENTS = """
@@ -91,6 +100,16 @@ FROM unnest({arrays}) AS u (id, epoch, state, refusal, facts, steps, next_action
 WHERE p.id = u.id AND p.epoch = u.epoch RETURNING 1
 """
 MOVE_PAYMENTS_TYPES = ("uuid", "integer", "text", "text", "jsonb", "smallint", "timestamptz")
+HOLD_PAYMENTS = """
+UPDATE payments AS p SET lease_until = u.hold_until, next_action_at = u.hold_until
+FROM unnest({arrays}) AS u (id, epoch, hold_until) WHERE p.id = u.id AND p.epoch = u.epoch RETURNING 1
+"""
+HOLD_PAYMENTS_TYPES = ("uuid", "integer", "timestamptz")
+BEGIN_SENDS = """
+UPDATE attempts AS a SET step = u.step, sends = u.sends, send_until = u.send_until
+FROM unnest({arrays}) AS u (id, step, sends, send_until) WHERE a.id = u.id
+"""
+BEGIN_SENDS_TYPES = ("uuid", "text", "smallint", "timestamptz")
 END_ATTEMPTS = """
 UPDATE attempts AS a SET state = u.state, outcome = u.outcome, closed_at = u.closed_at
 FROM unnest({arrays}) AS u (id, state, outcome, closed_at) WHERE a.id = u.id
@@ -108,6 +127,8 @@ FROM unnest({arrays}) AS u (lane, seq, hash) WHERE l.lane = u.lane
 MOVE_LANES_TYPES = ("smallint", "bigint", "bytea")
 UPDATES = (
     ("moved_payments", MOVE_PAYMENTS, MOVE_PAYMENTS_TYPES),
+    ("held_payments", HOLD_PAYMENTS, HOLD_PAYMENTS_TYPES),
+    ("begun_sends", BEGIN_SENDS, BEGIN_SENDS_TYPES),
     ("ended_attempts", END_ATTEMPTS, END_ATTEMPTS_TYPES),
     ("moved_balances", MOVE_BALANCES, MOVE_BALANCES_TYPES),
     ("moved_lanes", MOVE_LANES, MOVE_LANES_TYPES),
@@ -123,7 +144,8 @@ def _statement() -> str:
         arrays = ", ".join(f"${first + n}::{kind}[]" for n, kind in enumerate(types))
         parts.append(f"{name} AS ({text.format(arrays=arrays)})")
         first += len(types)
-    counts = "(SELECT count(*) FROM moved_payments), (SELECT count(*) FROM moved_balances)"
+    counted = ("moved_payments", "held_payments", "moved_balances")
+    counts = ", ".join(f"(SELECT count(*) FROM {name})" for name in counted)  # noqa: S608 - constants
     return f"WITH {', '.join(parts)} SELECT {counts}"
 
 
@@ -152,12 +174,14 @@ async def write_changes(connection: asyncpg.Connection, changes: Changes) -> Non
     """
     inserted = (
         changes.payments, changes.attempts, changes.history, changes.evidence, changes.entries,
-        changes.postings, changes.notifications,
+        changes.postings, changes.notifications, changes.token_lines,
     )  # fmt: skip
     balances = sorted(changes.balances.items())
     lanes = [(lane, *head) for lane, head in sorted(changes.lanes.items())]
     updated: tuple[Sequence[Row], ...] = (
         list(changes.moved_payments.values()),
+        changes.held_payments,
+        changes.begun_sends,
         changes.ended_attempts,
         balances,
         lanes,
@@ -167,6 +191,6 @@ async def write_changes(connection: asyncpg.Connection, changes: Changes) -> Non
         parameters += _columns(rows, len(insert.columns))
     for (_, _, types), moved in zip(UPDATES, updated, strict=True):
         parameters += _columns(moved, len(types))
-    payments, accounts = await connection.fetchrow(WRITE_BATCH, *parameters)
-    if (payments, accounts) != (len(changes.moved_payments), len(balances)):
+    counts = await connection.fetchrow(WRITE_BATCH, *parameters)
+    if tuple(counts) != (len(changes.moved_payments), len(changes.held_payments), len(balances)):
         raise LostRowError

@@ -11,16 +11,14 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 import asyncpg
 
 from ekpay_switch import telemetry
-from ekpay_switch.domain.delivery import Recording
 from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
 from ekpay_switch.domain.ledger import keeps_balance, kind_of
 from ekpay_switch.persistence.batch import write_batch
-from ekpay_switch.persistence.steps import Answer, PostEntry, Step, lane_of
+from ekpay_switch.persistence.steps import Answer, Step, lane_of, postings_of
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 Waiting = tuple[Step, "asyncio.Future[Answer]"]
@@ -146,7 +144,7 @@ class _Committer:
 
     async def _split(self, batch: list[Waiting], error: Exception) -> None:
         if len(batch) == 1:
-            telemetry.log_error("batch_step_failed", error=error, step=type(batch[0][0]).__name__)
+            telemetry.count_error("batch_step_failed", error=error, step=type(batch[0][0]).__name__)
             _fail(batch, error)
             return
         middle = len(batch) // 2
@@ -189,17 +187,11 @@ class _Committer:
 
     async def _know_accounts(self, connection: asyncpg.Connection, steps: list[Step]) -> None:
         """Open the accounts that these steps post to, in a transaction of its own, once a process."""
-        codes = {posting.account for step in steps for posting in _postings(step)} | {"in_flight"}
+        codes = {posting.account for step in steps for posting in postings_of(step)} | {"in_flight"}
         missing = sorted(code for code in codes - self._known_accounts if not keeps_balance(code))
         if missing:
             await connection.execute(NEW_ACCOUNTS, missing, [kind_of(code) for code in missing])
             self._known_accounts.update(missing)
-
-
-def _postings(step: Step) -> tuple[Any, ...]:
-    if isinstance(step, Recording):
-        return step.plan.entry.postings if step.plan.entry else ()
-    return step.entry.postings if isinstance(step, PostEntry) else ()
 
 
 def _give_up_after(give_up_at: float, error: Exception) -> None:

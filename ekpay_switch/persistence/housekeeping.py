@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch import telemetry
 from ekpay_switch.domain.payment import FINAL
-from ekpay_switch.persistence.tables import notifications, payments, quotes
+from ekpay_switch.persistence.tables import payments, quotes
 
 QUOTES_AT_ONCE = 5_000
 
@@ -38,12 +38,10 @@ async def count_open(engine: AsyncEngine) -> None:
     overdue = select(func.count()).where(payments.c.next_action_at < func.now() - timedelta(minutes=5))
     age = func.extract("epoch", func.now() - func.min(payments.c.created_at))
     oldest = select(age).where(payments.c.state.not_in(FINAL))
-    waiting = select(func.count()).where(notifications.c.state == "waiting")
     async with engine.connect() as connection:
         counts = (await connection.execute(open_states)).all()
         telemetry.STUCK_PAYMENTS.set(await connection.scalar(overdue) or 0)
         telemetry.OLDEST_OPEN_SECONDS.set(await connection.scalar(oldest) or 0)
-        telemetry.WAITING_NOTIFICATIONS.set(await connection.scalar(waiting) or 0)
     telemetry.OPEN_PAYMENTS.clear()
     for state, count in counts:
         telemetry.OPEN_PAYMENTS.labels(state).set(count)

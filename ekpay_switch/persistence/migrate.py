@@ -7,6 +7,10 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 
+from ekpay_switch.persistence import (  # noqa: F401 - migrations compare them as well
+    far_side_tables,
+    notification_tables,
+)
 from ekpay_switch.persistence.engine import Database
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"

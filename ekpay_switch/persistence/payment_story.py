@@ -9,6 +9,7 @@ from sqlalchemy import Select, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch.domain.payment import FINAL, State
+from ekpay_switch.persistence.notification_tables import notification_deliveries, notification_endpoints
 from ekpay_switch.persistence.tables import (
     attempts,
     evidence,
@@ -17,6 +18,7 @@ from ekpay_switch.persistence.tables import (
     notifications,
     payments,
     postings,
+    quotes,
 )
 
 Line = Mapping[str, Any]
@@ -33,6 +35,8 @@ class PaymentStory:
     entries: Sequence[Line]
     postings: Mapping[UUID, Sequence[Line]]
     notifications: Sequence[Line]
+    charges: Sequence[Line] = ()
+    deliveries: Sequence[Line] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +70,31 @@ async def read_story(engine: AsyncEngine, payment_id: UUID) -> PaymentStory | No
             postings={
                 entry["id"]: [line for line in posted if line["entry_id"] == entry["id"]] for entry in entries
             },
+            charges=await _charges(connection, found[0]["quote_id"]),
             notifications=await _lines(
                 connection, _of(notifications, payment_id).order_by(notifications.c.created_at)
             ),
+            deliveries=await _lines(connection, _deliveries(payment_id)),
         )
+
+
+def _deliveries(payment_id: UUID) -> Select[Any]:
+    """Each notification of the payment once for each endpoint, with the endpoint's `url`."""
+    deliveries, endpoints = notification_deliveries, notification_endpoints
+    told = select(notifications.c.id).where(notifications.c.payment_id == payment_id)
+    return (
+        select(deliveries, endpoints.c.url)
+        .join(endpoints, endpoints.c.id == deliveries.c.endpoint_id)
+        .where(deliveries.c.notification_id.in_(told))
+        .order_by(deliveries.c.notification_id, endpoints.c.id)
+    )
+
+
+async def _charges(connection: AsyncConnection, quote_id: str | None) -> Sequence[Line]:
+    """The biller's own lines of the quote that was paid: `label` and `amount` in paisa."""
+    bill = await connection.scalar(select(quotes.c.bill).where(quotes.c.quote_id == quote_id))
+    charges: Sequence[Line] = (bill or {}).get("charges", ())
+    return charges
 
 
 async def list_payments(engine: AsyncEngine, wanted: PaymentFilter) -> Sequence[Line]:
@@ -88,10 +113,15 @@ async def list_payments(engine: AsyncEngine, wanted: PaymentFilter) -> Sequence[
 
 
 async def export_payments(engine: AsyncEngine) -> Sequence[Line]:
-    """Every payment, the oldest first, each with its attempts under `attempts`; one snapshot of both."""
+    """Every payment, the oldest first, each with its attempts under `attempts`; one snapshot of both.
+
+    `bill_number` is the biller's own name of what was quoted, None where nothing was.
+    """
     async with engine.connect() as connection:
         await connection.execution_options(isolation_level="REPEATABLE READ")
-        found = await _lines(connection, select(payments).order_by(payments.c.id))
+        named = quotes.c.bill["bill_number"].as_string().label("bill_number")
+        quoted = payments.outerjoin(quotes, quotes.c.quote_id == payments.c.quote_id)
+        found = await _lines(connection, select(payments, named).select_from(quoted).order_by(payments.c.id))
         asked = await _lines(connection, select(attempts).order_by(attempts.c.opened_at, attempts.c.id))
     by_payment: dict[UUID, list[Line]] = {}
     for attempt in asked:

@@ -12,27 +12,40 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ekpay_switch.domain.asking import DoubtfulSend
 from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.claims import Claim, ClaimAnswer, Standing
-from ekpay_switch.domain.delivery import Delivery, PayOrder, RecordAnswer, Recording
+from ekpay_switch.domain.delivery import (
+    Delivery,
+    NextSend,
+    PayOrder,
+    RecordAnswer,
+    Recording,
+    SendAnswer,
+)
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.posting_rules import Sums, prefund_account
 from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.persistence.group_commit import GroupCommit
-from ekpay_switch.persistence.steps import SaveQuote
-from ekpay_switch.persistence.tables import attempts, evidence, payments, quotes
+from ekpay_switch.persistence.steps import SaveQuote, SealedRecording
+from ekpay_switch.persistence.tables import attempts, evidence, payments, quotes, token_lines
 from ekpay_switch.ports import Leased, RequestStatus
+from ekpay_switch.security.sealed_fields import Sealer
 
 # The states that the resolver has business with: deliveries, and give-backs with contrary evidence.
 RESOLVABLE = (State.DELIVERING, State.REFUNDED)
 
 
 class PostgresPayments:
-    """Payments in PostgreSQL. Every call is one transaction and none is open during a wire call."""
+    """Payments in PostgreSQL. Every call is one transaction and none is open during a wire call.
 
-    def __init__(self, engine: AsyncEngine, group_commit: GroupCommit, lanes: int) -> None:
+    `sealer` closes what a prepaid biller returns before it reaches the database, which never sees a digit.
+    """
+
+    def __init__(self, engine: AsyncEngine, group_commit: GroupCommit, lanes: int, sealer: Sealer) -> None:
         self._engine = engine
         self._group_commit = group_commit
         self._lanes = lanes
+        self._sealer = sealer
 
     async def save_quote(self, quote: Quote) -> None:
         """See `ports.Payments`."""
@@ -45,7 +58,19 @@ class PostgresPayments:
 
     async def record(self, recording: Recording) -> RecordAnswer:
         """See `ports.Payments`."""
-        return cast("RecordAnswer", await self._group_commit.submit(recording))
+        if not recording.plan.tokens:
+            return cast("RecordAnswer", await self._group_commit.submit(recording))
+        payment_id = recording.delivery.payment_id
+        lines = tuple(
+            (
+                payment_id,
+                line.seq,
+                str(line.kind),
+                self._sealer.seal(_context(payment_id, line.seq), line.digits.encode()),
+            )
+            for line in recording.plan.tokens
+        )
+        return cast("RecordAnswer", await self._group_commit.submit(SealedRecording(recording, lines)))
 
     async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[Leased]:
         """See `ports.Payments`. Rows that somebody holds are passed over, not waited for."""
@@ -73,7 +98,7 @@ class PostgresPayments:
         )
         latest = (
             select(attempts.c.id.label("attempt_id"), attempts.c.reference.label("attempt_reference"),
-                   attempts.c.sends, attempts.c.send_until)
+                   attempts.c.step, attempts.c.sends, attempts.c.send_until)
             .where(attempts.c.payment_id == lease.c.id, attempts.c.leg == "delivery")
             .order_by(attempts.c.opened_at.desc())
             .limit(1)
@@ -83,14 +108,17 @@ class PostgresPayments:
             rows = await connection.execute(select(lease, latest).join(latest, literal(value=True)))
             return [_leased(row) for row in rows]
 
-    async def postpone(self, leased: Leased, ask_again_seconds: float, why: str, *, asked: bool) -> None:
+    async def postpone(
+        self, leased: Leased, ask_again_seconds: float | None, why: str, *, asked: bool
+    ) -> None:
         """See `ports.Payments`."""
+        again = null() if ask_again_seconds is None else func.now() + timedelta(seconds=ask_again_seconds)
         async with self._engine.begin() as connection:
             await connection.execute(
                 update(payments)
                 .where(payments.c.id == leased.delivery.payment_id, payments.c.epoch == leased.delivery.epoch)
                 .values(
-                    next_action_at=func.now() + timedelta(seconds=ask_again_seconds),
+                    next_action_at=again,
                     lease_until=null(),
                     asked=payments.c.asked + (1 if asked else 0),
                 )
@@ -98,37 +126,23 @@ class PostgresPayments:
             if asked:
                 await _keep_evidence(connection, leased.delivery, why)
 
-    async def reopen_send(self, leased: Leased, send_seconds: float, lease_seconds: float) -> bool:
+    async def begin_send(self, send: NextSend) -> SendAnswer:
         """See `ports.Payments`."""
-        delivery = leased.delivery
-        lease_until = func.now() + timedelta(seconds=lease_seconds)
-        async with self._engine.begin() as connection:
-            held = await connection.execute(
-                update(payments)
-                .where(payments.c.id == delivery.payment_id, payments.c.epoch == delivery.epoch)
-                .values(lease_until=lease_until, next_action_at=lease_until)
-            )
-            if held.rowcount != 1:
-                return False
-            await connection.execute(
-                update(attempts)
-                .where(attempts.c.id == delivery.attempt_id)
-                .values(
-                    sends=attempts.c.sends + 1,
-                    send_until=func.now() + timedelta(seconds=send_seconds),
-                )
-            )
-            await _keep_evidence(connection, delivery, "sent again after a final not found")
-        return True
+        return cast("SendAnswer", await self._group_commit.submit(send))
 
     async def standing(self, payment_id: UUID) -> Standing | None:
         """See `ports.Payments`."""
         return await self._standing_where(payments.c.id == payment_id)
 
+    async def tokens(self, payment_id: UUID) -> Sequence[TokenLine]:
+        """See `ports.Payments`."""
+        return await read_tokens(self._engine, self._sealer, payment_id)
+
     async def status_of_request(self, partner_id: str, request_reference: str) -> RequestStatus | None:
         """See `ports.Enquiries`."""
         chosen = (
-            select(quotes.c.biller_id, quotes.c.is_paid, quotes.c.amount, quotes.c.currency,
+            select(quotes.c.biller_id, quotes.c.is_paid, quotes.c.currency,
+                   (quotes.c.amount + quotes.c.rounding).label("billed"),
                    payments.c.id.label("payment_id"))
             .outerjoin(
                 payments,
@@ -147,12 +161,35 @@ class PostgresPayments:
         if row is None:
             return None
         standing = await self.standing(row.payment_id) if row.payment_id else None
-        return RequestStatus(row.biller_id, row.is_paid, Money(row.amount, row.currency), standing)
+        return RequestStatus(row.biller_id, row.is_paid, Money(row.billed, row.currency), standing)
 
     async def _standing_where(self, condition: Any) -> Standing | None:  # noqa: ANN401 - a SQL expression
         async with self._engine.connect() as connection:
             row = (await connection.execute(select(payments).where(condition))).first()
         return None if row is None else _standing(row)
+
+
+async def read_tokens(engine: AsyncEngine, sealer: Sealer, payment_id: UUID) -> Sequence[TokenLine]:
+    """What a prepaid biller returned for a payment, opened, in order.
+
+    Raises:
+        SealBrokenError: a row was sealed by another installation, or was changed.
+    """
+    lines = select(token_lines).where(token_lines.c.payment_id == payment_id).order_by(token_lines.c.seq)
+    async with engine.connect() as connection:
+        rows = (await connection.execute(lines)).all()
+    return [
+        TokenLine(
+            row.seq,
+            TokenKind(row.kind),
+            sealer.unseal(_context(payment_id, row.seq), row.digits_sealed).decode(),
+        )
+        for row in rows
+    ]
+
+
+def _context(payment_id: UUID, seq: int) -> str:
+    return f"token_line:{payment_id}:{seq}"
 
 
 async def _keep_evidence(connection: AsyncConnection, delivery: Delivery, why: str) -> None:
@@ -184,7 +221,8 @@ def _standing(row: Row[Any]) -> Standing:
 
 
 def _leased(row: Row[Any]) -> Leased:
-    sums = Sums(*(Money(part, row.currency) for part in (row.amount, row.charge, row.fee, row.vat)))
+    parts = (row.amount, row.charge, row.fee, row.vat, row.rounding)
+    sums = Sums(*(Money(part, row.currency) for part in parts))
     delivery = Delivery(
         payment_id=row.id,
         attempt_id=row.attempt_id,
@@ -194,6 +232,7 @@ def _leased(row: Row[Any]) -> Leased:
         biller_id=row.biller_id,
         prefund=prefund_account(row.partner_id, row.bucket),
         sums=sums,
+        sends=row.sends,
     )
     order = PayOrder(
         payment_id=row.id,
@@ -204,6 +243,7 @@ def _leased(row: Row[Any]) -> Leased:
         scroll_no=row.scroll_no or 0,
         business_date=row.business_date,
         send_before=0.0,
+        step=row.step,
     )
     send = DoubtfulSend(row.send_until, row.sends, row.quote_expires_at)
     return Leased(delivery, order, State(row.state), send, row.asked, row.now)

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.claims import Claim, ClaimAnswer
-from ekpay_switch.domain.delivery import RecordAnswer, Recording
-from ekpay_switch.domain.ledger import Entry
+from ekpay_switch.domain.delivery import NextSend, RecordAnswer, Recording, SendAnswer
+from ekpay_switch.domain.ledger import Entry, Posting
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,29 @@ class PostEntry:
     entry: Entry
 
 
-Step = Claim | Recording | SaveQuote | PostEntry
-Answer = ClaimAnswer | RecordAnswer | None
+@dataclass(frozen=True, slots=True)
+class SealedRecording:
+    """A recording whose tokens are sealed: rows of payment, line, kind and sealed digits."""
+
+    recording: Recording
+    lines: tuple[tuple[UUID, int, str, bytes], ...]
+
+
+Step = Claim | Recording | SealedRecording | NextSend | SaveQuote | PostEntry
+Answer = ClaimAnswer | RecordAnswer | SendAnswer | None
 
 
 def lane_of(step: Step) -> int:
     """The lane whose hash chain the step may extend."""
-    return step.delivery.lane if isinstance(step, Recording) else step.lane
+    if isinstance(step, SealedRecording):
+        return step.recording.delivery.lane
+    return step.delivery.lane if isinstance(step, Recording | NextSend) else step.lane
+
+
+def postings_of(step: Step) -> tuple[Posting, ...]:
+    """What the step itself posts; a claim's entry is made when it is judged."""
+    if isinstance(step, SealedRecording):
+        step = step.recording
+    if isinstance(step, Recording):
+        return step.plan.entry.postings if step.plan.entry else ()
+    return step.entry.postings if isinstance(step, PostEntry) else ()

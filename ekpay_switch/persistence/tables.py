@@ -28,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from ekpay_switch.domain.payment import RELEASED, TRANSITIONS, State
+from ekpay_switch.domain.vending import TokenKind
 
 metadata = MetaData(
     naming_convention={
@@ -57,7 +58,8 @@ _RELEASED = ", ".join(f"'{state}'" for state in sorted(RELEASED))
 _HOLDS_BILL = text(f"state NOT IN ({_RELEASED}) AND refusal IS NULL")
 
 
-def _instant(name: str, *, nullable: bool = False, **more: object) -> Column[object]:
+def instant(name: str, *, nullable: bool = False, **more: object) -> Column[object]:
+    """A column of instants, in UTC, never null unless it says so."""
     return Column(name, DateTime(timezone=True), nullable=nullable, **more)  # type: ignore[arg-type]
 
 
@@ -72,11 +74,11 @@ partners = Table(
     Column("pass_key_hash", LargeBinary, nullable=False),
     Column("secret_sealed", LargeBinary, nullable=False),
     Column("previous_secret_sealed", LargeBinary),
-    _instant("previous_secret_until", nullable=True),
+    instant("previous_secret_until", nullable=True),
     Column("generation", Integer, nullable=False, server_default=text("1")),
     Column("lane", SmallInteger, nullable=False),
     Column("is_active", Boolean, nullable=False, server_default=text("true")),
-    _instant("created_at", server_default=func.now()),
+    instant("created_at", server_default=func.now()),
     CheckConstraint("nd_id ~ '^NS[0-9]+$'", name="nd_id"),
     CheckConstraint("syndct_id ~ '^s[0-9]+$'", name="syndct_id"),
 )
@@ -87,7 +89,7 @@ staff = Table(
     Column("name", Text, primary_key=True),
     Column("passphrase_hash", Text, nullable=False),
     Column("roles", JSONB, nullable=False),
-    _instant("created_at", server_default=func.now()),
+    instant("created_at", server_default=func.now()),
 )
 
 # The head of each hash chain; locking this row orders the entries of its lane.
@@ -108,7 +110,7 @@ accounts = Table(
     Column("currency", Text, nullable=False, server_default=text("'BDT'")),
     Column("balance", BigInteger),
     Column("floor", BigInteger),
-    _instant("created_at", server_default=func.now()),
+    instant("created_at", server_default=func.now()),
     CheckConstraint("kind IN ('asset', 'expense', 'liability', 'income')", name="kind"),
     CheckConstraint("(balance IS NULL) = (floor IS NULL)", name="balance_with_floor"),
     CheckConstraint("balance >= floor", name="floor"),
@@ -120,8 +122,8 @@ settlement_windows = Table(
     Column("id", BigInteger, primary_key=True),
     Column("business_date", Date, nullable=False),
     Column("state", Text, nullable=False, server_default=text("'open'")),
-    _instant("opened_at", server_default=func.now()),
-    _instant("closed_at", nullable=True),
+    instant("opened_at", server_default=func.now()),
+    instant("closed_at", nullable=True),
     CheckConstraint("state IN ('open', 'closed', 'settled')", name="state"),
     CheckConstraint("(state = 'open') = (closed_at IS NULL)", name="closed_at"),
 )
@@ -148,13 +150,14 @@ quotes = Table(
     Column("charge", BigInteger, nullable=False),
     Column("fee", BigInteger, nullable=False),
     Column("vat", BigInteger, nullable=False),
+    Column("rounding", BigInteger, nullable=False, server_default=text("0")),
     Column("fee_version", Text, nullable=False),
     Column("bill", JSONB, nullable=False),
     Column("biller_quote", JSONB, nullable=False),
-    _instant("expires_at"),
-    _instant("created_at", server_default=func.now()),
+    instant("expires_at"),
+    instant("created_at", server_default=func.now()),
     CheckConstraint("bucket IN ('postpaid', 'prepaid')", name="bucket"),
-    CheckConstraint("least(amount, charge, fee, vat) >= 0", name="sums"),
+    CheckConstraint("least(amount, charge, fee, vat, rounding) >= 0", name="sums"),
 )
 Index("ix_quotes_partner_id_request_reference", quotes.c.partner_id, quotes.c.request_reference)
 Index("ix_quotes_created_at", quotes.c.created_at)
@@ -176,6 +179,7 @@ payments = Table(
     Column("charge", BigInteger, nullable=False),
     Column("fee", BigInteger, nullable=False),
     Column("vat", BigInteger, nullable=False),
+    Column("rounding", BigInteger, nullable=False, server_default=text("0")),
     Column("state", Text, nullable=False),
     Column("refusal", Text),
     Column("biller_quote", JSONB, nullable=False),
@@ -188,11 +192,11 @@ payments = Table(
     Column("asked", Integer, nullable=False, server_default=text("0")),
     Column("next_action_at", DateTime(timezone=True)),
     Column("lease_until", DateTime(timezone=True)),
-    _instant("created_at", server_default=func.now()),
-    _instant("updated_at", server_default=func.now()),
+    instant("created_at", server_default=func.now()),
+    instant("updated_at", server_default=func.now()),
     UniqueConstraint("partner_id", "reference"),
     CheckConstraint(_one_of("state", State), name="state"),
-    CheckConstraint("least(amount, charge, fee, vat) >= 0", name="sums"),
+    CheckConstraint("least(amount, charge, fee, vat, rounding) >= 0", name="sums"),
     CheckConstraint("(state = 'declined') <= (refusal IS NOT NULL)", name="declined_has_refusal"),
     CheckConstraint("scroll_no > 0", name="scroll_no"),
 )
@@ -234,10 +238,11 @@ attempts = Table(
     Column("reference", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("outcome", Text),
+    Column("step", Text, nullable=False, server_default=text("'pay'")),  # the last one made ready to be sent
     Column("sends", SmallInteger, nullable=False),
-    _instant("send_until"),
-    _instant("opened_at", server_default=func.now()),
-    _instant("closed_at", nullable=True),
+    instant("send_until"),
+    instant("opened_at", server_default=func.now()),
+    instant("closed_at", nullable=True),
     UniqueConstraint("far_side", "reference"),
     CheckConstraint("leg IN ('funds', 'delivery')", name="leg"),
     CheckConstraint("state IN ('open', 'abandoned', 'closed')", name="state"),
@@ -268,7 +273,7 @@ history = Table(
     Column("to_state", Text, nullable=False),
     Column("actor", Text, nullable=False),
     Column("facts", JSONB, nullable=False),
-    _instant("at", server_default=func.now()),
+    instant("at", server_default=func.now()),
     CheckConstraint(_legal_steps(), name="legal_step"),
 )
 
@@ -282,7 +287,7 @@ evidence = Table(
     Column("epoch", Integer, nullable=False),
     Column("kind", Text, nullable=False),
     Column("facts", JSONB, nullable=False),
-    _instant("at", server_default=func.now()),
+    instant("at", server_default=func.now()),
 )
 
 # An answer is kept once, however often its batch is written; a far side may be asked any number of times.
@@ -308,7 +313,7 @@ journal_entries = Table(
     Column("business_date", Date, nullable=False),
     Column("window_id", BigInteger, nullable=False),
     Column("hash", LargeBinary, nullable=False),
-    _instant("at", server_default=func.now()),
+    instant("at", server_default=func.now()),
     UniqueConstraint("lane", "seq"),
 )
 Index("ix_journal_entries_payment_id", journal_entries.c.payment_id)
@@ -330,9 +335,23 @@ notifications = Table(
     Column("payment_id", Uuid, ForeignKey("payments.id"), nullable=False, index=True),
     Column("partner_id", Text, nullable=False),
     Column("notice", Text, nullable=False),
+    Column("version", SmallInteger, nullable=False, server_default=text("0")),  # history rows that stood then
     Column("state", Text, nullable=False, server_default=text("'waiting'")),
-    _instant("created_at", server_default=func.now()),
-    CheckConstraint("state IN ('waiting', 'delivered', 'given_up')", name="state"),
+    instant("created_at", server_default=func.now()),
+    CheckConstraint("state IN ('waiting', 'sending', 'delivered', 'given_up', 'unwanted')", name="state"),
+)
+Index("ix_notifications_waiting", notifications.c.id, postgresql_where=text("state = 'waiting'"))
+
+# What a prepaid biller returned, a row a line; the digits are sealed for their payment and line.
+token_lines = Table(
+    "token_lines",
+    metadata,
+    Column("payment_id", Uuid, ForeignKey("payments.id"), primary_key=True),
+    Column("seq", SmallInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("digits_sealed", LargeBinary, nullable=False),
+    CheckConstraint("seq > 0", name="seq"),
+    CheckConstraint(_one_of("kind", TokenKind), name="kind"),
 )
 
 scroll_counters = Table(
@@ -353,48 +372,11 @@ top_ups = Table(
     Column("reference", Text, nullable=False, unique=True),  # the bank statement's own, so it is booked once
     Column("asked_by", Text, ForeignKey("staff.name"), nullable=False),
     Column("approved_by", Text, ForeignKey("staff.name")),
-    _instant("asked_at", server_default=func.now()),
-    _instant("approved_at", nullable=True),
+    instant("asked_at", server_default=func.now()),
+    instant("approved_at", nullable=True),
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint("bucket IN ('postpaid', 'prepaid')", name="bucket"),
     CheckConstraint("approved_by <> asked_by", name="two_persons"),
 )
 
-# One row a far side: its inquiry bucket and its bearer token under a lease (architecture.md 5).
-far_sides = Table(
-    "far_sides",
-    metadata,
-    Column("id", Text, primary_key=True),
-    _instant("next_inquiry_at", server_default=func.now()),
-    Column("token_sealed", LargeBinary),
-    _instant("token_until", nullable=True),
-    Column("login_epoch", Integer, nullable=False, server_default=text("0")),
-    _instant("login_until", nullable=True),
-)
-
-APPEND_ONLY = (history, evidence, journal_entries, postings)
-
-# Refuses an entry that does not sum to zero, that names an account we do not have or stands on no journal
-# entry. By statement and transition table: a deferred row trigger costs 40 % (architecture.md 6).
-BALANCE_TRIGGER = """
-CREATE FUNCTION check_entries() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE broken text;
-BEGIN
-  SELECT p.entry_id::text INTO broken FROM (SELECT DISTINCT entry_id FROM fresh) AS f
-    JOIN postings AS p ON p.entry_id = f.entry_id
-    GROUP BY p.entry_id HAVING sum(p.amount) <> 0 LIMIT 1;
-  IF broken IS NOT NULL THEN
-    RAISE EXCEPTION 'journal entry % does not balance', broken USING ERRCODE = 'check_violation';
-  END IF;
-  SELECT f.entry_id::text INTO broken FROM fresh AS f
-    LEFT JOIN journal_entries AS e ON e.id = f.entry_id
-    LEFT JOIN accounts AS a ON a.code = f.account
-    WHERE e.id IS NULL OR a.code IS NULL OR a.currency <> e.currency LIMIT 1;
-  IF broken IS NOT NULL THEN
-    RAISE EXCEPTION 'posting of entry % has no entry or no account', broken USING ERRCODE = 'check_violation';
-  END IF;
-  RETURN NULL;
-END $$;
-CREATE TRIGGER postings_balance AFTER INSERT ON postings
-  REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_entries();
-"""
+APPEND_ONLY = (history, evidence, journal_entries, postings, token_lines)

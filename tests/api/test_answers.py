@@ -3,10 +3,16 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
+from ekpay_switch.domain.bill import ChargeLine
 from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.outcome import Approved
+from ekpay_switch.domain.vending import TokenKind, TokenLine
+from ekpay_switch.ports import Parameter
 from tests.api.desk import Caller, Desk, code_of
 from tests.factories import BILL_NO, a_bill
-from tests.fakes import LOSES_ANSWER
+from tests.fakes import LOSES_ANSWER, PROFILE, Deed
 
 
 async def test_a_fetched_bill(desk: Desk, bank: Caller) -> None:
@@ -116,3 +122,70 @@ async def test_fifty_at_once_on_one_bill_are_one_payment(desk: Desk, bank: Calle
     codes = [code_of(answer) for answer in await asyncio.gather(*map(bank.exchange, orders))]
     assert (codes.count("0000"), codes.count("1010")) == (1, 49)
     assert len(desk.small.biller.orders) == 1
+
+
+# ---- rounding, a biller's own lines, tokens
+
+
+async def test_what_is_rounded_up_is_shown_and_asked_for(desk: Desk, bank: Caller) -> None:
+    desk.small.biller.bills[BILL_NO] = replace(a_bill(total=105_056), rounding=Money(44))
+    fetched = await bank.fetch()
+    told = fetched["bllr_inf"]
+    assert (told["bll_amnt_ttl"], told["bll_rndng"]) == ("1051.00", "0.44")
+    assert code_of(await bank.exchange(bank.payment(fetched))) == "0000"
+    assert desk.small.books.balance("rounding") == 44
+    assert desk.small.books.balance("payable:desco_postpaid") == 105_056
+    status = await bank.exchange(bank.write.status(fetched["hdrs"]["ref_id"], "b025"))
+    assert status["pyd_inf"]["pyd_amnt"] == "1051.00"
+
+
+async def test_the_exact_amount_of_a_rounded_bill_is_refused(desk: Desk, bank: Caller) -> None:
+    desk.small.biller.bills[BILL_NO] = replace(a_bill(total=105_056), rounding=Money(44))
+    fetched = await bank.fetch()
+    message = bank.payment(fetched)
+    message["pyd_inf"]["pyd_amnt"] = "1050.56"
+    assert code_of(await bank.exchange(message)) == "1004"
+
+
+def _prepaid(desk: Desk) -> tuple[TokenLine, ...]:
+    """Make the biller a prepaid one that answers with twelve lines after a tariff change."""
+    lines = tuple(
+        TokenLine(seq, TokenKind.TARIFF if seq < 12 else TokenKind.CREDIT, f"{seq:020d}")
+        for seq in range(1, 13)
+    )
+    amount = Parameter("amount", "amount", "Amount", "টাকা", "^[1-9][0-9]{2,4}$", "500", "A", is_required=True)
+    desk.small.biller.profile = replace(
+        PROFILE, gives_tokens=True, steps=("vend",), parameters=(*PROFILE.parameters, amount)
+    )
+    charges = (ChargeLine("energyCost", Money(104_000)), ChargeLine("rebate", Money(-500)))
+    desk.small.biller.bills[BILL_NO] = replace(a_bill(), charges=charges)
+    desk.small.biller.deeds.append(Deed(Approved({}, lines), posts=True))
+    return lines
+
+
+async def test_twelve_token_lines_in_order_on_every_answer(desk: Desk, bank: Caller) -> None:
+    lines = _prepaid(desk)
+    fetched = await bank.exchange(bank.write.fetch("b025", bll_no=BILL_NO, amount="500.00"))
+    assert fetched["bllr_inf"]["bll_lines"] == [
+        {"nm": "energyCost", "amnt": "1040.00"},
+        {"nm": "rebate", "amnt": "-5.00"},
+    ]
+    message = bank.payment(fetched)
+    ask = bank.write.status(fetched["hdrs"]["ref_id"], "b025")
+    for answer in (await bank.exchange(message), await bank.exchange(message), await bank.exchange(ask)):
+        told = answer["bllr_inf"]
+        assert told["token"] == ",".join(line.digits for line in lines)
+        assert [line["seq"] for line in told["token_lines"]] == [str(seq) for seq in range(1, 13)]
+        assert [line["kind"] for line in told["token_lines"]] == ["tariff"] * 11 + ["credit"]
+        assert [line["digits"] for line in told["token_lines"]] == [line.digits for line in lines]
+    assert len(desk.small.biller.orders) == 1
+
+
+@pytest.mark.parametrize("amount", ["99", "500.50", "100000", "0"])
+async def test_an_amount_that_the_biller_does_not_take_is_malformed(
+    desk: Desk, bank: Caller, amount: str
+) -> None:
+    _prepaid(desk)
+    answer = await bank.exchange(bank.write.fetch("b025", bll_no=BILL_NO, amount=amount))
+    assert code_of(answer) == "2001"
+    assert "fetch" not in desk.small.steps.taken

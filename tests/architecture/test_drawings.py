@@ -1,7 +1,13 @@
 from pathlib import Path
 
+from ekpay_switch.api.syndicate.codes import MESSAGES
+from ekpay_switch.cli.payment_words import EVENT_WORDS
+from ekpay_switch.cli.reference import write
 from ekpay_switch.cli.states import draw
-from ekpay_switch.domain.payment import TRANSITIONS, State, public
+from ekpay_switch.domain.alarms import MEANING, Alarm
+from ekpay_switch.domain.notices import NOTICES, EventType
+from ekpay_switch.domain.payment import TRANSITIONS, Event, State, public
+from ekpay_switch.domain.refusals import Refusal
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,3 +24,21 @@ def test_every_state_and_every_transition_is_drawn() -> None:
     for state in State:
         assert f"\n| {state} | " in page
         assert f" | {public(state)} |\n" in page
+
+
+def test_docs_list_every_event() -> None:
+    """Every code and event that can be emitted is on the page, which is made from the same tables."""
+    page = (ROOT / "docs" / "codes-and-events.md").read_text(encoding="utf-8")
+    assert page == write(), "run: make states"
+    for code, text in MESSAGES.items():
+        assert f"\n| {code} | {text} | " in page
+    for refusal in Refusal:
+        assert f" | `{refusal}` | " in page
+    for named in (*EventType, *Event, *Alarm):
+        assert f"\n| {named} | " in page
+
+
+def test_every_alarm_and_event_has_a_meaning_and_every_notice_a_type() -> None:
+    assert set(MEANING) == set(Alarm)
+    assert set(EVENT_WORDS) == set(Event)
+    assert {told.event for told in NOTICES.values()} == set(EventType)

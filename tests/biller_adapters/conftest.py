@@ -10,9 +10,23 @@ CONFIG = Path(__file__).parents[2] / "config"
 MANIFESTS = tuple(read_manifest(path) for path in sorted((CONFIG / "billers").glob("*.toml")))
 
 
+def the_manifest(biller_id: str) -> Manifest:
+    return next(manifest for manifest in MANIFESTS if manifest.id == biller_id)
+
+
 @pytest.fixture
 def desco() -> Manifest:
-    return next(manifest for manifest in MANIFESTS if manifest.id == "desco_postpaid")
+    return the_manifest("desco_postpaid")
+
+
+@pytest.fixture
+def breb() -> Manifest:
+    return the_manifest("breb_postpaid")
+
+
+@pytest.fixture
+def nesco() -> Manifest:
+    return the_manifest("nesco_prepaid")
 
 
 @pytest.fixture

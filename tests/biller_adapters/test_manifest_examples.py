@@ -2,7 +2,7 @@
 
 import pytest
 
-from biller_adapters.manifest import Manifest
+from biller_adapters.manifest import Manifest, ManifestError
 from biller_adapters.manifest_parts import Example
 from biller_adapters.rehearsal import rehearse
 from ekpay_switch.domain.money import parse_taka
@@ -24,7 +24,15 @@ async def test_example_is_understood(manifest: Manifest, example: Example) -> No
         assert understood.reason == example.reason
     if example.amount is not None:
         assert understood.amount == parse_taka(example.amount)
+    assert understood.tokens == example.tokens
 
 
 def test_there_is_a_manifest_at_all() -> None:
-    assert "desco_postpaid" in {manifest.id for manifest in MANIFESTS}
+    assert {"breb_postpaid", "desco_postpaid", "nesco_prepaid"} <= {manifest.id for manifest in MANIFESTS}
+
+
+async def test_a_renewal_is_rehearsed_by_a_fetch_whose_token_is_refused(breb: Manifest) -> None:
+    renewal = next(example for example in breb.examples if example.expect == "renewed")
+    polite = tuple(example for example in breb.examples if example.expect != "biller_silent")
+    with pytest.raises(ManifestError, match="token is refused"):
+        await rehearse(breb.model_copy(update={"examples": polite}), renewal)

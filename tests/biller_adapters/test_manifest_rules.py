@@ -3,11 +3,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from biller_adapters.manifest import Manifest, ManifestError, manifest_schema, read_manifest
-from tests.biller_adapters.conftest import CONFIG
+from ekpay_switch.domain.asking import SafetyFacts
+from ekpay_switch.domain.money import Money
+from tests.biller_adapters.conftest import CONFIG, the_manifest
 
-DESCO = (CONFIG / "billers" / "desco_postpaid.toml").read_text(encoding="utf-8")
+DESCO, BREB, NESCO = (
+    (CONFIG / "billers" / f"{name}.toml").read_text(encoding="utf-8")
+    for name in ("desco_postpaid", "breb_postpaid", "nesco_prepaid")
+)
 
 Write = Callable[[str], Path]
 
@@ -22,8 +29,8 @@ def write(tmp_path: Path) -> Write:
     return write_as_desco
 
 
-def changed(pattern: str, by: str) -> str:
-    text, count = re.subn(pattern, lambda _: by, DESCO, count=1, flags=re.MULTILINE | re.DOTALL)
+def changed(pattern: str, by: str, of: str = DESCO) -> str:
+    text, count = re.subn(pattern, lambda _: by, of, count=1, flags=re.MULTILINE | re.DOTALL)
     assert count == 1, pattern
     return text
 
@@ -36,6 +43,7 @@ FAULTS = {
     "no fact on asking": (r"^can_be_asked = true\n", "", "can_be_asked"),
     "no settle time": (r"^not_found_settle_seconds = 120\n", "", "not_found_settle_seconds"),
     "no fact on undoing": (r"^can_be_undone = false\n", "", "can_be_undone"),
+    "no fact on what a fetch does": (r"^fetch_has_side_effects = false\n", "", "fetch_has_side_effects"),
     "no fact on the echo": (r"^echoes_amount = true", "", "echoes_amount"),
     "a fact as text": (r"^deduplicates = true", 'deduplicates = "yes"', "deduplicates"),
     "an approval with a reason": (
@@ -80,6 +88,18 @@ FAULTS = {
         "empty reply",
     ),
     "no not-found shown": (r'expect = "not_found"', 'expect = "no_answer"', "not_found"),
+    "no login shown": (r'expect = "logged_in"', 'expect = "no_login"', "logged_in"),
+    "a step that is no operation": (
+        r'^bucket = "postpaid"',
+        'bucket = "postpaid"\nsteps = ["tell"]',
+        "role pay",
+    ),
+    "no step at all": (r'^bucket = "postpaid"', 'bucket = "postpaid"\nsteps = []', "steps"),
+    "tokens from a biller that gives none": (
+        r'expect = "approved"',
+        'expect = "approved"\ntokens = 1',
+        "how many tokens",
+    ),
     "no TOML": (r"^id = ", "id : ", "desco_postpaid.toml"),
 }
 
@@ -90,6 +110,58 @@ def test_a_manifest_that_breaks_a_rule_is_refused_by_name(
 ) -> None:
     with pytest.raises(ManifestError, match=names):
         read_manifest(write(changed(pattern, by)))
+
+
+MORE_FAULTS = {
+    "a step that is no operation": (BREB, r'"save", "acknowledge"', '"save", "confirm"', "role pay"),
+    "an operation that is no step": (BREB, r'"save", "acknowledge"', '"save"', "role pay"),
+    "a step twice": (BREB, r'"save", "acknowledge"', '"save", "save"', "step save appears twice"),
+    "a next step that comes first": (BREB, r'next_step = "acknowledge"', 'next_step = "save"', "later steps"),
+    "half done, and no next step": (BREB, r', next_step = "acknowledge"', "", "has a next step"),
+    "a next step of what is done": (
+        BREB,
+        r'"1268" = { means = "approved" }',
+        '"1268" = { means = "approved", next_step = "acknowledge" }',
+        "has a next step",
+    ),
+    "a pay call that finds nothing": (
+        BREB,
+        r'"1283" = { means = "declined", reason = "nothing_saved" }',
+        '"1283" = { means = "not_found" }',
+        "answer to an inquiry",
+    ),
+    "an acknowledge whose refusal is not shown": (
+        BREB,
+        r'expect = "declined"\nreason = "nothing_saved"',
+        'expect = "in_doubt"',
+        "examples of pay",
+    ),
+    "an acknowledge whose empty reply is not shown": (
+        BREB,
+        r'title = "an acknowledge that is an empty reply"\noperation = "acknowledge"\n',
+        'title = "an acknowledge"\noperation = "acknowledge"\nbody = "x"\n',
+        "empty reply",
+    ),
+    "no renewal shown": (BREB, r'expect = "renewed"', 'expect = "not_renewed"', "examples of renew"),
+    "a rounding nobody knows": (BREB, r'"up_to_whole_taka"', '"to_the_nearest_taka"', "rounding"),
+    "an approval without its tokens": (NESCO, r"^tokens = 1\n", "", "how many tokens"),
+    "tokens of a refusal": (
+        NESCO,
+        r'reason = "limit_reached"\n\n',
+        'reason = "limit_reached"\ntokens = 1\n\n',
+        "how many tokens",
+    ),
+}
+
+
+@pytest.mark.parametrize(("of", "pattern", "by", "names"), list(MORE_FAULTS.values()), ids=list(MORE_FAULTS))
+def test_steps_and_tokens_have_rules_of_their_own(
+    tmp_path: Path, of: str, pattern: str, by: str, names: str
+) -> None:
+    path = tmp_path / "other.toml"
+    path.write_text(changed(pattern, by, of), encoding="utf-8")
+    with pytest.raises(ManifestError, match=names):
+        read_manifest(path)
 
 
 def test_the_file_is_named_after_the_biller(tmp_path: Path) -> None:
@@ -112,6 +184,62 @@ def test_the_profile_says_what_the_core_must_know(desco: Manifest) -> None:
     assert profile.safety.not_found_settle_seconds == 120.0
     assert list(profile.timing.ask_after_seconds) == [90, 300, 3600]
     assert profile.timing.quote_life_seconds == 7200
+
+
+def test_a_biller_of_one_step_pays_it(desco: Manifest) -> None:
+    profile = desco.profile()
+    assert profile.steps == ("pay",)
+    assert not profile.fetch_has_side_effects
+    assert not profile.gives_tokens
+    assert not any(parameter.names_payer for parameter in profile.parameters)
+
+
+def test_the_profile_says_that_breb_locks_bills_and_wants_an_acknowledge(breb: Manifest) -> None:
+    profile = breb.profile()
+    assert profile.steps == ("save", "acknowledge")
+    assert profile.fetch_has_side_effects
+    assert [entry.name for entry in profile.parameters if entry.names_payer] == ["mobile"]
+    assert {(entry.wire_name, entry.group) for entry in profile.parameters} == {
+        ("bllr_accno", "A"),
+        ("bll_period", "A"),
+        ("bill_mobno", "A"),
+    }
+    assert profile.safety == SafetyFacts(
+        deduplicates=True,
+        can_be_asked=True,
+        not_found_settle_seconds=60.0,
+        can_be_undone=True,
+        echoes_amount=False,
+    )
+
+
+def test_the_profile_says_that_nesco_gives_tokens(nesco: Manifest) -> None:
+    profile = nesco.profile()
+    assert profile.steps == ("vend",)
+    assert profile.gives_tokens
+    assert (profile.bucket, profile.takes_bill_once) == ("prepaid", False)
+    assert profile.timing.quote_life_seconds == 1800
+
+
+@pytest.mark.parametrize(
+    ("amount", "is_sold"),
+    [("99", False), ("100", True), ("999", True), ("14999", True), ("15000", True), ("15001", False),
+     ("0500", False), ("500.00", False), ("", False)],
+)  # fmt: skip
+def test_nesco_sells_for_a_hundred_to_fifteen_thousand_whole_taka(
+    nesco: Manifest, amount: str, *, is_sold: bool
+) -> None:
+    pattern = next(entry.pattern for entry in nesco.parameters if entry.name == "amount")
+    assert (re.fullmatch(pattern, amount, re.ASCII) is not None) == is_sold
+
+
+@given(st.integers(0, 10**15))
+def test_rounding_up_reaches_the_next_whole_taka_and_never_more(minor: int) -> None:
+    breb, desco = the_manifest("breb_postpaid"), the_manifest("desco_postpaid")
+    added = breb.rounding_of(Money(minor)).minor
+    assert (minor + added) % 100 == 0
+    assert 0 <= added < 100
+    assert desco.rounding_of(Money(minor)) == Money(0)
 
 
 def test_a_divisor_shortens_every_time(desco: Manifest) -> None:

@@ -33,6 +33,14 @@ def test_a_biller_is_found_by_either_id() -> None:
     assert desco in billers.all()
 
 
+def test_every_biller_of_this_installation_is_there() -> None:
+    assert [(adapter.profile.id, adapter.profile.ekpay_id) for adapter in built().all()] == [
+        ("breb_postpaid", "b9001"),
+        ("desco_postpaid", "b025"),
+        ("nesco_prepaid", "b9002"),
+    ]
+
+
 def test_an_unknown_biller_is_none() -> None:
     assert built().by_ekpay_id("b999") is None
     assert built().by_id("nobody") is None

@@ -1,59 +1,12 @@
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from biller_adapters.token_keeper import Grant, KeeperTimes, NoToken, TokenKeeper
 from ekpay_switch.domain.errors import OverloadedError
+from tests.biller_adapters.shared_tokens import SharedTokens
 from tests.wire.conftest import HandClock
 
 TIMES = KeeperTimes(lease_seconds=20, wait_seconds=10, poll_seconds=0.5, early_seconds=30)
-
-
-@dataclass
-class SharedTokens:
-    """The table that all processes share: one holder of the lease, one token."""
-
-    token: str | None = None
-    holder: int | None = None
-    epoch: int = 0
-    dropped: list[str] = field(default_factory=list)
-    looks: int = 0
-    lives: list[float] = field(default_factory=list)
-    when_looked: Callable[[int], None] | None = None
-
-    async def current(self, far_side: str) -> str | None:
-        del far_side
-        self.looks += 1
-        if self.when_looked:
-            self.when_looked(self.looks)
-        return self.token
-
-    async def lease(self, far_side: str, seconds: float) -> int | None:
-        del far_side, seconds
-        if self.holder is not None:
-            return None
-        self.epoch += 1
-        self.holder = self.epoch
-        return self.epoch
-
-    async def store(self, far_side: str, epoch: int, token: str, life_seconds: float) -> bool:
-        del far_side
-        if self.holder != epoch:
-            return False
-        self.holder, self.token = None, token
-        self.lives.append(life_seconds)
-        return True
-
-    async def release(self, far_side: str, epoch: int) -> None:
-        del far_side
-        if self.holder == epoch:
-            self.holder = None
-
-    async def drop(self, far_side: str, token: str) -> None:
-        del far_side
-        self.dropped.append(token)
-        if self.token == token:
-            self.token = None
 
 
 @dataclass
@@ -63,9 +16,11 @@ class Door:
     logins: int = 0
     answer: Grant | NoToken | None = None
     opened: asyncio.Event | None = None
+    replaced: list[str] = field(default_factory=list)
 
-    async def log_in(self) -> Grant | NoToken:
+    async def log_in(self, last: str) -> Grant | NoToken:
         self.logins += 1
+        self.replaced.append(last)
         await (self.opened.wait() if self.opened else asyncio.sleep(0))
         return self.answer or Grant(f"token-{self.logins}", 3600)
 
@@ -188,3 +143,15 @@ async def test_a_late_refusal_does_not_bring_a_newer_refused_token_back(clock: H
     keeper.refuse(str(await keeper.token(5)))
     keeper.refuse("older")
     assert await keeper.token(5) == "token-1"
+
+
+async def test_a_login_is_told_which_token_it_replaces(clock: HandClock) -> None:
+    tokens, door = SharedTokens(), Door()
+    keeper = a_keeper(tokens, clock, door)
+    keeper.refuse(str(await keeper.token(5)))
+    await keeper.token(5)
+    assert door.replaced == ["", "token-1"]
+    tokens.token = None
+    clock.reading += 3570
+    await keeper.token(5)
+    assert door.replaced == ["", "token-1", "token-2"]

@@ -12,7 +12,7 @@ from ekpay_switch.domain.delivery import (
     plan_posted,
 )
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, Posted, Unreached
+from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, Outcome, Posted, Unreached
 from ekpay_switch.domain.payment import Event, State, walk
 from ekpay_switch.domain.posting_rules import (
     Sums,
@@ -21,6 +21,7 @@ from ekpay_switch.domain.posting_rules import (
     posted_after_give_back,
 )
 from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.domain.vending import TokenKind, TokenLine
 
 SUMS = Sums(Money(100_000), Money(0), Money(500), Money(75))
 DELIVERY = Delivery(
@@ -102,3 +103,43 @@ def test_a_late_success_goes_to_review_and_is_owed_out_of_suspense() -> None:
     assert ending(plan, State.REFUNDED) is State.IN_REVIEW
     assert (plan.end, plan.notice) == (AttemptEnd.DISAGREED, "late_success")
     assert plan.entry == posted_after_give_back("desco_postpaid", Money(100_000))
+
+
+@pytest.mark.parametrize("outcome", [Declined("refused", "1283"), Unreached("breaker open"), InDoubt("cut")])
+def test_after_the_first_step_nothing_is_given_back_without_asking(outcome: Outcome) -> None:
+    plan = plan_outcome(DELIVERY, outcome, is_first_step=False)
+    assert (plan.end, plan.events, plan.entry) == (AttemptEnd.IN_DOUBT, (), None)
+    assert ending(plan) is State.DELIVERING
+
+
+def test_a_later_step_that_is_approved_completes() -> None:
+    plan = plan_outcome(DELIVERY, Approved({"receipt": "R1"}), is_first_step=False)
+    assert plan == plan_outcome(DELIVERY, Approved({"receipt": "R1"}))
+
+
+def test_the_biller_echoes_what_it_was_told_and_is_owed_the_exact_bill() -> None:
+    rounded = replace(DELIVERY, sums=replace(SUMS, rounding=Money(44)))
+    assert rounded.sums.billed == Money(100_044)
+    assert rounded.sums.total == Money(100_619)
+    plan = plan_posted(rounded, State.DELIVERING, replace(POSTED, amount_minor=100_044))
+    assert ending(plan) is State.COMPLETED
+    assert plan.entry is not None
+    assert {p.account: p.amount for p in plan.entry.postings} == {
+        "in_flight": 100_619,
+        "payable:desco_postpaid": -100_000,
+        "fee_income": -500,
+        "vat_payable": -75,
+        "rounding": -44,
+    }
+    exact = plan_posted(rounded, State.DELIVERING, replace(POSTED, amount_minor=100_000))
+    assert ending(exact) is State.IN_REVIEW
+
+
+@pytest.mark.parametrize("state", [State.DELIVERING, State.REFUNDED])
+def test_what_was_vended_is_kept_whatever_the_facts_say(state: State) -> None:
+    lines = (TokenLine(1, TokenKind.CREDIT, "1" * 20),)
+    assert plan_outcome(DELIVERY, Approved({}, lines)).tokens == lines
+    for amount in (100_000, 1):
+        assert (
+            plan_posted(DELIVERY, state, replace(POSTED, amount_minor=amount, tokens=lines)).tokens == lines
+        )

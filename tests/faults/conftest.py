@@ -7,15 +7,18 @@ from pathlib import Path
 import pytest
 
 from tests.faults.installation import Installation
-from tests.faults.matrix import Row, drawn
+from tests.faults.matrix import Recovery, Row, drawn, recoveries_drawn
 from tests.faults.shopping import Shopper, hire_staff, shopping
 
 MATRIX: pytest.StashKey[list[Row]] = pytest.StashKey()
+RECOVERIES: pytest.StashKey[list[Recovery]] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     rows: list[Row] = []
     config.stash.setdefault(MATRIX, rows)
+    recoveries: list[Recovery] = []
+    config.stash.setdefault(RECOVERIES, recoveries)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -23,14 +26,25 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if rows:
         terminalreporter.section("the kill matrix")
         terminalreporter.write_line(drawn(rows))
+    recoveries = config.stash[RECOVERIES]
+    if recoveries:
+        terminalreporter.section("seconds until work went on")
+        terminalreporter.write_line(recoveries_drawn(recoveries))
 
 
 @pytest.fixture(scope="session")
 def matrix(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Row]]:
-    """The rows so far; at the end they also stand in a file."""
-    rows = pytestconfig.stash[MATRIX]
+    """The rows so far; at the end they also stand in a file, with the recoveries."""
+    rows, recoveries = pytestconfig.stash[MATRIX], pytestconfig.stash[RECOVERIES]
     yield rows
-    (tmp_path_factory.getbasetemp() / "kill_matrix.txt").write_text(drawn(rows) + "\n")
+    told = f"{drawn(rows)}\n\n{recoveries_drawn(recoveries)}\n"
+    (tmp_path_factory.getbasetemp() / "kill_matrix.txt").write_text(told)
+
+
+@pytest.fixture(scope="session")
+def recoveries(pytestconfig: pytest.Config) -> list[Recovery]:
+    """How soon work went on after the strikes so far."""
+    return pytestconfig.stash[RECOVERIES]
 
 
 @pytest.fixture(scope="session")

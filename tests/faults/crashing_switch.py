@@ -3,17 +3,23 @@
 `python -m tests.faults.crashing_switch web --point before_record --after 6 --holds` builds the same processes
 as `ekpay serve` and `ekpay worker`. The sixth payment that reaches the point is met by SIGKILL: nothing is
 flushed, closed or rolled back by us. With `--holds` the earlier five wait at the point, so that all six are
-struck there; without it they go on, and are struck wherever they are.
+struck there; without it they go on, and are struck wherever they are. With `--stops` the process is only
+stopped there, by SIGSTOP, until somebody lets it go on. With `--questions FILE` every inquiry is noted in
+the file, as a line of a history (tests/faults/history.py).
 """
 
 import argparse
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
 from uuid import UUID
 
+import orjson
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,8 +27,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ekpay_switch import telemetry
 from ekpay_switch.domain.bill import BillQuery, FetchReply, Quote
 from ekpay_switch.domain.claims import Claim, ClaimAnswer, Standing
-from ekpay_switch.domain.delivery import PayOrder, RecordAnswer, Recording
+from ekpay_switch.domain.delivery import NextSend, PayOrder, RecordAnswer, Recording, SendAnswer
 from ekpay_switch.domain.outcome import Approved, Inquiry, Outcome
+from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.main import WrapWorld, build_app, run_worker
 from ekpay_switch.persistence.engine import open_database
 from ekpay_switch.ports import BillerAdapter, BillerProfile, Billers, Leased, Payments, World
@@ -32,27 +39,55 @@ PAYING = "/update-billPayment"
 # A send that is still unanswered after this many seconds has long been written, and sits with a slow biller.
 IN_THE_AIR_SECONDS = 0.5
 
+AT_THE_GATE = "at_the_gate"
+
 MUTANTS = ("boasts", "sends_twice")
 
 
 @dataclass(slots=True)
 class Fuse:
-    """Kills this process when `point` is reached for the `after`-th time."""
+    """Sends this process a signal when `point` is reached for the `after`-th time."""
 
     point: str
     after: int
     holds: bool
+    signal_number: signal.Signals = signal.SIGKILL
     reached: int = 0
 
     async def reach(self, *points: str) -> None:
         """Say that a payment is at a point, which may go by several names."""
-        if self.point not in points:
-            return
-        self.reached += 1
-        if self.reached >= self.after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if self.holds:
+        if self.point in points and not self.strikes() and self.holds:
             await asyncio.Event().wait()
+
+    def strikes(self) -> bool:
+        """Count one more payment at the point; whether it was the one that is struck."""
+        self.reached += 1
+        if self.reached != self.after:
+            return False
+        os.kill(os.getpid(), self.signal_number)
+        return True
+
+
+class GateDeadline(float):
+    """A send deadline that strikes when the gate has found it not to be over yet, and before it writes.
+
+    The gate says `now >= deadline`; Python asks the deadline first, since its type is the narrower one.
+    """
+
+    fuse: Fuse
+
+    @classmethod
+    def of(cls, deadline: float, fuse: Fuse) -> Self:
+        """The same deadline, armed."""
+        armed = cls(deadline)
+        armed.fuse = fuse
+        return armed
+
+    def __le__(self, now: float) -> bool:
+        is_over = float(self) <= now
+        if not is_over:
+            self.fuse.strikes()
+        return is_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +96,6 @@ class CrashingPayments:
 
     inner: Payments
     fuse: Fuse
-    divisor: float
 
     async def save_quote(self, quote: Quote) -> None:
         await self.inner.save_quote(quote)
@@ -80,26 +114,31 @@ class CrashingPayments:
         return answer
 
     async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[Leased]:
-        # The resolver's lease is the one waiting time that the product does not divide. A dead worker's lease
-        # has to end while we wait; still, it is longer than an inquiry may take.
-        leased = await self.inner.lease_due(limit, lease_seconds / self.divisor / 2)
+        # A dead worker's lease has to end while we wait. The product divides it only down to five seconds;
+        # half of them is still longer than an inquiry may take.
+        leased = await self.inner.lease_due(limit, lease_seconds / 2)
         if leased:
             await self.fuse.reach("after_lease_due")
         return leased
 
-    async def postpone(self, leased: Leased, ask_again_seconds: float, why: str, *, asked: bool) -> None:
+    async def postpone(
+        self, leased: Leased, ask_again_seconds: float | None, why: str, *, asked: bool
+    ) -> None:
         await self.fuse.reach("before_postpone")
         await self.inner.postpone(leased, ask_again_seconds, why, asked=asked)
         await self.fuse.reach("after_postpone")
 
-    async def reopen_send(self, leased: Leased, send_seconds: float, lease_seconds: float) -> bool:
-        await self.fuse.reach("before_reopen_send")
-        is_ours = await self.inner.reopen_send(leased, send_seconds, lease_seconds)
-        await self.fuse.reach("after_reopen_send")
-        return is_ours
+    async def begin_send(self, send: NextSend) -> SendAnswer:
+        await self.fuse.reach("before_begin_send")
+        answer = await self.inner.begin_send(send)
+        await self.fuse.reach("after_begin_send")
+        return answer
 
     async def standing(self, payment_id: UUID) -> Standing | None:
         return await self.inner.standing(payment_id)
+
+    async def tokens(self, payment_id: UUID) -> Sequence[TokenLine]:
+        return await self.inner.tokens(payment_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +147,7 @@ class CrashingBiller:
 
     inner: BillerAdapter
     fuse: Fuse
+    questions: Path | None
 
     @property
     def profile(self) -> BillerProfile:
@@ -118,6 +158,8 @@ class CrashingBiller:
 
     async def pay(self, order: PayOrder) -> Outcome:
         await self.fuse.reach("before_pay")
+        if self.fuse.point == AT_THE_GATE:
+            order = replace(order, send_before=GateDeadline.of(order.send_before, self.fuse))
         sending = asyncio.create_task(self.inner.pay(order))
         done, _ = await asyncio.wait({sending}, timeout=IN_THE_AIR_SECONDS)
         if not done:
@@ -128,9 +170,17 @@ class CrashingBiller:
 
     async def inquire(self, order: PayOrder) -> Inquiry:
         await self.fuse.reach("before_inquire")
+        self._note_question(order)
         inquiry = await self.inner.inquire(order)
         await self.fuse.reach("after_inquire")
         return inquiry
+
+    def _note_question(self, order: PayOrder) -> None:
+        if self.questions is not None:
+            line = {"kind": "question", "at": time.monotonic(), "payment": str(order.payment_id)}
+            # One write of an appended file is whole or not there, whoever is killed meanwhile.
+            with self.questions.open("ab", buffering=0) as file:
+                file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +215,7 @@ class WrappedBillers:
     inner: Billers
     fuse: Fuse
     mutant: str
+    questions: Path | None
 
     def by_ekpay_id(self, ekpay_id: str) -> BillerAdapter | None:
         return self._wrapped(self.inner.by_ekpay_id(ekpay_id))
@@ -178,7 +229,9 @@ class WrappedBillers:
     def _wrapped(self, biller: BillerAdapter | None) -> BillerAdapter | None:
         if biller is None:
             return None
-        return MutantBiller(biller, self.mutant) if self.mutant else CrashingBiller(biller, self.fuse)
+        if self.mutant:
+            return MutantBiller(biller, self.mutant)
+        return CrashingBiller(biller, self.fuse, self.questions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,14 +250,14 @@ class CrashingAnswers:
         await self.inner(scope, receive, send_or_die)
 
 
-def wrapping(fuse: Fuse, mutant: str, divisor: float) -> WrapWorld:
+def wrapping(fuse: Fuse, mutant: str, questions: Path | None) -> WrapWorld:
     """What stands between the flows and the world."""
 
     def wrap(world: World) -> World:
         return replace(
             world,
-            payments=CrashingPayments(world.payments, fuse, divisor),
-            billers=WrappedBillers(world.billers, fuse, mutant),
+            payments=CrashingPayments(world.payments, fuse),
+            billers=WrappedBillers(world.billers, fuse, mutant, questions),
         )
 
     return wrap
@@ -234,12 +287,14 @@ def main() -> None:
     parser.add_argument("--point", default="never")
     parser.add_argument("--after", type=int, default=1)
     parser.add_argument("--holds", action="store_true")
+    parser.add_argument("--stops", action="store_true")
+    parser.add_argument("--questions", type=Path)
     parser.add_argument("--mutant", choices=MUTANTS, default="")
     asked = parser.parse_args()
     telemetry.configure(asked.process)
     settings = read_settings()
-    fuse = Fuse(asked.point, asked.after, asked.holds)
-    wrap = wrapping(fuse, asked.mutant, settings.time_divisor)
+    fuse = Fuse(asked.point, asked.after, asked.holds, signal.SIGSTOP if asked.stops else signal.SIGKILL)
+    wrap = wrapping(fuse, asked.mutant, asked.questions)
     if asked.process == "web":
         serve(settings, fuse, wrap)
     else:

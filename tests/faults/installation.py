@@ -4,11 +4,13 @@ import asyncio
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,11 +30,11 @@ PATIENCE_SECONDS = 90
 POLL_SECONDS = 0.05
 
 # Ten times faster than life: 1 s to send, 2 s to answer. What is only waiting is shorter still, so that a
-# doubt ends within seconds: asked after 1 s and 2 s, and "not found" is final 1.5 s after the send deadline.
+# doubt ends within seconds: asked after 1, 2 and 3 s, and "not found" is final 1.5 s after the send deadline.
 TIME_DIVISOR = 10
 IN_A_HURRY = {
     "ask_after_seconds": "[10, 20, 30]",
-    "ask_every_seconds": "10",
+    "ask_every_seconds": "100",
     "not_found_settle_seconds": "10",
     "settle_margin_seconds": "5",
     "inquiries_per_second": "50",
@@ -58,6 +60,23 @@ class Running:
     @property
     def is_alive(self) -> bool:
         return self.popen.poll() is None
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it stands still; its end is left for Popen to see."""
+        return os.waitid(os.P_PID, self.popen.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
+
+    async def stop(self) -> None:
+        """Wait until it stops by itself, by SIGSTOP."""
+        give_up_at = time.monotonic() + PATIENCE_SECONDS
+        while not self.is_stopped:
+            assert self.is_alive, self.tail()
+            assert time.monotonic() < give_up_at, f"it did not reach its point:\n{self.tail()}"
+            await asyncio.sleep(POLL_SECONDS)
+
+    def go_on(self) -> None:
+        """SIGCONT."""
+        self.popen.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """SIGKILL, and wait until the system has taken it away."""
@@ -96,7 +115,7 @@ class Installation:
     async def open(self) -> None:
         """Start what lives through every test: the database and the far side."""
         await migrate(self.database)
-        self._start("far_side")
+        self.start("far_side")
         await self._ready(self._processes["far_side"], f"{self._admin}/health")
 
     @cached_property
@@ -117,21 +136,36 @@ class Installation:
 
     async def web(self, *crash: str) -> Running:
         """Replace the web process and wait until it is ready: the product's own, or one that will crash."""
-        process = self._start("web", crash)
+        process = self.start("web", crash)
         await self._ready(process, f"{self.address}/health/ready")
         return process
 
     async def worker(self, *crash: str) -> Running:
         """Replace the worker; nobody has to wait for one."""
-        return self._start("worker", crash)
+        return self.start("worker", crash)
+
+    async def second_worker(self) -> Running:
+        """One more worker beside the other, until the next healing."""
+        return self.start("second_worker")
 
     async def heal(self) -> None:
         """Whatever happened before: the product's own processes run, and the far side is in order."""
         await self.ask_far_side("POST", "outage", {"mode": "none"})
+        self.kill("second_worker")
         for name, start in (("web", self.web), ("worker", self.worker)):
             process = self._processes.get(name)
             if process is None or process.is_ours or not process.is_alive:
                 await start()
+
+    @contextmanager
+    def stalled(self, name: str) -> Iterator[None]:
+        """Let a process stand still meanwhile, wherever it is."""
+        process = self._processes[name].popen
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
 
     def kill(self, name: str) -> None:
         """Kill the web process or the worker, if it runs, and leave it dead."""
@@ -165,7 +199,12 @@ class Installation:
             "EKPAY_DESCO_PASSWORD": "for-the-sandbox",
         }
 
-    def _start(self, name: str, crash: Sequence[str] = ()) -> Running:
+    def is_alive(self, name: str) -> bool:
+        """Whether this process runs."""
+        return name in self._processes and self._processes[name].is_alive
+
+    def start(self, name: str, crash: Sequence[str] = ()) -> Running:
+        """Start a process instead of the one of this name; it may not be ready yet."""
         self.kill(name)
         command = self._command(name, crash)
         self._started += 1
@@ -189,7 +228,7 @@ class Installation:
             return [*python, "-m", "sandbox", "serve", *where, "--slow-seconds", str(SLOW_SECONDS)]
         if crash:
             return [*python, "-m", "tests.faults.crashing_switch", name, *crash]
-        verb = {"web": "serve", "worker": "worker"}[name]
+        verb = "serve" if name == "web" else "worker"
         return [*python, "-c", "from ekpay_switch.cli.main import run; run()", verb]
 
     async def _ready(self, process: Running, url: str) -> None:
@@ -210,12 +249,12 @@ async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
 
 
 def _config_in_a_hurry(folder: Path) -> Path:
-    """A copy of the configuration whose manifests wait less; what they say of safety stays."""
+    """A copy of the configuration in which DESCO's manifest waits less; the rest of it stays."""
     shutil.copytree(ROOT / "config", folder)
-    for manifest in (folder / "billers").glob("*.toml"):
-        text = manifest.read_text()
-        for name, value in IN_A_HURRY.items():
-            text, times = re.subn(rf"(?m)^{name} = [^#\n]*", f"{name} = {value} ", text)
-            assert times == 1, f"{manifest.name} has {times} lines of {name}"
-        manifest.write_text(text)
+    manifest = folder / "billers" / "desco_postpaid.toml"
+    text = manifest.read_text()
+    for name, value in IN_A_HURRY.items():
+        text, times = re.subn(rf"(?m)^{name} = [^#\n]*", f"{name} = {value} ", text)
+        assert times == 1, f"{manifest.name} has {times} lines of {name}"
+    manifest.write_text(text)
     return folder

@@ -1,7 +1,8 @@
 """The kill matrix: what was killed where, how soon all was final again, and what was lost or doubled."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from tests.faults.verdict import Verdict
 
@@ -49,6 +50,9 @@ HEAD = (
 )
 
 
+RECOVERY_HEAD = ("killed together", "strikes", "paid again s", "at worst", "asked again s", "at worst")
+
+
 def drawn(rows: Iterable[Row]) -> str:
     """The matrix as text, a line a point and a line of sums."""
     lines = tuple(rows)
@@ -63,13 +67,46 @@ def drawn(rows: Iterable[Row]) -> str:
         str(sum(len(row.verdict.doubled) for row in lines)),
         str(sum(len(row.verdict.wrong) for row in lines)),
     )
-    table = [HEAD, *(row.cells() for row in lines), sums]
-    widths = [max(len(cells[column]) for cells in table) for column in range(len(HEAD))]
-    return "\n".join(_line(cells, widths) for cells in table)
+    return _table([HEAD, *(row.cells() for row in lines), sums], words=2)
 
 
-def _line(cells: tuple[str, ...], widths: list[int]) -> str:
-    words, numbers = cells[:2], cells[2:]
-    left = (word.ljust(width) for word, width in zip(words, widths[:2], strict=True))
-    right = (number.rjust(width) for number, width in zip(numbers, widths[2:], strict=True))
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What was killed together, and in seconds how soon after each strike work went on.
+
+    `paid` is the time until a payment asked for after the strike was acknowledged, `asked` the time until a
+    worker asked a far side; both count the strikes that came in between.
+    """
+
+    victims: str
+    paid: Sequence[float]
+    asked: Sequence[float]
+
+    def cells(self) -> tuple[str, ...]:
+        """Median and worst of both."""
+        return (
+            self.victims,
+            str(len(self.paid)),
+            *_middle_and_worst(self.paid),
+            *_middle_and_worst(self.asked),
+        )
+
+
+def recoveries_drawn(recoveries: Iterable[Recovery]) -> str:
+    """How soon work went on, as text, a line for each set of victims."""
+    return _table([RECOVERY_HEAD, *(recovery.cells() for recovery in recoveries)], words=1)
+
+
+def _middle_and_worst(seconds: Sequence[float]) -> tuple[str, str]:
+    return (f"{median(seconds):.1f}", f"{max(seconds):.1f}") if seconds else ("-", "-")
+
+
+def _table(table: Sequence[tuple[str, ...]], words: int) -> str:
+    widths = [max(len(cells[column]) for cells in table) for column in range(len(table[0]))]
+    return "\n".join(_line(cells, widths, words) for cells in table)
+
+
+def _line(cells: tuple[str, ...], widths: list[int], words: int) -> str:
+    left = (word.ljust(width) for word, width in zip(cells[:words], widths[:words], strict=True))
+    right = (number.rjust(width) for number, width in zip(cells[words:], widths[words:], strict=True))
     return "  ".join((*left, *right)).rstrip()

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -24,7 +25,7 @@ from tests.faults.verdict import DONE, Evidence, Ours, Prefund, Theirs, Told, Ve
 
 DESCO = "b025"
 IN_PROGRESS, BUSY = "0102", "2004"
-TOP_UP = Money(10_000_000_00)
+FULL = Money(10_000_000_00)
 
 # The first account of each kind of the simulator; the faults strike when a payment is saved.
 KINDS = {
@@ -39,13 +40,26 @@ ORDERED = {
     "slow": ("slow",),
     "lost_twice": ("lost_unpaid", "lost_unpaid"),
     "lost_then_slow": ("lost_unpaid", "slow"),
+    "lost_once": ("lost_unpaid",),
+    "refused_once": ("refuse",),
+    "http_500": ("http_500",),
+    "status_500": ("status_500",),
+    "deaf": ("lost_paid", "close_before"),
 }
-_numbers = count()
+_numbers: defaultdict[str, Iterator[int]] = defaultdict(count)
 
 PAYMENTS = """
-SELECT p.reference, p.bill_key, p.state, p.amount, p.amount + p.charge + p.fee + p.vat AS total,
+SELECT p.reference, p.bill_key, p.state, p.amount, p.amount + p.rounding + p.charge + p.fee + p.vat AS total,
   coalesce(array_agg(a.reference) FILTER (WHERE a.id IS NOT NULL), '{}') AS sent_as
 FROM payments AS p LEFT JOIN attempts AS a ON a.payment_id = p.id WHERE p.partner_id = $1 GROUP BY p.id
+"""
+EVIDENCE = """
+SELECT p.reference, e.kind FROM evidence AS e JOIN payments AS p ON p.id = e.payment_id
+WHERE p.partner_id = $1 ORDER BY e.id
+"""
+HISTORY = """
+SELECT p.reference, h.to_state FROM history AS h JOIN payments AS p ON p.id = h.payment_id
+WHERE p.partner_id = $1 ORDER BY h.payment_id, h.seq
 """
 PREFUND = """
 SELECT a.balance, (SELECT coalesce(sum(amount), 0)::bigint FROM top_ups
@@ -81,13 +95,13 @@ class Shopper:
 
     def __init__(self, site: Installation, partner_id: str, client: PartnerClient) -> None:
         self._site = site
-        self._partner_id = partner_id
-        self._client = client
+        self.partner_id = partner_id
+        self.client = client
         self.purchases: list[Purchase] = []
 
     async def fetch(self, kinds: Iterable[str]) -> list[Purchase]:
         """Fetch one bill of an account of each kind; they are paid later."""
-        fetched = [await self._fetch(await self._account(kind)) for kind in kinds]
+        fetched = [await self._fetch(await self.account(kind)) for kind in kinds]
         self.purchases += fetched
         return fetched
 
@@ -122,6 +136,40 @@ class Shopper:
         dump = await self._site.ask_far_side("GET", "dump")
         return len(bills & {line["bill_number"] for line in dump["payments"]})
 
+    async def state(self, purchase: Purchase) -> str:
+        """The state in our books; empty if it is not there."""
+        rows = [row for row in await self._rows(PAYMENTS) if row["reference"] == purchase.reference]
+        return str(rows[0]["state"]) if rows else ""
+
+    async def until_it_is(self, purchase: Purchase, state: str) -> None:
+        """Wait until our books say so."""
+        give_up_at = time.monotonic() + PATIENCE_SECONDS
+        while (stands := await self.state(purchase)) != state:
+            assert time.monotonic() < give_up_at, f"{purchase.reference}: {stands}, never {state}"
+            await asyncio.sleep(0.1)
+
+    async def history_of(self, purchase: Purchase) -> list[str]:
+        """The states that a payment went through, in order."""
+        rows = await self._rows(HISTORY)
+        return [row["to_state"] for row in rows if row["reference"] == purchase.reference]
+
+    async def evidence_of(self, purchase: Purchase) -> list[str]:
+        """The kinds of evidence kept about a payment, in order."""
+        rows = await self._rows(EVIDENCE)
+        return [row["kind"] for row in rows if row["reference"] == purchase.reference]
+
+    async def saves(self, purchase: Purchase) -> list[int]:
+        """How often the biller accepted each transaction of this bill."""
+        dump = await self._site.ask_far_side("GET", "dump")
+        return [line["saves"] for line in dump["payments"] if line["bill_number"] == purchase.bill]
+
+    async def until_there_are(self, saves: int, purchase: Purchase) -> None:
+        """Wait until the biller has accepted a transaction of this bill so often."""
+        give_up_at = time.monotonic() + PATIENCE_SECONDS
+        while (stands := await self.saves(purchase)) != [saves]:
+            assert time.monotonic() < give_up_at, f"{purchase.bill}: saved {stands} times, never {saves}"
+            await asyncio.sleep(0.1)
+
     async def half_done(self) -> int:
         """How many payments stand in the books without their partner having heard anything of them."""
         known = {row["reference"] for row in await self._rows(PAYMENTS)}
@@ -130,14 +178,16 @@ class Shopper:
     async def _rows(self, query: str) -> Sequence[Any]:
         connection = await self._site.database.connect("audit")
         try:
-            rows: Sequence[Any] = await connection.fetch(query, self._partner_id)
+            rows: Sequence[Any] = await connection.fetch(query, self.partner_id)
         finally:
             await connection.close()
         return rows
 
-    async def _account(self, kind: str) -> str:
+    async def account(self, kind: str) -> str:
+        """An account that nobody has used, whose next payments meet what its kind says."""
         faults = ORDERED.get(kind, ())
-        account = str(KINDS["polite" if faults else kind] + next(_numbers))
+        range_of = "polite" if faults else kind
+        account = str(KINDS[range_of] + next(_numbers[range_of]))
         for fault in faults:
             await self._site.ask_far_side("POST", "faults", {"account": account, "fault": fault})
         return account
@@ -145,7 +195,7 @@ class Shopper:
     async def _fetch(self, account: str) -> Purchase:
         give_up_at = time.monotonic() + PATIENCE_SECONDS
         while True:
-            fetched = await self._client.fetch_bill(DESCO, bllr_accno=account)
+            fetched = await self.client.fetch_bill(DESCO, bllr_accno=account)
             if result_code(fetched) == DONE:
                 return Purchase(fetched, f"REF{account}")
             assert time.monotonic() < give_up_at, fetched
@@ -153,7 +203,7 @@ class Shopper:
 
     async def _pay(self, purchase: Purchase) -> None:
         try:
-            answer = await self._client.pay(purchase.fetched, Payout(purchase.reference))
+            answer = await self.client.pay(purchase.fetched, Payout(purchase.reference))
         except (aiohttp.ClientError, TimeoutError, TokenRefusedError):
             return  # nothing was heard: that is what repeats are for
         if result_code(answer) != BUSY:
@@ -202,8 +252,8 @@ async def hire_staff(site: Installation) -> None:
 
 
 @asynccontextmanager
-async def shopping(site: Installation) -> AsyncIterator[Shopper]:
-    """A new partner with a full prefund."""
+async def shopping(site: Installation, prefund: Money = FULL) -> AsyncIterator[Shopper]:
+    """A new partner with this prefund."""
     name = f"p{uuid4().hex[:12]}"
     engine = site.database.engine()
     try:
@@ -212,7 +262,7 @@ async def shopping(site: Installation) -> AsyncIterator[Shopper]:
     finally:
         await engine.dispose()
     top_ups = TopUps(site.database.connect)
-    await top_ups.approve(await top_ups.request(TopUp(name, "postpaid", TOP_UP, name), "asks"), "approves")
+    await top_ups.approve(await top_ups.request(TopUp(name, "postpaid", prefund, name), "asks"), "approves")
     partner = Partner(told.nd_id, told.syndct_id, told.user_id, told.pass_key, told.shared_secret)
     async with PartnerClient(site.address, partner) as client:
         yield Shopper(site, name, client)

@@ -22,8 +22,8 @@ PLACES: Sequence[tuple[str, tuple[str, ...]]] = (
     ("after_inquire", DOUBTS),
     ("before_postpone", DOUBTS),
     ("after_postpone", DOUBTS),
-    ("before_reopen_send", DOUBTS),
-    ("after_reopen_send", DOUBTS),
+    ("before_begin_send", DOUBTS),
+    ("after_begin_send", DOUBTS),
     ("before_pay", DOUBTS),
     ("during_pay", SENT_AGAIN_SLOWLY),
     ("after_pay", DOUBTS),
@@ -35,7 +35,7 @@ PLACES: Sequence[tuple[str, tuple[str, ...]]] = (
     ("after_record_not_posted", LOST_TWICE),
 )
 # Here the one more send that a payment has is on record and did not happen: it may be given back.
-SPENT = frozenset({"after_reopen_send", "before_pay"})
+SPENT = frozenset({"after_begin_send", "before_pay"})
 
 
 def _fates(kind: str, point: str) -> set[str]:
@@ -67,7 +67,7 @@ async def test_the_worker_dies_while_it_resolves_doubts(
     assert {code for rival in rivals for code in rival.codes} == {BILL_TAKEN}
 
 
-@pytest.mark.parametrize("point", ["after_inquire", "after_reopen_send", "before_record"])
+@pytest.mark.parametrize("point", ["after_inquire", "after_begin_send", "before_record"])
 async def test_the_web_process_dies_after_the_send_and_the_worker_while_it_resolves(
     point: str, site: Installation, shopper: Shopper, matrix: list[Row]
 ) -> None:
@@ -94,7 +94,7 @@ async def test_the_worker_dies_again_and_again_at_the_same_payment(
     site: Installation, shopper: Shopper, matrix: list[Row]
 ) -> None:
     """Every worker dies in the same place; each kill costs a lease, never a payment."""
-    points = ("after_lease_due", "after_inquire", "before_reopen_send", "before_pay", "before_record")
+    points = ("after_lease_due", "after_inquire", "before_begin_send", "before_pay", "before_record")
     purchases = await shopper.fetch(["lost_unpaid", "lost_unpaid"])
     site.kill("worker")
     await shopper.pay(purchases)

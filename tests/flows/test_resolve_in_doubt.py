@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ekpay_switch.domain.asking import SafetyFacts
-from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Posted
+from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Posted
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.posting_rules import IN_FLIGHT
 from ekpay_switch.flows.pay_bill import pay_bill
@@ -89,7 +89,7 @@ async def test_a_not_found_that_is_never_final_is_asked_about_on_schedule_for_ev
 async def test_a_final_not_found_is_sent_again_once_under_the_same_reference() -> None:
     small = await in_doubt()
     steps = await resolve(small, FINAL_SECONDS)
-    assert steps == ["lease_due", "budget", "inquire", "reopen_send", "pay", "record"]
+    assert steps == ["lease_due", "budget", "inquire", "begin_send", "pay", "record"]
     first, again = small.biller.orders
     assert again == replace(first, send_before=small.clock.monotonic() + 10)
     assert small.books.only().state is State.COMPLETED
@@ -195,9 +195,41 @@ async def test_a_give_back_that_the_biller_confirms_stays_as_it_is() -> None:
     assert small.books.balance(PREFUND) == START
 
 
-async def test_a_second_send_that_never_left_gives_the_money_back() -> None:
+async def test_a_second_send_that_never_left_gives_the_money_back_and_the_first_is_watched() -> None:
     small = await in_doubt(Deed(InDoubt("cut off")))
     small.biller.stalls_seconds = 11.0  # the deadline of the second send passes before a byte leaves
     await resolve(small, FINAL_SECONDS)
     assert small.books.only().state is State.REFUNDED
     assert len(small.biller.orders) == 1
+    assert seconds_to_next_question(small) == 3_600
+
+
+async def test_what_was_given_back_on_a_not_found_is_watched_for_two_days_and_no_longer() -> None:
+    small = await in_doubt(deduplicates=False)
+    await resolve(small, FINAL_SECONDS)
+    assert small.books.only().state is State.REFUNDED
+    for _ in range(47):
+        assert seconds_to_next_question(small) == 3_600
+        assert await resolve(small, 3_600) == ["lease_due", "budget", "inquire", "postpone"]
+    await resolve(small, 3_600)
+    assert small.books.only().next_action_at is None
+    assert small.books.only().asked == 48
+
+
+async def test_a_watched_payment_that_arrives_after_all_goes_to_review() -> None:
+    small = await in_doubt(deduplicates=False)
+    await resolve(small, FINAL_SECONDS)
+    small.biller.book[small.books.only().claim.attempt_reference] = TOTAL
+    await resolve(small, 3_600)
+    payment = small.books.only()
+    assert payment.state is State.IN_REVIEW
+    assert small.alarms.raised == [("late_success", payment.claim.payment_id)]
+    assert small.books.balance("suspense:desco_postpaid") == -TOTAL
+
+
+async def test_a_plain_refusal_is_not_watched() -> None:
+    small = a_world()
+    small.biller.deeds.append(Deed(Declined("blocked")))
+    await pay_bill(an_order(), small.world)
+    assert small.books.only().state is State.REFUNDED
+    assert small.books.only().next_action_at is None

@@ -23,12 +23,14 @@ from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.group_commit import GroupCommit, GroupCommitLimits
 from ekpay_switch.persistence.steps import PostEntry, SaveQuote, Step
 from ekpay_switch.security.identifiers import uuid7
+from ekpay_switch.security.sealed_fields import Sealer
 from tests.factories import a_bill, a_quote
 
 BILLER = "desco_postpaid"
 APPROVED = Approved({"receipt": "R-1"})
 REFUSED = Declined("account_closed", "205")
 SILENT = InDoubt("no answer in time")
+SEALER = Sealer(bytes(32))
 NEW_PARTNER = """
 INSERT INTO partners (id, name, nd_id, syndct_id, user_id, pass_key_hash, secret_sealed, lane)
 VALUES ($1, $1, $2, $3, $1, '', '', $4)

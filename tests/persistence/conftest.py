@@ -12,7 +12,8 @@ import pytest
 from ekpay_switch.persistence.embedded import EmbeddedPostgres, Endpoint
 from ekpay_switch.persistence.migrate import migrate
 from ekpay_switch.persistence.payments import PostgresPayments
-from tests.persistence.books import Books, database_of, group_commit_of
+from tests.persistence.books import SEALER, Books, database_of, group_commit_of
+from tests.persistence.post import Post
 
 TEMPLATE = "ekpay"
 NAMES = (f"books_{number}" for number in itertools.count())
@@ -72,5 +73,14 @@ async def books(place: Endpoint) -> AsyncIterator[Books]:
 @pytest.fixture
 async def payments(books: Books) -> AsyncIterator[PostgresPayments]:
     engine = books.database.engine()
-    yield PostgresPayments(engine, books.group_commit, 16)
+    yield PostgresPayments(engine, books.group_commit, 16, SEALER)
+    await engine.dispose()
+
+
+@pytest.fixture
+async def post(books: Books) -> AsyncIterator[Post]:
+    """A post office over the books, and `bank1` with money."""
+    await books.partner(prefund=10_000_000)
+    engine = books.database.engine()
+    yield Post(books, engine)
     await engine.dispose()

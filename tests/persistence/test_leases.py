@@ -6,12 +6,12 @@ from uuid import UUID
 import pytest
 
 from ekpay_switch.domain.claims import Started
-from ekpay_switch.domain.delivery import Recorded, Stale
+from ekpay_switch.domain.delivery import Begun, NextSend, Recorded, Stale
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.embedded import Endpoint
 from ekpay_switch.persistence.payments import PostgresPayments
 from ekpay_switch.ports import Leased
-from tests.persistence.books import APPROVED, REFUSED, SILENT, Books, a_top_up, recording_of
+from tests.persistence.books import APPROVED, REFUSED, SEALER, SILENT, Books, a_top_up, recording_of
 from tests.persistence.conftest import open_books
 
 DUE = "UPDATE payments SET next_action_at = now() - interval '1 second', lease_until = NULL"
@@ -89,7 +89,7 @@ async def test_resolvers_at_once_never_hold_the_same_payment(place: Endpoint) ->
         await _in_doubt(books, 40)
         await books.tell(DUE)
         engines = [books.database.engine(pool_size=2) for _ in range(2)]
-        resolvers = [PostgresPayments(engine, books.group_commit, 16) for engine in engines]
+        resolvers = [PostgresPayments(engine, books.group_commit, 16, SEALER) for engine in engines]
 
         rounds = await asyncio.gather(*(resolvers[n % 2].lease_due(7, 30) for n in range(8)))
         rounds.append(await resolvers[0].lease_due(40, 30))
@@ -160,11 +160,15 @@ async def test_postponing_under_an_old_epoch_moves_nothing(books: Books, payment
     assert (row["asked"], row["is_free"], row["epoch"]) == (0, False, 3)
 
 
+def _once_more(leased: Leased) -> NextSend:
+    return NextSend(leased.delivery, "pay", 2, 10, 30)
+
+
 async def test_one_more_send_is_durable_before_it_happens(books: Books, payments: PostgresPayments) -> None:
     leased = await _leased(books, payments)
     before = await books.value("SELECT send_until FROM attempts")
 
-    assert await payments.reopen_send(leased, 10, 30)
+    assert await payments.begin_send(_once_more(leased)) == Begun()
 
     (attempt,) = await books.rows("SELECT sends, send_until, state, reference FROM attempts")
     assert (attempt["sends"], attempt["state"]) == (2, "open")
@@ -180,7 +184,7 @@ async def test_nothing_is_sent_again_under_an_old_epoch(books: Books, payments: 
     await books.tell(DUE)
     await payments.lease_due(10, 30)
 
-    assert not await payments.reopen_send(leased, 10, 30)
+    assert isinstance(await payments.begin_send(_once_more(leased)), Stale)
     assert await books.value("SELECT sends FROM attempts") == 1
 
 

@@ -10,7 +10,9 @@ from sqlalchemy import Connection
 from ekpay_switch.persistence.embedded import Endpoint
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.migrate import migrate
-from ekpay_switch.persistence.tables import APPEND_ONLY, BALANCE_TRIGGER, metadata
+from ekpay_switch.persistence.notification_tables import NOTIFICATION_APPEND_ONLY
+from ekpay_switch.persistence.tables import APPEND_ONLY, metadata
+from ekpay_switch.persistence.triggers import BALANCE_TRIGGER
 from tests.persistence.books import Books, database_of
 from tests.persistence.conftest import a_copy
 
@@ -110,10 +112,11 @@ async def _grants(books: Books, role: str) -> Mapping[str, set[str]]:
 
 
 async def test_the_application_may_add_to_the_books_and_never_change_them(books: Books) -> None:
-    append_only = {table.name for table in APPEND_ONLY}
+    append_only = {table.name for table in (*APPEND_ONLY, *NOTIFICATION_APPEND_ONLY)}
     expected = {name: {"SELECT", "INSERT", "UPDATE"} for name in set(metadata.tables) - append_only}
     expected |= {name: {"SELECT", "INSERT"} for name in append_only}
     expected["quotes"] |= {"DELETE"}
+    expected["held_bills"] |= {"DELETE"}
     expected["lanes"] -= {"INSERT"}
     expected["alembic_version"] = {"SELECT"}
 

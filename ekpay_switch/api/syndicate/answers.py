@@ -1,5 +1,6 @@
 """The blocks of every answer (ekpay-syndicate-api.md, "Messages"); amounts are taka with two decimals."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.business_day import in_dhaka
 from ekpay_switch.domain.money import Money, format_taka
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.flows.pay_bill import PaymentAnswer
 from ekpay_switch.ports import BillerProfile, RequestStatus
 
@@ -55,7 +57,7 @@ def taka(money: Money) -> str:
 def quoted(quote: Quote, ekpay_id: str, bill_type: str) -> Answer:
     """`bllr_inf` and `resp_status` of a fetch; a bill that is paid already is a normal answer."""
     bill = quote.bill
-    told = {TOLD_AS[name]: text for name, text in bill.details.items() if name in TOLD_AS}
+    told: Answer = {TOLD_AS[name]: text for name, text in bill.details.items() if name in TOLD_AS}
     told |= {
         "bllr_id": ekpay_id,
         "bll_no": bill.bill_number,
@@ -66,10 +68,14 @@ def quoted(quote: Quote, ekpay_id: str, bill_type: str) -> Answer:
         "bll_amnt": taka(bill.amount),
         "bll_vat": taka(bill.vat),
         "bll_late_fee": taka(bill.late_fee),
-        "bll_amnt_ttl": taka(bill.total),
+        "bll_amnt_ttl": taka(quote.sums.billed),
         "ekpay_fee": taka(quote.fee.charged),
         "is_bll_pd": "Y" if bill.is_paid else "N",
     }
+    if bill.rounding.minor:
+        told["bll_rndng"] = taka(bill.rounding)
+    if bill.charges:
+        told["bll_lines"] = [{"nm": line.label, "amnt": taka(line.amount)} for line in bill.charges]
     if bill.unpaid_count > 1:
         told["bll_cnt"] = str(bill.unpaid_count)
     return {"bllr_inf": told, **status_block(DONE, quote.quote_id)}
@@ -78,16 +84,25 @@ def quoted(quote: Quote, ekpay_id: str, bill_type: str) -> Answer:
 def paid(request: PayRequest, answer: PaymentAnswer) -> Answer:
     """`bllr_inf` and `resp_status` of a payment, whatever became of it."""
     echoed = {"bllr_id": request.bllr_inf.bllr_id, "is_bll_pd": _paid_mark(answer.state)}
+    echoed |= bought(answer.tokens)
     return {"bllr_inf": echoed, **status_block(code_of(answer.state, answer.refusal), request.trx.refno_ack)}
 
 
-def looked_up(request: StatusRequest, status: RequestStatus) -> Answer:
+def bought(tokens: Sequence[TokenLine]) -> Answer:
+    """What a prepaid biller returned, in the order in which it is typed in; nothing for other billers."""
+    if not tokens:
+        return {}
+    lines = [{"seq": str(line.seq), "kind": str(line.kind), "digits": line.digits} for line in tokens]
+    return {"token": ",".join(line.digits for line in tokens), "token_lines": lines}
+
+
+def looked_up(request: StatusRequest, status: RequestStatus, tokens: Sequence[TokenLine] = ()) -> Answer:
     """The answer to a status question, from our books; `pyd_inf` only when the bill is paid through us."""
     standing = status.standing
     if standing is None:
         told = {"bllr_id": request.bll_inf.bllr_id, "is_bll_pd": "Y" if status.is_bill_paid else "N"}
         return {"bllr_inf": told, **status_block(DONE)}
-    told = {"bllr_id": request.bll_inf.bllr_id, "is_bll_pd": _paid_mark(standing.state)}
+    told = {"bllr_id": request.bll_inf.bllr_id, "is_bll_pd": _paid_mark(standing.state)} | bought(tokens)
     answer: Answer = {
         "bllr_inf": told,
         **status_block(code_of(standing.state, standing.refusal), standing.quote_id),

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
 from ekpay_switch.domain.errors import MalformedAmountError
-from ekpay_switch.domain.money import Money, parse_taka
+from ekpay_switch.domain.money import Money, format_taka, parse_taka
 
 Reference = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{20,32}$")]
 Instant = Annotated[
@@ -89,9 +89,12 @@ class BillPart(_Part):
     mode: Field | None = None
 
     def filled(self) -> dict[str, str]:
-        """The members that name a bill and are filled in."""
-        members = self.model_dump(exclude={"bllr_id", "amount", "mode", "bll_typ"}, exclude_none=True)
-        return {name: text for name, text in members.items() if text}
+        """The members that name a bill and are filled in; an amount in taka, without decimals where whole."""
+        members = self.model_dump(exclude={"bllr_id", "amount", "mode"}, exclude_none=True)
+        filled = {name: text for name, text in members.items() if text}
+        if self.amount is not None:
+            filled["amount"] = format_taka(self.amount.minor).removesuffix(".00")
+        return filled
 
 
 class StatusBillPart(_Part):

@@ -6,7 +6,7 @@ is nothing for a framework to parse, and this is the hot path.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -34,6 +34,7 @@ from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.flows.fetch_bill import FetchOrder, fetch_bill
 from ekpay_switch.flows.pay_bill import PaymentAnswer, PayOrderOfPartner, pay_bill
 from ekpay_switch.ports import Enquiries, Partner, PartnerDirectory, World
@@ -64,7 +65,7 @@ class Syndicate:
         self.running.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, OverloadedError):
-            telemetry.log_error("payment_broke_off", error=error)
+            telemetry.count_error("payment_broke_off", error=error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,8 +281,12 @@ async def _status(call: Call, syndicate: Syndicate) -> answers.Answer:
     status = await syndicate.enquiries.status_of_request(call.partner.id, message.hdrs.ref_id)
     if status is None or status.biller_id != biller.profile.id:
         return _refused(message, Refusal.NO_SUCH_BILL, syndicate)
+    standing = status.standing
+    tokens: Sequence[TokenLine] = ()
+    if biller.profile.gives_tokens and standing is not None and standing.state is State.COMPLETED:
+        tokens = await syndicate.world.payments.tokens(standing.payment_id)
     head = answers.envelope(message.hdrs, message.trx, syndicate.world.clock.now())
-    return head | answers.looked_up(message, status)
+    return head | answers.looked_up(message, status, tokens)
 
 
 async def _balance(call: Call, syndicate: Syndicate) -> answers.Answer:

@@ -1,0 +1,234 @@
+"""three_step: forms over POST; a fetch that locks the bill, then a payment that is saved and acknowledged.
+
+The protocol of BREB postpaid (billers.md 2.4). What may surprise: a bill whose fetch was answered but not
+understood stays locked at BREB for two hours, so nothing here asks for a bill twice. No answer to a payment
+echoes an amount, so what is sent is compared with the locked bill beforehand.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from biller_adapters.asked import Asked, Meant, not_approved, nothing_learned
+from biller_adapters.biller_line import BillerLine
+from biller_adapters.dialect import Dialect, Fields, FormWithToken
+from biller_adapters.family_settings import settings_of
+from biller_adapters.manifest import Manifest, ManifestError
+from biller_adapters.manifest_parts import Means, Reason, Section
+from biller_adapters.reply_reading import (
+    BrokenReplyError,
+    bearer_token,
+    day,
+    month_span,
+    taka,
+    text,
+    text_or_empty,
+    whole_seconds,
+)
+from biller_adapters.surroundings import Surroundings
+from biller_adapters.token_keeper import Grant
+from biller_adapters.token_pair import TokenPair
+from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, BillMissing, BillQuery, FetchReply
+from ekpay_switch.domain.delivery import PayOrder
+from ekpay_switch.domain.money import PAISA_PER_TAKA, ZERO, format_taka, parse_taka
+from ekpay_switch.domain.outcome import Approved, HalfDone, Inquiry, NotFound, Outcome, Posted, Unreached
+from ekpay_switch.ports import BillerProfile, NotSent, NoUsableAnswer
+
+_SAVE, _ACKNOWLEDGE = "save", "acknowledge"
+_OPERATIONS = frozenset({"authenticate", "token", "bill", _SAVE, _ACKNOWLEDGE, "status"})
+_BLOCKED: Mapping[Reason | None, str] = MappingProxyType(
+    {
+        Reason.BEGUN_ELSEWHERE: "a payment on this bill was begun elsewhere",
+        Reason.UNACKNOWLEDGED: "an earlier payment of this account waits for its acknowledge",
+    }
+)
+
+
+class FamilySettings(Section):
+    """The section `family_settings` of a manifest of this family."""
+
+    channel_id: str
+    payer_type_id: str
+
+
+class ThreeStep:
+    """A biller of this family; implements the port `BillerAdapter`."""
+
+    def __init__(self, manifest: Manifest, around: Surroundings) -> None:
+        if manifest.steps != (_SAVE, _ACKNOWLEDGE):
+            message = f"{manifest.id}: the steps of this family are {_SAVE}, {_ACKNOWLEDGE}"
+            raise ManifestError(message)
+        self._profile = manifest.profile(around.divisor)
+        self._manifest = manifest
+        self._settings = settings_of(manifest, FamilySettings, _OPERATIONS)
+        self._channel = {"_pPAY_CHANNEL_ID": self._settings.channel_id}
+        self._line = BillerLine(manifest, around, _dialect(self._channel))
+
+    @property
+    def profile(self) -> BillerProfile:
+        """The facts of this biller."""
+        return self._profile
+
+    async def fetch(self, query: BillQuery) -> FetchReply:
+        """Ask for the bill of an account and month, which locks it for us; moves no money."""
+        named = query.parameters
+        account, period = named["sms_account_no"], named["period"]
+        asked = await self._line.ask("bill", self._bill_fields(account, period, named["mobile"]))
+        if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
+            return _no_bill(asked, account, period)
+        try:
+            return BillFound(self._bill(asked.document, account, period))
+        except BrokenReplyError as error:
+            return BillerSilent(str(error))
+
+    async def pay(self, order: PayOrder) -> Outcome:
+        """Send one step; repeated, a save saves nothing more and an acknowledge is answered as the first."""
+        if order.step == _SAVE:
+            why = _not_as_locked(order)
+            if why:
+                return Unreached(why)
+            asked = await self._line.ask(_SAVE, self._save_fields(order), order.send_before)
+        elif order.step == _ACKNOWLEDGE:
+            asked = await self._line.ask(_ACKNOWLEDGE, self._payment_fields(order), order.send_before)
+        else:
+            return Unreached("no such step")
+        if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
+            return not_approved(asked)
+        return Approved(_facts(asked))
+
+    async def inquire(self, order: PayOrder) -> Inquiry:
+        """Ask how far the payment under our reference has come; moves no money."""
+        asked = await self._line.ask("status", self._payment_fields(order))
+        match asked:
+            case Meant(means=Means.APPROVED):
+                return Posted(order.reference, None, _facts(asked))
+            case Meant(means=Means.HALF_DONE, next_step=step):
+                return HalfDone(step)
+            case Meant(means=Means.NOT_FOUND):
+                return NotFound()
+            case _:
+                return nothing_learned(asked)
+
+    def _bill_fields(self, account: str, period: str, mobile: str) -> dict[str, object]:
+        return {
+            **self._channel,
+            "_pPAYER_ID": mobile,
+            "_pPAYER_TYPE_ID": self._settings.payer_type_id,
+            "_pSMS_AC_NO": account,
+            "_pBILL_MONTH": period[4:],
+            "_pBILL_YEAR": period[:4],
+        }
+
+    def _save_fields(self, order: PayOrder) -> dict[str, object]:
+        quote = order.biller_quote
+        return {
+            **self._bill_fields(quote["account"], quote["period"], quote["mobile"]),
+            "_pBILL_NO": quote["bill_number"],
+            "_pPAY_AMOUNT": str(order.sums.billed.minor // PAISA_PER_TAKA),
+            "_pTRANSACTION_ID": order.reference,
+        }
+
+    def _payment_fields(self, order: PayOrder) -> dict[str, object]:
+        return {
+            **self._channel,
+            "_pTRANSACTION_ID": order.reference,
+            "_pBILL_NO": order.biller_quote["bill_number"],
+        }
+
+    def _bill(self, document: Mapping[str, Any], account: str, period: str) -> Bill:
+        """The bill that was locked, once it is the one that was asked for."""
+        year, month = text(document, "BILL_YEAR"), text(document, "BILL_MONTH").zfill(2)
+        if text(document, "SMS_AC_NO") != account or year + month != period:
+            message = "a bill of another account or month"
+            raise BrokenReplyError(message)
+        due, number = taka(document, "DUE_AMOUNT"), text(document, "BILL_NO")
+        period_from, period_to = month_span(year, month)
+        return Bill(
+            bill_key=_bill_key(account, period),
+            bill_number=number,
+            account=account,
+            amount=due,
+            vat=ZERO,
+            late_fee=ZERO,
+            total=due,
+            is_paid=due == ZERO,
+            rounding=self._manifest.rounding_of(due),
+            issued_on=day(document, "ISSUE_DATE"),
+            due_on=day(document, "DUE_DATE"),
+            details={
+                "office": text_or_empty(document, "PBS_NAME_E"),
+                "period_from": period_from,
+                "period_to": period_to,
+            },
+            biller_quote={
+                "account": account,
+                "period": period,
+                "bill_number": number,
+                "due_amount": format_taka(due.minor),
+            },
+        )
+
+
+def _no_bill(asked: Asked, account: str, period: str) -> FetchReply:
+    """What an answer without a bill means."""
+    match asked:
+        case NotSent(why=why) | NoUsableAnswer(why=why):
+            return BillerSilent(why)
+        case Meant(reason=Reason.NO_SUCH_BILL):
+            return BillMissing()
+        case Meant(reason=Reason.ALREADY_PAID):
+            return BillFound(_paid_bill(account, period))
+        case Meant(reason=reason, code=code):
+            return BillerSilent(_BLOCKED.get(reason, f"reply code {code}"))
+
+
+def _paid_bill(account: str, period: str) -> Bill:
+    """A month for which nothing is owed, or not any more."""
+    return Bill(
+        bill_key=_bill_key(account, period),
+        bill_number="",
+        account=account,
+        amount=ZERO,
+        vat=ZERO,
+        late_fee=ZERO,
+        total=ZERO,
+        is_paid=True,
+        unpaid_count=0,
+    )
+
+
+def _bill_key(account: str, period: str) -> str:
+    return f"{account}/{period}"
+
+
+def _not_as_locked(order: PayOrder) -> str:
+    """Why this order must not be sent: nothing that comes back would tell us that the amount was wrong."""
+    if order.sums.amount != parse_taka(order.biller_quote["due_amount"]):
+        return "the amount is not the one that was locked"
+    if order.sums.billed.minor % PAISA_PER_TAKA:
+        return "the amount is not in whole taka"
+    return ""
+
+
+def _facts(asked: Meant) -> dict[str, str]:
+    return {"message": text_or_empty(asked.document, "RESULT_MSG")}
+
+
+def _dialect(channel: Fields) -> Dialect:
+    return Dialect(
+        code_member="RESULT_CODE",
+        write=FormWithToken("_pACCESS_TOKEN", lambda kept: TokenPair.of(kept).access),
+        log_in=lambda user, password: {"_pUSER": user, "_pPASSWORD": password, **channel},
+        read_grant=_grant,
+        renew=lambda kept: _renewal(kept, channel),
+    )
+
+
+def _grant(answer: Mapping[str, Any]) -> Grant:
+    pair = TokenPair(bearer_token(answer, "ACCESS_TOKEN"), bearer_token(answer, "REFRESH_TOKEN"))
+    return Grant(pair.kept, whole_seconds(answer, "EXPIRES_IN"))
+
+
+def _renewal(kept: str, channel: Fields) -> Fields | None:
+    refresh = TokenPair.of(kept).refresh
+    return {"_pREFRESH_TOKEN": refresh, **channel} if refresh else None

@@ -1,0 +1,76 @@
+"""Getting a token from a biller: by renewing the last one where that can be done, else with the password.
+
+What may surprise: a renewal is tried once per token. Its answer may be lost after the old token has died,
+so whatever came of it, the next try starts from scratch.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from biller_adapters.asked import Asked, Meant
+from biller_adapters.dialect import Dialect, Fields
+from biller_adapters.manifest import Manifest, ManifestError
+from biller_adapters.manifest_parts import Means, Role
+from biller_adapters.reply_reading import BrokenReplyError
+from biller_adapters.token_keeper import Grant, NoToken
+from ekpay_switch.ports import NotSent, NoUsableAnswer
+
+# One call without a token: the name of its operation and its fields.
+AskWithoutToken = Callable[[str, Fields], Awaitable[Asked]]
+
+
+class SignIn:
+    """How one biller lets us in; a missing password must not stop the other billers."""
+
+    def __init__(
+        self, manifest: Manifest, dialect: Dialect, environ: Mapping[str, str], ask: AskWithoutToken
+    ) -> None:
+        self._dialect = dialect
+        self._ask = ask
+        self._log_in = _operation(manifest, Role.LOG_IN)
+        self._renew = _operation(manifest, Role.RENEW)
+        self._credentials = _credentials(manifest, dialect, environ)
+        self._renewed = ""
+        if not self._log_in:
+            message = f"{manifest.id}: no operation has the role {Role.LOG_IN}"
+            raise ManifestError(message)
+
+    @property
+    def calls_max(self) -> int:
+        """How many calls one sign-in may take."""
+        return 2 if self._renew else 1
+
+    async def __call__(self, last: str) -> Grant | NoToken:
+        """A new token in place of the last one, which was refused or has ended, or is empty."""
+        fields = self._dialect.renew(last) if self._renew and last and last != self._renewed else None
+        if fields is not None:
+            self._renewed = last
+            asked = await self._ask(self._renew, fields)
+            if not isinstance(asked, Meant) or asked.means is Means.APPROVED:
+                return self._granted(asked)
+        if isinstance(self._credentials, NoToken):
+            return self._credentials
+        return self._granted(await self._ask(self._log_in, self._credentials))
+
+    def _granted(self, asked: Asked) -> Grant | NoToken:
+        if isinstance(asked, NotSent | NoUsableAnswer):
+            return NoToken(f"login: {asked.why}")
+        if asked.means is not Means.APPROVED:
+            return NoToken(f"login: reply code {asked.code}")
+        try:
+            return self._dialect.read_grant(asked.document)
+        except BrokenReplyError as error:
+            return NoToken(f"login: {error}")
+
+
+def _operation(manifest: Manifest, role: Role) -> str:
+    return next((name for name, operation in manifest.operations.items() if operation.role is role), "")
+
+
+def _credentials(manifest: Manifest, dialect: Dialect, environ: Mapping[str, str]) -> Fields | NoToken:
+    """The fields of a login, or which setting is missing."""
+    names = manifest.secrets
+    user = environ.get(names.user_setting, names.user_default)
+    password = environ.get(names.password_setting, "")
+    if not user or not password:
+        return NoToken(f"{names.password_setting if user else names.user_setting} is not set")
+    return dialect.log_in(user, password)

@@ -1,0 +1,27 @@
+"""What a person must know, by name: every alarm that can be raised, and what it asks for."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Alarm(StrEnum):
+    """One reason to look."""
+
+    LATE_SUCCESS = "late_success"
+    AMOUNT_ECHO_MISMATCH = "amount_echo_mismatch"
+    HALF_DONE_AFTER_GIVE_BACK = "half_done_after_give_back"
+    NOTIFICATION_ENDPOINT_DISABLED = "notification_endpoint_disabled"
+
+
+MEANING: Mapping[Alarm, str] = MappingProxyType(
+    {
+        Alarm.LATE_SUCCESS: "a biller holds a payment that was given back; it is in review, "
+        "and suspense says what nobody paid for",
+        Alarm.AMOUNT_ECHO_MISMATCH: "a biller says another amount than we booked; the payment is in review",
+        Alarm.HALF_DONE_AFTER_GIVE_BACK: "a biller waits for a further step of what was given back; "
+        "it is not sent, and the biller has to let go of the payment",
+        Alarm.NOTIFICATION_ENDPOINT_DISABLED: "an endpoint of a partner is told nothing any more; "
+        "the partner has to repair it and have it enabled",
+    }
+)

@@ -1,0 +1,167 @@
+"""What partners are told by themselves, and when an endpoint that did not take it is tried again.
+
+A notice is the word that a delivery plan carries; partners know event types. The state they are told is that
+of the moment, not of the sending, since the same notification must read the same on each try. Pure: answers,
+times and luck come in, decisions go out.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from ekpay_switch.domain.payment import State
+
+
+class EventType(StrEnum):
+    """The types that partners may ask for; the names are those of the messages."""
+
+    COMPLETED = "payment.completed"
+    REFUNDED = "payment.refunded"
+    IN_REVIEW = "payment.in_review"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How one notice is told: its type, the state that it reports, and what it means to the receiver."""
+
+    event: EventType
+    state: State
+    meaning: str
+
+
+_DISAGREED = "What the biller says does not agree with our books; two persons decide, so do nothing yet."
+NOTICES: Mapping[str, Told] = MappingProxyType(
+    {
+        "completed": Told(
+            EventType.COMPLETED, State.COMPLETED, "The biller acknowledged the payment; it is final."
+        ),
+        "refunded": Told(
+            EventType.REFUNDED,
+            State.REFUNDED,
+            "The bill was not paid; everything, fees included, is back in the prefund.",
+        ),
+        "late_success": Told(EventType.IN_REVIEW, State.IN_REVIEW, _DISAGREED),
+        "amount_echo_mismatch": Told(EventType.IN_REVIEW, State.IN_REVIEW, _DISAGREED),
+    }
+)
+
+
+class DeliveryState(StrEnum):
+    """How a notification stands with one endpoint."""
+
+    WAITING = "waiting"  # it is still to be taken, or is being sent
+    DELIVERED = "delivered"  # the endpoint answered with success
+    GIVEN_UP = "given_up"  # nobody tries any more, unless it is replayed
+
+
+# Seconds before each try (Standard Webhooks 1.0.0): 75 h 35 min in all.
+RETRY_SECONDS = (0.0, 5.0, 300.0, 1_800.0, 7_200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
+TRIES_MAX = len(RETRY_SECONDS)
+# Where pauses held tries back, a notification is over when its tries could have been.
+AGE_SECONDS_MAX = sum(RETRY_SECONDS) * 1.1
+JITTER_PART = 0.1
+RETRY_AFTER_SECONDS_MAX = 86_400.0
+THROTTLE_SECONDS = 60.0
+FAILURES_MAX = 5
+PAUSE_SECONDS, PAUSE_SECONDS_MAX = 30.0, 1_800.0
+GIVEN_UP_MAX = 3
+GONE = 410
+THROTTLING = frozenset({429, 502, 504})
+_SUCCESS = range(200, 300)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What one try came to; `status` is None where no answer came, and `why` says so in our words."""
+
+    status: int | None
+    why: str = ""
+    retry_after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How times are stretched: divided by `divisor` in demos, up to a tenth longer by `luck` in [0, 1)."""
+
+    divisor: float = 1.0
+    luck: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What follows from one try.
+
+    `again_seconds` counts while it is waiting; `throttle_seconds` is how long the endpoint wants to be left
+    alone; `is_gone` says that it wants nothing any more.
+    """
+
+    state: DeliveryState
+    again_seconds: float = 0.0
+    throttle_seconds: float = 0.0
+    is_gone: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """One word for the numbers of /metrics."""
+        if self.is_gone:
+            return "gone"
+        if self.state is DeliveryState.WAITING:
+            return "throttled" if self.throttle_seconds else "again"
+        return self.state.value
+
+
+def after_try(tried: Tried, tries: int, age_seconds: float, pace: Pace) -> Decision:
+    """What a try leads to; `tries` counts it, `age_seconds` runs since the sending was asked for.
+
+    Success is 2xx alone: a redirect is a failure. What an endpoint asks for by Retry-After is believed up to
+    a day and never shortens our own schedule.
+    """
+    if tried.status in _SUCCESS:
+        return Decision(DeliveryState.DELIVERED)
+    if tried.status == GONE:
+        return Decision(DeliveryState.GIVEN_UP, is_gone=True)
+    asked = min(tried.retry_after_seconds or 0.0, RETRY_AFTER_SECONDS_MAX)
+    throttle = max(THROTTLE_SECONDS / pace.divisor, asked) if tried.status in THROTTLING else 0.0
+    if tries >= TRIES_MAX or age_seconds >= AGE_SECONDS_MAX / pace.divisor:
+        return Decision(DeliveryState.GIVEN_UP, throttle_seconds=throttle)
+    scheduled = RETRY_SECONDS[tries] * (1 + JITTER_PART * pace.luck) / pace.divisor
+    return Decision(DeliveryState.WAITING, max(scheduled, asked, throttle), throttle)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What an endpoint did lately: tries that failed in a row, and notifications given up in a row."""
+
+    failures_in_a_row: int = 0
+    given_up_in_a_row: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An endpoint after a try: its health, how long it is left alone, and why it is disabled if it is."""
+
+    health: Health
+    pause_seconds: float = 0.0
+    disabled_why: str = ""
+
+
+def after_decision(health: Health, decision: Decision, divisor: float) -> Verdict:
+    """What a try means for the endpoint: five failures in a row pause it, longer each time.
+
+    The first try after a pause is a probe. Three notifications given up in a row disable the endpoint.
+    """
+    if decision.state is DeliveryState.DELIVERED:
+        return Verdict(Health())
+    failures = health.failures_in_a_row + 1
+    given_up = health.given_up_in_a_row + (decision.state is DeliveryState.GIVEN_UP)
+    pause = decision.throttle_seconds
+    if failures >= FAILURES_MAX:
+        doubled = PAUSE_SECONDS * 2.0 ** min(failures - FAILURES_MAX, 10)
+        pause = max(pause, min(doubled, PAUSE_SECONDS_MAX) / divisor)
+    why = ""
+    if decision.is_gone:
+        why = "it answered 410 Gone"
+    elif given_up >= GIVEN_UP_MAX:
+        why = f"{GIVEN_UP_MAX} notifications in a row were given up"
+    return Verdict(Health(failures, given_up), pause, why)

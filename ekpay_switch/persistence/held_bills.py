@@ -1,0 +1,101 @@
+"""The port `HeldBills` over PostgreSQL: one row a bill that its biller locks for whoever looks at it."""
+
+from datetime import timedelta
+
+from pydantic import TypeAdapter
+from sqlalchemy import delete, exists, func, null, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ekpay_switch.domain.bill import Bill, BillQuery, HeldBill
+from ekpay_switch.domain.payment import State
+from ekpay_switch.persistence.far_side_tables import held_bills
+from ekpay_switch.persistence.tables import payments
+
+_BILL = TypeAdapter(Bill)
+
+
+class PostgresHeldBills:
+    """Held bills in PostgreSQL, shared by all processes; one short transaction a call."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def current(self, biller_id: str, bill_name: str) -> HeldBill | None:
+        """See `ports.HeldBills`. A bill that was paid through us is no longer locked, so it is asked for."""
+        is_paid = exists().where(
+            payments.c.biller_id == held_bills.c.biller_id,
+            payments.c.bill_key == held_bills.c.bill_key,
+            payments.c.state == State.COMPLETED,
+        )
+        held = select(held_bills.c.bill, held_bills.c.held_until).where(
+            held_bills.c.biller_id == biller_id,
+            held_bills.c.bill_name == bill_name,
+            held_bills.c.held_until > func.now(),
+            ~is_paid,
+        )
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(held)).first()
+        return None if row is None else HeldBill(_BILL.validate_python(row.bill), row.held_until)
+
+    async def lease(self, biller_id: str, bill_name: str, seconds: float) -> int | None:
+        """See `ports.HeldBills`."""
+        until = func.now() + timedelta(seconds=seconds)
+        asks = (
+            insert(held_bills)
+            .values(biller_id=biller_id, bill_name=bill_name, epoch=1, asking_until=until)
+            .on_conflict_do_update(
+                index_elements=[held_bills.c.biller_id, held_bills.c.bill_name],
+                set_={"epoch": held_bills.c.epoch + 1, "asking_until": until},
+                where=or_(held_bills.c.asking_until.is_(None), held_bills.c.asking_until < func.now()),
+            )
+            .returning(held_bills.c.epoch)
+        )
+        async with self._engine.begin() as connection:
+            epoch: int | None = await connection.scalar(asks)
+        return epoch
+
+    async def keep(self, query: BillQuery, epoch: int, bill: Bill, life_seconds: float) -> HeldBill:
+        """See `ports.HeldBills`."""
+        life = timedelta(seconds=life_seconds)
+        kept = (
+            update(held_bills)
+            .where(
+                held_bills.c.biller_id == query.biller_id,
+                held_bills.c.bill_name == query.bill_name,
+                held_bills.c.epoch == epoch,
+            )
+            .values(
+                bill=_BILL.dump_python(bill, mode="json"),
+                bill_key=bill.bill_key,
+                held_until=func.now() + life,
+                asking_until=null(),
+            )
+        )
+        async with self._engine.begin() as connection:
+            await connection.execute(kept)
+            now = await connection.scalar(select(func.now()))
+        assert now is not None, "PostgreSQL knows the time"
+        return HeldBill(bill, now + life)
+
+    async def release(self, biller_id: str, bill_name: str, epoch: int) -> None:
+        """See `ports.HeldBills`."""
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                update(held_bills)
+                .where(
+                    held_bills.c.biller_id == biller_id,
+                    held_bills.c.bill_name == bill_name,
+                    held_bills.c.epoch == epoch,
+                )
+                .values(asking_until=null())
+            )
+
+
+async def drop_old_held_bills(engine: AsyncEngine) -> int:
+    """Drop what nobody holds or asks for any more since a day; how many went."""
+    ago = func.now() - timedelta(days=1)
+    last = func.greatest(held_bills.c.held_until, held_bills.c.asking_until)
+    async with engine.begin() as connection:
+        dropped = await connection.execute(delete(held_bills).where(or_(last.is_(None), last < ago)))
+    return dropped.rowcount

@@ -1,0 +1,223 @@
+"""Sending notifications to URLs that partners chose: once a try, to checked addresses, within limits.
+
+The name is resolved and checked at each try, and the connection can only go to an address of that very
+answer, so that a name which changes its mind between check and connect leads nowhere. Only the status of an
+answer counts; what else the endpoint says is read up to a limit and thrown away.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from ekpay_switch.domain.notices import Tried
+from ekpay_switch.ports import Clock
+from ekpay_switch.wire.public_addresses import (
+    AddressRules,
+    Target,
+    UnsafeAddressError,
+    refuse_unless_public,
+    target_of,
+)
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+
+# More than may be sent at once: a name server that never answers keeps its thread for a while.
+_LOOKUPS_AT_ONCE = 128
+_HEADERS = {
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+    "User-Agent": "ekpay-switch",
+}
+_FAILURES = (aiohttp.ClientError, OSError, ValueError, RuntimeError)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookLimits:
+    """The whole of a try in seconds, name and answer included, and the bytes of an answer that are read."""
+
+    try_seconds: float = 15.0
+    answer_bytes_max: int = 64 * 1024
+    rules: AddressRules = field(default_factory=AddressRules)
+
+
+class Names:
+    """The system's resolver in threads of its own: names that hang must not hold up anybody else's."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_LOOKUPS_AT_ONCE, "webhook-names")
+
+    async def resolve(self, host: str, port: int) -> Sequence[str]:
+        """Every address of the name, as text; raises `OSError` where there is none."""
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self._threads, _look_up, host, port)
+        return tuple(dict.fromkeys(found))
+
+    def close(self) -> None:
+        """Start no lookup any more; those that run end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _look_up(host: str, port: int) -> list[str]:
+    return [str(place[4][0]) for place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+async def checked_addresses(target: Target, resolve: Resolve) -> Sequence[str]:
+    """Resolve a target now and answer its addresses.
+
+    Raises:
+        UnsafeAddressError: it has none, or one that is not public and the target is not trusted.
+    """
+    try:
+        addresses = await resolve(target.host, target.port)
+    except (OSError, UnicodeError) as problem:
+        raise UnsafeAddressError("the name has no address") from problem
+    if not target.is_trusted:
+        refuse_unless_public(addresses)
+    return addresses
+
+
+class WebhookSender:
+    """The port `NoticeSender` over aiohttp; a connection of its own for each try."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        resolve: Resolve,
+        limits: WebhookLimits | None = None,
+        certificates: ssl.SSLContext | None = None,
+    ) -> None:
+        self._clock = clock
+        self._resolve = resolve
+        self._limits = limits or WebhookLimits()
+        self._certificates = certificates or ssl.create_default_context()
+
+    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Tried:
+        """Try once; raises nothing for whatever the URL, the network or the endpoint does."""
+        heard = _Heard()
+        try:
+            async with asyncio.timeout(self._limits.try_seconds):
+                target = target_of(url, self._limits.rules)
+                addresses = await checked_addresses(target, self._resolve)
+                await self._post(target, addresses, _Message(headers, body), heard)
+        except TimeoutError:
+            return heard.tried or Tried(None, f"no answer within {self._limits.try_seconds:g} s")
+        except UnsafeAddressError as refused:
+            return Tried(None, str(refused))
+        except _FAILURES as failure:
+            return heard.tried or Tried(None, _words_of(failure))
+        return heard.tried or Tried(None, "no answer")
+
+    async def _post(
+        self, target: Target, addresses: Sequence[str], message: "_Message", heard: "_Heard"
+    ) -> None:
+        url = URL(target.url, encoded=True)
+        async with (
+            self._session(addresses) as session,
+            session.post(url, data=message.body, headers=message.headers, allow_redirects=False) as answer,
+        ):
+            asked = _retry_after(answer.headers.get("Retry-After", ""), self._clock.now())
+            heard.tried = Tried(answer.status, f"HTTP {answer.status}", asked)
+            await self._read_politely(answer)
+
+    def _session(self, addresses: Sequence[str]) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                resolver=_CheckedNames(addresses),
+                socket_factory=_only_to(frozenset(addresses)),
+                use_dns_cache=False,
+                force_close=True,
+                ssl=self._certificates,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=_HEADERS,
+            timeout=aiohttp.ClientTimeout(total=None),
+            auto_decompress=False,
+            trust_env=False,
+        )
+
+    async def _read_politely(self, answer: aiohttp.ClientResponse) -> None:
+        """Read the answer to its end, if that is near, so that the endpoint need not fail at saying it."""
+        size = 0
+        async for piece in answer.content.iter_any():
+            size += len(piece)
+            if size > self._limits.answer_bytes_max:
+                break
+        answer.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """What is posted."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(slots=True)
+class _Heard:
+    """The status of an answer: it stands, whatever becomes of the answer's body."""
+
+    tried: Tried | None = None
+
+
+def _words_of(failure: Exception) -> str:
+    """Class name and the system's own words only: an exception's text may quote what was sent to us."""
+    words = failure.strerror if isinstance(failure, OSError) else None
+    return f"{type(failure).__name__}: {words}" if words else type(failure).__name__
+
+
+class _CheckedNames(AbstractResolver):
+    """Hands out exactly the addresses that were checked, whatever the name is."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self._addresses = addresses
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        wanted = {socket.AF_INET, socket.AF_INET6} if family == socket.AF_UNSPEC else {family}
+        return [
+            ResolveResult(
+                hostname=host, host=address, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST
+            )
+            for address in self._addresses
+            if (kind := socket.AF_INET6 if ":" in address else socket.AF_INET) in wanted
+        ]
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def _only_to(addresses: frozenset[str]) -> Callable[[tuple[Any, ...]], socket.socket]:
+    """The last line: no socket is made for an address that was not checked, numbers in the URL included."""
+
+    def make(place: tuple[Any, ...]) -> socket.socket:
+        family, kind, protocol, _, address = place
+        if address[0] not in addresses:
+            raise UnsafeAddressError("the address changed after it was checked")
+        return socket.socket(family, kind, protocol)
+
+    return make
+
+
+def _retry_after(text: str, now: datetime) -> float | None:
+    """The seconds that Retry-After asks for, written either way (RFC 9110, 10.2.3), or None."""
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        until = parsedate_to_datetime(text)
+    except (ValueError, TypeError):
+        return None
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
+    return max((until - now).total_seconds(), 0.0)
