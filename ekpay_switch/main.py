@@ -23,7 +23,7 @@ from ekpay_switch.jobs.housekeeping import run_housekeeping
 from ekpay_switch.jobs.notifier import NotifierPace, run_notifier
 from ekpay_switch.jobs.resolver import ResolverPace, run_resolver
 from ekpay_switch.notice_ports import PostOffice
-from ekpay_switch.persistence.engine import DATABASE_AWAY, Database
+from ekpay_switch.persistence.engine import DATABASE_AWAY, Database, is_away
 from ekpay_switch.persistence.far_sides import FarSides
 from ekpay_switch.persistence.group_commit import GroupCommit, GroupCommitLimits
 from ekpay_switch.persistence.held_bills import PostgresHeldBills, drop_old_held_bills
@@ -147,7 +147,7 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = _as_it_i
                 await asyncio.wait(syndicate.running, timeout=LAST_PAYMENTS_SECONDS)
 
     app = FastAPI(title="ekpay_switch", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    install_error_handlers(app, DATABASE_AWAY)
+    install_error_handlers(app, DATABASE_AWAY, is_away)
     app.add_middleware(LimitRequests, limits=RequestLimits(settings.body_max_bytes))
     return app
 

@@ -1,7 +1,7 @@
 """The books in memory: the same judgements as the real ones, without the database."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -22,7 +22,7 @@ from ekpay_switch.domain.claims import (
     decide,
 )
 from ekpay_switch.domain.delivery import (
-    AttemptEnd,
+    LATE_TO_ASK_ABOUT,
     Begun,
     Delivery,
     NextSend,
@@ -128,11 +128,23 @@ class FakePayments:
             self._fail_if_told()
             return self._record(recording)
 
-    async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[Leased]:
-        now = self.clock.now()
+    async def lease_due(
+        self,
+        limit: int,
+        lease_seconds: float,
+        *,
+        per_far_side: int = 16,
+        passing_over: Collection[str] = (),
+    ) -> Sequence[Leased]:
+        now, places = self.clock.now(), Counter(dict.fromkeys(passing_over, per_far_side))
         with self.steps.step("lease_due"):
             self._fail_if_told()
-            due = [p for p in self.payments.values() if _is_due(p, now)][:limit]
+            due: list[StoredPayment] = []
+            for payment in self.payments.values():
+                biller_id = payment.claim.biller_id
+                if _is_due(payment, now) and places[biller_id] < per_far_side and len(due) < limit:
+                    places[biller_id] += 1
+                    due.append(payment)
             return [self._lease(payment, now + timedelta(seconds=lease_seconds)) for payment in due]
 
     async def postpone(
@@ -158,6 +170,7 @@ class FakePayments:
                 return Stale(payment.state, payment.standing.refusal, payment.standing.paid_at)
             payment.lease_until = payment.next_action_at = now + timedelta(seconds=send.hold_seconds)
             payment.step, payment.sends = send.step, send.sends
+            payment.asked = send.delivery.asked
             payment.send_until = now + timedelta(seconds=send.send_seconds)
             self.evidence.append((send.delivery.payment_id, f"begun:{send.step}:{send.sends}"))
             return Begun()
@@ -276,7 +289,7 @@ class FakePayments:
 
     def _keep_as_evidence(self, payment: StoredPayment, recording: Recording) -> Stale:
         self.evidence.append((payment.standing.payment_id, f"late:{recording.plan.end}"))
-        if recording.plan.end == AttemptEnd.APPROVED and payment.state is State.REFUNDED:
+        if recording.plan.end in LATE_TO_ASK_ABOUT and payment.state is State.REFUNDED:
             payment.next_action_at = self.clock.now()
         return Stale(payment.state, payment.standing.refusal, payment.standing.paid_at)
 

@@ -3,7 +3,7 @@
 Each class of the core's errors has a status here; a test checks that none is missing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 import orjson
@@ -45,10 +45,15 @@ def problem(status: int, headers: dict[str, str] | None = None) -> Response:
     return Response(orjson.dumps(body), status, headers, media_type="application/problem+json")
 
 
-def install_error_handlers(app: FastAPI, passing: Iterable[type[Exception]] = ()) -> None:
+def install_error_handlers(
+    app: FastAPI,
+    passing: Iterable[type[Exception]] = (),
+    is_passing: Callable[[Exception], bool] = lambda _: True,
+) -> None:
     """Replace the stock handlers, which echo input and answer 500 to NaN (finding 1 and 2).
 
-    `passing` are the errors of a database that is away: nothing was done, and asking again is right.
+    `passing` are the kinds of error by which a database says that it is away, `is_passing` tells them from
+    others of the kind: nothing was done, and asking again is right.
     """
 
     async def of_http(_: Request, error: Exception) -> Response:
@@ -62,7 +67,7 @@ def install_error_handlers(app: FastAPI, passing: Iterable[type[Exception]] = ()
 
     async def of_a_passing_trouble(_: Request, error: Exception) -> Response:
         telemetry.log_error("request_failed", error=error)
-        return problem(BUSY, {"Retry-After": "1"})
+        return problem(BUSY, {"Retry-After": "1"}) if is_passing(error) else problem(500)
 
     async def of_anything(_: Request, error: Exception) -> Response:
         telemetry.log_error("request_failed", error=error)

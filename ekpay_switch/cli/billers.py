@@ -29,21 +29,28 @@ def list_(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.
     show_table("Billers", headings, (_for_people(profile) for profile in profiles))
 
 
-class _NoWire:
-    """Reaches nobody: a list of billers is read from their manifests."""
+class NoWire:
+    """Reaches nobody: what is listed is read from manifests."""
 
     async def send(self, far_side: str, request: WireRequest) -> WireReply:
         """See `ports.Wire`."""
         return NotSent(f"{far_side} is not asked for {request.method}")
 
 
-class _NoTokens:
+class NoTokens:
     """Keeps nothing, for the same reason."""
 
     async def current(self, far_side: str) -> str | None:
         """See `ports.Tokens`."""
 
     async def lease(self, far_side: str, seconds: float) -> int | None:
+        """See `ports.Tokens`."""
+
+    async def count_login(self, *_: object, **__: object) -> bool:
+        """See `ports.Tokens`."""
+        return False
+
+    async def uncount_login(self, far_side: str, epoch: int) -> None:
         """See `ports.Tokens`."""
 
     async def store(self, *_: object, **__: object) -> bool:
@@ -59,7 +66,7 @@ class _NoTokens:
 
 def profiles_of(settings: Settings) -> list[BillerProfile]:
     """The profile of every biller whose manifest can be read; raises what the wings raise for the others."""
-    found = load_billers(settings.config, _NoWire(), _NoTokens(), SystemClock(), settings.time_divisor)
+    found = load_billers(settings.config, NoWire(), NoTokens(), SystemClock(), settings.time_divisor)
     return [adapter.profile for adapter in found.all()]
 
 

@@ -10,6 +10,7 @@ class Alarm(StrEnum):
 
     LATE_SUCCESS = "late_success"
     AMOUNT_ECHO_MISMATCH = "amount_echo_mismatch"
+    LATE_ECHO_MISMATCH = "late_echo_mismatch"
     HALF_DONE_AFTER_GIVE_BACK = "half_done_after_give_back"
     NOTIFICATION_ENDPOINT_DISABLED = "notification_endpoint_disabled"
 
@@ -19,6 +20,8 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         Alarm.LATE_SUCCESS: "a biller holds a payment that was given back; it is in review, "
         "and suspense says what nobody paid for",
         Alarm.AMOUNT_ECHO_MISMATCH: "a biller says another amount than we booked; the payment is in review",
+        Alarm.LATE_ECHO_MISMATCH: "a biller holds a payment that was given back, and says another amount; "
+        "it is in review and nothing was posted",
         Alarm.HALF_DONE_AFTER_GIVE_BACK: "a biller waits for a further step of what was given back; "
         "it is not sent, and the biller has to let go of the payment",
         Alarm.NOTIFICATION_ENDPOINT_DISABLED: "an endpoint of a partner is told nothing any more; "

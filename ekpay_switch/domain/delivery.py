@@ -47,7 +47,8 @@ class PayOrder:
 class Delivery:
     """A payment that is being delivered, as far as judging an answer needs it.
 
-    `sends` is how often its attempt was begun: once, and once more after a proven loss.
+    `sends` is how often its attempt was begun: once, and once more after a proven loss. `asked` is how many
+    questions its present doubt has cost: the next one waits accordingly.
     """
 
     payment_id: UUID
@@ -59,6 +60,7 @@ class Delivery:
     prefund: str
     sums: Sums
     sends: int = 1
+    asked: int = 0
 
 
 class AttemptEnd:
@@ -148,6 +150,8 @@ class Stale:
 RecordAnswer = Recorded | Stale
 SendAnswer = Begun | Stale
 
+# Answers under an old epoch after which the biller may hold the payment: it is asked at once (law 14).
+LATE_TO_ASK_ABOUT = frozenset({AttemptEnd.APPROVED, AttemptEnd.IN_DOUBT, AttemptEnd.DISAGREED})
 GIVE_BACK = (Event.BILLER_REFUSED, Event.GIVEN_BACK)
 UNSENT = (Event.BILLER_UNREACHED, Event.DELIVERY_GIVEN_UP, Event.GIVEN_BACK)
 NOT_POSTED = (Event.PROVEN_NOT_POSTED, Event.GIVEN_BACK)
@@ -187,7 +191,7 @@ def plan_posted(delivery: Delivery, state: State, posted: Posted) -> Plan:
             AttemptEnd.DISAGREED,
             _disagreement(state),
             facts=facts,
-            notice="amount_echo_mismatch",
+            notice="late_echo_mismatch" if state is State.REFUNDED else "amount_echo_mismatch",
             tokens=posted.tokens,
         )
     if state is State.REFUNDED:
@@ -201,6 +205,14 @@ def plan_posted(delivery: Delivery, state: State, posted: Posted) -> Plan:
             tokens=posted.tokens,
         )
     return _completed(delivery, facts, posted.tokens)
+
+
+def plan_half_done(waits_for: str) -> Plan:
+    """The biller holds what we gave back and waits for a step: it is not sent, two persons decide."""
+    facts = {"waits_for": waits_for}
+    return Plan(
+        AttemptEnd.DISAGREED, (Event.CONTRARY_EVIDENCE,), facts=facts, notice="half_done_after_give_back"
+    )
 
 
 def plan_not_posted(delivery: Delivery) -> Plan:

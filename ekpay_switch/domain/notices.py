@@ -19,6 +19,7 @@ class EventType(StrEnum):
     COMPLETED = "payment.completed"
     REFUNDED = "payment.refunded"
     IN_REVIEW = "payment.in_review"
+    LATE_SUCCESS = "payment.late_success"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,9 @@ class Told:
 
 
 _DISAGREED = "What the biller says does not agree with our books; two persons decide, so do nothing yet."
+_HELD_AFTER_ALL = (
+    "The biller holds the refunded payment after all; it stays refunded while two persons decide."
+)
 NOTICES: Mapping[str, Told] = MappingProxyType(
     {
         "completed": Told(
@@ -41,7 +45,10 @@ NOTICES: Mapping[str, Told] = MappingProxyType(
             State.REFUNDED,
             "The bill was not paid; everything, fees included, is back in the prefund.",
         ),
-        "late_success": Told(EventType.IN_REVIEW, State.IN_REVIEW, _DISAGREED),
+        # What was refused stays refused to the partner, whatever two persons are looking at (law 14).
+        "late_success": Told(EventType.LATE_SUCCESS, State.REFUNDED, _HELD_AFTER_ALL),
+        "late_echo_mismatch": Told(EventType.LATE_SUCCESS, State.REFUNDED, _HELD_AFTER_ALL),
+        "half_done_after_give_back": Told(EventType.LATE_SUCCESS, State.REFUNDED, _HELD_AFTER_ALL),
         "amount_echo_mismatch": Told(EventType.IN_REVIEW, State.IN_REVIEW, _DISAGREED),
     }
 )

@@ -76,7 +76,7 @@ async def send_and_record(
 def _ask_again_seconds(delivery: Delivery, plan: Plan, timing: Timing) -> float | None:
     """When the biller is asked about what it answered: never, where the answer is the end of it."""
     if plan.end == AttemptEnd.IN_DOUBT:
-        return timing.next_ask_seconds(0)
+        return timing.next_ask_seconds(delivery.asked)
     # Given back after a second sending, the first may still arrive.
     is_watched = plan.refusal is not None and delivery.sends > 1
     return timing.ask_every_seconds if is_watched else None

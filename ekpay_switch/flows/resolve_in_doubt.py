@@ -10,7 +10,15 @@ from typing import assert_never
 from ekpay_switch import telemetry
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.asking import NextStep, after_not_found, final_not_found_at, is_watched
-from ekpay_switch.domain.delivery import NextSend, Recording, Stale, plan_posted
+from ekpay_switch.domain.delivery import (
+    Delivery,
+    NextSend,
+    PayOrder,
+    Recording,
+    Stale,
+    plan_half_done,
+    plan_posted,
+)
 from ekpay_switch.domain.outcome import HalfDone, NoAnswer, NotFound, Posted
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.deliver import send_and_record
@@ -61,22 +69,22 @@ async def _record_posted(leased: Leased, posted: Posted, world: World) -> None:
 async def _go_on(leased: Leased, step: str, biller: BillerAdapter, world: World) -> None:
     """Send the step that the biller still waits for; what was given back is not paid for after all."""
     if leased.state is State.REFUNDED:
-        world.alarms.raise_alarm(Alarm.HALF_DONE_AFTER_GIVE_BACK, leased.delivery.payment_id)
-        again = biller.profile.timing.ask_every_seconds
-        await world.payments.postpone(leased, again, f"waits for {step}, as given back", asked=True)
+        plan = plan_half_done(step)
+        await world.payments.record(Recording(leased.delivery, plan))
+        world.alarms.raise_alarm(Alarm(plan.notice), leased.delivery.payment_id)
         return
-    await _send_step(leased, step, leased.send.sends, biller, world)
+    # The doubt goes on, so the next question waits as if this one had been answered by nothing.
+    delivery = replace(leased.delivery, asked=leased.asked + 1)
+    await _send_step(delivery, replace(leased.order, step=step), biller, world)
 
 
-async def _send_step(leased: Leased, step: str, sends: int, biller: BillerAdapter, world: World) -> None:
+async def _send_step(delivery: Delivery, order: PayOrder, biller: BillerAdapter, world: World) -> None:
     timing = biller.profile.timing
     send_before = world.clock.monotonic() + timing.send_seconds
-    send = NextSend(leased.delivery, step, sends, timing.send_seconds, timing.hold_seconds)
+    send = NextSend(delivery, order.step, delivery.sends, timing.send_seconds, timing.hold_seconds)
     if isinstance(await world.payments.begin_send(send), Stale):
         return
-    delivery = replace(leased.delivery, sends=sends)
-    order = replace(leased.order, step=step, send_before=send_before)
-    await send_and_record(delivery, order, biller, world)
+    await send_and_record(delivery, replace(order, send_before=send_before), biller, world)
 
 
 async def _act_on_not_found(leased: Leased, biller: BillerAdapter, world: World) -> None:
@@ -92,7 +100,8 @@ async def _act_on_not_found(leased: Leased, biller: BillerAdapter, world: World)
             again = _seconds_until_final(leased, biller)
             await world.payments.postpone(leased, again, "not found, too early to be final", asked=True)
         case NextStep.SEND_AGAIN:
-            await _send_step(leased, profile.steps[0], leased.send.sends + 1, biller, world)
+            delivery = replace(leased.delivery, sends=leased.send.sends + 1)
+            await _send_step(delivery, replace(leased.order, step=profile.steps[0]), biller, world)
         case NextStep.GIVE_BACK:
             await give_back(leased.delivery, timing.ask_every_seconds, world)
         case _:

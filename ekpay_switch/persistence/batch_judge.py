@@ -9,7 +9,7 @@ import orjson
 
 from ekpay_switch.domain.claims import Accepted, Claim, Refused, Started, Verdict, decide
 from ekpay_switch.domain.delivery import (
-    AttemptEnd,
+    LATE_TO_ASK_ABOUT,
     Begun,
     NextSend,
     RecordAnswer,
@@ -89,7 +89,7 @@ class Judge:
         ask_at = None
         if recording.ask_again_seconds is not None:
             ask_at = self.seen.now + timedelta(seconds=recording.ask_again_seconds)
-        if state is State.REFUNDED and held.has_late_success:
+        if state is State.REFUNDED and held.has_late_answer:
             ask_at = self.seen.now
         facts = plan.facts if steps else held.standing.facts
         if not steps:
@@ -117,7 +117,7 @@ class Judge:
             return Stale(held.standing.state, held.standing.refusal, held.standing.paid_at)
         hold_until = self.seen.now + timedelta(seconds=send.hold_seconds)
         send_until = self.seen.now + timedelta(seconds=send.send_seconds)
-        self.changes.held_payments.append((delivery.payment_id, held.epoch, hold_until))
+        self.changes.held_payments.append((delivery.payment_id, held.epoch, hold_until, delivery.asked))
         self.changes.begun_sends.append((delivery.attempt_id, send.step, send.sends, send_until))
         kind, facts = f"begun:{send.step}:{send.sends}", send.answered or {}
         self.changes.evidence.append(
@@ -220,14 +220,14 @@ class Judge:
 
     def _keep_as_evidence(self, held: Held, recording: Recording) -> Stale:
         self._evidence(recording, f"late:{recording.plan.end}")
-        if recording.plan.end == AttemptEnd.APPROVED:
-            held.has_late_success = True
+        if recording.plan.end in LATE_TO_ASK_ABOUT:
+            held.has_late_answer = True
             if held.standing.state is State.REFUNDED:
                 self._wake_resolver(held)
         return Stale(held.standing.state, held.standing.refusal, held.standing.paid_at)
 
     def _wake_resolver(self, held: Held) -> None:
-        """Ask at once about what was given back and yet succeeded."""
+        """Ask at once about what was given back and yet may have succeeded."""
         standing = held.standing
         moved: Row = (
             standing.payment_id, standing.epoch, standing.state, standing.refusal, _json(standing.facts),

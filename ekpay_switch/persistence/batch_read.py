@@ -15,7 +15,7 @@ import asyncpg
 import orjson
 
 from ekpay_switch.domain.claims import Claim, QuotedBill, Snapshot, Standing
-from ekpay_switch.domain.delivery import NextSend, Recording
+from ekpay_switch.domain.delivery import LATE_TO_ASK_ABOUT, NextSend, Recording
 from ekpay_switch.domain.ledger import keeps_balance
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
@@ -32,13 +32,14 @@ LOCK_BILLS = """
 SELECT pg_advisory_xact_lock(bill_lock) FROM (
   SELECT DISTINCT bill_lock FROM quotes WHERE quote_id = ANY($1) ORDER BY bill_lock) AS bills
 """
-LOCK_PAYMENTS = """
+_LATE_KINDS = ", ".join(f"'late:{end}'" for end in sorted(LATE_TO_ASK_ABOUT))
+LOCK_PAYMENTS = f"""
 SELECT id, partner_id, reference, fingerprint, state, epoch, steps, refusal, quote_id, biller_id, facts,
   updated_at, next_action_at,
-  (SELECT true FROM evidence WHERE payment_id = payments.id AND kind = 'late:approved' LIMIT 1)
-    IS NOT NULL AS has_late_success
+  (SELECT true FROM evidence WHERE payment_id = payments.id AND kind IN ({_LATE_KINDS}) LIMIT 1)
+    IS NOT NULL AS has_late_answer
 FROM payments WHERE id = ANY($1) ORDER BY id FOR UPDATE
-"""
+"""  # noqa: S608 - constants
 OPEN_WINDOW = """
 SELECT id, business_date, now() AS now FROM settlement_windows
 WHERE state = 'open' AND business_date = (now() AT TIME ZONE INTERVAL '+06:00')::date
@@ -77,8 +78,8 @@ class Held:
     epoch: int
     steps: int
     next_action_at: datetime | None
-    # Whether an answer under an old epoch said that the biller holds the payment.
-    has_late_success: bool
+    # Whether there was an answer under an old epoch after which the biller may hold the payment.
+    has_late_answer: bool
 
 
 @dataclass(slots=True)
@@ -198,7 +199,7 @@ def quoted_bill(row: Mapping[str, Any]) -> QuotedBill:
 
 
 def _held(row: Mapping[str, Any]) -> Held:
-    return Held(standing_of(row), row["epoch"], row["steps"], row["next_action_at"], row["has_late_success"])
+    return Held(standing_of(row), row["epoch"], row["steps"], row["next_action_at"], row["has_late_answer"])
 
 
 def standing_of(row: Mapping[str, Any]) -> Standing:

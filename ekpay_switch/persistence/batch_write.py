@@ -101,10 +101,10 @@ WHERE p.id = u.id AND p.epoch = u.epoch RETURNING 1
 """
 MOVE_PAYMENTS_TYPES = ("uuid", "integer", "text", "text", "jsonb", "smallint", "timestamptz")
 HOLD_PAYMENTS = """
-UPDATE payments AS p SET lease_until = u.hold_until, next_action_at = u.hold_until
-FROM unnest({arrays}) AS u (id, epoch, hold_until) WHERE p.id = u.id AND p.epoch = u.epoch RETURNING 1
+UPDATE payments AS p SET lease_until = u.hold_until, next_action_at = u.hold_until, asked = u.asked
+FROM unnest({arrays}) AS u (id, epoch, hold_until, asked) WHERE p.id = u.id AND p.epoch = u.epoch RETURNING 1
 """
-HOLD_PAYMENTS_TYPES = ("uuid", "integer", "timestamptz")
+HOLD_PAYMENTS_TYPES = ("uuid", "integer", "timestamptz", "integer")
 BEGIN_SENDS = """
 UPDATE attempts AS a SET step = u.step, sends = u.sends, send_until = u.send_until
 FROM unnest({arrays}) AS u (id, step, sends, send_until) WHERE a.id = u.id

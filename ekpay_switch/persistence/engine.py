@@ -7,7 +7,7 @@ The hot path speaks asyncpg directly (group commit), everything else SQLAlchemy 
 from dataclasses import dataclass
 
 import asyncpg
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -32,16 +32,29 @@ KEYED_ONLY = {
 }
 
 # What driver, pool and network say when the database cannot be reached: it may be back any moment.
-DATABASE_AWAY: tuple[type[Exception], ...] = (
+_DRIVER_AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.OperatorInterventionError,
     asyncpg.TooManyConnectionsError,
     OSError,
-    InterfaceError,
-    OperationalError,
-    PoolTimeoutError,
 )
+DATABASE_AWAY: tuple[type[Exception], ...] = (*_DRIVER_AWAY, DBAPIError, PoolTimeoutError)
+
+
+def is_away(error: Exception) -> bool:
+    """Whether one of DATABASE_AWAY says that the database is away, and not that a statement was wrong.
+
+    SQLAlchemy has a class of its own for a lost connection, but none for a server that starts or shuts down.
+    """
+    if not isinstance(error, DBAPIError) or isinstance(error, InterfaceError | OperationalError):
+        return isinstance(error, DATABASE_AWAY)
+    cause = error.orig.__cause__ if error.orig is not None else None
+    return (
+        error.connection_invalidated
+        or isinstance(error.orig, _DRIVER_AWAY)
+        or isinstance(cause, _DRIVER_AWAY)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The port `Payments` over PostgreSQL: hot steps through the group commit, the rest set by set."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -72,15 +72,30 @@ class PostgresPayments:
         )
         return cast("RecordAnswer", await self._group_commit.submit(SealedRecording(recording, lines)))
 
-    async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[Leased]:
+    async def lease_due(
+        self,
+        limit: int,
+        lease_seconds: float,
+        *,
+        per_far_side: int = 16,
+        passing_over: Collection[str] = (),
+    ) -> Sequence[Leased]:
         """See `ports.Payments`. Rows that somebody holds are passed over, not waited for."""
+        is_due = and_(
+            payments.c.next_action_at <= func.now(),
+            or_(payments.c.lease_until.is_(None), payments.c.lease_until < func.now()),
+            payments.c.state.in_(RESOLVABLE),
+        )
+        nth = func.row_number().over(partition_by=payments.c.biller_id, order_by=payments.c.next_action_at)
+        first = (
+            select(payments.c.id, nth.label("nth"))
+            .where(is_due, payments.c.biller_id.not_in(passing_over))
+            .subquery("first_of_each")
+        )
+        # Judged once more under the lock: between the two somebody else may have taken a row.
         due = (
             select(payments.c.id)
-            .where(
-                payments.c.next_action_at <= func.now(),
-                or_(payments.c.lease_until.is_(None), payments.c.lease_until < func.now()),
-                payments.c.state.in_(RESOLVABLE),
-            )
+            .where(is_due, payments.c.id.in_(select(first.c.id).where(first.c.nth <= per_far_side)))
             .order_by(payments.c.next_action_at)
             .limit(limit)
             .with_for_update(skip_locked=True)

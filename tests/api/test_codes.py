@@ -197,3 +197,9 @@ async def test_a_verdict_that_nobody_heard_is_in_progress_never_a_failure(
     message = bank.payment(await bank.fetch())
     desk.small.books.trouble.append(trouble)
     assert code_of(await bank.exchange(message)) == "0102"
+
+
+def test_what_was_refused_stays_refused_while_two_persons_look_at_it() -> None:
+    assert code_of_state(State.IN_REVIEW, None) == IN_PROGRESS
+    assert code_of_state(State.IN_REVIEW, Refusal.BILLER_UNAVAILABLE) == "1007"
+    assert code_of_state(State.IN_REVIEW, Refusal.BILLER_REFUSED) == "1008"

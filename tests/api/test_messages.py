@@ -7,10 +7,10 @@ from itertools import product
 import pytest
 
 from ekpay_switch.api.syndicate.codes import MESSAGES
-from ekpay_switch.jobs.resolver import resolve_due
 from tests.api.desk import PATHS, Caller, Content, Desk, code_of
 from tests.factories import BILL_NO, CHARGED, PREFUND, TAKEN
 from tests.fakes import LOSES_ANSWER
+from tests.rounds import resolve_due
 
 MEMBERS = {
     "hdrs": ("nm", "ver", "tms", "ref_id", "nd_id"),

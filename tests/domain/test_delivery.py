@@ -94,7 +94,8 @@ def test_found_at_the_biller_completes(posted: Posted) -> None:
 def test_another_echoed_amount_goes_to_review_and_moves_no_money(state: State, echoed: int) -> None:
     plan = plan_posted(DELIVERY, state, replace(POSTED, amount_minor=echoed))
     assert ending(plan, state) is State.IN_REVIEW
-    assert (plan.end, plan.entry, plan.notice) == (AttemptEnd.DISAGREED, None, "amount_echo_mismatch")
+    notice = "late_echo_mismatch" if state is State.REFUNDED else "amount_echo_mismatch"
+    assert (plan.end, plan.entry, plan.notice) == (AttemptEnd.DISAGREED, None, notice)
     assert plan.facts == {"receipt": "R1", "echoed_amount": str(echoed)}
 
 

@@ -13,7 +13,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -113,10 +113,19 @@ class CrashingPayments:
         await self.fuse.reach("after_record", f"after_record_{end}")
         return answer
 
-    async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[Leased]:
+    async def lease_due(
+        self,
+        limit: int,
+        lease_seconds: float,
+        *,
+        per_far_side: int = 16,
+        passing_over: Collection[str] = (),
+    ) -> Sequence[Leased]:
         # A dead worker's lease has to end while we wait. The product divides it only down to five seconds;
         # half of them is still longer than an inquiry may take.
-        leased = await self.inner.lease_due(limit, lease_seconds / 2)
+        leased = await self.inner.lease_due(
+            limit, lease_seconds / 2, per_far_side=per_far_side, passing_over=passing_over
+        )
         if leased:
             await self.fuse.reach("after_lease_due")
         return leased

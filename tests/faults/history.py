@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -214,10 +215,15 @@ def _places(balances: Sequence[int]) -> dict[int, list[int]]:
 
 
 def what_is_told_of_a_reference_never_goes_back(history: History) -> Iterator[str]:
-    """Nothing, then in progress, then one final answer for good; among calls that did not overlap."""
+    """Nothing, then in progress, then one final answer for good; among calls that did not overlap.
+
+    "In progress" after the switch's whole patience with a database that is away says only that nobody knew.
+    """
+    patience = min((line["unsure_after_seconds"] for line in history.lines["rules"]), default=inf)
     told: defaultdict[str, list[Heard]] = defaultdict(list)
     for one in history.heard():
-        if _rank(one.code) is not None and one.reference:
+        was_unsure = one.code == IN_PROGRESS and one.ended - one.began >= patience
+        if _rank(one.code) is not None and one.reference and not was_unsure:
             told[one.reference].append(one)
     for reference, heard in told.items():
         finals = sorted({one.code for one in heard if one.code in FINAL_CODES})
@@ -245,6 +251,13 @@ def _rank(code: str) -> int | None:
     if code in FINAL_CODES:
         return 2
     return {NOT_THERE: 0, IN_PROGRESS: 1}.get(code)
+
+
+def nobody_is_answered_with_an_error_of_ours(history: History) -> Iterator[str]:
+    """Whatever is killed, a caller hears a code, nothing at all, or 503: ask again (T82)."""
+    for one in history.heard():
+        if one.code.startswith("http 5") and one.code != "http 503":
+            yield f"{one.reference or one.op}: was answered {one.code}"
 
 
 def states_in_the_books_never_go_back(history: History) -> Iterator[str]:
@@ -305,6 +318,7 @@ RULES: tuple[Rule, ...] = (
     nothing_is_lost_or_doubled,
     no_balance_is_below_its_floor,
     balances_told_are_the_ledger_s_and_never_older_than_one_told_before,
+    nobody_is_answered_with_an_error_of_ours,
     what_is_told_of_a_reference_never_goes_back,
     states_in_the_books_never_go_back,
     no_far_side_is_asked_above_its_budget,
@@ -319,10 +333,10 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     try:
         history = History.read(Path(arguments[0]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        print(f"{arguments[0]}: {error}", file=sys.stderr)  # noqa: T201 - a command
+        faults = check(history)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        print(f"{arguments[0]}: {error!r}", file=sys.stderr)  # noqa: T201 - a command
         return 2
-    faults = check(history)
     for fault in faults:
         print(fault)  # noqa: T201 - a command
     counted = ", ".join(f"{len(lines)} {kind}" for kind, lines in sorted(history.lines.items()))

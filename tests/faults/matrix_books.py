@@ -50,11 +50,16 @@ class Ours:
     nets: Mapping[str, int]
 
     @property
+    def is_reviewed_half_done(self) -> bool:
+        """Given back, and in review since the biller waits for a further step of it: nothing is posted."""
+        return self.state == IN_REVIEW and not any(self.nets.values())
+
+    @property
     def expected_nets(self) -> Mapping[str, int]:
         """What state and ledger owe each other; what is income or tax is left to the audit."""
         if self.state == COMPLETED:
             return {"prefund": self.total, "payable": -self.amount}
-        if self.state == REFUNDED:
+        if self.state == REFUNDED or self.is_reviewed_half_done:
             return {}
         if self.nets.get("suspense"):
             return {"suspense": self.amount, "payable": -self.amount}
@@ -156,8 +161,10 @@ def _unlawful(ours: Ours, theirs: Theirs, alarms: Sequence[str]) -> Iterator[str
         yield "paid twice"
     if ours.state == COMPLETED and not (theirs.count and theirs.is_whole):
         yield "completed, and not paid"
-    if ours.state == REFUNDED and theirs.count and (theirs.is_whole or HALF_DONE not in alarms):
+    if ours.state == REFUNDED and theirs.count:
         yield "given back, and the biller has it"
+    if ours.is_reviewed_half_done and (theirs.is_whole or HALF_DONE not in alarms):
+        yield "given back, and the biller was paid all the same"
     if ours.state == IN_REVIEW and not alarms:
         yield "in review, and nobody was told"
     if (LATE_SUCCESS in alarms) != ("suspense" in ours.nets):

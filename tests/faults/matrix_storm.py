@@ -1,20 +1,14 @@
-"""Counting what reaches far sides that are dark, and judging it; and the load of partners that go on paying.
+"""Counting what reaches far sides that are dark, and judging whether it was too much.
 
-The counter knows no switch: samples of the proxy's counts go in, sentences about what was too much come out.
+It knows no switch: samples of the proxy's counts go in, sentences about what was too much come out.
 """
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
-import aiohttp
-
-from sandbox.demo.partner_side import PartnerSide, Reference
-from sandbox.partner.client import UnreadableAnswerError, result_code
-from sandbox.partner.messages import Message, Payout
 from tests.faults.matrix_stage import Proxy
 
 INQUIRIES = {"desco": "/desco/api/payment-status", "breb": "/breb/api/status", "nesco": "/nesco/api/history"}
@@ -88,10 +82,9 @@ def too_much(samples: Sequence[Sample], far_side: str, limits: Limits) -> Iterat
     if not calm:
         yield f"{far_side}: nothing is known of the time after its breakers opened"
         return
-    seconds = last.at - calm[0].at
-    probes = last.all_of(far_side) - calm[0].all_of(far_side)
-    if probes > limits.probes(seconds):
-        yield f"{far_side}: {probes} calls in {seconds:.0f} s of open breakers, {limits.probes(seconds):.0f} allowed"
+    seconds, probes = last.at - calm[0].at, last.all_of(far_side) - calm[0].all_of(far_side)
+    if probes > (allowed := limits.probes(seconds)):
+        yield f"{far_side}: {probes} calls in {seconds:.0f} s of open breakers, {allowed:.0f} allowed"
 
 
 def most_within_a_second(samples: Sequence[Sample], far_side: str) -> int:
@@ -111,54 +104,3 @@ def asked_early(moments: Mapping[str, Sequence[float]], every_seconds: float) ->
         for earlier, later in pairwise(sorted(asked_at)):
             if later - earlier < every_seconds:
                 yield f"{payment}: asked again after {later - earlier:.1f} s"
-
-
-@dataclass(slots=True)
-class Heard:
-    """What partners heard: codes by kind of call, HTTP statuses other than 200, and the longest wait."""
-
-    codes: dict[str, Counter[str]] = field(default_factory=lambda: {"pay": Counter(), "fetch": Counter()})
-    oddities: Counter[str] = field(default_factory=Counter)
-    longest_seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Stocked:
-    """A bill that was fetched in time, and the reference that it will be paid under."""
-
-    side: PartnerSide
-    fetched: Message
-    reference: Reference
-
-
-class Crowd:
-    """Partners that pay what they have in stock, whatever they hear, and try to fetch more."""
-
-    def __init__(self, heard: Heard) -> None:
-        self._heard = heard
-
-    async def pay(self, stock: Iterable[Stocked]) -> None:
-        """Pay all of these at the same time, once each."""
-        await asyncio.gather(*(self._pay(one) for one in stock))
-
-    async def go_on(self, stock: Sequence[Stocked], seconds: float, wanted: Sequence[tuple[str, Mapping[str, str]]],
-                    side: PartnerSide) -> None:  # fmt: skip
-        """Spread the payments evenly over so many seconds, and try to fetch what else is wanted meanwhile."""
-        loop = asyncio.get_running_loop()
-        begun_at, calls = loop.time(), []
-        every = max(1, len(stock) // max(1, len(wanted)))
-        bills = iter(wanted)
-        for number, one in enumerate(stock):
-            await asyncio.sleep(begun_at + seconds * number / len(stock) - loop.time())
-            calls.append(asyncio.create_task(self._pay(one)))
-            if number % every == 0 and (bill := next(bills, None)) is not None:
-                calls.append(asyncio.create_task(self._fetch(side, *bill)))
-        await asyncio.gather(*calls)
-
-    async def _pay(self, one: Stocked) -> None:
-        code = await self._ask("pay", one.side.client.pay(one.fetched, Payout(one.reference.text)))
-        if code:
-            one.reference.codes.append(code)
-
-    async def _fetch(self, side: PartnerSide, biller: str, bill: Mapping[str, str]) -> None:
-        await self._ask("fetch", side.client.fetch_bill(biller, **bill))

@@ -1,7 +1,8 @@
 """The fault matrix as text: how a cell is told, drawn for a terminal, and written and read in Markdown."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import pytest
 
@@ -67,21 +68,10 @@ def as_markdown(cells: Cells, rows: Sequence[str], columns: Sequence[str]) -> st
 
 def read_markdown(text: str) -> Cells:
     """The cells of the table that begins with our corner, by row and column."""
-    lines = iter(text.splitlines())
-    columns: Sequence[str] = next((cells[1:] for cells in _split(lines) if cells[0] == CORNER), ())
-    read: dict[tuple[str, str], str] = {}
-    for cells in _split(lines):
-        if not set(cells[0]) <= set("-"):
-            read |= {(cells[0], column): told for column, told in zip(columns, cells[1:], strict=True)}
-    return read
+    _, _, after = text.partition(f"| {CORNER} |")
+    head, _, *lines = [_split(line) for line in takewhile(lambda line: line, after.splitlines())]
+    return {(name, column): told for name, *cells in lines for column, told in zip(head, cells, strict=True)}
 
 
-def _split(lines: Iterator[str]) -> Iterator[Sequence[str]]:
-    """Lines of a table as their cells; for a reader that has found its table, until it ends."""
-    was_in_table = False
-    for line in lines:
-        if line.startswith("|"):
-            was_in_table = True
-            yield [cell.strip() for cell in line.strip("|").split("|")]
-        elif was_in_table:
-            return
+def _split(line: str) -> Sequence[str]:
+    return [cell.strip() for cell in line.strip("| ").split("|")]

@@ -56,15 +56,17 @@ WHERE p.partner_id = ANY($1) AND e.kind LIKE 'late:%'
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What questions must keep to.
+    """What questions must keep to, and when an answer says nothing.
 
     `inquiries_at_once` may come in a bunch: they were let through one after the other and held up on the way.
-    `spacing_seconds` is the shortest time of the schedule between two questions about one payment.
+    `spacing_seconds` is the shortest time of the schedule between two questions about one payment. After
+    `unsure_after_seconds` the switch gives up waiting for its database and says that it does not know.
     """
 
     inquiries_per_second: float
     inquiries_at_once: int
     spacing_seconds: float
+    unsure_after_seconds: float
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from tests.faults.installation import Installation
 LOOK_SECONDS = 0.05
 PAUSE_SECONDS_MAX = 0.3
 # How many strikes in a hundred fall into the recovery from the one before.
-IN_RECOVERY_PERCENT = 30
+IN_RECOVERY_PERCENT = 45
 
 WEB, WORKER = "web", "worker"
 # The postmaster alone, which leaves its backends to find out; all of it; and `pg_ctl stop -m immediate`.
@@ -27,7 +27,7 @@ POSTMASTER, BACKENDS, IMMEDIATE = "postmaster", "postmaster and backends", "imme
 DATABASE = frozenset({POSTMASTER, BACKENDS, IMMEDIATE})
 # Which victims fall together, and how often.
 VICTIMS: dict[tuple[str, ...], int] = {
-    (WEB,): 6, (WORKER,): 6, (POSTMASTER,): 4, (BACKENDS,): 3, (IMMEDIATE,): 1, (WEB, WORKER): 2,
+    (WEB,): 6, (WORKER,): 8, (POSTMASTER,): 4, (BACKENDS,): 3, (IMMEDIATE,): 1, (WEB, WORKER): 2,
     (WEB, POSTMASTER): 1, (WORKER, BACKENDS): 1, (WEB, WORKER, BACKENDS): 2,
 }  # fmt: skip
 

@@ -14,7 +14,7 @@ Lines = list[dict[str, Any]]
 ACCOUNT = "prefund:p1:postpaid"
 RULES = {
     "kind": "rules", "at": 0.0, "far_side": "desco", "inquiries_per_second": 5.0, "inquiries_at_once": 2,
-    "spacing_seconds": 1.0,
+    "spacing_seconds": 1.0, "unsure_after_seconds": 8.0,
 }  # fmt: skip
 
 
@@ -82,10 +82,12 @@ def faults_of(lines: Lines) -> tuple[str, ...]:
         [*SOUND, *said(3, 0.1, 0.2, "none", "status"), *said(4, 5.0, 6.0, "0000", "status")],
         # Answers that overlap may arrive in any order, and what is busy says nothing.
         [*SOUND, *said(3, 3.5, 9.0, "0102"), *said(4, 8.0, 8.1, "http 503"), *said(5, 9.1, 9.2, "0000")],
+        # After the whole patience with its database, "in progress" says that nobody knew.
+        [*SOUND, *said(3, 5.0, 13.0, "0102"), *said(4, 14.0, 15.0, "0000")],
         [*SOUND, question(2.2), {"kind": "late", "at": 2.15, "payment": "P1"}],
         [],
     ],
-    ids=["paid", "balances", "states", "overlapping", "woken by a late answer", "nothing happened"],
+    ids=["paid", "balances", "states", "overlapping", "unsure", "woken by a late answer", "nothing happened"],
 )
 def test_a_sound_history_has_no_fault(lines: Lines) -> None:
     assert faults_of(lines) == ()
@@ -160,6 +162,12 @@ def test_a_balance_that_is_told_after_a_newer_one_is_found() -> None:
 )
 def test_a_reference_whose_told_state_goes_back_is_found(more: Lines, fault: str) -> None:
     assert fault in list(history.what_is_told_of_a_reference_never_goes_back(History.of([*SOUND, *more])))
+
+
+def test_an_error_of_ours_that_a_partner_hears_is_found() -> None:
+    lines = [*SOUND, *said(3, 5.0, 6.0, "http 500"), *said(4, 7.0, 8.0, "http 503")]
+    rule = history.nobody_is_answered_with_an_error_of_ours
+    assert list(rule(History.of(lines))) == ["R1: was answered http 500"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ tests.faults.history FILE` reads it again.
 import asyncio
 import random
 import subprocess
+from bisect import bisect
 from collections import defaultdict
 from pathlib import Path
 
@@ -55,6 +56,17 @@ def recovered(history: History) -> list[Recovery]:
     ]
 
 
+def cut_short(history: History) -> int:
+    """How many payments were on their way when a strike fell, and were not answered."""
+    calls = {line["id"]: line for line in history.lines["call"] if line["op"] == "pay"}
+    strikes = [float(line["at"]) for line in history.lines["kill"]]
+    return sum(
+        bisect(strikes, calls[line["id"]]["at"]) < bisect(strikes, line["at"])
+        for line in history.lines["silence"]
+        if line["id"] in calls
+    )
+
+
 def checksums_hold(home: Path) -> bool:
     """Whether every page of the database is as it was written; the server is stopped for it."""
     server = EmbeddedPostgres(home)
@@ -83,6 +95,6 @@ async def test_kills_at_random_moments_lose_and_double_nothing(
     assert check(history) == ()
     assert await audit.run(site.database) is None
     assert await asyncio.to_thread(checksums_hold, site.settings.home)
-    assert len(history.lines["silence"]) > MOMENTS, "the strikes met no payment on its way"
+    assert cut_short(history) > MOMENTS // 4, "the strikes met hardly a payment on its way"
     assert all(max(one.paid) < DATABASE_SECONDS_MAX for one in found)
     assert all(max(one.asked) < WORKER_SECONDS_MAX for one in found if WORKER in one.victims)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ekpay_switch.domain.money import Money
+from ekpay_switch.persistence.group_commit import GroupCommitLimits
 from tests.faults.customers import Customer, watch_balance
 from tests.faults.history import History, verdict_on
 from tests.faults.installation import PATIENCE_SECONDS, Installation
@@ -21,7 +22,12 @@ SEED = 20_261_125
 # Two customers each of three partners, and one of a partner whose money does not last.
 PREFUNDS, CUSTOMERS_EACH = (FULL, FULL, FULL, Money(100_000_00)), (2, 2, 2, 1)
 # As tests/faults/installation.py lets the manifest be; two workers may ask about sixteen payments each.
-RULES = Rules(inquiries_per_second=50, inquiries_at_once=32, spacing_seconds=1)
+RULES = Rules(
+    inquiries_per_second=50,
+    inquiries_at_once=32,
+    spacing_seconds=1,
+    unsure_after_seconds=GroupCommitLimits().reconnect_seconds,
+)
 
 
 @dataclass(slots=True)

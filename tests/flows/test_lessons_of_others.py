@@ -124,7 +124,7 @@ async def test_amount_echo_mismatch_after_a_give_back_takes_nothing_from_anybody
     small.biller.inquiries.append(Posted("A1", TOTAL - 1))
     await resolve_in_doubt(await lease(small, 1), small.world)
     assert small.books.only().state is State.IN_REVIEW
-    assert small.alarms.raised[0][0] == "amount_echo_mismatch"
+    assert small.alarms.raised[0][0] == "late_echo_mismatch"
     assert small.books.balance(PREFUND) == START
 
 

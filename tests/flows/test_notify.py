@@ -55,7 +55,7 @@ def test_a_message_is_thin_and_reads_as_it_is_published() -> None:
     [
         ("completed", "payment.completed", "paid"),
         ("refunded", "payment.refunded", "refunded"),
-        ("late_success", "payment.in_review", "pending"),
+        ("late_success", "payment.late_success", "refunded"),
         ("amount_echo_mismatch", "payment.in_review", "pending"),
     ],
 )

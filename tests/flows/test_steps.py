@@ -174,11 +174,11 @@ async def test_what_was_given_back_is_never_acknowledged_after_all() -> None:
     await paid(small)
     await resolve_in_doubt(await lease(small, 300), small.world)
     payment = small.books.only()
-    assert payment.state is State.REFUNDED
     biller.saved.add(payment.claim.attempt_reference)
     payment.next_action_at = small.clock.now()
     await resolve_in_doubt(await lease(small, 1), small.world)
-    assert payment.state is State.REFUNDED
+    assert list(await small.books.lease_due(16, 60.0)) == []
+    assert [state for _, _, state in payment.history[-2:]] == [State.REFUNDED, State.IN_REVIEW]
     assert biller.sent == ["save"]
     assert small.alarms.raised == [("half_done_after_give_back", payment.claim.payment_id)]
     assert small.books.balance(PREFUND) == START

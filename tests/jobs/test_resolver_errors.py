@@ -4,7 +4,7 @@ import ast
 import asyncio
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,11 +19,12 @@ from ekpay_switch.domain.outcome import NoAnswer
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.pay_bill import pay_bill
 from ekpay_switch.jobs.housekeeping import run_housekeeping
-from ekpay_switch.jobs.resolver import ResolverPace, resolve_due, run_resolver
+from ekpay_switch.jobs.resolver import ResolverPace, run_resolver
 from ekpay_switch.ports import Leased, World
 from tests.factories import TOTAL, a_world, an_order, quote_another
 from tests.fake_books import FakePayments, books_balance
 from tests.fakes import LOSES_ANSWER, FakeBudget, SmallWorld
+from tests.rounds import resolve_due
 
 LEASE_SECONDS = 45.0
 PACE = ResolverPace(poll_seconds=0.001, lease_seconds=LEASE_SECONDS)
@@ -59,9 +60,18 @@ class SickBooks(FakePayments):
 
     sickness: Sickness
 
-    async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[Leased]:
+    async def lease_due(
+        self,
+        limit: int,
+        lease_seconds: float,
+        *,
+        per_far_side: int = 16,
+        passing_over: Collection[str] = (),
+    ) -> Sequence[Leased]:
         self.sickness.strike("lease_due")
-        return await super().lease_due(limit, lease_seconds)
+        return await super().lease_due(
+            limit, lease_seconds, per_far_side=per_far_side, passing_over=passing_over
+        )
 
     async def postpone(
         self, leased: Leased, ask_again_seconds: float | None, why: str, *, asked: bool

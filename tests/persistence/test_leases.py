@@ -227,3 +227,18 @@ async def test_a_fetch_is_told_to_its_own_partner_only(books: Books, payments: P
     quote = await books.quote()
     assert await payments.status_of_request("bank2", quote.request_reference) is None
     assert await payments.status_of_request("bank1", "never asked") is None
+
+
+async def test_no_far_side_takes_more_than_its_share_of_a_round(
+    books: Books, payments: PostgresPayments
+) -> None:
+    await _in_doubt(books, 12)
+    await books.tell(DUE)
+    await books.tell("UPDATE payments SET biller_id = 'other' WHERE id IN (SELECT id FROM payments LIMIT 3)")
+    first = await payments.lease_due(10, 30, per_far_side=4)
+    shares = sorted(leased.delivery.biller_id for leased in first)
+    assert shares == ["desco_postpaid"] * 4 + ["other"] * 3
+    second = await payments.lease_due(10, 30, per_far_side=4, passing_over=["desco_postpaid"])
+    assert second == []
+    third = await payments.lease_due(3, 30, per_far_side=4)
+    assert len(third) == 3

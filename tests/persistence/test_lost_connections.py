@@ -8,11 +8,13 @@ from typing import Any
 
 import asyncpg
 import pytest
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from ekpay_switch.domain.claims import Repeated, Started
 from ekpay_switch.domain.delivery import Recorded
 from ekpay_switch.domain.errors import VerdictUnknownError
 from ekpay_switch.persistence.batch import write_batch
+from ekpay_switch.persistence.engine import is_away
 from ekpay_switch.persistence.group_commit import GroupCommit, GroupCommitLimits
 from ekpay_switch.persistence.steps import Answer, Step
 from tests.persistence.books import APPROVED, Books, a_top_up, kinds, recording_of
@@ -278,3 +280,28 @@ async def test_a_deadlock_repeats_the_batch(books: Books) -> None:
     assert trouble.at == NEVER
     assert not isinstance(await books.submit(claim), Repeated)
     assert await books.audit() is None
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        asyncpg.CannotConnectNowError("starting up"),
+        asyncpg.CrashShutdownError("another process died"),
+        asyncpg.TooManyConnectionsError("crowded"),
+        ConnectionRefusedError("refused"),
+    ],
+)
+def test_a_server_that_starts_or_is_crowded_is_away_and_not_broken(cause: Exception) -> None:
+    driver = Exception("as the dialect wraps it")
+    driver.__cause__ = cause
+    assert is_away(DBAPIError("SELECT 1", None, driver))
+    assert is_away(cause)
+
+
+def test_a_wrong_statement_is_not_taken_for_an_absence() -> None:
+    driver = Exception("as the dialect wraps it")
+    driver.__cause__ = asyncpg.UndefinedTableError("no such table")
+    assert not is_away(DBAPIError("SELECT 1", None, driver))
+    assert not is_away(IntegrityError("INSERT", None, driver))
+    assert not is_away(ValueError())
+    assert is_away(OperationalError("SELECT 1", None, driver))

@@ -9,7 +9,7 @@ import pytest
 from ekpay_switch.domain.claims import Started
 from ekpay_switch.domain.delivery import Plan, Recorded, Recording, Stale, plan_not_posted, plan_posted
 from ekpay_switch.domain.ledger import Entry, Posting
-from ekpay_switch.domain.outcome import Posted, Unreached
+from ekpay_switch.domain.outcome import Outcome, Posted, Unreached
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.batch import write_batch
 from ekpay_switch.persistence.payments import PostgresPayments
@@ -290,3 +290,36 @@ async def test_the_port_writes_through_the_group_commit(books: Books, payments: 
     assert standing.state == recorded.state == State.COMPLETED
     assert standing.facts == {"receipt": "R-1"}
     assert await payments.standing(uuid4()) is None
+
+
+@pytest.mark.parametrize("late", [APPROVED, SILENT])
+async def test_a_late_answer_about_what_was_given_back_is_asked_about_at_once(
+    books: Books, late: Outcome
+) -> None:
+    """A stalled process whose late write was never answered knows no more than one whose was."""
+    await books.partner(prefund=60_000)
+    started = await books.start()
+    await books.tell("UPDATE payments SET epoch = 2")
+    given_back = Recording(delivery_of(started, 2), plan_not_posted(delivery_of(started, 2)), 3_600.0)
+    await books.submit(given_back)
+    assert isinstance(await books.submit(recording_of(started, late)), Stale)
+    assert await books.value("SELECT next_action_at <= now() FROM payments")
+    assert await books.audit() is None
+
+
+async def test_a_late_answer_that_came_before_the_give_back_is_asked_about_after_it(books: Books) -> None:
+    await books.partner(prefund=60_000)
+    started = await books.start()
+    await books.tell("UPDATE payments SET epoch = 2")
+    assert isinstance(await books.submit(recording_of(started, SILENT)), Stale)
+    await books.submit(Recording(delivery_of(started, 2), plan_not_posted(delivery_of(started, 2)), 3_600.0))
+    assert await books.value("SELECT next_action_at <= now() FROM payments")
+
+
+async def test_a_late_refusal_of_what_was_given_back_wakes_nobody(books: Books) -> None:
+    await books.partner(prefund=60_000)
+    started = await books.start()
+    await books.tell("UPDATE payments SET epoch = 2")
+    await books.submit(Recording(delivery_of(started, 2), plan_not_posted(delivery_of(started, 2)), 3_600.0))
+    await books.submit(recording_of(started, REFUSED))
+    assert await books.value("SELECT next_action_at > now() FROM payments")

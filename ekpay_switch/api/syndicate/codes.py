@@ -46,9 +46,12 @@ MESSAGES = {
 def code_of(state: State, refusal: Refusal | None) -> str:
     """What a partner is told of a payment in this state.
 
-    Never two-valued: while money is held and nobody knows, the answer is "in progress".
+    Never two-valued: while money is held and nobody knows, the answer is "in progress". What was refused once
+    stays refused, even while two persons look at what the biller says of it now (law 14).
     """
     match state:
+        case State.IN_REVIEW if refusal is not None:
+            return REFUSALS[refusal]
         case State.COMPLETED:
             return DONE
         case State.DECLINED | State.REFUNDED | State.EXPIRED:
