@@ -12,11 +12,11 @@ from biller_adapters.asked import Asked, Meant
 from biller_adapters.dialect import Dialect, Fields
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means
-from biller_adapters.reply_reading import BrokenReplyError, json_object, reply_code
 from biller_adapters.sign_in import SignIn
-from biller_adapters.surroundings import Surroundings
-from biller_adapters.token_keeper import KeeperTimes, NoToken, TokenKeeper
 from ekpay_switch.ports import NotSent, NoUsableAnswer, WireRequest
+from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, json_object, reply_code
+from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.token_keeper import KeeperTimes, NoToken, TokenKeeper
 
 _OK = 200
 _UNAUTHENTICATED = 401

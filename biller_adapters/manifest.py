@@ -5,34 +5,27 @@ required (law 13), secrets appear by the name of their setting only, and the rec
 as tests by `biller_adapters.rehearsal`. The JSON Schema for editors comes from `manifest_schema`.
 """
 
-import json
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from biller_adapters.manifest_parts import (
-    Endpoint,
     Example,
     LateFee,
-    Name,
     Operation,
     ParameterEntry,
     Role,
-    Safety,
     Scroll,
-    Seconds,
     Secrets,
-    Section,
     Stamp,
-    TimingEntry,
 )
-from ekpay_switch.domain.asking import SafetyFacts, Timing
 from ekpay_switch.domain.money import PAISA_PER_TAKA, ZERO, Money
 from ekpay_switch.ports import BillerProfile, Parameter
+from ekpay_switch.wing_kit.manifest_file import read_manifest_file, refuse_repeats
+from ekpay_switch.wing_kit.manifest_sections import Endpoint, Name, Safety, Seconds, Section, TimingEntry
 
 # Law 4 is only as good as its examples: each verb shows at least these, and each step of paying all of its
 # own and an empty reply as well.
@@ -45,10 +38,6 @@ _EXPECTATIONS_MIN = {
 }
 _ONE_STEP = ("pay",)
 _IN_HAND = frozenset({"approved", "posted"})
-
-
-class ManifestError(Exception):
-    """A manifest cannot be used; the text names the file and every fault in it."""
 
 
 class Manifest(Section):
@@ -94,8 +83,8 @@ class Manifest(Section):
 
     @model_validator(mode="after")
     def _parameters_are_told_apart(self) -> Self:
-        _refuse_repeats("parameter", (entry.name for entry in self.parameters))
-        _refuse_repeats("wire name", (f"{entry.group} {entry.wire_name}" for entry in self.parameters))
+        refuse_repeats("parameter", (entry.name for entry in self.parameters))
+        refuse_repeats("wire name", (f"{entry.group} {entry.wire_name}" for entry in self.parameters))
         return self
 
     @model_validator(mode="after")
@@ -107,7 +96,7 @@ class Manifest(Section):
 
     @model_validator(mode="after")
     def _steps_are_operations(self) -> Self:
-        _refuse_repeats("step", self.steps)
+        refuse_repeats("step", self.steps)
         paying = {name for name, operation in self.operations.items() if operation.role is Role.PAY}
         if self.steps != _ONE_STEP and set(self.steps) != paying:
             message = "the steps must be the operations of the role pay"
@@ -167,34 +156,12 @@ class Manifest(Section):
             parameters=tuple(Parameter(**entry.model_dump()) for entry in self.parameters),
             takes_bill_once=self.takes_bill_once,
             has_scroll=self.scroll.present,
-            safety=self._safety_facts(divisor),
-            timing=self._timing(divisor),
+            safety=self.safety.facts(divisor),
+            timing=self.timing.timing(self.quote_life_seconds, divisor),
             inquiries_per_second=self.inquiries_per_second,
             steps=self.steps,
             fetch_has_side_effects=self.fetch_has_side_effects,
             gives_tokens=self.gives_tokens,
-        )
-
-    def _safety_facts(self, divisor: float) -> SafetyFacts:
-        settle = self.safety.not_found_settle_seconds
-        return SafetyFacts(
-            # The core sends again under the same reference at any later time, so less than for ever is no.
-            deduplicates=self.safety.deduplicates and self.safety.deduplicates_for == "ever",
-            can_be_asked=self.safety.can_be_asked,
-            not_found_settle_seconds=None if settle == "never" else settle / divisor,
-            can_be_undone=self.safety.can_be_undone,
-            echoes_amount=self.safety.echoes_amount,
-        )
-
-    def _timing(self, divisor: float) -> Timing:
-        return Timing(
-            answer_seconds=self.timing.answer_seconds / divisor,
-            send_seconds=self.timing.send_seconds / divisor,
-            ask_after_seconds=tuple(seconds / divisor for seconds in self.timing.ask_after_seconds),
-            ask_every_seconds=self.timing.ask_every_seconds / divisor,
-            settle_margin_seconds=self.timing.settle_margin_seconds / divisor,
-            quote_life_seconds=self.quote_life_seconds / divisor,
-            watch_seconds=self.timing.watch_seconds / divisor,
         )
 
 
@@ -204,28 +171,9 @@ def read_manifest(path: Path) -> Manifest:
     Raises:
         ManifestError: it is no TOML, breaks a rule, or has another id than its file name.
     """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        # Through JSON, because strict models take lists for tuples and text for dates only from there.
-        manifest = Manifest.model_validate_json(json.dumps(tables, default=str))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
-        message = f"{path.name}: {error}"
-        raise ManifestError(message) from error
-    if manifest.id != path.stem:
-        message = f"{path.name}: holds the biller {manifest.id}"
-        raise ManifestError(message)
-    return manifest
+    return read_manifest_file(path, Manifest)
 
 
 def manifest_schema() -> dict[str, Any]:
     """The JSON Schema of a manifest, for editors and for whoever writes one outside this project."""
     return Manifest.model_json_schema()
-
-
-def _refuse_repeats(what: str, names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            message = f"{what} {name} appears twice"
-            raise ValueError(message)
-        seen.add(name)

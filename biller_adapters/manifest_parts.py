@@ -1,7 +1,4 @@
-"""The sections of a biller's manifest, as models that take nothing they do not know.
-
-Amounts are taka as text with two decimals ("400.00"), times are seconds.
-"""
+"""The sections of a biller's manifest that only a biller has."""
 
 import re
 from collections.abc import Mapping
@@ -9,18 +6,9 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
-SettingName = Annotated[str, Field(pattern=r"^EKPAY_[A-Z0-9_]{2,60}$")]
-Taka = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,12})\.[0-9]{2}$")]
-Seconds = Annotated[float, Field(gt=0, le=366 * 86_400)]
-
-
-class Section(BaseModel):
-    """What all sections share: strict types, unknown keys refused, unchanging once read."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+from ekpay_switch.wing_kit.manifest_sections import Name, Section, SettingName, Taka
 
 
 class Reason(StrEnum):
@@ -141,43 +129,6 @@ class ParameterEntry(Section):
         return self
 
 
-class Safety(Section):
-    """The four facts that decide safety (law 13), every one of them stated.
-
-    Deduplication is by our reference for `deduplicates_for`; a "not found" is final
-    `not_found_settle_seconds` after the send deadline, or never.
-    """
-
-    deduplicates: bool
-    deduplicates_for: Literal["ever", "day", "never"]
-    can_be_asked: bool
-    not_found_settle_seconds: Annotated[float, Field(ge=0)] | Literal["never"]
-    can_be_undone: bool
-    echoes_amount: bool
-
-
-class TimingEntry(Section):
-    """When to give up and when to ask again, in seconds of real life (architecture.md 5).
-
-    A payment that was given back on a "not found" is asked about for `watch_seconds` more, two days if not
-    stated: what arrives after all must be seen.
-    """
-
-    answer_seconds: Seconds
-    send_seconds: Seconds
-    ask_after_seconds: tuple[Seconds, ...]
-    ask_every_seconds: Seconds
-    settle_margin_seconds: Annotated[float, Field(ge=0)]
-    watch_seconds: Seconds = 172_800
-
-    @model_validator(mode="after")
-    def _questions_come_in_order(self) -> Self:
-        if list(self.ask_after_seconds) != sorted(set(self.ask_after_seconds)):
-            message = "ask_after_seconds must grow"
-            raise ValueError(message)
-        return self
-
-
 class LateFee(Section):
     """What is added once a bill is overdue."""
 
@@ -196,13 +147,6 @@ class Scroll(Section):
 
     present: bool
     base: Annotated[int, Field(ge=1)] = 1
-
-
-class Endpoint(Section):
-    """Where the far side is: the setting that names it, and the sandbox where that is not set."""
-
-    url_setting: SettingName
-    url_default: Annotated[str, Field(pattern=r"^https?://[^\s?#]+[^\s?#/]$")]
 
 
 class Secrets(Section):

@@ -10,9 +10,10 @@ from types import MappingProxyType
 from biller_adapters.families.prepaid_vend import PrepaidVend
 from biller_adapters.families.scroll_rest import ScrollRest
 from biller_adapters.families.three_step import ThreeStep
-from biller_adapters.manifest import Manifest, ManifestError, read_manifest
-from biller_adapters.surroundings import Surroundings
+from biller_adapters.manifest import Manifest, read_manifest
 from ekpay_switch.ports import BillerAdapter, Billers, Clock, Tokens, Wire
+from ekpay_switch.wing_kit.manifest_file import ManifestError
+from ekpay_switch.wing_kit.surroundings import Surroundings
 
 Family = Callable[[Manifest, Surroundings], BillerAdapter]
 

@@ -6,15 +6,14 @@ finds its bill or does not get that far, and a renewal by one whose token is ref
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from typing import assert_never
 from uuid import UUID
 
-from biller_adapters.manifest import Manifest, ManifestError
+from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Example, Role
 from biller_adapters.registry import adapter_of
-from biller_adapters.surroundings import Surroundings
 from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, BillMissing, BillQuery, FetchReply
 from ekpay_switch.domain.business_day import DHAKA
 from ekpay_switch.domain.delivery import PayOrder
@@ -33,6 +32,9 @@ from ekpay_switch.domain.outcome import (
 )
 from ekpay_switch.domain.posting_rules import Sums
 from ekpay_switch.ports import BillerAdapter, WireAnswer, WireReply, WireRequest
+from ekpay_switch.wing_kit.manifest_file import ManifestError
+from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.surroundings import Surroundings
 
 EXAMPLE_REFERENCE = "EXAMPLE0000000000000001"
 _SECRET = "rehearsed"  # noqa: S105 - opens nothing; the wire here is played
@@ -48,55 +50,6 @@ class Understood:
     reason: str | None = None
     amount: Money | None = None
     tokens: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StoppedClock:
-    """A clock that always shows the same instant; implements the port `Clock`."""
-
-    instant: datetime
-
-    def monotonic(self) -> float:
-        """Always zero: nothing is ever late."""
-        return 0.0
-
-    def now(self) -> datetime:
-        """The instant."""
-        return self.instant
-
-    async def sleep(self, seconds: float) -> None:
-        """No wait: this clock stands."""
-        del seconds
-
-
-@dataclass(slots=True)
-class TokenShelf:
-    """One process's tokens, in memory; implements the port `Tokens`."""
-
-    held: dict[str, str] = field(default_factory=dict)
-
-    async def current(self, far_side: str) -> str | None:
-        """The stored token."""
-        return self.held.get(far_side)
-
-    async def lease(self, far_side: str, seconds: float) -> int | None:
-        """Always granted: there is nobody else."""
-        del far_side, seconds
-        return 1
-
-    async def store(self, far_side: str, epoch: int, token: str, life_seconds: float) -> bool:
-        """Keep it for as long as the object lives."""
-        del epoch, life_seconds
-        self.held[far_side] = token
-        return True
-
-    async def release(self, far_side: str, epoch: int) -> None:
-        """Nothing is held, so nothing is given back."""
-
-    async def drop(self, far_side: str, token: str) -> None:
-        """Forget it, if it is still the one."""
-        if self.held.get(far_side) == token:
-            del self.held[far_side]
 
 
 class PlayedWire:

@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from biller_adapters.asked import Asked, Meant
 from biller_adapters.dialect import Dialect, Fields
-from biller_adapters.manifest import Manifest, ManifestError
+from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means, Role
-from biller_adapters.reply_reading import BrokenReplyError
-from biller_adapters.token_keeper import Grant, NoToken
 from ekpay_switch.ports import NotSent, NoUsableAnswer
+from ekpay_switch.wing_kit.manifest_file import ManifestError
+from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
+from ekpay_switch.wing_kit.token_keeper import Grant, NoToken
 
 # One call without a token: the name of its operation and its fields.
 AskWithoutToken = Callable[[str, Fields], Awaitable[Asked]]

@@ -5,8 +5,8 @@ The digits are worth money: no text that leaves this module, an error's neither,
 
 from collections.abc import Iterable, Mapping
 
-from biller_adapters.reply_reading import BrokenReplyError
 from ekpay_switch.domain.vending import TokenKind, TokenLine
+from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 
 _SEPARATOR = ","
 

@@ -1,5 +1,5 @@
-"""Connectors will stand here: how money comes in, one manifest per bank, wallet or card acquirer.
+"""Ways for money to come in as data: one manifest each, over a few protocol families.
 
-The wing gets its manifest schema, its registry, the protocol families and, as the exception, quirks. It
-stands on the ports of the core alone and is found by the entry point group `ekpay.connectors`.
+This wing stands on the ports of the core; the core does not know it and finds it by the entry point group
+`ekpay.connectors`.
 """

@@ -5,11 +5,12 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from ekpay_switch.connector_ports import Connector, Connectors
 from ekpay_switch.ports import BillerAdapter, Billers, Clock, Tokens, Wire
 
 
 class PluginError(Exception):
-    """A wing is missing or two of them claim the same biller."""
+    """A wing is missing or two of them claim the same institution."""
 
 
 class _Together:
@@ -35,15 +36,46 @@ class _Together:
         return [self._by_id[biller_id] for biller_id in sorted(self._by_id)]
 
 
+class _ConnectedTogether:
+    """The connectors of all wings as one catalogue."""
+
+    def __init__(self, connectors: list[Connector]) -> None:
+        self._by_id = {connector.profile.id: connector for connector in connectors}
+        if len(self._by_id) != len(connectors):
+            message = "two wings bring the same connector"
+            raise PluginError(message)
+
+    def by_id(self, connector_id: str) -> Connector | None:
+        """See `connector_ports.Connectors`."""
+        return self._by_id.get(connector_id)
+
+    def all(self) -> list[Connector]:
+        """See `connector_ports.Connectors`."""
+        return [self._by_id[connector_id] for connector_id in sorted(self._by_id)]
+
+
 def load_billers(config: Path, wire: Wire, tokens: Tokens, clock: Clock, divisor: float) -> Billers:
     """Every biller of every wing in the group `ekpay.billers`.
 
     Raises:
         PluginError: no wing is installed, or two bring the same biller.
     """
-    wings: list[Any] = [point.load() for point in entry_points(group="ekpay.billers")]
-    if not wings:
-        message = "no wing of billers is installed (entry point group ekpay.billers)"
-        raise PluginError(message)
+    wings = _wings("ekpay.billers", "billers")
     built = [build(config, wire, tokens, clock, os.environ, divisor) for build in wings]
     return _Together([adapter for billers in built for adapter in billers.all()])
+
+
+def load_connectors(config: Path, wire: Wire, tokens: Tokens, clock: Clock, divisor: float) -> Connectors:
+    """Every connector of every wing in the group `ekpay.connectors`; raises like `load_billers`."""
+    wings = _wings("ekpay.connectors", "connectors")
+    built = [build(config, wire, tokens, clock, os.environ, divisor) for build in wings]
+    return _ConnectedTogether([connector for connectors in built for connector in connectors.all()])
+
+
+def _wings(group: str, what: str) -> list[Any]:
+    """What builds each wing of a group; typed by the protocols of the ports alone."""
+    wings: list[Any] = [point.load() for point in entry_points(group=group)]
+    if not wings:
+        message = f"no wing of {what} is installed (entry point group {group})"
+        raise PluginError(message)
+    return wings

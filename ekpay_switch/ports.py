@@ -4,7 +4,7 @@ The core's own rooms (`persistence`, `wire`) and the wings implement these; flow
 tests/fakes.py implement the same protocols.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -152,8 +152,18 @@ class Payments(Protocol):
         """Write what an answer led to, under its epoch; raises like `claim`."""
         ...
 
-    async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[Leased]:
-        """Take over payments whose next question is due and that nobody holds; each gets a new epoch."""
+    async def lease_due(
+        self,
+        limit: int,
+        lease_seconds: float,
+        *,
+        per_far_side: int = 16,
+        passing_over: Collection[str] = (),
+    ) -> Sequence[Leased]:
+        """Take over payments whose next question is due and that nobody holds; each gets a new epoch.
+
+        At most `per_far_side` of one far side, and none of those that are passed over.
+        """
         ...
 
     async def postpone(
@@ -264,6 +274,17 @@ class Tokens(Protocol):
 
     async def lease(self, far_side: str, seconds: float) -> int | None:
         """The right to log in, as an epoch, or None while somebody else has it."""
+        ...
+
+    async def count_login(self, far_side: str, epoch: int, per_hour: int) -> bool:
+        """Count one login of all processes, durable before it is sent.
+
+        False, and nothing counted, where `per_hour` were counted within an hour or the lease was lost.
+        """
+        ...
+
+    async def uncount_login(self, far_side: str, epoch: int) -> None:
+        """Take the login that was counted last off the count: provably not a byte of it was sent."""
         ...
 
     async def store(self, far_side: str, epoch: int, token: str, life_seconds: float) -> bool:

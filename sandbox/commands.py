@@ -9,7 +9,10 @@ from typing import Annotated
 import aiohttp
 import typer
 
+from sandbox.bkash.faults import Fault as BkashFault
+from sandbox.bkash.faults import Step as BkashStep
 from sandbox.breb.faults import Fault as BrebFault
+from sandbox.breb.faults import Step as BrebStep
 from sandbox.demo.one_payment import UnpayableError, Wish, pay_once
 from sandbox.desco.faults import Fault as DescoFault
 from sandbox.institution.book import BookOfAnotherWorldError
@@ -24,13 +27,15 @@ from sandbox.institutions import (
     serve_together,
 )
 from sandbox.nesco.faults import Fault as NescoFault
+from sandbox.nesco.faults import Step as NescoStep
 from sandbox.options import taking
+from sandbox.payer import commands as payer_commands
 from sandbox.proxy import commands as proxy_commands
 from sandbox.proxy.faults import Fault as NetworkFault
 
 app = typer.Typer(
     name="sandbox",
-    help="The far side: simulated billers with books of their own, and partners.",
+    help="The far side: simulated billers and wallets with books of their own, payers and partners.",
     no_args_is_help=True,
 )
 
@@ -41,8 +46,14 @@ network.command()(proxy_commands.release)
 network.command()(proxy_commands.show)
 app.add_typer(network, name="network")
 app.command()(proxy_commands.proxy)
+app.command()(payer_commands.payer)
 
-_FAULTS = ", ".join(sorted({*DescoFault, *BrebFault, *NescoFault}))
+_FAULTS = ", ".join(sorted({*DescoFault, *BrebFault, *NescoFault, *BkashFault}))
+_STEPS = "; ".join(
+    f"{', '.join(steps)} ({whose})"
+    for whose, steps in (("BREB", BrebStep), ("NESCO", NescoStep), ("bKash", BkashStep))
+)
+_TARGETS = ("account", "bill", "quote", "payment", "invoice", "wallet", "step")
 _NETWORK_FAULTS = ", ".join(NetworkFault)
 _CALL_SECONDS = 60
 _HTTP_OK = 200
@@ -61,6 +72,7 @@ class ServeOptions:
     port: Annotated[int | None, typer.Option(min=0, max=65_535, help="DESCO's port.")] = None
     breb_port: Annotated[int | None, typer.Option(min=0, max=65_535, help="BREB's port.")] = None
     nesco_port: Annotated[int | None, typer.Option(min=0, max=65_535, help="NESCO's port.")] = None
+    bkash_port: Annotated[int | None, typer.Option(min=0, max=65_535, help="bKash's port.")] = None
     only: Annotated[list[Name] | None, typer.Option(help="Serve this one; may be given several times.")] = (
         None
     )
@@ -75,11 +87,17 @@ class ServeOptions:
 @app.command()
 @taking(ServeOptions)
 def serve(options: ServeOptions) -> None:
-    """Serve the simulated billers until interrupted: DESCO at 8190, BREB at 8191, NESCO at 8192.
+    """Serve the simulated institutions until interrupted, each at a port of its own.
 
-    Port 0 takes a free one. Once a port is named, only those whose ports are named are served.
+    DESCO at 8190, BREB at 8191, NESCO at 8192, bKash at 8193. Port 0 takes a free one. Once a port is named,
+    only those whose ports are named are served.
     """
-    named = {Name.DESCO: options.port, Name.BREB: options.breb_port, Name.NESCO: options.nesco_port}
+    named = {
+        Name.DESCO: options.port,
+        Name.BREB: options.breb_port,
+        Name.NESCO: options.nesco_port,
+        Name.BKASH: options.bkash_port,
+    }
     shared: Shared = {
         "home": options.home,
         "seed": options.seed,
@@ -111,9 +129,10 @@ class FaultOptions:
     account: Annotated[str | None, typer.Option(help="Account or customer number.")] = None
     bill: Annotated[str | None, typer.Option(help="Bill number (DESCO, BREB).")] = None
     quote: Annotated[str | None, typer.Option(help="Transaction id of a quote (NESCO).")] = None
-    step: Annotated[
-        str | None, typer.Option(help="bill, save, acknowledge, status (BREB); quote, vend, history (NESCO).")
-    ] = None
+    payment: Annotated[str | None, typer.Option(help="paymentID (bKash).")] = None
+    invoice: Annotated[str | None, typer.Option(help="merchantInvoiceNumber (bKash).")] = None
+    wallet: Annotated[str | None, typer.Option(help="The payer's number (bKash).")] = None
+    step: Annotated[str | None, typer.Option(help=f"{_STEPS}.")] = None
     times: Annotated[int, typer.Option(min=1, help="How many calls it strikes.")] = 1
     address: Address = None
     on_network: Annotated[
@@ -129,12 +148,12 @@ class FaultOptions:
 @app.command()
 @taking(FaultOptions)
 def faults(options: FaultOptions) -> None:
-    """Let one fault strike the next calls for an account, bill or quote; with BREB and NESCO for anybody."""
+    """Let one fault strike the next calls for an account, bill, quote or payment; or, but for DESCO, any."""
     if options.on_network:
         _strike_network(options)
         return
-    target = {"account": options.account, "bill": options.bill, "quote": options.quote, "step": options.step}
-    order: dict[str, object] = {name: value for name, value in target.items() if value is not None}
+    named = {name: getattr(options, name) for name in _TARGETS}
+    order: dict[str, object] = {name: value for name, value in named.items() if value is not None}
     order |= {"fault": options.fault, "times": options.times}
     url = f"{_address(options.of, options.address)}/_admin/faults"
     typer.echo(json.dumps(_call("POST", url, order), indent=2))
@@ -157,7 +176,7 @@ def _strike_network(options: FaultOptions) -> None:
 
 @app.command()
 def dump(of: Of = Name.DESCO, address: Address = None) -> None:
-    """Print what a simulated biller believes, as JSON."""
+    """Print what a simulated institution believes, as JSON."""
     typer.echo(json.dumps(_call("GET", f"{_address(of, address)}/_admin/dump"), indent=2))
 
 

@@ -6,9 +6,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypedDict
 
+import sandbox.bkash.institution as bkash
 import sandbox.breb.institution as breb
 import sandbox.desco.institution as desco
 import sandbox.nesco.institution as nesco
+from sandbox.bkash.settings import BkashSettings
 from sandbox.breb.settings import BrebSettings
 from sandbox.desco.settings import DescoSettings
 from sandbox.institution.clock import Clock
@@ -23,9 +25,15 @@ class Name(StrEnum):
     DESCO = "desco"
     BREB = "breb"
     NESCO = "nesco"
+    BKASH = "bkash"
 
 
-DEFAULT_PORTS: Mapping[Name, int] = {Name.DESCO: 8190, Name.BREB: 8191, Name.NESCO: 8192}
+DEFAULT_PORTS: Mapping[Name, int] = {
+    Name.DESCO: 8190,
+    Name.BREB: 8191,
+    Name.NESCO: 8192,
+    Name.BKASH: 8193,
+}
 
 
 class UnservedPortError(Exception):
@@ -88,3 +96,5 @@ def _open(name: Name, shared: Shared) -> FarSide:
             return breb.Institution.open(BrebSettings(**shared), Clock())
         case Name.NESCO:
             return nesco.Institution.open(NescoSettings(**shared), Clock())
+        case Name.BKASH:
+            return bkash.Institution.open(BkashSettings(**shared), Clock())

@@ -1,7 +1,7 @@
 """A small world in memory that implements every port, for tests of flows and of the API."""
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -86,6 +86,7 @@ class FakeTokens:
     kept: dict[str, tuple[str, float]] = field(default_factory=dict)
     leased_until: dict[str, float] = field(default_factory=dict)
     epochs: Counter[str] = field(default_factory=Counter)
+    logins_at: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     async def current(self, far_side: str) -> str | None:
         token, until = self.kept.get(far_side, ("", 0.0))
@@ -98,6 +99,18 @@ class FakeTokens:
         self.leased_until[far_side] = now + seconds
         self.epochs[far_side] += 1
         return self.epochs[far_side]
+
+    async def count_login(self, far_side: str, epoch: int, per_hour: int) -> bool:
+        now = self.clock.monotonic()
+        recent = [instant for instant in self.logins_at[far_side] if instant > now - 3600]
+        if self.epochs[far_side] != epoch or len(recent) >= per_hour:
+            return False
+        self.logins_at[far_side] = [*recent, now]
+        return True
+
+    async def uncount_login(self, far_side: str, epoch: int) -> None:
+        if self.epochs[far_side] == epoch:
+            self.logins_at[far_side] = self.logins_at[far_side][:-1]
 
     async def store(self, far_side: str, epoch: int, token: str, life_seconds: float) -> bool:
         if self.epochs[far_side] != epoch:

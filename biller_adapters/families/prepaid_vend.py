@@ -13,21 +13,8 @@ from typing import Any
 from biller_adapters.asked import Asked, Meant, not_approved, nothing_learned
 from biller_adapters.biller_line import BillerLine
 from biller_adapters.dialect import Dialect, JsonUnderHeader
-from biller_adapters.family_settings import settings_of
 from biller_adapters.manifest import Manifest
-from biller_adapters.manifest_parts import Means, Reason, Section
-from biller_adapters.reply_reading import (
-    BrokenReplyError,
-    as_object,
-    bearer_token,
-    signed_taka,
-    taka,
-    text,
-    text_or_empty,
-    whole_seconds,
-)
-from biller_adapters.surroundings import Surroundings
-from biller_adapters.token_keeper import Grant
+from biller_adapters.manifest_parts import Means, Reason
 from biller_adapters.token_lines import token_lines, without_digits
 from ekpay_switch.domain.bill import (
     Bill,
@@ -53,6 +40,20 @@ from ekpay_switch.domain.outcome import (
 )
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.ports import BillerProfile, NotSent, NoUsableAnswer
+from ekpay_switch.wing_kit.family_settings import settings_of
+from ekpay_switch.wing_kit.manifest_sections import Section
+from ekpay_switch.wing_kit.reply_reading import (
+    BrokenReplyError,
+    as_object,
+    bearer_token,
+    signed_taka,
+    taka,
+    text,
+    text_or_empty,
+    whole_seconds,
+)
+from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.token_keeper import Grant
 
 _OPERATIONS = frozenset({"login", "quote", "vend", "history"})
 _PURCHASE, _VAT = "purchaseAmount", "vat"

@@ -11,24 +11,8 @@ from typing import Any, assert_never
 from biller_adapters.asked import Asked, Meant, not_approved, nothing_learned
 from biller_adapters.biller_line import BillerLine
 from biller_adapters.dialect import Dialect, JsonUnderHeader
-from biller_adapters.family_settings import settings_of
 from biller_adapters.manifest import Manifest
-from biller_adapters.manifest_parts import Means, Reason, Section
-from biller_adapters.reply_reading import (
-    BrokenReplyError,
-    as_object,
-    as_rows,
-    bearer_token,
-    day,
-    month_span,
-    taka,
-    text,
-    text_or_empty,
-    whole_seconds,
-    write_day,
-)
-from biller_adapters.surroundings import Surroundings
-from biller_adapters.token_keeper import Grant
+from biller_adapters.manifest_parts import Means, Reason
 from ekpay_switch.domain.bill import (
     Bill,
     BillerSilent,
@@ -42,6 +26,23 @@ from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import ZERO, format_taka, parse_taka, total
 from ekpay_switch.domain.outcome import Approved, Inquiry, NoAnswer, NotFound, Outcome, Posted
 from ekpay_switch.ports import BillerProfile, NotSent, NoUsableAnswer
+from ekpay_switch.wing_kit.family_settings import settings_of
+from ekpay_switch.wing_kit.manifest_sections import Section
+from ekpay_switch.wing_kit.reply_reading import (
+    BrokenReplyError,
+    as_object,
+    as_rows,
+    bearer_token,
+    day,
+    month_span,
+    taka,
+    text,
+    text_or_empty,
+    whole_seconds,
+    write_day,
+)
+from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.token_keeper import Grant
 
 _OPERATIONS = frozenset({"login", "bills", "bill", "save", "status"})
 

@@ -12,10 +12,17 @@ from typing import Any
 from biller_adapters.asked import Asked, Meant, not_approved, nothing_learned
 from biller_adapters.biller_line import BillerLine
 from biller_adapters.dialect import Dialect, Fields, FormWithToken
-from biller_adapters.family_settings import settings_of
-from biller_adapters.manifest import Manifest, ManifestError
-from biller_adapters.manifest_parts import Means, Reason, Section
-from biller_adapters.reply_reading import (
+from biller_adapters.manifest import Manifest
+from biller_adapters.manifest_parts import Means, Reason
+from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, BillMissing, BillQuery, FetchReply
+from ekpay_switch.domain.delivery import PayOrder
+from ekpay_switch.domain.money import PAISA_PER_TAKA, ZERO, format_taka, parse_taka
+from ekpay_switch.domain.outcome import Approved, HalfDone, Inquiry, NotFound, Outcome, Posted, Unreached
+from ekpay_switch.ports import BillerProfile, NotSent, NoUsableAnswer
+from ekpay_switch.wing_kit.family_settings import settings_of
+from ekpay_switch.wing_kit.manifest_file import ManifestError
+from ekpay_switch.wing_kit.manifest_sections import Section
+from ekpay_switch.wing_kit.reply_reading import (
     BrokenReplyError,
     bearer_token,
     day,
@@ -25,14 +32,9 @@ from biller_adapters.reply_reading import (
     text_or_empty,
     whole_seconds,
 )
-from biller_adapters.surroundings import Surroundings
-from biller_adapters.token_keeper import Grant
-from biller_adapters.token_pair import TokenPair
-from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, BillMissing, BillQuery, FetchReply
-from ekpay_switch.domain.delivery import PayOrder
-from ekpay_switch.domain.money import PAISA_PER_TAKA, ZERO, format_taka, parse_taka
-from ekpay_switch.domain.outcome import Approved, HalfDone, Inquiry, NotFound, Outcome, Posted, Unreached
-from ekpay_switch.ports import BillerProfile, NotSent, NoUsableAnswer
+from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.token_keeper import Grant
+from ekpay_switch.wing_kit.token_pair import TokenPair
 
 _SAVE, _ACKNOWLEDGE = "save", "acknowledge"
 _OPERATIONS = frozenset({"authenticate", "token", "bill", _SAVE, _ACKNOWLEDGE, "status"})

@@ -10,7 +10,16 @@ import typer
 from sqlalchemy.exc import DBAPIError
 from typer.exceptions import Abort, TyperException
 
-from ekpay_switch.cli import billers, database, notifications, partners, payments, serving, staff
+from ekpay_switch.cli import (
+    billers,
+    connectors,
+    database,
+    notifications,
+    partners,
+    payments,
+    serving,
+    staff,
+)
 from ekpay_switch.cli.doctor import doctor
 from ekpay_switch.cli.partner_crypto import partner_crypto
 from ekpay_switch.cli.plugged_in import found_apps, join
@@ -32,6 +41,7 @@ _GROUPS = {
     "notifications": notifications.app,
     "staff": staff.app,
     "billers": billers.app,
+    "connectors": connectors.app,
     "db": database.app,
 }
 CORE = frozenset(_COMMANDS | _GROUPS)

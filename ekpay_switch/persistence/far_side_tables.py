@@ -1,7 +1,7 @@
 """What all processes share about far sides beside the books: budgets, tokens, bills locked there."""
 
-from sqlalchemy import CheckConstraint, Column, Integer, LargeBinary, Table, Text, func, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import CheckConstraint, Column, DateTime, Integer, LargeBinary, Table, Text, func, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from ekpay_switch.persistence.tables import instant, metadata
 
@@ -15,6 +15,8 @@ far_sides = Table(
     instant("token_until", nullable=True),
     Column("login_epoch", Integer, nullable=False, server_default=text("0")),
     instant("login_until", nullable=True),
+    # When tokens were asked for within the last hour, where the far side counts that.
+    Column("logins_at", ARRAY(DateTime(timezone=True)), nullable=False, server_default=text("'{}'")),
 )
 
 # Bills that a fetch locked at their biller: who may ask (`asking_until`, under an epoch), and what was told.

@@ -66,6 +66,40 @@ class FarSides:
             )
         return epoch
 
+    async def count_login(self, far_side: str, epoch: int, per_hour: int) -> bool:
+        """See `ports.Tokens`: the last instants stand in the row, and those older than an hour go."""
+        instant = func.unnest(far_sides.c.logins_at).column_valued("instant")
+        within_an_hour = func.array(
+            select(instant)
+            .where(instant > func.now() - timedelta(hours=1))
+            .correlate(far_sides)
+            .scalar_subquery()
+        )
+        async with self._engine.begin() as connection:
+            counted = await connection.execute(
+                update(far_sides)
+                .where(
+                    far_sides.c.id == far_side,
+                    far_sides.c.login_epoch == epoch,
+                    func.cardinality(within_an_hour) < per_hour,
+                )
+                .values(logins_at=func.array_append(within_an_hour, func.now()))
+            )
+        return counted.rowcount == 1
+
+    async def uncount_login(self, far_side: str, epoch: int) -> None:
+        """See `ports.Tokens`."""
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                update(far_sides)
+                .where(
+                    far_sides.c.id == far_side,
+                    far_sides.c.login_epoch == epoch,
+                    func.cardinality(far_sides.c.logins_at) > 0,
+                )
+                .values(logins_at=func.trim_array(far_sides.c.logins_at, 1))
+            )
+
     async def store(self, far_side: str, epoch: int, token: str, life_seconds: float) -> bool:
         """See `ports.Tokens`."""
         sealed = self._sealer.seal(_context(far_side), token.encode())

@@ -19,6 +19,9 @@ Query = dict[str, str]
 
 _ERRORS = Errors(error_reply)
 
+Route = Callable[[Query, bytes], Reply]
+"""Answers one admin call from its query and its body."""
+
 _Route = Callable[[str, bytes], Reply]
 
 
@@ -72,6 +75,10 @@ class Desk(ABC):
         """Return what else can be asked with GET, by path; nothing unless an institution says so."""
         return {}
 
+    def routes(self) -> Mapping[str, Mapping[str, Route]]:
+        """Return further calls by path and method, where an order or an answer is no plain question."""
+        return {}
+
 
 class Admin:
     """Answers the admin calls; every answer is JSON."""
@@ -89,6 +96,10 @@ class Admin:
             "health": {"GET": self._health},
         }
         self._routes |= {path: {"GET": _asking(question)} for path, question in desk.questions().items()}
+        self._routes |= {
+            path: {method: _reading(route) for method, route in methods.items()}
+            for path, methods in desk.routes().items()
+        }
 
     def answer(self, method: str, path: str, query: str, body: bytes) -> Reply:
         """Answer one call; a body or query that cannot be read is HTTP 400 and changes nothing."""
@@ -140,3 +151,7 @@ class Admin:
 
 def _asking(question: Callable[[Query], Answer]) -> _Route:
     return lambda query, _body: json_reply(question(dict(parse_qsl(query))))
+
+
+def _reading(route: Route) -> _Route:
+    return lambda query, body: route(dict(parse_qsl(query)), body)

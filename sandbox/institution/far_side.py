@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar, NamedTuple
 
 from sandbox.institution.admin import Desk
+from sandbox.institution.pages import Page
 from sandbox.institution.replies import Errors, Reply
 from sandbox.institution.requests import Form
 
@@ -33,6 +34,20 @@ class FarSide(ABC):
     @abstractmethod
     def calls(self) -> Mapping[str, Call]:
         """Return every call by its path below `base_path`; all of them are POST."""
+
+    def root_calls(self) -> Mapping[str, Call]:
+        """Return the calls that are not below `base_path`, by their whole path; none unless it says so."""
+        return {}
+
+    def pages(self) -> Mapping[str, Page]:
+        """Return the pages for browsers, GET and POST, by their whole path; none unless it says so."""
+        return {}
+
+    def learn_address(self, origin: str) -> None:  # noqa: B027 - most have no need of it
+        """Be told where it is served, such as `http://127.0.0.1:8190`, before the first call."""
+
+    async def work(self) -> None:  # noqa: B027 - most have no need of it
+        """Do what it does unasked, until cancelled; nothing unless it says so."""
 
     @abstractmethod
     def turn_away(self, call: Call, headers: Headers) -> Reply | None:

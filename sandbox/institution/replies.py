@@ -4,19 +4,23 @@ A reply is the two ASGI messages ready to send: the path of a payment must not e
 that could have been encoded before.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple
 
 import orjson
 
 Message = dict[str, Any]
+Header = tuple[bytes, bytes]
+
+_HTML = b"text/html; charset=utf-8"
 
 
 class Reply(NamedTuple):
     """An answer ready for the wire.
 
     `code` is what the statistics count it under. A lost reply closes the connection instead of
-    sending; a delayed one waits `delay_seconds` first, after everything was done.
+    sending; a delayed one waits `delay_seconds` first, after everything was done, and one that
+    `waits_for` something is held until that has happened.
     """
 
     code: str
@@ -24,10 +28,11 @@ class Reply(NamedTuple):
     body: Message
     delay_seconds: float = 0.0
     is_lost: bool = False
+    waits_for: Callable[[], Awaitable[object]] | None = None
 
 
-def _reply(code: str, status: int, content_type: bytes, body: bytes) -> Reply:
-    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
+def _reply(code: str, status: int, content_type: bytes, body: bytes, more: Iterable[Header] = ()) -> Reply:
+    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *more]
     return Reply(
         code,
         {"type": "http.response.start", "status": status, "headers": headers},
@@ -43,7 +48,22 @@ def json_reply(payload: object, *, code: int | str = 200, status: int = 200) -> 
 def html_page(title: str) -> Reply:
     """Return a web page under HTTP 200, as a load balancer shows it in place of an answer."""
     page = f"<!doctype html><title>{title}</title><p>Please try again later.</p>"
-    return _reply("html", 200, b"text/html; charset=utf-8", page.encode())
+    return _reply("html", 200, _HTML, page.encode())
+
+
+def page_reply(page: str, *, status: int = 200, headers: Iterable[Header] = ()) -> Reply:
+    """Return a web page for a person, counted under its HTTP status."""
+    return _reply(str(status), status, _HTML, page.encode(), headers)
+
+
+def redirect(location: str, *, headers: Iterable[Header] = ()) -> Reply:
+    """Send a browser to an address, to be fetched with GET."""
+    return _reply("303", 303, _HTML, b"", [(b"location", location.encode("ascii")), *headers])
+
+
+def text_reply(content_type: str, text: str) -> Reply:
+    """Return a document that is no JSON, such as a certificate or a table."""
+    return _reply("200", 200, content_type.encode(), text.encode())
 
 
 LOST = Reply("lost", {}, {}, is_lost=True)

@@ -14,11 +14,13 @@ from contextlib import ExitStack, suppress
 from typing import Any, NamedTuple
 
 import uvicorn
+from typing_extensions import override
 
 from sandbox.institution import admin
 from sandbox.institution.far_side import Call, FarSide
 from sandbox.institution.hang_up import HangUpProtocol, hang_up
 from sandbox.institution.outage import Outage, OutageMode
+from sandbox.institution.pages import METHODS, Page, read_visit
 from sandbox.institution.replies import LOST, Message, Reply
 from sandbox.institution.requests import MalformedRequestError
 
@@ -43,6 +45,8 @@ class InstitutionApp:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._admin = admin.Admin(far_side.desk(), self._outage, self._counts)
         self._calls = {f"{far_side.base_path}/{path}": call for path, call in far_side.calls().items()}
+        self._calls |= far_side.root_calls()
+        self._pages = far_side.pages()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or close its connection when the answer is to be lost."""
@@ -56,6 +60,8 @@ class InstitutionApp:
             reply = await self._answer_call(scope, receive, body)
         if reply.delay_seconds:
             await asyncio.sleep(reply.delay_seconds)
+        if reply.waits_for is not None:
+            await reply.waits_for()
         if reply.is_lost:
             hang_up(scope)
             return
@@ -64,20 +70,31 @@ class InstitutionApp:
 
     async def _answer_call(self, scope: Scope, receive: Receive, body: bytes) -> Reply:
         call = self._calls.get(scope["path"])
+        page = self._pages.get(scope["path"]) if call is None else None
         if self._outage.mode is not OutageMode.NONE:
             reply = await self._out_of_order(receive)
+        elif page is not None:
+            reply = self._show(page, scope, body)
         elif call is None:
             reply = self._errors.no_such_path
         elif scope["method"] != "POST":
             reply = self._errors.wrong_method
         else:
             reply = self._far_side.turn_away(call, scope["headers"]) or self._do(call, body)
-        self._counts[call.name if call else "other", reply.code] += 1
+        self._counts[call.name if call else "page" if page else "other", reply.code] += 1
         return reply
 
     def _do(self, call: Call, body: bytes) -> Reply:
         try:
             return call.answer(self._far_side.read(body))
+        except MalformedRequestError as error:
+            return self._errors.malformed(str(error))
+
+    def _show(self, page: Page, scope: Scope, body: bytes) -> Reply:
+        if scope["method"] not in METHODS:
+            return self._errors.wrong_method
+        try:
+            return page(read_visit(scope, body))
         except MalformedRequestError as error:
             return self._errors.malformed(str(error))
 
@@ -105,6 +122,22 @@ class _Street:
         await self._by_port[scope["server"][1]](scope, receive, send)
 
 
+class _Server(uvicorn.Server):
+    """A server under which institutions also do what nobody asks of them."""
+
+    def __init__(self, config: uvicorn.Config, far_sides: Sequence[FarSide]) -> None:
+        super().__init__(config)
+        self._far_sides = far_sides
+
+    @override
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        async with asyncio.TaskGroup() as unasked:
+            tasks = [unasked.create_task(far_side.work()) for far_side in self._far_sides]
+            await super().serve(sockets)
+            for task in tasks:
+                task.cancel()
+
+
 class Stand(NamedTuple):
     """An institution and the address it is to be served at; port 0 takes a free one."""
 
@@ -129,10 +162,10 @@ async def _caller_gone(receive: Receive) -> None:
 
 def build_server(far_side: FarSide) -> uvicorn.Server:
     """Return a server for one institution; the caller gives it a listening socket."""
-    return _server(InstitutionApp(far_side))
+    return _server(InstitutionApp(far_side), [far_side])
 
 
-def _server(app: App) -> uvicorn.Server:
+def _server(app: App, far_sides: Sequence[FarSide]) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -149,7 +182,7 @@ def _server(app: App) -> uvicorn.Server:
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
-    return uvicorn.Server(config)
+    return _Server(config, far_sides)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -171,10 +204,11 @@ def serve(stands: Sequence[Stand], announce: Callable[[str, str], None]) -> None
         addresses = [listener.getsockname()[:2] for listener in sockets]
         apps: list[App] = [InstitutionApp(stand.far_side) for stand in stands]
         for stand, (host, port) in zip(stands, addresses, strict=True):
+            stand.far_side.learn_address(f"http://{host}:{port}")
             announce(stand.far_side.name, f"http://{host}:{port}{stand.far_side.base_path}")
         ports = [port for _, port in addresses]
         app = apps[0] if len(apps) == 1 else _Street(dict(zip(ports, apps, strict=True)))
         # A replayed book is thousands of objects that never die: collecting them is lost time.
         gc.freeze()
         with suppress(KeyboardInterrupt):
-            _server(app).run(sockets=sockets)
+            _server(app, [stand.far_side for stand in stands]).run(sockets=sockets)

@@ -28,6 +28,7 @@ OFFENCES = {
         "ekpay_switch/flows/offence.py": "ekpay_switch.innocent",
         "ekpay_switch/innocent.py": "aiohttp",
     },
+    "wings-may-import-the-kit": {"ekpay_switch/wing_kit/offence.py": "ekpay_switch.wire"},
     "core-knows-no-wing": {"ekpay_switch/flows/offence.py": "biller_adapters"},
     "wings-do-not-know-each-other": {"connectors/offence.py": "biller_adapters"},
     "adapters-answer-and-nothing-else": {"biller_adapters/offence.py": "ekpay_switch.persistence"},

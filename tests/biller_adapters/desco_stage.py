@@ -11,10 +11,11 @@ from typing import Any
 
 from biller_adapters.families.scroll_rest import ScrollRest
 from biller_adapters.manifest import Manifest
-from biller_adapters.rehearsal import TokenShelf, order_for
-from biller_adapters.surroundings import Surroundings
+from biller_adapters.rehearsal import order_for
 from ekpay_switch.domain.bill import Bill, BillFound, BillQuery
 from ekpay_switch.domain.delivery import PayOrder
+from ekpay_switch.wing_kit.stand_ins import TokenShelf
+from ekpay_switch.wing_kit.surroundings import Surroundings
 from ekpay_switch.wire.http import HttpWire
 from tests.wire.rude_peer import Caller, RudePeer, rude_peer
 

@@ -10,13 +10,13 @@ from typing import Protocol
 from biller_adapters.manifest import Manifest
 from biller_adapters.registry import adapter_of
 from biller_adapters.rehearsal import order_for
-from biller_adapters.surroundings import Surroundings
 from ekpay_switch.domain.bill import Bill, BillFound, BillQuery
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.ports import BillerAdapter, Clock, Tokens
+from ekpay_switch.wing_kit.surroundings import Surroundings
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.desco_stage import DhakaClock
-from tests.biller_adapters.shared_tokens import SharedTokens
+from tests.wing_kit.shared_tokens import SharedTokens
 from tests.wire.rude_peer import Caller, Manners, RudePeer, http_answer, rude_peer
 
 # Answers are waited for 20 s / 40 here.

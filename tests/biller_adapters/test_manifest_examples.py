@@ -2,10 +2,11 @@
 
 import pytest
 
-from biller_adapters.manifest import Manifest, ManifestError
+from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Example
 from biller_adapters.rehearsal import rehearse
 from ekpay_switch.domain.money import parse_taka
+from ekpay_switch.wing_kit.manifest_file import ManifestError
 from tests.biller_adapters.conftest import MANIFESTS
 
 

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biller_adapters.manifest import Manifest, ManifestError, manifest_schema, read_manifest
+from biller_adapters.manifest import Manifest, manifest_schema, read_manifest
 from ekpay_switch.domain.asking import SafetyFacts
 from ekpay_switch.domain.money import Money
+from ekpay_switch.wing_kit.manifest_file import ManifestError
 from tests.biller_adapters.conftest import CONFIG, the_manifest
 
 DESCO, BREB, NESCO = (
@@ -167,7 +168,7 @@ def test_steps_and_tokens_have_rules_of_their_own(
 def test_the_file_is_named_after_the_biller(tmp_path: Path) -> None:
     path = tmp_path / "other.toml"
     path.write_text(DESCO, encoding="utf-8")
-    with pytest.raises(ManifestError, match=r"other\.toml: holds the biller desco_postpaid"):
+    with pytest.raises(ManifestError, match=r"other\.toml: is about desco_postpaid"):
         read_manifest(path)
 
 

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from biller_adapters.manifest import ManifestError
 from biller_adapters.registry import build
-from biller_adapters.rehearsal import TokenShelf
 from ekpay_switch.ports import Billers
+from ekpay_switch.wing_kit.manifest_file import ManifestError
+from ekpay_switch.wing_kit.stand_ins import TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.conftest import CONFIG
 from tests.wire.conftest import HandClock

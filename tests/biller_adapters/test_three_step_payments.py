@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from biller_adapters.manifest import Manifest, ManifestError
+from biller_adapters.manifest import Manifest
 from biller_adapters.registry import adapter_of
-from biller_adapters.rehearsal import EXAMPLE_REFERENCE, TokenShelf
-from biller_adapters.surroundings import Surroundings
+from biller_adapters.rehearsal import EXAMPLE_REFERENCE
 from ekpay_switch.domain.bill import BillerSilent, BillFound, BillMissing, BillQuery
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import (
@@ -20,6 +19,9 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
+from ekpay_switch.wing_kit.manifest_file import ManifestError
+from ekpay_switch.wing_kit.stand_ins import TokenShelf
+from ekpay_switch.wing_kit.surroundings import Surroundings
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.breb_stage import (
     ACCOUNT,

@@ -8,6 +8,8 @@ import pytest
 from ekpay_switch.persistence.far_sides import FarSides
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.sealed_fields import Sealer
+from ekpay_switch.system_clock import SystemClock
+from ekpay_switch.wing_kit.token_keeper import Grant, KeeperTimes, NoToken, TokenKeeper
 from tests.persistence.books import Books
 
 SEALER = Sealer(KeyRing(bytes(range(32))).sub_key("far-side-tokens/1"))
@@ -109,3 +111,62 @@ async def test_a_refused_token_is_forgotten_unless_another_came_meanwhile(
     await two[1].drop(DESCO, "a new token")
     assert await two[0].current(DESCO) is None
     await two[1].drop("a stranger", "a token")
+
+
+async def test_logins_of_all_processes_are_counted_by_the_hour(
+    books: Books, two: tuple[FarSides, FarSides]
+) -> None:
+    epoch = await two[0].lease(DESCO, 60)
+    assert epoch is not None
+    counted = await asyncio.gather(*(two[number % 2].count_login(DESCO, epoch, 2) for number in range(6)))
+    assert sorted(counted) == [False] * 4 + [True] * 2
+
+    an_hour_ago = "now() - interval '60 minutes 1 second'"
+    await books.tell(f"UPDATE far_sides SET logins_at[1] = {an_hour_ago}")  # noqa: S608 - two constants
+    assert await two[1].count_login(DESCO, epoch, 2)
+    assert not await two[0].count_login(DESCO, epoch, 2)
+    assert await books.value("SELECT cardinality(logins_at) FROM far_sides") == 2
+
+
+async def test_who_lost_the_lease_counts_no_login(books: Books, two: tuple[FarSides, FarSides]) -> None:
+    old = await two[0].lease(DESCO, 60)
+    assert old is not None
+    await books.tell("UPDATE far_sides SET login_until = now() - interval '1 second'")
+    assert await two[1].lease(DESCO, 60) == old + 1
+    assert not await two[0].count_login(DESCO, old, 2)
+    assert await books.value("SELECT cardinality(logins_at) FROM far_sides") == 0
+
+
+async def test_a_login_that_was_not_sent_is_taken_off_the_count(
+    books: Books, two: tuple[FarSides, FarSides]
+) -> None:
+    epoch = await two[0].lease(DESCO, 60)
+    assert epoch is not None
+    await two[0].uncount_login(DESCO, epoch)
+    assert await two[0].count_login(DESCO, epoch, 1)
+    await two[1].uncount_login(DESCO, epoch - 1)
+    assert not await two[1].count_login(DESCO, epoch, 1)
+    await two[1].uncount_login(DESCO, epoch)
+    assert await books.value("SELECT cardinality(logins_at) FROM far_sides") == 0
+
+
+async def test_keepers_of_two_processes_log_in_twice_within_an_hour_and_no_more(
+    two: tuple[FarSides, FarSides],
+) -> None:
+    logins = 0
+
+    async def log_in(last: str) -> Grant | NoToken:
+        nonlocal logins
+        del last
+        logins += 1
+        return Grant(f"token-{logins}", 3600)
+
+    times = KeeperTimes(lease_seconds=20, wait_seconds=10, logins_per_hour=2)
+    keepers = [TokenKeeper(DESCO, far_sides, SystemClock(), log_in, times) for far_sides in two]
+    for _ in range(4):
+        for keeper in keepers:
+            token = await keeper.token(5)
+            if isinstance(token, str):
+                keeper.refuse(token)
+    assert await keepers[0].token(5) == NoToken("no login is left within this hour")
+    assert logins == 2

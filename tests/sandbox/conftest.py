@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
 import pytest
 from uvicorn.server import ServerState
 
+import sandbox.bkash.institution as bkash_house
 import sandbox.breb.institution as breb_house
 import sandbox.nesco.institution as nesco_house
+from sandbox.bkash.settings import BkashSettings
 from sandbox.breb.settings import BrebSettings
 from sandbox.desco.institution import Institution
 from sandbox.desco.settings import DescoSettings
@@ -19,6 +21,7 @@ from sandbox.institution.far_side import FarSide
 from sandbox.institution.hang_up import HangUpProtocol
 from sandbox.institution.server import build_server, listen
 from sandbox.nesco.settings import NescoSettings
+from tests.sandbox.bkash_caller import BkashCaller
 from tests.sandbox.caller import BrebCaller, Caller, NescoCaller, SetClock
 
 
@@ -65,6 +68,15 @@ async def nesco(tmp_path: Path, clock: SetClock) -> AsyncIterator[NescoCaller]:
         yield caller
 
 
+@pytest.fixture
+async def bkash(tmp_path: Path, clock: SetClock) -> AsyncIterator[BkashCaller]:
+    settings = BkashSettings(home=tmp_path, accounts=200, slow_seconds=1.0, hang_seconds=1.0)
+    async with served(bkash_house.Institution.open(settings, Clock(clock.now))) as (session, origin):
+        caller = BkashCaller(session, origin)
+        await caller.log_in()
+        yield caller
+
+
 @asynccontextmanager
 async def served(far_side: FarSide) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
     # The server's own loop and signal handlers stay out: starting and stopping them takes longer
@@ -75,6 +87,8 @@ async def served(far_side: FarSide) -> AsyncIterator[tuple[aiohttp.ClientSession
     try:
         with listen("127.0.0.1", 0) as listener:
             origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            far_side.learn_address(origin)
+            work = asyncio.create_task(far_side.work())
             server = await asyncio.get_running_loop().create_server(
                 lambda: HangUpProtocol(config, state, {}), sock=listener
             )
@@ -82,5 +96,8 @@ async def served(far_side: FarSide) -> AsyncIterator[tuple[aiohttp.ClientSession
                 yield session, origin
             server.close()
             await server.wait_closed()
+            work.cancel()
+            with suppress(asyncio.CancelledError):
+                await work
     finally:
         far_side.close()

@@ -14,7 +14,7 @@ from tests.sandbox.test_sandbox_process import run
 
 def test_without_a_word_all_are_served_at_their_own_ports() -> None:
     served = ports_to_serve({Name.DESCO: None}, [])
-    assert served == {Name.DESCO: 8190, Name.BREB: 8191, Name.NESCO: 8192}
+    assert served == {Name.DESCO: 8190, Name.BREB: 8191, Name.NESCO: 8192, Name.BKASH: 8193}
 
 
 def test_a_named_port_serves_its_institution_alone() -> None:

@@ -27,22 +27,30 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class NoToken:
-    """There is no token; nothing that needs one was sent."""
+    """There is no token; nothing that needs one was sent.
+
+    `has_another_way` says that asking once more, otherwise, may bring one at once; `was_sent` is false where
+    not a byte of the question left us.
+    """
 
     why: str
+    has_another_way: bool = False
+    was_sent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class KeeperTimes:
     """How long a login may take, how long to wait for somebody else's, and how often to look, in seconds.
 
-    A token is taken for ended `early_seconds` before its time, so that it does not end on its way.
+    A token is taken for ended `early_seconds` before its time, so that it does not end on its way. All
+    processes together ask for one at most `logins_per_hour` times within an hour; None is no limit.
     """
 
     lease_seconds: float
     wait_seconds: float
     poll_seconds: float = 0.1
     early_seconds: float = 30.0
+    logins_per_hour: int | None = None
 
 
 # Gets a new token in place of the one that was refused or has ended, or of none ("").
@@ -128,7 +136,7 @@ class TokenKeeper:
         return token
 
     async def _renew(self, epoch: int) -> str | NoToken:
-        grant = await self._log_in(self._token or self._refused)
+        grant = await self._granted(epoch)
         if isinstance(grant, NoToken):
             return grant
         if not _USABLE.fullmatch(grant.token):
@@ -137,6 +145,18 @@ class TokenKeeper:
         await self._tokens.store(self._far_side, epoch, grant.token, life)
         self._keep(grant.token, self._clock.monotonic() + life)
         return grant.token
+
+    async def _granted(self, epoch: int) -> Grant | NoToken:
+        while True:
+            per_hour = self._times.logins_per_hour
+            # Counted before asking: an answer that is lost was counted over there as well.
+            if per_hour is not None and not await self._tokens.count_login(self._far_side, epoch, per_hour):
+                return NoToken("no login is left within this hour")
+            grant = await self._log_in(self._token or self._refused)
+            if isinstance(grant, NoToken) and per_hour is not None and not grant.was_sent:
+                await self._tokens.uncount_login(self._far_side, epoch)
+            if isinstance(grant, Grant) or not grant.has_another_way:
+                return grant
 
     def _keep(self, token: str, good_until: float) -> None:
         self._token = token

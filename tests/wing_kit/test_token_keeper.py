@@ -1,9 +1,9 @@
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from biller_adapters.token_keeper import Grant, KeeperTimes, NoToken, TokenKeeper
 from ekpay_switch.domain.errors import OverloadedError
-from tests.biller_adapters.shared_tokens import SharedTokens
+from ekpay_switch.wing_kit.token_keeper import Grant, KeeperTimes, NoToken, TokenKeeper
+from tests.wing_kit.shared_tokens import SharedTokens
 from tests.wire.conftest import HandClock
 
 TIMES = KeeperTimes(lease_seconds=20, wait_seconds=10, poll_seconds=0.5, early_seconds=30)
@@ -155,3 +155,44 @@ async def test_a_login_is_told_which_token_it_replaces(clock: HandClock) -> None
     clock.reading += 3570
     await keeper.token(5)
     assert door.replaced == ["", "token-1", "token-2"]
+
+
+def a_counted_keeper(tokens: SharedTokens, clock: HandClock, door: Door) -> TokenKeeper:
+    return TokenKeeper("bank", tokens, clock, door.log_in, replace(TIMES, logins_per_hour=2))
+
+
+async def test_no_login_is_tried_beyond_what_an_hour_allows(clock: HandClock) -> None:
+    tokens, door = SharedTokens(), Door()
+    keepers = [a_counted_keeper(tokens, clock, door) for _ in range(2)]
+    for number in range(6):
+        keepers[number % 2].refuse(str(await keepers[number % 2].token(5)))
+    refused = NoToken("no login is left within this hour")
+    assert [await keeper.token(5) for keeper in (*keepers, *keepers)] == [refused] * 4
+    assert door.logins == 2
+
+
+async def test_a_login_that_failed_counts_unless_it_was_never_sent(clock: HandClock) -> None:
+    tokens, door = SharedTokens(), Door(answer=NoToken("breaker open", was_sent=False))
+    keeper = a_counted_keeper(tokens, clock, door)
+    for _ in range(5):
+        await keeper.token(5)
+    assert (door.logins, tokens.logins) == (5, 0)
+    door.answer = NoToken("login: reply code 2001")
+    for _ in range(5):
+        await keeper.token(5)
+    assert (door.logins, tokens.logins) == (7, 2)
+
+
+async def test_another_way_of_logging_in_is_tried_at_once_and_counted(clock: HandClock) -> None:
+    tokens, door = SharedTokens(), Door(answer=NoToken("renewal refused", has_another_way=True))
+    assert await a_counted_keeper(tokens, clock, door).token(5) == NoToken(
+        "no login is left within this hour"
+    )
+    assert door.logins == 2
+
+
+async def test_where_nothing_is_counted_logins_are_free(clock: HandClock) -> None:
+    tokens, door = SharedTokens(), Door(answer=NoToken("breaker open", was_sent=False))
+    for _ in range(5):
+        await a_keeper(tokens, clock, door).token(5)
+    assert (door.logins, tokens.logins) == (5, 0)

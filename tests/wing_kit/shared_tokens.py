@@ -11,6 +11,7 @@ class SharedTokens:
     token: str | None = None
     holder: int | None = None
     epoch: int = 0
+    logins: int = 0
     dropped: list[str] = field(default_factory=list)
     looks: int = 0
     lives: list[float] = field(default_factory=list)
@@ -30,6 +31,18 @@ class SharedTokens:
         self.epoch += 1
         self.holder = self.epoch
         return self.epoch
+
+    async def count_login(self, far_side: str, epoch: int, per_hour: int) -> bool:
+        del far_side
+        if self.holder != epoch or self.logins >= per_hour:
+            return False
+        self.logins += 1
+        return True
+
+    async def uncount_login(self, far_side: str, epoch: int) -> None:
+        del far_side
+        if self.holder == epoch:
+            self.logins -= 1
 
     async def store(self, far_side: str, epoch: int, token: str, life_seconds: float) -> bool:
         del far_side

@@ -1,17 +1,37 @@
 """The part of a manifest that its family alone reads."""
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from pydantic import ValidationError
 
-from biller_adapters.manifest import Manifest, ManifestError
-from biller_adapters.manifest_parts import Section
+from ekpay_switch.wing_kit.manifest_file import ManifestError
+from ekpay_switch.wing_kit.manifest_sections import Section
 
 Settings = TypeVar("Settings", bound=Section)
 
 
-def settings_of(manifest: Manifest, model: type[Settings], operations: AbstractSet[str]) -> Settings:
+class OverFamily(Protocol):
+    """A manifest of whichever wing."""
+
+    @property
+    def id(self) -> str:
+        """Our own id of the institution."""
+        ...
+
+    @property
+    def family_settings(self) -> Mapping[str, str]:
+        """What the family alone reads."""
+        ...
+
+    @property
+    def operations(self) -> Mapping[str, object]:
+        """The calls of the far side, by name."""
+        ...
+
+
+def settings_of(manifest: OverFamily, model: type[Settings], operations: AbstractSet[str]) -> Settings:
     """The family's own settings, once the manifest has every operation that the family calls.
 
     Raises:

@@ -1,0 +1,1 @@
+"""One package a protocol; which one a connector speaks is the `family` in its manifest."""

@@ -1,0 +1,175 @@
+"""Notifications that bKash sends through Amazon SNS, believed only as far as their proof goes.
+
+What may surprise: the certificate comes from a URL in the message itself. It is fetched only where host, path
+and topic are right, over a pool of its own, so that no stranger's message can close the way to bKash. An
+inner message has no paymentID; it names the payment by our reference.
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from connectors.families.bkash.pages import origin_of
+from connectors.families.bkash.settings import FamilySettings
+from connectors.manifest import Manifest
+from ekpay_switch.domain.collecting import CallbackHint, NoHint
+from ekpay_switch.ports import WireAnswer, WireRequest
+from ekpay_switch.wing_kit.manifest_file import ManifestError
+from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, json_object, text, text_or_empty
+from ekpay_switch.wing_kit.surroundings import Surroundings
+
+_OK = 200
+_BYTES_MAX = 262_144
+_URL_LENGTH_MAX = 4_000
+_NOTIFICATION, _SUBSCRIPTION = "Notification", "SubscriptionConfirmation"
+_SIGNED_NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
+_SIGNED_CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
+_OPTIONAL = "Subject"
+_SIGNED = {
+    _NOTIFICATION: _SIGNED_NOTIFICATION,
+    _SUBSCRIPTION: _SIGNED_CONFIRMATION,
+    "UnsubscribeConfirmation": _SIGNED_CONFIRMATION,
+}
+_HASHES: Mapping[str, hashes.HashAlgorithm] = {
+    "1": hashes.SHA1(),  # noqa: S303 - what SNS signs with unless it is told otherwise
+    "2": hashes.SHA256(),
+}
+_TOPIC = re.compile(r"arn:aws(?:-cn)?:sns:([a-z0-9-]{1,30}):[0-9]{12}:[A-Za-z0-9_.-]{1,256}")
+_CERTIFICATE_PATH = re.compile(r"/[A-Za-z0-9_-]{1,200}\.pem")
+_LOOPBACK = re.compile(r"https?://(?:127(?:\.[0-9]{1,3}){3}|localhost|\[::1\])(?::[0-9]{1,5})?/.*")
+_CERTIFICATES_MAX = 8
+_KEY_BITS_MIN = 2_048
+
+
+class ForgedError(Exception):
+    """The message is not bKash's, or nothing proves that it is; the text quotes nothing of it."""
+
+
+class Notifications:
+    """Reads the messages of one topic."""
+
+    def __init__(self, manifest: Manifest, settings: FamilySettings, around: Surroundings) -> None:
+        self._topic_setting = settings.sns_topic_setting
+        self._topic = around.environ.get(settings.sns_topic_setting, "")
+        self._rehearsed = around.environ.get(settings.sns_certificate_setting, "")
+        if self._rehearsed and not _LOOPBACK.fullmatch(self._rehearsed):
+            message = f"{settings.sns_certificate_setting} is for rehearsals: it must be a loopback address"
+            raise ManifestError(message)
+        found = _TOPIC.fullmatch(self._topic)
+        hosts = (f"sns.{found[1]}.amazonaws.com", f"sns.{found[1]}.amazonaws.com.cn") if found else ()
+        self._origins = frozenset(f"https://{host}" for host in hosts)
+        # Not the far side of the money: what a stranger makes us fetch must not open its breaker.
+        self._far_side = f"{manifest.id}_sns"
+        self._wire, self._clock = around.wire, around.clock
+        self._seconds = manifest.timing.answer_seconds / around.divisor
+        self._certificates: dict[str, x509.Certificate] = {}
+
+    async def read(self, headers: Mapping[str, str], body: bytes) -> CallbackHint | NoHint:
+        """A hint where the message is signed and of our topic; by the way a subscription is confirmed."""
+        if not self._origins:
+            return NoHint(f"{self._topic_setting} names no topic")
+        if len(body) > _BYTES_MAX:
+            return NoHint("a message that is too long")
+        try:
+            return await self._proven(headers, json_object(body))
+        except ForgedError as error:
+            return NoHint(str(error), is_forged=True)
+        except BrokenReplyError as error:
+            return NoHint(str(error))
+
+    async def _proven(self, headers: Mapping[str, str], message: Mapping[str, Any]) -> CallbackHint | NoHint:
+        """What the message says, once its proof is right; raises ForgedError and BrokenReplyError."""
+        kind = text(message, "Type")
+        self._require_ours(headers, message, kind)
+        certificate = await self._certificate(text(message, "SigningCertURL", _URL_LENGTH_MAX))
+        _require_signed(certificate, self._clock.now(), message, kind)
+        if kind == _NOTIFICATION:
+            return _hint(message)
+        return await self._confirm(message) if kind == _SUBSCRIPTION else NoHint("unsubscribed")
+
+    def _require_ours(self, headers: Mapping[str, str], message: Mapping[str, Any], kind: str) -> None:
+        """All that can be seen before anything is fetched."""
+        if kind not in _SIGNED or headers.get("x-amz-sns-message-type", kind) != kind:
+            raise ForgedError("another type than its header says")
+        if text(message, "TopicArn") != self._topic:
+            raise ForgedError("another topic")
+        url = text(message, "SigningCertURL", _URL_LENGTH_MAX)
+        origin = origin_of(url)
+        if origin not in self._origins or not _CERTIFICATE_PATH.fullmatch(url.removeprefix(origin)):
+            raise ForgedError("a certificate from elsewhere")
+
+    async def _certificate(self, url: str) -> x509.Certificate:
+        """The certificate, fetched once; raises BrokenReplyError."""
+        known = self._certificates.get(url)
+        if known is not None:
+            return known
+        answer = await self._get(self._rehearsed or url)
+        try:
+            certificate = x509.load_pem_x509_certificate(answer)
+        except ValueError:
+            message = "no certificate where one should be"
+            raise BrokenReplyError(message) from None
+        if len(self._certificates) >= _CERTIFICATES_MAX:
+            self._certificates.clear()
+        self._certificates[url] = certificate
+        return certificate
+
+    async def _confirm(self, message: Mapping[str, Any]) -> NoHint:
+        """Visit the address that confirms a subscription; a rehearsal finds it at the sandbox, not Amazon."""
+        url = text(message, "SubscribeURL", _URL_LENGTH_MAX)
+        origin = origin_of(url)
+        if origin not in self._origins:
+            raise ForgedError("a subscription to be confirmed elsewhere")
+        rehearsed = origin_of(self._rehearsed)
+        await self._get(rehearsed + url.removeprefix(origin) if rehearsed else url)
+        return NoHint("a subscription was confirmed")
+
+    async def _get(self, url: str) -> bytes:
+        answer = await self._wire.send(self._far_side, WireRequest("GET", url, {}, b"", self._seconds))
+        if not isinstance(answer, WireAnswer) or answer.status != _OK:
+            message = "an address of a notification did not answer"
+            raise BrokenReplyError(message)
+        return answer.body
+
+
+def _require_signed(
+    certificate: x509.Certificate, now: datetime, message: Mapping[str, Any], kind: str
+) -> None:
+    """Raise ForgedError where the signature proves nothing."""
+    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+        raise ForgedError("a certificate that is not valid now")
+    key = certificate.public_key()
+    if not isinstance(key, RSAPublicKey) or key.key_size < _KEY_BITS_MIN:
+        raise ForgedError("a certificate with another kind of key")
+    algorithm = _HASHES.get(text(message, "SignatureVersion"))
+    if algorithm is None:
+        raise ForgedError("a signature of another version")
+    try:
+        signature = base64.b64decode(text(message, "Signature", _URL_LENGTH_MAX), validate=True)
+        key.verify(signature, _signed_text(message, kind), PKCS1v15(), algorithm)
+    except (InvalidSignature, ValueError):
+        raise ForgedError("a wrong signature") from None
+
+
+def _signed_text(message: Mapping[str, Any], kind: str) -> bytes:
+    """What was signed: each member that is there, its name and its value, a line each."""
+    names = [name for name in _SIGNED[kind] if name != _OPTIONAL or message.get(name) is not None]
+    return "".join(f"{name}\n{text(message, name, _BYTES_MAX)}\n" for name in names).encode()
+
+
+def _hint(message: Mapping[str, Any]) -> CallbackHint:
+    inner = json_object(text(message, "Message", _BYTES_MAX).encode())
+    return CallbackHint(
+        event_id=text(message, "MessageId"),
+        provider_reference="",
+        claims=text_or_empty(inner, "transactionStatus"),
+        reference=text(inner, "merchantInvoiceNumber"),
+    )

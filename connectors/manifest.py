@@ -1,0 +1,175 @@
+"""A connector's manifest: everything that is true of one provider, as data (config/connectors/<id>.toml).
+
+A manifest renames and looks up; it has no conditions. Unknown keys are refused, the four safety facts are
+required (law 13), secrets appear by the name of their setting only, and the recorded replies in it are run
+as tests by `connectors.rehearsal`.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from connectors.manifest_parts import Example, Operation, Refunds, Reply, Role
+from ekpay_switch.connector_ports import ConnectorProfile, RefundRules
+from ekpay_switch.domain.money import parse_taka
+from ekpay_switch.wing_kit.manifest_file import read_manifest_file, refuse_repeats
+from ekpay_switch.wing_kit.manifest_sections import (
+    Endpoint,
+    Name,
+    Safety,
+    Seconds,
+    Section,
+    SettingName,
+    Taka,
+    TimingEntry,
+)
+
+# Law 4 is only as good as its examples: each operation of a verb shows at least these, and whatever may move
+# money an empty reply as well.
+_EXPECTATIONS_MIN = {
+    Role.LOG_IN: frozenset({"logged_in", "no_login"}),
+    Role.RENEW: frozenset({"renewed", "not_renewed"}),
+    Role.CREATE: frozenset({"created", "declined", "in_doubt"}),
+    Role.EXECUTE: frozenset({"collected", "awaiting_payer", "declined", "in_doubt"}),
+    Role.INQUIRE: frozenset({"collected", "awaiting_payer", "never_paid", "no_answer"}),
+    Role.SEARCH: frozenset({"found", "not_found", "no_answer"}),
+    Role.REFUND: frozenset({"refunded", "declined", "in_doubt"}),
+    Role.INQUIRE_REFUNDS: frozenset({"refunds_found", "no_answer"}),
+}
+_MOVES_MONEY = frozenset({Role.EXECUTE, Role.REFUND})
+_ASKS_REFUNDS = frozenset({Role.REFUND, Role.INQUIRE_REFUNDS})
+_LOOPBACK = re.compile(r"https?://(?:127(?:\.[0-9]{1,3}){3}|localhost|\[::1\])(?::[0-9]{1,5})?(?:/.*)?")
+
+
+class Manifest(Section):
+    """One connector.
+
+    Where `executes`, we take the money ourselves once the payer has agreed. A page lapses `page_life_seconds`
+    after it was created and is asked about `page_ask_after_seconds` after that. The provider keeps
+    `charge_basis_points`. `secrets` are settings by what each holds; `family_settings` and what `secrets`
+    must hold are read by the family alone. All operations share the codes of `replies`.
+    """
+
+    id: Name
+    family: Name
+    name_en: Annotated[str, Field(min_length=1)]
+    name_bn: Annotated[str, Field(min_length=1)]
+    instrument: Literal["wallet", "card", "account"]
+    status: Literal["active", "down", "suspended"]
+    amount_min: Taka
+    amount_max: Taka
+    executes: bool
+    page_life_seconds: Seconds
+    page_ask_after_seconds: tuple[Seconds, ...]
+    charge_basis_points: Annotated[int, Field(ge=0, le=10_000)]
+    inquiries_per_second: Annotated[float, Field(gt=0)]
+    effective_from: date
+    refunds: Refunds | None = None
+    safety: Safety
+    timing: TimingEntry
+    endpoint: Endpoint
+    secrets: Mapping[Name, SettingName]
+    family_settings: Mapping[str, str] = Field(default_factory=dict)
+    operations: Mapping[Name, Operation]
+    replies: Mapping[str, Reply]
+    examples: tuple[Example, ...]
+
+    @model_validator(mode="after")
+    def _limits_are_in_order(self) -> Self:
+        if not 0 < parse_taka(self.amount_min).minor <= parse_taka(self.amount_max).minor:
+            message = "amount_min must be more than nothing and no more than amount_max"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _the_payer_is_asked_about_while_the_page_lives(self) -> Self:
+        asks = list(self.page_ask_after_seconds)
+        if asks != sorted(set(asks)) or any(seconds >= self.page_life_seconds for seconds in asks):
+            message = "page_ask_after_seconds must grow and end before the page does"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _settings_are_its_own(self) -> Self:
+        own = f"EKPAY_{self.id.upper()}_"
+        refuse_repeats("setting", self.secrets.values())
+        if self.endpoint.url_setting != f"{own}URL" or not all(
+            name.startswith(own) for name in self.secrets.values()
+        ):
+            message = f"the settings must be {own}URL and others that begin with {own}"
+            raise ValueError(message)
+        if not _LOOPBACK.fullmatch(self.endpoint.url_default):
+            message = "url_default must be the sandbox: no real provider is asked by default"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _refunds_have_calls(self) -> Self:
+        roles = {operation.role for operation in self.operations.values()} & _ASKS_REFUNDS
+        if roles != (_ASKS_REFUNDS if self.refunds else set()):
+            message = "refunds, the call that gives back and the call that asks come together or not at all"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _examples_cover_every_call(self) -> Self:
+        for example in self.examples:
+            if example.operation not in self.operations:
+                message = f"example {example.title!r} names an operation that is not there"
+                raise ValueError(message)
+            if example.after not in {"", *(other.title for other in self.examples)}:
+                message = f"example {example.title!r} comes after one that is not there"
+                raise ValueError(message)
+        for name, operation in self.operations.items():
+            shown = [example for example in self.examples if example.operation == name]
+            wanted = _EXPECTATIONS_MIN[operation.role]
+            if not wanted <= {example.expect for example in shown}:
+                message = f"examples of {name} must show {', '.join(sorted(wanted))}"
+                raise ValueError(message)
+            if operation.role in _MOVES_MONEY and all(example.body for example in shown):
+                message = f"examples of {name} must show an empty reply"
+                raise ValueError(message)
+        return self
+
+    def url(self, environ: Mapping[str, str]) -> str:
+        """Where the provider is spoken to, without a slash at its end."""
+        return environ.get(self.endpoint.url_setting, self.endpoint.url_default).rstrip("/")
+
+    def profile(self, environ: Mapping[str, str], divisor: float = 1.0) -> ConnectorProfile:
+        """What the core must know, every time divided by `divisor` (1 or more) as demos and tests do."""
+        return ConnectorProfile(
+            id=self.id,
+            name_en=self.name_en,
+            name_bn=self.name_bn,
+            instrument=self.instrument,
+            status=self.status,
+            amount_min=parse_taka(self.amount_min),
+            amount_max=parse_taka(self.amount_max),
+            executes=self.executes,
+            page_life_seconds=self.page_life_seconds / divisor,
+            refunds=RefundRules(**self.refunds.model_dump()) if self.refunds else None,
+            charge_basis_points=self.charge_basis_points,
+            safety=self.safety.facts(divisor),
+            timing=self.timing.timing(self.page_life_seconds, divisor),
+            inquiries_per_second=self.inquiries_per_second,
+            page_ask_after_seconds=tuple(seconds / divisor for seconds in self.page_ask_after_seconds),
+            url=self.url(environ),
+        )
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read one manifest, which must be named after the id in it.
+
+    Raises:
+        ManifestError: it is no TOML, breaks a rule, or has another id than its file name.
+    """
+    return read_manifest_file(path, Manifest)
+
+
+def manifest_schema() -> dict[str, Any]:
+    """The JSON Schema of a manifest, for editors and for whoever writes one outside this project."""
+    return Manifest.model_json_schema()

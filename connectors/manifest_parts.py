@@ -1,0 +1,117 @@
+"""The sections of a connector's manifest that only a connector has."""
+
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from ekpay_switch.wing_kit.manifest_sections import Name, Section, Taka
+
+
+class Reason(StrEnum):
+    """Why a provider said no, in our words; far-side codes become one of these in `replies` alone."""
+
+    WRONG_CREDENTIAL = "wrong_credential"
+    TRIES_EXCEEDED = "tries_exceeded"
+    TIMED_OUT = "timed_out"
+    NO_SUCH_WALLET = "no_such_wallet"
+    INSUFFICIENT_BALANCE = "insufficient_balance"
+    NOT_ALLOWED = "not_allowed"
+    MALFORMED = "malformed"
+    UNKNOWN_PAYMENT = "unknown_payment"
+    AGREEMENT = "agreement"
+    REFUND_TOO_LATE = "refund_too_late"
+    REFUND_TOO_LARGE = "refund_too_large"
+    NOT_REFUNDABLE = "not_refundable"
+    ENDED = "ended"
+
+
+class Means(StrEnum):
+    """What a reply code means; a code that is not in the manifest is in doubt (law 4).
+
+    `awaiting_payer`: not paid yet. `ended`: cancelled or lapsed, for ever. `not_found` answers a search only.
+    """
+
+    DONE = "done"
+    DECLINED = "declined"
+    IN_DOUBT = "in_doubt"
+    AWAITING_PAYER = "awaiting_payer"
+    ENDED = "ended"
+    NOT_FOUND = "not_found"
+
+
+class Reply(Section):
+    """The meaning of one reply code."""
+
+    means: Means
+    reason: Reason | None = None
+
+    @model_validator(mode="after")
+    def _only_a_decline_has_a_reason(self) -> Self:
+        if (self.means is Means.DECLINED) != (self.reason is not None):
+            message = "a decline, and only a decline, has a reason"
+            raise ValueError(message)
+        return self
+
+
+class Role(StrEnum):
+    """Which of our verbs an operation of the far side serves."""
+
+    LOG_IN = "log_in"
+    RENEW = "renew"
+    CREATE = "create"
+    EXECUTE = "execute"
+    INQUIRE = "inquire"
+    SEARCH = "search"
+    REFUND = "refund"
+    INQUIRE_REFUNDS = "inquire_refunds"
+
+
+class Operation(Section):
+    """One call of the far side: its path below the endpoint, and what it is for."""
+
+    path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9_./-]+$")]
+    role: Role
+
+
+class Refunds(Section):
+    """How the provider gives money back: until when, and in how many parts."""
+
+    days_max: Annotated[int, Field(ge=1)]
+    parts_max: Annotated[int, Field(ge=1)]
+
+
+class Example(Section):
+    """A recorded reply and what must be understood by it.
+
+    `amount` is what was collected, refunded or found; `lines` is how many refunds there are. `after` is the
+    title of another example, which its own operation answers with on the way to this one.
+    """
+
+    title: Annotated[str, Field(min_length=1)]
+    operation: Name
+    http_status: Annotated[int, Field(ge=100, le=599)] = 200
+    body: str = ""
+    expect: Literal[
+        "logged_in",
+        "no_login",
+        "renewed",
+        "not_renewed",
+        "created",
+        "collected",
+        "awaiting_payer",
+        "may_execute",
+        "never_paid",
+        "declined",
+        "in_doubt",
+        "found",
+        "not_found",
+        "refunded",
+        "refund_pending",
+        "refunds_found",
+        "no_answer",
+    ]
+    reason: Reason | None = None
+    amount: Taka | None = None
+    lines: Annotated[int, Field(ge=0)] | None = None
+    after: str = ""

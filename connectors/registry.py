@@ -1,0 +1,69 @@
+"""All connectors of this installation: reads the manifests and gives each to its family.
+
+The entry point of the group `ekpay.connectors` is `build`; a bank's own package may bring another.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from connectors.families.bkash.connector import Bkash
+from connectors.manifest import Manifest, read_manifest
+from ekpay_switch.connector_ports import Connector, Connectors
+from ekpay_switch.ports import Clock, Tokens, Wire
+from ekpay_switch.wing_kit.manifest_file import ManifestError
+from ekpay_switch.wing_kit.surroundings import Surroundings
+
+Family = Callable[[Manifest, Surroundings], Connector]
+
+FAMILIES: Mapping[str, Family] = MappingProxyType({"bkash": Bkash})
+
+
+class Catalogue:
+    """The port `Connectors` over a fixed set, those that are down or suspended included."""
+
+    def __init__(self, connectors: Sequence[Connector]) -> None:
+        self._all = tuple(sorted(connectors, key=lambda connector: connector.profile.id))
+        self._by_id = {connector.profile.id: connector for connector in self._all}
+
+    def by_id(self, connector_id: str) -> Connector | None:
+        """The connector by our own id, or None."""
+        return self._by_id.get(connector_id)
+
+    def all(self) -> Sequence[Connector]:
+        """Every connector, by id."""
+        return self._all
+
+
+def connector_of(manifest: Manifest, around: Surroundings) -> Connector:
+    """The connector of one manifest.
+
+    Raises:
+        ManifestError: no such family, or the family misses something in the manifest.
+    """
+    family = FAMILIES.get(manifest.family)
+    if family is None:
+        message = f"{manifest.id}: there is no family {manifest.family}"
+        raise ManifestError(message)
+    return family(manifest, around)
+
+
+def build(  # the entry point's signature: the six things a wing may ask for
+    config_dir: Path,
+    wire: Wire,
+    tokens: Tokens,
+    clock: Clock,
+    environ: Mapping[str, str],
+    divisor: float = 1.0,
+) -> Connectors:
+    """Every connector of `config_dir`/connectors/*.toml, its times divided by `divisor`.
+
+    Raises:
+        ManifestError: a manifest is unusable, or `divisor` is below one.
+    """
+    if divisor < 1:
+        message = "the divisor of times must be one or more"
+        raise ManifestError(message)
+    around = Surroundings(wire, tokens, clock, environ, divisor)
+    paths = sorted((config_dir / "connectors").glob("*.toml"))
+    return Catalogue([connector_of(read_manifest(path), around) for path in paths])

@@ -1,0 +1,224 @@
+"""Runs the recorded replies of a manifest through its own connector, with a wire that plays them.
+
+So a new connector is one file and cannot arrive untested. The replies are played at the operation they name;
+every other operation on the way answers with its first good example. A login is rehearsed by an inquiry,
+which finds its payment or does not get that far, and a renewal by one whose token is refused at first.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from typing import assert_never
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from connectors.manifest import Manifest
+from connectors.manifest_parts import Example, Role
+from connectors.registry import connector_of
+from ekpay_switch.connector_ports import Connector, FindsMovements
+from ekpay_switch.domain.collecting import (
+    AwaitingPayer,
+    Collected,
+    CollectInquiry,
+    CollectOrder,
+    Created,
+    CreateOutcome,
+    ExecuteOutcome,
+    MovementFound,
+    NeverPaid,
+    RefundInquiry,
+    RefundLine,
+    RefundOrder,
+    RefundOutcome,
+    RefundsFound,
+)
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, NotFound, Unreached
+from ekpay_switch.ports import WireAnswer, WireReply, WireRequest
+from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
+from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.token_pair import TokenPair
+
+EXAMPLE_ORDER = CollectOrder(
+    payment_id=UUID(int=1),
+    connector_id="example",
+    reference="EXAMPLE0000000000000001",
+    amount=Money(50_000),
+    payer_reference="EXAMPLE",
+    return_url="https://example.org/return",
+    provider_reference="TR0011EXAMPLE0001",
+    send_before=1.0,
+)
+EXAMPLE_REFUND = RefundOrder(
+    refund_id=UUID(int=2),
+    connector_id="example",
+    reference="EXAMPLE0000000000000002",
+    provider_reference="TR0011EXAMPLE0001",
+    provider_transaction="EXAMPLE001",
+    amount=Money(20_000),
+    collected=Money(50_000),
+    reason="returned",
+    send_before=1.0,
+    may_have_been_heard=False,
+)
+_SECRET = "rehearsed"  # noqa: S105 - opens nothing; the wire here is played
+_GOOD = frozenset({"logged_in", "renewed", "created", "collected", "found", "refunded", "refunds_found"})
+_NOON = time(12, 0, tzinfo=UTC)
+_REFUSED = WireAnswer(401, {}, b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What a connector made of a recorded reply, in the words of `Example`."""
+
+    verdict: str
+    reason: str | None = None
+    amount: Money | None = None
+    lines: int | None = None
+
+
+class PlayedWire:
+    """Answers by the path of a URL, the first time with `openings`; implements the port `Wire`.
+
+    `asked` are the paths that were asked, in order.
+    """
+
+    def __init__(self, manifest: Manifest, played: Example, openings: Mapping[str, WireReply]) -> None:
+        paths = {name: operation.path for name, operation in manifest.operations.items()}
+        good = [example for example in manifest.examples if example.expect in _GOOD]
+        before = [example for example in manifest.examples if example.title == played.after != ""]
+        self._answers = {
+            paths[example.operation]: _answer(example) for example in (*reversed(good), *before, played)
+        }
+        self._openings = {paths[name]: answer for name, answer in openings.items()}
+        self.asked: list[str] = []
+
+    async def send(self, far_side: str, request: WireRequest) -> WireReply:
+        """The recorded reply of that path."""
+        del far_side
+        path = urlsplit(request.url).path
+        self.asked.append(path)
+        return self._openings.pop(path, None) or self._answers[path]
+
+
+async def rehearse(manifest: Manifest, example: Example) -> Understood:
+    """What the connector makes of one example.
+
+    Raises:
+        ManifestError: the manifest has no usable family.
+    """
+    match manifest.operations[example.operation].role:
+        case Role.LOG_IN:
+            connector = _connector(manifest, PlayedWire(manifest, example, {}))
+            is_in = isinstance(await connector.inquire(EXAMPLE_ORDER), Collected)
+            return Understood("logged_in" if is_in else "no_login")
+        case Role.RENEW:
+            return await _renewal(manifest, example)
+        case Role.REFUND:
+            connector = _connector(manifest, PlayedWire(manifest, example, {}))
+            return _of_refund(await connector.refund(EXAMPLE_REFUND))
+        case Role.INQUIRE_REFUNDS:
+            connector = _connector(manifest, PlayedWire(manifest, example, {}))
+            return _of_refunds(await connector.inquire_refunds(EXAMPLE_REFUND))
+        case role:
+            return await _collecting(_connector(manifest, PlayedWire(manifest, example, {})), role)
+
+
+async def _collecting(connector: Connector, role: Role) -> Understood:
+    if role is Role.CREATE:
+        return _of_create(await connector.create(EXAMPLE_ORDER))
+    if role is Role.EXECUTE:
+        return _of_execute(await connector.execute(EXAMPLE_ORDER))
+    if role is Role.SEARCH:
+        assert isinstance(connector, FindsMovements), f"{connector.profile.id} searches nothing"
+        return _of_search(await connector.search(EXAMPLE_REFUND.provider_transaction))
+    return _of_inquiry(await connector.inquire(EXAMPLE_ORDER))
+
+
+async def _renewal(manifest: Manifest, example: Example) -> Understood:
+    """Whether a token that an inquiry was refused with is renewed, without another login."""
+    asks = next(name for name, one in manifest.operations.items() if one.role is Role.INQUIRE)
+    wire = PlayedWire(manifest, example, {asks: _REFUSED})
+    told = await _connector(manifest, wire, TokenPair("old", "renews").kept).inquire(EXAMPLE_ORDER)
+    logins = {one.path for one in manifest.operations.values() if one.role is Role.LOG_IN}
+    is_renewed = isinstance(told, Collected) and not logins & set(wire.asked)
+    return Understood("renewed" if is_renewed else "not_renewed")
+
+
+def _connector(manifest: Manifest, wire: PlayedWire, token: str = "") -> Connector:
+    clock = StoppedClock(datetime.combine(manifest.effective_from, _NOON))
+    shelf = TokenShelf({manifest.id: token} if token else {})
+    environ = dict.fromkeys(manifest.secrets.values(), _SECRET)
+    return connector_of(manifest, Surroundings(wire, shelf, clock, environ))
+
+
+def _answer(example: Example) -> WireAnswer:
+    return WireAnswer(example.http_status, {}, example.body.encode())
+
+
+def _not_done(outcome: Declined | Unreached | InDoubt) -> Understood:
+    match outcome:
+        case Declined(reason=reason):
+            return Understood("declined", reason)
+        case Unreached():
+            return Understood("unreached")
+        case InDoubt():
+            return Understood("in_doubt")
+        case _:
+            assert_never(outcome)
+
+
+def _of_create(outcome: CreateOutcome) -> Understood:
+    return Understood("created") if isinstance(outcome, Created) else _not_done(outcome)
+
+
+def _of_execute(outcome: ExecuteOutcome) -> Understood:
+    match outcome:
+        case Collected(amount=amount):
+            return Understood("collected", amount=amount)
+        case AwaitingPayer():
+            return Understood("awaiting_payer")
+        case _:
+            return _not_done(outcome)
+
+
+def _of_inquiry(inquiry: CollectInquiry) -> Understood:
+    match inquiry:
+        case Collected(amount=amount):
+            return Understood("collected", amount=amount)
+        case AwaitingPayer(may_execute=may_execute):
+            return Understood("may_execute" if may_execute else "awaiting_payer")
+        case NeverPaid():
+            return Understood("never_paid")
+        case NoAnswer():
+            return Understood("no_answer")
+        case _:
+            assert_never(inquiry)
+
+
+def _of_search(answer: MovementFound | NotFound | NoAnswer) -> Understood:
+    match answer:
+        case MovementFound(amount=amount):
+            return Understood("found", amount=amount)
+        case NotFound():
+            return Understood("not_found")
+        case NoAnswer():
+            return Understood("no_answer")
+        case _:
+            assert_never(answer)
+
+
+def _of_refund(outcome: RefundOutcome) -> Understood:
+    if isinstance(outcome, RefundLine):
+        return Understood("refunded" if outcome.is_done else "refund_pending", amount=outcome.amount)
+    return _not_done(outcome)
+
+
+def _of_refunds(inquiry: RefundInquiry) -> Understood:
+    match inquiry:
+        case RefundsFound(lines=lines):
+            return Understood("refunds_found", lines=len(lines))
+        case NoAnswer():
+            return Understood("no_answer")
+        case _:
+            assert_never(inquiry)

@@ -1,0 +1,192 @@
+"""What a connector is asked to do with a payer's money, and what its answers mean.
+
+Like `outcome`, answers are values: a connector returns one and raises nothing for what the far side did.
+Money counts as collected only where four things are equal (law 6): our reference, the amount, the currency
+and the provider's own word; `judge` compares them, so that no connector has to be trusted with it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import assert_never
+from uuid import UUID
+
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
+
+
+@dataclass(frozen=True, slots=True)
+class CollectOrder:
+    """Everything that a connector needs to collect one payment, the same on every repeat.
+
+    `reference` is ours and made before the first send, `provider_reference` the provider's own name of it,
+    empty until a create call has told it. `return_url` is where the payer's browser comes back to.
+    `send_before` is a reading of the monotonic clock, in seconds: not a byte may leave after it.
+    """
+
+    payment_id: UUID
+    connector_id: str
+    reference: str
+    amount: Money
+    payer_reference: str
+    return_url: str
+    provider_reference: str = ""
+    send_before: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The provider waits for the payer on `page_url`; no money has moved. Store it before redirecting."""
+
+    provider_reference: str
+    page_url: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+CreateOutcome = Created | Declined | Unreached | InDoubt
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The provider says that it has the money, for this reference and of this amount.
+
+    `provider_transaction` is the provider's name of the movement of money, which a refund needs.
+    """
+
+    reference: str
+    amount: Money
+    provider_transaction: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitingPayer:
+    """Not paid yet; `may_execute` says that the payer has agreed and only our word is missing."""
+
+    may_execute: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NeverPaid:
+    """Not paid, and under this provider reference it never will be: cancelled, refused or lapsed."""
+
+    why: str
+
+
+CollectInquiry = Collected | AwaitingPayer | NeverPaid | NoAnswer
+ExecuteOutcome = Collected | AwaitingPayer | Declined | Unreached | InDoubt
+
+
+@dataclass(frozen=True, slots=True)
+class RefundOrder:
+    """One refund of a collected payment; `reference` is ours and made before the first send.
+
+    `amount` is what goes back this time, `collected` what was taken in all. `known_refunds` are the
+    provider's names of refunds of this payment that other records of ours hold: where a refund has no
+    reference of its own over there, whatever else the provider has is this one, sent before. Where
+    `may_have_been_heard` is false, no earlier send can have arrived, and the provider is not asked first.
+    """
+
+    refund_id: UUID
+    connector_id: str
+    reference: str
+    provider_reference: str
+    provider_transaction: str
+    amount: Money
+    collected: Money
+    reason: str
+    send_before: float = 0.0
+    known_refunds: frozenset[str] = frozenset()
+    may_have_been_heard: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RefundLine:
+    """One refund as the provider has it."""
+
+    provider_refund: str
+    amount: Money
+    is_done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RefundsFound:
+    """All refunds of one collected payment that the provider has, in its order; none is an answer too."""
+
+    lines: tuple[RefundLine, ...]
+
+
+RefundOutcome = RefundLine | Declined | Unreached | InDoubt
+RefundInquiry = RefundsFound | NoAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class MovementFound:
+    """One movement of money under the provider's name of it, a refund too; it names no payment of ours."""
+
+    provider_transaction: str
+    amount: Money
+    is_done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackHint:
+    """What an unsolicited message seems to say: it wakes the resolver and sets nothing (law 6).
+
+    `event_id` is the same on every repeat of the same message. `claims` is the provider's own word. The
+    payment is named by the provider's reference or by ours; the other one is empty where it is not told.
+    """
+
+    event_id: str
+    provider_reference: str
+    claims: str
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NoHint:
+    """The message is not the provider's, or cannot be read; `is_forged` where its proof is wrong."""
+
+    why: str
+    is_forged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """The provider's answer is about our payment, whole and right."""
+
+    collected: Collected
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreed:
+    """The provider has money under our payment, and not what we asked for: two persons decide."""
+
+    collected: Collected
+    why: str
+
+
+def judge(order: CollectOrder, collected: Collected) -> Agreed | Disagreed:
+    """Compare what the provider says that it has with what we asked it for."""
+    if collected.reference != order.reference:
+        return Disagreed(collected, "another reference")
+    if collected.amount.currency != order.amount.currency:
+        return Disagreed(collected, "another currency")
+    if collected.amount != order.amount:
+        return Disagreed(collected, "another amount")
+    if not collected.provider_transaction:
+        return Disagreed(collected, "no name of the movement of money")
+    return Agreed(collected)
+
+
+def may_try_another_instrument(outcome: CreateOutcome) -> bool:
+    """Whether another instrument may be offered at once: no page stands where the payer could pay as well.
+
+    A create call that returned no provider reference moved no money (architecture.md 4, "Attempts").
+    """
+    match outcome:
+        case Created():
+            return False
+        case Declined() | Unreached() | InDoubt():
+            return True
+        case _:
+            assert_never(outcome)

@@ -1,0 +1,110 @@
+"""One payment as bKash has it: opened, approved by its payer, executed, refunded."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+PAGE_SECONDS = 86_400
+REFUND_DAYS = 60
+REFUNDS_MAX = 10
+
+
+class Status(StrEnum):
+    """What bKash says of a payment; a refund does not change it."""
+
+    INITIATED = "Initiated"
+    COMPLETED = "Completed"
+    CANCELLED = "Cancelled"
+    DECLINED = "Declined"
+    EXPIRED = "Expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money that went back to the wallet it came from."""
+
+    refund_trx_id: str
+    amount_paisa: int
+    completed_at: str
+    sku: str
+    reason: str
+
+    @property
+    def at(self) -> datetime:
+        """When it was done."""
+        return datetime.fromisoformat(self.completed_at)
+
+
+@dataclass(slots=True)
+class Payment:
+    """A payment; instants are UTC.
+
+    `wallet` is known once the payer has approved or was refused. `failure_code` is what every later execute
+    of a declined payment is answered with. `echo_extra_paisa` is how much more than `amount_paisa` the
+    answers tell; `amount_paisa` is what moved. `execute_calls` counts accepted calls, so 2 means a repeat.
+    """
+
+    payment_id: str
+    page_hash: str
+    invoice: str
+    amount_paisa: int
+    payer_reference: str
+    callback_url: str
+    created_at: str
+    wallet: str | None = None
+    verified_at: str | None = None
+    is_cancelled: bool = False
+    failure_code: str | None = None
+    trx_id: str | None = None
+    executed_at: str | None = None
+    fee_paisa: int = 0
+    echo_extra_paisa: int = 0
+    execute_calls: int = 0
+    refunds: list[Refund] = field(default_factory=list)
+
+    @property
+    def created(self) -> datetime:
+        """When it was opened."""
+        return datetime.fromisoformat(self.created_at)
+
+    @property
+    def executed(self) -> datetime:
+        """When its money moved.
+
+        Raises:
+            ValueError: it has not.
+        """
+        if self.executed_at is None:
+            raise ValueError("not executed")
+        return datetime.fromisoformat(self.executed_at)
+
+    @property
+    def told_paisa(self) -> int:
+        """The amount that the answers tell."""
+        return self.amount_paisa + self.echo_extra_paisa
+
+    @property
+    def refunded_paisa(self) -> int:
+        """What has gone back in all."""
+        return sum(refund.amount_paisa for refund in self.refunds)
+
+    @property
+    def refundable_paisa(self) -> int:
+        """What can still go back."""
+        return self.amount_paisa - self.refunded_paisa if self.trx_id else 0
+
+    def status(self, now: datetime) -> Status:
+        """Return its status; one that nobody has executed lapses after 24 hours."""
+        if self.trx_id is not None:
+            return Status.COMPLETED
+        if self.is_cancelled:
+            return Status.CANCELLED
+        if self.failure_code is not None:
+            return Status.DECLINED
+        if now >= self.created + timedelta(seconds=PAGE_SECONDS):
+            return Status.EXPIRED
+        return Status.INITIATED
+
+    def may_be_refunded(self, now: datetime) -> bool:
+        """Whether it is young enough."""
+        return now < self.executed + timedelta(days=REFUND_DAYS)

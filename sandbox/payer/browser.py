@@ -1,0 +1,111 @@
+"""A browser as far as a payment page needs one: cookies, forms, redirects, and no script.
+
+It follows redirects as long as they stay on the page it was opened at, and stops where it is sent elsewhere:
+that is the address of the merchant, to be followed or not.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+
+from sandbox.payer.forms import Form, forms_of
+
+_STEPS_MAX = 20
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_TIMEOUT = aiohttp.ClientTimeout(total=60)
+
+
+class LostPayerError(Exception):
+    """The page is none, or leads nowhere; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Where the browser is: on a page, or sent away to `sent_to` before it has gone there."""
+
+    url: str
+    status: int
+    text: str
+    sent_to: str | None = None
+
+    @property
+    def form(self) -> Form | None:
+        """The first form of the page, if it has one."""
+        forms = forms_of(self.text)
+        return forms[0] if forms else None
+
+
+class Browser:
+    """One browser with a jar of cookies; use it as an asynchronous context."""
+
+    async def __aenter__(self) -> Self:
+        """Open it with an empty jar."""
+        # Pages of a rehearsal live at bare addresses, whose cookies the usual jar refuses.
+        jar = aiohttp.CookieJar(unsafe=True)
+        self._session = aiohttp.ClientSession(cookie_jar=jar, timeout=_TIMEOUT)
+        return self
+
+    async def __aexit__(self, *_raised: object) -> None:
+        """Close it."""
+        await self._session.close()
+
+    async def open(self, url: str) -> Shown:
+        """Open a page.
+
+        Raises:
+            LostPayerError: nobody answers there, or it redirects without end.
+        """
+        return await self._go("GET", url, None)
+
+    async def submit(self, shown: Shown, values: dict[str, str], button: tuple[str, str]) -> Shown:
+        """Send the form of a page with values for its fields and the button that was pressed.
+
+        Raises:
+            LostPayerError: the page has no form, or nobody answers, or it redirects without end.
+        """
+        form = shown.form
+        if form is None:
+            raise LostPayerError("the page has no form")
+        known = {name: values.get(name, value) for name, value in form.fields.items()}
+        sent = {**known, button[0]: button[1]}
+        return await self._go(form.method.upper(), urljoin(shown.url, form.action or shown.url), sent)
+
+    async def visit(self, url: str) -> Shown:
+        """Go wherever an address leads, to whichever host; the merchant's page at the end of it.
+
+        Raises:
+            LostPayerError: nobody answers, or it redirects without end.
+        """
+        shown = await self._go("GET", url, None)
+        for _ in range(_STEPS_MAX):
+            if shown.sent_to is None:
+                return shown
+            shown = await self._go("GET", shown.sent_to, None)
+        raise LostPayerError("it redirects without end")
+
+    async def _go(self, method: str, url: str, form: dict[str, str] | None) -> Shown:
+        page = _place(url)
+        for _ in range(_STEPS_MAX):
+            shown, location = await self._fetch(method, url, form)
+            if location is None:
+                return shown
+            url, form = urljoin(url, location), None
+            method = "GET"
+            if _place(url) != page:
+                return Shown(shown.url, shown.status, shown.text, sent_to=url)
+        raise LostPayerError("it redirects without end")
+
+    async def _fetch(self, method: str, url: str, form: dict[str, str] | None) -> tuple[Shown, str | None]:
+        try:
+            async with self._session.request(method, url, data=form, allow_redirects=False) as answer:
+                location = answer.headers.get("location") if answer.status in _REDIRECTS else None
+                return Shown(url, answer.status, await answer.text(errors="replace")), location
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise LostPayerError(f"nobody answers at the page: {type(error).__name__}") from error
+
+
+def _place(url: str) -> tuple[str, str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc, parts.path

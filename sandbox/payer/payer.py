@@ -1,0 +1,130 @@
+"""What a payer does at a provider's page: approve it, refuse it, fumble the PIN, leave, come back.
+
+Money does not depend on what the browser does after approving, so a payer need not follow where it is sent.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import parse_qsl, urlsplit
+
+from sandbox.payer.browser import Browser, LostPayerError, Shown
+
+_STEPS_MAX = 20
+_WRONG_PIN = "00000"
+_CONFIRM = ("do", "confirm")
+_CANCEL = ("do", "cancel")
+
+
+class Does(StrEnum):
+    """How a payer behaves."""
+
+    APPROVE = "approve"
+    """Fills everything in and confirms."""
+    CANCEL = "cancel"
+    """Fills in the wallet and presses cancel at the next step."""
+    WRONG_PIN = "wrong-pin"
+    """Gives a wrong PIN until the page gives up."""
+    LEAVE = "leave"
+    """Looks at the page and is never seen again."""
+    LEAVE_AT_PIN = "leave-at-pin"
+    """Gets as far as the PIN and is never seen again."""
+    RETURN = "return"
+    """Gets as far as the PIN, leaves, comes back with an empty jar and approves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """Who pays: a wallet, and what it knows."""
+
+    wallet: str
+    pin: str = "12121"
+    otp: str = "123456"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What came of it.
+
+    `sent_to` is the callback that the browser was sent to, None if it was sent nowhere; `status` the word in
+    it. `merchant_status` is the HTTP status found there, None if it was not followed.
+    """
+
+    sent_to: str | None
+    status: str | None
+    merchant_status: int | None = None
+    page: str = ""
+    """The text of the last page that was shown."""
+
+
+async def pay(
+    url: str, payer: Payer, does: Does = Does.APPROVE, *, wait_seconds: float = 0.0, follow: bool = False
+) -> Visit:
+    """Behave so at a provider's page; the wait is before the last step, or before coming back.
+
+    Raises:
+        LostPayerError: the page cannot be used.
+    """
+    async with Browser() as browser:
+        shown = await browser.open(url)
+        match does:
+            case Does.LEAVE:
+                pass
+            case Does.CANCEL:
+                shown = await _fill(browser, shown, payer, until="otp")
+                await asyncio.sleep(wait_seconds)
+                shown = await _press(browser, shown, payer, _CANCEL)
+            case Does.RETURN:
+                await _fill(browser, shown, payer, until="pin")
+                await asyncio.sleep(wait_seconds)
+                return await pay(url, payer, Does.APPROVE, follow=follow)
+            case Does.LEAVE_AT_PIN:
+                shown = await _fill(browser, shown, payer, until="pin")
+            case Does.APPROVE | Does.WRONG_PIN:
+                shown = await _fill(browser, shown, payer, until="pin")
+                await asyncio.sleep(wait_seconds)
+                shown = await _finish(browser, shown, payer, is_right=does is Does.APPROVE)
+        return await _end(browser, shown, follow=follow)
+
+
+async def _fill(browser: Browser, shown: Shown, payer: Payer, until: str) -> Shown:
+    """Confirm step after step until the page asks for a field, or the browser is sent away."""
+    for _ in range(_STEPS_MAX):
+        form = shown.form
+        if shown.sent_to is not None or form is None or until in form.fields:
+            return shown
+        before = list(form.fields)
+        shown = await _press(browser, shown, payer, _CONFIRM)
+        if shown.form is not None and list(shown.form.fields) == before:
+            raise LostPayerError(f"the page does not take {', '.join(before)}")
+    raise LostPayerError("the page asks without end")
+
+
+async def _finish(browser: Browser, shown: Shown, payer: Payer, *, is_right: bool) -> Shown:
+    tried = payer if is_right else Payer(payer.wallet, _WRONG_PIN, payer.otp)
+    for _ in range(_STEPS_MAX):
+        if shown.sent_to is not None or shown.form is None:
+            return shown
+        shown = await _press(browser, shown, tried, _CONFIRM)
+        if is_right and shown.form is not None:
+            raise LostPayerError("the page does not take the PIN")
+    raise LostPayerError("the page asks without end")
+
+
+async def _press(browser: Browser, shown: Shown, payer: Payer, button: tuple[str, str]) -> Shown:
+    if shown.sent_to is not None or shown.form is None:
+        return shown
+    if button not in shown.form.buttons:
+        raise LostPayerError(f"the page has no button {button[1]}")
+    values = {"wallet": payer.wallet, "otp": payer.otp, "pin": payer.pin}
+    return await browser.submit(shown, values, button)
+
+
+async def _end(browser: Browser, shown: Shown, *, follow: bool) -> Visit:
+    if shown.sent_to is None:
+        return Visit(None, None, page=shown.text)
+    status = dict(parse_qsl(urlsplit(shown.sent_to).query)).get("status")
+    if not follow:
+        return Visit(shown.sent_to, status, page=shown.text)
+    merchant = await browser.visit(shown.sent_to)
+    return Visit(shown.sent_to, status, merchant.status, merchant.text)

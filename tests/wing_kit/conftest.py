@@ -1,0 +1,8 @@
+import pytest
+
+from tests.wire.conftest import HandClock
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
