@@ -18,7 +18,8 @@ from ekpay_switch.security.envelope import SECRET_BYTES, EnvelopeError, close_en
 
 BASE = "/ekpayencryption"
 HEALTH = "/health"
-BODY_BYTES_MAX = 64 * 1024
+# Far more than the switch takes: its own answers, such as the list of all billers, are opened here as well.
+BODY_BYTES_MAX = 1024 * 1024
 BODY_SECONDS = 10.0
 
 _HEADER, _PARAMETER = "x-api-key", "secretKey"

@@ -199,6 +199,7 @@ async def test_an_error_in_the_job_does_not_end_it(point: str) -> None:
     await _run_until(small, lambda: not small.steps.crash_at and len(small.notifications.ended) >= 1)
     small.clock.pass_by(60)
     await _run_until(small, lambda: len(small.notifications.ended) == 2)
+    assert len(small.notifications.ended) == 2
 
 
 async def test_a_send_that_hangs_holds_up_nobody_and_is_cut_off_at_the_end() -> None:
