@@ -66,6 +66,7 @@ class Manifest(Section):
     page_life_seconds: Seconds
     page_ask_after_seconds: tuple[Seconds, ...]
     charge_basis_points: Annotated[int, Field(ge=0, le=10_000)]
+    payer_charge_basis_points: Annotated[int, Field(ge=0, le=10_000)]
     inquiries_per_second: Annotated[float, Field(gt=0)]
     effective_from: date
     refunds: Refunds | None = None
@@ -158,6 +159,7 @@ class Manifest(Section):
             inquiries_per_second=self.inquiries_per_second,
             page_ask_after_seconds=tuple(seconds / divisor for seconds in self.page_ask_after_seconds),
             url=self.url(environ),
+            payer_charge_basis_points=self.payer_charge_basis_points,
         )
 
 

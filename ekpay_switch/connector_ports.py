@@ -40,8 +40,8 @@ class ConnectorProfile:
     `executes` says that we ourselves take the money once the payer has agreed; where it is false, the payer's
     agreement takes it. A page lapses `page_life_seconds` after it was created; while the payer is on it, the
     provider is asked `page_ask_after_seconds` after that (architecture.md 5). `refunds` is None where only
-    people can give money back. The provider keeps `charge_basis_points` of what it collects. `url` is where
-    it is spoken to.
+    people can give money back. The provider keeps `charge_basis_points` of what it collects, and the payer is
+    charged `payer_charge_basis_points` of the bill for the instrument. `url` is where it is spoken to.
     """
 
     id: str
@@ -60,6 +60,7 @@ class ConnectorProfile:
     inquiries_per_second: float
     page_ask_after_seconds: tuple[float, ...] = ()
     url: str = ""
+    payer_charge_basis_points: int = 0
 
 
 class Connector(Protocol):

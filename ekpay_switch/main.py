@@ -13,16 +13,26 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch import telemetry
 from ekpay_switch.alarms import LoggedAlarms
-from ekpay_switch.api import operations, webhook_keys
+from ekpay_switch.api import callbacks, operations, payer_pages, webhook_keys
+from ekpay_switch.api.callbacks import Letterbox
 from ekpay_switch.api.limits import LimitRequests, RequestLimits
+from ekpay_switch.api.own_tasks import OwnTasks
+from ekpay_switch.api.payer_pages import PayerPages
 from ekpay_switch.api.problems import install_error_handlers
 from ekpay_switch.api.rates import RateLimit
 from ekpay_switch.api.syndicate.routes import Syndicate, mount
+from ekpay_switch.api.v1 import routes as v1_routes
+from ekpay_switch.api.v1.calls import V1
 from ekpay_switch.fee_file import read_fee_table
+from ekpay_switch.jobs.collector import run_collector
 from ekpay_switch.jobs.housekeeping import run_housekeeping
 from ekpay_switch.jobs.notifier import NotifierPace, run_notifier
-from ekpay_switch.jobs.resolver import ResolverPace, run_resolver
+from ekpay_switch.jobs.places import Pace
+from ekpay_switch.jobs.resolver import run_resolver
 from ekpay_switch.notice_ports import PostOffice
+from ekpay_switch.persistence.api_keys import ApiKeys
+from ekpay_switch.persistence.callbacks import PostgresCallbacks
+from ekpay_switch.persistence.collections import PostgresCollections
 from ekpay_switch.persistence.engine import DATABASE_AWAY, Database, is_away
 from ekpay_switch.persistence.far_sides import FarSides
 from ekpay_switch.persistence.group_commit import GroupCommit, GroupCommitLimits
@@ -30,9 +40,11 @@ from ekpay_switch.persistence.held_bills import PostgresHeldBills, drop_old_held
 from ekpay_switch.persistence.housekeeping import count_open, drop_old_quotes, is_ready
 from ekpay_switch.persistence.notification_endpoints import Endpoints
 from ekpay_switch.persistence.notifications import PostgresNotifications, count_waiting
+from ekpay_switch.persistence.own_transactions import OwnTransactions
 from ekpay_switch.persistence.partners import CachedPartners, Partners
 from ekpay_switch.persistence.payments import PostgresPayments
-from ekpay_switch.plugins import load_billers
+from ekpay_switch.persistence.refunds import PostgresRefunds
+from ekpay_switch.plugins import load_billers, load_connectors
 from ekpay_switch.ports import World
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.keys import KeyRing
@@ -48,6 +60,10 @@ from ekpay_switch.wire.webhooks import Names, WebhookLimits, WebhookSender
 FAR_SIDE_TOKENS, BOUGHT_TOKENS = "far-side-tokens/1", "bought-tokens/1"
 LOGINS_PER_SECOND, LOGINS_AT_ONCE = 1, 20
 QUESTIONS_PER_SECOND, QUESTIONS_AT_ONCE = 50, 200
+ORDERS_PER_SECOND, ORDERS_AT_ONCE = 50, 200
+VISITS_PER_SECOND, VISITS_AT_ONCE = 1, 20
+ARRIVALS_PER_SECOND, ARRIVALS_AT_ONCE = 100, 500
+STRANGERS_PER_SECOND, STRANGERS_AT_ONCE = 1, 60
 LAST_PAYMENTS_SECONDS = 30.0
 HOUSEKEEPING_SECONDS = 10.0
 # However much faster than life a demo runs, the machine under it does not.
@@ -99,17 +115,25 @@ async def open_switch(
     far_sides = FarSides(engine, Sealer(keys.sub_key(FAR_SIDE_TOKENS)))
     wire = HttpWire(clock, _wire_settings(settings.time_divisor))
     payments = PostgresPayments(engine, group_commit, settings.lanes, token_sealer(keys))
+    transactions = OwnTransactions(database.connect_hot)
+    far = (settings.config, wire, far_sides, clock, settings.time_divisor)
     world = World(
-        billers=load_billers(settings.config, wire, far_sides, clock, settings.time_divisor),
+        billers=load_billers(*far),
+        connectors=load_connectors(*far),
         payments=payments,
+        collections=PostgresCollections(engine, transactions),
+        callbacks=PostgresCallbacks(transactions),
+        refunds=PostgresRefunds(transactions),
         held_bills=PostgresHeldBills(engine),
         fees=read_fee_table(settings.config / "fees.toml"),
         budget=far_sides,
         clock=clock,
         alarms=LoggedAlarms(),
+        public_url=settings.public_url,
     )
     async with AsyncExitStack() as closing:
         closing.push_async_callback(engine.dispose)
+        closing.push_async_callback(transactions.close)
         closing.push_async_callback(wire.close)
         await group_commit.start()
         closing.push_async_callback(group_commit.stop)
@@ -140,13 +164,24 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = _as_it_i
             mount(app, syndicate)
             operations.mount(app, partial(is_ready, switch.engine), lambda: switch.group_commit.depth)
             webhook_keys.mount(app, Endpoints(switch.engine), WebhookKeys(switch.keys))
+            tasks = OwnTasks()
+            _mount_collecting(app, switch, tasks)
             telemetry.log("serving", port=settings.port, time_divisor=settings.time_divisor)
             yield
             # Whoever hung up is still being paid for; give those payments time to be recorded.
             if syndicate.running:
                 await asyncio.wait(syndicate.running, timeout=LAST_PAYMENTS_SECONDS)
+            await tasks.rest(LAST_PAYMENTS_SECONDS)
 
-    app = FastAPI(title="ekpay_switch", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="ekpay_switch",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        # The stock redirect is built from the Host header, which is the caller's to choose.
+        redirect_slashes=False,
+    )
     install_error_handlers(app, DATABASE_AWAY, is_away)
     app.add_middleware(LimitRequests, limits=RequestLimits(settings.body_max_bytes))
     return app
@@ -165,19 +200,35 @@ def _syndicate(switch: Switch) -> Syndicate:
     )
 
 
+def _mount_collecting(app: FastAPI, switch: Switch, tasks: OwnTasks) -> None:
+    """REST v1, the page that payers come back to, and what connectors tell us unasked."""
+    settings, world = switch.settings, switch.world
+    orders = RateLimit(world.clock, ORDERS_PER_SECOND, ORDERS_AT_ONCE)
+    questions = RateLimit(world.clock, QUESTIONS_PER_SECOND, QUESTIONS_AT_ONCE)
+    clients = ApiKeys(switch.engine)
+    seconds = settings.answer_deadline_seconds
+    v1_routes.mount(app, V1(world, clients, seconds, orders, questions, tasks))
+    visits = RateLimit(world.clock, VISITS_PER_SECOND, VISITS_AT_ONCE)
+    payer_pages.mount(app, PayerPages(world, visits, tasks))
+    arrivals = RateLimit(world.clock, ARRIVALS_PER_SECOND, ARRIVALS_AT_ONCE)
+    strange = RateLimit(world.clock, STRANGERS_PER_SECOND, STRANGERS_AT_ONCE)
+    callbacks.mount(app, Letterbox(world, arrivals, strange))
+
+
 async def run_worker(
     settings: Settings, database: Database, stop: asyncio.Event, wrap: WrapWorld = _as_it_is
 ) -> None:
     """The jobs of the clock, until told to stop."""
     async with open_switch(settings, database, wrap) as switch:
         telemetry.log("worker_started", time_divisor=settings.time_divisor)
-        usual, divisor = ResolverPace(settings.worker_poll_seconds), settings.time_divisor
-        pace = ResolverPace(
+        usual, divisor = Pace(settings.worker_poll_seconds), settings.time_divisor
+        pace = Pace(
             max(usual.poll_seconds / divisor, POLL_SECONDS_MIN),
             max(usual.lease_seconds / divisor, LEASE_SECONDS_MIN),
         )
         await asyncio.gather(
             run_resolver(switch.world, pace, stop),
+            run_collector(switch.world, pace, stop),
             _notify_until(switch, stop),
             run_housekeeping(
                 (

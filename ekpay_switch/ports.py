@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from ekpay_switch.collect_ports import Callbacks, Collections, Refunds
+from ekpay_switch.connector_ports import Connectors
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.asking import DoubtfulSend, SafetyFacts, Timing
 from ekpay_switch.domain.bill import Bill, BillQuery, FetchReply, HeldBill, Quote
@@ -359,12 +361,17 @@ class Alarms(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything a flow reaches out to."""
+    """Everything a flow reaches out to; `public_url` is where payers' browsers reach us, without a slash."""
 
     billers: Billers
+    connectors: Connectors
     payments: Payments
+    collections: Collections
+    callbacks: Callbacks
+    refunds: Refunds
     held_bills: HeldBills
     fees: FeeTable
     budget: Budget
     clock: Clock
     alarms: Alarms
+    public_url: str

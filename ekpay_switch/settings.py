@@ -16,6 +16,7 @@ _REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 _PLACE = re.compile(r"(?:[a-z0-9.-]+|\[[0-9a-f:]+\]):[0-9]{1,5}")
+_ADDRESS = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~-]+)*")
 
 
 def _split(value: object) -> object:
@@ -29,8 +30,17 @@ def _are_places(texts: frozenset[str]) -> frozenset[str]:
     return texts
 
 
+def _is_address(text: str) -> str:
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError(
+            "write http:// or https://, a host, perhaps a port and a path, and no slash at the end"
+        )
+    return text
+
+
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Ports = Annotated[frozenset[Port], NoDecode, BeforeValidator(_split)]
+Address = Annotated[str, AfterValidator(_is_address)]
 Places = Annotated[frozenset[str], NoDecode, BeforeValidator(_split), AfterValidator(_are_places)]
 
 
@@ -75,6 +85,10 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", min_length=1, description="Address that the HTTP server listens on.")
     port: int = Field(8180, ge=1, le=65_535, description="TCP port that the HTTP server listens on.")
+    public_url: Address = Field(
+        "http://127.0.0.1:8180",
+        description="Where payers' browsers and connectors' callbacks reach us; https in earnest.",
+    )
     answer_deadline_seconds: float = Field(
         25.0, gt=0, description='Seconds after which a partner is told "in progress" (architecture.md 4).'
     )

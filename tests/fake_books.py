@@ -51,6 +51,7 @@ class StoredPayment:
     standing: Standing
     claim: Claim
     quote: QuotedBill | None
+    collected_by: str = ""
     scroll_no: int = 0
     step: str = "pay"
     sends: int = 1
@@ -115,17 +116,17 @@ class FakePayments:
 
     async def save_quote(self, quote: Quote) -> None:
         with self.steps.step("save_quote"):
-            self._fail_if_told()
+            self.fail_if_told()
             self.quotes[quote.partner_id, quote.quote_id] = quote
 
     async def claim(self, claim: Claim) -> ClaimAnswer:
         with self.steps.step("claim"):
-            self._fail_if_told()
+            self.fail_if_told()
             return self.claim_batch([claim])[0]
 
     async def record(self, recording: Recording) -> RecordAnswer:
         with self.steps.step("record"):
-            self._fail_if_told()
+            self.fail_if_told()
             return self._record(recording)
 
     async def lease_due(
@@ -138,7 +139,7 @@ class FakePayments:
     ) -> Sequence[Leased]:
         now, places = self.clock.now(), Counter(dict.fromkeys(passing_over, per_far_side))
         with self.steps.step("lease_due"):
-            self._fail_if_told()
+            self.fail_if_told()
             due: list[StoredPayment] = []
             for payment in self.payments.values():
                 biller_id = payment.claim.biller_id
@@ -164,7 +165,7 @@ class FakePayments:
 
     async def begin_send(self, send: NextSend) -> SendAnswer:
         with self.steps.step("begin_send"):
-            self._fail_if_told()
+            self.fail_if_told()
             payment, now = self.payments[send.delivery.payment_id], self.clock.now()
             if payment.standing.epoch != send.delivery.epoch:
                 return Stale(payment.state, payment.standing.refusal, payment.standing.paid_at)
@@ -188,7 +189,7 @@ class FakePayments:
 
     async def status_of_request(self, partner_id: str, request_reference: str) -> RequestStatus | None:
         with self.steps.step("status_of_request"):
-            self._fail_if_told()
+            self.fail_if_told()
         asked = [
             q
             for q in self.quotes.values()
@@ -204,7 +205,7 @@ class FakePayments:
 
     # ---- how it is done ------------------------------------------------------------
 
-    def _fail_if_told(self) -> None:
+    def fail_if_told(self) -> None:
         if self.trouble:
             raise self.trouble.pop(0)
 
@@ -306,9 +307,10 @@ class FakePayments:
             lane=claim.lane,
             epoch=payment.standing.epoch,
             biller_id=claim.biller_id,
-            prefund=prefund_account(claim.partner_id, quote.bucket),
+            prefund="" if payment.collected_by else prefund_account(claim.partner_id, quote.bucket),
             sums=quote.sums,
             sends=payment.sends,
+            collected_by=payment.collected_by,
         )
         order = PayOrder(
             payment_id=claim.payment_id,
@@ -327,11 +329,10 @@ class FakePayments:
 
 def books_balance(books: FakePayments) -> bool:
     """Whether what is in flight is exactly what the open payments hold (review cases hold theirs too)."""
-    in_review = [p for p in books.payments.values() if p.state is State.IN_REVIEW]
     reviewed = sum(
         p.quote.sums.total.minor
-        for p in in_review
-        if p.quote is not None and (State.REFUNDING, Event.GIVEN_BACK, State.REFUNDED) not in p.history
+        for p in books.payments.values()
+        if p.quote is not None and (State.DELIVERING, Event.FACTS_DISAGREED, State.IN_REVIEW) in p.history
     )
     return books.balance(IN_FLIGHT) == books.held() + reviewed
 

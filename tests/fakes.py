@@ -26,7 +26,11 @@ from ekpay_switch.ports import (
     World,
 )
 from tests.fake_books import FakePayments
+from tests.fake_collections import FakeCallbacks, FakeClients, FakeCollections
+from tests.fake_connector import FakeConnector, FakeConnectors
+from tests.fake_refunds import FakeRefunds
 from tests.fake_steps import Steps
+from tests.fake_tries import CollectTables
 
 NOON = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)  # 12:00 in Dhaka
 
@@ -336,12 +340,24 @@ class SmallWorld:
         self.budget = FakeBudget(self.clock, self.steps)
         self.alarms = FakeAlarms()
         self.partners = FakePartners(self.books)
+        self.connector = FakeConnector(self.clock, self.steps)
+        self.connectors = FakeConnectors([self.connector])
+        self.tables = CollectTables(self.clock, self.steps, self.books)
+        self.collections = FakeCollections(self.tables)
+        self.callbacks = FakeCallbacks(self.tables)
+        self.refunds = FakeRefunds(self.tables)
+        self.clients = FakeClients()
         self.world = World(
             billers=self.billers,
+            connectors=self.connectors,
             payments=self.books,
+            collections=self.collections,
+            callbacks=self.callbacks,
+            refunds=self.refunds,
             held_bills=self.held_bills,
             fees=FeeTable("test", (FIVE_TAKA,)),
             budget=self.budget,
             clock=self.clock,
             alarms=self.alarms,
+            public_url="https://pay.example",
         )

@@ -1,5 +1,6 @@
-"""One round of the resolver, to its end."""
+"""One round of each job that heals payments, to its end."""
 
+from ekpay_switch.jobs.collector import Collector
 from ekpay_switch.jobs.resolver import Resolver
 from ekpay_switch.ports import World
 
@@ -8,5 +9,12 @@ async def resolve_due(world: World, lease_seconds: float) -> int:
     """Ask about what is due, as far as there is place, and wait for all answers; how many there were."""
     resolver = Resolver(world, lease_seconds)
     found = await resolver.take_up()
-    await resolver.settle()
+    await resolver.places.settle()
     return found
+
+
+async def collect_due(world: World, lease_seconds: float = 45.0) -> None:
+    """Look at what is due of collected payments, and wait for all of it."""
+    collector = Collector(world, lease_seconds)
+    await collector.take_up()
+    await collector.places.settle()

@@ -11,6 +11,8 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect
 
+from ekpay_switch.api.v1.problems import as_sent, is_under_v1, refused_with
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -43,18 +45,18 @@ class LimitRequests:
             return
         headers = scope["headers"]
         if len(headers) > HEADERS_MAX or sum(len(k) + len(v) for k, v in headers) > HEADER_BYTES_MAX:
-            await _refuse(send, 431)
+            await _refuse(scope, send, 431)
             return
         try:
             async with asyncio.timeout(self._limits.body_seconds):
                 body = await self._whole_body(scope, receive)
         except TimeoutError:
-            await _refuse(send, 408)
+            await _refuse(scope, send, 408)
             return
         except ClientDisconnect:
             return  # half a message is no message, and nobody is there to be told
         if body is None:
-            await _refuse(send, 413)
+            await _refuse(scope, send, 413)
             return
         await self._app(scope, _Replay(body, receive), send)
 
@@ -91,8 +93,11 @@ class _Replay:
         return await self._receive()
 
 
-async def _refuse(send: Send, status: int) -> None:
+async def _refuse(scope: Scope, send: Send, status: int) -> None:
     headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
     body = b'{"resp_cd":"2001","resp_msg":"request too large or too slow"}'
+    if is_under_v1(scope.get("path", "")):
+        refused = refused_with(status)
+        headers, body = [*as_sent(refused), (b"connection", b"close")], refused.body()
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ekpay_switch import telemetry
+from ekpay_switch.api.v1.problems import is_under_v1, refused_with
 from ekpay_switch.domain import errors
 
 BUSY = 503
@@ -45,6 +46,13 @@ def problem(status: int, headers: dict[str, str] | None = None) -> Response:
     return Response(orjson.dumps(body), status, headers, media_type="application/problem+json")
 
 
+def problem_at(request: Request, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """The document that callers of this path know how to read: REST v1 has codes of its own."""
+    if is_under_v1(request.url.path):
+        return refused_with(status).response(headers)
+    return problem(status, dict(headers) if headers else None)
+
+
 def install_error_handlers(
     app: FastAPI,
     passing: Iterable[type[Exception]] = (),
@@ -56,22 +64,26 @@ def install_error_handlers(
     others of the kind: nothing was done, and asking again is right.
     """
 
-    async def of_http(_: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 500
-        return problem(status)
+    async def of_http(request: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            return problem_at(request, 500)
+        allowed = (error.headers or {}).get("Allow")
+        return problem_at(request, error.status_code, {"Allow": allowed} if allowed else None)
 
-    async def of_switch(_: Request, error: Exception) -> Response:
+    async def of_switch(request: Request, error: Exception) -> Response:
         status = STATUS_OF.get(type(error), 500)
         telemetry.log_error("request_failed", error=error)
-        return problem(status, {"Retry-After": "1"} if status == BUSY else None)
+        return problem_at(request, status, {"Retry-After": "1"} if status == BUSY else None)
 
-    async def of_a_passing_trouble(_: Request, error: Exception) -> Response:
+    async def of_a_passing_trouble(request: Request, error: Exception) -> Response:
         telemetry.log_error("request_failed", error=error)
-        return problem(BUSY, {"Retry-After": "1"}) if is_passing(error) else problem(500)
+        return (
+            problem_at(request, BUSY, {"Retry-After": "1"}) if is_passing(error) else problem_at(request, 500)
+        )
 
-    async def of_anything(_: Request, error: Exception) -> Response:
+    async def of_anything(request: Request, error: Exception) -> Response:
         telemetry.log_error("request_failed", error=error)
-        return problem(500)
+        return problem_at(request, 500)
 
     app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(errors.SwitchError, of_switch)

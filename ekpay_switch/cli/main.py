@@ -17,6 +17,7 @@ from ekpay_switch.cli import (
     notifications,
     partners,
     payments,
+    refunds,
     serving,
     staff,
 )
@@ -37,6 +38,7 @@ _COMMANDS = {
 }
 _GROUPS = {
     "payments": payments.app,
+    "refunds": refunds.app,
     "partners": partners.app,
     "notifications": notifications.app,
     "staff": staff.app,

@@ -1,4 +1,4 @@
-"""`ekpay partners`: who may call the syndicate API, their secrets and their prefunds."""
+"""`ekpay partners`: who may call us, their secrets, their API keys and their prefunds."""
 
 import re
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from uuid import UUID
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ekpay_switch.cli import api_keys
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
 from ekpay_switch.domain.errors import MalformedAmountError
@@ -18,7 +19,8 @@ from ekpay_switch.persistence.partners import Credentials, NewPartner, PartnerLi
 from ekpay_switch.persistence.staff import Role, Staff
 from ekpay_switch.persistence.top_ups import OnePersonError, TopUp, TopUps
 
-app = typer.Typer(help="Partners, their secrets and their prefunds.", no_args_is_help=True)
+app = typer.Typer(help="Partners, their secrets, API keys and prefunds.", no_args_is_help=True)
+api_keys.register(app)
 
 _ID = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _AS_JSON = typer.Option("--json", help="For programs.")

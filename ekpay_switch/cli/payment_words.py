@@ -10,10 +10,37 @@ from ekpay_switch.cli.terminal import dhaka, dhaka_time, facts_in_words, taka
 from ekpay_switch.domain.business_day import in_dhaka
 from ekpay_switch.domain.notices import DeliveryState
 from ekpay_switch.domain.payment import FINAL, Event, State, public
+from ekpay_switch.domain.refunding import RefundEvent, RefundState
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.persistence.payment_story import Line, PaymentStory
 from ekpay_switch.security.masking import mask_account, printable
 
+REFUND_STATE_WORDS: Mapping[RefundState, str] = MappingProxyType(
+    {
+        RefundState.ASKED: "a second person has to agree; the amount is held in the running total",
+        RefundState.APPROVED: "the money is owed; it is to be sent, or provably never left us",
+        RefundState.SENT: "the connector is being told",
+        RefundState.IN_DOUBT: "the connector was told and nobody knows",
+        RefundState.DONE: "the payer has it",
+        RefundState.FAILED: "the connector does not give it, and the payee keeps the money",
+        RefundState.BY_HAND: "the connector does not give it, and it is owed: finance pays it",
+        RefundState.REJECTED: "the second person said no; nothing moved",
+    }
+)
+REFUND_EVENT_WORDS: Mapping[RefundEvent, str] = MappingProxyType(
+    {
+        RefundEvent.APPROVED: "a second person agreed",
+        RefundEvent.REJECTED: "a second person said no",
+        RefundEvent.SENDING: "the connector is about to be told",
+        RefundEvent.NOT_SENT: "nothing was sent",
+        RefundEvent.DOUBTED: "there was no usable answer, or it is not done yet",
+        RefundEvent.GIVEN: "the connector has given it back",
+        RefundEvent.REFUSED: "the connector refused it",
+        RefundEvent.LEFT_TO_FINANCE: "the connector does not give back what is owed",
+        RefundEvent.PAID_BY_HAND: "our bank has paid it, two persons say",
+        RefundEvent.TAKEN_BY_CONNECTOR: "the connector has taken the money back by itself",
+    }
+)
 EVENT_WORDS: Mapping[Event, str] = MappingProxyType(
     {
         Event.PREFUND_TAKEN: "the partner's prefund was taken and the biller is being told",
@@ -30,7 +57,7 @@ EVENT_WORDS: Mapping[Event, str] = MappingProxyType(
         Event.PROVEN_NOT_POSTED: "the biller says for certain that it has no such payment",
         Event.DELIVERY_GIVEN_UP: "delivery was given up",
         Event.GIVEN_BACK: "the money, charges included, is back",
-        Event.FACTS_DISAGREED: "what the biller says does not agree with our books; two persons decide",
+        Event.FACTS_DISAGREED: "what a far side says does not agree with our books; two persons decide",
         Event.CONTRARY_EVIDENCE: "evidence against the final state arrived; two persons decide",
         Event.REVIEWED_TO_DELIVER: "two persons decided to tell the biller",
         Event.REVIEWED_TO_GIVE_BACK: "two persons decided to give the money back",
@@ -42,12 +69,23 @@ EVENT_WORDS: Mapping[Event, str] = MappingProxyType(
 )
 
 
+_WAITS_FOR_A_PERSON = frozenset({RefundState.ASKED, RefundState.BY_HAND})
 PARTS = ("amount", "rounding", "charge", "fee", "vat")
 
 
 def tell(story: PaymentStory, tokens: Sequence[TokenLine] = ()) -> Iterator[str]:
     """The whole story, a line of the terminal at a time; `tokens` are what it bought, in order."""
-    for part in (_opening, _charges, _steps, _attempts, _evidence, _entries, _notifications):
+    for part in (
+        _opening,
+        _charges,
+        _steps,
+        _attempts,
+        _tries,
+        _refunds,
+        _evidence,
+        _entries,
+        _notifications,
+    ):
         yield from (printable(line) for line in part(story))
     yield from _bought(tokens)
     yield from (printable(line) for line in _ending(story))
@@ -64,10 +102,19 @@ def _opening(story: PaymentStory) -> Iterator[str]:
     yield f"  to {payment['biller_id']}{bill}, business date {payment['business_date']}"
     parts = [f"bill {taka(payment['amount'])}"]
     parts += [f"{name} {taka(payment[name])}" for name in PARTS[1:] if payment[name]]
-    bucket = f" from the {payment['bucket']} prefund" if payment["bucket"] else ""
-    yield f"  {payment['currency']} {taka(total)} ({', '.join(parts)}){bucket}"
+    yield f"  {payment['currency']} {taka(total)} ({', '.join(parts)}){_source(story)}"
     if payment["scroll_no"] is not None:
         yield f"  number {payment['scroll_no']} in the biller's scroll of that day"
+
+
+def _source(story: PaymentStory) -> str:
+    """Where the money comes from, as far as that is known."""
+    payment = story.payment
+    if payment["collected_by"]:
+        return f", collected by {payment['collected_by']}"
+    if any(attempt["leg"] == "funds" for attempt in story.attempts):
+        return ", to be collected from a payer"
+    return f" from the {payment['bucket']} prefund" if payment["bucket"] else ""
 
 
 def _charges(story: PaymentStory) -> Iterator[str]:
@@ -111,6 +158,54 @@ def _attempts(story: PaymentStory) -> Iterator[str]:
 def _step_of(step: str) -> str:
     """Which step an attempt has come to, where its biller wants more than one."""
     return "" if step == "pay" else f", last step begun: {step.replace('_', ' ')}"
+
+
+def _tries(story: PaymentStory) -> Iterator[str]:
+    yield from _headed("How its money was collected", story.tries)
+    for one in story.tries:
+        name = one["provider_reference"] or "no page"
+        until = f", which lapses at {dhaka(one['page_until'])}" if one["page_until"] else ""
+        yield f"  {one['connector_id']}, {name}{until}"
+        begun = one["executes_begun"]
+        asked = f"asked for {'once' if begun == 1 else f'{begun} times'}" if begun else "not asked for"
+        yield f"    the money was {asked}; {_brought(one)}"
+        if one["next_action_at"] is not None:
+            yield f"    looked at again at {dhaka(one['next_action_at'])}; {one['asked']} were asked so far"
+    if story.callbacks:
+        yield f"  {story.callbacks} message{'s' if story.callbacks > 1 else ''} of connectors came unasked"
+
+
+def _brought(one: Line) -> str:
+    if one["collected"] is None:
+        return "none came"
+    name = f" as {one['provider_transaction']}" if one["provider_transaction"] else ""
+    told = f"{taka(one['collected'])} came at {dhaka(one['collected_at'])}{name}"
+    return f"{told}, {taka(one['refunded'])} of it goes back" if one["refunded"] else told
+
+
+def _refunds(story: PaymentStory) -> Iterator[str]:
+    yield from _headed("What goes back to the payer", story.refunds)
+    for refund in story.refunds:
+        yield from (f"  {line}" for line in tell_refund(refund, story.refund_steps[refund["id"]]))
+
+
+def tell_refund(refund: Line, steps: Sequence[Line]) -> Iterator[str]:
+    """A refund's life, a line of the terminal at a time."""
+    state = RefundState(refund["state"])
+    what = f"{refund['kind'].replace('_', ' ')} {refund['id']}"
+    yield f"{what} of {taka(refund['amount'])} by {refund['connector_id']}"
+    yield f"  asked for by {refund['asked_by']} at {dhaka(refund['created_at'])}: {refund['reason']}"
+    for step in steps:
+        told = facts_in_words(step["facts"])
+        words = REFUND_EVENT_WORDS[RefundEvent(step["event"])]
+        yield f"  {dhaka(step['at'])}  {words}{': ' + told if told else ''}"
+        yield f"                       {step['from_state']} → {step['to_state']}, by {step['actor']}"
+    if refund["bank_reference"] is not None:
+        said = f"{refund['by_hand_by']} says that our bank paid it as {refund['bank_reference']}"
+        seconded = f"confirmed by {refund['confirmed_by']}" if refund["confirmed_by"] else "to be confirmed"
+        yield f"  {said}; {seconded}"
+    due = f"; due at {dhaka(refund['next_action_at'])}" if refund["next_action_at"] is not None else ""
+    yield f"  It is {state.replace('_', ' ')}: {REFUND_STATE_WORDS[state]}{due}."
 
 
 def _evidence(story: PaymentStory) -> Iterator[str]:
@@ -170,9 +265,14 @@ def _ending(story: PaymentStory) -> Iterator[str]:
     told = facts_in_words(payment["facts"])
     if told:
         yield f"  {told}"
+    looks = [one["next_action_at"] for one in (*story.tries, *story.refunds) if one["next_action_at"]]
     if payment["next_action_at"] is not None:
         due = dhaka(payment["next_action_at"])
         yield f"  The next question is due at {due}; {payment['asked']} were asked so far."
+    elif looks:
+        yield f"  Its tries and refunds are looked at again at {dhaka(min(looks))}."
+    elif any(refund["state"] in _WAITS_FOR_A_PERSON for refund in story.refunds):
+        yield "  A refund of it waits for a person: ekpay refunds list."
     elif state in FINAL:
         yield "  Nothing is left to do."
     else:

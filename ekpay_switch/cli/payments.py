@@ -26,7 +26,15 @@ _OF_PAYMENT = (
     "rounding", "state", "refusal", "business_date", "scroll_no", "created_at", "updated_at",
     "next_action_at",
 )  # fmt: skip
-_OF_ATTEMPT = ("far_side", "reference", "state", "outcome", "step", "sends", "opened_at", "closed_at")
+_OF_ATTEMPT = ("leg", "far_side", "reference", "state", "outcome", "step", "sends", "opened_at", "closed_at")
+_OF_TRY = (
+    "connector_id", "reference", "state", "outcome", "provider_reference", "provider_transaction",
+    "executes_begun", "collected", "collected_at", "refunded",
+)  # fmt: skip
+_OF_REFUND = (
+    "id", "connector_id", "kind", "state", "amount", "our_reference", "provider_refund", "bank_reference",
+    "created_at", "updated_at",
+)  # fmt: skip
 
 app = typer.Typer(help="Find payments and read their life.", no_args_is_help=True)
 
@@ -75,8 +83,10 @@ def list_(
 
 @app.command()
 def export() -> None:
-    """Print every payment with its attempts as JSON lines, the oldest first, to match a biller's book with.
+    """Print every payment with its attempts, tries and refunds as JSON lines, the oldest first.
 
+    To match the books of billers and connectors with: `tries` and `refunds` hold their own names of each
+    movement of money, `collected` is in paisa.
     Nothing is masked, unlike in `list`: whole bill numbers are what two books are matched by.
     """
     for line in open_session().run(export_payments):
@@ -91,9 +101,12 @@ def _as_uuid(text: str) -> UUID | None:
 
 
 def _whole(line: Line) -> dict[str, object]:
-    attempts = [{name: attempt[name] for name in _OF_ATTEMPT} for attempt in line["attempts"]]
     told = {name: line[name] for name in (*_OF_PAYMENT, "bill_key", "bill_number")}
-    return told | {"public_state": public(State(line["state"])), "attempts": attempts}
+    parts = {"attempts": _OF_ATTEMPT, "tries": _OF_TRY, "refunds": _OF_REFUND}
+    told |= {
+        part: [{name: one[name] for name in names} for one in line[part]] for part, names in parts.items()
+    }
+    return told | {"public_state": public(State(line["state"]))}
 
 
 def _total(line: Line) -> int:

@@ -13,6 +13,10 @@ class Alarm(StrEnum):
     LATE_ECHO_MISMATCH = "late_echo_mismatch"
     HALF_DONE_AFTER_GIVE_BACK = "half_done_after_give_back"
     NOTIFICATION_ENDPOINT_DISABLED = "notification_endpoint_disabled"
+    UNEXPECTED_MONEY = "unexpected_money"
+    COLLECTED_MISMATCH = "collected_mismatch"
+    REFUND_NEEDS_A_PERSON = "refund_needs_a_person"
+    LATE_REFUND = "late_refund"
 
 
 MEANING: Mapping[Alarm, str] = MappingProxyType(
@@ -26,5 +30,13 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "it is not sent, and the biller has to let go of the payment",
         Alarm.NOTIFICATION_ENDPOINT_DISABLED: "an endpoint of a partner is told nothing any more; "
         "the partner has to repair it and have it enabled",
+        Alarm.UNEXPECTED_MONEY: "a connector collected money that its payment does not wait for; "
+        "it stands in suspense and is being given back",
+        Alarm.COLLECTED_MISMATCH: "a connector collected something else than it was asked for; "
+        "the payment is in review and the money in suspense",
+        Alarm.REFUND_NEEDS_A_PERSON: "money is owed to a payer and the connector does not give it back; "
+        "finance has to pay it by hand",
+        Alarm.LATE_REFUND: "a connector gave back what had failed or is paid by hand; "
+        "the payer has or will have it without a record",
     }
 )

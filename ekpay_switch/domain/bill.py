@@ -106,6 +106,7 @@ class Quote:
     """What was promised to one partner: this bill, these sums, until then.
 
     `quote_id` is the unguessable refno_ack; `request_reference` is the partner's hdrs.ref_id of the fetch.
+    `charge` is what a payer is charged for the instrument; a prefund has none.
     """
 
     quote_id: str
@@ -116,6 +117,7 @@ class Quote:
     bill: Bill
     fee: Fee
     expires_at: datetime
+    charge: Money = ZERO
 
     @property
     def bill_key(self) -> str:
@@ -124,9 +126,8 @@ class Quote:
 
     @property
     def sums(self) -> Sums:
-        """The parts that the partner will pay; partners bear no connector charge."""
-        nothing = Money(0, self.bill.total.currency)
-        return Sums(self.bill.total, nothing, self.fee.fee, self.fee.vat, self.bill.rounding)
+        """The parts that the partner or the payer will pay."""
+        return Sums(self.bill.total, self.charge, self.fee.fee, self.fee.vat, self.bill.rounding)
 
 
 def quote_expiry(fetched_at: datetime, life_seconds: float) -> datetime:

@@ -132,14 +132,17 @@ class MovementFound:
 class CallbackHint:
     """What an unsolicited message seems to say: it wakes the resolver and sets nothing (law 6).
 
-    `event_id` is the same on every repeat of the same message. `claims` is the provider's own word. The
-    payment is named by the provider's reference or by ours; the other one is empty where it is not told.
+    `event_id` is the same on every repeat of the same message. `claims` is the provider's own word, and
+    `is_agreed` says that it claims the payer's agreement, after which only our word is missing. The payment
+    (or the refund) is named by the provider's reference or by ours; the other one is empty where it is not
+    told.
     """
 
     event_id: str
     provider_reference: str
     claims: str
     reference: str = ""
+    is_agreed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from ekpay_switch.domain.posting_rules import (
     Sums,
     delivered,
     given_back_to_prefund,
+    owed_back,
     posted_after_give_back,
 )
 from ekpay_switch.domain.refusals import Refusal
@@ -47,6 +48,7 @@ class PayOrder:
 class Delivery:
     """A payment that is being delivered, as far as judging an answer needs it.
 
+    Its money came from `prefund`, or was collected by the connector `collected_by`; the other one is empty.
     `sends` is how often its attempt was begun: once, and once more after a proven loss. `asked` is how many
     questions its present doubt has cost: the next one waits accordingly.
     """
@@ -61,6 +63,7 @@ class Delivery:
     sums: Sums
     sends: int = 1
     asked: int = 0
+    collected_by: str = ""
 
 
 class AttemptEnd:
@@ -152,13 +155,16 @@ SendAnswer = Begun | Stale
 
 # Answers under an old epoch after which the biller may hold the payment: it is asked at once (law 14).
 LATE_TO_ASK_ABOUT = frozenset({AttemptEnd.APPROVED, AttemptEnd.IN_DOUBT, AttemptEnd.DISAGREED})
-GIVE_BACK = (Event.BILLER_REFUSED, Event.GIVEN_BACK)
-UNSENT = (Event.BILLER_UNREACHED, Event.DELIVERY_GIVEN_UP, Event.GIVEN_BACK)
-NOT_POSTED = (Event.PROVEN_NOT_POSTED, Event.GIVEN_BACK)
+REFUSED = (Event.BILLER_REFUSED,)
+UNSENT = (Event.BILLER_UNREACHED, Event.DELIVERY_GIVEN_UP)
+NOT_POSTED = (Event.PROVEN_NOT_POSTED,)
 
 
 def plan_outcome(delivery: Delivery, outcome: Outcome, *, is_first_step: bool = True) -> Plan:
     """What the answer to a pay call leads to; a prefund payment that came to nothing goes back at once.
+
+    Collected money goes back by the connector that brought it, which takes its time; so where nothing was
+    ever sent, another try comes first. After a proven loss none does: what was lost may yet arrive.
 
     Only the first step can come to nothing. After it the biller holds the payment, so a later step that was
     refused or never sent leaves a doubt, which is asked about, and never gives money back by itself.
@@ -169,7 +175,9 @@ def plan_outcome(delivery: Delivery, outcome: Outcome, *, is_first_step: bool = 
         case Approved(facts=facts, tokens=tokens):
             return _completed(delivery, facts, tokens)
         case Declined(reason=reason, code=code):
-            return _given_back(delivery, AttemptEnd.DECLINED, GIVE_BACK, {"reason": reason, "code": code})
+            return _given_back(delivery, AttemptEnd.DECLINED, REFUSED, {"reason": reason, "code": code})
+        case Unreached(why=why) if delivery.collected_by and delivery.sends == 1:
+            return Plan(AttemptEnd.UNREACHED, (Event.BILLER_UNREACHED,), facts={"why": why})
         case Unreached(why=why):
             return _given_back(delivery, AttemptEnd.UNREACHED, UNSENT, {"why": why})
         case InDoubt(why=why):
@@ -216,7 +224,7 @@ def plan_half_done(waits_for: str) -> Plan:
 
 
 def plan_not_posted(delivery: Delivery) -> Plan:
-    """Proven not posted and not to be sent again: the prefund is given back."""
+    """Proven not posted and not to be sent again: the money goes back to where it came from."""
     return _given_back(delivery, AttemptEnd.NOT_POSTED, NOT_POSTED, {"why": "proven not posted"})
 
 
@@ -249,5 +257,7 @@ def _completed(delivery: Delivery, facts: Mapping[str, str], tokens: tuple[Token
 
 def _given_back(delivery: Delivery, end: str, events: tuple[Event, ...], facts: Mapping[str, str]) -> Plan:
     refusal = Refusal.BILLER_REFUSED if end == AttemptEnd.DECLINED else Refusal.BILLER_UNAVAILABLE
+    if delivery.collected_by:
+        return Plan(end, events, owed_back(delivery.collected_by, delivery.sums), refusal, facts)
     entry = given_back_to_prefund(delivery.prefund, delivery.sums)
-    return Plan(end, events, entry, refusal, facts, notice="refunded")
+    return Plan(end, (*events, Event.GIVEN_BACK), entry, refusal, facts, notice="refunded")

@@ -20,6 +20,9 @@ class EventType(StrEnum):
     REFUNDED = "payment.refunded"
     IN_REVIEW = "payment.in_review"
     LATE_SUCCESS = "payment.late_success"
+    FAILED = "payment.failed"
+    REFUND_DONE = "refund.done"
+    REFUND_FAILED = "refund.failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,28 @@ NOTICES: Mapping[str, Told] = MappingProxyType(
         "late_echo_mismatch": Told(EventType.LATE_SUCCESS, State.REFUNDED, _HELD_AFTER_ALL),
         "half_done_after_give_back": Told(EventType.LATE_SUCCESS, State.REFUNDED, _HELD_AFTER_ALL),
         "amount_echo_mismatch": Told(EventType.IN_REVIEW, State.IN_REVIEW, _DISAGREED),
+        "collected_mismatch": Told(
+            EventType.IN_REVIEW,
+            State.IN_REVIEW,
+            "A connector collected something else than asked for; two persons decide, so do nothing yet.",
+        ),
+        "expired": Told(EventType.FAILED, State.EXPIRED, "The payer never paid; no money moved."),
+        "cancelled": Told(
+            EventType.FAILED, State.DECLINED, "The payment was cancelled before it was paid; no money moved."
+        ),
+        "given_back": Told(
+            EventType.REFUNDED,
+            State.REFUNDED,
+            "The bill was not paid; everything, charges included, is back with the payer.",
+        ),
+        "refund_done": Told(
+            EventType.REFUND_DONE, State.COMPLETED, "A refund is with the payer; the payment stays paid."
+        ),
+        "refund_failed": Told(
+            EventType.REFUND_FAILED,
+            State.COMPLETED,
+            "The connector did not give a refund back; no money moved, and the payment stays paid.",
+        ),
     }
 )
 

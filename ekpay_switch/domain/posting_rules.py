@@ -5,7 +5,7 @@ T = amount + rounding + charge + fee + VAT; T is what the payer or the partner g
 
 from dataclasses import dataclass, field
 
-from ekpay_switch.domain.ledger import Entry, grow, shrink
+from ekpay_switch.domain.ledger import Entry, Posting, grow, shrink
 from ekpay_switch.domain.money import ZERO, Money
 
 IN_FLIGHT = "in_flight"
@@ -66,6 +66,74 @@ def given_back_to_prefund(prefund: str, sums: Sums) -> Entry:
     """Refused or proven unsent: everything, charges included, is the partner's again."""
     held = sums.total.minor
     return Entry.of("given_back", (shrink(IN_FLIGHT, held), grow(prefund, held)), sums.amount.currency)
+
+
+def collected(connector_id: str, sums: Sums, kept: Money) -> Entry:
+    """The connector has the payer's money for us; what it keeps of it is our cost (it settles net)."""
+    taken = sums.total.minor
+    postings = (*_received(connector_id, taken, kept.minor), grow(IN_FLIGHT, taken))
+    return Entry.of("collected", postings, sums.amount.currency)
+
+
+def collected_without_payment(connector_id: str, amount: Money, kept: Money) -> Entry:
+    """The connector has money that no open payment waits for: it is the payer's until it is given back."""
+    postings = (
+        *_received(connector_id, amount.minor, kept.minor),
+        grow(f"suspense:{connector_id}", amount.minor),
+    )
+    return Entry.of("collected_without_payment", postings, amount.currency)
+
+
+def owed_back(connector_id: str, sums: Sums) -> Entry:
+    """Delivery came to nothing: everything that was collected, charges included, is owed to the payer."""
+    held = sums.total.minor
+    postings = (shrink(IN_FLIGHT, held), grow(f"refund_due:{connector_id}", held))
+    return Entry.of("owed_back", postings, sums.amount.currency)
+
+
+def owed_back_from_suspense(connector_id: str, amount: Money) -> Entry:
+    """Money that no payment waits for is owed to its payer."""
+    postings = (
+        shrink(f"suspense:{connector_id}", amount.minor),
+        grow(f"refund_due:{connector_id}", amount.minor),
+    )
+    return Entry.of("owed_back_from_suspense", postings, amount.currency)
+
+
+def owed_back_by_payee(payee: str, connector_id: str, amount: Money) -> Entry:
+    """A completed payment is given back, whole or in part: the payee is owed less and the payer that much."""
+    postings = (
+        shrink(f"payable:{payee}", amount.minor),
+        grow(f"refund_due:{connector_id}", amount.minor),
+    )
+    return Entry.of("owed_back_by_payee", postings, amount.currency)
+
+
+def paid_back(connector_id: str, amount: Money) -> Entry:
+    """The connector has given the payer what was owed; its own fee for the collection stays our cost."""
+    postings = (
+        shrink(f"refund_due:{connector_id}", amount.minor),
+        shrink(f"receivable:{connector_id}", amount.minor),
+    )
+    return Entry.of("paid_back", postings, amount.currency)
+
+
+def paid_back_by_hand(connector_id: str, amount: Money) -> Entry:
+    """Finance has given the payer what was owed, by a transfer from our own bank account."""
+    postings = (
+        shrink(f"refund_due:{connector_id}", amount.minor),
+        shrink("settlement_bank", amount.minor),
+    )
+    return Entry.of("paid_back_by_hand", postings, amount.currency)
+
+
+def _received(connector_id: str, amount: int, kept: int) -> tuple[Posting, ...]:
+    receivable = f"receivable:{connector_id}"
+    return (
+        grow(receivable, amount),
+        grow(f"connector_fee:{connector_id}", kept),
+        shrink(receivable, kept),
+    )
 
 
 def posted_after_give_back(payee: str, amount: Money) -> Entry:

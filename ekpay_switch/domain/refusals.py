@@ -18,6 +18,7 @@ class Refusal(StrEnum):
     PREFUND_TOO_LOW = "prefund_too_low"
     BILLER_UNAVAILABLE = "biller_unavailable"  # nothing was sent, or it was proven not posted
     BILLER_REFUSED = "biller_refused"
+    CANCELLED = "cancelled"  # whoever made the payment took it back before any money moved
 
 
 # These are remembered with the reference, so that a late duplicate can never succeed after its sender was

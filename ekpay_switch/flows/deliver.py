@@ -74,9 +74,14 @@ async def send_and_record(
 
 
 def _ask_again_seconds(delivery: Delivery, plan: Plan, timing: Timing) -> float | None:
-    """When the biller is asked about what it answered: never, where the answer is the end of it."""
+    """When the biller is asked about what it answered: never, where the answer is the end of it.
+
+    A payer's money that is to go back, or a biller that could not be reached, is somebody's work as well.
+    """
     if plan.end == AttemptEnd.IN_DOUBT:
         return timing.next_ask_seconds(delivery.asked)
+    if delivery.collected_by and plan.end != AttemptEnd.APPROVED:
+        return 0.0 if plan.refusal is not None else timing.next_ask_seconds(0)
     # Given back after a second sending, the first may still arrive.
     is_watched = plan.refusal is not None and delivery.sends > 1
     return timing.ask_every_seconds if is_watched else None

@@ -40,8 +40,18 @@ class FetchOrder:
 async def fetch_bill(order: FetchOrder, world: World) -> Quote | Refusal:
     """Ask the biller, add our fee, store the quote; the quote is durable before it is told.
 
-    A bill that is paid already is an answer like any other: a quote that cannot be paid. Where looking at a
-    bill locks it, only the first look reaches the biller.
+    A bill that is paid already is an answer like any other: a quote that cannot be paid.
+    """
+    quote = await quote_for(order, PARTNER_INSTRUMENT, world)
+    if isinstance(quote, Quote):
+        await world.payments.save_quote(quote)
+    return quote
+
+
+async def quote_for(order: FetchOrder, instrument: str, world: World) -> Quote | Refusal:
+    """Ask the biller and add our fee for the instrument; nothing is stored.
+
+    Where looking at a bill locks it, only the first look reaches the biller.
     """
     biller = world.billers.by_ekpay_id(order.ekpay_biller_id)
     if biller is None:
@@ -57,13 +67,16 @@ async def fetch_bill(order: FetchOrder, world: World) -> Quote | Refusal:
         held = _usable(await biller.fetch(query), profile)
     if isinstance(held, Refusal):
         return held
-    quote = _quote(order, query, held, profile, world)
-    await world.payments.save_quote(quote)
-    return quote
+    return _quote(order, query, held, profile, instrument, world)
 
 
 def _quote(
-    order: FetchOrder, query: BillQuery, found: Bill | HeldBill, profile: BillerProfile, world: World
+    order: FetchOrder,
+    query: BillQuery,
+    found: Bill | HeldBill,
+    profile: BillerProfile,
+    instrument: str,
+    world: World,
 ) -> Quote:
     """Our promise about the bill; what names the payer goes to the biller with the payment."""
     now = world.clock.now()
@@ -79,7 +92,7 @@ def _quote(
         biller_id=profile.id,
         bucket=profile.bucket,
         bill=replace(bill, biller_quote={**bill.biller_quote, **query.payer}),
-        fee=world.fees.price(payees, PARTNER_INSTRUMENT, bill.total, business_date(now)),
+        fee=world.fees.price(payees, instrument, bill.total, business_date(now)),
         expires_at=expires_at,
     )
 

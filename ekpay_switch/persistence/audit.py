@@ -31,6 +31,22 @@ from ekpay_switch.persistence.audit_payments import (
     scroll_fault,
     success_fault,
 )
+from ekpay_switch.persistence.audit_refunds import (
+    COLLECTED,
+    DUES,
+    FUNDERS,
+    PAID,
+    STEPS,
+    SUSPENSE,
+    TOTALS,
+    collected_fault,
+    due_fault,
+    funder_fault,
+    paid_fault,
+    refund_fault,
+    suspense_fault,
+    total_fault,
+)
 from ekpay_switch.persistence.engine import Database
 
 ROWS_AT_ONCE = 2_000
@@ -101,6 +117,13 @@ async def audit(connection: asyncpg.Connection) -> Finding | None:
         lambda c: _first(c, PAYMENTS, payment_fault, "payments {id}"),
         lambda c: _first(c, SUCCESSES, success_fault, "attempts of payment {id}"),
         lambda c: _first(c, HISTORY, history_fault, "history of payment {id}"),
+        lambda c: _first(c, FUNDERS, funder_fault, "attempts of payment {id}"),
+        lambda c: _first(c, COLLECTED, collected_fault, "tries of payment {id}"),
+        lambda c: _first(c, TOTALS, total_fault, "tries {attempt_id}"),
+        lambda c: _first(c, STEPS, refund_fault, "refunds {id}"),
+        lambda c: _first(c, SUSPENSE, suspense_fault, "suspense of payment {id}"),
+        lambda c: _first(c, DUES, due_fault, "refunds of payment {id}"),
+        lambda c: _first(c, PAID, paid_fault, "refunds of payment {id}"),
         lambda c: _first(c, SCROLLS, scroll_fault, "scroll {series} {day}"),
     )
     async with connection.transaction(isolation="repeatable_read", readonly=True):

@@ -4,9 +4,11 @@ from typing import Any
 
 from ekpay_switch.domain.payment import FINAL, TRANSITIONS, State
 
-# What each payment holds in flight and what its payee was credited, beside its state and the state before it.
+# What each payment holds in flight and what its payee was credited, beside its state and the state before it;
+# for collected ones also what refunds have taken from the payee again.
 PAYMENTS = """
 SELECT coalesce(p.id, e.payment_id) AS id, p.state, p.amount,
+  p.collected_by IS NOT NULL OR c.payment_id IS NOT NULL AS is_collected, coalesce(r.taken, 0) AS taken,
   p.amount + p.rounding + p.charge + p.fee + p.vat AS total,
   coalesce(e.in_flight, 0) AS in_flight, coalesce(e.payable, 0) AS payable,
   (SELECT from_state FROM history AS h WHERE h.payment_id = p.id ORDER BY h.seq DESC LIMIT 1) AS came_from
@@ -15,6 +17,11 @@ FROM payments AS p FULL JOIN (
     -sum(o.amount) FILTER (WHERE o.account LIKE 'payable:%') AS payable
   FROM journal_entries AS j JOIN postings AS o ON o.entry_id = j.id
   WHERE j.payment_id IS NOT NULL GROUP BY j.payment_id) AS e ON e.payment_id = p.id
+LEFT JOIN collections AS c ON c.payment_id = p.id
+LEFT JOIN (
+  SELECT payment_id, sum(amount) AS taken FROM refunds
+  WHERE kind IN ('refund', 'chargeback') AND state NOT IN ('asked', 'failed', 'rejected')
+  GROUP BY payment_id) AS r ON r.payment_id = p.id
 ORDER BY 1
 """
 SUCCESSES = """
@@ -44,16 +51,20 @@ Row = Any
 
 
 def payment_fault(row: Row) -> str | None:
-    """Whether the money of a payment is where its state says: cleared when finished, held while open."""
+    """Whether the money of a payment is where its state says: cleared when finished, held while open.
+
+    Collected money that goes back is owed to its payer, and in flight no more.
+    """
     if row["state"] is None:
         return "entries name it, but there is no such payment"
     state = State(row["state"])
     # What is reviewed still holds what it held before the facts disagreed.
     held_as = State(row["came_from"]) if state is State.IN_REVIEW and row["came_from"] else state
-    held = row["total"] if held_as in HOLDING else 0
+    is_owed_back = row["is_collected"] and held_as is State.REFUNDING
+    held = row["total"] if held_as in HOLDING and not is_owed_back else 0
     if row["in_flight"] != held:
         return f"{state}, and in_flight holds {row['in_flight']} paisa for it instead of {held}"
-    owed = row["amount"] if held_as is State.COMPLETED else 0
+    owed = row["amount"] - row["taken"] if held_as is State.COMPLETED else 0
     if state is not State.IN_REVIEW and row["payable"] != owed:
         return f"{state}, and its payee was credited {row['payable']} paisa instead of {owed}"
     return None

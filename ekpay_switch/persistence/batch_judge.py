@@ -174,10 +174,10 @@ class Judge:
                 self._move_balance(posting.account, -posting.amount)
 
     def post_alone(self, step: PostEntry) -> None:
-        """Rows of an entry that belongs to no payment, unless it stands already."""
+        """Rows of an entry that comes by itself, unless it stands already."""
         if step.entry_id not in self.seen.entries:
             self.seen.entries.add(step.entry_id)
-            self.post(step.entry_id, step.lane, None, step.entry)
+            self.post(step.entry_id, step.lane, step.payment_id, step.entry)
 
     def _move_balance(self, account: str, growth: int) -> None:
         self.changes.balances[account] = self.changes.balances.get(account, 0) + growth

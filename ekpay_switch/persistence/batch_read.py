@@ -93,7 +93,7 @@ class Seen:
     payments: dict[UUID, Held]
     # The scroll number and day of payments that already stand, for claims that come again.
     scrolls: dict[UUID, tuple[int, date]]
-    # Entries without a payment that were written before and come again.
+    # Entries by themselves that were written before and come again.
     entries: set[UUID]
 
     @property
@@ -125,7 +125,7 @@ async def lock_and_read(connection: asyncpg.Connection, steps: list[Step]) -> Se
     if claims:
         await connection.execute(LOCK_BILLS, [claim.quote_id for claim in claims])
     held = await connection.fetch(LOCK_PAYMENTS, paid) if paid else []
-    window = await _open_window(connection)
+    window = await open_window(connection)
     seen = Seen(
         window_id=window["id"],
         business_date=window["business_date"],
@@ -140,7 +140,8 @@ async def lock_and_read(connection: asyncpg.Connection, steps: list[Step]) -> Se
     return seen
 
 
-async def _open_window(connection: asyncpg.Connection) -> Any:  # noqa: ANN401 - asyncpg's Record
+async def open_window(connection: asyncpg.Connection) -> Any:  # noqa: ANN401 - asyncpg's Record
+    """Today's open settlement window and the time, under the shared lock that the caller holds."""
     window = await connection.fetchrow(OPEN_WINDOW)
     if window is None:
         await connection.execute(NEW_WINDOW)

@@ -35,6 +35,7 @@ KEYED_ONLY = {
 _DRIVER_AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # its protocol has failed: the server died between two messages
     asyncpg.OperatorInterventionError,
     asyncpg.TooManyConnectionsError,
     OSError,

@@ -27,6 +27,8 @@ REPEATABLE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg
 LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    # What the driver says where the server died between two messages: "the protocol is in the failed state".
+    asyncpg.InternalClientError,
     asyncpg.OperatorInterventionError,
     asyncpg.CannotConnectNowError,
     OSError,

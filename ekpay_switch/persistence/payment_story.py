@@ -1,14 +1,15 @@
 """Everything the books hold about one payment, read for a person; and the list to find it in."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Table, select
+from sqlalchemy import Select, Table, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch.domain.payment import FINAL, State
+from ekpay_switch.persistence.collect_tables import callbacks, collections, refund_history, refunds, tries
 from ekpay_switch.persistence.notification_tables import notification_deliveries, notification_endpoints
 from ekpay_switch.persistence.tables import (
     attempts,
@@ -26,7 +27,11 @@ Line = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class PaymentStory:
-    """One payment's rows, each list in the order things happened; postings stand by their entry's id."""
+    """One payment's rows, each list in the order things happened; postings stand by their entry's id.
+
+    A collected payment has `tries` with their attempts' references, a count of `callbacks` that named one of
+    them, and `refunds`, whose steps stand by their id.
+    """
 
     payment: Line
     history: Sequence[Line]
@@ -37,6 +42,10 @@ class PaymentStory:
     notifications: Sequence[Line]
     charges: Sequence[Line] = ()
     deliveries: Sequence[Line] = ()
+    tries: Sequence[Line] = ()
+    callbacks: int = 0
+    refunds: Sequence[Line] = ()
+    refund_steps: Mapping[UUID, Sequence[Line]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +84,39 @@ async def read_story(engine: AsyncEngine, payment_id: UUID) -> PaymentStory | No
                 connection, _of(notifications, payment_id).order_by(notifications.c.created_at)
             ),
             deliveries=await _lines(connection, _deliveries(payment_id)),
+            **await _collected(connection, payment_id),
         )
+
+
+async def _collected(connection: AsyncConnection, payment_id: UUID) -> dict[str, Any]:
+    """The fields of a story that only collected payments fill."""
+    refunded = await _lines(connection, _of(refunds, payment_id).order_by(refunds.c.created_at, refunds.c.id))
+    ids = [refund["id"] for refund in refunded]
+    steps = select(refund_history).where(refund_history.c.refund_id.in_(ids)).order_by(refund_history.c.seq)
+    stepped = await _lines(connection, steps)
+    return {
+        "tries": await _lines(connection, _tries_with_attempts().where(tries.c.payment_id == payment_id)),
+        "callbacks": await connection.scalar(_callbacks(payment_id)),
+        "refunds": refunded,
+        "refund_steps": {one: [step for step in stepped if step["refund_id"] == one] for one in ids},
+    }
+
+
+def _callbacks(payment_id: UUID) -> Select[Any]:
+    """How many messages came unasked that named a try of this payment, by its name over there or by ours."""
+    is_named = or_(
+        and_(
+            callbacks.c.connector_id == tries.c.connector_id,
+            callbacks.c.provider_reference == tries.c.provider_reference,
+        ),
+        callbacks.c.reference == attempts.c.reference,
+    )
+    return (
+        select(func.count(callbacks.c.id.distinct()))
+        .select_from(callbacks)
+        .join(tries, tries.c.payment_id == payment_id)
+        .join(attempts, and_(attempts.c.id == tries.c.attempt_id, is_named))
+    )
 
 
 def _deliveries(payment_id: UUID) -> Select[Any]:
@@ -113,20 +154,48 @@ async def list_payments(engine: AsyncEngine, wanted: PaymentFilter) -> Sequence[
 
 
 async def export_payments(engine: AsyncEngine) -> Sequence[Line]:
-    """Every payment, the oldest first, each with its attempts under `attempts`; one snapshot of both.
+    """Every payment, the oldest first, with its `attempts`, `tries` and `refunds`; one snapshot of all.
 
-    `bill_number` is the biller's own name of what was quoted, None where nothing was.
+    `bill_number` is the biller's own name of what was quoted, None where nothing was. `tries` are what the
+    attempts of the funds leg have beside them.
     """
     async with engine.connect() as connection:
         await connection.execution_options(isolation_level="REPEATABLE READ")
-        named = quotes.c.bill["bill_number"].as_string().label("bill_number")
-        quoted = payments.outerjoin(quotes, quotes.c.quote_id == payments.c.quote_id)
-        found = await _lines(connection, select(payments, named).select_from(quoted).order_by(payments.c.id))
-        asked = await _lines(connection, select(attempts).order_by(attempts.c.opened_at, attempts.c.id))
+        named = func.coalesce(
+            quotes.c.bill["bill_number"].as_string(), collections.c.bill["number"].as_string()
+        )
+        whole = payments.outerjoin(quotes, quotes.c.quote_id == payments.c.quote_id).outerjoin(
+            collections, collections.c.payment_id == payments.c.id
+        )
+        query = select(payments, named.label("bill_number")).select_from(whole).order_by(payments.c.id)
+        found = await _lines(connection, query)
+        asked = await _by_payment(connection, select(attempts).order_by(attempts.c.opened_at, attempts.c.id))
+        tried = await _by_payment(connection, _tries_with_attempts())
+        refunded = await _by_payment(connection, select(refunds).order_by(refunds.c.created_at, refunds.c.id))
+    return [
+        {
+            **line,
+            "attempts": asked.get(line["id"], []),
+            "tries": tried.get(line["id"], []),
+            "refunds": refunded.get(line["id"], []),
+        }
+        for line in found
+    ]
+
+
+def _tries_with_attempts() -> Select[Any]:
+    return (
+        select(tries, attempts.c.reference, attempts.c.state, attempts.c.outcome)
+        .join(attempts, attempts.c.id == tries.c.attempt_id)
+        .order_by(attempts.c.opened_at, attempts.c.id)
+    )
+
+
+async def _by_payment(connection: AsyncConnection, query: Select[Any]) -> Mapping[UUID, list[Line]]:
     by_payment: dict[UUID, list[Line]] = {}
-    for attempt in asked:
-        by_payment.setdefault(attempt["payment_id"], []).append(attempt)
-    return [{**line, "attempts": by_payment.get(line["id"], [])} for line in found]
+    for line in await _lines(connection, query):
+        by_payment.setdefault(line["payment_id"], []).append(line)
+    return by_payment
 
 
 def _of(table: Table, payment_id: UUID) -> Select[Any]:

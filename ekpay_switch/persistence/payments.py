@@ -245,9 +245,10 @@ def _leased(row: Row[Any]) -> Leased:
         lane=row.lane,
         epoch=row.epoch,
         biller_id=row.biller_id,
-        prefund=prefund_account(row.partner_id, row.bucket),
+        prefund="" if row.collected_by else prefund_account(row.partner_id, row.bucket),
         sums=sums,
         sends=row.sends,
+        collected_by=row.collected_by or "",
     )
     order = PayOrder(
         payment_id=row.id,

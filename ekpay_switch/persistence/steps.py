@@ -23,11 +23,12 @@ class SaveQuote:
 
 @dataclass(frozen=True, slots=True)
 class PostEntry:
-    """Write a journal entry that belongs to no payment, such as a top-up."""
+    """Write a journal entry by itself: of no payment, as a top-up, or of one whose row the caller locks."""
 
     entry_id: UUID
     lane: int
     entry: Entry
+    payment_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,8 @@ metadata = MetaData(
 )
 
 
-def _one_of(column: str, values: object) -> str:
+def one_of(column: str, values: object) -> str:
+    """A condition: the column holds one of an enum's values."""
     listed = ", ".join(f"'{value}'" for value in sorted(str(value) for value in values))  # type: ignore[attr-defined]
     return f"{column} IN ({listed})"
 
@@ -185,6 +186,7 @@ payments = Table(
     Column("biller_quote", JSONB, nullable=False),
     Column("facts", JSONB, nullable=False, server_default=text("'{}'")),
     Column("quote_expires_at", DateTime(timezone=True)),
+    Column("collected_by", Text),  # the connector that brought the money; null: it came from a prefund
     Column("scroll_no", BigInteger),
     Column("business_date", Date, nullable=False),
     Column("epoch", Integer, nullable=False),
@@ -195,7 +197,7 @@ payments = Table(
     instant("created_at", server_default=func.now()),
     instant("updated_at", server_default=func.now()),
     UniqueConstraint("partner_id", "reference"),
-    CheckConstraint(_one_of("state", State), name="state"),
+    CheckConstraint(one_of("state", State), name="state"),
     CheckConstraint("least(amount, charge, fee, vat, rounding) >= 0", name="sums"),
     CheckConstraint("(state = 'declined') <= (refusal IS NOT NULL)", name="declined_has_refusal"),
     CheckConstraint("scroll_no > 0", name="scroll_no"),
@@ -254,6 +256,13 @@ Index(
     attempts.c.leg,
     unique=True,
     postgresql_where=text("state = 'open'"),
+)
+# What a payer comes back under names its try, whichever connector it was of.
+Index(
+    "uq_attempts_funds_reference",
+    attempts.c.reference,
+    unique=True,
+    postgresql_where=text("leg = 'funds'"),
 )
 Index(
     "uq_attempts_one_success",
@@ -351,7 +360,7 @@ token_lines = Table(
     Column("kind", Text, nullable=False),
     Column("digits_sealed", LargeBinary, nullable=False),
     CheckConstraint("seq > 0", name="seq"),
-    CheckConstraint(_one_of("kind", TokenKind), name="kind"),
+    CheckConstraint(one_of("kind", TokenKind), name="kind"),
 )
 
 scroll_counters = Table(

@@ -1,16 +1,18 @@
 """A browser as far as a payment page needs one: cookies, forms, redirects, and no script.
 
 It follows redirects as long as they stay on the page it was opened at, and stops where it is sent elsewhere:
-that is the address of the merchant, to be followed or not.
+that is the address of the merchant, to be followed or not. A page that looks again by itself is looked at
+again for as long as whoever sits there has patience.
 """
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
-from sandbox.payer.forms import Form, forms_of
+from sandbox.payer.forms import Form, forms_of, refresh_of
 
 _STEPS_MAX = 20
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -23,12 +25,16 @@ class LostPayerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """Where the browser is: on a page, or sent away to `sent_to` before it has gone there."""
+    """Where the browser is: on a page, or sent away to `sent_to` before it has gone there.
+
+    `looks` counts how often pages looked again by themselves on the way here.
+    """
 
     url: str
     status: int
     text: str
     sent_to: str | None = None
+    looks: int = 0
 
     @property
     def form(self) -> Form | None:
@@ -72,12 +78,27 @@ class Browser:
         sent = {**known, button[0]: button[1]}
         return await self._go(form.method.upper(), urljoin(shown.url, form.action or shown.url), sent)
 
-    async def visit(self, url: str) -> Shown:
+    async def visit(self, url: str, patience_seconds: float = 0.0) -> Shown:
         """Go wherever an address leads, to whichever host; the merchant's page at the end of it.
+
+        A page that looks again by itself is the end of it once that would take longer than the patience.
 
         Raises:
             LostPayerError: nobody answers, or it redirects without end.
         """
+        looks = 0
+        while True:
+            shown = await self._led(url)
+            refresh = refresh_of(shown.text)
+            # A page that looks again at once is worn out as well, sooner or later.
+            patience_seconds -= 0.0 if refresh is None else max(refresh.seconds, 1.0)
+            if refresh is None or patience_seconds < 0:
+                return replace(shown, looks=looks)
+            await asyncio.sleep(refresh.seconds)
+            looks, url = looks + 1, urljoin(shown.url, refresh.url or shown.url)
+
+    async def _led(self, url: str) -> Shown:
+        """The page that an address leads to by redirects."""
         shown = await self._go("GET", url, None)
         for _ in range(_STEPS_MAX):
             if shown.sent_to is None:

@@ -4,7 +4,7 @@ Money does not depend on what the browser does after approving, so a payer need 
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import parse_qsl, urlsplit
 
@@ -47,7 +47,8 @@ class Visit:
     """What came of it.
 
     `sent_to` is the callback that the browser was sent to, None if it was sent nowhere; `status` the word in
-    it. `merchant_status` is the HTTP status found there, None if it was not followed.
+    it. `merchant_status` is the HTTP status found there, None if it was not followed; `looks` is how often a
+    page there looked again by itself.
     """
 
     sent_to: str | None
@@ -55,12 +56,21 @@ class Visit:
     merchant_status: int | None = None
     page: str = ""
     """The text of the last page that was shown."""
+    looks: int = 0
 
 
 async def pay(
-    url: str, payer: Payer, does: Does = Does.APPROVE, *, wait_seconds: float = 0.0, follow: bool = False
+    url: str,
+    payer: Payer,
+    does: Does = Does.APPROVE,
+    *,
+    wait_seconds: float = 0.0,
+    follow: bool = False,
+    patience_seconds: float = 0.0,
 ) -> Visit:
     """Behave so at a provider's page; the wait is before the last step, or before coming back.
+
+    Who follows to the merchant looks at a page that looks again by itself for as long as the patience lasts.
 
     Raises:
         LostPayerError: the page cannot be used.
@@ -77,14 +87,18 @@ async def pay(
             case Does.RETURN:
                 await _fill(browser, shown, payer, until="pin")
                 await asyncio.sleep(wait_seconds)
-                return await pay(url, payer, Does.APPROVE, follow=follow)
+                return await pay(url, payer, follow=follow, patience_seconds=patience_seconds)
             case Does.LEAVE_AT_PIN:
                 shown = await _fill(browser, shown, payer, until="pin")
             case Does.APPROVE | Does.WRONG_PIN:
                 shown = await _fill(browser, shown, payer, until="pin")
                 await asyncio.sleep(wait_seconds)
                 shown = await _finish(browser, shown, payer, is_right=does is Does.APPROVE)
-        return await _end(browser, shown, follow=follow)
+        if not follow or shown.sent_to is None:
+            return _sent(shown)
+        merchant = await browser.visit(shown.sent_to, patience_seconds)
+        back = replace(_sent(shown), merchant_status=merchant.status, page=merchant.text)
+        return replace(back, looks=merchant.looks)
 
 
 async def _fill(browser: Browser, shown: Shown, payer: Payer, until: str) -> Shown:
@@ -120,11 +134,7 @@ async def _press(browser: Browser, shown: Shown, payer: Payer, button: tuple[str
     return await browser.submit(shown, values, button)
 
 
-async def _end(browser: Browser, shown: Shown, *, follow: bool) -> Visit:
-    if shown.sent_to is None:
-        return Visit(None, None, page=shown.text)
-    status = dict(parse_qsl(urlsplit(shown.sent_to).query)).get("status")
-    if not follow:
-        return Visit(shown.sent_to, status, page=shown.text)
-    merchant = await browser.visit(shown.sent_to)
-    return Visit(shown.sent_to, status, merchant.status, merchant.text)
+def _sent(shown: Shown) -> Visit:
+    """Where the provider's page ended, before anything is followed."""
+    query = "" if shown.sent_to is None else urlsplit(shown.sent_to).query
+    return Visit(shown.sent_to, dict(parse_qsl(query)).get("status"), page=shown.text)

@@ -1,12 +1,14 @@
 from pathlib import Path
 
 from ekpay_switch.api.syndicate.codes import MESSAGES
-from ekpay_switch.cli.payment_words import EVENT_WORDS
+from ekpay_switch.api.v1.problems import MEANINGS, Code
+from ekpay_switch.cli.payment_words import EVENT_WORDS, REFUND_EVENT_WORDS, REFUND_STATE_WORDS
 from ekpay_switch.cli.reference import write
 from ekpay_switch.cli.states import draw
 from ekpay_switch.domain.alarms import MEANING, Alarm
 from ekpay_switch.domain.notices import NOTICES, EventType
 from ekpay_switch.domain.payment import TRANSITIONS, Event, State, public
+from ekpay_switch.domain.refunding import RefundEvent, RefundState
 from ekpay_switch.domain.refusals import Refusal
 
 ROOT = Path(__file__).parents[2]
@@ -33,12 +35,15 @@ def test_docs_list_every_event() -> None:
     for code, text in MESSAGES.items():
         assert f"\n| {code} | {text} | " in page
     for refusal in Refusal:
-        assert f" | `{refusal}` | " in page
-    for named in (*EventType, *Event, *Alarm):
+        assert f"`{refusal}`" in page
+    for named in (*Code, *EventType, *Event, *RefundState, *RefundEvent, *Alarm):
         assert f"\n| {named} | " in page
 
 
 def test_every_alarm_and_event_has_a_meaning_and_every_notice_a_type() -> None:
     assert set(MEANING) == set(Alarm)
     assert set(EVENT_WORDS) == set(Event)
+    assert set(REFUND_EVENT_WORDS) == set(RefundEvent)
+    assert set(REFUND_STATE_WORDS) == set(RefundState)
+    assert set(MEANINGS) == set(Code)
     assert {told.event for told in NOTICES.values()} == set(EventType)

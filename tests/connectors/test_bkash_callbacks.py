@@ -58,7 +58,8 @@ async def test_a_browser_that_comes_back_is_a_hint(shelf: Shelf, claims: str) ->
     query = f"paymentID=TR0011abc&status={claims}&signature=x%2By&apiVersion=1.2.0-beta".encode()
     bkash = a_bkash(shelf)
     told = await bkash.read_callback({}, query)
-    assert told == CallbackHint(f"TR0011abc {claims}", "TR0011abc", claims)
+    is_agreed = claims == "success"
+    assert told == CallbackHint(f"TR0011abc {claims}", "TR0011abc", claims, is_agreed=is_agreed)
     assert await bkash.read_callback({"cookie": "a=b"}, query) == told
     assert shelf.visited == []
 

@@ -18,6 +18,7 @@ from ekpay_switch.domain.posting_rules import (
     Sums,
     delivered,
     given_back_to_prefund,
+    owed_back,
     posted_after_give_back,
 )
 from ekpay_switch.domain.refusals import Refusal
@@ -34,6 +35,7 @@ DELIVERY = Delivery(
     prefund="prefund:bank1:postpaid",
     sums=SUMS,
 )
+COLLECTED = replace(DELIVERY, prefund="", collected_by="bkash")
 BACK_TO_PREFUND = given_back_to_prefund(DELIVERY.prefund, SUMS)
 POSTED = Posted("REF1", 100_000, {"receipt": "R1"})
 
@@ -79,6 +81,40 @@ def test_proven_not_posted_gives_the_prefund_back() -> None:
     assert ending(plan) is State.REFUNDED
     assert (plan.end, plan.refusal) == (AttemptEnd.NOT_POSTED, Refusal.BILLER_UNAVAILABLE)
     assert plan.entry == BACK_TO_PREFUND
+
+
+@pytest.mark.parametrize(
+    ("plan", "end", "refusal"),
+    [
+        (plan_outcome(COLLECTED, Declined("bill_changed")), AttemptEnd.DECLINED, Refusal.BILLER_REFUSED),
+        (plan_not_posted(COLLECTED), AttemptEnd.NOT_POSTED, Refusal.BILLER_UNAVAILABLE),
+    ],
+)
+def test_collected_money_that_was_not_delivered_is_owed_to_its_payer(
+    plan: Plan, end: str, refusal: Refusal
+) -> None:
+    assert ending(plan) is State.REFUNDING
+    assert (plan.end, plan.refusal, plan.notice) == (end, refusal, "")
+    assert plan.entry == owed_back("bkash", SUMS)
+
+
+def test_a_biller_that_was_not_reached_leaves_collected_money_to_be_delivered() -> None:
+    plan = plan_outcome(COLLECTED, Unreached("connect refused"))
+    assert ending(plan) is State.FUNDED
+    assert (plan.end, plan.entry, plan.refusal) == (AttemptEnd.UNREACHED, None, None)
+    assert plan.facts == {"why": "connect refused"}
+
+
+def test_collected_money_whose_first_sending_was_lost_is_owed_back_and_not_sent_under_another_name() -> None:
+    plan = plan_outcome(replace(COLLECTED, sends=2), Unreached("connect refused"))
+    assert ending(plan) is State.REFUNDING
+    assert (plan.end, plan.refusal) == (AttemptEnd.UNREACHED, Refusal.BILLER_UNAVAILABLE)
+    assert plan.entry == owed_back("bkash", SUMS)
+
+
+@pytest.mark.parametrize("outcome", [Approved({"receipt": "R1"}), InDoubt("no answer in 20 s")])
+def test_where_the_money_came_from_changes_nothing_else(outcome: Outcome) -> None:
+    assert plan_outcome(COLLECTED, outcome) == plan_outcome(DELIVERY, outcome)
 
 
 @pytest.mark.parametrize("posted", [POSTED, replace(POSTED, amount_minor=None)])

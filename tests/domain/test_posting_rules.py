@@ -10,8 +10,15 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.posting_rules import (
     Sums,
     accepted_from_prefund,
+    collected,
+    collected_without_payment,
     delivered,
     given_back_to_prefund,
+    owed_back,
+    owed_back_by_payee,
+    owed_back_from_suspense,
+    paid_back,
+    paid_back_by_hand,
     posted_after_give_back,
     prefund_account,
     topped_up,
@@ -32,6 +39,14 @@ ANY_SUMS = st.builds(
 def lines(entry: Entry) -> dict[str, int]:
     assert len({line.account for line in entry.postings}) == len(entry.postings)
     return {line.account: line.amount for line in entry.postings}
+
+
+def totals(entry: Entry) -> dict[str, int]:
+    """Where an account may have two lines in one entry: what it gets in all."""
+    balances = Counter[str]()
+    for line in entry.postings:
+        balances[line.account] += line.amount
+    return dict(balances)
 
 
 def test_a_partner_has_one_account_for_each_bucket() -> None:
@@ -75,6 +90,61 @@ def test_a_late_success_is_owed_out_of_suspense() -> None:
     entry = posted_after_give_back("desco_postpaid", Money(100_000))
     assert entry.moment == "posted_after_give_back"
     assert lines(entry) == {"suspense:desco_postpaid": 100_000, "payable:desco_postpaid": -100_000}
+
+
+def test_collecting_makes_the_connector_owe_us_what_it_does_not_keep() -> None:
+    entry = collected("bkash", SUMS, Money(1_524))
+    assert entry.moment == "collected"
+    assert totals(entry) == {"receivable:bkash": 100_051, "connector_fee:bkash": 1_524, "in_flight": -101_575}
+
+
+def test_a_connector_that_keeps_nothing_has_no_line_for_its_fee() -> None:
+    entry = collected("bkash", SUMS, Money(0))
+    assert lines(entry) == {"receivable:bkash": 101_575, "in_flight": -101_575}
+
+
+def test_money_that_no_payment_waits_for_stands_in_suspense() -> None:
+    entry = collected_without_payment("bkash", Money(10_000), Money(150))
+    assert entry.moment == "collected_without_payment"
+    assert totals(entry) == {"receivable:bkash": 9_850, "connector_fee:bkash": 150, "suspense:bkash": -10_000}
+
+
+def test_what_was_not_delivered_is_owed_to_its_payer_charges_included() -> None:
+    entry = owed_back("bkash", SUMS)
+    assert entry.moment == "owed_back"
+    assert lines(entry) == {"in_flight": 101_575, "refund_due:bkash": -101_575}
+
+
+def test_a_refund_is_owed_by_the_payee_or_out_of_suspense() -> None:
+    by_payee = owed_back_by_payee("desco_postpaid", "bkash", Money(500))
+    assert by_payee.moment == "owed_back_by_payee"
+    assert lines(by_payee) == {"payable:desco_postpaid": 500, "refund_due:bkash": -500}
+    suspended = owed_back_from_suspense("bkash", Money(500))
+    assert suspended.moment == "owed_back_from_suspense"
+    assert lines(suspended) == {"suspense:bkash": 500, "refund_due:bkash": -500}
+
+
+def test_what_was_paid_back_is_owed_no_more_and_missing_where_it_came_from() -> None:
+    by_connector, by_hand = paid_back("bkash", Money(500)), paid_back_by_hand("bkash", Money(500))
+    assert (by_connector.moment, by_hand.moment) == ("paid_back", "paid_back_by_hand")
+    assert lines(by_connector) == {"refund_due:bkash": 500, "receivable:bkash": -500}
+    assert lines(by_hand) == {"refund_due:bkash": 500, "settlement_bank": -500}
+
+
+@given(sums=ANY_SUMS, kept=PARTS)
+def test_money_that_was_collected_and_paid_back_costs_us_what_the_connector_keeps(
+    sums: Sums, kept: int
+) -> None:
+    balances = Counter[str]()
+    for entry in (
+        collected("bkash", sums, Money(kept)),
+        owed_back("bkash", sums),
+        paid_back("bkash", sums.total),
+    ):
+        balances.update(totals(entry))
+    assert +balances - Counter({"connector_fee:bkash": kept}) == Counter()
+    assert (balances["in_flight"], balances["refund_due:bkash"]) == (0, 0)
+    assert balances["receivable:bkash"] == -kept
 
 
 def test_a_top_up_stands_on_the_bank_account_and_in_the_bucket() -> None:

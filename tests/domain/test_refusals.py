@@ -2,7 +2,8 @@ from ekpay_switch.domain import errors
 from ekpay_switch.domain.refusals import BURNING, Refusal
 
 # 2xxx, 1001 and 1002 say nothing about a payment, 1009 is about another one's reference, and 1007 burns only
-# once the prefund was claimed, where it is stored with the payment itself.
+# once the prefund was claimed, where it is stored with the payment itself. What its maker has cancelled was
+# collected from a payer, whose key stands with the payment for ever.
 NOT_BURNING = {
     Refusal.MALFORMED,
     Refusal.NOT_ALLOWED,
@@ -10,6 +11,7 @@ NOT_BURNING = {
     Refusal.NO_SUCH_BILL,
     Refusal.OTHER_CONTENT,
     Refusal.BILLER_UNAVAILABLE,
+    Refusal.CANCELLED,
 }
 
 

@@ -7,7 +7,8 @@ from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Inquiry, Posted
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.pay_bill import pay_bill
-from ekpay_switch.jobs.resolver import AT_ONCE_OF_ONE, Resolver, ResolverPace, run_resolver
+from ekpay_switch.jobs.places import Pace
+from ekpay_switch.jobs.resolver import AT_ONCE_OF_ONE, Resolver, run_resolver
 from tests.factories import TOTAL, a_world, an_order, quote_another
 from tests.fakes import LOSES_ANSWER, PROFILE, FakeBiller, SmallWorld
 
@@ -96,7 +97,7 @@ async def test_a_far_side_that_hangs_keeps_its_own_places_and_no_others() -> Non
 async def test_the_job_goes_on_while_a_far_side_hangs_and_leaves_when_it_is_told_to() -> None:
     small, hanging = await a_half_dark_world(dark=9, healthy=2)
     stop = asyncio.Event()
-    pace = ResolverPace(poll_seconds=0.001, lease_seconds=45.0, leave_seconds=0.01)
+    pace = Pace(poll_seconds=0.001, lease_seconds=45.0, leave_seconds=0.01)
     job = asyncio.create_task(run_resolver(small.world, pace, stop))
     for _ in range(1_000):
         if states_of(small, HEALTHY) == [State.COMPLETED] * 2:

@@ -19,7 +19,8 @@ from ekpay_switch.domain.outcome import NoAnswer
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.pay_bill import pay_bill
 from ekpay_switch.jobs.housekeeping import run_housekeeping
-from ekpay_switch.jobs.resolver import ResolverPace, run_resolver
+from ekpay_switch.jobs.places import Pace
+from ekpay_switch.jobs.resolver import run_resolver
 from ekpay_switch.ports import Leased, World
 from tests.factories import TOTAL, a_world, an_order, quote_another
 from tests.fake_books import FakePayments, books_balance
@@ -27,7 +28,7 @@ from tests.fakes import LOSES_ANSWER, FakeBudget, SmallWorld
 from tests.rounds import resolve_due
 
 LEASE_SECONDS = 45.0
-PACE = ResolverPace(poll_seconds=0.001, lease_seconds=LEASE_SECONDS)
+PACE = Pace(poll_seconds=0.001, lease_seconds=LEASE_SECONDS)
 FIRST_QUESTION_SECONDS = 90
 PATIENCE_SECONDS = 60
 

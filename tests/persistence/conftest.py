@@ -13,6 +13,7 @@ from ekpay_switch.persistence.embedded import EmbeddedPostgres, Endpoint
 from ekpay_switch.persistence.migrate import migrate
 from ekpay_switch.persistence.payments import PostgresPayments
 from tests.persistence.books import SEALER, Books, database_of, group_commit_of
+from tests.persistence.collecting import Till, open_till
 from tests.persistence.post import Post
 
 TEMPLATE = "ekpay"
@@ -84,3 +85,11 @@ async def post(books: Books) -> AsyncIterator[Post]:
     engine = books.database.engine()
     yield Post(books, engine)
     await engine.dispose()
+
+
+@pytest.fixture
+async def till(books: Books) -> AsyncIterator[Till]:
+    """Collections over the books, and `bank1` that asks for them."""
+    await books.partner()
+    async with open_till(books) as till:
+        yield till

@@ -260,6 +260,27 @@ async def test_a_lock_that_is_held_too_long_is_no_verdict_either(books: Books) -
     await group_commit.stop()
 
 
+async def test_a_driver_whose_protocol_has_failed_is_a_lost_connection_and_no_verdict(books: Books) -> None:
+    """So a payment that was paid long ago is never told to be in progress again by a server that dies."""
+    await books.partner(prefund=60_000)
+    claim, trouble = books.claim_on(await books.quote()), Trouble()
+
+    class Failed(Fragile):
+        async def _die(self) -> None:
+            raise asyncpg.InternalClientError('cannot switch to state 12; protocol is in the "failed" state')
+
+    async def connect() -> Any:  # noqa: ANN401 - stands in for asyncpg's
+        return Failed(await books.database.connect_hot(), books, trouble)
+
+    group_commit = GroupCommit(connect, GroupCommitLimits(committers=1))
+    await group_commit.start()
+    trouble.at = 5
+    assert isinstance(await group_commit.submit(claim), Started)
+    await group_commit.stop()
+    assert trouble.at == NEVER
+    assert await books.audit() is None
+
+
 async def test_a_deadlock_repeats_the_batch(books: Books) -> None:
     await books.partner(prefund=60_000)
     claim = books.claim_on(await books.quote())
@@ -288,6 +309,7 @@ async def test_a_deadlock_repeats_the_batch(books: Books) -> None:
         asyncpg.CannotConnectNowError("starting up"),
         asyncpg.CrashShutdownError("another process died"),
         asyncpg.TooManyConnectionsError("crowded"),
+        asyncpg.InternalClientError('cannot switch to state 12; protocol is in the "failed" state'),
         ConnectionRefusedError("refused"),
     ],
 )

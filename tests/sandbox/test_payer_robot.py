@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from sandbox.payer.browser import LostPayerError
-from sandbox.payer.forms import forms_of
+from sandbox.payer.browser import Browser, LostPayerError
+from sandbox.payer.forms import forms_of, refresh_of
 from sandbox.payer.payer import Does, Payer, pay
 from tests.sandbox.bkash_caller import WALLET, BkashCaller
 
@@ -87,6 +87,41 @@ async def test_a_payer_follows_to_the_merchant_and_through_its_redirects(bkash: 
     assert [(one["order"], one["status"], one["paymentID"]) for one in seen] == [
         ("9", "success", created["paymentID"])
     ]
+
+
+@pytest.mark.parametrize(
+    ("patience", "looks", "page"), [(5.0, 2, "thank you"), (1.0, 1, "wait"), (0.0, 0, "wait")]
+)
+async def test_a_payer_with_patience_stays_at_a_page_that_looks_again_by_itself(
+    patience: float, looks: int, page: str
+) -> None:
+    seen: list[str] = []
+
+    async def waiting(request: web.Request) -> web.Response:
+        seen.append(request.query_string)
+        if len(seen) > 2:
+            return web.Response(status=303, headers={"Location": "/receipt"})
+        again = '<meta http-equiv="refresh" content="0; url=waiting"><p>wait</p>'
+        return web.Response(text=again, content_type="text/html")
+
+    async with pages(waiting=waiting, receipt=showing("thank you")) as merchant, Browser() as browser:
+        shown = await browser.visit(f"{merchant}/waiting?status=success", patience)
+    assert shown.looks == looks
+    assert page in shown.text
+    assert seen == ["status=success", *[""] * looks]
+
+
+@pytest.mark.parametrize(
+    ("content", "seconds", "url"),
+    [("5; url=ABC", 5, "ABC"), ("5", 5, ""), ("0;URL='/x'", 0, "/x"), ("7, url=y", 7, "y")],
+)
+def test_what_a_page_does_by_itself_is_read(content: str, seconds: float, url: str) -> None:
+    assert refresh_of(f'<META HTTP-EQUIV="Refresh" CONTENT="{content}">') == (seconds, url)
+
+
+@pytest.mark.parametrize("page", ["", "<meta charset=utf-8>", '<meta http-equiv="refresh" content="soon">'])
+def test_other_pages_do_nothing_by_themselves(page: str) -> None:
+    assert refresh_of(page) is None
 
 
 async def test_a_page_that_cannot_be_used_is_said_to_be_so() -> None:

@@ -41,4 +41,4 @@ def _of_browser(query: bytes) -> CallbackHint | NoHint:
     payment_id, claims = told.get("paymentID", ""), told.get("status", "")
     if not is_reference(payment_id) or claims not in _CLAIMS:
         return NoHint("no payment and status")
-    return CallbackHint(f"{payment_id} {claims}", payment_id, claims)
+    return CallbackHint(f"{payment_id} {claims}", payment_id, claims, is_agreed=claims == "success")

@@ -1,0 +1,81 @@
+"""Messages that connectors send unasked: stored as they came, answered at once, believed never (law 6).
+
+A message of which the proof is wrong is answered 400 and kept once; whatever else was stored is answered 200,
+understood or not: a provider that repeats it for days would tell us nothing new. Why a message was not
+understood is ours to know.
+"""
+
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ekpay_switch import telemetry
+from ekpay_switch.api.problems import problem
+from ekpay_switch.api.rates import RateLimit
+from ekpay_switch.flows.come_back import Received, receive_callback
+from ekpay_switch.ports import World
+
+PATH = "/callbacks/{connector_id}"
+ROUTE = "callbacks"
+BODY_BYTES_MAX = 64 * 1024
+_OK = 200
+_AGAIN = {"Retry-After": "5"}
+_STATUS = {
+    Received.UNDERSTOOD: _OK,
+    Received.NOT_UNDERSTOOD: _OK,
+    Received.FORGED: 400,
+    Received.NOT_KEPT: 429,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Letterbox:
+    """What the endpoint needs; `arrivals` limits a connector's messages, `strange` the strange ones."""
+
+    world: World
+    arrivals: RateLimit
+    strange: RateLimit
+
+
+def mount(app: FastAPI, letterbox: Letterbox) -> None:
+    """Add the one address that each connector posts to."""
+
+    async def receive(request: Request) -> Response:
+        answer = await _received(request, letterbox)
+        telemetry.HTTP_REQUESTS.labels(ROUTE, answer.status_code).inc()
+        return answer
+
+    app.add_route(PATH, receive, methods=["POST"])
+
+
+async def _received(request: Request, letterbox: Letterbox) -> Response:
+    connector = letterbox.world.connectors.by_id(request.path_params["connector_id"])
+    if connector is None:
+        return problem(404)
+    if not letterbox.arrivals.allows(connector.profile.id):
+        return problem(429, _AGAIN)
+    body = await request.body()
+    if len(body) > BODY_BYTES_MAX:
+        return problem(413)
+    received = await receive_callback(
+        connector,
+        _headers(request),
+        body,
+        letterbox.world,
+        lambda: letterbox.strange.allows(connector.profile.id),
+    )
+    telemetry.log("callback_received", connector_id=connector.profile.id, outcome=received)
+    status = _STATUS[received]
+    if status == _OK:
+        return JSONResponse({"received": True})
+    return problem(status, _AGAIN if received is Received.NOT_KEPT else None)
+
+
+def _headers(request: Request) -> dict[str, str]:
+    """The headers in small letters; one that came several times is one list, as HTTP has it."""
+    found: dict[str, str] = {}
+    for name, value in request.headers.items():
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found

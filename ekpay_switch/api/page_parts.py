@@ -1,0 +1,129 @@
+"""The small pages that a payer's browser is shown, in Bangla and English: no script, nothing from elsewhere.
+
+Whatever comes from outside is escaped here and nowhere else, so callers pass plain text.
+"""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from starlette.responses import HTMLResponse, Response
+
+_STYLE = """
+body{margin:0;font:1.125rem/1.6 system-ui,sans-serif;color:#0b0c0c;background:#fff;overflow-wrap:anywhere}
+main{max-width:34rem;margin:0 auto;padding:1rem}
+section{padding:0 0 1rem;border-bottom:1px solid #b1b4b6;margin:0 0 1rem}
+h1{font-size:1.5rem;line-height:1.3;margin:.5rem 0}
+strong{font-weight:700}
+.go{display:inline-block;padding:.6rem 1rem;background:#00703c;color:#fff;border-radius:.25rem}
+.go:focus{outline:3px solid #fd0;outline-offset:2px}
+"""
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex",
+}
+_BANGLA_DIGITS = str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")
+_PAISA_PER_TAKA, _LAST_GROUP, _GROUP = 100, 3, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One thing to say, in both languages; the words are ours and hold no markup."""
+
+    bangla: str
+    english: str
+
+
+@dataclass(frozen=True, slots=True)
+class WayOn:
+    """Where the payer may go on to: an address that was checked, and the name of who is there."""
+
+    url: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a page says; it looks again by itself at `looks_again_at`, empty where that is of no use.
+
+    `payment_id` is for whoever helps the payer; `looks_again_at` is relative to the page.
+    """
+
+    status: int
+    title: Text
+    lines: Sequence[Text]
+    payment_id: str = ""
+    looks_again_at: str = ""
+    way_on: WayOn | None = None
+
+
+LOOKS_AGAIN_SECONDS = 5
+
+
+def shown(page: Page) -> Response:
+    """The page as an answer."""
+    again = ""
+    if page.looks_again_at:
+        place = f"{LOOKS_AGAIN_SECONDS}; url={page.looks_again_at}"
+        again = f'<meta http-equiv="refresh" content="{escape(place)}">\n'
+    title = f"{escape(page.title.bangla)} · {escape(page.title.english)}"
+    html = (
+        '<!DOCTYPE html>\n<html lang="bn">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"{again}<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"{_section(page, 'bn')}{_section(page, 'en')}{_foot(page)}</main>\n</body>\n</html>\n"
+    )
+    return HTMLResponse(html, page.status, dict(_HEADERS))
+
+
+def sent_on(url: str) -> Response:
+    """On to a checked address; whoever is there is not told where the payer came from."""
+    return Response(status_code=303, headers={**_HEADERS, "Location": url})
+
+
+def in_bangla(number: int | str) -> str:
+    """The same digits as Bangla writes them."""
+    return str(number).translate(_BANGLA_DIGITS)
+
+
+def taka_text(minor: int) -> Text:
+    """An amount as people write it: lakhs and crores apart, in digits of each language."""
+    taka, paisa = divmod(minor, _PAISA_PER_TAKA)
+    head, tail = str(taka)[:-_LAST_GROUP], str(taka)[-_LAST_GROUP:]
+    groups: list[str] = []
+    while head:
+        groups.insert(0, head[-_GROUP:])
+        head = head[:-_GROUP]
+    written = f"{','.join([*groups, tail])}.{paisa:02d}"
+    return Text(f"{in_bangla(written)} টাকা", f"{written} taka")
+
+
+def _section(page: Page, language: str) -> str:
+    texts = (page.title, *page.lines)
+    title, *lines = (text.bangla if language == "bn" else text.english for text in texts)
+    paragraphs = "".join(f"<p>{escape(line)}</p>\n" for line in lines)
+    heading = f'<section lang="{language}">\n<h1>{escape(title)}</h1>\n'
+    return f"{heading}{paragraphs}{_link(page, language)}</section>\n"
+
+
+def _link(page: Page, language: str) -> str:
+    if page.way_on is None:
+        return ""
+    # A name may turn the direction of what follows it; `bdi` keeps that inside.
+    name = f"<bdi>{escape(page.way_on.name)}</bdi>"
+    words = f"{name}: ফিরে যান" if language == "bn" else f"Go on to {name}"
+    return f'<p><a class="go" rel="noreferrer" href="{escape(page.way_on.url)}">{words}</a></p>\n'
+
+
+def _foot(page: Page) -> str:
+    return f"<p><code>{escape(page.payment_id)}</code></p>\n" if page.payment_id else ""

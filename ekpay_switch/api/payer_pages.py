@@ -1,0 +1,161 @@
+"""The page that a payer's browser comes back to: find out, send it on, or say honestly that we do not know.
+
+What the browser brings proves nothing. The page looks again at its own address without the query that the
+wallet added, so that a page left open repeats no message and wakes nobody.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ekpay_switch import telemetry
+from ekpay_switch.api.own_tasks import OwnTasks, StillRunningError
+from ekpay_switch.api.page_parts import (
+    LOOKS_AGAIN_SECONDS,
+    Page,
+    Text,
+    WayOn,
+    in_bangla,
+    sent_on,
+    shown,
+    taka_text,
+)
+from ekpay_switch.api.rates import RateLimit
+from ekpay_switch.api.v1.answers import payment_name
+from ekpay_switch.api.v1.return_urls import with_payment_id
+from ekpay_switch.collect_ports import Returning
+from ekpay_switch.domain.payment import State
+from ekpay_switch.flows.collect import RETURN_PATH
+from ekpay_switch.flows.come_back import come_back
+from ekpay_switch.ports import World
+
+ROUTE = "pay-return"
+LOOK_SECONDS = 20.0
+# No wallet writes as much; longer ones are nobody's, and are not kept.
+QUERY_BYTES_MAX = 4_096
+_REFERENCE = re.compile(r"[A-Z0-9]{20,32}", re.ASCII)
+
+_CHECKING = Text("আমরা আপনার পেমেন্ট যাচাই করছি", "We are checking your payment")
+_DO_NOT_PAY_AGAIN = Text("দয়া করে আবার টাকা দেবেন না।", "Do not pay again.")
+_BY_ITSELF = Text(
+    f"এই পাতা {in_bangla(LOOKS_AGAIN_SECONDS)} সেকেন্ড পর পর নিজে থেকেই আবার দেখে। আপনাকে কিছু করতে হবে না।",
+    f"This page looks again by itself every {LOOKS_AGAIN_SECONDS} seconds. You need not do anything.",
+)
+_MONEY_NOT_KNOWN = Text(
+    "আপনার টাকা আমাদের কাছে এসেছে কি না, আমরা এখনও জানি না।",
+    "We do not know yet whether your money has reached us.",
+)
+_BILL_NOT_KNOWN = Text(
+    "আপনার টাকা আমরা পেয়েছি। বিলটি পরিশোধ হয়েছে কি না, আমরা এখনও জানি না।",
+    "Your money has reached us. We do not know yet whether the bill is paid.",
+)
+_END_NOT_KNOWN = Text(
+    "এই পেমেন্টে একটি অমিল আছে, আমাদের কর্মীরা দেখছেন। ফল কী হবে, আমরা এখনও জানি না।",
+    "Something about this payment does not match, and our staff is looking into it. "
+    "We do not know yet how it will end.",
+)
+_NO_PAYMENT = Page(
+    404,
+    Text("এই ঠিকানায় কোনো পেমেন্ট নেই", "There is no payment at this address"),
+    [
+        Text(
+            "যেখান থেকে শুরু করেছিলেন সেখানে ফিরে গিয়ে পেমেন্টের অবস্থা দেখুন।",
+            "Go back to where you started, and look at your payment there.",
+        ),
+    ],
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PayerPages:
+    """What the page needs; `visits` limits how often one page may be called.
+
+    `tasks` keeps the looking that a closed browser has left behind.
+    """
+
+    world: World
+    visits: RateLimit
+    tasks: OwnTasks = field(default_factory=OwnTasks)
+    look_seconds: float = LOOK_SECONDS
+
+
+def mount(app: FastAPI, pages: PayerPages) -> None:
+    """Add the page."""
+
+    async def page(request: Request) -> Response:
+        answer = await _answered(request, pages)
+        telemetry.HTTP_REQUESTS.labels(ROUTE, answer.status_code).inc()
+        return answer
+
+    app.add_route(f"{RETURN_PATH}/{{reference}}", page, methods=["GET"])
+
+
+async def _answered(request: Request, pages: PayerPages) -> Response:
+    reference = request.path_params["reference"]
+    if not _REFERENCE.fullmatch(reference):
+        return shown(_NO_PAYMENT)
+    if not pages.visits.allows(reference):
+        return shown(_cannot_look(429, reference))
+    query = request.scope["query_string"]
+    try:
+        returning = await _found_out(reference, query if len(query) <= QUERY_BYTES_MAX else b"", pages)
+    except Exception as error:  # noqa: BLE001 - a payer whose money may be under way is owed a page
+        telemetry.count_error("payer_page_broke_off", error=error)
+        return shown(_cannot_look(503, reference))
+    return shown(_NO_PAYMENT) if returning is None else _as_it_stands(reference, returning)
+
+
+def _as_it_stands(reference: str, returning: Returning) -> Response:
+    """On to the client where the client can tell more than we can, else what we know."""
+    name = payment_name(returning.payment_id)
+    url = with_payment_id(returning.return_url, name)
+    not_known = _not_known(returning.state)
+    if not_known is None:
+        return sent_on(url)
+    lines = [_total(returning), not_known, _DO_NOT_PAY_AGAIN, _BY_ITSELF]
+    way_on = WayOn(url, returning.client_name)
+    return shown(Page(200, _CHECKING, lines, name, reference, way_on))
+
+
+async def _found_out(reference: str, query: bytes, pages: PayerPages) -> Returning | None:
+    """How the payment stands after a look, or now where the look takes long; then it goes on by itself."""
+    work = come_back(reference, {}, query, pages.world)
+    try:
+        return await pages.tasks.within(work, pages.look_seconds)
+    except StillRunningError:
+        return await pages.world.collections.returning(reference)
+
+
+def _not_known(state: State) -> Text | None:
+    """What nobody knows yet.
+
+    None where the payment has ended, or its try came to nothing: another one is the client's to offer.
+    """
+    match state:
+        case State.COLLECTING:
+            return _MONEY_NOT_KNOWN
+        case State.FUNDED | State.DELIVERING:
+            return _BILL_NOT_KNOWN
+        case State.IN_REVIEW:
+            return _END_NOT_KNOWN
+        case State.CREATED | State.COMPLETED | State.DECLINED | State.EXPIRED:
+            return None
+        case State.REFUNDING | State.REFUNDED:
+            return None
+        case _:
+            assert_never(state)
+
+
+def _total(returning: Returning) -> Text:
+    amount = taka_text(returning.total.minor)
+    return Text(f"মোট: {amount.bangla}", f"Total: {amount.english}")
+
+
+def _cannot_look(status: int, reference: str) -> Page:
+    title = Text("এই মুহূর্তে আমরা দেখতে পারছি না", "We cannot look at the moment")
+    unknown = Text("পেমেন্টটি হয়েছে কি না, আমরা এখনও জানি না।", "We do not know yet what became of your payment.")
+    return Page(status, title, [unknown, _DO_NOT_PAY_AGAIN, _BY_ITSELF], looks_again_at=reference)

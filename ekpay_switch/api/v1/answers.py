@@ -1,0 +1,112 @@
+"""Payments and refunds as REST v1 shows them: whole paisa, instants in UTC, public states alone."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import assert_never
+from uuid import UUID
+
+from ekpay_switch.collect_ports import PaymentView, RefundView
+from ekpay_switch.domain.money import total
+from ekpay_switch.domain.payment import PublicState, State, public
+from ekpay_switch.domain.refunding import FREED, RefundKind, RefundState
+from ekpay_switch.domain.vending import TokenLine
+
+_PAYMENT_ID = re.compile(r"pay_([0-9a-f]{32})", re.ASCII)
+_BILL_MEMBERS = ("number", "account", "amount", "late_fee", "vat", "due_on")
+Answer = dict[str, object]
+
+
+def payment_id_of(text: str) -> UUID | None:
+    """The payment that an id of REST v1 names, if it is written as we write it."""
+    found = _PAYMENT_ID.fullmatch(text)
+    return UUID(found[1]) if found else None
+
+
+def payment_name(payment_id: UUID) -> str:
+    """A payment's id in REST v1."""
+    return f"pay_{payment_id.hex}"
+
+
+def payment(view: PaymentView, biller: str, tokens: Sequence[TokenLine]) -> Answer:
+    """A payment; `biller` is the id by which callers know its biller."""
+    sums = view.sums
+    return {
+        "id": payment_name(view.payment_id),
+        "status": payment_status(view.state),
+        "reason": _reason(view),
+        "biller": biller,
+        "bill": {name: view.bill.get(name) for name in _BILL_MEMBERS},
+        "amount": sums.billed.minor,
+        "charge": sums.charge.minor,
+        "fee": sums.fee.minor,
+        "vat": sums.vat.minor,
+        "total": sums.total.minor,
+        "currency": sums.total.currency,
+        "instrument": view.connector_id,
+        "next_action": {"type": "redirect", "url": view.page_url} if view.page_url else None,
+        "pay_until": stamp(view.pay_until),
+        "next_check_at": None if view.next_look_at is None else stamp(view.next_look_at),
+        "tokens": [{"seq": line.seq, "kind": line.kind, "digits": line.digits} for line in tokens],
+        "refunded": _held_by_refunds(view),
+        "refunds": [refund(line) for line in view.refunds],
+        "created_at": stamp(view.created_at),
+        "updated_at": stamp(view.updated_at),
+    }
+
+
+def refund(view: RefundView) -> Answer:
+    """A refund, whatever it is for."""
+    return {
+        "id": f"rfd_{view.refund_id.hex}",
+        "payment_id": payment_name(view.payment_id),
+        "status": refund_status(view.state),
+        "amount": view.amount.minor,
+        "currency": view.amount.currency,
+        "reason": view.reason,
+        "created_at": stamp(view.created_at),
+        "updated_at": stamp(view.updated_at),
+    }
+
+
+def payment_status(state: State) -> str:
+    """The public state as one word."""
+    shown = public(state)
+    return "refund_pending" if shown is PublicState.REFUND_PENDING else shown.value
+
+
+def refund_status(state: RefundState) -> str:
+    """How a refund stands for whoever asked for it: a total function of its state."""
+    match state:
+        case RefundState.ASKED | RefundState.APPROVED | RefundState.SENT | RefundState.IN_DOUBT:
+            return "pending"
+        case RefundState.BY_HAND:
+            return "pending"
+        case RefundState.DONE:
+            return "done"
+        case RefundState.FAILED | RefundState.REJECTED:
+            return "failed"
+        case _:
+            assert_never(state)
+
+
+def stamp(instant: datetime) -> str:
+    """An instant as RFC 3339 in UTC, to the second."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _reason(view: PaymentView) -> str | None:
+    """Why the payment failed or goes back, as one word; None where it does neither."""
+    if view.state is State.EXPIRED:
+        return "expired"
+    return None if view.refusal is None else view.refusal.value
+
+
+def _held_by_refunds(view: PaymentView) -> int:
+    """What is back with the payer or on its way; money that the payment never waited for is not its own."""
+    counted = (
+        line.amount
+        for line in view.refunds
+        if line.state not in FREED and line.kind is not RefundKind.UNEXPECTED
+    )
+    return total(counted, view.sums.total.currency).minor

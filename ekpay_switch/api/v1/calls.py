@@ -1,0 +1,82 @@
+"""What every endpoint of REST v1 shares: who calls, how often, and how an answer leaves."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ekpay_switch import telemetry
+from ekpay_switch.api.own_tasks import OwnTasks
+from ekpay_switch.api.rates import RateLimit
+from ekpay_switch.api.v1.problems import NO_COPIES, Code, RefusedError
+from ekpay_switch.api.v1.reading import authenticated
+from ekpay_switch.collect_ports import Client, Clients
+from ekpay_switch.ports import World
+
+
+@dataclass(slots=True)
+class V1:
+    """What the endpoints need; `tasks` keeps the payments whose callers may have hung up.
+
+    `orders` and `questions` limit each client by itself, POST and GET apart.
+    """
+
+    world: World
+    clients: Clients
+    answer_seconds: float
+    orders: RateLimit
+    questions: RateLimit
+    tasks: OwnTasks = field(default_factory=OwnTasks)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request whose sender is known and may send it; `name` is the payment id of its path as sent."""
+
+    client: Client
+    request: Request
+    body: bytes
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer that is no refusal."""
+
+    status: int
+    content: Mapping[str, object]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Endpoint = Callable[[Call, V1], Awaitable[Told]]
+Handler = Callable[[Request], Awaitable[Response]]
+REPLAYED = {"Idempotent-Replayed": "true"}
+
+
+def endpoint(route: str, act: Endpoint, v1: V1) -> Handler:
+    """The handler of one route; what it does not refuse itself is answered by the application's handlers."""
+
+    async def answer(request: Request) -> Response:
+        started = v1.world.clock.monotonic()
+        try:
+            told = await act(await _call(request, v1), v1)
+        except RefusedError as refused:
+            telemetry.HTTP_REQUESTS.labels(route, refused.status).inc()
+            telemetry.log("v1_refused", route=route, http_status=refused.status, code=refused.code)
+            return refused.response()
+        telemetry.HTTP_REQUESTS.labels(route, told.status).inc()
+        telemetry.HTTP_SECONDS.labels(route).observe(v1.world.clock.monotonic() - started)
+        headers = {**NO_COPIES, **told.headers}
+        return Response(orjson.dumps(told.content), told.status, headers, media_type="application/json")
+
+    return answer
+
+
+async def _call(request: Request, v1: V1) -> Call:
+    client = await authenticated(request, v1.clients)
+    limit = v1.orders if request.method == "POST" else v1.questions
+    if not limit.allows(client.partner_id):
+        raise RefusedError(Code.RATE_LIMITED)
+    return Call(client, request, await request.body(), request.path_params.get("payment_id", ""))

@@ -1,0 +1,87 @@
+"""The bodies of REST v1, checked at the edge: exact types, exact ranges, nothing unknown.
+
+Numbers arrive as the text that was sent (`strict_json.Number`), so that `1e3` and `100.0` are no integers,
+and no number is taken for a text.
+"""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from ekpay_switch.api.strict_json import Number
+from ekpay_switch.api.v1.return_urls import LENGTH_MAX
+
+AMOUNT_MAX = 10**12
+PARAMETERS_MAX = 20
+TEXT_LENGTH_MAX = 200
+_DIGITS_MAX = 13
+_INTEGER = re.compile(rf"-?(?:0|[1-9][0-9]{{0,{_DIGITS_MAX - 1}}})", re.ASCII)
+# Control characters, line separators, and what turns the direction of the text around it.
+_UNSEEN = "\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+
+
+def _no_number(value: object) -> object:
+    if isinstance(value, Number):
+        raise PydanticCustomError("wrong_type", "a number is no text")
+    return value
+
+
+def _whole_paisa(value: object) -> int:
+    if not isinstance(value, Number):
+        raise PydanticCustomError("not_an_integer", "not a JSON integer")
+    if not _INTEGER.fullmatch(value):
+        is_integer = value.removeprefix("-").isdecimal()
+        raise PydanticCustomError("out_of_range" if is_integer else "not_an_integer", "not such an integer")
+    amount = int(value)
+    if not 1 <= amount <= AMOUNT_MAX:
+        raise PydanticCustomError("out_of_range", "not within the range")
+    return amount
+
+
+def _text(pattern: str, length_max: int = TEXT_LENGTH_MAX) -> StringConstraints:
+    return StringConstraints(strict=True, pattern=pattern, max_length=length_max)
+
+
+Amount = Annotated[int, BeforeValidator(_whole_paisa)]
+Name = Annotated[str, _text("^[a-z][a-z0-9_-]*$", 64), BeforeValidator(_no_number)]
+Words = Annotated[str, _text(f"^[^{_UNSEEN}]*$"), BeforeValidator(_no_number)]
+Reason = Annotated[str, _text(f"^[^{_UNSEEN}]+$"), BeforeValidator(_no_number)]
+Currency = Annotated[str, _text("^[A-Z]{3}$", 3), BeforeValidator(_no_number)]
+Url = Annotated[str, _text("^", LENGTH_MAX), BeforeValidator(_no_number)]
+
+
+class Message(BaseModel):
+    """A body; what is not listed is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+class PaymentMessage(Message):
+    """`POST /v1/payments`; `amount` in whole paisa."""
+
+    biller: Name
+    parameters: Annotated[dict[Name, Words], Field(max_length=PARAMETERS_MAX)]
+    amount: Amount
+    currency: Literal["BDT"]
+    instrument: Name
+    return_url: Url
+
+
+class TryMessage(Message):
+    """`POST /v1/payments/{id}/tries`."""
+
+    instrument: Name
+
+
+class CancelMessage(Message):
+    """`POST /v1/payments/{id}/cancel`, for callers that cannot send an empty body."""
+
+
+class RefundMessage(Message):
+    """`POST /v1/payments/{id}/refunds`; `amount` in whole paisa."""
+
+    amount: Amount
+    currency: Currency
+    reason: Reason

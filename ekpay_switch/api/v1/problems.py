@@ -1,0 +1,253 @@
+"""Every refusal of REST v1: one code, its status, and what the caller can do (RFC 9457).
+
+A document holds nothing that the caller sent: pointers name members, and only such as look like names.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+import orjson
+from starlette.responses import Response
+
+BASE = "/v1"
+HELP_PATH = f"{BASE}/problems"
+MEDIA_TYPE = "application/problem+json"
+NO_COPIES = MappingProxyType({"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
+
+
+class Code(StrEnum):
+    """What went wrong; a caller branches on this word and on nothing else."""
+
+    INVALID_JSON = "invalid_json"
+    BAD_REQUEST = "bad_request"
+    KEY_MISSING = "idempotency_key_missing"
+    KEY_INVALID = "idempotency_key_invalid"
+    UNAUTHENTICATED = "unauthenticated"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    REQUEST_TIMEOUT = "request_timeout"
+    BILL_ALREADY_PAID = "bill_already_paid"
+    BILL_ALREADY_IN_PROGRESS = "bill_already_in_progress"
+    PAYMENT_NOT_PAYABLE = "payment_not_payable"
+    PAYMENT_NOT_CANCELLABLE = "payment_not_cancellable"
+    NOT_REFUNDABLE = "not_refundable"
+    BODY_TOO_LARGE = "body_too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    VALIDATION_FAILED = "validation_failed"
+    KEY_REUSED = "idempotency_key_reused"
+    AMOUNT_MISMATCH = "amount_mismatch"
+    AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
+    UNKNOWN_BILLER = "unknown_biller"
+    UNKNOWN_INSTRUMENT = "unknown_instrument"
+    BILL_NOT_FOUND = "bill_not_found"
+    RETURN_URL_NOT_ALLOWED = "return_url_not_allowed"
+    CURRENCY_MISMATCH = "currency_mismatch"
+    REFUND_EXCEEDS_REMAINING = "refund_exceeds_remaining"
+    TOO_MANY_REFUNDS = "too_many_refunds"
+    REFUND_PERIOD_OVER = "refund_period_over"
+    RATE_LIMITED = "rate_limited"
+    HEADERS_TOO_LARGE = "headers_too_large"
+    INTERNAL_ERROR = "internal_error"
+    BILLER_UNAVAILABLE = "biller_unavailable"
+    BUSY = "busy"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a code stands for: `title` for a log, `advice` for a developer.
+
+    The same request may be sent again as it is, with the same key, after `retry_after_s`; None where that
+    changes nothing.
+    """
+
+    status: int
+    title: str
+    advice: str
+    retry_after_s: int | None = None
+
+
+MEANINGS: Mapping[Code, Meaning] = MappingProxyType(
+    {
+        Code.INVALID_JSON: Meaning(
+            400,
+            "The body is not one JSON object",
+            "Send one object in UTF-8 without a byte order mark; each member once; no NaN or Infinity.",
+        ),
+        Code.BAD_REQUEST: Meaning(400, "The request cannot be read", "Check how your program speaks HTTP."),
+        Code.KEY_MISSING: Meaning(
+            400,
+            "The Idempotency-Key is missing",
+            "Make a key before you send, keep it, and send it with every repeat of the same request.",
+        ),
+        Code.KEY_INVALID: Meaning(
+            400,
+            "The Idempotency-Key is not one of ours",
+            "Send one header with 16 to 64 of A-Z a-z 0-9 _ and -, quoted or bare; a UUID will do.",
+        ),
+        Code.UNAUTHENTICATED: Meaning(
+            401,
+            "No valid API key",
+            "Send Authorization: Bearer and your key; one that was revoked is dead at once.",
+        ),
+        Code.NOT_FOUND: Meaning(404, "There is nothing here for you", "Check the id and the path."),
+        Code.METHOD_NOT_ALLOWED: Meaning(405, "Another method", "The header Allow names those that are."),
+        Code.REQUEST_TIMEOUT: Meaning(408, "The request came too slowly", "Send it again.", 1),
+        Code.BILL_ALREADY_PAID: Meaning(
+            409, "The biller says that this bill is paid", "Tell your payer; there is nothing to pay."
+        ),
+        Code.BILL_ALREADY_IN_PROGRESS: Meaning(
+            409,
+            "Another payment holds this bill",
+            "Where payment_id is told, the payment is yours: look it up, give it another try, or cancel it.",
+        ),
+        Code.PAYMENT_NOT_PAYABLE: Meaning(
+            409,
+            "No further try may be begun",
+            "Look the payment up: money was asked for already, or its time is over.",
+        ),
+        Code.PAYMENT_NOT_CANCELLABLE: Meaning(
+            409,
+            "The payment cannot be cancelled",
+            "Look it up: money was asked for already, or it has ended.",
+        ),
+        Code.NOT_REFUNDABLE: Meaning(
+            409, "The payment cannot be refunded", "Only a paid payment can; look it up."
+        ),
+        Code.BODY_TOO_LARGE: Meaning(413, "The body is too large", "No request here needs more than 64 KiB."),
+        Code.UNSUPPORTED_MEDIA_TYPE: Meaning(
+            415, "The body is not application/json", "Send one Content-Type: application/json."
+        ),
+        Code.VALIDATION_FAILED: Meaning(
+            422, "Members are missing, unknown or malformed", "See errors: a pointer and a code each."
+        ),
+        Code.KEY_REUSED: Meaning(
+            422,
+            "The Idempotency-Key came before with another request",
+            "Use one key for one request: other spaces make another one.",
+        ),
+        Code.AMOUNT_MISMATCH: Meaning(
+            422, "The amount is not the bill's", "Fetch the bill again and show your payer what it says now."
+        ),
+        Code.AMOUNT_OUT_OF_RANGE: Meaning(
+            422, "The instrument does not take such an amount", "Offer your payer another instrument."
+        ),
+        Code.UNKNOWN_BILLER: Meaning(422, "No such biller", "See the list of billers."),
+        Code.UNKNOWN_INSTRUMENT: Meaning(422, "No such instrument", "See the list of connectors."),
+        Code.BILL_NOT_FOUND: Meaning(
+            422, "The biller has no such bill", "Ask your payer to check the numbers."
+        ),
+        Code.RETURN_URL_NOT_ALLOWED: Meaning(
+            422, "The return_url is not one of yours", "Use https and a host that your API key lists."
+        ),
+        Code.CURRENCY_MISMATCH: Meaning(422, "Another currency", "A refund is in the payment's own."),
+        Code.REFUND_EXCEEDS_REMAINING: Meaning(
+            422,
+            "The refunds would exceed the amount",
+            "All refunds of a payment together are at most its amount; charges and fees stay.",
+        ),
+        Code.TOO_MANY_REFUNDS: Meaning(
+            422, "The instrument gives back in fewer parts", "Pay the rest back in another way."
+        ),
+        Code.REFUND_PERIOD_OVER: Meaning(
+            422, "The instrument gives nothing back any more", "Pay it back in another way."
+        ),
+        Code.RATE_LIMITED: Meaning(429, "Too many requests", "Ask less often.", 1),
+        Code.HEADERS_TOO_LARGE: Meaning(431, "The headers are too large", "Send fewer and shorter ones."),
+        Code.INTERNAL_ERROR: Meaning(
+            500, "Something of ours is broken", "Send the same again with the same key; it is safe.", 5
+        ),
+        Code.BILLER_UNAVAILABLE: Meaning(
+            503, "The biller does not answer", "Nothing was done. Try again with the same key.", 5
+        ),
+        Code.BUSY: Meaning(503, "Busy", "Nothing is lost. Send the same again with the same key.", 1),
+    }
+)
+
+# What is refused before anything of ours has read it.
+_OF_STATUS: Mapping[int, Code] = MappingProxyType(
+    {
+        400: Code.BAD_REQUEST,
+        404: Code.NOT_FOUND,
+        405: Code.METHOD_NOT_ALLOWED,
+        408: Code.REQUEST_TIMEOUT,
+        413: Code.BODY_TOO_LARGE,
+        431: Code.HEADERS_TOO_LARGE,
+        503: Code.BUSY,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one member; `pointer` is a JSON pointer into the request."""
+
+    pointer: str
+    code: str
+
+
+class RefusedError(Exception):
+    """A request of REST v1 that is answered with a problem document."""
+
+    def __init__(self, code: Code, errors: Sequence[FieldError] = (), payment_id: str | None = None) -> None:
+        super().__init__(code)
+        self.code, self.errors, self.payment_id = code, errors, payment_id
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return MEANINGS[self.code].status
+
+    def body(self) -> bytes:
+        """The document."""
+        meaning = MEANINGS[self.code]
+        document: dict[str, object] = {
+            "type": f"{HELP_PATH}#{self.code}",
+            "title": meaning.title,
+            "status": meaning.status,
+            "code": self.code,
+            "retryable": meaning.retry_after_s is not None,
+        }
+        if meaning.retry_after_s is not None:
+            document["retry_after_s"] = meaning.retry_after_s
+        if self.errors:
+            document["errors"] = [{"pointer": one.pointer, "code": one.code} for one in self.errors]
+        if self.payment_id is not None:
+            document["payment_id"] = self.payment_id
+        return orjson.dumps(document)
+
+    def headers(self) -> dict[str, str]:
+        """The headers that go with it."""
+        meaning = MEANINGS[self.code]
+        found = {**NO_COPIES, "Link": f'<{HELP_PATH}#{self.code}>; rel="help"'}
+        if meaning.retry_after_s is not None:
+            found["Retry-After"] = str(meaning.retry_after_s)
+        if self.code is Code.UNAUTHENTICATED:
+            found["WWW-Authenticate"] = 'Bearer realm="ekpay"'
+        return found
+
+    def response(self, more_headers: Mapping[str, str] | None = None) -> Response:
+        """The answer itself."""
+        headers = self.headers() | dict(more_headers or {})
+        return Response(self.body(), self.status, headers, media_type=MEDIA_TYPE)
+
+
+def is_under_v1(path: str) -> bool:
+    """Whether whoever asked for this path reads problem documents of REST v1."""
+    return path == BASE or path.startswith(f"{BASE}/")
+
+
+def refused_with(status: int) -> RefusedError:
+    """The refusal that stands for a status which the framework or the guard before it has chosen.
+
+    What the core refuses in here should have been refused at the edge: any other status is our own mistake.
+    """
+    return RefusedError(_OF_STATUS.get(status, Code.INTERNAL_ERROR))
+
+
+def as_sent(refused: RefusedError) -> Iterable[tuple[bytes, bytes]]:
+    """The headers of a refusal as ASGI sends them, where no response object stands in between."""
+    yield b"content-type", MEDIA_TYPE.encode()
+    for name, value in refused.headers().items():
+        yield name.lower().encode(), value.encode()

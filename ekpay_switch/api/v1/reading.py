@@ -1,0 +1,127 @@
+"""Reading a request of REST v1: who sends it, under which key, and what it says; refusals are raised."""
+
+import hashlib
+import math
+import re
+from collections.abc import Mapping
+from typing import TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from starlette.requests import Request
+
+from ekpay_switch.api.strict_json import MalformedJsonError, Number, parse_object
+from ekpay_switch.api.v1.messages import Message
+from ekpay_switch.api.v1.problems import Code, FieldError, RefusedError
+from ekpay_switch.collect_ports import Client, Clients
+
+AnyMessage = TypeVar("AnyMessage", bound=Message)
+_API_KEY = re.compile(r"[A-Za-z0-9_-]{16,200}")
+_IDEMPOTENCY_KEY = re.compile(r'"([A-Za-z0-9_-]{16,64})"|([A-Za-z0-9_-]{16,64})')
+_JSON = re.compile(r'application/json(?:[ \t]*;[ \t]*charset="?utf-8"?)?', re.IGNORECASE)
+# What may be repeated in a pointer: names of ours and typing errors, but nothing that may be a number.
+_NAME = re.compile(r"[a-z_]{1,32}")
+_ERRORS_MAX = 20
+_CODES: Mapping[str, str] = {
+    "missing": "missing",
+    "extra_forbidden": "unknown_member",
+    "literal_error": "not_allowed",
+    "string_pattern_mismatch": "malformed",
+    "string_too_long": "too_long",
+    "too_long": "too_many",
+    "not_an_integer": "not_an_integer",
+    "out_of_range": "out_of_range",
+}
+
+
+async def authenticated(request: Request, clients: Clients) -> Client:
+    """The client that sends this.
+
+    Raises:
+        RefusedError: unauthenticated.
+    """
+    sent = request.headers.getlist("authorization")
+    scheme, _, key = sent[0].partition(" ") if len(sent) == 1 else ("", "", "")
+    is_key = scheme.lower() == "bearer" and _API_KEY.fullmatch(key) is not None
+    client = await clients.by_key(key) if is_key else None
+    if client is None:
+        raise RefusedError(Code.UNAUTHENTICATED)
+    return client
+
+
+def idempotency_key(request: Request) -> str:
+    """The key, without quotes.
+
+    Raises:
+        RefusedError: it is missing, malformed, or there is more than one.
+    """
+    sent = request.headers.getlist("idempotency-key")
+    if not sent:
+        raise RefusedError(Code.KEY_MISSING)
+    found = _IDEMPOTENCY_KEY.fullmatch(sent[0]) if len(sent) == 1 else None
+    if found is None:
+        raise RefusedError(Code.KEY_INVALID)
+    return found[1] or found[2]
+
+
+def fingerprint(request: Request, body: bytes) -> bytes:
+    """What a repeat must equal: method, path and the bytes of the body, other spaces included (T16)."""
+    head = f"{request.method} {request.url.path}\n".encode()
+    return hashlib.sha256(head + body).digest()
+
+
+def require_json(request: Request) -> None:
+    """Refuse whatever is not sent as JSON: what a form of a foreign page can send is not."""
+    sent = request.headers.getlist("content-type")
+    if len(sent) != 1 or not _JSON.fullmatch(sent[0].strip()):
+        raise RefusedError(Code.UNSUPPORTED_MEDIA_TYPE)
+
+
+def read(kind: type[AnyMessage], body: bytes) -> AnyMessage:
+    """The body as its message.
+
+    Raises:
+        RefusedError: invalid_json, or validation_failed with what is wrong where.
+    """
+    try:
+        members = parse_object(body)
+    except MalformedJsonError as error:
+        raise RefusedError(Code.INVALID_JSON) from error
+    if _has_endless_number(members):
+        raise RefusedError(Code.INVALID_JSON)
+    try:
+        return kind.model_validate(members)
+    except ValidationError as refused:
+        details = refused.errors(include_url=False, include_context=False, include_input=False)
+        errors = [_field_error(detail) for detail in details[:_ERRORS_MAX]]
+    # Outside of the handler: the pydantic error holds what was sent, and must not travel on with ours.
+    raise RefusedError(Code.VALIDATION_FAILED, errors)
+
+
+def _has_endless_number(members: dict[str, object]) -> bool:
+    """Whether a number such as 1e400 stands anywhere: other readers make infinity of it (T24)."""
+    waiting: list[object] = [members]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, Number) and _is_endless(value):
+            return True
+    return False
+
+
+def _is_endless(number: Number) -> bool:
+    """An integer of any length is one; what has a fraction or an exponent must fit into a double."""
+    return not number.removeprefix("-").isdecimal() and math.isinf(float(number))
+
+
+def _field_error(detail: ErrorDetails) -> FieldError:
+    """What is wrong and where; a name that may be more than a name is left out of the pointer."""
+    pointer = ""
+    for step in detail["loc"]:
+        if not isinstance(step, str) or not _NAME.fullmatch(step):
+            break
+        pointer += f"/{step}"
+    return FieldError(pointer, _CODES.get(detail["type"], "wrong_type"))

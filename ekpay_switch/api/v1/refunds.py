@@ -1,0 +1,74 @@
+"""Giving a paid payment back, whole or in part, and looking at what was given back."""
+
+import sys
+from typing import assert_never
+
+from ekpay_switch import telemetry
+from ekpay_switch.api.own_tasks import StillRunningError
+from ekpay_switch.api.v1 import answers
+from ekpay_switch.api.v1.calls import REPLAYED, V1, Call, Told
+from ekpay_switch.api.v1.messages import RefundMessage
+from ekpay_switch.api.v1.payments import CREATED, OK, found
+from ekpay_switch.api.v1.problems import Code, RefusedError
+from ekpay_switch.api.v1.reading import fingerprint, idempotency_key, read, require_json
+from ekpay_switch.collect_ports import PaymentView, RefundTaken
+from ekpay_switch.connector_ports import RefundRules
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.refunding import NewRefund, RefundRefusal
+from ekpay_switch.security.identifiers import uuid7
+
+# Where a connector gives nothing back, finance pays by hand, in any number of parts and at any time.
+BY_HAND = RefundRules(days_max=sys.maxsize, parts_max=sys.maxsize)
+
+
+async def ask(call: Call, v1: V1) -> Told:
+    """`POST /v1/payments/{id}/refunds`: 201 with the refund, 200 for a repeat."""
+    key, mark = idempotency_key(call.request), fingerprint(call.request, call.body)
+    require_json(call.request)
+    view = await found(call, v1)
+    message = read(RefundMessage, call.body)
+    if message.currency != view.sums.total.currency:
+        raise RefusedError(Code.CURRENCY_MISMATCH)
+    new = NewRefund(
+        refund_id=uuid7(),
+        payment_id=view.payment_id,
+        partner_id=call.client.partner_id,
+        reference=f"v1-refund:{key}",
+        fingerprint=mark,
+        amount=Money(message.amount, message.currency),
+        reason=message.reason,
+        asked_by=f"api:{call.client.partner_id}",
+        needs_approval=False,
+    )
+    rules = _rules(view, v1)
+    work = v1.world.refunds.ask(new, rules.parts_max, rules.days_max)
+    try:
+        answer = await v1.tasks.within(work, v1.answer_seconds)
+    except StillRunningError:
+        raise RefusedError(Code.BUSY) from None
+    match answer:
+        case RefundTaken(view=taken, is_repeat=is_repeat):
+            telemetry.log("v1_refund_asked", payment_id=view.payment_id, refund_id=taken.refund_id)
+            status, headers = (OK, REPLAYED) if is_repeat else (CREATED, {})
+            return Told(status, answers.refund(taken), headers)
+        case RefundRefusal():
+            raise RefusedError(_code_of(answer))
+        case _:
+            assert_never(answer)
+
+
+async def list_all(call: Call, v1: V1) -> Told:
+    """`GET /v1/payments/{id}/refunds`: all of them, the oldest first."""
+    view = await found(call, v1)
+    refunds = await v1.world.refunds.of_payment(call.client.partner_id, view.payment_id)
+    return Told(OK, {"refunds": [answers.refund(line) for line in refunds]})
+
+
+def _rules(view: PaymentView, v1: V1) -> RefundRules:
+    connector = v1.world.connectors.by_id(view.connector_id)
+    rules = None if connector is None else connector.profile.refunds
+    return BY_HAND if rules is None else rules
+
+
+def _code_of(refusal: RefundRefusal) -> Code:
+    return Code.NOT_FOUND if refusal is RefundRefusal.UNKNOWN_PAYMENT else Code(refusal.value)

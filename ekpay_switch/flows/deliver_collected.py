@@ -1,0 +1,32 @@
+"""Delivering what a payer has paid for: like a delivery from a prefund, begun once the money is there."""
+
+import base64
+from dataclasses import replace
+from uuid import UUID
+
+from ekpay_switch.collect_ports import DeliveryStart
+from ekpay_switch.flows.deliver import send_and_record
+from ekpay_switch.ports import World
+from ekpay_switch.security.identifiers import uuid7
+
+
+async def deliver_collected(payment_id: UUID, biller_id: str, world: World) -> None:
+    """Tell the biller about a funded payment; whoever comes second, or after its quote died, does nothing."""
+    biller = world.billers.by_id(biller_id)
+    if biller is None:
+        return
+    profile, attempt_id = biller.profile, uuid7()
+    send_before = world.clock.monotonic() + profile.timing.send_seconds
+    start = DeliveryStart(
+        payment_id=payment_id,
+        attempt_id=attempt_id,
+        attempt_reference=base64.b32encode(attempt_id.bytes).decode().rstrip("="),
+        step=profile.steps[0],
+        scroll_series=profile.id if profile.has_scroll else "",
+        send_seconds=profile.timing.send_seconds,
+        hold_seconds=profile.timing.hold_seconds,
+    )
+    started = await world.collections.start_delivery(start)
+    if started is not None:
+        order = replace(started.order, send_before=send_before)
+        await send_and_record(started.delivery, order, biller, world)

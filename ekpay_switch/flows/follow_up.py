@@ -1,0 +1,157 @@
+"""Finding out about a try and doing what the answer allows: the one place where collected money is believed.
+
+It runs whenever there is reason to look: the payer came back, a callback came, or the clock says so. Only an
+answer of the connector counts (law 6). Delivering what was paid for is the next step and somebody else's, so
+that a slow biller never holds up a connector.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import assert_never
+
+from ekpay_switch import telemetry
+from ekpay_switch.connector_ports import Connector
+from ekpay_switch.domain.collecting import AwaitingPayer, Collected, NeverPaid, judge
+from ekpay_switch.domain.funding import (
+    CameToNothing,
+    Finding,
+    HeldTry,
+    MoneyCame,
+    StillOpen,
+    TryEnd,
+    TryState,
+)
+from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
+from ekpay_switch.domain.payment import State
+from ekpay_switch.ports import World
+
+ASK_AGAIN_WITHOUT_CONNECTOR_SECONDS = 3_600.0
+
+
+async def follow_up(held: HeldTry, world: World) -> State | None:
+    """Find out about one try that we hold under a fresh epoch, and do what the answer allows.
+
+    The state that the payment was led to, or None where somebody else had taken the try over.
+    """
+    connector = world.connectors.by_id(held.connector_id)
+    if connector is None:
+        nobody = StillOpen(ASK_AGAIN_WITHOUT_CONNECTOR_SECONDS, "nobody to ask", was_asked=False)
+        return await record_finding(held, nobody, world)
+    if not held.order.provider_reference:
+        # The create call was cut off, or its answer was: without a name over there nothing can be paid.
+        return await record_finding(held, CameToNothing(TryEnd.NO_PAGE, "no page was told"), world)
+    if held.is_agreed and held.may_be_executed and connector.profile.executes and not held.executes_begun:
+        return await _execute(held, connector, world)
+    return await _inquire(held, connector, world)
+
+
+async def _execute(held: HeldTry, connector: Connector, world: World) -> State | None:
+    """Take the money that the payer has agreed to; asking for it is durable before it happens."""
+    timing = connector.profile.timing
+    send_before = world.clock.monotonic() + timing.send_seconds
+    if not await world.collections.begin_execute(held, timing.send_seconds, timing.hold_seconds):
+        return None
+    outcome = await connector.execute(replace(held.order, send_before=send_before))
+    log_answer(held, "executed", outcome)
+    match outcome:
+        case Collected():
+            finding: Finding = _money_came(held, outcome, connector)
+        case AwaitingPayer():
+            finding = _awaiting(held, connector, has_executed=True)
+        case Declined(reason=reason, code=code):
+            finding = CameToNothing(TryEnd.DECLINED, f"{reason} {code}".rstrip())
+        case Unreached(why=why):
+            again = timing.next_ask_seconds(0)
+            finding = StillOpen(again, why, was_asked=False, is_execute_undone=True)
+        case InDoubt(why=why):
+            finding = StillOpen(timing.next_ask_seconds(0), why, was_asked=False, is_new_doubt=True)
+        case _:
+            assert_never(outcome)
+    return await record_finding(held, finding, world)
+
+
+async def _inquire(held: HeldTry, connector: Connector, world: World) -> State | None:
+    profile = connector.profile
+    wait_seconds = await world.budget.take(profile.id, profile.inquiries_per_second)
+    if wait_seconds > 0:
+        used_up = StillOpen(wait_seconds, "inquiry budget is used up", was_asked=False)
+        return await record_finding(held, used_up, world)
+    inquiry = await connector.inquire(held.order)
+    telemetry.QUESTIONS.labels(profile.id, type(inquiry).__name__).inc()
+    log_answer(held, "inquired", inquiry)
+    match inquiry:
+        case Collected():
+            finding: Finding = _money_came(held, inquiry, connector)
+        case AwaitingPayer(may_execute=True) if held.may_be_executed and profile.executes:
+            return await _execute(held, connector, world)
+        case AwaitingPayer():
+            finding = _awaiting(held, connector)
+        case NeverPaid(why=why):
+            finding = CameToNothing(TryEnd.NEVER_PAID, why)
+        case NoAnswer(why=why, was_asked=was_asked):
+            finding = StillOpen(profile.timing.next_ask_seconds(held.asked + was_asked), why, was_asked)
+        case _:
+            assert_never(inquiry)
+    return await record_finding(held, finding, world)
+
+
+async def record_finding(held: HeldTry, finding: Finding, world: World) -> State | None:
+    """Write what was found, and say what a person must know; the payment's state, or None if it came late."""
+    recorded = await world.collections.record(held, finding)
+    if recorded is None:
+        return None
+    if recorded.alarm is not None:
+        world.alarms.raise_alarm(recorded.alarm, held.payment_id, connector_id=held.connector_id)
+    return recorded.state
+
+
+def _money_came(held: HeldTry, collected: Collected, connector: Connector) -> MoneyCame:
+    return MoneyCame(judge(held.order, collected), connector.profile.charge_basis_points)
+
+
+def _awaiting(
+    held: HeldTry, connector: Connector, *, has_executed: bool = False
+) -> StillOpen | CameToNothing:
+    """Not paid yet: when to look again, or that nobody will ever take money here.
+
+    `has_executed` says that this is the answer to our own word, which therefore came to nothing.
+    """
+    profile = connector.profile
+    if held.executes_begun:
+        # Our word was given before and may still be heard: only the connector can say that it never will.
+        again = profile.timing.next_ask_seconds(held.asked + 1)
+        return StillOpen(again, "not executed yet", is_execute_undone=has_executed)
+    if profile.executes and held.state is not TryState.OPEN:
+        return CameToNothing(TryEnd.LAPSED, "another try was begun")
+    if profile.executes and held.now >= held.pay_until:
+        return CameToNothing(TryEnd.LAPSED, "the time to pay was over")
+    if held.page_until is not None and held.now > held.page_until:
+        return CameToNothing(TryEnd.NEVER_PAID, "the page has lapsed")
+    again = _next_look_seconds(held, connector)
+    return StillOpen(again, "the payer has not agreed yet", is_execute_undone=has_executed)
+
+
+def _next_look_seconds(held: HeldTry, connector: Connector) -> float:
+    """Until the next of the moments of the manifest, the end of the quote, or the page's own (section 5)."""
+    profile, age = connector.profile, (held.now - held.opened_at).total_seconds()
+    moments = [seconds - age for seconds in profile.page_ask_after_seconds]
+    if profile.executes:
+        moments.append(_seconds(held.now, held.pay_until))
+    if held.page_until is not None:
+        moments.append(_seconds(held.now, held.page_until))
+    return min((moment for moment in moments if moment > 0), default=profile.timing.ask_every_seconds)
+
+
+def _seconds(start: datetime, end: datetime) -> float:
+    return (end - start).total_seconds() + 0.001
+
+
+def log_answer(held: HeldTry, event: str, answer: object) -> None:
+    """Say which kind of answer came, and nothing of what stands in it."""
+    telemetry.log(
+        event,
+        payment_id=held.payment_id,
+        connector_id=held.connector_id,
+        outcome=type(answer).__name__,
+        asked=held.asked,
+    )

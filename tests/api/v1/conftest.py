@@ -1,0 +1,13 @@
+import pytest
+
+from tests.api.v1.till import Shop, Till
+
+
+@pytest.fixture
+def till() -> Till:
+    return Till()
+
+
+@pytest.fixture
+def shop(till: Till) -> Shop:
+    return till.shop()

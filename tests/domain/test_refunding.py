@@ -1,0 +1,266 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.collecting import RefundLine, RefundOrder
+from ekpay_switch.domain.errors import IllegalTransitionError
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.notices import NOTICES
+from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
+from ekpay_switch.domain.payment import Event, State, walk
+from ekpay_switch.domain.posting_rules import (
+    owed_back_by_payee,
+    owed_back_from_suspense,
+    paid_back,
+    paid_back_by_hand,
+)
+from ekpay_switch.domain.refunding import (
+    FREED,
+    IN_THE_AIR,
+    REFUND_TRANSITIONS,
+    Answered,
+    HeldRefund,
+    NewRefund,
+    NoRoute,
+    PaidByHand,
+    Refundable,
+    RefundEvent,
+    RefundFinding,
+    RefundKind,
+    RefundPlan,
+    RefundRefusal,
+    RefundState,
+    decide_refund,
+    owing,
+    refund_after,
+    refuse_refund,
+)
+
+NOON = datetime(2026, 3, 1, 6, tzinfo=UTC)
+AMOUNT = Money(60_000)
+ASKED = NewRefund(
+    refund_id=UUID(int=9),
+    payment_id=UUID(int=1),
+    partner_id="bank1",
+    reference="v1:R1",
+    fingerprint=b"",
+    amount=AMOUNT,
+    reason="the wrong meter",
+    asked_by="api:bank1",
+    needs_approval=False,
+)
+SEEN = Refundable(
+    payment_state=State.COMPLETED,
+    collected=Money(102_075),
+    refunded=Money(0),
+    payee_amount=Money(100_000),
+    parts=0,
+    parts_max=10,
+    collected_at=NOON,
+    now=NOON + timedelta(days=1),
+    days_max=60,
+)
+HELD = HeldRefund(
+    payment_id=UUID(int=1),
+    partner_id="bank1",
+    lane=0,
+    payee="desco_postpaid",
+    kind=RefundKind.REFUND,
+    state=RefundState.APPROVED,
+    epoch=1,
+    order=RefundOrder(UUID(int=9), "bkash", "R", "P1", "TRX1", AMOUNT, Money(102_075), "the wrong meter"),
+    sends=0,
+    asked=0,
+    collected_at=NOON,
+    now=NOON,
+)
+DONE = Answered(RefundLine("TRX2", AMOUNT, is_done=True), 90)
+KINDS = {kind: replace(HELD, kind=kind) for kind in RefundKind}
+OWED = [RefundKind.GIVE_BACK, RefundKind.UNEXPECTED]
+
+
+def after(held: HeldRefund, plan: RefundPlan) -> RefundState:
+    """What the plan makes of a refund that is being sent."""
+    assert held.order.amount == AMOUNT
+    return refund_after(RefundState.SENT, plan.event)
+
+
+# ---- what can happen to a refund
+
+
+def test_a_refund_takes_the_steps_of_the_table_and_no_others() -> None:
+    assert refund_after(RefundState.ASKED, RefundEvent.APPROVED) is RefundState.APPROVED
+    with pytest.raises(IllegalTransitionError, match="given cannot happen to a refund that is asked"):
+        refund_after(RefundState.ASKED, RefundEvent.GIVEN)
+
+
+def test_every_state_and_every_event_of_a_refund_stands_in_the_table() -> None:
+    reached = {state for state, _ in REFUND_TRANSITIONS} | set(REFUND_TRANSITIONS.values())
+    assert reached == set(RefundState)
+    assert {event for _, event in REFUND_TRANSITIONS} == set(RefundEvent)
+
+
+def test_what_is_done_failed_or_rejected_stays_so() -> None:
+    final = set(RefundState) - {state for state, _ in REFUND_TRANSITIONS}
+    assert final == {RefundState.DONE, *FREED}
+
+
+def test_only_what_is_being_sent_can_be_given_by_the_connector() -> None:
+    before = {state for (state, event), _ in REFUND_TRANSITIONS.items() if event is RefundEvent.GIVEN}
+    assert before == {RefundState.SENT} < IN_THE_AIR
+
+
+# ---- taking one on
+
+
+@pytest.mark.parametrize(
+    ("seen", "refusal"),
+    [
+        (SEEN, None),
+        *(
+            (replace(SEEN, payment_state=state), RefundRefusal.NOT_REFUNDABLE)
+            for state in State
+            if state is not State.COMPLETED
+        ),
+        (replace(SEEN, collected=None), RefundRefusal.NOT_REFUNDABLE),
+        (replace(SEEN, collected_at=None), RefundRefusal.NOT_REFUNDABLE),
+        (replace(SEEN, collected=Money(102_075, "USD")), RefundRefusal.OTHER_CURRENCY),
+        (replace(SEEN, refunded=Money(40_000)), None),
+        (replace(SEEN, refunded=Money(40_001)), RefundRefusal.EXCEEDS_REMAINING),
+        (replace(SEEN, payee_amount=Money(59_999)), RefundRefusal.EXCEEDS_REMAINING),
+        (replace(SEEN, parts=9), None),
+        (replace(SEEN, parts=10), RefundRefusal.TOO_MANY_PARTS),
+        (replace(SEEN, now=NOON + timedelta(days=60, seconds=-1)), None),
+        (replace(SEEN, now=NOON + timedelta(days=60)), RefundRefusal.TOO_LATE),
+    ],
+)
+def test_why_a_refund_is_not_taken_on(seen: Refundable, refusal: RefundRefusal | None) -> None:
+    assert refuse_refund(ASKED, seen) is refusal
+
+
+def test_a_chargeback_is_a_fact_that_no_limit_of_parts_or_days_undoes() -> None:
+    chargeback = replace(ASKED, kind=RefundKind.CHARGEBACK)
+    late = replace(SEEN, parts=10, now=NOON + timedelta(days=400))
+    assert refuse_refund(chargeback, late) is None
+    assert refuse_refund(chargeback, replace(late, refunded=Money(40_001))) is RefundRefusal.EXCEEDS_REMAINING
+
+
+@given(amounts=st.lists(st.integers(1, 70_000), max_size=20))
+def test_whatever_is_asked_for_the_total_never_exceeds_what_the_payee_was_credited(
+    amounts: list[int],
+) -> None:
+    refunded = Money(0)
+    for amount in amounts:
+        new, seen = replace(ASKED, amount=Money(amount)), replace(SEEN, refunded=refunded)
+        if refuse_refund(new, seen) is None:
+            refunded += new.amount
+    assert refunded.minor <= SEEN.payee_amount.minor
+
+
+# ---- what an answer leads to
+
+
+def test_a_refund_that_was_given_is_done_and_the_connector_owes_us_less() -> None:
+    plan = decide_refund(HELD, State.COMPLETED, DONE)
+    assert (after(HELD, plan), plan.entry) == (RefundState.DONE, paid_back("bkash", AMOUNT))
+    assert (plan.provider_refund, plan.notice, plan.payment_events) == ("TRX2", "refund_done", ())
+    assert (plan.ask_again_seconds, plan.frees, plan.alarm) == (None, False, None)
+
+
+def test_a_give_back_that_was_given_ends_its_payment() -> None:
+    plan = decide_refund(KINDS[RefundKind.GIVE_BACK], State.REFUNDING, DONE)
+    assert walk(State.REFUNDING, plan.payment_events)[-1][2] is State.REFUNDED
+    assert NOTICES[plan.notice].state is State.REFUNDED
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"),
+    [
+        (RefundKind.UNEXPECTED, State.COMPLETED),
+        (RefundKind.UNEXPECTED, State.REFUNDING),
+        (RefundKind.GIVE_BACK, State.IN_REVIEW),
+    ],
+)
+def test_what_no_payment_waits_for_moves_none_and_tells_nobody(kind: RefundKind, state: State) -> None:
+    plan = decide_refund(KINDS[kind], state, DONE)
+    assert (plan.event, plan.payment_events, plan.notice) == (RefundEvent.GIVEN, (), "")
+    assert plan.entry == paid_back("bkash", AMOUNT)
+
+
+@pytest.mark.parametrize(
+    "finding", [Answered(Declined("refused", "2077"), 90), NoRoute("it gives nothing back")]
+)
+def test_a_refund_that_was_asked_for_and_is_refused_fails(finding: RefundFinding) -> None:
+    plan = decide_refund(HELD, State.COMPLETED, finding)
+    assert (after(HELD, plan), plan.frees) == (RefundState.FAILED, True)
+    assert plan.entry == owed_back_by_payee("desco_postpaid", "bkash", AMOUNT).reversal()
+    assert (plan.notice, plan.alarm) == ("refund_failed", None)
+    assert NOTICES[plan.notice].state is State.COMPLETED
+
+
+@pytest.mark.parametrize("kind", OWED)
+@pytest.mark.parametrize("state", [RefundState.APPROVED, RefundState.SENT])
+def test_what_is_owed_and_is_refused_is_left_to_finance(state: RefundState, kind: RefundKind) -> None:
+    plan = decide_refund(KINDS[kind], State.REFUNDING, NoRoute("not any more"))
+    assert refund_after(state, plan.event) is RefundState.BY_HAND
+    assert (plan.entry, plan.frees, plan.alarm) == (None, False, Alarm.REFUND_NEEDS_A_PERSON)
+    assert plan.facts == {"why": "not any more"}
+
+
+def test_what_finance_has_paid_is_done_and_left_our_bank() -> None:
+    held = KINDS[RefundKind.GIVE_BACK]
+    plan = decide_refund(held, State.REFUNDING, PaidByHand("FT-1"))
+    assert refund_after(RefundState.BY_HAND, plan.event) is RefundState.DONE
+    assert plan.entry == paid_back_by_hand("bkash", AMOUNT)
+    assert (plan.payment_events, plan.facts) == ((Event.GIVEN_BACK,), {"bank_reference": "FT-1"})
+    assert plan.provider_refund == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "why", "name"),
+    [
+        (InDoubt("silence"), "silence", ""),
+        (RefundLine("TRX2", AMOUNT, is_done=False), "begun over there and not done", "TRX2"),
+        (RefundLine("TRX2", Money(1), is_done=False), "begun over there and not done", ""),
+        (RefundLine("TRX2", Money(59_999), is_done=True), "another amount was given back", ""),
+        (RefundLine("TRX2", Money(60_000, "USD"), is_done=True), "another amount was given back", ""),
+    ],
+)
+def test_what_is_not_surely_done_is_asked_about_again(
+    answer: InDoubt | RefundLine, why: str, name: str
+) -> None:
+    plan = decide_refund(HELD, State.COMPLETED, Answered(answer, 90))
+    assert after(HELD, plan) is RefundState.IN_DOUBT
+    assert (plan.ask_again_seconds, plan.entry, plan.facts) == (90, None, {"why": why})
+    assert (plan.provider_refund, plan.frees) == (name, False)
+
+
+@pytest.mark.parametrize(("sends", "state"), [(0, RefundState.APPROVED), (1, RefundState.IN_DOUBT)])
+def test_only_what_was_never_sent_is_as_it_was_before(sends: int, state: RefundState) -> None:
+    held = replace(HELD, sends=sends)
+    plan = decide_refund(held, State.COMPLETED, Answered(Unreached("refused"), 90))
+    assert (after(held, plan), plan.ask_again_seconds) == (state, 90)
+
+
+def test_a_refund_is_held_by_its_own_name() -> None:
+    assert HELD.refund_id == UUID(int=9)
+
+
+# ---- what is owed from when it is taken on
+
+
+@pytest.mark.parametrize("kind", RefundKind)
+def test_money_is_owed_once_whatever_it_is_owed_for(kind: RefundKind) -> None:
+    by_payee = owed_back_by_payee("desco_postpaid", "bkash", AMOUNT)
+    expected = {
+        RefundKind.REFUND: by_payee,
+        RefundKind.CHARGEBACK: by_payee,
+        RefundKind.UNEXPECTED: owed_back_from_suspense("bkash", AMOUNT),
+        RefundKind.GIVE_BACK: None,  # the delivery that came to nothing has written it
+    }
+    assert owing(kind, "desco_postpaid", "bkash", AMOUNT) == expected[kind]
