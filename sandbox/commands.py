@@ -13,6 +13,8 @@ from sandbox.bkash.faults import Fault as BkashFault
 from sandbox.bkash.faults import Step as BkashStep
 from sandbox.breb.faults import Fault as BrebFault
 from sandbox.breb.faults import Step as BrebStep
+from sandbox.demo.one_collection import Wish as CollectWish
+from sandbox.demo.one_collection import collect_once
 from sandbox.demo.one_payment import UnpayableError, Wish, pay_once
 from sandbox.desco.faults import Fault as DescoFault
 from sandbox.institution.book import BookOfAnotherWorldError
@@ -30,6 +32,7 @@ from sandbox.nesco.faults import Fault as NescoFault
 from sandbox.nesco.faults import Step as NescoStep
 from sandbox.options import taking
 from sandbox.payer import commands as payer_commands
+from sandbox.payer.payer import Does
 from sandbox.proxy import commands as proxy_commands
 from sandbox.proxy.faults import Fault as NetworkFault
 
@@ -206,6 +209,48 @@ def pay(options: PayOptions) -> None:
     wish = Wish(options.biller, options.account, more, partner=options.partner, address=options.address)
     try:
         asyncio.run(pay_once(wish, typer.echo))
+    except UnpayableError as problem:
+        typer.echo(str(problem), err=True)
+        raise typer.Exit(1) from problem
+
+
+@dataclass(frozen=True)
+class CollectOptions:
+    """What is collected for, from which wallet, and how its payer behaves."""
+
+    account: Annotated[str, typer.Option(help="The payer's number at the biller.")]
+    biller: Annotated[str, typer.Option(help="ekPay's id of the biller.")] = "b025"
+    amount: Annotated[
+        str | None, typer.Option(help="Taka to the biller; a recharge's own (NESCO), else asked for.")
+    ] = None
+    period: Annotated[str | None, typer.Option(help="Year and month of the bill, as 202611 (BREB).")] = None
+    mobile: Annotated[str | None, typer.Option(help="The payer's mobile number (BREB).")] = None
+    wallet: Annotated[
+        str, typer.Option(help="The payer's number at bKash; _admin/wallets lists odd ones.")
+    ] = "01700000000"
+    does: Annotated[Does, typer.Option(help="How the payer behaves at bKash's page.")] = Does.APPROVE
+    address: Annotated[
+        str | None, typer.Option(help="Where the switch listens; where `ekpay run` put it by default.")
+    ] = None
+
+
+@app.command()
+@taking(CollectOptions)
+def collect(options: CollectOptions) -> None:
+    """Be a shop and its payer: make a payment by REST v1, pay it at bKash's page, and follow back."""
+    members = {"bll_period": options.period, "bill_mobno": options.mobile}
+    more = {name: text for name, text in members.items() if text is not None}
+    wish = CollectWish(
+        biller=options.biller,
+        account=options.account,
+        wallet=options.wallet,
+        does=options.does,
+        amount_taka=options.amount,
+        more=more,
+        address=options.address,
+    )
+    try:
+        asyncio.run(collect_once(wish, typer.echo))
     except UnpayableError as problem:
         typer.echo(str(problem), err=True)
         raise typer.Exit(1) from problem

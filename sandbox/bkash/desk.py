@@ -227,6 +227,8 @@ class BkashDesk(Desk):
             "trxID": payment.trx_id,
             "wallet": payment.wallet,
             "amount_paisa": payment.amount_paisa,
+            # What every answer says; another amount than what moved only where it contradicts itself.
+            "told_paisa": payment.told_paisa,
             "fee_paisa": payment.fee_paisa,
             "status": payment.status(self._house.clock.now()),
             "is_verified": payment.verified_at is not None,

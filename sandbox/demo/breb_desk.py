@@ -1,5 +1,6 @@
 """Our desk at the simulated BREB: bills that are locked, saved and acknowledged, and paid in whole taka."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from typing_extensions import override
@@ -19,6 +20,11 @@ class BrebDesk(Desk):
     name: ClassVar[str] = "BREB"
     biller: ClassVar[str] = "b9001"
     bucket: ClassVar[str] = "postpaid"
+    parameters: ClassVar[Mapping[str, str]] = {
+        "bllr_accno": "sms_account_no",
+        "bll_period": "period",
+        "bill_mobno": "mobile",
+    }
     mischief: ClassVar[Mischief] = Mischief([f"{step} {fault}" for step in _STRUCK for fault in Fault])
 
     @override

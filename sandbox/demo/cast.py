@@ -105,9 +105,8 @@ async def prefund_paisa(tool: Tool) -> dict[tuple[str, str], int]:
 
 def save(cast: Cast, folder: Path) -> None:
     """Keep a cast for the commands that act as a partner later; readable by its owner alone."""
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "partners.json", {"address": cast.address, "partners": _plain(cast.players)})
-    _write(folder / "staff.json", {"staff": _plain(cast.staff)})
+    keep(folder / "partners.json", {"address": cast.address, "partners": _plain(cast.players)})
+    keep(folder / "staff.json", {"staff": _plain(cast.staff)})
 
 
 def load(folder: Path) -> Cast | None:
@@ -128,7 +127,9 @@ def load(folder: Path) -> Cast | None:
         raise CastUnreadableError(CastUnreadableError.__doc__) from problem
 
 
-def _write(path: Path, content: object) -> None:
+def keep(path: Path, content: object) -> None:
+    """Write JSON that holds secrets: whole or not at all, and readable by its owner alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
@@ -147,7 +148,7 @@ async def _person(tool: Tool, name: str) -> Person:
         await tool.run("staff", "add", free_name, EKPAY_STAFF_PASSPHRASE=passphrase)
         return Person(free_name, passphrase)
 
-    return await _under_a_free_name(name, _add)
+    return await under_a_free_name(name, _add)
 
 
 async def _player(tool: Tool, number: int) -> Player:
@@ -165,10 +166,10 @@ async def _player(tool: Tool, number: int) -> Player:
             secret=given["shared_secret"],
         )
 
-    return await _under_a_free_name(name.lower().replace(" ", "-"), _add)
+    return await under_a_free_name(name.lower().replace(" ", "-"), _add)
 
 
-async def _under_a_free_name(name: str, add: Callable[[str], Awaitable[Somebody]]) -> Somebody:
+async def under_a_free_name(name: str, add: Callable[[str], Awaitable[Somebody]]) -> Somebody:
     """Add somebody under this name, or with a tag behind it if an earlier run has taken the name."""
     try:
         return await add(name)

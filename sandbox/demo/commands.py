@@ -21,21 +21,25 @@ from sandbox.demo.partner_side import SwitchSilentError
 from sandbox.demo.play import NoBillsLeftError, play
 from sandbox.demo.report import Outcome, as_json, show
 from sandbox.demo.script import Plan
-from sandbox.demo.stage import TIME_DIVISOR, NotReadyError, Setting, staged
+from sandbox.demo.stage import TIME_DIVISOR, NotReadyError, Setting, WalletPorts, staged
 from sandbox.demo.tool import ToolFailedError, ToolMissingError
+from sandbox.demo.wallet_script import WALLET_PAYMENTS_MIN, WalletPlan
 
 Result = TypeVar("Result")
 
 PAYMENTS_MIN = 20
 PAYMENTS_MAX = 100_000
+WALLET_PAYMENTS_MAX = 1_000
 
 # Enough for many demos in one home: an account costs nothing until it is used.
 _ACCOUNTS = 1_000_000
 _BILLERS = ("desco", "breb", "nesco")
-# 8190 to 8192 are the billers then, 8290 to 8292 the proxy before them, and 8299 is where it takes orders.
+# 8190 to 8192 are the billers then and 8193 is bKash, 8290 to 8293 the proxy before them, and 8299 is where
+# it takes orders.
 _PROXY_ABOVE, _CONTROL_ABOVE = 100, 9
-# A partner's sample receiver may listen at 8195 (docs/how-to/receive-notifications.md).
-_MAILBOX_ABOVE = 5
+# A partner's sample receiver may listen at 8195 (docs/how-to/receive-notifications.md), and payers come
+# back to a shop at 8196.
+_MAILBOX_ABOVE, _RETURN_ABOVE = 5, 6
 _HIGHEST = 65_400
 _PIPE_WIDTH = 140
 _TROUBLES = (
@@ -49,6 +53,10 @@ def demo(
     payments: Annotated[
         int, typer.Option(min=PAYMENTS_MIN, max=PAYMENTS_MAX, help="How many bills are paid.")
     ] = 2_000,
+    wallet_payments: Annotated[
+        int,
+        typer.Option(min=WALLET_PAYMENTS_MIN, max=WALLET_PAYMENTS_MAX, help="How many payers pay by bKash."),
+    ] = 200,
     partners: Annotated[int, typer.Option(min=2, max=PARTNERS_MAX, help="How many partners pay them.")] = 3,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the outcome here as well.")
@@ -59,15 +67,18 @@ def demo(
     ] = False,
 ) -> None:
     """Pay thousands of bills over real protocols with faults on purpose, and prove that each is explained."""
-    screen, plan = _screen(), Plan(seed, payments, partners)
+    screen, plan, payers = _screen(), Plan(seed, payments, partners), WalletPlan(seed, wallet_payments)
     folder = home() if keep else home() / f"demo-{os.getpid()}"
     setting = _anywhere(folder)
-    screen.print(f"{payments:,} bills, {partners} partners, seed {seed}. Logs: {setting.logs}")
+    screen.print(
+        f"{payments:,} bills paid by {partners} partners, {wallet_payments:,} by payers with wallets, "
+        f"seed {seed}. Logs: {setting.logs}"
+    )
     screen.print(
         f"Waiting times are divided by {setting.time_divisor}, so that doubts are settled in seconds."
     )
     try:
-        outcome = _until_told(_staged_play(setting, plan, screen, keep=keep), screen)
+        outcome = _until_told(_staged_play(setting, (plan, payers), screen, keep=keep), screen)
     except KeyboardInterrupt:
         _tidy(folder, keep=keep)
         raise
@@ -84,18 +95,22 @@ def run(
     port: Annotated[int, typer.Option(min=1, max=65_535, help="The switch's TCP port.")] = 8180,
     billers_port: Annotated[
         int,
-        typer.Option(min=1, max=_HIGHEST, help="DESCO's TCP port; BREB and NESCO have the next two."),
+        typer.Option(
+            min=1, max=_HIGHEST, help="DESCO's TCP port; BREB, NESCO and bKash have the next three."
+        ),
     ] = 8190,
     time_divisor: Annotated[
         int, typer.Option(min=1, help="Waiting times are divided by it; 1 is life's own pace.")
     ] = TIME_DIVISOR,
 ) -> None:
-    """Start database, switch, worker, proxy and billers, print what to try, and run until Ctrl-C."""
+    """Start database, switch, worker, proxy, billers and bKash, print what to try, and run until Ctrl-C."""
     screen = _screen()
     setting = _setting(home(), port, billers_port, time_divisor)
     wanted = {port: "--port"}
-    wanted |= dict.fromkeys((*setting.billers.values(), *setting.proxied.values()), "--billers-port")
-    for number, name in (wanted | {setting.control_port: "--billers-port"}).items():
+    wallet = setting.wallet
+    others = (*setting.billers.values(), *setting.proxied.values(), setting.control_port)
+    others += (wallet.port, wallet.proxied_port)
+    for number, name in (wanted | dict.fromkeys(others, "--billers-port")).items():
         if not is_port_free(number):
             raise typer.BadParameter(
                 f"port {number} is taken: stop who listens there, or choose another {name}"
@@ -109,23 +124,41 @@ def run(
 def _anywhere(folder: Path) -> Setting:
     """A setting on ports that nobody uses."""
     billers, proxied = ({name: free_port() for name in _BILLERS} for _ in range(2))
-    return Setting(folder, free_port(), billers, proxied, free_port(), free_port(), accounts=_ACCOUNTS)
+    return Setting(
+        home=folder,
+        switch_port=free_port(),
+        billers=billers,
+        proxied=proxied,
+        control_port=free_port(),
+        mailbox_port=free_port(),
+        accounts=_ACCOUNTS,
+        wallet_ports=WalletPorts(free_port(), free_port(), free_port()),
+    )
 
 
 def _setting(folder: Path, port: int, billers_port: int, time_divisor: int) -> Setting:
-    """A setting on known ports: the billers one after the other, the proxy before each a hundred higher."""
+    """A setting on known ports: the far sides one after the other, the proxy before each a hundred higher."""
     billers = {name: billers_port + number for number, name in enumerate(_BILLERS)}
-    proxied = {name: number + _PROXY_ABOVE for name, number in billers.items()}
-    control = billers_port + _PROXY_ABOVE + _CONTROL_ABOVE
-    mailbox = billers_port + _MAILBOX_ABOVE
-    return Setting(folder, port, billers, proxied, control, mailbox, time_divisor=time_divisor)
+    wallet_port = billers_port + len(billers)
+    return Setting(
+        home=folder,
+        switch_port=port,
+        billers=billers,
+        proxied={name: number + _PROXY_ABOVE for name, number in billers.items()},
+        control_port=billers_port + _PROXY_ABOVE + _CONTROL_ABOVE,
+        mailbox_port=billers_port + _MAILBOX_ABOVE,
+        time_divisor=time_divisor,
+        wallet_ports=WalletPorts(wallet_port, wallet_port + _PROXY_ABOVE, billers_port + _RETURN_ABOVE),
+    )
 
 
-async def _staged_play(setting: Setting, plan: Plan, screen: Console, *, keep: bool) -> Outcome:
+async def _staged_play(
+    setting: Setting, plans: tuple[Plan, WalletPlan], screen: Console, *, keep: bool
+) -> Outcome:
     async with staged(setting) as stage:
         stage.keeps_data = keep
         try:
-            outcome = await stage.children.watched(play(stage, plan, screen))
+            outcome = await stage.children.watched(play(stage, *plans, screen))
         except (*_TROUBLES, ExceptionGroup):
             stage.keeps_data = True
             raise

@@ -32,7 +32,7 @@ class OurLine:
     """A payment in the switch's books; amounts in paisa, days as `yyyy-MM-dd`.
 
     `amount_paisa` is what the biller was told, `owed_paisa` what it is owed of that. `attempts` are the names
-    under which the biller knows of it.
+    under which the biller knows of it. The money is from a prefund unless it `is_collected` from a payer.
     """
 
     payment_id: str
@@ -48,10 +48,11 @@ class OurLine:
     biller: str = "b025"
     bucket: str = "postpaid"
     owed_paisa: int | None = None
+    is_collected: bool = False
 
     @property
     def total_paisa(self) -> int:
-        """What the payment takes from a prefund."""
+        """What the payment takes from a prefund, or from its payer."""
         return self.amount_paisa + self.charged_paisa
 
 
@@ -168,6 +169,8 @@ def _payment_fault(ours: OurLine, theirs: Sequence[TheirLine]) -> str | None:
             return _posting_fault(ours, theirs)
         case "refunded" | "declined" | "expired":
             return f"{ours.state}, and the biller has posted it" if theirs else None
+        case "in_review" if ours.is_collected and not theirs:
+            return None  # its money is what two persons look at: `wallet_books` says why
         case "in_review":
             return "in review, and the biller's book shows no contradiction"
         case state:
@@ -274,7 +277,7 @@ def _prefund_faults(books: Books) -> Iterator[Disagreement]:
 def _taken(ours: Iterable[OurLine]) -> Counter[tuple[str, str]]:
     taken: Counter[tuple[str, str]] = Counter()
     for line in ours:
-        if line.state not in NOT_POSTED:
+        if line.state not in NOT_POSTED and not line.is_collected:
             taken[line.partner_id, line.bucket] += line.total_paisa
     return taken
 

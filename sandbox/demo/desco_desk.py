@@ -1,5 +1,6 @@
 """Our desk at the simulated DESCO."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
@@ -17,6 +18,7 @@ class DescoDesk(Desk):
     name: ClassVar[str] = "DESCO"
     biller: ClassVar[str] = "b025"
     bucket: ClassVar[str] = "postpaid"
+    parameters: ClassVar[Mapping[str, str]] = {"bll_no": "bill_no", "bllr_accno": "account_no"}
     mischief: ClassVar[Mischief] = Mischief(
         [fault.value for fault in Fault if fault is not Fault.ECHO_OTHER_AMOUNT],
         contradicting=Fault.ECHO_OTHER_AMOUNT.value,

@@ -51,13 +51,8 @@ class Address:
     password: str = field(repr=False)
 
 
-class Desk(ABC):
-    """A desk at one biller; use it as an asynchronous context manager."""
-
-    name: ClassVar[str]
-    biller: ClassVar[str]
-    bucket: ClassVar[str]
-    mischief: ClassVar[Mischief]
+class AdminDesk:
+    """A desk at whoever has admin calls; use it as an asynchronous context manager."""
 
     def __init__(self, address: Address) -> None:
         """Nothing is sent yet."""
@@ -71,6 +66,48 @@ class Desk(ABC):
     async def __aexit__(self, *_: object) -> None:
         """Close the connections."""
         await self._session.close()
+
+    async def admin(self, method: str, path: str, order: Mapping[str, object] | None = None) -> Document:
+        """One admin call.
+
+        Raises:
+            DeskClosedError: it was refused.
+        """
+        url = f"{self.address.url}/_admin/{path}"
+        async with self._session.request(method, url, json=order) as answer:
+            if not answer.ok:
+                raise DeskClosedError(await answer.text())
+            document: Document = await answer.json()
+            return document
+
+    async def admin_text(self, path: str) -> str:
+        """One admin call that asks for a document which is no JSON.
+
+        Raises:
+            DeskClosedError: it was refused.
+        """
+        async with self._session.get(f"{self.address.url}/_admin/{path}") as answer:
+            if not answer.ok:
+                raise DeskClosedError(await answer.text())
+            return await answer.text()
+
+
+class Desk(AdminDesk, ABC):
+    """A desk at one biller.
+
+    `parameters` are the biller's own names (`ekpay billers`) of the members of `bll_inf` that name a bill.
+    """
+
+    name: ClassVar[str]
+    biller: ClassVar[str]
+    bucket: ClassVar[str]
+    mischief: ClassVar[Mischief]
+    parameters: ClassVar[Mapping[str, str]]
+
+    @classmethod
+    def named(cls, members: Mapping[str, str]) -> dict[str, str]:
+        """What names a bill, by the biller's own names instead of those of the syndicate API."""
+        return {cls.parameters[member]: text for member, text in members.items()}
 
     @abstractmethod
     async def payables(self, count: int) -> list[Payable]:
@@ -91,19 +128,6 @@ class Desk(ABC):
     async def expire_logins(self) -> None:
         """Let every login die now."""
         await self.admin("POST", "faults", {"fault": "expire_tokens"})
-
-    async def admin(self, method: str, path: str, order: Mapping[str, object] | None = None) -> Document:
-        """One admin call.
-
-        Raises:
-            DeskClosedError: it was refused.
-        """
-        url = f"{self.address.url}/_admin/{path}"
-        async with self._session.request(method, url, json=order) as answer:
-            if not answer.ok:
-                raise DeskClosedError(await answer.text())
-            document: Document = await answer.json()
-            return document
 
     async def bank(self, path: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Document:
         """One call as a bank makes it, with a JSON body."""

@@ -45,7 +45,7 @@ class Experience:
 
 
 @dataclass(slots=True)
-class _FarSideDoor:
+class FarSideDoor:
     """Whether the biller may be killed now: not while a fault waits in its memory for a payment to strike."""
 
     is_up: asyncio.Event = field(default_factory=asyncio.Event)
@@ -54,6 +54,7 @@ class _FarSideDoor:
 
     @asynccontextmanager
     async def armed_fault(self) -> AsyncIterator[None]:
+        """While this holds, the biller is up and stays so."""
         await self.is_up.wait()
         self.armed += 1
         try:
@@ -82,8 +83,8 @@ class Load:
         self._house = house
         self._sides = sides
         self._dead_token = dead_token
-        self._door = _FarSideDoor()
-        self._door.is_up.set()
+        self.door = FarSideDoor()
+        self.door.is_up.set()
         self._armed: set[str] = set()
         self._later: list[tuple[PartnerSide, Mapping[str, Any], Reference]] = []
 
@@ -152,7 +153,7 @@ class Load:
             case BadRequest():
                 await self._offend(scene)
             case Happening.BEARERS_DIE:
-                await self._door.is_up.wait()
+                await self.door.is_up.wait()
                 for desk in self._house.desks.values():
                     await desk.expire_logins()
                 self.experience.faults[scene] += 1
@@ -164,7 +165,7 @@ class Load:
         if order.fault is None:
             await self._pay_until_sent(order)
             return
-        async with self._door.armed_fault():
+        async with self.door.armed_fault():
             await self._pay_until_sent(order)
 
     async def _pay_until_sent(self, order: Order) -> None:
@@ -234,13 +235,13 @@ class Load:
             self.experience.surprises.append(f"{bad.kind} was told {code}")
 
     async def _restart_far_side(self) -> None:
-        async with self._door.is_unarmed:
-            self._door.is_up.clear()
-            await self._door.is_unarmed.wait_for(lambda: self._door.armed == 0)
+        async with self.door.is_unarmed:
+            self.door.is_up.clear()
+            await self.door.is_unarmed.wait_for(lambda: self.door.armed == 0)
         await self._stage.kill_far_side()
         await asyncio.sleep(_DOWN_SECONDS)
         await self._stage.open_far_side()
-        self._door.is_up.set()
+        self.door.is_up.set()
 
 
 def _same_name(reference: Reference) -> Reference:

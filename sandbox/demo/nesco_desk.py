@@ -1,5 +1,6 @@
 """Our desk at the simulated NESCO: money for token lines, quoted first and vended once."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
@@ -22,6 +23,7 @@ class NescoDesk(Desk):
     name: ClassVar[str] = "NESCO"
     biller: ClassVar[str] = "b9002"
     bucket: ClassVar[str] = "prepaid"
+    parameters: ClassVar[Mapping[str, str]] = {"bllr_accno": "customer_no", "amount": "amount"}
     mischief: ClassVar[Mischief] = Mischief(
         [fault.value for fault in Fault if fault is not Fault.ECHO_OTHER_AMOUNT],
         contradicting=Fault.ECHO_OTHER_AMOUNT.value,

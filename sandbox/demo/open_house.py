@@ -6,12 +6,19 @@ from dataclasses import replace
 
 from rich.console import Console
 
+from sandbox.bkash.wallets import FIRST_NORMAL_WALLET, WALLET_LENGTH, WalletKind, magic_wallet
+from sandbox.demo.bkash_desk import BkashDesk
 from sandbox.demo.breb_desk import BrebDesk
 from sandbox.demo.cast import BUCKETS, Cast, engage, load, save, top_up
 from sandbox.demo.desks import Address
-from sandbox.demo.stage import Stage
+from sandbox.demo.shop import load as load_shop
+from sandbox.demo.shop import open_account
+from sandbox.demo.shop import save as save_shop
+from sandbox.demo.stage import WALLET, Stage
 
 _PARTNERS = 3
+_LOST = magic_wallet(WalletKind.EXECUTE_LOST_DONE)
+_WALLETS = f"wallets {FIRST_NORMAL_WALLET:0{WALLET_LENGTH}d} and on"
 _FIRST_TOP_UP_TAKA = 1_000_000
 
 
@@ -19,11 +26,15 @@ async def keep_open(stage: Stage, screen: Console) -> None:
     """Start everything, make the cast on the first start, say what to try, and wait to be cancelled."""
     with screen.status("starting PostgreSQL …"):
         await stage.open_database()
-    with screen.status("starting billers, proxy, switch and worker …"):
+    with screen.status("starting billers, bKash, proxy, switch and worker …"):
         await stage.open_far_side()
+        await stage.open_wallet()
         await stage.open_proxy()
         await stage.open_switch()
+        async with BkashDesk(Address(stage.setting.wallet.address, stage.passwords[WALLET])) as bkash:
+            await bkash.subscribe(stage.callback_address)
     cast = await _cast(stage, screen)
+    await _shop(stage, cast)
     address = Address(stage.setting.biller_address("breb"), stage.passwords["breb"])
     async with BrebDesk(address) as desk:
         (bill,) = await desk.payables(1)
@@ -48,17 +59,28 @@ async def _cast(stage: Stage, screen: Console) -> Cast:
     return cast
 
 
+async def _shop(stage: Stage, cast: Cast) -> None:
+    """The first partner collects as well: its key of earlier starts, or a new one for another return page."""
+    folder, place = stage.setting.sandbox_home, stage.setting.wallet.return_place
+    shop = load_shop(folder)
+    if shop is None or shop.place != place:
+        save_shop(await open_account(stage.tool, cast.players[0].id, place), folder)
+
+
 def _what_to_try(stage: Stage, cast: Cast, breb: Mapping[str, str]) -> list[str]:
     setting, program = stage.setting, stage.tool.typed()
     partners = ", ".join(player.id for player in cast.players)
-    pay = f"  {program} sandbox pay"
+    pay, collect = f"  {program} sandbox pay", f"  {program} sandbox collect"
     named = f"--account {breb['bllr_accno']} --period {breb['bll_period']} --mobile {breb['bill_mobno']}"
+    proxied = ", ".join(map(str, (*setting.proxied.values(), setting.wallet.proxied_port)))
     billers = ", ".join(f"{name.upper()} {setting.biller_address(name)}" for name in setting.billers)
     return [
-        f"switch   {setting.switch_address}   /health/ready, /metrics, /syndicate/api",
+        f"switch   {setting.switch_address}   /health/ready, /metrics, /syndicate/api, /v1",
         f"billers  {billers}   simulated",
-        f"proxy    before them, at ports {', '.join(map(str, setting.proxied.values()))}",
+        f"bKash    {setting.wallet.address}   simulated; {_WALLETS}",
+        f"proxy    before them, at ports {proxied}",
         f"partners {partners}   their secrets: {setting.sandbox_home / 'partners.json'}",
+        f"shop     {cast.players[0].id}   its API key: {setting.sandbox_home / 'shop.json'}",
         f"logs     {setting.logs}",
         f"Waiting times are divided by {setting.time_divisor}.",
         "",
@@ -67,6 +89,10 @@ def _what_to_try(stage: Stage, cast: Cast, breb: Mapping[str, str]) -> list[str]
         f"{pay} --biller b025 --account 94000001                  its answer is lost",
         f"{pay} --biller b9001 {named}   BREB",
         f"{pay} --biller b9002 --account 84000001 --amount 500     NESCO, a token of twelve lines",
+        f"{collect} --account 10000008                           a payer of bKash pays DESCO",
+        f"{collect} --account 10000009 --wallet {_LOST}     the answer of its execute is lost",
+        f"{collect} --account 10000011 --does cancel             and changes their mind",
+        f"{collect} --biller b9002 --account 84000002 --amount 500   NESCO, and gets tokens",
         f"  {program} sandbox faults reset_after --of desco --network",
         f"  {program} payments list",
         f"  {program} partners list",

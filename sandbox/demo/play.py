@@ -1,5 +1,6 @@
 """The demo itself, read top to bottom: set the stage, act, settle, compare, audit."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,7 +14,7 @@ from sandbox.demo.breb_desk import BrebDesk
 from sandbox.demo.cast import BUCKETS, Cast, Player, engage, prefund_paisa, top_up, with_new_secret
 from sandbox.demo.compare import IN_REVIEW, Books, OurLine, Prefund, TheirLine, compare
 from sandbox.demo.desco_desk import DescoDesk
-from sandbox.demo.desks import Address, Desk
+from sandbox.demo.desks import Address, Desk, Payable
 from sandbox.demo.load import House, Load
 from sandbox.demo.mailbox import Mailbox
 from sandbox.demo.nesco_desk import NescoDesk
@@ -23,11 +24,15 @@ from sandbox.demo.report import CLEAN, Notified, Outcome
 from sandbox.demo.script import Order, Plan, Scene, write_script
 from sandbox.demo.stage import Stage
 from sandbox.demo.steps import Steps
+from sandbox.demo.wallet_load import WalletLoad, WalletSide, opened
+from sandbox.demo.wallet_proof import WalletOutcome, prove_wallet
+from sandbox.demo.wallet_script import WalletOrder, WalletPlan, write_wallet_script
 from sandbox.partner.client import PartnerClient
 
 CONCURRENCY = 24
 
 _SETTLING = "settling what is in doubt"
+_WAITING = "waiting for payers who left, for doubts and refunds"
 
 # What a prefund holds beyond the bills that its partner will pay, in taka: fees, and money that is held.
 _ROOM_TAKA = 50_000
@@ -35,9 +40,11 @@ _PAISA = 100
 
 
 _NESCO = "nesco_prepaid"
+_DELIVERY = "delivery"
 # Paid, or given back; an order that was refused before any money moved is nobody's news.
 _NOTICED_CODES = frozenset({"0000", "1007", "1008"})
 _DESKS: tuple[type[Desk], ...] = (DescoDesk, BrebDesk, NescoDesk)
+_Payables = dict[str, list[Payable]]
 
 
 class NoBillsLeftError(Exception):
@@ -50,11 +57,12 @@ class _Opening:
 
     cast: Cast
     scenes: Sequence[Scene]
+    orders: Sequence[WalletOrder]
     topped_up_paisa: dict[tuple[str, str], int]
     dead_token: str
 
 
-async def play(stage: Stage, plan: Plan, screen: Console) -> Outcome:
+async def play(stage: Stage, plan: Plan, payers: WalletPlan, screen: Console) -> Outcome:
     """Run one demo on a stage whose processes are not started yet, and say what came of it.
 
     Raises:
@@ -63,48 +71,91 @@ async def play(stage: Stage, plan: Plan, screen: Console) -> Outcome:
     """
     began_at = time.monotonic()
     with Steps(screen) as steps:
-        with steps.step("starting PostgreSQL, billers, proxy, switch and worker"):
-            await stage.open_database()
-            await stage.open_far_side()
-            await stage.open_proxy()
-            await stage.open_switch()
+        with steps.step("starting PostgreSQL, billers, bKash, proxy, switch and worker"):
+            await _start(stage)
         async with _house(stage) as house:
-            with steps.step("making staff, partners and prefunds"):
-                opening = await _open(stage, house, plan)
-            async with _sides(opening.cast) as sides, _mailbox(stage, opening.cast) as box:
-                load = Load(stage, house, sides, opening.dead_token)
-                await _act(load, opening, steps)
+            with steps.step("making staff, partners, a shop and prefunds"):
+                opening = await _open(stage, house, plan, payers)
+            async with _players(stage, house, opening) as players:
+                await _act(players, opening, steps)
                 with steps.step("waiting for the last notifications"):
-                    await box.wait_for(_settled(sides, box))
-            with steps.step("comparing the books, line by line"):
-                books, posted = await _books(stage, house, opening, sides)
-                books = replace(books, notified={box.player.id: box.lines()})
+                    await players.box.wait_for(_settled(players))
+                with steps.step("comparing the books, line by line"):
+                    proof = await _prove(stage, house, opening, players)
         with steps.step("proving the books (ekpay audit)"):
             is_clean, last_line = await stage.tool.ask("audit")
     names = {player.id: player.name for player in opening.cast.players}
+    box = players.box
     return Outcome(
         seed=plan.seed,
         seconds=time.monotonic() - began_at,
         time_divisor=stage.setting.time_divisor,
-        payments=[line for line in books.ours if line.partner_id in names],
-        posted=posted,
+        payments=[line for line in proof.books.ours if line.partner_id in names],
+        posted=proof.posted,
         notified=Notified(len(box.lines()), box.refusals, box.repeats, box.strangers),
-        experience=load.experience,
-        comparison=compare(books),
+        experience=players.load.experience,
+        comparison=compare(proof.books),
         audit=CLEAN if is_clean else last_line,
+        wallet=proof.wallet,
         partner_names=names,
     )
 
 
-async def _act(load: Load, opening: _Opening, steps: Steps) -> None:
-    with steps.step("paying", total=len(opening.scenes)) as step:
+async def _start(stage: Stage) -> None:
+    await stage.open_database()
+    await stage.open_far_side()
+    await stage.open_wallet()
+    await stage.open_proxy()
+    await stage.open_switch()
+
+
+@dataclass(frozen=True, slots=True)
+class _Players:
+    """Who acts: partners with the mailbox of one of them, and a shop with its payers."""
+
+    sides: Sequence[PartnerSide]
+    box: Mailbox
+    side: WalletSide
+    load: Load
+    wallet_load: WalletLoad
+
+
+@asynccontextmanager
+async def _players(stage: Stage, house: House, opening: _Opening) -> AsyncIterator[_Players]:
+    async with (
+        _sides(opening.cast) as sides,
+        _mailbox(stage, opening.cast) as box,
+        opened(stage) as side,
+    ):
+        load = Load(stage, house, sides, opening.dead_token)
+        yield _Players(sides, box, side, load, WalletLoad(house, side, load.door))
+
+
+async def _act(players: _Players, opening: _Opening, steps: Steps) -> None:
+    """Partners pay and payers are collected from, side by side."""
+    async with asyncio.TaskGroup() as both:
+        both.create_task(_pay(players.load, opening, steps))
+        both.create_task(_collect(players.wallet_load, opening, steps))
+    players.load.judge_references()
+    players.wallet_load.judge()
+
+
+async def _pay(load: Load, opening: _Opening, steps: Steps) -> None:
+    with steps.step("paying from prefunds", total=len(opening.scenes)) as step:
         await load.perform(opening.scenes, CONCURRENCY, step.advance)
     with steps.step(f"{_SETTLING} …") as step:
         await load.settle(lambda left: step.describe(f"{_SETTLING}: {left} left"))
         step.describe(_SETTLING)
     with steps.step("sending again what is over"):
         await load.repeat()
-    load.judge_references()
+
+
+async def _collect(load: WalletLoad, opening: _Opening, steps: Steps) -> None:
+    with steps.step("collecting by bKash", total=len(opening.orders)) as step:
+        await load.perform(opening.orders, step.advance)
+    with steps.step(f"{_WAITING} …") as step:
+        await load.settle(lambda left: step.describe(f"{_WAITING}: {left} left"))
+        step.describe(_WAITING)
 
 
 @asynccontextmanager
@@ -116,12 +167,12 @@ async def _mailbox(stage: Stage, cast: Cast) -> AsyncIterator[Mailbox]:
         yield opened
 
 
-def _settled(sides: Sequence[PartnerSide], box: Mailbox) -> set[str]:
+def _settled(players: _Players) -> set[str]:
     """The references whose end its partner has heard, of which it must be told by itself as well."""
     return {
         one.text
-        for side in sides
-        if side.player.id == box.player.id
+        for side in players.sides
+        if side.player.id == players.box.player.id
         for one in side.references.values()
         if one.code in _NOTICED_CODES
     }
@@ -139,11 +190,9 @@ async def _house(stage: Stage) -> AsyncIterator[House]:
         yield House(desks, network)
 
 
-async def _open(stage: Stage, house: House, plan: Plan) -> _Opening:
-    """Make the cast, kill one token by a rotation, write the script and pay for it in advance."""
-    payables = {biller: await desk.payables(plan.wanted(biller)) for biller, desk in house.desks.items()}
-    if any(len(found) < plan.wanted(biller) for biller, found in payables.items()):
-        raise NoBillsLeftError(NoBillsLeftError.__doc__)
+async def _open(stage: Stage, house: House, plan: Plan, payers: WalletPlan) -> _Opening:
+    """Make the cast, kill one token by a rotation, write the scripts and fill the prefunds for them."""
+    payables, collected = await _payables(house, plan, payers)
     cast = await engage(stage.tool, stage.setting.switch_address, plan.partners)
     first, *others = cast.players
     dead_token = await _token_of(cast, first)
@@ -155,7 +204,20 @@ async def _open(stage: Stage, house: House, plan: Plan) -> _Opening:
             taka = _enough_taka(house, scenes, number, bucket)
             await top_up(stage.tool, cast, player, bucket, taka)
             topped_up[player.id, bucket] = taka * _PAISA
-    return _Opening(cast, scenes, topped_up, dead_token)
+    return _Opening(cast, scenes, write_wallet_script(payers, collected), topped_up, dead_token)
+
+
+async def _payables(house: House, plan: Plan, payers: WalletPlan) -> tuple[_Payables, _Payables]:
+    """What the partners pay, and what payers do."""
+    for_partners: _Payables = {}
+    for_payers: _Payables = {}
+    for biller, desk in house.desks.items():
+        count, more = plan.wanted(biller), payers.wanted(biller)
+        found = await desk.payables(count + more)
+        if len(found) < count + more:
+            raise NoBillsLeftError(NoBillsLeftError.__doc__)
+        for_partners[biller], for_payers[biller] = found[:count], found[count:]
+    return for_partners, for_payers
 
 
 async def _token_of(cast: Cast, player: Player) -> str:
@@ -179,11 +241,19 @@ async def _sides(cast: Cast) -> AsyncIterator[list[PartnerSide]]:
         yield [PartnerSide(*pair) for pair in zip(cast.players, clients, strict=True)]
 
 
-async def _books(
-    stage: Stage, house: House, opening: _Opening, sides: Sequence[PartnerSide]
-) -> tuple[Books, dict[str, int]]:
-    """Read all books, ask the billers again about what is in review, and hear the partners."""
-    ours = [_our_line(line) for line in await stage.tool.read_lines("payments", "export")]
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """Everybody's books; `posted` is how many payments stand in each biller's, by its name."""
+
+    books: Books
+    posted: dict[str, int]
+    wallet: WalletOutcome
+
+
+async def _prove(stage: Stage, house: House, opening: _Opening, players: _Players) -> _Proof:
+    """Read all books, ask the billers again about what is in review, and hear partners and shop."""
+    exported = await stage.tool.read_lines("payments", "export")
+    ours = [_our_line(line) for line in exported]
     doubtful = {name for line in ours if line.state == IN_REVIEW for name in line.attempts}
     theirs: list[TheirLine] = []
     posted = {}
@@ -193,13 +263,16 @@ async def _books(
         theirs += [await desk.asked(line) if line.transaction_id in doubtful else line for line in lines]
     balances = await prefund_paisa(stage.tool)
     prefunds = {key: Prefund(paisa, balances[key]) for key, paisa in opening.topped_up_paisa.items()}
-    told = [line for side in sides for line in side.told()]
-    return Books(ours, theirs, told, prefunds), posted
+    told = [line for side in players.sides for line in side.told()]
+    notified = {players.box.player.id: players.box.lines()}
+    wallet = await prove_wallet(stage.tool, players.side, exported, theirs, players.wallet_load.experience)
+    return _Proof(Books(ours, theirs, told, prefunds, notified), posted, wallet)
 
 
 def _our_line(line: dict[str, Any]) -> OurLine:
     bill_number = line["bill_number"] or line["bill_key"]
-    references = tuple(attempt["reference"] for attempt in line["attempts"])
+    told = (attempt for attempt in line["attempts"] if attempt["leg"] == _DELIVERY)
+    references = tuple(attempt["reference"] for attempt in told)
     return OurLine(
         payment_id=line["id"],
         partner_id=line["partner_id"],
@@ -215,4 +288,5 @@ def _our_line(line: dict[str, Any]) -> OurLine:
         biller=line["biller_id"],
         bucket=line["bucket"],
         owed_paisa=line["amount"],
+        is_collected=bool(line["tries"]),
     )

@@ -10,6 +10,8 @@ from rich.table import Table
 
 from sandbox.demo.compare import COMPLETED, DECLINED, EXPIRED, IN_REVIEW, REFUNDED, Comparison, OurLine
 from sandbox.demo.load import Experience
+from sandbox.demo.wallet_proof import WalletOutcome
+from sandbox.demo.wallet_report import disagreements, open_payments, show_wallet, wallet_json
 from sandbox.desco.wire import taka
 
 CLEAN = "clean"
@@ -35,9 +37,9 @@ class Notified:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Everything that a demo found out about one run; `payments` are those of its own partners.
+    """Everything that a demo found out about one run; `payments` are those of its own partners' prefunds.
 
-    `posted` is how many payments stand in each biller's own book, by its name.
+    `posted` is how many payments stand in each biller's own book, by its name, those of `wallet` among them.
     """
 
     seed: int
@@ -48,18 +50,24 @@ class Outcome:
     experience: Experience
     comparison: Comparison
     audit: str
+    wallet: WalletOutcome
     notified: Notified = field(default_factory=Notified)
     partner_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def unexplained(self) -> int:
         """How many things nothing explains: lines that disagree, and answers that make no sense."""
-        return len(self.comparison.unexplained) + len(self.experience.surprises)
+        return len(_disagreements(self))
+
+    @property
+    def open(self) -> int:
+        """How many payments are neither final nor in review."""
+        return self.count(_OPEN) + open_payments(self.wallet)
 
     @property
     def is_proven(self) -> bool:
         """Whether every payment is final or rightly in review, explained, and the books are clean."""
-        is_whole = self.unexplained == 0 and self.count(_OPEN) == 0
+        is_whole = self.unexplained == 0 and self.open == 0
         return is_whole and self.notified.strangers == 0 and self.audit == CLEAN
 
     def count(self, column: str, partner_id: str | None = None) -> int:
@@ -75,7 +83,10 @@ class Outcome:
 
 
 def as_json(outcome: Outcome) -> dict[str, object]:
-    """The outcome for programs; payments = completed + refunded + declined + expired + in_review + open."""
+    """The outcome for programs; payments = completed + refunded + declined + expired + in_review + open.
+
+    These are the payments from prefunds; `wallet` holds the same of collected ones, `unexplained` is both.
+    """
     experience = outcome.experience
     return {
         "payments": len(outcome.payments),
@@ -92,7 +103,8 @@ def as_json(outcome: Outcome) -> dict[str, object]:
         "duplicates": {kind: dict(codes) for kind, codes in experience.duplicates.items()},
         "bad_requests": {kind: dict(codes) for kind, codes in experience.bad_requests.items()},
         "explanations": {one.where: one.what for one in outcome.comparison.contradictions},
-        "disagreements": [*_disagreements(outcome)],
+        "wallet": wallet_json(outcome.wallet),
+        "disagreements": _disagreements(outcome),
     }
 
 
@@ -102,11 +114,12 @@ def show(outcome: Outcome, screen: Console) -> None:
     screen.print(_tried_table(outcome))
     for one in outcome.comparison.contradictions:
         screen.print(f"In review, rightly: {one.where}: {one.what}.")
-    disagreements = _disagreements(outcome)
-    for line in disagreements[:_SHOWN_MAX]:
+    show_wallet(outcome.wallet, screen)
+    unexplained = _disagreements(outcome)
+    for line in unexplained[:_SHOWN_MAX]:
         screen.print(f"UNEXPLAINED {line}", style="bold red")
-    if len(disagreements) > _SHOWN_MAX:
-        screen.print(f"… and {len(disagreements) - _SHOWN_MAX} more.")
+    if len(unexplained) > _SHOWN_MAX:
+        screen.print(f"… and {len(unexplained) - _SHOWN_MAX} more.")
     told = outcome.notified
     screen.print(
         f"A partner's endpoint was told of {told.events:,} payments, each once; it refused {told.refused} "
@@ -114,8 +127,9 @@ def show(outcome: Outcome, screen: Console) -> None:
     )
     posted = ", ".join(f"{name} {count:,}" for name, count in outcome.posted.items())
     screen.print(
-        f"Payments in the billers' own books: {posted}; in the switch's: {len(outcome.payments):,}; "
-        f"unexplained: {outcome.unexplained}, open: {outcome.count(_OPEN)}, audit: {outcome.audit}."
+        f"Payments in the billers' own books: {posted}; in the switch's: {len(outcome.payments):,} from "
+        f"prefunds, {len(outcome.wallet.ours):,} from wallets; unexplained: {outcome.unexplained}, "
+        f"open: {outcome.open}, audit: {outcome.audit}."
     )
     verdict, style = ("proven", "bold green") if outcome.is_proven else ("NOT PROVEN", "bold red")
     screen.print(f"{verdict} in {outcome.seconds:.0f} s", style=style)
@@ -126,7 +140,7 @@ def _table(title: str) -> Table:
 
 
 def _payments_table(outcome: Outcome) -> Table:
-    table = _table("Payments in the switch's books")
+    table = _table("Payments from prefunds in the switch's books")
     # No prefund payment ever expires, and eighty columns are soon full.
     columns = [column for column in (*_COLUMNS, _OPEN) if column != EXPIRED or outcome.count(column)]
     table.add_column("partner")
@@ -167,7 +181,7 @@ def _tried_table(outcome: Outcome) -> Table:
 
 def _disagreements(outcome: Outcome) -> list[str]:
     lines = [f"{one.where}: {one.what}" for one in outcome.comparison.unexplained]
-    return lines + outcome.experience.surprises
+    return lines + outcome.experience.surprises + disagreements(outcome.wallet)
 
 
 def _column(line: OurLine) -> str:

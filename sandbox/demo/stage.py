@@ -26,15 +26,46 @@ TIME_DIVISOR = 20
 SLOW_SECONDS = 3
 """How late a slow answer of the simulator is: later than the switch waits, once its times are divided."""
 
+HANG_SECONDS = 5
+"""How long a call of a simulated wallet hangs before its connection closes, for the same reason."""
+
+WALLET = "bkash"
+
 _REAL_DATABASE = ("EKPAY_DATABASE_URL", "EKPAY_DATABASE_OWNER_URL", "EKPAY_DATABASE_AUDIT_URL")
 _READY_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 _HTTP_OK = 200
-_BILLERS, _PROXY = "billers", "proxy"
+_BILLERS, _WALLETS, _PROXY = "billers", "wallets", "proxy"
+_USER = "ekpay"
+_APP_KEY = "ekpay-stage"
+_TOPIC = "arn:aws:sns:ap-southeast-1:000000000000:bkash-sandbox"
 
 
 class NotReadyError(Exception):
     """A process was started and did not answer in time."""
+
+
+class NoWalletError(Exception):
+    """The stage was set without a wallet."""
+
+
+@dataclass(frozen=True, slots=True)
+class WalletPorts:
+    """Where the simulated bKash listens, the proxy before it, and the page that payers come back to."""
+
+    port: int
+    proxied_port: int
+    return_port: int
+
+    @property
+    def address(self) -> str:
+        """Base URL of the simulated bKash, past the proxy."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def return_place(self) -> str:
+        """Host and port that payers come back to."""
+        return f"127.0.0.1:{self.return_port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +84,18 @@ class Setting:
     mailbox_port: int
     accounts: int = 20_000
     time_divisor: int = TIME_DIVISOR
+    wallet_ports: WalletPorts | None = None
+
+    @property
+    def wallet(self) -> WalletPorts:
+        """The ports around the wallet.
+
+        Raises:
+            NoWalletError: the stage has none.
+        """
+        if self.wallet_ports is None:
+            raise NoWalletError(NoWalletError.__doc__)
+        return self.wallet_ports
 
     @property
     def switch_address(self) -> str:
@@ -86,32 +129,37 @@ class Stage:
         """Nothing is started yet."""
         self.setting = setting
         self.keeps_data = True
-        self.passwords = {name: _password(name) for name in setting.billers}
+        self.passwords = {name: _secret(name, "PASSWORD") for name in (*setting.billers, WALLET)}
         environment = {name: value for name, value in os.environ.items() if name not in _REAL_DATABASE}
         environment |= {
             "EKPAY_HOME": str(setting.home),
             "EKPAY_TIME_DIVISOR": str(setting.time_divisor),
+            "EKPAY_PUBLIC_URL": setting.switch_address,
             "EKPAY_WEBHOOK_TRUSTED_HOSTS": f"127.0.0.1:{setting.mailbox_port}",
         }
         for name, port in setting.proxied.items():
-            environment |= {
-                f"EKPAY_{name.upper()}_URL": f"http://127.0.0.1:{port}/{name}/api",
-                f"EKPAY_{name.upper()}_USER": "ekpay",
-                f"EKPAY_{name.upper()}_PASSWORD": self.passwords[name],
-            }
+            environment |= self._known_as(name, f"http://127.0.0.1:{port}/{name}/api")
+        if setting.wallet_ports is not None:
+            environment |= self._known_as(WALLET, f"http://127.0.0.1:{setting.wallet.proxied_port}")
+            environment |= _of_wallet(setting.wallet)
         self.tool = Tool(environment)
         self.children = Children(setting.logs, environment)
 
+    @property
+    def callback_address(self) -> str:
+        """Where the wallet's notifications go."""
+        return f"{self.setting.switch_address}/callbacks/{WALLET}"
+
     async def open_far_side(self) -> None:
         """Start the simulated billers and wait until they answer."""
-        setting = self.setting
-        arguments = ["--home", str(setting.sandbox_home), "--slow-seconds", str(SLOW_SECONDS)]
-        arguments += ["--accounts", str(setting.accounts)]
-        for option, port in _port_options(setting.billers):
-            arguments += [option, str(port)]
-        await self.children.start(_BILLERS, [sys.executable, "-m", "sandbox", "serve", *arguments])
-        for name in setting.billers:
-            await answers(f"{setting.biller_address(name)}/_admin/health")
+        await self._open(_BILLERS, self.setting.billers)
+        for name in self.setting.billers:
+            await answers(f"{self.setting.biller_address(name)}/_admin/health")
+
+    async def open_wallet(self) -> None:
+        """Start the simulated bKash, a process of its own, and wait until it answers."""
+        await self._open(_WALLETS, {WALLET: self.setting.wallet.port})
+        await answers(f"{self.setting.wallet.address}/_admin/health")
 
     async def open_proxy(self) -> None:
         """Start the proxy before the billers and wait until it answers."""
@@ -119,6 +167,8 @@ class Stage:
         arguments = ["--control", f"127.0.0.1:{setting.control_port}"]
         for name, port in setting.proxied.items():
             arguments += ["--before", f"{name}:{port}:{setting.billers[name]}"]
+        if (wallet := setting.wallet_ports) is not None:
+            arguments += ["--before", f"{WALLET}:{wallet.proxied_port}:{wallet.port}"]
         await self.children.start(_PROXY, [sys.executable, "-m", "sandbox.proxy", *arguments])
         await answers(f"{setting.control_address}/health")
 
@@ -142,9 +192,41 @@ class Stage:
         """Stop the embedded PostgreSQL; unless `keeps_data`, all it holds is deleted."""
         await self.tool.run("db", "stop", *([] if self.keeps_data else ["--destroy"]))
 
+    def _known_as(self, far_side: str, url: str) -> dict[str, str]:
+        """What both the switch and a simulator read about themselves."""
+        prefix = f"EKPAY_{far_side.upper()}"
+        return {
+            f"{prefix}_URL": url,
+            f"{prefix}_USER": _USER,
+            f"{prefix}_PASSWORD": self.passwords[far_side],
+        }
 
-def _password(biller: str) -> str:
-    return os.environ.get(f"EKPAY_{biller.upper()}_PASSWORD") or secrets.token_urlsafe(16)
+    async def _open(self, process: str, ports: Mapping[str, int]) -> None:
+        setting = self.setting
+        arguments = ["--home", str(setting.sandbox_home), "--slow-seconds", str(SLOW_SECONDS)]
+        arguments += ["--accounts", str(setting.accounts)]
+        for option, port in _port_options(ports):
+            arguments += [option, str(port)]
+        await self.children.start(process, [sys.executable, "-m", "sandbox", "serve", *arguments])
+
+
+def _secret(far_side: str, name: str) -> str:
+    return os.environ.get(f"EKPAY_{far_side.upper()}_{name}") or secrets.token_urlsafe(16)
+
+
+def _of_wallet(ports: WalletPorts) -> dict[str, str]:
+    """What bKash and the switch must know beyond what billers have; some of it both of them read.
+
+    Payers are sent to the proxy's port, as the switch is: it lets them go to no other place than it asks.
+    """
+    return {
+        "EKPAY_BKASH_APP_KEY": _APP_KEY,
+        "EKPAY_BKASH_APP_SECRET": _secret(WALLET, "APP_SECRET"),
+        "EKPAY_BKASH_SNS_TOPIC_ARN": _TOPIC,
+        "EKPAY_BKASH_SNS_CERTIFICATE_URL": f"{ports.address}/_admin/sns-certificate.pem",
+        "EKPAY_BKASH_PUBLIC_URL": f"http://127.0.0.1:{ports.proxied_port}",
+        "EKPAY_BKASH_HANG_SECONDS": str(HANG_SECONDS),
+    }
 
 
 def _port_options(ports: Mapping[str, int]) -> Iterator[tuple[str, int]]:

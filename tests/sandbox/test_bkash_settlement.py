@@ -87,6 +87,7 @@ async def test_the_dump_tells_what_was_asked_moved_and_given_back(bkash: BkashCa
             "trxID": trx_id,
             "wallet": WALLET,
             "amount_paisa": 10_000,
+            "told_paisa": 10_000,
             "fee_paisa": 150,
             "status": "Completed",
             "is_verified": True,

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import re
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -10,18 +12,21 @@ from typing import Any
 
 import pytest
 
+import sandbox
 from sandbox.demo.cast import Cast, CastUnreadableError, Person, Player, load, save
 from sandbox.demo.children import ChildDiedError, Children
+from sandbox.demo.wallet_script import Course
 
+ROOT = Path(str(sandbox.__file__)).parent.parent
 EKPAY = Path(sys.executable).with_name("ekpay")
 STATES = ("completed", "refunded", "declined", "expired", "in_review", "open")
 
 
-async def start(home: Path, *arguments: str) -> asyncio.subprocess.Process:
+async def start(home: Path, *arguments: str, **settings: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         str(EKPAY),
         *arguments,
-        env=os.environ | {"EKPAY_HOME": str(home)},
+        env=os.environ | {"EKPAY_HOME": str(home)} | settings,
         cwd=home,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -36,8 +41,22 @@ def total(counts: dict[str, dict[str, int]]) -> int:
     return sum(sum(codes.values()) for codes in counts.values())
 
 
-async def test_a_small_demo_explains_every_payment_and_leaves_nothing(tmp_path: Path) -> None:
-    process = await start(tmp_path, "demo", "--payments", "60", "--seed", "3", "--json", "outcome.json")
+def hurried(folder: Path) -> Path:
+    """The configuration with quotes of NESCO that die sooner: nobody waits long for a payer who left."""
+    shutil.copytree(ROOT / "config", folder)
+    manifest = folder / "billers" / "nesco_prepaid.toml"
+    text, times = re.subn(r"(?m)^quote_life_seconds = \d+", "quote_life_seconds = 600", manifest.read_text())
+    assert times == 1
+    manifest.write_text(text)
+    return folder
+
+
+async def test_a_small_demo_explains_every_payment_and_leaves_nothing(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    config = hurried(tmp_path_factory.mktemp("hurried") / "config")
+    size = ("--payments", "60", "--wallet-payments", "20", "--seed", "3")
+    process = await start(tmp_path, "demo", *size, "--json", "outcome.json", EKPAY_CONFIG=str(config))
     said, _ = await process.communicate()
     assert process.returncode == 0, said.decode()
     told: dict[str, Any] = json.loads((tmp_path / "outcome.json").read_text())
@@ -45,7 +64,8 @@ async def test_a_small_demo_explains_every_payment_and_leaves_nothing(tmp_path: 
     assert (told["unexplained"], told["open"], told["expired"], told["audit"]) == (0, 0, 0, "clean")
     assert told["completed"] >= 45
     assert told["in_review"] == 2
-    assert sum(told["posted"].values()) == told["completed"] + told["in_review"]
+    wallet = told["wallet"]
+    assert sum(told["posted"].values()) == told["completed"] + told["in_review"] + wallet["completed"]
     assert set(told["posted"]) == {"DESCO", "BREB", "NESCO"}
     assert (told["notified"]["strangers"], told["notified"]["events"] >= 15) == (0, True)
     assert told["refunded"] >= 2
@@ -55,10 +75,21 @@ async def test_a_small_demo_explains_every_payment_and_leaves_nothing(tmp_path: 
     assert (told["seed"], told["time_divisor"], told["disagreements"]) == (3, 20, [])
     assert "proven" in said.decode()
     assert names_in(tmp_path) == ["outcome.json"]
+    assert wallet["payments"] == 20 == sum(wallet[state] for state in STATES)
+    assert {state: wallet[state] for state in STATES if state != "completed"} == {
+        "refunded": 1, "declined": 2, "expired": 1, "in_review": 1, "open": 0,
+    }  # fmt: skip
+    assert {kind: sum(ends.values()) >= 1 for kind, ends in wallet["courses"].items()} == dict.fromkeys(
+        (course.value for course in Course), True
+    )
+    assert wallet["refunds"] == {"refund": 5, "give_back": 1}
+    assert wallet["movements"] == wallet["notices"]["owed"] + 6
+    assert wallet["notices"]["untaken"] == wallet["unexplained"] == 0
+    assert wallet["came_back"] >= 15
 
 
 async def test_an_interrupted_demo_leaves_nothing(tmp_path: Path) -> None:
-    process = await start(tmp_path, "demo", "--payments", "60")
+    process = await start(tmp_path, "demo", "--payments", "60", "--wallet-payments", "20")
     assert process.stdout is not None
     async with asyncio.timeout(60):
         while b"making staff" not in await process.stdout.readline():
