@@ -94,8 +94,9 @@ def export() -> None:
 
 
 def _as_uuid(text: str) -> UUID | None:
+    """A payment's id, as we or REST v1 write it."""
     try:
-        return UUID(text)
+        return UUID(text.removeprefix("pay_"))
     except ValueError:
         return None
 

@@ -198,6 +198,8 @@ def test_a_payment_is_found_by_its_partners_reference(ekpay: Ekpay, completed: W
     by_reference = ekpay("payments", "show", completed.reference)
     assert by_reference.code == 0
     assert by_reference.out == ekpay("payments", "show", str(completed.payment_id)).out
+    # As REST v1 names it.
+    assert by_reference.out == ekpay("payments", "show", f"pay_{completed.payment_id.hex}").out
 
 
 def test_the_list_can_be_narrowed_and_read_by_programs(
