@@ -9,14 +9,19 @@ import pytest
 from tests.faults.installation import Installation
 from tests.faults.matrix import Recovery, Row, drawn, recoveries_drawn
 from tests.faults.shopping import Shopper, hire_staff, shopping
+from tests.faults.wallet_shop import WalletShop, wallet_shop
+from tests.faults.wallet_table import WalletRow, wallets_drawn
 
 MATRIX: pytest.StashKey[list[Row]] = pytest.StashKey()
+WALLETS: pytest.StashKey[list[WalletRow]] = pytest.StashKey()
 RECOVERIES: pytest.StashKey[list[Recovery]] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     rows: list[Row] = []
     config.stash.setdefault(MATRIX, rows)
+    wallets: list[WalletRow] = []
+    config.stash.setdefault(WALLETS, wallets)
     recoveries: list[Recovery] = []
     config.stash.setdefault(RECOVERIES, recoveries)
 
@@ -26,6 +31,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if rows:
         terminalreporter.section("the kill matrix")
         terminalreporter.write_line(drawn(rows))
+    wallets = config.stash[WALLETS]
+    if wallets:
+        terminalreporter.section("the kill matrix of wallet payments")
+        terminalreporter.write_line(wallets_drawn(wallets))
     recoveries = config.stash[RECOVERIES]
     if recoveries:
         terminalreporter.section("seconds until work went on")
@@ -39,6 +48,15 @@ def matrix(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
     yield rows
     told = f"{drawn(rows)}\n\n{recoveries_drawn(recoveries)}\n"
     (tmp_path_factory.getbasetemp() / "kill_matrix.txt").write_text(told)
+
+
+@pytest.fixture(scope="session")
+def wallet_rows(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[WalletRow]]:
+    """The rows of wallet payments so far; at the end they also stand in a file."""
+    yield (rows := pytestconfig.stash[WALLETS])
+    (tmp_path_factory.getbasetemp() / "kill_matrix_of_wallets.txt").write_text(f"{wallets_drawn(rows)}\n")
 
 
 @pytest.fixture(scope="session")
@@ -68,3 +86,10 @@ async def shopper(site: Installation) -> AsyncIterator[Shopper]:
     await site.heal()
     async with shopping(site) as shopper:
         yield shopper
+
+
+@pytest.fixture
+async def shop(site: Installation) -> AsyncIterator[WalletShop]:
+    await site.heal()
+    async with wallet_shop(site) as shop:
+        yield shop

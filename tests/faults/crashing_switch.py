@@ -3,20 +3,19 @@
 `python -m tests.faults.crashing_switch web --point before_record --after 6 --holds` builds the same processes
 as `ekpay serve` and `ekpay worker`. The sixth payment that reaches the point is met by SIGKILL: nothing is
 flushed, closed or rolled back by us. With `--holds` the earlier five wait at the point, so that all six are
-struck there; without it they go on, and are struck wherever they are. With `--stops` the process is only
-stopped there, by SIGSTOP, until somebody lets it go on. With `--questions FILE` every inquiry is noted in
-the file, as a line of a history (tests/faults/history.py).
+struck there; without it they go on, and are struck wherever they are. Points with commas between them are
+struck together, each with so many payments. With `--stops` the process is only stopped there, by SIGSTOP,
+until somebody lets it go on. With `--questions FILE` every inquiry is noted in the file, as a line of a
+history (tests/faults/history.py).
 """
 
 import argparse
 import asyncio
-import os
 import signal
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
 from uuid import UUID
 
 import orjson
@@ -34,60 +33,19 @@ from ekpay_switch.main import WrapWorld, build_app, run_worker
 from ekpay_switch.persistence.engine import open_database
 from ekpay_switch.ports import BillerAdapter, BillerProfile, Billers, Leased, Payments, World
 from ekpay_switch.settings import Settings, read_settings
+from tests.faults.fuse import Fuse, GateDeadline
+from tests.faults.wallet_ports import (
+    WALLET_MUTANTS,
+    CrashingCallbacks,
+    CrashingCollections,
+    CrashingRefunds,
+    WrappedConnectors,
+)
 
 PAYING = "/update-billPayment"
-# A send that is still unanswered after this many seconds has long been written, and sits with a slow biller.
-IN_THE_AIR_SECONDS = 0.5
-
 AT_THE_GATE = "at_the_gate"
 
-MUTANTS = ("boasts", "sends_twice")
-
-
-@dataclass(slots=True)
-class Fuse:
-    """Sends this process a signal when `point` is reached for the `after`-th time."""
-
-    point: str
-    after: int
-    holds: bool
-    signal_number: signal.Signals = signal.SIGKILL
-    reached: int = 0
-
-    async def reach(self, *points: str) -> None:
-        """Say that a payment is at a point, which may go by several names."""
-        if self.point in points and not self.strikes() and self.holds:
-            await asyncio.Event().wait()
-
-    def strikes(self) -> bool:
-        """Count one more payment at the point; whether it was the one that is struck."""
-        self.reached += 1
-        if self.reached != self.after:
-            return False
-        os.kill(os.getpid(), self.signal_number)
-        return True
-
-
-class GateDeadline(float):
-    """A send deadline that strikes when the gate has found it not to be over yet, and before it writes.
-
-    The gate says `now >= deadline`; Python asks the deadline first, since its type is the narrower one.
-    """
-
-    fuse: Fuse
-
-    @classmethod
-    def of(cls, deadline: float, fuse: Fuse) -> Self:
-        """The same deadline, armed."""
-        armed = cls(deadline)
-        armed.fuse = fuse
-        return armed
-
-    def __le__(self, now: float) -> bool:
-        is_over = float(self) <= now
-        if not is_over:
-            self.fuse.strikes()
-        return is_over
+BILLER_MUTANTS = ("boasts", "sends_twice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +59,7 @@ class CrashingPayments:
         await self.inner.save_quote(quote)
 
     async def claim(self, claim: Claim) -> ClaimAnswer:
-        await self.fuse.reach("before_claim")
-        answer = await self.inner.claim(claim)
-        await self.fuse.reach("after_claim")
-        return answer
+        return await self.fuse.around("claim", self.inner.claim(claim))
 
     async def record(self, recording: Recording) -> RecordAnswer:
         end = recording.plan.end
@@ -133,15 +88,10 @@ class CrashingPayments:
     async def postpone(
         self, leased: Leased, ask_again_seconds: float | None, why: str, *, asked: bool
     ) -> None:
-        await self.fuse.reach("before_postpone")
-        await self.inner.postpone(leased, ask_again_seconds, why, asked=asked)
-        await self.fuse.reach("after_postpone")
+        await self.fuse.around("postpone", self.inner.postpone(leased, ask_again_seconds, why, asked=asked))
 
     async def begin_send(self, send: NextSend) -> SendAnswer:
-        await self.fuse.reach("before_begin_send")
-        answer = await self.inner.begin_send(send)
-        await self.fuse.reach("after_begin_send")
-        return answer
+        return await self.fuse.around("begin_send", self.inner.begin_send(send))
 
     async def standing(self, payment_id: UUID) -> Standing | None:
         return await self.inner.standing(payment_id)
@@ -166,23 +116,16 @@ class CrashingBiller:
         return await self.inner.fetch(query)
 
     async def pay(self, order: PayOrder) -> Outcome:
-        await self.fuse.reach("before_pay")
         if self.fuse.point == AT_THE_GATE:
             order = replace(order, send_before=GateDeadline.of(order.send_before, self.fuse))
-        sending = asyncio.create_task(self.inner.pay(order))
-        done, _ = await asyncio.wait({sending}, timeout=IN_THE_AIR_SECONDS)
-        if not done:
-            await self.fuse.reach("during_pay")
-        outcome = await sending
-        await self.fuse.reach("after_pay")
-        return outcome
+        return await self.fuse.in_the_air("pay", self.inner.pay(order))
 
     async def inquire(self, order: PayOrder) -> Inquiry:
-        await self.fuse.reach("before_inquire")
+        return await self.fuse.around("inquire", self._asked(order))
+
+    async def _asked(self, order: PayOrder) -> Inquiry:
         self._note_question(order)
-        inquiry = await self.inner.inquire(order)
-        await self.fuse.reach("after_inquire")
-        return inquiry
+        return await self.inner.inquire(order)
 
     def _note_question(self, order: PayOrder) -> None:
         if self.questions is not None:
@@ -238,7 +181,7 @@ class WrappedBillers:
     def _wrapped(self, biller: BillerAdapter | None) -> BillerAdapter | None:
         if biller is None:
             return None
-        if self.mutant:
+        if self.mutant in BILLER_MUTANTS:
             return MutantBiller(biller, self.mutant)
         return CrashingBiller(biller, self.fuse, self.questions)
 
@@ -267,6 +210,10 @@ def wrapping(fuse: Fuse, mutant: str, questions: Path | None) -> WrapWorld:
             world,
             payments=CrashingPayments(world.payments, fuse),
             billers=WrappedBillers(world.billers, fuse, mutant, questions),
+            connectors=WrappedConnectors(world.connectors, fuse, mutant, world.clock),
+            collections=CrashingCollections(world.collections, fuse),
+            callbacks=CrashingCallbacks(world.callbacks, fuse),
+            refunds=CrashingRefunds(world.refunds, fuse),
         )
 
     return wrap
@@ -298,7 +245,7 @@ def main() -> None:
     parser.add_argument("--holds", action="store_true")
     parser.add_argument("--stops", action="store_true")
     parser.add_argument("--questions", type=Path)
-    parser.add_argument("--mutant", choices=MUTANTS, default="")
+    parser.add_argument("--mutant", choices=(*BILLER_MUTANTS, *WALLET_MUTANTS), default="")
     asked = parser.parse_args()
     telemetry.configure(asked.process)
     settings = read_settings()

@@ -32,12 +32,20 @@ POLL_SECONDS = 0.05
 # Ten times faster than life: 1 s to send, 2 s to answer. What is only waiting is shorter still, so that a
 # doubt ends within seconds: asked after 1, 2 and 3 s, and "not found" is final 1.5 s after the send deadline.
 TIME_DIVISOR = 10
-IN_A_HURRY = {
+DESCO_IN_A_HURRY = {
     "ask_after_seconds": "[10, 20, 30]",
     "ask_every_seconds": "100",
     "not_found_settle_seconds": "10",
     "settle_margin_seconds": "5",
     "inquiries_per_second": "50",
+}
+# 1 s to send, 1.5 s to answer; a page is looked at after 1, 3, 6 and 10 s. How often it may be asked is not
+# hurried: five times a second, and two logins within an hour.
+BKASH_IN_A_HURRY = {
+    "answer_seconds": "15",
+    "ask_after_seconds": "[10, 20, 30]",
+    "ask_every_seconds": "100",
+    "page_ask_after_seconds": "[10, 30, 60, 100]",
 }
 SLOW_SECONDS = 6
 
@@ -95,14 +103,14 @@ class Running:
 
 
 class Installation:
-    """One database and one far side for the whole session, one web process and one worker at a time."""
+    """One database, one biller and one wallet for the whole session, one web process and worker at a time."""
 
     def __init__(self, folder: Path) -> None:
         """Nothing is started yet."""
         self._folder = folder
         self._processes: dict[str, Running] = {}
         self._started = 0
-        self._far_side_port, self._port = _free_port(), _free_port()
+        self._far_side_port, self._wallet_port, self._port = (_free_port() for _ in range(3))
         self.settings = Settings(
             home=folder / "home",
             config=_config_in_a_hurry(folder / "config"),
@@ -113,10 +121,15 @@ class Installation:
         )
 
     async def open(self) -> None:
-        """Start what lives through every test: the database and the far side."""
+        """Start what lives through every test: the database and the far sides."""
         await migrate(self.database)
-        self.start("far_side")
-        await self._ready(self._processes["far_side"], f"{self._admin}/health")
+        await self.open_far_side()
+        wallet = self.start("wallet")
+        await self._ready(wallet, f"{_admin_of(self._wallet_port)}/health")
+
+    async def open_far_side(self) -> None:
+        """Start the biller, or start it again with the book that it has."""
+        await self._ready(self.start("far_side"), f"{self._admin}/health")
 
     @cached_property
     def database(self) -> Database:
@@ -150,6 +163,8 @@ class Installation:
 
     async def heal(self) -> None:
         """Whatever happened before: the product's own processes run, and the far side is in order."""
+        if not self.is_alive("far_side"):
+            await self.open_far_side()
         await self.ask_far_side("POST", "outage", {"mode": "none"})
         self.kill("second_worker")
         for name, start in (("web", self.web), ("worker", self.worker)):
@@ -168,23 +183,22 @@ class Installation:
             process.send_signal(signal.SIGCONT)
 
     def kill(self, name: str) -> None:
-        """Kill the web process or the worker, if it runs, and leave it dead."""
+        """Kill a process, if it runs, and leave it dead."""
         process = self._processes.pop(name, None)
         if process is not None:
             process.kill()
 
     async def ask_far_side(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
         """One admin call of the simulated DESCO."""
-        async with (
-            aiohttp.ClientSession() as session,
-            session.request(method, f"{self._admin}/{path}", json=body) as answer,
-        ):
-            assert answer.status == 200, await answer.text()
-            return await answer.json()
+        return await _asked(method, f"{self._admin}/{path}", body)
+
+    async def ask_wallet(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+        """One admin call of the simulated bKash."""
+        return await _asked(method, f"{_admin_of(self._wallet_port)}/{path}", body)
 
     @property
     def _admin(self) -> str:
-        return f"http://127.0.0.1:{self._far_side_port}/_admin"
+        return _admin_of(self._far_side_port)
 
     @property
     def _environment(self) -> Mapping[str, str]:
@@ -197,6 +211,15 @@ class Installation:
             "EKPAY_DESCO_URL": f"http://127.0.0.1:{self._far_side_port}/desco/api",
             "EKPAY_DESCO_USER": "ekpay",
             "EKPAY_DESCO_PASSWORD": "for-the-sandbox",
+            "EKPAY_PUBLIC_URL": self.address,
+            "EKPAY_BKASH_URL": f"http://127.0.0.1:{self._wallet_port}",
+            "EKPAY_BKASH_USER": "ekpay",
+            "EKPAY_BKASH_PASSWORD": "for-the-sandbox",
+            "EKPAY_BKASH_APP_KEY": "faults",
+            "EKPAY_BKASH_APP_SECRET": "for-the-sandbox-too",
+            "EKPAY_BKASH_HANG_SECONDS": str(SLOW_SECONDS),
+            "EKPAY_BKASH_SNS_TOPIC_ARN": "arn:aws:sns:ap-southeast-1:000000000000:bkash-sandbox",
+            "EKPAY_BKASH_SNS_CERTIFICATE_URL": f"{_admin_of(self._wallet_port)}/sns-certificate.pem",
         }
 
     def is_alive(self, name: str) -> bool:
@@ -223,8 +246,12 @@ class Installation:
 
     def _command(self, name: str, crash: Sequence[str]) -> list[str]:
         python = [sys.executable]
-        if name == "far_side":
-            where = ["--port", str(self._far_side_port), "--home", str(self._folder / "far_side")]
+        served = {
+            "far_side": ("--port", str(self._far_side_port)),
+            "wallet": ("--bkash-port", str(self._wallet_port)),
+        }
+        if name in served:
+            where = [*served[name], "--home", str(self._folder / name)]
             return [*python, "-m", "sandbox", "serve", *where, "--slow-seconds", str(SLOW_SECONDS)]
         if crash:
             return [*python, "-m", "tests.faults.crashing_switch", name, *crash]
@@ -240,6 +267,16 @@ class Installation:
                 await asyncio.sleep(POLL_SECONDS)
 
 
+def _admin_of(port: int) -> str:
+    return f"http://127.0.0.1:{port}/_admin"
+
+
+async def _asked(method: str, url: str, body: object) -> Any:  # noqa: ANN401 - JSON
+    async with aiohttp.ClientSession() as session, session.request(method, url, json=body) as answer:
+        assert answer.status == 200, await answer.text()
+        return await answer.json()
+
+
 async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
     try:
         async with session.get(url) as answer:
@@ -249,12 +286,16 @@ async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
 
 
 def _config_in_a_hurry(folder: Path) -> Path:
-    """A copy of the configuration in which DESCO's manifest waits less; the rest of it stays."""
+    """A copy of the configuration in which two manifests wait less; the rest of it stays."""
     shutil.copytree(ROOT / "config", folder)
-    manifest = folder / "billers" / "desco_postpaid.toml"
-    text = manifest.read_text()
-    for name, value in IN_A_HURRY.items():
-        text, times = re.subn(rf"(?m)^{name} = [^#\n]*", f"{name} = {value} ", text)
-        assert times == 1, f"{manifest.name} has {times} lines of {name}"
-    manifest.write_text(text)
+    _hurry(folder / "billers" / "desco_postpaid.toml", DESCO_IN_A_HURRY)
+    _hurry(folder / "connectors" / "bkash.toml", BKASH_IN_A_HURRY)
     return folder
+
+
+def _hurry(manifest: Path, times: Mapping[str, str]) -> None:
+    text = manifest.read_text()
+    for name, value in times.items():
+        text, found = re.subn(rf"(?m)^{name} = [^#\n]*", f"{name} = {value} ", text)
+        assert found == 1, f"{manifest.name} has {found} lines of {name}"
+    manifest.write_text(text)

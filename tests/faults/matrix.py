@@ -50,7 +50,16 @@ HEAD = (
 )
 
 
-RECOVERY_HEAD = ("killed together", "strikes", "paid again s", "at worst", "asked again s", "at worst")
+RECOVERY_HEAD = (
+    "killed together",
+    "strikes",
+    "paid again s",
+    "at worst",
+    "asked again s",
+    "at worst",
+    "collected again s",
+    "at worst",
+)
 
 
 def drawn(rows: Iterable[Row]) -> str:
@@ -67,7 +76,7 @@ def drawn(rows: Iterable[Row]) -> str:
         str(sum(len(row.verdict.doubled) for row in lines)),
         str(sum(len(row.verdict.wrong) for row in lines)),
     )
-    return _table([HEAD, *(row.cells() for row in lines), sums], words=2)
+    return table([HEAD, *(row.cells() for row in lines), sums], words=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,35 +84,39 @@ class Recovery:
     """What was killed together, and in seconds how soon after each strike work went on.
 
     `paid` is the time until a payment asked for after the strike was acknowledged, `asked` the time until a
-    worker asked a far side; both count the strikes that came in between.
+    worker asked a far side, `collected` until the end of a wallet payment ordered after the strike was known;
+    all count the strikes that came in between.
     """
 
     victims: str
     paid: Sequence[float]
     asked: Sequence[float]
+    collected: Sequence[float] = ()
 
     def cells(self) -> tuple[str, ...]:
-        """Median and worst of both."""
+        """Median and worst of each."""
         return (
             self.victims,
             str(len(self.paid)),
             *_middle_and_worst(self.paid),
             *_middle_and_worst(self.asked),
+            *_middle_and_worst(self.collected),
         )
 
 
 def recoveries_drawn(recoveries: Iterable[Recovery]) -> str:
     """How soon work went on, as text, a line for each set of victims."""
-    return _table([RECOVERY_HEAD, *(recovery.cells() for recovery in recoveries)], words=1)
+    return table([RECOVERY_HEAD, *(recovery.cells() for recovery in recoveries)], words=1)
 
 
 def _middle_and_worst(seconds: Sequence[float]) -> tuple[str, str]:
     return (f"{median(seconds):.1f}", f"{max(seconds):.1f}") if seconds else ("-", "-")
 
 
-def _table(table: Sequence[tuple[str, ...]], words: int) -> str:
-    widths = [max(len(cells[column]) for cells in table) for column in range(len(table[0]))]
-    return "\n".join(_line(cells, widths, words) for cells in table)
+def table(rows: Sequence[tuple[str, ...]], words: int) -> str:
+    """Cells as text, the first `words` columns to the left and the others to the right."""
+    widths = [max(len(cells[column]) for cells in rows) for column in range(len(rows[0]))]
+    return "\n".join(_line(cells, widths, words) for cells in rows)
 
 
 def _line(cells: tuple[str, ...], widths: list[int], words: int) -> str:

@@ -20,6 +20,8 @@ from tests.faults.verdict import DONE
 
 FAR_SIDE = "desco_postpaid"
 LOOK_SECONDS = 0.5
+# One admin call of a far side: method and path.
+Asking = Callable[[str, str], Awaitable[Any]]
 TOLD = FINAL_CODES | {IN_PROGRESS}
 # What may come instead of an answer when the other side is killed.
 SILENCE = (aiohttp.ClientError, OSError, TokenRefusedError, UnreadableAnswerError)
@@ -129,10 +131,10 @@ class Recorder:
         return str(heard["code"])
 
     @asynccontextmanager
-    async def watching(self, site: Installation, rules: Rules) -> AsyncIterator[Self]:
-        """Look at the far side's counter of inquiries again and again meanwhile."""
-        self.note("rules", far_side=FAR_SIDE, **asdict(rules))
-        watcher = asyncio.create_task(self._watch(site))
+    async def watching(self, far_side: str, ask: Asking, rules: Rules) -> AsyncIterator[Self]:
+        """Look at a far side's counter of inquiries again and again meanwhile; `ask` is its admin call."""
+        self.note("rules", far_side=far_side, **asdict(rules))
+        watcher = asyncio.create_task(self._watch(far_side, ask))
         try:
             yield self
         finally:
@@ -140,21 +142,26 @@ class Recorder:
             with suppress(asyncio.CancelledError):
                 await watcher
 
-    async def _watch(self, site: Installation) -> None:
+    async def _watch(self, far_side: str, ask: Asking) -> None:
         while True:
             began = time.monotonic()
-            stats = await site.ask_far_side("GET", "stats")
-            self.note("inquiries", far_side=FAR_SIDE, began=began, count=stats["calls"].get("status", 0))
+            stats = await ask("GET", "stats")
+            self.note("inquiries", far_side=far_side, began=began, count=stats["calls"].get("status", 0))
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def add_the_books(self, site: Installation, partners: Collection[str]) -> None:
-        """Add what stands in our books about these partners, and the far side's whole book."""
+    async def add_the_books(
+        self, site: Installation, partners: Collection[str], bystanders: Collection[str] = ()
+    ) -> None:
+        """Add what stands in our books about these partners, and the far side's whole book.
+
+        Of bystanders, who are judged by themselves, only what their inquiries are judged by.
+        """
         connection = await site.database.connect("audit")
         try:
             for kind, query in BOOKS.items():
                 for row in await connection.fetch(query, list(partners)):
                     self.note(kind, **row)
-            for row in await connection.fetch(LATE, list(partners)):
+            for row in await connection.fetch(LATE, [*partners, *bystanders]):
                 written_at = time.monotonic() - row["seconds_ago"]
                 self.note("late", payment=row["payment"], at=written_at)
         finally:

@@ -185,12 +185,7 @@ class Shopper:
 
     async def account(self, kind: str) -> str:
         """An account that nobody has used, whose next payments meet what its kind says."""
-        faults = ORDERED.get(kind, ())
-        range_of = "polite" if faults else kind
-        account = str(KINDS[range_of] + next(_numbers[range_of]))
-        for fault in faults:
-            await self._site.ask_far_side("POST", "faults", {"account": account, "fault": fault})
-        return account
+        return await fresh_account(self._site, kind)
 
     async def _fetch(self, account: str) -> Purchase:
         give_up_at = time.monotonic() + PATIENCE_SECONDS
@@ -239,6 +234,16 @@ class Shopper:
             ],
             prefund=Prefund(prefund["topped_up"], prefund["balance"]),
         )  # fmt: skip
+
+
+async def fresh_account(site: Installation, kind: str) -> str:
+    """An account that nobody has used, whose next payments meet what its kind says."""
+    faults = ORDERED.get(kind, ())
+    range_of = "polite" if faults else kind
+    account = str(KINDS[range_of] + next(_numbers[range_of]))
+    for fault in faults:
+        await site.ask_far_side("POST", "faults", {"account": account, "fault": fault})
+    return account
 
 
 async def hire_staff(site: Installation) -> None:

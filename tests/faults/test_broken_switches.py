@@ -1,5 +1,6 @@
 """The same suite over switches that are broken on purpose: what it looks for, it finds."""
 
+import asyncio
 from pathlib import Path
 
 from tests.faults.history import check
@@ -7,6 +8,7 @@ from tests.faults.installation import Installation
 from tests.faults.shopping import Shopper
 from tests.faults.under_load import loading, rehearsing
 from tests.faults.verdict import DONE, Verdict
+from tests.faults.wallet_shop import WalletShop
 
 
 async def test_a_switch_that_acknowledges_without_sending_loses_payments(
@@ -48,3 +50,47 @@ async def test_the_history_convicts_a_switch_that_acknowledges_without_sending(
 
 async def test_the_history_convicts_a_switch_that_sends_twice(site: Installation, tmp_path: Path) -> None:
     assert (await verdict_under_load(site, "sends_twice", tmp_path / "history.jsonl")).doubled
+
+
+# ---- money that is collected -------------------------------------------------------------------------------
+
+
+async def test_a_switch_that_acknowledges_without_sending_loses_what_payers_gave(
+    site: Installation, shop: WalletShop
+) -> None:
+    await site.web("--mutant", "boasts")
+    await shop.place(errands := await shop.prepare(["polite", "polite"]))
+    await shop.send_payers(errands)
+    await shop.settle()
+    verdict = await shop.verdict()
+    assert len(verdict.lost) == len(errands)
+    assert verdict.doubled == ()
+
+
+async def test_a_switch_that_executes_pages_that_were_given_up_takes_money_twice(
+    site: Installation, shop: WalletShop
+) -> None:
+    """The second money goes back by itself, and is found all the same."""
+    mutant = ("--mutant", "executes_abandoned")
+    await asyncio.gather(site.web(*mutant), site.worker(*mutant))
+    await shop.place(errands := await shop.prepare(["two_pages", "two_pages"]))
+    await shop.send_payers(errands)
+    await shop.settle()
+    await shop.until_all_is_closed()
+    verdict = await shop.verdict()
+    assert {fault.partition(":")[0] for fault in verdict.doubled} == {errand.key for errand in errands}
+    assert verdict.lost == ()
+
+
+async def test_a_switch_that_sends_refunds_twice_gives_back_twice(
+    site: Installation, shop: WalletShop
+) -> None:
+    await site.worker("--mutant", "refunds_twice")
+    await shop.place(errands := await shop.prepare(["polite", "polite"]))
+    await shop.send_payers(errands)
+    await shop.settle()
+    await shop.ask_back(errands)
+    await shop.settle()
+    verdict = await shop.verdict()
+    assert {fault.partition(":")[0] for fault in verdict.doubled} == {errand.key for errand in errands}
+    assert verdict.lost == ()

@@ -1,8 +1,9 @@
 """kill -9 of web, worker and PostgreSQL at moments that nobody chose, under load (api-conventions T83-T85).
 
-Whatever the moment, the outcome holds: the history of all that was asked and heard proves it, with the books
-of both sides (api-conventions 4.5, "consistency"). A history that fails is kept; `python -m
-tests.faults.history FILE` reads it again.
+Partners pay from their prefunds, and a shop collects from payers by wallet. Whatever the moment, the outcome
+holds: the history of all that was asked and heard proves it, with the books of both sides (api-conventions
+4.5, "consistency"), and the three books of wallet payments beside it. A history that fails is kept;
+`python -m tests.faults.history FILE` reads it again.
 """
 
 import asyncio
@@ -10,7 +11,10 @@ import random
 import subprocess
 from bisect import bisect
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from ekpay_switch.persistence import audit
 from ekpay_switch.persistence.embedded import EmbeddedPostgres
@@ -20,6 +24,9 @@ from tests.faults.matrix import Recovery, Row
 from tests.faults.strikes import WORKER, Strike, strike
 from tests.faults.under_load import SEED, Rehearsal, loading, rehearsing
 from tests.faults.verdict import DONE
+from tests.faults.wallet_customers import WalletLoad, wallets_loading
+from tests.faults.wallet_shop import WalletShop
+from tests.faults.wallet_table import WalletRow
 
 MOMENTS, MOMENTS_A_WAVE = 200, 50
 # The targets of api-conventions 4.5, for the product at its own pace; here it is up to ten times as fast.
@@ -39,19 +46,22 @@ async def wave(rehearsal: Rehearsal, draws: random.Random) -> None:
     assert await audit.run(rehearsal.site.database) is None
 
 
-def recovered(history: History) -> list[Recovery]:
-    """How soon after each strike a payment and an inquiry went through, by what was struck together."""
+def recovered(history: History, wallets: WalletLoad) -> list[Recovery]:
+    """How soon after each strike work went through again, by what was struck together."""
     paid = sorted((one.began, one.ended) for one in history.heard() if one.op == "pay" and one.code == DONE)
     asked = sorted(float(line["at"]) for line in history.lines["question"])
     seconds: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
+    collected: defaultdict[str, list[float]] = defaultdict(list)
     for line in history.lines["kill"]:
         at = float(line["at"])
         paid_at = min(ended for began, ended in paid if began > at)
         # After the last strikes there may be nothing left to ask.
         asked_at = next((moment for moment in asked if moment > at), at)
-        seconds[", ".join(line["victims"])].append((paid_at - at, asked_at - at))
+        victims = ", ".join(line["victims"])
+        seconds[victims].append((paid_at - at, asked_at - at))
+        collected[victims] += wallets.collected_again(at)
     return [
-        Recovery(victims, [paid for paid, _ in pairs], [asked for _, asked in pairs])
+        Recovery(victims, [paid for paid, _ in pairs], [asked for _, asked in pairs], collected[victims])
         for victims, pairs in sorted(seconds.items())
     ]
 
@@ -79,20 +89,37 @@ def checksums_hold(home: Path) -> bool:
         server.start()
 
 
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What the run adds to."""
+
+    rows: list[Row]
+    wallet_rows: list[WalletRow]
+    recoveries: list[Recovery]
+
+
+@pytest.fixture
+def tables(matrix: list[Row], wallet_rows: list[WalletRow], recoveries: list[Recovery]) -> Tables:
+    return Tables(matrix, wallet_rows, recoveries)
+
+
 async def test_kills_at_random_moments_lose_and_double_nothing(
-    site: Installation, matrix: list[Row], recoveries: list[Recovery], tmp_path: Path
+    site: Installation, shop: WalletShop, tables: Tables, tmp_path: Path
 ) -> None:
     draws = random.Random(SEED)  # noqa: S311 - not a secret, a rehearsal that can be repeated
-    await site.heal()
+    point = f"{MOMENTS} moments under load"
     async with rehearsing(site, tmp_path / "history.jsonl") as rehearsal:
-        async with loading(rehearsal):
+        async with loading(rehearsal), wallets_loading(rehearsal, shop) as wallets:
             for _ in range(MOMENTS // MOMENTS_A_WAVE):
                 await wave(rehearsal, draws)
-        row, history = await rehearsal.row("random", f"{MOMENTS} moments under load")
-    found = recovered(history)
-    matrix.append(row)
-    recoveries += found
+        row, history = await rehearsal.row("random", point)
+        wallet_row = await wallets.row(rehearsal, point)
+    found = recovered(history, wallets)
+    tables.rows.append(row)
+    tables.wallet_rows.append(wallet_row)
+    tables.recoveries.extend(found)
     assert check(history) == ()
+    assert wallet_row.verdict.faults == ()
     assert await audit.run(site.database) is None
     assert await asyncio.to_thread(checksums_hold, site.settings.home)
     assert cut_short(history) > MOMENTS // 4, "the strikes met hardly a payment on its way"

@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ekpay_switch.domain.money import Money
@@ -14,7 +14,7 @@ from tests.faults.customers import Customer, watch_balance
 from tests.faults.history import History, verdict_on
 from tests.faults.installation import PATIENCE_SECONDS, Installation
 from tests.faults.matrix import Row
-from tests.faults.recorder import Recorder, Rules
+from tests.faults.recorder import FAR_SIDE, Recorder, Rules
 from tests.faults.shopping import FULL, Shopper, shopping
 from tests.faults.strikes import managed
 
@@ -40,6 +40,8 @@ class Rehearsal:
     customers: Sequence[Customer]
     struck_at: float
     kills: int = 0
+    # Partners whose payments the worker asks about as well, and who are judged by themselves.
+    bystanders: list[str] = field(default_factory=list)
 
     async def recover(self) -> None:
         """Wait until a payment that was asked for after the last strike is acknowledged."""
@@ -58,7 +60,8 @@ class Rehearsal:
 
     async def written(self) -> History:
         """The history with both sides' books in it."""
-        await self.history.add_the_books(self.site, [shopper.partner_id for shopper in self.shoppers])
+        partners = [shopper.partner_id for shopper in self.shoppers]
+        await self.history.add_the_books(self.site, partners, self.bystanders)
         return History.read(self.history.path)
 
     async def row(self, process: str, point: str) -> tuple[Row, History]:
@@ -84,7 +87,7 @@ async def rehearsing(site: Installation, path: Path) -> AsyncIterator[Rehearsal]
         ]
         site.kill("worker")
         await stack.enter_async_context(managed(site, "--questions", str(history.questions)))
-        await stack.enter_async_context(history.watching(site, RULES))
+        await stack.enter_async_context(history.watching(FAR_SIDE, site.ask_far_side, RULES))
         yield Rehearsal(site, history, shoppers, customers, time.monotonic())
 
 
