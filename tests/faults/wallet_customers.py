@@ -22,7 +22,7 @@ WALLET = "bkash"
 WALLET_RULES = replace(RULES, inquiries_per_second=5)
 # Where nobody listens: bKash keeps what it has to say to itself.
 NOBODY = "http://127.0.0.1:9/"
-CUSTOMERS = 3
+CUSTOMERS = 4
 # What wallet and biller do, drawn for each bill.
 KINDS = {
     "polite": 40, "execute_lost_done": 6, "execute_lost_undone": 6, "execute_hangs_done": 2,
