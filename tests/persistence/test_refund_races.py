@@ -27,6 +27,11 @@ from tests.persistence.refunding import (
 )
 
 HUNDRED, SIXTY = 10_000, 6_000
+DUE_WHERE_NOBODY_IS = """
+UPDATE refunds SET next_action_at = now() WHERE id IN (
+    SELECT id FROM refunds WHERE state IN ('approved', 'sent', 'in_doubt') AND lease_until IS NULL
+    FOR UPDATE SKIP LOCKED
+)"""  # waits for no row, so that no two of the workers can wait for each other
 WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
 
@@ -147,11 +152,8 @@ class Provider:
 
 async def _send_all(office: Office, provider: Provider) -> None:
     """A worker: send whatever is due, at once, until nothing is left to be sent."""
-    left = "state IN ('approved', 'sent', 'in_doubt')"
-    while await office.books.count("refunds", left):
-        await office.books.tell(
-            f"UPDATE refunds SET next_action_at = now() WHERE {left} AND (lease_until IS NULL)"  # noqa: S608 - ours
-        )
+    while await office.books.count("refunds", "state IN ('approved', 'sent', 'in_doubt')"):
+        await office.books.tell(DUE_WHERE_NOBODY_IS)
         await asyncio.gather(*(_send(office, held, provider) for held in await office.lease(8)))
 
 
