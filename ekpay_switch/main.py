@@ -31,8 +31,10 @@ from ekpay_switch.jobs.places import Pace
 from ekpay_switch.jobs.resolver import run_resolver
 from ekpay_switch.notice_ports import PostOffice
 from ekpay_switch.persistence.api_keys import ApiKeys
+from ekpay_switch.persistence.bill_files import PostgresBillFiles
 from ekpay_switch.persistence.callbacks import PostgresCallbacks
 from ekpay_switch.persistence.collections import PostgresCollections
+from ekpay_switch.persistence.deposits import deposit_alarms, watch_deposits
 from ekpay_switch.persistence.engine import DATABASE_AWAY, Database, is_away
 from ekpay_switch.persistence.far_sides import FarSides
 from ekpay_switch.persistence.group_commit import GroupCommit, GroupCommitLimits
@@ -118,7 +120,7 @@ async def open_switch(
     transactions = OwnTransactions(database.connect_hot)
     far = (settings.config, wire, far_sides, clock, settings.time_divisor)
     world = World(
-        billers=load_billers(*far),
+        billers=load_billers(*far, PostgresBillFiles(transactions)),
         connectors=load_connectors(*far),
         payments=payments,
         collections=PostgresCollections(engine, transactions),
@@ -236,6 +238,7 @@ async def run_worker(
                     partial(drop_old_held_bills, switch.engine),
                     partial(count_open, switch.engine),
                     partial(count_waiting, switch.engine),
+                    partial(watch_deposits, switch.engine, deposit_alarms(switch.world.billers.all())),
                 ),
                 HOUSEKEEPING_SECONDS,
                 stop,

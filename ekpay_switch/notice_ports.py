@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from ekpay_switch.biller_ports import Billers
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.notices import Decision, Tried
-from ekpay_switch.ports import Alarms, Billers, Clock
+from ekpay_switch.ports import Alarms, Clock
 
 
 @dataclass(frozen=True, slots=True)

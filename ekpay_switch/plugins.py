@@ -5,8 +5,10 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from ekpay_switch.bill_file_ports import BillFiles
+from ekpay_switch.biller_ports import BillerAdapter, Billers
 from ekpay_switch.connector_ports import Connector, Connectors
-from ekpay_switch.ports import BillerAdapter, Billers, Clock, Tokens, Wire
+from ekpay_switch.ports import Clock, Tokens, Wire
 
 
 class PluginError(Exception):
@@ -54,14 +56,22 @@ class _ConnectedTogether:
         return [self._by_id[connector_id] for connector_id in sorted(self._by_id)]
 
 
-def load_billers(config: Path, wire: Wire, tokens: Tokens, clock: Clock, divisor: float) -> Billers:
-    """Every biller of every wing in the group `ekpay.billers`.
+def load_billers(
+    config: Path,
+    wire: Wire,
+    tokens: Tokens,
+    clock: Clock,
+    divisor: float,
+    bill_files: BillFiles | None = None,
+) -> Billers:
+    """Every biller of every wing in the group `ekpay.billers`; without `bill_files` none has bills in files.
 
     Raises:
         PluginError: no wing is installed, or two bring the same biller.
     """
     wings = _wings("ekpay.billers", "billers")
-    built = [build(config, wire, tokens, clock, os.environ, divisor) for build in wings]
+    more = {} if bill_files is None else {"bill_files": bill_files}
+    built = [build(config, wire, tokens, clock, os.environ, divisor, **more) for build in wings]
     return _Together([adapter for billers in built for adapter in billers.all()])
 
 

@@ -10,16 +10,23 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from ekpay_switch.biller_ports import Billers
 from ekpay_switch.collect_ports import Callbacks, Collections, Refunds
 from ekpay_switch.connector_ports import Connectors
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.asking import DoubtfulSend, SafetyFacts, Timing
-from ekpay_switch.domain.bill import Bill, BillQuery, FetchReply, HeldBill, Quote
+from ekpay_switch.domain.asking import DoubtfulSend
+from ekpay_switch.domain.bill import Bill, BillQuery, HeldBill, Quote
 from ekpay_switch.domain.claims import Claim, ClaimAnswer, Standing
-from ekpay_switch.domain.delivery import Delivery, NextSend, PayOrder, RecordAnswer, Recording, SendAnswer
+from ekpay_switch.domain.delivery import (
+    Delivery,
+    NextSend,
+    PayOrder,
+    RecordAnswer,
+    Recording,
+    SendAnswer,
+)
 from ekpay_switch.domain.fees import FeeTable
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.outcome import Inquiry, Outcome
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.vending import TokenLine
 
@@ -37,88 +44,6 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Wait; anything else may run meanwhile."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One field that a payer fills in to name a bill, or, where `names_payer`, itself."""
-
-    name: str
-    wire_name: str  # the member of the syndicate message that carries it
-    label_en: str
-    label_bn: str
-    pattern: str
-    example: str
-    group: str
-    is_required: bool
-    names_payer: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class BillerProfile:
-    """What the core must know of a biller; all of it comes from its manifest.
-
-    `steps` are the calls that post one payment, in order; after the first the biller holds it. Where
-    `fetch_has_side_effects` a fetch locks the bill, so nothing may fetch in bulk or again and again.
-    """
-
-    id: str
-    ekpay_id: str
-    name_en: str
-    name_bn: str
-    category: str
-    bucket: str
-    status: str
-    parameters: tuple[Parameter, ...]
-    takes_bill_once: bool
-    has_scroll: bool
-    safety: SafetyFacts
-    timing: Timing
-    inquiries_per_second: float
-    steps: tuple[str, ...] = ("pay",)
-    fetch_has_side_effects: bool = False
-    gives_tokens: bool = False
-
-
-class BillerAdapter(Protocol):
-    """One biller, spoken to in its own protocol.
-
-    Implementations translate and answer. They write no rows, decide no routing and raise nothing for a
-    refusal, a timeout or rubbish: those are outcomes (law 4).
-    """
-
-    @property
-    def profile(self) -> BillerProfile:
-        """The facts of this biller."""
-        ...
-
-    async def fetch(self, query: BillQuery) -> FetchReply:
-        """Ask for a bill; moves no money."""
-        ...
-
-    async def pay(self, order: PayOrder) -> Outcome:
-        """Send one step of one payment, once; the same may come again only where the biller deduplicates."""
-        ...
-
-    async def inquire(self, order: PayOrder) -> Inquiry:
-        """Ask what became of a payment by our reference; moves no money."""
-        ...
-
-
-class Billers(Protocol):
-    """All billers that this switch can pay."""
-
-    def by_ekpay_id(self, ekpay_id: str) -> BillerAdapter | None:
-        """The biller that partners call `b025`, or None."""
-        ...
-
-    def by_id(self, biller_id: str) -> BillerAdapter | None:
-        """The biller by our own id, or None."""
-        ...
-
-    def all(self) -> Sequence[BillerAdapter]:
-        """Every biller, by id."""
         ...
 
 

@@ -261,6 +261,15 @@ OLDEST_OPEN_SECONDS = Gauge(
 WAITING_NOTIFICATIONS = Gauge(
     "ekpay_waiting_notifications", "Notifications nobody has delivered, counted by SQL", registry=_REGISTRY
 )
+DEPOSIT_PAISA = Gauge(
+    "ekpay_deposit_paisa", "What we keep at a prefunded utility", ["biller_id"], registry=_REGISTRY
+)
+DEPOSIT_LOW = Gauge(
+    "ekpay_deposit_low",
+    "1 where a utility's deposit is below what lately was vended",
+    ["biller_id"],
+    registry=_REGISTRY,
+)
 WAITING_DELIVERIES = Gauge(
     "ekpay_waiting_deliveries",
     "Notifications still to be taken, once per endpoint, counted by SQL",

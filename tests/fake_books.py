@@ -22,6 +22,7 @@ from ekpay_switch.domain.claims import (
     decide,
 )
 from ekpay_switch.domain.delivery import (
+    FINAL_RECEIPT,
     LATE_TO_ASK_ABOUT,
     Begun,
     Delivery,
@@ -41,7 +42,7 @@ from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.ports import Clock, Leased, RequestStatus
 from tests.fake_steps import Steps
 
-RESOLVABLE = {State.DELIVERING, State.REFUNDED}
+RESOLVABLE = {State.DELIVERING, State.REFUNDED, State.COMPLETED}
 
 
 @dataclass
@@ -263,7 +264,7 @@ class FakePayments:
         payment, plan = self.payments[recording.delivery.payment_id], recording.plan
         standing, now = payment.standing, self.clock.now()
         is_current = standing.epoch == recording.delivery.epoch
-        if is_current and _stands_already(standing.state, plan.events):
+        if is_current and _stands_already(standing, plan.events):
             return Recorded(standing.state, standing.refusal, now, standing.facts)
         if not is_current or not _is_legal(standing.state, plan.events):
             return self._keep_as_evidence(payment, recording)
@@ -374,8 +375,12 @@ def _standing(claim: Claim, state: State) -> Standing:
     )
 
 
-def _stands_already(state: State, events: Sequence[Event]) -> bool:
-    return bool(events) and state in {to for (_, event), to in TRANSITIONS.items() if event is events[-1]}
+def _stands_already(standing: Standing, events: Sequence[Event]) -> bool:
+    if events == (Event.RECEIPT_ISSUED,):
+        return FINAL_RECEIPT in standing.facts
+    return bool(events) and standing.state in {
+        to for (_, event), to in TRANSITIONS.items() if event is events[-1]
+    }
 
 
 def _is_legal(state: State, events: Sequence[Event]) -> bool:

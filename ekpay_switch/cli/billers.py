@@ -4,18 +4,18 @@ from typing import Annotated
 
 import typer
 
+from ekpay_switch.biller_ports import BillerProfile, Parameter
+from ekpay_switch.cli import bill_files, deposits, scrolls
+from ekpay_switch.cli.biller_profiles import profiles_of
+from ekpay_switch.cli.certify_biller import certify
 from ekpay_switch.cli.terminal import show_json, show_table
-from ekpay_switch.plugins import load_billers
-from ekpay_switch.ports import BillerProfile, NotSent, WireReply, WireRequest
-from ekpay_switch.settings import Settings, read_settings
-from ekpay_switch.system_clock import SystemClock
+from ekpay_switch.settings import read_settings
 
 app = typer.Typer(help="The billers that can be paid.", no_args_is_help=True)
-
-
-@app.callback()
-def _group() -> None:
-    """Keeps `list` a command of its own while it is the only one."""
+app.command("certify")(certify)
+deposits.register(app)
+scrolls.register(app)
+bill_files.register(app)
 
 
 @app.command("list")
@@ -27,47 +27,6 @@ def list_(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.
         return
     headings = ("ekPay id", "biller", "name", "category", "prefund", "status", "named by", "steps")
     show_table("Billers", headings, (_for_people(profile) for profile in profiles))
-
-
-class NoWire:
-    """Reaches nobody: what is listed is read from manifests."""
-
-    async def send(self, far_side: str, request: WireRequest) -> WireReply:
-        """See `ports.Wire`."""
-        return NotSent(f"{far_side} is not asked for {request.method}")
-
-
-class NoTokens:
-    """Keeps nothing, for the same reason."""
-
-    async def current(self, far_side: str) -> str | None:
-        """See `ports.Tokens`."""
-
-    async def lease(self, far_side: str, seconds: float) -> int | None:
-        """See `ports.Tokens`."""
-
-    async def count_login(self, *_: object, **__: object) -> bool:
-        """See `ports.Tokens`."""
-        return False
-
-    async def uncount_login(self, far_side: str, epoch: int) -> None:
-        """See `ports.Tokens`."""
-
-    async def store(self, *_: object, **__: object) -> bool:
-        """See `ports.Tokens`."""
-        return False
-
-    async def release(self, far_side: str, epoch: int) -> None:
-        """See `ports.Tokens`."""
-
-    async def drop(self, far_side: str, token: str) -> None:
-        """See `ports.Tokens`."""
-
-
-def profiles_of(settings: Settings) -> list[BillerProfile]:
-    """The profile of every biller whose manifest can be read; raises what the wings raise for the others."""
-    found = load_billers(settings.config, NoWire(), NoTokens(), SystemClock(), settings.time_divisor)
-    return [adapter.profile for adapter in found.all()]
 
 
 def _for_people(profile: BillerProfile) -> tuple[str, ...]:
@@ -91,6 +50,12 @@ def _way(profile: BillerProfile) -> str:
         words.append("a fetch locks, so never in bulk")
     if profile.gives_tokens:
         words.append("brings a token")
+    if profile.pays_from_deposit:
+        words.append("from a deposit")
+    if profile.second_route:
+        words.append("has a second route")
+    if profile.receipt_comes_later:
+        words.append("the final receipt comes later")
     return "; ".join(words)
 
 
@@ -107,8 +72,35 @@ def _for_programs(profile: BillerProfile) -> dict[str, object]:
         "steps": list(profile.steps),
         "fetch_has_side_effects": profile.fetch_has_side_effects,
         "gives_tokens": profile.gives_tokens,
-        "parameters": [
-            {"name": one.name, "pattern": one.pattern, "example": one.example, "is_required": one.is_required}
-            for one in profile.parameters
-        ],
+        "fetch_mode": profile.fetch_mode,
+        "pays_from_deposit": profile.pays_from_deposit,
+        "has_unique_receipt": profile.has_unique_receipt,
+        "receipt_comes_later": profile.receipt_comes_later,
+        "second_route": bool(profile.second_route),
+        "safety": {
+            "deduplicates": profile.safety.deduplicates,
+            "can_be_asked": profile.safety.can_be_asked,
+            "not_found_settle_seconds": profile.safety.not_found_settle_seconds,
+            "can_be_undone": profile.safety.can_be_undone,
+            "echoes_amount": profile.safety.echoes_amount,
+        },
+        "parameters": [_field_for_programs(one) for one in profile.parameters],
+    }
+
+
+def _field_for_programs(field: Parameter) -> dict[str, object]:
+    bounds = field.bounds
+    return {
+        "name": field.name,
+        "wire_name": field.wire_name,
+        "label_en": field.label_en,
+        "label_bn": field.label_bn,
+        "pattern": field.pattern,
+        "example": field.example,
+        "group": field.group,
+        "is_required": field.is_required,
+        "names_payer": field.names_payer,
+        "choices": [value for value, _, _ in field.choices],
+        "amount_min_paisa": bounds.least.minor if bounds and bounds.least else None,
+        "amount_max_paisa": bounds.most.minor if bounds and bounds.most else None,
     }

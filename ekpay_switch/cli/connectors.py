@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.cli.billers import NoTokens, NoWire
+from ekpay_switch.cli.biller_profiles import NoTokens, NoWire
 from ekpay_switch.cli.connector_conformance import Conformance, Verdict
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import complain, screen, show_json, show_table, taka

@@ -12,6 +12,7 @@ from typer.exceptions import Abort, TyperException
 
 from ekpay_switch.cli import (
     billers,
+    bills,
     connectors,
     database,
     notifications,
@@ -43,6 +44,7 @@ _GROUPS = {
     "notifications": notifications.app,
     "staff": staff.app,
     "billers": billers.app,
+    "bills": bills.app,
     "connectors": connectors.app,
     "db": database.app,
 }

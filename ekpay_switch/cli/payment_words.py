@@ -52,6 +52,7 @@ EVENT_WORDS: Mapping[Event, str] = MappingProxyType(
         Event.DELIVERY_STARTED: "the biller is being told",
         Event.MERCHANT_CREDITED: "the merchant was credited",
         Event.BILLER_ACKNOWLEDGED: "the biller acknowledged the payment",
+        Event.RECEIPT_ISSUED: "the biller's final receipt has come",
         Event.BILLER_REFUSED: "the biller refused it",
         Event.BILLER_UNREACHED: "the biller was not reached; nothing was sent",
         Event.PROVEN_NOT_POSTED: "the biller says for certain that it has no such payment",

@@ -85,8 +85,8 @@ def list_(
 def export() -> None:
     """Print every payment with its attempts, tries and refunds as JSON lines, the oldest first.
 
-    To match the books of billers and connectors with: `tries` and `refunds` hold their own names of each
-    movement of money, `collected` is in paisa.
+    To match the books of billers and connectors with: `facts` hold what the biller answered, receipts among
+    them, `tries` and `refunds` the connector's own names of each movement; `collected` is in paisa.
     Nothing is masked, unlike in `list`: whole bill numbers are what two books are matched by.
     """
     for line in open_session().run(export_payments):
@@ -102,7 +102,7 @@ def _as_uuid(text: str) -> UUID | None:
 
 
 def _whole(line: Line) -> dict[str, object]:
-    told = {name: line[name] for name in (*_OF_PAYMENT, "bill_key", "bill_number")}
+    told = {name: line[name] for name in (*_OF_PAYMENT, "bill_key", "bill_number", "facts")}
     parts = {"attempts": _OF_ATTEMPT, "tries": _OF_TRY, "refunds": _OF_REFUND}
     told |= {
         part: [{name: one[name] for name in names} for one in line[part]] for part, names in parts.items()

@@ -13,6 +13,7 @@ class Alarm(StrEnum):
     LATE_ECHO_MISMATCH = "late_echo_mismatch"
     HALF_DONE_AFTER_GIVE_BACK = "half_done_after_give_back"
     NOTIFICATION_ENDPOINT_DISABLED = "notification_endpoint_disabled"
+    RECEIPT_USED_TWICE = "receipt_used_twice"
     UNEXPECTED_MONEY = "unexpected_money"
     COLLECTED_MISMATCH = "collected_mismatch"
     REFUND_NEEDS_A_PERSON = "refund_needs_a_person"
@@ -30,6 +31,8 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "it is not sent, and the biller has to let go of the payment",
         Alarm.NOTIFICATION_ENDPOINT_DISABLED: "an endpoint of a partner is told nothing any more; "
         "the partner has to repair it and have it enabled",
+        Alarm.RECEIPT_USED_TWICE: "a biller answered with a receipt that has bought another service; "
+        "the payment is in review",
         Alarm.UNEXPECTED_MONEY: "a connector collected money that its payment does not wait for; "
         "it stands in suspense and is being given back",
         Alarm.COLLECTED_MISMATCH: "a connector collected something else than it was asked for; "

@@ -98,7 +98,14 @@ class BillerSilent:
     why: str
 
 
-FetchReply = BillFound | BillMissing | BillerSilent
+@dataclass(frozen=True, slots=True)
+class AmountRefused:
+    """The bill is known and cannot be paid with the amount asked for; `highest` is what can be, if told."""
+
+    highest: Money | None = None
+
+
+FetchReply = BillFound | BillMissing | BillerSilent | AmountRefused
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ knows the database: the group commit walks the events from the state it finds un
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import assert_never
 from uuid import UUID
@@ -45,12 +45,26 @@ class PayOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """How a biller is settled with and what it gives in return, as its manifest says.
+
+    `from_deposit`: it takes each payment off money that we keep there. `has_unique_receipt`: its receipt
+    buys one service only. `receipt_comes_later`: the final receipt follows some time after the payment.
+    """
+
+    from_deposit: bool = False
+    has_unique_receipt: bool = False
+    receipt_comes_later: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """A payment that is being delivered, as far as judging an answer needs it.
 
     Its money came from `prefund`, or was collected by the connector `collected_by`; the other one is empty.
     `sends` is how often its attempt was begun: once, and once more after a proven loss. `asked` is how many
-    questions its present doubt has cost: the next one waits accordingly.
+    questions its present doubt has cost: the next one waits accordingly. `terms` are what its biller's
+    profile says about the money and the receipt.
     """
 
     payment_id: UUID
@@ -64,6 +78,7 @@ class Delivery:
     sends: int = 1
     asked: int = 0
     collected_by: str = ""
+    terms: Terms = Terms()
 
 
 class AttemptEnd:
@@ -83,6 +98,7 @@ class Plan:
 
     An empty `events` leaves the state alone (the doubt goes on); `entry` is the journal entry of the same
     transaction; `notice` names what somebody must be told, or is empty; `tokens` are kept sealed.
+    `unique_receipt` is a receipt that no other payment may have, or empty.
     """
 
     end: str
@@ -92,6 +108,7 @@ class Plan:
     facts: Mapping[str, str] = field(default_factory=dict)
     notice: str = ""
     tokens: tuple[TokenLine, ...] = ()
+    unique_receipt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +147,16 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The plan stands in the books; `state` is what it led to."""
+    """The plan stands in the books; `state` is what it led to.
+
+    `receipt_was_taken`: the books knew its receipt from another payment, so it went to review instead.
+    """
 
     state: State
     refusal: Refusal | None
     recorded_at: datetime
     facts: Mapping[str, str] = field(default_factory=dict)
+    receipt_was_taken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +176,16 @@ SendAnswer = Begun | Stale
 
 # Answers under an old epoch after which the biller may hold the payment: it is asked at once (law 14).
 LATE_TO_ASK_ABOUT = frozenset({AttemptEnd.APPROVED, AttemptEnd.IN_DOUBT, AttemptEnd.DISAGREED})
+# The facts of an approval that a payer is given: what proves the payment, and what proves it for good.
+RECEIPT, FINAL_RECEIPT = "receipt", "final_receipt"
 REFUSED = (Event.BILLER_REFUSED,)
 UNSENT = (Event.BILLER_UNREACHED, Event.DELIVERY_GIVEN_UP)
 NOT_POSTED = (Event.PROVEN_NOT_POSTED,)
+
+
+def receipts_of(facts: Mapping[str, str]) -> dict[str, str]:
+    """Those facts of a payment that its payer is given."""
+    return {name: facts[name] for name in (RECEIPT, FINAL_RECEIPT) if facts.get(name)}
 
 
 def plan_outcome(delivery: Delivery, outcome: Outcome, *, is_first_step: bool = True) -> Plan:
@@ -203,7 +231,9 @@ def plan_posted(delivery: Delivery, state: State, posted: Posted) -> Plan:
             tokens=posted.tokens,
         )
     if state is State.REFUNDED:
-        entry = posted_after_give_back(delivery.biller_id, delivery.sums.amount)
+        entry = posted_after_give_back(
+            delivery.biller_id, delivery.sums.amount, from_deposit=delivery.terms.from_deposit
+        )
         return Plan(
             AttemptEnd.DISAGREED,
             (Event.CONTRARY_EVIDENCE,),
@@ -213,6 +243,28 @@ def plan_posted(delivery: Delivery, state: State, posted: Posted) -> Plan:
             tokens=posted.tokens,
         )
     return _completed(delivery, facts, posted.tokens)
+
+
+def plan_receipt(final_receipt: str) -> Plan:
+    """The final receipt of a completed payment has come; the payment stays as it is."""
+    return Plan(
+        AttemptEnd.APPROVED,
+        (Event.RECEIPT_ISSUED,),
+        facts={FINAL_RECEIPT: final_receipt},
+        notice="receipt_issued",
+    )
+
+
+def plan_receipt_taken(plan: Plan) -> Plan:
+    """What becomes of a completion whose receipt has bought another service already: two persons look."""
+    return replace(
+        plan,
+        end=AttemptEnd.DISAGREED,
+        events=(Event.FACTS_DISAGREED,),
+        entry=None,
+        notice="receipt_used_twice",
+        unique_receipt="",
+    )
 
 
 def plan_half_done(waits_for: str) -> Plan:
@@ -248,10 +300,11 @@ def _completed(delivery: Delivery, facts: Mapping[str, str], tokens: tuple[Token
     return Plan(
         AttemptEnd.APPROVED,
         (Event.BILLER_ACKNOWLEDGED,),
-        delivered(delivery.biller_id, delivery.sums),
+        delivered(delivery.biller_id, delivery.sums, from_deposit=delivery.terms.from_deposit),
         facts=facts,
         notice="completed",
         tokens=tokens,
+        unique_receipt=facts.get(RECEIPT, "") if delivery.terms.has_unique_receipt else "",
     )
 
 

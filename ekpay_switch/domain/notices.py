@@ -21,6 +21,7 @@ class EventType(StrEnum):
     IN_REVIEW = "payment.in_review"
     LATE_SUCCESS = "payment.late_success"
     FAILED = "payment.failed"
+    RECEIPT_ISSUED = "payment.receipt_issued"
     REFUND_DONE = "refund.done"
     REFUND_FAILED = "refund.failed"
 
@@ -57,6 +58,12 @@ NOTICES: Mapping[str, Told] = MappingProxyType(
             EventType.IN_REVIEW,
             State.IN_REVIEW,
             "A connector collected something else than asked for; two persons decide, so do nothing yet.",
+        ),
+        "receipt_used_twice": Told(EventType.IN_REVIEW, State.IN_REVIEW, _DISAGREED),
+        "receipt_issued": Told(
+            EventType.RECEIPT_ISSUED,
+            State.COMPLETED,
+            "The final receipt of a completed payment has come.",
         ),
         "expired": Told(EventType.FAILED, State.EXPIRED, "The payer never paid; no money moved."),
         "cancelled": Told(

@@ -55,6 +55,7 @@ class Event(StrEnum):
     PROVEN_NOT_POSTED = "proven_not_posted"
     DELIVERY_GIVEN_UP = "delivery_given_up"
     GIVEN_BACK = "given_back"
+    RECEIPT_ISSUED = "receipt_issued"
     FACTS_DISAGREED = "facts_disagreed"
     CONTRARY_EVIDENCE = "contrary_evidence"
     REVIEWED_TO_DELIVER = "reviewed_to_deliver"
@@ -78,6 +79,7 @@ TRANSITIONS = MappingProxyType(
         (State.FUNDED, Event.MERCHANT_CREDITED): State.COMPLETED,
         (State.FUNDED, Event.DELIVERY_GIVEN_UP): State.REFUNDING,
         (State.DELIVERING, Event.BILLER_ACKNOWLEDGED): State.COMPLETED,
+        (State.COMPLETED, Event.RECEIPT_ISSUED): State.COMPLETED,
         (State.DELIVERING, Event.BILLER_REFUSED): State.REFUNDING,
         (State.DELIVERING, Event.PROVEN_NOT_POSTED): State.REFUNDING,
         (State.DELIVERING, Event.BILLER_UNREACHED): State.FUNDED,

@@ -46,14 +46,15 @@ def accepted_from_prefund(prefund: str, sums: Sums) -> Entry:
     return Entry.of("accepted", (shrink(prefund, taken), grow(IN_FLIGHT, taken)), sums.amount.currency)
 
 
-def delivered(payee: str, sums: Sums) -> Entry:
+def delivered(payee: str, sums: Sums, *, from_deposit: bool = False) -> Entry:
     """The payee is owed the exact bill, we have earned the fee, the state is owed its VAT.
 
-    What a biller rounds up is neither's: it stands on an account of its own.
+    What a biller rounds up is neither's: it stands on an account of its own. A prefunded utility is owed
+    nothing: it has taken the bill off the deposit that we keep there.
     """
     postings = (
         shrink(IN_FLIGHT, sums.total.minor),
-        grow(f"payable:{payee}", sums.amount.minor),
+        _for_payee(payee, sums.amount, from_deposit=from_deposit),
         grow("charge_income", sums.charge.minor),
         grow("fee_income", sums.fee.minor),
         grow("vat_payable", sums.vat.minor),
@@ -136,10 +137,30 @@ def _received(connector_id: str, amount: int, kept: int) -> tuple[Posting, ...]:
     )
 
 
-def posted_after_give_back(payee: str, amount: Money) -> Entry:
+def posted_after_give_back(payee: str, amount: Money, *, from_deposit: bool = False) -> Entry:
     """The biller holds a payment that we gave back: it is owed, and suspense says that nobody paid for it."""
-    postings = (shrink(f"suspense:{payee}", amount.minor), grow(f"payable:{payee}", amount.minor))
+    postings = (
+        shrink(f"suspense:{payee}", amount.minor),
+        _for_payee(payee, amount, from_deposit=from_deposit),
+    )
     return Entry.of("posted_after_give_back", postings, amount.currency)
+
+
+def deposit_account(biller_id: str) -> str:
+    """The account of what we keep at a prefunded utility."""
+    return f"biller_deposit:{biller_id}"
+
+
+def deposited(biller_id: str, amount: Money) -> Entry:
+    """A transfer from our bank account stands on what we keep at a prefunded utility."""
+    postings = (shrink("settlement_bank", amount.minor), grow(deposit_account(biller_id), amount.minor))
+    return Entry.of("deposited", postings, amount.currency)
+
+
+def _for_payee(payee: str, amount: Money, *, from_deposit: bool) -> Posting:
+    if from_deposit:
+        return shrink(deposit_account(payee), amount.minor)
+    return grow(f"payable:{payee}", amount.minor)
 
 
 def topped_up(prefund: str, amount: Money) -> Entry:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
+from ekpay_switch.biller_ports import BillerAdapter
 from ekpay_switch.collect_ports import (
     AlreadyOpened,
     BillHeld,
@@ -35,7 +36,7 @@ from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.fetch_bill import FetchOrder, quote_for
 from ekpay_switch.flows.follow_up import log_answer, record_finding
-from ekpay_switch.ports import BillerAdapter, World
+from ekpay_switch.ports import World
 from ekpay_switch.security.identifiers import unguessable, uuid7
 
 RETURN_PATH = "/pay/return"

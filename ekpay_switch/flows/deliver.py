@@ -1,24 +1,33 @@
-"""Telling a biller about a payment whose money is held, and recording what it answered."""
+"""Telling a biller about a payment whose money is held, and recording what it answered.
 
+A biller may have a second route. It is taken only where not a byte left us on the first, and its send is
+durable before it happens; from then on the payment is pinned to it, whatever comes.
+"""
+
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ekpay_switch import telemetry
+from ekpay_switch.biller_ports import BillerAdapter, BillerProfile
+from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.asking import Timing
 from ekpay_switch.domain.claims import Started
 from ekpay_switch.domain.delivery import (
+    FINAL_RECEIPT,
     AttemptEnd,
     Delivery,
     NextSend,
     PayOrder,
     Plan,
     RecordAnswer,
+    Recorded,
     Recording,
     Stale,
     plan_outcome,
 )
-from ekpay_switch.domain.outcome import Approved, Outcome, named
+from ekpay_switch.domain.outcome import Approved, Outcome, Unreached, named
 from ekpay_switch.domain.posting_rules import prefund_account
-from ekpay_switch.ports import BillerAdapter, World
+from ekpay_switch.ports import World
 
 
 async def deliver(started: Started, send_before: float, biller: BillerAdapter, world: World) -> RecordAnswer:
@@ -33,6 +42,7 @@ async def deliver(started: Started, send_before: float, biller: BillerAdapter, w
         biller_id=claim.biller_id,
         prefund=prefund_account(claim.partner_id, quote.bucket),
         sums=quote.sums,
+        terms=biller.profile.terms,
     )
     order = PayOrder(
         payment_id=claim.payment_id,
@@ -55,22 +65,58 @@ async def send_and_record(
 
     A step that is not approved ends the row: the resolver takes it up from what the biller then says.
     """
-    steps, timing = biller.profile.steps, biller.profile.timing
+    profile = biller.profile
+    is_first_step = order.step in {profile.steps[0], profile.second_route}
     outcome = await _send(delivery, order, biller, world)
-    for step in steps[steps.index(order.step) + 1 :]:
-        if not isinstance(outcome, Approved):
+    for step in _steps_after(order.step, profile, delivery.sends):
+        if not _goes_on(outcome, step, profile):
             break
-        send_before = world.clock.monotonic() + timing.send_seconds
-        following = NextSend(
-            delivery, step, delivery.sends, timing.send_seconds, timing.hold_seconds, outcome.facts
-        )
-        begun = await world.payments.begin_send(following)
+        is_first_step = step == profile.second_route
+        answered = outcome.facts if isinstance(outcome, Approved) else {"outcome": named(outcome)}
+        begun = await _begin(delivery, step, answered, profile, world)
         if isinstance(begun, Stale):
             return begun
-        order = replace(order, step=step, send_before=send_before)
+        order = replace(order, step=step, send_before=begun)
         outcome = await _send(delivery, order, biller, world)
-    plan = plan_outcome(delivery, outcome, is_first_step=order.step == steps[0])
-    return await world.payments.record(Recording(delivery, plan, _ask_again_seconds(delivery, plan, timing)))
+    plan = plan_outcome(delivery, outcome, is_first_step=is_first_step)
+    return await record_plan(delivery, plan, biller, world)
+
+
+async def record_plan(delivery: Delivery, plan: Plan, biller: BillerAdapter, world: World) -> RecordAnswer:
+    """Write what an answer led to, and raise the alarm of what only the books could find out."""
+    again = _ask_again_seconds(delivery, plan, biller.profile.timing)
+    recorded = await world.payments.record(Recording(delivery, plan, again))
+    if isinstance(recorded, Recorded) and recorded.receipt_was_taken:
+        world.alarms.raise_alarm(Alarm.RECEIPT_USED_TWICE, delivery.payment_id)
+    return recorded
+
+
+def _steps_after(step: str, profile: BillerProfile, sends: int) -> tuple[str, ...]:
+    """What may still be sent after a step: the later ones, or, once, the second route after the first.
+
+    After a proven loss there is no second route: what was lost on the first may yet arrive there.
+    """
+    if step == profile.second_route:
+        return ()
+    if profile.second_route and sends == 1:
+        return (profile.second_route,)
+    return profile.steps[profile.steps.index(step) + 1 :]
+
+
+def _goes_on(outcome: Outcome, step: str, profile: BillerProfile) -> bool:
+    """A further step follows an approval; another route follows nothing but a call that never left us."""
+    return isinstance(outcome, Unreached if step == profile.second_route else Approved)
+
+
+async def _begin(
+    delivery: Delivery, step: str, answered: Mapping[str, str], profile: BillerProfile, world: World
+) -> float | Stale:
+    """Make one more send durable; the monotonic reading before which it may start, or that it is not ours."""
+    timing = profile.timing
+    send_before = world.clock.monotonic() + timing.send_seconds
+    following = NextSend(delivery, step, delivery.sends, timing.send_seconds, timing.hold_seconds, answered)
+    begun = await world.payments.begin_send(following)
+    return begun if isinstance(begun, Stale) else send_before
 
 
 def _ask_again_seconds(delivery: Delivery, plan: Plan, timing: Timing) -> float | None:
@@ -80,7 +126,10 @@ def _ask_again_seconds(delivery: Delivery, plan: Plan, timing: Timing) -> float 
     """
     if plan.end == AttemptEnd.IN_DOUBT:
         return timing.next_ask_seconds(delivery.asked)
-    if delivery.collected_by and plan.end != AttemptEnd.APPROVED:
+    if plan.end in {AttemptEnd.APPROVED, AttemptEnd.DISAGREED}:
+        comes_later = delivery.terms.receipt_comes_later and FINAL_RECEIPT not in plan.facts
+        return timing.next_ask_seconds(0) if comes_later and plan.end == AttemptEnd.APPROVED else None
+    if delivery.collected_by:
         return 0.0 if plan.refusal is not None else timing.next_ask_seconds(0)
     # Given back after a second sending, the first may still arrive.
     is_watched = plan.refusal is not None and delivery.sends > 1

@@ -29,4 +29,5 @@ async def deliver_collected(payment_id: UUID, biller_id: str, world: World) -> N
     started = await world.collections.start_delivery(start)
     if started is not None:
         order = replace(started.order, send_before=send_before)
-        await send_and_record(started.delivery, order, biller, world)
+        delivery = replace(started.delivery, terms=profile.terms)
+        await send_and_record(delivery, order, biller, world)

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from ekpay_switch import telemetry
+from ekpay_switch.biller_ports import BillerProfile, Parameter
 from ekpay_switch.domain.bill import (
+    AmountRefused,
     Bill,
     BillerSilent,
     BillFound,
@@ -20,7 +22,7 @@ from ekpay_switch.domain.bill import (
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.fetch_once import fetch_once
-from ekpay_switch.ports import BillerProfile, World
+from ekpay_switch.ports import World
 from ekpay_switch.security.identifiers import unguessable
 
 QUOTE_ID_LENGTH = 26  # of 36 signs: 134 bits, nobody guesses one
@@ -100,20 +102,22 @@ def _quote(
 def _usable(reply: FetchReply | HeldBill, profile: BillerProfile) -> Bill | HeldBill | Refusal:
     """The bill of an answer that can be quoted, or why there is none."""
     match reply:
-        case HeldBill():
-            return reply
-        case BillMissing():
-            return Refusal.NO_SUCH_BILL
         case BillerSilent(why=why):
-            telemetry.log_warning("fetch_unanswered", biller_id=profile.id, reason=why)
-            return Refusal.BILLER_UNAVAILABLE
+            return _unavailable(profile, "fetch_unanswered", why)
         case BillFound(bill=bill) if bill.total.minor < 0:
-            telemetry.log_warning("fetch_unusable", biller_id=profile.id, reason="a negative total")
-            return Refusal.BILLER_UNAVAILABLE
-        case BillFound(bill=bill):
-            return bill
+            return _unavailable(profile, "fetch_unusable", "a negative total")
+        case BillMissing() | AmountRefused():
+            is_missing = isinstance(reply, BillMissing)
+            return Refusal.NO_SUCH_BILL if is_missing else Refusal.AMOUNT_DIFFERS
+        case BillFound() | HeldBill():
+            return reply.bill if isinstance(reply, BillFound) else reply
         case _:
             assert_never(reply)
+
+
+def _unavailable(profile: BillerProfile, event: str, why: str) -> Refusal:
+    telemetry.log_warning(event, biller_id=profile.id, reason=why)
+    return Refusal.BILLER_UNAVAILABLE
 
 
 def payer_of(profile: BillerProfile, parameters: Mapping[str, str]) -> dict[str, str]:
@@ -125,17 +129,26 @@ def payer_of(profile: BillerProfile, parameters: Mapping[str, str]) -> dict[str,
 def chosen_parameters(profile: BillerProfile, fields: Mapping[str, str]) -> dict[str, str] | None:
     """The first group of parameters that is filled in whole and well formed, by the manifest's names.
 
-    None where no group is, or where a field that is filled in breaks its rule: guessing which one was
-    meant could fetch somebody else's bill.
+    None where no group is whole, or where a field that is filled in breaks its rule: guessing which one was
+    meant could fetch somebody else's bill. Bangla digits are folded by who lets people type, not here.
     """
     groups: dict[str, dict[str, str]] = {}
     incomplete = set()
     for parameter in profile.parameters:
         text = fields.get(parameter.wire_name, "")
-        if text and re.fullmatch(parameter.pattern, text, re.ASCII) is None:
+        if text and not _fits(parameter, text):
             return None
         if text:
             groups.setdefault(parameter.group, {})[parameter.name] = text
         elif parameter.is_required:
             incomplete.add(parameter.group)
     return next((found for group, found in groups.items() if group not in incomplete), None)
+
+
+def _fits(parameter: Parameter, text: str) -> bool:
+    """Whether a text keeps the rule of its field: its pattern, its choices, its bounds."""
+    if re.fullmatch(parameter.pattern, text, re.ASCII) is None:
+        return False
+    if parameter.choices and all(text != value for value, _, _ in parameter.choices):
+        return False
+    return parameter.bounds is None or parameter.bounds.admit(text)

@@ -1,19 +1,21 @@
 """Paying a quoted bill from a partner's prefund: the hot path (architecture.md 6)."""
 
 import base64
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
 from uuid import UUID
 
+from ekpay_switch.biller_ports import BillerAdapter
 from ekpay_switch.domain.claims import Claim, Conflicting, Refused, Repeated, Standing, Started
+from ekpay_switch.domain.delivery import Recorded, receipts_of
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.flows.deliver import deliver
-from ekpay_switch.ports import BillerAdapter, World
+from ekpay_switch.ports import World
 from ekpay_switch.security.identifiers import uuid7
 
 
@@ -41,7 +43,8 @@ class PayOrderOfPartner:
 class PaymentAnswer:
     """The current truth about a payment; `refusal` says why where no money stays taken.
 
-    `tokens` are what a prepaid biller returned: the same lines on every repeat, for ever.
+    `tokens` are what a prepaid biller returned: the same lines on every repeat, for ever. `receipts` are what
+    proves the payment at its biller, by the names of `domain.delivery`.
     """
 
     state: State
@@ -49,6 +52,7 @@ class PaymentAnswer:
     payment_id: UUID | None = None
     at: datetime | None = None
     tokens: Sequence[TokenLine] = ()
+    receipts: Mapping[str, str] = field(default_factory=dict)
 
 
 async def pay_bill(order: PayOrderOfPartner, world: World) -> PaymentAnswer | Refusal:
@@ -65,7 +69,8 @@ async def pay_bill(order: PayOrderOfPartner, world: World) -> PaymentAnswer | Re
     match answer:
         case Started(claim=claim):
             done = await deliver(answer, send_before, biller, world)
-            truth = PaymentAnswer(done.state, done.refusal, claim.payment_id, done.recorded_at)
+            facts = done.facts if isinstance(done, Recorded) else {}
+            truth = _truth(done.state, done.refusal, claim.payment_id, done.recorded_at, facts)
         case Refused(claim=claim, refusal=refusal):
             return PaymentAnswer(State.DECLINED, refusal, claim.payment_id)
         case Conflicting():
@@ -84,7 +89,14 @@ async def _truth_about(standing: Standing, answer_before: float, world: World) -
         await world.clock.sleep(pause)
         pause = min(pause * 2, 1.0)
         standing = await world.payments.standing(standing.payment_id) or standing
-    return PaymentAnswer(standing.state, standing.refusal, standing.payment_id, standing.paid_at)
+    return _truth(standing.state, standing.refusal, standing.payment_id, standing.paid_at, standing.facts)
+
+
+def _truth(
+    state: State, refusal: Refusal | None, payment_id: UUID, at: datetime | None, facts: Mapping[str, str]
+) -> PaymentAnswer:
+    receipts = receipts_of(facts) if state is State.COMPLETED else {}
+    return PaymentAnswer(state, refusal, payment_id, at, receipts=receipts)
 
 
 async def _with_tokens(truth: PaymentAnswer, biller: BillerAdapter, world: World) -> PaymentAnswer:

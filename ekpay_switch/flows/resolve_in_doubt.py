@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import assert_never
 
 from ekpay_switch import telemetry
+from ekpay_switch.biller_ports import BillerAdapter
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.asking import NextStep, after_not_found, final_not_found_at, is_watched
 from ekpay_switch.domain.delivery import (
+    FINAL_RECEIPT,
     Delivery,
     NextSend,
     PayOrder,
@@ -18,12 +20,13 @@ from ekpay_switch.domain.delivery import (
     Stale,
     plan_half_done,
     plan_posted,
+    plan_receipt,
 )
-from ekpay_switch.domain.outcome import HalfDone, NoAnswer, NotFound, Posted
+from ekpay_switch.domain.outcome import HalfDone, Inquiry, NoAnswer, NotFound, Posted
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.deliver import send_and_record
+from ekpay_switch.flows.deliver import record_plan, send_and_record
 from ekpay_switch.flows.give_back import give_back
-from ekpay_switch.ports import BillerAdapter, Leased, World
+from ekpay_switch.ports import Leased, World
 
 
 async def resolve_in_doubt(leased: Leased, world: World) -> None:
@@ -36,6 +39,7 @@ async def resolve_in_doubt(leased: Leased, world: World) -> None:
     if wait_seconds > 0:
         await world.payments.postpone(leased, wait_seconds, "inquiry budget is used up", asked=False)
         return
+    leased = replace(leased, delivery=replace(leased.delivery, terms=biller.profile.terms))
     inquiry = await biller.inquire(leased.order)
     telemetry.QUESTIONS.labels(biller.profile.id, type(inquiry).__name__).inc()
     telemetry.log(
@@ -45,9 +49,12 @@ async def resolve_in_doubt(leased: Leased, world: World) -> None:
         outcome=type(inquiry).__name__,
         asked=leased.asked + 1,
     )
+    if leased.state is State.COMPLETED:
+        await _look_for_receipt(leased, inquiry, biller, world)
+        return
     match inquiry:
         case Posted():
-            await _record_posted(leased, inquiry, world)
+            await _record_posted(leased, inquiry, biller, world)
         case HalfDone(next_step=step):
             await _go_on(leased, step, biller, world)
         case NotFound():
@@ -59,9 +66,19 @@ async def resolve_in_doubt(leased: Leased, world: World) -> None:
             assert_never(inquiry)
 
 
-async def _record_posted(leased: Leased, posted: Posted, world: World) -> None:
+async def _look_for_receipt(leased: Leased, inquiry: Inquiry, biller: BillerAdapter, world: World) -> None:
+    """Keep the final receipt of a completed payment, or ask again; nothing else can change here."""
+    receipt = inquiry.facts.get(FINAL_RECEIPT, "") if isinstance(inquiry, Posted) else ""
+    if receipt:
+        await world.payments.record(Recording(leased.delivery, plan_receipt(receipt)))
+        return
+    again = biller.profile.timing.next_ask_seconds(leased.asked + 1)
+    await world.payments.postpone(leased, again, "the final receipt is not there yet", asked=True)
+
+
+async def _record_posted(leased: Leased, posted: Posted, biller: BillerAdapter, world: World) -> None:
     plan = plan_posted(leased.delivery, leased.state, posted)
-    await world.payments.record(Recording(leased.delivery, plan))
+    await record_plan(leased.delivery, plan, biller, world)
     if plan.notice != "completed":
         world.alarms.raise_alarm(Alarm(plan.notice), leased.delivery.payment_id)
 
@@ -101,7 +118,9 @@ async def _act_on_not_found(leased: Leased, biller: BillerAdapter, world: World)
             await world.payments.postpone(leased, again, "not found, too early to be final", asked=True)
         case NextStep.SEND_AGAIN:
             delivery = replace(leased.delivery, sends=leased.send.sends + 1)
-            await _send_step(delivery, replace(leased.order, step=profile.steps[0]), biller, world)
+            is_pinned = leased.order.step == profile.second_route
+            step = profile.second_route if is_pinned else profile.steps[0]
+            await _send_step(delivery, replace(leased.order, step=step), biller, world)
         case NextStep.GIVE_BACK:
             await give_back(leased.delivery, timing.ask_every_seconds, world)
         case _:

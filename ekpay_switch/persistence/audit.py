@@ -47,6 +47,16 @@ from ekpay_switch.persistence.audit_refunds import (
     suspense_fault,
     total_fault,
 )
+from ekpay_switch.persistence.audit_scrolls import (
+    FILES,
+    NUMBERS,
+    TAKINGS,
+    TOLD,
+    ScrollProof,
+    number_fault,
+    taking_fault,
+    told_fault,
+)
 from ekpay_switch.persistence.engine import Database
 
 ROWS_AT_ONCE = 2_000
@@ -125,6 +135,10 @@ async def audit(connection: asyncpg.Connection) -> Finding | None:
         lambda c: _first(c, DUES, due_fault, "refunds of payment {id}"),
         lambda c: _first(c, PAID, paid_fault, "refunds of payment {id}"),
         lambda c: _first(c, SCROLLS, scroll_fault, "scroll {series} {day}"),
+        _scroll_files,
+        lambda c: _first(c, TOLD, told_fault, "scroll rows of payment {id}"),
+        lambda c: _first(c, NUMBERS, number_fault, "scroll rows of payment {id}"),
+        lambda c: _first(c, TAKINGS, taking_fault, "bill_takings {biller_id} {reference}"),
     )
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         for check in checks:
@@ -147,6 +161,17 @@ async def _first(
         if why:
             return Finding(name.format(**row), why)
     return None
+
+
+async def _scroll_files(connection: asyncpg.Connection) -> Finding | None:
+    """Every scroll file is what its rows make of it, and the rows of a day are 1..n."""
+    proof = ScrollProof()
+    async for row in _rows(connection, FILES):
+        broken = proof.check(row)
+        if broken:
+            return Finding(*broken)
+    broken = proof.check(None)
+    return Finding(*broken) if broken else None
 
 
 async def _chains(connection: asyncpg.Connection) -> Finding | None:

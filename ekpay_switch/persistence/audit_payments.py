@@ -14,7 +14,7 @@ SELECT coalesce(p.id, e.payment_id) AS id, p.state, p.amount,
   (SELECT from_state FROM history AS h WHERE h.payment_id = p.id ORDER BY h.seq DESC LIMIT 1) AS came_from
 FROM payments AS p FULL JOIN (
   SELECT j.payment_id, -sum(o.amount) FILTER (WHERE o.account = 'in_flight') AS in_flight,
-    -sum(o.amount) FILTER (WHERE o.account LIKE 'payable:%') AS payable
+    -sum(o.amount) FILTER (WHERE o.account LIKE 'payable:%' OR o.account LIKE 'biller_deposit:%') AS payable
   FROM journal_entries AS j JOIN postings AS o ON o.entry_id = j.id
   WHERE j.payment_id IS NOT NULL GROUP BY j.payment_id) AS e ON e.payment_id = p.id
 LEFT JOIN collections AS c ON c.payment_id = p.id

@@ -1,6 +1,6 @@
 """Turning judged steps into rows: pure, between the reads and the one write of a batch."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID
@@ -9,14 +9,17 @@ import orjson
 
 from ekpay_switch.domain.claims import Accepted, Claim, Refused, Started, Verdict, decide
 from ekpay_switch.domain.delivery import (
+    FINAL_RECEIPT,
     LATE_TO_ASK_ABOUT,
     Begun,
     NextSend,
+    Plan,
     RecordAnswer,
     Recorded,
     Recording,
     SendAnswer,
     Stale,
+    plan_receipt_taken,
 )
 from ekpay_switch.domain.ledger import Entry, Written, chain_hash, keeps_balance
 from ekpay_switch.domain.payment import TRANSITIONS, Event, State, walk
@@ -42,6 +45,7 @@ class Changes:
     postings: list[Row] = field(default_factory=list)
     notifications: list[Row] = field(default_factory=list)
     token_lines: list[Row] = field(default_factory=list)
+    used_receipts: list[Row] = field(default_factory=list)
     held_payments: list[Row] = field(default_factory=list)
     begun_sends: list[Row] = field(default_factory=list)
     moved_payments: dict[UUID, Row] = field(default_factory=dict)
@@ -79,6 +83,9 @@ class Judge:
             return Recorded(standing.state, standing.refusal, self.seen.now, standing.facts)
         if held.epoch != recording.delivery.epoch or not _is_legal(held, recording):
             return self._keep_as_evidence(held, recording)
+        was_taken = self._is_receipt_taken(recording)
+        if was_taken:
+            recording = replace(recording, plan=plan_receipt_taken(recording.plan), ask_again_seconds=None)
         plan, delivery = recording.plan, recording.delivery
         steps = walk(held.standing.state, plan.events)
         self._history(delivery.payment_id, held.steps, steps, plan.facts)
@@ -91,7 +98,7 @@ class Judge:
             ask_at = self.seen.now + timedelta(seconds=recording.ask_again_seconds)
         if state is State.REFUNDED and held.has_late_answer:
             ask_at = self.seen.now
-        facts = plan.facts if steps else held.standing.facts
+        facts = _facts_after(held, plan)
         if not steps:
             self._evidence(recording, plan.end)
         self.changes.moved_payments[delivery.payment_id] = (
@@ -105,7 +112,17 @@ class Judge:
         self.changes.token_lines += token_lines
         self._end_attempt(recording, is_over=bool(steps))
         self._notify(recording, held.steps)
-        return Recorded(state, refusal, self.seen.now, facts)
+        return Recorded(state, refusal, self.seen.now, facts, was_taken)
+
+    def _is_receipt_taken(self, recording: Recording) -> bool:
+        """Whether another payment has the receipt already; else it is this one's from now on."""
+        receipt, payment_id = recording.plan.unique_receipt, recording.delivery.payment_id
+        if not receipt:
+            return False
+        if receipt not in self.seen.receipts:
+            self.seen.receipts[receipt] = payment_id
+            self.changes.used_receipts.append((receipt, payment_id))
+        return self.seen.receipts[receipt] != payment_id
 
     def begin(self, send: NextSend) -> SendAnswer:
         """Make one more send of an attempt ready, if its epoch still holds the payment.
@@ -236,14 +253,24 @@ class Judge:
         self.changes.moved_payments[standing.payment_id] = (*moved, self.seen.now)
 
 
+def _facts_after(held: Held, plan: Plan) -> Mapping[str, str]:
+    """What is known of a payment after a plan: its last answer, and a final receipt beside the first one."""
+    if plan.events == (Event.RECEIPT_ISSUED,):
+        return {**held.standing.facts, **plan.facts}
+    return plan.facts if plan.events else held.standing.facts
+
+
 def _stands_already(held: Held, recording: Recording) -> bool:
     """Whether this very recording was written before and only its COMMIT was not heard of.
 
-    An epoch has one holder, and a holder records one end, so the same epoch with that end is itself.
+    An epoch has one holder, and a holder records one end, so the same epoch with that end is itself. A final
+    receipt ends nothing: it stands if its fact does.
     """
     events = recording.plan.events
     if not events or held.epoch != recording.delivery.epoch:
         return False
+    if events[-1] is Event.RECEIPT_ISSUED:
+        return FINAL_RECEIPT in held.standing.facts
     return held.standing.state in {
         following for (_, event), following in TRANSITIONS.items() if event is events[-1]
     }

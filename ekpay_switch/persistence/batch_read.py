@@ -1,8 +1,9 @@
 """Locking and reading for one batch: every lock first, in one order everywhere, then fresh reads.
 
 The order is: settlement window (shared), lane rows, account rows of both buckets, advisory locks on bills,
-payment rows; scroll counters come after the verdicts. READ COMMITTED gives each later statement a fresh
-snapshot, so what is read here is what the locks protect (architecture.md 6, "Group commit").
+payment rows, advisory locks on receipts; scroll counters come after the verdicts. READ COMMITTED gives each
+later statement a fresh snapshot, so what is read here is what the locks protect (architecture.md 6, "Group
+commit").
 """
 
 from collections.abc import Iterable, Mapping
@@ -48,6 +49,12 @@ NEW_WINDOW = """
 INSERT INTO settlement_windows (business_date) VALUES ((now() AT TIME ZONE INTERVAL '+06:00')::date)
 ON CONFLICT DO NOTHING
 """
+# A space of its own beside the window's; two receipts that hash alike wait for each other at no harm.
+LOCK_RECEIPTS = """
+SELECT pg_advisory_xact_lock(2, key) FROM (
+  SELECT DISTINCT hashtext(receipt) AS key FROM unnest($1::text[]) AS r (receipt) ORDER BY key) AS receipts
+"""
+READ_RECEIPTS = "SELECT receipt, payment_id FROM used_receipts WHERE receipt = ANY($1)"
 READ_ENTRIES = "SELECT id FROM journal_entries WHERE id = ANY($1)"
 # One row a claim, in order: its quote, the payment under its reference, the live payment on its bill.
 # A payment that succeeded after it was given back is reviewed beside one made meanwhile: looked for apart.
@@ -93,6 +100,8 @@ class Seen:
     payments: dict[UUID, Held]
     # The scroll number and day of payments that already stand, for claims that come again.
     scrolls: dict[UUID, tuple[int, date]]
+    # Receipts that may buy one service only, and the payment that each has bought.
+    receipts: dict[str, UUID]
     # Entries by themselves that were written before and come again.
     entries: set[UUID]
 
@@ -117,6 +126,7 @@ async def lock_and_read(connection: asyncpg.Connection, steps: list[Step]) -> Se
     """Take every lock that `steps` (claims, recordings, entries) need, then read what they are judged by."""
     claims = [step for step in steps if isinstance(step, Claim)]
     paid = sorted({paid_by for step in steps if (paid_by := _held_by(step)) is not None})
+    receipts = sorted({receipt for step in steps if (receipt := _receipt_of(step))})
     alone = [step.entry_id for step in steps if isinstance(step, PostEntry)]
     await connection.execute(WINDOW_LOCK)
     lanes = await connection.fetch(LOCK_LANES, sorted({lane_of(step) for step in steps}))
@@ -125,6 +135,9 @@ async def lock_and_read(connection: asyncpg.Connection, steps: list[Step]) -> Se
     if claims:
         await connection.execute(LOCK_BILLS, [claim.quote_id for claim in claims])
     held = await connection.fetch(LOCK_PAYMENTS, paid) if paid else []
+    if receipts:
+        await connection.execute(LOCK_RECEIPTS, receipts)
+    used = await connection.fetch(READ_RECEIPTS, receipts) if receipts else []
     window = await open_window(connection)
     seen = Seen(
         window_id=window["id"],
@@ -133,6 +146,7 @@ async def lock_and_read(connection: asyncpg.Connection, steps: list[Step]) -> Se
         lanes={row["lane"]: (row["seq"], row["hash"]) for row in lanes},
         payments={row["id"]: _held(row) for row in held},
         scrolls={},
+        receipts={row["receipt"]: row["payment_id"] for row in used},
         entries={row["id"] for row in await connection.fetch(READ_ENTRIES, alone)} if alone else set(),
     )
     if claims:
@@ -147,6 +161,13 @@ async def open_window(connection: asyncpg.Connection) -> Any:  # noqa: ANN401 - 
         await connection.execute(NEW_WINDOW)
         window = await connection.fetchrow(OPEN_WINDOW)
     return window
+
+
+def _receipt_of(step: Step) -> str:
+    """The receipt that a recording brings and that may buy one service only, or empty."""
+    if isinstance(step, SealedRecording):
+        step = step.recording
+    return step.plan.unique_receipt if isinstance(step, Recording) else ""
 
 
 def _held_by(step: Step) -> UUID | None:

@@ -90,7 +90,11 @@ TOKEN_LINES = SetInsert(
     {"payment_id": "uuid", "seq": "smallint", "kind": "text", "digits_sealed": "bytea"},
     ignores_repeats=True,
 )
-INSERTS = (PAYMENTS, ATTEMPTS, HISTORY, EVIDENCE, ENTRIES, POSTINGS, NOTIFICATIONS, TOKEN_LINES)
+# Not ignoring repeats: a receipt that another payment took meanwhile fails the batch, which then reads it.
+USED_RECEIPTS = SetInsert("used_receipts", {"receipt": "text", "payment_id": "uuid"})
+INSERTS = (
+    PAYMENTS, ATTEMPTS, HISTORY, EVIDENCE, ENTRIES, POSTINGS, NOTIFICATIONS, TOKEN_LINES, USED_RECEIPTS,
+)  # fmt: skip
 
 # The epoch in the WHERE is the fence: a row whose epoch moved on is not updated, and the count betrays it.
 MOVE_PAYMENTS = """
@@ -174,7 +178,7 @@ async def write_changes(connection: asyncpg.Connection, changes: Changes) -> Non
     """
     inserted = (
         changes.payments, changes.attempts, changes.history, changes.evidence, changes.entries,
-        changes.postings, changes.notifications, changes.token_lines,
+        changes.postings, changes.notifications, changes.token_lines, changes.used_receipts,
     )  # fmt: skip
     balances = sorted(changes.balances.items())
     lanes = [(lane, *head) for lane, head in sorted(changes.lanes.items())]

@@ -8,8 +8,11 @@ from alembic.config import Config
 from sqlalchemy import Connection
 
 from ekpay_switch.persistence import (  # noqa: F401 - migrations compare them as well
+    bill_file_tables,
+    collect_tables,
     far_side_tables,
     notification_tables,
+    scroll_tables,
 )
 from ekpay_switch.persistence.engine import Database
 

@@ -31,8 +31,9 @@ from ekpay_switch.persistence.tables import attempts, evidence, payments, quotes
 from ekpay_switch.ports import Leased, RequestStatus
 from ekpay_switch.security.sealed_fields import Sealer
 
-# The states that the resolver has business with: deliveries, and give-backs with contrary evidence.
-RESOLVABLE = (State.DELIVERING, State.REFUNDED)
+# The states that the resolver has business with: deliveries, give-backs with contrary evidence, and completed
+# payments whose final receipt is still to come.
+RESOLVABLE = (State.DELIVERING, State.REFUNDED, State.COMPLETED)
 
 
 class PostgresPayments:

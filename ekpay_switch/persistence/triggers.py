@@ -24,3 +24,58 @@ END $$;
 CREATE TRIGGER postings_balance AFTER INSERT ON postings
   REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_entries();
 """
+
+# Refuses rows of a biller's day that are not 1..n, a payment told as paid that its biller was never owed for,
+# and a file whose totals are not those of its rows. Rows come in one statement, after their file; one without
+# rows is judged once its transaction ends.
+_SCROLL_ROWS = """
+CREATE FUNCTION check_scroll_rows() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE broken text;
+BEGIN
+  SELECT f.biller_id || ' ' || f.business_date INTO broken
+    FROM (SELECT DISTINCT biller_id, business_date FROM fresh) AS f
+    JOIN scroll_rows AS r ON r.biller_id = f.biller_id AND r.business_date = f.business_date
+    GROUP BY f.biller_id, f.business_date HAVING max(r.seq) <> count(*) LIMIT 1;
+  IF broken IS NOT NULL THEN
+    RAISE EXCEPTION 'the scroll rows of % are not 1..n', broken USING ERRCODE = 'check_violation';
+  END IF;
+  SELECT f.biller_id || ' ' || f.business_date INTO broken
+    FROM (SELECT DISTINCT biller_id, business_date, cycle FROM fresh) AS n
+    JOIN scroll_files AS f USING (biller_id, business_date, cycle)
+    JOIN scroll_rows AS r USING (biller_id, business_date, cycle)
+    GROUP BY f.biller_id, f.business_date, f.cycle, f.rows, f.sum
+    HAVING count(*) <> f.rows OR sum(r.total) <> f.sum LIMIT 1;
+  IF broken IS NOT NULL THEN
+    RAISE EXCEPTION 'totals of scroll % are not those of its rows', broken USING ERRCODE = 'check_violation';
+  END IF;
+  SELECT f.payment_id::text INTO broken FROM fresh AS f
+    WHERE f.row_type = 'PAY' AND NOT EXISTS (
+      SELECT FROM journal_entries AS j WHERE j.payment_id = f.payment_id
+        AND j.moment IN ('delivered', 'posted_after_give_back')) LIMIT 1;
+  IF broken IS NOT NULL THEN
+    RAISE EXCEPTION 'payment % was never delivered', broken USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NULL;
+END $$
+"""
+_SCROLL_ROWS_TRIGGER = """
+CREATE TRIGGER scroll_rows_whole AFTER INSERT ON scroll_rows
+  REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_scroll_rows()
+"""
+_SCROLL_FILES = """
+CREATE FUNCTION check_scroll_file() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM FROM scroll_rows AS r
+    WHERE r.biller_id = NEW.biller_id AND r.business_date = NEW.business_date AND r.cycle = NEW.cycle
+    HAVING count(*) <> NEW.rows OR coalesce(sum(r.total), 0) <> NEW.sum;
+  IF FOUND THEN
+    RAISE EXCEPTION 'the totals of a scroll file are not those of its rows' USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NULL;
+END $$
+"""
+_SCROLL_FILES_TRIGGER = """
+CREATE CONSTRAINT TRIGGER scroll_files_whole AFTER INSERT ON scroll_files
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_scroll_file()
+"""
+SCROLL_TRIGGERS = (_SCROLL_ROWS, _SCROLL_ROWS_TRIGGER, _SCROLL_FILES, _SCROLL_FILES_TRIGGER)

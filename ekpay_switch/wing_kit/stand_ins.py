@@ -1,7 +1,11 @@
-"""A clock that stands and a shelf for tokens: what a rehearsal of recorded replies needs instead of ports."""
+"""What a rehearsal of recorded replies needs instead of ports: a clock that stands, a shelf for tokens."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
+
+from ekpay_switch.domain.bill_files import FoundBill, NotTaken, TakeAnswer, Taken, Taking
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +63,20 @@ class TokenShelf:
         """Forget it, if it is still the one."""
         if self.held.get(far_side) == token:
             del self.held[far_side]
+
+
+class NoBillFiles:
+    """Nobody has handed over a bill; implements the port `BillFiles`."""
+
+    async def named(self, biller_id: str, parameters: Mapping[str, str]) -> Sequence[FoundBill]:
+        """None."""
+        del biller_id, parameters
+        return ()
+
+    async def take(self, taking: Taking) -> TakeAnswer:
+        """Never: there is no such bill."""
+        del taking
+        return NotTaken.NO_SUCH_BILL
+
+    async def settle(self, biller_id: str, reference: str, payment_id: UUID) -> Taken | None:
+        """Nothing was ever taken."""

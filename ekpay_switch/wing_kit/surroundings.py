@@ -1,9 +1,18 @@
 """What every family is built with, so that one more need does not change every signature."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypedDict
 
+from ekpay_switch.bill_file_ports import BillFiles
 from ekpay_switch.ports import Clock, Tokens, Wire
+from ekpay_switch.wing_kit.stand_ins import NoBillFiles
+
+
+class MorePorts(TypedDict, total=False):
+    """What a wing may be given beside the first five, by name; who gives nothing gets a stand-in."""
+
+    bill_files: BillFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +24,4 @@ class Surroundings:
     clock: Clock
     environ: Mapping[str, str]
     divisor: float = 1.0
+    bill_files: BillFiles = field(default_factory=NoBillFiles)

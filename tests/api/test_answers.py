@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from ekpay_switch.biller_ports import Parameter
 from ekpay_switch.domain.bill import ChargeLine
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved
 from ekpay_switch.domain.vending import TokenKind, TokenLine
-from ekpay_switch.ports import Parameter
 from tests.api.desk import Caller, Desk, code_of
 from tests.factories import BILL_NO, a_bill
 from tests.fakes import LOSES_ANSWER, PROFILE, Deed
@@ -38,6 +38,26 @@ async def test_a_fetched_bill(desk: Desk, bank: Caller) -> None:
 async def test_the_oldest_of_several_bills_says_how_many_there_are(desk: Desk, bank: Caller) -> None:
     desk.small.biller.bills[BILL_NO] = replace(a_bill(), unpaid_count=3)
     assert (await bank.fetch())["bllr_inf"]["bll_cnt"] == "3"
+
+
+async def test_bangla_digits_that_a_partner_passes_on_name_the_same_bill(desk: Desk, bank: Caller) -> None:
+    message = bank.write.fetch("b025", bll_no="০৯২৫১২৩৪৫৬৭৮")
+    assert (await bank.exchange(message))["bllr_inf"]["bll_no"] == BILL_NO
+    assert len(desk.small.books.quotes) == 1
+
+
+async def test_a_payment_tells_what_proves_it_at_its_biller(desk: Desk, bank: Caller) -> None:
+    challan, dakhila = {"receipt": "2526-0000000017"}, {"final_receipt": "DAK-9"}
+    desk.small.biller.deeds.append(Deed(Approved(challan | dakhila), posts=True))
+    fetched = await bank.fetch()
+    told = {"rcpt_no": "2526-0000000017", "rcpt_no_fnl": "DAK-9"}
+    message = bank.payment(fetched)
+    for answer in (
+        await bank.exchange(message),
+        await bank.exchange(message),
+        await bank.exchange(bank.write.status(fetched["hdrs"]["ref_id"], "b025")),
+    ):
+        assert told.items() <= answer["bllr_inf"].items()
 
 
 async def test_a_paid_bill(desk: Desk, bank: Caller) -> None:

@@ -17,7 +17,7 @@ MEMBERS = {
     "trx": ("trx_id", "trx_tms", "refno_ack"),
     "bll_inf": (
         *("bllr_id", "bll_no", "bll_period", "meter_no", "bllr_accno", "bill_mobno", "bll_typ", "bll_loc_cd"),
-        *("xchng_code", "last_pay_dt", "amount", "mode"),
+        *("xchng_code", "last_pay_dt", "amount", "mode", "bll_cstnm", "x_licence_no"),
     ),
     "bllr_inf": ("bllr_id", "bll_amnt_ttl", "ekpay_fee"),
     "pyd_inf": ("pyd_trxn_refid", "pyd_tms", "pyd_amnt"),

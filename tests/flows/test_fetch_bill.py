@@ -2,11 +2,12 @@ from dataclasses import replace
 
 import pytest
 
+from ekpay_switch.biller_ports import Parameter
+from ekpay_switch.domain.amount_bounds import AmountBounds
 from ekpay_switch.domain.bill import BillerSilent, BillFound, BillMissing, FetchReply, Quote
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.fetch_bill import FetchOrder, chosen_parameters, fetch_bill
-from ekpay_switch.ports import Parameter
 from tests.factories import BILL_NO, a_bill, a_fetch, a_world
 from tests.fake_steps import CrashError
 from tests.fakes import BILL_NUMBER, PROFILE
@@ -98,6 +99,26 @@ def test_the_first_group_that_is_filled_in_names_the_bill() -> None:
     assert chosen_parameters(profile, {"bllr_accno": "12345678"}) == {"account_no": "12345678"}
 
 
+@pytest.mark.parametrize(("told", "is_taken"), [("M", True), ("NM", True), ("X", False)])
+def test_a_field_with_choices_takes_one_of_them(told: str, *, is_taken: bool) -> None:
+    kind = replace(ACCOUNT, name="kind", wire_name="bll_typ", pattern="^[A-Z]{1,2}$")
+    kind = replace(kind, choices=(("M", "metered", "মিটারযুক্ত"), ("NM", "non-metered", "মিটারবিহীন")))
+    profile = replace(PROFILE, parameters=(ACCOUNT, kind))
+    chosen = chosen_parameters(profile, {"bllr_accno": "12345678", "bll_typ": told})
+    assert (chosen is not None) == is_taken
+
+
+@pytest.mark.parametrize(
+    ("told", "is_taken"), [("99.99", False), ("100", True), ("১০০.৫০", False), ("100.50", True), ("0", False)]
+)
+def test_an_amount_that_the_payer_chooses_keeps_its_bounds(told: str, *, is_taken: bool) -> None:
+    bounds = AmountBounds(Money(10_000), None, Money(50))
+    amount = replace(ACCOUNT, name="amount", wire_name="amount", pattern="^[0-9.]+$", bounds=bounds)
+    profile = replace(PROFILE, parameters=(ACCOUNT, amount))
+    chosen = chosen_parameters(profile, {"bllr_accno": "12345678", "amount": told})
+    assert (chosen is not None) == is_taken
+
+
 def test_an_optional_field_alone_names_no_bill() -> None:
     profile = replace(PROFILE, parameters=(ACCOUNT, MOBILE))
     assert chosen_parameters(profile, {"bill_mobno": "01711111111"}) is None
@@ -105,7 +126,7 @@ def test_an_optional_field_alone_names_no_bill() -> None:
     assert chosen_parameters(profile, filled) == {"account_no": "12345678", "mobile": "01711111111"}
 
 
-@pytest.mark.parametrize("text", ["12345678\n", "১২৩৪৫৬৭৮", "1234567", " 12345678", "123456789"])
+@pytest.mark.parametrize("text", ["12345678\n", "১২৩৪৫৬৭৮", "1234567", "٣٤٥٦٧٨٩٠", " 12345678", "123456789"])
 def test_one_field_with_rubbish_spoils_the_whole_request(text: str) -> None:
     profile = replace(PROFILE, parameters=(BILL_NUMBER, ACCOUNT))
     assert chosen_parameters(profile, {"bll_no": BILL_NO, "bllr_accno": text}) is None

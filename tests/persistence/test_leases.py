@@ -78,9 +78,6 @@ async def test_what_is_held_finished_or_not_due_is_not_leased(
     assert len(await payments.lease_due(10, 30)) == 2
     assert await payments.lease_due(10, 30) == []
     await books.submit(recording_of(second, APPROVED, epoch=2))
-    await books.tell(
-        "UPDATE payments SET lease_until = NULL, next_action_at = now() WHERE state = 'completed'"
-    )
     assert await payments.lease_due(10, 30) == []
 
 

@@ -7,13 +7,16 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
+from ekpay_switch.persistence.bill_file_tables import BILL_FILE_APPEND_ONLY
+from ekpay_switch.persistence.biller_tables import BILLER_APPEND_ONLY
 from ekpay_switch.persistence.collect_tables import COLLECT_APPEND_ONLY
 from ekpay_switch.persistence.embedded import Endpoint
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.migrate import migrate
 from ekpay_switch.persistence.notification_tables import NOTIFICATION_APPEND_ONLY
+from ekpay_switch.persistence.scroll_tables import SCROLL_APPEND_ONLY
 from ekpay_switch.persistence.tables import APPEND_ONLY, metadata
-from ekpay_switch.persistence.triggers import BALANCE_TRIGGER
+from ekpay_switch.persistence.triggers import BALANCE_TRIGGER, SCROLL_TRIGGERS
 from tests.persistence.books import Books, database_of
 from tests.persistence.conftest import a_copy
 
@@ -58,7 +61,8 @@ def _built_from_tables(connection: Connection) -> None:
     metadata.create_all(connection)
     function, trigger = BALANCE_TRIGGER.split("$$;\n")
     connection.exec_driver_sql(function + "$$")
-    connection.exec_driver_sql(trigger)
+    for statement in (trigger, *SCROLL_TRIGGERS):
+        connection.exec_driver_sql(statement)
 
 
 async def test_the_migrations_build_what_the_tables_say(place: Endpoint, nothing: Endpoint) -> None:
@@ -113,7 +117,9 @@ async def _grants(books: Books, role: str) -> Mapping[str, set[str]]:
 
 
 async def test_the_application_may_add_to_the_books_and_never_change_them(books: Books) -> None:
-    append_only = {table.name for table in (*APPEND_ONLY, *NOTIFICATION_APPEND_ONLY, *COLLECT_APPEND_ONLY)}
+    kept = [*APPEND_ONLY, *NOTIFICATION_APPEND_ONLY, *COLLECT_APPEND_ONLY, *BILLER_APPEND_ONLY]
+    kept += [*SCROLL_APPEND_ONLY, *BILL_FILE_APPEND_ONLY]
+    append_only = {table.name for table in kept}
     expected = {name: {"SELECT", "INSERT", "UPDATE"} for name in set(metadata.tables) - append_only}
     expected |= {name: {"SELECT", "INSERT"} for name in append_only}
     expected["quotes"] |= {"DELETE"}

@@ -1,6 +1,6 @@
 """The blocks of every answer (ekpay-syndicate-api.md, "Messages"); amounts are taka with two decimals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,13 +12,15 @@ from ekpay_switch.api.syndicate.messages import (
     StatusRequest,
     Trace,
 )
+from ekpay_switch.biller_ports import BillerProfile, Parameter
 from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.business_day import in_dhaka
+from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, receipts_of
 from ekpay_switch.domain.money import Money, format_taka
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.flows.pay_bill import PaymentAnswer
-from ekpay_switch.ports import BillerProfile, RequestStatus
+from ekpay_switch.ports import RequestStatus
 
 Answer = dict[str, Any]
 VERSION = "v1.3.0"  # what we speak, whatever a caller says that it speaks
@@ -84,7 +86,7 @@ def quoted(quote: Quote, ekpay_id: str, bill_type: str) -> Answer:
 def paid(request: PayRequest, answer: PaymentAnswer) -> Answer:
     """`bllr_inf` and `resp_status` of a payment, whatever became of it."""
     echoed = {"bllr_id": request.bllr_inf.bllr_id, "is_bll_pd": _paid_mark(answer.state)}
-    echoed |= bought(answer.tokens)
+    echoed |= bought(answer.tokens) | receipted(answer.receipts)
     return {"bllr_inf": echoed, **status_block(code_of(answer.state, answer.refusal), request.trx.refno_ack)}
 
 
@@ -96,6 +98,12 @@ def bought(tokens: Sequence[TokenLine]) -> Answer:
     return {"token": ",".join(line.digits for line in tokens), "token_lines": lines}
 
 
+def receipted(receipts: Mapping[str, str]) -> Answer:
+    """What proves the payment at its biller: its receipt or challan, and the final one that came later."""
+    told = {"rcpt_no": receipts.get(RECEIPT), "rcpt_no_fnl": receipts.get(FINAL_RECEIPT)}
+    return {name: number for name, number in told.items() if number}
+
+
 def looked_up(request: StatusRequest, status: RequestStatus, tokens: Sequence[TokenLine] = ()) -> Answer:
     """The answer to a status question, from our books; `pyd_inf` only when the bill is paid through us."""
     standing = status.standing
@@ -103,6 +111,8 @@ def looked_up(request: StatusRequest, status: RequestStatus, tokens: Sequence[To
         told = {"bllr_id": request.bll_inf.bllr_id, "is_bll_pd": "Y" if status.is_bill_paid else "N"}
         return {"bllr_inf": told, **status_block(DONE)}
     told = {"bllr_id": request.bll_inf.bllr_id, "is_bll_pd": _paid_mark(standing.state)} | bought(tokens)
+    if standing.state is State.COMPLETED:
+        told |= receipted(receipts_of(standing.facts))
     answer: Answer = {
         "bllr_inf": told,
         **status_block(code_of(standing.state, standing.refusal), standing.quote_id),
@@ -128,19 +138,6 @@ def master_data(profiles: list[BillerProfile]) -> Answer:
 
 
 def _biller(profile: BillerProfile) -> Answer:
-    parameters = [
-        {
-            "nm": parameter.wire_name,
-            "lbl_en": parameter.label_en,
-            "lbl_bn": parameter.label_bn,
-            "typ": "text",
-            "reqrd": "Y" if parameter.is_required else "N",
-            "rgx": parameter.pattern,
-            "exmpl": parameter.example,
-            "grp": parameter.group,
-        }
-        for parameter in profile.parameters
-    ]
     return {
         "bllr_id": profile.ekpay_id,
         "bllr_nm": profile.name_en,
@@ -148,8 +145,40 @@ def _biller(profile: BillerProfile) -> Answer:
         "bllr_ctgry": profile.category,
         "bllr_typ": profile.bucket,
         "bllr_sts": STATUS_LETTERS[profile.status],
-        "input_params": parameters,
+        "bll_once": _mark(profile.takes_bill_once),
+        "gvs_tkn": _mark(profile.gives_tokens),
+        "input_params": [_parameter(parameter) for parameter in profile.parameters],
     }
+
+
+def _parameter(parameter: Parameter) -> Answer:
+    """One field of a form, in both languages; its choices and its bounds in taka only where it has any."""
+    told: Answer = {
+        "nm": parameter.wire_name,
+        "lbl_en": parameter.label_en,
+        "lbl_bn": parameter.label_bn,
+        "typ": "text",
+        "reqrd": _mark(parameter.is_required),
+        "rgx": parameter.pattern,
+        "exmpl": parameter.example,
+        "grp": parameter.group,
+    }
+    if parameter.choices:
+        told["chcs"] = [
+            {"val": value, "lbl_en": label_en, "lbl_bn": label_bn}
+            for value, label_en, label_bn in parameter.choices
+        ]
+    if parameter.bounds is not None:
+        bounds = {"amt_min": parameter.bounds.least, "amt_max": parameter.bounds.most}
+        told |= {name: taka(bound) for name, bound in bounds.items() if bound is not None}
+        told["amt_stp"] = taka(parameter.bounds.step)
+    if parameter.names_payer:
+        told["nms_pyr"] = "Y"
+    return told
+
+
+def _mark(is_so: bool) -> str:  # noqa: FBT001 - the word for a yes or a no
+    return "Y" if is_so else "N"
 
 
 def _paid_mark(state: State) -> str:

@@ -5,9 +5,12 @@ refused. Numbers arrive as the text that was sent, so an amount is read by our o
 """
 
 import hashlib
-from typing import Annotated
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, model_validator
+from pydantic import Field as Member
 
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, format_taka, parse_taka
@@ -17,6 +20,10 @@ Instant = Annotated[
     str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\+06:00$")
 ]
 
+
+# Members of `bll_inf` that are ours, and how many of them one message may have.
+_FURTHER = re.compile(r"x_[a-z0-9_]{2,40}", re.ASCII)
+_FURTHER_MAX = 16
 
 Field = Annotated[str, StringConstraints(max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
@@ -73,7 +80,11 @@ class UserPart(_Part):
 
 
 class BillPart(_Part):
-    """`bll_inf` of a fetch: the biller and whatever names the bill."""
+    """`bll_inf` of a fetch: the biller and whatever names the bill.
+
+    `further` are the members `x_<name>`, ours, for what ekPay's message has no member; a whole message has
+    them beside the others.
+    """
 
     bllr_id: Field
     bll_no: Field | None = None
@@ -83,15 +94,26 @@ class BillPart(_Part):
     bill_mobno: Field | None = None
     bll_typ: Annotated[str, StringConstraints(pattern=r"^(M|NM)?$")] | None = None
     bll_loc_cd: Field | None = None
+    bll_cstnm: Field | None = None
     xchng_code: Field | None = None
     last_pay_dt: Field | None = None
     amount: OptionalAmount = None
     mode: Field | None = None
+    further: Annotated[Mapping[str, Field | None], Member(max_length=_FURTHER_MAX)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_further(cls, told: object) -> object:
+        """Put the members of ours together; a caller's own `further` is a member that nobody knows."""
+        if not isinstance(told, dict):
+            return told
+        further = {name: value for name, value in told.items() if _FURTHER.fullmatch(name)}
+        return {**told, "further": further}
 
     def filled(self) -> dict[str, str]:
         """The members that name a bill and are filled in; an amount in taka, without decimals where whole."""
-        members = self.model_dump(exclude={"bllr_id", "amount", "mode"}, exclude_none=True)
-        filled = {name: text for name, text in members.items() if text}
+        members: dict[str, Any] = self.model_dump(exclude={"bllr_id", "amount", "mode", "further"})
+        filled = {name: text for name, text in {**members, **self.further}.items() if text}
         if self.amount is not None:
             filled["amount"] = format_taka(self.amount.minor).removesuffix(".00")
         return filled

@@ -30,6 +30,7 @@ from ekpay_switch.api.syndicate.messages import (
     PayRequest,
     StatusRequest,
 )
+from ekpay_switch.domain.bangla import folded
 from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
 from ekpay_switch.domain.payment import State
@@ -208,7 +209,12 @@ async def _fetch(call: Call, syndicate: Syndicate) -> answers.Answer:
     if isinstance(message, dict):
         return message
     bill = message.bll_inf
-    order = FetchOrder(call.partner.id, message.hdrs.ref_id, bill.bllr_id, bill.filled())
+    order = FetchOrder(
+        call.partner.id,
+        message.hdrs.ref_id,
+        bill.bllr_id,
+        {name: folded(text) for name, text in bill.filled().items()},
+    )
     quote = await _quoted_in_time(order, syndicate)
     if isinstance(quote, Refusal):
         return _refused(message, quote, syndicate)

@@ -7,6 +7,7 @@ from typing import assert_never
 from uuid import UUID
 
 from ekpay_switch.collect_ports import PaymentView, RefundView
+from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, receipts_of
 from ekpay_switch.domain.money import total
 from ekpay_switch.domain.payment import PublicState, State, public
 from ekpay_switch.domain.refunding import FREED, RefundKind, RefundState
@@ -48,6 +49,7 @@ def payment(view: PaymentView, biller: str, tokens: Sequence[TokenLine]) -> Answ
         "pay_until": stamp(view.pay_until),
         "next_check_at": None if view.next_look_at is None else stamp(view.next_look_at),
         "tokens": [{"seq": line.seq, "kind": line.kind, "digits": line.digits} for line in tokens],
+        "receipt": _receipt(view),
         "refunded": _held_by_refunds(view),
         "refunds": [refund(line) for line in view.refunds],
         "created_at": stamp(view.created_at),
@@ -93,6 +95,14 @@ def refund_status(state: RefundState) -> str:
 def stamp(instant: datetime) -> str:
     """An instant as RFC 3339 in UTC, to the second."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _receipt(view: PaymentView) -> Answer | None:
+    """What proves the payment at its biller; None while nothing does."""
+    receipts = receipts_of(view.facts) if view.state is State.COMPLETED else {}
+    if not receipts:
+        return None
+    return {"number": receipts.get(RECEIPT), "final_number": receipts.get(FINAL_RECEIPT)}
 
 
 def _reason(view: PaymentView) -> str | None:

@@ -54,6 +54,7 @@ async def test_a_payment_is_made_as_the_contract_shows_it(till: Till, shop: Shop
         "pay_until": "2026-03-01T06:15:00Z",
         "next_check_at": "2026-03-01T06:03:00Z",
         "tokens": [],
+        "receipt": None,
         "refunded": 0,
         "refunds": [],
         "created_at": "2026-03-01T06:00:00Z",
