@@ -13,6 +13,7 @@ from sandbox.bkash.faults import Fault as BkashFault
 from sandbox.bkash.faults import Step as BkashStep
 from sandbox.breb.faults import Fault as BrebFault
 from sandbox.breb.faults import Step as BrebStep
+from sandbox.counter.faults import Fault as CounterFault
 from sandbox.demo.one_collection import Wish as CollectWish
 from sandbox.demo.one_collection import collect_once
 from sandbox.demo.one_payment import UnpayableError, Wish, pay_once
@@ -24,7 +25,9 @@ from sandbox.institutions import (
     DEFAULT_PORTS,
     Name,
     Shared,
+    UnreadablePortError,
     UnservedPortError,
+    named_ports,
     ports_to_serve,
     serve_together,
 )
@@ -51,12 +54,12 @@ app.add_typer(network, name="network")
 app.command()(proxy_commands.proxy)
 app.command()(payer_commands.payer)
 
-_FAULTS = ", ".join(sorted({*DescoFault, *BrebFault, *NescoFault, *BkashFault}))
+_FAULTS = ", ".join(sorted({*DescoFault, *BrebFault, *NescoFault, *BkashFault, *CounterFault}))
 _STEPS = "; ".join(
     f"{', '.join(steps)} ({whose})"
     for whose, steps in (("BREB", BrebStep), ("NESCO", NescoStep), ("bKash", BkashStep))
 )
-_TARGETS = ("account", "bill", "quote", "payment", "invoice", "wallet", "step")
+_TARGETS = ("house", "account", "bill", "quote", "payment", "invoice", "wallet", "step")
 _NETWORK_FAULTS = ", ".join(NetworkFault)
 _CALL_SECONDS = 60
 _HTTP_OK = 200
@@ -72,7 +75,12 @@ class ServeOptions:
     """What is served, and how."""
 
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1"
-    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="DESCO's port.")] = None
+    port: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]PORT", help="Port of one institution, DESCO's without a name; repeatable."
+        ),
+    ] = None
     breb_port: Annotated[int | None, typer.Option(min=0, max=65_535, help="BREB's port.")] = None
     nesco_port: Annotated[int | None, typer.Option(min=0, max=65_535, help="NESCO's port.")] = None
     bkash_port: Annotated[int | None, typer.Option(min=0, max=65_535, help="bKash's port.")] = None
@@ -92,15 +100,9 @@ class ServeOptions:
 def serve(options: ServeOptions) -> None:
     """Serve the simulated institutions until interrupted, each at a port of its own.
 
-    DESCO at 8190, BREB at 8191, NESCO at 8192, bKash at 8193. Port 0 takes a free one. Once a port is named,
-    only those whose ports are named are served.
+    DESCO at 8190, the others at the ports after it in the order of --only. Port 0 takes a free one. Once a
+    port is named, only those whose ports are named are served.
     """
-    named = {
-        Name.DESCO: options.port,
-        Name.BREB: options.breb_port,
-        Name.NESCO: options.nesco_port,
-        Name.BKASH: options.bkash_port,
-    }
     shared: Shared = {
         "home": options.home,
         "seed": options.seed,
@@ -108,12 +110,18 @@ def serve(options: ServeOptions) -> None:
         "slow_seconds": options.slow_seconds,
     }
     try:
-        serve_together(options.host, ports_to_serve(named, options.only or []), shared, _announce)
-    except UnservedPortError as error:
+        ports = ports_to_serve(_named_ports(options), options.only or [])
+        serve_together(options.host, ports, shared, _announce)
+    except (UnreadablePortError, UnservedPortError) as error:
         raise typer.BadParameter(str(error)) from error
     except (OSError, JournalInUseError, BookOfAnotherWorldError, BrokenJournalError) as error:
         typer.echo(f"cannot start: {error}", err=True)
         raise typer.Exit(1) from error
+
+
+def _named_ports(options: ServeOptions) -> dict[Name, int | None]:
+    own = {Name.BREB: options.breb_port, Name.NESCO: options.nesco_port, Name.BKASH: options.bkash_port}
+    return own | named_ports(options.port or [])
 
 
 def _announce(name: str, address: str) -> None:
@@ -129,8 +137,11 @@ class FaultOptions:
         typer.Argument(help=f"What shall go wrong: {_FAULTS}; with --network: {_NETWORK_FAULTS}."),
     ]
     of: Of = Name.DESCO
+    house: Annotated[str | None, typer.Option(help="Which biller, where several share an institution.")] = (
+        None
+    )
     account: Annotated[str | None, typer.Option(help="Account or customer number.")] = None
-    bill: Annotated[str | None, typer.Option(help="Bill number (DESCO, BREB).")] = None
+    bill: Annotated[str | None, typer.Option(help="Bill number (DESCO, BREB, counters).")] = None
     quote: Annotated[str | None, typer.Option(help="Transaction id of a quote (NESCO).")] = None
     payment: Annotated[str | None, typer.Option(help="paymentID (bKash).")] = None
     invoice: Annotated[str | None, typer.Option(help="merchantInvoiceNumber (bKash).")] = None

@@ -1,4 +1,7 @@
-"""Which institutions the sandbox has, and how those that are wanted are opened and served together."""
+"""Which institutions the sandbox has, and how those that are wanted are opened and served together.
+
+A family of counters joins with three lines: a member of `Name`, its port and its class.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
@@ -6,12 +9,22 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypedDict
 
+import sandbox.aggregator.institution as aggregator
+import sandbox.batch.institution as batch
 import sandbox.bkash.institution as bkash
 import sandbox.breb.institution as breb
+import sandbox.challan.institution as challan
 import sandbox.desco.institution as desco
+import sandbox.direct.institution as direct
 import sandbox.nesco.institution as nesco
+import sandbox.offices.institution as offices
+import sandbox.prepaid.institution as prepaid
+import sandbox.upstream.institution as upstream
+import sandbox.xmlvend.institution as xmlvend
 from sandbox.bkash.settings import BkashSettings
 from sandbox.breb.settings import BrebSettings
+from sandbox.counter.far_side import CounterFarSide
+from sandbox.counter.settings import CounterSettings
 from sandbox.desco.settings import DescoSettings
 from sandbox.institution.clock import Clock
 from sandbox.institution.far_side import FarSide
@@ -26,18 +39,52 @@ class Name(StrEnum):
     BREB = "breb"
     NESCO = "nesco"
     BKASH = "bkash"
+    DIRECT = "direct"
+    PREPAID = "prepaid"
+    XMLVEND = "xmlvend"
+    AGGREGATOR = "aggregator"
+    UPSTREAM = "upstream"
+    CHALLAN = "challan"
+    OFFICES = "offices"
+    BATCH = "batch"
 
+
+PORT_MAX = 65_535
 
 DEFAULT_PORTS: Mapping[Name, int] = {
     Name.DESCO: 8190,
     Name.BREB: 8191,
     Name.NESCO: 8192,
     Name.BKASH: 8193,
+    Name.DIRECT: 8194,
+    Name.PREPAID: 8195,
+    Name.XMLVEND: 8196,
+    Name.AGGREGATOR: 8197,
+    Name.UPSTREAM: 8198,
+    Name.CHALLAN: 8199,
+    Name.OFFICES: 8200,
+    Name.BATCH: 8201,
 }
+
+COUNTERS: Mapping[Name, type[CounterFarSide]] = {
+    Name.DIRECT: direct.Institution,
+    Name.PREPAID: prepaid.Institution,
+    Name.XMLVEND: xmlvend.Institution,
+    Name.AGGREGATOR: aggregator.Institution,
+    Name.UPSTREAM: upstream.Institution,
+    Name.CHALLAN: challan.Institution,
+    Name.OFFICES: offices.Institution,
+    Name.BATCH: batch.Institution,
+}
+"""The families whose houses are counters, each served as one institution."""
 
 
 class UnservedPortError(Exception):
     """A port was named for an institution that is not served."""
+
+
+class UnreadablePortError(Exception):
+    """A port was not written as `PORT` or `NAME=PORT`."""
 
 
 class Shared(TypedDict):
@@ -47,6 +94,23 @@ class Shared(TypedDict):
     seed: int
     accounts: int
     slow_seconds: float
+
+
+def named_ports(texts: Sequence[str]) -> dict[Name, int | None]:
+    """Return the ports written as `NAME=PORT`, or as `PORT` for DESCO, the first institution there was.
+
+    Raises:
+        UnreadablePortError: one is written in another way, or two are of one institution.
+    """
+    ports: dict[Name, int | None] = {}
+    for text in texts:
+        name, _, port = text.rpartition("=")
+        is_port = port.isascii() and port.isdigit() and int(port) <= PORT_MAX
+        if not is_port or (name or Name.DESCO) not in set(Name) - set(ports) or text.startswith("="):
+            known = ", ".join(Name)
+            raise UnreadablePortError(f"{text} must be [NAME=]PORT, each name once and one of {known}")
+        ports[Name(name or Name.DESCO)] = int(port)
+    return ports
 
 
 def ports_to_serve(named: Mapping[Name, int | None], only: Sequence[Name]) -> dict[Name, int]:
@@ -89,12 +153,15 @@ def serve_together(
 
 
 def _open(name: Name, shared: Shared) -> FarSide:
-    match name:
-        case Name.DESCO:
-            return desco.Institution.open(DescoSettings(**shared), Clock())
-        case Name.BREB:
-            return breb.Institution.open(BrebSettings(**shared), Clock())
-        case Name.NESCO:
-            return nesco.Institution.open(NescoSettings(**shared), Clock())
-        case Name.BKASH:
-            return bkash.Institution.open(BkashSettings(**shared), Clock())
+    family = COUNTERS.get(name)
+    if family is not None:
+        return family.open(CounterSettings(**shared), Clock())
+    return _OPENED_BY[name](shared)
+
+
+_OPENED_BY: Mapping[Name, Callable[[Shared], FarSide]] = {
+    Name.DESCO: lambda shared: desco.Institution.open(DescoSettings(**shared), Clock()),
+    Name.BREB: lambda shared: breb.Institution.open(BrebSettings(**shared), Clock()),
+    Name.NESCO: lambda shared: nesco.Institution.open(NescoSettings(**shared), Clock()),
+    Name.BKASH: lambda shared: bkash.Institution.open(BkashSettings(**shared), Clock()),
+}

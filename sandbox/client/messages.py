@@ -24,13 +24,15 @@ _REFUND_STATUSES = frozenset({REFUND_WAITS, REFUND_DONE, REFUND_FAILED})
 _PAYMENT = frozenset(
     {
         "id", "status", "reason", "biller", "bill", "amount", "charge", "fee", "vat", "total", "currency",
-        "instrument", "next_action", "pay_until", "next_check_at", "tokens", "refunded", "refunds",
+        "instrument", "next_action", "pay_until", "next_check_at", "tokens", "receipt", "refunded",
+        "refunds",
         "created_at", "updated_at",
     }
 )  # fmt: skip
 _BILL = frozenset({"number", "account", "amount", "late_fee", "vat", "due_on"})
 _BILL_MAY = frozenset({"rounding", "lines"})
 _BILL_LINE = frozenset({"label", "amount"})
+_RECEIPT = ("number", "final_number")
 _TOKEN = frozenset({"seq", "kind", "digits"})
 _REFUND = frozenset(
     {"id", "payment_id", "status", "amount", "currency", "reason", "created_at", "updated_at"}
@@ -78,6 +80,14 @@ class Order:
             "instrument": self.instrument,
             "return_url": self.return_url,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What proves a payment at its biller; the final number may come later, or never."""
+
+    number: str | None
+    final_number: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +148,7 @@ class Payment:
     updated_at: datetime
     tokens: tuple[TokenLine, ...] = field(default=(), repr=False)
     refunds: tuple[Refund, ...] = ()
+    receipt: Receipt | None = None
 
     @property
     def is_final(self) -> bool:
@@ -190,6 +201,7 @@ def payment_of(document: object) -> Payment:
         pay_until=_instant(told, "pay_until"),
         next_check_at=None if told["next_check_at"] is None else _instant(told, "next_check_at"),
         tokens=_tokens(_list(told, "tokens")),
+        receipt=_receipt(told["receipt"]),
         refunded=refunded,
         refunds=refunds,
         created_at=_instant(told, "created_at"),
@@ -269,6 +281,13 @@ def _page_url(action: object) -> str | None:
     url = _text(told, "url")
     _require(urlsplit(url).scheme in {"http", "https"}, "next_action")
     return url
+
+
+def _receipt(document: object) -> Receipt | None:
+    if document is None:
+        return None
+    told = _members(document, _RECEIPT)
+    return Receipt(*(None if told[name] is None else _text(told, name) for name in _RECEIPT))
 
 
 def _tokens(documents: list[object]) -> tuple[TokenLine, ...]:

@@ -30,6 +30,7 @@ class FarSide(ABC):
     name: ClassVar[str]
     base_path: ClassVar[str]
     errors: ClassVar[Errors]
+    body_bytes_max: ClassVar[int] = 65_536
 
     @abstractmethod
     def calls(self) -> Mapping[str, Call]:

@@ -29,7 +29,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_BODY_BYTES_MAX = 65_536
 _KEEP_ALIVE_SECONDS = 75
 _SHUTDOWN_SECONDS = 2
 _BACKLOG = 2_048
@@ -50,7 +49,7 @@ class InstitutionApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or close its connection when the answer is to be lost."""
-        body = await _read_body(receive)
+        body = await _read_body(receive, self._far_side.body_bytes_max)
         if body is None:
             reply = self._errors.too_large
         elif scope["path"].startswith(admin.PREFIX):
@@ -146,13 +145,13 @@ class Stand(NamedTuple):
     port: int
 
 
-async def _read_body(receive: Receive) -> bytes | None:
+async def _read_body(receive: Receive, bytes_max: int) -> bytes | None:
     message = await receive()
     body: bytes = message.get("body", b"")
-    while message.get("more_body", False) and len(body) <= _BODY_BYTES_MAX:
+    while message.get("more_body", False) and len(body) <= bytes_max:
         message = await receive()
         body += message.get("body", b"")
-    return body if len(body) <= _BODY_BYTES_MAX else None
+    return body if len(body) <= bytes_max else None
 
 
 async def _caller_gone(receive: Receive) -> None:

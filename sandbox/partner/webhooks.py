@@ -189,7 +189,7 @@ def main() -> None:
     """Receive on loopback until interrupted, and print each event once as a line of JSON."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.partner.webhooks", description=main.__doc__)
     parser.add_argument("keys", nargs="+", metavar="whpk_KEY", help="public key of the endpoint")
-    parser.add_argument("--port", type=int, default=8195, help="TCP port on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--port", type=int, default=8210, help="TCP port on 127.0.0.1; 0 takes a free one")
     given = parser.parse_args()
     try:
         receiver = Receiver(given.keys, announce=lambda line: print(line, flush=True))  # noqa: T201 - its purpose

@@ -22,7 +22,7 @@ from sandbox.proxy.far_side import Route
 from sandbox.proxy.fault_proxy import FaultProxy
 from sandbox.proxy.faults import Fault
 
-CONTROL = "127.0.0.1:8299"
+CONTROL = "127.0.0.1:8319"
 """Where a proxy takes its orders if nothing else is said."""
 
 _CALL_SECONDS = 10

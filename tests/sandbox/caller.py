@@ -257,7 +257,7 @@ async def process_of(home: Path, *options: str) -> AsyncIterator[tuple[asyncio.s
     assert process.stdout is not None
     try:
         line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
-        yield process, line.split()[-1].rsplit("/", 2)[0]
+        yield process, "/".join(line.split()[-1].split("/")[:3])
     finally:
         if process.returncode is None:
             process.kill()

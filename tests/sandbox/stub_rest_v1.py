@@ -37,6 +37,7 @@ PAYMENT: dict[str, Any] = {
     "pay_until": "2026-11-25T12:00:00Z",
     "next_check_at": "2026-11-25T10:03:00Z",
     "tokens": [],
+    "receipt": None,
     "refunded": 0,
     "refunds": [],
     "created_at": "2026-11-25T10:00:00Z",

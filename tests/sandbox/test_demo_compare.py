@@ -151,7 +151,7 @@ def test_a_prefund_that_lost_or_gained_is_noticed(balance_paisa: int) -> None:
 
 
 BREB_OURS = replace(OURS, scroll_no=None, amount_paisa=50_000, owed_paisa=49_956, biller="breb_postpaid")
-BREB_THEIRS = TheirLine("T1", "102610000001", 50_000, owed_paisa=49_956)
+BREB_THEIRS = TheirLine("T1", "102610000001", 50_000, owed_paisa=49_956, biller="breb_postpaid")
 
 
 def test_a_rounded_payment_agrees_when_paid_and_owed_do() -> None:
@@ -230,3 +230,11 @@ def test_an_endpoint_that_was_told_something_else_is_noticed(lines: tuple[Notifi
 def test_an_endpoint_that_was_told_of_a_stranger_is_noticed() -> None:
     assert noticed(PAID, replace(PAID, reference="R9")) == ["was told of R9"]
     assert noticed(PAID, state="declined", code="1004") == ["was told of R1"]
+
+
+def test_two_billers_may_give_the_same_number_to_two_payments() -> None:
+    other = replace(OURS, payment_id="P2", reference="R2", biller="other")
+    theirs = (THEIRS, replace(THEIRS, biller="other"))
+    told = [TOLD, replace(TOLD, reference="R2")]
+    compared = compare(Books([OURS, other], theirs, told, {}))
+    assert [one.what for one in compared.unexplained] == []
