@@ -97,3 +97,7 @@ migration: $(DEV) ## start a migration: make migration NAME=add_something
 states: $(CORE) ## write docs/payment-states.md and docs/codes-and-events.md again from the tables that decide
 	$(BIN)/python -m ekpay_switch.cli.states > docs/payment-states.md
 	$(BIN)/python -m ekpay_switch.cli.reference > docs/codes-and-events.md
+
+.PHONY: schemas
+schemas: $(CORE) ## write docs/schemas again from the models that read manifests
+	$(BIN)/python -m biller_adapters.published_schema > docs/schemas/biller-manifest.json

@@ -1,8 +1,9 @@
 """The line to one biller: calls under a token, each answered with a code that the manifest knows or not.
 
-Shared by families, which differ in their `Dialect`. What may surprise: where the far side does not take the
-token (HTTP 401, or a code mapped to `not_authenticated`), nothing was done, so the call is sent once more
-under a new one (billers.md 2.3, 2.4); nothing else is ever sent twice from here.
+Shared by families, which differ in their `Dialect`. Outside a biller's hours nothing is sent, a question
+neither: that is `NotSent` like any far side that cannot be reached. What may surprise: where the far side
+does not take the token (HTTP 401, or a code mapped to `not_authenticated`), nothing was done, so the call is
+sent once more under a new one (billers.md 2.3, 2.4); nothing else is ever sent twice from here.
 """
 
 from collections.abc import Mapping
@@ -12,9 +13,9 @@ from biller_adapters.asked import Asked, Meant
 from biller_adapters.dialect import Dialect, Fields
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means
-from biller_adapters.sign_in import SignIn
+from biller_adapters.sign_in import SignIn, StandingKey
 from ekpay_switch.ports import NotSent, NoUsableAnswer, WireRequest
-from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, json_object, reply_code
+from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, reply_code
 from ekpay_switch.wing_kit.surroundings import Surroundings
 from ekpay_switch.wing_kit.token_keeper import KeeperTimes, NoToken, TokenKeeper
 
@@ -38,16 +39,26 @@ class BillerLine:
         base = around.environ.get(manifest.endpoint.url_setting, manifest.endpoint.url_default).rstrip("/")
         self._urls = {name: base + operation.path for name, operation in manifest.operations.items()}
         self._replies = {name: operation.replies for name, operation in manifest.operations.items()}
-        sign_in = SignIn(manifest, dialect, around.environ, self._ask_without_token)
+        self._opening = manifest.opening
+        self._keeper = self._keeper_of(manifest, around)
+
+    def _keeper_of(self, manifest: Manifest, around: Surroundings) -> TokenKeeper | StandingKey:
+        if self._dialect.log_in is None:
+            return StandingKey(manifest, self._dialect, around.environ)
+        sign_in = SignIn(manifest, self._dialect, around.environ, self._ask_without_token)
         times = KeeperTimes(
             lease_seconds=self._answer_seconds * sign_in.calls_max, wait_seconds=self._answer_seconds
         )
-        self._keeper = TokenKeeper(manifest.id, around.tokens, around.clock, sign_in, times)
+        return TokenKeeper(manifest.id, around.tokens, around.clock, sign_in, times)
 
     async def ask(self, operation: str, fields: Fields, send_before: float | None = None) -> Asked:
         """One call; `send_before` (monotonic) where it moves money. Repeated once under a new token."""
+        closed = self._opening.closed_because(self._clock.now())
+        if closed:
+            return NotSent(closed)
         asked, token = await self._ask_once(operation, fields, send_before)
-        if not isinstance(asked, Meant) or not asked.refuses_token:
+        is_final = not isinstance(asked, Meant) or not asked.refuses_token
+        if is_final or isinstance(self._keeper, StandingKey):
             return asked
         self._keeper.refuse(token)
         again, _ = await self._ask_once(operation, fields, send_before)
@@ -79,7 +90,7 @@ class BillerLine:
         if answer.status != _OK:
             return NoUsableAnswer(f"HTTP {answer.status}")
         try:
-            document = json_object(answer.body)
+            document = self._dialect.read(answer.body)
             return self._meant(operation, reply_code(document, self._dialect.code_member), document)
         except BrokenReplyError as error:
             return NoUsableAnswer(str(error))

@@ -1,14 +1,16 @@
 """How the calls of one family look: the body, where the token goes, where the code stands, how a login reads.
 
-A family makes one `Dialect` and gives it to its `BillerLine`; nothing here sends anything.
+A family makes one `Dialect` and gives it to its `BillerLine`; nothing here sends anything. Where a far side
+gives out no tokens, what stands in the token's place is made from the credentials once (`key`).
 """
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, json_object
 from ekpay_switch.wing_kit.token_keeper import Grant
 
 _JSON = {"Content-Type": "application/json"}
@@ -21,19 +23,36 @@ Write = Callable[[Fields, str], Written]
 
 
 @dataclass(frozen=True, slots=True)
+class Credentials:
+    """What the settings of one biller hold: user, password and whatever else its manifest names."""
+
+    user: str
+    password: str = field(repr=False)
+    more: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def _never_granted(_: Mapping[str, Any]) -> Grant:
+    message = "this far side gives out no tokens"
+    raise BrokenReplyError(message)
+
+
+@dataclass(frozen=True, slots=True)
 class Dialect:
     """The calls of one family.
 
-    `log_in` makes the fields of a login from user and password. `renew` makes those of a renewal from what
-    was kept last, or None where that cannot be renewed. `read_grant` reads the answer to either; it raises
-    BrokenReplyError.
+    Either `log_in` makes the fields of a login from user and password, or `key` makes what stands in the
+    token's place from the credentials. `renew` makes the fields of a renewal from what was kept last, or
+    None where that cannot be renewed. `read_grant` reads the answer to a login or renewal, `read` any answer
+    into members of which `code_member` is the code; both raise BrokenReplyError.
     """
 
     code_member: str
     write: Write
-    log_in: Callable[[str, str], Fields]
-    read_grant: Callable[[Mapping[str, Any]], Grant]
+    log_in: Callable[[str, str], Fields] | None = None
+    read_grant: Callable[[Mapping[str, Any]], Grant] = _never_granted
     renew: Callable[[str], Fields | None] = lambda _: None
+    key: Callable[[Credentials], str] = lambda _: ""
+    read: Callable[[bytes], Mapping[str, Any]] = json_object
 
 
 class JsonUnderHeader:

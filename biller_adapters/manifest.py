@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from biller_adapters.manifest_parts import (
+    Amount,
+    Deposit,
     Example,
     LateFee,
     Operation,
@@ -22,10 +24,11 @@ from biller_adapters.manifest_parts import (
     Secrets,
     Stamp,
 )
+from ekpay_switch.biller_ports import BillerProfile, Parameter
 from ekpay_switch.domain.money import PAISA_PER_TAKA, ZERO, Money
-from ekpay_switch.ports import BillerProfile, Parameter
 from ekpay_switch.wing_kit.manifest_file import read_manifest_file, refuse_repeats
 from ekpay_switch.wing_kit.manifest_sections import Endpoint, Name, Safety, Seconds, Section, TimingEntry
+from ekpay_switch.wing_kit.opening import Downtime, Hours, Opening
 
 # Law 4 is only as good as its examples: each verb shows at least these, and each step of paying all of its
 # own and an empty reply as well.
@@ -45,6 +48,10 @@ class Manifest(Section):
 
     `steps` are the calls that post one payment, in order; where there are more than the usual one, each is
     named after its operation. `rounding` is what the payer gives beyond the exact bill.
+    `pending_policy` says how long a doubt is asked about, `undo_until` until when the biller takes a posted
+    payment back. `receipt` says what the payer gets: a reference of the biller's, or a treasury challan of
+    which each buys one service; a `final_receipt` may come `later` than the payment. A manifest with a
+    `route_of` is a second way to that biller and no biller of its own.
     `family_settings` is read by the family alone, which refuses keys that it does not know.
     """
 
@@ -57,22 +64,33 @@ class Manifest(Section):
     bucket: Literal["postpaid", "prepaid"]
     status: Literal["active", "down", "suspended"]
     fetch_mode: Literal["mandatory", "optional", "none", "validate"]
-    amount_rule: Literal["exact", "part", "range", "fixed", "schedule"]
+    amount_rule: Literal["exact", "exact_after_late_fee", "part", "range", "fixed", "schedule"]
+    several_bills: Literal["one", "oldest_first"] = "one"
     takes_bill_once: bool
     fetch_has_side_effects: bool
     gives_tokens: bool = False
     rounding: Literal["none", "up_to_whole_taka"] = "none"
     steps: Annotated[tuple[Name, ...], Field(min_length=1)] = _ONE_STEP
+    pending_policy: Literal["ask", "ask_until_token"] = "ask"
+    undo_until: Literal["never", "acknowledge", "scroll"] = "never"
+    receipt: Literal["biller_reference", "challan"] = "biller_reference"
+    final_receipt: Literal["at_once", "later"] = "at_once"
+    route_of: Name | None = None
     charges: Annotated[str, Field(pattern=r"^CH-[egi]$")]
     settlement: Annotated[str, Field(pattern=r"^H[1-5]$")]
+    settlement_days: Annotated[int, Field(ge=0, le=30)] = 1
     quote_life_seconds: Seconds
     inquiries_per_second: Annotated[float, Field(gt=0)]
     effective_from: date
     effective_until: date | None = None
     parameters: Annotated[tuple[ParameterEntry, ...], Field(min_length=1)]
+    amount: Amount = Amount()
     late_fee: LateFee
     stamp: Stamp | None = None
     scroll: Scroll
+    deposit: Deposit | None = None
+    hours: Hours | None = None
+    downtime: tuple[Downtime, ...] = ()
     safety: Safety
     timing: TimingEntry
     endpoint: Endpoint
@@ -83,7 +101,9 @@ class Manifest(Section):
 
     @model_validator(mode="after")
     def _parameters_are_told_apart(self) -> Self:
-        refuse_repeats("parameter", (entry.name for entry in self.parameters))
+        # A field may stand in several groups, such as who pays, if it is the same one in all of them.
+        named = {(entry.name, entry.wire_name) for entry in self.parameters}
+        refuse_repeats("parameter", (name for name, _ in sorted(named)))
         refuse_repeats("wire name", (f"{entry.group} {entry.wire_name}" for entry in self.parameters))
         return self
 
@@ -91,6 +111,26 @@ class Manifest(Section):
     def _dates_are_in_order(self) -> Self:
         if self.effective_until is not None and self.effective_until < self.effective_from:
             message = "effective_until lies before effective_from"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _deposit_goes_with_settlement(self) -> Self:
+        if (self.deposit is not None) != (self.settlement == "H2"):
+            message = "a deposit, and only a deposit, is what settlement H2 needs"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _chosen_amount_has_bounds(self) -> Self:
+        is_chosen = self.amount_rule == "range"
+        if is_chosen and (self.amount.min_taka is None or self.amount.max_taka is None):
+            message = "a range needs min_taka and max_taka"
+            raise ValueError(message)
+        if self.amount_rule in {"part", "range"} and not any(
+            entry.wire_name == "amount" for entry in self.parameters
+        ):
+            message = "an amount that the payer chooses needs a parameter that carries it"
             raise ValueError(message)
         return self
 
@@ -137,6 +177,11 @@ class Manifest(Section):
         groups = [[name] for name in names] if role is Role.PAY else [names][: len(names)]
         return [[example for example in self.examples if example.operation in group] for group in groups]
 
+    @property
+    def opening(self) -> Opening:
+        """When the biller can be spoken to."""
+        return Opening(self.hours, self.downtime, self.effective_from, self.effective_until)
+
     def rounding_of(self, exact: Money) -> Money:
         """What the payer gives beyond the exact bill."""
         if self.rounding == "none":
@@ -153,16 +198,30 @@ class Manifest(Section):
             category=self.category,
             bucket=self.bucket,
             status=self.status,
-            parameters=tuple(Parameter(**entry.model_dump()) for entry in self.parameters),
+            parameters=tuple(_parameter(entry, self.amount) for entry in self.parameters),
             takes_bill_once=self.takes_bill_once,
             has_scroll=self.scroll.present,
+            scroll=self.scroll.terms,
             safety=self.safety.facts(divisor),
             timing=self.timing.timing(self.quote_life_seconds, divisor),
             inquiries_per_second=self.inquiries_per_second,
             steps=self.steps,
             fetch_has_side_effects=self.fetch_has_side_effects,
             gives_tokens=self.gives_tokens,
+            fetch_mode=self.fetch_mode,
+            pays_from_deposit=self.deposit is not None,
+            deposit_alarm_days=self.deposit.alarm_below_days if self.deposit else 0.0,
+            has_unique_receipt=self.receipt == "challan",
+            url_setting=self.endpoint.url_setting,
+            url_default=self.endpoint.url_default,
+            receipt_comes_later=self.final_receipt == "later",
         )
+
+
+def _parameter(entry: ParameterEntry, amount: Amount) -> Parameter:
+    shared = entry.model_dump(exclude={"choices", "hint_en", "hint_bn"})
+    choices = tuple((one.value, one.label_en, one.label_bn) for one in entry.choices)
+    return Parameter(**shared, choices=choices, bounds=amount.bounds if entry.wire_name == "amount" else None)
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -8,7 +8,19 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ekpay_switch.domain.amount_bounds import AmountBounds
+from ekpay_switch.domain.money import parse_taka
+from ekpay_switch.domain.scroll import ScrollTerms
 from ekpay_switch.wing_kit.manifest_sections import Name, Section, SettingName, Taka
+
+# A member of the syndicate API's bll_inf, or one of ours where it has none that fits (x_<name>).
+WireName = Annotated[
+    str,
+    Field(
+        pattern=r"^(bll_no|bll_period|meter_no|bllr_accno|bill_mobno|bll_typ|bll_loc_cd|bll_cstnm|xchng_code"
+        r"|last_pay_dt|amount|x_[a-z0-9_]{2,40})$"
+    ),
+]
 
 
 class Reason(StrEnum):
@@ -20,6 +32,7 @@ class Reason(StrEnum):
     QUOTE_EXPIRED = "quote_expired"
     SCROLL_REFUSED = "scroll_refused"
     BEGUN_ELSEWHERE = "begun_elsewhere"
+    NOT_OPEN = "not_open"
     UNACKNOWLEDGED = "unacknowledged"
     NOTHING_SAVED = "nothing_saved"
     LIMIT_REACHED = "limit_reached"
@@ -70,6 +83,9 @@ class Role(StrEnum):
     FETCH = "fetch"
     PAY = "pay"
     INQUIRE = "inquire"
+    ACKNOWLEDGE = "acknowledge"
+    UNDO = "undo"
+    SLIP = "slip"
 
 
 class Operation(Section):
@@ -88,51 +104,66 @@ class Operation(Section):
         return self
 
 
+class Choice(Section):
+    """One of the values that a field takes, in the words of those who fill it in."""
+
+    value: Annotated[str, Field(min_length=1)]
+    label_en: Annotated[str, Field(min_length=1)]
+    label_bn: Annotated[str, Field(min_length=1)]
+
+
 class ParameterEntry(Section):
     """One field that a payer fills in; a bill is named by all required fields of one group.
 
-    One that `names_payer` says who pays and is no part of the bill's name.
+    One that
+    `names_payer` says who pays and is no part of the bill's name. Where there are `choices`, the value is one
+    of them. `hint_en` and `hint_bn` say where a payer finds it.
     """
 
     name: Name
-    wire_name: Literal[
-        "bll_no",
-        "bll_period",
-        "meter_no",
-        "bllr_accno",
-        "bill_mobno",
-        "bll_typ",
-        "bll_loc_cd",
-        "bll_cstnm",
-        "xchng_code",
-        "last_pay_dt",
-        "amount",
-    ]
+    wire_name: WireName
     label_en: Annotated[str, Field(min_length=1)]
     label_bn: Annotated[str, Field(min_length=1)]
+    hint_en: str = ""
+    hint_bn: str = ""
     pattern: str
     example: str
     group: Annotated[str, Field(pattern=r"^[A-Z]$")]
     is_required: bool = True
     names_payer: bool = False
+    choices: tuple[Choice, ...] = ()
 
     @model_validator(mode="after")
     def _example_fits(self) -> Self:
         try:
-            found = re.fullmatch(self.pattern, self.example, re.ASCII)
+            pattern = re.compile(self.pattern, re.ASCII)
         except re.error as error:
             message = f"pattern of {self.name}: {error}"
             raise ValueError(message) from error
-        if found is None:
-            message = f"the example of {self.name} does not fit its own pattern"
+        shown = {self.example: "the example", **dict.fromkeys(self.values, "a choice")}
+        for value, what in shown.items():
+            if pattern.fullmatch(value) is None:
+                message = f"{what} of {self.name} does not fit its own pattern"
+                raise ValueError(message)
+        if self.choices and self.example not in self.values:
+            message = f"the example of {self.name} is none of its choices"
             raise ValueError(message)
         return self
 
+    @property
+    def values(self) -> tuple[str, ...]:
+        """What may be chosen; empty where anything that fits the pattern goes."""
+        return tuple(choice.value for choice in self.choices)
+
 
 class LateFee(Section):
-    """What is added once a bill is overdue."""
+    """What is added once a bill is overdue.
 
-    rule: Literal["none", "stated_after_due_date"]
+    `stated`: the biller's total of the day holds it already, and we only show it. `stated_after_due_date`:
+    the biller states it apart and it counts from the day after the due date.
+    """
+
+    rule: Literal["none", "stated", "stated_after_due_date"]
 
 
 class Stamp(Section):
@@ -142,19 +173,79 @@ class Stamp(Section):
     count: Annotated[int, Field(ge=1)]
 
 
+class ScheduleRow(Section):
+    """One fee of a schedule: what is due where every parameter in `when` has that value."""
+
+    when: Mapping[Name, str]
+    taka: Taka
+
+
+class Amount(Section):
+    """The bounds of what may be paid where the payer chooses, and the fees where we know them beforehand.
+
+    `step_taka` is the smallest step of a chosen amount. `schedule` is read in its order and the first row
+    that fits counts, so that a row without conditions at its end is the fee of everybody else.
+    """
+
+    min_taka: Taka | None = None
+    max_taka: Taka | None = None
+    step_taka: Taka = "0.01"
+    schedule: tuple[ScheduleRow, ...] = ()
+
+    @model_validator(mode="after")
+    def _bounds_are_bounds(self) -> Self:
+        bounds = self.bounds
+        is_turned = bounds.least is not None and bounds.most is not None and bounds.most < bounds.least
+        if bounds.step.minor == 0 or is_turned:
+            message = "the bounds of the amount admit nothing"
+            raise ValueError(message)
+        return self
+
+    @property
+    def bounds(self) -> AmountBounds:
+        """The same for the core."""
+        least, most = (None if taka is None else parse_taka(taka) for taka in (self.min_taka, self.max_taka))
+        return AmountBounds(least, most, parse_taka(self.step_taka))
+
+
 class Scroll(Section):
-    """Whether payments are numbered by the day without a gap, and which number is the first."""
+    """How a biller wants a day's payments told in files, and whether each is numbered as it is paid.
+
+    `present`: payments are numbered by the day without a gap, from `base` on, while they are paid.
+    `layout` names the columns of the file (docs/how-to/add-a-biller.md); `cycles_per_day` is how many files
+    of one day there may be.
+    """
 
     present: bool
     base: Annotated[int, Field(ge=1)] = 1
+    layout: Literal["common", "nesco", "wasa", "gas"] = "common"
+    cycles_per_day: Annotated[int, Field(ge=1, le=24)] = 1
+
+    @property
+    def terms(self) -> ScrollTerms:
+        """The same for the core."""
+        return ScrollTerms(self.layout, self.cycles_per_day, self.present, self.base)
+
+
+class Deposit(Section):
+    """Money that we keep at a prefunded utility (settlement H2): each vend lowers it.
+
+    An alarm is raised below what `alarm_below_days` days of vending took.
+    """
+
+    alarm_below_days: Annotated[float, Field(gt=0, le=31)] = 1.0
 
 
 class Secrets(Section):
-    """The names of the settings that hold credentials; never a credential."""
+    """The names of the settings that hold credentials; never a credential.
+
+    `more` are those beyond user and password that a family asks for by name.
+    """
 
     user_setting: SettingName
     user_default: str = ""
     password_setting: SettingName
+    more: Mapping[Name, SettingName] = Field(default_factory=dict)
 
 
 class Example(Section):
@@ -162,7 +253,7 @@ class Example(Section):
 
     `ask` are the parameters of a fetch. `dhaka_date` is the day on which it is run, the first effective day
     if not given. `amount` is the total of the bill, or what an inquiry echoes; `tokens` is how many lines a
-    prepaid biller returns.
+    prepaid biller returns, 0 where it credits the meter from afar.
     """
 
     title: Annotated[str, Field(min_length=1)]
@@ -184,6 +275,7 @@ class Example(Section):
         "bill_paid",
         "bill_missing",
         "biller_silent",
+        "amount_refused",
         "posted",
         "half_done",
         "not_found",
@@ -191,4 +283,4 @@ class Example(Section):
     ]
     reason: Reason | None = None
     amount: Taka | None = None
-    tokens: Annotated[int, Field(ge=1)] | None = None
+    tokens: Annotated[int, Field(ge=0)] | None = None

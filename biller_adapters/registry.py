@@ -6,19 +6,42 @@ The entry point of the group `ekpay.billers` is `build`; a bank's or a biller's 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Unpack
 
+from biller_adapters.families.a_challan import AChallan
+from biller_adapters.families.aggregator import Aggregator
+from biller_adapters.families.application_fee import ApplicationFee
+from biller_adapters.families.batch_file import BatchFile
+from biller_adapters.families.direct_rest import DirectRest
 from biller_adapters.families.prepaid_vend import PrepaidVend
 from biller_adapters.families.scroll_rest import ScrollRest
+from biller_adapters.families.syndicate_client import SyndicateClient
 from biller_adapters.families.three_step import ThreeStep
+from biller_adapters.families.treasury_echallan import TreasuryEchallan
+from biller_adapters.families.xml_vend import XmlVend
 from biller_adapters.manifest import Manifest, read_manifest
-from ekpay_switch.ports import BillerAdapter, Billers, Clock, Tokens, Wire
+from biller_adapters.two_routes import TwoRoutes
+from ekpay_switch.biller_ports import BillerAdapter, Billers
+from ekpay_switch.ports import Clock, Tokens, Wire
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.surroundings import MorePorts, Surroundings
 
 Family = Callable[[Manifest, Surroundings], BillerAdapter]
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
-    {"prepaid_vend": PrepaidVend, "scroll_rest": ScrollRest, "three_step": ThreeStep}
+    {
+        "a_challan": AChallan,
+        "aggregator": Aggregator,
+        "batch_file": BatchFile,
+        "application_fee": ApplicationFee,
+        "direct_rest": DirectRest,
+        "prepaid_vend": PrepaidVend,
+        "scroll_rest": ScrollRest,
+        "syndicate_client": SyndicateClient,
+        "three_step": ThreeStep,
+        "treasury_echallan": TreasuryEchallan,
+        "xml_vend": XmlVend,
+    }
 )
 
 
@@ -59,13 +82,14 @@ def adapter_of(manifest: Manifest, around: Surroundings) -> BillerAdapter:
     return family(manifest, around)
 
 
-def build(  # the entry point's signature: the six things a wing of billers may ask for
+def build(  # the entry point's signature: the six things a wing of billers may ask for, and more by name
     config_dir: Path,
     wire: Wire,
     tokens: Tokens,
     clock: Clock,
     environ: Mapping[str, str],
     divisor: float = 1.0,
+    **more: Unpack[MorePorts],
 ) -> Billers:
     """Every biller of `config_dir`/billers/*.toml, its times divided by `divisor`.
 
@@ -76,6 +100,26 @@ def build(  # the entry point's signature: the six things a wing of billers may 
     if divisor < 1:
         message = "the divisor of times must be one or more"
         raise ManifestError(message)
-    around = Surroundings(wire, tokens, clock, environ, divisor)
+    around = Surroundings(wire, tokens, clock, environ, divisor, **more)
     paths = sorted((config_dir / "billers").glob("*.toml"))
-    return Catalogue([adapter_of(read_manifest(path), around) for path in paths])
+    return Catalogue(_with_routes([read_manifest(path) for path in paths], around))
+
+
+def _with_routes(manifests: Sequence[Manifest], around: Surroundings) -> list[BillerAdapter]:
+    """The billers, each with its second route where there is one; a route is no biller of its own.
+
+    One that is not active is not taken; its manifest must be usable all the same.
+    """
+    billers = {one.id: adapter_of(one, around) for one in manifests if one.route_of is None}
+    routed: set[str] = set()
+    for manifest in manifests:
+        if manifest.route_of is None:
+            continue
+        if manifest.route_of not in billers or manifest.route_of in routed:
+            message = f"{manifest.id}: {manifest.route_of} is no biller, or has a second route already"
+            raise ManifestError(message)
+        routed.add(manifest.route_of)
+        both = TwoRoutes(billers[manifest.route_of], adapter_of(manifest, around))
+        if manifest.status == "active":
+            billers[manifest.route_of] = both
+    return list(billers.values())

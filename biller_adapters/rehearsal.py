@@ -2,19 +2,29 @@
 
 So a new biller is one file and cannot arrive untested. The replies are played at the operation they name;
 every other operation on the way answers with its first good example. A login is rehearsed by a fetch, which
-finds its bill or does not get that far, and a renewal by one whose token is refused at first.
+finds its bill or does not get that far, or by a payment where a fetch asks nobody, and a renewal by a fetch
+whose token is refused at first.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
-from typing import assert_never
+from typing import Protocol, assert_never, runtime_checkable
 from uuid import UUID
 
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Example, Role
 from biller_adapters.registry import adapter_of
-from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, BillMissing, BillQuery, FetchReply
+from ekpay_switch.biller_ports import BillerAdapter
+from ekpay_switch.domain.bill import (
+    AmountRefused,
+    Bill,
+    BillerSilent,
+    BillFound,
+    BillMissing,
+    BillQuery,
+    FetchReply,
+)
 from ekpay_switch.domain.business_day import DHAKA
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import ZERO, Money
@@ -31,14 +41,17 @@ from ekpay_switch.domain.outcome import (
     Unreached,
 )
 from ekpay_switch.domain.posting_rules import Sums
-from ekpay_switch.ports import BillerAdapter, WireAnswer, WireReply, WireRequest
+from ekpay_switch.ports import WireAnswer, WireReply, WireRequest
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
 from ekpay_switch.wing_kit.surroundings import Surroundings
 
 EXAMPLE_REFERENCE = "EXAMPLE0000000000000001"
-_SECRET = "rehearsed"  # noqa: S105 - opens nothing; the wire here is played
-_GOOD = frozenset({"approved", "bill_found", "logged_in", "renewed"})
+# As long as the longest that a family asks for.
+_SECRET = "rehearsed-which-opens-nothing-00"  # noqa: S105 - opens nothing; the wire here is played
+_GOOD = frozenset({"approved", "bill_found", "logged_in", "posted", "renewed"})
+# What a fetch comes to. Where a biller fetches nothing, an example of another call shows the quote so.
+_FETCHED = frozenset({"bill_found", "bill_paid", "bill_missing", "biller_silent", "amount_refused"})
 _PAID_ON = time(12, 0, tzinfo=DHAKA)
 
 
@@ -52,10 +65,19 @@ class Understood:
     tokens: int | None = None
 
 
+@runtime_checkable
+class SealsReplies(Protocol):
+    """An adapter whose far side seals its answers; they are recorded in the clear, for people to read."""
+
+    def sealed(self, request: WireRequest, example: bytes) -> bytes:
+        """A recorded reply as it would travel in answer to this request."""
+        ...
+
+
 class PlayedWire:
     """Answers by the operation that a URL ends in, the first time with `opening`; implements the port `Wire`.
 
-    `asked` are the operations that were asked, in order.
+    `asked` are the operations that were asked, in order; `sealer` is whoever seals the answers, if anybody.
     """
 
     def __init__(self, manifest: Manifest, played: Example, opening: Example | None = None) -> None:
@@ -63,18 +85,20 @@ class PlayedWire:
         self._answers = {
             example.operation: _answer(example)
             for example in reversed(manifest.examples)
-            if example.expect in _GOOD
+            if example.expect in _GOOD and _is_answer(manifest, example)
         }
         self._answers[played.operation] = _answer(played)
         self._openings = {opening.operation: _answer(opening)} if opening else {}
         self.asked: list[str] = []
+        self.sealer: SealsReplies | None = None
 
     async def send(self, far_side: str, request: WireRequest) -> WireReply:
         """The recorded reply of that operation."""
         del far_side
         operation = next(name for path, name in self._operations.items() if request.url.endswith(path))
         self.asked.append(operation)
-        return self._openings.pop(operation, None) or self._answers[operation]
+        answer = self._openings.pop(operation, None) or self._answers[operation]
+        return replace(answer, body=self.sealer.sealed(request, answer.body)) if self.sealer else answer
 
 
 async def rehearse(manifest: Manifest, example: Example) -> Understood:
@@ -86,18 +110,28 @@ async def rehearse(manifest: Manifest, example: Example) -> Understood:
     role = manifest.operations[example.operation].role
     if role is Role.RENEW:
         return await _renewal(manifest, example)
-    adapter = _adapter(manifest, PlayedWire(manifest, example), example)
     if role is Role.LOG_IN:
-        fetched = await adapter.fetch(_query(manifest, _first_bill(manifest)))
-        return Understood("logged_in" if isinstance(fetched, BillFound) else "no_login")
-    if role is Role.FETCH:
+        return await _login(manifest, example)
+    adapter = _adapter(manifest, PlayedWire(manifest, example), example)
+    if role is Role.FETCH or example.expect in _FETCHED:
         return _of_fetch(await adapter.fetch(_query(manifest, example)))
     order = await _order(manifest)
     if role is Role.PAY:
         steps = manifest.steps
         step = example.operation if example.operation in steps else steps[0]
-        return _of_pay(await adapter.pay(replace(order, step=step)))
-    return _of_inquiry(await adapter.inquire(order))
+        return _counted(manifest, _of_pay(await adapter.pay(replace(order, step=step))))
+    return _counted(manifest, _of_inquiry(await adapter.inquire(order)))
+
+
+async def _login(manifest: Manifest, example: Example) -> Understood:
+    """Whether a login lets a fetch through or, where nothing is fetched, a payment."""
+    wire = PlayedWire(manifest, example)
+    adapter = _adapter(manifest, wire, example)
+    is_in = isinstance(await adapter.fetch(_query(manifest, _first_bill(manifest))), BillFound)
+    if not wire.asked:
+        step = replace(await _order(manifest), step=manifest.steps[0])
+        is_in = isinstance(await adapter.pay(step), Approved)
+    return Understood("logged_in" if is_in else "no_login")
 
 
 async def _renewal(manifest: Manifest, example: Example) -> Understood:
@@ -119,8 +153,12 @@ def _adapter(manifest: Manifest, wire: PlayedWire, example: Example) -> BillerAd
     environ: Mapping[str, str] = {
         manifest.secrets.user_setting: _SECRET,
         manifest.secrets.password_setting: _SECRET,
+        **dict.fromkeys(manifest.secrets.more.values(), _SECRET),
     }
-    return adapter_of(manifest, Surroundings(wire, TokenShelf(), clock, environ))
+    adapter = adapter_of(manifest, Surroundings(wire, TokenShelf(), clock, environ))
+    if isinstance(adapter, SealsReplies):
+        wire.sealer = adapter
+    return adapter
 
 
 def _first_bill(manifest: Manifest) -> Example:
@@ -157,8 +195,19 @@ def order_for(biller_id: str, bill: Bill, on: date, send_before: float = 1.0) ->
     )
 
 
+def _is_answer(manifest: Manifest, example: Example) -> bool:
+    """Whether it shows what its call is answered with, and not a quote that is made without a call."""
+    return manifest.operations[example.operation].role is Role.FETCH or example.expect not in _FETCHED
+
+
 def _answer(example: Example) -> WireAnswer:
     return WireAnswer(example.http_status, {}, example.body.encode())
+
+
+def _counted(manifest: Manifest, understood: Understood) -> Understood:
+    """No line from a biller that gives tokens is a number of lines: it credited the meter from afar."""
+    is_in_hand = manifest.gives_tokens and understood.verdict in {"approved", "posted"}
+    return replace(understood, tokens=understood.tokens or 0) if is_in_hand else understood
 
 
 def _of_fetch(reply: FetchReply) -> Understood:
@@ -169,6 +218,8 @@ def _of_fetch(reply: FetchReply) -> Understood:
             return Understood("bill_missing")
         case BillerSilent():
             return Understood("biller_silent")
+        case AmountRefused(highest=highest):
+            return Understood("amount_refused", amount=highest)
         case _:
             assert_never(reply)
 

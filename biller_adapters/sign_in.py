@@ -7,7 +7,7 @@ so whatever came of it, the next try starts from scratch.
 from collections.abc import Awaitable, Callable, Mapping
 
 from biller_adapters.asked import Asked, Meant
-from biller_adapters.dialect import Dialect, Fields
+from biller_adapters.dialect import Credentials, Dialect, Fields
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means, Role
 from ekpay_switch.ports import NotSent, NoUsableAnswer
@@ -29,11 +29,12 @@ class SignIn:
         self._ask = ask
         self._log_in = _operation(manifest, Role.LOG_IN)
         self._renew = _operation(manifest, Role.RENEW)
-        self._credentials = _credentials(manifest, dialect, environ)
+        self._credentials = credentials_of(manifest, environ)
         self._renewed = ""
-        if not self._log_in:
+        if not self._log_in or dialect.log_in is None:
             message = f"{manifest.id}: no operation has the role {Role.LOG_IN}"
             raise ManifestError(message)
+        self._login_fields = dialect.log_in
 
     @property
     def calls_max(self) -> int:
@@ -50,7 +51,8 @@ class SignIn:
                 return self._granted(asked)
         if isinstance(self._credentials, NoToken):
             return self._credentials
-        return self._granted(await self._ask(self._log_in, self._credentials))
+        login = self._login_fields(self._credentials.user, self._credentials.password)
+        return self._granted(await self._ask(self._log_in, login))
 
     def _granted(self, asked: Asked) -> Grant | NoToken:
         if isinstance(asked, NotSent | NoUsableAnswer):
@@ -67,11 +69,36 @@ def _operation(manifest: Manifest, role: Role) -> str:
     return next((name for name, operation in manifest.operations.items() if operation.role is role), "")
 
 
-def _credentials(manifest: Manifest, dialect: Dialect, environ: Mapping[str, str]) -> Fields | NoToken:
-    """The fields of a login, or which setting is missing."""
+class StandingKey:
+    """What stands in the token's place at a far side that gives out none; it never ends."""
+
+    def __init__(self, manifest: Manifest, dialect: Dialect, environ: Mapping[str, str]) -> None:
+        credentials = credentials_of(manifest, environ)
+        self._key = credentials if isinstance(credentials, NoToken) else dialect.key(credentials)
+
+    @property
+    def held(self) -> str:
+        """Nothing is held beforehand; see `token`."""
+        return ""
+
+    async def token(self, within_seconds: float) -> str | NoToken:
+        """The key, or which setting is missing."""
+        del within_seconds
+        return self._key
+
+    def refuse(self, token: str) -> None:
+        """Another key would have to be set by a person."""
+
+
+def credentials_of(manifest: Manifest, environ: Mapping[str, str]) -> Credentials | NoToken:
+    """What the settings that the manifest names hold, or which of them is missing."""
     names = manifest.secrets
     user = environ.get(names.user_setting, names.user_default)
     password = environ.get(names.password_setting, "")
-    if not user or not password:
-        return NoToken(f"{names.password_setting if user else names.user_setting} is not set")
-    return dialect.log_in(user, password)
+    more = {name: environ.get(setting, "") for name, setting in names.more.items()}
+    missing = [names.more[name] for name, secret in more.items() if not secret]
+    if not password:
+        missing.insert(0, names.password_setting)
+    if not user:
+        missing.insert(0, names.user_setting)
+    return NoToken(f"{missing[0]} is not set") if missing else Credentials(user, password, more)

@@ -6,13 +6,15 @@ refused with one is sent again under a new token; everything else that is not a 
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, assert_never
+from typing import Any
 
-from biller_adapters.asked import Asked, Meant, not_approved, nothing_learned
+from biller_adapters.asked import Meant, not_approved, nothing_learned
 from biller_adapters.biller_line import BillerLine
 from biller_adapters.dialect import Dialect, JsonUnderHeader
+from biller_adapters.fetching import no_bill, paid_bill
 from biller_adapters.manifest import Manifest
-from biller_adapters.manifest_parts import Means, Reason
+from biller_adapters.manifest_parts import Means
+from ekpay_switch.biller_ports import BillerProfile
 from ekpay_switch.domain.bill import (
     Bill,
     BillerSilent,
@@ -25,7 +27,6 @@ from ekpay_switch.domain.business_day import business_date, in_dhaka
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import ZERO, format_taka, parse_taka, total
 from ekpay_switch.domain.outcome import Approved, Inquiry, NoAnswer, NotFound, Outcome, Posted
-from ekpay_switch.ports import BillerProfile, NotSent, NoUsableAnswer
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_sections import Section
 from ekpay_switch.wing_kit.reply_reading import (
@@ -106,10 +107,10 @@ class ScrollRest:
             "bills", {"accountNo": account, "paymentStatus": self._settings.unpaid_filter}
         )
         if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
-            return _no_bill(asked, account=account)
+            return no_bill(asked, account=account)
         rows = as_rows(asked.document.get("data"))
         if not rows:
-            return BillFound(_paid_bill(account=account))
+            return BillFound(paid_bill(account=account))
         oldest = min(rows, key=lambda row: day(row, "dueDate"))
         found = await self._fetch_bill(text(oldest, "billNo"), unpaid_count=len(rows))
         if isinstance(found, BillFound) and found.bill.account not in {account, ""}:
@@ -121,7 +122,7 @@ class ScrollRest:
     async def _fetch_bill(self, number: str, unpaid_count: int) -> FetchReply:
         asked = await self._line.ask("bill", {"billNo": number})
         if not isinstance(asked, Meant) or asked.means is not Means.APPROVED:
-            return _no_bill(asked, number=number)
+            return no_bill(asked, number=number)
         data = as_object(asked.document.get("data"))
         if text(data, "billNo") != number:
             return BillerSilent("a bill with another number")
@@ -215,36 +216,6 @@ class ScrollRest:
             for name in ("departmentCode", "paymentAmount", "paymentVatAmount", "paymentDate")
         }
         return Posted(reference, saved.minor, facts)
-
-
-def _no_bill(asked: Asked, number: str = "", account: str = "") -> FetchReply:
-    """What an answer without a bill means."""
-    match asked:
-        case NotSent(why=why) | NoUsableAnswer(why=why):
-            return BillerSilent(why)
-        case Meant(reason=Reason.NO_SUCH_BILL):
-            return BillMissing()
-        case Meant(reason=Reason.ALREADY_PAID):
-            return BillFound(_paid_bill(number, account))
-        case Meant(code=code):
-            return BillerSilent(f"reply code {code}")
-        case _:
-            assert_never(asked)
-
-
-def _paid_bill(number: str = "", account: str = "") -> Bill:
-    """A bill of which DESCO only says that nothing is owed any more."""
-    return Bill(
-        bill_key=number or account,
-        bill_number=number,
-        account=account,
-        amount=ZERO,
-        vat=ZERO,
-        late_fee=ZERO,
-        total=ZERO,
-        is_paid=True,
-        unpaid_count=0,
-    )
 
 
 def _details(data: Mapping[str, Any]) -> dict[str, str]:

@@ -12,13 +12,14 @@ from typing import Any
 from biller_adapters.asked import Asked, Meant, not_approved, nothing_learned
 from biller_adapters.biller_line import BillerLine
 from biller_adapters.dialect import Dialect, Fields, FormWithToken
+from biller_adapters.fetching import no_bill
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means, Reason
-from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, BillMissing, BillQuery, FetchReply
+from ekpay_switch.biller_ports import BillerProfile
+from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, BillQuery, FetchReply
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import PAISA_PER_TAKA, ZERO, format_taka, parse_taka
 from ekpay_switch.domain.outcome import Approved, HalfDone, Inquiry, NotFound, Outcome, Posted, Unreached
-from ekpay_switch.ports import BillerProfile, NotSent, NoUsableAnswer
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.manifest_sections import Section
@@ -172,31 +173,10 @@ class ThreeStep:
 
 
 def _no_bill(asked: Asked, account: str, period: str) -> FetchReply:
-    """What an answer without a bill means."""
-    match asked:
-        case NotSent(why=why) | NoUsableAnswer(why=why):
-            return BillerSilent(why)
-        case Meant(reason=Reason.NO_SUCH_BILL):
-            return BillMissing()
-        case Meant(reason=Reason.ALREADY_PAID):
-            return BillFound(_paid_bill(account, period))
-        case Meant(reason=reason, code=code):
-            return BillerSilent(_BLOCKED.get(reason, f"reply code {code}"))
-
-
-def _paid_bill(account: str, period: str) -> Bill:
-    """A month for which nothing is owed, or not any more."""
-    return Bill(
-        bill_key=_bill_key(account, period),
-        bill_number="",
-        account=account,
-        amount=ZERO,
-        vat=ZERO,
-        late_fee=ZERO,
-        total=ZERO,
-        is_paid=True,
-        unpaid_count=0,
-    )
+    """What an answer without a bill means; a month for which nothing is owed is a paid one."""
+    if isinstance(asked, Meant) and asked.reason in _BLOCKED:
+        return BillerSilent(_BLOCKED[asked.reason])
+    return no_bill(asked, _bill_key(account, period), account)
 
 
 def _bill_key(account: str, period: str) -> str:

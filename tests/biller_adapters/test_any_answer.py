@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from biller_adapters.manifest import Manifest
 from biller_adapters.registry import adapter_of
 from biller_adapters.rehearsal import order_for
+from ekpay_switch.biller_ports import BillerAdapter
 from ekpay_switch.domain.bill import BillFound, BillQuery
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Approved, HalfDone, NotFound, Posted
-from ekpay_switch.ports import BillerAdapter, WireAnswer, WireReply, WireRequest
+from ekpay_switch.ports import WireAnswer, WireReply, WireRequest
 from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
 from ekpay_switch.wing_kit.surroundings import Surroundings
 from tests.biller_adapters import breb_stage, nesco_stage

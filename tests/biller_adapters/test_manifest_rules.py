@@ -230,8 +230,10 @@ def test_the_profile_says_that_nesco_gives_tokens(nesco: Manifest) -> None:
 def test_nesco_sells_for_a_hundred_to_fifteen_thousand_whole_taka(
     nesco: Manifest, amount: str, *, is_sold: bool
 ) -> None:
-    pattern = next(entry.pattern for entry in nesco.parameters if entry.name == "amount")
-    assert (re.fullmatch(pattern, amount, re.ASCII) is not None) == is_sold
+    entry = next(entry for entry in nesco.profile().parameters if entry.name == "amount")
+    assert entry.bounds is not None
+    fits = re.fullmatch(entry.pattern, amount, re.ASCII) is not None and entry.bounds.admit(amount)
+    assert fits == is_sold
 
 
 @given(st.integers(0, 10**15))

@@ -1,0 +1,133 @@
+"""Fee heads: what the fee of a public office is made of, as the office demands it or as a schedule fixes it.
+
+A head has a code, which is a stable name, and an amount; the heads of a demand come to its total. A plan says
+how the one amount of a schedule falls to heads where no office tells them (`plan_of`).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ekpay_switch.domain.bill import ChargeLine
+from ekpay_switch.domain.money import ZERO, Money, format_taka, parse_taka, total
+from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, as_rows, taka, text, text_or_empty
+
+_CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_HEADS_MAX = 16
+_PLANNED = re.compile(r"([a-z][a-z0-9_]{0,39})(?:=([0-9]{1,6}\.[0-9]{2})|=([1-9][0-9]?)%)?")
+_WHOLE_PERCENT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class FeeHead:
+    """One head, what goes to it, and its names where the office told them."""
+
+    code: str
+    amount: Money
+    label_en: str = ""
+    label_bn: str = ""
+
+
+def read_heads(rows: object) -> tuple[FeeHead, ...]:
+    """The heads of a demand in the office's order, each code once, none below nothing.
+
+    Raises:
+        BrokenReplyError: there are none, too many, or one that is no head.
+    """
+    heads = tuple(
+        FeeHead(
+            text(row, "code"),
+            taka(row, "amount"),
+            text_or_empty(row, "label_en"),
+            text_or_empty(row, "label_bn"),
+        )
+        for row in as_rows(rows)
+    )
+    codes = {head.code for head in heads}
+    if not 0 < len(heads) <= _HEADS_MAX or len(codes) != len(heads):
+        message = "their heads are none, or not told apart"
+        raise BrokenReplyError(message)
+    if not all(_CODE.fullmatch(code) for code in codes):
+        message = "a head without a name"
+        raise BrokenReplyError(message)
+    return heads
+
+
+def sum_of(heads: Sequence[FeeHead], codes: Sequence[str] | None = None) -> Money:
+    """What the heads come to: all of them, or those with one of these codes."""
+    return total(head.amount for head in heads if codes is None or head.code in codes)
+
+
+def charges_of(heads: Sequence[FeeHead]) -> tuple[ChargeLine, ...]:
+    """The heads as lines that a payer is shown."""
+    return tuple(ChargeLine(head.code, head.amount) for head in heads)
+
+
+def labels_of(heads: Sequence[FeeHead]) -> dict[str, str]:
+    """What the office calls its heads, in English and Bangla, as far as it says."""
+    named = {f"label_en_{head.code}": head.label_en for head in heads}
+    named |= {f"label_bn_{head.code}": head.label_bn for head in heads}
+    return {name: label for name, label in named.items() if label}
+
+
+def heads_as_text(heads: Sequence[FeeHead]) -> str:
+    """The heads as one text that a quote can hold; `heads_from_text` reads it back, less the labels."""
+    return " ".join(f"{head.code}={format_taka(head.amount.minor)}" for head in heads)
+
+
+def heads_from_text(held: str) -> tuple[FeeHead, ...]:
+    """The heads that a quote holds; none where it holds none."""
+    pairs = (pair.split("=") for pair in held.split())
+    return tuple(FeeHead(code, parse_taka(told)) for code, told in pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class HeadPlan:
+    """How the amount of a schedule falls to heads: fixed parts, tax that lies within, one for the rest."""
+
+    codes: tuple[str, ...]
+    fixed: Mapping[str, Money]
+    percent: Mapping[str, int]
+
+    def heads(self, fee: Money) -> tuple[FeeHead, ...]:
+        """The heads of a fee, in the order of the plan; they come to the fee.
+
+        Raises:
+            ValueError: the parts come to more than the fee.
+        """
+        amounts = dict(self.fixed)
+        for code, percent in self.percent.items():
+            amounts[code] = _tax_within(fee, percent)
+        rest = fee - total(amounts.values())
+        if rest < ZERO:
+            message = "the heads come to more than the fee"
+            raise ValueError(message)
+        return tuple(FeeHead(code, amounts.get(code, rest)) for code in self.codes)
+
+
+def plan_of(told: str) -> HeadPlan:
+    """Read a plan such as `application_fee=20.00 vat=15% certificate_fee`, in which one head takes the rest.
+
+    A tax in percent is reckoned as added to everything else: at 15 %, 230.00 holds 30.00.
+
+    Raises:
+        ValueError: it is no plan.
+    """
+    found = [_PLANNED.fullmatch(word) for word in told.split()]
+    parts = [part for part in found if part is not None]
+    codes = tuple(part[1] for part in parts)
+    rests = [part for part in parts if not part[2] and not part[3]]
+    if len(parts) != len(found) or len(set(codes)) != len(codes) or len(rests) != 1:
+        message = f"{told!r} is no plan of heads"
+        raise ValueError(message)
+    return HeadPlan(
+        codes,
+        fixed={part[1]: parse_taka(part[2]) for part in parts if part[2]},
+        percent={part[1]: int(part[3]) for part in parts if part[3]},
+    )
+
+
+def _tax_within(fee: Money, percent: int) -> Money:
+    """The tax that lies within an amount, half a paisa rounded up."""
+    whole = _WHOLE_PERCENT + percent
+    return Money((2 * fee.minor * percent + whole) // (2 * whole), fee.currency)

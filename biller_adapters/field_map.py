@@ -1,0 +1,214 @@
+"""The field map: what a plain REST biller calls things, as settings of its manifest (`direct_rest`).
+
+Every setting renames a member, states a word or picks a form from a short list; there are no conditions and
+no expressions. A member with an empty name is one that the biller does not have; one that has a name must be
+there. What each setting is for stands in docs/how-to/add-a-biller.md.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from ekpay_switch.domain.business_day import DHAKA, in_dhaka
+from ekpay_switch.domain.money import Money, format_taka
+from ekpay_switch.wing_kit.manifest_sections import Name, Section
+from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, as_object, taka, text
+
+_MEMBER = r"[A-Za-z_][A-Za-z0-9_-]{0,39}"
+Member = Annotated[str, Field(pattern=f"^{_MEMBER}$")]
+# A member that the biller may not have, then empty.
+MemberOrNone = Annotated[str, Field(pattern=f"^({_MEMBER})?$")]
+# Objects within objects by points, such as `data.bill`; empty for the answer itself.
+ObjectPath = Annotated[str, Field(pattern=rf"^({_MEMBER}(\.{_MEMBER})*)?$")]
+_PREFIXES = ("send", "year_of", "month_of", "fixed")
+
+_DAYS: Mapping[str, str] = MappingProxyType(
+    {
+        "YYYY-MM-DD": "%Y-%m-%d",
+        "DD-MM-YYYY": "%d-%m-%Y",
+        "DD/MM/YYYY": "%d/%m/%Y",
+        "YYYYMMDD": "%Y%m%d",
+    }
+)
+_PERIODS: Mapping[str, str] = MappingProxyType({"YYYYMM": "%Y%m", "YYYY-MM": "%Y-%m", "MM-YYYY": "%m-%Y"})
+_TIMES: Mapping[str, str] = MappingProxyType(
+    {
+        "YYYY-MM-DDTHH:MM:SS+06:00": "%Y-%m-%dT%H:%M:%S+06:00",
+        "YYYY-MM-DD HH:MM:SS": "%Y-%m-%d %H:%M:%S",
+        "YYYYMMDDHHMMSS": "%Y%m%d%H%M%S",
+    }
+)
+_YEAR_DIGITS = 4
+
+
+class FieldMap(Section):
+    """The section `family_settings` of a manifest over `direct_rest`.
+
+    `send`, `year_of`, `month_of` and `fixed` are gathered from settings with that prefix, such as
+    `send_customer_no = "customerNo"`; the other settings stand for themselves.
+    """
+
+    # What a call says: our parameters under their names, and words that are the same in every call.
+    send: Mapping[Name, Member]
+    year_of: Mapping[Name, Member]
+    month_of: Mapping[Name, Member]
+    fixed: Mapping[Member, str]
+
+    # Being let in: by a login that gives a token, or by the password itself as a standing key.
+    sign_in: Literal["login", "standing_key"] = "login"
+    token_header: Member = "Authorization"  # noqa: S105 - what it is called, no secret
+    token_prefix: str = "Bearer"  # noqa: S105 - what it is called, no secret
+    login_user: Member = "user"
+    login_password: Member = "password"  # noqa: S105 - what it is called, no secret
+    login_object: ObjectPath = ""
+    login_token: Member = "token"  # noqa: S105 - what it is called, no secret
+    login_expires_in: MemberOrNone = "expires_in"
+    login_life_seconds: Annotated[str, Field(pattern=r"^[1-9][0-9]{1,5}$")] = "3600"
+
+    # Every answer.
+    code: Member = "code"
+    message: MemberOrNone = "message"
+    day_form: Literal["YYYY-MM-DD", "DD-MM-YYYY", "DD/MM/YYYY", "YYYYMMDD"] = "YYYY-MM-DD"
+    period_form: Literal["YYYYMM", "YYYY-MM", "MM-YYYY"] = "YYYYMM"
+    amount_form: Literal["taka", "paisa"] = "taka"
+
+    # The answer with a bill. `amount_holds_vat`: whether the VAT lies within the amount or is added to it.
+    bill_object: ObjectPath = "bill"
+    bill_number: MemberOrNone = "billNo"
+    bill_account: MemberOrNone = "accountNo"
+    bill_customer: MemberOrNone = "customerName"
+    bill_address: MemberOrNone = "address"
+    bill_meter: MemberOrNone = "meterNo"
+    bill_kwh: MemberOrNone = ""
+    bill_period: MemberOrNone = "period"
+    bill_year: MemberOrNone = ""
+    bill_month: MemberOrNone = ""
+    bill_issued_on: MemberOrNone = "issueDate"
+    bill_due_on: MemberOrNone = "dueDate"
+    bill_amount: MemberOrNone = "amount"
+    amount_holds_vat: Literal["yes", "no"] = "no"
+    bill_vat: MemberOrNone = "vat"
+    bill_late_fee: MemberOrNone = "lateFee"
+    bill_stamp: MemberOrNone = "stamp"
+    bill_total: Member = "total"
+    bill_outstanding: MemberOrNone = "outstanding"
+    bill_count: MemberOrNone = "billCount"
+    bill_paid: MemberOrNone = "paid"
+    paid_word: str = "Y"
+
+    # A payment, which names its bill as the biller numbers it, as the payer named it, or by both.
+    pay_names: Literal["bill", "parameters", "both"] = "bill"
+    pay_bill_number: MemberOrNone = "billNo"
+    pay_account: MemberOrNone = "accountNo"
+    pay_reference: Member = "transactionId"
+    pay_amount: Member = "amount"
+    pay_time: MemberOrNone = "paidAt"
+    pay_stamps: MemberOrNone = "stampQty"
+    pay_channel: MemberOrNone = "channel"
+    channel: str = "EKPAY"
+    time_form: Literal["YYYY-MM-DDTHH:MM:SS+06:00", "YYYY-MM-DD HH:MM:SS", "YYYYMMDDHHMMSS"] = (
+        "YYYY-MM-DDTHH:MM:SS+06:00"
+    )
+
+    # The answer to a payment.
+    paid_object: ObjectPath = ""
+    paid_receipt: MemberOrNone = "receiptNo"
+    paid_reference: MemberOrNone = "transactionId"
+    paid_amount: MemberOrNone = "amount"
+
+    # Asking afterwards, and the answer to that.
+    ask_reference: Member = "transactionId"
+    status_object: ObjectPath = "payment"
+    status_reference: Member = "transactionId"
+    status_bill_number: MemberOrNone = "billNo"
+    status_receipt: MemberOrNone = "receiptNo"
+    status_amount: MemberOrNone = "amount"
+    status_state: MemberOrNone = "state"
+    posted_word: str = "PAID"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, told: Mapping[str, object]) -> dict[str, object]:
+        """Put the settings with a prefix where they belong; a field without one is no setting."""
+        gathered: dict[str, dict[str, object]] = {prefix: {} for prefix in _PREFIXES}
+        plain: dict[str, object] = {}
+        for name, value in told.items():
+            prefix = next((one for one in _PREFIXES if name.startswith(f"{one}_")), "")
+            if prefix:
+                gathered[prefix][name.removeprefix(f"{prefix}_")] = value
+            else:
+                plain[name] = value
+        return {**gathered, **plain}
+
+    # ---- writing
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """The names of our parameters that are sent, whole or in parts."""
+        return frozenset((*self.send, *self.year_of, *self.month_of))
+
+    def sent(self, values: Mapping[str, str]) -> dict[str, object]:
+        """Our parameters under their names, as far as there is a value."""
+        told: dict[str, object] = {}
+        for name, member in self.send.items():
+            told[member] = values.get(name, "")
+        for name, member in self.year_of.items():
+            told[member] = values.get(name, "")[:_YEAR_DIGITS]
+        for name, member in self.month_of.items():
+            told[member] = values.get(name, "")[_YEAR_DIGITS:]
+        return {member: value for member, value in told.items() if value}
+
+    def write_amount(self, amount: Money) -> str | int:
+        """An amount as this biller writes it."""
+        return amount.minor if self.amount_form == "paisa" else format_taka(amount.minor)
+
+    def write_time(self, instant: datetime) -> str:
+        """An instant as this biller writes it, on a Dhaka clock."""
+        return in_dhaka(instant).strftime(_TIMES[self.time_form])
+
+    # ---- reading; every function raises BrokenReplyError
+
+    def read_amount(self, fields: Mapping[str, Any], member: str) -> Money:
+        """An amount that must be there."""
+        if self.amount_form == "taka":
+            return taka(fields, member)
+        value = text(fields, member)
+        if not (value.isascii() and value.isdecimal()):
+            message = f"{member} is no amount"
+            raise BrokenReplyError(message)
+        return Money(int(value))
+
+    def read_day(self, fields: Mapping[str, Any], member: str) -> date:
+        """A day that must be there."""
+        return _read(fields, member, _DAYS[self.day_form])
+
+    def read_month(self, fields: Mapping[str, Any]) -> str:
+        """The month that a bill is for as YYYYMM; empty where the biller does not say."""
+        if self.bill_period:
+            return _read(fields, self.bill_period, _PERIODS[self.period_form]).strftime("%Y%m")
+        if self.bill_year and self.bill_month:
+            return text(fields, self.bill_year) + text(fields, self.bill_month).zfill(2)
+        return ""
+
+
+def object_at(document: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+    """The object that a path leads to; raises BrokenReplyError where there is none."""
+    for member in path.split(".") if path else ():
+        document = as_object(document.get(member))
+    return document
+
+
+def _read(fields: Mapping[str, Any], member: str, form: str) -> date:
+    told = text(fields, member)
+    try:
+        instant = datetime.strptime(told, form).replace(tzinfo=DHAKA)
+        # strptime takes much that is written otherwise, a day of one digit for instance.
+        if instant.strftime(form) == told:
+            return instant.date()
+    except ValueError:
+        pass  # not written so, or not in the calendar
+    message = f"{member} is no day"
+    raise BrokenReplyError(message)
