@@ -1,7 +1,6 @@
 """Our desk at the simulated BREB: bills that are locked, saved and acknowledged, and paid in whole taka."""
 
-from collections.abc import Mapping
-from typing import ClassVar
+from types import MappingProxyType
 
 from typing_extensions import override
 
@@ -17,15 +16,18 @@ _STRUCK = (Step.SAVE, Step.ACKNOWLEDGE)
 class BrebDesk(Desk):
     """A fault is a step and what goes wrong there, such as `acknowledge lost_done`."""
 
-    name: ClassVar[str] = "BREB"
-    biller: ClassVar[str] = "b9001"
-    bucket: ClassVar[str] = "postpaid"
-    parameters: ClassVar[Mapping[str, str]] = {
-        "bllr_accno": "sms_account_no",
-        "bll_period": "period",
-        "bill_mobno": "mobile",
-    }
-    mischief: ClassVar[Mischief] = Mischief([f"{step} {fault}" for step in _STRUCK for fault in Fault])
+    name = "BREB"
+    biller = "b9001"
+    known_as = "breb_postpaid"
+    bucket = "postpaid"
+    parameters = MappingProxyType(
+        {
+            "bllr_accno": "sms_account_no",
+            "bll_period": "period",
+            "bill_mobno": "mobile",
+        }
+    )
+    mischief = Mischief([f"{step} {fault}" for step in _STRUCK for fault in Fault])
 
     @override
     async def payables(self, count: int) -> list[Payable]:

@@ -24,22 +24,25 @@ from sandbox.demo.script import Plan
 from sandbox.demo.stage import TIME_DIVISOR, NotReadyError, Setting, WalletPorts, staged
 from sandbox.demo.tool import ToolFailedError, ToolMissingError
 from sandbox.demo.wallet_script import WALLET_PAYMENTS_MIN, WalletPlan
+from sandbox.institutions import COUNTERS
 
 Result = TypeVar("Result")
 
 PAYMENTS_MIN = 20
 PAYMENTS_MAX = 100_000
 WALLET_PAYMENTS_MAX = 1_000
+# One payment at each of the other billers for so many of the three that the demo is about.
+_PER_HOUSE_DIVISOR = 250
 
 # Enough for many demos in one home: an account costs nothing until it is used.
 _ACCOUNTS = 1_000_000
 _BILLERS = ("desco", "breb", "nesco")
-# 8190 to 8192 are the billers then and 8193 is bKash, 8290 to 8293 the proxy before them, and 8299 is where
-# it takes orders.
-_PROXY_ABOVE, _CONTROL_ABOVE = 100, 9
-# A partner's sample receiver may listen at 8195 (docs/how-to/receive-notifications.md), and payers come
-# back to a shop at 8196.
-_MAILBOX_ABOVE, _RETURN_ABOVE = 5, 6
+# 8190 to 8192 are the billers then, 8193 is bKash and from 8194 on the families of houses; the proxy before
+# each is a hundred higher, and at 8319 it takes orders.
+_PROXY_ABOVE, _CONTROL_ABOVE = 100, 29
+# A partner's sample receiver may listen at 8210 (docs/how-to/receive-notifications.md), and payers come
+# back to a shop at 8211.
+_MAILBOX_ABOVE, _RETURN_ABOVE = 20, 21
 _HIGHEST = 65_400
 _PIPE_WIDTH = 140
 _TROUBLES = (
@@ -67,12 +70,14 @@ def demo(
     ] = False,
 ) -> None:
     """Pay thousands of bills over real protocols with faults on purpose, and prove that each is explained."""
-    screen, plan, payers = _screen(), Plan(seed, payments, partners), WalletPlan(seed, wallet_payments)
+    per_house = max(2, payments // _PER_HOUSE_DIVISOR)
+    screen, plan = _screen(), Plan(seed, payments, partners, per_house)
+    payers = WalletPlan(seed, wallet_payments)
     folder = home() if keep else home() / f"demo-{os.getpid()}"
     setting = _anywhere(folder)
     screen.print(
-        f"{payments:,} bills paid by {partners} partners, {wallet_payments:,} by payers with wallets, "
-        f"seed {seed}. Logs: {setting.logs}"
+        f"{payments:,} bills paid by {partners} partners and {per_house} more at each other biller, "
+        f"{wallet_payments:,} by payers with wallets, seed {seed}. Logs: {setting.logs}"
     )
     screen.print(
         f"Waiting times are divided by {setting.time_divisor}, so that doubts are settled in seconds."
@@ -108,7 +113,8 @@ def run(
     setting = _setting(home(), port, billers_port, time_divisor)
     wanted = {port: "--port"}
     wallet = setting.wallet
-    others = (*setting.billers.values(), *setting.proxied.values(), setting.control_port)
+    others = (*setting.billers.values(), *setting.counters.values(), *setting.proxied.values())
+    others += (setting.control_port,)
     others += (wallet.port, wallet.proxied_port)
     for number, name in (wanted | dict.fromkeys(others, "--billers-port")).items():
         if not is_port_free(number):
@@ -123,12 +129,12 @@ def run(
 
 def _anywhere(folder: Path) -> Setting:
     """A setting on ports that nobody uses."""
-    billers, proxied = ({name: free_port() for name in _BILLERS} for _ in range(2))
     return Setting(
         home=folder,
         switch_port=free_port(),
-        billers=billers,
-        proxied=proxied,
+        billers={name: free_port() for name in _BILLERS},
+        counters={str(name): free_port() for name in COUNTERS},
+        proxied={name: free_port() for name in (*_BILLERS, *map(str, COUNTERS))},
         control_port=free_port(),
         mailbox_port=free_port(),
         accounts=_ACCOUNTS,
@@ -140,11 +146,13 @@ def _setting(folder: Path, port: int, billers_port: int, time_divisor: int) -> S
     """A setting on known ports: the far sides one after the other, the proxy before each a hundred higher."""
     billers = {name: billers_port + number for number, name in enumerate(_BILLERS)}
     wallet_port = billers_port + len(billers)
+    counters = {str(name): wallet_port + number for number, name in enumerate(COUNTERS, 1)}
     return Setting(
         home=folder,
         switch_port=port,
         billers=billers,
-        proxied={name: number + _PROXY_ABOVE for name, number in billers.items()},
+        counters=counters,
+        proxied={name: number + _PROXY_ABOVE for name, number in (billers | counters).items()},
         control_port=billers_port + _PROXY_ABOVE + _CONTROL_ABOVE,
         mailbox_port=billers_port + _MAILBOX_ABOVE,
         time_divisor=time_divisor,

@@ -60,12 +60,13 @@ class OurLine:
 class TheirLine:
     """A payment in a biller's book; `told_paisa` is what it says when a bank asks, if that was asked.
 
-    None stands where a biller has no such thing: no scroll, nothing owed but what was paid, no token.
-    `is_whole` is false where it still waits for a step.
+    None stands where a biller has no such thing: no bill of its own number, no scroll, nothing owed but what
+    was paid, no token.
+    `is_whole` is false where it still waits for a step. `biller` is the switch's name of whose line it is.
     """
 
     transaction_id: str
-    bill_number: str
+    bill_number: str | None
     amount_paisa: int
     scroll_no: int | None = None
     scroll_date: str | None = None
@@ -73,6 +74,7 @@ class TheirLine:
     is_whole: bool = True
     token: str | None = None
     told_paisa: int | None = None
+    biller: str = "b025"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +143,14 @@ class Comparison:
 
 def compare(books: Books) -> Comparison:
     """Compare everything with everything; `contradictions` are payments rightly left to two persons."""
+    # Two billers may give the same number to two things.
     by_transaction = defaultdict(list)
     for line in books.theirs:
-        by_transaction[line.transaction_id].append(line)
+        by_transaction[line.biller, line.transaction_id].append(line)
     unexplained: list[Disagreement] = []
     contradictions: list[Disagreement] = []
     for ours in books.ours:
-        theirs = [line for reference in ours.attempts for line in by_transaction.get(reference, [])]
+        theirs = [line for name in ours.attempts for line in by_transaction.get((ours.biller, name), [])]
         if ours.state == IN_REVIEW and (told := _contradiction(ours, theirs)):
             contradictions.append(Disagreement(_name(ours), told))
         elif fault := _payment_fault(ours, theirs):
@@ -181,11 +184,12 @@ def _posting_fault(ours: OurLine, theirs: Sequence[TheirLine]) -> str | None:
     if len(theirs) != 1:
         return f"completed, and posted {len(theirs)} times at the biller"
     line = theirs[0]
-    pairs = [
-        ("bill", ours.bill_number, line.bill_number),
+    pairs: list[tuple[str, str | int | None, str | int | None]] = [
         ("amount", ours.amount_paisa, line.amount_paisa),
         ("scroll number", ours.scroll_no, line.scroll_no),
     ]
+    if line.bill_number is not None:
+        pairs.append(("bill", ours.bill_number, line.bill_number))
     if line.scroll_date is not None:
         pairs.append(("day", ours.business_date, line.scroll_date))
     if line.owed_paisa is not None:
@@ -208,16 +212,18 @@ def _contradiction(ours: OurLine, theirs: Sequence[TheirLine]) -> str | None:
 
 def _strays(books: Books) -> Iterator[Disagreement]:
     """What the biller has posted without us, and bills and scroll numbers that it has twice."""
-    known = {reference for ours in books.ours for reference in ours.attempts}
+    known = {(ours.biller, reference) for ours in books.ours for reference in ours.attempts}
     for line in books.theirs:
-        if line.transaction_id not in known:
+        if (line.biller, line.transaction_id) not in known:
             yield Disagreement(f"biller's payment {line.transaction_id}", "not in the switch's books")
-    bills = Counter(line.bill_number for line in books.theirs)
-    yield from (Disagreement(f"bill {bill}", f"posted {n} times") for bill, n in bills.items() if n > 1)
-    numbers = Counter((one.scroll_date, one.scroll_no) for one in books.theirs if one.scroll_no is not None)
+    bills = Counter((line.biller, line.bill_number) for line in books.theirs if line.bill_number is not None)
+    yield from (Disagreement(f"bill {bill}", f"posted {n} times") for (_, bill), n in bills.items() if n > 1)
+    numbers = Counter(
+        (one.biller, one.scroll_date, one.scroll_no) for one in books.theirs if one.scroll_no is not None
+    )
     yield from (
         Disagreement(f"scroll number {number} of {day}", f"used {n} times")
-        for (day, number), n in numbers.items()
+        for (_, day, number), n in numbers.items()
         if n > 1
     )
 
@@ -225,7 +231,7 @@ def _strays(books: Books) -> Iterator[Disagreement]:
 def _hearsay(books: Books) -> Iterator[Disagreement]:
     """Where a partner believes something else than the books say."""
     ours = {(line.partner_id, line.reference): line for line in books.ours}
-    tokens = {line.transaction_id: line.token or "" for line in books.theirs}
+    tokens = {(line.biller, line.transaction_id): line.token or "" for line in books.theirs}
     told = {(line.partner_id, line.reference) for line in books.told}
     partners = {line.partner_id for line in books.told}
     for heard in books.told:
@@ -253,11 +259,12 @@ def _hearing_fault(heard: ToldLine, ours: OurLine | None) -> str | None:
     return None
 
 
-def _token_fault(heard: ToldLine, ours: OurLine | None, tokens: Mapping[str, str]) -> str | None:
+def _token_fault(heard: ToldLine, ours: OurLine | None, tokens: Mapping[tuple[str, str], str]) -> str | None:
     """Whether the partner holds exactly the lines that the biller made, in their order, and none else."""
     made = ""
     if ours is not None and ours.state == COMPLETED:
-        made = next((tokens[name] for name in ours.attempts if name in tokens), "")
+        names = ((ours.biller, name) for name in ours.attempts)
+        made = next((tokens[name] for name in names if name in tokens), "")
     if heard.token == made:
         return None
     lines = len(made.split(",")) if made else 0

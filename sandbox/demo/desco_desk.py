@@ -1,8 +1,7 @@
 """Our desk at the simulated DESCO."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar
+from types import MappingProxyType
 
 from typing_extensions import override
 
@@ -15,11 +14,12 @@ from sandbox.desco.wire import amount_field
 class DescoDesk(Desk):
     """Bills that are named by their number or by the account."""
 
-    name: ClassVar[str] = "DESCO"
-    biller: ClassVar[str] = "b025"
-    bucket: ClassVar[str] = "postpaid"
-    parameters: ClassVar[Mapping[str, str]] = {"bll_no": "bill_no", "bllr_accno": "account_no"}
-    mischief: ClassVar[Mischief] = Mischief(
+    name = "DESCO"
+    biller = "b025"
+    known_as = "desco_postpaid"
+    bucket = "postpaid"
+    parameters = MappingProxyType({"bll_no": "bill_no", "bllr_accno": "account_no"})
+    mischief = Mischief(
         [fault.value for fault in Fault if fault is not Fault.ECHO_OTHER_AMOUNT],
         contradicting=Fault.ECHO_OTHER_AMOUNT.value,
     )
@@ -58,6 +58,6 @@ class DescoDesk(Desk):
     async def asked(self, line: TheirLine) -> TheirLine:
         login = await self.bank("/desco/api/login", {"user": "ekpay", "password": self.address.password}, {})
         bearer = {"Authorization": f"Bearer {login['token']}"}
-        pair = {"billNumber": line.bill_number, "transactionId": line.transaction_id}
+        pair = {"billNumber": line.bill_number or "", "transactionId": line.transaction_id}
         told = (await self.bank("/desco/api/payment-status", pair, bearer))["data"]
         return replace(line, told_paisa=amount_field(told[0], "paymentAmount") if told else None)

@@ -6,7 +6,7 @@ One desk a biller, all of one shape, so that a script and a comparison need not 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import aiohttp
 
@@ -33,10 +33,14 @@ class Payable:
 
 @dataclass(frozen=True, slots=True)
 class Mischief:
-    """What a biller can do wrong: its faults, and the one after which it contradicts itself, if it can."""
+    """What a biller can do wrong: its faults, and the one after which it contradicts itself, if it can.
+
+    `meets_network` says whether the network before it is spoiled as well.
+    """
 
     faults: Sequence[str]
     contradicting: str = ""
+    meets_network: bool = True
 
 
 class DeskClosedError(Exception):
@@ -91,23 +95,31 @@ class AdminDesk:
                 raise DeskClosedError(await answer.text())
             return await answer.text()
 
+    async def call(self, path: str, body: Mapping[str, str] | bytes, headers: Mapping[str, str]) -> Document:
+        """One call of the institution itself, with a form as JSON or a file as it is."""
+        sent: dict[str, Any] = {"data": body} if isinstance(body, bytes) else {"json": body}
+        async with self._session.post(f"{self.address.url}{path}", headers=headers, **sent) as answer:
+            document: Document = await answer.json()
+            return document
+
 
 class Desk(AdminDesk, ABC):
-    """A desk at one biller.
+    """A desk at one biller, which partners know as `biller` and the switch as `known_as`.
 
     `parameters` are the biller's own names (`ekpay billers`) of the members of `bll_inf` that name a bill.
     """
 
-    name: ClassVar[str]
-    biller: ClassVar[str]
-    bucket: ClassVar[str]
-    mischief: ClassVar[Mischief]
-    parameters: ClassVar[Mapping[str, str]]
+    name: str
+    biller: str
+    known_as: str
+    bucket: str
+    mischief: Mischief
+    parameters: Mapping[str, str]
 
-    @classmethod
-    def named(cls, members: Mapping[str, str]) -> dict[str, str]:
-        """What names a bill, by the biller's own names instead of those of the syndicate API."""
-        return {cls.parameters[member]: text for member, text in members.items()}
+    @property
+    def told_as(self) -> str:
+        """The name under which a report counts what happened here."""
+        return self.name
 
     @abstractmethod
     async def payables(self, count: int) -> list[Payable]:
@@ -131,6 +143,9 @@ class Desk(AdminDesk, ABC):
 
     async def bank(self, path: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Document:
         """One call as a bank makes it, with a JSON body."""
-        async with self._session.post(f"{self.address.url}{path}", json=form, headers=headers) as answer:
-            document: Document = await answer.json()
-            return document
+        return await self.call(path, form, headers)
+
+
+def by_own_names(parameters: Mapping[str, str], members: Mapping[str, str]) -> dict[str, str]:
+    """What names a bill, by the biller's own names instead of those of the syndicate API."""
+    return {parameters[member]: text for member, text in members.items()}

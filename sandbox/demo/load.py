@@ -188,7 +188,7 @@ class Load:
             return
         self._armed.add(order.bill.target)
         desk = self._house.desks[order.bill.biller]
-        fault = f"{desk.name} {order.fault}"
+        fault = f"{desk.told_as} {order.fault}"
         self.experience.struck[reference.text] = fault
         self.experience.faults[fault] += 1
         where, _, kind = order.fault.partition(" ")

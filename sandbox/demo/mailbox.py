@@ -22,6 +22,8 @@ _HTTP_500 = 500
 
 Scope = dict[str, Any]
 
+_RECEIPT = "payment.receipt_issued"
+
 
 class Mailbox:
     """What one partner was told by itself."""
@@ -70,8 +72,9 @@ class Mailbox:
         return len(self._receiver.refused)
 
     def lines(self) -> list[NotifiedLine]:
-        """Every event, once."""
-        told = [event["data"] for event in self._receiver.taken.values()]
+        """What every payment came to, once; a receipt that follows is no news about that."""
+        events = self._receiver.taken.values()
+        told = [event["data"] for event in events if event["type"] != _RECEIPT]
         return [NotifiedLine(self.player.id, one["reference"], one["status"], one["amount"]) for one in told]
 
 

@@ -1,8 +1,7 @@
 """Our desk at the simulated NESCO: money for token lines, quoted first and vended once."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar
+from types import MappingProxyType
 
 from typing_extensions import override
 
@@ -20,11 +19,12 @@ _SPECIAL = 4
 class NescoDesk(Desk):
     """Recharges of prepaid meters; some of them come after a tariff change, with twelve lines."""
 
-    name: ClassVar[str] = "NESCO"
-    biller: ClassVar[str] = "b9002"
-    bucket: ClassVar[str] = "prepaid"
-    parameters: ClassVar[Mapping[str, str]] = {"bllr_accno": "customer_no", "amount": "amount"}
-    mischief: ClassVar[Mischief] = Mischief(
+    name = "NESCO"
+    biller = "b9002"
+    known_as = "nesco_prepaid"
+    bucket = "prepaid"
+    parameters = MappingProxyType({"bllr_accno": "customer_no", "amount": "amount"})
+    mischief = Mischief(
         [fault.value for fault in Fault if fault is not Fault.ECHO_OTHER_AMOUNT],
         contradicting=Fault.ECHO_OTHER_AMOUNT.value,
     )

@@ -23,7 +23,7 @@ class Network:
     """Gives orders to the proxy; use it as an asynchronous context manager."""
 
     def __init__(self, control: str) -> None:
-        """`control` is where the proxy takes orders, such as http://127.0.0.1:8299."""
+        """`control` is where the proxy takes orders, such as http://127.0.0.1:8319."""
         self._control = control
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_CALL_SECONDS))
 

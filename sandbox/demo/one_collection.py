@@ -16,7 +16,7 @@ from sandbox.demo.breb_desk import BrebDesk
 from sandbox.demo.cast import Cast, CastUnreadableError
 from sandbox.demo.cast import load as load_cast
 from sandbox.demo.desco_desk import DescoDesk
-from sandbox.demo.desks import Desk
+from sandbox.demo.desks import Desk, by_own_names
 from sandbox.demo.home import home
 from sandbox.demo.nesco_desk import NescoDesk
 from sandbox.demo.one_payment import UnpayableError
@@ -99,7 +99,7 @@ def _parameters(wish: Wish, members: Mapping[str, str]) -> dict[str, str]:
     if desk is None or not members.keys() <= desk.parameters.keys():
         known = ", ".join(f"{name} ({', '.join(one.parameters)})" for name, one in _DESKS.items())
         raise UnpayableError(f"the sandbox has no such biller with such a bill; it has {known}")
-    return desk.named(members)
+    return by_own_names(desk.parameters, members)
 
 
 async def _amount(wish: Wish, members: Mapping[str, str], cast: Cast, address: str) -> int:

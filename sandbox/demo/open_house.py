@@ -28,6 +28,7 @@ async def keep_open(stage: Stage, screen: Console) -> None:
         await stage.open_database()
     with screen.status("starting billers, bKash, proxy, switch and worker …"):
         await stage.open_far_side()
+        await stage.open_counters()
         await stage.open_wallet()
         await stage.open_proxy()
         await stage.open_switch()
@@ -74,9 +75,11 @@ def _what_to_try(stage: Stage, cast: Cast, breb: Mapping[str, str]) -> list[str]
     named = f"--account {breb['bllr_accno']} --period {breb['bll_period']} --mobile {breb['bill_mobno']}"
     proxied = ", ".join(map(str, (*setting.proxied.values(), setting.wallet.proxied_port)))
     billers = ", ".join(f"{name.upper()} {setting.biller_address(name)}" for name in setting.billers)
+    counters = ", ".join(f"{name} {port}" for name, port in setting.counters.items())
     return [
         f"switch   {setting.switch_address}   /health/ready, /metrics, /syndicate/api, /v1",
         f"billers  {billers}   simulated",
+        f"houses   {counters}   47 more billers, a port a family; GET /_admin/houses, /_admin/unpaid",
         f"bKash    {setting.wallet.address}   simulated; {_WALLETS}",
         f"proxy    before them, at ports {proxied}",
         f"partners {partners}   their secrets: {setting.sandbox_home / 'partners.json'}",

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,11 +11,13 @@ from typing import Any
 from rich.console import Console
 
 from sandbox.demo import mailbox
+from sandbox.demo.bill_files import FAMILY, Offices
 from sandbox.demo.breb_desk import BrebDesk
 from sandbox.demo.cast import BUCKETS, Cast, Player, engage, prefund_paisa, top_up, with_new_secret
-from sandbox.demo.compare import IN_REVIEW, Books, OurLine, Prefund, TheirLine, compare
+from sandbox.demo.compare import IN_REVIEW, Books, Comparison, OurLine, Prefund, TheirLine, compare
 from sandbox.demo.desco_desk import DescoDesk
 from sandbox.demo.desks import Address, Desk, Payable
+from sandbox.demo.house_desk import house_desks
 from sandbox.demo.load import House, Load
 from sandbox.demo.mailbox import Mailbox
 from sandbox.demo.nesco_desk import NescoDesk
@@ -24,9 +27,11 @@ from sandbox.demo.report import CLEAN, Notified, Outcome
 from sandbox.demo.script import Order, Plan, Scene, write_script
 from sandbox.demo.stage import Stage
 from sandbox.demo.steps import Steps
+from sandbox.demo.utilities import deposit_faults, deposit_paisa, fill_deposits
 from sandbox.demo.wallet_load import WalletLoad, WalletSide, opened
 from sandbox.demo.wallet_proof import WalletOutcome, prove_wallet
 from sandbox.demo.wallet_script import WalletOrder, WalletPlan, write_wallet_script
+from sandbox.institution.clock import dhaka_day, utc_now
 from sandbox.partner.client import PartnerClient
 
 CONCURRENCY = 24
@@ -39,7 +44,6 @@ _ROOM_TAKA = 50_000
 _PAISA = 100
 
 
-_NESCO = "nesco_prepaid"
 _DELIVERY = "delivery"
 # Paid, or given back; an order that was refused before any money moved is nobody's news.
 _NOTICED_CODES = frozenset({"0000", "1007", "1008"})
@@ -60,6 +64,7 @@ class _Opening:
     orders: Sequence[WalletOrder]
     topped_up_paisa: dict[tuple[str, str], int]
     dead_token: str
+    deposits_paisa: Mapping[str, int]
 
 
 async def play(stage: Stage, plan: Plan, payers: WalletPlan, screen: Console) -> Outcome:
@@ -76,8 +81,14 @@ async def play(stage: Stage, plan: Plan, payers: WalletPlan, screen: Console) ->
         async with _house(stage) as house:
             with steps.step("making staff, partners, a shop and prefunds"):
                 opening = await _open(stage, house, plan, payers)
+            with steps.step("taking over the bill files of offices that have no wire"):
+                await _offices(stage).load_bills()
+            began_on = dhaka_day(utc_now())
             async with _players(stage, house, opening) as players:
                 await _act(players, opening, steps)
+                with steps.step("bringing those offices the day's scrolls"):
+                    for day in sorted({began_on, dhaka_day(utc_now())}):
+                        await _offices(stage).send_scrolls(day)
                 with steps.step("waiting for the last notifications"):
                     await players.box.wait_for(_settled(players))
                 with steps.step("comparing the books, line by line"):
@@ -94,16 +105,22 @@ async def play(stage: Stage, plan: Plan, payers: WalletPlan, screen: Console) ->
         posted=proof.posted,
         notified=Notified(len(box.lines()), box.refusals, box.repeats, box.strangers),
         experience=players.load.experience,
-        comparison=compare(proof.books),
+        comparison=proof.comparison,
         audit=CLEAN if is_clean else last_line,
         wallet=proof.wallet,
         partner_names=names,
     )
 
 
+def _offices(stage: Stage) -> Offices:
+    address = Address(stage.setting.biller_address(FAMILY), stage.counter_password)
+    return Offices(stage.tool, address, stage.setting.home / "files")
+
+
 async def _start(stage: Stage) -> None:
     await stage.open_database()
     await stage.open_far_side()
+    await stage.open_counters()
     await stage.open_wallet()
     await stage.open_proxy()
     await stage.open_switch()
@@ -186,6 +203,8 @@ async def _house(stage: Stage) -> AsyncIterator[House]:
             name = kind.name.lower()
             address = Address(stage.setting.biller_address(name), stage.passwords[name])
             desks[kind.biller] = await closing.enter_async_context(kind(address))
+        families = [Address(stage.setting.biller_address(name), "") for name in stage.setting.counters]
+        desks |= await closing.enter_async_context(house_desks(families, stage.tool))
         network = await closing.enter_async_context(Network(stage.setting.control_address))
         yield House(desks, network)
 
@@ -204,7 +223,8 @@ async def _open(stage: Stage, house: House, plan: Plan, payers: WalletPlan) -> _
             taka = _enough_taka(house, scenes, number, bucket)
             await top_up(stage.tool, cast, player, bucket, taka)
             topped_up[player.id, bucket] = taka * _PAISA
-    return _Opening(cast, scenes, write_wallet_script(payers, collected), topped_up, dead_token)
+    deposits = await fill_deposits(stage.tool, cast)
+    return _Opening(cast, scenes, write_wallet_script(payers, collected), topped_up, dead_token, deposits)
 
 
 async def _payables(house: House, plan: Plan, payers: WalletPlan) -> tuple[_Payables, _Payables]:
@@ -215,7 +235,9 @@ async def _payables(house: House, plan: Plan, payers: WalletPlan) -> tuple[_Paya
         count, more = plan.wanted(biller), payers.wanted(biller)
         found = await desk.payables(count + more)
         if len(found) < count + more:
-            raise NoBillsLeftError(NoBillsLeftError.__doc__)
+            raise NoBillsLeftError(
+                f"{desk.name} has {len(found)} unpaid bills left, {count + more} are wanted"
+            )
         for_partners[biller], for_payers[biller] = found[:count], found[count:]
     return for_partners, for_payers
 
@@ -248,6 +270,7 @@ class _Proof:
     books: Books
     posted: dict[str, int]
     wallet: WalletOutcome
+    comparison: Comparison
 
 
 async def _prove(stage: Stage, house: House, opening: _Opening, players: _Players) -> _Proof:
@@ -256,23 +279,32 @@ async def _prove(stage: Stage, house: House, opening: _Opening, players: _Player
     ours = [_our_line(line) for line in exported]
     doubtful = {name for line in ours if line.state == IN_REVIEW for name in line.attempts}
     theirs: list[TheirLine] = []
-    posted = {}
+    posted: Counter[str] = Counter()
     for desk in house.desks.values():
-        lines = await desk.book()
-        posted[desk.name] = len(lines)
+        lines = [replace(line, biller=desk.known_as) for line in await desk.book()]
+        posted[desk.told_as] += len(lines)
         theirs += [await desk.asked(line) if line.transaction_id in doubtful else line for line in lines]
     balances = await prefund_paisa(stage.tool)
     prefunds = {key: Prefund(paisa, balances[key]) for key, paisa in opening.topped_up_paisa.items()}
     told = [line for side in players.sides for line in side.told()]
     notified = {players.box.player.id: players.box.lines()}
     wallet = await prove_wallet(stage.tool, players.side, exported, theirs, players.wallet_load.experience)
-    return _Proof(Books(ours, theirs, told, prefunds, notified), posted, wallet)
+    books = Books(ours, theirs, told, prefunds, notified)
+    compared = compare(books)
+    faults = deposit_faults(opening.deposits_paisa, await deposit_paisa(stage.tool), ours)
+    compared = replace(compared, unexplained=[*compared.unexplained, *faults])
+    return _Proof(books, posted, wallet, compared)
 
 
 def _our_line(line: dict[str, Any]) -> OurLine:
-    bill_number = line["bill_number"] or line["bill_key"]
+    bill_number = line["bill_key"] if line["bill_number"] is None else line["bill_number"]
     told = (attempt for attempt in line["attempts"] if attempt["leg"] == _DELIVERY)
     references = tuple(attempt["reference"] for attempt in told)
+    if references:
+        # Who goes by its own quote is never told a reference of ours; the treasury has one of its own shape,
+        # and a scroll tells the payment itself.
+        names = (*references, bill_number, line["facts"].get("payment_id", bill_number), line["id"])
+        references = tuple(dict.fromkeys(names))
     return OurLine(
         payment_id=line["id"],
         partner_id=line["partner_id"],
@@ -283,8 +315,7 @@ def _our_line(line: dict[str, Any]) -> OurLine:
         state=line["state"],
         scroll_no=line["scroll_no"],
         business_date=line["business_date"],
-        # NESCO goes by its own quote and is never told a reference of ours.
-        attempts=(bill_number,) if line["biller_id"] == _NESCO and references else references,
+        attempts=references,
         biller=line["biller_id"],
         bucket=line["bucket"],
         owed_paisa=line["amount"],

@@ -100,6 +100,7 @@ class Plan:
     seed: int
     payments: int
     partners: int
+    per_house: int = 0
 
     @property
     def bad_requests(self) -> int:
@@ -107,10 +108,13 @@ class Plan:
         return max(len(Bad), self.payments * BAD_PERCENT // 100)
 
     def wanted(self, biller: str) -> int:
-        """How many things of this biller it pays or misuses; DESCO's alone are misused."""
+        """How many things of this biller it pays or misuses; DESCO's alone are misused.
+
+        `per_house` are paid of each biller that has no share of the `payments`.
+        """
         shares = {name: self.payments * percent // 100 for name, percent in SHARES_PERCENT.items()}
         if biller != DescoDesk.biller:
-            return shares[biller]
+            return shares.get(biller, self.per_house)
         return self.payments - sum(shares.values()) + self.bad_requests
 
 
@@ -149,7 +153,8 @@ def _put_faults(orders: list[Order], mischief: Mapping[str, Mischief], chance: r
     """Let each biller's share of the orders meet its own faults and the network's in turn."""
     for biller, wrong in mischief.items():
         places = [place for place, order in enumerate(orders) if order.bill.biller == biller]
-        kinds = [*wrong.faults, *(f"{network.WORD} {fault}" for fault in network.FAULTS)]
+        on_the_way = network.FAULTS if wrong.meets_network else ()
+        kinds = [*wrong.faults, *(f"{network.WORD} {fault}" for fault in on_the_way)]
         chance.shuffle(kinds)
         once = [wrong.contradicting] if wrong.contradicting else []
         faulted = max(len(once) + len(kinds), len(places) * FAULTED_PERCENT // 100)

@@ -10,15 +10,17 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
 
+from sandbox.counter.environment import settings_for_switch
 from sandbox.demo.children import Children
 from sandbox.demo.tool import Tool
+from sandbox.institutions import COUNTERS, Name
 
 TIME_DIVISOR = 20
 """What the manifests' waiting times are divided by, so that a doubt of minutes is settled in seconds."""
@@ -29,13 +31,16 @@ SLOW_SECONDS = 3
 HANG_SECONDS = 5
 """How long a call of a simulated wallet hangs before its connection closes, for the same reason."""
 
+COUNTER_ACCOUNTS = 2_000
+"""How many normal accounts each house has."""
+
 WALLET = "bkash"
 
 _REAL_DATABASE = ("EKPAY_DATABASE_URL", "EKPAY_DATABASE_OWNER_URL", "EKPAY_DATABASE_AUDIT_URL")
 _READY_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 _HTTP_OK = 200
-_BILLERS, _WALLETS, _PROXY = "billers", "wallets", "proxy"
+_BILLERS, _COUNTERS, _WALLETS, _PROXY = "billers", "counters", "wallets", "proxy"
 _USER = "ekpay"
 _APP_KEY = "ekpay-stage"
 _TOPIC = "arn:aws:sns:ap-southeast-1:000000000000:bkash-sandbox"
@@ -72,8 +77,9 @@ class WalletPorts:
 class Setting:
     """Where a stage stands: its folder, and TCP ports of this machine.
 
-    `billers` are the ports at which the simulated billers listen, by name; `proxied` those before them, which
-    the switch knows; `control_port` is where the proxy takes orders, `mailbox_port` where a partner is told.
+    `billers` are the ports at which the simulated billers listen, by name, and `counters` those of the
+    families of houses; `proxied` are those before them, which the switch knows; `control_port` is where the
+    proxy takes orders, `mailbox_port` where a partner is told.
     """
 
     home: Path
@@ -85,6 +91,7 @@ class Setting:
     accounts: int = 20_000
     time_divisor: int = TIME_DIVISOR
     wallet_ports: WalletPorts | None = None
+    counters: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def wallet(self) -> WalletPorts:
@@ -109,7 +116,7 @@ class Setting:
 
     def biller_address(self, name: str) -> str:
         """A simulator's base URL, past the proxy."""
-        return f"http://127.0.0.1:{self.billers[name]}"
+        return f"http://127.0.0.1:{(self.billers.get(name) or self.counters[name])}"
 
     @property
     def sandbox_home(self) -> Path:
@@ -129,7 +136,8 @@ class Stage:
         """Nothing is started yet."""
         self.setting = setting
         self.keeps_data = True
-        self.passwords = {name: _secret(name, "PASSWORD") for name in (*setting.billers, WALLET)}
+        names = (*setting.billers, WALLET, _COUNTERS)
+        self.passwords = {name: _secret(name, "PASSWORD") for name in names}
         environment = {name: value for name, value in os.environ.items() if name not in _REAL_DATABASE}
         environment |= {
             "EKPAY_HOME": str(setting.home),
@@ -137,13 +145,20 @@ class Stage:
             "EKPAY_PUBLIC_URL": setting.switch_address,
             "EKPAY_WEBHOOK_TRUSTED_HOSTS": f"127.0.0.1:{setting.mailbox_port}",
         }
-        for name, port in setting.proxied.items():
-            environment |= self._known_as(name, f"http://127.0.0.1:{port}/{name}/api")
+        for name in setting.billers:
+            environment |= self._known_as(name, f"http://127.0.0.1:{setting.proxied[name]}/{name}/api")
+        if setting.counters:
+            environment |= self._of_counters()
         if setting.wallet_ports is not None:
             environment |= self._known_as(WALLET, f"http://127.0.0.1:{setting.wallet.proxied_port}")
             environment |= _of_wallet(setting.wallet)
         self.tool = Tool(environment)
         self.children = Children(setting.logs, environment)
+
+    @property
+    def counter_password(self) -> str:
+        """What opens every house."""
+        return self.passwords[_COUNTERS]
 
     @property
     def callback_address(self) -> str:
@@ -156,6 +171,12 @@ class Stage:
         for name in self.setting.billers:
             await answers(f"{self.setting.biller_address(name)}/_admin/health")
 
+    async def open_counters(self) -> None:
+        """Start the families of houses, a process of their own, and wait until they answer."""
+        await self._open(_COUNTERS, self.setting.counters, accounts=COUNTER_ACCOUNTS)
+        for name in self.setting.counters:
+            await answers(f"{self.setting.biller_address(name)}/_admin/health")
+
     async def open_wallet(self) -> None:
         """Start the simulated bKash, a process of its own, and wait until it answers."""
         await self._open(_WALLETS, {WALLET: self.setting.wallet.port})
@@ -165,8 +186,8 @@ class Stage:
         """Start the proxy before the billers and wait until it answers."""
         setting = self.setting
         arguments = ["--control", f"127.0.0.1:{setting.control_port}"]
-        for name, port in setting.proxied.items():
-            arguments += ["--before", f"{name}:{port}:{setting.billers[name]}"]
+        for name, port in {**setting.billers, **setting.counters}.items():
+            arguments += ["--before", f"{name}:{setting.proxied[name]}:{port}"]
         if (wallet := setting.wallet_ports) is not None:
             arguments += ["--before", f"{WALLET}:{wallet.proxied_port}:{wallet.port}"]
         await self.children.start(_PROXY, [sys.executable, "-m", "sandbox.proxy", *arguments])
@@ -201,12 +222,19 @@ class Stage:
             f"{prefix}_PASSWORD": self.passwords[far_side],
         }
 
-    async def _open(self, process: str, ports: Mapping[str, int]) -> None:
+    def _of_counters(self) -> dict[str, str]:
+        """What the switch and the houses must know of each other; one password opens them all."""
+        origins = {name: f"http://127.0.0.1:{self.setting.proxied[name]}" for name in self.setting.counters}
+        families = [COUNTERS[Name(name)] for name in self.setting.counters]
+        told = settings_for_switch(families, origins, self.passwords[_COUNTERS])
+        return told | {"EKPAY_SANDBOX_COUNTER_PASSWORD": self.passwords[_COUNTERS]}
+
+    async def _open(self, process: str, ports: Mapping[str, int], accounts: int = 0) -> None:
         setting = self.setting
         arguments = ["--home", str(setting.sandbox_home), "--slow-seconds", str(SLOW_SECONDS)]
-        arguments += ["--accounts", str(setting.accounts)]
-        for option, port in _port_options(ports):
-            arguments += [option, str(port)]
+        arguments += ["--accounts", str(accounts or setting.accounts)]
+        for name, port in ports.items():
+            arguments += ["--port", f"{name}={port}"]
         await self.children.start(process, [sys.executable, "-m", "sandbox", "serve", *arguments])
 
 
@@ -227,12 +255,6 @@ def _of_wallet(ports: WalletPorts) -> dict[str, str]:
         "EKPAY_BKASH_PUBLIC_URL": f"http://127.0.0.1:{ports.proxied_port}",
         "EKPAY_BKASH_HANG_SECONDS": str(HANG_SECONDS),
     }
-
-
-def _port_options(ports: Mapping[str, int]) -> Iterator[tuple[str, int]]:
-    """The options of `sandbox serve`; DESCO, the first there was, has the one without a name."""
-    for name, port in ports.items():
-        yield ("--port" if name == "desco" else f"--{name}-port"), port
 
 
 @asynccontextmanager

@@ -29,7 +29,7 @@ from sandbox.client.messages import (
 )
 from sandbox.client.return_page import ReturnPage
 from sandbox.demo.bkash_desk import BkashDesk
-from sandbox.demo.desks import Address
+from sandbox.demo.desks import Address, by_own_names
 from sandbox.demo.load import FarSideDoor, House
 from sandbox.demo.partner_side import SwitchSilentError
 from sandbox.demo.shop import engage_shop
@@ -201,7 +201,7 @@ class WalletLoad:
         client, desk = self._side.client, self._house.desks[order.bill.biller]
         sent = Order(
             biller=order.bill.biller,
-            parameters=desk.named(order.bill.named[0]),
+            parameters=by_own_names(desk.parameters, order.bill.named[0]),
             amount=order.bill.amount_paisa,
             return_url=self._side.page.url(key),
         )

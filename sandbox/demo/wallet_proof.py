@@ -63,7 +63,7 @@ async def prove_wallet(
         shop=[_shop_line(one) for one in experience.payments.values()],
         receivable_paisa=await _receivable_paisa(tool),
         kept_basis_points=BkashSettings.model_fields["fee_basis_points"].default,
-        tokens={line.bill_number: line.token for line in posted if line.token},
+        tokens={line.bill_number: line.token for line in posted if line.token and line.bill_number},
     )
     told, compared = await side.desk.told(), compare_wallet(books)
     return WalletOutcome(

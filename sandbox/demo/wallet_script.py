@@ -154,7 +154,9 @@ class WalletPlan:
         plain = {name: counts[Course.PLAIN] * percent // 100 for name, percent in _PLAIN_PERCENT.items()}
         # Only NESCO's quotes die within a demo, so whoever is to be too late is late there.
         plain[NescoDesk.biller] += counts[Course.LAPSED]
-        return plain[biller] if biller in plain else self.payments - sum(plain.values())
+        if biller == DescoDesk.biller:
+            return self.payments - sum(plain.values())
+        return plain.get(biller, 0)
 
 
 def write_wallet_script(plan: WalletPlan, payables: Mapping[str, Sequence[Payable]]) -> list[WalletOrder]:

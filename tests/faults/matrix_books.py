@@ -18,7 +18,8 @@ SELECT p.id, p.state, p.amount, p.amount + p.rounding AS billed,
 FROM payments AS p JOIN attempts AS a ON a.payment_id = p.id WHERE p.reference = $1
 """
 NETS = """
-SELECT split_part(o.account, ':', 1) AS kind, sum(o.amount)::bigint AS net
+SELECT replace(split_part(o.account, ':', 1), 'biller_deposit', 'payable') AS kind,
+  sum(o.amount)::bigint AS net
 FROM journal_entries AS e JOIN postings AS o ON o.entry_id = e.id WHERE e.payment_id = $1 GROUP BY 1
 """
 BALANCES = """

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.client.messages import Order
+from sandbox.demo.desks import by_own_names
 from sandbox.demo.wallet_books import WalletBooks, compare_wallet
 from tests.faults.installation import ROOT
 from tests.faults.matrix_table import Cells, Printed, as_markdown, drawn, read_markdown
@@ -78,7 +79,12 @@ async def bills(site: WalletSite) -> Sequence[Order]:
     desk = site.desks["desco"]
     found = await desk.payables(len(ROWS))
     return [
-        Order(bill.biller, desk.named(bill.named[0]), bill.amount_paisa, site.page.url(bill.target))
+        Order(
+            bill.biller,
+            by_own_names(desk.parameters, bill.named[0]),
+            bill.amount_paisa,
+            site.page.url(bill.target),
+        )
         for bill in found
     ]
 

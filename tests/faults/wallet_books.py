@@ -39,7 +39,8 @@ SELECT payment_id, 'rfd_' || replace(id::text, '-', '') AS name, state, amount,
 FROM refunds WHERE partner_id = $1 ORDER BY created_at, id
 """
 NETS = """
-SELECT split_part(o.account, ':', 1) AS kind, sum(o.amount)::bigint AS net
+SELECT replace(split_part(o.account, ':', 1), 'biller_deposit', 'payable') AS kind,
+  sum(o.amount)::bigint AS net
 FROM journal_entries AS e JOIN postings AS o ON o.entry_id = e.id JOIN payments AS p ON p.id = e.payment_id
 WHERE p.partner_id = $1 GROUP BY 1
 """

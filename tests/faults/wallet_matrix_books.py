@@ -26,8 +26,8 @@ from tests.faults.wallet_matrix_wire import Sent
 KEPT_BASIS_POINTS = 150
 RECEIVABLE = "receivable:bkash"
 ACCOUNTS_IN_ORDER = (
-    "receivable", "connector_fee", "in_flight", "refund_due", "suspense", "payable", "charge_income",
-    "fee_income", "vat_payable",
+    "receivable", "connector_fee", "in_flight", "refund_due", "suspense", "payable", "biller_deposit",
+    "charge_income", "fee_income", "vat_payable",
 )  # fmt: skip
 
 PAYMENT = """
@@ -147,7 +147,7 @@ async def our_collection(site: WalletSite, payment_id: UUID) -> Collection:
 
 async def tokens_made(site: WalletSite) -> Mapping[str, str]:
     """The token lines that the prepaid biller has made, by bill number."""
-    return {line.bill_number: line.token or "" for line in await site.desks["nesco"].book()}
+    return {line.bill_number or "": line.token or "" for line in await site.desks["nesco"].book()}
 
 
 def shop_line(told: Payment) -> ShopLine:

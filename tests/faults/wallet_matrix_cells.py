@@ -14,6 +14,7 @@ from sandbox.bkash.notices import Kind
 from sandbox.bkash.wallets import FIRST_NORMAL_WALLET, WALLET_LENGTH, WalletKind, magic_wallet
 from sandbox.client.client import RefusedError
 from sandbox.client.messages import Order, new_key
+from sandbox.demo.desks import by_own_names
 from sandbox.payer.payer import Does, Payer
 from tests.faults.installation import PATIENCE_SECONDS
 from tests.faults.wallet_matrix_books import COLUMNS, Books, books_of, cells_of, disagreements
@@ -253,7 +254,7 @@ class Player:
         desk, meter = self._site.desks["nesco"], next(self._meters)
         if fault:
             await desk.set_fault(meter, fault)
-        named = desk.named({"bllr_accno": meter, "amount": str(TAKA)})
+        named = by_own_names(desk.parameters, {"bllr_accno": meter, "amount": str(TAKA)})
         return Order(desk.biller, named, TAKA * PAISA, self._site.page.url(f"row{place}"))
 
     async def _all_is_quiet(self) -> None:

@@ -1,0 +1,50 @@
+"""What the demo does for prefunded utilities: two persons put money there, and it is counted afterwards."""
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+
+from sandbox.demo.cast import Cast
+from sandbox.demo.compare import COMPLETED, Disagreement, OurLine
+from sandbox.demo.tool import Tool
+
+DEPOSIT_TAKA = 1_000_000
+_PAISA = 100
+
+
+async def fill_deposits(tool: Tool, cast: Cast) -> Mapping[str, int]:
+    """Book a transfer to every prefunded utility; what each got, in paisa.
+
+    Raises:
+        ToolFailedError: the switch refused one.
+    """
+    asking, approving = cast.staff
+    put: dict[str, int] = {}
+    for biller in await tool.read("billers", "list", "--json"):
+        if biller["pays_from_deposit"]:
+            await tool.run(
+                "billers", "deposit", biller["id"], str(DEPOSIT_TAKA),
+                "--reference", f"DEMO-{secrets.token_hex(6)}",
+                "--asked-by", asking.name, "--approved-by", approving.name,
+                EKPAY_STAFF_PASSPHRASE=asking.passphrase, EKPAY_APPROVER_PASSPHRASE=approving.passphrase,
+            )  # fmt: skip
+            put[biller["id"]] = DEPOSIT_TAKA * _PAISA
+    return put
+
+
+async def deposit_paisa(tool: Tool) -> Mapping[str, int]:
+    """What the switch's books say is left at each prefunded utility, in paisa."""
+    listed = await tool.read("billers", "deposits", "--json")
+    return {one["biller_id"]: one["balance_paisa"] for one in listed}
+
+
+def deposit_faults(
+    put: Mapping[str, int], left: Mapping[str, int], ours: Sequence[OurLine]
+) -> Iterable[Disagreement]:
+    """Where a deposit is not what was put there less what was delivered from it."""
+    for biller_id, paisa in put.items():
+        delivered = sum(
+            line.owed_paisa or 0 for line in ours if (line.biller, line.state) == (biller_id, COMPLETED)
+        )
+        if left.get(biller_id) != paisa - delivered:
+            what = f"{left.get(biller_id)} paisa are left there, {paisa - delivered} are right"
+            yield Disagreement(f"deposit at {biller_id}", what)
