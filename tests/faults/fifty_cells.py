@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sandbox.bkash.wallets import FIRST_NORMAL_WALLET, WALLET_LENGTH
 from sandbox.client.client import RefusedError
 from sandbox.client.messages import FINAL, Order, new_key
-from sandbox.demo.desks import Desk, Payable, by_own_names
+from sandbox.demo.desks import Address, AdminDesk, Desk, Payable, by_own_names
 from sandbox.demo.house_desk import HouseDesk
 from sandbox.demo.partner_side import Reference
 from sandbox.partner.client import result_code
@@ -24,6 +24,8 @@ POLL_SECONDS, LOOK_SECONDS = 0.2, 1.5
 WALLET_PAISA_MAX = 2_400_000
 Answer = TypeVar("Answer")
 LATER = "(after its scroll)"
+REROUTED_NTH = 50
+WORDS = MappingProxyType({0: "nothing there", 1: "there once", 2: "there twice"})
 ACCOUNT_KEYS = ("number", "account", "customer_no")
 ENDS = ("completed", "refunded", "declined", "in_review", "expired")
 STANDING = """
@@ -156,6 +158,22 @@ class Cells:
                     return f"told {told.status}; {await self._book(met)}"
                 await asyncio.sleep(LOOK_SECONDS)
 
+    async def rerouted(self, biller: Mapping[str, Any], spoil: Callable[[], Awaitable[None]]) -> str:
+        """A bill that is fetched, and paid once its biller cannot be reached any more."""
+        desk = self._street.desks[biller["ekpay_id"]]
+        met = Met(desk, biller, await _cast(desk, "normal", REROUTED_NTH), REROUTED_NTH)
+        answer = await self._fetch(met)
+        reference = self._side.promise(answer)
+        await spoil()
+        await asyncio.sleep(LOOK_SECONDS)  # kept connections are closed meanwhile
+        await self._side.pay(answer, reference)
+        text = await self._end(met, reference)
+        route = Address(self._street.stage.setting.biller_address("aggregator"), "")
+        async with AdminDesk(route) as aggregator:
+            payments = (await aggregator.admin("GET", "dump"))["payments"]
+        count = sum(one["number"] == met.bill.target for one in payments)
+        return f"{text}; on the second route {WORDS.get(count, str(count))}"
+
     # ---- what is needed for them
 
     async def _fetch(self, met: Met) -> Mapping[str, Any]:
@@ -205,7 +223,7 @@ class Cells:
         else:
             account = met.named["bllr_accno"]
         count = sum(account in {one.get(key) for key in ACCOUNT_KEYS} for one in payments)
-        return {0: "nothing there", 1: "there once", 2: "there twice"}.get(count, f"there {count} times")
+        return WORDS.get(count, f"there {count} times")
 
 
 async def _patiently(ask: Callable[[], Awaitable[Answer]]) -> Answer:

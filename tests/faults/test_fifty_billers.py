@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from sandbox.institution.clock import dhaka_day, utc_now
+from sandbox.proxy.faults import Fault
 from tests.faults.fifty_cells import Cells
 from tests.faults.fifty_stage import Street, offices_of, open_street
 from tests.faults.installation import ROOT
+from tests.faults.matrix_stage import Proxy
 from tests.faults.matrix_table import Printed, drawn
 
 DOCUMENT = ROOT / "docs" / "operations" / "biller-table.md"
@@ -28,6 +30,7 @@ BILLERS = sorted(
     if "route_of" not in path.read_text().partition("[[parameters]]")[0]
 )
 CORNER = "biller"
+ROUTED = "dpdc_postpaid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Played:
     """How every cell ended, and what our books say of themselves when all is over."""
 
     cells: Mapping[tuple[str, str], str]
+    rerouted: str
     audit: str
 
 
@@ -70,7 +74,16 @@ async def _all_cells(street: Street) -> Played:
         (str(biller["id"]), column): await cells.read_later(number, texts[number])
         for number, (biller, column) in enumerate(wanted)
     }
-    return Played(ends, await street.audited())
+    return Played(ends, await _rerouted(street, cells), await street.audited())
+
+
+async def _rerouted(street: Street, cells: Cells) -> str:
+    """DPDC is fetched directly, cannot be connected to any more, and is paid all the same."""
+    (dpdc,) = (biller for biller in street.billers if biller["id"] == ROUTED)
+    async with Proxy(street.stage.setting.control_address) as proxy:
+        text = await cells.rerouted(dpdc, lambda: proxy.arm("direct", Fault.REFUSE))
+        await proxy.lift("direct")
+    return text
 
 
 def as_markdown(cells: Mapping[tuple[str, str], str]) -> str:
@@ -99,6 +112,12 @@ def test_each_cell_ends_as_the_documentation_says(played: Played, biller: str, c
 def test_there_are_fifty_billers_and_the_documentation_tells_of_no_others() -> None:
     assert len(BILLERS) == 50
     assert list(read_document()) == [(biller, column) for biller in BILLERS for column in COLUMNS]
+
+
+def test_a_biller_with_a_second_route_is_paid_by_it_where_nothing_left_us_on_the_first(
+    played: Played,
+) -> None:
+    assert played.rerouted == "completed, told 0000; nothing there; on the second route there once"
 
 
 def test_the_audit_is_clean_after_all_of_it(played: Played) -> None:
