@@ -33,6 +33,7 @@ from ekpay_switch.domain.delivery import (
     Recording,
     SendAnswer,
     Stale,
+    plan_receipt_taken,
 )
 from ekpay_switch.domain.ledger import Entry, kind_of
 from ekpay_switch.domain.money import Money
@@ -79,6 +80,7 @@ class FakePayments:
     evidence: list[tuple[UUID, str]] = field(default_factory=list)
     notices: list[tuple[UUID, str]] = field(default_factory=list)
     token_lines: dict[UUID, tuple[TokenLine, ...]] = field(default_factory=dict)
+    used_receipts: dict[str, UUID] = field(default_factory=dict)
     scrolls: Counter[str] = field(default_factory=Counter)
     trouble: list[Exception] = field(default_factory=list)
     """What the next calls fail with, one each."""
@@ -268,6 +270,9 @@ class FakePayments:
             return Recorded(standing.state, standing.refusal, now, standing.facts)
         if not is_current or not _is_legal(standing.state, plan.events):
             return self._keep_as_evidence(payment, recording)
+        was_taken = self._is_receipt_taken(recording)
+        if was_taken:
+            plan = plan_receipt_taken(plan)
         steps = walk(standing.state, plan.events)
         state = steps[-1][2] if steps else standing.state
         payment.history += steps
@@ -279,7 +284,7 @@ class FakePayments:
             paid_at=now,
         )
         payment.lease_until = None
-        again = recording.ask_again_seconds
+        again = None if was_taken else recording.ask_again_seconds
         payment.next_action_at = None if again is None else now + timedelta(seconds=again)
         if plan.entry is not None:
             self.entries.append((standing.payment_id, plan.entry))
@@ -287,7 +292,11 @@ class FakePayments:
             self.notices.append((standing.payment_id, plan.notice))
         if plan.tokens:
             self.token_lines.setdefault(standing.payment_id, plan.tokens)
-        return Recorded(state, payment.standing.refusal, now, payment.standing.facts)
+        return Recorded(state, payment.standing.refusal, now, payment.standing.facts, was_taken)
+
+    def _is_receipt_taken(self, recording: Recording) -> bool:
+        receipt, payment_id = recording.plan.unique_receipt, recording.delivery.payment_id
+        return bool(receipt) and self.used_receipts.setdefault(receipt, payment_id) != payment_id
 
     def _keep_as_evidence(self, payment: StoredPayment, recording: Recording) -> Stale:
         self.evidence.append((payment.standing.payment_id, f"late:{recording.plan.end}"))

@@ -4,11 +4,13 @@ Their own books hold a payment once its scroll has been taken, so the books are 
 """
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
+from itertools import product
 from pathlib import Path
 
 from sandbox.demo.desks import Address, AdminDesk
 from sandbox.demo.tool import Tool
+from sandbox.institution.clock import dhaka_day, utc_now
 from sandbox.institutions import Name
 
 FAMILY = str(Name.BATCH)
@@ -42,17 +44,22 @@ class Offices:
                 path.write_text(await desk.admin_text(f"bill_file?house={house}"))
                 await self._tool.run("billers", "load", house, str(path))
 
-    async def send_scrolls(self, day: date) -> None:
-        """Bring every office the first scroll of a day.
+    async def send_scrolls(self, began_on: date) -> None:
+        """Bring every office what was paid since a Dhaka date: a scroll for each date until now.
+
+        A date that is over gets its last scroll, today its first.
 
         Raises:
             ToolFailedError: the switch made none.
             ScrollRefusedError: an office did not take it.
         """
+        today = dhaka_day(utc_now())
+        days = [began_on + timedelta(days=since) for since in range((today - began_on).days + 1)]
         async with AdminDesk(self._address) as desk:
-            for house in await self._houses(desk):
-                path = self._folder / f"scroll-{house}.csv"
-                order = ("--date", day.isoformat(), "--cycle", "1", "--out", str(path))
+            for house, day in product(await self._houses(desk), days):
+                path = self._folder / f"scroll-{house}-{day}.csv"
+                cycle = ("--cycle", "1") if day == today else ()
+                order = ("--date", day.isoformat(), *cycle, "--out", str(path))
                 await self._tool.run("billers", "scroll", house, *order)
                 await self._bring(desk, house, path.read_bytes())
 

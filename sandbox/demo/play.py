@@ -87,8 +87,7 @@ async def play(stage: Stage, plan: Plan, payers: WalletPlan, screen: Console) ->
             async with _players(stage, house, opening) as players:
                 await _act(players, opening, steps)
                 with steps.step("bringing those offices the day's scrolls"):
-                    for day in sorted({began_on, dhaka_day(utc_now())}):
-                        await _offices(stage).send_scrolls(day)
+                    await _offices(stage).send_scrolls(began_on)
                 with steps.step("waiting for the last notifications"):
                     await players.box.wait_for(_settled(players))
                 with steps.step("comparing the books, line by line"):

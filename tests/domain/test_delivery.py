@@ -10,6 +10,7 @@ from ekpay_switch.domain.delivery import (
     plan_not_posted,
     plan_outcome,
     plan_posted,
+    plan_receipt_taken,
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, Outcome, Posted, Unreached
@@ -180,3 +181,10 @@ def test_what_was_vended_is_kept_whatever_the_facts_say(state: State) -> None:
         assert (
             plan_posted(DELIVERY, state, replace(POSTED, amount_minor=amount, tokens=lines)).tokens == lines
         )
+
+
+def test_a_completion_whose_receipt_was_used_before_goes_to_review_and_moves_no_money() -> None:
+    plan = plan_receipt_taken(plan_outcome(DELIVERY, Approved({"receipt": "R1"})))
+    assert ending(plan) is State.IN_REVIEW
+    assert (plan.end, plan.entry, plan.notice) == (AttemptEnd.DISAGREED, None, "receipt_used_twice")
+    assert plan.facts == {"receipt": "R1"}

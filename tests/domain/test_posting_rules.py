@@ -13,6 +13,8 @@ from ekpay_switch.domain.posting_rules import (
     collected,
     collected_without_payment,
     delivered,
+    deposit_account,
+    deposited,
     given_back_to_prefund,
     owed_back,
     owed_back_by_payee,
@@ -172,3 +174,8 @@ def test_giving_back_undoes_accepting_to_the_last_paisa(sums: Sums) -> None:
     taken = lines(accepted_from_prefund(PREFUND, sums))
     returned = lines(given_back_to_prefund(PREFUND, sums))
     assert returned == {account: -amount for account, amount in taken.items()}
+
+
+def test_a_transfer_to_a_prefunded_utility_leaves_our_bank_for_its_deposit() -> None:
+    entry = deposited("nesco_prepaid", Money(5_000_000))
+    assert lines(entry) == {"settlement_bank": -5_000_000, deposit_account("nesco_prepaid"): 5_000_000}

@@ -68,8 +68,7 @@ async def _all_cells(street: Street) -> Played:
     wanted = [(biller, column) for column in COLUMNS for biller in street.billers]
     began_on = dhaka_day(utc_now())
     texts = await asyncio.gather(*(_one(number, *one) for number, one in enumerate(wanted)))
-    for day in sorted({began_on, dhaka_day(utc_now())}):
-        await offices_of(street.stage).send_scrolls(day)
+    await offices_of(street.stage).send_scrolls(began_on)
     ends = {
         (str(biller["id"]), column): await cells.read_later(number, texts[number])
         for number, (biller, column) in enumerate(wanted)

@@ -1,13 +1,15 @@
 """Deposits, and receipts that come later."""
 
 from dataclasses import replace
+from uuid import UUID
 
+from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.outcome import Approved, InDoubt, NoAnswer, NotFound, Posted
 from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.posting_rules import IN_FLIGHT
 from ekpay_switch.flows.pay_bill import pay_bill
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
-from tests.factories import TOTAL, a_world, an_order
+from tests.factories import TAKEN, TOTAL, a_world, an_order
 from tests.fakes import PROFILE, Deed, SmallWorld
 
 INTERIM, FINAL = {"receipt": "INT-1"}, {"receipt": "INT-1", "final_receipt": "DAK-9"}
@@ -61,3 +63,14 @@ async def test_a_final_receipt_that_comes_at_once_is_not_asked_for() -> None:
     small = await paid(Deed(Approved(FINAL), posts=True), receipt_comes_later=True)
     small.clock.pass_by(10_000)
     assert await small.books.lease_due(16, 60.0) == []
+
+
+async def test_a_receipt_that_bought_another_service_alarms_and_waits_for_two_persons() -> None:
+    small = a_world()
+    small.books.used_receipts["INT-1"] = UUID(int=9)
+    small.biller.profile = replace(PROFILE, has_unique_receipt=True)
+    small.biller.deeds.append(Deed(Approved(INTERIM), posts=True))
+    await pay_bill(an_order(), small.world)
+    assert small.books.only().state is State.IN_REVIEW
+    assert small.books.balance(IN_FLIGHT) == TAKEN
+    assert small.alarms.raised == [(Alarm.RECEIPT_USED_TWICE, small.books.only().claim.payment_id)]
