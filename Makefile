@@ -65,9 +65,10 @@ migrate: $(CORE) ## bring the database to the newest schema
 # ---- proving it
 
 .PHONY: test
-test: $(DEV) ## every test but the heavy suites, and the coverage of domain and flows
-	$(BIN)/coverage run -m pytest --ignore=tests/faults
+test: $(DEV) ## every test but the heavy suites; domain and flows must be covered by their own tests
+	$(BIN)/coverage run -m pytest tests/domain tests/flows
 	$(BIN)/coverage report --include='ekpay_switch/domain/*,ekpay_switch/flows/*' --fail-under=100
+	$(BIN)/pytest -n 2 --dist loadfile --ignore=tests/faults --ignore=tests/domain --ignore=tests/flows
 
 .PHONY: test-faults
 test-faults: $(DEV) ## kill processes at every step of a payment, then audit

@@ -93,6 +93,7 @@ def a_claim(quote: Quote, paid: Money) -> Claim:
         stated_fee=None,
         send_seconds=20,
         lease_seconds=60,
+        scroll_series=quote.biller_id,
     )
 
 
