@@ -5,13 +5,14 @@ required (law 13), secrets appear by the name of their setting only, and the rec
 as tests by `connectors.rehearsal`.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from connectors.manifest_parts import Example, Operation, Refunds, Reply, Role
 from ekpay_switch.connector_ports import ConnectorProfile, RefundRules
@@ -50,8 +51,11 @@ class Manifest(Section):
 
     Where `executes`, we take the money ourselves once the payer has agreed. A page lapses `page_life_seconds`
     after it was created and is asked about `page_ask_after_seconds` after that. The provider keeps
-    `charge_basis_points`. `secrets` are settings by what each holds; `family_settings` and what `secrets`
-    must hold are read by the family alone. All operations share the codes of `replies`.
+    `charge_basis_points`. Our references have `reference_length` characters there. `protocol` says how its
+    protocol is known: `public`, `borrowed` from an institution whose protocol is, or our `generic` dialect.
+    What it sends unasked is answered with the JSON text `callback_answer`. `secrets` are settings by what
+    each holds; `family_settings` and what `secrets` must hold are read by the family alone. All operations
+    share the codes of `replies`.
     """
 
     id: Name
@@ -69,6 +73,9 @@ class Manifest(Section):
     payer_charge_basis_points: Annotated[int, Field(ge=0, le=10_000)]
     inquiries_per_second: Annotated[float, Field(gt=0)]
     effective_from: date
+    protocol: Literal["public", "borrowed", "generic"]
+    reference_length: Annotated[int, Field(ge=20, le=32)] = 26
+    callback_answer: Annotated[str, Field(max_length=500)] = '{"received": true}'
     refunds: Refunds | None = None
     safety: Safety
     timing: TimingEntry
@@ -107,6 +114,12 @@ class Manifest(Section):
             message = "url_default must be the sandbox: no real provider is asked by default"
             raise ValueError(message)
         return self
+
+    @field_validator("callback_answer")
+    @classmethod
+    def _a_callback_is_answered_with_json(cls, text: str) -> str:
+        json.loads(text)  # raises ValueError
+        return text
 
     @model_validator(mode="after")
     def _refunds_have_calls(self) -> Self:
@@ -160,6 +173,9 @@ class Manifest(Section):
             page_ask_after_seconds=tuple(seconds / divisor for seconds in self.page_ask_after_seconds),
             url=self.url(environ),
             payer_charge_basis_points=self.payer_charge_basis_points,
+            reference_length=self.reference_length,
+            protocol=self.protocol,
+            callback_answer=self.callback_answer,
         )
 
 

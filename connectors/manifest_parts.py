@@ -68,9 +68,13 @@ class Role(StrEnum):
 
 
 class Operation(Section):
-    """One call of the far side: its path below the endpoint, and what it is for."""
+    """One call of the far side: its path below the endpoint, and what it is for.
 
-    path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9_./-]+$")]
+    A `{name}` in the path is one part of it, which the family fills in.
+    """
+
+    path: Annotated[str, Field(pattern=r"^/(?:[A-Za-z0-9_./-]|\{[a-z_]+\})+$")]
+    method: Literal["GET", "POST", "PUT"] = "POST"
     role: Role
 
 

@@ -5,8 +5,9 @@ every other operation on the way answers with its first good example. A login is
 which finds its payment or does not get that far, and a renewal by one whose token is refused at first.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from typing import assert_never
 from urllib.parse import urlsplit
@@ -39,15 +40,17 @@ from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
 from ekpay_switch.wing_kit.surroundings import Surroundings
 from ekpay_switch.wing_kit.token_pair import TokenPair
 
+_REFERENCE = "EXAMPLE0000000000000001"
 EXAMPLE_ORDER = CollectOrder(
     payment_id=UUID(int=1),
     connector_id="example",
-    reference="EXAMPLE0000000000000001",
+    reference=_REFERENCE,
     amount=Money(50_000),
     payer_reference="EXAMPLE",
     return_url="https://example.org/return",
     provider_reference="TR0011EXAMPLE0001",
     send_before=1.0,
+    notify_url="https://example.org/callbacks/example",
 )
 EXAMPLE_REFUND = RefundOrder(
     refund_id=UUID(int=2),
@@ -60,7 +63,10 @@ EXAMPLE_REFUND = RefundOrder(
     reason="returned",
     send_before=1.0,
     may_have_been_heard=False,
+    collected_reference=_REFERENCE,
+    collected_at=datetime(2026, 11, 1, 6, 0, tzinfo=UTC),
 )
+_PLACE = re.compile(r"\{[a-z_]+\}")
 _SECRET = "rehearsed"  # noqa: S105 - opens nothing; the wire here is played
 _GOOD = frozenset({"logged_in", "renewed", "created", "collected", "found", "refunded", "refunds_found"})
 _NOON = time(12, 0, tzinfo=UTC)
@@ -80,7 +86,7 @@ class Understood:
 class PlayedWire:
     """Answers by the path of a URL, the first time with `openings`; implements the port `Wire`.
 
-    `asked` are the paths that were asked, in order.
+    `asked` are the paths of the operations that were asked, in order.
     """
 
     def __init__(self, manifest: Manifest, played: Example, openings: Mapping[str, WireReply]) -> None:
@@ -91,14 +97,37 @@ class PlayedWire:
             paths[example.operation]: _answer(example) for example in (*reversed(good), *before, played)
         }
         self._openings = {paths[name]: answer for name, answer in openings.items()}
+        self._base = urlsplit(manifest.url({})).path
+        self._patterns = {path: _pattern(path) for path in paths.values()}
         self.asked: list[str] = []
 
     async def send(self, far_side: str, request: WireRequest) -> WireReply:
         """The recorded reply of that path."""
         del far_side
-        path = urlsplit(request.url).path
+        told = urlsplit(request.url).path.removeprefix(self._base)
+        path = next(path for path, pattern in self._patterns.items() if pattern.fullmatch(told))
         self.asked.append(path)
         return self._openings.pop(path, None) or self._answers[path]
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    """What a path of the manifest stands for, whatever the parts of it are filled with."""
+    return re.compile("[^/]+".join(re.escape(part) for part in _PLACE.split(path)))
+
+
+def order_for(manifest: Manifest) -> CollectOrder:
+    """The example order, with a reference as long as this provider takes."""
+    return replace(EXAMPLE_ORDER, reference=_shortened(manifest))
+
+
+def refund_for(manifest: Manifest) -> RefundOrder:
+    """The example refund, of that order."""
+    return replace(EXAMPLE_REFUND, collected_reference=_shortened(manifest))
+
+
+def _shortened(manifest: Manifest) -> str:
+    length = min(manifest.reference_length, len(_REFERENCE))
+    return f"{_REFERENCE[: length - 1]}1"
 
 
 async def rehearse(manifest: Manifest, example: Example) -> Understood:
@@ -110,36 +139,37 @@ async def rehearse(manifest: Manifest, example: Example) -> Understood:
     match manifest.operations[example.operation].role:
         case Role.LOG_IN:
             connector = _connector(manifest, PlayedWire(manifest, example, {}))
-            is_in = isinstance(await connector.inquire(EXAMPLE_ORDER), Collected)
+            is_in = isinstance(await connector.inquire(order_for(manifest)), Collected)
             return Understood("logged_in" if is_in else "no_login")
         case Role.RENEW:
             return await _renewal(manifest, example)
         case Role.REFUND:
             connector = _connector(manifest, PlayedWire(manifest, example, {}))
-            return _of_refund(await connector.refund(EXAMPLE_REFUND))
+            return _of_refund(await connector.refund(refund_for(manifest)))
         case Role.INQUIRE_REFUNDS:
             connector = _connector(manifest, PlayedWire(manifest, example, {}))
-            return _of_refunds(await connector.inquire_refunds(EXAMPLE_REFUND))
+            return _of_refunds(await connector.inquire_refunds(refund_for(manifest)))
         case role:
-            return await _collecting(_connector(manifest, PlayedWire(manifest, example, {})), role)
+            connector = _connector(manifest, PlayedWire(manifest, example, {}))
+            return await _collecting(connector, role, order_for(manifest))
 
 
-async def _collecting(connector: Connector, role: Role) -> Understood:
+async def _collecting(connector: Connector, role: Role, order: CollectOrder) -> Understood:
     if role is Role.CREATE:
-        return _of_create(await connector.create(EXAMPLE_ORDER))
+        return _of_create(await connector.create(order))
     if role is Role.EXECUTE:
-        return _of_execute(await connector.execute(EXAMPLE_ORDER))
+        return _of_execute(await connector.execute(order))
     if role is Role.SEARCH:
         assert isinstance(connector, FindsMovements), f"{connector.profile.id} searches nothing"
         return _of_search(await connector.search(EXAMPLE_REFUND.provider_transaction))
-    return _of_inquiry(await connector.inquire(EXAMPLE_ORDER))
+    return _of_inquiry(await connector.inquire(order))
 
 
 async def _renewal(manifest: Manifest, example: Example) -> Understood:
     """Whether a token that an inquiry was refused with is renewed, without another login."""
     asks = next(name for name, one in manifest.operations.items() if one.role is Role.INQUIRE)
     wire = PlayedWire(manifest, example, {asks: _REFUSED})
-    told = await _connector(manifest, wire, TokenPair("old", "renews").kept).inquire(EXAMPLE_ORDER)
+    told = await _connector(manifest, wire, TokenPair("old", "renews").kept).inquire(order_for(manifest))
     logins = {one.path for one in manifest.operations.values() if one.role is Role.LOG_IN}
     is_renewed = isinstance(told, Collected) and not logins & set(wire.asked)
     return Understood("renewed" if is_renewed else "not_renewed")

@@ -42,6 +42,9 @@ class ConnectorProfile:
     provider is asked `page_ask_after_seconds` after that (architecture.md 5). `refunds` is None where only
     people can give money back. The provider keeps `charge_basis_points` of what it collects, and the payer is
     charged `payer_charge_basis_points` of the bill for the instrument. `url` is where it is spoken to.
+    References of ours are `reference_length` characters there. `protocol` says how its protocol is known:
+    `public`, `borrowed` from an institution whose protocol is, or our `generic` dialect. What it sends
+    unasked is answered with the JSON text `callback_answer`.
     """
 
     id: str
@@ -61,6 +64,9 @@ class ConnectorProfile:
     page_ask_after_seconds: tuple[float, ...] = ()
     url: str = ""
     payer_charge_basis_points: int = 0
+    reference_length: int = 26
+    protocol: str = "generic"
+    callback_answer: str = '{"received": true}'
 
 
 class Connector(Protocol):

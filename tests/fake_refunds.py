@@ -218,6 +218,8 @@ class FakeRefunds:
             reason=new.reason,
             known_refunds=frozenset(known - {""}),
             may_have_been_heard=refund.sends > 0,
+            collected_reference=one.new.reference,
+            collected_at=one.collected_at,
         )
         return HeldRefund(
             payment_id=new.payment_id,

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from ekpay_switch import telemetry
 from ekpay_switch.api.problems import problem
 from ekpay_switch.api.rates import RateLimit
+from ekpay_switch.flows.collect import CALLBACK_PATH
 from ekpay_switch.flows.come_back import Received, receive_callback
 from ekpay_switch.ports import World
 
-PATH = "/callbacks/{connector_id}"
+PATH = f"{CALLBACK_PATH}/{{connector_id}}"
 ROUTE = "callbacks"
 BODY_BYTES_MAX = 64 * 1024
 _OK = 200
@@ -69,7 +70,7 @@ async def _received(request: Request, letterbox: Letterbox) -> Response:
     telemetry.log("callback_received", connector_id=connector.profile.id, outcome=received)
     status = _STATUS[received]
     if status == _OK:
-        return JSONResponse({"received": True})
+        return Response(connector.profile.callback_answer, media_type="application/json")
     return problem(status, _AGAIN if received is Received.NOT_KEPT else None)
 
 

@@ -1,10 +1,12 @@
 """The page that a payer's browser comes back to: find out, send it on, or say honestly that we do not know.
 
-What the browser brings proves nothing. The page looks again at its own address without the query that the
+What the browser brings, in a query or in the form that some providers let it post, proves nothing. The page
+looks again at its own address without the query that the
 wallet added, so that a page left open repeats no message and wakes nobody.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -35,8 +37,10 @@ from ekpay_switch.ports import World
 
 ROUTE = "pay-return"
 LOOK_SECONDS = 20.0
-# No wallet writes as much; longer ones are nobody's, and are not kept.
+# No provider writes as much; longer ones are nobody's, and are not kept.
 QUERY_BYTES_MAX = 4_096
+FORM_BYTES_MAX = 16 * 1024
+_KIND_LENGTH_MAX = 200
 _REFERENCE = re.compile(r"[A-Z0-9]{20,32}", re.ASCII)
 
 _CHECKING = Text("আমরা আপনার পেমেন্ট যাচাই করছি", "We are checking your payment")
@@ -91,7 +95,7 @@ def mount(app: FastAPI, pages: PayerPages) -> None:
         telemetry.HTTP_REQUESTS.labels(ROUTE, answer.status_code).inc()
         return answer
 
-    app.add_route(f"{RETURN_PATH}/{{reference}}", page, methods=["GET"])
+    app.add_route(f"{RETURN_PATH}/{{reference}}", page, methods=["GET", "POST"])
 
 
 async def _answered(request: Request, pages: PayerPages) -> Response:
@@ -100,9 +104,8 @@ async def _answered(request: Request, pages: PayerPages) -> Response:
         return shown(_NO_PAYMENT)
     if not pages.visits.allows(reference):
         return shown(_cannot_look(429, reference))
-    query = request.scope["query_string"]
     try:
-        returning = await _found_out(reference, query if len(query) <= QUERY_BYTES_MAX else b"", pages)
+        returning = await _found_out(reference, *await _brought(request), pages)
     except Exception as error:  # noqa: BLE001 - a payer whose money may be under way is owed a page
         telemetry.count_error("payer_page_broke_off", error=error)
         return shown(_cannot_look(503, reference))
@@ -121,9 +124,21 @@ def _as_it_stands(reference: str, returning: Returning) -> Response:
     return shown(Page(200, _CHECKING, lines, name, reference, way_on))
 
 
-async def _found_out(reference: str, query: bytes, pages: PayerPages) -> Returning | None:
+async def _brought(request: Request) -> tuple[Mapping[str, str], bytes]:
+    """What the browser brought, with the headers that say how to read it; nothing where it is too long."""
+    if request.method == "GET":
+        query = request.scope["query_string"]
+        return {}, query if len(query) <= QUERY_BYTES_MAX else b""
+    form = await request.body()
+    kind = request.headers.get("content-type", "")[:_KIND_LENGTH_MAX]
+    return {"content-type": kind}, form if len(form) <= FORM_BYTES_MAX else b""
+
+
+async def _found_out(
+    reference: str, headers: Mapping[str, str], brought: bytes, pages: PayerPages
+) -> Returning | None:
     """How the payment stands after a look, or now where the look takes long; then it goes on by itself."""
-    work = come_back(reference, {}, query, pages.world)
+    work = come_back(reference, headers, brought, pages.world)
     try:
         return await pages.tasks.within(work, pages.look_seconds)
     except StillRunningError:

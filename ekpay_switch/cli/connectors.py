@@ -39,7 +39,7 @@ def list_(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.
     if as_json:
         show_json([_for_programs(profile) for profile in profiles])
         return
-    headings = ("connector", "name", "instrument", "status", ">least", ">most", ">keeps", "refunds", "at")
+    headings = ("connector", "name", "instrument", "status", ">least", ">most", ">keeps", "refunds", "protocol", "at")
     show_table("Connectors", headings, (_for_people(profile) for profile in profiles))
 
 
@@ -165,6 +165,7 @@ def _for_people(profile: ConnectorProfile) -> tuple[str, ...]:
         taka(profile.amount_max.minor),
         f"{taka(profile.charge_basis_points)} %",
         f"{refunds.parts_max} within {refunds.days_max} days" if refunds else "by hand",
+        profile.protocol,
         profile.url,
     )
 
@@ -182,6 +183,7 @@ def _for_programs(profile: ConnectorProfile) -> dict[str, object]:
         "charge_basis_points": profile.charge_basis_points,
         "executes": profile.executes,
         "page_life_seconds": profile.page_life_seconds,
+        "protocol": profile.protocol,
         "refunds": {"days_max": refunds.days_max, "parts_max": refunds.parts_max} if refunds else None,
         "safety": {
             "deduplicates": safety.deduplicates,

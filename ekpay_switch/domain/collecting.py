@@ -7,6 +7,7 @@ and the provider's own word; `judge` compares them, so that no connector has to 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import assert_never
 from uuid import UUID
 
@@ -19,7 +20,8 @@ class CollectOrder:
     """Everything that a connector needs to collect one payment, the same on every repeat.
 
     `reference` is ours and made before the first send, `provider_reference` the provider's own name of it,
-    empty until a create call has told it. `return_url` is where the payer's browser comes back to.
+    empty until a create call has told it. `return_url` is where the payer's browser comes back to,
+    `notify_url` where the provider may tell us something unasked; only a create call needs them.
     `send_before` is a reading of the monotonic clock, in seconds: not a byte may leave after it.
     """
 
@@ -31,6 +33,7 @@ class CollectOrder:
     return_url: str
     provider_reference: str = ""
     send_before: float = 0.0
+    notify_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,8 @@ ExecuteOutcome = Collected | AwaitingPayer | Declined | Unreached | InDoubt
 class RefundOrder:
     """One refund of a collected payment; `reference` is ours and made before the first send.
 
-    `amount` is what goes back this time, `collected` what was taken in all. `known_refunds` are the
+    `amount` is what goes back this time, `collected` what was taken in all, at `collected_at` (UTC) under
+    our `collected_reference`. `known_refunds` are the
     provider's names of refunds of this payment that other records of ours hold: where a refund has no
     reference of its own over there, whatever else the provider has is this one, sent before. Where
     `may_have_been_heard` is false, no earlier send can have arrived, and the provider is not asked first.
@@ -97,6 +101,8 @@ class RefundOrder:
     send_before: float = 0.0
     known_refunds: frozenset[str] = frozenset()
     may_have_been_heard: bool = True
+    collected_reference: str = ""
+    collected_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

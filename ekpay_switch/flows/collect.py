@@ -40,6 +40,7 @@ from ekpay_switch.ports import World
 from ekpay_switch.security.identifiers import unguessable, uuid7
 
 RETURN_PATH = "/pay/return"
+CALLBACK_PATH = "/callbacks"
 
 
 class CollectRefusal(StrEnum):
@@ -147,8 +148,13 @@ async def try_again(
 async def _open_page(held: HeldTry, connector: Connector, world: World) -> None:
     profile = connector.profile
     send_before = world.clock.monotonic() + profile.timing.send_seconds
-    return_url = f"{world.public_url}{RETURN_PATH}/{held.order.reference}"
-    outcome = await connector.create(replace(held.order, return_url=return_url, send_before=send_before))
+    order = replace(
+        held.order,
+        return_url=f"{world.public_url}{RETURN_PATH}/{held.order.reference}",
+        notify_url=f"{world.public_url}{CALLBACK_PATH}/{profile.id}",
+        send_before=send_before,
+    )
+    outcome = await connector.create(order)
     log_answer(held, "page_asked_for", outcome)
     match outcome:
         case Created():
@@ -255,8 +261,9 @@ def shown_bill(quote: Quote) -> dict[str, object]:
 
 
 def _new_try(connector: Connector) -> NewTry:
-    timing = connector.profile.timing
-    return NewTry(uuid7(), unguessable(), connector.profile.id, timing.send_seconds, timing.lease_seconds)
+    profile = connector.profile
+    reference = unguessable(profile.reference_length)
+    return NewTry(uuid7(), reference, profile.id, profile.timing.send_seconds, profile.timing.lease_seconds)
 
 
 def _repeated(order: CollectOrderOfClient, view: PaymentView) -> Collecting | CollectRefusal:

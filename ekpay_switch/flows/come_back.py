@@ -23,7 +23,7 @@ class Received(StrEnum):
 
 
 async def come_back(
-    reference: str, headers: Mapping[str, str], query: bytes, world: World
+    reference: str, headers: Mapping[str, str], brought: bytes, world: World
 ) -> Returning | None:
     """Keep what the browser brought, find out about its try, deliver what was paid for, say how that stands.
 
@@ -35,8 +35,8 @@ async def come_back(
     connector = world.connectors.by_id(returning.connector_id) if returning else None
     if returning is None or connector is None:
         return returning
-    if query:
-        await receive_callback(connector, headers, query, world)
+    if brought:
+        await receive_callback(connector, headers, brought, world)
     held = await world.collections.lease_try(reference, connector.profile.timing.lease_seconds)
     if held is not None and await follow_up(held, world) is State.FUNDED:
         await deliver_collected(held.payment_id, held.biller_id, world)

@@ -41,11 +41,12 @@ ORDER BY a.opened_at LIMIT 1
 # the source of rows.
 WITH_ITS_TRY = """
 SELECT r.*, p.lane, p.biller_id AS payee, p.currency, p.state AS payment_state, t.provider_reference,
-  t.provider_transaction, t.collected, t.collected_at, now() AS now,
+  t.provider_transaction, t.collected, t.collected_at, a.reference AS collected_reference, now() AS now,
   (SELECT array_agg(o.provider_refund) FROM refunds AS o
    WHERE o.payment_id = r.payment_id AND o.attempt_id = r.attempt_id AND o.id <> r.id
      AND o.provider_refund IS NOT NULL) AS known_refunds
 FROM {source} AS r JOIN payments AS p ON p.id = r.payment_id JOIN tries AS t ON t.attempt_id = r.attempt_id
+  JOIN attempts AS a ON a.id = r.attempt_id
 """
 READ_REFUND = f"{WITH_ITS_TRY.format(source='refunds')} WHERE r.id = $1"
 LOCK_REFUND = f"{READ_REFUND} FOR UPDATE OF r"
@@ -135,6 +136,8 @@ def held_of(row: Row) -> HeldRefund:
         reason=row["reason"],
         known_refunds=frozenset(row["known_refunds"] or ()),
         may_have_been_heard=row["sends"] > 0,
+        collected_reference=row["collected_reference"],
+        collected_at=row["collected_at"],
     )
     return HeldRefund(
         payment_id=row["payment_id"],

@@ -43,12 +43,20 @@ async def test_an_order_opens_a_page_for_the_payer() -> None:
     reference = payer.tries()[0].new.reference
     assert payer.page().order.reference == reference
     assert payer.page().order.return_url == f"https://pay.example/pay/return/{reference}"
+    assert payer.page().order.notify_url == "https://pay.example/callbacks/bkash"
     assert view.sums == Sums(Money(TOTAL), Money(CHARGE), Money(500), Money(75))
     assert payer.page().order.amount == Money(COLLECTED) == view.sums.total
     assert view.next_look_at is not None
     assert (view.next_look_at - view.created_at).total_seconds() == 180
     assert (view.pay_until - view.created_at).total_seconds() == 900
     assert (view.bill["number"], view.bill["amount"], view.bill["due_on"]) == (BILL_NO, TOTAL - 5_000, None)
+
+
+async def test_a_reference_is_as_long_as_the_provider_takes() -> None:
+    payer = Payer()
+    payer.small.connector.profile = replace(payer.small.connector.profile, reference_length=20)
+    await payer.order()
+    assert len(payer.page().order.reference) == 20
 
 
 async def test_the_try_is_durable_before_the_connector_is_asked() -> None:

@@ -143,6 +143,10 @@ async def test_a_due_refund_is_held_by_one_and_knows_what_its_connector_must_be_
     assert order.provider_reference.startswith("TR0011")
     assert order.provider_transaction.startswith("TRX")
     assert (order.amount, order.collected) == (Money(40_000), Money(TAKEN))
+    assert order.collected_reference == await office.books.value(
+        "SELECT reference FROM attempts WHERE id = $1", row["attempt_id"]
+    )
+    assert order.collected_at == held.collected_at
     assert order.known_refunds == {(await office.row(done.refund_id))["provider_refund"]}
     assert not order.may_have_been_heard
 

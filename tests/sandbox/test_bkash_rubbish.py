@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sandbox.bkash.institution import Institution
 from sandbox.bkash.settings import BkashSettings
-from sandbox.bkash.wire import paisa, taka
+from sandbox.institution.amounts import paisa, taka
 from sandbox.institution.clock import Clock
 from sandbox.institution.far_side import Call
 from sandbox.institution.requests import MalformedRequestError

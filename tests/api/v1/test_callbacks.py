@@ -1,5 +1,7 @@
 """Callbacks (api-conventions-and-security.md, T66, T89): kept as they came, once, and believed never."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,6 +31,13 @@ async def test_a_message_is_kept_as_it_came_before_anything_is_done(till: Till, 
     assert (callback.body, callback.headers) == (message(till), {"x-sender": "bKash"})
     assert hint is not None
     assert till.small.steps.taken[len(before) :] == ["keep_callback"]
+
+
+async def test_a_provider_is_answered_as_its_protocol_wants(till: Till, shop: Shop) -> None:
+    await shop.made()
+    till.wallet.profile = replace(till.wallet.profile, callback_answer='{"Message": "OK", "Status": "200"}')
+    reply = await post(till, message(till))
+    assert (reply.status, reply.plain) == (200, {"Message": "OK", "Status": "200"})
 
 
 async def test_a_hint_makes_the_worker_look_and_only_its_answer_counts(till: Till, shop: Shop) -> None:

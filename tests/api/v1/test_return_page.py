@@ -198,6 +198,32 @@ async def test_a_query_that_is_too_long_is_not_kept(till: Till, shop: Shop) -> N
     assert till.small.tables.callbacks == {}
 
 
+async def posted(till: Till, form: str) -> Reply:
+    sent = [("content-type", "application/x-www-form-urlencoded")]
+    return await till.request("POST", f"/pay/return/{till.page().order.reference}", form.encode(), sent)
+
+
+async def test_a_form_that_the_browser_posts_counts_as_much_as_a_query(till: Till, shop: Shop) -> None:
+    made = await shop.made()
+    till.page().is_agreed = True
+    form = f"paymentID={till.page().order.provider_reference}&status=success"
+    reply = await posted(till, form)
+    assert (reply.status, reply.headers["location"]) == (
+        303,
+        f"https://shop.example/done?order=7&payment_id={made['id']}",
+    )
+    ((callback, _),) = till.small.tables.callbacks.values()
+    assert callback.body == form.encode()
+    assert callback.headers == {"content-type": "application/x-www-form-urlencoded"}
+
+
+async def test_a_form_that_is_too_long_is_not_kept_and_pays_nothing(till: Till, shop: Shop) -> None:
+    made = await shop.made()
+    read_page(await posted(till, "status=" + "x" * 16 * 1024))
+    assert till.small.tables.callbacks == {}
+    assert (await shop.look_up(made["id"]))["status"] == "pending"
+
+
 @pytest.mark.parametrize(
     "reference",
     [
