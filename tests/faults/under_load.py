@@ -14,7 +14,7 @@ from tests.faults.customers import Customer, watch_balance
 from tests.faults.history import History, verdict_on
 from tests.faults.installation import PATIENCE_SECONDS, Installation
 from tests.faults.matrix import Row
-from tests.faults.recorder import FAR_SIDE, Recorder, Rules
+from tests.faults.recorder import FAR_SIDE, LATE, Recorder, Rules
 from tests.faults.shopping import FULL, Shopper, shopping
 from tests.faults.strikes import managed
 
@@ -63,6 +63,15 @@ class Rehearsal:
         partners = [shopper.partner_id for shopper in self.shoppers]
         await self.history.add_the_books(self.site, partners, self.bystanders)
         return History.read(self.history.path)
+
+    async def has_met_a_lease(self) -> bool:
+        """Whether an answer came after its lease was over: who was struck held a payment on its way."""
+        connection = await self.site.database.connect("audit")
+        try:
+            partners = [shopper.partner_id for shopper in self.shoppers]
+            return bool(await connection.fetch(LATE, partners))
+        finally:
+            await connection.close()
 
     async def row(self, process: str, point: str) -> tuple[Row, History]:
         """Settle, and judge all that happened: the line of the matrix and what it was drawn from."""
