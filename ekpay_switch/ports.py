@@ -4,6 +4,7 @@ The core's own rooms (`persistence`, `wire`) and the wings implement these; flow
 tests/fakes.py implement the same protocols.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -49,7 +50,11 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Leased:
-    """A payment that the resolver holds for a while: nobody else may record about it under this epoch."""
+    """A payment that the resolver holds for a while: nobody else may record about it under this epoch.
+
+    `ask_before` is a reading of the monotonic clock, in seconds: who was held up beyond it leaves the
+    question to whoever holds the payment next, who may be asking it already.
+    """
 
     delivery: Delivery
     order: PayOrder
@@ -57,6 +62,7 @@ class Leased:
     send: DoubtfulSend
     asked: int
     now: datetime
+    ask_before: float = math.inf
 
 
 class Payments(Protocol):
@@ -228,10 +234,19 @@ class Tokens(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """What a far side knows us by under TLS: the paths of two PEM files, the key without a passphrase."""
+
+    certificate: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class WireRequest:
     """One HTTP request to a far side, complete.
 
     `send_before` is a monotonic reading after which not a byte may leave, or None where nothing moves money.
+    `client_certificate` is shown where the far side asks for one; over plain http there is nothing to show.
     """
 
     method: str
@@ -240,6 +255,7 @@ class WireRequest:
     body: bytes
     timeout_seconds: float
     send_before: float | None = None
+    client_certificate: ClientCertificate | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,7 @@ async def resolve_in_doubt(leased: Leased, world: World) -> None:
     if biller is None or not biller.profile.safety.can_be_asked:
         await world.payments.postpone(leased, 3600.0, "nobody to ask", asked=False)
         return
-    wait_seconds = await world.budget.take(biller.profile.id, biller.profile.inquiries_per_second)
-    if wait_seconds > 0:
-        await world.payments.postpone(leased, wait_seconds, "inquiry budget is used up", asked=False)
+    if not await _may_ask(leased, biller, world):
         return
     leased = replace(leased, delivery=replace(leased.delivery, terms=biller.profile.terms))
     inquiry = await biller.inquire(leased.order)
@@ -64,6 +62,15 @@ async def resolve_in_doubt(leased: Leased, world: World) -> None:
             await world.payments.postpone(leased, again, why, asked=was_asked)
         case _:
             assert_never(inquiry)
+
+
+async def _may_ask(leased: Leased, biller: BillerAdapter, world: World) -> bool:
+    """Whether the budget has a question left for this payment, and the payment is still ours to ask about."""
+    wait_seconds = await world.budget.take(biller.profile.id, biller.profile.inquiries_per_second)
+    if wait_seconds > 0:
+        await world.payments.postpone(leased, wait_seconds, "inquiry budget is used up", asked=False)
+        return False
+    return world.clock.monotonic() < leased.ask_before
 
 
 async def _look_for_receipt(leased: Leased, inquiry: Inquiry, biller: BillerAdapter, world: World) -> None:

@@ -1,7 +1,7 @@
 """The job behind every doubt: leases what is due and resolves it."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
 from ekpay_switch.jobs.places import Pace, Places, run_rounds
@@ -23,6 +23,8 @@ class Resolver:
         self.places.tidy()
         if not self.places.free:
             return 0
+        # Half of the lease is for the way to the question, which a database that is away may make long.
+        ask_before = self.world.clock.monotonic() + self.lease_seconds / 2
         due = await self.world.payments.lease_due(
             self.places.free,
             self.lease_seconds,
@@ -30,7 +32,8 @@ class Resolver:
             passing_over=self.places.crowded,
         )
         for leased in due:
-            delivery, work = leased.delivery, resolve_in_doubt(leased, self.world)
+            delivery = leased.delivery
+            work = resolve_in_doubt(replace(leased, ask_before=ask_before), self.world)
             self.places.start(delivery.biller_id, work, "resolving_failed", delivery.payment_id)
         return len(due)
 

@@ -383,6 +383,8 @@ async def test_a_refund_that_was_only_begun_is_woken_by_the_name_that_its_provid
     await receive_callback(payer.small.connector, {}, body, payer.small.world)
     await collect_due(payer.small.world)
     assert (one.state, payer.small.connector.given_back()) == (RefundState.DONE, TOTAL)
+    names = [order.provider_refund for order in payer.small.connector.refund_orders]
+    assert names == ["", "TRX1-P1-R1"]
 
 
 async def test_a_refunded_payment_says_so_in_its_view() -> None:

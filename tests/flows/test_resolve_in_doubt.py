@@ -233,3 +233,13 @@ async def test_a_plain_refusal_is_not_watched() -> None:
     await pay_bill(an_order(), small.world)
     assert small.books.only().state is State.REFUNDED
     assert small.books.only().next_action_at is None
+
+
+async def test_who_was_held_up_until_the_lease_may_be_over_leaves_the_question_to_the_next() -> None:
+    small = await in_doubt()
+    small.clock.pass_by(90)
+    (leased,) = await small.books.lease_due(16, 60.0)
+    small.steps.taken.clear()
+    await resolve_in_doubt(replace(leased, ask_before=small.clock.monotonic()), small.world)
+    assert small.steps.taken == ["budget"]
+    assert await resolve(small, 61) == ["lease_due", "budget", "inquire", "postpone"]

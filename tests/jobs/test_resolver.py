@@ -110,3 +110,28 @@ async def test_the_job_goes_on_while_a_far_side_hangs_and_leaves_when_it_is_told
     assert states_of(small, DARK) == [State.DELIVERING] * 9, (
         "what was cut off stays leased to nobody but time"
     )
+
+
+class SlowBudget(FreeBudget):
+    """Lets every question through, long after it was asked for one."""
+
+    def __init__(self, small: SmallWorld, seconds: float) -> None:
+        self._small = small
+        self._seconds = seconds
+
+    async def take(self, far_side: str, per_second: float) -> float:
+        self._small.clock.pass_by(self._seconds)
+        return await super().take(far_side, per_second)
+
+
+async def test_a_question_that_was_held_up_for_half_a_lease_is_left_to_the_next() -> None:
+    for seconds, asked in ((22.0, ["inquire"]), (23.0, [])):
+        small = a_world()
+        await _doubtful(small, HEALTHY, "b025", range(1))
+        small.clock.pass_by(FIRST_QUESTION_SECONDS)
+        small.world = replace(small.world, budget=SlowBudget(small, seconds))
+        small.steps.taken.clear()
+        resolver = Resolver(small.world, 45.0)
+        await resolver.take_up()
+        await resolver.places.settle(5)
+        assert [step for step in small.steps.taken if step == "inquire"] == asked
