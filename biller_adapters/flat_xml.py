@@ -1,16 +1,11 @@
-"""One XML element without content, all of it in attributes, as some old interfaces speak it (billers.md 2.6).
-
-Read by the expat of the standard library: lxml stands in no lock file of ours, and nothing here needs a tree.
-Any DOCTYPE is refused, and with it every entity that a reply could declare.
-"""
+"""One XML element without content, all of it in attributes, as some old interfaces speak (billers.md 2.6)."""
 
 from collections.abc import Mapping
-from xml.parsers import expat
 from xml.sax.saxutils import escape
 
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
+from ekpay_switch.wing_kit.xml_reading import read_xml
 
-_BYTES_MAX = 65_536
 _QUOTED = {'"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
 
 
@@ -26,19 +21,8 @@ def attributes_of(body: bytes) -> Mapping[str, str]:
     Raises:
         BrokenReplyError: it is no XML, too long, or has a DOCTYPE, a second element or text.
     """
-    if len(body) > _BYTES_MAX:
-        message = "too long to be read"
-        raise BrokenReplyError(message)
-    parser = expat.ParserCreate("utf-8")
     reading = _Reading()
-    parser.StartDoctypeDeclHandler = _refuse_doctype
-    parser.StartElementHandler = reading.take
-    parser.CharacterDataHandler = reading.say
-    try:
-        parser.Parse(body, True)  # noqa: FBT003 - the signature is expat's
-    except expat.ExpatError:
-        message = "no XML"
-        raise BrokenReplyError(message) from None
+    read_xml(body, reading.take, reading.say)
     return reading.attributes
 
 
@@ -60,8 +44,3 @@ class _Reading:
         if data.strip():
             message = "text beside the attributes"
             raise BrokenReplyError(message)
-
-
-def _refuse_doctype(*_: object) -> None:
-    message = "a DOCTYPE"
-    raise BrokenReplyError(message)

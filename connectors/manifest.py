@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 from connectors.manifest_parts import Example, Operation, Refunds, Reply, Role
 from ekpay_switch.connector_ports import ConnectorProfile, RefundRules
@@ -37,6 +37,7 @@ _EXPECTATIONS_MIN = {
     Role.CREATE: frozenset({"created", "declined", "in_doubt"}),
     Role.EXECUTE: frozenset({"collected", "awaiting_payer", "declined", "in_doubt"}),
     Role.INQUIRE: frozenset({"collected", "awaiting_payer", "never_paid", "no_answer"}),
+    Role.VALIDATE: frozenset({"collected", "no_answer"}),
     Role.SEARCH: frozenset({"found", "not_found", "no_answer"}),
     Role.REFUND: frozenset({"refunded", "declined", "in_doubt"}),
     Role.INQUIRE_REFUNDS: frozenset({"refunds_found", "no_answer"}),
@@ -81,7 +82,7 @@ class Manifest(Section):
     timing: TimingEntry
     endpoint: Endpoint
     secrets: Mapping[Name, SettingName]
-    family_settings: Mapping[str, str] = Field(default_factory=dict)
+    family_settings: Mapping[str, JsonValue] = Field(default_factory=dict)
     operations: Mapping[Name, Operation]
     replies: Mapping[str, Reply]
     examples: tuple[Example, ...]
@@ -124,7 +125,10 @@ class Manifest(Section):
     @model_validator(mode="after")
     def _refunds_have_calls(self) -> Self:
         roles = {operation.role for operation in self.operations.values()} & _ASKS_REFUNDS
-        if roles != (_ASKS_REFUNDS if self.refunds else set()):
+        wanted = _ASKS_REFUNDS if self.refunds else frozenset()
+        if self.refunds and not self.refunds.can_be_asked:
+            wanted = frozenset({Role.REFUND})
+        if roles != wanted:
             message = "refunds, the call that gives back and the call that asks come together or not at all"
             raise ValueError(message)
         return self

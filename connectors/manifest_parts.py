@@ -55,13 +55,17 @@ class Reply(Section):
 
 
 class Role(StrEnum):
-    """Which of our verbs an operation of the far side serves."""
+    """Which of our verbs an operation of the far side serves.
+
+    `validate` is the second call of an inquiry, where a provider has its word of a payment confirmed.
+    """
 
     LOG_IN = "log_in"
     RENEW = "renew"
     CREATE = "create"
     EXECUTE = "execute"
     INQUIRE = "inquire"
+    VALIDATE = "validate"
     SEARCH = "search"
     REFUND = "refund"
     INQUIRE_REFUNDS = "inquire_refunds"
@@ -70,19 +74,25 @@ class Role(StrEnum):
 class Operation(Section):
     """One call of the far side: its path below the endpoint, and what it is for.
 
-    A `{name}` in the path is one part of it, which the family fills in.
+    A `{name}` in the path is one part of it, which the family fills in. Where several operations have one
+    path, each is known by the query parameter `told_by`.
     """
 
     path: Annotated[str, Field(pattern=r"^/(?:[A-Za-z0-9_./-]|\{[a-z_]+\})+$")]
     method: Literal["GET", "POST", "PUT"] = "POST"
     role: Role
+    told_by: Name | None = None
 
 
 class Refunds(Section):
-    """How the provider gives money back: until when, and in how many parts."""
+    """How the provider gives money back: until when, in how many parts, and whether it can be asked about it.
+
+    One that cannot be asked is told of a refund once; a send that may have been heard stays in doubt.
+    """
 
     days_max: Annotated[int, Field(ge=1)]
     parts_max: Annotated[int, Field(ge=1)]
+    can_be_asked: bool = True
 
 
 class Example(Section):

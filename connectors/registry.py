@@ -7,7 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from connectors.families.bank_redirect.connector import BankRedirect
 from connectors.families.bkash.connector import Bkash
+from connectors.families.mpgs.connector import Mpgs
+from connectors.families.nagad.connector import Nagad
+from connectors.families.sslcommerz.connector import Sslcommerz
+from connectors.families.token_init_status.connector import TokenInitStatus
 from connectors.manifest import Manifest, read_manifest
 from ekpay_switch.connector_ports import Connector, Connectors
 from ekpay_switch.ports import Clock, Tokens, Wire
@@ -16,7 +21,16 @@ from ekpay_switch.wing_kit.surroundings import Surroundings
 
 Family = Callable[[Manifest, Surroundings], Connector]
 
-FAMILIES: Mapping[str, Family] = MappingProxyType({"bkash": Bkash})
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {
+        "bank_redirect": BankRedirect,
+        "bkash": Bkash,
+        "mpgs": Mpgs,
+        "nagad": Nagad,
+        "token_init_status": TokenInitStatus,
+        "sslcommerz": Sslcommerz,
+    }
+)
 
 
 class Catalogue:

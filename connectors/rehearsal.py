@@ -2,17 +2,20 @@
 
 So a new connector is one file and cannot arrive untested. The replies are played at the operation they name;
 every other operation on the way answers with its first good example. A login is rehearsed by an inquiry,
-which finds its payment or does not get that far, and a renewal by one whose token is refused at first.
+which finds its payment or does not get that far, and a renewal by one whose token is refused at first. A
+family that seals what it sends brings its own `Staging`, so that examples can be read and hold no key.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
-from typing import assert_never
-from urllib.parse import urlsplit
+from types import MappingProxyType
+from typing import Protocol, assert_never
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
+from connectors.families.nagad.rehearsed import rehearsed as rehearsed_nagad
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Example, Role
 from connectors.registry import connector_of
@@ -67,6 +70,7 @@ EXAMPLE_REFUND = RefundOrder(
     collected_at=datetime(2026, 11, 1, 6, 0, tzinfo=UTC),
 )
 _PLACE = re.compile(r"\{[a-z_]+\}")
+_PROVIDER_REFUND = "EXAMPLE002"
 _SECRET = "rehearsed"  # noqa: S105 - opens nothing; the wire here is played
 _GOOD = frozenset({"logged_in", "renewed", "created", "collected", "found", "refunded", "refunds_found"})
 _NOON = time(12, 0, tzinfo=UTC)
@@ -83,6 +87,38 @@ class Understood:
     lines: int | None = None
 
 
+class Staging(Protocol):
+    """What a family brings to its rehearsals where its settings or its answers cannot be plain text."""
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """Settings that replace the ones of a rehearsal."""
+        ...
+
+    def wire_form(self, body: str) -> bytes:
+        """The body of an example as it goes over the wire."""
+        ...
+
+
+class Plain:
+    """How most families are staged: their bodies are what goes over the wire; implements `Staging`."""
+
+    environ: Mapping[str, str] = MappingProxyType({})
+
+    def wire_form(self, body: str) -> bytes:
+        """The body itself."""
+        return body.encode()
+
+
+# By family.
+STAGINGS: Mapping[str, Callable[[Manifest], Staging]] = MappingProxyType({"nagad": rehearsed_nagad})
+
+
+def _staging(manifest: Manifest) -> Staging:
+    staged = STAGINGS.get(manifest.family)
+    return staged(manifest) if staged else Plain()
+
+
 class PlayedWire:
     """Answers by the path of a URL, the first time with `openings`; implements the port `Wire`.
 
@@ -90,24 +126,29 @@ class PlayedWire:
     """
 
     def __init__(self, manifest: Manifest, played: Example, openings: Mapping[str, WireReply]) -> None:
-        paths = {name: operation.path for name, operation in manifest.operations.items()}
+        places = {name: (one.path, one.told_by) for name, one in manifest.operations.items()}
         good = [example for example in manifest.examples if example.expect in _GOOD]
         before = [example for example in manifest.examples if example.title == played.after != ""]
+        staging = _staging(manifest)
         self._answers = {
-            paths[example.operation]: _answer(example) for example in (*reversed(good), *before, played)
+            places[example.operation]: WireAnswer(example.http_status, {}, staging.wire_form(example.body))
+            for example in (*reversed(good), *before, played)
         }
-        self._openings = {paths[name]: answer for name, answer in openings.items()}
+        self._openings = {places[name]: answer for name, answer in openings.items()}
         self._base = urlsplit(manifest.url({})).path
-        self._patterns = {path: _pattern(path) for path in paths.values()}
+        self._patterns = {place: _pattern(place[0]) for place in places.values()}
         self.asked: list[str] = []
 
     async def send(self, far_side: str, request: WireRequest) -> WireReply:
-        """The recorded reply of that path."""
+        """The recorded reply of that path, of the operation that its query tells."""
         del far_side
-        told = urlsplit(request.url).path.removeprefix(self._base)
-        path = next(path for path, pattern in self._patterns.items() if pattern.fullmatch(told))
-        self.asked.append(path)
-        return self._openings.pop(path, None) or self._answers[path]
+        url = urlsplit(request.url)
+        path, told = url.path.removeprefix(self._base), {None, *parse_qs(url.query)}
+        place = next(
+            place for place, pattern in self._patterns.items() if pattern.fullmatch(path) and place[1] in told
+        )
+        self.asked.append(place[0])
+        return self._openings.pop(place, None) or self._answers[place]
 
 
 def _pattern(path: str) -> re.Pattern[str]:
@@ -148,7 +189,8 @@ async def rehearse(manifest: Manifest, example: Example) -> Understood:
             return _of_refund(await connector.refund(refund_for(manifest)))
         case Role.INQUIRE_REFUNDS:
             connector = _connector(manifest, PlayedWire(manifest, example, {}))
-            return _of_refunds(await connector.inquire_refunds(refund_for(manifest)))
+            begun = replace(refund_for(manifest), provider_refund=_PROVIDER_REFUND)
+            return _of_refunds(await connector.inquire_refunds(begun))
         case role:
             connector = _connector(manifest, PlayedWire(manifest, example, {}))
             return await _collecting(connector, role, order_for(manifest))
@@ -178,12 +220,8 @@ async def _renewal(manifest: Manifest, example: Example) -> Understood:
 def _connector(manifest: Manifest, wire: PlayedWire, token: str = "") -> Connector:
     clock = StoppedClock(datetime.combine(manifest.effective_from, _NOON))
     shelf = TokenShelf({manifest.id: token} if token else {})
-    environ = dict.fromkeys(manifest.secrets.values(), _SECRET)
+    environ = {**dict.fromkeys(manifest.secrets.values(), _SECRET), **_staging(manifest).environ}
     return connector_of(manifest, Surroundings(wire, shelf, clock, environ))
-
-
-def _answer(example: Example) -> WireAnswer:
-    return WireAnswer(example.http_status, {}, example.body.encode())
 
 
 def _not_done(outcome: Declined | Unreached | InDoubt) -> Understood:

@@ -27,10 +27,14 @@ from ekpay_switch.domain.outcome import NoAnswer, NotFound
 
 @dataclass(frozen=True, slots=True)
 class RefundRules:
-    """How a provider gives money back; `days_max` from the day of collection, `parts_max` refunds in all."""
+    """How a provider gives money back; `days_max` from the day of collection, `parts_max` refunds in all.
+
+    `can_be_asked` says whether it can be asked which refunds of a payment it has.
+    """
 
     days_max: int
     parts_max: int
+    can_be_asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,10 @@ class Connector(Protocol):
         ...
 
     async def inquire_refunds(self, order: RefundOrder) -> RefundInquiry:
-        """Ask which refunds of a collected payment the provider has; moves no money."""
+        """Ask which refunds of a collected payment the provider has; moves no money.
+
+        A provider that lists none is asked for the one that the order names.
+        """
         ...
 
     async def read_callback(self, headers: Mapping[str, str], body: bytes) -> CallbackHint | NoHint:

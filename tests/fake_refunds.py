@@ -220,6 +220,7 @@ class FakeRefunds:
             may_have_been_heard=refund.sends > 0,
             collected_reference=one.new.reference,
             collected_at=one.collected_at,
+            provider_refund=refund.provider_refund,
         )
         return HeldRefund(
             payment_id=new.payment_id,

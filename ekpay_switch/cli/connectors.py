@@ -27,6 +27,9 @@ from ekpay_switch.wire.http import HttpWire
 
 _OK = 200
 _LOOPBACK = re.compile(r"https?://(?:127(?:\.[0-9]{1,3}){3}|localhost|\[::1\])(?::[0-9]{1,5})?(?:/[!-~]*)?")
+_HEADINGS = (
+    "connector", "name", "instrument", "status", ">least", ">most", ">keeps", "refunds", "protocol", "at",
+)  # fmt: skip
 _LOOK_SECONDS, _ROBOT_SECONDS = 3.0, 10.0
 
 app = typer.Typer(help="The ways for money to come in.", no_args_is_help=True)
@@ -39,8 +42,7 @@ def list_(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.
     if as_json:
         show_json([_for_programs(profile) for profile in profiles])
         return
-    headings = ("connector", "name", "instrument", "status", ">least", ">most", ">keeps", "refunds", "protocol", "at")
-    show_table("Connectors", headings, (_for_people(profile) for profile in profiles))
+    show_table("Connectors", _HEADINGS, (_for_people(profile) for profile in profiles))
 
 
 @app.command("certify")
@@ -133,13 +135,14 @@ class _Payer:
     async def agree(self, order: CollectOrder, created: Created) -> bool:
         """Whether somebody agreed in time."""
         url = self._connector.profile.url
-        if _LOOPBACK.fullmatch(url) and await self._robot_agrees(url, created.provider_reference):
+        if _LOOPBACK.fullmatch(url) and await self._robot_agrees(url, order, created):
             return True
         screen().print(f"Open {created.page_url} and pay; waiting {self._wait_seconds:.0f} s.")
         return await self._seen_to_agree(order)
 
-    async def _robot_agrees(self, url: str, reference: str) -> bool:
-        body = json.dumps({"paymentID": reference}).encode()
+    async def _robot_agrees(self, url: str, order: CollectOrder, created: Created) -> bool:
+        names = {"paymentID": created.provider_reference, "reference": order.reference}
+        body = json.dumps(names).encode()
         headers = {"Content-Type": "application/json"}
         request = WireRequest("POST", f"{url}/_admin/approve", headers, body, _ROBOT_SECONDS)
         answer = await self._wire.send("certify", request)

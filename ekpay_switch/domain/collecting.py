@@ -88,6 +88,7 @@ class RefundOrder:
     provider's names of refunds of this payment that other records of ours hold: where a refund has no
     reference of its own over there, whatever else the provider has is this one, sent before. Where
     `may_have_been_heard` is false, no earlier send can have arrived, and the provider is not asked first.
+    `provider_refund` is the provider's name of this very refund, where an earlier answer has told it.
     """
 
     refund_id: UUID
@@ -103,6 +104,7 @@ class RefundOrder:
     may_have_been_heard: bool = True
     collected_reference: str = ""
     collected_at: datetime | None = None
+    provider_refund: str = ""
 
 
 @dataclass(frozen=True, slots=True)

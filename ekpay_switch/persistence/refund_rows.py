@@ -138,6 +138,7 @@ def held_of(row: Row) -> HeldRefund:
         may_have_been_heard=row["sends"] > 0,
         collected_reference=row["collected_reference"],
         collected_at=row["collected_at"],
+        provider_refund=row["provider_refund"] or "",
     )
     return HeldRefund(
         payment_id=row["payment_id"],

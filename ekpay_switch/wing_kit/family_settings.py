@@ -21,7 +21,7 @@ class OverFamily(Protocol):
         ...
 
     @property
-    def family_settings(self) -> Mapping[str, str]:
+    def family_settings(self) -> Mapping[str, object]:
         """What the family alone reads."""
         ...
 

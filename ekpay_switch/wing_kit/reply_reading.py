@@ -32,12 +32,17 @@ def json_object(body: bytes) -> Mapping[str, Any]:
     Raises:
         BrokenReplyError: it is not UTF-8, not JSON (`NaN` is not), nested beyond reason or no object.
     """
+    return as_object(json_value(body))
+
+
+def json_value(body: bytes) -> object:
+    """The reply as whatever JSON it is, where a far side may answer with a list; raises BrokenReplyError."""
     try:
-        document = json.loads(body.decode(), parse_float=Decimal, parse_constant=_refuse_constant)
+        value: object = json.loads(body.decode(), parse_float=Decimal, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         message = "not JSON"
         raise BrokenReplyError(message) from None
-    return as_object(document)
+    return value
 
 
 def as_object(value: object) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ from yarl import URL
 
 from ekpay_switch.ports import Clock, NotSent, NoUsableAnswer, WireAnswer, WireReply, WireRequest
 from ekpay_switch.wire.breaker import Breaker, BreakerSettings
+from ekpay_switch.wire.client_certificates import ClientCertificates, UnusableCertificateError
 from ekpay_switch.wire.single_write import SingleWriteBody
 
 _URLS_MAX = 256
@@ -42,7 +43,8 @@ class HttpWire:
 
     Outcomes (law 4): everything before the first byte of the request is `NotSent`; a deadline, a dropped
     connection (a kept-alive one too), half an answer, an answer over the limit or an encoded one is
-    `NoUsableAnswer`. Redirects are answers. Cookies, proxies of the environment and netrc are not used.
+    `NoUsableAnswer`. Redirects are answers. Cookies, proxies of the environment and netrc are not used. The
+    far side's certificate is always verified; a client certificate that cannot be used is `NotSent`.
     """
 
     def __init__(self, clock: Clock, settings: WireSettings | None = None) -> None:
@@ -78,6 +80,7 @@ class _FarSide:
         self._slots = asyncio.Semaphore(settings.connections_max)
         self._waiting = 0
         self._urls: dict[str, URL] = {}
+        self._certificates = ClientCertificates()
         self._session = _open_session(settings)
 
     async def close(self) -> None:
@@ -118,6 +121,10 @@ class _FarSide:
     async def _exchange(self, request: WireRequest) -> WireReply:
         if any(name.lower() == "expect" for name in request.headers):
             return NotSent("the header Expect would let the head leave before the gate")
+        try:
+            tls = await self._certificates.context_for(request)
+        except UnusableCertificateError as error:
+            return NotSent(str(error))
         body = SingleWriteBody(request.body, self._clock, request.send_before)
         try:
             async with (
@@ -128,6 +135,7 @@ class _FarSide:
                     data=body,
                     headers=request.headers,
                     allow_redirects=False,
+                    ssl=tls or True,
                 ) as response,
             ):
                 reply = await self._read(response, body)

@@ -64,3 +64,4 @@ def test_a_refund_counts_as_heard_until_somebody_knows_better() -> None:
     order = RefundOrder(UUID(int=2), "bank", "R-1", "TR0011", "TRX1", Money(100), Money(50_000), "returned")
     assert order.may_have_been_heard
     assert order.known_refunds == frozenset()
+    assert order.provider_refund == ""

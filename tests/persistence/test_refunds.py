@@ -18,6 +18,7 @@ from tests.persistence.refunding import (
     NO,
     SILENCE,
     Office,
+    given,
     open_office,
     wanted,
 )
@@ -149,6 +150,16 @@ async def test_a_due_refund_is_held_by_one_and_knows_what_its_connector_must_be_
     assert order.collected_at == held.collected_at
     assert order.known_refunds == {(await office.row(done.refund_id))["provider_refund"]}
     assert not order.may_have_been_heard
+
+
+async def test_a_refund_that_was_only_begun_is_held_with_the_name_that_it_has_over_there(
+    office: Office,
+) -> None:
+    view = await office.take(await office.completed(), 1_000)
+    held = await office.sent(view.refund_id)
+    assert held.order.provider_refund == ""
+    await office.record(held, given("R-1", 1_000, is_done=False))
+    assert (await office.leased(view.refund_id)).order.provider_refund == "R-1"
 
 
 async def test_one_refund_of_a_try_is_sent_at_a_time_and_the_oldest_first(office: Office) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -53,13 +54,14 @@ class RudePeer:
     """Hears requests one after the other; `manners` decides about each."""
 
     manners: Manners
+    scheme: str = "http"
     port: int = 0
     heard: list[Heard] = field(default_factory=list)
     connections: int = 0
     serving: list[asyncio.Task[None]] = field(default_factory=list)
 
     def url(self, path: str = "/pay") -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"{self.scheme}://127.0.0.1:{self.port}{path}"
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -97,9 +99,9 @@ async def _hear(reader: asyncio.StreamReader) -> Heard:
 
 
 @contextlib.asynccontextmanager
-async def rude_peer(manners: Manners) -> AsyncIterator[RudePeer]:
-    peer = RudePeer(manners)
-    server = await asyncio.start_server(peer._serve, "127.0.0.1", 0)  # noqa: SLF001 - its own module
+async def rude_peer(manners: Manners, tls: ssl.SSLContext | None = None) -> AsyncIterator[RudePeer]:
+    peer = RudePeer(manners, "http" if tls is None else "https")
+    server = await asyncio.start_server(peer._serve, "127.0.0.1", 0, ssl=tls)  # noqa: SLF001 - its own module
     peer.port = server.sockets[0].getsockname()[1]
     try:
         yield peer

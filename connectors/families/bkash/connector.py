@@ -11,7 +11,6 @@ from typing import Any
 from connectors.asked import Asked, Meant, not_done, nothing_learned
 from connectors.families.bkash.callback import Callbacks
 from connectors.families.bkash.line import BkashLine
-from connectors.families.bkash.pages import PageRules
 from connectors.families.bkash.refunds import Refunds
 from connectors.families.bkash.replies import (
     COMPLETED,
@@ -25,6 +24,7 @@ from connectors.families.bkash.settings import FamilySettings
 from connectors.families.bkash.sns import Notifications
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means, Reason
+from connectors.pages import PageRules
 from ekpay_switch.connector_ports import ConnectorProfile
 from ekpay_switch.domain.collecting import (
     AwaitingPayer,

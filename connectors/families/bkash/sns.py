@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from connectors.families.bkash.pages import origin_of
 from connectors.families.bkash.settings import FamilySettings
 from connectors.manifest import Manifest
+from connectors.pages import origin_of
 from ekpay_switch.domain.collecting import CallbackHint, NoHint
 from ekpay_switch.ports import WireAnswer, WireRequest
 from ekpay_switch.wing_kit.manifest_file import ManifestError

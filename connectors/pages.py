@@ -1,4 +1,4 @@
-"""Where a payer may be sent: to bKash's own hosts, or to the sandbox that we speak to (T65)."""
+"""Where a payer may be sent: to the provider's own hosts, or to the sandbox that we speak to (T65)."""
 
 import re
 

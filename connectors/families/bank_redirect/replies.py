@@ -1,0 +1,69 @@
+"""Reading what such a gateway sent, and what a payer's browser brought; refused with `BrokenReplyError`."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from ekpay_switch.domain.money import Money
+from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, text
+
+_NAME = re.compile(r"[\x21-\x7e]{1,200}")
+_OURS = re.compile(r"[A-Z0-9]{20,32}", re.ASCII)
+_PAISA = re.compile(r"[0-9]{1,15}", re.ASCII)
+_BROUGHT_BYTES_MAX = 64 * 1024
+_FIELDS_MAX = 40
+
+
+def is_name(value: str) -> bool:
+    """Whether a text can be a gateway's name of something: visible ASCII, and not too long."""
+    return _NAME.fullmatch(value) is not None
+
+
+def is_ours(value: str) -> bool:
+    """Whether a text has the shape of a reference of ours."""
+    return _OURS.fullmatch(value) is not None
+
+
+def name_of(document: Mapping[str, Any], name: str) -> str:
+    """One of the gateway's own names of things; raises BrokenReplyError."""
+    value = text(document, name)
+    if not is_name(value):
+        message = f"{name} is no name"
+        raise BrokenReplyError(message)
+    return value
+
+
+def require_same(document: Mapping[str, Any], name: str, ours: str) -> None:
+    """Raise BrokenReplyError where an answer is about something else than was asked."""
+    if text(document, name) != ours:
+        message = f"another {name}"
+        raise BrokenReplyError(message)
+
+
+def paisa(document: Mapping[str, Any], name: str, currency: str) -> Money:
+    """An amount in whole paisa, as digits or a whole number, of a currency; raises BrokenReplyError."""
+    value = text(document, name)
+    if not _PAISA.fullmatch(value):
+        message = f"{name} is no amount"
+        raise BrokenReplyError(message)
+    return Money(int(value), currency)
+
+
+def brought_fields(body: bytes) -> Mapping[str, str]:
+    """The fields of a query or of a form, as both are written the same; raises BrokenReplyError."""
+    if len(body) > _BROUGHT_BYTES_MAX:
+        message = "too long to be read"
+        raise BrokenReplyError(message)
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, max_num_fields=_FIELDS_MAX, errors="strict"
+        )
+    except ValueError:
+        message = "no query and no form"
+        raise BrokenReplyError(message) from None
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        message = "a field that stands twice"
+        raise BrokenReplyError(message)
+    return fields

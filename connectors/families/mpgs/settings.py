@@ -1,0 +1,46 @@
+"""What a manifest of this family says beyond the common sections, and the secrets that it names."""
+
+import base64
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from connectors.manifest import Manifest
+from ekpay_switch.wing_kit.manifest_file import ManifestError
+from ekpay_switch.wing_kit.manifest_sections import Section
+
+_SECRETS = frozenset({"merchant_id", "api_password", "webhook_secret"})
+
+
+class FamilySettings(Section):
+    """The version of the REST interface, the name that the page shows, and where the page is.
+
+    `page_path` stands below the endpoint.
+    """
+
+    rest_version: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}$")]
+    merchant_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9 .-]{1,40}$")]
+    page_path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9_./-]*\{session_id\}$")]
+
+
+class Secrets:
+    """What lets us in and what notices show; a missing one must not stop the other connectors.
+
+    `missing` names the setting without which nothing can be asked; it is empty where all are set.
+
+    Raises:
+        ManifestError: the manifest names other secrets than this family has.
+    """
+
+    def __init__(self, manifest: Manifest, environ: Mapping[str, str]) -> None:
+        if manifest.secrets.keys() != _SECRETS:
+            message = f"{manifest.id}: secrets of this family are {', '.join(sorted(_SECRETS))}"
+            raise ManifestError(message)
+        names = (manifest.secrets["merchant_id"], manifest.secrets["api_password"])
+        self.merchant_id, password = (environ.get(name, "") for name in names)
+        self.missing = next((name for name in names if not environ.get(name)), "")
+        pair = f"merchant.{self.merchant_id}:{password}".encode("utf-8", "surrogateescape")
+        self.authorization = f"Basic {base64.b64encode(pair).decode()}"
+        self.webhook_setting = manifest.secrets["webhook_secret"]
+        self.webhook = environ.get(self.webhook_setting, "")

@@ -1,0 +1,98 @@
+"""Reading Nagad's answers: sealed ones, and the plain one of verify (connectors.md 2.3, 2.5).
+
+Every function refuses with `BrokenReplyError`, which the connector turns into "in doubt" or "no answer".
+Verify names no currency: an order is in `050`, which is taka, because nothing else can be ordered.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from connectors.families.nagad.seal import Seal
+from ekpay_switch.domain.business_day import DHAKA
+from ekpay_switch.domain.collecting import Collected
+from ekpay_switch.security.masking import mask_account
+from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, json_object, taka, text, text_or_empty
+
+SUCCESS = "Success"
+CURRENCY_CODE = "050"
+DAY, DAY_AND_TIME = "%Y%m%d", "%Y%m%d%H%M%S"
+
+_GOOD_CODE = "000"
+# Never a dot first: it must not climb out of its path.
+_REFERENCE = re.compile(r"[A-Za-z0-9][\x21-\x7e]{0,127}")
+# 2025-01-01 18:00:00.0, by a clock in Dhaka.
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.\d{1,6})?", re.ASCII)
+
+
+def opened(seal: Seal, document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The JSON object under the seal of a document; raises BrokenReplyError."""
+    return json_object(seal.open(document.get("sensitiveData"), document.get("signature")))
+
+
+def is_there(document: Mapping[str, Any], name: str) -> bool:
+    """Whether a member says anything: Nagad sends some that are null or empty."""
+    return document.get(name) not in (None, "")
+
+
+def reference(document: Mapping[str, Any], name: str) -> str:
+    """One of Nagad's own names of things; raises BrokenReplyError."""
+    value = text(document, name)
+    if not is_reference(value):
+        message = f"{name} is no reference"
+        raise BrokenReplyError(message)
+    return value
+
+
+def is_reference(value: str) -> bool:
+    """Whether a text can be one of Nagad's names: visible ASCII, and not too long."""
+    return _REFERENCE.fullmatch(value) is not None
+
+
+def require_same(document: Mapping[str, Any], name: str, ours: str) -> None:
+    """Raise BrokenReplyError where an answer is about something else than was asked."""
+    if text(document, name) != ours:
+        message = f"another {name}"
+        raise BrokenReplyError(message)
+
+
+def require_taka(document: Mapping[str, Any]) -> None:
+    """Raise BrokenReplyError where an answer names another currency; where it names none, it is taka."""
+    if is_there(document, "currencyCode"):
+        require_same(document, "currencyCode", CURRENCY_CODE)
+
+
+def collected(document: Mapping[str, Any], status: str) -> Collected:
+    """What Nagad says that it has of a payment, whatever reference and amount that is.
+
+    The whole was collected even where some of it has gone back since; the fact `status` says so.
+
+    Raises:
+        BrokenReplyError: it is not whole, or contradicts itself.
+    """
+    if status == SUCCESS:
+        require_same(document, "statusCode", _GOOD_CODE)
+    require_taka(document)
+    paid_at = instant(text_or_empty(document, "issuerPaymentDateTime"))
+    return Collected(
+        reference=text(document, "orderId"),
+        amount=taka(document, "amount"),
+        provider_transaction=reference(document, "issuerPaymentRefNo"),
+        facts={
+            "paid_at": paid_at.isoformat() if paid_at else "",
+            "payer_account": mask_account(text_or_empty(document, "clientMobileNo")),
+            "status": status,
+        },
+    )
+
+
+def instant(written: str) -> datetime | None:
+    """An instant as verify writes it, in UTC, or None where it is none."""
+    found = _TIME.fullmatch(written)
+    if found is None:
+        return None
+    try:
+        return datetime.fromisoformat(found[1]).replace(tzinfo=DHAKA).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,94 @@
+"""Sealing what goes to Nagad and opening what comes from it (connectors.md 2.2).
+
+A text is encrypted with its receiver's public key and signed with its sender's private one, both over the
+same bytes: how they are spelt is the sender's affair. What may surprise: whatever is wrong with a sealed
+answer, the error is the same and says nothing. Whoever could tell a broken padding from a wrong signature
+could undo encryption of this kind (PKCS#1 v1.5) by asking often enough.
+"""
+
+import base64
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_private_key, load_der_public_key
+
+from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
+
+_KEY_BITS = range(2_048, 4_096 + 1)
+_PADDING_BYTES = 11
+# The private key of 4,096 bits is the longest text of all.
+_TEXT_LENGTH_MAX = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """One text under seal, both parts in base64."""
+
+    sensitive_data: str
+    signature: str
+
+
+class Seal:
+    """One side's private key and the other side's public one."""
+
+    def __init__(self, own: RSAPrivateKey, theirs: RSAPublicKey) -> None:
+        self._own = own
+        self._theirs = theirs
+
+    @property
+    def plaintext_bytes_max(self) -> int:
+        """How many bytes can be sealed: 245 under a key of 2,048 bits."""
+        return self._theirs.key_size // 8 - _PADDING_BYTES
+
+    def close(self, plaintext: bytes) -> Sealed:
+        """Encrypt and sign.
+
+        Raises:
+            ValueError: more than `plaintext_bytes_max`.
+        """
+        encrypted = self._theirs.encrypt(plaintext, PKCS1v15())
+        signature = self._own.sign(plaintext, PKCS1v15(), SHA256())
+        return Sealed(base64.b64encode(encrypted).decode(), base64.b64encode(signature).decode())
+
+    def open(self, sensitive_data: object, signature: object) -> bytes:
+        """Decrypt, and believe it once the signature is theirs.
+
+        Raises:
+            BrokenReplyError: anything is wrong with either; always in the same words.
+        """
+        try:
+            plaintext = self._own.decrypt(_decoded(sensitive_data), PKCS1v15())
+            self._theirs.verify(_decoded(signature), plaintext, PKCS1v15(), SHA256())
+        except (ValueError, InvalidSignature):
+            message = "the seal of the answer is not right"
+            raise BrokenReplyError(message) from None
+        return plaintext
+
+
+def private_key(written: str) -> RSAPrivateKey | None:
+    """The RSA key of a base64 text (PKCS#8, DER), or None where it holds none that is long enough."""
+    try:
+        key = load_der_private_key(_decoded(written), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    return key if isinstance(key, RSAPrivateKey) and key.key_size in _KEY_BITS else None
+
+
+def public_key(written: str) -> RSAPublicKey | None:
+    """The RSA key of a base64 text (SubjectPublicKeyInfo, DER), or None like `private_key`."""
+    try:
+        key = load_der_public_key(_decoded(written))
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    return key if isinstance(key, RSAPublicKey) and key.key_size in _KEY_BITS else None
+
+
+def _decoded(written: object) -> bytes:
+    """The bytes of a base64 text; raises ValueError."""
+    if not isinstance(written, str) or len(written) > _TEXT_LENGTH_MAX:
+        message = "no base64"
+        raise ValueError(message)
+    return base64.b64decode(written.strip(), validate=True)

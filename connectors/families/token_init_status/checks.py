@@ -1,0 +1,86 @@
+"""Whether a field map fits the rest of its manifest: found out when it is read, and not by a payment."""
+
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from types import MappingProxyType
+
+from connectors.families.token_init_status.dialect import Dialect, Sends
+from connectors.families.token_init_status.writing import PLACE
+from connectors.manifest import Manifest
+from ekpay_switch.wing_kit.family_settings import settings_of
+from ekpay_switch.wing_kit.manifest_file import ManifestError
+
+_OF_A_PAYMENT = frozenset({"reference", "provider_reference"})
+_OF_A_REFUND = _OF_A_PAYMENT | {"provider_transaction", "refund_reference"}
+_OF_A_CALL = frozenset({"token", "today"})
+# What each call can speak of, by the names of `Source`.
+_KNOWN: Mapping[str, AbstractSet[str]] = MappingProxyType(
+    {
+        "login": frozenset(),
+        "init": _OF_A_CALL
+        | {"reference", "amount", "currency", "payer_reference", "return_url", "notify_url"},
+        "status": _OF_A_CALL | _OF_A_PAYMENT,
+        "refund": _OF_A_CALL | _OF_A_REFUND | {"amount", "currency", "reason"},
+        "refund_status": _OF_A_CALL | _OF_A_REFUND,
+    }
+)
+
+
+def dialect_of(manifest: Manifest) -> Dialect:
+    """The manifest's field map, once it fits the rest of the manifest.
+
+    Raises:
+        ManifestError: an operation is missing, a setting is unknown or malformed, or the map and the other
+            sections contradict each other.
+    """
+    operations = {"login", "init", "status"}
+    if manifest.refunds:
+        operations |= {"refund", "refund_status"} if manifest.refunds.can_be_asked else {"refund"}
+    dialect = settings_of(manifest, Dialect, operations)
+    fault = next(_faults(manifest, dialect), "")
+    if fault:
+        message = f"{manifest.id}: {fault}"
+        raise ManifestError(message)
+    return dialect
+
+
+def _faults(manifest: Manifest, dialect: Dialect) -> Iterator[str]:
+    sends = dict(dialect.sends())
+    if manifest.operations.keys() != sends.keys():
+        yield "the field map and the operations are not about the same calls"
+    if manifest.executes:
+        yield "this family executes nothing: executes must be false"
+    if not manifest.safety.echoes_amount:
+        yield "an answer to a question tells the amount: echoes_amount must be true"
+    for operation, sent in sends.items():
+        yield from _faults_of_sends(manifest, dialect, operation, sent)
+    if {one.secret for sent in sends.values() for one in sent.values()} - {None} != manifest.secrets.keys():
+        yield "secrets must be those that the field map sends"
+    kept = dialect.init.url_from_login
+    if kept and kept not in dialect.login.reads.keeps:
+        yield "url_from_login is nothing that the login keeps"
+    yield from _faults_of_refunds(dialect)
+
+
+def _faults_of_sends(manifest: Manifest, dialect: Dialect, operation: str, sends: Sends) -> Iterator[str]:
+    call = manifest.operations[operation]
+    named = {one.source for one in sends.values() if one.source}
+    if (
+        not named <= _KNOWN[operation]
+        or not set(PLACE.findall(call.path)) <= _KNOWN[operation] & _OF_A_REFUND
+    ):
+        yield f"{operation} speaks of what it does not know"
+    if not {one.login for one in sends.values() if one.login} <= dialect.login.reads.keeps.keys():
+        yield f"{operation} sends what the login does not keep"
+    if operation == "login" and any(one.login for one in sends.values()):
+        yield "a login cannot send what it has not told yet"
+    if call.method == "GET" and sends:
+        yield f"{operation} is a GET and has no body"
+
+
+def _faults_of_refunds(dialect: Dialect) -> Iterator[str]:
+    asks, gives = dialect.refund_status, dialect.refund
+    if asks and not (asks.reads.rows and asks.reads.refund_reference):
+        yield "refunds that are asked for come as rows with our reference of each"
+    if gives and gives.reads.rows and not gives.reads.reference:
+        yield "a list of refunds must name the payment of each"

@@ -1,0 +1,222 @@
+"""The field map: what a provider of this family calls things, as `family_settings` of its manifest.
+
+Every setting renames a member, states a word or picks a form from a short list; there are no conditions and
+no expressions. A path leads through objects by points, such as `data.status`; paths with blanks between them
+are alternatives, of which the first that is told counts. An empty path is a thing that the provider does not
+tell; one that is not empty must be told, unless its setting says otherwise.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, JsonValue, model_validator
+
+from ekpay_switch.wing_kit.manifest_sections import Name, Section
+
+_MEMBER = r"[A-Za-z_][A-Za-z0-9_-]{0,39}"
+_PATH = rf"{_MEMBER}(\.{_MEMBER})*"
+_PATHS = rf"{_PATH}( {_PATH})*"
+Member = Annotated[str, Field(pattern=f"^{_MEMBER}$")]
+MemberOrNone = Annotated[str, Field(pattern=f"^({_MEMBER})?$")]
+Path = Annotated[str, Field(pattern=f"^{_PATH}$")]
+Paths = Annotated[str, Field(pattern=f"^{_PATHS}$")]
+PathsOrNone = Annotated[str, Field(pattern=f"^({_PATHS})?$")]
+HttpStatuses = Annotated[str, Field(pattern="^4[0-9]{2}( 4[0-9]{2})*$")]
+
+Source = Literal[
+    "amount",
+    "currency",
+    "notify_url",
+    "payer_reference",
+    "provider_reference",
+    "provider_transaction",
+    "reason",
+    "reference",
+    "refund_reference",
+    "return_url",
+    "today",
+    "token",
+]
+AmountForm = Literal["text", "number", "paisa"]
+DayForm = Literal["YYYY-MM-DD", "DD-MM-YYYY", "DD/MM/YYYY", "YYYYMMDD"]
+TimeForm = Literal["YYYY-MM-DDTHH:MM:SS+06:00", "YYYY-MM-DD HH:MM:SS", "YYYY-MM-DD hh:mm:ssam", "YYYY-MM-DD"]
+Standing = Literal["paid", "awaiting_payer", "never_paid"]
+RefundStanding = Literal["done", "processing", "refused"]
+
+
+class Sent(Section):
+    """One member of a call: something of the order, a secret, what the login told, or the same every time."""
+
+    source: Source | None = Field(default=None, alias="from")
+    secret: Name | None = None
+    login: Name | None = None
+    literal: JsonValue = None
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if sum(one is not None for one in (self.source, self.secret, self.login, self.literal)) != 1:
+            message = "a member has one of from, secret, login and literal"
+            raise ValueError(message)
+        return self
+
+
+Sends = Mapping[Member, Sent]
+
+
+class LoginAnswer(Section):
+    """What a login tells: its token, for how many seconds, and what later calls must `keep` of it."""
+
+    token: Paths
+    life_seconds: PathsOrNone
+    keeps: Mapping[Name, Path] = Field(default_factory=dict)
+
+
+class Login(Section):
+    """The call that gives a token; it counts `life_seconds` where the answer tells no life."""
+
+    sends: Sends
+    code: PathsOrNone = ""
+    reads: LoginAnswer
+    life_seconds: Annotated[int, Field(ge=60, le=86_400)]
+    per_hour: Annotated[int, Field(ge=2, le=3_600)]
+
+
+class InitAnswer(Section):
+    """What opening a page tells."""
+
+    provider_reference: Paths
+    page_url: Paths
+    reference: PathsOrNone
+    amount: PathsOrNone
+    currency: PathsOrNone
+    status: PathsOrNone
+
+
+class Init(Section):
+    """The call that opens a page; where the login tells its whole URL, `url_from_login` is its name."""
+
+    sends: Sends
+    code: PathsOrNone = ""
+    url_from_login: Annotated[str, Field(pattern="^([a-z][a-z0-9_]{1,40})?$")] = ""
+    reads: InitAnswer
+
+
+class StatusAnswer(Section):
+    """How a payment stands; of `also_amounts`, every one that is told must be the same amount."""
+
+    provider_reference: PathsOrNone
+    reference: Paths
+    status: Paths
+    amount: Paths
+    also_amounts: PathsOrNone = ""
+    currency: PathsOrNone
+    transaction: Paths
+    payer: PathsOrNone = ""
+    paid_at: PathsOrNone = ""
+
+
+class Status(Section):
+    """The call that asks; `answer` says whether the answer is an object, or a list whose first one counts."""
+
+    sends: Sends = Field(default_factory=dict)
+    code: PathsOrNone = ""
+    answer: Literal["object", "list"] = "object"
+    reads: StatusAnswer
+
+
+class RefundAnswer(Section):
+    """One refund. `rows` are the refunds, and `refused_rows` those not given back, where they come in lists.
+
+    A row that is a text and no object is the member `text_row`. Where `amount_may_be_untold`, it is what was
+    asked for. Where there is no `status`, a refund that is told is done.
+    """
+
+    rows: PathsOrNone = ""
+    refused_rows: PathsOrNone = ""
+    text_row: MemberOrNone = ""
+    provider_reference: PathsOrNone = ""
+    reference: PathsOrNone = ""
+    refund_reference: PathsOrNone = ""
+    name: Paths
+    amount: Paths
+    amount_may_be_untold: bool = False
+    currency: PathsOrNone
+    status: PathsOrNone
+
+
+class Refund(Section):
+    """The call that gives back, its body one object or a list with one in it, and the call that asks."""
+
+    sends: Sends = Field(default_factory=dict)
+    sends_as: Literal["object", "list"] = "object"
+    code: PathsOrNone = ""
+    reads: RefundAnswer
+
+
+class ComesBack(Section):
+    """What the payer's browser brings in its query, unsigned."""
+
+    provider_reference: MemberOrNone
+    reference: MemberOrNone
+    status: MemberOrNone
+
+    @model_validator(mode="after")
+    def _names_the_payment(self) -> Self:
+        if not (self.provider_reference or self.reference):
+            message = "a browser that comes back must name the payment"
+            raise ValueError(message)
+        return self
+
+
+class Dialect(Section):
+    """The section `family_settings` of a manifest of this family.
+
+    Answers under one of `token_refused_http` say that the token is not good and that nothing was done.
+    `words` say what the provider's words for a payment mean, `refund_words` those for a refund; a word that
+    stands in neither is in doubt. Amounts are in taka, or in `paisa`. Where a currency is not told, it is
+    `currency_untold`; where that is empty, it must be told.
+    """
+
+    page_hosts: Annotated[str, Field(pattern=r"^[a-z0-9.-]+( [a-z0-9.-]+)*$")]
+    token_header: Annotated[str, Field(pattern="^[A-Za-z][A-Za-z0-9-]{0,39}$")] = "Authorization"  # noqa: S105 - what it is called, no secret
+    token_prefix: Annotated[str, Field(pattern="^[A-Za-z]{0,20}$")] = "Bearer"  # noqa: S105 - what it is called, no secret
+    token_refused_http: HttpStatuses = "401"  # noqa: S105 - HTTP statuses, no secret
+    code: Paths
+    amount_form: AmountForm = "text"
+    day_form: DayForm = "YYYY-MM-DD"
+    time_forms: Annotated[list[TimeForm], Field(min_length=1)]
+    currency_untold: Literal["", "BDT"] = ""
+    words: Mapping[str, Standing]
+    refund_words: Mapping[str, RefundStanding] = Field(default_factory=dict)
+    login: Login
+    init: Init
+    status: Status
+    refund: Refund | None = None
+    refund_status: Refund | None = None
+    comes_back: ComesBack
+
+    @property
+    def refused_http(self) -> frozenset[int]:
+        """The HTTP statuses that say that a token is not good."""
+        return frozenset(int(status) for status in self.token_refused_http.split())
+
+    def sends(self) -> Iterator[tuple[str, Sends]]:
+        """What each operation sends, by its name."""
+        yield "login", self.login.sends
+        yield "init", self.init.sends
+        yield "status", self.status.sends
+        if self.refund:
+            yield "refund", self.refund.sends
+        if self.refund_status:
+            yield "refund_status", self.refund_status.sends
+
+    def code_of(self, operation: str) -> str:
+        """Where the reply code of an operation stands."""
+        codes = {
+            "login": self.login.code,
+            "init": self.init.code,
+            "status": self.status.code,
+            "refund": self.refund.code if self.refund else "",
+            "refund_status": self.refund_status.code if self.refund_status else "",
+        }
+        return codes[operation] or self.code

@@ -1,0 +1,42 @@
+"""Reading XML that somebody sent, trusting none of it.
+
+Read by the expat of the standard library: lxml stands in no lock file of ours, and nothing here needs a tree.
+Any DOCTYPE is refused, and with it every entity that a sender could declare.
+"""
+
+from collections.abc import Callable, Mapping
+from xml.parsers import expat
+
+from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
+
+_BYTES_MAX = 65_536
+
+Start = Callable[[str, Mapping[str, str]], None]
+Say = Callable[[str], None]
+End = Callable[[str], None]
+
+
+def read_xml(body: bytes, start: Start, say: Say, end: End | None = None) -> None:
+    """Tell of every element, text and end of an element in UTF-8, whatever encoding the text claims.
+
+    Raises:
+        BrokenReplyError: it is no XML, too long or has a DOCTYPE, or one of the three refuses it.
+    """
+    if len(body) > _BYTES_MAX:
+        message = "too long to be read"
+        raise BrokenReplyError(message)
+    parser = expat.ParserCreate("utf-8")
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    parser.StartElementHandler = start
+    parser.CharacterDataHandler = say
+    parser.EndElementHandler = end
+    try:
+        parser.Parse(body, True)  # noqa: FBT003 - the signature is expat's
+    except expat.ExpatError:
+        message = "no XML"
+        raise BrokenReplyError(message) from None
+
+
+def _refuse_doctype(*_: object) -> None:
+    message = "a DOCTYPE"
+    raise BrokenReplyError(message)
