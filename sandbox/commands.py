@@ -18,11 +18,13 @@ from sandbox.demo.one_collection import Wish as CollectWish
 from sandbox.demo.one_collection import collect_once
 from sandbox.demo.one_payment import UnpayableError, Wish, pay_once
 from sandbox.desco.faults import Fault as DescoFault
+from sandbox.gateway.numbers import Kind, normal_numbers
 from sandbox.institution.book import BookOfAnotherWorldError
 from sandbox.institution.journal import BrokenJournalError, JournalInUseError
 from sandbox.institution.settings import ACCOUNTS_MAX
 from sandbox.institutions import (
     DEFAULT_PORTS,
+    GATEWAYS,
     Name,
     Shared,
     UnreadablePortError,
@@ -236,10 +238,17 @@ class CollectOptions:
     ] = None
     period: Annotated[str | None, typer.Option(help="Year and month of the bill, as 202611 (BREB).")] = None
     mobile: Annotated[str | None, typer.Option(help="The payer's mobile number (BREB).")] = None
+    instrument: Annotated[
+        str, typer.Option(help="The connector that collects, as `ekpay connectors list` names it.")
+    ] = "bkash"
     wallet: Annotated[
-        str, typer.Option(help="The payer's number at bKash; _admin/wallets lists odd ones.")
-    ] = "01700000000"
-    does: Annotated[Does, typer.Option(help="How the payer behaves at bKash's page.")] = Does.APPROVE
+        str | None,
+        typer.Option(
+            help="The payer's number there: a wallet, a card or an account; _admin/wallets (bKash) and "
+            "_admin/payers list odd ones."
+        ),
+    ] = None
+    does: Annotated[Does, typer.Option(help="How the payer behaves at the provider's page.")] = Does.APPROVE
     address: Annotated[
         str | None, typer.Option(help="Where the switch listens; where `ekpay run` put it by default.")
     ] = None
@@ -248,23 +257,31 @@ class CollectOptions:
 @app.command()
 @taking(CollectOptions)
 def collect(options: CollectOptions) -> None:
-    """Be a shop and its payer: make a payment by REST v1, pay it at bKash's page, and follow back."""
+    """Be a shop and its payer: make a payment by REST v1, pay it at the provider's page, and follow back."""
     members = {"bll_period": options.period, "bill_mobno": options.mobile}
     more = {name: text for name, text in members.items() if text is not None}
     wish = CollectWish(
         biller=options.biller,
         account=options.account,
-        wallet=options.wallet,
+        wallet=options.wallet or _first_number(options.instrument),
         does=options.does,
         amount_taka=options.amount,
         more=more,
         address=options.address,
+        instrument=options.instrument,
     )
     try:
         asyncio.run(collect_once(wish, typer.echo))
     except UnpayableError as problem:
         typer.echo(str(problem), err=True)
         raise typer.Exit(1) from problem
+
+
+def _first_number(instrument: str) -> str:
+    """The payer at this provider if none is named: the first of its normal wallets, cards or accounts."""
+    houses = (house for family in GATEWAYS.values() for house in family.houses)
+    kind = next((house.kind for house in houses if house.id == instrument), Kind.WALLET)
+    return next(normal_numbers(kind, 1))
 
 
 def _address(of: Name, named: str | None) -> str:

@@ -1,6 +1,7 @@
 """Which institutions the sandbox has, and how those that are wanted are opened and served together.
 
-A family of counters joins with three lines: a member of `Name`, its port and its class.
+A family of houses joins with three lines: a member of `Name`, its port and its class, among the counters that
+are paid at or the gateways that collect.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,15 +11,20 @@ from pathlib import Path
 from typing import TypedDict
 
 import sandbox.aggregator.institution as aggregator
+import sandbox.bank_redirect.institution as bank_redirect
 import sandbox.batch.institution as batch
 import sandbox.bkash.institution as bkash
 import sandbox.breb.institution as breb
 import sandbox.challan.institution as challan
 import sandbox.desco.institution as desco
 import sandbox.direct.institution as direct
+import sandbox.mpgs.institution as mpgs
+import sandbox.nagad.institution as nagad
 import sandbox.nesco.institution as nesco
 import sandbox.offices.institution as offices
 import sandbox.prepaid.institution as prepaid
+import sandbox.sslcommerz.institution as sslcommerz
+import sandbox.token_init_status.institution as token_init_status
 import sandbox.upstream.institution as upstream
 import sandbox.xmlvend.institution as xmlvend
 from sandbox.bkash.settings import BkashSettings
@@ -26,6 +32,8 @@ from sandbox.breb.settings import BrebSettings
 from sandbox.counter.far_side import CounterFarSide
 from sandbox.counter.settings import CounterSettings
 from sandbox.desco.settings import DescoSettings
+from sandbox.gateway.far_side import GatewayFarSide
+from sandbox.gateway.settings import GatewaySettings
 from sandbox.institution.clock import Clock
 from sandbox.institution.far_side import FarSide
 from sandbox.institution.server import Stand, serve
@@ -47,6 +55,11 @@ class Name(StrEnum):
     CHALLAN = "challan"
     OFFICES = "offices"
     BATCH = "batch"
+    NAGAD = "nagad"
+    SSLCOMMERZ = "sslcommerz"
+    TOKEN_INIT_STATUS = "token_init_status"  # noqa: S105 - a family
+    BANK_REDIRECT = "bank_redirect"
+    MPGS = "mpgs"
 
 
 PORT_MAX = 65_535
@@ -64,6 +77,11 @@ DEFAULT_PORTS: Mapping[Name, int] = {
     Name.CHALLAN: 8199,
     Name.OFFICES: 8200,
     Name.BATCH: 8201,
+    Name.NAGAD: 8202,
+    Name.SSLCOMMERZ: 8203,
+    Name.TOKEN_INIT_STATUS: 8204,
+    Name.BANK_REDIRECT: 8205,
+    Name.MPGS: 8206,
 }
 
 COUNTERS: Mapping[Name, type[CounterFarSide]] = {
@@ -77,6 +95,15 @@ COUNTERS: Mapping[Name, type[CounterFarSide]] = {
     Name.BATCH: batch.Institution,
 }
 """The families whose houses are counters, each served as one institution."""
+
+GATEWAYS: Mapping[Name, type[GatewayFarSide]] = {
+    Name.NAGAD: nagad.Institution,
+    Name.SSLCOMMERZ: sslcommerz.Institution,
+    Name.TOKEN_INIT_STATUS: token_init_status.Institution,
+    Name.BANK_REDIRECT: bank_redirect.Institution,
+    Name.MPGS: mpgs.Institution,
+}
+"""The families whose houses collect from payers, each served as one institution."""
 
 
 class UnservedPortError(Exception):
@@ -153,9 +180,10 @@ def serve_together(
 
 
 def _open(name: Name, shared: Shared) -> FarSide:
-    family = COUNTERS.get(name)
-    if family is not None:
-        return family.open(CounterSettings(**shared), Clock())
+    if name in COUNTERS:
+        return COUNTERS[name].open(CounterSettings(**shared), Clock())
+    if name in GATEWAYS:
+        return GATEWAYS[name].open(GatewaySettings(**shared), Clock())
     return _OPENED_BY[name](shared)
 
 

@@ -12,26 +12,18 @@ from hmac import compare_digest
 
 from sandbox.bkash import page
 from sandbox.bkash.house import House
-from sandbox.bkash.page import Due, Field, Text, form_page, notice_page
 from sandbox.bkash.payment import Payment, Status
 from sandbox.bkash.payments import callback_url
 from sandbox.bkash.wallets import WalletKind
-from sandbox.bkash.wire import API_VERSION, with_query
-from sandbox.institution.pages import Visit
+from sandbox.bkash.wire import API_VERSION
+from sandbox.institution import payer_page
+from sandbox.institution.pages import Visit, with_query
+from sandbox.institution.payer_page import HEADERS, Due, Field, Text, form_page, notice_page
 from sandbox.institution.replies import Header, Reply, page_reply, redirect
 
 TRIES_MAX = 3
 
 _COOKIE = "bkash_visit"
-_HEADERS: tuple[Header, ...] = (
-    (b"cache-control", b"no-store"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-content-type-options", b"nosniff"),
-    (
-        b"content-security-policy",
-        b"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
-    ),
-)
 _SENT_BACK = {Status.COMPLETED: "success", Status.CANCELLED: "cancel", Status.DECLINED: "failure"}
 
 
@@ -62,7 +54,7 @@ class Checkout:
         """Show the page, or do what its form says."""
         payment = self._payment(visit)
         if payment is None:
-            return page_reply(notice_page(page.UNKNOWN), status=404, headers=_HEADERS)
+            return page_reply(notice_page(page.LOOK, payer_page.UNKNOWN), status=404, headers=HEADERS)
         return self._over(payment) or self._open(payment, visit)
 
     def approve(self, payment: Payment, wallet: str) -> bool:
@@ -94,7 +86,7 @@ class Checkout:
     def _over(self, payment: Payment) -> Reply | None:
         status = payment.status(self.house.clock.now())
         if status is Status.EXPIRED:
-            return page_reply(notice_page(page.LAPSED), headers=_HEADERS)
+            return page_reply(notice_page(page.LOOK, payer_page.LAPSED), headers=HEADERS)
         if status in _SENT_BACK:
             return _send_back(payment, _SENT_BACK[status])
         return _send_back(payment, "success") if payment.verified_at else None
@@ -105,14 +97,14 @@ class Checkout:
         cookie = (b"set-cookie", f"{_COOKIE}={session_id}; Path=/; HttpOnly; SameSite=Lax".encode())
         if visit.method == "POST":
             # What was filled in belonged to a session that is gone.
-            return redirect(_here(visit), headers=(*_HEADERS, cookie))
+            return redirect(_here(visit), headers=(*HEADERS, cookie))
         return self._form(payment, session, more=(cookie,))
 
     def _form(
         self, payment: Payment, session: _Session, error: Text | None = None, more: tuple[Header, ...] = ()
     ) -> Reply:
         due = Due(self.house.settings.merchant_name, payment.invoice, payment.amount_paisa)
-        return page_reply(form_page(due, session.field, error), headers=(*_HEADERS, *more))
+        return page_reply(form_page(page.LOOK, due, session.field, error), headers=(*HEADERS, *more))
 
     def _step(self, payment: Payment, session: _Session, visit: Visit) -> Reply:
         asked = session.field
@@ -127,7 +119,7 @@ class Checkout:
             session.is_known = True
         else:
             return self._finish(payment, session, value)
-        return redirect(_here(visit), headers=_HEADERS)
+        return redirect(_here(visit), headers=HEADERS)
 
     def _finish(self, payment: Payment, session: _Session, pin: str) -> Reply:
         wallet = session.wallet or ""
@@ -141,7 +133,7 @@ class Checkout:
         if kind is not WalletKind.SAYS_SUCCESS:
             self.approve(payment, wallet)
         if kind is WalletKind.LEAVES:
-            return page_reply(notice_page(page.APPROVED), headers=_HEADERS)
+            return page_reply(notice_page(page.LOOK, payer_page.APPROVED), headers=HEADERS)
         return _send_back(payment, "success")
 
     def _wrong(self, payment: Payment, session: _Session, error: Text, code: str) -> Reply:
@@ -163,7 +155,7 @@ def _send_back(payment: Payment, status: str) -> Reply:
     url = callback_url(payment, status)
     # No method of checking the signature is public, so it means nothing here either.
     signed = with_query(url, signature=secrets.token_urlsafe(8), apiVersion=API_VERSION)
-    return redirect(signed, headers=_HEADERS)
+    return redirect(signed, headers=HEADERS)
 
 
 def _here(visit: Visit) -> str:

@@ -76,9 +76,10 @@ class FaultOrder(Asked):
 
 
 class ApproveOrder(Asked):
-    """Whose approval, and with which wallet."""
+    """Whose approval, and with which wallet; the merchant's own name of it may stand beside."""
 
     payment_id: Annotated[Id, Field(alias="paymentID")]
+    reference: Id | None = None
     wallet: Wallet = _NORMAL_WALLET
 
 

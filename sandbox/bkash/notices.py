@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
 from sandbox.bkash.payment import Payment
-from sandbox.bkash.wire import taka, time_of_notice
+from sandbox.bkash.wire import time_of_notice
+from sandbox.institution.amounts import taka
 
 API_PAYMENT = "10002294"
 """The number of the kind of transaction that a payment through the interface is."""

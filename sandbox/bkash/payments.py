@@ -16,8 +16,10 @@ from sandbox.bkash.house import V1, Aim, House
 from sandbox.bkash.payment import Payment, Status
 from sandbox.bkash.replies import fine, refused
 from sandbox.bkash.wallets import WalletKind
-from sandbox.bkash.wire import BadFieldError, CreateRequest, id_field, read_create, taka, time_v1, with_query
+from sandbox.bkash.wire import BadFieldError, CreateRequest, id_field, read_create, time_v1
+from sandbox.institution.amounts import taka
 from sandbox.institution.draws import share_half_up
+from sandbox.institution.pages import with_query
 from sandbox.institution.replies import Reply
 from sandbox.institution.requests import Form
 

@@ -12,7 +12,8 @@ from sandbox.bkash.house import V1, V2, Aim, House
 from sandbox.bkash.payment import REFUNDS_MAX, Payment, Refund, Status
 from sandbox.bkash.payments import new_trx_id
 from sandbox.bkash.replies import fine, fine_v2, refused, refused_v2
-from sandbox.bkash.wire import TEXT_LENGTH_MAX, id_field, paisa, taka, time_v1, time_v2
+from sandbox.bkash.wire import TEXT_LENGTH_MAX, id_field, time_v1, time_v2
+from sandbox.institution.amounts import paisa, taka
 from sandbox.institution.replies import Reply
 from sandbox.institution.requests import Form, MalformedRequestError
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 
 from sandbox.bkash.payment import Payment, Refund, Status
-from sandbox.bkash.wire import taka, time_v1
+from sandbox.bkash.wire import time_v1
+from sandbox.institution.amounts import taka
 from sandbox.institution.clock import dhaka_day
 
 COLUMNS = (

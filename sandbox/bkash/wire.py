@@ -1,22 +1,22 @@
 """How bKash's calls are read and written: amounts, times, and what each field may hold.
 
 Amounts are taka with at most two decimals, as text or as a JSON number, because clients send both; they
-leave as text with two decimals. A number is read from its shortest decimal form and never computed with.
+leave as text with two decimals.
 """
 
 import re
 from datetime import datetime
 from typing import NamedTuple
-from urllib.parse import urlencode, urlsplit
 
+from sandbox.institution.amounts import paisa
 from sandbox.institution.clock import DHAKA
+from sandbox.institution.pages import is_web_address
 from sandbox.institution.requests import Form
 
 MODE = "0011"
 API_VERSION = "1.2.0-beta"
 TEXT_LENGTH_MAX = 255
 
-_AMOUNT = re.compile(r"(0|[1-9][0-9]{0,9})(?:\.([0-9]{1,2}))?")
 _FORBIDDEN = re.compile(r"[<>&\x00-\x1f\x7f]")
 _TAG_LENGTH = 4
 _AGREEMENT_MODES = ("0000", "0001")
@@ -79,24 +79,6 @@ def _check_product(form: Form) -> None:
         raise BadFieldError("2064" if form["intent"] == "authorization" else "2008")
 
 
-def paisa(value: object) -> int | None:
-    """Read an amount in taka as whole paisa; None if it is none."""
-    if isinstance(value, bool):
-        return None
-    text = value if isinstance(value, str) else repr(value) if isinstance(value, int | float) else ""
-    found = _AMOUNT.fullmatch(text)
-    if found is None:
-        return None
-    return int(found[1]) * 100 + int((found[2] or "").ljust(2, "0"))
-
-
-def taka(amount_paisa: int) -> str:
-    """Write whole paisa as taka with two decimals."""
-    sign = "-" if amount_paisa < 0 else ""
-    whole, rest = divmod(abs(amount_paisa), 100)
-    return f"{sign}{whole}.{rest:02d}"
-
-
 def time_v1(instant: datetime) -> str:
     """Write an instant as the first version does: Dhaka time, a colon before the milliseconds."""
     return f"{time_v2(instant)} GMT+0600"
@@ -113,13 +95,6 @@ def time_of_notice(instant: datetime) -> str:
     return f"{instant.astimezone(DHAKA):%Y%m%d%H%M%S}"
 
 
-def with_query(url: str, /, **fields: str) -> str:
-    """Return an address with fields after those it already has."""
-    parts = urlsplit(url)
-    query = "&".join(part for part in (parts.query, urlencode(fields)) if part)
-    return parts._replace(query=query).geturl()
-
-
 def id_field(form: Form, name: str) -> str | None:
     """Return an identifier or a short text; None if it is missing or too long."""
     value = form.get(name)
@@ -134,14 +109,7 @@ def _plain(form: Form, name: str, code: str) -> str:
 
 
 def _callback(value: object) -> str:
-    if not isinstance(value, str) or not value.isascii() or re.search(r"[\s<>\"]", value):
-        raise BadFieldError("2049")
-    try:
-        parts = urlsplit(value)
-        is_web = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        is_web = False
-    if not is_web:
+    if not isinstance(value, str) or not is_web_address(value):
         raise BadFieldError("2049")
     return value
 

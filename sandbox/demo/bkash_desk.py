@@ -8,9 +8,9 @@ from datetime import date, datetime, timedelta
 
 from sandbox.bkash.notices import Kind
 from sandbox.bkash.settlement import COLUMNS
-from sandbox.bkash.wire import paisa
 from sandbox.demo.desks import AdminDesk, DeskClosedError, Document
 from sandbox.demo.wallet_books import Movement
+from sandbox.institution.amounts import paisa
 from sandbox.institution.clock import dhaka_day
 
 _REFUND = "Refund"

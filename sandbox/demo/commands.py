@@ -24,7 +24,7 @@ from sandbox.demo.script import Plan
 from sandbox.demo.stage import TIME_DIVISOR, NotReadyError, Setting, WalletPorts, staged
 from sandbox.demo.tool import ToolFailedError, ToolMissingError
 from sandbox.demo.wallet_script import WALLET_PAYMENTS_MIN, WalletPlan
-from sandbox.institutions import COUNTERS
+from sandbox.institutions import COUNTERS, GATEWAYS
 
 Result = TypeVar("Result")
 
@@ -37,8 +37,8 @@ _PER_HOUSE_DIVISOR = 250
 # Enough for many demos in one home: an account costs nothing until it is used.
 _ACCOUNTS = 1_000_000
 _BILLERS = ("desco", "breb", "nesco")
-# 8190 to 8192 are the billers then, 8193 is bKash and from 8194 on the families of houses; the proxy before
-# each is a hundred higher, and at 8319 it takes orders.
+# 8190 to 8192 are the billers then, 8193 is bKash, and from 8194 on the families of houses, those that
+# collect last; the proxy before each of the others is a hundred higher, and at 8319 it takes orders.
 _PROXY_ABOVE, _CONTROL_ABOVE = 100, 29
 # A partner's sample receiver may listen at 8210 (docs/how-to/receive-notifications.md), and payers come
 # back to a shop at 8211.
@@ -114,7 +114,7 @@ def run(
     wanted = {port: "--port"}
     wallet = setting.wallet
     others = (*setting.billers.values(), *setting.counters.values(), *setting.proxied.values())
-    others += (setting.control_port,)
+    others += (*setting.gateways.values(), setting.control_port)
     others += (wallet.port, wallet.proxied_port)
     for number, name in (wanted | dict.fromkeys(others, "--billers-port")).items():
         if not is_port_free(number):
@@ -147,11 +147,13 @@ def _setting(folder: Path, port: int, billers_port: int, time_divisor: int) -> S
     billers = {name: billers_port + number for number, name in enumerate(_BILLERS)}
     wallet_port = billers_port + len(billers)
     counters = {str(name): wallet_port + number for number, name in enumerate(COUNTERS, 1)}
+    gateways = {str(name): max(counters.values()) + number for number, name in enumerate(GATEWAYS, 1)}
     return Setting(
         home=folder,
         switch_port=port,
         billers=billers,
         counters=counters,
+        gateways=gateways,
         proxied={name: number + _PROXY_ABOVE for name, number in (billers | counters).items()},
         control_port=billers_port + _PROXY_ABOVE + _CONTROL_ABOVE,
         mailbox_port=billers_port + _MAILBOX_ABOVE,

@@ -1,4 +1,4 @@
-"""One bill, paid by a payer from a wallet: what a shop's programmer tries first."""
+"""One bill, paid by a payer from a wallet, a card or an account: what a shop's programmer tries first."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -39,7 +39,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be collected for, from which wallet, and how its payer behaves.
+    """What is to be collected for, by which connector and from which number there, and how its payer behaves.
 
     `amount_taka` is what the biller is paid; None asks the biller first, as one of the partners. `more` are
     further members of `bll_inf` that the biller wants.
@@ -52,10 +52,11 @@ class Wish:
     amount_taka: str | None = None
     more: Mapping[str, str] = field(default_factory=dict)
     address: str | None = None
+    instrument: str = "bkash"
 
 
 async def collect_once(wish: Wish, say: Say) -> None:
-    """Make a payment, be its payer at the wallet's page, follow back and tell what became of it.
+    """Make a payment, be its payer at the provider's page, follow back and tell what became of it.
 
     Raises:
         UnpayableError: nothing was made, or nobody knows; the text says which.
@@ -70,7 +71,7 @@ async def collect_once(wish: Wish, say: Say) -> None:
         amount = await _amount(wish, members, cast, address)
         async with return_page.opened(shop.port) as page, ApiClient(address, shop.key) as client:
             key = new_key()
-            order = Order(wish.biller, _parameters(wish, members), amount, page.url(key[:8]))
+            order = Order(wish.biller, _parameters(wish, members), amount, page.url(key[:8]), wish.instrument)
             made = await client.create(order, key)
             _say_bill(made.payment, say)
             await _visit(client, made.payment, wish, page, say)
@@ -130,7 +131,7 @@ def _paisa(text: str) -> int:
 
 
 def _say_bill(payment: Payment, say: Say) -> None:
-    parts = (("to the biller", payment.amount), ("for the wallet", payment.charge), ("our fee", payment.fee))
+    parts = (("to the biller", payment.amount), ("for paying so", payment.charge), ("our fee", payment.fee))
     say(f"  bill           {payment.bill['number']}")
     for words, paisa in (*parts, ("VAT", payment.vat), ("in all", payment.total)):
         say(f"  {words:<14} {taka(paisa):>10}")
@@ -138,7 +139,7 @@ def _say_bill(payment: Payment, say: Say) -> None:
 
 async def _visit(client: ApiClient, payment: Payment, wish: Wish, page: ReturnPage, say: Say) -> None:
     if payment.page_url is None:
-        raise UnpayableError(f"the wallet opened no page; payment {payment.id} is {payment.status}")
+        raise UnpayableError(f"the provider opened no page; payment {payment.id} is {payment.status}")
     say(f"{wish.wallet} at {payment.page_url}")
     payer = Payer(wish.wallet)
     visit = await pay(payment.page_url, payer, wish.does, follow=True, patience_seconds=_WAIT_SECONDS)

@@ -30,6 +30,7 @@ async def keep_open(stage: Stage, screen: Console) -> None:
         await stage.open_far_side()
         await stage.open_counters()
         await stage.open_wallet()
+        await stage.open_gateways()
         await stage.open_proxy()
         await stage.open_switch()
         async with BkashDesk(Address(stage.setting.wallet.address, stage.passwords[WALLET])) as bkash:
@@ -76,10 +77,12 @@ def _what_to_try(stage: Stage, cast: Cast, breb: Mapping[str, str]) -> list[str]
     proxied = ", ".join(map(str, (*setting.proxied.values(), setting.wallet.proxied_port)))
     billers = ", ".join(f"{name.upper()} {setting.biller_address(name)}" for name in setting.billers)
     counters = ", ".join(f"{name} {port}" for name, port in setting.counters.items())
+    gateways = ", ".join(f"{name} {port}" for name, port in setting.gateways.items())
     return [
         f"switch   {setting.switch_address}   /health/ready, /metrics, /syndicate/api, /v1",
         f"billers  {billers}   simulated",
         f"houses   {counters}   47 more billers, a port a family; GET /_admin/houses, /_admin/unpaid",
+        f"gateways {gateways}   17 more ways to pay, a port a family; GET /_admin/houses, /_admin/payers",
         f"bKash    {setting.wallet.address}   simulated; {_WALLETS}",
         f"proxy    before them, at ports {proxied}",
         f"partners {partners}   their secrets: {setting.sandbox_home / 'partners.json'}",
@@ -94,6 +97,7 @@ def _what_to_try(stage: Stage, cast: Cast, breb: Mapping[str, str]) -> list[str]
         f"{pay} --biller b9002 --account 84000001 --amount 500     NESCO, a token of twelve lines",
         f"{collect} --account 10000008                           a payer of bKash pays DESCO",
         f"{collect} --account 10000009 --wallet {_LOST}     the answer of its execute is lost",
+        f"{collect} --account 10000010 --instrument nagad        another wallet; any connector will do",
         f"{collect} --account 10000011 --does cancel             and changes their mind",
         f"{collect} --biller b9002 --account 84000002 --amount 500   NESCO, and gets tokens",
         f"  {program} sandbox faults reset_after --of desco --network",

@@ -20,7 +20,8 @@ import aiohttp
 from sandbox.counter.environment import settings_for_switch
 from sandbox.demo.children import Children
 from sandbox.demo.tool import Tool
-from sandbox.institutions import COUNTERS, Name
+from sandbox.gateway.environment import settings_for_switch as settings_for_gateways
+from sandbox.institutions import COUNTERS, GATEWAYS, Name
 
 TIME_DIVISOR = 20
 """What the manifests' waiting times are divided by, so that a doubt of minutes is settled in seconds."""
@@ -41,6 +42,7 @@ _READY_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 _HTTP_OK = 200
 _BILLERS, _COUNTERS, _WALLETS, _PROXY = "billers", "counters", "wallets", "proxy"
+_GATEWAYS = "gateways"
 _USER = "ekpay"
 _APP_KEY = "ekpay-stage"
 _TOPIC = "arn:aws:sns:ap-southeast-1:000000000000:bkash-sandbox"
@@ -77,9 +79,10 @@ class WalletPorts:
 class Setting:
     """Where a stage stands: its folder, and TCP ports of this machine.
 
-    `billers` are the ports at which the simulated billers listen, by name, and `counters` those of the
-    families of houses; `proxied` are those before them, which the switch knows; `control_port` is where the
-    proxy takes orders, `mailbox_port` where a partner is told.
+    `billers` are the ports at which the simulated billers listen, by name, `counters` those of the families
+    of houses and `gateways` those of the families that collect; `proxied` are those before billers and
+    counters, which the switch knows; `control_port` is where the proxy takes orders, `mailbox_port` where a
+    partner is told.
     """
 
     home: Path
@@ -92,6 +95,7 @@ class Setting:
     time_divisor: int = TIME_DIVISOR
     wallet_ports: WalletPorts | None = None
     counters: Mapping[str, int] = field(default_factory=dict)
+    gateways: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def wallet(self) -> WalletPorts:
@@ -136,7 +140,7 @@ class Stage:
         """Nothing is started yet."""
         self.setting = setting
         self.keeps_data = True
-        names = (*setting.billers, WALLET, _COUNTERS)
+        names = (*setting.billers, WALLET, _COUNTERS, _GATEWAYS)
         self.passwords = {name: _secret(name, "PASSWORD") for name in names}
         environment = {name: value for name, value in os.environ.items() if name not in _REAL_DATABASE}
         environment |= {
@@ -149,6 +153,8 @@ class Stage:
             environment |= self._known_as(name, f"http://127.0.0.1:{setting.proxied[name]}/{name}/api")
         if setting.counters:
             environment |= self._of_counters()
+        if setting.gateways:
+            environment |= self._of_gateways()
         if setting.wallet_ports is not None:
             environment |= self._known_as(WALLET, f"http://127.0.0.1:{setting.wallet.proxied_port}")
             environment |= _of_wallet(setting.wallet)
@@ -176,6 +182,12 @@ class Stage:
         await self._open(_COUNTERS, self.setting.counters, accounts=COUNTER_ACCOUNTS)
         for name in self.setting.counters:
             await answers(f"{self.setting.biller_address(name)}/_admin/health")
+
+    async def open_gateways(self) -> None:
+        """Start the families that collect, a process of their own, and wait until they answer."""
+        await self._open(_GATEWAYS, self.setting.gateways, accounts=COUNTER_ACCOUNTS)
+        for port in self.setting.gateways.values():
+            await answers(f"http://127.0.0.1:{port}/_admin/health")
 
     async def open_wallet(self) -> None:
         """Start the simulated bKash, a process of its own, and wait until it answers."""
@@ -228,6 +240,21 @@ class Stage:
         families = [COUNTERS[Name(name)] for name in self.setting.counters]
         told = settings_for_switch(families, origins, self.passwords[_COUNTERS])
         return told | {"EKPAY_SANDBOX_COUNTER_PASSWORD": self.passwords[_COUNTERS]}
+
+    def _of_gateways(self) -> dict[str, str]:
+        """What the switch and the families that collect must know of each other, at the stage's own pace."""
+        origins = {name: f"http://127.0.0.1:{port}" for name, port in self.setting.gateways.items()}
+        families, pace = [GATEWAYS[Name(name)] for name in self.setting.gateways], self.setting.time_divisor
+        told = settings_for_gateways(families, origins, self.passwords[_GATEWAYS])
+        for family in families:
+            told |= family.settings_of_home(self.setting.sandbox_home)
+        prefix = "EKPAY_SANDBOX_GATEWAY_"
+        return told | {
+            f"{prefix}PASSWORD": self.passwords[_GATEWAYS],
+            f"{prefix}PAGE_TIMES_DIVISOR": str(pace),
+            f"{prefix}PUSH_TIMES_DIVISOR": str(pace),
+            f"{prefix}REGISTERED_PUSH_URL": f"{self.setting.switch_address}/callbacks/{{house}}",
+        }
 
     async def _open(self, process: str, ports: Mapping[str, int], accounts: int = 0) -> None:
         setting = self.setting

@@ -7,11 +7,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from sandbox.bkash.wire import taka
 from sandbox.demo.compare import COMPLETED, DECLINED, EXPIRED, IN_REVIEW, REFUNDED
 from sandbox.demo.wallet_books import REFUND_DONE
 from sandbox.demo.wallet_proof import WalletOutcome
 from sandbox.demo.wallet_script import Course
+from sandbox.institution.amounts import taka
 
 _COLUMNS = (COMPLETED, REFUNDED, DECLINED, EXPIRED, IN_REVIEW)
 _OPEN = "open"

@@ -14,12 +14,12 @@ class Bearers:
         self._prefix = prefix
         self._expires_at: dict[bytes, float] = {}
 
-    def issue(self, now: datetime) -> str:
-        """Return a new token that lives for 3,600 seconds; dead ones are swept out."""
+    def issue(self, now: datetime, life_seconds: int = BEARER_SECONDS) -> str:
+        """Return a new token that lives for so long; dead ones are swept out."""
         instant = now.timestamp()
         self._expires_at = {header: end for header, end in self._expires_at.items() if end > instant}
         token = secrets.token_urlsafe(24)
-        self._expires_at[self._prefix + token.encode()] = instant + BEARER_SECONDS
+        self._expires_at[self._prefix + token.encode()] = instant + life_seconds
         return token
 
     def admits(self, header: bytes, now: datetime) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar, NamedTuple
 
 from sandbox.institution.admin import Desk
+from sandbox.institution.http_request import Route
 from sandbox.institution.pages import Page
 from sandbox.institution.replies import Errors, Reply
 from sandbox.institution.requests import Form
@@ -43,6 +44,10 @@ class FarSide(ABC):
     def pages(self) -> Mapping[str, Page]:
         """Return the pages for browsers, GET and POST, by their whole path; none unless it says so."""
         return {}
+
+    def route(self, method: str, path: str) -> Route | None:  # noqa: ARG002 - most have exact paths only
+        """Return what answers a path that is none of these, a wrong method too; None if nothing does."""
+        return None
 
     def learn_address(self, origin: str) -> None:  # noqa: B027 - most have no need of it
         """Be told where it is served, such as `http://127.0.0.1:8190`, before the first call."""

@@ -1,8 +1,9 @@
 """Pages of an institution that a person's browser opens; they work without script."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from sandbox.institution.replies import Reply
 from sandbox.institution.requests import MalformedRequestError
@@ -31,6 +32,24 @@ def read_visit(scope: Mapping[str, Any], body: bytes) -> Visit:
         MalformedRequestError: its query or form cannot be read.
     """
     return Visit(scope["method"], _fields(scope["query_string"]), _fields(body), _cookies(scope["headers"]))
+
+
+def is_web_address(text: object) -> bool:
+    """Whether a browser can be sent there: http or https, a host, and nothing that must be escaped."""
+    if not isinstance(text, str) or not text.isascii() or re.search(r"[\s<>\"]", text):
+        return False
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False
+
+
+def with_query(url: str, /, **fields: str) -> str:
+    """Return an address with fields after those it already has."""
+    parts = urlsplit(url)
+    query = "&".join(part for part in (parts.query, urlencode(fields)) if part)
+    return parts._replace(query=query).geturl()
 
 
 def _fields(text: bytes) -> dict[str, str]:

@@ -66,6 +66,13 @@ def text_reply(content_type: str, text: str) -> Reply:
     return _reply("200", 200, content_type.encode(), text.encode())
 
 
+def bytes_reply(
+    content_type: str, content: bytes, *, status: int = 200, headers: Iterable[Header] = ()
+) -> Reply:
+    """Return content that is already encoded, counted under its HTTP status."""
+    return _reply(str(status), status, content_type.encode(), content, headers)
+
+
 LOST = Reply("lost", {}, {}, is_lost=True)
 
 Envelope = Callable[[int, str], Reply]

@@ -19,6 +19,7 @@ from typing_extensions import override
 from sandbox.institution import admin
 from sandbox.institution.far_side import Call, FarSide
 from sandbox.institution.hang_up import HangUpProtocol, hang_up
+from sandbox.institution.http_request import Route, read_request
 from sandbox.institution.outage import Outage, OutageMode
 from sandbox.institution.pages import METHODS, Page, read_visit
 from sandbox.institution.replies import LOST, Message, Reply
@@ -70,8 +71,13 @@ class InstitutionApp:
     async def _answer_call(self, scope: Scope, receive: Receive, body: bytes) -> Reply:
         call = self._calls.get(scope["path"])
         page = self._pages.get(scope["path"]) if call is None else None
+        route = (
+            self._far_side.route(scope["method"], scope["path"]) if call is None and page is None else None
+        )
         if self._outage.mode is not OutageMode.NONE:
             reply = await self._out_of_order(receive)
+        elif route is not None:
+            reply = self._ask(route, scope, body)
         elif page is not None:
             reply = self._show(page, scope, body)
         elif call is None:
@@ -80,12 +86,19 @@ class InstitutionApp:
             reply = self._errors.wrong_method
         else:
             reply = self._far_side.turn_away(call, scope["headers"]) or self._do(call, body)
-        self._counts[call.name if call else "page" if page else "other", reply.code] += 1
+        named = call or route
+        self._counts[named.name if named else "page" if page else "other", reply.code] += 1
         return reply
 
     def _do(self, call: Call, body: bytes) -> Reply:
         try:
             return call.answer(self._far_side.read(body))
+        except MalformedRequestError as error:
+            return self._errors.malformed(str(error))
+
+    def _ask(self, route: Route, scope: Scope, body: bytes) -> Reply:
+        try:
+            return route.answer(read_request(scope, body))
         except MalformedRequestError as error:
             return self._errors.malformed(str(error))
 

@@ -1,11 +1,12 @@
 """A browser as far as a payment page needs one: cookies, forms, redirects, and no script.
 
-It follows redirects as long as they stay on the page it was opened at, and stops where it is sent elsewhere:
-that is the address of the merchant, to be followed or not. A page that looks again by itself is looked at
-again for as long as whoever sits there has patience.
+It follows redirects as long as they stay on the page it was opened at, and stops where it is sent elsewhere,
+by a redirect or by a form that asks for nothing: that is the address of the merchant, to be followed or not.
+A page that looks again by itself is looked at again for as long as whoever sits there has patience.
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import urljoin, urlsplit
@@ -27,7 +28,8 @@ class LostPayerError(Exception):
 class Shown:
     """Where the browser is: on a page, or sent away to `sent_to` before it has gone there.
 
-    `looks` counts how often pages looked again by themselves on the way here.
+    `carries` are the fields it is to bring there with POST, None if it is to go there with GET. `looks`
+    counts how often pages looked again by themselves on the way here.
     """
 
     url: str
@@ -35,6 +37,7 @@ class Shown:
     text: str
     sent_to: str | None = None
     looks: int = 0
+    carries: Mapping[str, str] | None = None
 
     @property
     def form(self) -> Form | None:
@@ -63,7 +66,7 @@ class Browser:
         Raises:
             LostPayerError: nobody answers there, or it redirects without end.
         """
-        return await self._go("GET", url, None)
+        return _sent_on(await self._go("GET", url, None))
 
     async def submit(self, shown: Shown, values: dict[str, str], button: tuple[str, str]) -> Shown:
         """Send the form of a page with values for its fields and the button that was pressed.
@@ -76,10 +79,15 @@ class Browser:
             raise LostPayerError("the page has no form")
         known = {name: values.get(name, value) for name, value in form.fields.items()}
         sent = {**known, button[0]: button[1]}
-        return await self._go(form.method.upper(), urljoin(shown.url, form.action or shown.url), sent)
+        url = urljoin(shown.url, form.action or shown.url)
+        return _sent_on(await self._go(form.method.upper(), url, sent))
 
-    async def visit(self, url: str, patience_seconds: float = 0.0) -> Shown:
+    async def visit(
+        self, url: str, patience_seconds: float = 0.0, carries: Mapping[str, str] | None = None
+    ) -> Shown:
         """Go wherever an address leads, to whichever host; the merchant's page at the end of it.
+
+        The fields that it is to be brought are sent with POST, once.
 
         A page that looks again by itself is the end of it once that would take longer than the patience.
 
@@ -88,7 +96,8 @@ class Browser:
         """
         looks = 0
         while True:
-            shown = await self._led(url)
+            shown = await self._led(url, carries)
+            carries = None
             refresh = refresh_of(shown.text)
             # A page that looks again at once is worn out as well, sooner or later.
             patience_seconds -= 0.0 if refresh is None else max(refresh.seconds, 1.0)
@@ -97,16 +106,16 @@ class Browser:
             await asyncio.sleep(refresh.seconds)
             looks, url = looks + 1, urljoin(shown.url, refresh.url or shown.url)
 
-    async def _led(self, url: str) -> Shown:
+    async def _led(self, url: str, carries: Mapping[str, str] | None) -> Shown:
         """The page that an address leads to by redirects."""
-        shown = await self._go("GET", url, None)
+        shown = await self._go("GET" if carries is None else "POST", url, carries)
         for _ in range(_STEPS_MAX):
             if shown.sent_to is None:
                 return shown
             shown = await self._go("GET", shown.sent_to, None)
         raise LostPayerError("it redirects without end")
 
-    async def _go(self, method: str, url: str, form: dict[str, str] | None) -> Shown:
+    async def _go(self, method: str, url: str, form: Mapping[str, str] | None) -> Shown:
         page = _place(url)
         for _ in range(_STEPS_MAX):
             shown, location = await self._fetch(method, url, form)
@@ -118,13 +127,22 @@ class Browser:
                 return Shown(shown.url, shown.status, shown.text, sent_to=url)
         raise LostPayerError("it redirects without end")
 
-    async def _fetch(self, method: str, url: str, form: dict[str, str] | None) -> tuple[Shown, str | None]:
+    async def _fetch(self, method: str, url: str, form: Mapping[str, str] | None) -> tuple[Shown, str | None]:
         try:
             async with self._session.request(method, url, data=form, allow_redirects=False) as answer:
                 location = answer.headers.get("location") if answer.status in _REDIRECTS else None
                 return Shown(url, answer.status, await answer.text(errors="replace")), location
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise LostPayerError(f"nobody answers at the page: {type(error).__name__}") from error
+
+
+def _sent_on(shown: Shown) -> Shown:
+    """The page, or where its form sends a browser that has nothing to fill in."""
+    form = shown.form
+    if form is None or form.typed or form.buttons or form.method != "post":
+        return shown
+    url = urljoin(shown.url, form.action or shown.url)
+    return shown if _place(url) == _place(shown.url) else replace(shown, sent_to=url, carries=form.fields)
 
 
 def _place(url: str) -> tuple[str, str, str]:

@@ -10,12 +10,16 @@ from typing_extensions import override
 
 @dataclass
 class Form:
-    """One form: where and how it is sent, its fields with their values, its buttons by name and value."""
+    """One form: where and how it is sent, its fields with their values, its buttons by name and value.
+
+    `typed` are the names of the fields that a person sees.
+    """
 
     action: str = ""
     method: str = "get"
     fields: dict[str, str] = field(default_factory=dict)
     buttons: list[tuple[str, str]] = field(default_factory=list)
+    typed: set[str] = field(default_factory=set)
 
 
 class Refresh(NamedTuple):
@@ -50,6 +54,8 @@ class _Reader(HTMLParser):
             self.forms[-1].buttons.append((values["name"], values.get("value", "")))
         elif tag == "input":
             self.forms[-1].fields[values["name"]] = values.get("value", "")
+            if values.get("type") != "hidden":
+                self.forms[-1].typed.add(values["name"])
 
     @override
     def handle_endtag(self, tag: str) -> None:

@@ -4,6 +4,7 @@ Money does not depend on what the browser does after approving, so a payer need 
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import parse_qsl, urlsplit
@@ -35,7 +36,7 @@ class Does(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """Who pays: a wallet, and what it knows."""
+    """Who pays: the number of a wallet, a card or an account, and what its owner knows."""
 
     wallet: str
     pin: str = "12121"
@@ -46,9 +47,10 @@ class Payer:
 class Visit:
     """What came of it.
 
-    `sent_to` is the callback that the browser was sent to, None if it was sent nowhere; `status` the word in
-    it. `merchant_status` is the HTTP status found there, None if it was not followed; `looks` is how often a
-    page there looked again by itself.
+    `sent_to` is the callback that the browser was sent to, None if it was sent nowhere; `carries` are the
+    fields that it brings there with POST, None if it goes with GET; `status` is the word among them or in the
+    address. `merchant_status` is the HTTP status found there, None if it was not followed; `looks` is how
+    often a page there looked again by itself.
     """
 
     sent_to: str | None
@@ -57,6 +59,7 @@ class Visit:
     page: str = ""
     """The text of the last page that was shown."""
     looks: int = 0
+    carries: Mapping[str, str] | None = None
 
 
 async def pay(
@@ -96,7 +99,7 @@ async def pay(
                 shown = await _finish(browser, shown, payer, is_right=does is Does.APPROVE)
         if not follow or shown.sent_to is None:
             return _sent(shown)
-        merchant = await browser.visit(shown.sent_to, patience_seconds)
+        merchant = await browser.visit(shown.sent_to, patience_seconds, shown.carries)
         back = replace(_sent(shown), merchant_status=merchant.status, page=merchant.text)
         return replace(back, looks=merchant.looks)
 
@@ -120,7 +123,7 @@ async def _finish(browser: Browser, shown: Shown, payer: Payer, *, is_right: boo
         if shown.sent_to is not None or shown.form is None:
             return shown
         shown = await _press(browser, shown, tried, _CONFIRM)
-        if is_right and shown.form is not None:
+        if is_right and shown.sent_to is None and shown.form is not None:
             raise LostPayerError("the page does not take the PIN")
     raise LostPayerError("the page asks without end")
 
@@ -130,11 +133,13 @@ async def _press(browser: Browser, shown: Shown, payer: Payer, button: tuple[str
         return shown
     if button not in shown.form.buttons:
         raise LostPayerError(f"the page has no button {button[1]}")
-    values = {"wallet": payer.wallet, "otp": payer.otp, "pin": payer.pin}
+    numbers = dict.fromkeys(("wallet", "card", "account"), payer.wallet)
+    values = {**numbers, "otp": payer.otp, "pin": payer.pin}
     return await browser.submit(shown, values, button)
 
 
 def _sent(shown: Shown) -> Visit:
     """Where the provider's page ended, before anything is followed."""
     query = "" if shown.sent_to is None else urlsplit(shown.sent_to).query
-    return Visit(shown.sent_to, dict(parse_qsl(query)).get("status"), page=shown.text)
+    told = {**dict(parse_qsl(query)), **(shown.carries or {})}
+    return Visit(shown.sent_to, told.get("status"), page=shown.text, carries=shown.carries)

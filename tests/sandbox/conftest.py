@@ -23,6 +23,7 @@ from sandbox.institution.server import build_server, listen
 from sandbox.nesco.settings import NescoSettings
 from tests.sandbox.bkash_caller import BkashCaller
 from tests.sandbox.caller import BrebCaller, Caller, NescoCaller, SetClock
+from tests.sandbox.sample_gateway import Merchant, Sample, gateway_settings
 
 
 @pytest.fixture
@@ -75,6 +76,21 @@ async def bkash(tmp_path: Path, clock: SetClock) -> AsyncIterator[BkashCaller]:
         caller = BkashCaller(session, origin)
         await caller.log_in()
         yield caller
+
+
+@pytest.fixture
+async def merchant(tmp_path: Path, clock: SetClock) -> AsyncIterator[Merchant]:
+    async with served(Sample.open(gateway_settings(tmp_path), Clock(clock.now))) as (session, origin):
+        merchant = Merchant(session, origin)
+        await merchant.log_in()
+        yield merchant
+
+
+@pytest.fixture
+async def by_card(merchant: Merchant) -> Merchant:
+    other = Merchant(merchant.session, merchant.origin, "postpay")
+    await other.log_in()
+    return other
 
 
 @asynccontextmanager

@@ -15,6 +15,11 @@ PAYER = Payer(WALLET)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 FORM = '<form method="post"><input name="wallet"><button name="do" value="confirm">ok</button></form>'
 
+SENDING = (
+    '<form method="post" action="ACTION"><input type="hidden" name="id" value="7">'
+    '<input type="hidden" name="status" value="success"><button>on</button></form>'
+)
+
 
 @asynccontextmanager
 async def pages(**handlers: Handler) -> AsyncIterator[str]:
@@ -152,6 +157,24 @@ async def test_a_wrong_number_is_not_tried_for_ever(bkash: BkashCaller) -> None:
         await pay(created["bkashURL"], Payer(WALLET, pin="1"))
 
 
+async def test_a_page_that_sends_its_payer_on_with_a_form_is_followed() -> None:
+    brought: list[dict[str, object]] = []
+
+    async def returned(request: web.Request) -> web.Response:
+        brought.append(dict(await request.post()))
+        return web.Response(text=SENDING.replace("ACTION", "/elsewhere"), content_type="text/html")
+
+    async with pages(back=returned) as merchant:
+        text = SENDING.replace("ACTION", f"{merchant}/back?order=9")
+        async with pages(page=showing(text), stays=showing(SENDING.replace("ACTION", ""))) as provider:
+            visit = await pay(f"{provider}/page", PAYER, follow=True)
+            assert (await pay(f"{provider}/stays", PAYER, Does.LEAVE)).sent_to is None
+    assert (visit.sent_to, visit.carries) == (f"{merchant}/back?order=9", {"id": "7", "status": "success"})
+    assert (visit.status, visit.merchant_status) == ("success", 200)
+    # What the merchant shows is its own: nobody presses anything there.
+    assert brought == [{"id": "7", "status": "success"}]
+
+
 def test_hidden_fields_are_kept_and_what_is_outside_a_form_is_not() -> None:
     page = (
         '<input name="outside"><form action="/go" method="POST"><input type="hidden" name="id" value="7">'
@@ -159,5 +182,5 @@ def test_hidden_fields_are_kept_and_what_is_outside_a_form_is_not() -> None:
     )
     form = forms_of(page)[0]
     assert (form.action, form.method) == ("/go", "post")
-    assert form.fields == {"id": "7", "pin": ""}
+    assert (form.fields, form.typed) == ({"id": "7", "pin": ""}, {"pin"})
     assert form.buttons == [("do", "confirm")]

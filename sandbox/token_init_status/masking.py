@@ -1,0 +1,8 @@
+"""How the providers of this family show a payer's number."""
+
+_SHOWN = 3
+
+
+def masked(number: str) -> str:
+    """Return a number with its first and last three digits, and stars that do not tell its length."""
+    return f"{number[:_SHOWN]}*****{number[-_SHOWN:]}" if number else ""

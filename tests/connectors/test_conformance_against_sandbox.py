@@ -1,0 +1,36 @@
+"""The conformance run of every manifest of two families against its simulator: no fact is contradicted."""
+
+from pathlib import Path
+
+import pytest
+
+from ekpay_switch.cli.connector_conformance import Conformance, Fact, Verdict
+from ekpay_switch.domain.collecting import CollectOrder, Created
+from ekpay_switch.domain.money import Money
+from sandbox.bank_redirect.institution import Institution as BankRedirect
+from sandbox.gateway.far_side import GatewayFarSide
+from sandbox.mpgs.institution import Institution as Mpgs
+from sandbox.payer.payer import Payer, pay
+from tests.connectors.sandbox_stage import sandbox_stage
+
+HOUSES = [(family, house.id) for family in (Mpgs, BankRedirect) for house in family.houses]
+
+
+@pytest.mark.parametrize(("family", "house"), HOUSES, ids=[house for _, house in HOUSES])
+async def test_a_manifest_tells_the_truth(tmp_path: Path, family: type[GatewayFarSide], house: str) -> None:
+    async with sandbox_stage(family, house, tmp_path) as stage:
+
+        async def agrees(_order: CollectOrder, created: Created) -> bool:
+            await pay(created.page_url, Payer(await stage.number("normal")))
+            return True
+
+        run = Conformance(stage.connector, agrees, Money(1_000), send_seconds=5)
+        findings = [finding async for finding in run.run()]
+    assert [finding for finding in findings if not finding.is_right] == []
+    undone = Verdict.PROVEN if family is Mpgs else Verdict.NOT_SHOWN
+    assert run.verdicts() == {
+        Fact.DEDUPLICATES: Verdict.NOT_SHOWN,
+        Fact.CAN_BE_ASKED: Verdict.PROVEN,
+        Fact.CAN_BE_UNDONE: undone,
+        Fact.ECHOES_AMOUNT: Verdict.PROVEN,
+    }
