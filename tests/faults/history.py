@@ -300,15 +300,19 @@ def _excess(earlier: Line, later: Line, rules: Line) -> float:
 
 
 def no_payment_is_asked_about_more_often_than_its_schedule(history: History) -> Iterator[str]:
-    """Questions about one payment keep the schedule's distance; only a late answer lets one go early."""
+    """Questions about one payment keep the schedule's distance.
+
+    Only a late answer lets one go early, and the end of a refund, which is when the watch begins (0024).
+    """
     spacing = min((line["spacing_seconds"] for line in history.lines["rules"]), default=0.0)
-    late = {payment: [line["at"] for line in lines] for payment, lines in history.by_payment("late").items()}
+    woken: defaultdict[str, list[float]] = defaultdict(list)
+    for kind in ("late", "back"):
+        for payment, lines in history.by_payment(kind).items():
+            woken[payment] += [line["at"] for line in lines]
     for payment, questions in history.by_payment("question").items():
         times = sorted(line["at"] for line in questions)
         for earlier, later in pairwise(times):
-            is_woken = any(
-                earlier - CLOCK_SECONDS <= at <= later + CLOCK_SECONDS for at in late.get(payment, [])
-            )
+            is_woken = any(earlier - CLOCK_SECONDS <= at <= later + CLOCK_SECONDS for at in woken[payment])
             if later - earlier < spacing - CLOCK_SECONDS and not is_woken:
                 yield f"payment {payment}: asked about again after {later - earlier:.2f} s"
 

@@ -54,6 +54,12 @@ SELECT e.payment_id::text AS payment, extract(epoch FROM now() - e.at)::float AS
 FROM evidence AS e JOIN payments AS p ON p.id = e.payment_id
 WHERE p.partner_id = ANY($1) AND e.kind LIKE 'late:%'
 """
+# A payer's money is back some time after the question that proved the loss, and the watch begins then.
+BACK = """
+SELECT h.payment_id::text AS payment, extract(epoch FROM now() - h.at)::float AS seconds_ago
+FROM history AS h JOIN payments AS p ON p.id = h.payment_id
+WHERE p.partner_id = ANY($1) AND h.from_state = 'refunding' AND h.to_state = 'refunded'
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +167,10 @@ class Recorder:
             for kind, query in BOOKS.items():
                 for row in await connection.fetch(query, list(partners)):
                     self.note(kind, **row)
-            for row in await connection.fetch(LATE, [*partners, *bystanders]):
-                written_at = time.monotonic() - row["seconds_ago"]
-                self.note("late", payment=row["payment"], at=written_at)
+            for kind, query in (("late", LATE), ("back", BACK)):
+                for row in await connection.fetch(query, [*partners, *bystanders]):
+                    written_at = time.monotonic() - row["seconds_ago"]
+                    self.note(kind, payment=row["payment"], at=written_at)
         finally:
             await connection.close()
         dump = await site.ask_far_side("GET", "dump")

@@ -222,6 +222,12 @@ def test_a_late_answer_about_another_payment_wakes_nobody() -> None:
     assert faults_of([*SOUND, question(2.5), late]) == ("payment P1: asked about again after 0.40 s",)
 
 
+@pytest.mark.parametrize("kind", ["late", "back"])
+def test_what_wakes_a_payment_lets_one_question_go_early(kind: str) -> None:
+    wakes = {"kind": kind, "at": 2.3, "payment": "P1"}
+    assert faults_of([*SOUND, question(2.5), wakes]) == ()
+
+
 def test_a_file_is_checked_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sound, broken, rubbish = (tmp_path / name for name in ("sound", "broken", "rubbish"))
     sound.write_bytes(b"\n".join(orjson.dumps(line) for line in SOUND))
