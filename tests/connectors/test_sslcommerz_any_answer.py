@@ -57,6 +57,7 @@ def check(told: object, document: dict[str, Any], amounts: tuple[str, ...]) -> N
 
 @given(changes_of(VALIDATION), changes_of(GOOD))
 @example({}, {})
+@example({"amount": None}, {"val_id": True})
 def test_sslcommerz_collects_only_what_is_whole_and_ours(
     validation: dict[str, Any], attempt: dict[str, Any]
 ) -> None:

@@ -122,9 +122,9 @@ class V4:
 
     async def _validated(self, row: Mapping[str, Any], order: CollectOrder) -> CollectInquiry:
         """What a validation says of a good attempt; the attempt itself where it has no name for one."""
-        val_id = text_or_empty(row, "val_id")
-        if not val_id:
+        if row.get("val_id") is None or row["val_id"] == "":
             return _collected(row, order)
+        val_id = text(row, "val_id")
         asked = await self._line.ask("validate", {"val_id": val_id}, self._read_validation)
         if not isinstance(asked, Meant) or asked.means is not Means.DONE:
             return nothing_learned(asked)
