@@ -113,6 +113,7 @@ def at(document: object, way: tuple[str, ...]) -> object:
 @given(changes=CHANGES, document=st.none() | DOCUMENTS, status=STATUSES)
 @example(changes={}, document=None, status=200)
 @example(changes={}, document=None, status=503)
+@example(changes={"TotalAmount": 0}, document=None, status=200)
 def test_money_counts_as_collected_only_where_every_field_is_right(
     connector_id: str, changes: dict[str, Any], document: object, status: int
 ) -> None:

@@ -219,7 +219,7 @@ def _returned(fields: Mapping[str, str]) -> CallbackHint | NoHint:
 def _standing(meant: Meant, order: CollectOrder) -> CollectInquiry:
     match meant.means:
         case Means.DONE:
-            return _collected(meant.document)
+            return _collected(meant.document, order.amount)
         case Means.AWAITING_PAYER:
             return AwaitingPayer()
         case Means.ENDED:
@@ -229,21 +229,22 @@ def _standing(meant: Meant, order: CollectOrder) -> CollectInquiry:
             return nothing_learned(meant)
 
 
-def _collected(document: Document) -> Collected:
+def _collected(document: Document, ordered: Money) -> Collected:
     return Collected(
         reference=text(document, "InvoiceNo", 64),
-        amount=_credited(document),
+        amount=_credited(document, ordered),
         provider_transaction=name_of(document, "TransactionId"),
         facts={fact: text_or_empty(document, name) for fact, name in _FACTS.items()},
     )
 
 
-def _credited(document: Document) -> Money:
+def _credited(document: Document, ordered: Money) -> Money:
     """What the accounts are credited with.
 
     `TotalAmount` only repeats what was asked for. It counts where the payer paid just that, or that and what
-    the bank takes for itself; else what the payer paid does, and the core will find that it differs.
+    the bank takes for itself; else whichever is not what we ordered does, and the core finds that it differs.
     """
     total, paid = taka(document, "TotalAmount"), taka(document, "PayAmount")
     taken = (taka(document, name) for name in ("Vat", "Commission") if text_or_empty(document, name))
-    return total if paid in (total, sum(taken, start=total)) else paid
+    is_whole = paid in (total, sum(taken, start=total))
+    return total if is_whole or paid == ordered else paid
