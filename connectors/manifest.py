@@ -77,6 +77,7 @@ class Manifest(Section):
     protocol: Literal["public", "borrowed", "generic"]
     reference_length: Annotated[int, Field(ge=20, le=32)] = 26
     callback_answer: Annotated[str, Field(max_length=500)] = '{"received": true}'
+    registers_return: bool = False
     refunds: Refunds | None = None
     safety: Safety
     timing: TimingEntry
@@ -180,6 +181,7 @@ class Manifest(Section):
             reference_length=self.reference_length,
             protocol=self.protocol,
             callback_answer=self.callback_answer,
+            registers_return=self.registers_return,
         )
 
 

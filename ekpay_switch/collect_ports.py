@@ -261,6 +261,10 @@ class Collections(Protocol):
         """What stands behind the page of this try, or None."""
         ...
 
+    async def reference_of(self, connector_id: str, provider_reference: str) -> str | None:
+        """Our reference of the try that the connector knows by this name of its own, or None."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class RawCallback:

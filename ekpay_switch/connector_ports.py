@@ -48,7 +48,8 @@ class ConnectorProfile:
     charged `payer_charge_basis_points` of the bill for the instrument. `url` is where it is spoken to.
     References of ours are `reference_length` characters there. `protocol` says how its protocol is known:
     `public`, `borrowed` from an institution whose protocol is, or our `generic` dialect. What it sends
-    unasked is answered with the JSON text `callback_answer`.
+    unasked is answered with the JSON text `callback_answer`. Where `registers_return`, payers come back to one
+    address that was registered with the provider, and bring its own name of their payment.
     """
 
     id: str
@@ -71,6 +72,7 @@ class ConnectorProfile:
     reference_length: int = 26
     protocol: str = "generic"
     callback_answer: str = '{"received": true}'
+    registers_return: bool = False
 
 
 class Connector(Protocol):

@@ -211,8 +211,8 @@ def _mount_collecting(app: FastAPI, switch: Switch, tasks: OwnTasks) -> None:
     seconds = settings.answer_deadline_seconds
     v1_routes.mount(app, V1(world, clients, seconds, orders, questions, tasks))
     visits = RateLimit(world.clock, VISITS_PER_SECOND, VISITS_AT_ONCE)
-    payer_pages.mount(app, PayerPages(world, visits, tasks))
     arrivals = RateLimit(world.clock, ARRIVALS_PER_SECOND, ARRIVALS_AT_ONCE)
+    payer_pages.mount(app, PayerPages(world, visits, arrivals, tasks))
     strange = RateLimit(world.clock, STRANGERS_PER_SECOND, STRANGERS_AT_ONCE)
     callbacks.mount(app, Letterbox(world, arrivals, strange))
 

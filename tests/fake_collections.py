@@ -219,6 +219,14 @@ class FakeCollections:
             payment.next_action_at = tables.clock.now()
             return True
 
+    async def reference_of(self, connector_id: str, provider_reference: str) -> str | None:
+        found = (
+            one.new.reference
+            for one in self.tables.tries
+            if (one.new.connector_id, one.provider_reference) == (connector_id, provider_reference)
+        )
+        return next(found, None)
+
     async def returning(self, reference: str) -> Returning | None:
         one, tables = self._by_reference(reference), self.tables
         if one is None:

@@ -32,10 +32,10 @@ from ekpay_switch.api.v1.return_urls import with_payment_id
 from ekpay_switch.collect_ports import Returning
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.collect import RETURN_PATH
-from ekpay_switch.flows.come_back import come_back
+from ekpay_switch.flows.come_back import come_back, find_page
 from ekpay_switch.ports import World
 
-ROUTE = "pay-return"
+ROUTE, REGISTERED_ROUTE = "pay-return", "pay-return-registered"
 LOOK_SECONDS = 20.0
 # No provider writes as much; longer ones are nobody's, and are not kept.
 QUERY_BYTES_MAX = 4_096
@@ -62,40 +62,62 @@ _END_NOT_KNOWN = Text(
     "Something about this payment does not match, and our staff is looking into it. "
     "We do not know yet how it will end.",
 )
-_NO_PAYMENT = Page(
-    404,
-    Text("এই ঠিকানায় কোনো পেমেন্ট নেই", "There is no payment at this address"),
-    [
-        Text(
-            "যেখান থেকে শুরু করেছিলেন সেখানে ফিরে গিয়ে পেমেন্টের অবস্থা দেখুন।",
-            "Go back to where you started, and look at your payment there.",
-        ),
-    ],
+_LOOK_THERE = Text(
+    "যেখান থেকে শুরু করেছিলেন সেখানে ফিরে গিয়ে পেমেন্টের অবস্থা দেখুন।",
+    "Go back to where you started, and look at your payment there.",
 )
+_NO_PAYMENT = Page(
+    404, Text("এই ঠিকানায় কোনো পেমেন্ট নেই", "There is no payment at this address"), [_LOOK_THERE]
+)
+_CANNOT_LOOK = Text("এই মুহূর্তে আমরা দেখতে পারছি না", "We cannot look at the moment")
+_UNKNOWN = Text("পেমেন্টটি হয়েছে কি না, আমরা এখনও জানি না।", "We do not know yet what became of your payment.")
 
 
 @dataclass(frozen=True, slots=True)
 class PayerPages:
     """What the page needs; `visits` limits how often one page may be called.
 
-    `tasks` keeps the looking that a closed browser has left behind.
+    `arrivals` limits how many browsers one provider sends to its registered address. `tasks` keeps the
+    looking that a closed browser has left behind.
     """
 
     world: World
     visits: RateLimit
+    arrivals: RateLimit
     tasks: OwnTasks = field(default_factory=OwnTasks)
     look_seconds: float = LOOK_SECONDS
 
 
 def mount(app: FastAPI, pages: PayerPages) -> None:
-    """Add the page."""
+    """Add the page, and the address that some providers send every browser to."""
 
     async def page(request: Request) -> Response:
         answer = await _answered(request, pages)
         telemetry.HTTP_REQUESTS.labels(ROUTE, answer.status_code).inc()
         return answer
 
+    async def registered(request: Request) -> Response:
+        answer = await _way_to_page(request, pages)
+        telemetry.HTTP_REQUESTS.labels(REGISTERED_ROUTE, answer.status_code).inc()
+        return answer
+
     app.add_route(f"{RETURN_PATH}/{{reference}}", page, methods=["GET", "POST"])
+    app.add_route(f"{RETURN_PATH}/at/{{connector_id}}", registered, methods=["GET", "POST"])
+
+
+async def _way_to_page(request: Request, pages: PayerPages) -> Response:
+    """On to the page of the payment that the provider's own name says; it is unguessable, as ours is."""
+    connector = pages.world.connectors.by_id(request.path_params["connector_id"])
+    if connector is None or not connector.profile.registers_return:
+        return shown(_NO_PAYMENT)
+    if not pages.arrivals.allows(connector.profile.id):
+        return shown(_cannot_look_here(429))
+    try:
+        reference = await find_page(connector, *await _brought(request), pages.world)
+    except Exception as error:  # noqa: BLE001 - a payer whose money may be under way is owed a page
+        telemetry.count_error("registered_return_broke_off", error=error)
+        return shown(_cannot_look_here(503))
+    return shown(_NO_PAYMENT) if reference is None else sent_on(f"{RETURN_PATH}/{reference}")
 
 
 async def _answered(request: Request, pages: PayerPages) -> Response:
@@ -171,6 +193,10 @@ def _total(returning: Returning) -> Text:
 
 
 def _cannot_look(status: int, reference: str) -> Page:
-    title = Text("এই মুহূর্তে আমরা দেখতে পারছি না", "We cannot look at the moment")
-    unknown = Text("পেমেন্টটি হয়েছে কি না, আমরা এখনও জানি না।", "We do not know yet what became of your payment.")
-    return Page(status, title, [unknown, _DO_NOT_PAY_AGAIN, _BY_ITSELF], looks_again_at=reference)
+    lines = [_UNKNOWN, _DO_NOT_PAY_AGAIN, _BY_ITSELF]
+    return Page(status, _CANNOT_LOOK, lines, looks_again_at=reference)
+
+
+def _cannot_look_here(status: int) -> Page:
+    """For a browser that we could not take to a page of its own; a form that it brought is not repeated."""
+    return Page(status, _CANNOT_LOOK, [_UNKNOWN, _DO_NOT_PAY_AGAIN, _LOOK_THERE])

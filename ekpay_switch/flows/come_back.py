@@ -43,6 +43,24 @@ async def come_back(
     return await world.collections.returning(reference)
 
 
+async def find_page(
+    connector: Connector, headers: Mapping[str, str], brought: bytes, world: World
+) -> str | None:
+    """Which page is meant by a browser at the address that is registered with a connector; None for nobody's.
+
+    The browser brings the provider's own name of its payment. What names a payment of ours is kept like every
+    message, and makes its question due; what names none is not, since anybody may come to that address.
+    """
+    read = await connector.read_callback(headers, brought)
+    if not isinstance(read, CallbackHint) or not read.provider_reference:
+        return None
+    connector_id = connector.profile.id
+    reference = await world.collections.reference_of(connector_id, read.provider_reference)
+    if reference is not None:
+        await world.callbacks.keep(RawCallback(connector_id, read.event_id, headers, brought), read)
+    return reference
+
+
 def _always() -> bool:
     return True
 

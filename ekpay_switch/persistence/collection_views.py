@@ -35,6 +35,18 @@ async def read_view(engine: AsyncEngine, condition: Any) -> PaymentView | None: 
         return None if row is None else _view(row, await _refunds(connection, row))
 
 
+async def read_reference(engine: AsyncEngine, connector_id: str, provider_reference: str) -> str | None:
+    """See `collect_ports.Collections.reference_of`."""
+    query = (
+        select(attempts.c.reference)
+        .join(tries, tries.c.attempt_id == attempts.c.id)
+        .where(tries.c.connector_id == connector_id, tries.c.provider_reference == provider_reference)
+    )
+    async with engine.connect() as connection:
+        found: str | None = await connection.scalar(query)
+    return found
+
+
 async def read_returning(engine: AsyncEngine, reference: str) -> Returning | None:
     """See `collect_ports.Collections.returning`."""
     query = (

@@ -34,7 +34,7 @@ from ekpay_switch.persistence.collection_deliveries import (
 from ekpay_switch.persistence.collection_findings import begin_execute, record_finding
 from ekpay_switch.persistence.collection_openings import begin_another, cancel_payment, open_collection
 from ekpay_switch.persistence.collection_rows import LEG, read_held
-from ekpay_switch.persistence.collection_views import read_returning, read_view
+from ekpay_switch.persistence.collection_views import read_reference, read_returning, read_view
 from ekpay_switch.persistence.own_transactions import Connection, OwnTransactions
 from ekpay_switch.persistence.tables import payments
 
@@ -176,3 +176,9 @@ class PostgresCollections:
     async def returning(self, reference: str) -> Returning | None:
         """See `collect_ports.Collections`."""
         return await read_returning(self._engine, reference) if reference.isprintable() else None
+
+    async def reference_of(self, connector_id: str, provider_reference: str) -> str | None:
+        """See `collect_ports.Collections`."""
+        if not provider_reference.isprintable():
+            return None
+        return await read_reference(self._engine, connector_id, provider_reference)

@@ -253,6 +253,7 @@ class Stage:
             f"{prefix}PASSWORD": self.passwords[_GATEWAYS],
             f"{prefix}PAGE_TIMES_DIVISOR": str(pace),
             f"{prefix}PUSH_TIMES_DIVISOR": str(pace),
+            f"{prefix}REGISTERED_RETURN_URL": f"{self.setting.switch_address}/pay/return/at/{{house}}",
             f"{prefix}REGISTERED_PUSH_URL": f"{self.setting.switch_address}/callbacks/{{house}}",
         }
 

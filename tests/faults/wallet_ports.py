@@ -128,6 +128,9 @@ class CrashingCollections:
     async def returning(self, reference: str) -> Returning | None:
         return await self.inner.returning(reference)
 
+    async def reference_of(self, connector_id: str, provider_reference: str) -> str | None:
+        return await self.inner.reference_of(connector_id, provider_reference)
+
 
 def _kind_of(finding: Finding) -> str:
     match finding:

@@ -5,7 +5,7 @@ import pytest
 from ekpay_switch.domain.funding import TryEnd, TryState
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.come_back import Received, come_back, receive_callback
+from ekpay_switch.flows.come_back import Received, come_back, find_page, receive_callback
 from tests.payers import COLLECTED, Payer
 
 HEADERS = {"user-agent": "a browser"}
@@ -165,3 +165,20 @@ async def test_strange_messages_do_not_fill_the_disk() -> None:
     body = b"paymentID=P1&status=success"
     assert await receive_callback(connector, {}, body, world, lambda: False) is Received.UNDERSTOOD
     assert [kept.body for kept, _ in payer.small.tables.callbacks.values()] == [body]
+
+
+async def test_a_browser_at_the_registered_address_is_known_by_the_connectors_own_name() -> None:
+    payer = await an_open_page()
+    payer.agree()
+    found = await find_page(payer.small.connector, HEADERS, b"paymentID=P1&status=success", payer.small.world)
+    assert found == payer.tries()[0].new.reference
+    returning = await come_back(found, HEADERS, b"", payer.small.world)
+    assert returning is not None
+    assert returning.state is State.COMPLETED
+
+
+@pytest.mark.parametrize("brought", [b"paymentID=P2&status=success", b"status=success", b""])
+async def test_a_browser_that_names_no_payment_of_ours_leaves_nothing_behind(brought: bytes) -> None:
+    payer = await an_open_page()
+    assert await find_page(payer.small.connector, HEADERS, brought, payer.small.world) is None
+    assert payer.small.tables.callbacks == {}

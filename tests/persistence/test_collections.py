@@ -321,6 +321,15 @@ async def test_the_page_that_a_payer_comes_back_to_knows_whose_payment_it_is(
     assert told == replace(expected, state=State.FUNDED, try_state=TryState.CLOSED)
 
 
+async def test_a_try_is_found_by_the_connectors_own_name_of_it(till: Till) -> None:
+    held = await till.on_page()
+    name = (await till.books.rows("SELECT provider_reference AS name FROM tries"))[0]["name"]
+    assert await till.collections.reference_of("bkash", name) == held.order.reference
+    assert await till.collections.reference_of("nagad", name) is None
+    assert await till.collections.reference_of("bkash", "TR0000000000") is None
+    assert await till.collections.reference_of("bkash", "TR\x00") is None
+
+
 async def test_a_page_that_the_connector_named_twice_is_no_page(till: Till) -> None:
     await till.on_page()
     held = await till.opened()

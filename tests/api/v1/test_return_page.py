@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from types import MappingProxyType
 
@@ -349,3 +350,47 @@ def test_amounts_are_written_in_lakhs_and_in_the_digits_of_each_language(minor: 
     bangla = "".join(chr(0x9E6 + int(sign)) if sign.isdigit() else sign for sign in written)
     text = taka_text(minor)
     assert (text.english, text.bangla) == (f"{written} taka", f"{bangla} টাকা")
+
+
+def registered(till: Till, *, is_registered: bool = True) -> str:
+    """The address that every payer of the wallet comes back to."""
+    till.wallet.profile = replace(till.wallet.profile, registers_return=is_registered)
+    return "/pay/return/at/bkash"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_from_the_registered_address_a_browser_is_sent_to_its_own_page(
+    till: Till, shop: Shop, method: str
+) -> None:
+    await shop.made()
+    told, order = "paymentID=P1&status=success", till.page().order
+    form, query = (told.encode(), "") if method == "POST" else (b"", told)
+    reply = await till.request(method, registered(till), form, query=query)
+    assert (reply.status, reply.headers["location"]) == (303, f"/pay/return/{order.reference}")
+    assert reply.headers["referrer-policy"] == "no-referrer"
+    ((callback, _),) = till.small.tables.callbacks.values()
+    assert callback.body == told.encode()
+
+
+@pytest.mark.parametrize("query", ["paymentID=P9&status=success", "status=success", "", "paymentID=%00"])
+async def test_the_registered_address_knows_no_strangers(till: Till, shop: Shop, query: str) -> None:
+    await shop.made()
+    read_page(await till.request("GET", registered(till), query=query), 404)
+    assert till.small.tables.callbacks == {}
+
+
+async def test_a_connector_that_registers_no_address_has_none(till: Till, shop: Shop) -> None:
+    await shop.made()
+    address = registered(till, is_registered=False)
+    read_page(await till.request("GET", address, query="paymentID=P1&status=success"), 404)
+    read_page(await till.request("GET", "/pay/return/at/nobody", query="paymentID=P1"), 404)
+
+
+async def test_where_the_registered_address_cannot_look_it_says_so_and_repeats_nothing() -> None:
+    till = Till(calls=1)
+    await till.shop().made()
+    till.small.steps.crash_at = "before keep_callback"
+    page = read_page(await till.request("GET", registered(till), query="paymentID=P1&status=success"), 503)
+    assert ("Do not pay again." in page.text, refresh_of(page)) == (True, [])
+    page = read_page(await till.request("GET", registered(till), query="paymentID=P1&status=success"), 429)
+    assert refresh_of(page) == []

@@ -127,7 +127,9 @@ class Till:
         self.app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
         install_error_handlers(self.app, (OSError,))
         mount(self.app, self.v1)
-        pages = PayerPages(world, RateLimit(clock, 1, calls), self.v1.tasks, look_seconds)
+        pages = PayerPages(
+            world, RateLimit(clock, 1, calls), RateLimit(clock, 1, calls), self.v1.tasks, look_seconds
+        )
         payer_pages.mount(self.app, pages)
         letterbox = Letterbox(world, RateLimit(clock, 1, calls), RateLimit(clock, 1, calls / 10))
         callbacks.mount(self.app, letterbox)
