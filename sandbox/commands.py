@@ -29,10 +29,12 @@ from sandbox.institutions import (
     Shared,
     UnreadablePortError,
     UnservedPortError,
+    named_host_ports,
     named_ports,
     ports_to_serve,
     serve_together,
 )
+from sandbox.month.commands import month
 from sandbox.nesco.faults import Fault as NescoFault
 from sandbox.nesco.faults import Step as NescoStep
 from sandbox.options import taking
@@ -55,6 +57,7 @@ network.command()(proxy_commands.show)
 app.add_typer(network, name="network")
 app.command()(proxy_commands.proxy)
 app.command()(payer_commands.payer)
+app.command()(month)
 
 _FAULTS = ", ".join(sorted({*DescoFault, *BrebFault, *NescoFault, *BkashFault, *CounterFault}))
 _STEPS = "; ".join(
@@ -86,6 +89,13 @@ class ServeOptions:
     breb_port: Annotated[int | None, typer.Option(min=0, max=65_535, help="BREB's port.")] = None
     nesco_port: Annotated[int | None, typer.Option(min=0, max=65_535, help="NESCO's port.")] = None
     bkash_port: Annotated[int | None, typer.Option(min=0, max=65_535, help="bKash's port.")] = None
+    host_port: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOUSE=PORT",
+            help="TCP port of a bank's host, by default some above that of its pages; repeatable.",
+        ),
+    ] = None
     only: Annotated[list[Name] | None, typer.Option(help="Serve this one; may be given several times.")] = (
         None
     )
@@ -113,7 +123,8 @@ def serve(options: ServeOptions) -> None:
     }
     try:
         ports = ports_to_serve(_named_ports(options), options.only or [])
-        serve_together(options.host, ports, shared, _announce)
+        host_ports = named_host_ports(options.host_port or [])
+        serve_together(options.host, ports, shared, _announce, host_ports)
     except (UnreadablePortError, UnservedPortError) as error:
         raise typer.BadParameter(str(error)) from error
     except (OSError, JournalInUseError, BookOfAnotherWorldError, BrokenJournalError) as error:

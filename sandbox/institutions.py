@@ -18,6 +18,7 @@ import sandbox.breb.institution as breb
 import sandbox.challan.institution as challan
 import sandbox.desco.institution as desco
 import sandbox.direct.institution as direct
+import sandbox.iso8583.institution as iso8583
 import sandbox.mpgs.institution as mpgs
 import sandbox.nagad.institution as nagad
 import sandbox.nesco.institution as nesco
@@ -33,10 +34,10 @@ from sandbox.counter.far_side import CounterFarSide
 from sandbox.counter.settings import CounterSettings
 from sandbox.desco.settings import DescoSettings
 from sandbox.gateway.far_side import GatewayFarSide
-from sandbox.gateway.settings import GatewaySettings
 from sandbox.institution.clock import Clock
 from sandbox.institution.far_side import FarSide
 from sandbox.institution.server import Stand, serve
+from sandbox.iso8583.settings import HostSettings
 from sandbox.nesco.settings import NescoSettings
 
 
@@ -60,6 +61,7 @@ class Name(StrEnum):
     TOKEN_INIT_STATUS = "token_init_status"  # noqa: S105 - a family
     BANK_REDIRECT = "bank_redirect"
     MPGS = "mpgs"
+    ISO8583 = "iso8583"
 
 
 PORT_MAX = 65_535
@@ -82,6 +84,7 @@ DEFAULT_PORTS: Mapping[Name, int] = {
     Name.TOKEN_INIT_STATUS: 8204,
     Name.BANK_REDIRECT: 8205,
     Name.MPGS: 8206,
+    Name.ISO8583: 8207,
 }
 
 COUNTERS: Mapping[Name, type[CounterFarSide]] = {
@@ -102,6 +105,7 @@ GATEWAYS: Mapping[Name, type[GatewayFarSide]] = {
     Name.TOKEN_INIT_STATUS: token_init_status.Institution,
     Name.BANK_REDIRECT: bank_redirect.Institution,
     Name.MPGS: mpgs.Institution,
+    Name.ISO8583: iso8583.Institution,
 }
 """The families whose houses collect from payers, each served as one institution."""
 
@@ -158,12 +162,35 @@ def ports_to_serve(named: Mapping[Name, int | None], only: Sequence[Name]) -> di
     return {name: DEFAULT_PORTS[name] if port is None else port for name, port in served.items()}
 
 
+def named_host_ports(texts: Sequence[str]) -> dict[str, int]:
+    """Return the ports of banks' hosts, written as `HOUSE=PORT`.
+
+    Raises:
+        UnreadablePortError: one is written in another way, or two are of one house.
+    """
+    houses = {house.id for house in iso8583.Institution.houses}
+    ports: dict[str, int] = {}
+    for text in texts:
+        name, _, port = text.partition("=")
+        is_port = port.isascii() and port.isdigit() and int(port) <= PORT_MAX
+        if not is_port or name not in houses - set(ports):
+            known = ", ".join(sorted(houses))
+            raise UnreadablePortError(f"{text} must be HOUSE=PORT, each house once and one of {known}")
+        ports[name] = int(port)
+    return ports
+
+
 def serve_together(
-    host: str, ports: Mapping[Name, int], shared: Shared, announce: Callable[[str, str], None]
+    host: str,
+    ports: Mapping[Name, int],
+    shared: Shared,
+    announce: Callable[[str, str], None],
+    host_ports: Mapping[str, int],
 ) -> None:
     """Serve institutions in one process until interrupted; port 0 takes a free one.
 
-    `announce` is told the name and base address of each, in the order of `ports`.
+    `announce` is told the name and base address of each, in the order of `ports`. `host_ports` are those of
+    banks' hosts, by house, whose port is named.
 
     Raises:
         OSError: an address is taken, or a book cannot be opened; nobody is served then.
@@ -174,16 +201,20 @@ def serve_together(
     with ExitStack() as books:
         stands = []
         for name, port in ports.items():
-            far_side = books.enter_context(closing(_open(name, shared)))
+            far_side = books.enter_context(closing(_open(name, shared, host_ports)))
             stands.append(Stand(far_side, host, port))
         serve(stands, announce)
 
 
-def _open(name: Name, shared: Shared) -> FarSide:
+def _open(name: Name, shared: Shared, host_ports: Mapping[str, int]) -> FarSide:
     if name in COUNTERS:
         return COUNTERS[name].open(CounterSettings(**shared), Clock())
     if name in GATEWAYS:
-        return GATEWAYS[name].open(GatewaySettings(**shared), Clock())
+        family = GATEWAYS[name]
+        settings = family.settings_type(**shared)
+        if isinstance(settings, HostSettings) and host_ports:
+            settings = settings.model_copy(update={"host_ports": host_ports})
+        return family.open(settings, Clock())
     return _OPENED_BY[name](shared)
 
 

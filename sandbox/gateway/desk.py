@@ -16,7 +16,7 @@ from sandbox.gateway.faults import Fault, Step
 from sandbox.gateway.hooks import PushKind
 from sandbox.gateway.numbers import normal_numbers
 from sandbox.gateway.orders import Order, State
-from sandbox.gateway.settlement import Wrong, rows_of_day, spoiled
+from sandbox.gateway.settlement import Wrong, spoiled
 from sandbox.institution.admin import Answer, Asked, Desk, Page, Query, Route, Times
 from sandbox.institution.faults import ANYBODY
 from sandbox.institution.replies import Reply, bytes_reply, error_reply, json_reply
@@ -239,7 +239,7 @@ class GatewayDesk(Desk):
         asked = DayQuery.model_validate(query, context=self._far_side.providers)
         self._far_side.settle_all()
         house = self._far_side.providers[asked.house].house
-        rows = rows_of_day(self._far_side.book.orders_of(house.id), asked.date)
+        rows = self._far_side.rows_of_day(house, asked.date)
         is_trailer_wrong = asked.wrong is Wrong.TRAILER
         content = house.layout.write(spoiled(rows, asked.wrong), is_trailer_wrong=is_trailer_wrong)
         return bytes_reply(house.layout.content_type, content)

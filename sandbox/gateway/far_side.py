@@ -8,7 +8,7 @@ import asyncio
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
@@ -28,6 +28,7 @@ from sandbox.gateway.orders import Order, State
 from sandbox.gateway.post import Courier, Post
 from sandbox.gateway.provider import Provider, Whereabouts
 from sandbox.gateway.settings import GatewaySettings
+from sandbox.gateway.settlement import Row, rows_of_day
 from sandbox.institution.bearers import Bearers
 from sandbox.institution.clock import Clock
 from sandbox.institution.far_side import Call, FarSide, Headers
@@ -58,10 +59,13 @@ class HouseCall(NamedTuple):
 
 
 class HousePage(NamedTuple):
-    """Where a browser finds the payer's page of an order: its path below the house, as of a call."""
+    """Where a browser finds the payer's page of an order: its path below the house, as of a call.
+
+    Instead of an order there may be a page of the family's own, that says why there is none.
+    """
 
     path: str
-    find: Callable[[Request], Order | None]
+    find: Callable[[Request], Order | Reply | None]
 
 
 class _Listed(NamedTuple):
@@ -81,6 +85,10 @@ class GatewayFarSide(FarSide, Hooks):
     """Payers that only this family has, from 90 to 99."""
     bearer_prefix: ClassVar[bytes] = b"Bearer "
     """What stands before a token of `provider.bearers` in its header."""
+    book_type: ClassVar[type[Book]] = Book
+    """The book of a family that keeps more than orders, refunds and pushes."""
+    settings_type: ClassVar[type[GatewaySettings]] = GatewaySettings
+    """The settings of a family that has more of them than the others."""
 
     def __init__(self, settings: GatewaySettings, clock: Clock) -> None:
         """Open the book below `settings.home`, replaying its journal.
@@ -92,7 +100,7 @@ class GatewayFarSide(FarSide, Hooks):
         """
         self.settings = settings
         self.clock = clock
-        self.book = Book(settings.journal_of(self.family), settings.seed, clock.today())
+        self.book = self.book_type(settings.journal_of(self.family), settings.seed, clock.today())
         self.post = Post(self.book, clock)
         self._whereabouts = Whereabouts()
         self.providers: Mapping[str, Provider] = {house.id: self._open_house(house) for house in self.houses}
@@ -123,6 +131,10 @@ class GatewayFarSide(FarSide, Hooks):
         """
         return True
 
+    def rows_of_day(self, house: House, day: date) -> list[Row]:
+        """Return what the file of a day tells; a day in Dhaka unless the house has days of its own."""
+        return rows_of_day(self.book.orders_of(house.id), day)
+
     def errors_of(self, house: House) -> Errors:  # noqa: ARG002
         """Return the envelopes of a house, where they are not those of the whole family."""
         return self.errors
@@ -150,6 +162,11 @@ class GatewayFarSide(FarSide, Hooks):
             secrets = cls.secrets_for_switch(house, password)
             variables |= {f"{prefix}_{name}": value for name, value in secrets.items()}
         return variables
+
+    @classmethod
+    def further_ports(cls, port: int) -> Sequence[int]:  # noqa: ARG003
+        """Return the other ports that the family takes when it is served at this one."""
+        return ()
 
     # ---- what the server asks
 
@@ -280,7 +297,8 @@ def _approve(provider: Provider, _values: Mapping[str, str], request: Request) -
 
 
 def _visit(checkout: Checkout, page: HousePage, values: Mapping[str, str], request: Request) -> Reply:
-    return checkout.visit(page.find(request._replace(values=values)), request.visit(), request.path)
+    found = page.find(request._replace(values=values))
+    return found if isinstance(found, Reply) else checkout.visit(found, request.visit(), request.path)
 
 
 def _by_token(provider: Provider, request: Request) -> Order | None:

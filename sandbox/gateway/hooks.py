@@ -83,6 +83,9 @@ class Hooks(ABC):
     def way_back(self, provider: "Provider", order: Order, telling: Telling) -> WayBack | None:
         """Return where the payer's browser goes after the page; None leaves it there."""
 
+    def agreed(self, provider: "Provider", order: Order) -> None:  # noqa: B027 - most have no need of it
+        """Be told that the payer has confirmed an order whose money the page does not take."""
+
     def push(self, provider: "Provider", order: Order, telling: Telling) -> Push | None:  # noqa: ARG002
         """Return what is pushed about an order; None if the merchant gave no address, or nothing is pushed.
 

@@ -56,6 +56,8 @@ def confirm(provider: "Provider", order: Order, number: str) -> Parting:
         parcel = _decide(provider, order, State.CANCELLED, "cancelled")
     elif provider.house.takes_at_page:
         parcel = _move(provider, order, does)
+    else:
+        provider.hooks.agreed(provider, order)
     return _part(provider, order, does, parcel if does.pushing is Pushing.FIRST else None)
 
 
@@ -87,7 +89,8 @@ def settle(provider: "Provider", order: Order) -> None:
         return
     at = datetime.fromisoformat(order.settles_at)
     if provider.clock.now() >= at:
-        _decide(provider, order, order.settles_to, "declined", at)
+        reason = "expired" if order.settles_to is State.EXPIRED else "declined"
+        _decide(provider, order, order.settles_to, reason, at)
 
 
 def way_back(provider: "Provider", order: Order, does: Behaviour) -> WayBack | None:

@@ -86,7 +86,28 @@ class Provider:
             self.book.record_asked(known, Step.CREATE)
         magic = {} if known is not None else self.payers.behaviour(new.payer).faults
         fault = self._fault(Step.CREATE, (new.reference, new.payer), magic)
-        return self._around(fault, lambda: self._open(new), tell)
+        return self._around(fault, lambda: self.open(new), tell)
+
+    def open(self, new: NewOrder) -> Order | Refusal:
+        """Open an order with nothing that can befall a call, where a browser opens it and no call."""
+        if self.find(new.reference) is not None:
+            return Refusal.DUPLICATE
+        now = self.clock.now()
+        seconds = (new.page_seconds or self.house.page_seconds) / self.settings.page_times_divisor
+        order = Order(
+            house=self.house.id,
+            reference=new.reference,
+            provider_reference=self.unused(lambda: self.hooks.new_provider_reference(self, new)),
+            page_token=secrets.token_urlsafe(18),
+            amount_paisa=new.amount_paisa,
+            created_at=now.isoformat(),
+            page_ends_at=(now + timedelta(seconds=seconds)).isoformat(),
+            currency=new.currency,
+            facts=dict(new.facts),
+        )
+        self.book.record_opened(order)
+        self.book.record_asked(order, Step.CREATE)
+        return self.book.order(self.house.id, new.reference) or order
 
     def prepare(self, order: Order | None, tell: Callable[[Order | Refusal], Reply]) -> Reply:
         """Answer a second call of an order that its page needs; `tell` may keep facts with the order."""
@@ -223,26 +244,6 @@ class Provider:
         if order is not None:
             self.settle(order)
         return order
-
-    def _open(self, new: NewOrder) -> Order | Refusal:
-        if self.find(new.reference) is not None:
-            return Refusal.DUPLICATE
-        now = self.clock.now()
-        seconds = (new.page_seconds or self.house.page_seconds) / self.settings.page_times_divisor
-        order = Order(
-            house=self.house.id,
-            reference=new.reference,
-            provider_reference=self.unused(lambda: self.hooks.new_provider_reference(self, new)),
-            page_token=secrets.token_urlsafe(18),
-            amount_paisa=new.amount_paisa,
-            created_at=now.isoformat(),
-            page_ends_at=(now + timedelta(seconds=seconds)).isoformat(),
-            currency=new.currency,
-            facts=dict(new.facts),
-        )
-        self.book.record_opened(order)
-        self.book.record_asked(order, Step.CREATE)
-        return self.book.order(self.house.id, new.reference) or order
 
     def _about(
         self,
