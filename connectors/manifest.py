@@ -41,8 +41,10 @@ _EXPECTATIONS_MIN = {
     Role.SEARCH: frozenset({"found", "not_found", "no_answer"}),
     Role.REFUND: frozenset({"refunded", "declined", "in_doubt"}),
     Role.INQUIRE_REFUNDS: frozenset({"refunds_found", "no_answer"}),
+    Role.REQUEST: frozenset({"collected", "declined", "in_doubt"}),
+    Role.REVERSE: frozenset({"never_paid", "no_answer"}),
 }
-_MOVES_MONEY = frozenset({Role.EXECUTE, Role.REFUND})
+_MOVES_MONEY = frozenset({Role.EXECUTE, Role.REFUND, Role.REQUEST, Role.REVERSE})
 _ASKS_REFUNDS = frozenset({Role.REFUND, Role.INQUIRE_REFUNDS})
 _LOOPBACK = re.compile(r"https?://(?:127(?:\.[0-9]{1,3}){3}|localhost|\[::1\])(?::[0-9]{1,5})?(?:/.*)?")
 

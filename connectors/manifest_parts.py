@@ -24,6 +24,10 @@ class Reason(StrEnum):
     REFUND_TOO_LARGE = "refund_too_large"
     NOT_REFUNDABLE = "not_refundable"
     ENDED = "ended"
+    REFUSED_BY_ISSUER = "refused_by_issuer"
+    NO_SUCH_ACCOUNT = "no_such_account"
+    LIMIT_EXCEEDED = "limit_exceeded"
+    NOT_AVAILABLE = "not_available"
 
 
 class Means(StrEnum):
@@ -57,7 +61,8 @@ class Reply(Section):
 class Role(StrEnum):
     """Which of our verbs an operation of the far side serves.
 
-    `validate` is the second call of an inquiry, where a provider has its word of a payment confirmed.
+    `validate` is the second call of an inquiry, where a provider has its word of a payment confirmed. Over a
+    host link money is asked for by a `request` and taken back by a `reverse`.
     """
 
     LOG_IN = "log_in"
@@ -69,13 +74,15 @@ class Role(StrEnum):
     SEARCH = "search"
     REFUND = "refund"
     INQUIRE_REFUNDS = "inquire_refunds"
+    REQUEST = "request"
+    REVERSE = "reverse"
 
 
 class Operation(Section):
     """One call of the far side: its path below the endpoint, and what it is for.
 
     A `{name}` in the path is one part of it, which the family fills in. Where several operations have one
-    path, each is known by the query parameter `told_by`.
+    path, each is known by the query parameter `told_by`. Over a host link the path is the message's type.
     """
 
     path: Annotated[str, Field(pattern=r"^/(?:[A-Za-z0-9_./-]|\{[a-z_]+\})+$")]
@@ -99,7 +106,8 @@ class Example(Section):
     """A recorded reply and what must be understood by it.
 
     `amount` is what was collected, refunded or found; `lines` is how many refunds there are. `after` is the
-    title of another example, which its own operation answers with on the way to this one.
+    title of another example, which its own operation answers with on the way to this one. What a host said
+    over a link is `body` in hexadecimal digits, and nothing where the link ended instead.
     """
 
     title: Annotated[str, Field(min_length=1)]

@@ -6,9 +6,11 @@ The entry point of the group `ekpay.connectors` is `build`; a bank's own package
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Unpack
 
 from connectors.families.bank_redirect.connector import BankRedirect
 from connectors.families.bkash.connector import Bkash
+from connectors.families.iso8583.connector import HostLink
 from connectors.families.mpgs.connector import Mpgs
 from connectors.families.nagad.connector import Nagad
 from connectors.families.sslcommerz.connector import Sslcommerz
@@ -17,7 +19,7 @@ from connectors.manifest import Manifest, read_manifest
 from ekpay_switch.connector_ports import Connector, Connectors
 from ekpay_switch.ports import Clock, Tokens, Wire
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.surroundings import MorePorts, Surroundings
 
 Family = Callable[[Manifest, Surroundings], Connector]
 
@@ -25,6 +27,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
         "bank_redirect": BankRedirect,
         "bkash": Bkash,
+        "iso8583": HostLink,
         "mpgs": Mpgs,
         "nagad": Nagad,
         "token_init_status": TokenInitStatus,
@@ -62,13 +65,14 @@ def connector_of(manifest: Manifest, around: Surroundings) -> Connector:
     return family(manifest, around)
 
 
-def build(  # the entry point's signature: the six things a wing may ask for
+def build(  # the entry point's signature: the six things a wing may ask for, and more by name
     config_dir: Path,
     wire: Wire,
     tokens: Tokens,
     clock: Clock,
     environ: Mapping[str, str],
     divisor: float = 1.0,
+    **more: Unpack[MorePorts],
 ) -> Connectors:
     """Every connector of `config_dir`/connectors/*.toml, its times divided by `divisor`.
 
@@ -78,6 +82,6 @@ def build(  # the entry point's signature: the six things a wing may ask for
     if divisor < 1:
         message = "the divisor of times must be one or more"
         raise ManifestError(message)
-    around = Surroundings(wire, tokens, clock, environ, divisor)
+    around = Surroundings(wire, tokens, clock, environ, divisor, **more)
     paths = sorted((config_dir / "connectors").glob("*.toml"))
     return Catalogue([connector_of(read_manifest(path), around) for path in paths])

@@ -15,6 +15,7 @@ from typing import Protocol, assert_never
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
+from connectors.families.iso8583.rehearsed import agreed, rehearsed_link
 from connectors.families.nagad.rehearsed import rehearsed as rehearsed_nagad
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Example, Role
@@ -184,16 +185,21 @@ async def rehearse(manifest: Manifest, example: Example) -> Understood:
             return Understood("logged_in" if is_in else "no_login")
         case Role.RENEW:
             return await _renewal(manifest, example)
-        case Role.REFUND:
+        case Role.REQUEST | Role.REVERSE:
+            return await _over_a_link(manifest, example)
+        case Role.REFUND | Role.INQUIRE_REFUNDS as role:
             connector = _connector(manifest, PlayedWire(manifest, example, {}))
-            return _of_refund(await connector.refund(refund_for(manifest)))
-        case Role.INQUIRE_REFUNDS:
-            connector = _connector(manifest, PlayedWire(manifest, example, {}))
-            begun = replace(refund_for(manifest), provider_refund=_PROVIDER_REFUND)
-            return _of_refunds(await connector.inquire_refunds(begun))
+            return await _refunding(connector, role, refund_for(manifest))
         case role:
             connector = _connector(manifest, PlayedWire(manifest, example, {}))
             return await _collecting(connector, role, order_for(manifest))
+
+
+async def _refunding(connector: Connector, role: Role, refund: RefundOrder) -> Understood:
+    if role is Role.REFUND:
+        return _of_refund(await connector.refund(refund))
+    begun = replace(refund, provider_refund=_PROVIDER_REFUND)
+    return _of_refunds(await connector.inquire_refunds(begun))
 
 
 async def _collecting(connector: Connector, role: Role, order: CollectOrder) -> Understood:
@@ -205,6 +211,16 @@ async def _collecting(connector: Connector, role: Role, order: CollectOrder) -> 
         assert isinstance(connector, FindsMovements), f"{connector.profile.id} searches nothing"
         return _of_search(await connector.search(EXAMPLE_REFUND.provider_transaction))
     return _of_inquiry(await connector.inquire(order))
+
+
+async def _over_a_link(manifest: Manifest, example: Example) -> Understood:
+    """What a host said to a request, or to the reversal of one whose outcome was unknown."""
+    order = agreed(manifest, order_for(manifest))
+    async with rehearsed_link(manifest, example) as connector:
+        executed = await connector.execute(order)
+        if manifest.operations[example.operation].role is Role.REQUEST:
+            return _of_execute(executed)
+        return _of_inquiry(await connector.inquire(replace(order, executes_begun=1, epoch=2)))
 
 
 async def _renewal(manifest: Manifest, example: Example) -> Understood:

@@ -4,6 +4,8 @@ A connector is one way for money to come in. It translates and answers: it write
 and raises nothing for a refusal, a timeout or rubbish.
 """
 
+import asyncio
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -37,6 +39,10 @@ class RefundRules:
     can_be_asked: bool = True
 
 
+BY_HAND = RefundRules(days_max=sys.maxsize, parts_max=sys.maxsize)
+"""Where a connector gives nothing back, finance pays by hand, in any number of parts and at any time."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectorProfile:
     """What the core must know of a connector; all of it comes from its manifest.
@@ -45,11 +51,12 @@ class ConnectorProfile:
     agreement takes it. A page lapses `page_life_seconds` after it was created; while the payer is on it, the
     provider is asked `page_ask_after_seconds` after that (architecture.md 5). `refunds` is None where only
     people can give money back. The provider keeps `charge_basis_points` of what it collects, and the payer is
-    charged `payer_charge_basis_points` of the bill for the instrument. `url` is where it is spoken to.
+    charged `payer_charge_basis_points` of the bill for the instrument. `url` is where it is spoken to, and
+    `host` (`host:port`) where it has a host link as well.
     References of ours are `reference_length` characters there. `protocol` says how its protocol is known:
     `public`, `borrowed` from an institution whose protocol is, or our `generic` dialect. What it sends
-    unasked is answered with the JSON text `callback_answer`. Where `registers_return`, payers come back to one
-    address that was registered with the provider, and bring its own name of their payment.
+    unasked is answered with the JSON text `callback_answer`. Where `registers_return`, payers come back to
+    one address that was registered with the provider, and bring its own name of their payment.
     """
 
     id: str
@@ -72,6 +79,7 @@ class ConnectorProfile:
     reference_length: int = 26
     protocol: str = "generic"
     callback_answer: str = '{"received": true}'
+    host: str = ""
     registers_return: bool = False
 
 
@@ -117,6 +125,15 @@ class FindsMovements(Protocol):
 
     async def search(self, provider_transaction: str) -> MovementFound | NotFound | NoAnswer:
         """What the provider has under that name; moves no money."""
+        ...
+
+
+@runtime_checkable
+class KeepsLink(Protocol):
+    """A connector whose far side is spoken to over one lasting connection, which one process of all keeps."""
+
+    async def keep_link(self, stop: asyncio.Event) -> None:
+        """Keep the connection whenever no other process does, until told to stop; then end it orderly."""
         ...
 
 

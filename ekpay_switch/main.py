@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -23,8 +24,13 @@ from ekpay_switch.api.rates import RateLimit
 from ekpay_switch.api.syndicate.routes import Syndicate, mount
 from ekpay_switch.api.v1 import routes as v1_routes
 from ekpay_switch.api.v1.calls import V1
+from ekpay_switch.biller_ports import Billers
+from ekpay_switch.connector_ports import Connectors
+from ekpay_switch.domain.routing_rules import RoutingRules
 from ekpay_switch.fee_file import read_fee_table
+from ekpay_switch.host_link_ports import HostPorts
 from ekpay_switch.jobs.collector import run_collector
+from ekpay_switch.jobs.host_links import host_links_kept
 from ekpay_switch.jobs.housekeeping import run_housekeeping
 from ekpay_switch.jobs.notifier import NotifierPace, run_notifier
 from ekpay_switch.jobs.places import Pace
@@ -39,6 +45,7 @@ from ekpay_switch.persistence.engine import DATABASE_AWAY, Database, is_away
 from ekpay_switch.persistence.far_sides import FarSides
 from ekpay_switch.persistence.group_commit import GroupCommit, GroupCommitLimits
 from ekpay_switch.persistence.held_bills import PostgresHeldBills, drop_old_held_bills
+from ekpay_switch.persistence.host_links import PostgresHosts, count_reversals
 from ekpay_switch.persistence.housekeeping import count_open, drop_old_quotes, is_ready
 from ekpay_switch.persistence.notification_endpoints import Endpoints
 from ekpay_switch.persistence.notifications import PostgresNotifications, count_waiting
@@ -46,8 +53,10 @@ from ekpay_switch.persistence.own_transactions import OwnTransactions
 from ekpay_switch.persistence.partners import CachedPartners, Partners
 from ekpay_switch.persistence.payments import PostgresPayments
 from ekpay_switch.persistence.refunds import PostgresRefunds
+from ekpay_switch.persistence.routing import PostgresRouting, count_breakers, drop_old_outcomes
 from ekpay_switch.plugins import load_billers, load_connectors
 from ekpay_switch.ports import World
+from ekpay_switch.routing_file import read_routing_rules
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.sealed_fields import Sealer
@@ -57,6 +66,7 @@ from ekpay_switch.system_clock import SystemClock
 from ekpay_switch.wire.breaker import BreakerSettings
 from ekpay_switch.wire.http import HttpWire, WireSettings
 from ekpay_switch.wire.public_addresses import AddressRules
+from ekpay_switch.wire.tcp import TcpLines
 from ekpay_switch.wire.webhooks import Names, WebhookLimits, WebhookSender
 
 FAR_SIDE_TOKENS, BOUGHT_TOKENS = "far-side-tokens/1", "bought-tokens/1"
@@ -108,9 +118,7 @@ async def open_switch(
     """
     if sys.flags.optimize:
         raise AssertionsDisabledError
-    keys = KeyRing.open(
-        settings.home, settings.master_key.get_secret_value() if settings.master_key else None
-    )
+    keys = _key_ring(settings)
     clock, engine = SystemClock(), database.engine()
     limits = GroupCommitLimits(settings.committers, settings.batch_max, settings.queue_max)
     group_commit = GroupCommit(database.connect_hot, limits)
@@ -119,13 +127,19 @@ async def open_switch(
     payments = PostgresPayments(engine, group_commit, settings.lanes, token_sealer(keys))
     transactions = OwnTransactions(database.connect_hot)
     far = (settings.config, wire, far_sides, clock, settings.time_divisor)
+    hosts = PostgresHosts(database.connect_hot)
+    host_ports = HostPorts(hosts.messages, hosts.links, TcpLines(clock), LoggedAlarms())
+    billers = load_billers(*far, PostgresBillFiles(transactions))
+    connectors = load_connectors(*far, host_ports)
+    rules = routing_rules(settings, billers, connectors)
     world = World(
-        billers=load_billers(*far, PostgresBillFiles(transactions)),
-        connectors=load_connectors(*far),
+        billers=billers,
+        connectors=connectors,
         payments=payments,
-        collections=PostgresCollections(engine, transactions),
+        collections=PostgresCollections(engine, transactions, rules.breaker),
         callbacks=PostgresCallbacks(transactions),
         refunds=PostgresRefunds(transactions),
+        routing=PostgresRouting(engine, connectors, rules, clock),
         held_bills=PostgresHeldBills(engine),
         fees=read_fee_table(settings.config / "fees.toml"),
         budget=far_sides,
@@ -136,10 +150,26 @@ async def open_switch(
     async with AsyncExitStack() as closing:
         closing.push_async_callback(engine.dispose)
         closing.push_async_callback(transactions.close)
+        closing.push_async_callback(hosts.close)
         closing.push_async_callback(wire.close)
         await group_commit.start()
         closing.push_async_callback(group_commit.stop)
         yield Switch(settings, wrap(world), payments, group_commit, engine, keys)
+
+
+def _key_ring(settings: Settings) -> KeyRing:
+    configured = settings.master_key
+    return KeyRing.open(settings.home, configured.get_secret_value() if configured else None)
+
+
+def routing_rules(
+    settings: Settings, billers: Billers, connectors: Connectors, path: Path | None = None
+) -> RoutingRules:
+    """The rules of config/routing.toml, or of another file, at this installation's pace."""
+    profiles = [connector.profile for connector in connectors.all()]
+    known = {biller.profile.id for biller in billers.all()}
+    rules = read_routing_rules(path or settings.config / "routing.toml", profiles, known)
+    return rules.faster(settings.time_divisor)
 
 
 def token_sealer(keys: KeyRing) -> Sealer:
@@ -161,7 +191,10 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = _as_it_i
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_switch(settings, database, wrap) as switch:
+        async with (
+            open_switch(settings, database, wrap) as switch,
+            host_links_kept(switch.world.connectors.all()),
+        ):
             syndicate = _syndicate(switch)
             mount(app, syndicate)
             operations.mount(app, partial(is_ready, switch.engine), lambda: switch.group_commit.depth)
@@ -221,7 +254,10 @@ async def run_worker(
     settings: Settings, database: Database, stop: asyncio.Event, wrap: WrapWorld = _as_it_is
 ) -> None:
     """The jobs of the clock, until told to stop."""
-    async with open_switch(settings, database, wrap) as switch:
+    async with (
+        open_switch(settings, database, wrap) as switch,
+        host_links_kept(switch.world.connectors.all()),
+    ):
         telemetry.log("worker_started", time_divisor=settings.time_divisor)
         usual, divisor = Pace(settings.worker_poll_seconds), settings.time_divisor
         pace = Pace(
@@ -238,6 +274,9 @@ async def run_worker(
                     partial(drop_old_held_bills, switch.engine),
                     partial(count_open, switch.engine),
                     partial(count_waiting, switch.engine),
+                    partial(count_reversals, switch.engine),
+                    partial(count_breakers, switch.engine),
+                    partial(drop_old_outcomes, switch.engine),
                     partial(watch_deposits, switch.engine, deposit_alarms(switch.world.billers.all())),
                 ),
                 HOUSEKEEPING_SECONDS,

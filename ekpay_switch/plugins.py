@@ -8,6 +8,7 @@ from typing import Any
 from ekpay_switch.bill_file_ports import BillFiles
 from ekpay_switch.biller_ports import BillerAdapter, Billers
 from ekpay_switch.connector_ports import Connector, Connectors
+from ekpay_switch.host_link_ports import HostPorts
 from ekpay_switch.ports import Clock, Tokens, Wire
 
 
@@ -75,10 +76,21 @@ def load_billers(
     return _Together([adapter for billers in built for adapter in billers.all()])
 
 
-def load_connectors(config: Path, wire: Wire, tokens: Tokens, clock: Clock, divisor: float) -> Connectors:
-    """Every connector of every wing in the group `ekpay.connectors`; raises like `load_billers`."""
+def load_connectors(
+    config: Path,
+    wire: Wire,
+    tokens: Tokens,
+    clock: Clock,
+    divisor: float,
+    hosts: HostPorts | None = None,
+) -> Connectors:
+    """Every connector of every wing in the group `ekpay.connectors`; without `hosts` none asks over a link.
+
+    Raises like `load_billers`.
+    """
     wings = _wings("ekpay.connectors", "connectors")
-    built = [build(config, wire, tokens, clock, os.environ, divisor) for build in wings]
+    more = {} if hosts is None else {"hosts": hosts}
+    built = [build(config, wire, tokens, clock, os.environ, divisor, **more) for build in wings]
     return _ConnectedTogether([connector for connectors in built for connector in connectors.all()])
 
 

@@ -30,6 +30,7 @@ from ekpay_switch.domain.fees import FeeTable
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.vending import TokenLine
+from ekpay_switch.routing_ports import Routing
 
 
 class Clock(Protocol):
@@ -310,6 +311,7 @@ class World:
     collections: Collections
     callbacks: Callbacks
     refunds: Refunds
+    routing: Routing
     held_bills: HeldBills
     fees: FeeTable
     budget: Budget

@@ -287,6 +287,30 @@ QUESTIONS = Counter(
     ["far_side", "answer"],
     registry=_REGISTRY,
 )
+HOST_LINK_UP = Gauge(
+    "ekpay_host_link_up", "1 where this process keeps a signed-on link", ["connector_id"], registry=_REGISTRY
+)
+HOST_SIGN_ONS = Counter(
+    "ekpay_host_sign_ons", "Sign-ons to hosts, by outcome", ["connector_id", "outcome"], registry=_REGISTRY
+)
+OPEN_REVERSALS = Gauge(
+    "ekpay_open_reversals",
+    "Requests whose taking back no host has confirmed, counted by SQL",
+    ["connector_id"],
+    registry=_REGISTRY,
+)
+ROUTED = Counter(
+    "ekpay_routed",
+    "Tries begun, by connector and by how it was chosen",
+    ["connector_id", "approach"],
+    registry=_REGISTRY,
+)
+BREAKER_OPEN = Gauge(
+    "ekpay_breaker_open",
+    "A connector's shared breaker, read by SQL: 0 closed, 0.5 half open, 1 open",
+    ["connector_id"],
+    registry=_REGISTRY,
+)
 LOOP_ERRORS = Counter(
     "ekpay_loop_errors",
     "Errors in loops that go on and try again, by the event of their log line",

@@ -208,6 +208,7 @@ class FakeConnector:
             claims,
             reference=told.get("reference", ""),
             is_agreed=claims == "success",
+            consent=told.get("consent", ""),
         )
 
     # ---- how it is done ------------------------------------------------------------

@@ -52,6 +52,7 @@ class Findings:
             finding = CameToNothing(TryEnd.NO_PAGE, "the connector told another try's name")
         plan = decide(self._seen(one, finding), finding)
         self._write(one, plan, finding)
+        tables.tell_routing(held, finding)
         return TryRecorded(tables.books.payments[held.payment_id].state, plan.alarm)
 
     # ---- how it is done ------------------------------------------------------------
@@ -128,6 +129,7 @@ class Findings:
                 one.page_until, one.next_action_at = tables.later(life), tables.later(again)
                 for hint in tables.hints_for(one):
                     one.is_woken, one.is_agreed = True, one.is_agreed or hint.is_agreed
+                    one.consent = one.consent or hint.consent
             case StillOpen(ask_again_seconds=again):
                 one.next_action_at = None if again is None else tables.later(again)
                 one.asked = finding.was_asked + (0 if finding.is_new_doubt else one.asked)
@@ -135,8 +137,8 @@ class Findings:
                 one.executes_begun -= finding.is_execute_undone
             case MoneyCame():
                 one.is_woken = False
-            case CameToNothing():
-                pass
+            case CameToNothing(look_again_seconds=again):
+                one.next_action_at = None if again is None else tables.later(again)
         if one.is_woken:
             one.next_action_at = tables.soon(one)
         one.is_agreed, one.is_woken = one.is_agreed and one.is_woken, False

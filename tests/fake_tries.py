@@ -1,6 +1,6 @@
 """What the tables of collected payments would hold, in memory, and what all their fakes need to do to it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from ekpay_switch.collect_ports import PaymentView, RawCallback, RefundView
 from ekpay_switch.domain.claims import Claim, QuotedBill, Standing
 from ekpay_switch.domain.collecting import CallbackHint, CollectOrder
-from ekpay_switch.domain.funding import HeldTry, NewCollection, NewTry, TryEnd, TryState
+from ekpay_switch.domain.funding import Finding, HeldTry, NewCollection, NewTry, TryEnd, TryState
 from ekpay_switch.domain.ledger import Entry
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.payment import FINAL, Event, State, walk
@@ -52,6 +52,7 @@ class StoredTry:
     asked_at: datetime | None = None
     is_agreed: bool = False
     is_woken: bool = False
+    consent: str = ""
     provider_transaction: str = ""
     collected: Money | None = None
     collected_at: datetime | None = None
@@ -109,6 +110,7 @@ class CollectTables:
     refunds: dict[UUID, StoredRefund] = field(default_factory=dict)
     callbacks: dict[tuple[str, str], tuple[RawCallback, CallbackHint | None]] = field(default_factory=dict)
     client_names: Mapping[str, str] = field(default_factory=dict)
+    tell_routing: Callable[[HeldTry, Finding], None] = lambda _held, _finding: None
 
     # ---- reading ------------------------------------------------------------
 
@@ -184,6 +186,9 @@ class CollectTables:
             payer_reference=one.new.reference,
             return_url="",
             provider_reference=one.provider_reference,
+            consent=one.consent,
+            executes_begun=one.executes_begun,
+            epoch=one.epoch,
         )
         return HeldTry(
             payment_id=one.payment_id,
@@ -293,12 +298,25 @@ class CollectTables:
             if one.new.connector_id == connector_id and is_meant and not is_decided:
                 one.is_woken = True
                 one.is_agreed = one.is_agreed or hint.is_agreed
+                one.consent = one.consent or (hint.consent if hint.is_agreed else "")
                 one.next_action_at = self.soon(one)
         for refund in self.refunds.values():
             is_meant = _names(hint, refund.provider_refund, refund.our_reference)
             is_ours = refund.held_by.new.connector_id == connector_id
             if is_ours and is_meant and refund.state in IN_THE_AIR:
                 refund.next_action_at = self.clock.now()
+
+    def wake_newest_closed(self, connector_id: str) -> None:
+        """Make a question due about a connector's newest try that has ended and has a name over there."""
+        ended = [
+            one
+            for one in self.tries
+            if one.new.connector_id == connector_id
+            and one.state is TryState.CLOSED
+            and one.provider_reference
+        ]
+        for one in ended[-1:]:
+            one.next_action_at = self.clock.now()
 
     def soon(self, one: StoredTry) -> datetime:
         now = self.clock.now()

@@ -20,6 +20,7 @@ from tests.fake_books import FakePayments
 from tests.fake_collections import FakeCallbacks, FakeClients, FakeCollections
 from tests.fake_connector import FakeConnector, FakeConnectors
 from tests.fake_refunds import FakeRefunds
+from tests.fake_routing import FakeRouting
 from tests.fake_steps import Steps
 from tests.fake_tries import CollectTables
 
@@ -337,6 +338,8 @@ class SmallWorld:
         self.collections = FakeCollections(self.tables)
         self.callbacks = FakeCallbacks(self.tables)
         self.refunds = FakeRefunds(self.tables)
+        self.routing = FakeRouting(self.clock, self.steps, self.connectors, self.tables)
+        self.tables.tell_routing = self.routing.record
         self.clients = FakeClients()
         self.world = World(
             billers=self.billers,
@@ -345,6 +348,7 @@ class SmallWorld:
             collections=self.collections,
             callbacks=self.callbacks,
             refunds=self.refunds,
+            routing=self.routing,
             held_bills=self.held_bills,
             fees=FeeTable("test", (FIVE_TAKA,)),
             budget=self.budget,

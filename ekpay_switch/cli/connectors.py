@@ -3,32 +3,45 @@
 import asyncio
 import json
 import re
+from collections.abc import Mapping
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ekpay_switch.alarms import LoggedAlarms
 from ekpay_switch.cli.biller_profiles import NoTokens, NoWire
 from ekpay_switch.cli.connector_conformance import Conformance, Verdict
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import complain, screen, show_json, show_table, taka
 from ekpay_switch.connector_ports import Connector, ConnectorProfile
-from ekpay_switch.domain.collecting import AwaitingPayer, Collected, CollectOrder, Created
+from ekpay_switch.domain.collecting import AwaitingPayer, CallbackHint, Collected, CollectOrder, Created
+from ekpay_switch.domain.connector_breaker import BreakerState
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
+from ekpay_switch.domain.routing_rules import RoutingRules
+from ekpay_switch.host_link_ports import HostPorts
+from ekpay_switch.jobs.host_links import host_links_kept
 from ekpay_switch.main import FAR_SIDE_TOKENS
+from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from ekpay_switch.persistence.engine import DATABASE_AWAY, open_database
 from ekpay_switch.persistence.far_sides import FarSides
+from ekpay_switch.persistence.host_links import PostgresHosts
+from ekpay_switch.persistence.routing import read_breakers
 from ekpay_switch.plugins import load_connectors
 from ekpay_switch.ports import Wire, WireAnswer, WireRequest
 from ekpay_switch.security.sealed_fields import Sealer
 from ekpay_switch.settings import Settings, read_settings
 from ekpay_switch.system_clock import SystemClock
 from ekpay_switch.wire.http import HttpWire
+from ekpay_switch.wire.tcp import TcpLines
 
 _OK = 200
 _LOOPBACK = re.compile(r"https?://(?:127(?:\.[0-9]{1,3}){3}|localhost|\[::1\])(?::[0-9]{1,5})?(?:/[!-~]*)?")
 _HEADINGS = (
-    "connector", "name", "instrument", "status", ">least", ">most", ">keeps", "refunds", "protocol", "at",
+    "connector", "name", "instrument", "status", "breaker", "taken by", ">least", ">most", ">keeps",
+    "refunds", "protocol", "at",
 )  # fmt: skip
 _LOOK_SECONDS, _ROBOT_SECONDS = 3.0, 10.0
 
@@ -37,12 +50,17 @@ app = typer.Typer(help="The ways for money to come in.", no_args_is_help=True)
 
 @app.command("list")
 def list_(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """List connectors, what each takes and what it lets us give back."""
-    profiles = profiles_of(read_settings())
+    """List connectors, what each takes and lets us give back, and whether its breaker lets payments go.
+
+    Without a running database nobody knows the breakers.
+    """
+    settings = read_settings()
+    profiles, states = profiles_of(settings), _breakers(settings)
     if as_json:
-        show_json([_for_programs(profile) for profile in profiles])
+        show_json([_for_programs(profile) | {"breaker": _state(profile, states)} for profile in profiles])
         return
-    show_table("Connectors", _HEADINGS, (_for_people(profile) for profile in profiles))
+    rows = (_for_people(profile, _state(profile, states) or "?") for profile in profiles)
+    show_table("Connectors", _HEADINGS, rows)
 
 
 @app.command("certify")
@@ -69,9 +87,10 @@ def certify(
     profile = next((one for one in profiles_of(settings) if one.id == connector_id), None)
     if profile is None:
         raise typer.BadParameter(f"there is no connector {connector_id}")
-    if not yes and not _LOOPBACK.fullmatch(profile.url):
+    elsewhere = [url for url in (profile.url, *_link_of(profile)) if not _LOOPBACK.fullmatch(url)]
+    if not yes and elsewhere:
         raise typer.BadParameter(
-            f"{profile.url} is not this machine, and the run moves money; "
+            f"{elsewhere[0]} is not this machine, and the run moves money; "
             "if it is a sandbox, say --yes-this-is-a-sandbox"
         )
     try:
@@ -82,6 +101,11 @@ def certify(
     is_right = session.run(lambda engine: _certify(session, engine, profile.id, taken, wait_seconds))
     if not is_right:
         raise typer.Exit(1)
+
+
+def _link_of(profile: ConnectorProfile) -> list[str]:
+    """The host link's address, written as the other one is."""
+    return [f"http://{profile.host}"] if profile.host else []
 
 
 def profiles_of(settings: Settings) -> list[ConnectorProfile]:
@@ -95,15 +119,20 @@ async def _certify(
 ) -> bool:
     """One run under the cluster's own tokens, which a provider may give only so often."""
     clock = SystemClock()
-    wire = HttpWire(clock)
+    wire, hosts = HttpWire(clock), PostgresHosts(session.database.connect_hot)
+    ports = HostPorts(hosts.messages, hosts.links, TcpLines(clock), LoggedAlarms())
     try:
         tokens = FarSides(engine, Sealer(session.keys().sub_key(FAR_SIDE_TOKENS)))
-        found = load_connectors(session.settings.config, wire, tokens, clock, 1.0).by_id(connector_id)
+        connectors = load_connectors(session.settings.config, wire, tokens, clock, 1.0, ports)
+        found = connectors.by_id(connector_id)
         assert found is not None, "it was there a moment ago"
-        payer = _Payer(found, wire, wait_seconds)
+        payer = PayerAtPage(found, wire, wait_seconds)
         conformance = Conformance(found, payer.agree, amount, found.profile.timing.send_seconds)
-        return await show_run(conformance)
+        # A switch that runs may keep the link already: then it goes over that one.
+        async with host_links_kept([found]):
+            return await show_run(conformance)
     finally:
+        await hosts.close()
         await wire.close()
 
 
@@ -124,7 +153,7 @@ async def show_run(conformance: Conformance) -> bool:
     return True
 
 
-class _Payer:
+class PayerAtPage:
     """Who agrees on the page: a sandbox's own robot where there is one, else a person."""
 
     def __init__(self, connector: Connector, wire: Wire, wait_seconds: float) -> None:
@@ -132,21 +161,48 @@ class _Payer:
         self._wire = wire
         self._wait_seconds = wait_seconds
 
-    async def agree(self, order: CollectOrder, created: Created) -> bool:
-        """Whether somebody agreed in time."""
+    @property
+    def _brings_agreement(self) -> bool:
+        """Whether what the browser brings is the agreement, of which nobody can be asked."""
+        profile = self._connector.profile
+        return profile.executes and not profile.safety.can_be_asked
+
+    async def agree(self, order: CollectOrder, created: Created) -> bool | str:
+        """Whether somebody agreed in time, or what the agreement brought."""
         url = self._connector.profile.url
-        if _LOOPBACK.fullmatch(url) and await self._robot_agrees(url, order, created):
-            return True
+        if _LOOPBACK.fullmatch(url):
+            sent_to = await self._robot_agrees(url, order, created)
+            if sent_to is not None:
+                return await self._brought(sent_to) if sent_to else True
+        if self._brings_agreement:
+            screen().print(f"Open {created.page_url} and pay.")
+            return await self._brought(typer.prompt("Where was the browser sent to?"))
         screen().print(f"Open {created.page_url} and pay; waiting {self._wait_seconds:.0f} s.")
         return await self._seen_to_agree(order)
 
-    async def _robot_agrees(self, url: str, order: CollectOrder, created: Created) -> bool:
+    async def _robot_agrees(self, url: str, order: CollectOrder, created: Created) -> str | None:
+        """Where the robot's browser was sent to, empty where that is not told; None without a robot."""
         names = {"paymentID": created.provider_reference, "reference": order.reference}
+        if self._brings_agreement:
+            # Its page was opened without a call.
+            names["page"] = created.page_url
         body = json.dumps(names).encode()
         headers = {"Content-Type": "application/json"}
         request = WireRequest("POST", f"{url}/_admin/approve", headers, body, _ROBOT_SECONDS)
         answer = await self._wire.send("certify", request)
-        return isinstance(answer, WireAnswer) and answer.status == _OK
+        if not isinstance(answer, WireAnswer) or answer.status != _OK:
+            return None
+        try:
+            told = json.loads(answer.body)
+        except ValueError:
+            return ""
+        sent_to = told.get("sent_to") if isinstance(told, dict) and "page" in names else ""
+        return sent_to if isinstance(sent_to, str) else ""
+
+    async def _brought(self, sent_to: str) -> str:
+        """What a browser brings that was sent there; nothing where it brings no agreement."""
+        hint = await self._connector.read_callback({}, urlsplit(sent_to).query.encode())
+        return hint.consent if isinstance(hint, CallbackHint) and hint.is_agreed else ""
 
     async def _seen_to_agree(self, order: CollectOrder) -> bool:
         for _ in range(int(self._wait_seconds // _LOOK_SECONDS)):
@@ -157,13 +213,30 @@ class _Payer:
         return False
 
 
-def _for_people(profile: ConnectorProfile) -> tuple[str, ...]:
+def _breakers(settings: Settings) -> Mapping[str, BreakerState] | None:
+    """How the breakers stand that ever opened, or None where no database says so; none is started for it."""
+    if settings.database_url is None and not EmbeddedPostgres(settings.home).is_running():
+        return None
+    try:
+        shown = Session(settings, open_database(settings)).run(lambda one: read_breakers(one, RoutingRules()))
+    except DATABASE_AWAY:
+        return None
+    return {one.connector_id: one.breaker.state for one in shown}
+
+
+def _state(profile: ConnectorProfile, states: Mapping[str, BreakerState] | None) -> str | None:
+    return None if states is None else states.get(profile.id, BreakerState.CLOSED).value
+
+
+def _for_people(profile: ConnectorProfile, breaker: str) -> tuple[str, ...]:
     refunds = profile.refunds
     return (
         profile.id,
         f"{profile.name_en} / {profile.name_bn}",
         profile.instrument,
         profile.status,
+        breaker.replace("_", " "),
+        "our call" if profile.executes else "its page",
         taka(profile.amount_min.minor),
         taka(profile.amount_max.minor),
         f"{taka(profile.charge_basis_points)} %",
@@ -184,6 +257,7 @@ def _for_programs(profile: ConnectorProfile) -> dict[str, object]:
         "amount_min_paisa": profile.amount_min.minor,
         "amount_max_paisa": profile.amount_max.minor,
         "charge_basis_points": profile.charge_basis_points,
+        "payer_charge_basis_points": profile.payer_charge_basis_points,
         "executes": profile.executes,
         "page_life_seconds": profile.page_life_seconds,
         "protocol": profile.protocol,

@@ -19,6 +19,7 @@ from ekpay_switch.cli import (
     partners,
     payments,
     refunds,
+    routing,
     serving,
     staff,
 )
@@ -46,6 +47,7 @@ _GROUPS = {
     "billers": billers.app,
     "bills": bills.app,
     "connectors": connectors.app,
+    "routing": routing.app,
     "db": database.app,
 }
 CORE = frozenset(_COMMANDS | _GROUPS)

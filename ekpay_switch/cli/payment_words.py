@@ -6,6 +6,7 @@ Times are Dhaka times, amounts taka; bill numbers and accounts show their last c
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from ekpay_switch.cli.routing_words import tell_decision
 from ekpay_switch.cli.terminal import dhaka, dhaka_time, facts_in_words, taka
 from ekpay_switch.domain.business_day import in_dhaka
 from ekpay_switch.domain.notices import DeliveryState
@@ -13,6 +14,7 @@ from ekpay_switch.domain.payment import FINAL, Event, State, public
 from ekpay_switch.domain.refunding import RefundEvent, RefundState
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.persistence.payment_story import Line, PaymentStory
+from ekpay_switch.persistence.routing_documents import decision_of
 from ekpay_switch.security.masking import mask_account, printable
 
 REFUND_STATE_WORDS: Mapping[RefundState, str] = MappingProxyType(
@@ -81,6 +83,7 @@ def tell(story: PaymentStory, tokens: Sequence[TokenLine] = ()) -> Iterator[str]
         _charges,
         _steps,
         _attempts,
+        _decisions,
         _tries,
         _refunds,
         _evidence,
@@ -159,6 +162,12 @@ def _attempts(story: PaymentStory) -> Iterator[str]:
 def _step_of(step: str) -> str:
     """Which step an attempt has come to, where its biller wants more than one."""
     return "" if step == "pay" else f", last step begun: {step.replace('_', ' ')}"
+
+
+def _decisions(story: PaymentStory) -> Iterator[str]:
+    yield from _headed("Why they were asked to collect", story.decisions)
+    for decided in story.decisions:
+        yield from (f"  {line}" for line in tell_decision(decision_of(decided["document"])))
 
 
 def _tries(story: PaymentStory) -> Iterator[str]:

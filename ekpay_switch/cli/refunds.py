@@ -12,7 +12,7 @@ from ekpay_switch.cli.payment_words import tell_refund
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
 from ekpay_switch.collect_ports import RefundView
-from ekpay_switch.connector_ports import RefundRules
+from ekpay_switch.connector_ports import BY_HAND, RefundRules
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.domain.refunding import RefundState
@@ -176,10 +176,7 @@ def _rules(session: Session, connector_id: str | None) -> RefundRules:
         return RefundRules(0, 0)
     if connector_id not in profiles:
         raise typer.BadParameter(f"there is no connector {connector_id} here to give it back")
-    rules = profiles[connector_id].refunds
-    if rules is None:
-        raise typer.BadParameter(f"{connector_id} gives nothing back")
-    return rules
+    return profiles[connector_id].refunds or BY_HAND
 
 
 def _tell_waiting(view: RefundView) -> None:

@@ -18,6 +18,9 @@ class Alarm(StrEnum):
     COLLECTED_MISMATCH = "collected_mismatch"
     REFUND_NEEDS_A_PERSON = "refund_needs_a_person"
     LATE_REFUND = "late_refund"
+    LATE_APPROVAL = "late_approval"
+    REVERSAL_NOT_KNOWN = "reversal_not_known"
+    REVERSAL_NOT_CONFIRMED = "reversal_not_confirmed"
 
 
 MEANING: Mapping[Alarm, str] = MappingProxyType(
@@ -41,5 +44,11 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "finance has to pay it by hand",
         Alarm.LATE_REFUND: "a connector gave back what had failed or is paid by hand; "
         "the payer has or will have it without a record",
+        Alarm.LATE_APPROVAL: "a bank's host approved a payment that it had refused, or that was being taken "
+        "back; it was not credited, and the bank's settlement file must show it as reversed",
+        Alarm.REVERSAL_NOT_KNOWN: "a bank's host knows nothing of a payment that we took back; "
+        "nothing was collected, and the bank's settlement file must not hold it",
+        Alarm.REVERSAL_NOT_CONFIRMED: "a bank's host does not confirm that it took a payment back; we ask "
+        "again and again, and the bank's operations desk has to look",
     }
 )

@@ -23,6 +23,9 @@ class CollectOrder:
     empty until a create call has told it. `return_url` is where the payer's browser comes back to,
     `notify_url` where the provider may tell us something unasked; only a create call needs them.
     `send_before` is a reading of the monotonic clock, in seconds: not a byte may leave after it.
+    `consent` is what the payer's agreement brought to be shown when the money is asked for, empty where
+    there is no such thing. `executes_begun` counts how often the money was asked for and may have been
+    heard; `epoch` grows with each holder of the try.
     """
 
     payment_id: UUID
@@ -34,6 +37,9 @@ class CollectOrder:
     provider_reference: str = ""
     send_before: float = 0.0
     notify_url: str = ""
+    consent: str = field(default="", repr=False)
+    executes_begun: int = 0
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +69,13 @@ class Collected:
 
 @dataclass(frozen=True, slots=True)
 class AwaitingPayer:
-    """Not paid yet; `may_execute` says that the payer has agreed and only our word is missing."""
+    """Not paid yet; `may_execute` says that the payer has agreed and only our word is missing.
+
+    `is_execute_undone` says that our word, which was begun, provably never left us and never will.
+    """
 
     may_execute: bool = False
+    is_execute_undone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +153,7 @@ class CallbackHint:
     `event_id` is the same on every repeat of the same message. `claims` is the provider's own word, and
     `is_agreed` says that it claims the payer's agreement, after which only our word is missing. The payment
     (or the refund) is named by the provider's reference or by ours; the other one is empty where it is not
-    told.
+    told. `consent` is what an agreement brings to be shown when the money is asked for.
     """
 
     event_id: str
@@ -151,6 +161,7 @@ class CallbackHint:
     claims: str
     reference: str = ""
     is_agreed: bool = False
+    consent: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +198,10 @@ def judge(order: CollectOrder, collected: Collected) -> Agreed | Disagreed:
     if not collected.provider_transaction:
         return Disagreed(collected, "no name of the movement of money")
     return Agreed(collected)
+
+
+# The named declines of a call that say that the provider refuses us and not our payer.
+TECHNICAL_DECLINES = frozenset({"malformed", "not_allowed"})
 
 
 def may_try_another_instrument(outcome: CreateOutcome) -> bool:

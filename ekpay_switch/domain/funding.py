@@ -18,6 +18,7 @@ from ekpay_switch.domain.ledger import Entry
 from ekpay_switch.domain.money import BDT, Money, percent_half_up
 from ekpay_switch.domain.payment import FINAL, Event, State
 from ekpay_switch.domain.posting_rules import Sums, collected, collected_without_payment
+from ekpay_switch.domain.routing import Decision
 
 
 class TryState(StrEnum):
@@ -53,7 +54,7 @@ class NewTry:
     """A try before anything is asked; ids and reference are made by us.
 
     `reference` is unguessable, since it names the page that the payer's browser comes back to. Nobody else
-    touches the try within `hold_seconds` of the database's now.
+    touches the try within `hold_seconds` of the database's now. `decision` says why this connector is asked.
     """
 
     attempt_id: UUID
@@ -61,6 +62,7 @@ class NewTry:
     connector_id: str
     send_seconds: float
     hold_seconds: float
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +152,18 @@ class MoneyCame:
 
 @dataclass(frozen=True, slots=True)
 class CameToNothing:
-    """No money moved under this try and none ever will."""
+    """No money moved under this try and none ever will.
+
+    `is_technical` says that the connector refused us, whoever the payer is; `is_our_own` that we were cut off
+    ourselves, so that its answer, if there was one, says nothing about it. The try is looked at once more
+    after `look_again_seconds`, where the provider might yet find money that nobody waits for (law 15).
+    """
 
     end: TryEnd
     why: str
+    is_technical: bool = False
+    is_our_own: bool = False
+    look_again_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -251,7 +251,7 @@ def decide_refund(held: HeldRefund, payment_state: State, finding: RefundFinding
             entry = paid_back_by_hand(held.order.connector_id, held.order.amount)
             return _given(held, payment_state, RefundEvent.PAID_BY_HAND, entry, {"bank_reference": reference})
         case NoRoute(why=why):
-            return _not_given(held, {"why": why})
+            return _left_to_finance({"why": why})
         case Answered(outcome=RefundLine(name, amount, is_done=True)) if amount == held.order.amount:
             entry = paid_back(held.order.connector_id, amount)
             return _given(held, payment_state, RefundEvent.GIVEN, entry, {"provider_refund": name})
@@ -296,10 +296,17 @@ def _given(
 
 
 def _not_given(held: HeldRefund, facts: Mapping[str, str]) -> RefundPlan:
-    """A refund that somebody asked for fails and the payee keeps the money; what is owed is never dropped."""
+    """What the connector refuses: a refund that somebody asked for fails and the payee keeps the money.
+
+    What is owed is never dropped.
+    """
     if held.kind is RefundKind.REFUND:
         entry = owed_back_by_payee(held.payee, held.order.connector_id, held.order.amount).reversal()
         return RefundPlan(RefundEvent.REFUSED, entry, frees=True, facts=facts, notice="refund_failed")
+    return _left_to_finance(facts)
+
+
+def _left_to_finance(facts: Mapping[str, str]) -> RefundPlan:
     return RefundPlan(RefundEvent.LEFT_TO_FINANCE, facts=facts, alarm=Alarm.REFUND_NEEDS_A_PERSON)
 
 

@@ -21,7 +21,7 @@ from ekpay_switch.collect_ports import (
 )
 from ekpay_switch.connector_ports import Connector
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.collecting import Created
+from ekpay_switch.domain.collecting import TECHNICAL_DECLINES, Created
 from ekpay_switch.domain.funding import (
     CameToNothing,
     Finding,
@@ -31,16 +31,22 @@ from ekpay_switch.domain.funding import (
     PageOpened,
     TryEnd,
 )
-from ekpay_switch.domain.money import Money, percent_half_up
+from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.domain.routing import Decision
+from ekpay_switch.domain.routing_outcomes import may_ask_another
+from ekpay_switch.domain.routing_rules import RouteRequest
 from ekpay_switch.flows.fetch_bill import FetchOrder, quote_for
 from ekpay_switch.flows.follow_up import log_answer, record_finding
+from ekpay_switch.flows.route import Routed, active_connectors, is_about_the_amount, route, route_on
 from ekpay_switch.ports import World
 from ekpay_switch.security.identifiers import unguessable, uuid7
 
 RETURN_PATH = "/pay/return"
 CALLBACK_PATH = "/callbacks"
+# How many more connectors the switch asks by itself, all within one call of its caller.
+MORE_CONNECTORS_MAX = 2
 
 
 class CollectRefusal(StrEnum):
@@ -54,6 +60,7 @@ class CollectRefusal(StrEnum):
     AMOUNT_MISMATCH = "amount_mismatch"
     AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
     BILLER_UNAVAILABLE = "biller_unavailable"
+    INSTRUMENT_UNAVAILABLE = "instrument_unavailable"
     KEY_REUSED = "idempotency_key_reused"
 
 
@@ -62,7 +69,8 @@ class CollectOrderOfClient:
     """A client's order to collect a bill from a payer, as read from its request.
 
     `reference` is its idempotency key in our name space, `fingerprint` covers what a repeat must equal.
-    `amount` is what the biller is to be paid. The return URL was checked against the client's hosts.
+    `amount` is what the biller is to be paid. `instrument` is a routable one, or the id of a connector. The
+    return URL was checked against the client's hosts.
     """
 
     client: Client
@@ -88,11 +96,11 @@ class Terms:
     """What a payment would come to: the priced bill, and who would collect it."""
 
     quote: Quote
-    connector: Connector
+    routed: Routed
 
 
 async def collect(order: CollectOrderOfClient, world: World) -> Collecting | CollectRefusal | BillHeld:
-    """Fetch the bill, record the payment with its first try, ask the connector for a page.
+    """Fetch the bill, choose a connector, record the payment with its first try, ask for a page.
 
     Whoever comes with the same key gets this payment's truth. The try is durable before the connector is
     asked; without a page no money can move, so a payment whose page was lost simply waits for another try.
@@ -106,7 +114,7 @@ async def collect(order: CollectOrderOfClient, world: World) -> Collecting | Col
     opened = await world.collections.open(_new_collection(order, terms))
     if not isinstance(opened, Opened):
         return _not_opened(order, opened)
-    await _open_page(opened.held, terms.connector, world)
+    await _open_page(opened.held, terms.routed, world)
     return Collecting(await _now(order.client.partner_id, opened.held.payment_id, world))
 
 
@@ -128,24 +136,46 @@ async def try_again(
     client: Client, payment_id: UUID, instrument: str, world: World
 ) -> PaymentView | NoNewTry | CollectRefusal:
     """Another try of a payment that waits for money: the same or another instrument, always a new page."""
-    connector = _usable(instrument, world)
-    if connector is None:
+    if not active_connectors(instrument, world):
         return CollectRefusal.UNKNOWN_INSTRUMENT
     view = await world.collections.view(client.partner_id, payment_id)
     if view is None:
         return NoNewTry(None)
+    routed = await route(_request_of(view, instrument, world), world)
+    if isinstance(routed, Decision):
+        return _nobody(routed)
     # Where the payer's agreement alone moves money, an older page could still be paid beside the new one.
     older = world.connectors.by_id(view.connector_id)
     is_our_word_missing = older is not None and older.profile.executes
-    is_safe_after = 0.0 if is_our_word_missing else (older or connector).profile.page_life_seconds
-    held = await world.collections.open_try(client.partner_id, payment_id, _new_try(connector), is_safe_after)
+    is_safe_after = 0.0 if is_our_word_missing else (older or routed.connector).profile.page_life_seconds
+    held = await world.collections.open_try(client.partner_id, payment_id, _new_try(routed), is_safe_after)
     if isinstance(held, NoNewTry):
         return held
-    await _open_page(held, connector, world)
+    await _open_page(held, routed, world)
     return await _now(client.partner_id, payment_id, world)
 
 
-async def _open_page(held: HeldTry, connector: Connector, world: World) -> None:
+async def _open_page(held: HeldTry, routed: Routed, world: World) -> None:
+    """Ask for a page, and where the switch chose the connector and it came to nothing, ask the next one.
+
+    Each of them is a try of its own, durable with its decision before it is asked.
+    """
+    nothing = await _ask_for_page(held, routed.connector, world)
+    for _ in range(MORE_CONNECTORS_MAX):
+        if nothing is None or not may_ask_another(nothing) or not routed.is_ours_to_change:
+            return
+        following = await route_on(routed, held.sums.charge, world)
+        if isinstance(following, Decision):
+            return
+        begun = await world.collections.open_try(held.partner_id, held.payment_id, _new_try(following), 0.0)
+        if isinstance(begun, NoNewTry):
+            return
+        held, routed = begun, following
+        nothing = await _ask_for_page(held, routed.connector, world)
+
+
+async def _ask_for_page(held: HeldTry, connector: Connector, world: World) -> CameToNothing | None:
+    """Ask for a page and record what came; what it came to, if nothing can be paid and the try was ours."""
     profile = connector.profile
     send_before = world.clock.monotonic() + profile.timing.send_seconds
     order = replace(
@@ -161,40 +191,73 @@ async def _open_page(held: HeldTry, connector: Connector, world: World) -> None:
             first_ask = (*profile.page_ask_after_seconds, profile.page_life_seconds)[0]
             finding: Finding = PageOpened(outcome, first_ask, profile.page_life_seconds)
         case Declined(reason=reason, code=code):
-            finding = CameToNothing(TryEnd.DECLINED, f"{reason} {code}".rstrip())
+            is_technical = reason in TECHNICAL_DECLINES
+            finding = CameToNothing(TryEnd.DECLINED, f"{reason} {code}".rstrip(), is_technical)
         case Unreached(why=why):
             finding = CameToNothing(TryEnd.UNREACHED, why)
         case InDoubt(why=why):
             finding = CameToNothing(TryEnd.NO_PAGE, why)
         case _:
             assert_never(outcome)
-    await record_finding(held, finding, world)
-
-
-def _usable(instrument: str, world: World) -> Connector | None:
-    connector = world.connectors.by_id(instrument)
-    return connector if connector is not None and connector.profile.status == "active" else None
+    state = await record_finding(held, finding, world)
+    return finding if isinstance(finding, CameToNothing) and state is not None else None
 
 
 async def _terms(order: CollectOrderOfClient, world: World) -> Terms | CollectRefusal:
     """The bill with all that is added to it for this instrument, or why it cannot be collected so."""
-    connector = _usable(order.instrument, world)
-    if connector is None:
+    connectors = active_connectors(order.instrument, world)
+    if not connectors:
         return CollectRefusal.UNKNOWN_INSTRUMENT
-    quote = await _quoted(order, connector.profile.instrument, world)
+    # Whoever stands for one instrument is of one kind, so that the fee is the same for all of them.
+    quote = await _quoted(order, connectors[0].profile.instrument, world)
     if isinstance(quote, CollectRefusal):
         return quote
-    profile = connector.profile
-    charge = percent_half_up(quote.sums.billed.minor, profile.payer_charge_basis_points)
-    charged = replace(quote, charge=Money(charge, quote.bill.total.currency))
-    is_in_range = profile.amount_min <= charged.sums.total <= profile.amount_max
-    checks = (
-        (CollectRefusal.BILL_ALREADY_PAID, quote.bill.is_paid or quote.bill.total.minor == 0),
-        (CollectRefusal.AMOUNT_MISMATCH, order.amount != quote.sums.billed),
-        (CollectRefusal.AMOUNT_OUT_OF_RANGE, not is_in_range),
+    if quote.bill.is_paid or quote.bill.total.minor == 0:
+        return CollectRefusal.BILL_ALREADY_PAID
+    if order.amount != quote.sums.billed:
+        return CollectRefusal.AMOUNT_MISMATCH
+    return await _routed(order, quote, world)
+
+
+async def _routed(order: CollectOrderOfClient, quote: Quote, world: World) -> Terms | CollectRefusal:
+    """The quote with what the chosen connector charges the payer."""
+    sums = quote.sums
+    request = RouteRequest(
+        instrument=order.instrument,
+        billed=sums.billed,
+        fee=sums.fee,
+        vat=sums.vat,
+        biller_id=quote.biller_id,
+        partner_id=order.client.partner_id,
+        at=world.clock.now(),
     )
-    refusal = next((refusal for refusal, applies in checks if applies), None)
-    return Terms(charged, connector) if refusal is None else refusal
+    routed = await route(request, world)
+    if isinstance(routed, Decision):
+        return _nobody(routed)
+    charge = routed.decision.verdict_on(routed.connector.profile.id).charge
+    return Terms(replace(quote, charge=Money(charge, sums.billed.currency)), routed)
+
+
+def _request_of(view: PaymentView, instrument: str, world: World) -> RouteRequest:
+    """A further try of a payment, whose sums are frozen; whoever names a connector takes them as they are."""
+    is_routed = instrument in world.routing.rules.instruments
+    return RouteRequest(
+        instrument=instrument,
+        billed=view.sums.billed,
+        fee=view.sums.fee,
+        vat=view.sums.vat,
+        biller_id=view.biller_id,
+        partner_id=view.partner_id,
+        at=world.clock.now(),
+        charge=view.sums.charge if is_routed else None,
+    )
+
+
+def _nobody(decision: Decision) -> CollectRefusal:
+    """Why nobody is left to be asked."""
+    if is_about_the_amount(decision):
+        return CollectRefusal.AMOUNT_OUT_OF_RANGE
+    return CollectRefusal.INSTRUMENT_UNAVAILABLE
 
 
 async def _quoted(order: CollectOrderOfClient, instrument: str, world: World) -> Quote | CollectRefusal:
@@ -241,7 +304,7 @@ def _new_collection(order: CollectOrderOfClient, terms: Terms) -> NewCollection:
         bill=shown_bill(quote),
         pay_until=quote.expires_at,
         return_url=order.return_url,
-        first=_new_try(terms.connector),
+        first=_new_try(terms.routed),
     )
 
 
@@ -260,10 +323,16 @@ def shown_bill(quote: Quote) -> dict[str, object]:
     }
 
 
-def _new_try(connector: Connector) -> NewTry:
-    profile = connector.profile
-    reference = unguessable(profile.reference_length)
-    return NewTry(uuid7(), reference, profile.id, profile.timing.send_seconds, profile.timing.lease_seconds)
+def _new_try(routed: Routed) -> NewTry:
+    profile = routed.connector.profile
+    return NewTry(
+        attempt_id=routed.attempt_id,
+        reference=unguessable(profile.reference_length),
+        connector_id=profile.id,
+        send_seconds=profile.timing.send_seconds,
+        hold_seconds=profile.timing.lease_seconds,
+        decision=routed.decision,
+    )
 
 
 def _repeated(order: CollectOrderOfClient, view: PaymentView) -> Collecting | CollectRefusal:

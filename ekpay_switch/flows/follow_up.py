@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import assert_never
 
 from ekpay_switch import telemetry
-from ekpay_switch.connector_ports import Connector
-from ekpay_switch.domain.collecting import AwaitingPayer, Collected, NeverPaid, judge
+from ekpay_switch.connector_ports import Connector, ConnectorProfile
+from ekpay_switch.domain.collecting import TECHNICAL_DECLINES, AwaitingPayer, Collected, NeverPaid, judge
 from ekpay_switch.domain.funding import (
     CameToNothing,
     Finding,
@@ -26,6 +26,8 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.ports import World
 
 ASK_AGAIN_WITHOUT_CONNECTOR_SECONDS = 3_600.0
+# Past the moment, not just before it.
+_A_MOMENT = 0.001
 
 
 async def follow_up(held: HeldTry, world: World) -> State | None:
@@ -38,8 +40,9 @@ async def follow_up(held: HeldTry, world: World) -> State | None:
         nobody = StillOpen(ASK_AGAIN_WITHOUT_CONNECTOR_SECONDS, "nobody to ask", was_asked=False)
         return await record_finding(held, nobody, world)
     if not held.order.provider_reference:
-        # The create call was cut off, or its answer was: without a name over there nothing can be paid.
-        return await record_finding(held, CameToNothing(TryEnd.NO_PAGE, "no page was told"), world)
+        # Whoever asked for the page is gone: without a name over there nothing can be paid.
+        nothing = CameToNothing(TryEnd.NO_PAGE, "no page was told", is_our_own=True)
+        return await record_finding(held, nothing, world)
     if held.is_agreed and held.may_be_executed and connector.profile.executes and not held.executes_begun:
         return await _execute(held, connector, world)
     return await _inquire(held, connector, world)
@@ -51,7 +54,8 @@ async def _execute(held: HeldTry, connector: Connector, world: World) -> State |
     send_before = world.clock.monotonic() + timing.send_seconds
     if not await world.collections.begin_execute(held, timing.send_seconds, timing.hold_seconds):
         return None
-    outcome = await connector.execute(replace(held.order, send_before=send_before))
+    order = replace(held.order, send_before=send_before, executes_begun=held.executes_begun + 1)
+    outcome = await connector.execute(order)
     log_answer(held, "executed", outcome)
     match outcome:
         case Collected():
@@ -59,7 +63,8 @@ async def _execute(held: HeldTry, connector: Connector, world: World) -> State |
         case AwaitingPayer():
             finding = _awaiting(held, connector, has_executed=True)
         case Declined(reason=reason, code=code):
-            finding = CameToNothing(TryEnd.DECLINED, f"{reason} {code}".rstrip())
+            is_technical = reason in TECHNICAL_DECLINES
+            finding = CameToNothing(TryEnd.DECLINED, f"{reason} {code}".rstrip(), is_technical)
         case Unreached(why=why):
             again = timing.next_ask_seconds(0)
             finding = StillOpen(again, why, was_asked=False, is_execute_undone=True)
@@ -79,13 +84,17 @@ async def _inquire(held: HeldTry, connector: Connector, world: World) -> State |
     inquiry = await connector.inquire(held.order)
     telemetry.QUESTIONS.labels(profile.id, type(inquiry).__name__).inc()
     log_answer(held, "inquired", inquiry)
+    if not isinstance(inquiry, NoAnswer):
+        await world.routing.answered(profile.id)
     match inquiry:
         case Collected():
             finding: Finding = _money_came(held, inquiry, connector)
-        case AwaitingPayer(may_execute=True) if held.may_be_executed and profile.executes:
+        case AwaitingPayer(may_execute=True, is_execute_undone=False) if (
+            held.may_be_executed and profile.executes
+        ):
             return await _execute(held, connector, world)
-        case AwaitingPayer():
-            finding = _awaiting(held, connector)
+        case AwaitingPayer(is_execute_undone=is_undone):
+            finding = _awaiting(held, connector, has_executed=is_undone and held.executes_begun > 0)
         case NeverPaid(why=why):
             finding = CameToNothing(TryEnd.NEVER_PAID, why)
         case NoAnswer(why=why, was_asked=was_asked):
@@ -114,7 +123,7 @@ def _awaiting(
 ) -> StillOpen | CameToNothing:
     """Not paid yet: when to look again, or that nobody will ever take money here.
 
-    `has_executed` says that this is the answer to our own word, which therefore came to nothing.
+    `has_executed` says that our own word, given now or before, provably came to nothing.
     """
     profile = connector.profile
     if held.executes_begun:
@@ -126,9 +135,23 @@ def _awaiting(
     if profile.executes and held.now >= held.pay_until:
         return CameToNothing(TryEnd.LAPSED, "the time to pay was over")
     if held.page_until is not None and held.now > held.page_until:
-        return CameToNothing(TryEnd.NEVER_PAID, "the page has lapsed")
+        return _lapsed(profile, (held.now - held.page_until).total_seconds())
     again = _next_look_seconds(held, connector)
     return StillOpen(again, "the payer has not agreed yet", is_execute_undone=has_executed)
+
+
+def _lapsed(profile: ConnectorProfile, since_seconds: float) -> StillOpen | CameToNothing:
+    """The page is over, and the provider says neither that it was paid nor that it never will be.
+
+    Where the payer's agreement alone moves money, it may still be deciding about one that came at the last
+    moment: it is asked once more before the try ends, and a few times after, at the times of a doubt. What
+    it finds then belongs to no payment any more and goes back to the payer (law 15).
+    """
+    looks = () if profile.executes else profile.timing.ask_after_seconds
+    left = [moment - since_seconds + _A_MOMENT for moment in looks if moment > since_seconds]
+    if left and len(left) == len(looks):
+        return StillOpen(left[0], "the page has lapsed, and may have been paid at the last moment")
+    return CameToNothing(TryEnd.NEVER_PAID, "the page has lapsed", look_again_seconds=min(left, default=None))
 
 
 def _next_look_seconds(held: HeldTry, connector: Connector) -> float:
@@ -143,7 +166,7 @@ def _next_look_seconds(held: HeldTry, connector: Connector) -> float:
 
 
 def _seconds(start: datetime, end: datetime) -> float:
-    return (end - start).total_seconds() + 0.001
+    return (end - start).total_seconds() + _A_MOMENT
 
 
 def log_answer(held: HeldTry, event: str, answer: object) -> None:

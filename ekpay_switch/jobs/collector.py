@@ -31,6 +31,7 @@ class Collector:
         await self._take_up_tries()
         await self._take_up_refunds()
         await self._take_up_deliveries()
+        await self.world.routing.look_after_breakers()
 
     async def _take_up_tries(self) -> None:
         held = await self.world.collections.lease_due_tries(

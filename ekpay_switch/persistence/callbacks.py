@@ -16,8 +16,8 @@ NAME_LENGTH_MAX = 200
 DROPPED_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 KEEP = """
 INSERT INTO callbacks (connector_id, name, headers, body, provider_reference, reference, is_agreed, is_forged,
-  why)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (connector_id, name) DO NOTHING RETURNING true
+  why, consent)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (connector_id, name) DO NOTHING RETURNING true
 """
 # In one order, so that two callbacks never wait for each other's tries crosswise.
 LOCK_NAMED = f"""
@@ -26,9 +26,10 @@ SELECT attempt_id FROM tries WHERE connector_id = $1 AND attempt_id IN (
   UNION ALL SELECT id FROM attempts WHERE reference = $3 AND leg = '{LEG}')
 ORDER BY attempt_id FOR UPDATE
 """  # noqa: S608 - constants
-# Read afresh once the locks are held. What money came of is asked about no more.
+# Read afresh once the locks are held. What money came of is asked about no more. The first consent stays: one
+# that may be on its way to the provider is never exchanged for another.
 WAKE_TRIES = f"""
-UPDATE tries AS t SET is_woken = true, is_agreed = t.is_agreed OR $2,
+UPDATE tries AS t SET is_woken = true, is_agreed = t.is_agreed OR $2, consent = coalesce(t.consent, $3),
   next_action_at = least(t.next_action_at, greatest(now(), t.asked_at + interval '{CALM_SECONDS} seconds'))
 FROM attempts AS a WHERE t.attempt_id = ANY($1) AND a.id = t.attempt_id
   AND (a.state <> 'closed' OR a.outcome NOT IN ('approved', 'second_success'))
@@ -59,18 +60,19 @@ async def _keep(connection: Connection, callback: RawCallback, hint: CallbackHin
     connector_id = callback.connector_id
     provider_reference = _named(hint.provider_reference) if hint is not None else None
     reference = _named(hint.reference) if hint is not None else None
+    consent = _named(hint.consent) if hint is not None and hint.is_agreed else None
     if provider_reference is not None:
         # Whoever writes down that a page has this name sees this callback, or is seen here.
         await lock_name(connection, REFERENCE_LOCK, connector_id, provider_reference)
     is_new = await connection.fetchval(
         KEEP, connector_id, _name(callback.name), as_json(_kept_headers(callback.headers)),
         callback.body[:BODY_BYTES_MAX], provider_reference, reference, hint is not None and hint.is_agreed,
-        callback.is_forged, _clean(callback.why),
+        callback.is_forged, _clean(callback.why), consent,
     )  # fmt: skip
     if hint is not None:
         names = (connector_id, provider_reference, reference)
         named = await connection.fetch(LOCK_NAMED, *names)
-        await connection.execute(WAKE_TRIES, [row["attempt_id"] for row in named], hint.is_agreed)
+        await connection.execute(WAKE_TRIES, [row["attempt_id"] for row in named], hint.is_agreed, consent)
         await connection.execute(WAKE_REFUNDS, *names)
     return bool(is_new)
 

@@ -48,6 +48,7 @@ collections = Table(
 # an epoch and a lease of its own. `collected` is what it brought in, `refunded` the locked running total.
 # `recorded` is the last epoch whose finding was written, so that one that is written twice knows itself.
 # `is_woken` says that a callback came since the try was leased: its holder may have asked too early.
+# `consent` is what the payer's first agreement brought; it never changes.
 tries = Table(
     "tries",
     metadata,
@@ -70,6 +71,7 @@ tries = Table(
     Column("collected", BigInteger),
     instant("collected_at", nullable=True),
     Column("refunded", BigInteger, nullable=False, server_default=text("0")),
+    Column("consent", Text),
     CheckConstraint("collected > 0", name="collected"),
     CheckConstraint("(collected IS NULL) = (collected_at IS NULL)", name="collected_at"),
     CheckConstraint("refunded >= 0 AND refunded <= coalesce(collected, 0)", name="refunded"),
@@ -106,6 +108,7 @@ callbacks = Table(
     Column("is_forged", Boolean, nullable=False, server_default=text("false")),
     Column("why", Text, nullable=False, server_default=text("''")),
     instant("at", server_default=func.now()),
+    Column("consent", Text),
     UniqueConstraint("connector_id", "name"),
 )
 Index(

@@ -7,6 +7,7 @@ from typing import assert_never
 
 from ekpay_switch.collect_ports import TryRecorded
 from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.connector_breaker import BreakerRules
 from ekpay_switch.domain.funding import (
     CameToNothing,
     Finding,
@@ -40,6 +41,7 @@ from ekpay_switch.persistence.collection_rows import (
     tell,
 )
 from ekpay_switch.persistence.own_transactions import Connection
+from ekpay_switch.persistence.routing_outcomes import note_outcome
 from ekpay_switch.persistence.steps import PostEntry
 from ekpay_switch.security.identifiers import unguessable, uuid7
 
@@ -50,7 +52,8 @@ SELECT true FROM evidence WHERE payment_id = $1 AND attempt_id = $2 AND epoch = 
 """
 OTHER_WITH = "SELECT true FROM tries WHERE connector_id = $1 AND attempt_id <> $2 AND {} = $3"
 CALLED_BACK = """
-SELECT bool_or(is_agreed) FROM callbacks
+SELECT bool_or(is_agreed) AS is_agreed, (array_agg(consent ORDER BY id) FILTER (WHERE consent IS NOT NULL))[1]
+  AS consent FROM callbacks
 WHERE connector_id = $1 AND provider_reference = $2 AND NOT is_forged
 """
 ABANDON_OTHERS = """
@@ -97,8 +100,10 @@ async def begin_execute(
     return True
 
 
-async def record_finding(connection: Connection, held: HeldTry, finding: Finding) -> TryRecorded | None:
-    """See `collect_ports.Collections.record`.
+async def record_finding(
+    connection: Connection, held: HeldTry, finding: Finding, breaker: BreakerRules
+) -> TryRecorded | None:
+    """See `collect_ports.Collections.record`; `breaker` says when this connector's opens.
 
     An epoch has one holder, who records one finding: where the epoch has recorded already, a COMMIT was not
     heard of. Money is believed once a try, whatever comes after it is evidence.
@@ -118,7 +123,9 @@ async def record_finding(connection: Connection, held: HeldTry, finding: Finding
         return await case.keep_beside(finding)
     if isinstance(finding, PageOpened) and await case.is_named_twice(finding):
         finding = CameToNothing(TryEnd.NO_PAGE, "the connector told another try's name")
-    return await case.write(finding)
+    recorded = await case.write(finding)
+    await note_outcome(connection, held, finding, breaker)
+    return recorded
 
 
 async def _lock_names(connection: Connection, held: HeldTry, finding: Finding) -> None:
@@ -247,7 +254,9 @@ class _Case:
                 new |= {"provider_reference": page.provider_reference, "page_url": page.page_url}
                 new["page_until"] = self.after(life)
                 claimed = await self._called_back(page.provider_reference)
-                is_woken, is_agreed = is_woken or claimed is not None, is_agreed or bool(claimed)
+                is_woken = is_woken or claimed["is_agreed"] is not None
+                is_agreed = is_agreed or bool(claimed["is_agreed"])
+                new["consent"] = self.one["consent"] or claimed["consent"]
             case StillOpen(ask_again_seconds=again):
                 due = None if again is None else self.after(again)
                 asked_at = self.now if finding.was_asked else asked_at
@@ -257,19 +266,17 @@ class _Case:
             case MoneyCame(judged=judged):
                 new |= self._brought_in(plan, judged.collected.provider_transaction)
                 is_woken = False
-            case CameToNothing():
-                pass
+            case CameToNothing(look_again_seconds=again):
+                due = None if again is None else self.after(again)
             case _:
                 assert_never(finding)
         new["is_agreed"] = is_agreed and is_woken
         new["next_action_at"] = self._soon(due, asked_at) if is_woken else due
         return new
 
-    async def _called_back(self, provider_reference: str) -> bool | None:
+    async def _called_back(self, provider_reference: str) -> Row:
         """What callbacks before this answer claimed of the page: agreement or not, None where none came."""
-        claimed: bool | None = await self.connection.fetchval(
-            CALLED_BACK, self.held.connector_id, provider_reference
-        )
+        claimed: Row = await self.connection.fetchrow(CALLED_BACK, self.held.connector_id, provider_reference)
         return claimed
 
     def _soon(self, due: datetime | None, asked_at: datetime | None) -> datetime:

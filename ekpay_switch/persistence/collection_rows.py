@@ -21,13 +21,14 @@ from ekpay_switch.persistence.batch_judge import ACTOR
 from ekpay_switch.persistence.batch_read import LOCK_LANES, WINDOW_LOCK, sums_of
 from ekpay_switch.persistence.batch_write import LostRowError
 from ekpay_switch.persistence.own_transactions import Connection
+from ekpay_switch.persistence.routing_decisions import keep_decision
 from ekpay_switch.security.identifiers import uuid7
 
 Row = Mapping[str, Any]
 
 LEG = "funds"
 # The numbers of the two-number advisory locks; 1 is taken by windows, migrations and partners.
-REFERENCE_LOCK, MOVEMENT_LOCK = 2, 3
+REFERENCE_LOCK, MOVEMENT_LOCK, HOST_LOCK = 2, 3, 4
 LOCK_PAYMENT = "SELECT *, now() AS now FROM payments WHERE id = $1 FOR UPDATE"
 _TRIES = """
 SELECT t.*, a.reference, a.state, a.outcome, a.sends, a.opened_at FROM tries AS t
@@ -38,7 +39,7 @@ LOCK_UNDECIDED = f"{_TRIES} WHERE t.payment_id = $1 AND a.state <> 'closed' ORDE
 READ_HELD = """
 SELECT p.partner_id, p.lane, p.state AS payment_state, p.biller_id, p.currency, p.amount, p.charge, p.fee,
   p.vat, p.rounding, p.quote_expires_at, t.payment_id, t.attempt_id, t.connector_id, t.provider_reference,
-  t.page_until, t.executes_begun, t.is_agreed, t.epoch, t.asked, a.reference, a.state, a.opened_at,
+  t.page_until, t.executes_begun, t.is_agreed, t.consent, t.epoch, t.asked, a.reference, a.state, a.opened_at,
   now() AS now
 FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id JOIN payments AS p ON p.id = t.payment_id
 WHERE t.attempt_id = ANY($1) ORDER BY t.next_action_at
@@ -137,6 +138,8 @@ async def begin_try(connection: Connection, payment_id: UUID, new: NewTry) -> He
     await connection.execute(NEW_ATTEMPT, new.attempt_id, payment_id, LEG, *reference, str(Step.CREATE), send)
     await connection.execute(NEW_TRY, new.attempt_id, payment_id, new.connector_id, hold)
     (held,) = await read_held(connection, [new.attempt_id])
+    if new.decision is not None:
+        await keep_decision(connection, new.attempt_id, payment_id, new.decision, held.order.amount)
     return held
 
 
@@ -189,6 +192,9 @@ def _held(row: Row) -> HeldTry:
         payer_reference=row["reference"],
         return_url="",
         provider_reference=row["provider_reference"] or "",
+        consent=row["consent"] or "",
+        executes_begun=row["executes_begun"],
+        epoch=row["epoch"],
     )
     return HeldTry(
         payment_id=row["payment_id"],

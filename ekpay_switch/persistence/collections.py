@@ -22,6 +22,7 @@ from ekpay_switch.collect_ports import (
     StartedDelivery,
     TryRecorded,
 )
+from ekpay_switch.domain.connector_breaker import BreakerRules
 from ekpay_switch.domain.funding import Finding, HeldTry, MoneyCame, NewCollection, NewTry
 from ekpay_switch.domain.posting_rules import IN_FLIGHT
 from ekpay_switch.persistence.collection_deliveries import (
@@ -72,9 +73,12 @@ def collect_accounts(connector_id: str) -> list[str]:
 class PostgresCollections:
     """Collected payments in PostgreSQL."""
 
-    def __init__(self, engine: AsyncEngine, transactions: OwnTransactions) -> None:
+    def __init__(
+        self, engine: AsyncEngine, transactions: OwnTransactions, breaker: BreakerRules | None = None
+    ) -> None:
         self._engine = engine
         self._transactions = transactions
+        self._breaker = breaker or BreakerRules()
 
     async def by_reference(self, partner_id: str, reference: str) -> PaymentView | None:
         """See `collect_ports.Collections`."""
@@ -143,7 +147,7 @@ class PostgresCollections:
         """See `collect_ports.Collections`."""
         accounts = collect_accounts(held.connector_id) if isinstance(finding, MoneyCame) else []
         return await self._transactions.run(
-            lambda connection: record_finding(connection, held, finding), accounts
+            lambda connection: record_finding(connection, held, finding, self._breaker), accounts
         )
 
     async def expire_due(self, limit: int) -> int:

@@ -11,7 +11,9 @@ from ekpay_switch.persistence import (  # noqa: F401 - migrations compare them a
     bill_file_tables,
     collect_tables,
     far_side_tables,
+    host_link_tables,
     notification_tables,
+    routing_tables,
     scroll_tables,
 )
 from ekpay_switch.persistence.engine import Database

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ekpay_switch.domain.payment import FINAL, State
 from ekpay_switch.persistence.collect_tables import callbacks, collections, refund_history, refunds, tries
 from ekpay_switch.persistence.notification_tables import notification_deliveries, notification_endpoints
+from ekpay_switch.persistence.routing_tables import routing_decisions
 from ekpay_switch.persistence.tables import (
     attempts,
     evidence,
@@ -29,8 +30,8 @@ Line = Mapping[str, Any]
 class PaymentStory:
     """One payment's rows, each list in the order things happened; postings stand by their entry's id.
 
-    A collected payment has `tries` with their attempts' references, a count of `callbacks` that named one of
-    them, and `refunds`, whose steps stand by their id.
+    A collected payment has `tries` with their attempts' references, the `decisions` that chose their
+    connectors, a count of `callbacks` that named one of them, and `refunds`, whose steps stand by their id.
     """
 
     payment: Line
@@ -43,6 +44,7 @@ class PaymentStory:
     charges: Sequence[Line] = ()
     deliveries: Sequence[Line] = ()
     tries: Sequence[Line] = ()
+    decisions: Sequence[Line] = ()
     callbacks: int = 0
     refunds: Sequence[Line] = ()
     refund_steps: Mapping[UUID, Sequence[Line]] = field(default_factory=dict)
@@ -96,6 +98,9 @@ async def _collected(connection: AsyncConnection, payment_id: UUID) -> dict[str,
     stepped = await _lines(connection, steps)
     return {
         "tries": await _lines(connection, _tries_with_attempts().where(tries.c.payment_id == payment_id)),
+        "decisions": await _lines(
+            connection, _of(routing_decisions, payment_id).order_by(routing_decisions.c.attempt_id)
+        ),
         "callbacks": await connection.scalar(_callbacks(payment_id)),
         "refunds": refunded,
         "refund_steps": {one: [step for step in stepped if step["refund_id"] == one] for one in ids},

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 from ekpay_switch.bill_file_ports import BillFiles
+from ekpay_switch.host_link_ports import HostPorts
 from ekpay_switch.ports import Clock, Tokens, Wire
 from ekpay_switch.wing_kit.stand_ins import NoBillFiles
 
@@ -13,11 +14,15 @@ class MorePorts(TypedDict, total=False):
     """What a wing may be given beside the first five, by name; who gives nothing gets a stand-in."""
 
     bill_files: BillFiles
+    hosts: HostPorts
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The ports and settings an adapter may use; `divisor` shortens every time of its manifest."""
+    """The ports and settings an adapter may use; `divisor` shortens every time of its manifest.
+
+    Without `hosts` nothing can be asked over a host link.
+    """
 
     wire: Wire
     tokens: Tokens
@@ -25,3 +30,4 @@ class Surroundings:
     environ: Mapping[str, str]
     divisor: float = 1.0
     bill_files: BillFiles = field(default_factory=NoBillFiles)
+    hosts: HostPorts | None = None

@@ -43,6 +43,8 @@ def test_connectors_are_listed_with_their_limits(ekpay: Ekpay) -> None:
     assert listed.code == 0
     assert "bkash" in listed.out
     assert "10 within 60 days" in listed.out
+    assert "our call" in next(line for line in listed.out.splitlines() if "bkash" in line)
+    assert "its page" in next(line for line in listed.out.splitlines() if "nagad" in line)
 
 
 def test_programs_read_paisa_and_the_four_facts(ekpay: Ekpay) -> None:
@@ -54,6 +56,8 @@ def test_programs_read_paisa_and_the_four_facts(ekpay: Ekpay) -> None:
         10,
     )
     assert set(bkash["safety"].values()) == {True}
+    assert (bkash["instrument"], bkash["status"], bkash["executes"]) == ("wallet", "active", True)
+    assert (bkash["protocol"], bkash["payer_charge_basis_points"]) == ("public", 150)
     assert bkash["url"] == "http://127.0.0.1:9/x"
 
 

@@ -30,7 +30,6 @@ from ekpay_switch.domain.refunding import (
     PaidByHand,
     Refundable,
     RefundEvent,
-    RefundFinding,
     RefundKind,
     RefundPlan,
     RefundRefusal,
@@ -192,20 +191,17 @@ def test_what_no_payment_waits_for_moves_none_and_tells_nobody(kind: RefundKind,
     assert plan.entry == paid_back("bkash", AMOUNT)
 
 
-@pytest.mark.parametrize(
-    "finding", [Answered(Declined("refused", "2077"), 90), NoRoute("it gives nothing back")]
-)
-def test_a_refund_that_was_asked_for_and_is_refused_fails(finding: RefundFinding) -> None:
-    plan = decide_refund(HELD, State.COMPLETED, finding)
+def test_a_refund_that_was_asked_for_and_is_refused_fails() -> None:
+    plan = decide_refund(HELD, State.COMPLETED, Answered(Declined("refused", "2077"), 90))
     assert (after(HELD, plan), plan.frees) == (RefundState.FAILED, True)
     assert plan.entry == owed_back_by_payee("desco_postpaid", "bkash", AMOUNT).reversal()
     assert (plan.notice, plan.alarm) == ("refund_failed", None)
     assert NOTICES[plan.notice].state is State.COMPLETED
 
 
-@pytest.mark.parametrize("kind", OWED)
+@pytest.mark.parametrize("kind", [RefundKind.REFUND, *OWED])
 @pytest.mark.parametrize("state", [RefundState.APPROVED, RefundState.SENT])
-def test_what_is_owed_and_is_refused_is_left_to_finance(state: RefundState, kind: RefundKind) -> None:
+def test_what_the_connector_cannot_be_told_is_left_to_finance(state: RefundState, kind: RefundKind) -> None:
     plan = decide_refund(KINDS[kind], State.REFUNDING, NoRoute("not any more"))
     assert refund_after(state, plan.event) is RefundState.BY_HAND
     assert (plan.entry, plan.frees, plan.alarm) == (None, False, Alarm.REFUND_NEEDS_A_PERSON)

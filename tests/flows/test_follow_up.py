@@ -258,17 +258,67 @@ async def test_where_the_payer_alone_moves_money_it_is_never_executed_and_believ
     assert (payer.state, asked(payer)) == (State.COMPLETED, (0, 2))
 
 
-async def test_where_the_payer_alone_moves_money_a_page_ends_after_its_own_life() -> None:
+async def a_page_that_only_its_payer_pays_on(life_seconds: int = 2_000) -> Payer:
     payer = Payer()
     payer.small.connector.profile = replace(
-        payer.small.connector.profile, executes=False, page_life_seconds=2_000, page_ask_after_seconds=()
+        payer.small.connector.profile,
+        executes=False,
+        page_life_seconds=life_seconds,
+        page_ask_after_seconds=(),
     )
     await payer.order()
+    return payer
+
+
+async def test_where_the_payer_alone_moves_money_a_page_ends_once_it_was_asked_about_after_its_life() -> None:
+    payer = await a_page_that_only_its_payer_pays_on()
     await payer.wait(1_999)
-    assert payer.state is State.COLLECTING
-    await payer.wait(1.001)
-    await payer.wait(0.001)
+    assert (payer.state, asked(payer)) == (State.COLLECTING, (0, 0))
+    await payer.wait(1.002)
+    assert (payer.state, asked(payer)) == (State.COLLECTING, (0, 1))
+    await payer.wait(90)
     assert (payer.state, payer.tries()[0].end) == (State.EXPIRED, TryEnd.NEVER_PAID)
+    assert asked(payer) == (0, 2)
+
+
+async def test_money_of_the_last_moment_still_pays_the_bill_that_waits_for_it() -> None:
+    payer = await a_page_that_only_its_payer_pays_on(life_seconds=600)
+    await payer.wait(601)
+    payer.small.connector.take(payer.page())
+    await payer.wait(90)
+    assert (payer.state, payer.tries()[0].end) == (State.COMPLETED, TryEnd.APPROVED)
+
+
+@pytest.mark.parametrize("after_seconds", [300, 3_600])
+async def test_money_that_a_provider_decided_about_after_the_end_is_found_and_goes_back(
+    after_seconds: int,
+) -> None:
+    payer = await a_page_that_only_its_payer_pays_on()
+    for seconds in (2_001, 90, *([210] if after_seconds == 3_600 else [])):
+        await payer.wait(seconds)
+    assert payer.state is State.EXPIRED
+    payer.small.connector.take(payer.page())
+    await payer.wait(after_seconds)
+    assert (payer.state, payer.tries()[0].end) == (State.EXPIRED, TryEnd.SECOND_SUCCESS)
+    await payer.wait(3_600)
+    assert payer.small.connector.given_back() == COLLECTED
+    assert payer.balance(RECEIVABLE) == -KEPT
+
+
+async def test_a_page_that_has_ended_is_not_asked_about_for_ever() -> None:
+    payer = await a_page_that_only_its_payer_pays_on()
+    for seconds in (2_001, 90, 210, 3_300, 86_400):
+        await payer.wait(seconds)
+    assert (payer.tries()[0].next_action_at, asked(payer)) == (None, (0, 4))
+
+
+async def test_a_page_that_was_looked_at_too_late_ends_at_once_and_is_watched_all_the_same() -> None:
+    payer = await a_page_that_only_its_payer_pays_on()
+    await payer.wait(2_200)
+    assert (payer.state, payer.tries()[0].end) == (State.EXPIRED, TryEnd.NEVER_PAID)
+    due = payer.tries()[0].next_action_at
+    assert due is not None
+    assert (due - payer.small.clock.now()).total_seconds() == pytest.approx(100, abs=0.1)
 
 
 async def test_a_page_without_a_known_end_is_looked_at_as_often_as_any_doubt() -> None:

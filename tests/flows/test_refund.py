@@ -298,12 +298,12 @@ async def test_what_may_have_been_heard_is_asked_about_however_old_it_is() -> No
     assert payer.small.connector.given_back() == COLLECTED
 
 
-async def test_a_refund_that_was_asked_for_too_late_to_be_sent_fails() -> None:
+async def test_a_refund_that_became_too_late_to_be_sent_is_left_to_finance() -> None:
     payer = await a_paid_bill()
     one = await asked(payer)
     await payer.small.refunds.postpone(await held(payer), 61 * DAY)
     await payer.wait(61 * DAY)
-    assert (one.state, payer.balance(PAYABLE)) == (RefundState.FAILED, TOTAL)
+    assert (one.state, payer.balance(PAYABLE)) == (RefundState.BY_HAND, 0)
 
 
 # ---- whom to ask

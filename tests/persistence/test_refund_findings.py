@@ -176,16 +176,16 @@ async def test_a_refund_that_is_begun_over_there_and_not_done_stays_in_doubt(off
     await office.record(await office.sent(view.refund_id), given("RFD1", BILLED))
 
 
-async def test_a_refund_without_a_route_fails_without_having_been_sent(office: Office) -> None:
+async def test_a_refund_without_a_route_is_left_to_finance_without_having_been_sent(office: Office) -> None:
     paid = await office.completed()
     view = await office.take(paid)
     held = await office.leased(view.refund_id)
 
     recorded = await office.refunds.record(held, NoRoute("the connector gives nothing back"))
 
-    assert recorded == RefundRecorded(RefundState.FAILED)
-    assert await office.till.balances() == DELIVERED
-    assert await office.steps(view.refund_id) == [("refused", "switch")]
+    assert recorded == RefundRecorded(RefundState.BY_HAND, Alarm.REFUND_NEEDS_A_PERSON)
+    assert (await office.till.balances())["refund_due:bkash"] == -BILLED
+    assert await office.steps(view.refund_id) == [("left_to_finance", "switch")]
 
 
 # ---- giving back what is owed by itself

@@ -51,6 +51,7 @@ class Code(StrEnum):
     HEADERS_TOO_LARGE = "headers_too_large"
     INTERNAL_ERROR = "internal_error"
     BILLER_UNAVAILABLE = "biller_unavailable"
+    INSTRUMENT_UNAVAILABLE = "instrument_unavailable"
     BUSY = "busy"
 
 
@@ -160,6 +161,12 @@ MEANINGS: Mapping[Code, Meaning] = MappingProxyType(
         ),
         Code.BILLER_UNAVAILABLE: Meaning(
             503, "The biller does not answer", "Nothing was done. Try again with the same key.", 5
+        ),
+        Code.INSTRUMENT_UNAVAILABLE: Meaning(
+            503,
+            "Nobody takes this instrument now",
+            "Nothing was done. Offer your payer another instrument, or try again with the same key.",
+            30,
         ),
         Code.BUSY: Meaning(503, "Busy", "Nothing is lost. Send the same again with the same key.", 1),
     }

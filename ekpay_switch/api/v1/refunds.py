@@ -1,6 +1,5 @@
 """Giving a paid payment back, whole or in part, and looking at what was given back."""
 
-import sys
 from typing import assert_never
 
 from ekpay_switch import telemetry
@@ -12,13 +11,10 @@ from ekpay_switch.api.v1.payments import CREATED, OK, found
 from ekpay_switch.api.v1.problems import Code, RefusedError
 from ekpay_switch.api.v1.reading import fingerprint, idempotency_key, read, require_json
 from ekpay_switch.collect_ports import PaymentView, RefundTaken
-from ekpay_switch.connector_ports import RefundRules
+from ekpay_switch.connector_ports import BY_HAND, RefundRules
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunding import NewRefund, RefundRefusal
 from ekpay_switch.security.identifiers import uuid7
-
-# Where a connector gives nothing back, finance pays by hand, in any number of parts and at any time.
-BY_HAND = RefundRules(days_max=sys.maxsize, parts_max=sys.maxsize)
 
 
 async def ask(call: Call, v1: V1) -> Told:

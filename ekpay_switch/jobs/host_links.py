@@ -1,0 +1,50 @@
+"""The job that keeps links to banks' hosts, in every process: whoever has a link's lease keeps it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from ekpay_switch import telemetry
+from ekpay_switch.connector_ports import Connector, KeepsLink
+
+AGAIN_SECONDS = 1.0
+# What was said on a link may still be answered, and its end is told to the host.
+LEAVE_SECONDS = 15.0
+
+
+@asynccontextmanager
+async def host_links_kept(connectors: Sequence[Connector]) -> AsyncIterator[None]:
+    """Keep the links while something else is done; on the way out they are ended, orderly if they can be."""
+    stop = asyncio.Event()
+    keeping = asyncio.create_task(run_host_links(connectors, stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.wait([keeping], timeout=LEAVE_SECONDS)
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+
+async def run_host_links(connectors: Sequence[Connector], stop: asyncio.Event) -> None:
+    """Keep every link that no other process keeps, until told to stop; each link's trouble is its own."""
+    await asyncio.gather(
+        *(
+            _keep(connector.profile.id, connector, stop)
+            for connector in connectors
+            if isinstance(connector, KeepsLink)
+        )
+    )
+
+
+async def _keep(connector_id: str, connector: KeepsLink, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        try:
+            await connector.keep_link(stop)
+        except Exception as error:  # noqa: BLE001 - a sick database must not end the link for good
+            telemetry.count_error("host_link_failed", connector_id=connector_id, error=error)
+        else:
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), AGAIN_SECONDS)
