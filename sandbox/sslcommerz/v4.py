@@ -185,7 +185,8 @@ def _validated(provider: Provider, told: Told | Refusal) -> Reply:
     on = told.order.facts.get(VALIDATED_ON) or _time(provider.clock.now())
     provider.keep(told.order, **{VALIDATED_ON: on})
     values = {name: told.order.facts[name] for name in _KEPT if name.startswith("value_")}
-    more = {"emi_instalment": "0", "emi_amount": "0.00", "discount_amount": "0.00", "gw_version": ""}
+    more = {"emi_instalment": "0", "emi_amount": "0.00", "gw_version": ""}
+    more |= {"discount_amount": "0.00", "discount_percentage": "0.00", "discount_remarks": ""}
     return _connected("DONE", **first, **values, **more, validated_on=on)
 
 

@@ -1,36 +1,22 @@
 """A merchant that uses the public client pybkash, unmodified, at a simulated bKash.
 
-Run by `pybkash_against_sandbox.py` in an environment that has nothing but pybkash. It prints a line of JSON
-for each step, and waits for a line of input where a payer has to act.
+Run by `pybkash_against_sandbox.py` in an environment that has nothing but pybkash. Its address is a member of
+its token.
 """
 
 import asyncio
 import importlib
-import json
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any
+
+from telling import expect, versions, want  # type: ignore[import-not-found]  # beside us where we run
 
 USER, PASSWORD = "ekpay", "bkash-sandbox"
 APP_KEY, APP_SECRET = "bkash-sandbox-app", "bkash-sandbox-secret"
 CALLBACK = "https://merchant.example/return"
 
 pybkash: Any = importlib.import_module("pybkash")
-
-
-def say(step: str, **facts: object) -> None:
-    sys.stdout.write(json.dumps({"step": step, **facts}) + "\n")
-    sys.stdout.flush()
-
-
-def expect(step: str, *, is_right: bool, **facts: object) -> None:
-    say(step, is_right=is_right, **facts)
-
-
-def approve(page: str) -> None:
-    say("approve", page=page)
-    sys.stdin.readline()
 
 
 def expect_refusal(step: str, code: str, call: Callable[[], object]) -> None:
@@ -52,7 +38,7 @@ def use(client: Any) -> None:  # noqa: ANN401 - the client has no types
     expect_refusal("an agreement", "2064", lambda: client.create_agreement(CALLBACK, "01712345678"))
     waiting = client.query_payment(created.payment_id)
     expect("query before", is_right=not waiting.is_complete(), status=waiting.status)
-    approve(created.bkash_url)
+    want("payer", page=created.bkash_url)
     agreed = client.query_payment(created.payment_id)
     expect("query after the payer", is_right=agreed.verification_status == "Complete", status=agreed.status)
     paid = client.execute_payment(created.payment_id)
@@ -75,15 +61,14 @@ async def use_asynchronously(token: Any) -> None:  # noqa: ANN401 - the client h
     async with pybkash.AsyncClient(token) as client:
         created = await client.create_payment(CALLBACK, "01712345678", 99, invoice_number="PEER-2")
         expect("async create", is_right=created.status_code == "0000")
-        approve(created.bkash_url)
+        want("payer", page=created.bkash_url)
         paid = await client.execute_payment(created.payment_id)
         expect("async execute", is_right=paid.is_complete() and paid.amount == "99.00")
 
 
 def main(origin: str) -> None:
     facts = (USER, PASSWORD, APP_KEY, APP_SECRET)
-    names = ("pybkash", "httpx", "redis")
-    say("versions", python=sys.version.split()[0], **{name: version(name) for name in names})
+    versions("pybkash", "httpx", "redis")
     token = pybkash.Token(*facts, sandbox=True)
     token.base_url = f"{origin}/v1.2.0-beta"
     with pybkash.Client(token) as client:

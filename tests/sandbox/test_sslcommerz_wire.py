@@ -120,6 +120,12 @@ async def test_nothing_is_found_until_somebody_tries(shop: Shop, clock: SetClock
     assert [row["status"] for row in await shop.attempts(tran_id)] == ["EXPIRED"]
 
 
+async def test_a_validation_says_that_nothing_was_let_off(shop: Shop) -> None:
+    answer = await shop.validate((await shop.paid())["val_id"])
+    let_off = {name: value for name, value in answer.items() if name.startswith("discount_")}
+    assert let_off == {"discount_amount": "0.00", "discount_percentage": "0.00", "discount_remarks": ""}
+
+
 async def test_a_payment_is_valid_at_the_first_look_and_validated_ever_after(shop: Shop) -> None:
     row = await shop.paid()
     assert (row["status"], row["amount"], row["store_amount"]) == ("VALID", "120.50", "117.49")

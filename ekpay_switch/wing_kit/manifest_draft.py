@@ -1,0 +1,188 @@
+"""Drafts of manifests: a new one written after one that is there, the same for every wing.
+
+A draft keeps what its pattern says and marks it as nobody's word yet. The pattern's comments stay behind:
+they name sources that are not the new institution's.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+MARK = "# confirm"
+"""Stands behind, or before a section over, what somebody must still confirm."""
+
+CAUTIOUS: Mapping[str, str] = MappingProxyType(
+    {
+        "deduplicates": "false",
+        "deduplicates_for": '"never"',
+        "can_be_asked": "false",
+        "not_found_settle_seconds": '"never"',
+        "can_be_undone": "false",
+        "echoes_amount": "false",
+    }
+)
+"""The four safety facts of whoever has promised nothing."""
+
+NOTES: Mapping[str, str] = MappingProxyType(
+    {
+        "safety": "# The cautious answers. State a fact where the document does; `certify` tries it.",
+        "timing": f"{MARK}: how long an answer may take, and when to ask again.",
+        "endpoint": "# The pattern's sandbox: no real institution is asked by default.",
+        "secrets": f"{MARK}: which secrets there are.",
+        "family_settings": f"{MARK}: every setting of the family.",
+        "examples": f"{MARK}: every reply, as it will come. All names and numbers are invented.",
+    }
+)
+"""What there is to do in the sections that manifests of every wing have."""
+
+_ID = re.compile(r"[a-z][a-z0-9_]{1,40}")
+_SAID = re.compile(r"""((?:[^#"']|"(?:[^"\\]|\\.)*"|'[^']*')*)(?:#.*)?""")
+_KEY = re.compile(r"([A-Za-z_]+) += ")
+_HEADER = re.compile(r"\[+([A-Za-z_]+)")
+_LONG_TEXT = "'''"
+
+
+class UnwritableError(Exception):
+    """A draft cannot be written; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is wanted: the id and the names of the new one, its family, and whom it is written after."""
+
+    id: str
+    family: str
+    like: str = ""
+    name_en: str = ""
+    name_bn: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a draft has of its own.
+
+    `head` are comments over all of it, `own` the values of keys before the first section, `facts` those of
+    the section `safety`, and `notes` a comment before the first section of a name. Keys of these two places
+    that have no value here keep the pattern's and bear the mark.
+    """
+
+    head: Sequence[str]
+    own: Mapping[str, str]
+    notes: Mapping[str, str]
+    facts: Mapping[str, str]
+
+
+def pattern_for(wish: Wish, families: Iterable[str], known: Mapping[str, str], plainest: str) -> str:
+    """The id of the manifest that is copied: who was named, the `plainest`, or else the first of the family.
+
+    `known` is the family of every manifest that is there, by id.
+
+    Raises:
+        UnwritableError: no such id, no such family, nobody of it, or the one that was named is of another.
+    """
+    if not _ID.fullmatch(wish.id):
+        raise UnwritableError(f"{wish.id} is no id: small letters, digits and _, 2 to 41 of them")
+    if wish.family not in families:
+        raise UnwritableError(f"there is no family {wish.family}; there are {', '.join(sorted(families))}")
+    same = sorted(one for one, family in known.items() if family == wish.family)
+    if not same:
+        raise UnwritableError(f"no manifest of the family {wish.family} to write it after")
+    like = wish.like or (plainest if plainest in same else same[0])
+    if like not in same:
+        raise UnwritableError(f"{like} is not of the family {wish.family}: {', '.join(same)}")
+    return like
+
+
+def plan_for(
+    wish: Wish,
+    command: str,
+    own: Mapping[str, str],
+    notes: Mapping[str, str],
+    known_facts: Iterable[str] = (),
+) -> Plan:
+    """The plan of a draft that nobody can pay by or at; `own` and `notes` join what every draft has.
+
+    The safety facts get the cautious answers, but for the `known_facts`: those a family reads off the wire.
+    """
+    name = wish.name_en or wish.id.replace("_", " ").title()
+    head = (
+        f"# {name}, over the family {wish.family}; begun by {command}.",
+        "#",
+        f"# `{MARK.removeprefix('# ')}` marks what is the pattern's and nobody's word yet. Go through every",
+        "# mark with the institution's document, say where each fact is from, and take the mark away.",
+        "# Nothing is paid here as long as it is suspended; `certify` comes first.",
+    )
+    facts = {fact: answer for fact, answer in CAUTIOUS.items() if fact not in set(known_facts)}
+    in_bangla = quoted(wish.name_bn) if wish.name_bn else f"{quoted(name)} {MARK}: in Bangla"
+    identity = {
+        "id": quoted(wish.id),
+        "family": quoted(wish.family),
+        "name_en": quoted(name) + ("" if wish.name_en else f" {MARK}"),
+        "name_bn": in_bangla,
+        "status": quoted("suspended"),
+    }
+    return Plan(head, {**identity, **own}, {**NOTES, **notes}, facts)
+
+
+def write_draft(pattern: Path, wish: Wish, plan: Plan) -> Path:
+    """Write the draft beside its pattern, whose settings become its own, and return its path.
+
+    Raises:
+        UnwritableError: there is one already, which stays as it is.
+        OSError: the folder cannot be read or written.
+    """
+    theirs, own = (f"EKPAY_{one.upper()}_" for one in (pattern.stem, wish.id))
+    text = drafted(pattern.read_text(encoding="utf-8").replace(theirs, own), plan)
+    path = pattern.with_name(f"{wish.id}.toml")
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UnwritableError(f"{path.name} is there already") from None
+    return path
+
+
+def drafted(text: str, plan: Plan) -> str:
+    """The draft after the manifest `text`."""
+    return "".join(f"{line}\n" for line in (*plan.head, "", *_lines(text, plan)))
+
+
+def quoted(text: str) -> str:
+    """A text as a manifest has it: what JSON makes of one is TOML as well."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _lines(text: str, plan: Plan) -> Iterator[str]:
+    own = {"": plan.own, "safety": plan.facts}
+    section, told = "", set[str]()
+    for line, is_in_text in _without_comments(text.splitlines()):
+        header = None if is_in_text else _HEADER.match(line)
+        if header:
+            section = header[1]
+            if section in plan.notes.keys() - told:
+                yield plan.notes[section]
+            told.add(section)
+        key = None if header or is_in_text else _KEY.match(line)
+        if key and section in own:
+            yield f"{key[1]} = {own[section][key[1]]}" if key[1] in own[section] else f"{line} {MARK}"
+        else:
+            yield line
+
+
+def _without_comments(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
+    """The lines that say something, each with whether it goes on with a text; one empty line for several."""
+    is_in_text, was_empty = False, True
+    for line in lines:
+        if is_in_text or line.count(_LONG_TEXT) == 1:
+            yield line, is_in_text
+            is_in_text ^= line.count(_LONG_TEXT) == 1
+            was_empty = False
+            continue
+        found = _SAID.fullmatch(line)
+        said = (line if found is None else found[1]).rstrip()
+        if said or not (was_empty or line.startswith("#")):
+            yield said, False
+            was_empty = not said
