@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from benchmarks.quotes import Prepared
 from benchmarks.stage import Stage
@@ -69,21 +70,28 @@ async def send(stage: Stage, path: str, prepared: Sequence[Prepared], seconds: i
         folder = Path(name)
         shares = [prepared[thread :: load.threads] for thread in range(load.threads)]
         _write(folder, shares, [partner.token for partner in stage.partners])
-        command = [wrk(), "-t", str(load.threads), "-c", str(load.connections), "-d", f"{seconds}s"]
-        command += [
-            "--timeout",
-            f"{_ANSWER_SECONDS}s",
-            "-s",
-            str(_SCRIPT),
-            stage.switch_url + path,
-            "--",
-            name,
-        ]
-        process = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-        )
-        output = (await process.communicate())[0].decode()
-    return _result(output, shares)
+        told = await run_wrk(_SCRIPT, stage.switch_url + path, folder, seconds, load)
+    return _result(told, shares)
+
+
+async def run_wrk(script: Path, url: str, folder: Path, seconds: int, load: Load) -> dict[str, Any]:
+    """Run wrk with one of our scripts, which reads `folder`; what the script told at its end.
+
+    Raises:
+        LoadError: wrk is missing or ended without a result.
+    """
+    command = [wrk(), "-t", str(load.threads), "-c", str(load.connections), "-d", f"{seconds}s"]
+    command += ["--timeout", f"{_ANSWER_SECONDS}s", "-s", str(script), url, "--", str(folder)]
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    output = (await process.communicate())[0].decode()
+    line = next((line for line in output.splitlines() if line.startswith(_MARK)), "")
+    if not line:
+        message = f"wrk ended without a result: {output.strip()[-500:]}"
+        raise LoadError(message)
+    told: dict[str, Any] = json.loads(line.removeprefix(_MARK))
+    return told
 
 
 def _write(folder: Path, shares: Sequence[Sequence[Prepared]], tokens: Sequence[str]) -> None:
@@ -92,12 +100,7 @@ def _write(folder: Path, shares: Sequence[Sequence[Prepared]], tokens: Sequence[
         (folder / f"bodies.{thread}").write_text("".join(f"{one.token} {one.body}\n" for one in share))
 
 
-def _result(output: str, shares: Sequence[Sequence[Prepared]]) -> LoadResult:
-    line = next((line for line in output.splitlines() if line.startswith(_MARK)), "")
-    if not line:
-        message = f"wrk ended without a result: {output.strip()[-500:]}"
-        raise LoadError(message)
-    told = json.loads(line.removeprefix(_MARK))
+def _result(told: dict[str, Any], shares: Sequence[Sequence[Prepared]]) -> LoadResult:
     sent_by: list[int] = told["sent_by"]
     if any(sent > len(share) for sent, share in zip(sent_by, shares, strict=True)):
         message = f"wrk ran out of prepared bodies ({sum(map(len, shares))}): prepare more"

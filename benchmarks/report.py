@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import usage
+from benchmarks.hanging import HangingLoss
 from benchmarks.load import Load
+from benchmarks.routing import AIM_MICROSECONDS, CONNECTORS
 from benchmarks.stage import Stage
 from benchmarks.turns import WITHOUT_SCROLL, Rows, Turn
 
@@ -24,12 +26,18 @@ _SETTINGS = ("fsync", "synchronous_commit", "full_page_writes", "server_version"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Every turn in order, the rows of a payment on both sides, the circumstances, the audit's last line."""
+    """Every turn in order, the rows of a payment on both sides, the circumstances, the audit's last line.
+
+    `routing_decision_us` is the median duration of one routing decision, in microseconds. `hanging` is what
+    a connector that hangs takes from another one.
+    """
 
     turns: tuple[Turn, ...]
     rows: dict[str, Rows]
     facts: dict[str, Any]
     audit: str
+    routing_decision_us: float
+    hanging: HangingLoss
 
     def rate(self, what: str, clients: int | None = None) -> float:
         """The median rate of a kind of turn, 0 if there was none."""
@@ -92,6 +100,12 @@ def show(report: Report, console: Console) -> None:
     best = max(report.reference_clients, key=lambda clients: report.rate("pgbench", clients))
     console.print(_told(report.middle("pgbench", best)), highlight=False)
     console.print(f"what limits paying: {limit(report)}", highlight=False)
+    told = f"one routing decision among {CONNECTORS} connectors: {report.routing_decision_us:.0f} µs"
+    console.print(f"{told} (aim {AIM_MICROSECONDS:.0f})", highlight=False)
+    beside = (median(rates) for rates in (report.hanging.answering, report.hanging.hanging))
+    rates = " and ".join(f"{rate:.0f}/s" for rate in beside)
+    told = f"payments made beside a connector that answers, and that hangs: {rates}"
+    console.print(f"{told}, loss {report.hanging.loss:.1%} (aim under 5 %)", highlight=False)
     if report.disturbance > _DISTURBED:
         warning = (
             f"other processes used up to {report.disturbance:.2f} cores during a turn: believe none of this"
@@ -171,6 +185,9 @@ def write(report: Report, path: Path) -> None:
             str(c): round(report.rate("pgbench", c), 1) for c in report.reference_clients
         },
         "limited_by": limit(report),
+        "routing_decision_us": round(report.routing_decision_us, 1),
+        "connector_hang_loss": round(report.hanging.loss, 3),
+        "connector_hang_rates": asdict(report.hanging),
         "disturbance_cores": round(report.disturbance, 2),
         "facts": report.facts,
         "rows_per_payment": {

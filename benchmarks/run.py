@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import load, reference, report
+from benchmarks import hanging, load, reference, report, routing
 from benchmarks.books import BooksError
 from benchmarks.reference import PgbenchError
 from benchmarks.stage import StageError, open_stage
@@ -53,7 +53,12 @@ async def _bench(asked: argparse.Namespace, console: Console) -> report.Report:
             rate = max(turn.rate for turn in taken if turn.what == "pay")
         facts = await report.facts(stage, load.Load(asked.threads, asked.connections))
         console.print("auditing the books …")
-        return report.Report(tuple(taken), rows, facts, await stage.audit())
+        audit = await stage.audit()
+    # Alone on the machine: nothing of the stage runs any more.
+    decision_us = routing.measure()
+    console.print("one connector hangs beside another …")
+    hang = await hanging.measure(asked.rounds, asked.seconds)
+    return report.Report(tuple(taken), rows, facts, audit, decision_us, hang)
 
 
 async def _round(turns: Turns, asked: argparse.Namespace, rate: float, console: Console) -> list[Turn]:
@@ -87,7 +92,7 @@ def main() -> int:
         return 1
     report.show(result, console)
     report.write(result, RESULTS)
-    return 0 if result.audit == "clean" else 1
+    return 0 if result.audit == result.hanging.audit == "clean" else 1
 
 
 if __name__ == "__main__":

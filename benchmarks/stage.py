@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +34,8 @@ from sandbox.partner.client import Partner, PartnerClient
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _SANDBOX_PASSWORD = "desco-sandbox"  # noqa: S105 - the sandbox's own, it opens nothing else
 _PREFUND = Money(1_000_000_000_000_00)  # a million million taka: no bench ever empties it
-_READY_SECONDS = 30
-_LEAVE_SECONDS = 40
+READY_SECONDS = 30
+LEAVE_SECONDS = 40
 _POLL_SECONDS = 0.05
 _HTTP_OK = 200
 _NEW_ACCOUNTS = "INSERT INTO accounts (code, kind) VALUES ('settlement_bank', 'asset') ON CONFLICT DO NOTHING"
@@ -73,7 +73,7 @@ class Stage:
     async def audit(self) -> str:
         """The last line of `ekpay audit` over this database, and nothing else of it."""
         process = await asyncio.create_subprocess_exec(
-            *_ekpay("audit"), env=_environment(self.home), stdout=asyncio.subprocess.PIPE
+            *ekpay("audit"), env=environment(self.home), stdout=asyncio.subprocess.PIPE
         )
         output, _ = await process.communicate()
         return (output.decode().strip().splitlines() or [f"no answer (exit {process.returncode})"])[-1]
@@ -91,8 +91,12 @@ async def open_stage(partners: int, accounts: int) -> AsyncIterator[Stage]:
     try:
         database = open_database(settings)
         await migrate(database)
-        with _sandbox(home, accounts) as (desco_url, desco_pid), _switch(home, desco_url) as (url, switch):
-            await _until_ready(url, switch, home)
+        wanted = ["--port", "0", "--accounts", str(accounts)]
+        with (
+            served_sandbox(home, wanted) as (addresses, desco_pid),
+            served_switch(home, EKPAY_DESCO_URL=addresses["DESCO"]) as (url, switch),
+        ):
+            await until_ready(url, switch, home)
             connection = await database.connect("owner")
             try:
                 added = [await _add(number, settings, database) for number in range(1, partners + 1)]
@@ -106,58 +110,75 @@ async def open_stage(partners: int, accounts: int) -> AsyncIterator[Stage]:
         shutil.rmtree(home)
 
 
-def _ekpay(*arguments: str) -> list[str]:
+def ekpay(*arguments: str) -> list[str]:
+    """The words that run our own program with these arguments."""
     return [str(Path(sys.executable).with_name("ekpay")), *arguments]
 
 
-def _environment(home: Path, **more: str) -> dict[str, str]:
-    """Ours without a database of somebody else's; other EKPAY_ settings may be tried out and are reported."""
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """Our environment without a database of somebody else's; other settings may be tried and are reported."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("EKPAY_DATABASE_")}
     return kept | {"EKPAY_HOME": str(home), "EKPAY_DESCO_PASSWORD": _SANDBOX_PASSWORD} | more
 
 
 @contextmanager
-def _sandbox(home: Path, accounts: int) -> Iterator[tuple[str, int]]:
-    command = [sys.executable, "-m", "sandbox", "serve", "--port", "0", "--accounts", str(accounts)]
-    command += ["--home", str(home / "sandbox")]
+def served_sandbox(home: Path, wanted: Sequence[str]) -> Iterator[tuple[dict[str, str], int]]:
+    """A sandbox that serves what is `wanted`: the addresses by institution, and its process.
+
+    Raises:
+        StageError: it did not start.
+    """
+    command = [sys.executable, "-m", "sandbox", "serve", *wanted, "--home", str(home / "sandbox")]
     with subprocess.Popen(  # noqa: S603 - our own module, no shell
-        command, cwd=_REPOSITORY, env=_environment(home), stdout=subprocess.PIPE, text=True
+        command, cwd=_REPOSITORY, env=environment(home), stdout=subprocess.PIPE, text=True
     ) as process:
         try:
-            words = (process.stdout.readline() if process.stdout else "").split()
-            if not words:
+            told = [(process.stdout.readline() if process.stdout else "").split() for _ in _ports(wanted)]
+            if not all(told):
                 message = "the sandbox did not start"
                 raise StageError(message)
-            yield words[-1], process.pid
+            yield {words[0]: words[-1] for words in told}, process.pid
         finally:
             process.terminate()
 
 
+def _ports(wanted: Sequence[str]) -> list[str]:
+    """One word for each institution that announces itself."""
+    return [word for word in wanted if word == "--port"]
+
+
 @contextmanager
-def _switch(home: Path, desco_url: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    port = _free_port()
-    environment = _environment(home, EKPAY_DESCO_URL=desco_url, EKPAY_PORT=str(port))
+def served_switch(home: Path, **environ: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """One process of the switch with these settings: its address and the process."""
+    port = free_port()
+    told = environment(home, EKPAY_PORT=str(port), **environ)
     # Its log goes to a file as in real life: the lines of the hot path are part of what it costs.
     with (
         (home / "switch.log").open("wb") as log,
-        subprocess.Popen(_ekpay("serve"), env=environment, stderr=log) as process,  # noqa: S603 - our own command
+        subprocess.Popen(ekpay("serve"), env=told, stderr=log) as process,  # noqa: S603 - our own command
     ):
         try:
             yield f"http://127.0.0.1:{port}", process
         finally:
             process.terminate()
-            process.wait(_LEAVE_SECONDS)
+            process.wait(LEAVE_SECONDS)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that nobody has at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-async def _until_ready(url: str, switch: subprocess.Popen[bytes], home: Path) -> None:
-    async with asyncio.timeout(_READY_SECONDS), aiohttp.ClientSession() as session:
+async def until_ready(url: str, switch: subprocess.Popen[bytes], home: Path) -> None:
+    """Wait until the switch takes calls.
+
+    Raises:
+        StageError: it ended before.
+    """
+    async with asyncio.timeout(READY_SECONDS), aiohttp.ClientSession() as session:
         while switch.poll() is None:
             try:
                 async with session.get(f"{url}/health/ready") as answer:
