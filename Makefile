@@ -21,7 +21,7 @@ OURSELVES = $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
 .PHONY: help
 help: ## say what can be typed
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # ---- setting up
 
@@ -74,6 +74,10 @@ test: $(DEV) ## every test but the heavy suites; domain and flows must be covere
 test-faults: $(DEV) ## kill processes at every step of a payment, then audit
 	$(BIN)/pytest tests/faults
 
+.PHONY: peers
+peers: $(DEV) ## let public clients use the sandbox, each in an environment of its own; needs PyPI, npm and Node
+	$(BIN)/python -m tests.peers
+
 .PHONY: check
 check: $(DEV) ## format, lint, types, imports, spelling, fast tests: under a minute
 	$(BIN)/ruff format --check .
@@ -93,6 +97,16 @@ bench: $(DEV) ## the hot path against the same rows written by pgbench
 migration: $(DEV) ## start a migration: make migration NAME=add_something
 	@test -n "$(NAME)" || { echo "say which: make migration NAME=add_something" >&2; exit 1; }
 	$(BIN)/ekpay migrate --new "$(NAME)"
+
+.PHONY: new-connector
+new-connector: $(CORE) ## start a connector: make new-connector ID=some_pay FAMILY=token_init_status
+	@test -n "$(ID)" -a -n "$(FAMILY)" || { echo "say which: make new-connector ID=some_pay FAMILY=token_init_status" >&2; exit 1; }
+	$(BIN)/python -m connectors.new_connector "$(ID)" "$(FAMILY)" $(if $(LIKE),--like "$(LIKE)")
+
+.PHONY: new-biller
+new-biller: $(CORE) ## start a biller: make new-biller ID=some_utility FAMILY=direct_rest
+	@test -n "$(ID)" -a -n "$(FAMILY)" || { echo "say which: make new-biller ID=some_utility FAMILY=direct_rest" >&2; exit 1; }
+	$(BIN)/python -m biller_adapters.new_biller "$(ID)" "$(FAMILY)" $(if $(LIKE),--like "$(LIKE)")
 
 .PHONY: states
 states: $(CORE) ## write docs/payment-states.md and docs/codes-and-events.md again from the tables that decide

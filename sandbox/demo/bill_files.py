@@ -5,11 +5,11 @@ Their own books hold a payment once its scroll has been taken, so the books are 
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from itertools import product
+from functools import partial
 from pathlib import Path
 
 from sandbox.demo.desks import Address, AdminDesk
-from sandbox.demo.tool import Tool
+from sandbox.demo.tool import Tool, few_at_once
 from sandbox.institution.clock import dhaka_day, utc_now
 from sandbox.institutions import Name
 
@@ -39,10 +39,7 @@ class Offices:
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         async with AdminDesk(self._address) as desk:
-            for house in await self._houses(desk):
-                path = self._folder / f"bills-{house}.csv"
-                path.write_text(await desk.admin_text(f"bill_file?house={house}"))
-                await self._tool.run("billers", "load", house, str(path))
+            await few_at_once(partial(self._load, desk), await self._houses(desk))
 
     async def send_scrolls(self, began_on: date) -> None:
         """Bring every office what was paid since a Dhaka date: a scroll for each date until now.
@@ -56,12 +53,21 @@ class Offices:
         today = dhaka_day(utc_now())
         days = [began_on + timedelta(days=since) for since in range((today - began_on).days + 1)]
         async with AdminDesk(self._address) as desk:
-            for house, day in product(await self._houses(desk), days):
-                path = self._folder / f"scroll-{house}-{day}.csv"
-                cycle = ("--cycle", "1") if day == today else ()
-                order = ("--date", day.isoformat(), *cycle, "--out", str(path))
-                await self._tool.run("billers", "scroll", house, *order)
-                await self._bring(desk, house, path.read_bytes())
+            await few_at_once(partial(self._send, desk, days), await self._houses(desk))
+
+    async def _load(self, desk: AdminDesk, house: str) -> None:
+        path = self._folder / f"bills-{house}.csv"
+        path.write_text(await desk.admin_text(f"bill_file?house={house}"))
+        await self._tool.run("billers", "load", house, str(path))
+
+    async def _send(self, desk: AdminDesk, days: Sequence[date], house: str) -> None:
+        """One office's scrolls in the order of their dates, the last of which is today."""
+        for day in days:
+            path = self._folder / f"scroll-{house}-{day}.csv"
+            cycle = ("--cycle", "1") if day == days[-1] else ()
+            order = ("--date", day.isoformat(), *cycle, "--out", str(path))
+            await self._tool.run("billers", "scroll", house, *order)
+            await self._bring(desk, house, path.read_bytes())
 
     async def _houses(self, desk: AdminDesk) -> Sequence[str]:
         answer = await desk.admin("GET", "houses")

@@ -18,31 +18,33 @@ from sandbox.demo.desks import DeskClosedError
 from sandbox.demo.home import home
 from sandbox.demo.open_house import keep_open
 from sandbox.demo.partner_side import SwitchSilentError
+from sandbox.demo.payer_script import COLLECTED_MIN
 from sandbox.demo.play import NoBillsLeftError, play
 from sandbox.demo.report import Outcome, as_json, show
 from sandbox.demo.script import Plan
 from sandbox.demo.stage import TIME_DIVISOR, NotReadyError, Setting, WalletPorts, staged
 from sandbox.demo.tool import ToolFailedError, ToolMissingError
-from sandbox.demo.wallet_script import WALLET_PAYMENTS_MIN, WalletPlan
-from sandbox.institutions import COUNTERS, GATEWAYS
+from sandbox.institutions import COUNTERS, GATEWAYS, Name
 
 Result = TypeVar("Result")
 
 PAYMENTS_MIN = 20
 PAYMENTS_MAX = 100_000
-WALLET_PAYMENTS_MAX = 1_000
+COLLECTED_MAX = 1_000
 # One payment at each of the other billers for so many of the three that the demo is about.
 _PER_HOUSE_DIVISOR = 250
 
+# A page of an hour ends before a quote of half an hour does, so that whoever leaves it is over within a demo.
+_PAGE_DIVISOR = 50
 # Enough for many demos in one home: an account costs nothing until it is used.
 _ACCOUNTS = 1_000_000
 _BILLERS = ("desco", "breb", "nesco")
 # 8190 to 8192 are the billers then, 8193 is bKash, and from 8194 on the families of houses, those that
 # collect last; the proxy before each of the others is a hundred higher, and at 8319 it takes orders.
 _PROXY_ABOVE, _CONTROL_ABOVE = 100, 29
-# A partner's sample receiver may listen at 8210 (docs/how-to/receive-notifications.md), and payers come
-# back to a shop at 8211.
-_MAILBOX_ABOVE, _RETURN_ABOVE = 20, 21
+# A partner's sample receiver may listen at 8210 (docs/how-to/receive-notifications.md), from 8211 on the
+# banks' hosts do, and payers come back to a shop at 8218.
+_MAILBOX_ABOVE, _RETURN_ABOVE = 20, 28
 _HIGHEST = 65_400
 _PIPE_WIDTH = 140
 _TROUBLES = (
@@ -56,10 +58,14 @@ def demo(
     payments: Annotated[
         int, typer.Option(min=PAYMENTS_MIN, max=PAYMENTS_MAX, help="How many bills are paid.")
     ] = 2_000,
-    wallet_payments: Annotated[
+    collected: Annotated[
         int,
-        typer.Option(min=WALLET_PAYMENTS_MIN, max=WALLET_PAYMENTS_MAX, help="How many payers pay by bKash."),
-    ] = 200,
+        typer.Option(
+            min=COLLECTED_MIN,
+            max=COLLECTED_MAX,
+            help="How many payers pay themselves, by all connectors; more if every trouble needs one.",
+        ),
+    ] = 400,
     partners: Annotated[int, typer.Option(min=2, max=PARTNERS_MAX, help="How many partners pay them.")] = 3,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the outcome here as well.")
@@ -72,18 +78,17 @@ def demo(
     """Pay thousands of bills over real protocols with faults on purpose, and prove that each is explained."""
     per_house = max(2, payments // _PER_HOUSE_DIVISOR)
     screen, plan = _screen(), Plan(seed, payments, partners, per_house)
-    payers = WalletPlan(seed, wallet_payments)
     folder = home() if keep else home() / f"demo-{os.getpid()}"
     setting = _anywhere(folder)
     screen.print(
         f"{payments:,} bills paid by {partners} partners and {per_house} more at each other biller, "
-        f"{wallet_payments:,} by payers with wallets, seed {seed}. Logs: {setting.logs}"
+        f"{collected:,} by payers with wallets, cards and accounts, seed {seed}. Logs: {setting.logs}"
     )
     screen.print(
         f"Waiting times are divided by {setting.time_divisor}, so that doubts are settled in seconds."
     )
     try:
-        outcome = _until_told(_staged_play(setting, (plan, payers), screen, keep=keep), screen)
+        outcome = _until_told(_staged_play(setting, (plan, collected), screen, keep=keep), screen)
     except KeyboardInterrupt:
         _tidy(folder, keep=keep)
         raise
@@ -115,6 +120,8 @@ def run(
     wallet = setting.wallet
     others = (*setting.billers.values(), *setting.counters.values(), *setting.proxied.values())
     others += (*setting.gateways.values(), setting.control_port)
+    for name, taken in setting.gateways.items():
+        others += (*GATEWAYS[Name(name)].further_ports(taken),)
     others += (wallet.port, wallet.proxied_port)
     for number, name in (wanted | dict.fromkeys(others, "--billers-port")).items():
         if not is_port_free(number):
@@ -134,6 +141,9 @@ def _anywhere(folder: Path) -> Setting:
         switch_port=free_port(),
         billers={name: free_port() for name in _BILLERS},
         counters={str(name): free_port() for name in COUNTERS},
+        gateways={str(name): free_port() for name in GATEWAYS},
+        hosts={house.id: free_port() for house in GATEWAYS[Name.ISO8583].houses},
+        page_divisor=_PAGE_DIVISOR,
         proxied={name: free_port() for name in (*_BILLERS, *map(str, COUNTERS))},
         control_port=free_port(),
         mailbox_port=free_port(),
@@ -162,9 +172,7 @@ def _setting(folder: Path, port: int, billers_port: int, time_divisor: int) -> S
     )
 
 
-async def _staged_play(
-    setting: Setting, plans: tuple[Plan, WalletPlan], screen: Console, *, keep: bool
-) -> Outcome:
+async def _staged_play(setting: Setting, plans: tuple[Plan, int], screen: Console, *, keep: bool) -> Outcome:
     async with staged(setting) as stage:
         stage.keeps_data = keep
         try:

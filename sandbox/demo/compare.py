@@ -172,8 +172,8 @@ def _payment_fault(ours: OurLine, theirs: Sequence[TheirLine]) -> str | None:
             return _posting_fault(ours, theirs)
         case "refunded" | "declined" | "expired":
             return f"{ours.state}, and the biller has posted it" if theirs else None
-        case "in_review" if ours.is_collected and not theirs:
-            return None  # its money is what two persons look at: `wallet_books` says why
+        case "in_review" | "refunding" if ours.is_collected and not theirs:
+            return None  # its money is what people look at: `provider_books` says whether rightly
         case "in_review":
             return "in review, and the biller's book shows no contradiction"
         case state:

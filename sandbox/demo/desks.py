@@ -133,6 +133,10 @@ class Desk(AdminDesk, ABC):
     async def book(self) -> list[TheirLine]:
         """Return every payment that the biller believes in."""
 
+    async def whole_book(self) -> list[TheirLine]:
+        """Return the same with what others have taken for this biller, where it has a second route."""
+        return await self.book()
+
     @abstractmethod
     async def asked(self, line: TheirLine) -> TheirLine:
         """The line with what the biller tells a bank about its amount when it is asked."""

@@ -34,14 +34,25 @@ class Known:
     bucket: str
     parameters: Mapping[str, str]
     takes_files: bool = False
+    has_second_route: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _House:
+    """A house of a family, and where its desk is."""
+
+    id: str
+    family: str
+    address: Address
 
 
 class HouseDesk(Desk):
     """Bills of one house, named as a payer of this biller names them."""
 
-    def __init__(self, address: Address, known: Known) -> None:
-        """Nothing is sent yet."""
+    def __init__(self, address: Address, known: Known, second: AdminDesk | None = None) -> None:
+        """Nothing is sent yet; `second` is the desk of whoever takes what does not reach this house."""
         super().__init__(address)
+        self._second = second
         self.name, self.biller, self.bucket = known.id, known.ekpay_id, known.bucket
         self.known_as = known.id
         self.parameters = known.parameters
@@ -74,6 +85,14 @@ class HouseDesk(Desk):
         return [_their_line(line) for line in payments if line["house"] == self.name]
 
     @override
+    async def whole_book(self) -> list[TheirLine]:
+        lines = await self.book()
+        if self._second is not None:
+            payments = (await self._second.admin("GET", "dump"))["payments"]
+            lines += [_their_line(line) for line in payments if _is_second_route(line["house"], self.name)]
+        return lines
+
+    @override
     async def asked(self, line: TheirLine) -> TheirLine:
         extra = {
             one["reference"]: one["echo_extra_paisa"] for one in (await self.admin("GET", "dump"))["payments"]
@@ -99,14 +118,23 @@ def _their_line(line: Document) -> TheirLine:
 async def house_desks(families: Iterable[Address], tool: Tool) -> AsyncIterator[Mapping[str, HouseDesk]]:
     """A desk at every house of these families that the switch knows, by the biller's ekPay id."""
     known = await _known(tool)
+    houses = [house for address in families for house in await _houses(address)]
     async with AsyncExitStack() as closing:
         desks: dict[str, HouseDesk] = {}
-        for address in families:
-            for house, family in await _houses(address):
-                if house in known:
-                    desk = HouseDesk(address, replace(known[house], takes_files=family == FAMILY))
-                    desks[desk.biller] = await closing.enter_async_context(desk)
+        for house in houses:
+            if house.id in known:
+                of = replace(known[house.id], takes_files=house.family == FAMILY)
+                others = (one for one in houses if of.has_second_route and _is_second_route(one.id, of.id))
+                other = next((AdminDesk(one.address) for one in others), None)
+                if other is not None:
+                    await closing.enter_async_context(other)
+                desks[of.ekpay_id] = await closing.enter_async_context(HouseDesk(house.address, of, other))
         yield desks
+
+
+def _is_second_route(house: str, biller_id: str) -> bool:
+    """Whether a house takes a biller's payments over another route: it is named after it."""
+    return house.startswith(f"{biller_id}_")
 
 
 async def _known(tool: Tool) -> dict[str, Known]:
@@ -116,12 +144,14 @@ async def _known(tool: Tool) -> dict[str, Known]:
             line["ekpay_id"],
             line["bucket"],
             {one["wire_name"]: one["name"] for one in line["parameters"]},
+            has_second_route=line["second_route"],
         )
         for line in await tool.read("billers", "list", "--json")
     }
 
 
-async def _houses(address: Address) -> Sequence[tuple[str, str]]:
+async def _houses(address: Address) -> Sequence[_House]:
     async with AdminDesk(address) as desk:
         answer = await desk.admin("GET", "houses")
-    return [(house["id"], house["family"]) for house in answer["houses"] if house["id"] != _REHEARSAL]
+    listed = (house for house in answer["houses"] if house["id"] != _REHEARSAL)
+    return [_House(house["id"], house["family"], address) for house in listed]

@@ -82,7 +82,7 @@ def _what_to_try(stage: Stage, cast: Cast, breb: Mapping[str, str]) -> list[str]
         f"switch   {setting.switch_address}   /health/ready, /metrics, /syndicate/api, /v1",
         f"billers  {billers}   simulated",
         f"houses   {counters}   47 more billers, a port a family; GET /_admin/houses, /_admin/unpaid",
-        f"gateways {gateways}   17 more ways to pay, a port a family; GET /_admin/houses, /_admin/payers",
+        f"gateways {gateways}   24 more ways to pay, a port a family; GET /_admin/houses, /_admin/payers",
         f"bKash    {setting.wallet.address}   simulated; {_WALLETS}",
         f"proxy    before them, at ports {proxied}",
         f"partners {partners}   their secrets: {setting.sandbox_home / 'partners.json'}",

@@ -15,6 +15,7 @@ from sandbox.demo.bill_files import FAMILY, Offices
 from sandbox.demo.breb_desk import BrebDesk
 from sandbox.demo.cast import BUCKETS, Cast, Player, engage, prefund_paisa, top_up, with_new_secret
 from sandbox.demo.compare import IN_REVIEW, Books, Comparison, OurLine, Prefund, TheirLine, compare
+from sandbox.demo.courses import PayerOrder
 from sandbox.demo.desco_desk import DescoDesk
 from sandbox.demo.desks import Address, Desk, Payable
 from sandbox.demo.house_desk import house_desks
@@ -23,15 +24,19 @@ from sandbox.demo.mailbox import Mailbox
 from sandbox.demo.nesco_desk import NescoDesk
 from sandbox.demo.network import Network
 from sandbox.demo.partner_side import PartnerSide
+from sandbox.demo.payer_load import PayerLoad
+from sandbox.demo.payer_proof import PayerOutcome, Witnesses, prove_payers
+from sandbox.demo.payer_script import PayerPlan, write_payer_script
+from sandbox.demo.payer_side import PayerSide, opened
+from sandbox.demo.providers import Provider, providers_of
 from sandbox.demo.report import CLEAN, Notified, Outcome
 from sandbox.demo.script import Order, Plan, Scene, write_script
 from sandbox.demo.stage import Stage
 from sandbox.demo.steps import Steps
+from sandbox.demo.tool import few_at_once
 from sandbox.demo.utilities import deposit_faults, deposit_paisa, fill_deposits
-from sandbox.demo.wallet_load import WalletLoad, WalletSide, opened
-from sandbox.demo.wallet_proof import WalletOutcome, prove_wallet
-from sandbox.demo.wallet_script import WalletOrder, WalletPlan, write_wallet_script
 from sandbox.institution.clock import dhaka_day, utc_now
+from sandbox.institutions import GATEWAYS, Name
 from sandbox.partner.client import PartnerClient
 
 CONCURRENCY = 24
@@ -57,18 +62,25 @@ class NoBillsLeftError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Opening:
-    """What stands when the load begins; prefunds are by partner and bucket, in paisa."""
+    """What stands when the load begins; prefunds are by partner and bucket, in paisa.
+
+    `missing` are the connectors of the switch that nobody here plays.
+    """
 
     cast: Cast
     scenes: Sequence[Scene]
-    orders: Sequence[WalletOrder]
+    orders: Sequence[PayerOrder]
+    providers: Sequence[Provider]
+    missing: Sequence[str]
     topped_up_paisa: dict[tuple[str, str], int]
     dead_token: str
     deposits_paisa: Mapping[str, int]
 
 
-async def play(stage: Stage, plan: Plan, payers: WalletPlan, screen: Console) -> Outcome:
+async def play(stage: Stage, plan: Plan, payers: int, screen: Console) -> Outcome:
     """Run one demo on a stage whose processes are not started yet, and say what came of it.
+
+    `payers` is how many bring their money themselves.
 
     Raises:
         NoBillsLeftError: there are too few bills for the plan.
@@ -76,7 +88,7 @@ async def play(stage: Stage, plan: Plan, payers: WalletPlan, screen: Console) ->
     """
     began_at = time.monotonic()
     with Steps(screen) as steps:
-        with steps.step("starting PostgreSQL, billers, bKash, proxy, switch and worker"):
+        with steps.step("starting PostgreSQL, billers, providers, proxy, switch and worker"):
             await _start(stage)
         async with _house(stage) as house:
             with steps.step("making staff, partners, a shop and prefunds"):
@@ -106,7 +118,7 @@ async def play(stage: Stage, plan: Plan, payers: WalletPlan, screen: Console) ->
         experience=players.load.experience,
         comparison=proof.comparison,
         audit=CLEAN if is_clean else last_line,
-        wallet=proof.wallet,
+        payers=proof.payers,
         partner_names=names,
     )
 
@@ -121,6 +133,7 @@ async def _start(stage: Stage) -> None:
     await stage.open_far_side()
     await stage.open_counters()
     await stage.open_wallet()
+    await stage.open_gateways()
     await stage.open_proxy()
     await stage.open_switch()
 
@@ -131,9 +144,9 @@ class _Players:
 
     sides: Sequence[PartnerSide]
     box: Mailbox
-    side: WalletSide
+    side: PayerSide
     load: Load
-    wallet_load: WalletLoad
+    payer_load: PayerLoad
 
 
 @asynccontextmanager
@@ -144,16 +157,16 @@ async def _players(stage: Stage, house: House, opening: _Opening) -> AsyncIterat
         opened(stage) as side,
     ):
         load = Load(stage, house, sides, opening.dead_token)
-        yield _Players(sides, box, side, load, WalletLoad(house, side, load.door))
+        yield _Players(sides, box, side, load, PayerLoad(house, side, load.door))
 
 
 async def _act(players: _Players, opening: _Opening, steps: Steps) -> None:
     """Partners pay and payers are collected from, side by side."""
     async with asyncio.TaskGroup() as both:
         both.create_task(_pay(players.load, opening, steps))
-        both.create_task(_collect(players.wallet_load, opening, steps))
+        both.create_task(_collect(players.payer_load, opening, steps))
     players.load.judge_references()
-    players.wallet_load.judge()
+    players.payer_load.judge()
 
 
 async def _pay(load: Load, opening: _Opening, steps: Steps) -> None:
@@ -166,8 +179,9 @@ async def _pay(load: Load, opening: _Opening, steps: Steps) -> None:
         await load.repeat()
 
 
-async def _collect(load: WalletLoad, opening: _Opening, steps: Steps) -> None:
-    with steps.step("collecting by bKash", total=len(opening.orders)) as step:
+async def _collect(load: PayerLoad, opening: _Opening, steps: Steps) -> None:
+    what = f"collecting over {len(opening.providers)} connectors"
+    with steps.step(what, total=len(opening.orders)) as step:
         await load.perform(opening.orders, step.advance)
     with steps.step(f"{_WAITING} …") as step:
         await load.settle(lambda left: step.describe(f"{_WAITING}: {left} left"))
@@ -208,25 +222,42 @@ async def _house(stage: Stage) -> AsyncIterator[House]:
         yield House(desks, network)
 
 
-async def _open(stage: Stage, house: House, plan: Plan, payers: WalletPlan) -> _Opening:
+async def _open(stage: Stage, house: House, plan: Plan, payers: int) -> _Opening:
     """Make the cast, kill one token by a rotation, write the scripts and fill the prefunds for them."""
-    payables, collected = await _payables(house, plan, payers)
+    listed = await stage.tool.read("connectors", "list", "--json")
+    families = [GATEWAYS[Name(name)] for name in stage.setting.gateways]
+    providers, missing = providers_of(listed, families)
+    payer_plan = PayerPlan(plan.seed, payers, providers)
+    payables, collected = await _payables(house, plan, payer_plan)
     cast = await engage(stage.tool, stage.setting.switch_address, plan.partners)
     first, *others = cast.players
     dead_token = await _token_of(cast, first)
     cast = replace(cast, players=(await with_new_secret(stage.tool, first), *others))
     scenes = write_script(plan, payables, {biller: desk.mischief for biller, desk in house.desks.items()})
-    topped_up: dict[tuple[str, str], int] = {}
-    for number, player in enumerate(cast.players):
-        for bucket in BUCKETS:
-            taka = _enough_taka(house, scenes, number, bucket)
-            await top_up(stage.tool, cast, player, bucket, taka)
-            topped_up[player.id, bucket] = taka * _PAISA
+    topped_up = await _fill_prefunds(stage, house, cast, scenes)
     deposits = await fill_deposits(stage.tool, cast)
-    return _Opening(cast, scenes, write_wallet_script(payers, collected), topped_up, dead_token, deposits)
+    orders = write_payer_script(payer_plan, collected)
+    return _Opening(cast, scenes, orders, providers, missing, topped_up, dead_token, deposits)
 
 
-async def _payables(house: House, plan: Plan, payers: WalletPlan) -> tuple[_Payables, _Payables]:
+async def _fill_prefunds(
+    stage: Stage, house: House, cast: Cast, scenes: Sequence[Scene]
+) -> dict[tuple[str, str], int]:
+    """Put into each bucket what its partner will need; how much that is, in paisa by partner and bucket."""
+    wanted = {
+        (player, bucket): _enough_taka(house, scenes, number, bucket)
+        for number, player in enumerate(cast.players)
+        for bucket in BUCKETS
+    }
+
+    async def _fill(whose: tuple[Player, str]) -> None:
+        await top_up(stage.tool, cast, *whose, wanted[whose])
+
+    await few_at_once(_fill, wanted)
+    return {(player.id, bucket): taka * _PAISA for (player, bucket), taka in wanted.items()}
+
+
+async def _payables(house: House, plan: Plan, payers: PayerPlan) -> tuple[_Payables, _Payables]:
     """What the partners pay, and what payers do."""
     for_partners: _Payables = {}
     for_payers: _Payables = {}
@@ -268,7 +299,7 @@ class _Proof:
 
     books: Books
     posted: dict[str, int]
-    wallet: WalletOutcome
+    payers: PayerOutcome
     comparison: Comparison
 
 
@@ -280,19 +311,21 @@ async def _prove(stage: Stage, house: House, opening: _Opening, players: _Player
     theirs: list[TheirLine] = []
     posted: Counter[str] = Counter()
     for desk in house.desks.values():
-        lines = [replace(line, biller=desk.known_as) for line in await desk.book()]
+        lines = [replace(line, biller=desk.known_as) for line in await desk.whole_book()]
         posted[desk.told_as] += len(lines)
         theirs += [await desk.asked(line) if line.transaction_id in doubtful else line for line in lines]
     balances = await prefund_paisa(stage.tool)
     prefunds = {key: Prefund(paisa, balances[key]) for key, paisa in opening.topped_up_paisa.items()}
     told = [line for side in players.sides for line in side.told()]
     notified = {players.box.player.id: players.box.lines()}
-    wallet = await prove_wallet(stage.tool, players.side, exported, theirs, players.wallet_load.experience)
+    seen = Witnesses(exported, theirs, players.payer_load.experience)
+    collecting = (opening.providers, opening.missing)
+    payers = await prove_payers(stage.tool, players.side, collecting, seen)
     books = Books(ours, theirs, told, prefunds, notified)
     compared = compare(books)
     faults = deposit_faults(opening.deposits_paisa, await deposit_paisa(stage.tool), ours)
     compared = replace(compared, unexplained=[*compared.unexplained, *faults])
-    return _Proof(books, posted, wallet, compared)
+    return _Proof(books, posted, payers, compared)
 
 
 def _our_line(line: dict[str, Any]) -> OurLine:

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from sandbox.demo.compare import COMPLETED, DECLINED, EXPIRED, IN_REVIEW, REFUNDED, Comparison, OurLine
 from sandbox.demo.load import Experience
-from sandbox.demo.wallet_proof import WalletOutcome
-from sandbox.demo.wallet_report import disagreements, open_payments, show_wallet, wallet_json
+from sandbox.demo.payer_proof import PayerOutcome
+from sandbox.demo.payer_report import disagreements, open_payments, payers_json, show_payers
 from sandbox.desco.wire import taka
 
 CLEAN = "clean"
@@ -39,7 +39,7 @@ class Notified:
 class Outcome:
     """Everything that a demo found out about one run; `payments` are those of its own partners' prefunds.
 
-    `posted` is how many payments stand in each biller's own book, by its name, those of `wallet` among them.
+    `posted` is how many payments stand in each biller's own book, by its name, those of `payers` among them.
     """
 
     seed: int
@@ -50,7 +50,7 @@ class Outcome:
     experience: Experience
     comparison: Comparison
     audit: str
-    wallet: WalletOutcome
+    payers: PayerOutcome
     notified: Notified = field(default_factory=Notified)
     partner_names: Mapping[str, str] = field(default_factory=dict)
 
@@ -61,8 +61,8 @@ class Outcome:
 
     @property
     def open(self) -> int:
-        """How many payments are neither final nor in review."""
-        return self.count(_OPEN) + open_payments(self.wallet)
+        """How many payments are neither final nor in review nor left to finance."""
+        return self.count(_OPEN) + open_payments(self.payers)
 
     @property
     def is_proven(self) -> bool:
@@ -85,7 +85,7 @@ class Outcome:
 def as_json(outcome: Outcome) -> dict[str, object]:
     """The outcome for programs; payments = completed + refunded + declined + expired + in_review + open.
 
-    These are the payments from prefunds; `wallet` holds the same of collected ones, `unexplained` is both.
+    These are the payments from prefunds; `payers` holds the same of collected ones, `unexplained` is both.
     """
     experience = outcome.experience
     return {
@@ -103,7 +103,7 @@ def as_json(outcome: Outcome) -> dict[str, object]:
         "duplicates": {kind: dict(codes) for kind, codes in experience.duplicates.items()},
         "bad_requests": {kind: dict(codes) for kind, codes in experience.bad_requests.items()},
         "explanations": {one.where: one.what for one in outcome.comparison.contradictions},
-        "wallet": wallet_json(outcome.wallet),
+        "payers": payers_json(outcome.payers),
         "disagreements": _disagreements(outcome),
     }
 
@@ -114,7 +114,7 @@ def show(outcome: Outcome, screen: Console) -> None:
     screen.print(_tried_table(outcome))
     for one in outcome.comparison.contradictions:
         screen.print(f"In review, rightly: {one.where}: {one.what}.")
-    show_wallet(outcome.wallet, screen)
+    show_payers(outcome.payers, screen)
     unexplained = _disagreements(outcome)
     for line in unexplained[:_SHOWN_MAX]:
         screen.print(f"UNEXPLAINED {line}", style="bold red")
@@ -128,8 +128,8 @@ def show(outcome: Outcome, screen: Console) -> None:
     posted = ", ".join(f"{name} {count:,}" for name, count in outcome.posted.items())
     screen.print(
         f"Payments in the billers' own books: {posted}; in the switch's: {len(outcome.payments):,} from "
-        f"prefunds, {len(outcome.wallet.ours):,} from wallets; unexplained: {outcome.unexplained}, "
-        f"open: {outcome.open}, audit: {outcome.audit}."
+        f"prefunds, {len(outcome.payers.ours):,} collected over {len(outcome.payers.providers)} connectors; "
+        f"unexplained: {outcome.unexplained}, open: {outcome.open}, audit: {outcome.audit}."
     )
     verdict, style = ("proven", "bold green") if outcome.is_proven else ("NOT PROVEN", "bold red")
     screen.print(f"{verdict} in {outcome.seconds:.0f} s", style=style)
@@ -181,7 +181,7 @@ def _tried_table(outcome: Outcome) -> Table:
 
 def _disagreements(outcome: Outcome) -> list[str]:
     lines = [f"{one.where}: {one.what}" for one in outcome.comparison.unexplained]
-    return lines + outcome.experience.surprises + disagreements(outcome.wallet)
+    return lines + outcome.experience.surprises + disagreements(outcome.payers)
 
 
 def _column(line: OurLine) -> str:

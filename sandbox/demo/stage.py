@@ -22,6 +22,7 @@ from sandbox.demo.children import Children
 from sandbox.demo.tool import Tool
 from sandbox.gateway.environment import settings_for_switch as settings_for_gateways
 from sandbox.institutions import COUNTERS, GATEWAYS, Name
+from sandbox.iso8583.institution import Institution as Hosts
 
 TIME_DIVISOR = 20
 """What the manifests' waiting times are divided by, so that a doubt of minutes is settled in seconds."""
@@ -43,6 +44,7 @@ _POLL_SECONDS = 0.1
 _HTTP_OK = 200
 _BILLERS, _COUNTERS, _WALLETS, _PROXY = "billers", "counters", "wallets", "proxy"
 _GATEWAYS = "gateways"
+_PENDING_SECONDS = 120
 _USER = "ekpay"
 _APP_KEY = "ekpay-stage"
 _TOPIC = "arn:aws:sns:ap-southeast-1:000000000000:bkash-sandbox"
@@ -82,7 +84,8 @@ class Setting:
     `billers` are the ports at which the simulated billers listen, by name, `counters` those of the families
     of houses and `gateways` those of the families that collect; `proxied` are those before billers and
     counters, which the switch knows; `control_port` is where the proxy takes orders, `mailbox_port` where a
-    partner is told.
+    partner is told. `hosts` are the ports of the banks' hosts by house, where they do not follow from that of
+    their pages. The lives of pages are divided by `page_divisor`, or as everything else if that is 0.
     """
 
     home: Path
@@ -96,6 +99,8 @@ class Setting:
     wallet_ports: WalletPorts | None = None
     counters: Mapping[str, int] = field(default_factory=dict)
     gateways: Mapping[str, int] = field(default_factory=dict)
+    hosts: Mapping[str, int] = field(default_factory=dict)
+    page_divisor: int = 0
 
     @property
     def wallet(self) -> WalletPorts:
@@ -248,11 +253,16 @@ class Stage:
         told = settings_for_gateways(families, origins, self.passwords[_GATEWAYS])
         for family in families:
             told |= family.settings_of_home(self.setting.sandbox_home)
+        if self.setting.hosts:
+            told |= Hosts.hosts_at(self.setting.hosts)
         prefix = "EKPAY_SANDBOX_GATEWAY_"
         return told | {
             f"{prefix}PASSWORD": self.passwords[_GATEWAYS],
-            f"{prefix}PAGE_TIMES_DIVISOR": str(pace),
+            f"{prefix}PAGE_TIMES_DIVISOR": str(self.setting.page_divisor or pace),
             f"{prefix}PUSH_TIMES_DIVISOR": str(pace),
+            f"{prefix}PENDING_SECONDS": str(_PENDING_SECONDS / pace),
+            f"{prefix}REFUND_SECONDS": str(_PENDING_SECONDS / pace),
+            f"{prefix}HANG_SECONDS": str(HANG_SECONDS),
             f"{prefix}REGISTERED_RETURN_URL": f"{self.setting.switch_address}/pay/return/at/{{house}}",
             f"{prefix}REGISTERED_PUSH_URL": f"{self.setting.switch_address}/callbacks/{{house}}",
         }

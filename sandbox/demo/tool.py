@@ -4,11 +4,16 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+
+# A command keeps a processor busy for a second or two before it does anything.
+_AT_ONCE = 4
 
 
 class ToolMissingError(Exception):
@@ -98,3 +103,16 @@ class Tool:
             await process.wait()
             raise
         return process.returncode or 0, output.decode(), complaint.decode(errors="replace")
+
+
+async def few_at_once(run: Callable[[Item], Awaitable[object]], items: Iterable[Item]) -> None:
+    """Run a command for each of these, some at a time; the first that fails ends the others."""
+    places = asyncio.Semaphore(_AT_ONCE)
+
+    async def _run(item: Item) -> None:
+        async with places:
+            await run(item)
+
+    async with asyncio.TaskGroup() as running:
+        for item in items:
+            running.create_task(_run(item))

@@ -2,10 +2,11 @@
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from sandbox.demo.cast import Cast
 from sandbox.demo.compare import COMPLETED, Disagreement, OurLine
-from sandbox.demo.tool import Tool
+from sandbox.demo.tool import Tool, few_at_once
 
 DEPOSIT_TAKA = 1_000_000
 _PAISA = 100
@@ -17,18 +18,20 @@ async def fill_deposits(tool: Tool, cast: Cast) -> Mapping[str, int]:
     Raises:
         ToolFailedError: the switch refused one.
     """
+    listed = await tool.read("billers", "list", "--json")
+    prefunded = [biller["id"] for biller in listed if biller["pays_from_deposit"]]
+    await few_at_once(partial(_deposit, tool, cast), prefunded)
+    return dict.fromkeys(prefunded, DEPOSIT_TAKA * _PAISA)
+
+
+async def _deposit(tool: Tool, cast: Cast, biller_id: str) -> None:
     asking, approving = cast.staff
-    put: dict[str, int] = {}
-    for biller in await tool.read("billers", "list", "--json"):
-        if biller["pays_from_deposit"]:
-            await tool.run(
-                "billers", "deposit", biller["id"], str(DEPOSIT_TAKA),
-                "--reference", f"DEMO-{secrets.token_hex(6)}",
-                "--asked-by", asking.name, "--approved-by", approving.name,
-                EKPAY_STAFF_PASSPHRASE=asking.passphrase, EKPAY_APPROVER_PASSPHRASE=approving.passphrase,
-            )  # fmt: skip
-            put[biller["id"]] = DEPOSIT_TAKA * _PAISA
-    return put
+    await tool.run(
+        "billers", "deposit", biller_id, str(DEPOSIT_TAKA),
+        "--reference", f"DEMO-{secrets.token_hex(6)}",
+        "--asked-by", asking.name, "--approved-by", approving.name,
+        EKPAY_STAFF_PASSPHRASE=asking.passphrase, EKPAY_APPROVER_PASSPHRASE=approving.passphrase,
+    )  # fmt: skip
 
 
 async def deposit_paisa(tool: Tool) -> Mapping[str, int]:

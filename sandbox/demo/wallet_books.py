@@ -1,7 +1,8 @@
-"""Money that payers gave by wallet: our books, the wallet's own, and what the shop was told, line by line.
+"""Money that payers gave by bKash: our books, its own, and what the shop was told, line by line.
 
 Pure: lists in, disagreements out. Every movement over there must be exactly one of ours and the other way
-round, and what the wallet owes us must be what its own book says.
+round, and what the wallet owes us must be what its own book says. Of the other providers `provider_books`
+asks the same, of fewer names.
 """
 
 from collections import Counter
@@ -12,10 +13,15 @@ from sandbox.demo.compare import COMPLETED, DECLINED, EXPIRED, IN_REVIEW, REFUND
 from sandbox.institution.draws import share_half_up
 
 REFUND_DONE = "done"
+REFUND_BY_HAND = "by_hand"
+"""Owed, and the provider does not give it back: work for finance."""
 REFUNDING = "refunding"
+GIVE_BACK, UNEXPECTED = "give_back", "unexpected"
 
 _FUNDED_BY = "approved"
-_SETTLED = frozenset({REFUND_DONE, "failed", "rejected"})
+FREED = frozenset({"failed", "rejected"})
+"""By these nothing goes back."""
+SETTLED_REFUNDS = FREED | {REFUND_DONE, REFUND_BY_HAND}
 # What a shop is told of a payment in this state; everything else is pending to it.
 _TOLD = {
     COMPLETED: "paid",
@@ -53,17 +59,23 @@ class OurTry:
     payment: str | None = None
     transaction: str | None = None
     collected_paisa: int | None = None
+    connector: str = "bkash"
 
 
 @dataclass(frozen=True, slots=True)
 class OurRefund:
-    """One refund in the switch's books; `transaction` is the wallet's name of it."""
+    """One refund in the switch's books; `transaction` is the provider's name of it.
+
+    Where it `is_by_hand`, our own bank has paid it, and the provider has not.
+    """
 
     refund_id: str
     kind: str
     state: str
     amount_paisa: int
     transaction: str | None = None
+    connector: str = "bkash"
+    is_by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +90,20 @@ class Collection:
     refunds: Sequence[OurRefund] = ()
 
     @property
+    def connectors(self) -> frozenset[str]:
+        """Who was asked to collect it."""
+        return frozenset(one.connector for one in self.tries)
+
+    @property
     def given_back_paisa(self) -> int:
         """What is with the payer again."""
         return sum(one.amount_paisa for one in self.refunds if one.state == REFUND_DONE)
+
+    @property
+    def held_paisa(self) -> int:
+        """What of its own money is with the payer again, or on its way there."""
+        own = (one for one in self.refunds if one.kind != UNEXPECTED)
+        return sum(one.amount_paisa for one in own if one.state not in FREED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +149,7 @@ def compare_wallet(books: WalletBooks) -> Comparison:
             unexplained += movements.faults_of(line)
     unexplained += movements.strays(books.ours)
     unexplained += _receivable_faults(books, unsettled_paisa)
-    unexplained += _shop_faults(books)
+    unexplained += shop_faults(books.ours, books.shop, books.tokens)
     return Comparison(unexplained, contradictions)
 
 
@@ -174,7 +197,7 @@ class _Movements:
     def faults_of(self, line: Collection) -> Iterator[Disagreement]:
         """Whatever the wallet's book says otherwise about one payment, or the payment about itself."""
         where = f"payment {line.payment_id}"
-        faults = [_state_fault(line)]
+        faults = [state_fault(line)]
         faults += [self._try_fault(one) for one in line.tries]
         faults += [self._refund_fault(one, line) for one in line.refunds]
         yield from (Disagreement(where, fault) for fault in faults if fault is not None)
@@ -213,7 +236,8 @@ class _Movements:
 
     def _refund_fault(self, one: OurRefund, line: Collection) -> str | None:
         if one.state != REFUND_DONE:
-            return None if one.state in _SETTLED else f"refund {one.refund_id} is still open ({one.state})"
+            # The wallet gives back what is owed, so none is left to finance.
+            return None if one.state in FREED else f"refund {one.refund_id} is still open ({one.state})"
         found = self._by_name.get(one.transaction or "", [])
         if len(found) != 1:
             return f"refund {one.refund_id} moved {len(found)} times at the wallet"
@@ -228,7 +252,7 @@ def _differing(pairs: Iterable[tuple[str, object, object]]) -> str | None:
     return ", ".join(differing) or None
 
 
-def _state_fault(line: Collection) -> str | None:
+def state_fault(line: Collection) -> str | None:
     """Whether a payment's state agrees with its own money: collected once, kept or given back whole."""
     collected = [one.collected_paisa for one in line.tries if one.outcome == _FUNDED_BY]
     whole = [line.total_paisa]
@@ -237,13 +261,20 @@ def _state_fault(line: Collection) -> str | None:
         DECLINED: (not collected, "it was paid"),
         EXPIRED: (not collected, "it was paid"),
         REFUNDED: (
-            collected == whole == [line.given_back_paisa],
+            collected == whole == [_given_back(line, REFUND_DONE)],
             f"{line.given_back_paisa} of {line.total_paisa} paisa are back",
         ),
-        IN_REVIEW: (False, "the wallet's book shows no contradiction"),
+        # Where the provider has no call that gives money back, finance pays what is owed.
+        REFUNDING: (collected == whole == [_given_back(line, REFUND_BY_HAND)], "the demo is over"),
+        IN_REVIEW: (False, "the provider's book shows no contradiction"),
     }
     is_right, what = rights.get(line.state, (False, "the demo is over"))
     return None if is_right else f"{line.state.replace('_', ' ')}, and {what}"
+
+
+def _given_back(line: Collection, state: str) -> int:
+    """What is or was owed for a bill that was not paid, and stands so."""
+    return sum(one.amount_paisa for one in line.refunds if (one.kind, one.state) == (GIVE_BACK, state))
 
 
 def _receivable_faults(books: WalletBooks, unsettled_paisa: int) -> Iterator[Disagreement]:
@@ -256,20 +287,22 @@ def _receivable_faults(books: WalletBooks, unsettled_paisa: int) -> Iterator[Dis
         yield Disagreement("receivable of the wallet", what)
 
 
-def _shop_faults(books: WalletBooks) -> Iterator[Disagreement]:
+def shop_faults(
+    ours: Iterable[Collection], shop: Iterable[ShopLine], tokens: Mapping[str, str]
+) -> Iterator[Disagreement]:
     """Where the shop believes something else than the books say, or holds another token than was made."""
-    ours = {line.payment_id: line for line in books.ours}
-    for told in books.shop:
-        line = ours.get(told.payment_id)
+    lines = {line.payment_id: line for line in ours}
+    for told in shop:
+        line = lines.get(told.payment_id)
         if line is None:
             yield Disagreement(f"shop's payment {told.payment_id}", "is not in the switch's books")
             continue
-        made = books.tokens.get(line.bill_number, "") if line.state == COMPLETED else ""
+        made = tokens.get(line.bill_number, "") if line.state == COMPLETED else ""
         fault = _differing(
             (
                 ("status", _TOLD.get(line.state, "pending"), told.status),
                 ("total", line.total_paisa, told.total_paisa),
-                ("refunded", line.given_back_paisa, told.refunded_paisa),
+                ("refunded", line.held_paisa, told.refunded_paisa),
             )
         )
         if fault is not None:

@@ -35,7 +35,7 @@ def books(
 ) -> WalletBooks:
     there = theirs or (MOVED,)
     right = sum(-one.amount_paisa if one.refund_of else one.amount_paisa - one.fee_paisa for one in there)
-    told = [replace(TOLD, refunded_paisa=ours.given_back_paisa)] if shop is None else shop
+    told = [replace(TOLD, refunded_paisa=ours.held_paisa)] if shop is None else shop
     return WalletBooks([ours], there, told, right if receivable is None else receivable, 150, tokens)
 
 
@@ -111,6 +111,8 @@ def test_a_refund_that_differs_is_noticed() -> None:
 def test_a_refund_that_is_still_open_is_never_explained() -> None:
     waiting = replace(REFUND, state="in_doubt", transaction=None)
     assert faults(books(replace(PAID, refunds=[waiting]))) == ["refund rfd_1 is still open (in_doubt)"]
+    by_hand = replace(REFUND, state="by_hand", transaction=None)
+    assert faults(books(replace(PAID, refunds=[by_hand]))) == ["refund rfd_1 is still open (by_hand)"]
     refused = replace(REFUND, state="failed", transaction=None)
     assert faults(books(replace(PAID, refunds=[refused]))) == []
 
@@ -160,7 +162,7 @@ def test_a_review_is_explained_only_by_a_wallet_that_contradicts_itself() -> Non
         "the wallet has moved 10000 paisa and says 10100 when it is asked"
     ]
     plain = replace(DISAGREED, tries=[TRY])
-    assert faults(books(plain, shop=PENDING)) == ["in review, and the wallet's book shows no contradiction"]
+    assert faults(books(plain, shop=PENDING)) == ["in review, and the provider's book shows no contradiction"]
     other = replace(DISAGREED, tries=[replace(DISAGREED.tries[0], collected_paisa=10_200)])
     assert len(faults(books(other, TOLD_MORE, receivable=AHEAD_PAISA, shop=PENDING))) >= 2
 

@@ -1,0 +1,61 @@
+"""When a payment of a demo stands as its course wants, and when its payer has to pay once more."""
+
+from typing import Any
+
+import pytest
+
+from sandbox.client.messages import payment_of
+from sandbox.demo.courses import Course, PayerOrder
+from sandbox.demo.desks import Payable
+from sandbox.demo.payer_load import Collected
+from tests.sandbox.stub_rest_v1 import PAYMENT, REFUND
+
+BETWEEN_TRIES = {"next_action": None, "next_check_at": PAYMENT["pay_until"]}
+
+
+def collected(course: Course, *refunds: str, paid_anew: int = 0, **told: Any) -> Collected:  # noqa: ANN401 - of any member
+    order = PayerOrder(course, "nagad", Payable("b025", "1", (), 125_000), "1", "2")
+    back = [REFUND | {"payment_id": PAYMENT["id"], "status": status} for status in refunds]
+    return Collected(order, "key", payment_of(PAYMENT | {"refunds": back} | told), paid_anew)
+
+
+@pytest.mark.parametrize(
+    ("course", "status", "refunds", "is_right"),
+    [
+        (Course.PLAIN, "paid", (), True),
+        (Course.PLAIN, "failed", (), False),
+        (Course.PLAIN, "paid", ("done",), False),
+        (Course.CANCELLED, "failed", (), True),
+        (Course.REFUND_PART, "paid", ("done",), True),
+        (Course.REFUND_PART, "paid", ("pending",), False),
+        (Course.REFUND_PARTS, "paid", ("done", "done"), False),
+        (Course.PAID_TOO_LATE, "failed", (), False),
+        (Course.PAID_TOO_LATE_BY_HAND, "failed", ("pending",), True),
+        (Course.BILLER_REFUSES_BY_HAND, "refund_pending", ("pending",), True),
+    ],
+)
+def test_a_payment_is_settled_when_it_and_its_refunds_stand_as_the_course_wants(
+    course: Course, status: str, refunds: tuple[str, ...], *, is_right: bool
+) -> None:
+    assert collected(course, *refunds, status=status).is_as_wanted is is_right
+
+
+def test_a_payer_pays_anew_where_nothing_else_can_bring_money() -> None:
+    assert collected(Course.PLAIN, **BETWEEN_TRIES).is_to_be_paid_anew
+    assert collected(Course.BILLER_REFUSES, **BETWEEN_TRIES).is_to_be_paid_anew
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        collected(Course.PLAIN),
+        collected(Course.PLAIN, next_action=None),
+        collected(Course.PLAIN, **BETWEEN_TRIES, status="failed"),
+        collected(Course.PLAIN, **BETWEEN_TRIES, paid_anew=3),
+        collected(Course.LAPSED, **BETWEEN_TRIES),
+        collected(Course.OTHER_AMOUNT, **BETWEEN_TRIES),
+    ],
+    ids=["page open", "being asked about", "over", "often enough", "not to be paid", "in review"],
+)
+def test_nobody_pays_anew_where_money_may_come_or_must_not(one: Collected) -> None:
+    assert not one.is_to_be_paid_anew
