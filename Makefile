@@ -12,6 +12,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python
 BIN := .venv/bin
 CORE := .venv/.core
 DEV := .venv/.dev
+RECONCILIATION := .venv/.reconciliation
 
 # A Debian python3 without python3-venv makes no pip in the new environment; its own pip then fills it.
 PIP = $$($(BIN)/python -c 'import pip' 2>/dev/null && echo $(BIN)/python -m pip \
@@ -38,8 +39,12 @@ $(DEV): requirements-dev.lock $(CORE) | $(BIN)/python
 	$(INSTALL) --requirement requirements-dev.lock
 	touch $@
 
+$(RECONCILIATION): requirements-reconciliation.lock $(CORE) | $(BIN)/python
+	$(INSTALL) --requirement requirements-reconciliation.lock
+	touch $@
+
 .PHONY: setup
-setup: $(DEV) ## make .venv with everything that tests and tools need
+setup: $(DEV) $(RECONCILIATION) ## make .venv with everything that tests and tools need
 
 COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-header --extra build
@@ -47,6 +52,8 @@ COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-
 lock: $(DEV) ## pin the dependencies of pyproject.toml again, with hashes
 	$(COMPILE) pyproject.toml -o requirements.lock
 	$(COMPILE) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(COMPILE) --extra reconciliation -c requirements.lock -c requirements-dev.lock pyproject.toml \
+		-o requirements-reconciliation.lock
 
 # ---- using it
 
@@ -65,7 +72,7 @@ migrate: $(CORE) ## bring the database to the newest schema
 # ---- proving it
 
 .PHONY: test
-test: $(DEV) ## every test but the heavy suites; domain and flows must be covered by their own tests
+test: $(DEV) $(RECONCILIATION) ## every test but the heavy suites; domain and flows must be covered by their own tests
 	$(BIN)/coverage run -m pytest tests/domain tests/flows
 	$(BIN)/coverage report --include='ekpay_switch/domain/*,ekpay_switch/flows/*' --fail-under=100
 	$(BIN)/pytest -n 2 --dist loadfile --ignore=tests/faults --ignore=tests/domain --ignore=tests/flows
@@ -78,8 +85,17 @@ test-faults: $(DEV) ## kill processes at every step of a payment, then audit
 peers: $(DEV) ## let public clients use the sandbox, each in an environment of its own; needs PyPI, npm and Node
 	$(BIN)/python -m tests.peers
 
+MONTH_PAYMENTS ?= 300000
+MONTH_SEED ?= 1
+.PHONY: test-month
+test-month: $(RECONCILIATION) ## a month of 300,000 payments with sealed faults: found all, invented none
+	rm -rf .ekpay/month && mkdir -p .ekpay
+	$(BIN)/ekpay sandbox month --payments $(MONTH_PAYMENTS) --seed $(MONTH_SEED) --out .ekpay/month
+	$(BIN)/ekpay reconcile month .ekpay/month --json .ekpay/month.json
+	rm -rf .ekpay/month
+
 .PHONY: check
-check: $(DEV) ## format, lint, types, imports, spelling, fast tests: under a minute
+check: $(DEV) $(RECONCILIATION) ## format, lint, types, imports, spelling, fast tests: under a minute
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

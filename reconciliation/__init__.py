@@ -1,5 +1,6 @@
-"""Reconciliation will stand here: every night our books are matched with what each institution says.
+"""Reconciliation: every night our books are matched with what each institution says happened.
 
-The wing gets the statement layouts, intake, matching, breaks, settlement and reports. It reads the books,
-posts through the port that the core gives it and never pays.
+The wing reads files and ledger days, groups them once by reference, explains what does not agree and never
+pays. Everything heavy (Ibis, DuckDB, Polars, lxml) comes with the optional extra `reconciliation`; only
+`commands` may be imported without it.
 """

@@ -192,7 +192,8 @@ CONDUCT: Mapping[Course, Conduct] = MappingProxyType(
 class PayerOrder:
     """One payer at one bill; `number` is its wallet, card or account, `other_number` the one for another try.
 
-    Where `is_sent_twice`, the shop sends the same order twice at the same moment.
+    Where `is_sent_twice`, the shop sends the same order twice at the same moment. `gives_back` says whether
+    the connector has a call that gives money back.
     """
 
     course: Course
@@ -201,6 +202,7 @@ class PayerOrder:
     number: str
     other_number: str
     is_sent_twice: bool = False
+    gives_back: bool = True
 
     @property
     def conduct(self) -> Conduct:

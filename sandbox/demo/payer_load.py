@@ -19,6 +19,10 @@ from sandbox.client.messages import (
     FAILED,
     PAID,
     PENDING,
+    REFUND_DONE,
+    REFUND_PENDING,
+    REFUND_WAITS,
+    REFUNDED,
     Order,
     Payment,
     RefundOrder,
@@ -46,6 +50,7 @@ _AT_OUR_PAGE_SECONDS = 20.0
 _ASK_EVERY_SECONDS = 1.0
 _SETTLE_SECONDS = 120.0
 _REASON = "paid for the wrong meter"
+_BILLER_REFUSED = "biller_refused"
 _NOT_YET = frozenset({"payment_not_payable", "payment_not_cancellable"})
 # A slow machine may be too late for a host, whose answer is then taken back.
 _PAID_ANEW_MAX = 3
@@ -66,9 +71,18 @@ class Collected:
 
     @property
     def is_as_wanted(self) -> bool:
-        """Whether payment and refunds stand as its course must end."""
-        conduct, statuses = self.order.conduct, [one.status for one in self.payment.refunds]
-        return self.payment.status == conduct.end and sorted(statuses) == sorted(conduct.refunds)
+        """Whether payment and refunds stand as its course must end.
+
+        A biller that has forgotten our login refuses the next payment, whichever that is: then everything is
+        back with the payer, or owed.
+        """
+        conduct = self.order.conduct
+        back = (REFUNDED, (REFUND_DONE,)) if self.order.gives_back else (REFUND_PENDING, (REFUND_WAITS,))
+        ends = [(conduct.end, conduct.refunds)]
+        if conduct.end == PAID and self.payment.reason == _BILLER_REFUSED:
+            ends.append(back)
+        statuses = sorted(one.status for one in self.payment.refunds)
+        return any((self.payment.status, statuses) == (end, sorted(refunds)) for end, refunds in ends)
 
     @property
     def is_to_be_paid_anew(self) -> bool:
@@ -174,8 +188,8 @@ class PayerLoad:
                 await self._until(one, lambda payment: payment.status != PENDING)
         await self._after_page(one, page_url)
         if conduct.refund_percents:
-            await self._until(one, lambda payment: payment.status == PAID)
-            for percent in conduct.refund_percents:
+            await self._until(one, lambda payment: payment.status != PENDING)
+            for percent in conduct.refund_percents if one.payment.status == PAID else ():
                 await self._refund(one, percent)
         await self._look(one)
 

@@ -102,6 +102,7 @@ def write_payer_script(plan: PayerPlan, payables: Mapping[str, Sequence[Payable]
                 number=provider.number(course, number),
                 other_number=provider.number(Course.PLAIN, number),
                 is_sent_twice=is_sent_twice,
+                gives_back=provider.parts_max > 0,
             )
         )
     return orders

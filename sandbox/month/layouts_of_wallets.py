@@ -144,6 +144,7 @@ class Mcash(Layout):
     """Unicode text as a spreadsheet saves it: UTF-16, tabs, brackets for what is negative."""
 
     encoding = "utf-16-le"
+    extension = "txt"
     no_day = "31-Feb-2026 10:20:30"
 
     def head(self, cover: Cover) -> str:

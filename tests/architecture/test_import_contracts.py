@@ -30,6 +30,7 @@ OFFENCES = {
     },
     "wings-may-import-the-kit": {"ekpay_switch/wing_kit/offence.py": "ekpay_switch.wire"},
     "core-knows-no-wing": {"ekpay_switch/flows/offence.py": "biller_adapters"},
+    "only-reconciliation-is-heavy": {"ekpay_switch/api/offence.py": "polars"},
     "wings-do-not-know-each-other": {"connectors/offence.py": "biller_adapters"},
     "adapters-answer-and-nothing-else": {"biller_adapters/offence.py": "ekpay_switch.persistence"},
     "reconciliation-reads-and-never-pays": {"reconciliation/offence.py": "ekpay_switch.flows"},

@@ -9,6 +9,8 @@ import pytest
 from connectors.families.iso8583.connector import HostLink
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
+from connectors.rehearsal import EXAMPLE_REFUND
+from ekpay_switch.domain.outcome import NoAnswer, Unreached
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.stand_ins import TokenShelf
 from ekpay_switch.wing_kit.surroundings import Surroundings
@@ -107,3 +109,10 @@ def test_settings_that_no_link_can_have_are_refused(settings: dict[str, Any]) ->
 def test_a_manifest_that_is_no_host_links_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ManifestError, match="janata"):
         made(the_manifest("janata").model_copy(update=changes))
+
+
+async def test_nothing_is_given_back_over_a_link() -> None:
+    bank = made(the_manifest("janata"))
+    assert isinstance(await bank.refund(EXAMPLE_REFUND), Unreached)
+    told = await bank.inquire_refunds(EXAMPLE_REFUND)
+    assert told == NoAnswer("this bank has no call that gives money back", was_asked=False)

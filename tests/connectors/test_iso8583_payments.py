@@ -391,5 +391,5 @@ async def test_before_its_money_was_asked_for_a_payment_waits_for_its_payer() ->
         assert await stage.bank.inquire(stage.order()) == AwaitingPayer(may_execute=True)
 
 
-def test_the_key_of_these_tests_is_a_key() -> None:
+def test_nothing_shows_a_key() -> None:
     assert repr(MacKey(KEY)) == "MacKey(…)"

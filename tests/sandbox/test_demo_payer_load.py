@@ -13,8 +13,15 @@ from tests.sandbox.stub_rest_v1 import PAYMENT, REFUND
 BETWEEN_TRIES = {"next_action": None, "next_check_at": PAYMENT["pay_until"]}
 
 
-def collected(course: Course, *refunds: str, paid_anew: int = 0, **told: Any) -> Collected:  # noqa: ANN401 - of any member
-    order = PayerOrder(course, "nagad", Payable("b025", "1", (), 125_000), "1", "2")
+def collected(
+    course: Course,
+    *refunds: str,
+    paid_anew: int = 0,
+    gives_back: bool = True,
+    **told: Any,  # noqa: ANN401 - of any member
+) -> Collected:
+    bill = Payable("b025", "1", (), 125_000)
+    order = PayerOrder(course, "nagad", bill, "1", "2", gives_back=gives_back)
     back = [REFUND | {"payment_id": PAYMENT["id"], "status": status} for status in refunds]
     return Collected(order, "key", payment_of(PAYMENT | {"refunds": back} | told), paid_anew)
 
@@ -38,6 +45,26 @@ def test_a_payment_is_settled_when_it_and_its_refunds_stand_as_the_course_wants(
     course: Course, status: str, refunds: tuple[str, ...], *, is_right: bool
 ) -> None:
     assert collected(course, *refunds, status=status).is_as_wanted is is_right
+
+
+@pytest.mark.parametrize(
+    ("course", "status", "refund", "gives_back", "is_right"),
+    [
+        (Course.PLAIN, "refunded", "done", True, True),
+        (Course.REFUND_PARTS, "refunded", "done", True, True),
+        (Course.PLAIN, "refund_pending", "pending", True, False),
+        (Course.PLAIN, "refund_pending", "pending", False, True),
+        (Course.PLAIN, "refunded", "failed", True, False),
+        (Course.CANCELLED, "refunded", "done", True, False),
+    ],
+)
+def test_a_biller_may_refuse_whatever_is_paid_and_then_all_is_back_or_owed(
+    course: Course, status: str, refund: str, *, gives_back: bool, is_right: bool
+) -> None:
+    refused = collected(course, refund, status=status, reason="biller_refused", gives_back=gives_back)
+    assert refused.is_as_wanted is is_right
+    expired = collected(course, refund, status=status, reason="expired", gives_back=gives_back)
+    assert not expired.is_as_wanted
 
 
 def test_a_payer_pays_anew_where_nothing_else_can_bring_money() -> None:

@@ -1,7 +1,7 @@
 """What is read for the comparison of collected money, how it is told, and what the command ends with."""
 
 import io
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,7 @@ from sandbox.demo.providers import BKASH, Provider
 from sandbox.demo.report import CLEAN, Outcome
 from sandbox.demo.tool import Tool
 from sandbox.demo.wallet_books import Movement, OurRefund, OurTry
-from sandbox.gateway.faults import Fault, Step
 from sandbox.gateway.numbers import Kind
-from sandbox.institution.clock import Clock
-from tests.sandbox.caller import SetClock
-from tests.sandbox.conftest import served
-from tests.sandbox.sample_gateway import Merchant, Sample, gateway_settings
 from tests.sandbox.stub_rest_v1 import PAYMENT, PAYMENT_ID, REFUND
 
 TOTAL, FEE, PART = 127_875, 1_918, 50_000
@@ -183,51 +178,6 @@ async def test_each_payment_is_compared_with_its_own_provider() -> None:
     assert [[line.payment_id for line in one.ours] for one in outcome.providers] == [[PAYMENT_ID], [BY_NAGAD]]
     assert [one.owed_paisa for one in outcome.providers] == [TOTAL - FEE, TOTAL - FEE - PART]
     assert [(one.orders, one.refunds) for one in outcome.providers] == [(1, 0), (1, 1)]
-
-
-@pytest.fixture
-async def sample(tmp_path: Path) -> AsyncIterator[tuple[Merchant, GatewayDesk]]:
-    far_side = Sample.open(gateway_settings(tmp_path), Clock(SetClock().now))
-    async with served(far_side) as (session, origin), GatewayDesk(Address(origin, "")) as desk:
-        merchant = Merchant(session, origin)
-        await merchant.log_in()
-        yield merchant, desk
-
-
-async def test_the_book_of_a_family_is_read_from_its_desk(sample: tuple[Merchant, GatewayDesk]) -> None:
-    merchant, desk = sample
-    assert (await desk.book(), await desk.untaken()) == ([], {})
-    reference, _ = await merchant.a_visited("other_amount")
-    refund = await merchant.refund(reference, "20.50")
-    left, _ = await merchant.create()
-    paid, unpaid = await desk.book()
-    assert (paid.connector, paid.reference, paid.is_paid) == ("getpay", reference, True)
-    assert (paid.amount_paisa, paid.told_paisa, paid.told_currency) == (12_050, 12_150, "BDT")
-    # Of a fee of 1.81 and its VAT of 0.27 both come back in proportion.
-    assert (paid.kept_paisa, paid.net_paisa) == (208, 12_050 - 208 - 2_050 + 36)
-    assert [one.amount_paisa for one in paid.refunds] == [2_050]
-    assert refund["refund"] in paid.refunds[0].names
-    assert (unpaid.reference, unpaid.is_paid, unpaid.net_paisa) == (left, False, 0)
-
-
-async def test_an_order_goes_by_what_the_switch_has_called_it(sample: tuple[Merchant, GatewayDesk]) -> None:
-    merchant, desk = sample
-    reference, _ = await merchant.create()
-    line = await merchant.order(reference)
-    line["facts"]["asked_as"] = "REF1"
-    desk_line = (await desk.book())[0]
-    assert desk_line.reference == reference
-    assert {line["provider_reference"], line["page_token"]} <= desk_line.names
-
-
-async def test_a_fault_strikes_and_logins_die_at_one_house(sample: tuple[Merchant, GatewayDesk]) -> None:
-    merchant, desk = sample
-    await desk.strike("getpay", Step.CREATE, Fault.HTTP_500)
-    status, _ = await merchant.call("POST", "orders/R-STRUCK", {"amount": "1.00", "return_url": "x"})
-    assert status == 500
-    await desk.end_logins("getpay")
-    status, _ = await merchant.call("POST", "orders/R-OUT", {"amount": "1.00", "return_url": "x"})
-    assert status == 401
 
 
 # ---- what is noticed

@@ -216,6 +216,38 @@ async def test_a_far_side_that_takes_nothing_is_left_and_gets_nothing_later() ->
     assert heard[: len(heard) // len(message) * len(message)] == message * (len(heard) // len(message))
 
 
+async def stuff(line: Line) -> None:
+    """Fill what lies between, again and again: the far side's own buffer reads some of it."""
+    connection: socket.socket = line._connection  # type: ignore[attr-defined] # noqa: SLF001 - to write past it
+    for _ in range(10):
+        with suppress(BlockingIOError):
+            while connection.send(bytes(65_536)):
+                pass
+        await asyncio.sleep(0.02)
+
+
+async def test_what_the_system_takes_nothing_of_was_not_sent() -> None:
+    may_read = asyncio.Event()
+
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        del writer
+        await may_read.wait()
+        await reader.read()
+
+    async with a_line(deaf, RealClock(), TcpSettings(stall_seconds=0.1)) as line:
+        await stuff(line)
+        told = [await line.send(message, time.monotonic() + 60) for message in (b"one", b"two")]
+        may_read.set()
+    assert told == [NotSent("the far side takes nothing"), NotSent("the line has ended")]
+
+
+async def test_what_the_system_refuses_was_not_sent() -> None:
+    async with a_line(nothing) as line:
+        line._connection.shutdown(socket.SHUT_WR)  # type: ignore[attr-defined] # noqa: SLF001 - breaks it
+        assert await line.send(b"one", LATER) == NotSent("BrokenPipeError: Broken pipe")
+        assert await line.send(b"two", LATER) == NotSent("the line has ended")
+
+
 async def test_a_far_side_that_pauses_gets_every_message_whole_and_once() -> None:
     may_read, heard = asyncio.Event(), bytearray()
 

@@ -1,0 +1,136 @@
+"""The codes of a break and what each means for people, from config/breaks.toml.
+
+The enum is the taxonomy of reconciliation.md 1.4; the file must say everything about every member and about
+nothing else, or nothing runs.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from reconciliation.errors import ConfigurationError
+
+
+class Code(StrEnum):
+    """Why a file, a row or a payment stands apart."""
+
+    FILE_MISSING = "FILE_MISSING"
+    FILE_DUPLICATE = "FILE_DUPLICATE"
+    FILE_REPLAYED = "FILE_REPLAYED"
+    FILE_SUPERSEDED = "FILE_SUPERSEDED"
+    SEQUENCE_GAP = "SEQUENCE_GAP"
+    CONTROL_TOTAL = "CONTROL_TOTAL"
+    ROW_REJECTED = "ROW_REJECTED"
+    LEDGER_ONLY = "LEDGER_ONLY"
+    FILE_ONLY = "FILE_ONLY"
+    BILLER_NOT_POSTED = "BILLER_NOT_POSTED"
+    BILLER_DOUBLE_POST = "BILLER_DOUBLE_POST"
+    DUP_IN_FILE = "DUP_IN_FILE"
+    DUP_ACROSS_FILES = "DUP_ACROSS_FILES"
+    DUP_IN_LEDGER = "DUP_IN_LEDGER"
+    AMBIGUOUS = "AMBIGUOUS"
+    AMOUNT = "AMOUNT"
+    FEE_VARIANCE = "FEE_VARIANCE"
+    ROUNDING = "ROUNDING"
+    CURRENCY = "CURRENCY"
+    THEY_SUCCESS_WE_FAILED = "THEY_SUCCESS_WE_FAILED"
+    WE_SUCCESS_THEY_FAILED = "WE_SUCCESS_THEY_FAILED"
+    UNKNOWN_OPEN = "UNKNOWN_OPEN"
+    TIMING = "TIMING"
+    REVERSAL_PENDING = "REVERSAL_PENDING"
+
+
+class Cause(StrEnum):
+    """What a difference of amounts may be, in the order in which it is tried."""
+
+    FEE_AND_VAT = "fee_and_vat"
+    FEE = "fee"
+    VAT = "vat"
+    REFUND = "refund"
+    HUNDREDFOLD = "hundredfold"
+    HUNDREDTH = "hundredth"
+    SWAPPED_DIGITS = "swapped_digits"
+    COMPENSATING = "compensating"
+    BATCH = "batch"
+    MISSING_CYCLE = "missing_cycle"
+    ROUND_TAKA = "round_taka"
+    UNEXPLAINED = "unexplained"
+
+
+Exposure = Literal["none", "amount", "difference", "file_total", "open_total"]
+Words = Field(min_length=4)
+
+
+class Meaning(BaseModel):
+    """What one code means: owner, deadline, default action, automatic rule with its reverse, words."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    code: str
+    level: Literal["file", "row"]
+    owner: str = Words
+    deadline_business_days: int = Field(ge=1, le=30)
+    action: str = Words
+    automatic: str = Words
+    reverse: str = Words
+    exposure: Exposure
+    en: str = Words
+    bn: str = Words
+
+
+class Phrase(BaseModel):
+    """One sentence in both languages."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    en: str = Words
+    bn: str = Words
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    version: str
+    rounding_bound_paisa: int = Field(ge=0)
+    breaks: list[Meaning]
+    diagnoses: Mapping[str, Phrase]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The meaning of every code, the words of every diagnosis, and how far rows of a file may be off."""
+
+    version: str
+    rounding_bound_paisa: int
+    meanings: Mapping[Code, Meaning]
+    diagnoses: Mapping[Cause, Phrase]
+
+
+def read_rules(path: Path) -> Rules:
+    """The meaning of every code, and the limits beside them.
+
+    Raises:
+        ConfigurationError: a code is missing, unknown or there twice, or one of them lacks something.
+    """
+    try:
+        table = _Table.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (ValidationError, tomllib.TOMLDecodeError) as problem:
+        raise ConfigurationError(f"{path.name}: {problem}") from problem
+    told = [meaning.code for meaning in table.breaks]
+    if sorted(told) != sorted(Code):
+        wrong = sorted(set(told) ^ set(Code)) or "one of them twice"
+        raise ConfigurationError(f"{path.name} must say each code once: {wrong}")
+    for meaning in table.breaks:
+        if (meaning.automatic == "none") != (meaning.reverse == "none"):
+            raise ConfigurationError(f"{path.name}: {meaning.code} has an automatic rule without its reverse")
+    meanings = {Code(meaning.code): meaning for meaning in table.breaks}
+    if sorted(table.diagnoses) != sorted(Cause):
+        wrong = sorted(set(table.diagnoses) ^ set(Cause))
+        raise ConfigurationError(f"{path.name} must say each diagnosis: {wrong}")
+    diagnoses = {Cause(cause): phrase for cause, phrase in table.diagnoses.items()}
+    return Rules(table.version, table.rounding_bound_paisa, meanings, diagnoses)

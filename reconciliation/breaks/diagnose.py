@@ -1,0 +1,80 @@
+"""What a difference may be, by arithmetic alone (reconciliation.md 1.5).
+
+A diagnosis suggests a cause to a person. It never settles anything: a difference that equals the fee is
+still a difference.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from reconciliation.breaks.codes import Cause
+
+_HUNDRED = 100
+_TWO = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Amounts in paisa that stand open around a difference, and might be it."""
+
+    refunds: Collection[int] = ()
+    differences: Collection[int] = ()
+    batches: Collection[int] = ()
+    cycles: Collection[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What both sides say of one movement, and what the schedule lets the institution keep of it."""
+
+    ours: int
+    theirs: int
+    fee: int = 0
+    vat: int = 0
+
+    @property
+    def difference(self) -> int:
+        """Theirs less ours."""
+        return self.theirs - self.ours
+
+
+def diagnose(compared: Compared, around: Surroundings) -> Cause:
+    """The first usual cause that gives exactly this difference."""
+    return _of_the_payment(compared, around) or _of_the_digits(compared) or _of_others(compared, around)
+
+
+def _of_the_payment(compared: Compared, around: Surroundings) -> Cause | None:
+    size = abs(compared.difference)
+    kept = {Cause.FEE_AND_VAT: compared.fee + compared.vat, Cause.FEE: compared.fee, Cause.VAT: compared.vat}
+    for cause, amount in kept.items():
+        if amount and size == abs(amount):
+            return cause
+    return Cause.REFUND if size in {abs(refund) for refund in around.refunds} else None
+
+
+def _of_the_digits(compared: Compared) -> Cause | None:
+    if compared.theirs == compared.ours * _HUNDRED:
+        return Cause.HUNDREDFOLD
+    if compared.theirs * _HUNDRED == compared.ours:
+        return Cause.HUNDREDTH
+    return Cause.SWAPPED_DIGITS if are_swapped(compared.ours, compared.theirs) else None
+
+
+def are_swapped(ours: int, theirs: int) -> bool:
+    """Whether two digits of one amount changed places in the other; their difference divides by 9."""
+    one, other = str(abs(ours)), str(abs(theirs))
+    if len(one) != len(other) or (ours - theirs) % 9:
+        return False
+    apart = [index for index, (left, right) in enumerate(zip(one, other, strict=True)) if left != right]
+    crosswise = [one[index] for index in reversed(apart)] == [other[index] for index in apart]
+    return len(apart) == _TWO and crosswise
+
+
+def _of_others(compared: Compared, around: Surroundings) -> Cause:
+    if -compared.difference in around.differences:
+        return Cause.COMPENSATING
+    if compared.difference in around.batches:
+        return Cause.BATCH
+    if compared.difference in around.cycles:
+        return Cause.MISSING_CYCLE
+    return Cause.UNEXPLAINED if compared.difference % _HUNDRED else Cause.ROUND_TAKA

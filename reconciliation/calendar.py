@@ -1,0 +1,129 @@
+"""Business days and the times at which files come, from config/calendar.toml.
+
+Holidays by the moon move, so the calendar is data with a version, and the version is part of a run's
+identity. Ages and deadlines are counted in business days: a break of Thursday is one day old on Sunday.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from reconciliation.errors import ConfigurationError
+
+_ONE_DAY = timedelta(days=1)
+_TIME = re.compile(r"([01]\d|2[0-4]):([0-5]\d)", re.ASCII)
+DAY_MINUTES = 24 * 60
+
+
+def _minutes(text: object) -> int:
+    found = _TIME.fullmatch(text) if isinstance(text, str) else None
+    minutes = int(found[1]) * 60 + int(found[2]) if found else DAY_MINUTES + 1
+    if minutes > DAY_MINUTES:
+        message = f"{text!r} is no time of day"
+        raise ValueError(message)
+    return minutes
+
+
+TimeOfDay = Annotated[int, BeforeValidator(_minutes)]
+
+
+class Holiday(BaseModel):
+    """A day on which nothing settles."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    on: date
+    name: str
+
+
+class Times(BaseModel):
+    """When the files of one institution come; times are minutes of a Dhaka day.
+
+    `lag` counts business days from the date of a file to the night in which it comes; 0 is the night of that
+    date itself, business day or not.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    days: Literal["all", "business"]
+    cut_off: TimeOfDay
+    cycle_ends: tuple[TimeOfDay, ...] = Field(strict=False, min_length=1)
+    lag: int = Field(ge=0, le=10)
+
+    @model_validator(mode="after")
+    def _cycles_end_with_the_day(self) -> "Times":
+        if list(self.cycle_ends) != sorted(set(self.cycle_ends)) or self.cycle_ends[-1] != self.cut_off:
+            message = "cycle ends rise, and the last one is the cut-off"
+            raise ValueError(message)
+        return self
+
+
+class Calendar(BaseModel):
+    """Which days are business days, and each institution's times."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    version: str
+    zone: Literal["Asia/Dhaka"]
+    weekend: frozenset[int] = Field(strict=False, min_length=1)
+    holidays: tuple[Holiday, ...] = Field(strict=False)
+    institutions: Mapping[str, Times]
+
+    @cached_property
+    def _closed(self) -> frozenset[date]:
+        return frozenset(holiday.on for holiday in self.holidays)
+
+    def is_business_day(self, day: date) -> bool:
+        """Whether institutions settle on this day."""
+        return day.weekday() not in self.weekend and day not in self._closed
+
+    def on_or_after(self, day: date) -> date:
+        """The day itself where it is a business day, else the next one that is."""
+        while not self.is_business_day(day):
+            day += _ONE_DAY
+        return day
+
+    def after(self, day: date, count: int = 1) -> date:
+        """The business day that is the `count`-th after `day`; `day` itself for 0."""
+        for _ in range(count):
+            day = self.on_or_after(day + _ONE_DAY)
+        return day
+
+    def age(self, first_seen: date, night: date) -> int:
+        """How many business days lie behind `first_seen`, up to `night`; a weekend adds nothing."""
+        days = (night - first_seen).days
+        return sum(self.is_business_day(first_seen + timedelta(days=step + 1)) for step in range(days))
+
+    def dates_with_files(self, institution: str, first: date, last: date) -> Iterator[date]:
+        """The dates from `first` to `last` for which the institution makes files."""
+        times = self.institutions[institution]
+        for step in range((last - first).days + 1):
+            day = first + timedelta(days=step)
+            if times.days == "all" or self.is_business_day(day):
+                yield day
+
+    def date_after(self, institution: str, day: date) -> date:
+        """The next date after `day` for which the institution makes files."""
+        return next(self.dates_with_files(institution, day + _ONE_DAY, day + timedelta(days=30)))
+
+    def arrival(self, institution: str, day: date) -> date:
+        """The night in which the files of a date come."""
+        return self.after(day, self.institutions[institution].lag)
+
+
+def read_calendar(path: Path) -> Calendar:
+    """The calendar of a file.
+
+    Raises:
+        ConfigurationError: the file is none.
+    """
+    try:
+        return Calendar.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (ValidationError, tomllib.TOMLDecodeError) as problem:
+        raise ConfigurationError(f"{path.name}: {problem}") from problem

@@ -1,0 +1,30 @@
+"""Digests: what proves that two runs saw the same and said the same.
+
+The proof is always SHA-256, over the bytes of a file or over rows in a canonical order, never over a sum of
+short hashes.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import polars as pl
+
+
+def sha256_of(content: bytes) -> str:
+    """SHA-256 of bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_of_lines(lines: Iterable[str]) -> str:
+    """SHA-256 of lines of text in the order given, each ended by a line feed."""
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(line.encode())
+        digest.update(b"\n")
+    return digest.hexdigest()
+
+
+def sha256_of_frame(frame: pl.DataFrame, columns: Sequence[str]) -> str:
+    """SHA-256 of the rows of a frame whatever their order: the columns named, sorted by all of them."""
+    ordered = frame.select(columns).sort(columns)
+    return sha256_of(ordered.write_csv(include_header=True, null_value="\\N").encode())

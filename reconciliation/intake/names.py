@@ -1,0 +1,49 @@
+"""File names: `<institution>_<yyyymmdd>_<cycle>[_c<n>].<extension>` and the logical key that they bear."""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+from reconciliation.errors import MonthError
+from reconciliation.statement.layout import Layout
+
+_NAME = re.compile(r"([a-z0-9_]+?)_(\d{8})_(\d{2})(?:_c([1-9]\d*))?\.([a-z0-9]+)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LogicalKey:
+    """What a file is about: one institution, date and cycle, whatever its bytes."""
+
+    institution: str
+    day: date
+    cycle: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FileName:
+    """A name that was understood; `correction` is 0 for an original."""
+
+    key: LogicalKey
+    correction: int
+    text: str
+
+
+def understood(name: str) -> FileName:
+    """What a name says.
+
+    Raises:
+        MonthError: it says nothing.
+    """
+    found = _NAME.fullmatch(name)
+    if found is None:
+        raise MonthError(f"{name} is no name of a settlement file")
+    try:
+        day = date.fromisoformat(found[2])
+    except ValueError as problem:
+        raise MonthError(f"{name} names no date") from problem
+    return FileName(LogicalKey(found[1], day, int(found[3])), int(found[4] or 0), name)
+
+
+def expected_name(key: LogicalKey, layout: Layout) -> str:
+    """The name that the original of a key must have."""
+    return f"{key.institution}_{key.day:%Y%m%d}_{key.cycle:02d}.{layout.extension}"

@@ -1,0 +1,93 @@
+"""The kernel: tag every row with its source, put all sources together, group once by reference.
+
+One Ibis expression, the same on every engine. There is no join: a group tells by its counts and sums per
+source whether it is 1 and 1 with equal amounts, missing on a side, doubled on any, or different (ADR 0040).
+Every aggregate is free of order, so no permutation of rows or files can change the result.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import ibis
+
+from reconciliation.rows import FAILED, KEY, SUCCESS, UNKNOWN
+
+# What a source must bring.
+COLUMNS: Final = (
+    *KEY,
+    "status",
+    "gross",
+    "net",
+    "currency",
+    "business_date",
+    "due",
+    "is_rejected",
+)
+AGREED: Final = "agreed"
+WAITING: Final = "waiting"
+SILENT: Final = "silent"
+LOOK: Final = "look"
+_COUNTED = {"succeeded": SUCCESS, "failed": FAILED, "unknown": UNKNOWN}
+
+
+def grouped(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401 - Ibis ships no types
+    """One row a group, with count, sums, states and first and last date of each source."""
+    tagged = [table.select(*COLUMNS).mutate(source=ibis.literal(name)) for name, table in sources.items()]
+    rows = tagged[0] if len(tagged) == 1 else ibis.union(*tagged, distinct=False)
+    measures: dict[str, Any] = {}
+    for name in sources:
+        measures |= _measures(rows, name)
+    return rows.group_by(*KEY).aggregate(**measures)
+
+
+def _measures(rows: Any, name: str) -> dict[str, Any]:  # noqa: ANN401
+    mine = rows.source == name
+    measures = {
+        f"{name}_rows": _count(mine),
+        f"{name}_rejected": _count(mine & rows.is_rejected),
+        f"{name}_gross_told": _count(mine & rows.gross.notnull()),
+        f"{name}_gross": _sum(mine, rows.gross),
+        f"{name}_net": _sum(mine, rows.net),
+        f"{name}_currency_first": mine.ifelse(rows.currency, None).min(),
+        f"{name}_currency_last": mine.ifelse(rows.currency, None).max(),
+        f"{name}_date_first": mine.ifelse(rows.business_date, None).min(),
+        f"{name}_date_last": mine.ifelse(rows.business_date, None).max(),
+        f"{name}_due": mine.ifelse(rows.due, 0).max().cast("int64"),
+    }
+    for word, state in _COUNTED.items():
+        measures[f"{name}_{word}"] = _count(mine & (rows.status == state))
+    return measures
+
+
+def _count(condition: Any) -> Any:  # noqa: ANN401
+    return condition.ifelse(1, 0).sum().cast("int64")
+
+
+def _sum(mine: Any, amount: Any) -> Any:  # noqa: ANN401
+    return mine.ifelse(ibis.coalesce(amount, 0), 0).sum().cast("int64")
+
+
+def judged(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """Groups of `ledger` and `file` with a verdict: agreed, waiting, silent, or a look is wanted.
+
+    Agreed is one row on each side that says the same: success with equal amounts in one currency, failure
+    on both sides, or whatever answers a question of ours. Waiting is one side alone inside its window.
+    Silent is a failure of ours that no file needs to know.
+    """
+    groups = grouped(sources)
+    one_each = (groups.ledger_rows == 1) & (groups.file_rows == 1) & (groups.file_rejected == 0)
+    equal = (
+        (groups.ledger_currency_first == groups.file_currency_first)
+        & ((groups.file_gross_told == 0) | (groups.ledger_gross == groups.file_gross))
+        & (groups.ledger_net == groups.file_net)
+    )
+    both_failed = (groups.ledger_failed == 1) & (groups.file_failed == 1)
+    answered = (groups.ledger_unknown == 1) & (groups.file_failed == 1)
+    succeeded = (groups.ledger_failed == 0) & (groups.file_succeeded == 1) & equal
+    agreed = one_each & (both_failed | answered | succeeded)
+    ours_alone = (groups.ledger_rows == 1) & (groups.file_rows == 0)
+    theirs_alone = (groups.ledger_rows == 0) & (groups.file_rows == 1)
+    waiting = (ours_alone & (groups.ledger_due == 0)) | (theirs_alone & (groups.file_due == 0))
+    silent = ours_alone & (groups.ledger_failed == 1)
+    verdict = ibis.cases((agreed, AGREED), (waiting, WAITING), (silent, SILENT), else_=LOOK)
+    return groups.mutate(verdict=verdict)

@@ -1,0 +1,41 @@
+"""By which reference rows are grouped.
+
+Our reference, made before the first hop, is the key wherever a row has it. A row without it is looked up by
+their name for it among what we know of the same institution and direction (pass 3 of reconciliation.md
+3.6). What names nothing that we know stands alone under their name.
+"""
+
+from typing import Final
+
+import polars as pl
+
+# Cannot occur in a reference of ours, so that a stranger's name never meets one.
+STRANGER: Final = "~"
+
+
+def without_ours(rows: pl.DataFrame) -> pl.DataFrame:
+    """What a look-up is wanted for: institution, direction and their name."""
+    return rows.filter((pl.col("ours") == "") & (pl.col("theirs") != "")).select(
+        "institution", "direction", "theirs"
+    )
+
+
+def with_references(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """File rows with `reference` filled in; `known` are rows of ours that may bear their names.
+
+    Two of ours under one name of theirs prove nothing: such a row stays a stranger.
+    """
+    names = (
+        known.filter(pl.col("theirs") != "")
+        .select("institution", "direction", "theirs", pl.col("ours").alias("_found"))
+        .unique()
+        .filter(pl.len().over("institution", "direction", "theirs") == 1)
+    )
+    looked_up = rows.drop("reference").join(
+        names, on=["institution", "direction", "theirs"], how="left", maintain_order="left"
+    )
+    # A row that names nothing at all is alone under its own place in its file.
+    place = pl.concat_str("origin", pl.lit(":"), "ordinal")
+    stranger = pl.lit(STRANGER) + pl.when(pl.col("theirs") != "").then("theirs").otherwise(place)
+    reference = pl.when(pl.col("ours") != "").then("ours").otherwise(pl.coalesce("_found", stranger))
+    return looked_up.with_columns(reference=reference).select(rows.columns)

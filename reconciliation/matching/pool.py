@@ -1,0 +1,83 @@
+"""A pool of rows judged once: the kernel settles what agrees, the rest is looked at family by family."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from reconciliation.breaks.family import Identity, Kind, Row, families
+from reconciliation.breaks.judge import judge
+from reconciliation.findings import Finding
+from reconciliation.matching.engines import Engine, kernel_columns
+from reconciliation.matching.kernel import AGREED, LOOK, SILENT, WAITING
+from reconciliation.rows import BROKEN, FAMILY, FILE, IDENTITY, KEY, LEDGER, MATCHED, OPEN, QUIET
+
+_FATES = {AGREED: MATCHED, WAITING: OPEN, SILENT: QUIET, LOOK: ""}
+
+
+@dataclass(slots=True)
+class Judged:
+    """What a pool came to: findings, rows with their verdict, and the groups of the kernel.
+
+    `rounded` are rows of theirs that are a paisa off; until their file is known to stay inside its bound they
+    count as matched.
+    """
+
+    rows: pl.DataFrame
+    groups: pl.DataFrame
+    findings: list[Finding] = field(default_factory=list)
+    rounded: list[Row] = field(default_factory=list)
+
+
+def judge_pool(pool: pl.DataFrame, engine: Engine, kinds: Mapping[str, Kind]) -> Judged:
+    """Judge rows that have `due`; the outcome does not depend on their order."""
+    sides = {
+        name: kernel_columns(pool.filter(pl.col("source") == source))
+        for name, source in (("ledger", LEDGER), ("file", FILE))
+    }
+    groups = engine.judge(sides)
+    fates = groups.select(*KEY, pl.col("verdict").replace_strict(_FATES).alias("verdict"))
+    rows = pool.drop("verdict", strict=False).join(fates, on=list(KEY), how="left")
+    wanted = groups.filter(pl.col("verdict") == LOOK).select(FAMILY).unique()
+    outcome = Judged(rows, groups)
+    decided: dict[Identity, str] = {}
+    for family in families(rows.join(wanted, on=list(FAMILY), how="semi"), kinds):
+        decision = judge(family)
+        outcome.findings.extend(decision.findings)
+        outcome.rounded.extend(decision.rounded)
+        decided |= decision.fates
+    outcome.rows = _with_fates(rows, decided)
+    return outcome
+
+
+def _with_fates(rows: pl.DataFrame, decided: Mapping[Identity, str]) -> pl.DataFrame:
+    """Rows with the verdicts that the look came to, in place of the kernel's."""
+    keys = list(decided)
+    looked_at = pl.DataFrame(
+        {
+            "source": [key[0] for key in keys],
+            "origin": [key[1] for key in keys],
+            "ordinal": [key[2] for key in keys],
+            "_fate": list(decided.values()),
+        },
+        schema={"source": pl.Int8, "origin": pl.String, "ordinal": pl.Int32, "_fate": pl.String},
+    )
+    joined = rows.join(looked_at, on=list(IDENTITY), how="left")
+    return joined.with_columns(verdict=pl.coalesce("_fate", "verdict")).drop("_fate")
+
+
+def with_rounding_broken(judged: Judged, origins: Collection[str]) -> pl.DataFrame:
+    """The rows of a judgement in which the rounded lines of these files are breaks, ours and theirs."""
+    keys = {
+        (row.institution, row.reference, row.direction) for row in judged.rounded if row.origin in origins
+    }
+    if not keys:
+        return judged.rows
+    frame = pl.DataFrame(
+        sorted(keys),
+        schema={"institution": pl.String, "reference": pl.String, "direction": pl.Int8},
+        orient="row",
+    ).with_columns(_off=pl.lit(value=True))
+    joined = judged.rows.join(frame, on=list(KEY), how="left")
+    is_off = pl.col("_off").fill_null(value=False) & (pl.col("verdict") == MATCHED)
+    return joined.with_columns(verdict=pl.when(is_off).then(pl.lit(BROKEN)).otherwise("verdict")).drop("_off")

@@ -1,0 +1,35 @@
+"""What a run leaves behind beside its rows: breaks explained, positions, arrivals, and what did not hold."""
+
+import json
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+
+from reconciliation.breaks.explain import Explainer
+from reconciliation.month.invariants import Checks
+from reconciliation.month.night import Progress, Setting
+from reconciliation.positions import positions
+
+
+def write_evidence(progress: Progress, setting: Setting, checks: Checks, as_of: date, folder: Path) -> None:
+    """`breaks.jsonl`, `positions.csv`, `files.csv` and `invariants.json`; amounts in whole paisa."""
+    explainer = Explainer(setting.rules, setting.calendar)
+    with (folder / "breaks.jsonl").open("w", encoding="utf-8") as file:
+        for _, (night, one) in sorted(progress.found.items()):
+            told = asdict(explainer.explain(one, night, as_of))
+            file.write(json.dumps(told, ensure_ascii=False, default=str) + "\n")
+    positions(progress.store.everything()).write_csv(folder / "positions.csv")
+    with (folder / "files.csv").open("w", encoding="utf-8") as file:
+        file.write("night,name,state,rows,settled,sha256\n")
+        for arrival in progress.register.arrivals:
+            facts = (
+                arrival.night,
+                arrival.name.text,
+                arrival.state,
+                arrival.rows,
+                arrival.settled,
+                arrival.sha256,
+            )
+            file.write(",".join(map(str, facts)) + "\n")
+    broken = {invariant.value: words for invariant, words in checks.broken.items()}
+    (folder / "invariants.json").write_text(json.dumps(broken, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,83 @@
+"""New findings with what the night's rows say about them: nearest candidate, diagnosis, open total."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from reconciliation.breaks.codes import Code
+from reconciliation.breaks.diagnose import Surroundings, diagnose
+from reconciliation.breaks.nearest import with_nearest
+from reconciliation.findings import Finding
+from reconciliation.intake.names import understood
+from reconciliation.intake.receive import Received
+from reconciliation.intake.register import Register
+from reconciliation.payouts import Payouts
+from reconciliation.rows import LEDGER, OPEN
+
+_WAITED_FOR = (Code.FILE_MISSING, Code.CONTROL_TOTAL)
+
+
+def explained(
+    findings: Sequence[Finding], rows: pl.DataFrame, register: Register, payouts: Payouts
+) -> tuple[Finding, ...]:
+    """The findings in their order, each with everything that can be worked out about it tonight."""
+    told = []
+    for one in findings:
+        if one.key.code in _WAITED_FOR:
+            told.append(replace(one, open_total=_open_total(one, rows)))
+        elif one.compared is not None:
+            cause = diagnose(one.compared, _surroundings(one, findings, register, payouts))
+            told.append(replace(one, diagnosis=cause))
+        else:
+            told.append(with_nearest(one, rows))
+    return tuple(told)
+
+
+def _open_total(finding: Finding, rows: pl.DataFrame) -> int:
+    """What of our books waits for the file's date, in paisa."""
+    waiting = rows.filter(
+        (pl.col("institution") == finding.key.institution)
+        & (pl.col("source") == LEDGER)
+        & (pl.col("verdict") == OPEN)
+        & (pl.col("due_date") == finding.day)
+    )
+    return int(waiting["gross"].sum())
+
+
+def _surroundings(
+    finding: Finding, findings: Sequence[Finding], register: Register, payouts: Payouts
+) -> Surroundings:
+    institution = finding.key.institution
+    batch = payouts.of(finding.key.reference)
+    files = [] if batch is None else [register.live(key) for key in batch.files]
+    return Surroundings(
+        refunds=finding.refunds,
+        differences=[
+            other.difference
+            for other in findings
+            if other.key.institution == institution and other.compared is not None and other is not finding
+        ],
+        batches=payouts.credits_of(institution),
+        # A credit that is short by one of its files.
+        cycles=[-arrival.settled for arrival in files if arrival is not None],
+    )
+
+
+def with_changes(received: Received, replaced: pl.DataFrame) -> list[Finding]:
+    """The findings of intake, where a replaced file tells which of its lines a correction changed."""
+    changed = {}
+    for name in received.withdrawn:
+        key = understood(name).key
+        before = replaced.filter(pl.col("origin") == name)
+        after = [
+            frame for frame in received.frames if frame.height and understood(frame["origin"][0]).key == key
+        ]
+        kept = pl.concat(after)["raw_hash"] if after else pl.Series(dtype=pl.String)
+        changed[name] = tuple(before.filter(~pl.col("raw_hash").is_in(kept.implode()))["raw_hash"].sort())
+    return [
+        replace(one, rows=changed[one.file])
+        if one.key.code is Code.FILE_SUPERSEDED and one.file in changed
+        else one
+        for one in received.findings
+    ]

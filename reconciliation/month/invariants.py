@@ -1,0 +1,156 @@
+"""The seven invariants of reconciliation.md 1.6, checked on every run and not only in tests.
+
+After each night: its judgement again from rows in another order and by another engine, and its intake a
+second time. After each correction: the institution from scratch. At the end: every row of every file and of
+our books is there once with one fate, and the positions sum to zero.
+"""
+
+from copy import deepcopy
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import polars as pl
+
+from reconciliation.intake.names import understood
+from reconciliation.intake.receive import Intake
+from reconciliation.matching.engines import Engine, digest
+from reconciliation.matching.pool import judge_pool, with_rounding_broken
+from reconciliation.month.night import Night, Progress, Setting, off_by_too_much
+from reconciliation.month.nights import Month
+from reconciliation.month.restated import agrees_from_scratch, outcome
+from reconciliation.positions import families_that_agree, positions, rest
+from reconciliation.rows import BROKEN, FILE, IDENTITY, LEDGER, MATCHED, OPEN, QUIET, REJECTED, SUCCESS
+
+_FATES = (MATCHED, BROKEN, REJECTED, OPEN, QUIET)
+_OF_LEDGER_DAYS = r"^\d{4}-\d{2}-\d{2}\.csv$"
+
+
+class Invariant(StrEnum):
+    """What must hold, in the order in which a report names the first that does not."""
+
+    CONSERVATION = "conservation"
+    ORDER_INDEPENDENCE = "order_independence"
+    IDEMPOTENCE = "idempotence"
+    RESTATEMENT = "restatement"
+    ENGINE_INDEPENDENCE = "engine_independence"
+    NETTING = "netting"
+    NO_DOUBLE_USE = "no_double_use"
+
+
+@dataclass(slots=True)
+class Checks:
+    """Checks as the month goes on; `broken` says in words where an invariant failed first."""
+
+    month: Month
+    setting: Setting
+    progress: Progress
+    engines: tuple[Engine, Engine]
+    broken: dict[Invariant, str] = field(default_factory=dict)
+
+    def outcome(self) -> str:
+        """`hold`, or the name of the first invariant that does not."""
+        return next((one.value for one in Invariant if one in self.broken), "hold")
+
+    def after(self, night: Night) -> None:
+        """What can be said of one night."""
+        self._judge_again(night)
+        self._take_in_again(night)
+        for name in night.received.withdrawn:
+            self._restate(understood(name).key.institution, night)
+
+    def at_the_end(self) -> None:
+        """What can be said of all rows together."""
+        rows = self.progress.store.everything()
+        self._conserve(rows)
+        self._net(rows)
+        used = rows.filter((pl.col("source") == LEDGER) & (pl.col("verdict") == MATCHED))
+        twice = used.height - used.select(IDENTITY).unique().height
+        self._hold(Invariant.NO_DOUBLE_USE, twice == 0, f"{twice} rows of ours are in two groups")
+
+    def _hold(self, invariant: Invariant, holds: bool, otherwise: str) -> None:  # noqa: FBT001 - what is held
+        if not holds:
+            self.broken.setdefault(invariant, otherwise)
+
+    def _judge_again(self, night: Night) -> None:
+        first, second = self.engines
+        again = judge_pool(night.pool, second, self.setting.kinds)
+        self._hold(
+            Invariant.ENGINE_INDEPENDENCE,
+            digest(again.groups) == digest(night.judged.groups),
+            f"{first.name} and {second.name} differ in the night of {night.date}",
+        )
+        other = judge_pool(_in_another_order(night.pool), second, self.setting.kinds)
+        rows = with_rounding_broken(other, off_by_too_much(other, self.setting, self.progress.register))
+        said = {one.key for one in other.findings} == {one.key for one in night.judged.findings}
+        self._hold(
+            Invariant.ORDER_INDEPENDENCE,
+            said and outcome(rows) == outcome(night.judged.rows),
+            f"another order of rows comes to something else in the night of {night.date}",
+        )
+
+    def _take_in_again(self, night: Night) -> None:
+        """The same bytes a second time must be known, every one of them."""
+        register = deepcopy(self.progress.register)
+        intake = Intake(self.setting.layouts, self.setting.schedule, register)
+        again = intake.receive(self.month.files(night.date), night.date)
+        self._hold(
+            Invariant.IDEMPOTENCE,
+            not again.frames and not again.withdrawn,
+            f"files of {night.date} have an effect when they come twice: {', '.join(again.loaded)}",
+        )
+
+    def _restate(self, institution: str, night: Night) -> None:
+        holds = agrees_from_scratch(
+            institution, night.date, self.month, self.setting, self.progress, self.engines[1]
+        )
+        self._hold(
+            Invariant.RESTATEMENT, holds, f"{institution} from scratch differs in the night of {night.date}"
+        )
+
+    def _conserve(self, rows: pl.DataFrame) -> None:
+        fated = rows.filter(pl.col("verdict").is_in(_FATES)).height
+        self._hold(Invariant.CONSERVATION, fated == rows.height, "a row has no fate")
+        counted = _file_totals(rows)
+        for arrival in self.progress.register.loaded():
+            name = arrival.name.text
+            stated = (arrival.rows, arrival.settled)
+            found = counted.pop(name, (0, 0))
+            self._hold(Invariant.CONSERVATION, found == stated, f"{name}: {found} are left of {stated}")
+        self._hold(Invariant.CONSERVATION, not counted, f"rows of files that do not count: {list(counted)}")
+        sums = (pl.len(), pl.col("gross").sum(), pl.col("net").sum())
+        found = rows.filter(pl.col("origin").str.contains(_OF_LEDGER_DAYS)).select(sums).row(0)
+        stated = pl.concat(self._books()).select(sums).collect().row(0)
+        self._hold(Invariant.CONSERVATION, found == stated, f"of our books {found} are left of {stated}")
+
+    def _books(self) -> list[pl.LazyFrame]:
+        """Our books once more, straight from their files."""
+        amounts = {"gross": pl.Int64(), "net": pl.Int64()}
+        days = [self.month.ledger(night) for night in self.month.nights]
+        return [pl.scan_csv(day, schema_overrides=amounts).select(*amounts) for day in days]
+
+    def _net(self, rows: pl.DataFrame) -> None:
+        left = rest(positions(rows))
+        self._hold(Invariant.NETTING, left == 0, f"positions leave {left} paisa")
+        funds = [name for name, kind in self.setting.kinds.items() if kind == "funds"]
+        tolerated = pl.when(pl.col("institution").is_in(funds)).then(1).otherwise(0)
+        apart = families_that_agree(rows).filter((pl.col("settled") - pl.col("net")).abs() > tolerated)
+        self._hold(Invariant.NETTING, apart.is_empty(), f"{apart.height} matched families do not agree")
+
+
+def _in_another_order(pool: pl.DataFrame) -> pl.DataFrame:
+    """The same rows, shuffled, and numbered from the other end of their files."""
+    turned = pl.col("ordinal").max().over("source", "origin") + 1 - pl.col("ordinal")
+    return pool.with_columns(ordinal=turned.cast(pl.Int32)).sample(
+        fraction=1.0, shuffle=True, seed=pool.height
+    )
+
+
+def _file_totals(rows: pl.DataFrame) -> dict[str, tuple[int, int]]:
+    """How many rows of each file there are, and the net of those that moved taka."""
+    moved = (pl.col("status") == SUCCESS) & (pl.col("currency") == "BDT")
+    totals = (
+        rows.filter(pl.col("source") == FILE)
+        .group_by("origin")
+        .agg(pl.len().alias("rows"), pl.col("net").filter(moved).sum().alias("settled"))
+    )
+    return {origin: (count, settled) for origin, count, settled in totals.iter_rows()}

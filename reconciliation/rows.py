@@ -1,0 +1,69 @@
+"""The canonical row: one line of our books or of a far side's file, whatever it was written in.
+
+Amounts are whole paisa in 64 bits, signed: what takes money back is negative. `gross` is null where a layout
+tells the net alone. `origin` and `ordinal` name the line for ever: the ledger day or the file, and the line
+in its body counted from 1. `reference` is what rows are grouped by (see `matching.keys`).
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import polars as pl
+
+LEDGER: Final = 0
+FILE: Final = 1
+
+# What a row does: bring money, take it back (refund or reversal), or take it by force.
+BRINGS: Final = 0
+TAKES_BACK: Final = 1
+CHARGEBACK: Final = 2
+
+SUCCESS: Final = 0
+FAILED: Final = 1
+UNKNOWN: Final = 2
+
+SCHEMA: Final[Mapping[str, pl.DataType]] = {
+    "source": pl.Int8(),
+    "origin": pl.String(),
+    "ordinal": pl.Int32(),
+    "institution": pl.String(),
+    "reference": pl.String(),
+    "direction": pl.Int8(),
+    "ours": pl.String(),
+    "theirs": pl.String(),
+    "status": pl.Int8(),
+    "gross": pl.Int64(),
+    "fee": pl.Int64(),
+    "vat": pl.Int64(),
+    "net": pl.Int64(),
+    "currency": pl.String(),
+    "instant": pl.Datetime("us", "UTC"),
+    "business_date": pl.Date(),
+    "due_date": pl.Date(),
+    "is_late": pl.Boolean(),
+    "rejected": pl.String(),
+    "payment_id": pl.String(),
+    "raw_hash": pl.String(),
+    "verdict": pl.String(),
+}
+IDENTITY: Final = ("source", "origin", "ordinal")
+FAMILY: Final = ("institution", "reference")
+KEY: Final = (*FAMILY, "direction")
+
+# What became of a row.
+OPEN: Final = "open"
+MATCHED: Final = "matched"
+QUIET: Final = "quiet"  # failed with us and in no file: there is nothing to say
+BROKEN: Final = "break"
+REJECTED: Final = "rejected"
+
+
+def no_rows() -> pl.DataFrame:
+    """A frame without rows."""
+    return pl.DataFrame(schema=dict(SCHEMA))
+
+
+def complete(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with every column of the schema, in its order and types; what it lacks is null."""
+    missing = [pl.lit(None, dtype=kind).alias(name) for name, kind in SCHEMA.items() if name not in frame]
+    return frame.with_columns(missing).select([pl.col(name).cast(kind) for name, kind in SCHEMA.items()])

@@ -1,0 +1,1 @@
+"""Statement layouts and readers: bytes become canonical rows, or are refused with row and column."""

@@ -1,0 +1,63 @@
+"""A bank's statement of one account: what the readers of camt and MT940 both make of their messages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from reconciliation.digests import sha256_of
+from reconciliation.errors import ControlTotalError
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One booking: signed paisa, positive for money that came in.
+
+    `reference` is what the sender gave along (EndToEndId, or the customer reference of :61:),
+    `bank_reference` the bank's own. `ordinal` counts from 1 in the file.
+    """
+
+    ordinal: int
+    booked_on: date
+    value_date: date
+    amount: int
+    currency: str
+    reference: str
+    bank_reference: str
+    text: str
+    is_reversal: bool
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of everything but its place."""
+        facts = (self.booked_on, self.value_date, self.amount, self.currency, self.reference)
+        told = "\x1f".join(map(str, (*facts, self.bank_reference, self.text, self.is_reversal)))
+        return sha256_of(told.encode())[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountStatement:
+    """The bookings of one account between two balances; `opening` and `closing` are None where not told."""
+
+    identification: str
+    account: str
+    sequence: int | None
+    opening: int | None
+    closing: int | None
+    entries: tuple[Entry, ...]
+
+
+def check_balances(statements: Sequence[AccountStatement]) -> None:
+    """Opening balance and entries must give the closing balance.
+
+    Raises:
+        ControlTotalError: they do not, so an entry is missing, doubled or changed.
+    """
+    for statement in statements:
+        if statement.opening is None or statement.closing is None:
+            continue
+        moved = sum(entry.amount for entry in statement.entries)
+        if statement.opening + moved != statement.closing:
+            raise ControlTotalError(
+                f"account statement {statement.identification}: opening {statement.opening} and entries"
+                f" {moved} do not give closing {statement.closing} paisa"
+            )

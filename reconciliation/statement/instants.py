@@ -1,0 +1,62 @@
+"""The instants of a table's rows, in UTC; null where a cell names none.
+
+An instant that is further than a year before the file's date, or after the day behind it, is none: a wrong
+form would otherwise be read as some far year.
+"""
+
+from datetime import date, timedelta
+
+import polars as pl
+
+from reconciliation.errors import UnreadableFileError
+from reconciliation.statement.amounts import ascii_digits
+from reconciliation.statement.dates import dhaka_midnight, instants
+from reconciliation.statement.layout import Layout, Times
+from reconciliation.statement.tables import Table
+
+_OLDEST = timedelta(days=400)
+_NEWEST = timedelta(days=2)
+_HALF_A_YEAR_MONTHS = 6
+
+
+def instants_of(table: Table, layout: Layout, file_date: date) -> pl.Series:
+    """The instant of each row."""
+    if layout.time is None:
+        raise UnreadableFileError("the layout names no time")
+    cells = table.cells.select(pl.col(name).str.strip_chars() for name in layout.time.columns)
+    text = cells.select(ascii_digits(pl.concat_str(cells.columns, separator=" ")).alias("text"))
+    read = text.select(_read(layout.time, file_date).alias("instant")).to_series()
+    midnight = dhaka_midnight(file_date)
+    inside = (read >= midnight - _OLDEST) & (read < midnight + _NEWEST)
+    return read.to_frame().select(pl.when(inside).then("instant").alias("instant")).to_series()
+
+
+def _read(time: Times, file_date: date) -> pl.Expr:
+    text = pl.col("text")
+    match time.form:
+        case "pattern":
+            return instants(text, time.pattern)
+        case "serial":
+            return instants(text, time.pattern, serial=True)
+        case "epoch_ms":
+            milliseconds = pl.when(text.str.contains(r"^\d{12,13}$")).then(text).cast(pl.Int64, strict=False)
+            return (
+                pl.from_epoch(milliseconds, time_unit="ms")
+                .cast(pl.Datetime("us"))
+                .dt.replace_time_zone("UTC")
+            )
+        case "month_day":
+            return instants(_with_year(text, file_date), f"%Y{time.pattern}")
+
+
+def _with_year(text: pl.Expr, file_date: date) -> pl.Expr:
+    """Text that begins with a month gets the year in which it lies nearest to the file's date."""
+    apart = text.str.slice(0, 2).cast(pl.Int32, strict=False) - file_date.month
+    year = (
+        pl.when(apart > _HALF_A_YEAR_MONTHS)
+        .then(file_date.year - 1)
+        .when(apart < -_HALF_A_YEAR_MONTHS)
+        .then(file_date.year + 1)
+        .otherwise(file_date.year)
+    )
+    return year.cast(pl.String) + text

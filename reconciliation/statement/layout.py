@@ -1,0 +1,212 @@
+"""A statement layout as data: config/statements/<institution>.toml, read strictly.
+
+A layout renames columns, looks words up and names how amounts and times are written. It has no conditions
+and no expressions; what an institution writes that no setting here says becomes a new setting, not a
+special case in a reader. Columns that it does not name are refused loudly.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from reconciliation.errors import ConfigurationError
+from reconciliation.statement.amounts import Grouping, Sign, Unit
+
+Event = Literal["payment", "back", "chargeback"]
+Status = Literal["success", "failed"]
+AmountField = Literal["gross", "fee", "vat", "kept", "net"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Text(_Strict):
+    """How bytes become lines, and lines cells. Columns with widths make it fixed-width text."""
+
+    encoding: Literal["ascii", "utf-8", "utf-8-sig", "utf-16-le-bom"]
+    line_end: Literal["lf", "crlf"]
+    delimiter: str = Field(default="", max_length=1)
+    quote: Literal["", '"'] = ""
+    headings: bool = False
+
+
+class Line(_Strict):
+    """The cells of one kind of line. `=X` is a cell that holds exactly X, `=` an empty one, else a name."""
+
+    columns: tuple[str, ...] = Field(strict=False, min_length=1)
+    widths: tuple[int, ...] = Field(strict=False, default=())
+
+    @model_validator(mode="after")
+    def _each_column_has_its_width(self) -> "Line":
+        if self.widths and len(self.widths) != len(self.columns):
+            message = "as many widths as columns, or none"
+            raise ValueError(message)
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns; those that hold a fixed text are called by their place."""
+        return tuple(f"={index}" if name.startswith("=") else name for index, name in enumerate(self.columns))
+
+    @property
+    def constants(self) -> Mapping[str, str]:
+        """What each cell of fixed text must hold."""
+        return {
+            name: column[1:]
+            for name, column in zip(self.names, self.columns, strict=True)
+            if column.startswith("=")
+        }
+
+
+class Amounts(_Strict):
+    """How every amount of the file is written; `signed_by_event` are those whose minus is the event's."""
+
+    unit: Unit
+    grouping: Grouping = "none"
+    sign: Sign = "plain"
+    signed_by_event: tuple[AmountField, ...] = Field(strict=False, default=())
+
+
+class Times(_Strict):
+    """Where the instant stands; several columns are read as one text, one space between them."""
+
+    columns: tuple[str, ...] = Field(strict=False, min_length=1)
+    form: Literal["pattern", "epoch_ms", "serial", "month_day"]
+    pattern: str = ""
+
+
+class Words(_Strict):
+    """Cells looked up together, one space between them; without `otherwise`, an unknown word is refused."""
+
+    columns: tuple[str, ...] = Field(strict=False, min_length=1)
+    words: Mapping[str, str] = {}
+    otherwise: str = ""
+
+
+class Events(_Strict):
+    """How a row says what it does: always a payment, by a word, by its sign, or by a cell that is filled."""
+
+    by: Literal["payment", "word", "sign", "filled"]
+    columns: tuple[str, ...] = Field(strict=False, default=())
+    words: Mapping[str, Event] = {}
+
+
+class Fields(_Strict):
+    """Which column holds which fact. Without `net`, it is gross less what was kept."""
+
+    ours: str
+    theirs: str = ""
+    theirs_when_back: str = ""
+    gross: str = ""
+    fee: str = ""
+    vat: str = ""
+    kept: str = ""
+    net: str = ""
+    currency: str = ""
+    counter: str = ""  # counts lines within the file, so two equal rows may differ in it
+
+
+class Control(_Strict):
+    """What trailer or last line must agree with, over all rows whatever their state: cell → what it counts.
+
+    Sums are taken of amounts as they are written, before an event gives them its sign.
+    """
+
+    rows: str
+    sums: Mapping[str, AmountField] = {}
+    hash_of: str = ""
+    hash_cell: str = ""
+    sha256_cell: str = ""
+
+
+class Fee(_Strict):
+    """The agreed schedule, in basis points and paisa; a cap of 0 is none."""
+
+    basis_points: int = Field(ge=0, le=10_000)
+    floor: int = Field(ge=0)
+    cap: int = Field(ge=0)
+    vat_basis_points: int = Field(ge=0, le=10_000)
+    on_taking_back: Literal["kept", "returned"]
+
+
+class Payout(_Strict):
+    """By which bank's statement the institution pays."""
+
+    bank: str
+
+
+class Layout(_Strict):
+    """How to read the settlement files of one institution."""
+
+    institution: str
+    code: str
+    version: str
+    kind: Literal["funds", "delivery", "statement"]
+    container: Literal["text", "workbook", "camt053", "mt940"]
+    extension: str
+    text: Text | None = None
+    row: Line | None = None
+    header: Line | None = None
+    trailer: Line | None = None
+    control: Control | None = None
+    amounts: Amounts | None = None
+    time: Times | None = None
+    events: Events | None = None
+    status: Words | None = None
+    fields: Fields | None = None
+    fee: Fee | None = None
+    payout: Payout | None = None
+    charge: int = 0
+
+    @model_validator(mode="after")
+    def _says_what_its_kind_needs(self) -> "Layout":
+        is_table = self.container in {"text", "workbook"}
+        if is_table and not (self.row and self.amounts and self.time and self.events and self.fields):
+            message = "a table needs row, amounts, time, events and fields"
+            raise ValueError(message)
+        if (self.container == "text") != (self.text is not None):
+            message = "text, and only text, has a section for it"
+            raise ValueError(message)
+        if (self.kind == "funds") != (self.fee is not None and self.payout is not None):
+            message = "who brings funds, and nobody else, has a fee and a payout"
+            raise ValueError(message)
+        if (self.trailer is None) != (self.control is None):
+            message = "a trailer is there to be checked"
+            raise ValueError(message)
+        self._names_its_columns()
+        return self
+
+    def _names_its_columns(self) -> None:
+        if self.row is None or self.fields is None:
+            return
+        known = {*self.row.names, ""}
+        named = [value for value in self.fields.model_dump().values() if isinstance(value, str)]
+        for section in (self.time, self.events, self.status):
+            named.extend(section.columns if section else ())
+        if unknown := sorted(set(named) - known):
+            message = f"no column of the row: {', '.join(unknown)}"
+            raise ValueError(message)
+
+
+def read_layout(path: Path) -> Layout:
+    """The layout of a file, which is called after its institution.
+
+    Raises:
+        ConfigurationError: the file is none, or bears another name.
+    """
+    try:
+        layout = Layout.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (ValidationError, tomllib.TOMLDecodeError) as problem:
+        raise ConfigurationError(f"{path.name}: {problem}") from problem
+    if layout.institution != path.stem:
+        raise ConfigurationError(f"{path.name} describes {layout.institution}")
+    return layout
+
+
+def read_layouts(folder: Path) -> Mapping[str, Layout]:
+    """Every layout by its institution."""
+    return {path.stem: read_layout(path) for path in sorted(folder.glob("*.toml"))}
