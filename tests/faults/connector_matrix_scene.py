@@ -173,7 +173,7 @@ class Scene:
         done = {*SETTLED, BY_HAND}
         await self._wait(lambda now: len(now.refunds) >= count and done.issuperset(now.refunds))
         for row in await self.site.rows(WORK_ITEMS, self.payment_id):
-            await self.site.finance.say_paid_by_hand(row["id"], f"BEFTN {row['id'].hex[:12]}", ASKER)
+            await self.site.finance.say_paid_by_hand(row["id"], f"BEFTN {row['id'].hex[-12:]}", ASKER)
             await self.site.finance.confirm_paid_by_hand(row["id"], CONFIRMER)
         await self._wait(lambda now: SETTLED.issuperset(now.refunds))
 
