@@ -1,6 +1,7 @@
 """Reading XML that somebody sent, trusting none of it.
 
-Read by the expat of the standard library: lxml stands in no lock file of ours, and nothing here needs a tree.
+Read by the expat of the standard library: lxml comes with the extra of reconciliation alone, and nothing here
+needs a tree.
 Any DOCTYPE is refused, and with it every entity that a sender could declare.
 """
 
