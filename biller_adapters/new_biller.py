@@ -5,7 +5,6 @@ suspended, its four safety facts have the cautious answers, and what the pattern
 said yet bears the mark `confirm`. Its ekPay id is the next free one of ours.
 """
 
-import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
@@ -23,6 +22,7 @@ from ekpay_switch.wing_kit.manifest_draft import (
     MARK,
     UnwritableError,
     Wish,
+    keep_if_understood,
     pattern_for,
     plan_for,
     quoted,
@@ -99,18 +99,6 @@ def _free_id(manifests: Iterable[Manifest]) -> str:
     return f"b{next(number for number in count(_FIRST_OF_OURS) if number not in taken)}"
 
 
-def _keep_if_understood(path: Path) -> None:
-    """Raise UnwritableError or ManifestError, and take the file away, where not all of it is understood."""
-    try:
-        wrong = asyncio.run(misunderstood(path))
-    except ManifestError:
-        path.unlink()
-        raise
-    if wrong:
-        path.unlink()
-        raise UnwritableError(f"{wrong!r} is not understood")
-
-
 def main(
     biller_id: Annotated[str, typer.Argument(metavar="ID", help="The new biller's id.")],
     family: Annotated[str, typer.Argument(help="The family that speaks its protocol.")],
@@ -125,7 +113,7 @@ def main(
     """Write the manifest of a new biller, suspended, after one of the same family."""
     try:
         path = write(config, Wish(biller_id, family, like, name_en, name_bn))
-        _keep_if_understood(path)
+        keep_if_understood(path, misunderstood)
     except (UnwritableError, ManifestError, OSError) as error:
         typer.echo(f"nothing was written: {error}", err=True)
         raise typer.Exit(1) from error

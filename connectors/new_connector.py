@@ -5,7 +5,6 @@ suspended, its four safety facts have the cautious answers, and what the pattern
 not said yet bears the mark `confirm`.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +20,7 @@ from ekpay_switch.wing_kit.manifest_draft import (
     MARK,
     UnwritableError,
     Wish,
+    keep_if_understood,
     pattern_for,
     plan_for,
     write_draft,
@@ -77,18 +77,6 @@ async def misunderstood(path: Path) -> str:
     return ""
 
 
-def _keep_if_understood(path: Path) -> None:
-    """Raise UnwritableError or ManifestError, and take the file away, where not all of it is understood."""
-    try:
-        wrong = asyncio.run(misunderstood(path))
-    except ManifestError:
-        path.unlink()
-        raise
-    if wrong:
-        path.unlink()
-        raise UnwritableError(f"{wrong!r} is not understood")
-
-
 def main(
     connector_id: Annotated[str, typer.Argument(metavar="ID", help="The new connector's id.")],
     family: Annotated[str, typer.Argument(help="The family that speaks its protocol.")],
@@ -103,7 +91,7 @@ def main(
     """Write the manifest of a new connector, suspended, after one of the same family."""
     try:
         path = write(config, Wish(connector_id, family, like, name_en, name_bn))
-        _keep_if_understood(path)
+        keep_if_understood(path, misunderstood)
     except (UnwritableError, ManifestError, OSError) as error:
         typer.echo(f"nothing was written: {error}", err=True)
         raise typer.Exit(1) from error

@@ -250,7 +250,7 @@ class CollectOptions:
     period: Annotated[str | None, typer.Option(help="Year and month of the bill, as 202611 (BREB).")] = None
     mobile: Annotated[str | None, typer.Option(help="The payer's mobile number (BREB).")] = None
     instrument: Annotated[
-        str, typer.Option(help="The connector that collects, as `ekpay connectors list` names it.")
+        str, typer.Option(help="The connector that collects, as `ekpay connectors list` names it, or `card`.")
     ] = "bkash"
     wallet: Annotated[
         str | None,
@@ -274,7 +274,7 @@ def collect(options: CollectOptions) -> None:
     wish = CollectWish(
         biller=options.biller,
         account=options.account,
-        wallet=options.wallet or _first_number(options.instrument),
+        wallet=options.wallet or first_number(options.instrument),
         does=options.does,
         amount_taka=options.amount,
         more=more,
@@ -288,11 +288,14 @@ def collect(options: CollectOptions) -> None:
         raise typer.Exit(1) from problem
 
 
-def _first_number(instrument: str) -> str:
-    """The payer at this provider if none is named: the first of its normal wallets, cards or accounts."""
-    houses = (house for family in GATEWAYS.values() for house in family.houses)
-    kind = next((house.kind for house in houses if house.id == instrument), Kind.WALLET)
-    return next(normal_numbers(kind, 1))
+def first_number(instrument: str) -> str:
+    """The payer if none is named: the first normal wallet, card or account, as the provider takes it.
+
+    An instrument that the switch routes is of one kind whoever collects it.
+    """
+    kinds = {house.id: house.kind for family in GATEWAYS.values() for house in family.houses}
+    kinds |= {kind.value: kind for kind in Kind}
+    return next(normal_numbers(kinds.get(instrument, Kind.WALLET), 1))
 
 
 def _address(of: Name, named: str | None) -> str:

@@ -77,9 +77,14 @@ def tell_decision(decision: Decision) -> Iterator[str]:
     yield heading_of(decision)
     rules = f", {', '.join(decision.rules)}" if decision.rules else ""
     yield f"  decided at {dhaka(decision.request.at)} by the rules {decision.version}{rules}"
+    others = 0
     for name, record, p, _, _, score, words in rows_of(decision):
-        figures = f" ({record} worked, p {p}, score {score})" if record else ""
-        yield f"  {name}: {words}{figures}"
+        if record:
+            yield f"  {name}: {words} ({record} worked, p {p}, score {score})"
+        else:
+            others += 1
+    if others:
+        yield f"  {others} others stand for another instrument"
 
 
 def percent(ppm: int) -> str:

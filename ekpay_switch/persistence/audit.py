@@ -21,6 +21,7 @@ from ekpay_switch.domain.ledger import (
     keeps_balance,
     kind_of,
 )
+from ekpay_switch.persistence.audit_asked import DECISIONS, REQUESTS, decision_fault, request_fault
 from ekpay_switch.persistence.audit_payments import (
     HISTORY,
     PAYMENTS,
@@ -130,6 +131,8 @@ async def audit(connection: asyncpg.Connection) -> Finding | None:
         lambda c: _first(c, FUNDERS, funder_fault, "attempts of payment {id}"),
         lambda c: _first(c, COLLECTED, collected_fault, "tries of payment {id}"),
         lambda c: _first(c, TOTALS, total_fault, "tries {attempt_id}"),
+        lambda c: _first(c, REQUESTS, request_fault, "host_messages {connector_id} {reference}"),
+        lambda c: _first(c, DECISIONS, decision_fault, "routing_decisions {attempt_id}"),
         lambda c: _first(c, STEPS, refund_fault, "refunds {id}"),
         lambda c: _first(c, SUSPENSE, suspense_fault, "suspense of payment {id}"),
         lambda c: _first(c, DUES, due_fault, "refunds of payment {id}"),

@@ -185,4 +185,22 @@ _MOVES_TRIGGER = """
 CREATE TRIGGER host_messages_moves BEFORE UPDATE ON host_messages
   FOR EACH ROW EXECUTE FUNCTION check_host_message()
 """
-HOST_TRIGGERS = (_MOVES, _MOVES_TRIGGER)
+# Money of a try over a host link is believed only where the host's answer has settled its request, which
+# nothing reverses any more.
+_MONEY = """
+CREATE FUNCTION check_host_money() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM attempts AS a JOIN host_messages AS m
+      ON m.connector_id = NEW.connector_id AND m.reference = a.reference
+    WHERE a.id = NEW.attempt_id AND m.state <> 'withdrawn' AND NOT m.reply_decided) THEN
+    RAISE EXCEPTION 'money that no host has said it took' USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NEW;
+END $$
+"""
+_MONEY_TRIGGER = """
+CREATE TRIGGER tries_host_money BEFORE UPDATE ON tries
+  FOR EACH ROW WHEN (NEW.collected IS NOT NULL AND OLD.collected IS NULL)
+  EXECUTE FUNCTION check_host_money()
+"""
+HOST_TRIGGERS = (_MOVES, _MOVES_TRIGGER, _MONEY, _MONEY_TRIGGER)

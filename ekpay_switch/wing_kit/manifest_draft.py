@@ -4,12 +4,15 @@ A draft keeps what its pattern says and marks it as nobody's word yet. The patte
 they name sources that are not the new institution's.
 """
 
+import asyncio
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+
+from ekpay_switch.wing_kit.manifest_file import ManifestError
 
 MARK = "# confirm"
 """Stands behind, or before a section over, what somebody must still confirm."""
@@ -186,3 +189,22 @@ def _without_comments(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
         if said or not (was_empty or line.startswith("#")):
             yield said, False
             was_empty = not said
+
+
+def keep_if_understood(path: Path, misunderstood: Callable[[Path], Coroutine[object, object, str]]) -> None:
+    """Take a draft away again unless its wing reads it and understands all its recorded replies.
+
+    `misunderstood` tells the title of the first reply that is not understood, or nothing.
+
+    Raises:
+        UnwritableError: one is not, and the file is gone.
+        ManifestError: the file could not be read by its wing, and is gone.
+    """
+    try:
+        wrong = asyncio.run(misunderstood(path))
+    except ManifestError:
+        path.unlink()
+        raise
+    if wrong:
+        path.unlink()
+        raise UnwritableError(f"{wrong!r} is not understood")

@@ -137,9 +137,27 @@ END $$
 CREATE TRIGGER host_messages_moves BEFORE UPDATE ON host_messages
   FOR EACH ROW EXECUTE FUNCTION check_host_message()
 """,
+    """
+CREATE FUNCTION check_host_money() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM attempts AS a JOIN host_messages AS m
+      ON m.connector_id = NEW.connector_id AND m.reference = a.reference
+    WHERE a.id = NEW.attempt_id AND m.state <> 'withdrawn' AND NOT m.reply_decided) THEN
+    RAISE EXCEPTION 'money that no host has said it took' USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NEW;
+END $$
+""",
+    """
+CREATE TRIGGER tries_host_money BEFORE UPDATE ON tries
+  FOR EACH ROW WHEN (NEW.collected IS NOT NULL AND OLD.collected IS NULL)
+  EXECUTE FUNCTION check_host_money()
+""",
 )
 
 DOWN = """
+DROP TRIGGER tries_host_money ON tries;
+DROP FUNCTION check_host_money;
 DROP TABLE host_messages;
 DROP TABLE host_traces;
 DROP TABLE host_links;

@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+from ekpay_switch.cli.routing_words import tell_decision
 from ekpay_switch.domain.funding import HeldTry
+from ekpay_switch.domain.routing import decide
 from ekpay_switch.persistence.embedded import EmbeddedPostgres
 from tests.cli.typed import Ekpay
 from tests.persistence.books import Books, database_of, group_commit_of
 from tests.persistence.collecting import open_till
 from tests.persistence.routing import OPEN_SINCE, a_routed_try
+from tests.routes import CARDS, NO_LUCK, a_candidate, a_request, card_rules
 
 ROOT = Path(__file__).parents[2]
 CARD = ("routing", "explain", "--instrument", "card", "--amount", "1050.00")
@@ -81,6 +84,13 @@ def test_a_decision_is_explained_connector_by_connector(ekpay: Ekpay) -> None:
     assert [line for line in lines if "ebl" in line and "chosen" in line and "0 of 0" in line]
     assert [line for line in lines if "bkash" in line and "stands for another instrument" in line]
     assert "those that hold: banks before aggregators." in done.out
+
+
+def test_a_payments_life_names_those_who_could_have_collected_it() -> None:
+    candidates = [a_candidate(name) for name in (*CARDS, "bkash", "nagad")]
+    told = list(tell_decision(decide(a_request(), candidates, card_rules(), NO_LUCK)))
+    assert [line.split(":")[0].strip() for line in told[2:-1]] == list(CARDS)
+    assert told[-1] == "  2 others stand for another instrument"
 
 
 def test_programs_read_every_figure(ekpay: Ekpay) -> None:

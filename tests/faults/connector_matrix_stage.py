@@ -4,23 +4,18 @@ No network trouble here: the simulated providers have troubles of their own, and
 """
 
 import asyncio
-import json
 import re
 import shutil
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import pytest
-
-from ekpay_switch.persistence import audit
 from ekpay_switch.persistence.engine import Database, open_database
 from ekpay_switch.persistence.own_transactions import OwnTransactions
 from ekpay_switch.persistence.refund_desk import RefundDesk
-from ekpay_switch.settings import Settings
 from sandbox.client import return_page
 from sandbox.client.client import ApiClient
 from sandbox.client.return_page import ReturnPage
@@ -32,7 +27,7 @@ from sandbox.demo.shop import Shop, engage_shop
 from sandbox.demo.stage import WALLET, Setting, Stage, WalletPorts, staged
 from sandbox.institutions import GATEWAYS, Name
 from tests.faults.installation import ROOT
-from tests.faults.wallet_matrix_stage import AGE
+from tests.faults.matrix_site import OpenSite, environment, retimed
 
 # Ten times faster than life: 2 s to send, 4 s to answer. A doubt is asked about after 1, 2 and 3 s and then
 # every second. A page that takes the money itself is ours for 20 s and a quote lives for 60 s; the providers'
@@ -104,14 +99,12 @@ class Lookout:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class Site(OpenSite):
     """What stands: the processes, the shop that collects, and every book that can be opened.
 
     `families` are the desks of the families of providers by name; bKash has one of its own.
     """
 
-    stage: Stage
-    database: Database
     shop: Shop
     client: ApiClient
     page: ReturnPage
@@ -126,50 +119,11 @@ class Site:
         """The switch's base URL."""
         return self.stage.setting.switch_address
 
-    async def rows(self, query: str, *arguments: object) -> Sequence[Any]:
-        """Read our books as an auditor may."""
-        connection = await self.database.connect("audit")
-        try:
-            rows: Sequence[Any] = await connection.fetch(query, *arguments)
-        finally:
-            await connection.close()
-        return rows
-
-    async def age(self, payment_id: UUID, age: object) -> None:
-        """Let everything about a payment have been so much earlier, as only the database's owner can."""
-        connection = await self.database.connect("owner")
-        try:
-            async with connection.transaction():
-                for statement in AGE.split(";\n"):
-                    await connection.execute(statement, payment_id, age)
-        finally:
-            await connection.close()
-
-    async def audited(self) -> str:
-        """The first broken row of our books, or nothing."""
-        finding = await audit.run(self.database)
-        return "" if finding is None else str(finding)
-
-    def alarms(self) -> Mapping[str, Sequence[str]]:
-        """Every alarm that web process or worker has raised, by the payment that it is about."""
-        found: dict[str, set[str]] = {}
-        for name in ("switch", "worker"):
-            for line in _log_lines(self.stage.setting.logs / f"{name}.log"):
-                if line.get("event") == "alarm":
-                    found.setdefault(str(line.get("payment_id")), set()).add(line["notice"])
-        return {payment: sorted(notices) for payment, notices in found.items()}
-
-
-def _log_lines(log: Path) -> Iterator[Mapping[str, Any]]:
-    for line in log.read_text(errors="replace").splitlines():
-        if line.startswith("{") and line.endswith("}"):
-            yield json.loads(line)
-
 
 @asynccontextmanager
 async def open_site(folder: Path) -> AsyncIterator[Site]:
     """Start everything; the database is deleted at the end, the logs are left."""
-    with _environment(folder) as settings:
+    with environment(folder / "home", hurried(folder / "config")) as settings:
         setting = _setting(settings.home)
         async with staged(setting) as stage, AsyncExitStack() as closing:
             stage.keeps_data = False
@@ -244,33 +198,15 @@ def _local(port: int) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-@contextmanager
-def _environment(folder: Path) -> Iterator[Settings]:
-    """The environment that a stage hands on to its processes, put back at the end."""
-    config = hurried(folder / "config")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in Settings.model_fields:
-            patch.delenv(f"EKPAY_{name.upper()}", raising=False)
-        patch.setenv("EKPAY_CONFIG", str(config))
-        yield Settings(home=folder / "home", config=config)
-
-
 def hurried(folder: Path) -> Path:
     """A copy of the configuration whose manifests wait for other times; what else they say stays."""
     shutil.copytree(ROOT / "config", folder)
     for manifest in (folder / "connectors").glob("*.toml"):
-        text = _timed(manifest.name, manifest.read_text(), CONNECTORS_IN_A_HURRY)
+        text = retimed(manifest.name, manifest.read_text(), CONNECTORS_IN_A_HURRY)
         if re.search(r"(?m)^executes = false", text):
             # Where our word is missing, a page ends with the quote; elsewhere its own end frees the bill.
-            text = _timed(manifest.name, text, {"page_life_seconds": PAGE_LIFE_IN_A_HURRY})
+            text = retimed(manifest.name, text, {"page_life_seconds": PAGE_LIFE_IN_A_HURRY})
         manifest.write_text(text)
     biller = folder / "billers" / f"{BILLER}.toml"
-    biller.write_text(_timed(biller.name, biller.read_text(), BILLER_IN_A_HURRY))
+    biller.write_text(retimed(biller.name, biller.read_text(), BILLER_IN_A_HURRY))
     return folder
-
-
-def _timed(name: str, text: str, hurry: Mapping[str, str]) -> str:
-    for key, value in hurry.items():
-        text, times = re.subn(rf"(?m)^{key} = [^#\n]*", f"{key} = {value} ", text)
-        assert times <= 1, f"{name} has {times} lines of {key}"
-    return text

@@ -277,7 +277,7 @@ class Player:
             return _broken(row, error)
         faults = [*disagreements(books, contradicts=row == AMOUNT_CHANGED)]
         broken = await self._site.audited()
-        alarms = self._site.alarms(played.payment_id)
+        alarms = self._site.alarms().get(str(played.payment_id), [])
         cells = cells_of(books, alarms, inquiries_vary=PLAYS[row].inquiries_vary)
         return End(row, cells, [*faults, *([broken] if broken else [])], books, played.payer.wallet)
 

@@ -232,6 +232,7 @@ class Scene:
         assert row["collected"] == (TAKEN if funded else None)
         assert len(self.bank.host.of("0200")) <= 2
         assert await self.till.books.value("SELECT count(*) FROM host_messages WHERE state = 'answered'") <= 1
+        assert await self.till.books.audit() is None
 
 
 @asynccontextmanager

@@ -344,7 +344,7 @@ class Judge:
 
 _EXTENSIONS = {
     **dict.fromkeys(HOUSES, "csv"), "nagad": "xlsx", "janata": "txt", "npsb": "txt", "okwallet": "txt",
-    "breb_postpaid": "txt", "achallan_generic": "txt", S: "xml", J: "sta",
+    "mcash": "txt", "breb_postpaid": "txt", "achallan_generic": "txt", S: "xml", J: "sta",
 }  # fmt: skip
 
 

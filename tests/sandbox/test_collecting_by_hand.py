@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
+from sandbox.commands import first_number
 from sandbox.demo import shop as shops
 from sandbox.demo.bkash_desk import BkashDesk, Told
 from sandbox.demo.cast import Cast, CastUnreadableError, Person, Player, save
@@ -183,3 +184,10 @@ async def test_the_wallets_book_is_read_from_its_settlement_files(bkash: BkashCa
         refunded = replace(collected, transaction=refund["refundTrxId"], amount_paisa=2_500, fee_paisa=0)
         assert await desk.book() == [collected, replace(refunded, refund_of=trx_id, told_paisa=2_500)]
         assert await desk.told() == Told(is_confirmed=False, owed=0, untaken=0)
+
+
+def test_the_payer_has_a_number_of_the_kind_that_its_instrument_takes() -> None:
+    assert first_number("card") == first_number("ebl") == first_number("sslcommerz")
+    assert first_number("account") == first_number("pubali")
+    assert first_number("wallet") == first_number("nagad") == first_number("bkash")
+    assert len({first_number(kind) for kind in ("wallet", "card", "account")}) == 3

@@ -91,7 +91,7 @@ class Session:
 
     async def _send_due(self) -> None:
         """Everything that waits now; first what takes back, since its payers wait longest."""
-        lease, asked_at = self._held.lease, self._clock.monotonic()
+        lease = self._held.lease
         for message in await self._ports.links.take_reversals(lease, _AT_ONCE):
             await self._send_reversal(message)
         asked_at = self._clock.monotonic()

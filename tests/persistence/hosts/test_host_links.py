@@ -1,7 +1,6 @@
 """Leases of links, and waiting for what another process writes, in the database and in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -17,27 +16,7 @@ from tests.persistence.hosting import (
     KEY,
     Desk,
     TwoProcesses,
-    rows_desk,
-    two_processes,
 )
-
-
-@pytest.fixture(params=["postgres", "memory"])
-async def two(request: pytest.FixtureRequest, books: Books) -> AsyncIterator[TwoProcesses]:
-    async with two_processes(request.param, books) as two:
-        yield two
-
-
-@pytest.fixture
-def desk(two: TwoProcesses) -> Desk:
-    return two.one
-
-
-@pytest.fixture
-async def postgres(books: Books) -> AsyncIterator[Desk]:
-    async with rows_desk(books) as desk:
-        yield desk
-
 
 # ---- leases
 

@@ -1,12 +1,10 @@
 """What the database refuses by itself of requests to hosts, whoever writes."""
 
-from collections.abc import AsyncIterator
-
 import asyncpg
 import pytest
 
 from tests.persistence.books import Books
-from tests.persistence.hosting import APPROVED, KEY, UNKNOWN, Desk, rows_desk
+from tests.persistence.hosting import APPROVED, KEY, UNKNOWN, Desk
 
 ROW = "WHERE reference = 'R1' AND stan IS NOT NULL"
 _REVERSING = "state = 'reversing', reversal_stan = 9, reversal_at = now(), reversal_day = now()::date"
@@ -33,12 +31,6 @@ REFUSED = {
     "more sends than were wanted": ("reversing", "reversals_sent = 9"),
     "a state that there is not": ("taken", "state = 'done'"),
 }
-
-
-@pytest.fixture
-async def postgres(books: Books) -> AsyncIterator[Desk]:
-    async with rows_desk(books) as desk:
-        yield desk
 
 
 async def _brought(desk: Desk, state: str) -> None:

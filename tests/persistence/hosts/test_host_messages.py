@@ -1,7 +1,6 @@
 """Requests to hosts: the same rules in the database, seen by two processes, and in memory for rehearsals."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -32,27 +31,7 @@ from tests.persistence.hosting import (
     UNKNOWN,
     Desk,
     TwoProcesses,
-    rows_desk,
-    two_processes,
 )
-
-
-@pytest.fixture(params=["postgres", "memory"])
-async def two(request: pytest.FixtureRequest, books: Books) -> AsyncIterator[TwoProcesses]:
-    async with two_processes(request.param, books) as two:
-        yield two
-
-
-@pytest.fixture
-def desk(two: TwoProcesses) -> Desk:
-    return two.one
-
-
-@pytest.fixture
-async def postgres(books: Books) -> AsyncIterator[Desk]:
-    async with rows_desk(books) as desk:
-        yield desk
-
 
 # ---- numbers
 
