@@ -11,6 +11,8 @@ from html import escape
 
 from starlette.responses import HTMLResponse, Response
 
+from ekpay_switch.edge_kit.words import Text
+
 _STYLE = """
 body{margin:0;font:1.125rem/1.6 system-ui,sans-serif;color:#0b0c0c;background:#fff;overflow-wrap:anywhere}
 main{max-width:34rem;margin:0 auto;padding:1rem}
@@ -32,16 +34,6 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Robots-Tag": "noindex",
 }
-_BANGLA_DIGITS = str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")
-_PAISA_PER_TAKA, _LAST_GROUP, _GROUP = 100, 3, 2
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """One thing to say, in both languages; the words are ours and hold no markup."""
-
-    bangla: str
-    english: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +81,6 @@ def shown(page: Page) -> Response:
 def sent_on(url: str) -> Response:
     """On to a checked address; whoever is there is not told where the payer came from."""
     return Response(status_code=303, headers={**_HEADERS, "Location": url})
-
-
-def in_bangla(number: int | str) -> str:
-    """The same digits as Bangla writes them."""
-    return str(number).translate(_BANGLA_DIGITS)
-
-
-def taka_text(minor: int) -> Text:
-    """An amount as people write it: lakhs and crores apart, in digits of each language."""
-    taka, paisa = divmod(minor, _PAISA_PER_TAKA)
-    head, tail = str(taka)[:-_LAST_GROUP], str(taka)[-_LAST_GROUP:]
-    groups: list[str] = []
-    while head:
-        groups.insert(0, head[-_GROUP:])
-        head = head[:-_GROUP]
-    written = f"{','.join([*groups, tail])}.{paisa:02d}"
-    return Text(f"{in_bangla(written)} টাকা", f"{written} taka")
 
 
 def _section(page: Page, language: str) -> str:
