@@ -169,7 +169,10 @@ class Funded:
 
 @dataclass(frozen=True, slots=True)
 class Returning:
-    """What the page needs that the payer's browser comes back to."""
+    """What the page needs that the payer's browser comes back to.
+
+    `checkout_reference` names our own page of a merchant's payment, and is empty where there is none.
+    """
 
     payment_id: UUID
     connector_id: str
@@ -178,6 +181,7 @@ class Returning:
     total: Money
     return_url: str
     try_state: TryState
+    checkout_reference: str = ""
 
 
 class Collections(Protocol):
@@ -255,6 +259,13 @@ class Collections(Protocol):
 
     async def give_up_delivery(self, payment_id: UUID) -> bool:
         """A funded payment whose quote is dead is owed back to its payer; False where it is not one."""
+        ...
+
+    async def credit_merchant(self, payment_id: UUID) -> bool:
+        """Credit the shares of a funded merchant payment, which a review has led there; False elsewhere.
+
+        Money that comes for a merchant payment is credited by `record`, in the transaction that believes it.
+        """
         ...
 
     async def returning(self, reference: str) -> Returning | None:

@@ -30,6 +30,7 @@ from ekpay_switch.domain.fees import FeeTable
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.vending import TokenLine
+from ekpay_switch.merchant_ports import MerchantPayments, Merchants
 from ekpay_switch.routing_ports import Routing
 
 
@@ -318,3 +319,5 @@ class World:
     clock: Clock
     alarms: Alarms
     public_url: str
+    merchants: Merchants
+    merchant_payments: MerchantPayments

@@ -34,8 +34,9 @@ from ekpay_switch.domain.funding import (
     TryEnd,
     TryState,
 )
+from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.payment import RELEASED, Event, State
-from ekpay_switch.domain.posting_rules import owed_back
+from ekpay_switch.domain.posting_rules import credited, owed_back
 from ekpay_switch.domain.refusals import Refusal
 from tests.fake_books import StoredPayment
 from tests.fake_findings import Findings
@@ -99,6 +100,7 @@ class FakeCollections:
                 return NoNewTry(None)
             before = tables.open_try(payment_id)
             is_late = tables.is_over(payment_id) or payment.state not in WAITS_FOR_MONEY
+            is_late = is_late or not self._is_in_turn(payment_id, new)
             if is_late or (before is not None and self._is_in_use(before, page_is_ours_after_seconds)):
                 return NoNewTry(payment.state)
             if before is not None:
@@ -186,7 +188,11 @@ class FakeCollections:
             tables, now = self.tables, self.tables.clock.now()
             places = Counter(dict.fromkeys(passing_over, per_far_side))
             due = [
-                Funded(payment_id, new.biller_id, tables.is_over(payment_id))
+                Funded(
+                    payment_id,
+                    new.biller_id,
+                    tables.is_over(payment_id) and not is_merchant(new.biller_id),
+                )
                 for payment_id, new in tables.collections.items()
                 if (payment := tables.books.payments[payment_id]).state is State.FUNDED
                 and payment.next_action_at is not None
@@ -207,6 +213,19 @@ class FakeCollections:
             if payment.next_action_at is None or payment.next_action_at > self.tables.clock.now():
                 return None
             return self._start(payment, start)
+
+    async def credit_merchant(self, payment_id: UUID) -> bool:
+        with self.tables.steps.step("credit_merchant"):
+            tables, payment = self.tables, self.tables.books.payments[payment_id]
+            shares, sums = tables.shares.of(payment_id), tables.collections[payment_id].sums
+            if payment.state is not State.FUNDED or shares is None:
+                return False
+            tables.move(payment_id, (Event.MERCHANT_CREDITED,), payment.standing.facts)
+            tables.post(payment_id, credited(shares, sums))
+            tables.shares.credit(payment_id, sums)
+            tables.tell(payment_id, "completed")
+            payment.next_action_at = None
+            return True
 
     async def give_up_delivery(self, payment_id: UUID) -> bool:
         with self.tables.steps.step("give_up_delivery"):
@@ -276,7 +295,15 @@ class FakeCollections:
         if tables.books.payments[payment_id].state is State.CREATED:
             tables.move(payment_id, (Event.COLLECTION_STARTED,), {})
             tables.books.payments[payment_id].next_action_at = None
+        if new.charges is not None:
+            tables.show_price(one)
         return tables.held(one)
+
+    def _is_in_turn(self, payment_id: UUID, new: NewTry) -> bool:
+        """Whether it is the nth try, where its maker says which, and priced where each try is to be."""
+        is_priced = is_merchant(self.tables.collections[payment_id].biller_id)
+        count = len(self.tables.tries_of(payment_id))
+        return is_priced == (new.charges is not None) and new.nth in {None, count + 1}
 
     def _is_in_use(self, one: StoredTry, page_is_ours_after_seconds: float) -> bool:
         """Whether money was asked for, or may still come without our word."""

@@ -17,7 +17,7 @@ from ekpay_switch.domain.funding import (
     TryState,
     decide,
 )
-from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.refunding import RefundKind
 from tests.fake_tries import MONEY_ENDS, CollectTables, StoredTry
 
@@ -82,9 +82,10 @@ class Findings:
             payment_state=self.tables.books.payments[one.payment_id].state,
             state=one.state,
             connector_id=one.new.connector_id,
-            sums=self.tables.collections[one.payment_id].sums,
+            sums=self.tables.sums_of(one),
             is_over=self.tables.is_over(one.payment_id),
             is_movement_known=any(name == other.provider_transaction != "" for other in self._others(one)),
+            shares=self.tables.shares.of(one.payment_id),
         )
 
     def _write(self, one: StoredTry, plan: TryPlan, finding: Finding) -> None:
@@ -97,7 +98,10 @@ class Findings:
         if plan.end is not None and (one.state is not TryState.CLOSED or plan.end in MONEY_ENDS):
             one.state, one.end = plan.state, plan.end
         self._write_next(one, finding)
-        tables.post(one.payment_id, plan.entry)
+        for entry in plan.entries:
+            tables.post(one.payment_id, entry)
+        if Event.MERCHANT_CREDITED in plan.events:
+            tables.shares.credit(one.payment_id, tables.sums_of(one))
         tables.tell(one.payment_id, plan.notice)
         if plan.collected is not None:
             one.collected, one.collected_at = plan.collected, tables.clock.now()
@@ -115,6 +119,7 @@ class Findings:
             payment.next_action_at = tables.later(plan.payment_due_seconds)
         if plan.end is TryEnd.APPROVED:
             payment.collected_by = one.new.connector_id
+            tables.show_price(one)
             for other in tables.tries_of(one.payment_id):
                 if other is not one and other.state is TryState.OPEN:
                     other.state = TryState.ABANDONED

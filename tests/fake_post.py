@@ -4,13 +4,28 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
+from ekpay_switch.domain.merchants import Share
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.notices import Decision, DeliveryState, Health, Tried, after_decision
-from ekpay_switch.notice_ports import LeasedNotice, PostOffice
+from ekpay_switch.domain.notices import (
+    Decision,
+    DeliveryState,
+    EndpointKind,
+    Health,
+    Tried,
+    after_decision,
+)
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.posting_rules import Sums
+from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.merchant_ports import Funding, MerchantPayment, OrderText
+from ekpay_switch.notice_ports import LeasedNotice, MerchantPost, PostOffice
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.webhook_signatures import WebhookKeys
+from tests.fake_connector import FakeConnector, FakeConnectors
+from tests.fake_merchants import FakeMerchantPayments
 from tests.fake_steps import Steps
 from tests.fakes import NOON, FakeAlarms, FakeBiller, FakeBillers, FakeClock
 
@@ -38,6 +53,61 @@ def a_notice(number: int = 1, *, notice: str = "completed", endpoint_id: UUID = 
         quote_id="Q1",
         biller_id="desco_postpaid",
         total=Money(105_575),
+    )
+
+
+def an_ipn(number: int = 1, *, notice: str = "completed", **changes: Any) -> LeasedNotice:  # noqa: ANN401 - its fields
+    """The IPN of the payment that `a_sold` of the same number makes."""
+    ipn = replace(
+        a_notice(number, notice=notice),
+        partner_id="shop",
+        url=f"https://shop.example/ipn/{number}",
+        biller_id="merchant:shop",
+        kind=EndpointKind.IPN,
+    )
+    return replace(ipn, **changes)
+
+
+def a_sold(
+    number: int = 1, state: State = State.COMPLETED, refusal: Refusal | None = None
+) -> MerchantPayment:
+    """A merchant's payment as it stands; the payment of `an_ipn` of the same number."""
+    price = Money(105_000)
+    order = {"cust_id": "7", "cust_name": "Rahela", "trnx_amt": "1050.0", "trnx_currency": "BDT"}
+    funding = Funding("bkash", "TRX1", NOON, {}) if state is State.COMPLETED else None
+    return MerchantPayment(
+        payment_id=UUID(int=100 + number),
+        partner_id="shop",
+        lane=0,
+        mer_reg_id="shop_test",
+        merchant_en="Shop Ltd.",
+        merchant_bn="দোকান",
+        text=OrderText(
+            f"T{number}",
+            order,
+            s_uri="https://shop.example/done",
+            f_uri="https://shop.example/failed",
+            c_uri="https://shop.example/cancelled",
+            ipn_channel="3",
+            ipn_email="",
+            ipn_uri=f"https://shop.example/ipn/{number}",
+        ),
+        amount=price,
+        sums=Sums(price, Money(1_575), Money(500), Money(75)),
+        fingerprint=b"",
+        state=state,
+        refusal=refusal,
+        steps=3,
+        checkout_reference=f"checkout{number}",
+        ekpay_trnx_id=f"260301120000{number:05x}",
+        token_expires_at=NOON + timedelta(hours=8),
+        created_at=NOON,
+        updated_at=NOON,
+        read_at=NOON,
+        tries=(),
+        shares=(Share("", None, price),),
+        refunded=Money(0),
+        funding=funding,
     )
 
 
@@ -78,7 +148,7 @@ class FakeNotifications:
             held = self.waiting.get(leased.notification_id)
             if held is None or held.epoch != leased.epoch:
                 return ""
-            verdict = after_decision(self.health, decision, 1.0)
+            verdict = after_decision(self.health, decision, 1.0, leased.kind)
             self.health = verdict.health
             if decision.state is DeliveryState.WAITING:
                 self.waiting[leased.notification_id] = replace(held, tries=held.tries + 1)
@@ -86,7 +156,7 @@ class FakeNotifications:
             else:
                 del self.waiting[leased.notification_id]
                 self.ended[leased.notification_id] = decision.state
-            return verdict.disabled_why
+            return verdict.disabled_why or verdict.alarming
 
 
 @dataclass
@@ -112,6 +182,7 @@ class SmallPost:
         self.notifications = FakeNotifications(self.clock, self.steps)
         self.sender = FakeSender(self.steps)
         self.alarms = FakeAlarms()
+        self.merchant_payments = FakeMerchantPayments()
         self.office = PostOffice(
             notifications=self.notifications,
             sender=self.sender,
@@ -120,7 +191,16 @@ class SmallPost:
             clock=self.clock,
             alarms=self.alarms,
             luck=lambda: 0.0,
+            merchants=MerchantPost(
+                self.merchant_payments,
+                FakeConnectors([FakeConnector(self.clock, self.steps)]),
+                lambda payment: f"token of {payment.payment_id}",
+            ),
         )
+
+    def sold(self, *payments: MerchantPayment) -> None:
+        """Put merchants' payments where IPNs are built from, or as they stand now."""
+        self.merchant_payments.payments |= {one.payment_id: one for one in payments}
 
     def is_told(self, *notices: LeasedNotice) -> None:
         """Put notices where the job finds them."""

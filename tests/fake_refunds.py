@@ -1,7 +1,7 @@
 """The port `Refunds` in memory: the same judgements as the real one, without the database."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from ekpay_switch.collect_ports import RefundRecorded, RefundTaken, RefundView
 from ekpay_switch.domain.collecting import RefundOrder
 from ekpay_switch.domain.delivery import LATE_TO_ASK_ABOUT
 from ekpay_switch.domain.funding import TryState
+from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.posting_rules import paid_back
 from ekpay_switch.domain.refunding import (
@@ -27,6 +28,7 @@ from ekpay_switch.domain.refunding import (
     RefundState,
     decide_refund,
     refuse_refund,
+    takes_two_persons,
 )
 from tests.fake_books import StoredPayment
 from tests.fake_tries import CollectTables, StoredRefund, StoredTry
@@ -88,8 +90,9 @@ class FakeRefunds:
             one = tables.funding_try(new.payment_id)
             if one is None:
                 return RefundRefusal.NOT_REFUNDABLE
-            refusal = refuse_refund(new, self._refundable(new, one, parts_max, days_max))
-            return refusal or RefundTaken(tables.owe(one, new).view)
+            seen = self._refundable(new, one, parts_max, days_max)
+            new = replace(new, needs_approval=takes_two_persons(new, seen))
+            return refuse_refund(new, seen) or RefundTaken(tables.owe(one, new).view)
 
     async def open_give_backs(self, limit: int) -> int:
         with self.tables.steps.step("open_give_backs"):
@@ -170,16 +173,19 @@ class FakeRefunds:
 
     def _refundable(self, new: NewRefund, one: StoredTry, parts_max: int, days_max: int) -> Refundable:
         tables = self.tables
+        split = tables.shares.split(new.payment_id)
+        billed = tables.collections[new.payment_id].sums.amount
         return Refundable(
             payment_state=tables.books.payments[new.payment_id].state,
             collected=one.collected,
             refunded=one.refunded,
-            payee_amount=tables.collections[new.payment_id].sums.amount,
+            amount_max=billed if split is None else split.amount,
             parts=len([r for r in tables.refunds_of(new.payment_id) if r.state not in FREED]),
             parts_max=parts_max,
             collected_at=one.collected_at,
             now=tables.clock.now(),
             days_max=days_max,
+            split=split,
         )
 
     def _is_due(self, refund: StoredRefund) -> bool:
@@ -246,6 +252,7 @@ class FakeRefunds:
         refund.updated_at, refund.lease_until = tables.clock.now(), None
         if plan.frees:
             refund.held_by.refunded -= new.amount
+            tables.unwind(refund, Money(-new.amount.minor, new.amount.currency))
         again = plan.ask_again_seconds
         refund.next_action_at = None if again is None else tables.later(again)
         tables.post(new.payment_id, plan.entry)

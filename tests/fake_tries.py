@@ -12,6 +12,7 @@ from ekpay_switch.domain.funding import Finding, HeldTry, NewCollection, NewTry,
 from ekpay_switch.domain.ledger import Entry
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.payment import FINAL, Event, State, walk
+from ekpay_switch.domain.posting_rules import Sums
 from ekpay_switch.domain.refunding import (
     IN_THE_AIR,
     NewRefund,
@@ -25,6 +26,7 @@ from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.ports import Clock
 from ekpay_switch.security.identifiers import unguessable, uuid7
 from tests.fake_books import FakePayments, StoredPayment
+from tests.fake_shares import FakeShares
 from tests.fake_steps import Steps
 
 ONCE_IN_SECONDS = timedelta(seconds=5)
@@ -110,6 +112,7 @@ class CollectTables:
     refunds: dict[UUID, StoredRefund] = field(default_factory=dict)
     callbacks: dict[tuple[str, str], tuple[RawCallback, CallbackHint | None]] = field(default_factory=dict)
     client_names: Mapping[str, str] = field(default_factory=dict)
+    shares: FakeShares = field(default_factory=FakeShares)
     tell_routing: Callable[[HeldTry, Finding], None] = lambda _held, _finding: None
 
     # ---- reading ------------------------------------------------------------
@@ -135,6 +138,11 @@ class CollectTables:
 
     def is_over(self, payment_id: UUID) -> bool:
         return self.clock.now() >= self.collections[payment_id].pay_until
+
+    def sums_of(self, one: StoredTry) -> Sums:
+        """What the payer is asked for under a try: its own charges where it has any, else its payment's."""
+        sums, own = self.collections[one.payment_id].sums, one.new.charges
+        return sums if own is None else replace(sums, charge=own.charge, fee=own.fee, vat=own.vat)
 
     def view(self, payment_id: UUID) -> PaymentView:
         new, payment = self.collections[payment_id], self.books.payments[payment_id]
@@ -182,7 +190,7 @@ class CollectTables:
             payment_id=one.payment_id,
             connector_id=one.new.connector_id,
             reference=one.new.reference,
-            amount=new.sums.total,
+            amount=self.sums_of(one).total,
             payer_reference=one.new.reference,
             return_url="",
             provider_reference=one.provider_reference,
@@ -200,7 +208,7 @@ class CollectTables:
             epoch=one.epoch,
             state=one.state,
             order=order,
-            sums=new.sums,
+            sums=self.sums_of(one),
             executes_begun=one.executes_begun,
             asked=one.asked,
             is_agreed=one.is_agreed,
@@ -233,6 +241,13 @@ class CollectTables:
             facts={**kept, **facts},
         )
 
+    def show_price(self, one: StoredTry) -> None:
+        """The payment shows the price of the try that was begun last, or that funded it."""
+        sums, payment = self.sums_of(one), self.books.payments[one.payment_id]
+        self.collections[one.payment_id] = replace(self.collections[one.payment_id], sums=sums)
+        if payment.quote is not None:
+            payment.quote = replace(payment.quote, sums=sums)
+
     def keep_evidence(self, payment_id: UUID, kind: str) -> None:
         self.books.evidence.append((payment_id, kind))
 
@@ -260,7 +275,15 @@ class CollectTables:
         new = refund.new
         payee, connector_id = self.collections[new.payment_id].biller_id, refund.held_by.new.connector_id
         self.post(new.payment_id, owing(new.kind, payee, connector_id, new.amount))
+        if new.kind in {RefundKind.REFUND, RefundKind.CHARGEBACK}:
+            self.unwind(refund, new.amount)
         refund.next_action_at = self.clock.now()
+
+    def unwind(self, refund: StoredRefund, change: Money) -> None:
+        """Take a refund from the shares of a merchant payment, or move it back; a bill has none."""
+        payment_id = refund.new.payment_id
+        for entry in self.shares.unwind(payment_id, refund.held_by.new.connector_id, change):
+            self.post(payment_id, entry)
 
     def owe_by_itself(self, one: StoredTry, kind: RefundKind, amount: Money) -> None:
         """A refund that nobody asked for: what the payment never got, or never used."""

@@ -19,6 +19,7 @@ from ekpay_switch.ports import Clock, NotSent, Partner, WireReply, WireRequest, 
 from tests.fake_books import FakePayments
 from tests.fake_collections import FakeCallbacks, FakeClients, FakeCollections
 from tests.fake_connector import FakeConnector, FakeConnectors
+from tests.fake_merchants import FakeMerchantPayments, FakeMerchants
 from tests.fake_refunds import FakeRefunds
 from tests.fake_routing import FakeRouting
 from tests.fake_steps import Steps
@@ -341,6 +342,7 @@ class SmallWorld:
         self.routing = FakeRouting(self.clock, self.steps, self.connectors, self.tables)
         self.tables.tell_routing = self.routing.record
         self.clients = FakeClients()
+        self.merchants, self.merchant_payments = FakeMerchants(), FakeMerchantPayments()
         self.world = World(
             billers=self.billers,
             connectors=self.connectors,
@@ -355,4 +357,6 @@ class SmallWorld:
             clock=self.clock,
             alarms=self.alarms,
             public_url="https://pay.example",
+            merchants=self.merchants,
+            merchant_payments=self.merchant_payments,
         )

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import typer
 
-from ekpay_switch.api.v1.return_urls import is_return_host
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table
+from ekpay_switch.edge_kit.return_urls import is_return_host
 from ekpay_switch.persistence.api_keys import ApiKeyLine, ApiKeys
 
 _AS_JSON = typer.Option("--json", help="For programs.")

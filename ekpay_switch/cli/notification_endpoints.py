@@ -11,7 +11,7 @@ import typer
 from ekpay_switch.api.webhook_keys import PATH
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table
-from ekpay_switch.domain.notices import EventType
+from ekpay_switch.domain.notices import EndpointKind, EventType
 from ekpay_switch.main import address_rules
 from ekpay_switch.persistence.notification_endpoints import EndpointLine, Endpoints
 from ekpay_switch.security.webhook_signatures import WebhookKeys
@@ -110,13 +110,15 @@ def _tell(session: Session, line: EndpointLine, *, as_json: bool) -> None:
     if as_json:
         show_json(_for_programs(line, keys))
         return
-    told = [("endpoint", str(line.id)), ("URL", line.url), ("events", _events(line))]
+    told = [("endpoint", str(line.id)), ("URL", _place(line)), ("events", _events(line))]
     told += [("public key", key) for key in _public_keys(line, keys)]
     told += [("keys at", f"{PATH}/{line.id}")]
     show_table("Give the partner its public key", ("what", "value"), told)
 
 
 def _events(line: EndpointLine) -> str:
+    if line.kind is EndpointKind.IPN:
+        return "the end of each payment"
     return ", ".join(line.events) or "all"
 
 
@@ -131,7 +133,11 @@ def _state(line: EndpointLine) -> str:
 def _for_people(line: EndpointLine) -> tuple[str, ...]:
     failed = str(line.failures_in_a_row)
     since = dhaka(line.created_at)
-    return str(line.id), line.partner_id, line.url, _events(line), _state(line), failed, since
+    return str(line.id), line.partner_id, _place(line), _events(line), _state(line), failed, since
+
+
+def _place(line: EndpointLine) -> str:
+    return "(IPNs: as each order says)" if line.kind is EndpointKind.IPN else line.url
 
 
 def _public_keys(line: EndpointLine, keys: WebhookKeys) -> list[str]:
@@ -142,6 +148,7 @@ def _for_programs(line: EndpointLine, keys: WebhookKeys) -> dict[str, object]:
     return {
         "id": line.id,
         "partner_id": line.partner_id,
+        "kind": line.kind.value,
         "url": line.url,
         "events": list(line.events),
         "state": line.state,

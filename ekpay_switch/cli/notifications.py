@@ -1,16 +1,16 @@
 """`ekpay notifications`: what partners were told, how it went, and sending it again."""
 
-import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
-from ekpay_switch.cli import notification_endpoints
+from ekpay_switch.cli import ipns, notification_endpoints
+from ekpay_switch.cli.replaying import FORMS, read_id, read_range, shown_url
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table
-from ekpay_switch.domain.business_day import in_dhaka
+from ekpay_switch.domain.notices import EndpointKind
 from ekpay_switch.persistence.notification_log import (
     Line,
     ReplayRange,
@@ -22,12 +22,10 @@ from ekpay_switch.persistence.notification_log import (
 
 app = typer.Typer(help="What partners were told, and their endpoints.", no_args_is_help=True)
 app.add_typer(notification_endpoints.app, name="endpoints")
+app.add_typer(ipns.app, name="ipns")
 
-# `webhook-id` as receivers see it: the notification, then the endpoint.
-_MESSAGE_ID = re.compile(r"msg_([0-9a-f]{32})_([0-9a-f]{32})")
-_FORMS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 _OF_TRY = (
-    "at", "number", "status", "why", "took_ms", "is_replay", "partner_id", "endpoint_id", "url",
+    "at", "number", "status", "why", "took_ms", "is_replay", "partner_id", "endpoint_id", "kind", "url",
     "notification_id", "payment_id", "event", "state", "next_try_at",
 )  # fmt: skip
 
@@ -59,21 +57,21 @@ def replay(
     message: Annotated[
         str | None, typer.Argument(metavar="ID", help="A notification's id, or a webhook-id.")
     ] = None,
-    since: Annotated[datetime | None, typer.Option(formats=_FORMS, help="From here, Dhaka time.")] = None,
+    since: Annotated[datetime | None, typer.Option(formats=FORMS, help="From here, Dhaka time.")] = None,
     until: Annotated[
-        datetime | None, typer.Option(formats=_FORMS, help="Before here; now by default.")
+        datetime | None, typer.Option(formats=FORMS, help="Before here; now by default.")
     ] = None,
     partner: Annotated[str | None, typer.Option(help="The partner of the range.")] = None,
     endpoint: Annotated[UUID | None, typer.Option(help="To this endpoint alone.")] = None,
     *,
     failed: Annotated[bool, typer.Option("--failed", help="Only what was given up.")] = False,
 ) -> None:
-    """Send one notification again, or a partner's range: same id and body, new time; delivered ones too."""
+    """Send one notification again, or a partner's range of events: same id, new time; delivered ones too."""
     is_range = since is not None or until is not None or partner is not None or failed
     if (message is not None) == is_range:
         raise typer.BadParameter("give either an ID, or --since and --partner")
     if message is not None:
-        notification_id, of_message = _read_id(message)
+        notification_id, of_message = read_id(message)
         if endpoint is not None and of_message is not None and endpoint != of_message:
             raise typer.BadParameter("the ID is of a message to another endpoint")
         chosen = endpoint or of_message
@@ -82,16 +80,6 @@ def replay(
         wanted = _range(since, until, partner, endpoint, is_failed_only=failed)
         count = open_session().run(lambda engine: replay_range(engine, wanted))
     typer.echo(f"{count} {'message is' if count == 1 else 'messages are'} on the way again.")
-
-
-def _read_id(text: str) -> tuple[UUID, UUID | None]:
-    found = _MESSAGE_ID.fullmatch(text)
-    if found:
-        return UUID(found[1]), UUID(found[2])
-    try:
-        return UUID(text), None
-    except ValueError as problem:
-        raise typer.BadParameter("this is no id of a notification and no webhook-id") from problem
 
 
 def _range(
@@ -104,17 +92,8 @@ def _range(
 ) -> ReplayRange:
     if since is None or partner is None:
         raise typer.BadParameter("a range needs --since and --partner")
-    begins, ends = _in_dhaka(since), _in_dhaka(until) if until else datetime.now(UTC)
-    if begins >= ends:
-        raise typer.BadParameter("the range ends before it begins")
-    return ReplayRange(partner, begins, ends, endpoint, is_failed_only)
-
-
-def _in_dhaka(instant: datetime) -> datetime:
-    """The instant; a time without an offset is one of a Dhaka clock."""
-    if instant.tzinfo is not None:
-        return instant
-    return instant.replace(tzinfo=in_dhaka(datetime.now(UTC)).tzinfo)
+    begins, ends = read_range(since, until)
+    return ReplayRange(partner, begins, ends, endpoint, is_failed_only, EndpointKind.WEBHOOK)
 
 
 def _for_people(line: Line) -> tuple[str, ...]:
@@ -126,7 +105,7 @@ def _for_people(line: Line) -> tuple[str, ...]:
         str(line["notification_id"]),
         line["event"],
         str(line["payment_id"]),
-        line["url"],
+        shown_url(line["url"]),
         number,
         line["why"],
         str(line["took_ms"]),
@@ -136,4 +115,5 @@ def _for_people(line: Line) -> tuple[str, ...]:
 
 def _for_programs(line: Line) -> dict[str, object]:
     notification, endpoint = line["notification_id"], line["endpoint_id"]
-    return {name: line[name] for name in _OF_TRY} | {"message_id": f"msg_{notification.hex}_{endpoint.hex}"}
+    told = {name: line[name] for name in _OF_TRY} | {"url": shown_url(line["url"])}
+    return told | {"message_id": f"msg_{notification.hex}_{endpoint.hex}"}

@@ -189,14 +189,14 @@ def _tell_once(told: Credentials, *, as_json: bool) -> None:
 
 
 def _for_people(line: PartnerLine) -> tuple[str, ...]:
-    prefunds = (taka(line.prefunds[bucket].minor) for bucket in Bucket)
+    prefunds = (taka(line.prefunds[bucket].minor) if bucket in line.prefunds else "" for bucket in Bucket)
     active = "yes" if line.is_active else "no"
     return (
         line.id,
         line.name,
-        line.nd_id,
-        line.syndct_id,
-        line.user_id,
+        line.nd_id or "",
+        line.syndct_id or "",
+        line.user_id or "",
         *prefunds,
         active,
         dhaka(line.created_at),

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from ekpay_switch.cli.routing_words import tell_decision
 from ekpay_switch.cli.terminal import dhaka, dhaka_time, facts_in_words, taka
 from ekpay_switch.domain.business_day import in_dhaka
+from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.notices import DeliveryState
 from ekpay_switch.domain.payment import FINAL, Event, State, public
 from ekpay_switch.domain.refunding import RefundEvent, RefundState
@@ -116,7 +117,8 @@ def _source(story: PaymentStory) -> str:
     payment = story.payment
     if payment["collected_by"]:
         return f", collected by {payment['collected_by']}"
-    if any(attempt["leg"] == "funds" for attempt in story.attempts):
+    is_collected = any(attempt["leg"] == "funds" for attempt in story.attempts)
+    if is_collected or is_merchant(payment["biller_id"]):
         return ", to be collected from a payer"
     return f" from the {payment['bucket']} prefund" if payment["bucket"] else ""
 

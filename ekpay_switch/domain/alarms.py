@@ -13,6 +13,7 @@ class Alarm(StrEnum):
     LATE_ECHO_MISMATCH = "late_echo_mismatch"
     HALF_DONE_AFTER_GIVE_BACK = "half_done_after_give_back"
     NOTIFICATION_ENDPOINT_DISABLED = "notification_endpoint_disabled"
+    IPNS_NOT_TAKEN = "ipns_not_taken"
     RECEIPT_USED_TWICE = "receipt_used_twice"
     UNEXPECTED_MONEY = "unexpected_money"
     COLLECTED_MISMATCH = "collected_mismatch"
@@ -34,6 +35,8 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "it is not sent, and the biller has to let go of the payment",
         Alarm.NOTIFICATION_ENDPOINT_DISABLED: "an endpoint of a partner is told nothing any more; "
         "the partner has to repair it and have it enabled",
+        Alarm.IPNS_NOT_TAKEN: "a merchant did not take the IPN of a payment until its tries were used up; "
+        "replay it, and those that follow it, once its address works",
         Alarm.RECEIPT_USED_TWICE: "a biller answered with a receipt that has bought another service; "
         "the payment is in review",
         Alarm.UNEXPECTED_MONEY: "a connector collected money that its payment does not wait for; "

@@ -17,8 +17,15 @@ from ekpay_switch.domain.collecting import Agreed, CollectOrder, Created, Disagr
 from ekpay_switch.domain.ledger import Entry
 from ekpay_switch.domain.money import BDT, Money, percent_half_up
 from ekpay_switch.domain.payment import FINAL, Event, State
-from ekpay_switch.domain.posting_rules import Sums, collected, collected_without_payment
+from ekpay_switch.domain.posting_rules import (
+    Charges,
+    Sums,
+    collected,
+    collected_without_payment,
+    credited,
+)
 from ekpay_switch.domain.routing import Decision
+from ekpay_switch.domain.shares import Stake
 
 
 class TryState(StrEnum):
@@ -55,6 +62,9 @@ class NewTry:
 
     `reference` is unguessable, since it names the page that the payer's browser comes back to. Nobody else
     touches the try within `hold_seconds` of the database's now. `decision` says why this connector is asked.
+    `charges` are what this try adds to the price where each instrument has its own (a merchant's payment);
+    None: the payment's own. `nth` is which try of its payment it is to be, so that one order of a payer that
+    comes twice begins one; None: whichever it is.
     """
 
     attempt_id: UUID
@@ -63,6 +73,8 @@ class NewTry:
     send_seconds: float
     hold_seconds: float
     decision: Decision | None = None
+    charges: Charges | None = None
+    nth: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +198,10 @@ Finding = PageOpened | MoneyCame | CameToNothing | StillOpen
 
 @dataclass(frozen=True, slots=True)
 class SeenTry:
-    """What is read under the locks before a finding is judged."""
+    """What is read under the locks before a finding is judged.
+
+    `sums` are the try's own price. `shares` are those of a merchant's payment, None where a bill is paid.
+    """
 
     payment_state: State
     state: TryState
@@ -196,6 +211,7 @@ class SeenTry:
     """Whether the quote is dead, by the database's clock."""
     is_movement_known: bool = False
     """Whether this very movement of money brought money in under another try already."""
+    shares: tuple[Stake, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,12 +220,13 @@ class TryPlan:
 
     `payment_due_seconds` is when the payment itself has something to do next, None for leave it alone.
     `gives_back` is money that goes back to the payer by itself. `collected` is what the try brought in.
+    `entries` are posted in their order.
     """
 
     state: TryState
     end: TryEnd | None = None
     events: tuple[Event, ...] = ()
-    entry: Entry | None = None
+    entries: tuple[Entry, ...] = ()
     collected: Money | None = None
     gives_back: Money | None = None
     payment_due_seconds: float | None = None
@@ -257,15 +274,23 @@ def _nothing(seen: SeenTry, nothing: CameToNothing) -> TryPlan:
 
 
 def _funded(seen: SeenTry, amount: Money, came: MoneyCame) -> TryPlan:
+    """A bill is delivered next; a merchant is credited at once, so that nothing is left to be done."""
     kept = kept_of(amount, came.kept_basis_points)
+    events: tuple[Event, ...] = (*_begun(seen), Event.COLLECTED)
+    entries: tuple[Entry, ...] = (collected(seen.connector_id, seen.sums, kept),)
+    is_bill = seen.shares is None
+    if seen.shares is not None:
+        events += (Event.MERCHANT_CREDITED,)
+        entries += (credited(seen.shares, seen.sums),)
     return TryPlan(
         TryState.CLOSED,
         TryEnd.APPROVED,
-        (*_begun(seen), Event.COLLECTED),
-        collected(seen.connector_id, seen.sums, kept),
+        events,
+        entries,
         collected=amount,
-        payment_due_seconds=0.0,
+        payment_due_seconds=0.0 if is_bill else None,
         facts=_movement(came),
+        notice="" if is_bill else "completed",
     )
 
 
@@ -275,7 +300,7 @@ def _unexpected(seen: SeenTry, amount: Money, came: MoneyCame) -> TryPlan:
     return TryPlan(
         TryState.CLOSED,
         TryEnd.SECOND_SUCCESS,
-        entry=collected_without_payment(seen.connector_id, amount, kept),
+        entries=(collected_without_payment(seen.connector_id, amount, kept),),
         collected=amount,
         gives_back=amount,
         facts=_movement(came),
@@ -298,7 +323,7 @@ def _disagreed(seen: SeenTry, amount: Money, why: str, came: MoneyCame) -> TryPl
         TryState.CLOSED,
         TryEnd.DISAGREED,
         events,
-        collected_without_payment(seen.connector_id, amount, kept) if is_ours else None,
+        (collected_without_payment(seen.connector_id, amount, kept),) if is_ours else (),
         collected=amount if is_ours else None,
         facts=facts | {"collected_currency": amount.currency},
         notice="collected_mismatch" if events else "",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from ekpay_switch.domain.merchants import MerchantCode
 from ekpay_switch.domain.payment import State
 
 
@@ -86,6 +87,25 @@ NOTICES: Mapping[str, Told] = MappingProxyType(
 )
 
 
+class EndpointKind(StrEnum):
+    """Who is told, and how; these are the words in `notification_endpoints.kind`."""
+
+    WEBHOOK = "webhook"  # a partner at one URL of its own, by signed events
+    IPN = "ipn"  # a merchant, by the document of the payment, at the address that its order names
+
+
+# The ends of a merchant's payment, by the code that its document then has. Nothing else is an IPN: clients
+# take an unknown code for a failure, and a second success for a second payment (ekpay-merchant-api.md 3.3).
+IPN_CODES: Mapping[str, MerchantCode] = MappingProxyType(
+    {
+        "completed": MerchantCode.SUCCESS,
+        "expired": MerchantCode.FAILED,
+        "given_back": MerchantCode.FAILED,
+        "cancelled": MerchantCode.CANCELLED,
+    }
+)
+
+
 class DeliveryState(StrEnum):
     """How a notification stands with one endpoint."""
 
@@ -104,6 +124,8 @@ RETRY_AFTER_SECONDS_MAX = 86_400.0
 THROTTLE_SECONDS = 60.0
 FAILURES_MAX = 5
 PAUSE_SECONDS, PAUSE_SECONDS_MAX = 30.0, 1_800.0
+# The other orders of a merchant may name addresses that work, and a payer may be waiting for one of them.
+IPN_PAUSE_SECONDS_MAX = 60.0
 GIVEN_UP_MAX = 3
 GONE = 410
 THROTTLING = frozenset({429, 502, 504})
@@ -132,17 +154,20 @@ class Decision:
     """What follows from one try.
 
     `again_seconds` counts while it is waiting; `throttle_seconds` is how long the endpoint wants to be left
-    alone; `is_gone` says that it wants nothing any more.
+    alone; `is_gone` says that it wants nothing any more; `is_unsent` that it was not even tried.
     """
 
     state: DeliveryState
     again_seconds: float = 0.0
     throttle_seconds: float = 0.0
     is_gone: bool = False
+    is_unsent: bool = False
 
     @property
     def outcome(self) -> str:
         """One word for the numbers of /metrics."""
+        if self.is_unsent:
+            return "unsent"
         if self.is_gone:
             return "gone"
         if self.state is DeliveryState.WAITING:
@@ -169,6 +194,36 @@ def after_try(tried: Tried, tries: int, age_seconds: float, pace: Pace) -> Decis
 
 
 @dataclass(frozen=True, slots=True)
+class KeptBack:
+    """An IPN that must not leave (any more), what becomes of it and why, in our words."""
+
+    state: DeliveryState
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Siblings:
+    """The other IPNs of the same payment: whether one is newer, and the code that was taken last, or None."""
+
+    has_newer: bool = False
+    taken: MerchantCode | None = None
+
+
+def keep_back(notice: str, now: MerchantCode, siblings: Siblings, *, is_replay: bool) -> KeptBack | None:
+    """Whether the IPN of this notice must stay; `now` is the code of the payment's document at this moment.
+
+    What a merchant hears never goes back in time, and says the same end twice only where it is replayed.
+    """
+    if siblings.has_newer:
+        return KeptBack(DeliveryState.GIVEN_UP, "a newer notice of the payment took its place")
+    if IPN_CODES.get(notice) is not now:
+        return KeptBack(DeliveryState.GIVEN_UP, f"the payment reads {now} meanwhile")
+    if siblings.taken is now and not is_replay:
+        return KeptBack(DeliveryState.DELIVERED, "the merchant took the same before")
+    return None
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """What an endpoint did lately: tries that failed in a row, and notifications given up in a row."""
 
@@ -178,29 +233,47 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """An endpoint after a try: its health, how long it is left alone, and why it is disabled if it is."""
+    """An endpoint after a try: its health, how long it is left alone, and why it is disabled if it is.
+
+    `alarming` says what a person must know of one that is not disabled, or is empty.
+    """
 
     health: Health
     pause_seconds: float = 0.0
     disabled_why: str = ""
+    alarming: str = ""
 
 
-def after_decision(health: Health, decision: Decision, divisor: float) -> Verdict:
+def after_decision(
+    health: Health, decision: Decision, divisor: float, kind: EndpointKind = EndpointKind.WEBHOOK
+) -> Verdict:
     """What a try means for the endpoint: five failures in a row pause it, longer each time.
 
-    The first try after a pause is a probe. Three notifications given up in a row disable the endpoint.
+    The first try after a pause is a probe. Three notifications given up in a row disable a webhook. IPNs go
+    to as many addresses as there are orders: 410, a wish to be left alone and giving up concern that order
+    alone, a pause is short, and nothing disables them; the first one given up in a row is alarming.
     """
+    if decision.is_unsent:
+        return Verdict(health)
     if decision.state is DeliveryState.DELIVERED:
         return Verdict(Health())
-    failures = health.failures_in_a_row + 1
-    given_up = health.given_up_in_a_row + (decision.state is DeliveryState.GIVEN_UP)
-    pause = decision.throttle_seconds
-    if failures >= FAILURES_MAX:
-        doubled = PAUSE_SECONDS * 2.0 ** min(failures - FAILURES_MAX, 10)
-        pause = max(pause, min(doubled, PAUSE_SECONDS_MAX) / divisor)
+    is_given_up = decision.state is DeliveryState.GIVEN_UP
+    after = Health(health.failures_in_a_row + 1, health.given_up_in_a_row + is_given_up)
+    if kind is EndpointKind.IPN:
+        is_first = is_given_up and after.given_up_in_a_row == 1
+        pause = _pause(after, IPN_PAUSE_SECONDS_MAX, divisor)
+        return Verdict(after, pause, alarming="a merchant did not take an IPN" if is_first else "")
+    pause = max(decision.throttle_seconds, _pause(after, PAUSE_SECONDS_MAX, divisor))
     why = ""
     if decision.is_gone:
         why = "it answered 410 Gone"
-    elif given_up >= GIVEN_UP_MAX:
+    elif after.given_up_in_a_row >= GIVEN_UP_MAX:
         why = f"{GIVEN_UP_MAX} notifications in a row were given up"
-    return Verdict(Health(failures, given_up), pause, why)
+    return Verdict(after, pause, why)
+
+
+def _pause(health: Health, seconds_max: float, divisor: float) -> float:
+    if health.failures_in_a_row < FAILURES_MAX:
+        return 0.0
+    doubled: float = PAUSE_SECONDS * 2.0 ** min(health.failures_in_a_row - FAILURES_MAX, 10)
+    return min(doubled, seconds_max) / divisor

@@ -3,12 +3,23 @@
 T = amount + rounding + charge + fee + VAT; T is what the payer or the partner gives.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ekpay_switch.domain.ledger import Entry, Posting, grow, shrink
 from ekpay_switch.domain.money import ZERO, Money
+from ekpay_switch.domain.shares import Stake
 
 IN_FLIGHT = "in_flight"
+
+
+@dataclass(frozen=True, slots=True)
+class Charges:
+    """What is added to a price: the connector's charge to the payer, our fee and its VAT."""
+
+    charge: Money
+    fee: Money
+    vat: Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,18 @@ def delivered(payee: str, sums: Sums, *, from_deposit: bool = False) -> Entry:
     return Entry.of("delivered", postings, sums.amount.currency)
 
 
+def credited(shares: Iterable[Stake], sums: Sums) -> Entry:
+    """A merchant payment is delivered to each of its shares at once; the charges are as everywhere."""
+    postings = (
+        shrink(IN_FLIGHT, sums.total.minor),
+        *(grow(share.account, share.amount.minor) for share in shares),
+        grow("charge_income", sums.charge.minor),
+        grow("fee_income", sums.fee.minor),
+        grow("vat_payable", sums.vat.minor),
+    )
+    return Entry.of("delivered", postings, sums.amount.currency)
+
+
 def given_back_to_prefund(prefund: str, sums: Sums) -> Entry:
     """Refused or proven unsent: everything, charges included, is the partner's again."""
     held = sums.total.minor
@@ -108,6 +131,26 @@ def owed_back_by_payee(payee: str, connector_id: str, amount: Money) -> Entry:
         grow(f"refund_due:{connector_id}", amount.minor),
     )
     return Entry.of("owed_back_by_payee", postings, amount.currency)
+
+
+def owed_back_by_shares(moved: Iterable[tuple[str, Money]], connector_id: str, amount: Money) -> Entry:
+    """A merchant payment is given back: account by account what is owed less, and the payer that much.
+
+    `moved` sums to `amount`. Both are below zero where a refund failed and its money moves back; a single
+    line may be of the other sign by a paisa (`shares`).
+    """
+    postings = (
+        *(shrink(account, part.minor) for account, part in moved),
+        grow(f"refund_due:{connector_id}", amount.minor),
+    )
+    moment = "owed_back_by_shares" if amount > ZERO else "owed_back_by_shares_reversed"
+    return Entry.of(moment, postings, amount.currency)
+
+
+def owed_by_merchant(merchant: str, amount: Money) -> Entry:
+    """A merchant has to pay us what went back of its payments beyond its debt limit."""
+    postings = (grow(f"receivable:{merchant}", amount.minor), grow(f"payable:{merchant}", amount.minor))
+    return Entry.of("owed_by_merchant", postings, amount.currency)
 
 
 def paid_back(connector_id: str, amount: Money) -> Entry:
@@ -168,3 +211,12 @@ def topped_up(prefund: str, amount: Money) -> Entry:
     return Entry.of(
         "topped_up", (grow("settlement_bank", amount.minor), grow(prefund, amount.minor)), amount.currency
     )
+
+
+def set_aside_for_challan(partner_id: str, prefund: str, amount: Money) -> Entry:
+    """A merchant pays the treasury from what it is owed: the amount stands in its challan prefund.
+
+    What the treasury does not take goes back by the reversal of this entry.
+    """
+    postings = (shrink(f"payable:merchant:{partner_id}", amount.minor), grow(prefund, amount.minor))
+    return Entry.of("set_aside_for_challan", postings, amount.currency)

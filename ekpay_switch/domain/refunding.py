@@ -17,6 +17,7 @@ from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collecting import RefundLine, RefundOrder, RefundOutcome
 from ekpay_switch.domain.errors import IllegalTransitionError
 from ekpay_switch.domain.ledger import Entry
+from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.payment import Event, State
@@ -26,6 +27,7 @@ from ekpay_switch.domain.posting_rules import (
     paid_back,
     paid_back_by_hand,
 )
+from ekpay_switch.domain.shares import Split
 
 
 class RefundKind(StrEnum):
@@ -112,6 +114,7 @@ class RefundRefusal(StrEnum):
     TOO_MANY_PARTS = "too_many_refunds"  # the connector gives back in so many parts at most
     TOO_LATE = "refund_period_over"  # the connector gives back for so many days
     OTHER_CURRENCY = "currency_mismatch"
+    DEBT_LIMIT = "debt_limit_reached"  # the merchant may not be owed so much less
     OTHER_CONTENT = "idempotency_key_reused"
 
 
@@ -139,25 +142,29 @@ class NewRefund:
 class Refundable:
     """What is read under lock before a refund is taken on.
 
-    `collected` is what the try brought in, `refunded` the running total, `payee_amount` the part that the
-    payee was credited: charges stay (architecture.md 4). `parts` counts the refunds that are not freed.
+    `collected` is what the try brought in, `refunded` the running total, `amount_max` the most that it may
+    come to: what the payee was credited, since charges stay, unless a merchant's agreement returns them
+    (architecture.md 4). `parts` counts the refunds that are not freed. `split` is a merchant payment's, None
+    where a bill was paid.
     """
 
     payment_state: State
     collected: Money | None
     refunded: Money
-    payee_amount: Money
+    amount_max: Money
     parts: int
     parts_max: int
     collected_at: datetime | None
     now: datetime
     days_max: int
+    split: Split | None = None
 
 
 def refuse_refund(new: NewRefund, seen: Refundable) -> RefundRefusal | None:
     """The first reason that applies; None where the refund may be taken on.
 
-    What a connector gave back by itself is a fact, so parts and days do not bind a chargeback.
+    What a connector gave back by itself is a fact, so parts, days and a merchant's debt limit do not bind a
+    chargeback.
     """
     if seen.payment_state is not State.COMPLETED or seen.collected is None or seen.collected_at is None:
         return RefundRefusal.NOT_REFUNDABLE
@@ -166,11 +173,23 @@ def refuse_refund(new: NewRefund, seen: Refundable) -> RefundRefusal | None:
     is_asked_for = new.kind is not RefundKind.CHARGEBACK
     age = seen.now - seen.collected_at
     checks = (
-        (RefundRefusal.EXCEEDS_REMAINING, (new.amount + seen.refunded).minor > seen.payee_amount.minor),
+        (RefundRefusal.EXCEEDS_REMAINING, (new.amount + seen.refunded).minor > seen.amount_max.minor),
         (RefundRefusal.TOO_MANY_PARTS, is_asked_for and seen.parts >= seen.parts_max),
         (RefundRefusal.TOO_LATE, is_asked_for and age.days >= seen.days_max),
     )
-    return next((refusal for refusal, applies in checks if applies), None)
+    refusal = next((refusal for refusal, applies in checks if applies), None)
+    if refusal is None and is_asked_for and seen.split is not None and not seen.split.covers(new.amount):
+        return RefundRefusal.DEBT_LIMIT
+    return refusal
+
+
+def takes_two_persons(new: NewRefund, seen: Refundable) -> bool:
+    """Whether somebody else has to agree: who asks says so, or a merchant's refund limit does.
+
+    All refunds of a payment together are held against the limit, so that nobody passes it in small parts.
+    """
+    is_alone = seen.split is None or new.amount + seen.refunded <= seen.split.alone_max
+    return new.needs_approval or not is_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +249,8 @@ class RefundPlan:
     """What to write about one finding, all of it in one transaction.
 
     `payment_events` move the payment that waits for this refund. `ask_again_seconds` is None where nothing is
-    left to do by itself. `frees` says that the amount leaves the running total.
+    left to do by itself. `frees` says that the amount leaves the running total; what a merchant payment's
+    shares gave for it then moves back as `unwinding` says, since they alone know how.
     """
 
     event: RefundEvent
@@ -301,7 +321,9 @@ def _not_given(held: HeldRefund, facts: Mapping[str, str]) -> RefundPlan:
     What is owed is never dropped.
     """
     if held.kind is RefundKind.REFUND:
-        entry = owed_back_by_payee(held.payee, held.order.connector_id, held.order.amount).reversal()
+        entry = None
+        if not is_merchant(held.payee):
+            entry = owed_back_by_payee(held.payee, held.order.connector_id, held.order.amount).reversal()
         return RefundPlan(RefundEvent.REFUSED, entry, frees=True, facts=facts, notice="refund_failed")
     return _left_to_finance(facts)
 
@@ -311,9 +333,14 @@ def _left_to_finance(facts: Mapping[str, str]) -> RefundPlan:
 
 
 def owing(kind: RefundKind, payee: str, connector_id: str, amount: Money) -> Entry | None:
-    """The entry that makes the money owed to its payer; None where an earlier entry has done so."""
+    """The entry that makes the money owed to its payer; None where others have done so, or will.
+
+    An earlier entry has made a give-back owed, and the shares of a merchant payment give by `unwinding`.
+    """
     match kind:
         case RefundKind.REFUND | RefundKind.CHARGEBACK:
+            if is_merchant(payee):
+                return None
             return owed_back_by_payee(payee, connector_id, amount)
         case RefundKind.UNEXPECTED:
             return owed_back_from_suspense(connector_id, amount)

@@ -7,6 +7,7 @@ and is found out: every entry is hashed into the chain of its lane.
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -22,6 +23,15 @@ from ekpay_switch.domain.ledger import (
     kind_of,
 )
 from ekpay_switch.persistence.audit_asked import DECISIONS, REQUESTS, decision_fault, request_fault
+from ekpay_switch.persistence.audit_challans import CHALLAN_CHECKS
+from ekpay_switch.persistence.audit_merchants import (
+    OWED,
+    PRICES,
+    SALES,
+    owed_fault,
+    price_fault,
+    sale_fault,
+)
 from ekpay_switch.persistence.audit_payments import (
     HISTORY,
     PAYMENTS,
@@ -131,6 +141,9 @@ async def audit(connection: asyncpg.Connection) -> Finding | None:
         lambda c: _first(c, FUNDERS, funder_fault, "attempts of payment {id}"),
         lambda c: _first(c, COLLECTED, collected_fault, "tries of payment {id}"),
         lambda c: _first(c, TOTALS, total_fault, "tries {attempt_id}"),
+        lambda c: _first(c, SALES, sale_fault, "merchant payment {id}"),
+        lambda c: _first(c, PRICES, price_fault, "tries {attempt_id}"),
+        lambda c: _first(c, OWED, owed_fault, "merchants {partner_id}"),
         lambda c: _first(c, REQUESTS, request_fault, "host_messages {connector_id} {reference}"),
         lambda c: _first(c, DECISIONS, decision_fault, "routing_decisions {attempt_id}"),
         lambda c: _first(c, STEPS, refund_fault, "refunds {id}"),
@@ -142,6 +155,7 @@ async def audit(connection: asyncpg.Connection) -> Finding | None:
         lambda c: _first(c, TOLD, told_fault, "scroll rows of payment {id}"),
         lambda c: _first(c, NUMBERS, number_fault, "scroll rows of payment {id}"),
         lambda c: _first(c, TAKINGS, taking_fault, "bill_takings {biller_id} {reference}"),
+        *(partial(_first, query=query, fault=fault, name=name) for query, fault, name in CHALLAN_CHECKS),
     )
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         for check in checks:

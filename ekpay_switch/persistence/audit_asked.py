@@ -9,11 +9,12 @@ from typing import Any
 from ekpay_switch.domain.funding import TryEnd, TryState
 from ekpay_switch.domain.host_messages import HostState
 
-# Each request that was not withdrawn, beside its try and what its payment comes to.
+# Each request that was not withdrawn, beside its try and what it asks for: its own price, or its payment's.
 REQUESTS = """
 SELECT m.connector_id, m.reference, m.state, m.reply_decided, m.reply_code, m.amount,
   t.attempt_id IS NOT NULL AND t.payment_id = m.payment_id AS belongs, a.state AS try_state, a.outcome,
-  t.collected, p.amount + p.rounding + p.charge + p.fee + p.vat AS total
+  t.collected, p.amount + p.rounding + coalesce(t.charge, p.charge) + coalesce(t.fee, p.fee)
+    + coalesce(t.vat, p.vat) AS total
 FROM host_messages AS m
 LEFT JOIN attempts AS a ON a.reference = m.reference AND a.leg = 'funds'
 LEFT JOIN tries AS t ON t.attempt_id = a.id AND t.connector_id = m.connector_id

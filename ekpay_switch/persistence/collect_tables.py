@@ -48,7 +48,8 @@ collections = Table(
 # an epoch and a lease of its own. `collected` is what it brought in, `refunded` the locked running total.
 # `recorded` is the last epoch whose finding was written, so that one that is written twice knows itself.
 # `is_woken` says that a callback came since the try was leased: its holder may have asked too early.
-# `consent` is what the payer's first agreement brought; it never changes.
+# `consent` is what the payer's first agreement brought; it never changes. `charge`, `fee` and `vat` are what
+# this try adds to the price where each has its own (a merchant's payment); null: the payment's own sums.
 tries = Table(
     "tries",
     metadata,
@@ -72,9 +73,14 @@ tries = Table(
     instant("collected_at", nullable=True),
     Column("refunded", BigInteger, nullable=False, server_default=text("0")),
     Column("consent", Text),
+    Column("charge", BigInteger),
+    Column("fee", BigInteger),
+    Column("vat", BigInteger),
     CheckConstraint("collected > 0", name="collected"),
     CheckConstraint("(collected IS NULL) = (collected_at IS NULL)", name="collected_at"),
     CheckConstraint("refunded >= 0 AND refunded <= coalesce(collected, 0)", name="refunded"),
+    CheckConstraint("num_nulls(charge, fee, vat) IN (0, 3)", name="price"),
+    CheckConstraint("least(charge, fee, vat) >= 0", name="price_sums"),
 )
 Index(
     "uq_tries_provider_reference",

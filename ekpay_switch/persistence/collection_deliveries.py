@@ -1,4 +1,8 @@
-"""What happens to collected payments after the waiting: they expire, are delivered, or are owed back."""
+"""What happens to collected payments after the waiting: they expire, are delivered, or are owed back.
+
+A merchant's payment is credited with its money; only a review may leave one funded, and then it is credited
+here.
+"""
 
 from datetime import timedelta
 from typing import Any
@@ -6,8 +10,9 @@ from uuid import UUID
 
 from ekpay_switch.collect_ports import DeliveryStart, StartedDelivery
 from ekpay_switch.domain.delivery import Delivery, PayOrder
+from ekpay_switch.domain.merchants import is_merchant, payee_of
 from ekpay_switch.domain.payment import Event, State, walk
-from ekpay_switch.domain.posting_rules import owed_back
+from ekpay_switch.domain.posting_rules import credited, owed_back
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.batch import ALLOCATE, write_batch
 from ekpay_switch.persistence.batch_judge import ACTOR
@@ -20,7 +25,9 @@ from ekpay_switch.persistence.collection_rows import (
     lock_books,
     lock_payment,
     move_payment,
+    tell,
 )
+from ekpay_switch.persistence.merchant_money import owe_merchant, post_all, read_shares
 from ekpay_switch.persistence.own_transactions import Connection
 from ekpay_switch.persistence.steps import PostEntry
 from ekpay_switch.security.identifiers import uuid7
@@ -44,17 +51,19 @@ SELECT n.id, m.id, m.partner_id, 'expired', m.steps
 FROM (SELECT *, row_number() OVER () AS nth FROM moved) AS m
 JOIN unnest($6::uuid[]) WITH ORDINALITY AS n (id, nth) ON n.nth = m.nth RETURNING true
 """
-# Giving up asks nobody, so a biller that is passed over holds up no payment whose quote is dead.
-FUNDED_DUE = """
+# Giving up asks nobody, so a biller that is passed over holds up no payment whose quote is dead. A merchant
+# is credited however late it is: two persons have decided so.
+FUNDED_DUE = f"""
 SELECT id, biller_id, is_over FROM (
-  SELECT id, biller_id, next_action_at, now() >= quote_expires_at AS is_over,
+  SELECT id, biller_id, next_action_at,
+    now() >= quote_expires_at AND NOT starts_with(biller_id, '{payee_of("")}') AS is_over,
     row_number() OVER (PARTITION BY biller_id ORDER BY next_action_at) AS nth
   FROM payments
   WHERE state = 'funded' AND next_action_at <= now() AND (lease_until IS NULL OR lease_until < now())) AS due
 WHERE is_over OR (nth <= $2 AND biller_id <> ALL($3::text[])) ORDER BY next_action_at LIMIT $1
-"""
+"""  # noqa: S608 - constants
 IS_OURS = "SELECT true FROM attempts WHERE id = $1 AND payment_id = $2 AND state = 'open' AND sends = 1"
-BOOKS_OF = "SELECT lane, collected_by FROM payments WHERE id = $1 AND collected_by IS NOT NULL"
+BOOKS_OF = "SELECT lane, biller_id, collected_by FROM payments WHERE id = $1 AND collected_by IS NOT NULL"
 
 
 async def expire(connection: Connection, limit: int) -> int:
@@ -101,7 +110,8 @@ async def begin_delivery(connection: Connection, start: DeliveryStart) -> Starte
 
 def _is_to_be_delivered(payment: Row) -> bool:
     due, now = payment["next_action_at"], payment["now"]
-    return due is not None and due <= now < payment["quote_expires_at"]
+    is_bill = not is_merchant(payment["biller_id"])
+    return is_bill and due is not None and due <= now < payment["quote_expires_at"]
 
 
 async def _scroll(connection: Connection, payment: Row, series: str) -> dict[str, Any]:
@@ -140,13 +150,30 @@ def _started(payment: Row, start: DeliveryStart) -> StartedDelivery:
     return StartedDelivery(delivery, order)
 
 
+async def credit(connection: Connection, payment_id: UUID, lane: int) -> bool:
+    """See `collect_ports.Collections.credit_merchant`; its accounts are open."""
+    await lock_books(connection, lane)
+    payment = await lock_payment(connection, payment_id)
+    if payment is None or State(payment["state"]) is not State.FUNDED:
+        return False
+    if not is_merchant(payment["biller_id"]):
+        return False
+    kept = {"facts": payment["facts"], "next_action_at": None}
+    await move_payment(connection, payment, (Event.MERCHANT_CREDITED,), {}, kept)
+    shares = await read_shares(connection, payment_id)
+    await post_all(connection, payment, [credited(shares, sums_of(payment))])
+    await owe_merchant(connection, payment)
+    await tell(connection, payment, "completed", payment["steps"] + 1)
+    return True
+
+
 async def give_up(connection: Connection, payment_id: UUID, lane: int) -> bool:
     """See `collect_ports.Collections.give_up_delivery`; its accounts are open."""
     await lock_books(connection, lane)
     payment = await lock_payment(connection, payment_id)
     if payment is None or State(payment["state"]) is not State.FUNDED:
         return False
-    if payment["now"] < payment["quote_expires_at"]:
+    if payment["now"] < payment["quote_expires_at"] or is_merchant(payment["biller_id"]):
         return False
     facts = {"why": "the time to deliver was over"}
     fate = {"refusal": str(Refusal.BILLER_UNAVAILABLE), "next_action_at": payment["now"]}

@@ -22,10 +22,10 @@ from ekpay_switch.domain.funding import (
     TryState,
     decide,
 )
+from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.refunding import RefundKind, RefundState, owing
-from ekpay_switch.persistence.batch import write_batch
-from ekpay_switch.persistence.batch_read import sums_of
+from ekpay_switch.domain.shares import Stake
 from ekpay_switch.persistence.collection_rows import (
     LEG,
     LOCK_TRY,
@@ -40,9 +40,9 @@ from ekpay_switch.persistence.collection_rows import (
     move_payment,
     tell,
 )
+from ekpay_switch.persistence.merchant_money import owe_merchant, post_all, read_shares, sums_of_try
 from ekpay_switch.persistence.own_transactions import Connection
 from ekpay_switch.persistence.routing_outcomes import note_outcome
-from ekpay_switch.persistence.steps import PostEntry
 from ekpay_switch.security.identifiers import unguessable, uuid7
 
 # A try is asked about at most once in so many seconds, however many callbacks come (architecture.md 5).
@@ -214,10 +214,17 @@ class _Case:
             payment_state=State(self.payment["state"]),
             state=TryState(self.one["state"]),
             connector_id=self.held.connector_id,
-            sums=sums_of(self.payment),
+            sums=sums_of_try(self.payment, self.one),
             is_over=self.now >= self.payment["quote_expires_at"],
             is_movement_known=is_known,
+            shares=await self._shares(finding),
         )
+
+    async def _shares(self, finding: Finding) -> tuple[Stake, ...] | None:
+        """Those of a merchant's payment, where they may be credited; None where a bill is paid."""
+        if not isinstance(finding, MoneyCame) or not is_merchant(self.payment["biller_id"]):
+            return None
+        return await read_shares(self.connection, self.held.payment_id)
 
     async def _is_anothers(self, column: str, name: str) -> bool:
         of = (self.held.connector_id, self.held.attempt_id, name)
@@ -231,10 +238,15 @@ class _Case:
             due = self.payment["quote_expires_at"]
         new: dict[str, object] = {"next_action_at": due}
         if plan.end is TryEnd.APPROVED:
-            new["collected_by"] = self.held.connector_id
+            new |= {"collected_by": self.held.connector_id, **self._price()}
             others = (self.held.payment_id, LEG, self.held.attempt_id)
             await self.connection.execute(ABANDON_OTHERS, *others)
         return await move_payment(self.connection, self.payment, plan.events, plan.facts, new)
+
+    def _price(self) -> dict[str, object]:
+        """The payment's row shows the price that counts: of the try that funded it."""
+        sums = sums_of_try(self.payment, self.one)
+        return {"charge": sums.charge.minor, "fee": sums.fee.minor, "vat": sums.vat.minor}
 
     async def _end_attempt(self, plan: TryPlan) -> None:
         """A try that had come to nothing before keeps its end, unless money came after all."""
@@ -302,14 +314,14 @@ class _Case:
         await self.connection.execute(NEW_REFUND, *of, *told)
 
     async def _post(self, plan: TryPlan) -> None:
-        entries = [plan.entry]
+        entries = [*plan.entries]
         if plan.gives_back is not None:
             payee, connector_id = self.payment["biller_id"], self.held.connector_id
-            entries.append(owing(RefundKind.UNEXPECTED, payee, connector_id, plan.gives_back))
-        lane, payment_id = self.payment["lane"], self.held.payment_id
-        posted = [PostEntry(uuid7(), lane, entry, payment_id) for entry in entries if entry is not None]
-        if posted:
-            await write_batch(self.connection, [*posted])
+            owed = owing(RefundKind.UNEXPECTED, payee, connector_id, plan.gives_back)
+            entries += [] if owed is None else [owed]
+        await post_all(self.connection, self.payment, entries)
+        if Event.MERCHANT_CREDITED in plan.events:
+            await owe_merchant(self.connection, self.payment)
 
     async def _set_try(self, new: Mapping[str, object]) -> None:
         key = {"attempt_id": self.held.attempt_id, "epoch": self.one["epoch"]}

@@ -13,6 +13,7 @@ from ekpay_switch.domain.funding import (
     TryEnd,
     TryState,
 )
+from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.batch import bill_lock
@@ -26,6 +27,7 @@ from ekpay_switch.persistence.collection_rows import (
     is_held,
     lock_payment,
     move_payment,
+    price_of,
     read_own_try,
     tell,
 )
@@ -48,6 +50,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'created', 
 ON CONFLICT (partner_id, reference) DO NOTHING RETURNING true
 """
 NEW_COLLECTION = "INSERT INTO collections (payment_id, bill, return_url, pay_until) VALUES ($1, $2, $3, $4)"
+COUNT_TRIES = "SELECT count(*) FROM tries WHERE payment_id = $1"
 LOCK_OF_PARTNER = """
 SELECT p.*, now() AS now FROM payments AS p JOIN collections AS c ON c.payment_id = p.id
 WHERE p.id = $1 AND p.partner_id = $2 FOR UPDATE OF p
@@ -93,11 +96,18 @@ async def _write_payment(connection: Connection, new: NewCollection) -> bool:
 
 
 async def _begin(connection: Connection, payment_id: UUID, new: NewTry) -> HeldTry:
-    """A try of a payment that waits for money; between tries the clock looks at it, during one at the try."""
+    """A try of a payment that waits for money; between tries the clock looks at it, during one at the try.
+
+    The payment's row shows the price of the try that was begun last.
+    """
     payment = await lock_payment(connection, payment_id)
     assert payment is not None, "its writer, or its reader, holds it"
+    price = price_of(new)
     if State(payment["state"]) is State.CREATED:
-        await move_payment(connection, payment, (Event.COLLECTION_STARTED,), {}, {"next_action_at": None})
+        fate = {"next_action_at": None, **price}
+        await move_payment(connection, payment, (Event.COLLECTION_STARTED,), {}, fate)
+    elif price:
+        await change(connection, "payments", {"id": payment_id, "epoch": payment["epoch"]}, price)
     return await begin_try(connection, payment_id, new)
 
 
@@ -116,7 +126,8 @@ async def begin_another(
     if own is not None:
         return own
     state = State(payment["state"])
-    if state not in WAITS_FOR_MONEY or payment["now"] >= payment["quote_expires_at"]:
+    is_over = state not in WAITS_FOR_MONEY or payment["now"] >= payment["quote_expires_at"]
+    if is_over or not await _is_in_turn(connection, payment, new):
         return NoNewTry(state)
     before = _open_one(await connection.fetch(LOCK_UNDECIDED, payment_id))
     if before is not None:
@@ -124,6 +135,13 @@ async def begin_another(
             return NoNewTry(state)
         await change(connection, "attempts", {"id": before["attempt_id"]}, {"state": TryState.ABANDONED})
     return await _begin(connection, payment_id, new)
+
+
+async def _is_in_turn(connection: Connection, payment: Row, new: NewTry) -> bool:
+    """Whether this is the try that its maker takes it for: the nth, and priced where each try is to be."""
+    if is_merchant(payment["biller_id"]) != (new.charges is not None):
+        return False
+    return new.nth is None or await connection.fetchval(COUNT_TRIES, payment["id"]) == new.nth - 1
 
 
 def _open_one(tries: Sequence[Row]) -> Row | None:

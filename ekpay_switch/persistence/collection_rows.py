@@ -37,8 +37,9 @@ JOIN attempts AS a ON a.id = t.attempt_id
 LOCK_TRY = f"{_TRIES} WHERE t.attempt_id = $1 FOR UPDATE"
 LOCK_UNDECIDED = f"{_TRIES} WHERE t.payment_id = $1 AND a.state <> 'closed' ORDER BY t.attempt_id FOR UPDATE"
 READ_HELD = """
-SELECT p.partner_id, p.lane, p.state AS payment_state, p.biller_id, p.currency, p.amount, p.charge, p.fee,
-  p.vat, p.rounding, p.quote_expires_at, t.payment_id, t.attempt_id, t.connector_id, t.provider_reference,
+SELECT p.partner_id, p.lane, p.state AS payment_state, p.biller_id, p.currency, p.amount, p.rounding,
+  coalesce(t.charge, p.charge) AS charge, coalesce(t.fee, p.fee) AS fee, coalesce(t.vat, p.vat) AS vat,
+  p.quote_expires_at, t.payment_id, t.attempt_id, t.connector_id, t.provider_reference,
   t.page_until, t.executes_begun, t.is_agreed, t.consent, t.epoch, t.asked, a.reference, a.state, a.opened_at,
   now() AS now
 FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id JOIN payments AS p ON p.id = t.payment_id
@@ -49,8 +50,8 @@ INSERT INTO attempts (id, payment_id, leg, far_side, reference, state, step, sen
 VALUES ($1, $2, $3, $4, $5, 'open', $6, 1, now() + $7::interval)
 """
 NEW_TRY = """
-INSERT INTO tries (attempt_id, payment_id, connector_id, epoch, lease_until, next_action_at)
-VALUES ($1, $2, $3, 1, now() + $4::interval, now() + $4::interval)
+INSERT INTO tries (attempt_id, payment_id, connector_id, epoch, lease_until, next_action_at, charge, fee, vat)
+VALUES ($1, $2, $3, 1, now() + $4::interval, now() + $4::interval, $5, $6, $7)
 """
 NEW_HISTORY = """
 INSERT INTO history (payment_id, seq, from_state, event, to_state, actor, facts)
@@ -132,15 +133,23 @@ async def tell(connection: Connection, payment: Row, notice: str, version: int) 
 
 
 async def begin_try(connection: Connection, payment_id: UUID, new: NewTry) -> HeldTry:
-    """Rows of a try that its maker holds from now on, under epoch 1."""
+    """Rows of a try that its maker holds from now on, under epoch 1, at its own price where it has one."""
     send, hold = timedelta(seconds=new.send_seconds), timedelta(seconds=new.hold_seconds)
     reference = (new.connector_id, new.reference)
     await connection.execute(NEW_ATTEMPT, new.attempt_id, payment_id, LEG, *reference, str(Step.CREATE), send)
-    await connection.execute(NEW_TRY, new.attempt_id, payment_id, new.connector_id, hold)
+    price = tuple(price_of(new).values()) or (None, None, None)
+    await connection.execute(NEW_TRY, new.attempt_id, payment_id, new.connector_id, hold, *price)
     (held,) = await read_held(connection, [new.attempt_id])
     if new.decision is not None:
         await keep_decision(connection, new.attempt_id, payment_id, new.decision, held.order.amount)
     return held
+
+
+def price_of(new: NewTry) -> dict[str, object]:
+    """The columns of a try's own price, which its payment takes on; none where it has the payment's."""
+    if new.charges is None:
+        return {}
+    return {name: getattr(new.charges, name).minor for name in ("charge", "fee", "vat")}
 
 
 async def read_own_try(connection: Connection, new: NewTry) -> HeldTry | None:

@@ -15,19 +15,25 @@ from ekpay_switch.domain.refunding import RefundKind, RefundState
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.collect_tables import collections, refunds, tries
 from ekpay_switch.persistence.collection_rows import LEG
+from ekpay_switch.persistence.merchant_tables import merchant_orders
 from ekpay_switch.persistence.tables import attempts, partners, payments
 
 
 async def read_view(engine: AsyncEngine, condition: Any) -> PaymentView | None:  # noqa: ANN401 - a SQL expression
-    """The collected payment that meets the condition, with its refunds, or None."""
+    """The collected payment that meets the condition, with its refunds, or None.
+
+    One without a try, as a merchant's payment begins, has neither a connector nor a page.
+    """
     newest = _newest_try()
+    connector_id = func.coalesce(newest.c.connector_id, "").label("connector_id")
+    page_url = func.coalesce(newest.c.page_url, "").label("page_url")
     # `least` passes over nulls: what is not due by itself does not count.
     due = func.least(newest.c.next_action_at, payments.c.next_action_at)
     query = (
-        select(payments, collections.c.bill, collections.c.return_url, newest.c.connector_id,
-               newest.c.page_url, due.label("next_look_at"))
+        select(payments, collections.c.bill, collections.c.return_url, connector_id, page_url,
+               due.label("next_look_at"))
         .join(collections, collections.c.payment_id == payments.c.id)
-        .join(newest, newest.c.payment_id == payments.c.id)
+        .outerjoin(newest, newest.c.payment_id == payments.c.id)
         .where(condition)
     )  # fmt: skip
     async with engine.connect() as connection:
@@ -48,27 +54,33 @@ async def read_reference(engine: AsyncEngine, connector_id: str, provider_refere
 
 
 async def read_returning(engine: AsyncEngine, reference: str) -> Returning | None:
-    """See `collect_ports.Collections.returning`."""
+    """See `collect_ports.Collections.returning`; the total is by the try's own price where it has one."""
+    price = (tries.c.charge + tries.c.fee + tries.c.vat).label("price")
     query = (
         select(payments, attempts.c.far_side, attempts.c.state.label("try_state"), partners.c.name,
-               collections.c.return_url)
+               collections.c.return_url, price, merchant_orders.c.checkout_reference)
         .join(attempts, attempts.c.payment_id == payments.c.id)
+        .join(tries, tries.c.attempt_id == attempts.c.id)
         .join(collections, collections.c.payment_id == payments.c.id)
         .join(partners, partners.c.id == payments.c.partner_id)
+        .outerjoin(merchant_orders, merchant_orders.c.payment_id == payments.c.id)
         .where(attempts.c.reference == reference, attempts.c.leg == LEG)
     )  # fmt: skip
     async with engine.connect() as connection:
         row = (await connection.execute(query)).first()
     if row is None:
         return None
+    sums = _sums(row)
+    total = sums.total if row.price is None else sums.billed + Money(row.price, row.currency)
     return Returning(
         payment_id=row.id,
         connector_id=row.far_side,
         client_name=row.name,
         state=State(row.state),
-        total=_sums(row).total,
+        total=total,
         return_url=row.return_url,
         try_state=TryState(row.try_state),
+        checkout_reference=row.checkout_reference or "",
     )
 
 

@@ -24,11 +24,13 @@ from ekpay_switch.collect_ports import (
 )
 from ekpay_switch.domain.connector_breaker import BreakerRules
 from ekpay_switch.domain.funding import Finding, HeldTry, MoneyCame, NewCollection, NewTry
+from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.posting_rules import IN_FLIGHT
 from ekpay_switch.persistence.collection_deliveries import (
     BOOKS_OF,
     FUNDED_DUE,
     begin_delivery,
+    credit,
     expire,
     give_up,
 )
@@ -36,6 +38,7 @@ from ekpay_switch.persistence.collection_findings import begin_execute, record_f
 from ekpay_switch.persistence.collection_openings import begin_another, cancel_payment, open_collection
 from ekpay_switch.persistence.collection_rows import LEG, read_held
 from ekpay_switch.persistence.collection_views import read_reference, read_returning, read_view
+from ekpay_switch.persistence.merchant_money import accounts_of_shares, read_shares
 from ekpay_switch.persistence.own_transactions import Connection, OwnTransactions
 from ekpay_switch.persistence.tables import payments
 
@@ -145,10 +148,20 @@ class PostgresCollections:
 
     async def record(self, held: HeldTry, finding: Finding) -> TryRecorded | None:
         """See `collect_ports.Collections`."""
-        accounts = collect_accounts(held.connector_id) if isinstance(finding, MoneyCame) else []
+        accounts: set[str] = set()
+        if isinstance(finding, MoneyCame):
+            accounts.update(collect_accounts(held.connector_id))
+            accounts |= await self._credit_accounts(held.payment_id, held.biller_id)
         return await self._transactions.run(
             lambda connection: record_finding(connection, held, finding, self._breaker), accounts
         )
+
+    async def _credit_accounts(self, payment_id: UUID, biller_id: str) -> set[str]:
+        """What crediting a merchant may post to; shares never change, so no lock is needed to read them."""
+        if not is_merchant(biller_id):
+            return set()
+        shares = await self._transactions.run(lambda connection: read_shares(connection, payment_id))
+        return accounts_of_shares(share.account for share in shares)
 
     async def expire_due(self, limit: int) -> int:
         """See `collect_ports.Collections`."""
@@ -165,6 +178,17 @@ class PostgresCollections:
     async def start_delivery(self, start: DeliveryStart) -> StartedDelivery | None:
         """See `collect_ports.Collections`."""
         return await self._transactions.run(lambda connection: begin_delivery(connection, start))
+
+    async def credit_merchant(self, payment_id: UUID) -> bool:
+        """See `collect_ports.Collections`."""
+        # None of it ever changes once there is money, so all of it may be read before the locks are taken.
+        books = await self._transactions.run(lambda connection: connection.fetchrow(BOOKS_OF, payment_id))
+        if books is None:
+            return False
+        accounts = await self._credit_accounts(payment_id, books["biller_id"])
+        return await self._transactions.run(
+            lambda connection: credit(connection, payment_id, books["lane"]), {IN_FLIGHT, *accounts}
+        )
 
     async def give_up_delivery(self, payment_id: UUID) -> bool:
         """See `collect_ports.Collections`."""

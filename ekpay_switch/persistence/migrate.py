@@ -9,9 +9,11 @@ from sqlalchemy import Connection
 
 from ekpay_switch.persistence import (  # noqa: F401 - migrations compare them as well
     bill_file_tables,
+    challan_tables,
     collect_tables,
     far_side_tables,
     host_link_tables,
+    merchant_tables,
     notification_tables,
     routing_tables,
     scroll_tables,

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.domain.notices import EventType
+from ekpay_switch.domain.notices import EndpointKind, EventType
 from ekpay_switch.persistence.notification_tables import notification_endpoints
 from ekpay_switch.persistence.notifications import generations
 from ekpay_switch.persistence.partners import UnknownPartnerError
@@ -34,9 +34,16 @@ class EndpointExistsError(SwitchError):
     """The partner has an endpoint at this URL already."""
 
 
+class IpnEndpointError(SwitchError):
+    """IPNs cannot be disabled: they go where each order says, and an order may ask for none."""
+
+
 @dataclass(frozen=True, slots=True)
 class EndpointLine:
-    """An endpoint as an operator sees it; `events` is empty where it wants all of them."""
+    """An endpoint as an operator sees it; `events` is empty where it wants all of them.
+
+    That of a merchant's IPNs has no URL of its own: `url` is a word.
+    """
 
     id: UUID
     partner_id: str
@@ -49,6 +56,7 @@ class EndpointLine:
     failures_in_a_row: int
     paused_until: datetime | None
     created_at: datetime
+    kind: EndpointKind = EndpointKind.WEBHOOK
 
 
 class Endpoints:
@@ -90,11 +98,20 @@ class Endpoints:
 
         Raises:
             UnknownEndpointError: there is no such endpoint.
+            IpnEndpointError: it is where a merchant's IPNs leave from.
         """
+        kind = select(_TABLE.c.kind).where(_TABLE.c.id == endpoint_id)
+        async with self._engine.connect() as connection:
+            if await connection.scalar(kind) == EndpointKind.IPN.value:
+                raise IpnEndpointError
         return await self._change(endpoint_id, state="disabled", disabled_why=why)
 
     async def enable(self, endpoint_id: UUID) -> EndpointLine:
-        """Send there again, its failures forgotten; raises like `disable`."""
+        """Send there again, its failures forgotten and no pause left.
+
+        Raises:
+            UnknownEndpointError: there is no such endpoint.
+        """
         return await self._change(
             endpoint_id,
             state="active",
@@ -105,7 +122,7 @@ class Endpoints:
         )
 
     async def rotate_key(self, endpoint_id: UUID, overlap: timedelta) -> EndpointLine:
-        """Sign with a new key; for `overlap` with the one before as well. Raises like `disable`."""
+        """Sign with a new key; for `overlap` with the one before as well. Raises like `enable`."""
         return await self._change(
             endpoint_id,
             key_generation=_TABLE.c.key_generation + 1,
@@ -142,4 +159,5 @@ def _line(row: Row[Any]) -> EndpointLine:
         failures_in_a_row=row.failures_in_a_row,
         paused_until=row.paused_until,
         created_at=row.created_at,
+        kind=EndpointKind(row.kind),
     )

@@ -26,7 +26,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from ekpay_switch.persistence.tables import metadata
 
-# `events` holds the types that the endpoint wants, all of them where it is empty.
+# `events` holds the types that the endpoint wants, all of them where it is empty. Of the kind `ipn` a
+# merchant has one, whose `url` is no address: each order brings its own.
 notification_endpoints = Table(
     "notification_endpoints",
     metadata,
@@ -43,9 +44,11 @@ notification_endpoints = Table(
     Column("paused_until", DateTime(timezone=True)),
     Column("served_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("kind", Text, nullable=False, server_default=text("'webhook'")),
     UniqueConstraint("partner_id", "url"),
     CheckConstraint("state IN ('active', 'disabled')", name="state"),
     CheckConstraint("(state = 'disabled') = (disabled_why IS NOT NULL)", name="disabled_why"),
+    CheckConstraint("kind IN ('ipn', 'webhook')", name="kind"),
 )
 
 # `asked_at` is when the sending was asked for, first or by a replay: the age of its tries counts from there.

@@ -10,21 +10,30 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import orjson
 from sqlalchemy import ARRAY, Row, Uuid, bindparam, func, insert, null, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch import telemetry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.notices import (
-    NOTICES,
+    IPN_CODES,
     Decision,
     DeliveryState,
+    EndpointKind,
     Health,
+    Siblings,
     Tried,
     after_decision,
 )
 from ekpay_switch.notice_ports import LeasedNotice
+from ekpay_switch.persistence.ipn_rows import (
+    HAS_SIBLING_ON_THE_WAY,
+    IS_OUTDATED,
+    KINDS,
+    TAKEN_LAST,
+    URL,
+    WANTS,
+)
 from ekpay_switch.persistence.notification_tables import (
     notification_deliveries,
     notification_endpoints,
@@ -34,26 +43,25 @@ from ekpay_switch.persistence.tables import notifications
 
 FAN_OUT_AT_ONCE = 500
 WHY_LENGTH_MAX = 200
-EVENTS = orjson.dumps({notice: told.event for notice, told in NOTICES.items()}).decode()
 UUIDS = ARRAY(Uuid)
 
 # A notice that this version does not know is left to a newer worker.
-_FAN_OUT = text("""
+_FAN_OUT = text(f"""
 WITH fresh AS (
-  SELECT id, partner_id, notice FROM notifications
+  SELECT id, partner_id, payment_id, notice FROM notifications
   WHERE state = 'waiting' AND CAST(:events AS jsonb) ? notice
   ORDER BY id LIMIT :count FOR NO KEY UPDATE SKIP LOCKED
 ), made AS (
   INSERT INTO notification_deliveries (notification_id, endpoint_id)
-  SELECT f.id, e.id FROM fresh AS f
-  JOIN notification_endpoints AS e ON e.partner_id = f.partner_id AND e.state = 'active'
-  WHERE e.events = '[]' OR e.events @> (CAST(:events AS jsonb) -> f.notice)
+  SELECT n.id, e.id FROM fresh AS n
+  JOIN notification_endpoints AS e ON e.partner_id = n.partner_id AND e.state = 'active'
+  WHERE {WANTS}
   RETURNING notification_id
 )
 UPDATE notifications AS n SET state =
   CASE WHEN n.id IN (SELECT notification_id FROM made) THEN 'sending' ELSE 'unwanted' END
 FROM fresh WHERE n.id = fresh.id
-""")
+""")  # noqa: S608 - our own words
 _LEFT_AT_DISABLED = text("""
 SELECT d.notification_id FROM notification_endpoints AS e
 JOIN notification_deliveries AS d ON d.endpoint_id = e.id AND d.state = 'waiting'
@@ -74,9 +82,9 @@ UPDATE notifications AS n SET state = s.state FROM (
 ) AS s WHERE n.id = s.notification_id AND n.state = 'sending'
 """).bindparams(bindparam("ids", type_=UUIDS))
 
-_IS_DUE = """
+_IS_DUE = f"""
 w.endpoint_id = e.id AND w.state = 'waiting' AND w.next_try_at <= now()
-  AND (w.lease_until IS NULL OR w.lease_until < now())
+  AND (w.lease_until IS NULL OR w.lease_until < now()) AND NOT {HAS_SIBLING_ON_THE_WAY}
 """
 # Two at once, and one by one while the endpoint fails: then each try is a probe.
 _FREE_PLACES = """
@@ -108,7 +116,8 @@ WITH due AS (
 )
 SELECT l.notification_id, l.endpoint_id, l.epoch, l.tries, l.is_replay,
   extract(epoch FROM now() - l.asked_at)::float8 AS age_seconds,
-  e.partner_id, e.url, e.key_generation, e.previous_key_until > now() AS has_previous_key,
+  {URL} AS url, {IS_OUTDATED} AS is_outdated, {TAKEN_LAST} AS taken,
+  e.partner_id, e.kind, e.key_generation, e.previous_key_until > now() AS has_previous_key,
   n.notice, n.created_at, n.version,
   p.id AS payment_id, p.reference, p.quote_id, p.biller_id, p.currency,
   p.amount + p.rounding + p.charge + p.fee + p.vat AS total
@@ -129,7 +138,7 @@ class PostgresNotifications:
     async def fan_out(self) -> int:
         """See `notice_ports.Notifications`; also gives up what still waits for a disabled endpoint."""
         async with self._engine.begin() as connection:
-            taken = await connection.execute(_FAN_OUT, {"events": EVENTS, "count": FAN_OUT_AT_ONCE})
+            taken = await connection.execute(_FAN_OUT, {**KINDS, "count": FAN_OUT_AT_ONCE})
         async with self._engine.begin() as connection:
             left = await connection.scalars(_LEFT_AT_DISABLED, {"count": FAN_OUT_AT_ONCE})
             ids = sorted(set(left))
@@ -146,6 +155,7 @@ class PostgresNotifications:
             if not ids:
                 return []
             chosen = {"ids": ids, "count": limit, "lease": timedelta(seconds=lease_seconds)}
+            chosen["ipns"] = KINDS["ipns"]
             return [_leased(row) for row in await connection.execute(_LEASE, chosen)]
 
     async def record(self, leased: LeasedNotice, tried: Tried, decision: Decision, took_ms: int) -> str:
@@ -153,27 +163,18 @@ class PostgresNotifications:
         async with self._engine.begin() as connection:
             await lock(connection, [leased.notification_id])
             is_ours = await _write_decision(connection, leased, tried, decision)
-            await connection.execute(
-                insert(notification_tries).values(
-                    notification_id=leased.notification_id,
-                    endpoint_id=leased.endpoint_id,
-                    number=leased.tries + 1,
-                    status=tried.status,
-                    why=tried.why[:WHY_LENGTH_MAX],
-                    took_ms=took_ms,
-                    is_replay=leased.is_replay,
-                )
-            )
+            if not decision.is_unsent:
+                await _log(connection, leased, tried, took_ms)
             if not is_ours:
                 return ""
             if decision.state is not DeliveryState.WAITING:
                 await connection.execute(_SETTLE, {"ids": [leased.notification_id]})
-            return await self._judge_endpoint(connection, leased.endpoint_id, decision)
+            return await self._judge_endpoint(connection, leased, decision)
 
     async def _judge_endpoint(
-        self, connection: AsyncConnection, endpoint_id: UUID, decision: Decision
+        self, connection: AsyncConnection, leased: LeasedNotice, decision: Decision
     ) -> str:
-        table = notification_endpoints
+        table, endpoint_id = notification_endpoints, leased.endpoint_id
         found = (
             await connection.execute(
                 select(table.c.state, table.c.failures_in_a_row, table.c.given_up_in_a_row)
@@ -182,7 +183,7 @@ class PostgresNotifications:
             )
         ).one()
         before = Health(found.failures_in_a_row, found.given_up_in_a_row)
-        verdict = after_decision(before, decision, self._time_divisor)
+        verdict = after_decision(before, decision, self._time_divisor, leased.kind)
         changes: dict[str, Any] = {
             "failures_in_a_row": verdict.health.failures_in_a_row,
             "given_up_in_a_row": verdict.health.given_up_in_a_row,
@@ -195,9 +196,23 @@ class PostgresNotifications:
         if verdict.health != before or verdict.pause_seconds:
             await connection.execute(change.values(**changes))
         if not verdict.disabled_why or found.state != "active":
-            return ""
+            return verdict.alarming
         await connection.execute(change.values(state="disabled", disabled_why=verdict.disabled_why))
         return verdict.disabled_why
+
+
+async def _log(connection: AsyncConnection, leased: LeasedNotice, tried: Tried, took_ms: int) -> None:
+    await connection.execute(
+        insert(notification_tries).values(
+            notification_id=leased.notification_id,
+            endpoint_id=leased.endpoint_id,
+            number=leased.tries + 1,
+            status=tried.status,
+            why=tried.why[:WHY_LENGTH_MAX],
+            took_ms=took_ms,
+            is_replay=leased.is_replay,
+        )
+    )
 
 
 async def lock(connection: AsyncConnection, ids: Iterable[UUID]) -> None:
@@ -218,7 +233,7 @@ async def _write_decision(
     is_waiting = decision.state is DeliveryState.WAITING
     changes: dict[str, Any] = {
         "state": decision.state.value,
-        "tries": leased.tries + 1,
+        "tries": leased.tries + (not decision.is_unsent),
         "next_try_at": func.now() + timedelta(seconds=decision.again_seconds) if is_waiting else null(),
         "lease_until": null(),
         "last_status": tried.status,
@@ -258,6 +273,8 @@ def _leased(row: Row[Any]) -> LeasedNotice:
         quote_id=row.quote_id or "",
         biller_id=row.biller_id,
         total=Money(int(row.total), row.currency),
+        kind=EndpointKind(row.kind),
+        siblings=Siblings(bool(row.is_outdated), IPN_CODES.get(row.taken)),
     )
 
 

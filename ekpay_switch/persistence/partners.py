@@ -34,6 +34,10 @@ class UnknownPartnerError(SwitchError):
     """There is no such partner."""
 
 
+class NoSyndicateError(SwitchError):
+    """This partner does not speak the syndicate API, so it has no shared secret."""
+
+
 class PartnerExistsError(SwitchError):
     """Another partner already has this id, nd_id, syndct_id or user_id."""
 
@@ -66,13 +70,16 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class PartnerLine:
-    """A partner as an operator sees it in a list; no secret, and its prefunds by bucket."""
+    """A partner as an operator sees it in a list; no secret, and its prefunds by bucket.
+
+    One that does not speak the syndicate API has no numbers, no name there and no prefunds.
+    """
 
     id: str
     name: str
-    nd_id: str
-    syndct_id: str
-    user_id: str
+    nd_id: str | None
+    syndct_id: str | None
+    user_id: str | None
     generation: int
     is_active: bool
     created_at: datetime
@@ -108,7 +115,7 @@ class Partners:
                         syndct_id=syndct_id,
                         pass_key_hash=hash_pass_key(pass_key),
                         secret_sealed=self._sealer.seal(_context(new.id), secret.encode()),
-                        lane=_emptiest_lane(),
+                        lane=emptiest_lane(),
                     )
                 )
                 await connection.execute(insert(accounts), [_prefund(new.id, bucket) for bucket in BUCKETS])
@@ -123,12 +130,13 @@ class Partners:
 
         Raises:
             UnknownPartnerError: there is no such partner.
+            NoSyndicateError: it has no shared secret.
         """
         secret = new_shared_secret()
         has_overlap = overlap > timedelta(0)
         change = (
             update(partners)
-            .where(partners.c.id == partner_id)
+            .where(partners.c.id == partner_id, partners.c.secret_sealed.is_not(None))
             .values(
                 previous_secret_sealed=partners.c.secret_sealed if has_overlap else None,
                 previous_secret_until=func.now() + overlap if has_overlap else None,
@@ -139,12 +147,13 @@ class Partners:
         )
         async with self._engine.begin() as connection:
             row = (await connection.execute(change)).first()
-        if row is None:
-            raise UnknownPartnerError
+            if row is None:
+                known = await connection.scalar(select(partners.c.id).where(partners.c.id == partner_id))
+                raise UnknownPartnerError if known is None else NoSyndicateError
         return Credentials(partner_id, row.nd_id, row.syndct_id, row.user_id, secret)
 
     async def by_id(self, partner_id: str) -> Partner | None:
-        """The partner with its secrets opened, or None."""
+        """The partner with its secrets opened, or None; one without a shared secret calls us otherwise."""
         return await self._one(partners.c.id, partner_id)
 
     async def by_user_id(self, user_id: str) -> Partner | None:
@@ -174,7 +183,7 @@ class Partners:
         overlaps = (partners.c.previous_secret_until > func.now()).label("overlaps")
         async with self._engine.connect() as connection:
             row = (await connection.execute(select(partners, overlaps).where(column == value))).first()
-        return None if row is None else self._opened(row)
+        return None if row is None or row.secret_sealed is None else self._opened(row)
 
     def _opened(self, row: Row[Any]) -> Partner:
         sealed = [row.secret_sealed, *([row.previous_secret_sealed] if row.overlaps else [])]
@@ -250,7 +259,7 @@ def _prefund(partner_id: str, bucket: str) -> dict[str, object]:
     return {"code": code, "kind": str(kind_of(code)), "balance": 0, "floor": 0}
 
 
-def _emptiest_lane() -> Any:  # noqa: ANN401 - a scalar subquery
+def emptiest_lane() -> Any:  # noqa: ANN401 - a scalar subquery
     """The first lane with the fewest partners, so that even a few partners run side by side."""
     return (
         select(lanes.c.lane)
@@ -268,6 +277,7 @@ async def _free_number(connection: AsyncConnection, column: Any, digits_from: in
 
 
 def _line(row: Row[Any], held: Mapping[str, int]) -> PartnerLine:
+    codes = {bucket: prefund_account(row.id, bucket) for bucket in BUCKETS}
     return PartnerLine(
         id=row.id,
         name=row.name,
@@ -277,5 +287,5 @@ def _line(row: Row[Any], held: Mapping[str, int]) -> PartnerLine:
         generation=row.generation,
         is_active=row.is_active,
         created_at=row.created_at,
-        prefunds={bucket: Money(held.get(prefund_account(row.id, bucket), 0)) for bucket in BUCKETS},
+        prefunds={bucket: Money(held[code]) for bucket, code in codes.items() if code in held},
     )

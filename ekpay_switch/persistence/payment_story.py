@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ekpay_switch.domain.payment import FINAL, State
 from ekpay_switch.persistence.collect_tables import callbacks, collections, refund_history, refunds, tries
+from ekpay_switch.persistence.notification_log import url_of_delivery
 from ekpay_switch.persistence.notification_tables import notification_deliveries, notification_endpoints
 from ekpay_switch.persistence.routing_tables import routing_decisions
 from ekpay_switch.persistence.tables import (
@@ -125,12 +126,13 @@ def _callbacks(payment_id: UUID) -> Select[Any]:
 
 
 def _deliveries(payment_id: UUID) -> Select[Any]:
-    """Each notification of the payment once for each endpoint, with the endpoint's `url`."""
+    """Each notification of the payment once for each endpoint, with the `url` that it goes to."""
     deliveries, endpoints = notification_deliveries, notification_endpoints
     told = select(notifications.c.id).where(notifications.c.payment_id == payment_id)
     return (
-        select(deliveries, endpoints.c.url)
+        select(deliveries, url_of_delivery().label("url"))
         .join(endpoints, endpoints.c.id == deliveries.c.endpoint_id)
+        .join(notifications, notifications.c.id == deliveries.c.notification_id)
         .where(deliveries.c.notification_id.in_(told))
         .order_by(deliveries.c.notification_id, endpoints.c.id)
     )

@@ -21,10 +21,10 @@ from ekpay_switch.domain.refunding import (
     ReviewEnd,
     decide_refund,
     end_of_review,
-    owing,
 )
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.collection_rows import change, from_json, tell
+from ekpay_switch.persistence.merchant_money import read_split
 from ekpay_switch.persistence.own_transactions import Connection
 from ekpay_switch.persistence.refund_rows import (
     HOLD,
@@ -40,6 +40,7 @@ from ekpay_switch.persistence.refund_steps import (
     Doing,
     move_payment_of_refund,
     move_refund,
+    owe,
     post,
     write_plan,
 )
@@ -52,6 +53,10 @@ _ONE_PERSON = "whoever asked for a refund, or says that it was paid, is not the 
 
 class NotWaitingError(SwitchError):
     """The refund, or its payment, is not in a state that waits for this."""
+
+
+class DebtLimitError(SwitchError):
+    """The merchant's debt limit does not allow it: approve it once more was sold, or reject it."""
 
 
 class NothingInSuspenseError(SwitchError):
@@ -159,6 +164,7 @@ async def approve(case: Case, by: str) -> None:
     Raises:
         NotWaitingError: nobody waits for approval, or the payment has moved on.
         OnePersonError: who approves is who asked.
+        DebtLimitError: its merchant has sold too little since.
     """
     if case.refund["approved_by"] == by:
         return
@@ -179,17 +185,20 @@ async def approve(case: Case, by: str) -> None:
 
 async def _approve_refund(case: Case, by: str) -> None:
     _require_completed(case)
+    split = await read_split(case.connection, case.payment)
+    if split is not None and not split.covers(case.amount):
+        raise DebtLimitError
     await _move(
         case, RefundEvent.APPROVED, Doing(by, {"approved_by": by, "next_action_at": case.refund["now"]})
     )
-    await _post_owing(case, RefundKind.REFUND)
+    await owe(case.connection, case.payment, case.refund)
 
 
 async def _approve_chargeback(case: Case, by: str) -> None:
     """The connector has it already: what becomes owed is paid back in the same moment."""
     _require_completed(case)
     await _move(case, RefundEvent.TAKEN_BY_CONNECTOR, Doing(by, {"approved_by": by}))
-    await _post_owing(case, RefundKind.CHARGEBACK)
+    await owe(case.connection, case.payment, case.refund)
     await post(case.connection, case.refund, paid_back(case.refund["connector_id"], case.amount))
 
 
@@ -260,9 +269,3 @@ def _require_completed(case: Case) -> None:
 
 async def _move(case: Case, event: RefundEvent, doing: Doing) -> None:
     await move_refund(case.connection, case.refund, event, {}, doing)
-
-
-async def _post_owing(case: Case, kind: RefundKind) -> None:
-    entry = owing(kind, case.payment["biller_id"], case.refund["connector_id"], case.amount)
-    assert entry is not None, "what a payee was credited is owed by an entry of its own"
-    await post(case.connection, case.refund, entry)

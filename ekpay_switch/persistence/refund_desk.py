@@ -184,6 +184,7 @@ class RefundDesk:
             UnknownRefundError: there is no such refund.
             OnePersonError: who approves is who asked.
             NotWaitingError: nobody waits for approval, or the payment has moved on.
+            DebtLimitError: its merchant has sold too little since.
         """
         return await self._decide(refund_id, by, approve)
 

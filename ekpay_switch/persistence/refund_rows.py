@@ -4,8 +4,8 @@ The order is that of `collection_rows`, and refunds come last. Whoever takes a r
 payment and its try, so a try's running total and its refunds change together.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -20,13 +20,15 @@ from ekpay_switch.domain.posting_rules import (
 )
 from ekpay_switch.domain.refunding import HeldRefund, NewRefund, RefundKind, RefundState
 from ekpay_switch.persistence.collection_rows import LOCK_TRY, lock_books, lock_payment
+from ekpay_switch.persistence.merchant_money import accounts_of_refunds
 from ekpay_switch.persistence.own_transactions import Connection
 from ekpay_switch.security.identifiers import unguessable
 
 Row = Mapping[str, Any]
 
 _PLACES = """
-SELECT t.payment_id, t.attempt_id, p.partner_id, p.lane, t.connector_id, p.biller_id AS payee
+SELECT t.payment_id, t.attempt_id, p.partner_id, p.lane, t.connector_id, p.biller_id AS payee,
+  ARRAY(SELECT account FROM merchant_shares AS s WHERE s.payment_id = p.id ORDER BY seq) AS shares
 FROM tries AS t JOIN payments AS p ON p.id = t.payment_id JOIN attempts AS a ON a.id = t.attempt_id
 """
 PLACE_OF_REFUND = f"{_PLACES} JOIN refunds AS r ON r.attempt_id = t.attempt_id WHERE r.id = $1"
@@ -60,7 +62,10 @@ HOLD = "UPDATE tries SET refunded = refunded + $2 WHERE attempt_id = $1"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where refunds of one try belong; none of it ever changes, so it is read before any lock."""
+    """Where refunds of one try belong; none of it ever changes, so it is read before any lock.
+
+    `shares` are the accounts that a merchant payment is credited to; none where a bill is paid.
+    """
 
     payment_id: UUID
     attempt_id: UUID
@@ -68,6 +73,7 @@ class Place:
     lane: int
     connector_id: str
     payee: str
+    shares: Sequence[str] = field(default=())
 
     @property
     def accounts(self) -> frozenset[str]:
@@ -79,7 +85,8 @@ class Place:
             paid_back(connector_id, one),
             paid_back_by_hand(connector_id, one),
         )
-        return frozenset(posting.account for entry in entries for posting in entry.postings)
+        lines = frozenset(posting.account for entry in entries for posting in entry.postings)
+        return lines | accounts_of_refunds(self.payee, self.shares)
 
 
 async def read_place(connection: Connection, query: str, row_id: UUID) -> Place | None:

@@ -9,11 +9,22 @@ from datetime import timedelta
 
 from ekpay_switch.domain.delivery import LATE_TO_ASK_ABOUT, AttemptEnd
 from ekpay_switch.domain.ledger import Entry
+from ekpay_switch.domain.merchants import is_merchant
+from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import Event, State, walk
-from ekpay_switch.domain.refunding import HeldRefund, RefundEvent, RefundPlan, RefundState, refund_after
+from ekpay_switch.domain.refunding import (
+    HeldRefund,
+    RefundEvent,
+    RefundKind,
+    RefundPlan,
+    RefundState,
+    owing,
+    refund_after,
+)
 from ekpay_switch.persistence.batch import write_batch
 from ekpay_switch.persistence.batch_judge import ACTOR
 from ekpay_switch.persistence.collection_rows import NEW_EVIDENCE, NEW_HISTORY, as_json, change, tell
+from ekpay_switch.persistence.merchant_money import write_unwound
 from ekpay_switch.persistence.own_transactions import Connection
 from ekpay_switch.persistence.refund_rows import HOLD, Row
 from ekpay_switch.persistence.steps import PostEntry
@@ -65,6 +76,9 @@ async def write_plan(
     state = await move_refund(connection, refund, plan.event, plan.facts, Doing(doing.actor, written))
     if plan.frees:
         await connection.execute(HOLD, refund["attempt_id"], -refund["amount"])
+        if is_merchant(payment["biller_id"]):
+            moves_back = Money(-refund["amount"], refund["currency"])
+            await write_unwound(connection, payment, refund["connector_id"], moves_back)
     if plan.entry is not None:
         await post(connection, refund, plan.entry)
     version = await move_payment_of_refund(connection, payment, plan.payment_events, plan.facts, doing.actor)
@@ -93,6 +107,16 @@ async def move_refund(
 async def post(connection: Connection, refund: Row, entry: Entry) -> None:
     """Write an entry of the refund's payment; the head of its lane is locked."""
     await write_batch(connection, [PostEntry(uuid7(), refund["lane"], entry, refund["payment_id"])])
+
+
+async def owe(connection: Connection, payment: Row, refund: Row) -> None:
+    """Make the money of a refund, which is approved now, owed to its payer by whoever was credited."""
+    kind, amount = RefundKind(refund["kind"]), Money(refund["amount"], refund["currency"])
+    entry = owing(kind, payment["biller_id"], refund["connector_id"], amount)
+    if entry is not None:
+        await post(connection, refund, entry)
+    elif kind in {RefundKind.REFUND, RefundKind.CHARGEBACK}:
+        await write_unwound(connection, payment, refund["connector_id"], amount)
 
 
 async def move_payment_of_refund(

@@ -4,6 +4,7 @@ What staff does with refunds is in `refund_desk`.
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -30,11 +31,12 @@ from ekpay_switch.domain.refunding import (
     RefundRefusal,
     RefundState,
     decide_refund,
-    owing,
     refuse_refund,
+    takes_two_persons,
 )
 from ekpay_switch.persistence.batch_judge import ACTOR
 from ekpay_switch.persistence.batch_read import sums_of
+from ekpay_switch.persistence.merchant_money import read_split
 from ekpay_switch.persistence.own_transactions import Connection, OwnTransactions
 from ekpay_switch.persistence.refund_rows import (
     PLACE_OF_FUNDING,
@@ -49,7 +51,7 @@ from ekpay_switch.persistence.refund_rows import (
     read_place,
     view_of,
 )
-from ekpay_switch.persistence.refund_steps import Doing, keep_as_evidence, move_refund, post, write_plan
+from ekpay_switch.persistence.refund_steps import Doing, keep_as_evidence, move_refund, owe, write_plan
 from ekpay_switch.security.identifiers import uuid7
 
 _IN_THE_AIR = ", ".join(f"'{state}'" for state in sorted(IN_THE_AIR))
@@ -204,24 +206,26 @@ async def take_on(
     if standing is not None:
         return standing
     currency = payment["currency"]
+    split = await read_split(connection, payment)
     seen = Refundable(
         payment_state=State(payment["state"]),
         collected=Money(one["collected"], currency),
         refunded=Money(one["refunded"], currency),
-        payee_amount=Money(payment["amount"], currency),
+        amount_max=Money(payment["amount"], currency) if split is None else split.amount,
         parts=await connection.fetchval(COUNT_PARTS, place.payment_id, place.attempt_id, sorted(FREED)),
         parts_max=parts_max,
         collected_at=one["collected_at"],
         now=payment["now"],
         days_max=days_max,
+        split=split,
     )
     refusal = refuse_refund(new, seen)
     if refusal is not None:
         return refusal
+    new = replace(new, needs_approval=takes_two_persons(new, seen))
     taken = await add_refund(connection, new, place)
-    entry = owing(new.kind, place.payee, place.connector_id, new.amount)
-    if not new.needs_approval and entry is not None:
-        await post(connection, taken, entry)
+    if not new.needs_approval:
+        await owe(connection, payment, taken)
     return RefundTaken(view_of(taken))
 
 

@@ -27,6 +27,10 @@ Connect = Callable[[], Awaitable[Any]]
 _ASK = """
 INSERT INTO top_ups (id, partner_id, bucket, amount, reference, asked_by) VALUES ($1, $2, $3, $4, $5, $6)
 """
+# A partner that does not speak the syndicate API has no prefunds.
+_LACKS_PREFUND = """
+SELECT true FROM partners WHERE id = $1 AND NOT EXISTS (SELECT FROM accounts WHERE code = $2)
+"""
 # The row lock is taken before any lock of the batch; nothing else ever takes it, so nobody waits crosswise.
 _HOLD = """
 SELECT t.asked_by, t.partner_id, t.bucket, t.amount, p.lane FROM top_ups AS t
@@ -77,7 +81,7 @@ class TopUps:
         """Write down that somebody asks for a top-up; no money moves yet.
 
         Raises:
-            RefusedTopUpError: not more than nothing, or a bucket that does not exist.
+            RefusedTopUpError: not more than nothing, or a bucket that does not exist or not for this partner.
             TopUpExistsError: the reference stands already.
             UnknownPartnerError: there is no such partner.
         """
@@ -87,6 +91,9 @@ class TopUps:
         values = (top_up.partner_id, top_up.bucket, top_up.amount.minor, top_up.reference.strip(), asked_by)
         connection = await self._connect()
         try:
+            code = prefund_account(top_up.partner_id, top_up.bucket)
+            if await connection.fetchval(_LACKS_PREFUND, top_up.partner_id, code):
+                raise RefusedTopUpError
             await connection.execute(_ASK, top_up_id, *values)
         except asyncpg.UniqueViolationError as problem:
             raise TopUpExistsError from problem

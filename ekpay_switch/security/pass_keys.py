@@ -1,8 +1,8 @@
 """What a partner's machine proves itself with: a pass key for get-token, a shared secret for envelopes.
 
-We make both, so a pass key holds 256 random bits and a plain SHA-256 of it is safe at rest: there is nothing
-to guess. Argon2 would guard against guessing alone, and its 64 MiB for each call would let anybody empty our
-memory at get-token. People's passphrases are another matter, see `passphrases`.
+We make both, so a pass key holds 142 random bits or more and a plain SHA-256 of it is safe at rest: there is
+nothing to guess. Argon2 would guard against guessing alone, and its 64 MiB for each call would let anybody
+empty our memory at get-token. People's passphrases are another matter, see `passphrases`.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import string
 
 from ekpay_switch.security.identifiers import random_text
 
-SHARED_SECRET_LENGTH = 32
+SHARED_SECRET_LENGTH, MERCHANT_PASS_KEY_LENGTH = 32, 24
 _PASS_KEY_BYTES = 32
 _LETTERS_AND_DIGITS = string.ascii_uppercase + string.ascii_lowercase + string.digits
 
@@ -30,6 +30,15 @@ def new_shared_secret() -> str:
 def hash_pass_key(pass_key: str) -> bytes:
     """The 32 bytes that are stored of a pass key."""
     return hashlib.sha256(pass_key.encode("utf-8", "surrogatepass")).digest()
+
+
+def new_merchant_pass_key() -> str:
+    """A merchant's pass key: 24 of A-Za-z0-9, 142 random bits; shown once and never stored.
+
+    Shops keep it in configuration fields and spreadsheets, so it is short and has no sign that one of them
+    would read as a formula or an escape (ekpay-merchant-api.md 1.2, 3.7).
+    """
+    return random_text(_LETTERS_AND_DIGITS, MERCHANT_PASS_KEY_LENGTH)
 
 
 # What an unknown user is compared with; nobody can know a pass key that hashes to it.

@@ -32,8 +32,10 @@ from ekpay_switch.domain.posting_rules import (
     Sums,
     collected,
     collected_without_payment,
+    credited,
     owed_back_from_suspense,
 )
+from ekpay_switch.domain.shares import Stake
 
 SUMS = Sums(Money(100_000), Money(1_500), Money(500), Money(75))
 TOTAL = SUMS.total
@@ -41,6 +43,8 @@ KEPT = Money(1_531)
 SEEN = SeenTry(State.COLLECTING, TryState.OPEN, "bkash", SUMS, is_over=False)
 RIGHT = Collected("EK-1", TOTAL, "TRX1", {"payer": "0171"})
 CAME = MoneyCame(Agreed(RIGHT), 150)
+SHARES = (Stake("payable:merchant:m:s1", Money(60_000)), Stake("payable:merchant:m", Money(40_000)))
+SOLD = replace(SEEN, shares=SHARES)
 NOTHING = CameToNothing(TryEnd.NEVER_PAID, "cancelled")
 WAITING = [State.CREATED, State.COLLECTING]
 GONE_ON = [state for state in State if state not in WAITING]
@@ -84,7 +88,7 @@ def test_the_first_money_funds_the_payment_whichever_try_brings_it(seen: SeenTry
     plan = decide(replace(seen, payment_state=state), CAME)
     assert ending(state, plan) is State.FUNDED
     assert (plan.state, plan.end, plan.collected) == (TryState.CLOSED, TryEnd.APPROVED, TOTAL)
-    assert plan.entry == collected("bkash", SUMS, KEPT)
+    assert plan.entries == (collected("bkash", SUMS, KEPT),)
     assert (plan.payment_due_seconds, plan.gives_back, plan.alarm, plan.notice) == (0.0, None, None, "")
     assert plan.facts == {"payer": "0171", "provider_transaction": "TRX1"}
 
@@ -93,7 +97,7 @@ def test_the_first_money_funds_the_payment_whichever_try_brings_it(seen: SeenTry
 def test_money_that_its_payment_does_not_wait_for_is_suspended_and_goes_back(state: State) -> None:
     plan = decide(replace(SEEN, payment_state=state), CAME)
     assert (plan.state, plan.end, plan.events) == (TryState.CLOSED, TryEnd.SECOND_SUCCESS, ())
-    assert plan.entry == collected_without_payment("bkash", TOTAL, KEPT)
+    assert plan.entries == (collected_without_payment("bkash", TOTAL, KEPT),)
     assert (plan.collected, plan.gives_back) == (TOTAL, TOTAL)
     assert (plan.alarm, plan.payment_due_seconds) == (Alarm.UNEXPECTED_MONEY, None)
 
@@ -105,7 +109,7 @@ def test_money_that_differs_puts_a_waiting_payment_into_review(came: MoneyCame, 
     amount = came.judged.collected.amount
     assert ending(state, plan) is State.IN_REVIEW
     assert (plan.end, plan.collected, plan.gives_back) == (TryEnd.DISAGREED, amount, None)
-    assert plan.entry == collected_without_payment("bkash", amount, kept_of(amount, 150))
+    assert plan.entries == (collected_without_payment("bkash", amount, kept_of(amount, 150)),)
     assert (plan.notice, plan.alarm) == ("collected_mismatch", Alarm.COLLECTED_MISMATCH)
     assert NOTICES[plan.notice].state is State.IN_REVIEW
     assert plan.facts["collected_amount"] == str(amount.minor)
@@ -121,14 +125,14 @@ def test_money_that_differs_reopens_a_payment_that_has_ended(state: State) -> No
 def test_money_that_differs_leaves_alone_what_is_under_way(state: State) -> None:
     plan = decide(replace(SEEN, payment_state=state), differing())
     assert (plan.events, plan.notice) == ((), "")
-    assert plan.entry is not None
+    assert plan.entries
     assert plan.alarm is Alarm.COLLECTED_MISMATCH
 
 
 @pytest.mark.parametrize("amount", [Money(100, "USD"), Money(0), Money(-1)])
 def test_of_other_money_and_of_none_we_keep_no_account(amount: Money) -> None:
     plan = decide(SEEN, differing("another currency", amount))
-    assert (plan.entry, plan.collected) == (None, None)
+    assert (plan.entries, plan.collected) == ((), None)
     assert ending(State.COLLECTING, plan) is State.IN_REVIEW
     assert plan.facts["collected_currency"] == amount.currency
 
@@ -136,7 +140,7 @@ def test_of_other_money_and_of_none_we_keep_no_account(amount: Money) -> None:
 @pytest.mark.parametrize("came", [CAME, differing()])
 def test_one_movement_of_money_is_posted_once(came: MoneyCame) -> None:
     plan = decide(replace(SEEN, is_movement_known=True), came)
-    assert (plan.end, plan.entry, plan.collected) == (TryEnd.DISAGREED, None, None)
+    assert (plan.end, plan.entries, plan.collected) == (TryEnd.DISAGREED, (), None)
     assert ending(State.COLLECTING, plan) is State.IN_REVIEW
     if came is CAME:
         assert plan.facts["why"] == "this movement of money is another try's"
@@ -147,13 +151,53 @@ def test_what_a_connector_keeps_is_rounded_half_up(minor: int, basis_points: int
     assert kept_of(Money(minor), basis_points) == Money(kept)
 
 
+# ---- a merchant's payment: each try has its price, and money is credited at once
+
+
+@pytest.mark.parametrize("state", WAITING)
+def test_money_for_a_merchant_is_credited_to_its_shares_as_it_comes(state: State) -> None:
+    plan = decide(replace(SOLD, payment_state=state), CAME)
+    assert ending(state, plan) is State.COMPLETED
+    assert plan.events[-2:] == (Event.COLLECTED, Event.MERCHANT_CREDITED)
+    assert plan.entries == (collected("bkash", SUMS, KEPT), credited(SHARES, SUMS))
+    assert (plan.end, plan.collected, plan.gives_back) == (TryEnd.APPROVED, TOTAL, None)
+    assert (plan.payment_due_seconds, plan.notice, plan.alarm) == (None, "completed", None)
+    assert NOTICES[plan.notice].state is State.COMPLETED
+
+
+@pytest.mark.parametrize("state", GONE_ON)
+def test_money_that_comes_beside_is_no_merchants(state: State) -> None:
+    """A second try that is paid as well, or one that is paid too late, goes back to its payer."""
+    plan = decide(replace(SOLD, payment_state=state), CAME)
+    assert plan == decide(replace(SEEN, payment_state=state), CAME)
+    assert plan.gives_back == TOTAL
+
+
+@pytest.mark.parametrize("amount", [TOTAL.minor - 1, TOTAL.minor + 1, 1])
+@pytest.mark.parametrize("state", WAITING)
+def test_an_amount_that_was_tampered_with_credits_nobody(state: State, amount: int) -> None:
+    plan = decide(replace(SOLD, payment_state=state), differing("another amount", Money(amount)))
+    assert (ending(state, plan), plan.alarm) == (State.IN_REVIEW, Alarm.COLLECTED_MISMATCH)
+    (entry,) = plan.entries
+    assert {line.account.split(":")[0] for line in entry.postings} <= {
+        "receivable",
+        "connector_fee",
+        "suspense",
+    }
+    assert Event.MERCHANT_CREDITED not in plan.events
+
+
+def test_a_merchants_payment_whose_try_came_to_nothing_waits_for_another() -> None:
+    assert ending(State.COLLECTING, decide(SOLD, NOTHING)) is State.CREATED
+
+
 # ---- no money, or nothing learned
 
 
 def test_an_open_try_that_came_to_nothing_leaves_the_payment_waiting_for_another() -> None:
     plan = decide(SEEN, NOTHING)
     assert ending(State.COLLECTING, plan) is State.CREATED
-    assert (plan.state, plan.end, plan.entry, plan.notice) == (TryState.CLOSED, TryEnd.NEVER_PAID, None, "")
+    assert (plan.state, plan.end, plan.entries, plan.notice) == (TryState.CLOSED, TryEnd.NEVER_PAID, (), "")
     assert plan.facts == {"why": "cancelled"}
 
 
@@ -232,8 +276,9 @@ class Story:
         plan = decide(seen, finding)
         self.state, self.tries[number] = ending(self.state, plan), plan.state
         self.fundings += Event.COLLECTED in plan.events
-        for entry in (plan.entry, plan.gives_back and owed_back_from_suspense("bkash", plan.gives_back)):
-            for line in entry.postings if entry else ():
+        owed = [owed_back_from_suspense("bkash", plan.gives_back)] if plan.gives_back else []
+        for entry in (*plan.entries, *owed):
+            for line in entry.postings:
                 self.balances[line.account] += line.amount
         if plan.collected is not None:
             self.movements.add(name)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ekpay_switch.domain.errors import UnbalancedEntryError
 from ekpay_switch.domain.ledger import Entry, Posting
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.posting_rules import (
@@ -12,19 +13,23 @@ from ekpay_switch.domain.posting_rules import (
     accepted_from_prefund,
     collected,
     collected_without_payment,
+    credited,
     delivered,
     deposit_account,
     deposited,
     given_back_to_prefund,
     owed_back,
     owed_back_by_payee,
+    owed_back_by_shares,
     owed_back_from_suspense,
+    owed_by_merchant,
     paid_back,
     paid_back_by_hand,
     posted_after_give_back,
     prefund_account,
     topped_up,
 )
+from ekpay_switch.domain.shares import Stake
 
 PREFUND = prefund_account("bank1", "postpaid")
 SUMS = Sums(amount=Money(100_000), charge=Money(1_000), fee=Money(500), vat=Money(75))
@@ -80,6 +85,47 @@ def test_delivering_shares_out_what_was_in_flight() -> None:
 def test_a_free_payment_has_no_lines_for_fees() -> None:
     free = Sums(Money(100), Money(0), Money(0), Money(0))
     assert lines(delivered("desco_postpaid", free)) == {"in_flight": 100, "payable:desco_postpaid": -100}
+
+
+def test_a_merchant_payment_is_delivered_to_every_share_at_once() -> None:
+    shares = [Stake("payable:merchant:m:s1", Money(70_000)), Stake("payable:merchant:m", Money(30_000))]
+    entry = credited(shares, SUMS)
+    assert entry.moment == "delivered"
+    assert lines(entry) == {
+        "in_flight": 101_575,
+        "payable:merchant:m:s1": -70_000,
+        "payable:merchant:m": -30_000,
+        "charge_income": -1_000,
+        "fee_income": -500,
+        "vat_payable": -75,
+    }
+
+
+def test_shares_that_are_not_the_amount_are_credited_to_nobody() -> None:
+    with pytest.raises(UnbalancedEntryError):
+        credited([Stake("payable:merchant:m", Money(99_999))], SUMS)
+
+
+def test_a_refund_is_owed_by_shares_and_one_that_failed_is_not() -> None:
+    moved = [("payable:merchant:m", Money(300)), ("commission_payable:merchant:m:a", Money(200))]
+    entry = owed_back_by_shares(moved, "bkash", Money(500))
+    assert entry.moment == "owed_back_by_shares"
+    assert lines(entry) == {
+        "payable:merchant:m": 300,
+        "commission_payable:merchant:m:a": 200,
+        "refund_due:bkash": -500,
+    }
+    back = owed_back_by_shares([("payable:merchant:m", Money(-500))], "bkash", Money(-500))
+    assert back.moment == "owed_back_by_shares_reversed"
+    assert lines(back) == {"payable:merchant:m": -500, "refund_due:bkash": 500}
+
+
+def test_what_a_merchant_owes_us_beyond_its_debt_limit_is_receivable() -> None:
+    entry = owed_by_merchant("merchant:m", Money(700))
+    assert (entry.moment, lines(entry)) == (
+        "owed_by_merchant",
+        {"receivable:merchant:m": 700, "payable:merchant:m": -700},
+    )
 
 
 def test_giving_back_returns_charges_too() -> None:

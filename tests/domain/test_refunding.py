@@ -38,7 +38,9 @@ from ekpay_switch.domain.refunding import (
     owing,
     refund_after,
     refuse_refund,
+    takes_two_persons,
 )
+from ekpay_switch.domain.shares import Split, Stake
 
 NOON = datetime(2026, 3, 1, 6, tzinfo=UTC)
 AMOUNT = Money(60_000)
@@ -57,13 +59,14 @@ SEEN = Refundable(
     payment_state=State.COMPLETED,
     collected=Money(102_075),
     refunded=Money(0),
-    payee_amount=Money(100_000),
+    amount_max=Money(100_000),
     parts=0,
     parts_max=10,
     collected_at=NOON,
     now=NOON + timedelta(days=1),
     days_max=60,
 )
+SHARES = (Stake("payable:merchant:m:s1", Money(60_000)), Stake("payable:merchant:m", Money(40_000)))
 HELD = HeldRefund(
     payment_id=UUID(int=1),
     partner_id="bank1",
@@ -81,6 +84,10 @@ HELD = HeldRefund(
 DONE = Answered(RefundLine("TRX2", AMOUNT, is_done=True), 90)
 KINDS = {kind: replace(HELD, kind=kind) for kind in RefundKind}
 OWED = [RefundKind.GIVE_BACK, RefundKind.UNEXPECTED]
+
+
+def a_split(room: int, alone_max: int = 100_000) -> Split:
+    return Split("merchant:m", SHARES, Money(room), Money(alone_max))
 
 
 def after(held: HeldRefund, plan: RefundPlan) -> RefundState:
@@ -131,7 +138,7 @@ def test_only_what_is_being_sent_can_be_given_by_the_connector() -> None:
         (replace(SEEN, collected=Money(102_075, "USD")), RefundRefusal.OTHER_CURRENCY),
         (replace(SEEN, refunded=Money(40_000)), None),
         (replace(SEEN, refunded=Money(40_001)), RefundRefusal.EXCEEDS_REMAINING),
-        (replace(SEEN, payee_amount=Money(59_999)), RefundRefusal.EXCEEDS_REMAINING),
+        (replace(SEEN, amount_max=Money(59_999)), RefundRefusal.EXCEEDS_REMAINING),
         (replace(SEEN, parts=9), None),
         (replace(SEEN, parts=10), RefundRefusal.TOO_MANY_PARTS),
         (replace(SEEN, now=NOON + timedelta(days=60, seconds=-1)), None),
@@ -149,6 +156,37 @@ def test_a_chargeback_is_a_fact_that_no_limit_of_parts_or_days_undoes() -> None:
     assert refuse_refund(chargeback, replace(late, refunded=Money(40_001))) is RefundRefusal.EXCEEDS_REMAINING
 
 
+def test_a_merchants_refund_is_refused_beyond_its_debt_limit_and_a_chargeback_is_not() -> None:
+    sold = replace(SEEN, split=a_split(59_999))
+    chargeback = replace(ASKED, kind=RefundKind.CHARGEBACK)
+    assert refuse_refund(ASKED, sold) is RefundRefusal.DEBT_LIMIT
+    assert refuse_refund(replace(ASKED, amount=Money(59_999)), sold) is None
+    assert refuse_refund(chargeback, sold) is None
+    assert refuse_refund(ASKED, replace(sold, split=a_split(60_000))) is None
+
+
+def test_what_exceeds_the_payment_is_refused_before_its_debt_is_looked_at() -> None:
+    sold = replace(SEEN, split=a_split(0), refunded=Money(40_001))
+    assert refuse_refund(ASKED, sold) is RefundRefusal.EXCEEDS_REMAINING
+
+
+@pytest.mark.parametrize(
+    ("refunded", "alone_max", "takes_two"),
+    [(0, 60_000, False), (0, 59_999, True), (1, 60_000, True), (40_000, 100_000, False)],
+)
+def test_all_refunds_of_a_merchants_payment_together_are_held_against_its_refund_limit(
+    refunded: int, alone_max: int, *, takes_two: bool
+) -> None:
+    seen = replace(SEEN, refunded=Money(refunded), split=a_split(10**6, alone_max))
+    assert takes_two_persons(ASKED, seen) is takes_two
+    assert takes_two_persons(replace(ASKED, needs_approval=True), seen)
+
+
+def test_a_bill_is_refunded_by_whom_its_caller_says() -> None:
+    assert not takes_two_persons(ASKED, SEEN)
+    assert takes_two_persons(replace(ASKED, needs_approval=True), SEEN)
+
+
 @given(amounts=st.lists(st.integers(1, 70_000), max_size=20))
 def test_whatever_is_asked_for_the_total_never_exceeds_what_the_payee_was_credited(
     amounts: list[int],
@@ -158,7 +196,7 @@ def test_whatever_is_asked_for_the_total_never_exceeds_what_the_payee_was_credit
         new, seen = replace(ASKED, amount=Money(amount)), replace(SEEN, refunded=refunded)
         if refuse_refund(new, seen) is None:
             refunded += new.amount
-    assert refunded.minor <= SEEN.payee_amount.minor
+    assert refunded.minor <= SEEN.amount_max.minor
 
 
 # ---- what an answer leads to
@@ -197,6 +235,13 @@ def test_a_refund_that_was_asked_for_and_is_refused_fails() -> None:
     assert plan.entry == owed_back_by_payee("desco_postpaid", "bkash", AMOUNT).reversal()
     assert (plan.notice, plan.alarm) == ("refund_failed", None)
     assert NOTICES[plan.notice].state is State.COMPLETED
+
+
+def test_a_merchants_refund_that_is_refused_moves_back_by_its_shares_alone() -> None:
+    held = replace(HELD, payee="merchant:m")
+    plan = decide_refund(held, State.COMPLETED, Answered(Declined("refused", "2077"), 90))
+    assert (after(held, plan), plan.frees, plan.entry) == (RefundState.FAILED, True, None)
+    assert plan.notice == "refund_failed"
 
 
 @pytest.mark.parametrize("kind", [RefundKind.REFUND, *OWED])
@@ -260,3 +305,10 @@ def test_money_is_owed_once_whatever_it_is_owed_for(kind: RefundKind) -> None:
         RefundKind.GIVE_BACK: None,  # the delivery that came to nothing has written it
     }
     assert owing(kind, "desco_postpaid", "bkash", AMOUNT) == expected[kind]
+
+
+@pytest.mark.parametrize("kind", RefundKind)
+def test_a_merchants_payment_is_given_back_by_its_shares(kind: RefundKind) -> None:
+    entry = owing(kind, "merchant:m", "bkash", AMOUNT)
+    is_beside = kind is RefundKind.UNEXPECTED
+    assert entry == (owed_back_from_suspense("bkash", AMOUNT) if is_beside else None)

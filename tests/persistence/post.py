@@ -9,15 +9,18 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.jobs.notifier import AT_ONCE, NotifierPace, run_notifier, take_up, tell
-from ekpay_switch.notice_ports import LeasedNotice, PostOffice
+from ekpay_switch.notice_ports import LeasedNotice, MerchantPost, PostOffice
+from ekpay_switch.persistence.merchant_payments import PostgresMerchantPayments
 from ekpay_switch.persistence.notification_endpoints import EndpointLine, Endpoints
 from ekpay_switch.persistence.notifications import PostgresNotifications
+from ekpay_switch.persistence.own_transactions import OwnTransactions
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.webhook_signatures import WebhookKeys
 from ekpay_switch.system_clock import SystemClock
 from ekpay_switch.wire.public_addresses import AddressRules
 from ekpay_switch.wire.webhooks import WebhookLimits, WebhookSender
 from sandbox.partner.webhooks import Receiver
+from tests.fake_connector import FakeConnector, FakeConnectors
 from tests.fake_steps import Steps
 from tests.fakes import FakeAlarms, FakeBiller, FakeBillers, FakeClock
 from tests.persistence.books import APPROVED, Books
@@ -60,6 +63,11 @@ class Post:
             clock=clock,
             alarms=self.alarms,
             luck=lambda: 0.0,
+            merchants=MerchantPost(
+                PostgresMerchantPayments(self.engine, OwnTransactions(self.books.database.connect_hot)),
+                FakeConnectors([FakeConnector(FakeClock(), Steps())]),
+                lambda payment: f"token of {payment.payment_id}",
+            ),
         )
 
     async def endpoint(self, peer: RudePeer, partner_id: str = "bank1", path: str = "/hooks") -> EndpointLine:

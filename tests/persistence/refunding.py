@@ -12,7 +12,7 @@ from ekpay_switch.domain.funding import HeldTry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.refunding import Answered, HeldRefund, NewRefund, RefundKind, RefundRefusal
-from ekpay_switch.persistence.own_transactions import OwnTransactions, TransactionLimits
+from ekpay_switch.persistence.own_transactions import Connect, OwnTransactions, TransactionLimits
 from ekpay_switch.persistence.refund_desk import RefundDesk
 from ekpay_switch.persistence.refunds import PostgresRefunds
 from ekpay_switch.security.identifiers import uuid7
@@ -180,7 +180,10 @@ class Office:
 
 
 @asynccontextmanager
-async def open_office(till: Till, connections: int = 4) -> AsyncIterator[Office]:
-    transactions = OwnTransactions(till.books.database.connect_hot, TransactionLimits(connections))
+async def open_office(
+    till: Till, connections: int = 4, connect: Connect | None = None
+) -> AsyncIterator[Office]:
+    limits = TransactionLimits(connections)
+    transactions = OwnTransactions(connect or till.books.database.connect_hot, limits)
     yield Office(till, PostgresRefunds(transactions), RefundDesk(transactions))
     await transactions.close()

@@ -9,10 +9,12 @@ from sqlalchemy import Connection
 
 from ekpay_switch.persistence.bill_file_tables import BILL_FILE_APPEND_ONLY
 from ekpay_switch.persistence.biller_tables import BILLER_APPEND_ONLY
+from ekpay_switch.persistence.challan_tables import CHALLAN_APPEND_ONLY, CHALLAN_TRIGGERS
 from ekpay_switch.persistence.collect_tables import COLLECT_APPEND_ONLY
 from ekpay_switch.persistence.embedded import Endpoint
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.host_link_tables import HOST_TRIGGERS
+from ekpay_switch.persistence.merchant_tables import MERCHANT_APPEND_ONLY
 from ekpay_switch.persistence.migrate import migrate
 from ekpay_switch.persistence.notification_tables import NOTIFICATION_APPEND_ONLY
 from ekpay_switch.persistence.routing_tables import ROUTING_APPEND_ONLY
@@ -63,7 +65,7 @@ def _built_from_tables(connection: Connection) -> None:
     metadata.create_all(connection)
     function, trigger = BALANCE_TRIGGER.split("$$;\n")
     connection.exec_driver_sql(function + "$$")
-    for statement in (trigger, *SCROLL_TRIGGERS, *HOST_TRIGGERS):
+    for statement in (trigger, *SCROLL_TRIGGERS, *HOST_TRIGGERS, *CHALLAN_TRIGGERS):
         connection.exec_driver_sql(statement)
 
 
@@ -120,7 +122,8 @@ async def _grants(books: Books, role: str) -> Mapping[str, set[str]]:
 
 async def test_the_application_may_add_to_the_books_and_never_change_them(books: Books) -> None:
     kept = [*APPEND_ONLY, *NOTIFICATION_APPEND_ONLY, *COLLECT_APPEND_ONLY, *BILLER_APPEND_ONLY]
-    kept += [*SCROLL_APPEND_ONLY, *BILL_FILE_APPEND_ONLY, *ROUTING_APPEND_ONLY]
+    kept += [*SCROLL_APPEND_ONLY, *BILL_FILE_APPEND_ONLY, *ROUTING_APPEND_ONLY, *MERCHANT_APPEND_ONLY]
+    kept += [*CHALLAN_APPEND_ONLY]
     append_only = {table.name for table in kept}
     expected = {name: {"SELECT", "INSERT", "UPDATE"} for name in set(metadata.tables) - append_only}
     expected |= {name: {"SELECT", "INSERT"} for name in append_only}

@@ -1,0 +1,216 @@
+"""Treasury challans that a merchant raises from what it is owed (docs/adr/0051).
+
+A merchant collects a fee of the state, then pays it on to the treasury. One request names the payment whose
+money is spent and splits it into lines, each to one account of the treasury and each an ordinary payment to
+the treasury's biller. `persistence.challans` locks, reads, calls what stands here and writes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import assert_never
+from uuid import UUID
+
+from ekpay_switch.domain.money import Money, total
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.posting_rules import prefund_account
+from ekpay_switch.domain.refusals import Refusal
+
+BILLER = "achallan_generic"
+BUCKET = "postpaid"
+LINES_MAX = 20  # ours; the treasury's own limit is not known
+
+
+class LineEnd(StrEnum):
+    """How a line ended; until then it is open."""
+
+    PAID = "paid"  # the treasury has it, and gave a challan
+    MOVED_BACK = "moved_back"  # the treasury has nothing of it, and the merchant is owed the amount again
+
+
+class Progress(StrEnum):
+    """How a whole request stands."""
+
+    DONE = "done"
+    IN_PROGRESS = "in_progress"
+    PARTLY_DONE = "partly_done"
+    NOTHING_RAISED = "nothing_raised"
+
+
+class ChallanRefusal(StrEnum):
+    """Why a request was not taken on; nothing moved and nothing was written. In the order of checking."""
+
+    OTHER_CONTENT = "other_content"  # the REQUEST_ID stands already with other content
+    SUM_DIFFERS = "sum_differs"  # TRANAMOUNT is not the sum of the lines
+    UNKNOWN_ACCOUNT = "unknown_account"  # a CREDIT_ACCOUNT that we cannot tell the treasury
+    NOT_TAKEN = "not_taken"  # the treasury takes no such amount, or not from this payer
+    UNAVAILABLE = "unavailable"  # the treasury cannot be asked now
+    UNKNOWN_PAYMENT = "unknown_payment"  # or another merchant's: never told apart
+    NOT_COMPLETED = "not_completed"  # the payment is not paid, or not credited
+    EXCEEDS_PAYMENT = "exceeds_payment"  # more than it credited to the merchant itself, less refunds
+    EXCEEDS_OWED = "exceeds_owed"  # more than the merchant is owed altogether: it was paid out, or refunded
+
+
+@dataclass(frozen=True, slots=True)
+class TreasuryHead:
+    """Where the treasury books a line: a 7-digit economic code and a 13-digit organisation code."""
+
+    economic_code: str
+    organization_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """One line as the merchant wrote it."""
+
+    slno: str
+    credit_account: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class ChallanOrder:
+    """A merchant's request.
+
+    `request_id` is its idempotency key; `fingerprint` covers what a repeat must equal. `pay_trxid` names the
+    payment whose money is spent: by our transaction id, the merchant's, or the provider's. `written` is what
+    is kept as it came, `payer` what the treasury is told of whoever pays.
+    """
+
+    partner_id: str
+    lane: int
+    request_id: str
+    fingerprint: bytes
+    pay_trxid: str
+    tran_date: date
+    total: Money
+    credits: tuple[Credit, ...]
+    written: Mapping[str, str]
+    payer: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ChallanLine:
+    """One line with what the treasury is told; `reference` names its payment, made before anything moves."""
+
+    seq: int
+    slno: str
+    credit_account: str
+    head: TreasuryHead
+    amount: Money
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineStanding:
+    """A line as it stands: `state` and `refusal` are its payment's, None where none was made yet."""
+
+    line: ChallanLine
+    state: State | None = None
+    refusal: Refusal | None = None
+    challan_no: str = ""
+    end: LineEnd | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChallanStanding:
+    """A request that stands in the books, with its lines in order."""
+
+    challan_id: UUID
+    partner_id: str
+    lane: int
+    request_id: str
+    fingerprint: bytes
+    tran_date: date
+    total: Money
+    written: Mapping[str, str]
+    payer: Mapping[str, str]
+    created_at: datetime
+    lines: tuple[LineStanding, ...]
+
+    @property
+    def progress(self) -> Progress:
+        """How the whole of it stands."""
+        ends = {standing.end for standing in self.lines}
+        if None in ends:
+            return Progress.IN_PROGRESS
+        if ends == {LineEnd.PAID}:
+            return Progress.DONE
+        return Progress.PARTLY_DONE if LineEnd.PAID in ends else Progress.NOTHING_RAISED
+
+    @property
+    def open_lines(self) -> tuple[LineStanding, ...]:
+        """The lines that somebody still has to see to."""
+        return tuple(standing for standing in self.lines if standing.end is None)
+
+
+def challan_prefund(partner_id: str) -> str:
+    """The account that a merchant's challans are paid from; nothing else is."""
+    return prefund_account(partner_id, BUCKET)
+
+
+def lines_of(
+    challan_id: UUID, order: ChallanOrder, accounts: Mapping[str, TreasuryHead]
+) -> tuple[ChallanLine, ...] | ChallanRefusal:
+    """The lines of a request, each with its reference, or why it cannot have any."""
+    if total(credit.amount for credit in order.credits) != order.total:
+        return ChallanRefusal.SUM_DIFFERS
+    if any(credit.credit_account not in accounts for credit in order.credits):
+        return ChallanRefusal.UNKNOWN_ACCOUNT
+    return tuple(
+        ChallanLine(
+            seq=seq,
+            slno=credit.slno,
+            credit_account=credit.credit_account,
+            head=accounts[credit.credit_account],
+            amount=credit.amount,
+            reference=f"challan:{challan_id.hex}:{seq}",
+        )
+        for seq, credit in enumerate(order.credits, 1)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Spendable:
+    """What is read under lock before anything is set aside.
+
+    `credited` is what the payment credited to the merchant itself less what refunds took of it, `raised` what
+    earlier challans against it took and did not give back, `owed` what the merchant is owed altogether.
+    """
+
+    payment_state: State
+    credited: Money
+    raised: Money
+    owed: Money
+
+
+def refuse_challan(wanted: Money, seen: Spendable) -> ChallanRefusal | None:
+    """The first reason that applies; None where the amount may be set aside.
+
+    A challan never makes a debt, whatever debt a merchant may have by refunds: it is paid from what is owed.
+    """
+    checks = (
+        (ChallanRefusal.NOT_COMPLETED, seen.payment_state is not State.COMPLETED),
+        (ChallanRefusal.EXCEEDS_PAYMENT, wanted + seen.raised > seen.credited),
+        (ChallanRefusal.EXCEEDS_OWED, wanted > seen.owed),
+    )
+    return next((refusal for refusal, applies in checks if applies), None)
+
+
+def end_of(state: State | None) -> LineEnd | None:
+    """What the state of its payment means for a line, None while it is open.
+
+    A payment that is reviewed leaves its line open: the money stays where it is until two persons decide.
+    """
+    match state:
+        case State.COMPLETED:
+            return LineEnd.PAID
+        case State.DECLINED | State.EXPIRED | State.REFUNDED:
+            return LineEnd.MOVED_BACK
+        case None | State.CREATED | State.COLLECTING | State.FUNDED | State.DELIVERING:
+            return None
+        case State.REFUNDING | State.IN_REVIEW:
+            return None
+        case _:
+            assert_never(state)

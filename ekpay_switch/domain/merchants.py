@@ -1,0 +1,90 @@
+"""Merchants as payees: what they agreed to, the shares of a payment, and the codes that their API speaks.
+
+A merchant is a partner that sells (docs/adr/0044). Its payment has no biller: the money is credited to it, or
+to the shares that it named, in the transaction that collects it (architecture.md 4 and 6).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import assert_never
+
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.refusals import Refusal
+
+MERCHANT = "merchant"
+_PREFIX = f"{MERCHANT}:"
+
+
+class ChargesOnRefund(StrEnum):
+    """Who has the payer's charges after a refund, as the agreement says."""
+
+    KEPT = "kept"  # they were for carrying the payment, which was carried
+    RETURNED = "returned"  # they go back to the payer in the same shares as the price
+
+
+class PayeeKind(StrEnum):
+    """Who may have a share of a merchant's payment beside the merchant itself."""
+
+    SELLER = "seller"
+    DELIVERY = "delivery"
+    AGENT = "agent"  # of a union digital centre: its share is a commission
+
+
+class MerchantCode(StrEnum):
+    """The result codes of the merchant API (ekpay-merchant-api.md 2.5); PENDING is ours."""
+
+    ISSUED = "1000"
+    FAILURE = "1001"
+    SUCCESS = "1020"
+    FAILED = "1021"
+    CANCELLED = "1022"
+    PENDING = "1023"
+    NOT_FOUND = "404"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One part of what a merchant payment is credited to; `payee` is empty for the merchant itself.
+
+    `kind` is None there. All shares of a payment sum to its amount.
+    """
+
+    payee: str
+    kind: PayeeKind | None
+    amount: Money
+
+
+def payee_of(partner_id: str) -> str:
+    """What stands in the place of a biller's id in a merchant's payments."""
+    return f"{_PREFIX}{partner_id}"
+
+
+def is_merchant(biller_id: str) -> bool:
+    """Whether a payment goes to a merchant, by what stands in the place of its biller."""
+    return biller_id.startswith(_PREFIX)
+
+
+def share_account(partner_id: str, share: Share) -> str:
+    """The ledger account that a share is credited to."""
+    if share.kind is None:
+        return f"payable:{_PREFIX}{partner_id}"
+    kind = "commission_payable" if share.kind is PayeeKind.AGENT else "payable"
+    return f"{kind}:{_PREFIX}{partner_id}:{share.payee}"
+
+
+def code_of(state: State, refusal: Refusal | None) -> MerchantCode:
+    """What a merchant is told of a payment; only a success reads as one (ekpay-merchant-api.md 3.4)."""
+    match state:
+        case State.COMPLETED:
+            return MerchantCode.SUCCESS
+        case State.DECLINED:
+            return MerchantCode.CANCELLED if refusal is Refusal.CANCELLED else MerchantCode.FAILED
+        case State.EXPIRED | State.REFUNDED:
+            return MerchantCode.FAILED
+        case State.CREATED | State.COLLECTING | State.FUNDED | State.DELIVERING | State.IN_REVIEW:
+            return MerchantCode.PENDING
+        case State.REFUNDING:
+            return MerchantCode.PENDING
+        case _:
+            assert_never(state)

@@ -1,0 +1,48 @@
+"""Which notifications are IPNs, and how the IPNs of one payment stand to each other, as pieces of SQL.
+
+In them `e` is an endpoint and `n` a notification. A piece needs the parameters of `KINDS`.
+"""
+
+import orjson
+
+from ekpay_switch.domain.notices import IPN_CODES, NOTICES
+
+KINDS = {
+    "events": orjson.dumps({notice: told.event for notice, told in NOTICES.items()}).decode(),
+    "ipns": orjson.dumps(dict(IPN_CODES)).decode(),
+}
+# Channels: 0 nothing, 1 mail and IPN, 2 mail, 3 IPN (ekpay-merchant-api.md 1.2).
+WANTS = """
+CASE e.kind WHEN 'ipn' THEN CAST(:ipns AS jsonb) ? n.notice AND EXISTS (
+  SELECT FROM merchant_orders AS o
+  WHERE o.payment_id = n.payment_id AND o.ipn_channel IN ('1', '3') AND o.ipn_uri <> ''
+) ELSE e.events = '[]' OR e.events @> (CAST(:events AS jsonb) -> n.notice) END
+"""
+# The version grows with each step of a payment, under its lock.
+IS_OUTDATED = """
+(e.kind = 'ipn' AND EXISTS (
+  SELECT FROM notifications AS s WHERE s.payment_id = n.payment_id AND (s.version, s.id) > (n.version, n.id)
+    AND CAST(:ipns AS jsonb) ? s.notice
+))
+"""
+# The delivery `w` has a sibling on its way; of each endpoint only a few are.
+HAS_SIBLING_ON_THE_WAY = """
+(e.kind = 'ipn' AND EXISTS (
+  SELECT FROM notification_deliveries AS sd
+  JOIN notifications AS s ON s.id = sd.notification_id
+  JOIN notifications AS mine ON mine.id = w.notification_id
+  WHERE sd.endpoint_id = e.id AND sd.lease_until >= now() AND s.payment_id = mine.payment_id
+))
+"""
+TAKEN_LAST = """
+CASE e.kind WHEN 'ipn' THEN (
+  SELECT s.notice FROM notifications AS s
+  JOIN notification_deliveries AS sd ON sd.notification_id = s.id AND sd.endpoint_id = e.id
+  WHERE s.payment_id = n.payment_id AND (s.version, s.id) < (n.version, n.id) AND sd.state = 'delivered'
+  ORDER BY s.version DESC, s.id DESC LIMIT 1
+) END
+"""
+URL = """
+CASE e.kind WHEN 'ipn' THEN (SELECT ipn_uri FROM merchant_orders WHERE payment_id = n.payment_id)
+ELSE e.url END
+"""
