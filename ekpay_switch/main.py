@@ -17,28 +17,36 @@ from ekpay_switch.alarms import LoggedAlarms
 from ekpay_switch.api import callbacks, operations, payer_pages, webhook_keys
 from ekpay_switch.api.callbacks import Letterbox
 from ekpay_switch.api.limits import LimitRequests, RequestLimits
-from ekpay_switch.api.own_tasks import OwnTasks
+from ekpay_switch.api.merchant import routes as merchant_routes
+from ekpay_switch.api.merchant.known_servers import KnownServers
+from ekpay_switch.api.merchant.routes import MerchantApi
 from ekpay_switch.api.payer_pages import PayerPages
 from ekpay_switch.api.problems import install_error_handlers
-from ekpay_switch.api.rates import RateLimit
 from ekpay_switch.api.syndicate.routes import Syndicate, mount
 from ekpay_switch.api.v1 import routes as v1_routes
 from ekpay_switch.api.v1.calls import V1
 from ekpay_switch.biller_ports import Billers
+from ekpay_switch.challan_wiring import mount_echallan, treasury_office
+from ekpay_switch.checkout_wiring import mount_checkout
 from ekpay_switch.connector_ports import Connectors
 from ekpay_switch.domain.routing_rules import RoutingRules
+from ekpay_switch.edge_kit.own_tasks import OwnTasks
+from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.fee_file import read_fee_table
 from ekpay_switch.host_link_ports import HostPorts
+from ekpay_switch.jobs.challans import run_challans
 from ekpay_switch.jobs.collector import run_collector
 from ekpay_switch.jobs.host_links import host_links_kept
 from ekpay_switch.jobs.housekeeping import run_housekeeping
 from ekpay_switch.jobs.notifier import NotifierPace, run_notifier
 from ekpay_switch.jobs.places import Pace
 from ekpay_switch.jobs.resolver import run_resolver
-from ekpay_switch.notice_ports import PostOffice
+from ekpay_switch.merchant_ports import MerchantPayment
+from ekpay_switch.notice_ports import MerchantPost, PostOffice
 from ekpay_switch.persistence.api_keys import ApiKeys
 from ekpay_switch.persistence.bill_files import PostgresBillFiles
 from ekpay_switch.persistence.callbacks import PostgresCallbacks
+from ekpay_switch.persistence.challans import PostgresChallans
 from ekpay_switch.persistence.collections import PostgresCollections
 from ekpay_switch.persistence.deposits import deposit_alarms, watch_deposits
 from ekpay_switch.persistence.engine import DATABASE_AWAY, Database, is_away
@@ -47,11 +55,14 @@ from ekpay_switch.persistence.group_commit import GroupCommit, GroupCommitLimits
 from ekpay_switch.persistence.held_bills import PostgresHeldBills, drop_old_held_bills
 from ekpay_switch.persistence.host_links import PostgresHosts, count_reversals
 from ekpay_switch.persistence.housekeeping import count_open, drop_old_quotes, is_ready
+from ekpay_switch.persistence.merchant_payments import PostgresMerchantPayments
+from ekpay_switch.persistence.merchants import PostgresMerchants
 from ekpay_switch.persistence.notification_endpoints import Endpoints
 from ekpay_switch.persistence.notifications import PostgresNotifications, count_waiting
 from ekpay_switch.persistence.own_transactions import OwnTransactions
 from ekpay_switch.persistence.partners import CachedPartners, Partners
 from ekpay_switch.persistence.payments import PostgresPayments
+from ekpay_switch.persistence.receipts import PostgresReceipts
 from ekpay_switch.persistence.refunds import PostgresRefunds
 from ekpay_switch.persistence.routing import PostgresRouting, count_breakers, drop_old_outcomes
 from ekpay_switch.plugins import load_billers, load_connectors
@@ -59,10 +70,16 @@ from ekpay_switch.ports import World
 from ekpay_switch.routing_file import read_routing_rules
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.keys import KeyRing
+from ekpay_switch.security.merchant_tokens import MerchantTokens
+from ekpay_switch.security.receipt_keys import ReceiptKeys
 from ekpay_switch.security.sealed_fields import Sealer
 from ekpay_switch.security.webhook_signatures import WebhookKeys
 from ekpay_switch.settings import Settings
 from ekpay_switch.system_clock import SystemClock
+from ekpay_switch.web.pages import Pages
+from ekpay_switch.web.receipts import routes as receipt_routes
+from ekpay_switch.web.receipts.routes import ReceiptDesk
+from ekpay_switch.web.receipts.typesetter import Typesetter
 from ekpay_switch.wire.breaker import BreakerSettings
 from ekpay_switch.wire.http import HttpWire, WireSettings
 from ekpay_switch.wire.public_addresses import AddressRules
@@ -76,10 +93,15 @@ ORDERS_PER_SECOND, ORDERS_AT_ONCE = 50, 200
 VISITS_PER_SECOND, VISITS_AT_ONCE = 1, 20
 ARRIVALS_PER_SECOND, ARRIVALS_AT_ONCE = 100, 500
 STRANGERS_PER_SECOND, STRANGERS_AT_ONCE = 1, 60
+RECEIPTS_PER_SECOND, RECEIPTS_AT_ONCE = 5, 60
+PDFS_PER_SECOND, PDFS_AT_ONCE = 1, 10
+OUTSIDERS_PER_SECOND, OUTSIDERS_AT_ONCE = 5, 200
 LAST_PAYMENTS_SECONDS = 30.0
 HOUSEKEEPING_SECONDS = 10.0
 # However much faster than life a demo runs, the machine under it does not.
 POLL_SECONDS_MIN, LEASE_SECONDS_MIN = 0.1, 5.0
+# A payer who has just paid waits for the merchant to be told (docs/adr/0048).
+NOTIFIER_POLL_SECONDS_MAX = 0.25
 
 
 class AssertionsDisabledError(Exception):
@@ -96,6 +118,7 @@ class Switch:
     group_commit: GroupCommit
     engine: AsyncEngine
     keys: KeyRing
+    challans: PostgresChallans
 
 
 WrapWorld = Callable[[World], World]
@@ -146,15 +169,16 @@ async def open_switch(
         clock=clock,
         alarms=LoggedAlarms(),
         public_url=settings.public_url,
+        merchants=PostgresMerchants(engine),
+        merchant_payments=PostgresMerchantPayments(engine, transactions),
     )
     async with AsyncExitStack() as closing:
-        closing.push_async_callback(engine.dispose)
-        closing.push_async_callback(transactions.close)
-        closing.push_async_callback(hosts.close)
-        closing.push_async_callback(wire.close)
+        for close in (engine.dispose, transactions.close, hosts.close, wire.close):
+            closing.push_async_callback(close)
         await group_commit.start()
         closing.push_async_callback(group_commit.stop)
-        yield Switch(settings, wrap(world), payments, group_commit, engine, keys)
+        challans = PostgresChallans(transactions)
+        yield Switch(settings, wrap(world), payments, group_commit, engine, keys, challans)
 
 
 def _key_ring(settings: Settings) -> KeyRing:
@@ -201,6 +225,8 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = _as_it_i
             webhook_keys.mount(app, Endpoints(switch.engine), WebhookKeys(switch.keys))
             tasks = OwnTasks()
             _mount_collecting(app, switch, tasks)
+            mount_checkout(app, switch.world, switch.keys, tasks)
+            receipt_routes.mount(app, _receipts(switch))
             telemetry.log("serving", port=settings.port, time_divisor=settings.time_divisor)
             yield
             # Whoever hung up is still being paid for; give those payments time to be recorded.
@@ -243,11 +269,44 @@ def _mount_collecting(app: FastAPI, switch: Switch, tasks: OwnTasks) -> None:
     clients = ApiKeys(switch.engine)
     seconds = settings.answer_deadline_seconds
     v1_routes.mount(app, V1(world, clients, seconds, orders, questions, tasks))
+    merchant_routes.mount(app, _merchant_api(switch, tasks))
     visits = RateLimit(world.clock, VISITS_PER_SECOND, VISITS_AT_ONCE)
     arrivals = RateLimit(world.clock, ARRIVALS_PER_SECOND, ARRIVALS_AT_ONCE)
     payer_pages.mount(app, PayerPages(world, visits, arrivals, tasks))
     strange = RateLimit(world.clock, STRANGERS_PER_SECOND, STRANGERS_AT_ONCE)
     callbacks.mount(app, Letterbox(world, arrivals, strange))
+    office = treasury_office(world, switch.challans, settings.config)
+    mount_echallan(app, office, switch.engine, switch.keys, seconds, tasks)
+
+
+def _merchant_api(switch: Switch, tasks: OwnTasks) -> MerchantApi:
+    clock = switch.world.clock
+    return MerchantApi(
+        world=switch.world,
+        tokens=MerchantTokens(switch.keys),
+        answer_seconds=switch.settings.answer_deadline_seconds,
+        orders=RateLimit(clock, ORDERS_PER_SECOND, ORDERS_AT_ONCE),
+        arrivals=RateLimit(clock, ARRIVALS_PER_SECOND, ARRIVALS_AT_ONCE),
+        strangers=RateLimit(clock, OUTSIDERS_PER_SECOND, OUTSIDERS_AT_ONCE),
+        servers=KnownServers(clock),
+        tasks=tasks,
+    )
+
+
+def _receipts(switch: Switch) -> ReceiptDesk:
+    world, public_url = switch.world, switch.settings.public_url
+    return ReceiptDesk(
+        receipts=PostgresReceipts(switch.engine),
+        billers=world.billers,
+        connectors=world.connectors,
+        keys=ReceiptKeys(switch.keys),
+        clock=world.clock,
+        public_url=public_url,
+        pages=Pages(public_url),
+        visits=RateLimit(world.clock, RECEIPTS_PER_SECOND, RECEIPTS_AT_ONCE),
+        pdfs=RateLimit(world.clock, PDFS_PER_SECOND, PDFS_AT_ONCE),
+        typesetter=Typesetter(),
+    )
 
 
 async def run_worker(
@@ -264,9 +323,11 @@ async def run_worker(
             max(usual.poll_seconds / divisor, POLL_SECONDS_MIN),
             max(usual.lease_seconds / divisor, LEASE_SECONDS_MIN),
         )
+        office = treasury_office(switch.world, switch.challans, settings.config)
         await asyncio.gather(
             run_resolver(switch.world, pace, stop),
             run_collector(switch.world, pace, stop),
+            run_challans(office, pace, stop),
             _notify_until(switch, stop),
             run_housekeeping(
                 (
@@ -299,13 +360,25 @@ async def _notify_until(switch: Switch, stop: asyncio.Event) -> None:
         clock=world.clock,
         alarms=world.alarms,
         luck=secrets.SystemRandom().random,
+        merchants=merchant_post(switch),
         time_divisor=divisor,
     )
-    pace = NotifierPace(max(settings.worker_poll_seconds / divisor, POLL_SECONDS_MIN))
+    poll_seconds = min(settings.worker_poll_seconds, NOTIFIER_POLL_SECONDS_MAX)
+    pace = NotifierPace(max(poll_seconds / divisor, POLL_SECONDS_MIN))
     try:
         await run_notifier(office, pace, stop)
     finally:
         names.close()
+
+
+def merchant_post(switch: Switch) -> MerchantPost:
+    """What IPNs are built from."""
+    tokens, world = MerchantTokens(switch.keys), switch.world
+
+    def token_of(payment: MerchantPayment) -> str:
+        return tokens.derive(payment.payment_id, payment.mer_reg_id, payment.token_expires_at)
+
+    return MerchantPost(world.merchant_payments, world.connectors, token_of)
 
 
 def address_rules(settings: Settings) -> AddressRules:

@@ -1,14 +1,16 @@
 """What telling partners needs of the world outside, as protocols: the rules of `ports` hold for them too."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from ekpay_switch.biller_ports import Billers
+from ekpay_switch.connector_ports import Connectors
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.notices import Decision, Tried
+from ekpay_switch.domain.notices import Decision, EndpointKind, Siblings, Tried
+from ekpay_switch.merchant_ports import MerchantPayment, MerchantPayments
 from ekpay_switch.ports import Alarms, Clock
 
 
@@ -17,6 +19,8 @@ class LeasedNotice:
     """One notification for one endpoint, held for a while, with every row that its message is built from.
 
     `key_generations` are those to sign with, the newest first; `tries` counts those that were made before.
+    Of an IPN `url` is the address of its order, as the merchant wrote it, and `siblings` are the other ones
+    of its payment at this moment.
     """
 
     notification_id: UUID
@@ -36,6 +40,8 @@ class LeasedNotice:
     quote_id: str
     biller_id: str
     total: Money
+    kind: EndpointKind = EndpointKind.WEBHOOK
+    siblings: Siblings = field(default_factory=Siblings)
 
 
 class Notifications(Protocol):
@@ -46,11 +52,16 @@ class Notifications(Protocol):
         ...
 
     async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[LeasedNotice]:
-        """Take over deliveries that are due, a few of each endpoint; each gets a new epoch."""
+        """Take over deliveries that are due, a few of each endpoint; each gets a new epoch.
+
+        Two IPNs of one payment are never held at once, unless one is there only to be ended unsent.
+        """
         ...
 
     async def record(self, leased: LeasedNotice, tried: Tried, decision: Decision, took_ms: int) -> str:
-        """Log a try and write what it led to; the answer says why the endpoint was disabled by it, or "".
+        """Log a try and write what it led to; the answer is what a person must know of it, or "".
+
+        That is why the endpoint was disabled, or that a merchant's IPNs begin to be given up.
 
         Under an old epoch the try is logged and nothing else changes.
         """
@@ -88,6 +99,15 @@ class EndpointKeys(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class MerchantPost:
+    """What IPNs are built from; `token_of` is the secure token that a payment's document shows."""
+
+    payments: MerchantPayments
+    connectors: Connectors
+    token_of: Callable[[MerchantPayment], str]
+
+
+@dataclass(frozen=True, slots=True)
 class PostOffice:
     """Everything that telling partners reaches out to; `luck` gives a number in [0, 1) for each try."""
 
@@ -98,4 +118,5 @@ class PostOffice:
     clock: Clock
     alarms: Alarms
     luck: Callable[[], float]
+    merchants: MerchantPost
     time_divisor: float = 1.0

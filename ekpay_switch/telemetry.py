@@ -40,10 +40,10 @@ _INTEGER_BITS_MAX = 63
 _OURS = """
     approved_by asked asked_by attempt_id attempt_reference batch_size biller_id bucket business_date
     code committers connector_id count currency delay_seconds duration_ms ekpay_id endpoint_id entry_id
-    epoch error event far_side from_state generation home host http_method http_status job kind lane lanes
-    lease_until leg logger moment name next_action_at notice notification_id operation outcome partner_id
-    payment_event payment_id pid plugin port queue_depth refund_id refusal role route seconds sends server
-    staff state step time_divisor to_state tries version waiting
+    epoch error event far_side from_state generation home host http_method http_status is_replay job
+    kind lane lanes lease_until leg logger moment name next_action_at notice notification_id operation
+    outcome partner_id payment_event payment_id pid plugin port queue_depth refund_id refusal role route
+    seconds sends server staff state step time_divisor to_state tries version waiting
 """
 # Somebody else's words: any long number in them may be an account.
 _OUTSIDE = "reason"

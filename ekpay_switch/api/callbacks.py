@@ -13,9 +13,9 @@ from starlette.responses import Response
 
 from ekpay_switch import telemetry
 from ekpay_switch.api.problems import problem
-from ekpay_switch.api.rates import RateLimit
-from ekpay_switch.flows.collect import CALLBACK_PATH
+from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.come_back import Received, receive_callback
+from ekpay_switch.flows.open_page import CALLBACK_PATH
 from ekpay_switch.ports import World
 
 PATH = f"{CALLBACK_PATH}/{{connector_id}}"

@@ -11,6 +11,7 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect
 
+from ekpay_switch.api.merchant import refusals as merchant
 from ekpay_switch.api.v1.problems import as_sent, is_under_v1, refused_with
 
 Scope = MutableMapping[str, Any]
@@ -96,8 +97,12 @@ class _Replay:
 async def _refuse(scope: Scope, send: Send, status: int) -> None:
     headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
     body = b'{"resp_cd":"2001","resp_msg":"request too large or too slow"}'
-    if is_under_v1(scope.get("path", "")):
+    path = scope.get("path", "")
+    if is_under_v1(path):
         refused = refused_with(status)
         headers, body = [*as_sent(refused), (b"connection", b"close")], refused.body()
+    elif merchant.is_under_merchant_api(path):
+        told = merchant.refused_with(status)
+        headers, body = [*merchant.as_sent(told), (b"connection", b"close")], told.body()
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -15,24 +15,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ekpay_switch import telemetry
-from ekpay_switch.api.own_tasks import OwnTasks, StillRunningError
 from ekpay_switch.api.page_parts import (
     LOOKS_AGAIN_SECONDS,
     Page,
-    Text,
     WayOn,
-    in_bangla,
     sent_on,
     shown,
-    taka_text,
 )
-from ekpay_switch.api.rates import RateLimit
 from ekpay_switch.api.v1.answers import payment_name
-from ekpay_switch.api.v1.return_urls import with_payment_id
 from ekpay_switch.collect_ports import Returning
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.collect import RETURN_PATH
+from ekpay_switch.edge_kit.own_tasks import OwnTasks, StillRunningError
+from ekpay_switch.edge_kit.rates import RateLimit
+from ekpay_switch.edge_kit.return_urls import with_payment_id
+from ekpay_switch.edge_kit.words import Text, in_bangla, taka_text
 from ekpay_switch.flows.come_back import come_back, find_page
+from ekpay_switch.flows.open_page import RETURN_PATH
+from ekpay_switch.flows.take_order import CHECKOUT_PATH
 from ekpay_switch.ports import World
 
 ROUTE, REGISTERED_ROUTE = "pay-return", "pay-return-registered"
@@ -135,7 +134,12 @@ async def _answered(request: Request, pages: PayerPages) -> Response:
 
 
 def _as_it_stands(reference: str, returning: Returning) -> Response:
-    """On to the client where the client can tell more than we can, else what we know."""
+    """On to the client where the client can tell more than we can, else what we know.
+
+    A merchant's payer goes to our own checkout, whatever came of it: that page tells it and leads on.
+    """
+    if returning.checkout_reference:
+        return sent_on(f"{CHECKOUT_PATH}/{returning.checkout_reference}")
     name = payment_name(returning.payment_id)
     url = with_payment_id(returning.return_url, name)
     not_known = _not_known(returning.state)

@@ -19,34 +19,17 @@ from ekpay_switch.collect_ports import (
     OtherContent,
     PaymentView,
 )
-from ekpay_switch.connector_ports import Connector
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.collecting import TECHNICAL_DECLINES, Created
-from ekpay_switch.domain.funding import (
-    CameToNothing,
-    Finding,
-    HeldTry,
-    NewCollection,
-    NewTry,
-    PageOpened,
-    TryEnd,
-)
+from ekpay_switch.domain.funding import NewCollection
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.routing import Decision
-from ekpay_switch.domain.routing_outcomes import may_ask_another
 from ekpay_switch.domain.routing_rules import RouteRequest
 from ekpay_switch.flows.fetch_bill import FetchOrder, quote_for
-from ekpay_switch.flows.follow_up import log_answer, record_finding
-from ekpay_switch.flows.route import Routed, active_connectors, is_about_the_amount, route, route_on
+from ekpay_switch.flows.open_page import new_try, open_page, page_is_ours_after
+from ekpay_switch.flows.route import Routed, active_connectors, is_about_the_amount, route
 from ekpay_switch.ports import World
-from ekpay_switch.security.identifiers import unguessable, uuid7
-
-RETURN_PATH = "/pay/return"
-CALLBACK_PATH = "/callbacks"
-# How many more connectors the switch asks by itself, all within one call of its caller.
-MORE_CONNECTORS_MAX = 2
+from ekpay_switch.security.identifiers import uuid7
 
 
 class CollectRefusal(StrEnum):
@@ -111,10 +94,11 @@ async def collect(order: CollectOrderOfClient, world: World) -> Collecting | Col
     terms = await _terms(order, world)
     if isinstance(terms, CollectRefusal):
         return terms
-    opened = await world.collections.open(_new_collection(order, terms))
+    new = _new_collection(order, terms)
+    opened = await world.collections.open(new)
     if not isinstance(opened, Opened):
         return _not_opened(order, opened)
-    await _open_page(opened.held, terms.routed, world)
+    await open_page(opened.held, terms.routed, new.first, world)
     return Collecting(await _now(order.client.partner_id, opened.held.payment_id, world))
 
 
@@ -144,63 +128,13 @@ async def try_again(
     routed = await route(_request_of(view, instrument, world), world)
     if isinstance(routed, Decision):
         return _nobody(routed)
-    # Where the payer's agreement alone moves money, an older page could still be paid beside the new one.
-    older = world.connectors.by_id(view.connector_id)
-    is_our_word_missing = older is not None and older.profile.executes
-    is_safe_after = 0.0 if is_our_word_missing else (older or routed.connector).profile.page_life_seconds
-    held = await world.collections.open_try(client.partner_id, payment_id, _new_try(routed), is_safe_after)
+    new, older = new_try(routed), world.connectors.by_id(view.connector_id)
+    is_safe_after = page_is_ours_after((older or routed.connector).profile)
+    held = await world.collections.open_try(client.partner_id, payment_id, new, is_safe_after)
     if isinstance(held, NoNewTry):
         return held
-    await _open_page(held, routed, world)
+    await open_page(held, routed, new, world)
     return await _now(client.partner_id, payment_id, world)
-
-
-async def _open_page(held: HeldTry, routed: Routed, world: World) -> None:
-    """Ask for a page, and where the switch chose the connector and it came to nothing, ask the next one.
-
-    Each of them is a try of its own, durable with its decision before it is asked.
-    """
-    nothing = await _ask_for_page(held, routed.connector, world)
-    for _ in range(MORE_CONNECTORS_MAX):
-        if nothing is None or not may_ask_another(nothing) or not routed.is_ours_to_change:
-            return
-        following = await route_on(routed, held.sums.charge, world)
-        if isinstance(following, Decision):
-            return
-        begun = await world.collections.open_try(held.partner_id, held.payment_id, _new_try(following), 0.0)
-        if isinstance(begun, NoNewTry):
-            return
-        held, routed = begun, following
-        nothing = await _ask_for_page(held, routed.connector, world)
-
-
-async def _ask_for_page(held: HeldTry, connector: Connector, world: World) -> CameToNothing | None:
-    """Ask for a page and record what came; what it came to, if nothing can be paid and the try was ours."""
-    profile = connector.profile
-    send_before = world.clock.monotonic() + profile.timing.send_seconds
-    order = replace(
-        held.order,
-        return_url=f"{world.public_url}{RETURN_PATH}/{held.order.reference}",
-        notify_url=f"{world.public_url}{CALLBACK_PATH}/{profile.id}",
-        send_before=send_before,
-    )
-    outcome = await connector.create(order)
-    log_answer(held, "page_asked_for", outcome)
-    match outcome:
-        case Created():
-            first_ask = (*profile.page_ask_after_seconds, profile.page_life_seconds)[0]
-            finding: Finding = PageOpened(outcome, first_ask, profile.page_life_seconds)
-        case Declined(reason=reason, code=code):
-            is_technical = reason in TECHNICAL_DECLINES
-            finding = CameToNothing(TryEnd.DECLINED, f"{reason} {code}".rstrip(), is_technical)
-        case Unreached(why=why):
-            finding = CameToNothing(TryEnd.UNREACHED, why)
-        case InDoubt(why=why):
-            finding = CameToNothing(TryEnd.NO_PAGE, why)
-        case _:
-            assert_never(outcome)
-    state = await record_finding(held, finding, world)
-    return finding if isinstance(finding, CameToNothing) and state is not None else None
 
 
 async def _terms(order: CollectOrderOfClient, world: World) -> Terms | CollectRefusal:
@@ -304,7 +238,7 @@ def _new_collection(order: CollectOrderOfClient, terms: Terms) -> NewCollection:
         bill=shown_bill(quote),
         pay_until=quote.expires_at,
         return_url=order.return_url,
-        first=_new_try(terms.routed),
+        first=new_try(terms.routed),
     )
 
 
@@ -321,18 +255,6 @@ def shown_bill(quote: Quote) -> dict[str, object]:
         "due_on": None if bill.due_on is None else bill.due_on.isoformat(),
         "lines": [{"label": line.label, "amount": line.amount.minor} for line in bill.charges],
     }
-
-
-def _new_try(routed: Routed) -> NewTry:
-    profile = routed.connector.profile
-    return NewTry(
-        attempt_id=routed.attempt_id,
-        reference=unguessable(profile.reference_length),
-        connector_id=profile.id,
-        send_seconds=profile.timing.send_seconds,
-        hold_seconds=profile.timing.lease_seconds,
-        decision=routed.decision,
-    )
 
 
 def _repeated(order: CollectOrderOfClient, view: PaymentView) -> Collecting | CollectRefusal:

@@ -5,13 +5,20 @@ from dataclasses import replace
 from uuid import UUID
 
 from ekpay_switch.collect_ports import DeliveryStart
+from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.flows.deliver import send_and_record
 from ekpay_switch.ports import World
 from ekpay_switch.security.identifiers import uuid7
 
 
 async def deliver_collected(payment_id: UUID, biller_id: str, world: World) -> None:
-    """Tell the biller about a funded payment; whoever comes second, or after its quote died, does nothing."""
+    """Tell the biller about a funded payment; whoever comes second, or after its quote died, does nothing.
+
+    A merchant is credited instead: its payment stands here only where a review has led it to be delivered.
+    """
+    if is_merchant(biller_id):
+        await world.collections.credit_merchant(payment_id)
+        return
     biller = world.billers.by_id(biller_id)
     if biller is None:
         return

@@ -28,12 +28,12 @@ class AccessGrant(NamedTuple):
 
 
 class AccessTokens:
-    """Issues and reads bearer tokens under a key of their own."""
+    """Issues and reads bearer tokens under a key of their own; those of one purpose open no other."""
 
     __slots__ = ("_sealer",)
 
-    def __init__(self, keys: KeyRing) -> None:
-        self._sealer = Sealer(keys.sub_key(_PURPOSE))
+    def __init__(self, keys: KeyRing, purpose: str = _PURPOSE) -> None:
+        self._sealer = Sealer(keys.sub_key(purpose))
 
     def issue(self, partner_id: str, generation: int, expires_at: datetime) -> str:
         """A token in URL-safe text; `expires_at` is aware and counts in whole seconds.

@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from ekpay_switch.api import operations
 from ekpay_switch.api.limits import LimitRequests, Message, RequestLimits
 from ekpay_switch.api.problems import install_error_handlers
-from ekpay_switch.api.rates import RateLimit
 from ekpay_switch.api.syndicate.routes import BASE, Syndicate, mount
+from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.keys import KeyRing
 from sandbox.partner.jwe import seal, unseal

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.api.rates import CALLERS_MAX, RateLimit
 from ekpay_switch.api.syndicate.routes import BASE
+from ekpay_switch.edge_kit.rates import CALLERS_MAX, RateLimit
 from ekpay_switch.security.envelope import SECRET_BYTES
 from tests.api.desk import Caller, Desk, Reply, code_of
 from tests.factories import PASS_KEY, a_partner

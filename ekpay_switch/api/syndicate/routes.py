@@ -18,7 +18,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ekpay_switch import telemetry
-from ekpay_switch.api.rates import RateLimit
 from ekpay_switch.api.strict_json import MalformedJsonError, parse_object
 from ekpay_switch.api.syndicate import answers
 from ekpay_switch.api.syndicate.codes import DONE, MESSAGES, REFUSALS, TOKEN_MISSING, TOO_MANY
@@ -36,6 +35,7 @@ from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenLine
+from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.fetch_bill import FetchOrder, fetch_bill
 from ekpay_switch.flows.pay_bill import PaymentAnswer, PayOrderOfPartner, pay_bill
 from ekpay_switch.ports import Enquiries, Partner, PartnerDirectory, World

@@ -8,11 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ekpay_switch import telemetry
-from ekpay_switch.api.own_tasks import OwnTasks
-from ekpay_switch.api.rates import RateLimit
 from ekpay_switch.api.v1.problems import NO_COPIES, Code, RefusedError
 from ekpay_switch.api.v1.reading import authenticated
 from ekpay_switch.collect_ports import Client, Clients
+from ekpay_switch.edge_kit.own_tasks import OwnTasks
+from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.ports import World
 
 

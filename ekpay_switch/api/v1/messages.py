@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from pydantic_core import PydanticCustomError
 
 from ekpay_switch.api.strict_json import Number
-from ekpay_switch.api.v1.return_urls import LENGTH_MAX
+from ekpay_switch.edge_kit.return_urls import LENGTH_MAX
 
 AMOUNT_MAX = 10**12
 PARAMETERS_MAX = 20

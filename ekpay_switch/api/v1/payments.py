@@ -8,16 +8,16 @@ from typing import assert_never
 from uuid import UUID
 
 from ekpay_switch import telemetry
-from ekpay_switch.api.own_tasks import StillRunningError
 from ekpay_switch.api.v1 import answers
 from ekpay_switch.api.v1.calls import REPLAYED, V1, Call, Told
 from ekpay_switch.api.v1.messages import CancelMessage, PaymentMessage, TryMessage
 from ekpay_switch.api.v1.problems import BASE, Code, FieldError, RefusedError
 from ekpay_switch.api.v1.reading import fingerprint, idempotency_key, read, require_json
-from ekpay_switch.api.v1.return_urls import why_not
 from ekpay_switch.collect_ports import BillHeld, Client, NoNewTry, PaymentView
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
+from ekpay_switch.edge_kit.own_tasks import StillRunningError
+from ekpay_switch.edge_kit.return_urls import why_not
 from ekpay_switch.flows.collect import (
     Collecting,
     CollectOrderOfClient,

@@ -47,6 +47,7 @@ class Code(StrEnum):
     REFUND_EXCEEDS_REMAINING = "refund_exceeds_remaining"
     TOO_MANY_REFUNDS = "too_many_refunds"
     REFUND_PERIOD_OVER = "refund_period_over"
+    DEBT_LIMIT_REACHED = "debt_limit_reached"
     RATE_LIMITED = "rate_limited"
     HEADERS_TOO_LARGE = "headers_too_large"
     INTERNAL_ERROR = "internal_error"
@@ -153,6 +154,11 @@ MEANINGS: Mapping[Code, Meaning] = MappingProxyType(
         ),
         Code.REFUND_PERIOD_OVER: Meaning(
             422, "The instrument gives nothing back any more", "Pay it back in another way."
+        ),
+        Code.DEBT_LIMIT_REACHED: Meaning(
+            422,
+            "You would owe us more than was agreed",
+            "Ask again with a new key once you have sold more, or have the debt limit raised.",
         ),
         Code.RATE_LIMITED: Meaning(429, "Too many requests", "Ask less often.", 1),
         Code.HEADERS_TOO_LARGE: Meaning(431, "The headers are too large", "Send fewer and shorter ones."),

@@ -3,7 +3,6 @@
 from typing import assert_never
 
 from ekpay_switch import telemetry
-from ekpay_switch.api.own_tasks import StillRunningError
 from ekpay_switch.api.v1 import answers
 from ekpay_switch.api.v1.calls import REPLAYED, V1, Call, Told
 from ekpay_switch.api.v1.messages import RefundMessage
@@ -12,8 +11,10 @@ from ekpay_switch.api.v1.problems import Code, RefusedError
 from ekpay_switch.api.v1.reading import fingerprint, idempotency_key, read, require_json
 from ekpay_switch.collect_ports import PaymentView, RefundTaken
 from ekpay_switch.connector_ports import BY_HAND, RefundRules
+from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunding import NewRefund, RefundRefusal
+from ekpay_switch.edge_kit.own_tasks import StillRunningError
 from ekpay_switch.security.identifiers import uuid7
 
 
@@ -34,7 +35,7 @@ async def ask(call: Call, v1: V1) -> Told:
         amount=Money(message.amount, message.currency),
         reason=message.reason,
         asked_by=f"api:{call.client.partner_id}",
-        needs_approval=False,
+        needs_approval=await _takes_two_persons(view, message.amount, v1),
     )
     rules = _rules(view, v1)
     work = v1.world.refunds.ask(new, rules.parts_max, rules.days_max)
@@ -58,6 +59,14 @@ async def list_all(call: Call, v1: V1) -> Told:
     view = await found(call, v1)
     refunds = await v1.world.refunds.of_payment(call.client.partner_id, view.payment_id)
     return Told(OK, {"refunds": [answers.refund(line) for line in refunds]})
+
+
+async def _takes_two_persons(view: PaymentView, amount: int, v1: V1) -> bool:
+    """Whether a merchant asks for more than one person may give back; a bill's client is trusted with it."""
+    if not is_merchant(view.biller_id):
+        return False
+    merchant = await v1.world.merchants.by_partner(view.partner_id)
+    return merchant is None or amount > merchant.refund_limit.minor
 
 
 def _rules(view: PaymentView, v1: V1) -> RefundRules:

@@ -1,0 +1,30 @@
+"""The two answers of merchant-api, key by key (ekpay-merchant-api.md 2.1 and 2.2)."""
+
+from datetime import datetime
+
+from ekpay_switch.domain.merchants import MerchantCode
+from ekpay_switch.flows.merchant_document import stamp
+
+Answer = dict[str, str | None]
+
+
+def issued(token: str, left_seconds: int, now: datetime) -> Answer:
+    """The token, and how long it lives."""
+    return _answer(token, f"{left_seconds}s", MerchantCode.ISSUED, "Secure token generated successfully", now)
+
+
+def failure(now: datetime) -> Answer:
+    """No token, and no reason on the wire."""
+    return _answer(None, None, MerchantCode.FAILURE, "Failure", now)
+
+
+def _answer(token: str | None, life: str | None, code: MerchantCode, said: str, now: datetime) -> Answer:
+    """Recorded answers say `ack_tstamp`, ekPay's manual `ack_timestamp`: clients read either."""
+    return {
+        "secure_token": token,
+        "token_exp_time": life,
+        "msg_code": code.value,
+        "msg_det": said,
+        "ack_tstamp": stamp(now),
+        "ack_timestamp": stamp(now),
+    }

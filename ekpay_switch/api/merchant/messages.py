@@ -1,0 +1,150 @@
+"""The two request messages, checked at the edge (ekpay-merchant-api.md 1.2 and 1.5).
+
+Unknown members are ignored at every level, since real clients send more than they need. A value may be a text
+or a number wherever some client sends it so; it is kept as it was spelled (`strict_json.Number`).
+"""
+
+import re
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from ekpay_switch.domain.errors import MalformedAmountError
+from ekpay_switch.domain.money import Money, parse_taka
+from ekpay_switch.flows.take_order import LINES_MAX
+
+TEXT_LENGTH_MAX = 2_000
+# More than any address may have, so that one which is too long is refused as an address.
+_URI_LENGTH_MAX = 4_000
+# What survives being pasted into a query as it is, as all clients do with it (1.3).
+_TRNX_ID = r"^[A-Za-z0-9._~:/@=-]+$"
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+
+
+def _spelled(value: object) -> str:
+    if not isinstance(value, str):
+        raise PydanticCustomError("wrong_type", "neither text nor number")
+    return str(value)
+
+
+def _spelled_or_none(value: object) -> str | None:
+    return None if value is None else _spelled(value)
+
+
+def _text_or_empty(value: object) -> str:
+    return "" if value is None else _spelled(value)
+
+
+def _taka(value: object) -> Money:
+    try:
+        return parse_taka(_spelled(value))
+    except MalformedAmountError:
+        raise PydanticCustomError("malformed", "not an amount") from None
+
+
+def _day(value: object) -> date | None:
+    text = _text_or_empty(value)
+    if not text:
+        return None
+    if not _DAY.fullmatch(text):
+        raise PydanticCustomError("malformed", "not a day")
+    return date.fromisoformat(text)
+
+
+def _long(least: int, most: int = TEXT_LENGTH_MAX) -> StringConstraints:
+    return StringConstraints(min_length=least, max_length=most)
+
+
+Filled = Annotated[str, BeforeValidator(_spelled), _long(1)]
+Given = Annotated[str, BeforeValidator(_spelled), _long(0)]
+Optional = Annotated[Annotated[str, _long(0)] | None, BeforeValidator(_spelled_or_none)]
+Empty = Annotated[str, BeforeValidator(_text_or_empty), _long(0)]
+Uri = Annotated[str, BeforeValidator(_spelled), _long(0, _URI_LENGTH_MAX)]
+Taka = Annotated[Money, BeforeValidator(_taka)]
+Day = Annotated[date | None, BeforeValidator(_day)]
+TrnxId = Annotated[
+    str, BeforeValidator(_spelled), StringConstraints(pattern=_TRNX_ID, min_length=1, max_length=64)
+]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        extra="ignore", frozen=True, strict=True, hide_input_in_errors=True, arbitrary_types_allowed=True
+    )
+
+
+class MerchantPart(_Part):
+    """`mer_info`: who calls."""
+
+    mer_reg_id: Annotated[str, BeforeValidator(_spelled), _long(1, 64)]
+    mer_pas_key: Annotated[str, BeforeValidator(_spelled), _long(1, 256)] = Field(repr=False)
+
+
+class CallerPart(_Part):
+    """What is read of an order before its caller is known."""
+
+    mer_info: MerchantPart
+
+
+class AddressPart(_Part):
+    """`feed_uri`: where the payer is sent afterwards."""
+
+    s_uri: Uri
+    f_uri: Uri
+    c_uri: Uri
+
+
+class CustomerPart(_Part):
+    """`cust_info`: who pays."""
+
+    cust_id: Optional = None
+    cust_name: Filled
+    cust_mobo_no: Given
+    cust_email: Optional = None
+    cust_mail_addr: Optional = None
+
+
+class TransactionPart(_Part):
+    """`trns_info`: what is paid."""
+
+    trnx_id: TrnxId
+    trnx_amt: Given
+    trnx_currency: Literal["BDT"]
+    ord_id: Optional = None
+    ord_det: Optional = None
+
+
+class IpnPart(_Part):
+    """`ipn_info`: who is told what became of it; channels 1 and 3 ask for a message to `ipn_uri`."""
+
+    ipn_channel: Annotated[Literal["0", "1", "2", "3"], BeforeValidator(_spelled)]
+    ipn_email: Empty = ""
+    ipn_uri: Annotated[str, BeforeValidator(_text_or_empty), _long(0, _URI_LENGTH_MAX)] = ""
+
+
+class SplitPart(_Part):
+    """One line of `settlement_split`, ours; without a payee it is the merchant's own."""
+
+    payee: Annotated[str, BeforeValidator(_text_or_empty), _long(0, 64)] = ""
+    amount: Taka
+
+
+class OrderMessage(_Part):
+    """`merchant-api`."""
+
+    req_timestamp: Annotated[str, BeforeValidator(_spelled), _long(1, 64)]
+    feed_uri: AddressPart
+    cust_info: CustomerPart
+    trns_info: TransactionPart
+    ipn_info: IpnPart
+    settlement_split: Annotated[list[SplitPart], Field(min_length=1, max_length=LINES_MAX)] | None = None
+
+
+class StatusMessage(_Part):
+    """`get-status`."""
+
+    trnx_id: Annotated[str, BeforeValidator(_spelled), _long(1, 256)]
+    trans_date: Day = None
+    username: Empty = ""

@@ -1,0 +1,153 @@
+"""Reading a request of the merchant API: what it says, and what a repeat must equal; refusals are raised."""
+
+import hashlib
+import json
+import re
+from collections.abc import Collection, Mapping
+from typing import TypeVar
+
+import phonenumbers
+from pydantic import BaseModel, ValidationError
+
+from ekpay_switch.api.merchant.messages import OrderMessage
+from ekpay_switch.api.merchant.refusals import Code, RefusedError
+from ekpay_switch.api.strict_json import MalformedJsonError, Number, parse_object
+from ekpay_switch.domain.errors import MalformedAmountError
+from ekpay_switch.domain.money import Money, parse_taka
+from ekpay_switch.edge_kit.return_urls import why_not_listed
+from ekpay_switch.flows.take_order import MerchantOrder, SplitLine
+from ekpay_switch.merchant_ports import OrderText
+
+AnyMessage = TypeVar("AnyMessage", bound=BaseModel)
+Members = dict[str, object]
+
+# What differs between two sendings of one order, and the pass key, which is no part of one.
+_NOT_CONTENT = frozenset({"req_timestamp", "mac_addr"})
+_PASS_KEY = "mer_pas_key"  # noqa: S105 - the name of a member
+_MOBILE = re.compile(r"(?:\+88)?01[0-9]{9}", re.ASCII)
+_IPN_CHANNELS = frozenset({"1", "3"})
+
+
+def members_of(body: bytes) -> Members:
+    """The body as one JSON object whose numbers are still spelled as they came.
+
+    Raises:
+        RefusedError: 1024.
+    """
+    try:
+        return parse_object(body)
+    except MalformedJsonError:
+        raise RefusedError(Code.MALFORMED) from None
+
+
+def read(kind: type[AnyMessage], members: Members) -> AnyMessage:
+    """The members as their message.
+
+    Raises:
+        RefusedError: 1024.
+    """
+    try:
+        return kind.model_validate(members)
+    except ValidationError:
+        # The pydantic error holds what was sent, and must not travel on with ours.
+        raise RefusedError(Code.MALFORMED) from None
+
+
+def order_of(members: Members, return_hosts: Collection[str]) -> MerchantOrder:
+    """The order of a merchant that may send payers and IPNs to these hosts.
+
+    Raises:
+        RefusedError: 1024, 1030 or 1052, in this order.
+    """
+    message = read(OrderMessage, members)
+    amount = _amount(message.trns_info.trnx_amt)
+    if message.ipn_info.ipn_channel in _IPN_CHANNELS and not message.ipn_info.ipn_uri:
+        raise RefusedError(Code.MALFORMED)
+    if not is_mobile_number(message.cust_info.cust_mobo_no):
+        raise RefusedError(Code.NO_MOBILE_NUMBER)
+    _require_addresses(message, return_hosts)
+    split = message.settlement_split
+    return MerchantOrder(
+        text=_text(message),
+        amount=amount,
+        fingerprint=fingerprint(members),
+        split=None if split is None else tuple(SplitLine(line.payee, line.amount) for line in split),
+    )
+
+
+def is_mobile_number(text: str) -> bool:
+    """Whether this is a mobile number of Bangladesh, `+8801…` or `01…`, of a range that is given out."""
+    if not _MOBILE.fullmatch(text):
+        return False
+    number = phonenumbers.parse(text, "BD")
+    kind = phonenumbers.number_type(number)
+    return kind == phonenumbers.PhoneNumberType.MOBILE and phonenumbers.is_valid_number(number)
+
+
+def fingerprint(members: Members) -> bytes:
+    """What a repeat must equal: every member, also those that we do not know, in any order.
+
+    Raises:
+        RefusedError: 1024, the members are nested deeper than anybody can follow.
+    """
+    content = {name: value for name, value in members.items() if name not in _NOT_CONTENT}
+    caller = content.get("mer_info")
+    if isinstance(caller, Mapping):
+        content["mer_info"] = {name: value for name, value in caller.items() if name != _PASS_KEY}
+    try:
+        return hashlib.sha256(_canonical(content).encode()).digest()
+    except RecursionError:
+        raise RefusedError(Code.MALFORMED) from None
+
+
+def _canonical(value: object) -> str:
+    """JSON in one spelling: names in order, numbers as they came, texts never taken for numbers."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(name)}:{_canonical(value[name])}" for name in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(_canonical(one) for one in value) + "]"
+    return value if isinstance(value, Number) else json.dumps(value)
+
+
+def _amount(text: str) -> Money:
+    try:
+        return parse_taka(text)
+    except MalformedAmountError:
+        raise RefusedError(Code.MALFORMED) from None
+
+
+def _require_addresses(message: OrderMessage, return_hosts: Collection[str]) -> None:
+    """Every address at a host of the merchant's own; an IPN goes to a place, which has no fragment."""
+    uris, ipn = message.feed_uri, message.ipn_info
+    used = [uris.s_uri, uris.f_uri, uris.c_uri]
+    if ipn.ipn_channel in _IPN_CHANNELS:
+        used.append(ipn.ipn_uri)
+        if "#" in ipn.ipn_uri:
+            raise RefusedError(Code.NO_VALID_URL)
+    if any(why_not_listed(uri, return_hosts) is not None for uri in used):
+        raise RefusedError(Code.NO_VALID_URL)
+
+
+def _text(message: OrderMessage) -> OrderText:
+    customer, transaction, ipn = message.cust_info, message.trns_info, message.ipn_info
+    return OrderText(
+        trnx_id=transaction.trnx_id,
+        order={
+            "cust_id": customer.cust_id,
+            "cust_name": customer.cust_name,
+            "cust_mobo_no": customer.cust_mobo_no,
+            "cust_email": customer.cust_email,
+            "cust_mail_addr": customer.cust_mail_addr,
+            "trnx_amt": transaction.trnx_amt,
+            "trnx_currency": transaction.trnx_currency,
+            "ord_id": transaction.ord_id,
+            "ord_det": transaction.ord_det,
+            "req_timestamp": message.req_timestamp,
+        },
+        s_uri=message.feed_uri.s_uri,
+        f_uri=message.feed_uri.f_uri,
+        c_uri=message.feed_uri.c_uri,
+        ipn_channel=ipn.ipn_channel,
+        ipn_email=ipn.ipn_email,
+        ipn_uri=ipn.ipn_uri,
+    )

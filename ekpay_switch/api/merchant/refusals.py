@@ -1,0 +1,108 @@
+"""What the merchant API says when it refuses: two keys, both texts (ekpay-merchant-api.md 2.3).
+
+1024, 1030 and 1052 are ekPay's; the others are ours (docs/adr/0046). No body has a msg_code beside them,
+since clients show whichever they find first.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+import orjson
+from starlette.responses import Response
+
+from ekpay_switch.api.page_parts import Page, shown
+from ekpay_switch.edge_kit.words import Text
+
+BASE = "/ekpaypg/v1"
+NO_COPIES = MappingProxyType({"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
+_JSON = "application/json"
+_PAGE_METHODS = frozenset({"GET", "HEAD"})
+_SERVER_ERROR, _BUSY = 500, 503
+
+
+class Code(StrEnum):
+    """The responseCode of a refusal."""
+
+    NOT_AUTHENTICATED = "1004"
+    MALFORMED = "1024"
+    BUSY = "1028"
+    TOO_MANY = "1029"
+    NO_MOBILE_NUMBER = "1030"
+    NO_VALID_URL = "1052"
+    INTERNAL_ERROR = "1099"
+
+
+MESSAGES: Mapping[Code, str] = MappingProxyType(
+    {
+        Code.NOT_AUTHENTICATED: "Merchant authentication failed",
+        Code.MALFORMED: "Validation error",
+        Code.BUSY: "Busy, send the same again",
+        Code.TOO_MANY: "Too many requests",
+        Code.NO_MOBILE_NUMBER: "Not a BD mobile number",
+        Code.NO_VALID_URL: "must be a valid URL",
+        Code.INTERNAL_ERROR: "Internal error, send the same again",
+    }
+)
+_STATUSES: Mapping[Code, int] = MappingProxyType(
+    {Code.BUSY: _BUSY, Code.TOO_MANY: 429, Code.INTERNAL_ERROR: _SERVER_ERROR}
+)
+_RETRY_AFTER_SECONDS = frozenset({Code.BUSY, Code.TOO_MANY})
+_TROUBLE = Page(
+    _BUSY,
+    Text("এই মুহূর্তে পাতাটি দেখানো যাচ্ছে না", "This page cannot be shown at the moment"),
+    [
+        Text("একটু পরে এই ঠিকানায় আবার আসুন।", "Come back to this address in a moment."),
+        Text("টাকা দিয়ে থাকলে আবার দেবেন না।", "If you have paid already, do not pay again."),
+    ],
+)
+
+
+class RefusedError(Exception):
+    """A call that is answered with a responseCode; ekPay's own are HTTP 400."""
+
+    def __init__(self, code: Code, status: int | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.status = status or _STATUSES.get(code, 400)
+
+    def body(self) -> bytes:
+        """The two keys."""
+        return orjson.dumps({"responseCode": self.code, "responseMessage": MESSAGES[self.code]})
+
+    def headers(self) -> dict[str, str]:
+        """The headers that go with it."""
+        again = {"Retry-After": "1"} if self.code in _RETRY_AFTER_SECONDS else {}
+        return {**NO_COPIES, **again}
+
+    def response(self, more_headers: Mapping[str, str] | None = None) -> Response:
+        """The answer itself."""
+        return Response(self.body(), self.status, self.headers() | dict(more_headers or {}), media_type=_JSON)
+
+
+def is_under_merchant_api(path: str) -> bool:
+    """Whether whoever asked for this path reads answers of the merchant API."""
+    return path == BASE or path.startswith(f"{BASE}/")
+
+
+def refused_with(status: int) -> RefusedError:
+    """The refusal that stands for a status which the framework or the guard before it has chosen."""
+    if status == _BUSY:
+        return RefusedError(Code.BUSY)
+    return RefusedError(Code.INTERNAL_ERROR if status >= _SERVER_ERROR else Code.MALFORMED, status)
+
+
+def answer_with(
+    method: str, path: str, status: int, more_headers: Mapping[str, str] | None = None
+) -> Response:
+    """What stands for a status: a page where a payer's browser asks for the payer's page, else two keys."""
+    if path == BASE and method in _PAGE_METHODS and status >= _SERVER_ERROR:
+        return shown(_TROUBLE)
+    return refused_with(status).response(more_headers)
+
+
+def as_sent(refused: RefusedError) -> Iterable[tuple[bytes, bytes]]:
+    """The headers of a refusal as ASGI sends them, where no response object stands in between."""
+    yield b"content-type", _JSON.encode()
+    for name, value in refused.headers().items():
+        yield name.lower().encode(), value.encode()

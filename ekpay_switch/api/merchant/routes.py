@@ -1,0 +1,154 @@
+"""The three addresses of the merchant API (docs/merchant-api.md is its contract).
+
+Everything under them is answered in the shapes that ekPay's clients read, whatever goes wrong.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import assert_never
+
+import orjson
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ekpay_switch import telemetry
+from ekpay_switch.api.merchant import answers, pages
+from ekpay_switch.api.merchant.known_servers import KnownServers
+from ekpay_switch.api.merchant.messages import CallerPart, StatusMessage
+from ekpay_switch.api.merchant.reading import Members, members_of, order_of, read
+from ekpay_switch.api.merchant.refusals import BASE, NO_COPIES, Code, RefusedError
+from ekpay_switch.edge_kit.own_tasks import OwnTasks, StillRunningError
+from ekpay_switch.edge_kit.rates import RateLimit
+from ekpay_switch.flows.merchant_callers import Credentials, authenticated
+from ekpay_switch.flows.merchant_document import Document, document, instruments_of, masked, not_found
+from ekpay_switch.flows.merchant_status import StatusFound, StatusQuestion, find_status
+from ekpay_switch.flows.take_order import OrderRefusal, OrderTaken, take_order
+from ekpay_switch.merchant_ports import Merchant
+from ekpay_switch.ports import World
+from ekpay_switch.security.merchant_tokens import MerchantTokens
+
+
+@dataclass(slots=True)
+class MerchantApi:
+    """What the endpoints need; `tasks` keeps the orders whose callers may have hung up.
+
+    `orders` limits each merchant by itself. By address, `arrivals` limits everybody, and `strangers` whoever
+    is wrong about a pass key, or asks for what is not its own without being one of the known `servers`.
+    """
+
+    world: World
+    tokens: MerchantTokens
+    answer_seconds: float
+    orders: RateLimit
+    arrivals: RateLimit
+    strangers: RateLimit
+    servers: KnownServers
+    tasks: OwnTasks = field(default_factory=OwnTasks)
+
+
+Act = Callable[[Members, str, MerchantApi], Awaitable[answers.Answer | Document]]
+
+
+def mount(app: FastAPI, api: MerchantApi) -> None:
+    """Put the three addresses on the application."""
+
+    async def page(request: Request) -> Response:
+        address = address_of(request)
+        answer = (
+            await pages.to_checkout(request, api.tokens, api.world)
+            if api.arrivals.allows(address)
+            else pages.too_many()
+        )
+        telemetry.HTTP_REQUESTS.labels("merchant-page", answer.status_code).inc()
+        return answer
+
+    app.add_route(BASE, page, methods=["GET"])
+    app.add_route(f"{BASE}/merchant-api", _endpoint("merchant-api", _take, api), methods=["POST"])
+    app.add_route(f"{BASE}/get-status", _endpoint("merchant-get-status", _status, api), methods=["POST"])
+
+
+def address_of(request: Request) -> str:
+    """The address of whoever holds the connection; empty where it has none."""
+    return request.client.host if request.client else ""
+
+
+def _endpoint(route: str, act: Act, api: MerchantApi) -> Callable[[Request], Awaitable[Response]]:
+    """The handler of one address; what it does not refuse is answered by the application's handlers."""
+
+    async def answer(request: Request) -> Response:
+        started, address = api.world.clock.monotonic(), address_of(request)
+        try:
+            _count(api.arrivals, address)
+            told = await act(members_of(await request.body()), address, api)
+        except RefusedError as refused:
+            telemetry.HTTP_REQUESTS.labels(route, refused.status).inc()
+            telemetry.log("merchant_refused", route=route, http_status=refused.status, code=refused.code)
+            return refused.response()
+        telemetry.HTTP_REQUESTS.labels(route, 200).inc()
+        telemetry.HTTP_SECONDS.labels(route).observe(api.world.clock.monotonic() - started)
+        return Response(orjson.dumps(told), 200, dict(NO_COPIES), media_type="application/json")
+
+    return answer
+
+
+async def _take(members: Members, address: str, api: MerchantApi) -> answers.Answer:
+    """`merchant-api`: 1000 with a token, 1001 where the trnx_id stands for another order."""
+    merchant = await _caller(members, address, api)
+    _count(api.orders, merchant.partner_id)
+    order = order_of(members, merchant.return_hosts)
+    try:
+        # In a task of its own, which a caller that hangs up never cancels.
+        taken = await api.tasks.within(take_order(merchant, order, api.world), api.answer_seconds)
+    except StillRunningError:
+        raise RefusedError(Code.BUSY) from None
+    now = api.world.clock.now()
+    match taken:
+        case OrderTaken(payment=payment, left_seconds=left_seconds, is_repeat=is_repeat):
+            telemetry.log("merchant_order_taken", payment_id=payment.payment_id,
+                          outcome="repeat" if is_repeat else "new")  # fmt: skip
+            token = api.tokens.derive(payment.payment_id, payment.mer_reg_id, payment.token_expires_at)
+            return answers.issued(token, left_seconds, now)
+        case OrderRefusal.OTHER_CONTENT | OrderRefusal.TOKEN_ENDED:
+            telemetry.log("merchant_order_refused", partner_id=merchant.partner_id, refusal=taken)
+            return answers.failure(now)
+        case OrderRefusal.AMOUNT_OUT_OF_RANGE | OrderRefusal.SPLIT_DOES_NOT_ADD_UP:
+            raise RefusedError(Code.MALFORMED)
+        case OrderRefusal.UNKNOWN_PAYEE:
+            raise RefusedError(Code.MALFORMED)
+        case _:
+            assert_never(taken)
+
+
+async def _caller(members: Members, address: str, api: MerchantApi) -> Merchant:
+    who = read(CallerPart, members).mer_info
+    merchant = await authenticated(Credentials(who.mer_reg_id, who.mer_pas_key, address), api.world)
+    if merchant is None:
+        _count(api.strangers, address)
+        raise RefusedError(Code.NOT_AUTHENTICATED)
+    api.servers.has_proven(address)
+    return merchant
+
+
+async def _status(members: Members, address: str, api: MerchantApi) -> Document:
+    """`get-status`: the whole document for a merchant's own servers, a masked one for others, or 404."""
+    message = read(StatusMessage, members)
+    question = StatusQuestion(message.trnx_id, message.username, message.trans_date, address)
+    found = await find_status(question, api.world)
+    if found is not None and found.is_own:
+        api.servers.has_proven(address)
+    elif not api.servers.knows(address):
+        _count(api.strangers, address)
+    return not_found() if found is None else _told(found, api)
+
+
+def _told(found: StatusFound, api: MerchantApi) -> Document:
+    payment = found.payment
+    token = api.tokens.derive(payment.payment_id, payment.mer_reg_id, payment.token_expires_at)
+    told = document(payment, token, instruments_of(api.world.connectors))
+    return told if found.is_own else masked(told)
+
+
+def _count(limit: RateLimit, caller: str) -> None:
+    if not limit.allows(caller):
+        raise RefusedError(Code.TOO_MANY)

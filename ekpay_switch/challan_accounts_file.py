@@ -1,0 +1,45 @@
+"""Reading config/challan_accounts.toml; a row that is not understood stops the start."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
+
+from ekpay_switch.domain.challans import TreasuryHead
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    credit_account: Annotated[str, StringConstraints(pattern=r"^[0-9](-[0-9]{4}){3}$")]
+    purpose: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    economic_code: Annotated[str, StringConstraints(pattern=r"^[0-9]{7}$")]
+    organization_code: Annotated[str, StringConstraints(pattern=r"^[0-9]{13}$")]
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    accounts: list[_Row]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len({row.credit_account for row in self.accounts}) != len(self.accounts):
+            message = "a credit account stands twice"
+            raise ValueError(message)
+        return self
+
+
+def read_challan_accounts(path: Path) -> Mapping[str, TreasuryHead]:
+    """What the treasury is told for each credit account in `path`.
+
+    Raises:
+        pydantic.ValidationError: a row has an unknown key or an unusable value, or an account stands twice.
+        tomllib.TOMLDecodeError: the file is not TOML.
+    """
+    file = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    return {
+        row.credit_account: TreasuryHead(row.economic_code, row.organization_code) for row in file.accounts
+    }

@@ -1,0 +1,167 @@
+"""The receipt of a payment that we collected: who was paid, for what, how much, and whether it still holds.
+
+Read from the books alone: no far side is asked, nothing is written. What names a payer is masked here, so
+that whatever shows a receipt has nothing to hide. Other names stand as their owners wrote them.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from ekpay_switch.biller_ports import Billers
+from ekpay_switch.connector_ports import Connectors
+from ekpay_switch.domain.business_day import business_date
+from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, receipts_of
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.posting_rules import Sums
+from ekpay_switch.receipt_ports import PaidOrder, PaidPayment, Receipts
+from ekpay_switch.security.masking import mask_account, mask_long_numbers
+
+_E_MAIL = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
+_HIDDEN = "***"
+
+
+class ReceiptStatus(StrEnum):
+    """Whether a receipt still holds; the comment of each member is its meaning."""
+
+    VALID = "valid"  # the payee has the money
+    PARTLY_REFUNDED = "partly_refunded"  # part of the price is back with the payer
+    REFUNDED = "refunded"  # the whole price is back with the payer
+    UNKNOWN = "unknown"  # it was paid once, and what holds now is being looked into
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What something is called, in both languages."""
+
+    bangla: str
+    english: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """What was paid for; empty where it is not known. Whatever names a payer is masked.
+
+    `order_id` and `details` are the merchant's; `bill_number` and `account` the biller's, as are `proof` (its
+    receipt or challan number) and `final_proof`, which came later.
+    """
+
+    order_id: str = ""
+    details: str = ""
+    customer: str = ""
+    mobile: str = ""
+    bill_number: str = ""
+    account: str = ""
+    proof: str = ""
+    final_proof: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One receipt. Amounts are whole paisa, `paid_at` is UTC.
+
+    `transaction` is our own name of the payment's money: ekPay's transaction id of a merchant's payment, else
+    the reference that the connector knows. `merchant_transaction` is the merchant's, `connector_transaction`
+    the connector's. `refunded` is back with the payer, `on_its_way` is owed to the payer.
+    """
+
+    payment_id: UUID
+    status: ReceiptStatus
+    payee: Name
+    is_merchant: bool
+    bought: Bought
+    sums: Sums
+    refunded: Money
+    on_its_way: Money
+    paid_at: datetime
+    instrument: Name
+    transaction: str
+    merchant_transaction: str
+    connector_transaction: str
+
+    @property
+    def paid_on(self) -> date:
+        """The day of the payment in Dhaka."""
+        return business_date(self.paid_at)
+
+
+async def receipt_of(
+    payment_id: UUID, receipts: Receipts, billers: Billers, connectors: Connectors
+) -> Receipt | None:
+    """The receipt of a payment, or None where there is none: unknown, not collected, or never completed."""
+    paid = await receipts.paid(payment_id)
+    status = None if paid is None else _status(paid)
+    if paid is None or status is None:
+        return None
+    order, connector = paid.order, connectors.by_id(paid.connector_id)
+    instrument = Name(paid.connector_id, paid.connector_id)
+    if connector is not None:
+        instrument = Name(connector.profile.name_bn, connector.profile.name_en)
+    return Receipt(
+        payment_id=paid.payment_id,
+        status=status,
+        payee=_payee(paid, billers),
+        is_merchant=order is not None,
+        bought=_order(order) if order is not None else _bill(paid, billers),
+        sums=paid.sums,
+        refunded=paid.refunded,
+        on_its_way=paid.on_its_way,
+        paid_at=paid.collected_at,
+        instrument=instrument,
+        transaction=order.ekpay_trnx_id if order is not None else paid.reference,
+        merchant_transaction=order.trnx_id if order is not None else "",
+        connector_transaction=paid.provider_transaction,
+    )
+
+
+def _status(paid: PaidPayment) -> ReceiptStatus | None:
+    """What a receipt says of this payment; charges that stay do not keep a price from being refunded."""
+    if paid.state is State.REFUNDED:
+        return ReceiptStatus.REFUNDED
+    if not paid.was_completed:
+        return None
+    if paid.state is not State.COMPLETED:
+        return ReceiptStatus.UNKNOWN
+    if paid.refunded >= paid.sums.billed:
+        return ReceiptStatus.REFUNDED
+    return ReceiptStatus.PARTLY_REFUNDED if paid.refunded.minor else ReceiptStatus.VALID
+
+
+def _payee(paid: PaidPayment, billers: Billers) -> Name:
+    if paid.order is not None:
+        return Name(paid.order.merchant_bn, paid.order.merchant_en)
+    biller = billers.by_id(paid.biller_id)
+    if biller is None:
+        return Name(paid.biller_id, paid.biller_id)
+    return Name(biller.profile.name_bn, biller.profile.name_en)
+
+
+def _order(order: PaidOrder) -> Bought:
+    return Bought(
+        order_id=order.order_id,
+        details=_E_MAIL.sub(_HIDDEN, mask_long_numbers(order.details)),
+        customer=mask_name(order.customer),
+        mobile=mask_account(order.mobile),
+    )
+
+
+def _bill(paid: PaidPayment, billers: Billers) -> Bought:
+    biller, proofs = billers.by_id(paid.biller_id), receipts_of(paid.facts)
+    proof = proofs.get(RECEIPT, "")
+    if biller is None or biller.profile.has_unique_receipt:
+        # Whoever knows this number may use up the service that it bought.
+        proof = mask_account(proof)
+    return Bought(
+        bill_number=mask_account(str(paid.bill.get("number") or "")),
+        account=mask_account(str(paid.bill.get("account") or "")),
+        proof=proof,
+        final_proof=proofs.get(FINAL_RECEIPT, ""),
+    )
+
+
+def mask_name(name: str) -> str:
+    """A person's name by its first letters: `Rahela Khatun` is `R*** K***`."""
+    return " ".join(f"{word[0]}{_HIDDEN}" for word in name.split())
