@@ -1,0 +1,194 @@
+"""What each page of the checkout shows, as values; templates put them into words and markup."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ekpay_switch.connector_ports import ConnectorProfile
+from ekpay_switch.domain.funding import TryEnd, TryState
+from ekpay_switch.domain.money import Money
+from ekpay_switch.flows.checkout import another_from, may_leave, open_try_of
+from ekpay_switch.flows.offers import Offer
+from ekpay_switch.merchant_ports import MerchantPayment, TryLine
+from ekpay_switch.ports import World
+from ekpay_switch.web.checkout.situations import (
+    Situation,
+    is_over,
+    is_shop_told,
+    last_refusal,
+    leaves_by_itself,
+    situation_of,
+    way_back,
+)
+from ekpay_switch.web.pages import Refresh
+
+KINDS = ("wallet", "card", "account")
+# Often enough that nobody wonders, and seldom enough that a screen reader gets to the end of the page.
+WAITS_SECONDS, OPENS_SECONDS, TELLS_SECONDS, LEAVES_SECONDS = 20, 3, 2, 6
+# Of a far side's words for a refusal, those that tell a payer what to do; the others stay with us.
+REASONS = frozenset(
+    {"cancelled", "insufficient_balance", "no_such_wallet", "timed_out", "tries_exceeded", "wrong_credential"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The offers of one kind: those that can be chosen, and those that cannot be at this moment."""
+
+    kind: str
+    open: Sequence[Offer]
+    closed: Sequence[Offer]
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A page from before that could still be paid; `profile` is None where we do not know the connector."""
+
+    profile: ConnectorProfile | None
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The try that came to nothing last; `reason` is one of `REASONS`, or how the try ended.
+
+    `is_watched` says that its page was over before its provider said what came of it: we go on asking.
+    """
+
+    profile: ConnectorProfile | None
+    reason: str
+    is_watched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A template with everything that it shows; `refresh` is when the page goes on by itself."""
+
+    template: str
+    values: Mapping[str, object]
+    status: int = 200
+    refresh: Refresh | None = None
+
+
+def grouped(offers: Sequence[Offer]) -> list[Group]:
+    """The offers by kind, in the order of most payers; an unknown kind comes last."""
+    kinds = [*KINDS, *sorted({one.kind for one in offers} - set(KINDS))]
+    groups = [
+        Group(
+            kind,
+            [one for one in offers if one.kind == kind and one.why_not is None],
+            [one for one in offers if one.kind == kind and one.why_not is not None],
+        )
+        for kind in kinds
+    ]
+    return [group for group in groups if group.open or group.closed]
+
+
+def choosing(payment: MerchantPayment, offers: Sequence[Offer], world: World) -> dict[str, object]:
+    """What the choice of an instrument shows; its form asks for the try after all that stand."""
+    refused = last_refusal(payment)
+    return {
+        "groups": grouped(offers),
+        "nth": len(payment.tries) + 1,
+        "refused": None if refused is None else _refused(refused, world),
+        "earlier": earlier_pages(payment, world),
+        "may_leave": may_leave(payment),
+    }
+
+
+def waiting(payment: MerchantPayment, world: World, *, stays: bool) -> Page:
+    """We do not know yet: what the payer may do meanwhile, and when we look again."""
+    situation, one = situation_of(payment), open_try_of(payment)
+    profile = _profile(one, world)
+    is_live = situation is Situation.AT_PROVIDER and not is_over(payment)
+    seconds = OPENS_SECONDS if situation is Situation.OPENING else _waits_seconds(one, payment.read_at)
+    values = {
+        "situation": situation,
+        "looks_in": seconds,
+        "profile": profile,
+        "executes": profile is not None and profile.executes,
+        "next_look_at": _upcoming(one, payment.read_at),
+        "may_look": situation in {Situation.AT_PROVIDER, Situation.ASKING} and one is not None,
+        "may_go_on": is_live,
+        "another_from": another_from(payment, world) if is_live else None,
+        "earlier": earlier_pages(payment, world),
+        "may_leave": may_leave(payment) and situation is not Situation.OPENING,
+    }
+    return Page("checkout/waiting.html", values, refresh=None if stays else Refresh(seconds))
+
+
+def ended(payment: MerchantPayment, world: World, receipt: str | None, *, stays: bool) -> Page:
+    """How the payment ended, and the way back to the shop once the shop was told."""
+    situation, back = situation_of(payment), way_back(payment)
+    is_final = situation not in {Situation.OVER, Situation.REVIEW, Situation.GOES_BACK}
+    refresh: Refresh | None = None
+    if back is not None and leaves_by_itself(payment):
+        refresh = Refresh(LEAVES_SECONDS, back)
+    elif not is_final:
+        refresh = Refresh(WAITS_SECONDS)
+    elif not is_shop_told(payment):
+        refresh = Refresh(TELLS_SECONDS)
+    values = {
+        "situation": situation,
+        "back": back,
+        "leaves": LEAVES_SECONDS if back is not None and refresh is not None and not stays else None,
+        "profile": _profile(payment.tries[-1] if payment.tries else None, world),
+        "earlier": earlier_pages(payment, world),
+        "receipt": receipt,
+        "paid_with": world.connectors.by_id(payment.funding.connector_id) if payment.funding else None,
+    }
+    return Page(f"checkout/{_ENDS.get(situation, 'ended')}.html", values, refresh=None if stays else refresh)
+
+
+_ENDS = {Situation.PAID: "paid"}
+
+
+def order_of(payment: MerchantPayment) -> dict[str, object]:
+    """What every page of the payment says of it."""
+    order = payment.text.order
+    return {
+        "payment": payment,
+        "details": order.get("ord_det") or "",
+        "order_number": order.get("ord_id") or "",
+        "charges": Money(payment.sums.charge.minor),
+        "fees": payment.sums.fee + payment.sums.vat,
+    }
+
+
+def earlier_pages(payment: MerchantPayment, world: World) -> list[Earlier]:
+    """Pages that the payer has left and that could still take money without our word."""
+    found = [(one, _profile(one, world)) for one in payment.tries if one.state is not TryState.OPEN]
+    return [
+        Earlier(profile, one.page_until)
+        for one, profile in found
+        if one.page_until is not None
+        and one.page_until > payment.read_at
+        and (one.state is TryState.ABANDONED or one.end is TryEnd.LAPSED)
+        and not (profile is not None and profile.executes)
+    ]
+
+
+def _refused(one: TryLine, world: World) -> Refused:
+    told = one.why.partition(" ")[0]
+    reason = told if told in REASONS else str(one.end or TryEnd.NEVER_PAID)
+    return Refused(_profile(one, world), reason, is_watched=one.next_look_at is not None)
+
+
+def _profile(one: TryLine | None, world: World) -> ConnectorProfile | None:
+    connector = world.connectors.by_id(one.connector_id) if one is not None else None
+    return connector.profile if connector is not None else None
+
+
+def _waits_seconds(one: TryLine | None, now: datetime) -> int:
+    """Until just after we look again, where that is soon: whoever has just come back waits no longer."""
+    if one is None or one.next_look_at is None:
+        return WAITS_SECONDS
+    left = int((one.next_look_at - now) / timedelta(seconds=1)) + TELLS_SECONDS
+    return min(max(left, OPENS_SECONDS), WAITS_SECONDS)
+
+
+def _upcoming(one: TryLine | None, now: datetime) -> datetime | None:
+    """When we look again by ourselves; what is due by now is looked at within the minute."""
+    if one is None or one.next_look_at is None:
+        return None
+    return max(one.next_look_at, now + timedelta(minutes=1)) if one.next_look_at <= now else one.next_look_at

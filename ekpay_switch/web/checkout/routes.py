@@ -1,0 +1,356 @@
+"""The addresses of the hosted checkout: `/pay/checkout/<reference>` and what hangs below it (docs/adr/0047).
+
+The unguessable reference is the session: whoever has it may look and pay. Looking changes nothing; what
+changes something is a form of this very page, and is answered with a redirect, so that a reload repeats
+nothing. Work that was begun goes on when its browser hangs up.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from urllib.parse import urlencode, urlsplit
+from uuid import UUID
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ekpay_switch import telemetry
+from ekpay_switch.edge_kit.own_tasks import OwnTasks, StillRunningError
+from ekpay_switch.edge_kit.rates import RateLimit
+from ekpay_switch.flows.checkout import (
+    Choice,
+    NotChosen,
+    PageChosen,
+    another_from,
+    choose,
+    leave,
+    look,
+    next_try,
+    open_try_of,
+)
+from ekpay_switch.flows.offers import offers
+from ekpay_switch.flows.take_order import CHECKOUT_PATH as PATH
+from ekpay_switch.merchant_ports import MerchantPayment
+from ekpay_switch.ports import World
+from ekpay_switch.security.form_tokens import FormTokens
+from ekpay_switch.web import static_files
+from ekpay_switch.web.checkout import models
+from ekpay_switch.web.checkout.forms import choice_of, own_form
+from ekpay_switch.web.checkout.situations import WAITING, Situation, is_over, situation_of
+from ekpay_switch.web.languages import PARAMETER
+from ekpay_switch.web.pages import Pages, Refresh
+from ekpay_switch.web.wording import Language
+
+ROUTE = "checkout"
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+# A browser waits no longer; the work goes on and the page says so.
+ANSWER_SECONDS = 20.0
+# Short enough that going back from the provider's page leads to the choice, and not here again.
+GOES_SECONDS = 1
+AWAY_SECONDS = 10
+_REFERENCE_LENGTHS = range(20, 65)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """What the checkout needs; `visits` limits the calls of one page, `visitors` those of one address.
+
+    `receipt_path` says where the receipt of a payment is, None where there are no receipts. `tasks` keeps the
+    work that a closed browser has left behind.
+    """
+
+    world: World
+    tokens: FormTokens
+    visits: RateLimit
+    visitors: RateLimit
+    receipt_path: Callable[[UUID], str] | None = None
+    tasks: OwnTasks = field(default_factory=OwnTasks)
+    answer_seconds: float = ANSWER_SECONDS
+
+
+Answering = Callable[["Visit"], Awaitable[Response]]
+
+
+def mount(app: FastAPI, checkout: Checkout) -> None:
+    """Add the checkout and the files that its pages refer to."""
+    pages = Pages(checkout.world.public_url)
+    static_files.mount(app, pages.headers)
+
+    def add(below: str, method: str, answering: Answering) -> None:
+        async def endpoint(request: Request) -> Response:
+            answer = await _answered(request, answering, checkout, pages)
+            telemetry.HTTP_REQUESTS.labels(ROUTE, answer.status_code).inc()
+            return answer
+
+        app.add_route(f"{PATH}/{{reference}}{below}", endpoint, methods=[method])
+
+    add("", "GET", _shown)
+    add("/go", "GET", _going)
+    add("/cancel", "GET", _asked_to_leave)
+    # Where a form was answered with a page of its own, a reload of that address comes by GET.
+    add("/try", "GET", _home)
+    add("/look", "GET", _home)
+    add("/try", "POST", _chosen)
+    add("/look", "POST", _looked)
+    add("/cancel", "POST", _left)
+
+    async def nowhere(request: Request) -> Response:
+        about, status = ("unknown", 404) if request.method == "GET" else ("method", 405)
+        return _notice(request, pages, about, status)
+
+    app.add_route(f"{PATH}/{{rest:path}}", nowhere, methods=METHODS)
+    app.add_route(PATH, nowhere, methods=METHODS)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Addresses below one page, which keep its language for browsers that keep no cookie."""
+
+    base: str
+    language: Language
+
+    def __call__(self, below: str = "", **query: object) -> str:
+        """The address of what stands below the page, with a query."""
+        kept = {} if self.language is Language.BANGLA else {PARAMETER: self.language.value}
+        asked = urlencode({**query, **kept})
+        return f"{self.base}{below}?{asked}" if asked else f"{self.base}{below}"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request about a payment that stands."""
+
+    request: Request
+    payment: MerchantPayment
+    checkout: Checkout
+    pages: Pages
+
+    @property
+    def at(self) -> Places:
+        """The addresses of this payment's pages, in the language of this visit."""
+        base = f"{PATH}/{self.payment.checkout_reference}"
+        return Places(base, self.pages.words(self.request).language)
+
+    @property
+    def stays(self) -> bool:
+        """Whether the payer has stopped the page from going on by itself."""
+        return self.request.query_params.get("stay") == "1"
+
+    def page(self, page: models.Page, **more: object) -> Response:
+        """The page with what every page of the payment has."""
+        reference = self.payment.checkout_reference
+        values = {
+            "order": models.order_of(self.payment),
+            "now": self.payment.read_at,
+            "at": self.at,
+            "here": self.at.base,
+            "csrf": self.checkout.tokens.of(reference),
+            "stays": self.stays,
+            **page.values,
+            **more,
+        }
+        return self.pages.shown(self.request, page.template, values, page.status, page.refresh)
+
+    def to(self, path: str) -> Response:
+        """On to another page of ours."""
+        return self.pages.sent_on(self.request, path)
+
+
+async def _answered(request: Request, answering: Answering, checkout: Checkout, pages: Pages) -> Response:
+    reference = request.path_params["reference"]
+    if not _is_reference(reference):
+        return _notice(request, pages, "unknown", 404)
+    address = request.client.host if request.client else ""
+    if not checkout.visitors.allows(address) or not checkout.visits.allows(reference):
+        return _notice(request, pages, "busy", 429, f"{PATH}/{reference}")
+    try:
+        payment = await checkout.world.merchant_payments.by_checkout(reference)
+        if payment is None:
+            return _notice(request, pages, "unknown", 404)
+        return await answering(Visit(request, payment, checkout, pages))
+    except Exception as error:  # noqa: BLE001 - a payer whose money may be under way is owed a page
+        telemetry.count_error("checkout_broke_off", error=error)
+        return _notice(request, pages, "away", 503, f"{PATH}/{reference}")
+
+
+def _is_reference(text: str) -> bool:
+    return text.isascii() and text.isalnum() and len(text) in _REFERENCE_LENGTHS
+
+
+def _notice(request: Request, pages: Pages, about: str, status: int, back_here: str = "") -> Response:
+    """A page about no payment: nothing is read for it, so that it can be shown when nothing can be read."""
+    again = Refresh(AWAY_SECONDS, back_here) if about == "away" and request.method == "GET" else None
+    base = back_here or PATH
+    at = Places(base, pages.words(request).language)
+    values = {"about": about, "has_payment": bool(back_here), "here": base, "at": at}
+    answer = pages.shown(request, "checkout/notice.html", values, status, again)
+    if status in {429, 503}:
+        answer.headers["Retry-After"] = str(AWAY_SECONDS)
+    return answer
+
+
+# ---- looking: the books' truth, and nothing changes
+
+
+async def _shown(visit: Visit) -> Response:
+    looked = "looked" if visit.request.query_params.get("looked") == "1" else ""
+    return await _page_now(visit, looked)
+
+
+async def _page_now(visit: Visit, notice: str = "", status: int = 200) -> Response:
+    """The page of the situation that the payment is in."""
+    payment, world = visit.payment, visit.checkout.world
+    situation = situation_of(payment)
+    if situation is Situation.CHOOSE or (situation in WAITING and _wants_another(visit)):
+        return await _choice_page(visit)
+    if situation in WAITING:
+        page = models.waiting(payment, world, stays=visit.stays or visit.request.method != "GET")
+    else:
+        path = visit.checkout.receipt_path
+        receipt = path(payment.payment_id) if path is not None else None
+        page = models.ended(payment, world, receipt, stays=visit.stays)
+    refresh = page.refresh
+    if notice and refresh is not None and not refresh.url:
+        # What was just said is not said again.
+        refresh = Refresh(refresh.seconds, visit.at())
+    return visit.page(models.Page(page.template, page.values, status, refresh), notice=notice)
+
+
+def _wants_another(visit: Visit) -> bool:
+    """Whether the payer asks for another instrument, and may have one."""
+    payment = visit.payment
+    since = another_from(payment, visit.checkout.world)
+    is_open = situation_of(payment) is Situation.AT_PROVIDER and not is_over(payment)
+    wishes = visit.request.query_params.get("other") == "1"
+    return wishes and is_open and since is not None and since <= payment.read_at
+
+
+async def _choice_page(visit: Visit, problem: str = "", status: int = 200, chosen: str = "") -> Response:
+    payment, world = visit.payment, visit.checkout.world
+    merchant = await world.merchants.by_partner(payment.partner_id)
+    offered = await offers(payment, merchant, world) if merchant is not None else ()
+    values = models.choosing(payment, offered, world)
+    return visit.page(models.Page("checkout/choose.html", values, status), problem=problem, chosen=chosen)
+
+
+async def _going(visit: Visit) -> Response:
+    """On to the provider, said before it happens; not by a redirect of the form, which the policy forbids."""
+    payment, world = visit.payment, visit.checkout.world
+    one = open_try_of(payment)
+    if situation_of(payment) is Situation.OPENING:
+        return await _page_now(visit)
+    if one is None or situation_of(payment) is not Situation.AT_PROVIDER or is_over(payment):
+        return visit.to(visit.at())
+    connector = world.connectors.by_id(one.connector_id)
+    values = {
+        "profile": connector.profile if connector is not None else None,
+        "url": one.page_url,
+        "place": urlsplit(one.page_url).hostname or "",
+        "total": one.total,
+    }
+    refresh = Refresh(GOES_SECONDS, one.page_url)
+    return visit.page(models.Page("checkout/go.html", values, refresh=refresh))
+
+
+async def _asked_to_leave(visit: Visit) -> Response:
+    payment, world = visit.payment, visit.checkout.world
+    if situation_of(payment) not in {Situation.CHOOSE, Situation.AT_PROVIDER}:
+        return visit.to(visit.at())
+    one = open_try_of(payment)
+    connector = world.connectors.by_id(one.connector_id) if one is not None else None
+    values = {"profile": connector.profile if connector is not None else None}
+    return visit.page(models.Page("checkout/leave.html", values))
+
+
+async def _home(visit: Visit) -> Response:
+    return visit.to(visit.at())
+
+
+# ---- forms: each is of this very page, or nothing is done
+
+
+async def _chosen(visit: Visit) -> Response:
+    fields = await _own_fields(visit)
+    if fields is None:
+        return _foreign(visit)
+    choice = choice_of(fields)
+    if choice is None:
+        return await _not_readable(visit)
+    work = choose(visit.payment, choice, visit.checkout.world)
+    try:
+        answer = await visit.checkout.tasks.within(work, visit.checkout.answer_seconds)
+    except StillRunningError:
+        return visit.to(visit.at("/go"))
+    return await _after_choice(visit, choice, answer)
+
+
+async def _after_choice(visit: Visit, choice: Choice, answer: PageChosen | NotChosen) -> Response:
+    if isinstance(answer, PageChosen):
+        return visit.to(visit.at("/go"))
+    if answer is NotChosen.NO_PAGE:
+        return visit.to(visit.at())
+    if answer is NotChosen.MOVED_ON:
+        return visit.to(await _where_it_moved(visit, choice))
+    return await _choice_page(visit, answer.value, _STATUS_OF[answer], choice.instrument)
+
+
+_STATUS_OF = {
+    NotChosen.UNKNOWN: 422,
+    NotChosen.LIMITS: 422,
+    NotChosen.PRICE_CHANGED: 409,
+    NotChosen.MAINTENANCE: 503,
+    NotChosen.UNAVAILABLE: 503,
+}
+
+
+async def _where_it_moved(visit: Visit, choice: Choice) -> str:
+    """The second of two clicks follows the first; a page from before leads to how the payment stands now."""
+    now = await visit.checkout.world.merchant_payments.by_id(visit.payment.payment_id)
+    one = open_try_of(now) if now is not None else None
+    is_same = now is not None and one is not None and choice.nth == next_try(now) - 1
+    return visit.at("/go" if is_same else "")
+
+
+async def _not_readable(visit: Visit) -> Response:
+    """Nothing was chosen, or something that no form of ours holds."""
+    if situation_of(visit.payment) is Situation.CHOOSE or _may_choose(visit):
+        return await _choice_page(visit, "nothing_chosen", 422)
+    return visit.to(visit.at())
+
+
+def _may_choose(visit: Visit) -> bool:
+    since = another_from(visit.payment, visit.checkout.world)
+    is_open = situation_of(visit.payment) is Situation.AT_PROVIDER
+    return is_open and since is not None and since <= visit.payment.read_at
+
+
+async def _looked(visit: Visit) -> Response:
+    if await _own_fields(visit) is None:
+        return _foreign(visit)
+    work = look(visit.payment, visit.checkout.world)
+    try:
+        await visit.checkout.tasks.within(work, visit.checkout.answer_seconds)
+    except StillRunningError:
+        telemetry.log("look_takes_long", payment_id=visit.payment.payment_id)
+    return visit.to(visit.at(looked=1))
+
+
+async def _left(visit: Visit) -> Response:
+    if await _own_fields(visit) is None:
+        return _foreign(visit)
+    work = leave(visit.payment, visit.checkout.world)
+    if await visit.checkout.tasks.within(work, visit.checkout.answer_seconds):
+        return visit.to(visit.at())
+    now = await visit.checkout.world.merchant_payments.by_id(visit.payment.payment_id)
+    later = Visit(visit.request, now or visit.payment, visit.checkout, visit.pages)
+    return await _page_now(later, "cannot_leave", 409)
+
+
+async def _own_fields(visit: Visit) -> dict[str, str] | None:
+    reference, checkout = visit.payment.checkout_reference, visit.checkout
+    fields = await own_form(visit.request, reference, checkout.tokens, checkout.world.public_url)
+    return None if fields is None else dict(fields)
+
+
+def _foreign(visit: Visit) -> Response:
+    return _notice(visit.request, visit.pages, "foreign", 403, visit.at.base)

@@ -1,0 +1,29 @@
+"""Texts of others on our pages: what could turn, hide or stretch the words around it is taken out (T59).
+
+Escaping is not done here: templates do it, for every text alike.
+"""
+
+import unicodedata
+
+LENGTH_MAX = 200
+# Bangla needs both to join and not to join letters; they are invisible and move nothing.
+_JOINERS = frozenset("\u200c\u200d")
+# Control, format (the bidirectional controls are such), surrogates, private use, not assigned.
+_DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+# More marks upon one letter than any script has climb over the lines above it.
+_MARKS_MAX = 4
+
+
+def displayed(text: str) -> str:
+    """The text as it may be shown: composed, on one line, without what is invisible, of bounded length."""
+    kept: list[str] = []
+    marks = 0
+    for letter in unicodedata.normalize("NFC", text[: LENGTH_MAX * 4]):
+        kind = unicodedata.category(letter)
+        marks = marks + 1 if kind in {"Mn", "Me"} else 0
+        if letter.isspace():
+            kept.append(" ")
+        elif marks <= _MARKS_MAX and (kind not in _DROPPED or letter in _JOINERS):
+            kept.append(letter)
+    shown = unicodedata.normalize("NFC", " ".join("".join(kept).split()))
+    return shown if len(shown) <= LENGTH_MAX else f"{shown[: LENGTH_MAX - 1]}…"

@@ -1,0 +1,97 @@
+"""Rendering a page and the headers that go with it: nothing inline, nothing from elsewhere, never kept.
+
+Every text that is put into a template is escaped there; a name that a template misses raises.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from ekpay_switch.web.languages import keep_language, language_of
+from ekpay_switch.web.static_files import static_path
+from ekpay_switch.web.wording import Words, words_of
+
+TEMPLATES = Path(__file__).parent / "templates"
+_CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": _CONTENT_SECURITY_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex",
+}
+_HSTS = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """When a page that stays open goes on by itself: to a checked address, or to itself where it is empty."""
+
+    seconds: int
+    url: str = ""
+
+    @property
+    def header(self) -> str:
+        """The header `Refresh`; a meta element is not used, since it is read before what stands around it."""
+        return f"{self.seconds}; url={self.url}" if self.url else str(self.seconds)
+
+
+class Pages:
+    """How an answer is made of a template, at one public address."""
+
+    def __init__(self, public_url: str) -> None:
+        self.is_https = public_url.startswith("https://")
+        self.headers: Mapping[str, str] = {**_HEADERS, **(_HSTS if self.is_https else {})}
+
+    def words(self, request: Request) -> Words:
+        """The words of the language that this request is answered in."""
+        return words_of(language_of(request, is_https=self.is_https))
+
+    def shown(
+        self,
+        request: Request,
+        template: str,
+        values: Mapping[str, object],
+        status: int = 200,
+        refresh: Refresh | None = None,
+    ) -> Response:
+        """The page as an answer. Templates get `t`, the words; `path`, where this page is; and the values."""
+        words = self.words(request)
+        page = _templates().get_template(template)
+        html = page.render(t=words, path=request.url.path, **values)
+        answer = HTMLResponse(html, status, {**self.headers, "Content-Language": words.language})
+        if refresh is not None:
+            answer.headers["Refresh"] = refresh.header
+        keep_language(request, answer, is_https=self.is_https)
+        return answer
+
+    def sent_on(self, request: Request, path: str) -> Response:
+        """On to another page of ours, after something was done or where this address is none to stay at."""
+        answer = Response(status_code=303, headers={**self.headers, "Location": path})
+        keep_language(request, answer, is_https=self.is_https)
+        return answer
+
+
+@cache
+def _templates() -> Environment:
+    """The templates of this process; each is read and compiled once."""
+    templates = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    templates.globals["static"] = static_path
+    return templates

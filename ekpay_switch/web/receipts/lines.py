@@ -1,0 +1,149 @@
+"""What a receipt says, line by line, in both languages: the page and the PDF say the same."""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from ekpay_switch.domain.money import Money
+from ekpay_switch.edge_kit.words import Text, dhaka_text, taka_text
+from ekpay_switch.flows.receipt import Bought, Name, Receipt, ReceiptStatus
+from ekpay_switch.security.receipt_keys import SignedFacts
+from ekpay_switch.web.display_text import displayed
+
+TITLE = Text("রসিদ", "Receipt")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A label and its value; `is_code` where the value is one text in both languages, such as an id."""
+
+    label: Text
+    value: Text
+    is_code: bool = False
+    is_total: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Lines that belong together, under a heading."""
+
+    heading: Text
+    lines: tuple[Line, ...]
+
+
+def payment_name(receipt: Receipt) -> str:
+    """The payment's id as people and programs are told it."""
+    return f"pay_{receipt.payment_id.hex}"
+
+
+def signed_facts(receipt: Receipt) -> SignedFacts:
+    """What the signed text of this receipt says."""
+    return SignedFacts(
+        payment_id=receipt.payment_id,
+        transaction=receipt.transaction,
+        payee=displayed(receipt.payee.english),
+        paisa=receipt.sums.total.minor,
+        paid_on=receipt.paid_on,
+    )
+
+
+def verdict(receipt: Receipt) -> Text:
+    """Whether the receipt holds, in one line."""
+    match receipt.status:
+        case ReceiptStatus.VALID:
+            return Text("পরিশোধিত। এই রসিদ বৈধ।", "Paid. This receipt is valid.")
+        case ReceiptStatus.PARTLY_REFUNDED:
+            return Text(
+                "পরিশোধিত, এবং দামের একটি অংশ ফেরত দেওয়া হয়েছে।", "Paid, and part of the price was refunded."
+            )
+        case ReceiptStatus.REFUNDED:
+            return Text(
+                "টাকা ফেরত দেওয়া হয়েছে। এই রসিদ আর বৈধ নয়।", "Refunded. This receipt is no longer valid."
+            )
+        case ReceiptStatus.UNKNOWN:
+            return Text(
+                "এটি পরিশোধ হয়েছিল। এখন কী অবস্থা তা আমরা যাচাই করছি।",
+                "This was paid. We are looking into how it stands now.",
+            )
+        case _:
+            assert_never(receipt.status)
+
+
+def groups(receipt: Receipt) -> tuple[Group, ...]:
+    """Everything else that the receipt says, in order."""
+    return (
+        Group(Text("কাকে ও কীসের জন্য", "Paid to, and for what"), _what(receipt)),
+        Group(Text("কত", "How much"), _amounts(receipt)),
+        Group(Text("কখন ও কীভাবে", "When and how"), _movement(receipt)),
+    )
+
+
+def _what(receipt: Receipt) -> tuple[Line, ...]:
+    bought = receipt.bought
+    payee = Line(Text("প্রাপক", "Paid to"), _both(receipt.payee))
+    return (payee, *(_of_order(bought) if receipt.is_merchant else _of_bill(bought)))
+
+
+def _of_order(bought: Bought) -> tuple[Line, ...]:
+    return _codes(
+        (Text("অর্ডার নম্বর", "Order"), bought.order_id),
+        (Text("বিবরণ", "Details"), bought.details),
+        (Text("ক্রেতা", "Customer"), bought.customer),
+        (Text("মোবাইল", "Mobile"), bought.mobile),
+    )
+
+
+def _of_bill(bought: Bought) -> tuple[Line, ...]:
+    return _codes(
+        (Text("বিল নম্বর", "Bill number"), bought.bill_number),
+        (Text("গ্রাহক নম্বর", "Account"), bought.account),
+        (Text("বিলারের রসিদ বা চালান নম্বর", "Biller's receipt or challan"), bought.proof),
+        (Text("চূড়ান্ত রসিদ নম্বর", "Final receipt"), bought.final_proof),
+    )
+
+
+def _amounts(receipt: Receipt) -> tuple[Line, ...]:
+    sums = receipt.sums
+    extras = _sums(
+        (Text("রাউন্ডিং", "Rounding"), sums.rounding),
+        (Text("পেমেন্ট মাধ্যমের চার্জ", "Charge of the instrument"), sums.charge),
+        (Text("সেবা ফি", "Service fee"), sums.fee),
+        (Text("ভ্যাট", "VAT"), sums.vat),
+    )
+    back = _sums(
+        (Text("ফেরত দেওয়া হয়েছে", "Refunded"), receipt.refunded),
+        (Text("ফেরতের পথে", "Refund on its way"), receipt.on_its_way),
+    )
+    price = Line(Text("মূল্য", "Price"), taka_text(sums.amount.minor))
+    total = Line(Text("সর্বমোট", "Total paid"), taka_text(sums.total.minor), is_total=True)
+    return (price, *extras, total, *back)
+
+
+def _movement(receipt: Receipt) -> tuple[Line, ...]:
+    whose = Text("বিক্রেতার লেনদেন নম্বর", "Merchant's transaction")
+    return (
+        Line(Text("সময় (ঢাকা)", "Time (Dhaka)"), dhaka_text(receipt.paid_at)),
+        Line(Text("মাধ্যম", "Paid by"), _both(receipt.instrument)),
+        *_codes(
+            (Text("একপে লেনদেন নম্বর", "ekPay transaction"), receipt.transaction),
+            (whose, receipt.merchant_transaction),
+            (Text("মাধ্যমের লেনদেন নম্বর", "Instrument's transaction"), receipt.connector_transaction),
+            (Text("পেমেন্ট নম্বর", "Payment"), payment_name(receipt)),
+        ),
+    )
+
+
+def _both(name: Name) -> Text:
+    """A name that others may have chosen; where one of the two is missing the other stands for it."""
+    bangla, english = displayed(name.bangla), displayed(name.english)
+    return Text(bangla or english, english or bangla)
+
+
+def _codes(*pairs: tuple[Text, str]) -> tuple[Line, ...]:
+    """Lines of what is written in one way only; what is not known has none."""
+    told = ((label, displayed(value)) for label, value in pairs)
+    return tuple(Line(label, Text(value, value), is_code=True) for label, value in told if value)
+
+
+def _sums(*pairs: tuple[Text, Money]) -> tuple[Line, ...]:
+    """Lines of amounts; nothing has none."""
+    return tuple(Line(label, taka_text(amount.minor)) for label, amount in pairs if amount.minor)

@@ -1,0 +1,130 @@
+"""A receipt as HTML, and what its PDF is made from; the templates escape whatever comes from outside."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from io import BytesIO
+from urllib.parse import quote
+
+import segno
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ekpay_switch.edge_kit.words import Text, dhaka_text
+from ekpay_switch.flows.receipt import Receipt, ReceiptStatus
+from ekpay_switch.security.receipt_keys import PAGE
+from ekpay_switch.web.pages import Pages
+from ekpay_switch.web.receipts.lines import TITLE, groups, payment_name, verdict
+
+PDF_SUFFIX = ".pdf"
+_QR_SAYS = Text("এই রসিদের কিউআর কোড", "QR code of this receipt")
+_PROOF = Text("যাচাই", "Check it")
+_PDF_LINK = Text("পিডিএফ হিসেবে রাখুন", "Keep it as PDF")
+_NOTES = (
+    Text(
+        "ফোনের ক্যামেরায় কোডটি স্ক্যান করলে এই রসিদের পাতা খোলে, আর সেখানে এখনকার অবস্থা দেখা যায়।",
+        "Scanned with a phone, the code opens this receipt's page, which says how it stands now.",
+    ),
+    Text(
+        "কোডের শেষ অংশে আমাদের ডিজিটাল স্বাক্ষর আছে, তাই ইন্টারনেট ছাড়াও রসিদটি যাচাই করা যায়।",
+        "The last part of the code carries our digital signature, so the receipt can be checked offline too.",
+    ),
+)
+_BACK = Text("রসিদে ফিরে যান", "Back to the receipt")
+_PAID = Text("পরিশোধিত।", "Paid.")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A receipt with what proves it: its signed text, and where its page is."""
+
+    receipt: Receipt
+    signed: str
+    path: str
+    public_url: str
+
+    @property
+    def qr_url(self) -> str:
+        """What the QR code holds: an address for a camera, whose last part is the signed text."""
+        return f"{self.public_url}{PAGE}/{self.signed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A page without a receipt; `way_on` is an address of ours, empty where there is none."""
+
+    status: int
+    title: Text
+    lines: tuple[Text, ...]
+    way_on: str = ""
+
+
+def receipt_page(request: Request, pages: Pages, shown: Shown, seen_at: datetime) -> Response:
+    """The receipt as it stands at that moment."""
+    moment = dhaka_text(seen_at)
+    values = {
+        "here": _here(request),
+        "title": TITLE,
+        "payment": payment_name(shown.receipt),
+        "status": shown.receipt.status.value,
+        "verdict": verdict(shown.receipt),
+        "seen_at": Text(f"ঢাকার সময় {moment.bangla} অনুযায়ী", f"As of {moment.english}, Dhaka time"),
+        "groups": groups(shown.receipt),
+        "pdf_path": f"{shown.path}{PDF_SUFFIX}",
+        "pdf_link": _PDF_LINK,
+        "proof_heading": _PROOF,
+        "qr": Markup(_qr(shown)),  # noqa: S704 - drawn by segno from our own text
+        "qr_says": pages.words(request).pick(_QR_SAYS),
+        "notes": _NOTES,
+        "signed": shown.signed,
+    }
+    return pages.shown(request, "receipts/receipt.html", values)
+
+
+def message_page(request: Request, pages: Pages, message: Message) -> Response:
+    """The message as a page in the same look."""
+    values = {
+        "here": _here(request),
+        "title": message.title,
+        "lines": message.lines,
+        "way_on": message.way_on,
+        "way_on_words": _BACK,
+    }
+    return pages.shown(request, "receipts/message.html", values, message.status)
+
+
+def pdf_answer(shown: Shown, pages: Pages, pdf: bytes) -> Response:
+    """The PDF, under a name that says which payment it is of."""
+    named = {"Content-Disposition": f'inline; filename="{payment_name(shown.receipt)}.pdf"'}
+    return Response(pdf, headers={**pages.headers, **named}, media_type="application/pdf")
+
+
+def for_pdf(shown: Shown) -> Mapping[str, object]:
+    """What the PDF says. It cannot know what comes after it, so it does not say that it is valid."""
+    receipt = shown.receipt
+    says = _PAID if receipt.status is ReceiptStatus.VALID else verdict(receipt)
+    return {
+        "title": f"{TITLE.bangla} · {TITLE.english} {payment_name(receipt)}",
+        "heading": asdict(TITLE),
+        "verdict": asdict(says),
+        "groups": [asdict(group) for group in groups(receipt)],
+        "qr": _qr(shown),
+        "qr_says": f"{_QR_SAYS.bangla} · {_QR_SAYS.english}",
+        "notes": [asdict(note) for note in _NOTES],
+        "signed": shown.signed,
+        "paid_at": int(receipt.paid_at.timestamp()),
+    }
+
+
+def _here(request: Request) -> str:
+    """This page's address, for the switch of the language."""
+    return quote(request.url.path)
+
+
+def _qr(shown: Shown) -> str:
+    """The QR code as SVG that stands in a page; medium correction outlives a fold and a stain."""
+    drawn = BytesIO()
+    code = segno.make(shown.qr_url, error="m", micro=False)
+    code.save(drawn, kind="svg", border=4, xmldecl=False, omitsize=True, light="#fff")
+    return drawn.getvalue().decode("utf-8")

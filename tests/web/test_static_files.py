@@ -1,0 +1,94 @@
+"""Style and fonts: kept for ever under the names of their content, and nothing of anybody else's."""
+
+import gzip
+import hashlib
+import re
+
+import pytest
+
+from ekpay_switch.web.pages import TEMPLATES
+from ekpay_switch.web.static_files import FOLDER, static_files, static_path
+from tests.web.counter import HOME, Browser, Counter
+
+STYLE = static_files()["checkout.css"].body.decode()
+# sha256 of the fonts as their package has them: static/ORIGIN.md.
+FONTS = {
+    "noto-sans-bengali-400.woff2": "adb805ae2eb639cc5d7276ee0e3798a8092fbfe02a6e5a0e19d82587680b528c",
+    "noto-sans-bengali-700.woff2": "67ffaf548d85c2022569374b5401cd8d296a2434c2df4b57399c31f9118ce8c3",
+}
+FIRST_VIEW_MAX = 60_000
+
+
+@pytest.mark.parametrize("name", sorted(static_files()))
+async def test_a_file_is_kept_for_ever_under_the_name_of_its_content(name: str) -> None:
+    one = static_files()[name]
+    seen = await Counter().request("GET", one.path)
+    assert (seen.status, seen.body) == (200, one.body)
+    assert hashlib.sha256(one.body).hexdigest()[:16] in one.path
+    assert seen.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert seen.headers["content-type"] == one.media_type
+    assert seen.headers["x-content-type-options"] == "nosniff"
+    assert seen.headers["strict-transport-security"]
+
+
+async def test_a_style_comes_zipped_where_the_browser_takes_that() -> None:
+    seen = await Counter().request(
+        "GET", static_path("checkout.css"), headers={"Accept-Encoding": "br, gzip"}
+    )
+    assert seen.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(seen.body).decode() == STYLE
+    assert seen.headers["vary"] == "Accept-Encoding"
+
+
+@pytest.mark.parametrize("path", ["/static/checkout.css", "/static/..%2fpages.py", "/static/x", "/static/"])
+async def test_no_other_path_is_served(path: str) -> None:
+    seen = await Counter().request("GET", path)
+    assert seen.status == 404
+    assert "immutable" not in seen.headers.get("cache-control", "")
+
+
+def test_the_style_leads_to_fonts_of_ours_by_their_hashed_names() -> None:
+    links = re.findall(r'url\("?([^")]+)"?\)', STYLE)
+    assert sorted(links) == sorted(static_path(name) for name in FONTS)
+    assert STYLE.count("local(") > STYLE.count("url(")
+
+
+def test_fonts_load_late_and_only_for_bangla_letters() -> None:
+    faces = re.findall(r"@font-face\{[^}]*\}", STYLE)
+    assert len(faces) == len(FONTS)
+    for face in faces:
+        assert "font-display:swap" in face
+        assert "U+980-9FE" in face or "U+0980-09FE" in face
+        assert face.index("local(") < face.index("url(")
+
+
+@pytest.mark.parametrize("name", FONTS)
+def test_a_font_is_the_one_whose_origin_is_recorded(name: str) -> None:
+    digest = hashlib.sha256((FOLDER / name).read_bytes()).hexdigest()
+    assert digest == FONTS[name]
+    assert digest in (FOLDER / "ORIGIN.md").read_text(encoding="utf-8")
+
+
+def test_nothing_of_another_brand_is_in_the_style() -> None:
+    assert not re.search(
+        r"crown-|GDS Transport|govuk-logo|@import|https?:", STYLE.replace("Crown Copyright", "")
+    )
+
+
+def test_every_class_of_a_template_has_a_rule() -> None:
+    used = set()
+    for path in (TEMPLATES / "checkout").glob("*.html"):
+        for names in re.findall(
+            r'class="([^"]*)"', re.sub(r"\{[%{].*?[%}]\}", " ", path.read_text(encoding="utf-8"))
+        ):
+            used |= set(names.split())
+    # Hooks of the components that need no rule of their own.
+    plain = {"govuk-summary-list__row", "govuk-error-summary__body"}
+    assert [name for name in used - plain if f".{name}" not in STYLE] == []
+
+
+@pytest.mark.parametrize("language", ["bn", "en"])
+async def test_the_first_view_is_small(language: str) -> None:
+    """HTML and style together, neither of them zipped, without the fonts."""
+    seen = await Browser(Counter(), language).get(HOME)
+    assert len(seen.body) + len(STYLE.encode()) < FIRST_VIEW_MAX
