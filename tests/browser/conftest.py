@@ -1,0 +1,58 @@
+"""Chromium and one whole street for all tests here; each test has a window and a cart of its own."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from tests.browser.shopper import PATIENCE_MS, Shopper
+from tests.browser.street import Street, opened
+
+PHONE_WIDTH, PHONE_HEIGHT = 360, 740
+CHROMIUM = os.environ.get("EKPAY_TEST_CHROMIUM", "/usr/bin/chromium")
+
+OpenWindow = Callable[..., Shopper]
+
+
+@pytest.fixture(scope="session")
+def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
+    with opened(tmp_path_factory.mktemp("street")) as street:
+        yield street
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        # Nothing but our own pages is opened, and root has no sandbox of its own to offer.
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def window(street: Street, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[OpenWindow]:
+    """Opens windows at the shop, a jar of cookies each; what a failed test saw last is kept as a picture."""
+    opened_ones: list[BrowserContext] = []
+    shoppers: list[Shopper] = []
+
+    def open_one(language: str = "bn", *, has_script: bool = True, width: int = PHONE_WIDTH) -> Shopper:
+        context = chromium.new_context(
+            viewport={"width": width, "height": PHONE_HEIGHT}, java_script_enabled=has_script
+        )
+        context.set_default_timeout(PATIENCE_MS)
+        opened_ones.append(context)
+        shopper = Shopper(context.new_page(), street.shop, language)
+        shoppers.append(shopper)
+        return shopper
+
+    yield open_one
+    folder = os.environ.get("EKPAY_TEST_PICTURES")
+    for number, shopper in enumerate(shoppers):
+        if folder and not shopper.page.is_closed():
+            name = f"{request.node.name}-{number}.png".replace("/", "-")
+            shopper.page.screenshot(path=Path(folder) / name, full_page=True)
+    for context in opened_ones:
+        context.close()
+    street.honest()

@@ -1,0 +1,151 @@
+"""A whole installation as `ekpay run` opens it, for a browser to walk through: switch, providers, ekShop.
+
+The routing of a copy of the configuration is told by the amount which acquirer takes a card, so that the page
+of each family can be reached from the checkout as a payer reaches it.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+ROOT = Path(__file__).parents[2]
+EKPAY = str(Path(sys.executable).with_name("ekpay"))
+READY_SECONDS = 180.0
+STOP_SECONDS = 60.0
+POLL_SECONDS = 0.2
+# Above it the rules ask sslcommerz for a card, above the next one shurjoPay: their families come after the
+# banks' own in the order of the real rules.
+BY_SSLCOMMERZ_TAKA, BY_SHURJOPAY_TAKA = 20_000, 40_000
+RULES = f"""
+[[rules]]
+name = "browser: large sums by sslcommerz"
+instruments = ["card"]
+amount_min = "{BY_SSLCOMMERZ_TAKA}.00"
+amount_max = "{BY_SHURJOPAY_TAKA - 1}.99"
+only = ["sslcommerz"]
+
+[[rules]]
+name = "browser: the largest by shurjopay"
+instruments = ["card"]
+amount_min = "{BY_SHURJOPAY_TAKA}.00"
+only = ["shurjopay"]
+
+[[rules]]
+name = "browser: all others by EBL"
+instruments = ["card"]
+amount_max = "{BY_SSLCOMMERZ_TAKA - 1}.99"
+only = ["ebl"]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Street:
+    """Where everything is."""
+
+    home: Path
+    switch: str
+    shop: str
+    environment: Mapping[str, str] = field(repr=False)
+
+    def tool(self, *arguments: str) -> str:
+        """What an `ekpay` command of this installation prints."""
+        done = subprocess.run(  # noqa: S603 - our own program
+            [EKPAY, *arguments],
+            cwd=ROOT, env=dict(self.environment), capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def tries(self, trnx_id: str) -> list[tuple[str, str]]:
+        """The connectors that the payment of this trnx_id was begun with, and how each try stands."""
+        question = f"""
+        SELECT a.far_side, a.state FROM attempts AS a JOIN merchant_orders AS o USING (payment_id)
+        WHERE o.trnx_id = '{trnx_id}' ORDER BY a.opened_at
+        """  # noqa: S608 - the shop's own name
+        lines = self.tool("db", "psql", "-At", "-F", " ", "-c", question).splitlines()
+        return [(one.split()[0], one.split()[1]) for one in lines if one]
+
+    def conduct(self, conduct: str, times: int | None = None) -> None:
+        """Let the shop listen otherwise; with `times`, only to its next IPNs."""
+        self._admin("POST", {"conduct": conduct} | ({"times": times} if times else {}))
+
+    def honest(self) -> None:
+        """Let the shop be as on every day."""
+        self._admin("DELETE", None)
+        self.conduct("honest")
+
+    def book(self) -> Mapping[str, Any]:
+        """What the shop's book holds."""
+        with urlopen(f"{self.shop}/_admin/dump", timeout=10) as answer:  # noqa: S310 - loopback
+            book: Mapping[str, Any] = json.load(answer)
+        return book
+
+    def _admin(self, method: str, content: object) -> None:
+        body = None if content is None else json.dumps(content).encode()
+        asked = Request(f"{self.shop}/_admin/conduct", body, method=method)  # noqa: S310 - loopback
+        with urlopen(asked, timeout=10) as answer:  # noqa: S310 - loopback
+            assert answer.status == 200
+
+
+@contextmanager
+def opened(home: Path) -> Iterator[Street]:
+    """The street, open; its processes stop at the end, whatever happened on it."""
+    config = home / "config"
+    shutil.copytree(ROOT / "config", config)
+    with (config / "routing.toml").open("a") as rules:
+        rules.write(RULES)
+    base = _free_base()
+    environment = {**os.environ, "EKPAY_HOME": str(home / "ekpay"), "EKPAY_CONFIG": str(config)}
+    log = home / "run.log"
+    command = [EKPAY, "run", "--port", str(base), "--billers-port", str(base + 10)]
+    with log.open("w") as told:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=told, stderr=told)  # noqa: S603
+        try:
+            yield Street(home / "ekpay", f"http://127.0.0.1:{base}", _shop_told(log, process), environment)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(STOP_SECONDS)
+
+
+def _shop_told(log: Path, process: subprocess.Popen[bytes]) -> str:
+    """Wait until everything stands, and read where the shop is."""
+    give_up_at = time.monotonic() + READY_SECONDS
+    while time.monotonic() < give_up_at:
+        text = log.read_text()
+        found = re.search(r"^ekShop\s+(http://[0-9.:]+)", text, re.MULTILINE)
+        if found and "sandbox pay" in text:
+            return found[1]
+        assert process.poll() is None, f"ekpay run ended: {text[-2_000:]}"
+        time.sleep(POLL_SECONDS)
+    message = f"ekpay run is not ready: {log.read_text()[-2_000:]}"
+    raise TimeoutError(message)
+
+
+def _free_base() -> int:
+    """A port with two hundred more behind it that nobody uses now."""
+    for base in range(20_000, 60_000, 250):
+        if all(_is_free(base + above) for above in range(160)):
+            return base
+    message = "no free ports"
+    raise OSError(message)
+
+
+def _is_free(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
