@@ -94,6 +94,12 @@ test-month: $(RECONCILIATION) ## a month of 300,000 payments with sealed faults:
 	$(BIN)/ekpay reconcile month .ekpay/month --json .ekpay/month.json
 	rm -rf .ekpay/month
 
+EKSHOP_ORDERS ?= 3500
+EKSHOP_SEED ?= 1
+.PHONY: ekshop-day
+ekshop-day: $(CORE) ## one day of ekShop: 3,500 orders of many sellers, every share proven to the paisa
+	$(BIN)/ekpay sandbox ekshop-day --orders $(EKSHOP_ORDERS) --seed $(EKSHOP_SEED)
+
 .PHONY: check
 check: $(DEV) $(RECONCILIATION) ## format, lint, types, imports, spelling, fast tests: under a minute
 	$(BIN)/ruff format --check .

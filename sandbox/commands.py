@@ -18,6 +18,8 @@ from sandbox.demo.one_collection import Wish as CollectWish
 from sandbox.demo.one_collection import collect_once
 from sandbox.demo.one_payment import UnpayableError, Wish, pay_once
 from sandbox.desco.faults import Fault as DescoFault
+from sandbox.ekshop import commands as ekshop_commands
+from sandbox.ekshop.day.commands import ekshop_day
 from sandbox.gateway.numbers import Kind, normal_numbers
 from sandbox.institution.book import BookOfAnotherWorldError
 from sandbox.institution.journal import BrokenJournalError, JournalInUseError
@@ -58,6 +60,9 @@ app.add_typer(network, name="network")
 app.command()(proxy_commands.proxy)
 app.command()(payer_commands.payer)
 app.command()(month)
+app.command()(ekshop_commands.ekshop)
+app.command()(ekshop_commands.shop_order)
+app.command()(ekshop_day)
 
 _FAULTS = ", ".join(sorted({*DescoFault, *BrebFault, *NescoFault, *BkashFault, *CounterFault}))
 _STEPS = "; ".join(

@@ -43,11 +43,11 @@ _BILLERS = ("desco", "breb", "nesco")
 # collect last; the proxy before each of the others is a hundred higher, and at 8319 it takes orders.
 _PROXY_ABOVE, _CONTROL_ABOVE = 100, 29
 # A partner's sample receiver may listen at 8210 (docs/how-to/receive-notifications.md), from 8211 on the
-# banks' hosts do, and payers come back to a shop at 8218.
-_MAILBOX_ABOVE, _RETURN_ABOVE = 20, 28
+# banks' hosts do, payers come back to a shop at 8218, and ekShop is at 8220.
+_MAILBOX_ABOVE, _RETURN_ABOVE, _SHOP_ABOVE = 20, 28, 30
 _HIGHEST = 65_400
 _PIPE_WIDTH = 140
-_TROUBLES = (
+TROUBLES = (
     CastUnreadableError, ChildDiedError, DeskClosedError, NoBillsLeftError, NotReadyError, SwitchSilentError,
     ToolFailedError, ToolMissingError,
 )  # fmt: skip
@@ -77,7 +77,7 @@ def demo(
 ) -> None:
     """Pay thousands of bills over real protocols with faults on purpose, and prove that each is explained."""
     per_house = max(2, payments // _PER_HOUSE_DIVISOR)
-    screen, plan = _screen(), Plan(seed, payments, partners, per_house)
+    screen, plan = screen_here(), Plan(seed, payments, partners, per_house)
     folder = home() if keep else home() / f"demo-{os.getpid()}"
     setting = _anywhere(folder)
     screen.print(
@@ -88,7 +88,7 @@ def demo(
         f"Waiting times are divided by {setting.time_divisor}, so that doubts are settled in seconds."
     )
     try:
-        outcome = _until_told(_staged_play(setting, (plan, collected), screen, keep=keep), screen)
+        outcome = until_told(_staged_play(setting, (plan, collected), screen, keep=keep), screen)
     except KeyboardInterrupt:
         _tidy(folder, keep=keep)
         raise
@@ -114,7 +114,7 @@ def run(
     ] = TIME_DIVISOR,
 ) -> None:
     """Start database, switch, worker, proxy, billers and bKash, print what to try, and run until Ctrl-C."""
-    screen = _screen()
+    screen = screen_here()
     setting = _setting(home(), port, billers_port, time_divisor)
     wanted = {port: "--port"}
     wallet = setting.wallet
@@ -122,14 +122,14 @@ def run(
     others += (*setting.gateways.values(), setting.control_port)
     for name, taken in setting.gateways.items():
         others += (*GATEWAYS[Name(name)].further_ports(taken),)
-    others += (wallet.port, wallet.proxied_port)
+    others += (wallet.port, wallet.proxied_port, setting.shop_port)
     for number, name in (wanted | dict.fromkeys(others, "--billers-port")).items():
         if not is_port_free(number):
             raise typer.BadParameter(
                 f"port {number} is taken: stop who listens there, or choose another {name}"
             )
     try:
-        _until_told(_open_house(setting, screen), screen)
+        until_told(_open_house(setting, screen), screen)
     except KeyboardInterrupt:
         screen.print(f"Stopped; the data stays in {setting.home}.")
 
@@ -169,6 +169,7 @@ def _setting(folder: Path, port: int, billers_port: int, time_divisor: int) -> S
         mailbox_port=billers_port + _MAILBOX_ABOVE,
         time_divisor=time_divisor,
         wallet_ports=WalletPorts(wallet_port, wallet_port + _PROXY_ABOVE, billers_port + _RETURN_ABOVE),
+        shop_port=billers_port + _SHOP_ABOVE,
     )
 
 
@@ -177,7 +178,7 @@ async def _staged_play(setting: Setting, plans: tuple[Plan, int], screen: Consol
         stage.keeps_data = keep
         try:
             outcome = await stage.children.watched(play(stage, *plans, screen))
-        except (*_TROUBLES, ExceptionGroup):
+        except (*TROUBLES, ExceptionGroup):
             stage.keeps_data = True
             raise
         stage.keeps_data = keep or not outcome.is_proven
@@ -189,7 +190,7 @@ async def _open_house(setting: Setting, screen: Console) -> None:
         await stage.children.watched(keep_open(stage, screen))
 
 
-def _until_told(work: Coroutine[Any, Any, Result], screen: Console) -> Result:
+def until_told(work: Coroutine[Any, Any, Result], screen: Console) -> Result:
     """Run to the end, or until Ctrl-C or a polite signal: all children are stopped either way."""
 
     async def _main() -> Result:
@@ -203,9 +204,9 @@ def _until_told(work: Coroutine[Any, Any, Result], screen: Console) -> Result:
         return asyncio.run(_main())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
-    except (*_TROUBLES, ExceptionGroup) as problem:
+    except (*TROUBLES, ExceptionGroup) as problem:
         troubles = list(_leaves(problem))
-        if not all(isinstance(one, _TROUBLES) for one in troubles):
+        if not all(isinstance(one, TROUBLES) for one in troubles):
             raise
         for one in troubles:
             screen.print(str(one), style="red")
@@ -225,7 +226,8 @@ def _tidy(folder: Path, *, keep: bool) -> None:
         shutil.rmtree(folder)
 
 
-def _screen() -> Console:
+def screen_here() -> Console:
+    """The screen of this process; where nobody watches it has a width of its own."""
     screen = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
     if not screen.is_terminal:
         screen.width = _PIPE_WIDTH

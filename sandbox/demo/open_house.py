@@ -15,6 +15,7 @@ from sandbox.demo.shop import load as load_shop
 from sandbox.demo.shop import open_account
 from sandbox.demo.shop import save as save_shop
 from sandbox.demo.stage import WALLET, Stage
+from sandbox.ekshop import account as ekshop
 
 _PARTNERS = 3
 _LOST = magic_wallet(WalletKind.EXECUTE_LOST_DONE)
@@ -37,6 +38,7 @@ async def keep_open(stage: Stage, screen: Console) -> None:
             await bkash.subscribe(stage.callback_address)
     cast = await _cast(stage, screen)
     await _shop(stage, cast)
+    await _ekshop(stage, cast)
     address = Address(stage.setting.biller_address("breb"), stage.passwords["breb"])
     async with BrebDesk(address) as desk:
         (bill,) = await desk.payables(1)
@@ -69,10 +71,20 @@ async def _shop(stage: Stage, cast: Cast) -> None:
         save_shop(await open_account(stage.tool, cast.players[0].id, place), folder)
 
 
+async def _ekshop(stage: Stage, cast: Cast) -> None:
+    """Open ekShop with its account of earlier starts, or with a new one for another address."""
+    folder, place = stage.setting.sandbox_home, stage.setting.shop_place
+    account = ekshop.load(folder)
+    if account is None or account.place != place:
+        ekshop.save(await ekshop.engage(stage.tool, cast.staff[0], place, folder), folder)
+    await stage.open_shop()
+
+
 def _what_to_try(stage: Stage, cast: Cast, breb: Mapping[str, str]) -> list[str]:
     setting, program = stage.setting, stage.tool.typed()
     partners = ", ".join(player.id for player in cast.players)
     pay, collect = f"  {program} sandbox pay", f"  {program} sandbox collect"
+    order = f"  {program} sandbox shop-order"
     named = f"--account {breb['bllr_accno']} --period {breb['bll_period']} --mobile {breb['bill_mobno']}"
     proxied = ", ".join(map(str, (*setting.proxied.values(), setting.wallet.proxied_port)))
     billers = ", ".join(f"{name.upper()} {setting.biller_address(name)}" for name in setting.billers)
@@ -87,6 +99,7 @@ def _what_to_try(stage: Stage, cast: Cast, breb: Mapping[str, str]) -> list[str]
         f"proxy    before them, at ports {proxied}",
         f"partners {partners}   their secrets: {setting.sandbox_home / 'partners.json'}",
         f"shop     {cast.players[0].id}   its API key: {setting.sandbox_home / 'shop.json'}",
+        f"ekShop   http://{setting.shop_place}   a shop of several sellers, paid through the merchant API",
         f"logs     {setting.logs}",
         f"Waiting times are divided by {setting.time_divisor}.",
         "",
@@ -100,6 +113,9 @@ def _what_to_try(stage: Stage, cast: Cast, breb: Mapping[str, str]) -> list[str]
         f"{collect} --account 10000010 --instrument nagad        another wallet; any connector will do",
         f"{collect} --account 10000011 --does cancel             and changes their mind",
         f"{collect} --biller b9002 --account 84000002 --amount 500   NESCO, and gets tokens",
+        f"{order}                                       a customer of ekShop, from the cart to the goods",
+        f"{order} --as-agent --instrument nagad         an agent orders for a villager",
+        f"{order} --cancel                              and changes their mind",
         f"  {program} sandbox faults reset_after --of desco --network",
         f"  {program} payments list",
         f"  {program} partners list",

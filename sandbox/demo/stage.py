@@ -43,7 +43,7 @@ _READY_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 _HTTP_OK = 200
 _BILLERS, _COUNTERS, _WALLETS, _PROXY = "billers", "counters", "wallets", "proxy"
-_GATEWAYS = "gateways"
+_GATEWAYS, _SHOP = "gateways", "ekshop"
 _PENDING_SECONDS = 120
 _USER = "ekpay"
 _APP_KEY = "ekpay-stage"
@@ -85,7 +85,8 @@ class Setting:
     of houses and `gateways` those of the families that collect; `proxied` are those before billers and
     counters, which the switch knows; `control_port` is where the proxy takes orders, `mailbox_port` where a
     partner is told. `hosts` are the ports of the banks' hosts by house, where they do not follow from that of
-    their pages. The lives of pages are divided by `page_divisor`, or as everything else if that is 0.
+    their pages. The lives of pages are divided by `page_divisor`, or as everything else if that is 0. ekShop
+    listens at `shop_port`; without one there is none.
     """
 
     home: Path
@@ -101,6 +102,12 @@ class Setting:
     gateways: Mapping[str, int] = field(default_factory=dict)
     hosts: Mapping[str, int] = field(default_factory=dict)
     page_divisor: int = 0
+    shop_port: int = 0
+
+    @property
+    def shop_place(self) -> str:
+        """Host and port of ekShop."""
+        return f"127.0.0.1:{self.shop_port}"
 
     @property
     def wallet(self) -> WalletPorts:
@@ -152,7 +159,7 @@ class Stage:
             "EKPAY_HOME": str(setting.home),
             "EKPAY_TIME_DIVISOR": str(setting.time_divisor),
             "EKPAY_PUBLIC_URL": setting.switch_address,
-            "EKPAY_WEBHOOK_TRUSTED_HOSTS": f"127.0.0.1:{setting.mailbox_port}",
+            "EKPAY_WEBHOOK_TRUSTED_HOSTS": _trusted(setting),
         }
         for name in setting.billers:
             environment |= self._known_as(name, f"http://127.0.0.1:{setting.proxied[name]}/{name}/api")
@@ -198,6 +205,14 @@ class Stage:
         """Start the simulated bKash, a process of its own, and wait until it answers."""
         await self._open(_WALLETS, {WALLET: self.setting.wallet.port})
         await answers(f"{self.setting.wallet.address}/_admin/health")
+
+    async def open_shop(self) -> None:
+        """Start ekShop, whose account must stand in the sandbox's home, and wait until it answers."""
+        setting = self.setting
+        arguments = ["--port", str(setting.shop_port), "--switch", setting.switch_address]
+        arguments += ["--home", str(setting.sandbox_home)]
+        await self.children.start(_SHOP, [sys.executable, "-m", "sandbox", "ekshop", *arguments])
+        await answers(f"http://{setting.shop_place}/_admin/health")
 
     async def open_proxy(self) -> None:
         """Start the proxy before the billers and wait until it answers."""
@@ -274,6 +289,12 @@ class Stage:
         for name, port in ports.items():
             arguments += ["--port", f"{name}={port}"]
         await self.children.start(process, [sys.executable, "-m", "sandbox", "serve", *arguments])
+
+
+def _trusted(setting: Setting) -> str:
+    """Whom the switch may tell at a loopback address: a partner's mailbox, and the shop."""
+    shop = f",{setting.shop_place}" if setting.shop_port else ""
+    return f"127.0.0.1:{setting.mailbox_port}{shop}"
 
 
 def _secret(far_side: str, name: str) -> str:

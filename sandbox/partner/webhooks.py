@@ -23,6 +23,7 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Event = dict[str, Any]
+Read = Callable[[Mapping[str, str], bytes, Sequence[Ed25519PublicKey], float], tuple[str, Event]]
 
 PUBLIC_PREFIX = "whpk_"
 TOLERANCE_SECONDS = 300
@@ -59,11 +60,38 @@ def read_message(
 ) -> tuple[str, Event]:
     """Check one message and return its id and its event; header names are in small letters.
 
+    Raises:
+        MessageRefusedError: `check_message` refuses it, or the body is no event.
+    """
+    return check_message(headers, body, keys, now), _event(body)
+
+
+def read_ipn(
+    headers: Mapping[str, str], body: bytes, keys: Sequence[Ed25519PublicKey], now: float
+) -> tuple[str, Event]:
+    """Check one IPN and return its id and its document; header names are in small letters.
+
+    Raises:
+        MessageRefusedError: `check_message` refuses it, or the body is no document of a payment.
+    """
+    message_id = check_message(headers, body, keys, now)
+    told = _object(body)
+    transaction = told.get("trnx_info")
+    if not isinstance(told.get("msg_code"), str) or not isinstance(transaction, dict):
+        raise MessageRefusedError("the body is no document of a payment")
+    return message_id, told
+
+
+def check_message(
+    headers: Mapping[str, str], body: bytes, keys: Sequence[Ed25519PublicKey], now: float
+) -> str:
+    """Check whom a message is from and return its id; header names are in small letters.
+
     Nothing of the body is read before a signature of one of the keys stands over it.
 
     Raises:
-        MessageRefusedError: a header is missing or malformed, the time is more than five minutes off, no
-            signature is right, or the body is no event.
+        MessageRefusedError: a header is missing or malformed, the time is more than five minutes off, or no
+            signature is right.
     """
     message_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     if not _ID.fullmatch(message_id):
@@ -76,7 +104,7 @@ def read_message(
     signatures = _signatures(headers.get("webhook-signature", ""))
     if not any(_is_by(key, signature, signed) for key in keys for signature in signatures):
         raise MessageRefusedError("no signature is right")
-    return message_id, _event(body)
+    return message_id
 
 
 def _signatures(header: str) -> Sequence[bytes]:
@@ -108,17 +136,26 @@ def _is_by(key: Ed25519PublicKey, signature: bytes, signed: bytes) -> bool:
 
 
 def _event(body: bytes) -> Event:
-    try:
-        event = json.loads(body)
-    except (ValueError, RecursionError):
-        raise MessageRefusedError("the body is no JSON") from None
-    if not isinstance(event, dict) or not isinstance(event.get("type"), str):
+    event = _object(body)
+    if not isinstance(event.get("type"), str):
         raise MessageRefusedError("the body is no event")
     return event
 
 
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        raise MessageRefusedError("the body is no JSON") from None
+    if not isinstance(found, dict):
+        raise MessageRefusedError("the body is no JSON object")
+    return found
+
+
 class Receiver:
     """The receiver as a bare ASGI application; `taken` holds each event once, by its `webhook-id`.
+
+    `read` is what a message must be: an event, or with `read_ipn` the IPN of a merchant.
 
     `heard` counts every message that was right, so repeats can be told from first times. A real partner keeps
     both in the transaction that uses the event, and answers only after it.
@@ -129,9 +166,10 @@ class Receiver:
         keys: Sequence[str],
         now: Callable[[], float] = time.time,
         announce: Callable[[str], None] | None = None,
+        read: Read = read_message,
     ) -> None:
         self._keys: Sequence[Ed25519PublicKey] = ()
-        self._now, self._announce = now, announce
+        self._now, self._announce, self._read = now, announce, read
         self.trust(keys)
         self.taken: dict[str, Event] = {}
         self.heard: list[str] = []
@@ -154,7 +192,7 @@ class Receiver:
     def take(self, headers: Mapping[str, str], body: bytes) -> int:
         """Take one message and return the status that it is answered with."""
         try:
-            message_id, event = read_message(headers, body, self._keys, self._now())
+            message_id, event = self._read(headers, body, self._keys, self._now())
         except MessageRefusedError as refused:
             self.refused.append(str(refused))
             return _REFUSED
@@ -190,9 +228,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m sandbox.partner.webhooks", description=main.__doc__)
     parser.add_argument("keys", nargs="+", metavar="whpk_KEY", help="public key of the endpoint")
     parser.add_argument("--port", type=int, default=8210, help="TCP port on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--ipn", action="store_true", help="receive IPNs of a merchant instead of events")
     given = parser.parse_args()
+    read = read_ipn if given.ipn else read_message
     try:
-        receiver = Receiver(given.keys, announce=lambda line: print(line, flush=True))  # noqa: T201 - its purpose
+        receiver = Receiver(given.keys, announce=lambda line: print(line, flush=True), read=read)  # noqa: T201 - its purpose
     except MessageRefusedError as problem:
         parser.error(str(problem))
     with socket.create_server(("127.0.0.1", given.port)) as listener, suppress(KeyboardInterrupt):

@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
-from sandbox.payer.forms import Form, forms_of, refresh_of
+from sandbox.payer.forms import Form, Refresh, forms_of, refresh_of
 
 _STEPS_MAX = 20
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -29,7 +29,7 @@ class Shown:
     """Where the browser is: on a page, or sent away to `sent_to` before it has gone there.
 
     `carries` are the fields it is to bring there with POST, None if it is to go there with GET. `looks`
-    counts how often pages looked again by themselves on the way here.
+    counts how often pages looked again by themselves on the way here, `refresh` is what this one does.
     """
 
     url: str
@@ -38,22 +38,39 @@ class Shown:
     sent_to: str | None = None
     looks: int = 0
     carries: Mapping[str, str] | None = None
+    refresh: Refresh | None = None
 
     @property
     def form(self) -> Form | None:
         """The first form of the page, if it has one."""
-        forms = forms_of(self.text)
-        return forms[0] if forms else None
+        return next(iter(self.forms), None)
+
+    @property
+    def forms(self) -> list[Form]:
+        """Every form of the page."""
+        return forms_of(self.text)
 
 
 class Browser:
     """One browser with a jar of cookies; use it as an asynchronous context."""
 
+    def __init__(self, connections: aiohttp.BaseConnector | None = None, *, hurries: bool = False) -> None:
+        """Browsers of one crowd may share connections, which none of them closes; jars they never share.
+
+        Who hurries goes on at once where a page says that it will lead on in a while.
+        """
+        self._connections = connections
+        self._hurries = hurries
+
     async def __aenter__(self) -> Self:
         """Open it with an empty jar."""
         # Pages of a rehearsal live at bare addresses, whose cookies the usual jar refuses.
-        jar = aiohttp.CookieJar(unsafe=True)
-        self._session = aiohttp.ClientSession(cookie_jar=jar, timeout=_TIMEOUT)
+        self._session = aiohttp.ClientSession(
+            connector=self._connections,
+            connector_owner=self._connections is None,
+            cookie_jar=aiohttp.CookieJar(unsafe=True),
+            timeout=_TIMEOUT,
+        )
         return self
 
     async def __aexit__(self, *_raised: object) -> None:
@@ -68,19 +85,38 @@ class Browser:
         """
         return _sent_on(await self._go("GET", url, None))
 
-    async def submit(self, shown: Shown, values: dict[str, str], button: tuple[str, str]) -> Shown:
-        """Send the form of a page with values for its fields and the button that was pressed.
+    def forget(self) -> None:
+        """Empty the jar, as somebody does who comes back with another browser."""
+        self._session.cookie_jar.clear()
+
+    async def submit(
+        self,
+        shown: Shown,
+        values: Mapping[str, str],
+        button: tuple[str, str] | None = None,
+        form: Form | None = None,
+    ) -> Shown:
+        """Send a form of a page, its first by default, with values for its fields and the button pressed.
 
         Raises:
             LostPayerError: the page has no form, or nobody answers, or it redirects without end.
         """
-        form = shown.form
+        form = form or shown.form
         if form is None:
             raise LostPayerError("the page has no form")
-        known = {name: values.get(name, value) for name, value in form.fields.items()}
-        sent = {**known, button[0]: button[1]}
+        sent = {name: values.get(name, value) for name, value in form.fields.items()}
+        sent |= {name: values[name] for name in form.choices if name in values}
+        sent |= dict([button]) if button else {}
         url = urljoin(shown.url, form.action or shown.url)
         return _sent_on(await self._go(form.method.upper(), url, sent))
+
+    async def send(self, url: str, fields: Mapping[str, str]) -> Shown:
+        """Send fields with POST as a form would that nobody needs to see first.
+
+        Raises:
+            LostPayerError: nobody answers, or it redirects without end.
+        """
+        return await self._go("POST", url, fields)
 
     async def visit(
         self, url: str, patience_seconds: float = 0.0, carries: Mapping[str, str] | None = None
@@ -98,12 +134,12 @@ class Browser:
         while True:
             shown = await self._led(url, carries)
             carries = None
-            refresh = refresh_of(shown.text)
+            refresh = shown.refresh
             # A page that looks again at once is worn out as well, sooner or later.
             patience_seconds -= 0.0 if refresh is None else max(refresh.seconds, 1.0)
             if refresh is None or patience_seconds < 0:
                 return replace(shown, looks=looks)
-            await asyncio.sleep(refresh.seconds)
+            await asyncio.sleep(0.0 if self._hurries and refresh.url else refresh.seconds)
             looks, url = looks + 1, urljoin(shown.url, refresh.url or shown.url)
 
     async def _led(self, url: str, carries: Mapping[str, str] | None) -> Shown:
@@ -131,7 +167,9 @@ class Browser:
         try:
             async with self._session.request(method, url, data=form, allow_redirects=False) as answer:
                 location = answer.headers.get("location") if answer.status in _REDIRECTS else None
-                return Shown(url, answer.status, await answer.text(errors="replace")), location
+                text = await answer.text(errors="replace")
+                refresh = None if location else refresh_of(text, answer.headers.get("refresh"))
+                return Shown(url, answer.status, text, refresh=refresh), location
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise LostPayerError(f"nobody answers at the page: {type(error).__name__}") from error
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from html import unescape
 from html.parser import HTMLParser
 from typing import NamedTuple
 
@@ -12,7 +13,8 @@ from typing_extensions import override
 class Form:
     """One form: where and how it is sent, its fields with their values, its buttons by name and value.
 
-    `typed` are the names of the fields that a person sees.
+    `typed` are the names of the fields that a person sees. Of fields that offer a choice, `fields` holds what
+    is chosen already, if anything is, and `choices` what there is to choose from.
     """
 
     action: str = ""
@@ -20,6 +22,7 @@ class Form:
     fields: dict[str, str] = field(default_factory=dict)
     buttons: list[tuple[str, str]] = field(default_factory=list)
     typed: set[str] = field(default_factory=set)
+    choices: dict[str, list[str]] = field(default_factory=dict)
 
 
 class Refresh(NamedTuple):
@@ -29,7 +32,11 @@ class Refresh(NamedTuple):
     url: str
 
 
+_CHOSEN = frozenset({"radio", "checkbox"})
 _REFRESH = re.compile(r"\s*([0-9]{1,4})\s*(?:[;,]\s*url\s*=\s*['\"]?([^'\"]*?)['\"]?\s*)?", re.IGNORECASE)
+
+
+_LINK = re.compile(r"<a\s[^>]*href=\"([^\"]+)\"", re.IGNORECASE)
 
 
 class _Reader(HTMLParser):
@@ -38,18 +45,28 @@ class _Reader(HTMLParser):
         self.forms: list[Form] = []
         self.refresh: Refresh | None = None
         self._is_inside = False
+        self._select = ""
 
     @override
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
         if tag == "meta" and values.get("http-equiv", "").lower() == "refresh":
-            found = _REFRESH.fullmatch(values.get("content", ""))
-            self.refresh = Refresh(float(found[1]), found[2] or "") if found else self.refresh
+            self.refresh = _refresh(values.get("content", "")) or self.refresh
         elif tag == "form":
             self.forms.append(Form(values.get("action", ""), values.get("method", "get").lower()))
             self._is_inside = True
-        elif not self._is_inside or "name" not in values:
+        elif self._is_inside:
+            self._read_field(tag, values)
+
+    def _read_field(self, tag: str, values: dict[str, str]) -> None:
+        if tag == "option" and self._select:
+            self._choose(self._select, values.get("value", ""), is_chosen="selected" in values)
+        elif "name" not in values:
             return
+        elif tag == "select":
+            self._select = values["name"]
+        elif tag == "input" and values.get("type") in _CHOSEN:
+            self._choose(values["name"], values.get("value", "on"), is_chosen="checked" in values)
         elif tag == "button" or (tag == "input" and values.get("type") == "submit"):
             self.forms[-1].buttons.append((values["name"], values.get("value", "")))
         elif tag == "input":
@@ -57,20 +74,45 @@ class _Reader(HTMLParser):
             if values.get("type") != "hidden":
                 self.forms[-1].typed.add(values["name"])
 
+    def _choose(self, name: str, value: str, *, is_chosen: bool) -> None:
+        form = self.forms[-1]
+        # A browser takes the first line of a list where none is marked, and nothing of a group of buttons.
+        if is_chosen or (self._select and name not in form.choices):
+            form.fields[name] = value
+        form.choices.setdefault(name, []).append(value)
+        form.typed.add(name)
+
     @override
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
             self._is_inside = False
+        elif tag == "select":
+            self._select = ""
 
 
 def forms_of(page: str) -> list[Form]:
     """Return the forms of a page in their order."""
-    return _read(page).forms
+    # What stands before the first form and after the last one may be most of a page.
+    begins, ends = page.find("<form"), page.rfind("</form")
+    return _read(page[max(begins, 0) : ends if ends > 0 else None]).forms
 
 
-def refresh_of(page: str) -> Refresh | None:
-    """Return what the page does by itself, if it does anything."""
-    return _read(page).refresh
+def links_of(page: str) -> list[str]:
+    """Return where the links of a page lead, in their order."""
+    return [unescape(found) for found in _LINK.findall(page)]
+
+
+def refresh_of(page: str, header: str | None = None) -> Refresh | None:
+    """Return what the page does by itself, if it does anything; a header that says it comes first."""
+    if header is not None:
+        return _refresh(header)
+    # Reading a whole page for a line that is not there would cost more than all else that a payer does.
+    return _read(page).refresh if "http-equiv" in page.lower() else None
+
+
+def _refresh(content: str) -> Refresh | None:
+    found = _REFRESH.fullmatch(content)
+    return Refresh(float(found[1]), found[2] or "") if found else None
 
 
 def _read(page: str) -> _Reader:

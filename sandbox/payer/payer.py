@@ -79,29 +79,40 @@ async def pay(
         LostPayerError: the page cannot be used.
     """
     async with Browser() as browser:
-        shown = await browser.open(url)
-        match does:
-            case Does.LEAVE:
-                pass
-            case Does.CANCEL:
-                shown = await _fill(browser, shown, payer, until="otp")
-                await asyncio.sleep(wait_seconds)
-                shown = await _press(browser, shown, payer, _CANCEL)
-            case Does.RETURN:
-                await _fill(browser, shown, payer, until="pin")
-                await asyncio.sleep(wait_seconds)
-                return await pay(url, payer, follow=follow, patience_seconds=patience_seconds)
-            case Does.LEAVE_AT_PIN:
-                shown = await _fill(browser, shown, payer, until="pin")
-            case Does.APPROVE | Does.WRONG_PIN:
-                shown = await _fill(browser, shown, payer, until="pin")
-                await asyncio.sleep(wait_seconds)
-                shown = await _finish(browser, shown, payer, is_right=does is Does.APPROVE)
+        shown = await behave(browser, url, payer, does, wait_seconds)
         if not follow or shown.sent_to is None:
             return _sent(shown)
         merchant = await browser.visit(shown.sent_to, patience_seconds, shown.carries)
         back = replace(_sent(shown), merchant_status=merchant.status, page=merchant.text)
         return replace(back, looks=merchant.looks)
+
+
+async def behave(browser: Browser, url: str, payer: Payer, does: Does, wait_seconds: float = 0.0) -> Shown:
+    """Behave so at a provider's page in a browser that is open; where it is sent, it has not gone yet.
+
+    Raises:
+        LostPayerError: the page cannot be used.
+    """
+    shown = await browser.open(url)
+    match does:
+        case Does.LEAVE:
+            pass
+        case Does.CANCEL:
+            shown = await _fill(browser, shown, payer, until="otp")
+            await asyncio.sleep(wait_seconds)
+            shown = await _press(browser, shown, payer, _CANCEL)
+        case Does.RETURN:
+            await _fill(browser, shown, payer, until="pin")
+            await asyncio.sleep(wait_seconds)
+            browser.forget()
+            shown = await behave(browser, url, payer, Does.APPROVE)
+        case Does.LEAVE_AT_PIN:
+            shown = await _fill(browser, shown, payer, until="pin")
+        case Does.APPROVE | Does.WRONG_PIN:
+            shown = await _fill(browser, shown, payer, until="pin")
+            await asyncio.sleep(wait_seconds)
+            shown = await _finish(browser, shown, payer, is_right=does is Does.APPROVE)
+    return shown
 
 
 async def _fill(browser: Browser, shown: Shown, payer: Payer, until: str) -> Shown:

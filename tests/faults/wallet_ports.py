@@ -125,6 +125,10 @@ class CrashingCollections:
         giving_up = self.inner.give_up_delivery(payment_id)
         return await self.fuse.around("give_up_delivery", giving_up, payment_id)
 
+    async def credit_merchant(self, payment_id: UUID) -> bool:
+        crediting = self.inner.credit_merchant(payment_id)
+        return await self.fuse.around("credit_merchant", crediting, payment_id)
+
     async def returning(self, reference: str) -> Returning | None:
         return await self.inner.returning(reference)
 

@@ -22,6 +22,7 @@ from sandbox.partner.webhooks import (
     Receiver,
     build_server,
     public_key,
+    read_ipn,
     read_message,
 )
 from tests.sandbox.caller import ROOT
@@ -62,6 +63,32 @@ class Signed:
 
 def a_receiver() -> Receiver:
     return Receiver([published(SIGNER)], lambda: float(NOW))
+
+
+def an_ipn(**replaced: object) -> bytes:
+    return json.dumps({"msg_code": "1020", "trnx_info": {"mer_trnx_id": "T1"}} | replaced).encode()
+
+
+def test_an_ipn_of_ours_is_taken_and_nothing_else_is_one() -> None:
+    receiver = Receiver([published(SIGNER)], lambda: float(NOW), read=read_ipn)
+    for body, status in (
+        (an_ipn(), 204),
+        (an_ipn(msg_code=1020), 400),
+        (an_ipn(trnx_info=[]), 400),
+        (BODY, 400),
+    ):
+        assert receiver.take(Signed(body=body).headers(), body) == status
+    assert receiver.taken == {"msg_1": json.loads(an_ipn())}
+    assert receiver.take(Signed(body=an_ipn(), key=OTHER).headers(), an_ipn()) == 400
+    assert receiver.take(Signed(body=an_ipn(), timestamp=str(NOW - 301)).headers(), an_ipn()) == 400
+
+
+@pytest.mark.parametrize("signature", ["", "v1", "v1,%%%", "v1,a,b", "v1a,%%%", "v1a," + "A" * 1_000_000])
+def test_an_ipn_under_a_signature_of_rubbish_is_refused(signature: str) -> None:
+    """T69."""
+    receiver = Receiver([published(SIGNER)], lambda: float(NOW), read=read_ipn)
+    assert receiver.take(Signed(body=an_ipn()).headers(webhook_signature=signature), an_ipn()) == 400
+    assert receiver.taken == {}
 
 
 def test_a_message_of_ours_is_taken_and_a_repeat_is_the_same_message() -> None:

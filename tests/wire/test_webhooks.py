@@ -204,7 +204,7 @@ async def test_an_endpoint_that_hangs_does_not_hold_up_another() -> None:
         "https://0x7f.1/", "https://2130706433/", "https://127.1/", "https://[::ffff:127.0.0.1]/",
         "https://[64:ff9b::7f00:1]/", "https://100.64.0.1/", "https://0.0.0.0/", "http://8.8.8.8/",
         "file:///etc/passwd", "gopher://8.8.8.8/", "ftp://8.8.8.8/", "https://8.8.8.8:22/",
-        "https://8.8.8.8:6379/", "https://a@8.8.8.8/", "https://8.8.8.8/#a",
+        "https://8.8.8.8:25/", "https://8.8.8.8:5432/", "https://8.8.8.8:6379/", "https://a@8.8.8.8/", "https://8.8.8.8/#a",
     ],
 )  # fmt: skip
 async def test_what_was_refused_at_registration_is_refused_at_each_send(url: str) -> None:

@@ -1,0 +1,154 @@
+"""Comparing the two books of a day: the shop's and the switch's, payment by payment and share by share.
+
+Pure: what is compared was read before. Each side is taken at its word and nothing is taken from one for both.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+COMPLETED = "completed"
+_PAID, _CANCELLED, _FAILED, _WAITING = "paid", "cancelled", "failed", "waiting"
+_CODES: Mapping[str, frozenset[str]] = {
+    COMPLETED: frozenset({"1020"}),
+    "declined": frozenset({"1021", "1022"}),
+    "expired": frozenset({"1021"}),
+}
+"""What the one IPN of a payment says that ended so."""
+
+# What a payment may be in the switch for what the shop believes of it.
+_STATES: Mapping[str, frozenset[str]] = {
+    _PAID: frozenset({COMPLETED}),
+    _FAILED: frozenset({"declined", "expired"}),
+    _CANCELLED: frozenset({"declined"}),
+    _WAITING: frozenset({"created", "collecting"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ShopPayment:
+    """A payment by the shop's book; `shares` are by payee, the shop itself under the empty name.
+
+    `ipns` are those that it answered with 2xx, each its message id and code, and `turned_away` counts others.
+    `unconfirmed` are IPNs that a status call did not confirm at once. `is_blind` says that it believes
+    whoever comes back, and that nobody has.
+    """
+
+    trnx_id: str
+    standing: str
+    amount_paisa: int
+    shares: Mapping[str, int]
+    ipns: Sequence[tuple[str, str]]
+    turned_away: int
+    forged: int
+    handed_out: int
+    contradictions: int
+    unconfirmed: int = 0
+    is_blind: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchShare:
+    """A share as the switch has it, and what its account was credited in all postings of the payment."""
+
+    amount_paisa: int
+    refunded_paisa: int
+    credited_paisa: int
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchPayment:
+    """A payment by the switch's rows; `refunded_paisa` is what went back to the payer in all.
+
+    `notices` are the IPNs that it wrote, by their state. `unbalanced_paisa` is the sum of all postings.
+    """
+
+    trnx_id: str
+    state: str
+    amount_paisa: int
+    shares: Mapping[str, SwitchShare]
+    refunded_paisa: int
+    unbalanced_paisa: int
+    notices: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that one book has otherwise than the other, and where."""
+
+    where: str
+    what: str
+
+
+def compare(shop: Sequence[ShopPayment], switch: Sequence[SwitchPayment]) -> list[Difference]:
+    """Every difference between the two books; none if all is right."""
+    ours = {one.trnx_id: one for one in shop}
+    theirs = {one.trnx_id: one for one in switch}
+    found = [Difference(name, "the switch does not know it") for name in ours.keys() - theirs.keys()]
+    found += [Difference(name, "the shop does not know it") for name in theirs.keys() - ours.keys()]
+    for name in ours.keys() & theirs.keys():
+        found += [Difference(name, what) for what in _payment(ours[name], theirs[name])]
+    return sorted(found, key=lambda one: (one.where, one.what))
+
+
+def divided(amount: int, weights: Sequence[int]) -> list[int]:
+    """The largest-remainder parts of an amount in proportion to weights; of equal rests the first wins."""
+    whole = sum(weights)
+    parts = [amount * weight // whole for weight in weights]
+    rests = sorted(range(len(weights)), key=lambda place: (-(amount * weights[place] % whole), place))
+    for place in rests[: amount - sum(parts)]:
+        parts[place] += 1
+    return parts
+
+
+def _payment(shop: ShopPayment, switch: SwitchPayment) -> Iterator[str]:
+    knows_nothing = shop.is_blind and shop.standing == _WAITING
+    if not knows_nothing and switch.state not in _STATES.get(shop.standing, frozenset()):
+        yield f"it is {shop.standing} in the shop and {switch.state} in the switch"
+    if shop.amount_paisa != switch.amount_paisa:
+        yield f"its amount is {shop.amount_paisa} paisa in the shop and {switch.amount_paisa} in the switch"
+    if switch.unbalanced_paisa:
+        yield f"its postings sum to {switch.unbalanced_paisa} paisa"
+    if shop.contradictions:
+        yield f"the shop was told otherwise {shop.contradictions} times"
+    if shop.handed_out != (shop.standing == _PAID):
+        yield f"goods were handed out {shop.handed_out} times"
+    yield from _ipns(shop, switch)
+    yield from _shares(shop, switch)
+
+
+def _ipns(shop: ShopPayment, switch: SwitchPayment) -> Iterator[str]:
+    if shop.forged:
+        yield f"{shop.forged} IPNs were not rightly signed"
+    if shop.unconfirmed:
+        yield f"{shop.unconfirmed} IPNs came before a status call said the same"
+    codes, right = [code for _, code in shop.ipns], _CODES.get(switch.state, frozenset())
+    if len(codes) != bool(right):
+        yield f"it is {switch.state}, and {len(codes)} IPNs were taken: {codes}"
+    elif codes and codes[0] not in right:
+        yield f"it is {switch.state}, and its IPN said {codes[0]}"
+    wanted = {"delivered": 1} if right else {}
+    if dict(switch.notices) != wanted:
+        yield f"its IPNs are {dict(switch.notices)} in the switch, not {wanted}"
+
+
+def _shares(shop: ShopPayment, switch: SwitchPayment) -> Iterator[str]:
+    told = {payee: share.amount_paisa for payee, share in switch.shares.items()}
+    if dict(shop.shares) != told:
+        yield f"its shares are {dict(shop.shares)} in the shop and {told} in the switch"
+        return
+    weights = [share.amount_paisa for share in switch.shares.values()]
+    back = divided(switch.refunded_paisa, weights)
+    is_credited = switch.state == COMPLETED
+    for (payee, share), gone in zip(switch.shares.items(), back, strict=True):
+        if share.refunded_paisa != gone:
+            yield f"{payee or 'the shop'} gave {share.refunded_paisa} paisa back, and its part is {gone}"
+        expected = share.amount_paisa - gone if is_credited else 0
+        if share.credited_paisa != expected:
+            yield f"{payee or 'the shop'} was credited {share.credited_paisa} paisa, not {expected}"
+
+
+def repeated(shop: Sequence[ShopPayment]) -> list[Difference]:
+    """IPNs that came again after they had been taken: each message counts once over the whole day."""
+    taken = Counter(message for one in shop for message, _ in one.ipns)
+    return [Difference(message, f"taken {times} times") for message, times in taken.items() if times > 1]
