@@ -11,6 +11,7 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect
 
+from ekpay_switch.api.echallan import outside as echallan
 from ekpay_switch.api.merchant import refusals as merchant
 from ekpay_switch.api.v1.problems import as_sent, is_under_v1, refused_with
 
@@ -104,5 +105,8 @@ async def _refuse(scope: Scope, send: Send, status: int) -> None:
     elif merchant.is_under_merchant_api(path):
         told = merchant.refused_with(status)
         headers, body = [*merchant.as_sent(told), (b"connection", b"close")], told.body()
+    elif echallan.is_under_echallan(path):
+        answer = echallan.answer_with(status)
+        headers, body = [*answer.raw_headers, (b"connection", b"close")], bytes(answer.body)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ekpay_switch import telemetry
+from ekpay_switch.api.echallan import outside as echallan
 from ekpay_switch.api.merchant.refusals import answer_with, is_under_merchant_api
 from ekpay_switch.api.v1.problems import is_under_v1, refused_with
 from ekpay_switch.domain import errors
@@ -48,11 +49,13 @@ def problem(status: int, headers: dict[str, str] | None = None) -> Response:
 
 
 def problem_at(request: Request, status: int, headers: Mapping[str, str] | None = None) -> Response:
-    """What callers of this path know how to read: REST v1 and the merchant API have codes of their own."""
+    """What callers of this path know how to read: APIs with codes of their own answer in those."""
     if is_under_v1(request.url.path):
         return refused_with(status).response(headers)
     if is_under_merchant_api(request.url.path):
         return answer_with(request.method, request.url.path, status, headers)
+    if echallan.is_under_echallan(request.url.path):
+        return echallan.answer_with(status, headers)
     return problem(status, dict(headers) if headers else None)
 
 

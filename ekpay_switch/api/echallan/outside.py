@@ -1,0 +1,34 @@
+"""What a caller under `/echallan/` is told where no endpoint has answered: STATUS and MESSAGE, as everywhere.
+
+Too long, no such path, nobody at the database: the HTTP status says it to programs that look at that, STATUS
+to clients that read the body alone (docs/adr/0051).
+"""
+
+from collections.abc import Mapping
+
+import orjson
+from starlette.responses import Response
+
+from ekpay_switch.api.echallan import answers
+
+_PLACE = "/echallan/"
+_UNKNOWN = "No such call"
+_BROKEN = "Internal error, send the same again"
+_FIRST_OF_OURS = 500
+
+
+def is_under_echallan(path: str) -> bool:
+    """Whether a path belongs to this API, whether or not there is such a call."""
+    return path.startswith(_PLACE)
+
+
+def answer_with(status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer with this HTTP status and nothing of the caller's in it."""
+    message = answers.MESSAGES.get(str(status)) if status == int(answers.BUSY) else None
+    message = message or (_BROKEN if status >= _FIRST_OF_OURS else _UNKNOWN if status in _MISSED else None)
+    told = {"STATUS": str(status), "MESSAGE": message or answers.MESSAGES[answers.MALFORMED]}
+    kept = {"Cache-Control": "no-store", **(headers or {})}
+    return Response(orjson.dumps(told), status, kept, media_type="application/json")
+
+
+_MISSED = frozenset({404, 405})
