@@ -75,11 +75,16 @@ migrate: $(CORE) ## bring the database to the newest schema
 test: $(DEV) $(RECONCILIATION) ## every test but the heavy suites; domain and flows must be covered by their own tests
 	$(BIN)/coverage run -m pytest tests/domain tests/flows
 	$(BIN)/coverage report --include='ekpay_switch/domain/*,ekpay_switch/flows/*' --fail-under=100
-	$(BIN)/pytest -n 2 --dist loadfile --ignore=tests/faults --ignore=tests/domain --ignore=tests/flows
+	$(BIN)/pytest -n 2 --dist loadfile --ignore=tests/faults --ignore=tests/browser \
+		--ignore=tests/domain --ignore=tests/flows
 
 .PHONY: test-faults
 test-faults: $(DEV) ## kill processes at every step of a payment, then audit
 	$(BIN)/pytest tests/faults
+
+.PHONY: test-browser
+test-browser: $(DEV) ## walk through shop, checkout and providers in Chromium; needs Debian's chromium
+	$(BIN)/pytest tests/browser
 
 .PHONY: peers
 peers: $(DEV) ## let public clients use the sandbox, each in an environment of its own; needs PyPI, npm and Node

@@ -5,6 +5,7 @@ that no text form of the settings shows them.
 """
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,12 @@ def _are_places(texts: frozenset[str]) -> frozenset[str]:
     return texts
 
 
+def _are_networks(texts: frozenset[str]) -> frozenset[str]:
+    for text in texts:
+        ip_network(text)  # its own error says what is wrong
+    return texts
+
+
 def _is_address(text: str) -> str:
     if not _ADDRESS.fullmatch(text):
         raise ValueError(
@@ -41,6 +48,7 @@ def _is_address(text: str) -> str:
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Ports = Annotated[frozenset[Port], NoDecode, BeforeValidator(_split)]
 Address = Annotated[str, AfterValidator(_is_address)]
+Networks = Annotated[frozenset[str], NoDecode, BeforeValidator(_split), AfterValidator(_are_networks)]
 Places = Annotated[frozenset[str], NoDecode, BeforeValidator(_split), AfterValidator(_are_places)]
 
 
@@ -85,6 +93,11 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", min_length=1, description="Address that the HTTP server listens on.")
     port: int = Field(8180, ge=1, le=65_535, description="TCP port that the HTTP server listens on.")
+    trusted_proxies: Networks = Field(
+        frozenset(),
+        description="Addresses or networks of our own reverse proxies, with commas: what they write into "
+        "X-Forwarded-For is the caller's address. Unset: whoever connects is the caller.",
+    )
     public_url: Address = Field(
         "http://127.0.0.1:8180",
         description="Where payers' browsers and connectors' callbacks reach us; https in earnest.",

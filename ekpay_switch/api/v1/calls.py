@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import orjson
 from starlette.requests import Request
@@ -20,7 +21,8 @@ from ekpay_switch.ports import World
 class V1:
     """What the endpoints need; `tasks` keeps the payments whose callers may have hung up.
 
-    `orders` and `questions` limit each client by itself, POST and GET apart.
+    `orders` and `questions` limit each client by itself, POST and GET apart. `receipt_path` names the page of
+    a payment's receipt, which is there once the payment is completed.
     """
 
     world: World
@@ -29,6 +31,7 @@ class V1:
     orders: RateLimit
     questions: RateLimit
     tasks: OwnTasks = field(default_factory=OwnTasks)
+    receipt_path: Callable[[UUID], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,4 +185,12 @@ async def _told(status: int, view: PaymentView, v1: V1, headers: dict[str, str] 
     biller_name = view.biller_id if biller is None else biller.profile.ekpay_id
     if status != OK:
         headers = {"Location": f"{BASE}/payments/{answers.payment_name(view.payment_id)}"}
-    return Told(status, answers.payment(view, biller_name, tokens), headers or {})
+    shown = answers.payment(view, biller_name, tokens) | {"receipt_url": _receipt_url(view, v1)}
+    return Told(status, shown, headers or {})
+
+
+def _receipt_url(view: PaymentView, v1: V1) -> str | None:
+    """Where the payer may read and keep the receipt, once there is one."""
+    if v1.receipt_path is None or view.state is not State.COMPLETED:
+        return None
+    return f"{v1.world.public_url}{v1.receipt_path(view.payment_id)}"

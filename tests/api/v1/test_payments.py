@@ -59,6 +59,7 @@ async def test_a_payment_is_made_as_the_contract_shows_it(till: Till, shop: Shop
         "refunds": [],
         "created_at": "2026-03-01T06:00:00Z",
         "updated_at": "2026-03-01T06:00:00Z",
+        "receipt_url": None,
     }
     assert till.page().order.return_url == f"https://pay.example/pay/return/{till.page().order.reference}"
 
@@ -67,6 +68,7 @@ async def test_a_paid_payment_says_so_and_looking_it_up_asks_nobody(till: Till, 
     paid = await shop.paid()
     before = list(till.small.steps.taken)
     assert (paid["status"], paid["next_action"], paid["next_check_at"]) == ("paid", None, None)
+    assert paid["receipt_url"] == f"https://pay.example/receipt/{uuid_of(paid).hex}"
     for _ in range(10):
         assert await shop.look_up(paid["id"]) == paid
     assert till.small.steps.taken == before

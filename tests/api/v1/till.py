@@ -123,6 +123,7 @@ class Till:
             answer_seconds=25.0,
             orders=RateLimit(clock, 1, calls),
             questions=RateLimit(clock, 1, calls),
+            receipt_path=lambda payment_id: f"/receipt/{payment_id.hex}",
         )
         self.app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
         install_error_handlers(self.app, (OSError,))
