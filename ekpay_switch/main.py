@@ -32,6 +32,7 @@ from ekpay_switch.connector_ports import Connectors
 from ekpay_switch.domain.routing_rules import RoutingRules
 from ekpay_switch.edge_kit.own_tasks import OwnTasks
 from ekpay_switch.edge_kit.rates import RateLimit
+from ekpay_switch.edge_kit.safe_headers import SafeHeaders
 from ekpay_switch.fee_file import read_fee_table
 from ekpay_switch.host_link_ports import HostPorts
 from ekpay_switch.jobs.challans import run_challans
@@ -245,6 +246,8 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = _as_it_i
     )
     install_error_handlers(app, DATABASE_AWAY, is_away)
     app.add_middleware(LimitRequests, limits=RequestLimits(settings.body_max_bytes))
+    # Around the whole stack: the framework answers bugs outside of everything that is added to it.
+    app.middleware_stack = SafeHeaders(app.build_middleware_stack(), settings.public_url)
     return app
 
 
@@ -268,7 +271,8 @@ def _mount_collecting(app: FastAPI, switch: Switch, tasks: OwnTasks) -> None:
     questions = RateLimit(world.clock, QUESTIONS_PER_SECOND, QUESTIONS_AT_ONCE)
     clients = ApiKeys(switch.engine)
     seconds = settings.answer_deadline_seconds
-    v1_routes.mount(app, V1(world, clients, seconds, orders, questions, tasks))
+    receipt_path = ReceiptKeys(switch.keys).path
+    v1_routes.mount(app, V1(world, clients, seconds, orders, questions, tasks, receipt_path))
     merchant_routes.mount(app, _merchant_api(switch, tasks))
     visits = RateLimit(world.clock, VISITS_PER_SECOND, VISITS_AT_ONCE)
     arrivals = RateLimit(world.clock, ARRIVALS_PER_SECOND, ARRIVALS_AT_ONCE)

@@ -5,7 +5,6 @@ through the same application, without a network.
 """
 
 import asyncio
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -24,18 +23,6 @@ NARROW = 320
 WAIT_SECONDS = 30.0
 LANGUAGES = ["bn", "en"]
 FIRST_VIEW_BYTES_MAX = 60 * 1024
-
-
-@pytest.fixture(scope="module")
-def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """A loop in a thread of its own: the browser's own one runs in the test's."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    yield loop
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
 
 
 @contextmanager

@@ -87,6 +87,14 @@ def test_every_class_of_a_template_has_a_rule() -> None:
     assert [name for name in used - plain if f".{name}" not in STYLE] == []
 
 
+def test_what_a_button_says_is_one_element() -> None:
+    """A flex box drops the blank between a word and a name in its own element."""
+    source = "".join(path.read_text(encoding="utf-8") for path in (TEMPLATES / "checkout").glob("*.html"))
+    said = re.findall(r'<a class="govuk-button"[^>]*>(.*?)</a>', source)
+    assert len(said) == 4
+    assert [one for one in said if not re.fullmatch(r"<span>.*</span>", one)] == []
+
+
 @pytest.mark.parametrize("language", ["bn", "en"])
 async def test_the_first_view_is_small(language: str) -> None:
     """HTML and style together, neither of them zipped, without the fonts."""
