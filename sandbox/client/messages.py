@@ -25,8 +25,7 @@ _PAYMENT = frozenset(
     {
         "id", "status", "reason", "biller", "bill", "amount", "charge", "fee", "vat", "total", "currency",
         "instrument", "next_action", "pay_until", "next_check_at", "tokens", "receipt", "refunded",
-        "refunds",
-        "created_at", "updated_at",
+        "refunds", "created_at", "updated_at", "receipt_url",
     }
 )  # fmt: skip
 _BILL = frozenset({"number", "account", "amount", "late_fee", "vat", "due_on"})
@@ -149,6 +148,7 @@ class Payment:
     tokens: tuple[TokenLine, ...] = field(default=(), repr=False)
     refunds: tuple[Refund, ...] = ()
     receipt: Receipt | None = None
+    receipt_url: str | None = None
 
     @property
     def is_final(self) -> bool:
@@ -202,6 +202,7 @@ def payment_of(document: object) -> Payment:
         next_check_at=None if told["next_check_at"] is None else _instant(told, "next_check_at"),
         tokens=_tokens(_list(told, "tokens")),
         receipt=_receipt(told["receipt"]),
+        receipt_url=_receipt_url(told),
         refunded=refunded,
         refunds=refunds,
         created_at=_instant(told, "created_at"),
@@ -280,6 +281,16 @@ def _page_url(action: object) -> str | None:
     _require(told["type"] == "redirect", "next_action")
     url = _text(told, "url")
     _require(urlsplit(url).scheme in {"http", "https"}, "next_action")
+    return url
+
+
+def _receipt_url(told: Document) -> str | None:
+    """Where the payer's own receipt is; only what is paid has one."""
+    if told["receipt_url"] is None:
+        return None
+    _require(told["status"] == PAID, "receipt_url")
+    url = _text(told, "receipt_url")
+    _require(urlsplit(url).scheme in {"http", "https"}, "receipt_url")
     return url
 
 

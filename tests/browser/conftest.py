@@ -20,8 +20,10 @@ OpenWindow = Callable[..., Shopper]
 
 @pytest.fixture(scope="session")
 def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
+    """Whatever its tests did there, its books are proven when they are through."""
     with opened(tmp_path_factory.mktemp("street")) as street:
         yield street
+        assert street.tool("audit").splitlines()[-1].endswith("clean")
 
 
 @pytest.fixture(scope="session")

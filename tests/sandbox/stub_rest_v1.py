@@ -38,6 +38,7 @@ PAYMENT: dict[str, Any] = {
     "next_check_at": "2026-11-25T10:03:00Z",
     "tokens": [],
     "receipt": None,
+    "receipt_url": None,
     "refunded": 0,
     "refunds": [],
     "created_at": "2026-11-25T10:00:00Z",

@@ -325,7 +325,7 @@ def ended(outcome: Outcome, monkeypatch: pytest.MonkeyPatch, home: Path) -> tupl
         work.close()
         return outcome
 
-    monkeypatch.setattr(commands, "_until_told", _played)
+    monkeypatch.setattr(commands, "until_told", _played)
     monkeypatch.setenv("EKPAY_HOME", str(home))
     app = typer.Typer()
     app.command()(commands.demo)

@@ -5,8 +5,10 @@ course cannot have: that is a surprise, and a day with one has failed.
 """
 
 import asyncio
+import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -24,6 +26,7 @@ AT_ONCE = 48
 
 _PATIENCE_SECONDS = 90.0
 _DETOURS_MAX = 6
+_LAST_BYTE = 200
 _CALL_SECONDS = 30.0
 _HTTP_OK = 200
 
@@ -52,25 +55,35 @@ class Crowd:
 
     async def perform(self, day: Sequence[DayOrder], advance: Callable[[], None]) -> None:
         """Let every customer come; `advance` is called after each has left."""
-        places = asyncio.Semaphore(AT_ONCE)
-        timeout = aiohttp.ClientTimeout(total=_CALL_SECONDS)
-        async with (
-            aiohttp.TCPConnector(limit=0) as connections,
-            aiohttp.ClientSession(connector=connections, connector_owner=False, timeout=timeout) as desk,
-        ):
-            visiting = _Visiting(self.experience, self._shop, connections, desk)
+        coming = iter(day)
 
-            async def _begin(order: DayOrder) -> None:
-                try:
-                    await visiting.visit(order)
-                finally:
-                    places.release()
-                    advance()
+        async def _one_after_the_other(visiting: _Visiting) -> None:
+            for order in coming:
+                await visiting.visit(order)
+                advance()
 
-            async with asyncio.TaskGroup() as customers:
-                for order in day:
-                    await places.acquire()
-                    customers.create_task(_begin(order))
+        async with AsyncExitStack() as closing, asyncio.TaskGroup() as customers:
+            timeout = aiohttp.ClientTimeout(total=_CALL_SECONDS)
+            desk = await closing.enter_async_context(aiohttp.ClientSession(timeout=timeout))
+            for place in range(AT_ONCE):
+                connections = aiohttp.TCPConnector(limit=0, local_addr=_own_address(place))
+                closing.push_async_callback(connections.close)
+                visiting = _Visiting(self.experience, self._shop, connections, desk)
+                customers.create_task(_one_after_the_other(visiting))
+
+
+def _own_address(place: int) -> tuple[str, int] | None:
+    """Where the customers of this place come from: not all from one address, or they would be one to us.
+
+    None where the system has only one address for itself.
+    """
+    address = (f"127.0.{1 + place // _LAST_BYTE}.{1 + place % _LAST_BYTE}", 0)
+    with socket.socket() as probe:
+        try:
+            probe.bind(address)
+        except OSError:
+            return None
+    return address
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ekpay_switch.api.limits import Message
+from ekpay_switch.api.v1.problems import HELP_PATH
 from ekpay_switch.main import build_app
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.receipt_keys import ReceiptKeys
@@ -30,7 +31,7 @@ ALWAYS = {
     "x-content-type-options": "nosniff",
 }
 # Nothing here is about anybody: styles and fonts, public keys, what error codes mean.
-PUBLIC = re.compile(r"/static/|/receipt/keys$|/v1/problems$|/\.well-known/|.*webhook.*keys")
+PUBLIC = re.compile(rf"/static/|/receipt/keys$|{HELP_PATH}$|/\.well-known/")
 PLACE = re.compile(r"\{[^}]*\}")
 
 
