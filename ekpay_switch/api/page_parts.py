@@ -64,18 +64,16 @@ LOOKS_AGAIN_SECONDS = 5
 
 def shown(page: Page) -> Response:
     """The page as an answer."""
-    again = ""
-    if page.looks_again_at:
-        place = f"{LOOKS_AGAIN_SECONDS}; url={page.looks_again_at}"
-        again = f'<meta http-equiv="refresh" content="{escape(place)}">\n'
+    # In a header, as the other pages have it: what is in the markup is a barrier to readers who are slower.
+    again = {"Refresh": f"{LOOKS_AGAIN_SECONDS}; url={page.looks_again_at}"} if page.looks_again_at else {}
     title = f"{escape(page.title.bangla)} · {escape(page.title.english)}"
     html = (
         '<!DOCTYPE html>\n<html lang="bn">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"{again}<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
         f"{_section(page, 'bn')}{_section(page, 'en')}{_foot(page)}</main>\n</body>\n</html>\n"
     )
-    return HTMLResponse(html, page.status, dict(_HEADERS))
+    return HTMLResponse(html, page.status, {**_HEADERS, **again})
 
 
 def sent_on(url: str) -> Response:

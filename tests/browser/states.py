@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 from ekpay_switch.domain.connector_breaker import Breaker, BreakerState
 from ekpay_switch.domain.money import Money
@@ -29,8 +30,27 @@ class Shown:
         return await self.stand.counter.request(method, url, body, headers)
 
 
-State = Callable[[str], Coroutine[object, object, Shown]]
-STATES: dict[str, State] = {}
+class Answered(Protocol):
+    """An answer as a browser needs it."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> dict[str, str]: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+class Looked(Protocol):
+    """A page in some state: where it is, and who answers for it."""
+
+    @property
+    def path(self) -> str: ...
+    async def answer(self, method: str, url: str, body: bytes, headers: Mapping[str, str], /) -> Answered: ...
+
+
+State = Callable[[str], Coroutine[object, object, Looked]]
+STATES: dict[str, Callable[[str], Coroutine[object, object, Shown]]] = {}
 
 
 def state(play: Callable[[Stand], Awaitable[str | None]]) -> Callable[[Stand], Awaitable[str | None]]:

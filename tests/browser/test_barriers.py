@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, Route
 
 from tests.browser.barriers import barriers, overflow_pixels
 from tests.browser.conftest import OpenWindow
+from tests.browser.receipt_states import RECEIPTS
 from tests.browser.states import STATES, State
 from tests.browser.street import Street
 from tests.web.counter import ORIGIN
@@ -22,6 +23,7 @@ from tests.web.counter import ORIGIN
 NARROW = 320
 WAIT_SECONDS = 30.0
 LANGUAGES = ["bn", "en"]
+ALL_STATES: dict[str, State] = {**STATES, **RECEIPTS}
 FIRST_VIEW_BYTES_MAX = 60 * 1024
 
 
@@ -53,11 +55,11 @@ def shown_state(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", list(STATES))
+@pytest.mark.parametrize("name", list(ALL_STATES))
 def test_no_barrier_in_any_state(
     chromium: Browser, loop: asyncio.AbstractEventLoop, name: str, language: str
 ) -> None:
-    with shown_state(chromium, loop, STATES[name], language) as page:
+    with shown_state(chromium, loop, ALL_STATES[name], language) as page:
         assert barriers(page) == []
         assert overflow_pixels(page) == 0
         assert page.locator("html").get_attribute("lang") == language

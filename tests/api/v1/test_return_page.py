@@ -32,6 +32,7 @@ class Reader(HTMLParser):
         self.open: list[str] = []
         self.seen: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
+        self.refresh: list[str] = []
         self.feed(page)
         self.close()
         assert self.open == []
@@ -75,11 +76,13 @@ def read_page(reply: Reply, status: int = 200) -> Reader:
     assert [one["lang"] for one in page.all("section")] == ["bn", "en"]
     assert len(page.all("title")) == 1
     assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.all("meta")
+    assert not [one for one in page.all("meta") if "http-equiv" in one]
+    page.refresh = [reply.headers["refresh"]] if "refresh" in reply.headers else []
     return page
 
 
-def refresh_of(page: Reader) -> list[str | None]:
-    return [one["content"] for one in page.all("meta") if one.get("http-equiv") == "refresh"]
+def refresh_of(page: Reader) -> list[str]:
+    return page.refresh
 
 
 @pytest.mark.parametrize("state", KNOWN)
