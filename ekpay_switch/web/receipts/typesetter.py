@@ -43,7 +43,7 @@ class Typesetter:
     async def pdf(self, told: Mapping[str, object]) -> bytes | None:
         """The PDF, or None where none can be had now."""
         if self._wanted >= self._limits.at_once + self._limits.waiting:
-            telemetry.log_warning("receipt_pdf_refused", why="too many at once")
+            telemetry.log_warning("receipt_pdf_refused", reason="too many at once")
             return None
         self._wanted += 1
         try:
@@ -68,14 +68,14 @@ class Typesetter:
             async with asyncio.timeout(self._limits.seconds):
                 made, said = await child.communicate(content)
         except TimeoutError:
-            telemetry.log_warning("receipt_pdf_broke_off", why="it took too long")
+            telemetry.log_warning("receipt_pdf_broke_off", reason="it took too long")
             return None
         finally:
             await _ended(child)
         if child.returncode != 0 or not made.startswith(_PDF):
             # The last line names the error; whatever follows its name may quote the receipt.
             why = said.decode("utf-8", "replace").strip().rpartition("\n")[2].partition(":")[0]
-            telemetry.log_warning("receipt_pdf_broke_off", why=why, exit_code=child.returncode)
+            telemetry.log_warning("receipt_pdf_broke_off", reason=why, code=child.returncode)
             return None
         return made
 
