@@ -129,3 +129,21 @@ merchant_sums = Table(
 )
 
 MERCHANT_APPEND_ONLY = (merchant_orders, merchant_changes)
+
+# The shares of a payment are written together and make up its amount.
+_SUMS = """
+CREATE FUNCTION check_merchant_shares() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM payments AS p
+    WHERE p.id IN (SELECT payment_id FROM added)
+    AND p.amount <> (SELECT sum(s.amount) FROM merchant_shares AS s WHERE s.payment_id = p.id)) THEN
+    RAISE EXCEPTION 'shares that are not the amount' USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NULL;
+END $$
+"""
+_SUMS_TRIGGER = """
+CREATE TRIGGER merchant_shares_sum AFTER INSERT ON merchant_shares
+  REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION check_merchant_shares()
+"""
+MERCHANT_TRIGGERS = (_SUMS, _SUMS_TRIGGER)

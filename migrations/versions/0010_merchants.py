@@ -130,11 +130,30 @@ GRANT UPDATE ON merchants, merchant_payees, merchant_shares, merchant_sums TO ek
 GRANT USAGE ON SEQUENCE merchant_changes_id_seq TO ekpay_app
 """
 
+TRIGGERS = (
+    """
+CREATE FUNCTION check_merchant_shares() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM payments AS p
+    WHERE p.id IN (SELECT payment_id FROM added)
+    AND p.amount <> (SELECT sum(s.amount) FROM merchant_shares AS s WHERE s.payment_id = p.id)) THEN
+    RAISE EXCEPTION 'shares that are not the amount' USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NULL;
+END $$
+""",
+    """
+CREATE TRIGGER merchant_shares_sum AFTER INSERT ON merchant_shares
+  REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION check_merchant_shares()
+""",
+)
+
 DOWN = """
 ALTER TABLE notification_endpoints DROP COLUMN kind;
 ALTER TABLE tries DROP COLUMN charge, DROP COLUMN fee, DROP COLUMN vat;
 DROP TABLE merchant_sums;
 DROP TABLE merchant_shares;
+DROP FUNCTION check_merchant_shares;
 DROP TABLE merchant_orders;
 DROP TABLE merchant_changes;
 DROP TABLE merchant_payees;
@@ -152,7 +171,7 @@ ALTER TABLE partners
 def upgrade() -> None:
     """Add what is new."""
     op.execute("SET LOCAL lock_timeout = '3s'")
-    for statement in UP.split(";\n"):
+    for statement in (*UP.split(";\n"), *TRIGGERS):
         op.execute(statement)
 
 

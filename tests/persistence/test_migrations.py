@@ -14,7 +14,7 @@ from ekpay_switch.persistence.collect_tables import COLLECT_APPEND_ONLY
 from ekpay_switch.persistence.embedded import Endpoint
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.host_link_tables import HOST_TRIGGERS
-from ekpay_switch.persistence.merchant_tables import MERCHANT_APPEND_ONLY
+from ekpay_switch.persistence.merchant_tables import MERCHANT_APPEND_ONLY, MERCHANT_TRIGGERS
 from ekpay_switch.persistence.migrate import migrate
 from ekpay_switch.persistence.notification_tables import NOTIFICATION_APPEND_ONLY
 from ekpay_switch.persistence.routing_tables import ROUTING_APPEND_ONLY
@@ -65,7 +65,7 @@ def _built_from_tables(connection: Connection) -> None:
     metadata.create_all(connection)
     function, trigger = BALANCE_TRIGGER.split("$$;\n")
     connection.exec_driver_sql(function + "$$")
-    for statement in (trigger, *SCROLL_TRIGGERS, *HOST_TRIGGERS, *CHALLAN_TRIGGERS):
+    for statement in (trigger, *SCROLL_TRIGGERS, *HOST_TRIGGERS, *MERCHANT_TRIGGERS, *CHALLAN_TRIGGERS):
         connection.exec_driver_sql(statement)
 
 

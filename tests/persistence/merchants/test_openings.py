@@ -214,3 +214,13 @@ async def test_an_order_is_never_changed(shop: Shop) -> None:
             await connection.execute("UPDATE merchants SET owed = -debt_limit - 1")
     finally:
         await connection.close()
+
+
+@pytest.mark.parametrize("second", [39_999, 40_001])
+async def test_shares_that_are_not_the_amount_are_refused_by_the_database_too(
+    shop: Shop, second: int
+) -> None:
+    shares = (Share("S2", PayeeKind.SELLER, Money(65_000)), Share("", None, Money(second)))
+    with pytest.raises(asyncpg.CheckViolationError, match="shares that are not the amount"):
+        await shop.payments.open(shop.new(shares=shares))
+    assert await shop.books.count("payments") == await shop.books.count("merchant_orders") == 0
