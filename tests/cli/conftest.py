@@ -1,25 +1,21 @@
 """`ekpay` as people type it, over an embedded database of its own."""
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ekpay_switch.cli.main import build, carry_out
-from ekpay_switch.persistence.embedded import EmbeddedPostgres
-from ekpay_switch.persistence.engine import open_database
-from ekpay_switch.persistence.migrate import migrate
 from ekpay_switch.settings import Settings
+from tests.cli.homes import a_home
 from tests.cli.typed import Ekpay, Typed
 
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    home = tmp_path_factory.mktemp("ekpay") / "home"
-    asyncio.run(migrate(open_database(Settings(home=home, database_url=None))))
-    yield home
-    EmbeddedPostgres(home).destroy()
+    """One database for all tests here, whose books are always sound: some of them audit it."""
+    with a_home(tmp_path_factory) as home:
+        yield home
 
 
 @pytest.fixture

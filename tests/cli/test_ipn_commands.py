@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 
 from ekpay_switch.cli.replaying import SILENT_SECONDS, bar_when_slow, shown_url
 from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from tests.cli.homes import a_home
 from tests.cli.typed import Ekpay
 from tests.persistence.books import Books, database_of, group_commit_of
 from tests.persistence.ipns import Stand
@@ -64,6 +65,13 @@ async def _sell(stand: Stand, merchant: str) -> Sold:
         await stand.post.round()
     (line,) = await stand.post.endpoints.list(merchant)
     return Sold(merchant, payment_id, notification_id, line.id, silent_id)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A database apart: here payments are moved by hand, and their books are not sound."""
+    with a_home(tmp_path_factory) as home:
+        yield home
 
 
 @pytest.fixture

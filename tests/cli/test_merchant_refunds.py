@@ -83,6 +83,7 @@ def test_two_persons_give_a_merchants_payment_back_in_its_shares(
     assert (done.code, done.out) == (0, f"Refund {refund_id} of 400.01 BDT is approved.\n")
     weights = [share.amount.minor for share in SPLIT]
     assert make(lambda stall: stall.refunded(sold)) == [*divide(40_001, weights)]
+    assert ekpay("audit").code == 0
 
 
 def test_what_the_debt_limit_does_not_allow_is_said_in_words(

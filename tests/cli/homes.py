@@ -1,0 +1,22 @@
+"""A home with an embedded database, as `ekpay migrate` leaves it."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from ekpay_switch.persistence.engine import open_database
+from ekpay_switch.persistence.migrate import migrate
+from ekpay_switch.settings import Settings
+
+
+@contextmanager
+def a_home(folders: pytest.TempPathFactory) -> Iterator[Path]:
+    """The home; its server is stopped and deleted at the end."""
+    home = folders.mktemp("ekpay") / "home"
+    asyncio.run(migrate(open_database(Settings(home=home, database_url=None))))
+    yield home
+    EmbeddedPostgres(home).destroy()
