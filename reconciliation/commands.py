@@ -3,6 +3,7 @@
 `ekpay demo` and `ekpay --help` load this module in an environment without the extra `reconciliation`.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ekpay_switch.cli.terminal import complain, show_table
+from reconciliation.errors import ReportError
 
 if TYPE_CHECKING:
     from reconciliation.month.night import Night
@@ -40,6 +42,10 @@ def month(
         Path | None,
         typer.Option(metavar="FOLDER", file_okay=False, help="Keep rows, breaks and positions here."),
     ] = None,
+    reports: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT", file_okay=False, help="Leave workbooks and a PDF for finance here."),
+    ] = None,
 ) -> None:
     """Reconcile a month night by night, seal what was found, then open its key and compare.
 
@@ -51,12 +57,7 @@ def month(
     except ModuleNotFoundError as problem:
         complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
         raise typer.Exit(IMPERFECT) from problem
-    if json_file is not None and not json_file.parent.is_dir():
-        message = f"{json_file.parent} is no folder"
-        raise typer.BadParameter(message, param_hint="--json")
-    if keep is not None and keep.exists() and any(keep.iterdir()):
-        message = f"{keep} is not empty: a run keeps its rows in a folder of its own"
-        raise typer.BadParameter(message, param_hint="--keep")
+    _refuse_unfit(json_file, {"--keep": keep, "--reports": reports})
     with TemporaryDirectory(prefix="ekpay-reconcile-") as scratch, _bar() as bar:
         task = bar.add_task("nights", total=None, found=0)
 
@@ -64,12 +65,27 @@ def month(
             found = bar.tasks[task].fields["found"] + len(night.findings)
             bar.update(task, total=count, completed=number, found=found)
 
-        report = run_month(folder, CONFIG, keep or Path(scratch), watch)
+        try:
+            report = run_month(folder, CONFIG, keep or Path(scratch), watch, reports)
+        except ReportError as problem:
+            complain(f"{problem}; what was left until then is right, run again for the rest")
+            raise typer.Exit(IMPERFECT) from problem
     if json_file is not None:
         json_file.write_text(report.as_json() + "\n", encoding="utf-8")
     _show(report)
     if not report.is_perfect:
         raise typer.Exit(IMPERFECT)
+
+
+def _refuse_unfit(json_file: Path | None, left: Mapping[str, Path | None]) -> None:
+    """Refuse places where nothing can be left, before anything runs."""
+    if json_file is not None and not json_file.parent.is_dir():
+        message = f"{json_file.parent} is no folder"
+        raise typer.BadParameter(message, param_hint="--json")
+    for option, place in left.items():
+        if place is not None and place.exists() and any(place.iterdir()):
+            message = f"{place} is not empty: what a run leaves is in a folder of its own"
+            raise typer.BadParameter(message, param_hint=option)
 
 
 def _bar() -> Progress:

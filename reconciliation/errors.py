@@ -3,6 +3,7 @@
     ReconciliationError
     ├── ConfigurationError      a layout, a calendar or a table of codes of ours is wrong: nothing was run
     ├── MonthError              a folder is not a month as docs/protocols/reconciliation-month.md describes it
+    ├── ReportError             a report could not be made of what was found
     └── UnreadableFileError     a far side's file cannot be taken
 
 What a far side's file does is an answer, not an accident: `intake` turns the last one into a break, and
@@ -23,6 +24,10 @@ class ConfigurationError(ReconciliationError):
 
 class MonthError(ReconciliationError):
     """The folder is not a month that can be run."""
+
+
+class ReportError(ReconciliationError):
+    """What was found stands, but a report of it could not be made."""
 
 
 class UnreadableFileError(ReconciliationError):

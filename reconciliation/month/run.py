@@ -19,6 +19,7 @@ from reconciliation.month.report import Report, compare
 from reconciliation.month.seal import Identity, seal
 from reconciliation.month.store import Store
 from reconciliation.payouts import Payouts
+from reconciliation.reports.leave import Reports
 from reconciliation.statement.layout import read_layouts
 
 # Called after each night with its number and how many there are.
@@ -62,11 +63,12 @@ def run_nights(month: Month, setting: Setting, progress: Progress, engine: Engin
         watch(number, len(month.nights), done)
 
 
-def run_month(folder: Path, config: Path, state: Path, watch: Watcher) -> Report:
-    """Find, prove, seal; only then open the key and compare.
+def run_month(folder: Path, config: Path, state: Path, watch: Watcher, reports: Path | None = None) -> Report:
+    """Find, prove, seal, leave reports where they are wanted; only then open the key and compare.
 
     Raises:
         MonthError: the folder is no month, or its key is not sealed.
+        ReportError: a report could not be made.
     """
     month = month_of(folder)
     setting = setting_of(config, month)
@@ -74,9 +76,12 @@ def run_month(folder: Path, config: Path, state: Path, watch: Watcher) -> Report
     (state / "spill").mkdir(parents=True, exist_ok=True)
     duckdb = DuckDbEngine(state / "spill")
     checks = Checks(month, setting, progress, (duckdb, PolarsEngine()))
+    leaving = None if reports is None else Reports(reports, checks)
 
     def check_and_watch(number: int, count: int, night: Night) -> None:
         checks.after(night)
+        if leaving is not None:
+            leaving.after(night)
         watch(number, count, night)
 
     try:
@@ -88,6 +93,8 @@ def run_month(folder: Path, config: Path, state: Path, watch: Watcher) -> Report
     found = {key: night for key, (night, _) in progress.found.items()}
     sealed = seal(found, identity, state)
     write_evidence(progress, setting, checks, month.nights[-1], state)
+    if leaving is not None:
+        leaving.at_the_end(identity, sealed)
     # Only now: nothing above may know what was seeded.
     key = open_key(folder / "key", sealed)
     report = compare(found, key, sealed)

@@ -49,26 +49,43 @@ def drawable(told: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     return told
 
 
-def typeset(told: dict[str, Any], kind: Literal["pdf", "png"] = "pdf") -> bytes:
-    """The receipt as PDF/A-2a, which is PDF/UA-1 as well, or for a look at it as PNG."""
+def compiled(
+    template: Path, told: dict[str, Any], dated: int, kind: Literal["pdf", "png"] = "pdf"
+) -> bytes | list[bytes]:
+    """What a template makes of `sys.inputs.<name of the template>`, with our fonts and no others.
+
+    As PDF/A-2a, which is PDF/UA-1 as well and dated by `dated` (Unix seconds), or to look at as PNG: one
+    picture, or one for each page.
+    """
     import typst  # noqa: PLC0415 - after the limits are set, and in no other process
 
     return typst.compile(
-        str(TEMPLATE),
-        root=str(HERE),
+        str(template),
+        root=str(template.parent),
         font_paths=[str(FONTS)],
         ignore_system_fonts=True,
         format=kind,
-        sys_inputs={"receipt": json.dumps(drawable(told), ensure_ascii=False)},
+        sys_inputs={template.stem: json.dumps(drawable(told), ensure_ascii=False)},
         pdf_standards=["a-2a", "ua-1"] if kind == "pdf" else [],
-        timestamp=told["paid_at"],
+        timestamp=dated,
     )
+
+
+def typeset(told: dict[str, Any], kind: Literal["pdf", "png"] = "pdf") -> bytes:
+    """The receipt; a receipt has one page."""
+    made = compiled(TEMPLATE, told, told["paid_at"], kind)
+    return made if isinstance(made, bytes) else made[0]
+
+
+def bound() -> None:
+    """Bound this process; called before it reads a byte."""
+    for limit, value in _LIMITS.items():
+        resource.setrlimit(limit, (value, value))
 
 
 def main() -> None:
     """Bound this process, then set what comes on stdin."""
-    for limit, value in _LIMITS.items():
-        resource.setrlimit(limit, (value, value))
+    bound()
     told = json.loads(sys.stdin.buffer.read(INPUT_BYTES_MAX))
     sys.stdout.buffer.write(typeset(told))
 

@@ -1,0 +1,1 @@
+"""What finance gets of a reconciled night and month: a model of the report, its workbook and its PDF."""

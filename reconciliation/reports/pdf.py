@@ -1,0 +1,172 @@
+"""A report as PDF: what the page prints as plain data, set by a child process of its own."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, time
+from typing import Any
+
+from ekpay_switch.web.receipts.typesetter import ENVIRONMENT
+from reconciliation.errors import ReportError
+from reconciliation.reports import proofs, tables
+from reconciliation.reports.model import Report
+from reconciliation.reports.table import Amount, Cell, Share, Table
+from reconciliation.reports.words import EVIDENCE, HELD, INVARIANTS, Words, grouped, grouped_taka
+
+PROGRAM = "reconciliation.reports.typeset"
+SECONDS_MAX = 30.0
+# What is listed one by one; the workbook has them all.
+BREAKS_LISTED_MAX = 40
+_CELL_MAX, _LISTED_MAX, _WORDS_MAX = 44, 34, 300
+_PDF = b"%PDF-"
+_LATE = Words("Files late, corrected or missing", "দেরিতে আসা, সংশোধিত বা না আসা ফাইল")
+_NOT_MATCHED = Words("Not matched", "মেলেনি")
+_LISTED = ("Code", "Institution", "Reference", "Age, business days", "Deadline", "Exposure, taka")
+_CODES = ("Code", "Found", "Ended", "Open", "Overdue", "Exposure, taka")
+_AGES = ("Business days", "Open", "Exposure, taka")
+_NIGHTS = (
+    "Night",
+    "Files on time",
+    "Files late",
+    "Files missing",
+    "Match rate",
+    "Open breaks",
+    "Exposure, taka",
+)
+_FEES = (
+    "Institution",
+    "Gross matched, taka",
+    "Fee and VAT by schedule, taka",
+    "Fee and VAT kept, taka",
+    "Rounding, taka",
+    "Open fee breaks",
+)
+_FILES = ("File", "State", "Due", "Came", "Late, business days")
+_INSTITUTIONS = ("Institution", "Ours matched", "Ours matched, taka", "Theirs matched, taka", "Match rate")
+
+
+def pdf(report: Report, command: Sequence[str] = (sys.executable, "-m", PROGRAM)) -> bytes:
+    """The PDF of a report.
+
+    Raises:
+        ReportError: it could not be set, or not in time.
+    """
+    content = json.dumps(printed(report), ensure_ascii=False).encode()
+    try:
+        done = subprocess.run(  # noqa: S603 - our own program
+            command, input=content, capture_output=True, env=ENVIRONMENT, timeout=SECONDS_MAX, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        raise ReportError(f"the PDF could not be set: {type(problem).__name__}") from problem
+    if done.returncode != 0 or not done.stdout.startswith(_PDF):
+        why = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        raise ReportError(f"the PDF could not be set: {why}")
+    return done.stdout
+
+
+def printed(report: Report) -> dict[str, Any]:
+    """Everything that the page says, as text but for the lengths of bars."""
+    return {
+        "title": _words(tables.title(report)),
+        "dated": int(datetime.combine(report.last, time(), tzinfo=UTC).timestamp()),
+        "facts": [{"en": en, "bn": bn, "value": _text(value)} for en, bn, value in tables.facts(report).rows],
+        "checks": [
+            {
+                "name": _words(INVARIANTS[one.name]),
+                "held": one.held,
+                "outcome": _words(HELD[one.held]),
+                "words": _short(one.words),
+            }
+            for one in report.checks
+        ],
+        "ages": _part(tables.ages(report), _AGES, bar="Open"),
+        "parts": _parts(report),
+        "evidence": [{**_words(EVIDENCE[name]), "value": value} for name, value in report.evidence.items()],
+    }
+
+
+def _parts(report: Report) -> list[dict[str, Any]]:
+    late = [one for one in report.files if one.came is None or (one.late and one.state == "loaded")]
+    largest = report.open_breaks[:BREAKS_LISTED_MAX]
+    listed = _part(tables.breaks(largest), _LISTED)
+    listed["rows"] = [[_short(cell, _LISTED_MAX) for cell in row] for row in listed["rows"]]
+    listed["under"] = [_words(Words(one.told.en, one.told.bn)) for one in largest]
+    listed["note"] = _more(len(report.open_breaks) - len(largest))
+    return [
+        _part(tables.codes(report), _CODES, bar="Exposure, taka"),
+        _part(tables.institutions(report), _INSTITUTIONS, bar="Match rate"),
+        _part(tables.fees(report), _FEES),
+        _part(tables.nights(report), _NIGHTS, bar="Match rate"),
+        {**_part(proofs.files(late), _FILES, bar="Late, business days"), "heading": _words(_LATE)},
+        listed,
+    ]
+
+
+def _more(rest: int) -> dict[str, str] | None:
+    if not rest:
+        return None
+    return {
+        "en": f"The largest are listed; {grouped(rest)} more stand in the workbook.",
+        "bn": f"সবচেয়ে বড়গুলো দেওয়া হলো; আরও {grouped(rest)}টি ওয়ার্কবুকে আছে।",
+    }
+
+
+def _part(table: Table, headings: Iterable[str], *, bar: str | None = None) -> dict[str, Any]:
+    """The columns that a page has room for, and behind them a bar as long as one of them says."""
+    places = [table.index(heading) for heading in headings]
+    part = {
+        "heading": _words(table.words),
+        "columns": [
+            {**_words(table.columns[place].words), "right": _is_figure(table, place)} for place in places
+        ],
+        "rows": [[_short(_text(row[place]), _CELL_MAX) for place in places] for row in table.rows],
+        "bars": None,
+        "under": None,
+        "note": None,
+    }
+    if bar is not None:
+        part |= _bars(table, table.index(bar))
+    return part
+
+
+def _bars(table: Table, place: int) -> dict[str, Any]:
+    """Lengths in thousandths of the longest. A rate's bar shows what lacks, since most are near 100 %."""
+    cells = [row[place] for row in table.rows]
+    is_rate = any(isinstance(cell, Share) for cell in cells)
+    values = [_lacking(cell) if is_rate else cell if isinstance(cell, int) else 0 for cell in cells]
+    longest = max(values, default=0)
+    return {
+        "bars": [value * 1000 // longest if longest else 0 for value in values],
+        "bar": _words(_NOT_MATCHED if is_rate else table.columns[place].words),
+        "alarming": is_rate,
+    }
+
+
+def _lacking(cell: Cell) -> int:
+    return 10_000 - cell if isinstance(cell, Share) else 0
+
+
+def _is_figure(table: Table, place: int) -> bool:
+    return any(isinstance(row[place], int) for row in table.rows)
+
+
+def _short(text: str, most: int = _WORDS_MAX) -> str:
+    """A reference is a far side's text; one without end would leave the page."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _text(cell: Cell) -> str:
+    match cell:
+        case Amount():
+            return grouped_taka(cell)
+        case Share():
+            return f"{cell // 100}.{cell % 100:02d}%"
+        case int():
+            return grouped(cell)
+        case _:
+            return "" if cell is None else str(cell)
+
+
+def _words(words: Words) -> dict[str, str]:
+    return {"en": _short(words.en), "bn": _short(words.bn)}

@@ -1,0 +1,70 @@
+"""Rows counted for a report: by institution and fate, by file, and what fees they bore.
+
+What comes out has one entry an institution or file, so nothing here outlives its night but totals.
+"""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from reconciliation.month.night import Night
+from reconciliation.positions import CURRENCY, families_that_agree
+from reconciliation.reports.model import Tally
+from reconciliation.rows import FAILED, FILE, IDENTITY, KEY, LEDGER, MATCHED, OPEN
+
+Fates = Mapping[str, Tally]
+
+
+def decided_tonight(night: Night) -> pl.DataFrame:
+    """The rows of which this night changed the fate, as they stand now; what only stays open is not in it."""
+    before = night.pool.select(*IDENTITY, pl.col("verdict").alias("_before"))
+    rows = night.judged.rows.join(before, on=list(IDENTITY), how="left")
+    changed = pl.col("verdict").ne_missing(pl.col("_before")) & (pl.col("verdict") != OPEN)
+    return rows.filter(changed).drop("_before")
+
+
+def open_tonight(night: Night) -> pl.DataFrame:
+    """Every row that is open at the end of a night."""
+    return night.judged.rows.filter(pl.col("verdict") == OPEN)
+
+
+def newly_matched(night: Night, decided: pl.DataFrame) -> pl.DataFrame:
+    """Our rows that were matched tonight, with the rows of theirs that answer them.
+
+    A correction repeats rows of theirs whose payments were matched before: their fees were counted then.
+    """
+    ours = decided.filter((pl.col("source") == LEDGER) & (pl.col("verdict") == MATCHED))
+    theirs = night.judged.rows.filter((pl.col("source") == FILE) & (pl.col("verdict") == MATCHED))
+    answers = theirs.join(ours.select(KEY).unique(), on=list(KEY), how="semi")
+    return pl.concat([ours, answers.select(ours.columns)])
+
+
+def by_institution(rows: pl.DataFrame, source: int) -> Mapping[str, Fates]:
+    """Institution → fate → rows of one source."""
+    return _tallied(rows.filter(pl.col("source") == source), "institution")
+
+
+def by_file(rows: pl.DataFrame) -> Mapping[str, Fates]:
+    """File → fate → its rows."""
+    return _tallied(rows.filter(pl.col("source") == FILE), "origin")
+
+
+def _tallied(rows: pl.DataFrame, name: str) -> Mapping[str, Fates]:
+    moved = (pl.col("status") != FAILED) & (pl.col("currency") == CURRENCY)
+    totals = rows.group_by(name, "verdict").agg(
+        rows=pl.len(), paisa=pl.col("net").filter(moved).sum().fill_null(0)
+    )
+    tallies: dict[str, dict[str, Tally]] = {}
+    for place, fate, count, paisa in totals.sort(name, "verdict").iter_rows():
+        tallies.setdefault(place, {})[fate] = Tally(count, paisa)
+    return tallies
+
+
+def fees_of(rows: pl.DataFrame) -> Mapping[str, tuple[int, int, int]]:
+    """Institution → gross, fee and VAT by schedule, fee and VAT as kept; of the matched rows among these."""
+    sums = (
+        families_that_agree(rows.filter(pl.col("verdict") == MATCHED))
+        .group_by("institution")
+        .agg(pl.col("gross", "kept", "settled").sum())
+    )
+    return {name: (gross, kept, gross - settled) for name, gross, kept, settled in sums.iter_rows()}

@@ -1,0 +1,145 @@
+"""The workbook of a night or a month: sheets for finance, with charts that stay live."""
+
+from pathlib import Path
+from typing import Any
+
+from reconciliation.reports import proofs, tables
+from reconciliation.reports.cells import Book, Place, Sheet
+from reconciliation.reports.model import Report
+from reconciliation.reports.words import KINDS, Words
+
+_CHART = {"width": 760, "height": 360}
+_COLOURS = {"main": "#1F6F54", "late": "#D9952B", "missing": "#B5362B"}
+_AGE_COLOURS = {
+    "type": "3_color_scale",
+    "min_color": "#FFFFFF",
+    "mid_color": "#F9E3B4",
+    "max_color": "#E79A90",
+    "min_type": "num",
+    "mid_type": "num",
+    "max_type": "num",
+    "min_value": 0,
+    "mid_value": 3,
+    "max_value": 10,
+}
+
+
+def write_workbook(report: Report, path: Path, scratch: Path) -> None:
+    """Write a report to `path`; `scratch` is where sheets lie until the book is closed."""
+    title = tables.title(report)
+    book = Book(path, scratch, report.last, title)
+    summary = book.sheet("Summary · সারসংক্ষেপ", title)
+    summary.table(tables.facts(report))
+    summary.table(tables.institutions(report))
+    places = {
+        "codes": summary.table(tables.codes(report)),
+        "ages": summary.table(tables.ages(report)),
+        "nights": summary.table(tables.nights(report)),
+    }
+    summary.made.freeze_panes(1, 1)
+    _charts(book, places)
+    for line in report.institutions:
+        _institution(book, report, line.institution)
+    _breaks(book.sheet("Breaks · অমিল", title), report)
+    fees = book.sheet("Fees · ফি", title)
+    fees.table(tables.fees(report), alone=True)
+    totals = book.sheet("Control totals · যোগফল", title)
+    totals.table(proofs.files(report.files), alone=True)
+    totals.table(proofs.books(report))
+    _evidence(book.sheet("Evidence · প্রমাণ", title), report)
+    book.close()
+
+
+def _institution(book: Book, report: Report, institution: str) -> None:
+    """One partner on one sheet, with everything that is about it."""
+    kind = next(line.kind for line in report.institutions if line.institution == institution)
+    sheet = book.sheet(institution, Words(f"{institution}, {KINDS[kind].en}", KINDS[kind].bn))
+    sheet.made.freeze_panes(1, 1)
+    sheet.table(tables.fates(report, institution))
+    sheet.table(tables.fees(report, institution))
+    sheet.table(proofs.files(one for one in report.files if one.institution == institution))
+    sheet.table(tables.breaks(one for one in report.breaks if one.told.institution == institution))
+
+
+def _breaks(sheet: Sheet, report: Report) -> None:
+    place = sheet.table(tables.breaks(report.breaks), alone=True)
+    age = place.table.index("Age, business days")
+    sheet.made.conditional_format(place.first, age, place.last, age, _AGE_COLOURS)
+
+
+def _evidence(sheet: Sheet, report: Report) -> None:
+    sheet.table(proofs.checks(report))
+    sheet.table(proofs.evidence(report))
+    sheet.table(proofs.digests(report))
+    sheet.made.freeze_panes(1, 1)
+
+
+# ---- charts
+
+
+def _charts(book: Book, places: dict[str, Place]) -> None:
+    sheet = book.sheet("Charts · লেখচিত্র", Words("Charts", "লেখচিত্র"))
+    drawn = (
+        ("A3", _waterfall(book, places["codes"])),
+        ("M3", _ageing(book, places["ages"])),
+        ("A23", _match_rate(book, places["nights"])),
+        ("M23", _arrivals(book, places["nights"])),
+    )
+    for cell, chart in drawn:
+        sheet.made.insert_chart(cell, chart)
+
+
+def _waterfall(book: Book, place: Place) -> Any:  # noqa: ANN401 - a chart of XlsxWriter
+    """Each code's open exposure stands on those before it."""
+    chart = _chart(book, Words("Open exposure by code, taka", "কোড অনুযায়ী খোলা ঝুঁকি, টাকা"), stacked=True)
+    base = {"fill": {"none": True}, "border": {"none": True}}
+    chart.add_series({**_series(place, "Code", "Exposure before"), **base})
+    chart.add_series({**_series(place, "Code", "Exposure, taka"), "fill": {"color": _COLOURS["main"]}})
+    chart.set_legend({"none": True})
+    return chart
+
+
+def _ageing(book: Book, place: Place) -> Any:  # noqa: ANN401 - the same
+    chart = _chart(book, Words("Open breaks by business days", "কর্মদিবস অনুযায়ী খোলা অমিল"))
+    chart.add_series({**_series(place, "Business days", "Open"), "fill": {"color": _COLOURS["main"]}})
+    chart.set_legend({"none": True})
+    return chart
+
+
+def _match_rate(book: Book, place: Place) -> Any:  # noqa: ANN401 - the same
+    chart = _chart(book, Words("Match rate night by night", "রাত অনুযায়ী মিলের হার"), kind="line")
+    chart.add_series({**_series(place, "Night", "Match rate"), "line": {"color": _COLOURS["main"]}})
+    chart.set_x_axis({"date_axis": True, "num_format": "dd mmm"})
+    chart.set_y_axis({"num_format": "0.0%", "max": 1})
+    chart.set_legend({"none": True})
+    return chart
+
+
+def _arrivals(book: Book, place: Place) -> Any:  # noqa: ANN401 - the same
+    """Files by the night of their arrival; what is missing, by the night in which it was due."""
+    chart = _chart(book, Words("Files against their deadline", "সময়সীমার তুলনায় ফাইল"), stacked=True)
+    for heading, colour in (("Files on time", "main"), ("Files late", "late"), ("Files missing", "missing")):
+        series = _series(place, "Night", heading)
+        chart.add_series({**series, "name": heading, "fill": {"color": _COLOURS[colour]}})
+    chart.set_x_axis({"date_axis": True, "num_format": "dd mmm"})
+    chart.set_legend({"position": "bottom"})
+    return chart
+
+
+def _chart(book: Book, title: Words, *, kind: str = "column", stacked: bool = False) -> Any:  # noqa: ANN401
+    told = {"type": kind, "subtype": "stacked"} if stacked else {"type": kind}
+    chart = book.made.add_chart(told)
+    chart.set_title({"name": title.both, "name_font": {"size": 12}})
+    chart.set_size(_CHART)
+    return chart
+
+
+def _series(place: Place, categories: str, values: str) -> dict[str, Any]:
+    """A series with its values beside it: the cells are no longer in memory when the chart is written."""
+    return {
+        "categories": place.cells(categories),
+        "categories_data": place.values(categories),
+        "values": place.cells(values),
+        "values_data": place.values(values),
+        "gap": 60,
+    }
