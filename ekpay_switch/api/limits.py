@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 
-from ekpay_switch.api.echallan import outside as echallan
-from ekpay_switch.api.merchant import refusals as merchant
-from ekpay_switch.api.v1.problems import as_sent, is_under_v1, refused_with
+from ekpay_switch.api.problems import own_words
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -23,6 +22,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 HEADERS_MAX = 64
 HEADER_BYTES_MAX = 16 * 1024
+_CLOSES = {"Connection": "close"}
+_TOO_MUCH = b'{"resp_cd":"2001","resp_msg":"request too large or too slow"}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +48,18 @@ class LimitRequests:
             return
         headers = scope["headers"]
         if len(headers) > HEADERS_MAX or sum(len(k) + len(v) for k, v in headers) > HEADER_BYTES_MAX:
-            await _refuse(scope, send, 431)
+            await _refuse(scope, receive, send, 431)
             return
         try:
             async with asyncio.timeout(self._limits.body_seconds):
                 body = await self._whole_body(scope, receive)
         except TimeoutError:
-            await _refuse(scope, send, 408)
+            await _refuse(scope, receive, send, 408)
             return
         except ClientDisconnect:
             return  # half a message is no message, and nobody is there to be told
         if body is None:
-            await _refuse(scope, send, 413)
+            await _refuse(scope, receive, send, 413)
             return
         await self._app(scope, _Replay(body, receive), send)
 
@@ -95,18 +96,9 @@ class _Replay:
         return await self._receive()
 
 
-async def _refuse(scope: Scope, send: Send, status: int) -> None:
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-    body = b'{"resp_cd":"2001","resp_msg":"request too large or too slow"}'
-    path = scope.get("path", "")
-    if is_under_v1(path):
-        refused = refused_with(status)
-        headers, body = [*as_sent(refused), (b"connection", b"close")], refused.body()
-    elif merchant.is_under_merchant_api(path):
-        told = merchant.refused_with(status)
-        headers, body = [*merchant.as_sent(told), (b"connection", b"close")], told.body()
-    elif echallan.is_under_echallan(path):
-        answer = echallan.answer_with(status)
-        headers, body = [*answer.raw_headers, (b"connection", b"close")], bytes(answer.body)
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+async def _refuse(scope: Scope, receive: Receive, send: Send, status: int) -> None:
+    """Answer in the words of whoever asked, and have the connection closed: its rest is not read."""
+    answer = own_words(scope["method"], scope["path"], status, _CLOSES)
+    await (answer or Response(_TOO_MUCH, status, _CLOSES, media_type="application/json"))(
+        scope, receive, send
+    )

@@ -48,15 +48,23 @@ def problem(status: int, headers: dict[str, str] | None = None) -> Response:
     return Response(orjson.dumps(body), status, headers, media_type="application/problem+json")
 
 
-def problem_at(request: Request, status: int, headers: Mapping[str, str] | None = None) -> Response:
-    """What callers of this path know how to read: APIs with codes of their own answer in those."""
-    if is_under_v1(request.url.path):
+def own_words(
+    method: str, path: str, status: int, headers: Mapping[str, str] | None = None
+) -> Response | None:
+    """The answer with this status in an API that has codes of its own; None where the path is in none."""
+    if is_under_v1(path):
         return refused_with(status).response(headers)
-    if is_under_merchant_api(request.url.path):
-        return answer_with(request.method, request.url.path, status, headers)
-    if echallan.is_under_echallan(request.url.path):
+    if is_under_merchant_api(path):
+        return answer_with(method, path, status, headers)
+    if echallan.is_under_echallan(path):
         return echallan.answer_with(status, headers)
-    return problem(status, dict(headers) if headers else None)
+    return None
+
+
+def problem_at(request: Request, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """What callers of this path know how to read."""
+    answer = own_words(request.method, request.url.path, status, headers)
+    return answer or problem(status, dict(headers) if headers else None)
 
 
 def install_error_handlers(

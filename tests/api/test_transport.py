@@ -177,7 +177,7 @@ async def too_big(headers: list[tuple[bytes, bytes]]) -> tuple[int, int]:
         pytest.fail("the application saw it")
 
     guarded = LimitRequests(never, RequestLimits(64 * 1024))
-    await guarded({"type": "http", "headers": headers}, receive, send)
+    await guarded({"type": "http", "method": "POST", "path": "/", "headers": headers}, receive, send)
     return statuses[0], read
 
 
@@ -201,7 +201,9 @@ async def through_the_guard(*arriving: Message) -> list[Message]:
     async def send(message: Message) -> None:
         pytest.fail(f"nobody is there to be told {message}")
 
-    await LimitRequests(app, RequestLimits(1_024))({"type": "http", "headers": []}, receive, send)
+    await LimitRequests(app, RequestLimits(1_024))(
+        {"type": "http", "method": "POST", "path": "/", "headers": []}, receive, send
+    )
     return got
 
 

@@ -4,7 +4,7 @@
 since clients show whichever they find first.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -99,10 +99,3 @@ def answer_with(
     if path == BASE and method in _PAGE_METHODS and status >= _SERVER_ERROR:
         return shown(_TROUBLE)
     return refused_with(status).response(more_headers)
-
-
-def as_sent(refused: RefusedError) -> Iterable[tuple[bytes, bytes]]:
-    """The headers of a refusal as ASGI sends them, where no response object stands in between."""
-    yield b"content-type", _JSON.encode()
-    for name, value in refused.headers().items():
-        yield name.lower().encode(), value.encode()

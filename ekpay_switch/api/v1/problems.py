@@ -3,7 +3,7 @@
 A document holds nothing that the caller sent: pointers name members, and only such as look like names.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -257,10 +257,3 @@ def refused_with(status: int) -> RefusedError:
     What the core refuses in here should have been refused at the edge: any other status is our own mistake.
     """
     return RefusedError(_OF_STATUS.get(status, Code.INTERNAL_ERROR))
-
-
-def as_sent(refused: RefusedError) -> Iterable[tuple[bytes, bytes]]:
-    """The headers of a refusal as ASGI sends them, where no response object stands in between."""
-    yield b"content-type", MEDIA_TYPE.encode()
-    for name, value in refused.headers().items():
-        yield name.lower().encode(), value.encode()
