@@ -54,6 +54,8 @@ lock: $(DEV) ## pin the dependencies of pyproject.toml again, with hashes
 	$(COMPILE) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	$(COMPILE) --extra reconciliation -c requirements.lock -c requirements-dev.lock pyproject.toml \
 		-o requirements-reconciliation.lock
+	$(COMPILE) --extra scale --extra reconciliation -c requirements-reconciliation.lock \
+		-c requirements-dev.lock pyproject.toml -o requirements-scale.lock
 
 # ---- using it
 

@@ -13,6 +13,7 @@ from ekpay_switch.persistence import (  # noqa: F401 - migrations compare them a
     collect_tables,
     far_side_tables,
     host_link_tables,
+    ledger_line_tables,
     merchant_tables,
     notification_tables,
     routing_tables,

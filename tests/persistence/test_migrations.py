@@ -14,6 +14,7 @@ from ekpay_switch.persistence.collect_tables import COLLECT_APPEND_ONLY
 from ekpay_switch.persistence.embedded import Endpoint
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.host_link_tables import HOST_TRIGGERS
+from ekpay_switch.persistence.ledger_line_tables import LEDGER_LINE_APPEND_ONLY
 from ekpay_switch.persistence.merchant_tables import MERCHANT_APPEND_ONLY, MERCHANT_TRIGGERS
 from ekpay_switch.persistence.migrate import migrate
 from ekpay_switch.persistence.notification_tables import NOTIFICATION_APPEND_ONLY
@@ -123,6 +124,7 @@ async def _grants(books: Books, role: str) -> Mapping[str, set[str]]:
 async def test_the_application_may_add_to_the_books_and_never_change_them(books: Books) -> None:
     kept = [*APPEND_ONLY, *NOTIFICATION_APPEND_ONLY, *COLLECT_APPEND_ONLY, *BILLER_APPEND_ONLY]
     kept += [*SCROLL_APPEND_ONLY, *BILL_FILE_APPEND_ONLY, *ROUTING_APPEND_ONLY, *MERCHANT_APPEND_ONLY]
+    kept += [*LEDGER_LINE_APPEND_ONLY]
     kept += [*CHALLAN_APPEND_ONLY]
     append_only = {table.name for table in kept}
     expected = {name: {"SELECT", "INSERT", "UPDATE"} for name in set(metadata.tables) - append_only}

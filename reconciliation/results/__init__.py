@@ -1,0 +1,1 @@
+"""What runs found, in PostgreSQL: the schema `reconciliation`, which nobody but this wing writes."""
