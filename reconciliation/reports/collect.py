@@ -27,6 +27,8 @@ from reconciliation.reports.model import (
     InstitutionLine,
     NightLine,
     Period,
+    PositionLine,
+    RateLine,
     Report,
     Tally,
     by_age,
@@ -40,6 +42,8 @@ from reconciliation.reports.tallies import (
     fees_of,
     newly_matched,
     open_tonight,
+    positions_of,
+    rates_of,
 )
 from reconciliation.rows import BROKEN, FILE, LEDGER, MATCHED, REJECTED
 
@@ -56,6 +60,7 @@ class Found:
     fees: Mapping[str, tuple[int, int, int]]
     breaks: tuple[BreakLine, ...]
     files: tuple[FileLine, ...]
+    positions: tuple[PositionLine, ...] = ()
 
 
 class Collector:
@@ -68,6 +73,7 @@ class Collector:
         self._lifetimes = Lifetimes()
         self._nights: list[NightLine] = []
         self._books: list[BookLine] = []
+        self._rates: list[RateLine] = []
 
     def night(self, night: Night) -> Report:
         """The report of the night that was just judged and checked."""
@@ -77,6 +83,7 @@ class Collector:
         decided = decided_tonight(night)
         files = self._files(by_file(night.judged.rows), lambda one: one.night == night.date, night.date)
         self._nights.append(self._line(night, decided, breaks, ended))
+        self._rates.extend(rates_of(night.date, decided))
         said = finding_lines({one.key: night.date for one in night.findings})
         evidence = {
             "findings": sha256_of_lines(said),
@@ -102,7 +109,11 @@ class Collector:
             "files": identity.files_sha256,
             "rules": identity.rules_sha256,
         }
-        return self._report("month", Found(self._institutions(rows), fees_of(rows), breaks, files), evidence)
+        return self._report(
+            "month",
+            Found(self._institutions(rows), fees_of(rows), breaks, files, positions_of(rows)),
+            evidence,
+        )
 
     def _report(self, period: Period, found: Found, digests: Mapping[str, str]) -> Report:
         last = self._nights[-1].night
@@ -125,6 +136,8 @@ class Collector:
             nights=tuple(self._nights),
             checks=self._held(period),
             evidence={**digests, **versions},
+            rates=tuple(self._rates),
+            positions=found.positions,
         )
 
     def _institutions(self, rows: pl.DataFrame) -> tuple[InstitutionLine, ...]:

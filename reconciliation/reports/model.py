@@ -150,6 +150,28 @@ class NightLine:
 
 
 @dataclass(frozen=True, slots=True)
+class RateLine:
+    """Of one institution's rows that one night decided, how many it matched."""
+
+    institution: str
+    night: date
+    matched: int
+    decided: int
+
+
+@dataclass(frozen=True, slots=True)
+class PositionLine:
+    """What an institution owes for its files: settled = gross - fees + rounding + suspense."""
+
+    institution: str
+    settled: int
+    gross: int
+    fees: int
+    rounding: int
+    suspense: int
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """One invariant: held, failed with the reason, or proven only at the end of the month."""
 
@@ -175,6 +197,8 @@ class Report:
     nights: tuple[NightLine, ...]
     checks: tuple[Check, ...]
     evidence: Mapping[str, str]
+    rates: tuple[RateLine, ...] = ()
+    positions: tuple[PositionLine, ...] = ()
 
     @property
     def open_breaks(self) -> tuple[BreakLine, ...]:

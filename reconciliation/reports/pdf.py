@@ -10,6 +10,7 @@ from typing import Any
 from ekpay_switch.web.receipts.typesetter import ENVIRONMENT
 from reconciliation.errors import ReportError
 from reconciliation.reports import proofs, tables
+from reconciliation.reports.charts import pictures
 from reconciliation.reports.model import Report
 from reconciliation.reports.table import Amount, Cell, Share, Table
 from reconciliation.reports.words import EVIDENCE, HELD, INVARIANTS, Words, grouped, grouped_taka
@@ -81,6 +82,9 @@ def printed(report: Report) -> dict[str, Any]:
             for one in report.checks
         ],
         "ages": _part(tables.ages(report), _AGES, bar="Open"),
+        "pictures": [
+            {"title": _words(one.title), "told": one.told, "svg": one.svg} for one in pictures(report)
+        ],
         "parts": _parts(report),
         "evidence": [{**_words(EVIDENCE[name]), "value": value} for name, value in report.evidence.items()],
     }

@@ -4,13 +4,14 @@ What comes out has one entry an institution or file, so nothing here outlives it
 """
 
 from collections.abc import Mapping
+from datetime import date
 
 import polars as pl
 
 from reconciliation.month.night import Night
-from reconciliation.positions import CURRENCY, families_that_agree
-from reconciliation.reports.model import Tally
-from reconciliation.rows import FAILED, FILE, IDENTITY, KEY, LEDGER, MATCHED, OPEN
+from reconciliation.positions import CURRENCY, families_that_agree, positions
+from reconciliation.reports.model import PositionLine, RateLine, Tally
+from reconciliation.rows import BROKEN, FAILED, FILE, IDENTITY, KEY, LEDGER, MATCHED, OPEN, REJECTED
 
 Fates = Mapping[str, Tally]
 
@@ -68,3 +69,19 @@ def fees_of(rows: pl.DataFrame) -> Mapping[str, tuple[int, int, int]]:
         .agg(pl.col("gross", "kept", "settled").sum())
     )
     return {name: (gross, kept, gross - settled) for name, gross, kept, settled in sums.iter_rows()}
+
+
+def rates_of(night: date, decided: pl.DataFrame) -> tuple[RateLine, ...]:
+    """Of each institution's rows that a night decided, how many it matched."""
+    counted = (
+        decided.filter(pl.col("verdict").is_in([MATCHED, BROKEN, REJECTED]))
+        .group_by("institution")
+        .agg(matched=(pl.col("verdict") == MATCHED).sum(), decided=pl.len())
+        .sort("institution")
+    )
+    return tuple(RateLine(name, night, matched, count) for name, matched, count in counted.iter_rows())
+
+
+def positions_of(rows: pl.DataFrame) -> tuple[PositionLine, ...]:
+    """The net position of each institution, from all rows that count."""
+    return tuple(PositionLine(*line) for line in positions(rows).iter_rows())

@@ -36,6 +36,8 @@ _ADRIFT = re.compile(
     "(?<![\u0980-\u09fb\u200c\u200d])[\u0981-\u0983\u09bc\u09be-\u09cd\u09d7\u09e2\u09e3\u200c\u200d]+"
 )
 _STAND_IN = "?"
+# Drawn by us, and no text.
+_PICTURES = frozenset({"qr", "svg"})
 
 
 def drawable(told: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
@@ -45,7 +47,7 @@ def drawable(told: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     if isinstance(told, list | tuple):
         return [drawable(one) for one in told]
     if isinstance(told, dict):
-        return {name: one if name == "qr" else drawable(one) for name, one in told.items()}
+        return {name: one if name in _PICTURES else drawable(one) for name, one in told.items()}
     return told
 
 

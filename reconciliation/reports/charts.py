@@ -1,0 +1,287 @@
+"""The five pictures of a report, as SVG: what is at risk, its age, match rates, who owes, who is late.
+
+Text is drawn as paths with our own fonts, so that Bangla looks the same everywhere, and nothing in a picture
+says when it was made: the same report gives the same bytes. What a picture shows stands in words beside it,
+for people who listen and for the document's tags.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, PowerNorm
+from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+
+from reconciliation.reports.model import AGES, FileLine, Report
+from reconciliation.reports.words import Words, grouped, grouped_taka
+
+NIGHTS_SHOWN: Final = 30
+LISTED_MAX: Final = 24
+_FONTS = Path(__file__).parents[2] / "ekpay_switch" / "web" / "fonts"
+_GREEN, _AMBER, _RED, _GREY = "#1F6F54", "#D9952B", "#B5362B", "#6B7280"
+_HEAT = LinearSegmentedColormap.from_list("heat", ["#FFFFFF", "#F9E3B4", "#D9952B", "#B5362B"])
+_RATES = LinearSegmentedColormap.from_list("rates", [_RED, "#F9E3B4", "#DCE6E2", _GREEN])
+_WIDTH, _ROW, _MARGIN = 7.0, 0.19, 1.1
+_LAKH = 100_000 * 100
+_STYLE: Final[Any] = {
+    "font.family": ["Noto Sans", "Noto Sans Bengali"],
+    "font.size": 7.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#9CA3AF",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "ekpay",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture: its title, what it shows in words, and the SVG."""
+
+    title: Words
+    told: str
+    svg: str
+
+
+def pictures(report: Report) -> tuple[Picture, ...]:
+    """Every picture of which there is something to show, in the order of the report."""
+    _know_fonts()
+    drawn: tuple[tuple[Words, Callable[[Report], tuple[str, str]]], ...] = (
+        (Words("Open exposure by code", "কোড অনুযায়ী খোলা ঝুঁকি"), _waterfall),
+        (Words("Age of open breaks by institution", "প্রতিষ্ঠান অনুযায়ী খোলা অমিলের বয়স"), _ageing),
+        (Words("Match rate over 30 nights", "৩০ রাতের মিলের হার"), _rates),
+        (Words("Net positions", "নিট অবস্থান"), _positions),
+        (Words("Arrival of files against their deadline", "সময়সীমার তুলনায় ফাইল আসা"), _arrivals),
+    )
+    made = []
+    for title, draw in drawn:
+        told, svg = draw(report)
+        if svg:
+            made.append(Picture(title, told, svg))
+    return tuple(made)
+
+
+def _know_fonts() -> None:
+    known = {font.fname for font in fontManager.ttflist}
+    for path in sorted(_FONTS.glob("*.ttf")):
+        if str(path) not in known:
+            fontManager.addfont(path)
+
+
+def _drawn(rows: int, draw: Callable[[Axes], None]) -> str:
+    """The SVG of one set of axes that is high enough for so many rows."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(_WIDTH, _MARGIN + _ROW * max(rows, 4)), layout="constrained")
+        draw(figure.subplots())
+        file = BytesIO()
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+    return file.getvalue().decode()
+
+
+def _rows(axes: Axes, names: Sequence[str]) -> None:
+    axes.set_yticks(range(len(names)), [_short(name) for name in names])
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.tick_params(length=0)
+
+
+def _short(name: str, most: int = 26) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
+def _lakh(paisa: float) -> float:
+    return paisa / _LAKH
+
+
+# ---- what is at risk
+
+
+def _waterfall(report: Report) -> tuple[str, str]:
+    """Each code's open exposure begins where the one before it ends."""
+    lines = [line for line in report.codes if line.exposure][:LISTED_MAX]
+    total = sum(line.exposure for line in lines)
+
+    def draw(axes: Axes) -> None:
+        before = 0
+        for place, line in enumerate(lines):
+            colour = _RED if line.overdue else _GREEN
+            axes.barh(place, _lakh(line.exposure), left=_lakh(before), color=colour, height=0.65)
+            before += line.exposure
+            axes.text(_lakh(before), place, f" {grouped_taka(line.exposure)} ({line.open})", va="center")
+        axes.barh(len(lines), _lakh(total), color=_GREY, height=0.65)
+        axes.text(_lakh(total), len(lines), f" {grouped_taka(total)}", va="center", weight="bold")
+        _rows(axes, [*(line.code for line in lines), "all · সব"])
+        axes.set_xlabel("lakh taka, red: one behind its deadline · লাখ টাকা, লাল: সময়সীমা পেরিয়েছে")
+        axes.set_xlim(0, max(_lakh(total) * 1.3, 0.001))
+
+    largest = ", ".join(f"{line.code} {grouped_taka(line.exposure)}" for line in lines[:3])
+    told = f"Open exposure of {grouped_taka(total)} taka in {len(lines)} codes; the largest: {largest}."
+    return told, _drawn(len(lines) + 1, draw) if lines else ""
+
+
+# ---- how old it is
+
+
+def _ageing(report: Report) -> tuple[str, str]:
+    """Institutions by groups of business days; the colour is exposure, the number how many."""
+    left = [one.told for one in report.open_breaks]
+    names = _largest(dict.fromkeys((one.institution for one in left), 0), report)
+    count = [[0] * len(AGES) for _ in names]
+    exposure = [[0.0] * len(AGES) for _ in names]
+    for one in left:
+        if one.institution in names:
+            row, column = names.index(one.institution), _group(one.age)
+            count[row][column] += 1
+            exposure[row][column] += _lakh(one.exposure)
+
+    def draw(axes: Axes) -> None:
+        # One large break must not make all others white.
+        scale = PowerNorm(0.4, vmin=0, vmax=max(map(max, exposure)) or 1)
+        axes.imshow(exposure, aspect="auto", cmap=_HEAT, norm=scale)
+        for row, counts in enumerate(count):
+            for column, number in enumerate(counts):
+                if number:
+                    axes.text(column, row, grouped(number), ha="center", va="center")
+        _rows(axes, names)
+        axes.set_xticks(range(len(AGES)), [_days(place) for place in range(len(AGES))])
+        axes.set_xlabel("business days; colour: exposure, number: breaks · কর্মদিবস; রং: ঝুঁকি, সংখ্যা: অমিল")
+
+    oldest = max((one.age for one in left), default=0)
+    told = f"{len(left)} open breaks at {len(names)} institutions; the oldest is {oldest} business days old."
+    return told, _drawn(len(names), draw) if names else ""
+
+
+def _largest(totals: dict[str, int], report: Report) -> list[str]:
+    for one in report.open_breaks:
+        totals[one.told.institution] += one.told.exposure
+    return sorted(totals, key=lambda name: (-totals[name], name))[:LISTED_MAX]
+
+
+def _group(age: int) -> int:
+    return max(place for place, first in enumerate(AGES) if first <= age)
+
+
+def _days(place: int) -> str:
+    if place + 1 == len(AGES):
+        return f"{AGES[place]}+"
+    last = AGES[place + 1] - 1
+    return str(last) if last == AGES[place] else f"{AGES[place]}-{last}"
+
+
+# ---- how well it matches
+
+
+def _rates(report: Report) -> tuple[str, str]:
+    """Institutions by night: green is everything matched, white is nothing decided."""
+    nights = sorted({one.night for one in report.rates})[-NIGHTS_SHOWN:]
+    shown = [one for one in report.rates if one.night in nights]
+    totals: dict[str, list[int]] = {}
+    for one in shown:
+        matched_of = totals.setdefault(one.institution, [0, 0])
+        matched_of[0] += one.matched
+        matched_of[1] += one.decided
+    names = sorted(totals, key=lambda name: (totals[name][0] / max(totals[name][1], 1), name))[:LISTED_MAX]
+    grid = [[float("nan")] * len(nights) for _ in names]
+    for one in shown:
+        if one.institution in names and one.decided:
+            grid[names.index(one.institution)][nights.index(one.night)] = one.matched / one.decided
+
+    def draw(axes: Axes) -> None:
+        axes.imshow(grid, aspect="auto", cmap=_RATES, vmin=0.9, vmax=1)
+        for row, name in enumerate(names):
+            axes.text(len(nights) - 0.4, row, f" {_per_cent(*totals[name])}", va="center")
+        _rows(axes, names)
+        _nights(axes, nights)
+        axes.set_xlim(-0.5, len(nights) - 0.5)
+        axes.set_xlabel("night; red: 90 % or less, right: of all · রাত; লাল: ৯০ % বা কম, ডানে: সব মিলিয়ে")
+
+    worst = f"; the lowest is {names[0]} with {_per_cent(*totals[names[0]])}" if names else ""
+    told = f"Match rates of {len(names)} institutions over {len(nights)} nights{worst}."
+    return told, _drawn(len(names), draw) if names else ""
+
+
+def _per_cent(matched: int, decided: int) -> str:
+    """Rounded down, as everywhere: nothing short of all is 100 %."""
+    hundredths = matched * 10_000 // decided if decided else 0
+    return f"{hundredths // 100}.{hundredths % 100:02d}%"
+
+
+def _nights(axes: Axes, nights: Sequence[date]) -> None:
+    step = max(1, len(nights) // 10)
+    axes.set_xticks(range(0, len(nights), step), [f"{night:%d.%m.}" for night in nights[::step]])
+
+
+# ---- who owes what
+
+
+def _positions(report: Report) -> tuple[str, str]:
+    """What each institution owes for its files, agreed and in suspense."""
+    lines = sorted(report.positions, key=lambda one: -abs(one.settled))[:LISTED_MAX]
+
+    def draw(axes: Axes) -> None:
+        for place, line in enumerate(lines):
+            agreed = line.settled - line.suspense
+            axes.barh(place, _lakh(agreed), color=_GREEN, height=0.65)
+            axes.barh(place, _lakh(line.suspense), left=_lakh(agreed), color=_AMBER, height=0.65)
+            end = max(_lakh(line.settled), _lakh(agreed), 0)
+            axes.text(end, place, f" {grouped_taka(line.settled)}", va="center")
+        axes.axvline(0, color=_GREY, linewidth=0.6)
+        _rows(axes, [line.institution for line in lines])
+        low, high = axes.get_xlim()
+        axes.set_xlim(low, high + (high - low) * 0.18)
+        axes.set_xlabel("lakh taka; amber: in suspense · লাখ টাকা; হলুদ: অমীমাংসিত")
+
+    suspense = sum(line.suspense for line in report.positions)
+    told = f"Positions of {len(lines)} institutions; {grouped_taka(suspense)} taka of all are in suspense."
+    return told, _drawn(len(lines), draw) if lines else ""
+
+
+# ---- who is late
+
+
+def _arrivals(report: Report) -> tuple[str, str]:
+    """A mark for each file: in its night, behind it by so many business days, or missing."""
+    files = [one for one in report.files if one.due is not None]
+    late_of: dict[str, int] = {}
+    for one in files:
+        late_of[one.institution] = late_of.get(one.institution, 0) + (one.late or (one.came is None))
+    names = sorted(late_of, key=lambda name: (-late_of[name], name))[:LISTED_MAX]
+    nights = sorted({_mark(one)[0] for one in files})
+
+    def draw(axes: Axes) -> None:
+        for colour, sign, size in ((_GREEN, "o", 9), (_AMBER, "D", 16), (_RED, "X", 22)):
+            marked = [one for one in files if one.institution in names and _mark(one)[1] == colour]
+            axes.scatter(
+                [nights.index(_mark(one)[0]) for one in marked],
+                [names.index(one.institution) for one in marked],
+                s=size,
+                c=colour,
+                marker=sign,
+                linewidths=0,
+            )
+        _rows(axes, names)
+        _nights(axes, nights)
+        axes.set_xlim(-0.6, len(nights) - 0.4)
+        axes.grid(visible=True, axis="y", color="#E5E7EB", linewidth=0.5)
+        axes.set_axisbelow(True)
+        axes.set_xlabel(
+            "night; dot: on time, diamond: late, cross: missing · রাত; বিন্দু: সময়ে, হীরা: দেরিতে, ক্রস: আসেনি"
+        )
+
+    missing = sum(one.came is None for one in files)
+    late = sum(bool(one.late) and one.came is not None for one in files)
+    told = f"Of {len(files)} files that were expected, late: {late}, missing: {missing}."
+    return told, _drawn(len(names), draw) if names else ""
+
+
+def _mark(one: FileLine) -> tuple[date, str]:
+    """In which night a file is marked, and in which colour."""
+    if one.came is None:
+        assert one.due is not None, "the caller looked"
+        return one.due, _RED
+    return one.came, _AMBER if one.late else _GREEN
