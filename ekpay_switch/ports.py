@@ -27,6 +27,7 @@ from ekpay_switch.domain.delivery import (
     SendAnswer,
 )
 from ekpay_switch.domain.fees import FeeTable
+from ekpay_switch.domain.file_answers import NO_FILES, FilesSaid
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.vending import TokenLine
@@ -55,7 +56,8 @@ class Leased:
     """A payment that the resolver holds for a while: nobody else may record about it under this epoch.
 
     `ask_before` is a reading of the monotonic clock, in seconds: who was held up beyond it leaves the
-    question to whoever holds the payment next, who may be asking it already.
+    question to whoever holds the payment next, who may be asking it already. `files` are the answers of its
+    biller's settlement files about the attempt, as they stood when it was leased.
     """
 
     delivery: Delivery
@@ -65,6 +67,7 @@ class Leased:
     asked: int
     now: datetime
     ask_before: float = math.inf
+    files: FilesSaid = NO_FILES
 
 
 class Payments(Protocol):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -78,6 +78,12 @@ class Calendar(BaseModel):
     @cached_property
     def _closed(self) -> frozenset[date]:
         return frozenset(holiday.on for holiday in self.holidays)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with other facts; what was worked out from the old ones is worked out again."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("_closed", None)
+        return copied
 
     def is_business_day(self, day: date) -> bool:
         """Whether institutions settle on this day."""

@@ -13,13 +13,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ekpay_switch.cli.terminal import complain, show_table
+from reconciliation import break_commands, night_commands
 from reconciliation.errors import ReportError
+from reconciliation.intake import sftp, upload
 
 if TYPE_CHECKING:
     from reconciliation.month.night import Night
     from reconciliation.month.report import Report
 
 app = typer.Typer(no_args_is_help=True, help="Match our books with what institutions say happened.")
+for part in (night_commands, upload, sftp, break_commands):
+    part.register(app)
 
 CONFIG = Path(__file__).parents[1] / "config"
 IMPERFECT = 1

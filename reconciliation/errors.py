@@ -3,7 +3,10 @@
     ReconciliationError
     ├── ConfigurationError      a layout, a calendar or a table of codes of ours is wrong: nothing was run
     ├── MonthError              a folder is not a month as docs/protocols/reconciliation-month.md describes it
+    ├── NightError              a night cannot be run now, or what lies there is not what was committed
     ├── ReportError             a report could not be made of what was found
+    ├── SourceError             a file could not be brought into the inbox
+    ├── SettlementError         a value date cannot be settled as it was asked
     └── UnreadableFileError     a far side's file cannot be taken
 
 What a far side's file does is an answer, not an accident: `intake` turns the last one into a break, and
@@ -26,8 +29,20 @@ class MonthError(ReconciliationError):
     """The folder is not a month that can be run."""
 
 
+class NightError(ReconciliationError):
+    """The night cannot be run now; nothing was changed."""
+
+
 class ReportError(ReconciliationError):
     """What was found stands, but a report of it could not be made."""
+
+
+class SettlementError(ReconciliationError):
+    """What was asked of settlement cannot be done now; nothing was written."""
+
+
+class SourceError(ReconciliationError):
+    """A file could not be brought into the inbox; the inbox is as it was."""
 
 
 class UnreadableFileError(ReconciliationError):
@@ -35,10 +50,16 @@ class UnreadableFileError(ReconciliationError):
 
     code = "ROW_REJECTED"
 
-    def __init__(self, what: str, line: int | None = None, column: str | None = None) -> None:
-        """Say what is wrong and, where it is one place, at which line (1-based) and column."""
-        place = "" if line is None else f"line {line}"
-        place += "" if column is None else f"{', ' if place else ''}column {column}"
+    def __init__(
+        self, what: str, line: int | None = None, column: str | None = None, unit: str = "line"
+    ) -> None:
+        """Say what is wrong and, where it is one place, at which line (1-based) and column.
+
+        A file of messages is counted in these: `unit` is `message`, and a column is a field.
+        """
+        place = "" if line is None else f"{unit} {line}"
+        cell = "column" if unit == "line" else "field"
+        place += "" if column is None else f"{', ' if place else ''}{cell} {column}"
         super().__init__(f"{place}: {what}" if place else what)
         self.what = what
         self.line = line

@@ -5,10 +5,9 @@ charge (docs/protocols/reconciliation-month.md, "Payouts on the statements"). Wh
 pool as a row of ours, so the statement is matched by the same kernel as everything else.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 
 import polars as pl
 
@@ -34,24 +33,36 @@ class Batch:
 
 
 class Payouts:
-    """All batches of a month, and what was last expected of each."""
+    """All batches of a month, and what was last expected of each.
 
-    def __init__(self, layouts: Mapping[str, Layout], schedule: Schedule) -> None:
+    `told` holds for each batch how often its credit was expected anew, and the credit in paisa.
+    """
+
+    def __init__(
+        self,
+        layouts: Mapping[str, Layout],
+        schedule: Schedule,
+        told: Mapping[str, tuple[int, int]] | None = None,
+    ) -> None:
         self._layouts = layouts
         self._schedule = schedule
-        self._expected: dict[str, tuple[int, int]] = {}
+        self.told: dict[str, tuple[int, int]] = dict(told or {})
+        self._batches = self._of_keys(schedule.ordinals)
 
-    @cached_property
+    @property
     def batches(self) -> tuple[Batch, ...]:
-        """Every batch whose files begin in the month."""
+        """Every batch whose files are expected, or came all the same."""
+        return tuple(self._batches.values())
+
+    def _of_keys(self, keys: Iterable[LogicalKey]) -> Mapping[str, Batch]:
         files: dict[tuple[str, date], list[LogicalKey]] = {}
-        for key in self._schedule.ordinals:
-            layout = self._layouts[key.institution]
-            if layout.payout is not None:
+        for key in keys:
+            payout = self._layouts[key.institution].payout
+            # By a bank whose statements nobody reads nothing can be expected.
+            if payout is not None and payout.bank in self._layouts:
                 files.setdefault((key.institution, self._schedule.payout_date(key)), []).append(key)
-        return tuple(
-            self._batch(institution, day, tuple(keys)) for (institution, day), keys in sorted(files.items())
-        )
+        batches = [self._batch(name, day, tuple(found)) for (name, day), found in sorted(files.items())]
+        return {batch.key: batch for batch in batches}
 
     def _batch(self, institution: str, day: date, files: tuple[LogicalKey, ...]) -> Batch:
         layout = self._layouts[institution]
@@ -64,24 +75,27 @@ class Payouts:
 
     def of(self, key: str) -> Batch | None:
         """The batch of a key, if there is one."""
-        return next((batch for batch in self.batches if batch.key == key), None)
+        return self._batches.get(key)
 
     def credits_of(self, institution: str) -> list[int]:
         """What was last expected of each batch of an institution, in paisa."""
         mine = (batch for batch in self.batches if batch.files[0].institution == institution)
-        return [self._expected[batch.key][1] for batch in mine if batch.key in self._expected]
+        return [self.told[batch.key][1] for batch in mine if batch.key in self.told]
 
     def expected(self, register: Register) -> tuple[pl.DataFrame, list[str]]:
         """Rows for credits that are newly expected or have changed, and the origins of rows they replace."""
+        if self._schedule.is_open:
+            loaded = (arrival.name.key for arrival in register.loaded())
+            self._batches = self._of_keys(sorted({*self._schedule.ordinals, *loaded}))
         rows, replaced = [], []
         for batch, owed in self._decided(register):
-            revision, before = self._expected.get(batch.key, (0, 0))
+            revision, before = self.told.get(batch.key, (0, 0))
             credit = owed - batch.charge if owed else 0
             if credit == before:
                 continue
             if before:
                 replaced.append(_origin(batch, revision))
-            self._expected[batch.key] = (revision + 1, credit)
+            self.told[batch.key] = (revision + 1, credit)
             if credit:
                 rows.append(_row(batch, revision + 1, credit))
         return (complete(pl.DataFrame(rows)) if rows else no_rows()), replaced

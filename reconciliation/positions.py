@@ -11,6 +11,8 @@ import polars as pl
 from reconciliation.rows import BRINGS, FAMILY, FILE, KEY, LEDGER, MATCHED, SUCCESS, TAKES_BACK
 
 CURRENCY = "BDT"
+# What positions are worked out from, beside what names a row.
+COLUMNS = (*KEY, "source", "status", "gross", "fee", "vat", "net", "currency", "verdict")
 
 
 def families_that_agree(rows: pl.DataFrame) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from sandbox.bkash.faults import Step as BkashStep
 from sandbox.breb.faults import Fault as BrebFault
 from sandbox.breb.faults import Step as BrebStep
 from sandbox.counter.faults import Fault as CounterFault
+from sandbox.day.commands import statements
 from sandbox.demo.one_collection import Wish as CollectWish
 from sandbox.demo.one_collection import collect_once
 from sandbox.demo.one_payment import UnpayableError, Wish, pay_once
@@ -44,6 +45,7 @@ from sandbox.payer import commands as payer_commands
 from sandbox.payer.payer import Does
 from sandbox.proxy import commands as proxy_commands
 from sandbox.proxy.faults import Fault as NetworkFault
+from sandbox.sftp.commands import sftp
 
 app = typer.Typer(
     name="sandbox",
@@ -60,9 +62,11 @@ app.add_typer(network, name="network")
 app.command()(proxy_commands.proxy)
 app.command()(payer_commands.payer)
 app.command()(month)
+app.command()(statements)
 app.command()(ekshop_commands.ekshop)
 app.command()(ekshop_commands.shop_order)
 app.command()(ekshop_day)
+app.command()(sftp)
 
 _FAULTS = ", ".join(sorted({*DescoFault, *BrebFault, *NescoFault, *BkashFault, *CounterFault}))
 _STEPS = "; ".join(

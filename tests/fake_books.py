@@ -35,6 +35,7 @@ from ekpay_switch.domain.delivery import (
     Stale,
     plan_receipt_taken,
 )
+from ekpay_switch.domain.file_answers import NO_FILES, FilesSaid
 from ekpay_switch.domain.ledger import Entry, kind_of
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import RELEASED, TRANSITIONS, Event, State, walk
@@ -82,6 +83,8 @@ class FakePayments:
     token_lines: dict[UUID, tuple[TokenLine, ...]] = field(default_factory=dict)
     used_receipts: dict[str, UUID] = field(default_factory=dict)
     scrolls: Counter[str] = field(default_factory=Counter)
+    files: dict[UUID, FilesSaid] = field(default_factory=dict)
+    """What settlement files have said of attempts and refunds."""
     trouble: list[Exception] = field(default_factory=list)
     """What the next calls fail with, one each."""
 
@@ -334,7 +337,8 @@ class FakePayments:
             step=payment.step,
         )
         send = DoubtfulSend(payment.send_until, payment.sends, quote.expires_at)
-        return Leased(delivery, order, payment.state, send, payment.asked, now)
+        files = self.files.get(claim.attempt_id, NO_FILES)
+        return Leased(delivery, order, payment.state, send, payment.asked, now, files=files)
 
 
 def books_balance(books: FakePayments) -> bool:

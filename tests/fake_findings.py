@@ -36,6 +36,7 @@ class Findings:
             return False
         one.executes_begun, one.asked = held.executes_begun + 1, 0
         one.lease_until = one.next_action_at = tables.later(hold_seconds)
+        one.send_until = tables.clock.now()
         tables.keep_evidence(held.payment_id, f"begun:execute:{one.executes_begun}")
         return True
 

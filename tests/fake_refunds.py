@@ -8,6 +8,7 @@ from uuid import UUID
 from ekpay_switch.collect_ports import RefundRecorded, RefundTaken, RefundView
 from ekpay_switch.domain.collecting import RefundOrder
 from ekpay_switch.domain.delivery import LATE_TO_ASK_ABOUT
+from ekpay_switch.domain.file_answers import NO_FILES
 from ekpay_switch.domain.funding import TryState
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import Event, State
@@ -241,6 +242,7 @@ class FakeRefunds:
             asked=refund.asked,
             collected_at=one.collected_at,
             now=tables.clock.now(),
+            files=tables.books.files.get(new.refund_id, NO_FILES),
         )
 
     def _write(self, refund: StoredRefund, plan: RefundPlan) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 from ekpay_switch.collect_ports import PaymentView, RawCallback, RefundView
 from ekpay_switch.domain.claims import Claim, QuotedBill, Standing
 from ekpay_switch.domain.collecting import CallbackHint, CollectOrder
+from ekpay_switch.domain.file_answers import NO_FILES
 from ekpay_switch.domain.funding import Finding, HeldTry, NewCollection, NewTry, TryEnd, TryState
 from ekpay_switch.domain.ledger import Entry
 from ekpay_switch.domain.money import ZERO, Money
@@ -54,6 +55,7 @@ class StoredTry:
     asked_at: datetime | None = None
     is_agreed: bool = False
     is_woken: bool = False
+    send_until: datetime | None = None
     consent: str = ""
     provider_transaction: str = ""
     collected: Money | None = None
@@ -215,7 +217,9 @@ class CollectTables:
             opened_at=one.opened_at,
             page_until=one.page_until,
             pay_until=new.pay_until,
+            send_until=one.send_until or one.opened_at,
             now=self.clock.now(),
+            files=self.books.files.get(one.new.attempt_id, NO_FILES),
         )
 
     # ---- writing ------------------------------------------------------------
@@ -331,14 +335,8 @@ class CollectTables:
 
     def wake_newest_closed(self, connector_id: str) -> None:
         """Make a question due about a connector's newest try that has ended and has a name over there."""
-        ended = [
-            one
-            for one in self.tries
-            if one.new.connector_id == connector_id
-            and one.state is TryState.CLOSED
-            and one.provider_reference
-        ]
-        for one in ended[-1:]:
+        ended = [one for one in self.tries if one.state is TryState.CLOSED and one.provider_reference]
+        for one in [one for one in ended if one.new.connector_id == connector_id][-1:]:
             one.next_action_at = self.clock.now()
 
     def soon(self, one: StoredTry) -> datetime:

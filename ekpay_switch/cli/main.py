@@ -26,6 +26,7 @@ from ekpay_switch.cli import (
     staff,
 )
 from ekpay_switch.cli.doctor import doctor
+from ekpay_switch.cli.finance import OpenedFinance
 from ekpay_switch.cli.partner_crypto import partner_crypto
 from ekpay_switch.cli.plugged_in import found_apps, join
 from ekpay_switch.cli.terminal import complain
@@ -101,7 +102,7 @@ def carry_out(app: typer.Typer, arguments: Sequence[str]) -> int:
 
 def _ended(app: typer.Typer, arguments: Sequence[str]) -> int:
     command = typer.main.get_command(app)
-    code = command.main(list(arguments), prog_name="ekpay", standalone_mode=False)
+    code = command.main(list(arguments), prog_name="ekpay", standalone_mode=False, obj=OpenedFinance())
     return code if isinstance(code, int) else 0
 
 

@@ -6,6 +6,7 @@ Times are Dhaka times, amounts taka; bill numbers and accounts show their last c
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from ekpay_switch.cli.file_words import file_in_words, is_of_a_file
 from ekpay_switch.cli.routing_words import tell_decision
 from ekpay_switch.cli.terminal import dhaka, dhaka_time, facts_in_words, taka
 from ekpay_switch.domain.business_day import in_dhaka
@@ -223,6 +224,9 @@ def tell_refund(refund: Line, steps: Sequence[Line]) -> Iterator[str]:
 def _evidence(story: PaymentStory) -> Iterator[str]:
     yield from _headed("Answers that decided nothing by themselves", story.evidence)
     for answer in story.evidence:
+        if is_of_a_file(answer["kind"]):
+            yield f"  {dhaka(answer['at'])}  {file_in_words(answer['kind'], answer['facts'])}"
+            continue
         told = facts_in_words(answer["facts"])
         words = _evidence_words(answer["kind"])
         yield f"  {dhaka(answer['at'])}  {words}{': ' + told if told else ''}"

@@ -22,6 +22,7 @@ class Alarm(StrEnum):
     LATE_APPROVAL = "late_approval"
     REVERSAL_NOT_KNOWN = "reversal_not_known"
     REVERSAL_NOT_CONFIRMED = "reversal_not_confirmed"
+    FILE_NEEDS_A_PERSON = "file_needs_a_person"
 
 
 MEANING: Mapping[Alarm, str] = MappingProxyType(
@@ -53,5 +54,7 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "nothing was collected, and the bank's settlement file must not hold it",
         Alarm.REVERSAL_NOT_CONFIRMED: "a bank's host does not confirm that it took a payment back; we ask "
         "again and again, and the bank's operations desk has to look",
+        Alarm.FILE_NEEDS_A_PERSON: "a settlement file speaks of money in doubt and does not end the doubt: "
+        "its institution says otherwise, cannot be asked, or owes a token or receipt; somebody has to ask it",
     }
 )

@@ -1,8 +1,18 @@
 """When to ask again about a doubtful payment, and what the answer proves (architecture.md 5, law 14)."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
+
+from ekpay_switch.domain.business_day import business_date
+from ekpay_switch.domain.file_answers import (
+    NO_FILES,
+    SAYS_DONE,
+    SAYS_NOT_DONE,
+    FileProof,
+    FilesSaid,
+    proof_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,7 @@ class NextStep(StrEnum):
     WAIT = "wait"
     SEND_AGAIN = "send_again"
     GIVE_BACK = "give_back"
+    ASK_A_PERSON = "ask_a_person"  # its own settlement file says otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +84,27 @@ class DoubtfulSend:
     quote_expires_at: datetime
 
 
-def final_not_found_at(send: DoubtfulSend, facts: SafetyFacts, timing: Timing) -> datetime | None:
-    """From when on a "not found" is final: send deadline + settle time + 60 s; None for never."""
-    if facts.not_found_settle_seconds is None or not facts.can_be_asked:
+def begun_on(send_until: datetime, timing: Timing) -> date:
+    """The day, in Dhaka, on which a send was begun that had to start until then."""
+    return business_date(send_until - timedelta(seconds=timing.send_seconds))
+
+
+def final_not_found_at(
+    send: DoubtfulSend, facts: SafetyFacts, timing: Timing, files: FilesSaid = NO_FILES
+) -> datetime | None:
+    """From when on a "not found" is final: send deadline + settle time + 60 s; None for never.
+
+    Where settlement files say as well that it was not done there is nothing to settle, so that it is final
+    even where a "not found" alone never is.
+    """
+    if not facts.can_be_asked:
         return None
-    settle = facts.not_found_settle_seconds + timing.settle_margin_seconds
-    return send.send_until + timedelta(seconds=settle)
+    settle = facts.not_found_settle_seconds
+    if proof_of(files, begun_on(send.send_until, timing)) in SAYS_NOT_DONE:
+        settle = 0.0
+    if settle is None:
+        return None
+    return send.send_until + timedelta(seconds=settle + timing.settle_margin_seconds)
 
 
 def is_watched(send: DoubtfulSend, now: datetime, timing: Timing) -> bool:
@@ -86,15 +112,22 @@ def is_watched(send: DoubtfulSend, now: datetime, timing: Timing) -> bool:
     return now < send.send_until + timedelta(seconds=timing.watch_seconds)
 
 
-def after_not_found(send: DoubtfulSend, now: datetime, facts: SafetyFacts, timing: Timing) -> NextStep:
+def after_not_found(
+    send: DoubtfulSend, now: datetime, facts: SafetyFacts, timing: Timing, files: FilesSaid = NO_FILES
+) -> NextStep:
     """What a "not found" at `now` leads to (architecture.md 4, "Attempts").
 
     Proven not posted, the quote still alive and the far side deduplicates: sent again once with the same
-    reference; else given back.
+    reference; else given back. What its file names as failed or leaves out is never sent again, and what its
+    file names as done is neither.
     """
-    final_at = final_not_found_at(send, facts, timing)
+    proof = proof_of(files, begun_on(send.send_until, timing))
+    if proof in SAYS_DONE:
+        return NextStep.ASK_A_PERSON
+    final_at = final_not_found_at(send, facts, timing, files)
     if final_at is None or now < final_at:
         return NextStep.WAIT
-    if facts.deduplicates and send.sends == 1 and now < send.quote_expires_at:
+    is_lost = proof is FileProof.NONE and send.sends == 1
+    if is_lost and facts.deduplicates and now < send.quote_expires_at:
         return NextStep.SEND_AGAIN
     return NextStep.GIVE_BACK

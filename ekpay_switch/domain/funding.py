@@ -14,6 +14,7 @@ from uuid import UUID
 
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collecting import Agreed, CollectOrder, Created, Disagreed
+from ekpay_switch.domain.file_answers import NO_FILES, FilesSaid
 from ekpay_switch.domain.ledger import Entry
 from ekpay_switch.domain.money import BDT, Money, percent_half_up
 from ekpay_switch.domain.payment import FINAL, Event, State
@@ -108,7 +109,9 @@ class HeldTry:
 
     `executes_begun` counts how often the payer's money was asked for; `asked` the questions of the present
     doubt. `is_agreed` says that a callback claims the payer's agreement: a hint, nothing more.
-    `page_until` is when the page lapses over there; times are the database's, UTC.
+    `page_until` is when the page lapses over there, `send_until` until when its last send had to start; times
+    are the database's, UTC. `files` are the answers of the connector's settlement files about the try, as
+    they stood when it was leased.
     """
 
     payment_id: UUID
@@ -127,7 +130,9 @@ class HeldTry:
     opened_at: datetime
     page_until: datetime | None
     pay_until: datetime
+    send_until: datetime
     now: datetime
+    files: FilesSaid = NO_FILES
 
     @property
     def connector_id(self) -> str:

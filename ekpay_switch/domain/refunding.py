@@ -16,6 +16,7 @@ from uuid import UUID
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.collecting import RefundLine, RefundOrder, RefundOutcome
 from ekpay_switch.domain.errors import IllegalTransitionError
+from ekpay_switch.domain.file_answers import NO_FILES, FilesSaid
 from ekpay_switch.domain.ledger import Entry
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import Money
@@ -197,7 +198,8 @@ class HeldRefund:
     """A refund that this process holds under `epoch`, with all that its connector must be told.
 
     `sends` counts how often it was begun. `collected_at` is when its money came; times are the
-    database's, UTC.
+    database's, UTC. `files` are the answers of the connector's settlement files about the refund, as they
+    stood when it was leased.
     """
 
     payment_id: UUID
@@ -212,6 +214,7 @@ class HeldRefund:
     asked: int
     collected_at: datetime
     now: datetime
+    files: FilesSaid = NO_FILES
 
     @property
     def refund_id(self) -> UUID:

@@ -11,7 +11,17 @@ from typing import assert_never
 
 from ekpay_switch import telemetry
 from ekpay_switch.connector_ports import Connector, ConnectorProfile
-from ekpay_switch.domain.collecting import TECHNICAL_DECLINES, AwaitingPayer, Collected, NeverPaid, judge
+from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.asking import begun_on
+from ekpay_switch.domain.collecting import (
+    TECHNICAL_DECLINES,
+    AwaitingPayer,
+    Collected,
+    CollectInquiry,
+    NeverPaid,
+    judge,
+)
+from ekpay_switch.domain.file_answers import SAYS_DONE, SAYS_NOT_DONE, FileProof, proof_of
 from ekpay_switch.domain.funding import (
     CameToNothing,
     Finding,
@@ -86,22 +96,47 @@ async def _inquire(held: HeldTry, connector: Connector, world: World) -> State |
     log_answer(held, "inquired", inquiry)
     if not isinstance(inquiry, NoAnswer):
         await world.routing.answered(profile.id)
+    if isinstance(inquiry, AwaitingPayer):
+        if _proof(held, connector) in SAYS_DONE:
+            return await _leave_to_a_person(held, connector, world)
+        is_wanted = inquiry.may_execute and not inquiry.is_execute_undone
+        if is_wanted and held.may_be_executed and profile.executes:
+            return await _execute(held, connector, world)
+    return await record_finding(held, _found(held, inquiry, connector), world)
+
+
+def _found(held: HeldTry, inquiry: CollectInquiry, connector: Connector) -> Finding:
     match inquiry:
         case Collected():
-            finding: Finding = _money_came(held, inquiry, connector)
-        case AwaitingPayer(may_execute=True, is_execute_undone=False) if (
-            held.may_be_executed and profile.executes
-        ):
-            return await _execute(held, connector, world)
+            return _money_came(held, inquiry, connector)
         case AwaitingPayer(is_execute_undone=is_undone):
-            finding = _awaiting(held, connector, has_executed=is_undone and held.executes_begun > 0)
+            return _awaiting(held, connector, has_executed=is_undone and held.executes_begun > 0)
         case NeverPaid(why=why):
-            finding = CameToNothing(TryEnd.NEVER_PAID, why)
+            return CameToNothing(TryEnd.NEVER_PAID, why)
         case NoAnswer(why=why, was_asked=was_asked):
-            finding = StillOpen(profile.timing.next_ask_seconds(held.asked + was_asked), why, was_asked)
+            again = connector.profile.timing.next_ask_seconds(held.asked + was_asked)
+            return StillOpen(again, why, was_asked)
         case _:
             assert_never(inquiry)
-    return await record_finding(held, finding, world)
+
+
+async def _leave_to_a_person(held: HeldTry, connector: Connector, world: World) -> State | None:
+    """The connector's settlement file has the money, and the connector says "not yet": one of them is wrong.
+
+    The try is neither executed nor ended; the connector is asked until it says what its file says, and the
+    first time a person is told.
+    """
+    why = "its settlement file has the money, and it says that it does not"
+    again = connector.profile.timing.next_ask_seconds(held.asked + 1)
+    state = await record_finding(held, StillOpen(again, why), world)
+    if state is not None and held.files.is_news:
+        facts = {"connector_id": held.connector_id, "why": why}
+        world.alarms.raise_alarm(Alarm.FILE_NEEDS_A_PERSON, held.payment_id, **facts)
+    return state
+
+
+def _proof(held: HeldTry, connector: Connector) -> FileProof:
+    return proof_of(held.files, begun_on(held.send_until, connector.profile.timing))
 
 
 async def record_finding(held: HeldTry, finding: Finding, world: World) -> State | None:
@@ -127,9 +162,7 @@ def _awaiting(
     """
     profile = connector.profile
     if held.executes_begun:
-        # Our word was given before and may still be heard: only the connector can say that it never will.
-        again = profile.timing.next_ask_seconds(held.asked + 1)
-        return StillOpen(again, "not executed yet", is_execute_undone=has_executed)
+        return _not_executed(held, connector, is_undone=has_executed)
     if profile.executes and held.state is not TryState.OPEN:
         return CameToNothing(TryEnd.LAPSED, "another try was begun")
     if profile.executes and held.now >= held.pay_until:
@@ -138,6 +171,17 @@ def _awaiting(
         return _lapsed(profile, (held.now - held.page_until).total_seconds())
     again = _next_look_seconds(held, connector)
     return StillOpen(again, "the payer has not agreed yet", is_execute_undone=has_executed)
+
+
+def _not_executed(held: HeldTry, connector: Connector, *, is_undone: bool) -> StillOpen | CameToNothing:
+    """Our word was given before and may still be heard: that it never will takes more than a "not yet".
+
+    A settlement file that has none of it makes this one final, since only our word moves money there.
+    """
+    if not is_undone and _proof(held, connector) in SAYS_NOT_DONE:
+        return CameToNothing(TryEnd.NEVER_PAID, "not executed, and its settlement file has none of it")
+    again = connector.profile.timing.next_ask_seconds(held.asked + 1)
+    return StillOpen(again, "not executed yet", is_execute_undone=is_undone)
 
 
 def _lapsed(profile: ConnectorProfile, since_seconds: float) -> StillOpen | CameToNothing:

@@ -1,7 +1,8 @@
 """Finding out what became of payments that nobody could say (architecture.md 5).
 
 In doubt is a state with a job. This is the job: it asks on schedule and within the far side's budget,
-and only a proof ends the doubt.
+and only a proof ends the doubt. What settlement files say has it ask at once and counts beside the answer;
+alone it counts only where the far side cannot be asked.
 """
 
 from dataclasses import replace
@@ -10,7 +11,13 @@ from typing import assert_never
 from ekpay_switch import telemetry
 from ekpay_switch.biller_ports import BillerAdapter
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.asking import NextStep, after_not_found, final_not_found_at, is_watched
+from ekpay_switch.domain.asking import (
+    NextStep,
+    after_not_found,
+    begun_on,
+    final_not_found_at,
+    is_watched,
+)
 from ekpay_switch.domain.delivery import (
     FINAL_RECEIPT,
     Delivery,
@@ -22,22 +29,25 @@ from ekpay_switch.domain.delivery import (
     plan_posted,
     plan_receipt,
 )
+from ekpay_switch.domain.file_answers import SAYS_DONE, FileProof, FileStep, proof_of, without_asking
 from ekpay_switch.domain.outcome import HalfDone, Inquiry, NoAnswer, NotFound, Posted
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.deliver import record_plan, send_and_record
 from ekpay_switch.flows.give_back import give_back
 from ekpay_switch.ports import Leased, World
 
+LOOK_AGAIN_SECONDS = 3_600.0
+
 
 async def resolve_in_doubt(leased: Leased, world: World) -> None:
     """Ask once about one payment that we hold under a fresh epoch, and do what the answer allows."""
     biller = world.billers.by_id(leased.delivery.biller_id)
     if biller is None or not biller.profile.safety.can_be_asked:
-        await world.payments.postpone(leased, 3600.0, "nobody to ask", asked=False)
+        await _go_by_files(leased, biller, world)
         return
     if not await _may_ask(leased, biller, world):
         return
-    leased = replace(leased, delivery=replace(leased.delivery, terms=biller.profile.terms))
+    leased = _with_terms(leased, biller)
     inquiry = await biller.inquire(leased.order)
     telemetry.QUESTIONS.labels(biller.profile.id, type(inquiry).__name__).inc()
     telemetry.log(
@@ -57,11 +67,54 @@ async def resolve_in_doubt(leased: Leased, world: World) -> None:
             await _go_on(leased, step, biller, world)
         case NotFound():
             await _act_on_not_found(leased, biller, world)
-        case NoAnswer(why=why, was_asked=was_asked):
-            again = biller.profile.timing.next_ask_seconds(leased.asked + was_asked)
-            await world.payments.postpone(leased, again, why, asked=was_asked)
+        case NoAnswer():
+            await _ask_later(leased, inquiry, biller, world)
         case _:
             assert_never(inquiry)
+
+
+def _with_terms(leased: Leased, biller: BillerAdapter) -> Leased:
+    return replace(leased, delivery=replace(leased.delivery, terms=biller.profile.terms))
+
+
+async def _go_by_files(leased: Leased, biller: BillerAdapter | None, world: World) -> None:
+    """Do what settlement files allow where nobody can be asked; mostly that is to wait for one."""
+    step = FileStep.WAIT
+    if biller is not None:
+        profile, leased = biller.profile, _with_terms(leased, biller)
+        # A token, and a receipt that counts, are in no file.
+        owes_us = profile.gives_tokens or profile.has_unique_receipt or profile.receipt_comes_later
+        step = without_asking(_proof(leased, biller), leased.state, owes_us=owes_us)
+    if biller is None or step is FileStep.WAIT:
+        # What was given back waits for nothing; a file that holds it after all wakes it.
+        again = None if leased.state is State.REFUNDED else LOOK_AGAIN_SECONDS
+        await world.payments.postpone(leased, again, "nobody to ask", asked=False)
+    elif step is FileStep.BELIEVE:
+        facts = {"their_reference": leased.files.their_reference, "proven_by": "settlement file"}
+        posted = Posted(leased.order.reference, min(leased.files.amounts), facts)
+        await _record_posted(leased, posted, biller, world)
+    elif step is FileStep.GIVE_BACK:
+        await give_back(leased.delivery, biller.profile.timing.ask_every_seconds, world)
+    else:
+        await _leave_to_a_person(leased, biller, world)
+
+
+async def _leave_to_a_person(leased: Leased, biller: BillerAdapter, world: World) -> None:
+    why = f"settlement files come to {_proof(leased, biller)}, and the biller cannot be asked"
+    if leased.files.is_news:
+        world.alarms.raise_alarm(Alarm.FILE_NEEDS_A_PERSON, leased.delivery.payment_id, why=why)
+    # Counted as if it had been asked, so that what was told is no news any more.
+    await world.payments.postpone(leased, LOOK_AGAIN_SECONDS, why, asked=leased.files.is_news)
+
+
+def _proof(leased: Leased, biller: BillerAdapter) -> FileProof:
+    return proof_of(leased.files, begun_on(leased.send.send_until, biller.profile.timing))
+
+
+def _tell_of_files(leased: Leased, why: str, biller: BillerAdapter, world: World) -> None:
+    """Have a person ask a biller whose file holds what it does not say itself; once an answer of files."""
+    if leased.files.is_news and _proof(leased, biller) in SAYS_DONE:
+        world.alarms.raise_alarm(Alarm.FILE_NEEDS_A_PERSON, leased.delivery.payment_id, why=why)
 
 
 async def _may_ask(leased: Leased, biller: BillerAdapter, world: World) -> bool:
@@ -71,6 +124,13 @@ async def _may_ask(leased: Leased, biller: BillerAdapter, world: World) -> bool:
         await world.payments.postpone(leased, wait_seconds, "inquiry budget is used up", asked=False)
         return False
     return world.clock.monotonic() < leased.ask_before
+
+
+async def _ask_later(leased: Leased, answer: NoAnswer, biller: BillerAdapter, world: World) -> None:
+    if answer.was_asked and biller.profile.gives_tokens:
+        _tell_of_files(leased, "its settlement file holds a vend whose token it does not give", biller, world)
+    again = biller.profile.timing.next_ask_seconds(leased.asked + answer.was_asked)
+    await world.payments.postpone(leased, again, answer.why, asked=answer.was_asked)
 
 
 async def _look_for_receipt(leased: Leased, inquiry: Inquiry, biller: BillerAdapter, world: World) -> None:
@@ -115,10 +175,11 @@ async def _act_on_not_found(leased: Leased, biller: BillerAdapter, world: World)
     """Wait until "not found" is final; then send once more where that is safe, else give the money back."""
     profile, timing, safety = biller.profile, biller.profile.timing, biller.profile.safety
     if leased.state is State.REFUNDED:
+        _tell_of_files(leased, "its settlement file holds what was given back", biller, world)
         again = timing.ask_every_seconds if is_watched(leased.send, leased.now, timing) else None
         await world.payments.postpone(leased, again, "not found, as given back", asked=True)
         return
-    next_step = after_not_found(leased.send, leased.now, safety, timing)
+    next_step = after_not_found(leased.send, leased.now, safety, timing, leased.files)
     match next_step:
         case NextStep.WAIT:
             again = _seconds_until_final(leased, biller)
@@ -130,6 +191,10 @@ async def _act_on_not_found(leased: Leased, biller: BillerAdapter, world: World)
             await _send_step(delivery, replace(leased.order, step=step), biller, world)
         case NextStep.GIVE_BACK:
             await give_back(leased.delivery, timing.ask_every_seconds, world)
+        case NextStep.ASK_A_PERSON:
+            why = "its settlement file holds what it says that it does not have"
+            _tell_of_files(leased, why, biller, world)
+            await world.payments.postpone(leased, timing.next_ask_seconds(leased.asked + 1), why, asked=True)
         case _:
             assert_never(next_step)
 
@@ -137,7 +202,8 @@ async def _act_on_not_found(leased: Leased, biller: BillerAdapter, world: World)
 def _seconds_until_final(leased: Leased, biller: BillerAdapter) -> float:
     """The next question on schedule, but not before its answer could be final."""
     scheduled = biller.profile.timing.next_ask_seconds(leased.asked + 1)
-    final_at = final_not_found_at(leased.send, biller.profile.safety, biller.profile.timing)
+    profile = biller.profile
+    final_at = final_not_found_at(leased.send, profile.safety, profile.timing, leased.files)
     if final_at is None:
         return scheduled
     return max(scheduled, (final_at - leased.now).total_seconds())

@@ -24,6 +24,7 @@ from ekpay_switch.domain.ledger import (
 )
 from ekpay_switch.persistence.audit_asked import DECISIONS, REQUESTS, decision_fault, request_fault
 from ekpay_switch.persistence.audit_challans import CHALLAN_CHECKS
+from ekpay_switch.persistence.audit_lines import IS_CLOSED, LINE_CHECKS
 from ekpay_switch.persistence.audit_merchants import (
     OWED,
     PRICES,
@@ -156,6 +157,7 @@ async def audit(connection: asyncpg.Connection) -> Finding | None:
         lambda c: _first(c, NUMBERS, number_fault, "scroll rows of payment {id}"),
         lambda c: _first(c, TAKINGS, taking_fault, "bill_takings {biller_id} {reference}"),
         *(partial(_first, query=query, fault=fault, name=name) for query, fault, name in CHALLAN_CHECKS),
+        _frozen_lines,
     )
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         for check in checks:
@@ -189,6 +191,17 @@ async def _scroll_files(connection: asyncpg.Connection) -> Finding | None:
             return Finding(*broken)
     broken = proof.check(None)
     return Finding(*broken) if broken else None
+
+
+async def _frozen_lines(connection: asyncpg.Connection) -> Finding | None:
+    """Lines of windows that have closed say what was posted there, and are all there."""
+    if not await connection.fetchval(IS_CLOSED):
+        return None
+    for query, fault, name in LINE_CHECKS:
+        finding = await _first(connection, query, fault, name)
+        if finding is not None:
+            return finding
+    return None
 
 
 async def _chains(connection: asyncpg.Connection) -> Finding | None:

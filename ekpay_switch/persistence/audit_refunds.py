@@ -89,7 +89,7 @@ FROM (
 FULL JOIN (
   SELECT j.payment_id, o.account, -sum(o.amount) AS held
   FROM journal_entries AS j JOIN postings AS o ON o.entry_id = j.id
-  WHERE o.account LIKE 'refund_due:%' GROUP BY j.payment_id, o.account) AS e
+  WHERE o.account LIKE 'refund_due:%' AND j.payment_id IS NOT NULL GROUP BY j.payment_id, o.account) AS e
   ON e.payment_id = r.payment_id AND e.account = r.account
 ORDER BY 1, 2
 """  # noqa: S608 - constants

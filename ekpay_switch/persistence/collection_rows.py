@@ -20,6 +20,7 @@ from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.batch_judge import ACTOR
 from ekpay_switch.persistence.batch_read import LOCK_LANES, WINDOW_LOCK, sums_of
 from ekpay_switch.persistence.batch_write import LostRowError
+from ekpay_switch.persistence.files_said import FILES_SAID, files_said
 from ekpay_switch.persistence.own_transactions import Connection
 from ekpay_switch.persistence.routing_decisions import keep_decision
 from ekpay_switch.security.identifiers import uuid7
@@ -36,15 +37,19 @@ JOIN attempts AS a ON a.id = t.attempt_id
 """
 LOCK_TRY = f"{_TRIES} WHERE t.attempt_id = $1 FOR UPDATE"
 LOCK_UNDECIDED = f"{_TRIES} WHERE t.payment_id = $1 AND a.state <> 'closed' ORDER BY t.attempt_id FOR UPDATE"
-READ_HELD = """
+# One that has never been asked about was heard of when it was begun.
+_FILES = FILES_SAID.format(
+    payment="t.payment_id", attempt="t.attempt_id", since="coalesce(t.asked_at, a.opened_at)"
+)
+READ_HELD = f"""
 SELECT p.partner_id, p.lane, p.state AS payment_state, p.biller_id, p.currency, p.amount, p.rounding,
   coalesce(t.charge, p.charge) AS charge, coalesce(t.fee, p.fee) AS fee, coalesce(t.vat, p.vat) AS vat,
   p.quote_expires_at, t.payment_id, t.attempt_id, t.connector_id, t.provider_reference,
   t.page_until, t.executes_begun, t.is_agreed, t.consent, t.epoch, t.asked, a.reference, a.state, a.opened_at,
-  now() AS now
+  a.send_until, now() AS now, {_FILES} AS files
 FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id JOIN payments AS p ON p.id = t.payment_id
 WHERE t.attempt_id = ANY($1) ORDER BY t.next_action_at
-"""
+"""  # noqa: S608 - constants
 NEW_ATTEMPT = """
 INSERT INTO attempts (id, payment_id, leg, far_side, reference, state, step, sends, send_until)
 VALUES ($1, $2, $3, $4, $5, 'open', $6, 1, now() + $7::interval)
@@ -222,5 +227,7 @@ def _held(row: Row) -> HeldTry:
         opened_at=row["opened_at"],
         page_until=row["page_until"],
         pay_until=row["quote_expires_at"],
+        send_until=row["send_until"],
         now=row["now"],
+        files=files_said(row["files"]),
     )

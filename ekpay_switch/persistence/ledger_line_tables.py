@@ -24,8 +24,9 @@ from sqlalchemy import (
 from ekpay_switch.finance_ports import LineEvent, LineRole, LineStatus
 from ekpay_switch.persistence.tables import instant, metadata, one_of
 
-# `movement` is the attempt of a payment's line, the refund of a refund's, the payment of a partner's or a
-# merchant's; `party` is the institution, partner or merchant; `account` the payee's account of a merchant's.
+# `movement` is the attempt of a connector's or a biller's payment, the refund of a refund, and the payment
+# itself of a partner's or a merchant's; `party` is the institution, partner or merchant; `account` is the
+# prefund of a partner's line and the account of whoever was credited of a merchant's.
 ledger_lines = Table(
     "ledger_lines",
     metadata,
@@ -59,6 +60,12 @@ ledger_lines = Table(
     CheckConstraint("ordinal > 0 AND revision > 0", name="numbers"),
 )
 Index("ix_ledger_lines_business_date", ledger_lines.c.business_date, postgresql_using="brin")
+Index(
+    "ix_ledger_lines_unknown",
+    ledger_lines.c.role,
+    ledger_lines.c.movement,
+    postgresql_where=text("status = 'unknown'"),
+)
 Index("ix_ledger_lines_party", ledger_lines.c.role, ledger_lines.c.party, ledger_lines.c.business_date)
 
 LEDGER_LINE_APPEND_ONLY = (ledger_lines,)

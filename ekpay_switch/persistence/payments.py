@@ -6,8 +6,22 @@ from typing import Any, cast
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Row, and_, func, insert, literal, null, or_, select, update
+from sqlalchemy import (
+    CTE,
+    Row,
+    and_,
+    case,
+    func,
+    insert,
+    literal,
+    literal_column,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from ekpay_switch.domain.asking import DoubtfulSend
 from ekpay_switch.domain.bill import Quote
@@ -25,6 +39,7 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.posting_rules import Sums, prefund_account
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenKind, TokenLine
+from ekpay_switch.persistence.files_said import FILES_SAID, LAST_ASKED, files_said
 from ekpay_switch.persistence.group_commit import GroupCommit
 from ekpay_switch.persistence.steps import SaveQuote, SealedRecording
 from ekpay_switch.persistence.tables import attempts, evidence, payments, quotes, token_lines
@@ -34,6 +49,7 @@ from ekpay_switch.security.sealed_fields import Sealer
 # The states that the resolver has business with: deliveries, give-backs with contrary evidence, and completed
 # payments whose final receipt is still to come.
 RESOLVABLE = (State.DELIVERING, State.REFUNDED, State.COMPLETED)
+_FILES = FILES_SAID.format(payment="leased.id", attempt="latest.attempt_id", since=LAST_ASKED)
 
 
 class PostgresPayments:
@@ -112,23 +128,19 @@ class PostgresPayments:
             .returning(payments, func.now().label("now"))
             .cte("leased")
         )
-        latest = (
-            select(attempts.c.id.label("attempt_id"), attempts.c.reference.label("attempt_reference"),
-                   attempts.c.step, attempts.c.sends, attempts.c.send_until)
-            .where(attempts.c.payment_id == lease.c.id, attempts.c.leg == "delivery")
-            .order_by(attempts.c.opened_at.desc())
-            .limit(1)
-            .lateral()
-        )  # fmt: skip
+        latest = _latest_attempt_of(lease)
+        whole = select(lease, latest, literal_column(_FILES).label("files"))
         async with self._engine.begin() as connection:
-            rows = await connection.execute(select(lease, latest).join(latest, literal(value=True)))
+            rows = await connection.execute(whole.join(latest, literal(value=True)))
             return [_leased(row) for row in rows]
 
     async def postpone(
         self, leased: Leased, ask_again_seconds: float | None, why: str, *, asked: bool
     ) -> None:
-        """See `ports.Payments`."""
-        again = null() if ask_again_seconds is None else func.now() + timedelta(seconds=ask_again_seconds)
+        """See `ports.Payments`. A payment that was woken since it was leased is due at once."""
+        later = null() if ask_again_seconds is None else func.now() + timedelta(seconds=ask_again_seconds)
+        # A lease leaves the time of the question alone, which had come by then.
+        again = case((payments.c.next_action_at > leased.now, func.now()), else_=later)
         async with self._engine.begin() as connection:
             await connection.execute(
                 update(payments)
@@ -204,6 +216,18 @@ async def read_tokens(engine: AsyncEngine, sealer: Sealer, payment_id: UUID) -> 
     ]
 
 
+def _latest_attempt_of(lease: CTE) -> LateralFromClause:
+    """The delivery that each leased payment is about."""
+    return (
+        select(attempts.c.id.label("attempt_id"), attempts.c.reference.label("attempt_reference"),
+               attempts.c.step, attempts.c.sends, attempts.c.send_until)
+        .where(attempts.c.payment_id == lease.c.id, attempts.c.leg == "delivery")
+        .order_by(attempts.c.opened_at.desc())
+        .limit(1)
+        .lateral("latest")
+    )  # fmt: skip
+
+
 def _context(payment_id: UUID, seq: int) -> str:
     return f"token_line:{payment_id}:{seq}"
 
@@ -263,7 +287,8 @@ def _leased(row: Row[Any]) -> Leased:
         step=row.step,
     )
     send = DoubtfulSend(row.send_until, row.sends, row.quote_expires_at)
-    return Leased(delivery, order, State(row.state), send, row.asked, row.now)
+    files = files_said(row.files)
+    return Leased(delivery, order, State(row.state), send, row.asked, row.now, files=files)
 
 
 def _mapping(value: Any) -> dict[str, str]:  # noqa: ANN401 - JSONB, decoded or as text by the driver's codec

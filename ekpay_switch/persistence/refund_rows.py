@@ -20,6 +20,7 @@ from ekpay_switch.domain.posting_rules import (
 )
 from ekpay_switch.domain.refunding import HeldRefund, NewRefund, RefundKind, RefundState
 from ekpay_switch.persistence.collection_rows import LOCK_TRY, lock_books, lock_payment
+from ekpay_switch.persistence.files_said import FILES_SAID, files_said
 from ekpay_switch.persistence.merchant_money import accounts_of_refunds
 from ekpay_switch.persistence.own_transactions import Connection
 from ekpay_switch.security.identifiers import unguessable
@@ -41,15 +42,17 @@ ORDER BY a.opened_at LIMIT 1
 # The refunds of a try are looked for among those of its payment, which have an index.
 # Refunds with what their payment and their try say, and the names of the try's other refunds; `r` stands for
 # the source of rows.
-WITH_ITS_TRY = """
+_FILES = FILES_SAID.format(payment="r.payment_id", attempt="r.id", since="r.updated_at")
+WITH_ITS_TRY = f"""
 SELECT r.*, p.lane, p.biller_id AS payee, p.currency, p.state AS payment_state, t.provider_reference,
   t.provider_transaction, t.collected, t.collected_at, a.reference AS collected_reference, now() AS now,
   (SELECT array_agg(o.provider_refund) FROM refunds AS o
    WHERE o.payment_id = r.payment_id AND o.attempt_id = r.attempt_id AND o.id <> r.id
-     AND o.provider_refund IS NOT NULL) AS known_refunds
-FROM {source} AS r JOIN payments AS p ON p.id = r.payment_id JOIN tries AS t ON t.attempt_id = r.attempt_id
+     AND o.provider_refund IS NOT NULL) AS known_refunds,
+  {_FILES} AS files
+FROM {{source}} AS r JOIN payments AS p ON p.id = r.payment_id JOIN tries AS t ON t.attempt_id = r.attempt_id
   JOIN attempts AS a ON a.id = r.attempt_id
-"""
+"""  # noqa: S608 - constants
 READ_REFUND = f"{WITH_ITS_TRY.format(source='refunds')} WHERE r.id = $1"
 LOCK_REFUND = f"{READ_REFUND} FOR UPDATE OF r"
 NEW_REFUND = """
@@ -160,6 +163,7 @@ def held_of(row: Row) -> HeldRefund:
         asked=row["asked"],
         collected_at=row["collected_at"],
         now=row["now"],
+        files=files_said(row["files"]),
     )
 
 

@@ -261,6 +261,8 @@ Index(
     unique=True,
     postgresql_where=text("state = 'open'"),
 )
+# Closing a window reads what was asked in its time; attempts are written in the order of their times.
+Index("ix_attempts_opened_at", attempts.c.opened_at, postgresql_using="brin")
 # What a payer comes back under names its try, whichever connector it was of.
 Index(
     "uq_attempts_funds_reference",

@@ -1,6 +1,7 @@
 """Lines of our books as statements are matched with, frozen when a settlement window closes.
 
-Safe while the switch runs: old code neither reads nor writes any of this.
+Safe while the switch runs: old code neither reads nor writes any of this. Attempts are read once for an index
+of ranges, while new ones wait: seconds for ten million.
 """
 
 from alembic import op
@@ -45,7 +46,9 @@ CREATE TABLE ledger_lines (
   CONSTRAINT ck_ledger_lines_numbers CHECK (ordinal > 0 AND revision > 0)
 );
 CREATE INDEX ix_ledger_lines_business_date ON ledger_lines USING brin (business_date);
+CREATE INDEX ix_ledger_lines_unknown ON ledger_lines (role, movement) WHERE status = 'unknown';
 CREATE INDEX ix_ledger_lines_party ON ledger_lines (role, party, business_date);
+CREATE INDEX ix_attempts_opened_at ON attempts USING brin (opened_at);
 GRANT SELECT ON ledger_lines TO ekpay_app, ekpay_audit;
 GRANT INSERT ON ledger_lines TO ekpay_app
 """
@@ -60,4 +63,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take it away; only before a window was closed."""
+    op.execute("SET LOCAL lock_timeout = '3s'")
+    op.execute("DROP INDEX ix_attempts_opened_at")
     op.execute("DROP TABLE ledger_lines")

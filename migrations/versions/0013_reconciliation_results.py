@@ -118,6 +118,13 @@ CREATE TABLE reconciliation.positions (
   CONSTRAINT ck_positions_sum CHECK (settled = gross - fees + rounding + suspense),
   CONSTRAINT fk_positions_run_id FOREIGN KEY (run_id) REFERENCES reconciliation.runs (id)
 );
+CREATE TABLE reconciliation.participants (
+  institution TEXT NOT NULL,
+  since DATE NOT NULL,
+  run_id UUID NOT NULL,
+  CONSTRAINT pk_participants PRIMARY KEY (institution),
+  CONSTRAINT fk_participants_run_id FOREIGN KEY (run_id) REFERENCES reconciliation.runs (id)
+);
 CREATE TABLE reconciliation.group_members (
   run_id UUID NOT NULL,
   group_id BIGINT NOT NULL,

@@ -6,11 +6,12 @@ Only what the kernel could not settle comes here, about one row in two hundred.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Literal
+from itertools import groupby
+from typing import Literal
 
 import polars as pl
 
-from reconciliation.rows import FAILED, FAMILY, FILE, LEDGER, SUCCESS, UNKNOWN
+from reconciliation.rows import FAILED, FILE, LEDGER, SUCCESS, UNKNOWN
 
 Kind = Literal["funds", "delivery", "statement"]
 Identity = tuple[int, str, int]
@@ -105,18 +106,11 @@ class Family:
 def families(rows: pl.DataFrame, kinds: Mapping[str, Kind]) -> Iterator[Family]:
     """The families of rows, in the order of institution and reference."""
     ordered = rows.sort("institution", "reference", "direction", "source", "origin", "ordinal")
-    for (institution, reference), members in ordered.group_by(FAMILY, maintain_order=True):
-        found = [_row(values) for values in members.select(_COLUMNS).iter_rows(named=True)]
-        directions = sorted({row.direction for row in found})
-        sides = {
-            direction: _side(row for row in found if row.direction == direction) for direction in directions
-        }
-        yield Family(str(institution), str(reference), kinds[str(institution)], sides)
-
-
-def _row(values: dict[str, Any]) -> Row:
-    values["is_late"] = bool(values["is_late"])
-    return Row(**values)
+    told = ordered.select(_COLUMNS).with_columns(pl.col("is_late").fill_null(value=False))
+    members = (Row(*values) for values in told.iter_rows())
+    for (institution, reference), alike in groupby(members, key=lambda row: (row.institution, row.reference)):
+        sides = {direction: _side(same) for direction, same in groupby(alike, key=lambda row: row.direction)}
+        yield Family(institution, reference, kinds[institution], sides)
 
 
 def _side(rows: Iterable[Row]) -> Side:

@@ -4,10 +4,9 @@ Files are judged in the order of institution, date, cycle and correction, whatev
 there, so a night has one outcome.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from pathlib import Path
 
 import polars as pl
 
@@ -20,6 +19,14 @@ from reconciliation.intake.register import Arrival, FileState, Register
 from reconciliation.intake.schedule import Schedule
 from reconciliation.statement.layout import Layout
 from reconciliation.statement.reader import Reading, read
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A file as it came: its name, and its bytes when they are wanted."""
+
+    name: str
+    read: Callable[[], bytes]
 
 
 @dataclass(slots=True)
@@ -40,12 +47,15 @@ class Intake:
     schedule: Schedule
     register: Register
 
-    def receive(self, folder: Path, night: date) -> Received:
-        """Every file of a folder, then what is missing by this night."""
+    def receive(self, files: Iterable[Incoming], night: date) -> Received:
+        """Every file that came, then what is missing by this night; files of one name stay in their order.
+
+        Raises:
+            MonthError: a name says nothing.
+        """
         received = Received()
-        named = sorted((understood(path.name), path) for path in folder.iterdir())
-        for name, path in named:
-            self._take(name, path.read_bytes(), night, received)
+        for name, file in sorted(((understood(one.name), one) for one in files), key=lambda pair: pair[0]):
+            self._take(name, file.read(), night, received)
         received.findings.extend(self._missing(night))
         return received
 
@@ -62,7 +72,7 @@ class Intake:
         try:
             reading = self._read(name, content)
         except UnreadableFileError as problem:
-            self.register.add(Arrival(name, sha256, night, FileState.REFUSED))
+            self.register.add(Arrival(name, sha256, night, FileState.REFUSED, what=str(problem)))
             received.findings.append(_of_file(Code(problem.code), name, what=str(problem)))
             return
         sequence = _sequence(reading)
@@ -86,6 +96,7 @@ class Intake:
                 settled=reading.settled,
                 sequence=_sequence(reading),
                 closing=reading.closing,
+                controls=reading.controls,
             )
         )
         received.frames.append(reading.rows)
@@ -108,7 +119,7 @@ class Intake:
         layout = self.layouts.get(name.key.institution)
         if layout is None or name.text.rpartition(".")[2] != layout.extension:
             raise UnreadableFileError("no layout for a file of this name")
-        if name.key not in self.schedule.ordinals:
+        if not self.schedule.takes(name.key):
             raise UnreadableFileError("no file of this date and cycle is expected")
         reading = read(content, layout, name.text, name.key.day)
         _check_header(name, reading)
@@ -126,26 +137,28 @@ class Intake:
 
     def _neighbour(self, key: LogicalKey) -> Arrival | None:
         """The live file right before this one in its institution's schedule."""
-        wanted = self.schedule.ordinals[key] - 1
+        wanted = self.schedule.place(key) - 1
         for arrival in self.register.loaded():
             other = arrival.name.key
-            if other.institution == key.institution and self.schedule.ordinals[other] == wanted:
+            if other.institution == key.institution and self.schedule.place(other) == wanted:
                 return arrival
         return None
 
     def _leaves_a_gap(self, key: LogicalKey, sequence: int | None) -> bool:
         """Whether numbers were skipped since the nearest earlier file that was loaded."""
-        ordinals = self.schedule.ordinals
+        place = self.schedule.place
         numbered = {
-            ordinals[arrival.name.key]: arrival.sequence
+            place(arrival.name.key): arrival.sequence
             for arrival in self.register.arrivals
             if arrival.name.key.institution == key.institution and arrival.sequence is not None
         }
-        if sequence is None or numbered.get(ordinals[key]) == sequence:
+        if sequence is None or numbered.get(place(key)) == sequence:
             return False
-        earlier = [ordinal for ordinal in numbered if ordinal < ordinals[key]]
+        earlier = [ordinal for ordinal in numbered if ordinal < place(key)]
+        if not earlier and self.schedule.is_open:
+            return False
         offset = numbered[max(earlier)] - max(earlier) if earlier else 0
-        return sequence - ordinals[key] != offset
+        return sequence - place(key) != offset
 
     def _missing(self, night: date) -> list[Finding]:
         return [

@@ -7,7 +7,7 @@
 A file that was loaded never changes; a correction is a file of its own with the same logical key.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
@@ -27,7 +27,10 @@ class FileState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One file in one night. `settled` is what its institution owes for it, in paisa."""
+    """One file in one night. `settled` is what its institution owes for it, in paisa.
+
+    `controls` are the totals that it states and those that were counted; `what` is why it was refused.
+    """
 
     name: FileName
     sha256: str
@@ -38,6 +41,8 @@ class Arrival:
     sequence: int | None = None
     closing: int | None = None
     rounding: int = 0
+    controls: Mapping[str, str] = field(default_factory=dict)
+    what: str = ""
 
 
 @dataclass(slots=True)

@@ -1,20 +1,22 @@
 """The engines on which the kernel runs: DuckDB with bounded memory, and Polars as the fast path.
 
-DuckDB is the reference: it spills to disk inside its memory limit. Polars must give the same digest, which
-a test and every run check. PostgreSQL stays the book of record and is no matcher.
+DuckDB is the reference: it spills to disk inside its memory limit. Polars must give the same digest, which a
+test and every run check. `postgres_engine` and `scale_engines` have those that only prove that digest. What
+is heavy is imported by the engine that needs it, when it is first asked.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import ibis
 import polars as pl
 
 from reconciliation.digests import sha256_of_frame
-from reconciliation.matching.kernel import COLUMNS, judged
-from reconciliation.rows import KEY
+from reconciliation.rows import FAMILY, KEY
+
+if TYPE_CHECKING:
+    from reconciliation.matching.compiled import Question
 
 MEMORY_LIMIT = "512MB"
 Sources = Mapping[str, pl.DataFrame]
@@ -28,14 +30,26 @@ class Engine(Protocol):
         """Which engine it is."""
         ...
 
+    def unsettled(self, sources: Sources) -> pl.DataFrame:
+        """The families of the sources `ledger` and `file` that are not settled at first sight, in any order.
+
+        Sources of one institution may lack the column `institution`; then so does the answer.
+        """
+        ...
+
     def judge(self, sources: Sources) -> pl.DataFrame:
         """The groups of the sources `ledger` and `file` with their verdicts, in no particular order."""
         ...
 
+    def sql(self) -> str:
+        """What the kernel becomes here, kept with a run as evidence."""
+        ...
+
 
 def kernel_columns(rows: pl.DataFrame) -> pl.DataFrame:
-    """What the kernel needs of canonical rows that have `due`."""
-    return rows.with_columns(is_rejected=pl.col("rejected").is_not_null()).select(COLUMNS)
+    """What the kernel needs of canonical rows; `judge` needs `due` too, which they may have beside."""
+    columns = [*KEY, "status", "gross", "net", "currency", *({"due"} & {*rows.columns})]
+    return rows.select(*columns, is_rejected=pl.col("rejected").is_not_null())
 
 
 def digest(groups: pl.DataFrame) -> str:
@@ -43,11 +57,18 @@ def digest(groups: pl.DataFrame) -> str:
     return sha256_of_frame(groups, sorted(groups.columns))
 
 
-def _plain(groups: pl.DataFrame) -> pl.DataFrame:
-    """The same types from every engine."""
-    numbers = [name for name, kind in groups.schema.items() if kind.is_integer() and name not in KEY]
-    return groups.with_columns(pl.col(numbers).cast(pl.Int64), pl.col("direction").cast(pl.Int8)).select(
-        sorted(groups.columns)
+def sight_of(sources: Sources) -> "Question":
+    """How to ask for what is unsettled: of many institutions, or of one where no source names any."""
+    return "unsettled" if "institution" in sources["ledger"].columns else "unsettled_in_one"
+
+
+def plain(answer: pl.DataFrame) -> pl.DataFrame:
+    """The same types and the same order of columns from every engine."""
+    if answer.width <= len(FAMILY):
+        return answer.select(name for name in FAMILY if name in answer.columns)
+    numbers = [name for name, kind in answer.schema.items() if kind.is_numeric() and name not in KEY]
+    return answer.with_columns(pl.col(numbers).cast(pl.Int64), pl.col("direction").cast(pl.Int8)).select(
+        sorted(answer.columns)
     )
 
 
@@ -58,39 +79,68 @@ class DuckDbEngine:
 
     def __init__(self, spill: Path, memory_limit: str = MEMORY_LIMIT) -> None:
         """Open a database in memory that may spill to `spill`."""
-        self._connection: Any = ibis.duckdb.connect(
-            memory_limit=memory_limit, temp_directory=str(spill), preserve_insertion_order=False
-        )
+        import duckdb  # noqa: PLC0415 - heavy
+
+        config: dict[str, Any] = {
+            "memory_limit": memory_limit,
+            "temp_directory": str(spill),
+            "preserve_insertion_order": False,
+        }
+        self._connection = duckdb.connect(config=config)
+
+    def unsettled(self, sources: Sources) -> pl.DataFrame:
+        """See `Engine`."""
+        return self._answer(sight_of(sources), sources)
 
     def judge(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""
-        expression = judged(self._tables(sources))
-        return _plain(self._connection.to_polars(expression))
+        return self._answer("judged", sources)
 
-    def sql(self, sources: Sources) -> str:
-        """The SQL that the kernel becomes here, kept with a run as evidence."""
-        return str(ibis.to_sql(judged(self._tables(sources)), dialect="duckdb"))
+    def sql(self) -> str:
+        """See `Engine`."""
+        from reconciliation.matching.compiled import sql  # noqa: PLC0415 - heavy
 
-    def _tables(self, sources: Sources) -> dict[str, Any]:
-        return {
+        return sql(self.name)
+
+    def _answer(self, question: "Question", sources: Sources) -> pl.DataFrame:
+        from reconciliation.matching.compiled import sql_of  # noqa: PLC0415 - heavy
+
+        for name, frame in sources.items():
             # An Arrow table is read where it lies; nothing is copied into the engine.
-            name: ibis.memtable(frame.to_arrow())
-            for name, frame in sources.items()
-        }
+            self._connection.register(name, frame.to_arrow())
+        try:
+            return plain(self._connection.sql(sql_of(question, self.name)).pl())
+        finally:
+            for name in sources:
+                self._connection.unregister(name)
 
     def close(self) -> None:
         """Give memory and files back."""
-        self._connection.disconnect()
+        self._connection.close()
 
 
 @dataclass(frozen=True, slots=True)
 class PolarsEngine:
-    """Polars, lazily: the fast path where a night fits into memory."""
+    """Polars, streaming: the fast path where the rows of an institution fit into memory."""
 
     name: str = "polars"
 
+    def unsettled(self, sources: Sources) -> pl.DataFrame:
+        """See `Engine`."""
+        return self._answer(sight_of(sources), sources)
+
     def judge(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""
-        connection = ibis.polars.connect({name: frame.lazy() for name, frame in sources.items()})
-        expression = judged({name: connection.table(name) for name in sources})
-        return _plain(connection.to_polars(expression))
+        return self._answer("judged", sources)
+
+    def sql(self) -> str:
+        """The plan in the words of DuckDB: a plan of Polars has none that another engine could run."""
+        from reconciliation.matching.compiled import sql  # noqa: PLC0415 - heavy
+
+        return sql("duckdb")
+
+    @staticmethod
+    def _answer(question: "Question", sources: Sources) -> pl.DataFrame:
+        from reconciliation.matching.compiled import polars_answer  # noqa: PLC0415 - heavy
+
+        return plain(polars_answer(question, sources))

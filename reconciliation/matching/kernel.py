@@ -1,8 +1,10 @@
 """The kernel: tag every row with its source, put all sources together, group once by reference.
 
-One Ibis expression, the same on every engine. There is no join: a group tells by its counts and sums per
-source whether it is 1 and 1 with equal amounts, missing on a side, doubled on any, or different (ADR 0040).
-Every aggregate is free of order, so no permutation of rows or files can change the result.
+Ibis expressions, the same on every engine. There is no join: a group tells by its counts and sums per source
+whether it is 1 and 1 with equal amounts, missing on a side, doubled on any, or different (ADR 0040). Nearly
+every family is one payment told alike by both sides, and `unsettled` sees that by six sums; `judged` counts
+everything and is asked about the others alone (ADR 0059). Every aggregate is free of order, so no permutation
+of rows or files can change the result.
 """
 
 from collections.abc import Mapping
@@ -10,7 +12,8 @@ from typing import Any, Final
 
 import ibis
 
-from reconciliation.rows import FAILED, KEY, SUCCESS, UNKNOWN
+from reconciliation.matching.words import AGREED, LOOK, SILENT, WAITING
+from reconciliation.rows import BRINGS, FAILED, FAMILY, KEY, SUCCESS, UNKNOWN
 
 # What a source must bring.
 COLUMNS: Final = (
@@ -19,19 +22,53 @@ COLUMNS: Final = (
     "gross",
     "net",
     "currency",
-    "business_date",
     "due",
     "is_rejected",
 )
-AGREED: Final = "agreed"
-WAITING: Final = "waiting"
-SILENT: Final = "silent"
-LOOK: Final = "look"
+# What a first sight needs.
+SIGHT: Final = tuple(name for name in COLUMNS if name != "due")
+# In what nearly all rows are; a family in another currency is no worse, only not settled at first sight.
+CURRENCY: Final = "BDT"
 _COUNTED = {"succeeded": SUCCESS, "failed": FAILED, "unknown": UNKNOWN}
 
 
-def grouped(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401 - Ibis ships no types
-    """One row a group, with count, sums, states and first and last date of each source."""
+def unsettled(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401 - Ibis ships no types
+    """The families of `ledger` and `file` that are not one payment on each side saying the same.
+
+    Same is a success of equal net and, where theirs is told, equal gross in taka. Each of these is `AGREED`
+    in `judged` too; the opposite need not be so. Sources without `institution` are of one institution, and
+    are grouped by the reference alone.
+    """
+    keys = [name for name in FAMILY if name in sources["ledger"].columns]
+    rows = ibis.union(_weighed(sources["ledger"], 1), _weighed(sources["file"], -1), distinct=False)
+    # Null in any of these makes a row not plain.
+    plain = (
+        (rows.status == SUCCESS)
+        & (rows.direction == BRINGS)
+        & (rows.currency == CURRENCY)
+        & rows.net.notnull()
+        & ~rows.is_rejected
+    )
+    families = rows.group_by(*keys).aggregate(
+        rows=rows.count().cast("int64"),
+        plain=_count(plain),
+        balance=rows.weight.sum().cast("int64"),
+        net=(rows.net * rows.weight).sum().cast("int64"),
+        gross=(ibis.coalesce(rows.gross, 0) * rows.weight).sum().cast("int64"),
+        told=_count(rows.gross.notnull() & (rows.weight < 0)),
+    )
+    one_each = (families.rows == 2) & (families.plain == 2) & (families.balance == 0)  # noqa: PLR2004
+    equal = (families.net == 0) & ((families.gross == 0) | (families.told == 0))
+    return families.filter(~(one_each & equal)).select(*keys)
+
+
+def _weighed(table: Any, weight: int) -> Any:  # noqa: ANN401
+    wanted = [name for name in SIGHT if name in table.columns]
+    return table.select(*wanted).mutate(weight=ibis.literal(weight, "int64"))
+
+
+def grouped(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """One row a group, with count, sums and states of each source."""
     tagged = [table.select(*COLUMNS).mutate(source=ibis.literal(name)) for name, table in sources.items()]
     rows = tagged[0] if len(tagged) == 1 else ibis.union(*tagged, distinct=False)
     measures: dict[str, Any] = {}
@@ -50,8 +87,6 @@ def _measures(rows: Any, name: str) -> dict[str, Any]:  # noqa: ANN401
         f"{name}_net": _sum(mine, rows.net),
         f"{name}_currency_first": mine.ifelse(rows.currency, None).min(),
         f"{name}_currency_last": mine.ifelse(rows.currency, None).max(),
-        f"{name}_date_first": mine.ifelse(rows.business_date, None).min(),
-        f"{name}_date_last": mine.ifelse(rows.business_date, None).max(),
         f"{name}_due": mine.ifelse(rows.due, 0).max().cast("int64"),
     }
     for word, state in _COUNTED.items():

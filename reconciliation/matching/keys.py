@@ -25,17 +25,20 @@ def with_references(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
 
     Two of ours under one name of theirs prove nothing: such a row stays a stranger.
     """
+    wanted = without_ours(rows)
+    # Few rows lack our reference, so few of ours are worth a look.
     names = (
-        known.filter(pl.col("theirs") != "")
+        known.filter(pl.col("theirs").is_in(wanted["theirs"].unique().implode()))
         .select("institution", "direction", "theirs", pl.col("ours").alias("_found"))
         .unique()
         .filter(pl.len().over("institution", "direction", "theirs") == 1)
     )
-    looked_up = rows.drop("reference").join(
-        names, on=["institution", "direction", "theirs"], how="left", maintain_order="left"
-    )
     # A row that names nothing at all is alone under its own place in its file.
     place = pl.concat_str("origin", pl.lit(":"), "ordinal")
     stranger = pl.lit(STRANGER) + pl.when(pl.col("theirs") != "").then("theirs").otherwise(place)
+    if wanted.is_empty():
+        reference = pl.when(pl.col("ours") != "").then("ours").otherwise(stranger)
+        return rows.with_columns(reference=reference)
+    looked_up = rows.join(names, on=["institution", "direction", "theirs"], how="left", maintain_order="left")
     reference = pl.when(pl.col("ours") != "").then("ours").otherwise(pl.coalesce("_found", stranger))
     return looked_up.with_columns(reference=reference).select(rows.columns)

@@ -9,7 +9,7 @@ from reconciliation.breaks.family import Identity, Kind, Row, families
 from reconciliation.breaks.judge import judge
 from reconciliation.findings import Finding
 from reconciliation.matching.engines import Engine, kernel_columns
-from reconciliation.matching.kernel import AGREED, LOOK, SILENT, WAITING
+from reconciliation.matching.words import AGREED, LOOK, SILENT, WAITING
 from reconciliation.rows import BROKEN, FAMILY, FILE, IDENTITY, KEY, LEDGER, MATCHED, OPEN, QUIET
 
 _FATES = {AGREED: MATCHED, WAITING: OPEN, SILENT: QUIET, LOOK: ""}
@@ -17,7 +17,7 @@ _FATES = {AGREED: MATCHED, WAITING: OPEN, SILENT: QUIET, LOOK: ""}
 
 @dataclass(slots=True)
 class Judged:
-    """What a pool came to: findings, rows with their verdict, and the groups of the kernel.
+    """What a pool came to: findings, rows with their verdict, and the groups of unsettled families.
 
     `rounded` are rows of theirs that are a paisa off; until their file is known to stay inside its bound they
     count as matched.
@@ -30,14 +30,42 @@ class Judged:
 
 
 def judge_pool(pool: pl.DataFrame, engine: Engine, kinds: Mapping[str, Kind]) -> Judged:
-    """Judge rows that have `due`; the outcome does not depend on their order."""
-    sides = {
-        name: kernel_columns(pool.filter(pl.col("source") == source))
-        for name, source in (("ledger", LEDGER), ("file", FILE))
-    }
-    groups = engine.judge(sides)
-    fates = groups.select(*KEY, pl.col("verdict").replace_strict(_FATES).alias("verdict"))
-    rows = pool.drop("verdict", strict=False).join(fates, on=list(KEY), how="left")
+    """Judge rows that have `due`; the outcome does not depend on their order.
+
+    Only the rows of families that are not settled at first sight are copied, counted and looked at.
+    """
+    wanted = engine.unsettled(_sides(pool))
+    places = places_of(pool, wanted)
+    outcome = judge_rest(pool[places], engine, kinds)
+    fates = pl.repeat(MATCHED, pool.height, dtype=pl.String, eager=True)
+    if len(places):
+        fates = fates.scatter(places, outcome.rows["verdict"])
+    outcome.rows = pool.with_columns(verdict=fates)
+    return outcome
+
+
+def unsettled_places(ours: pl.DataFrame, theirs: pl.DataFrame, engine: Engine) -> tuple[pl.Series, pl.Series]:
+    """At which places of both sides of one institution rows stand that are not settled at first sight."""
+    seen = {"ledger": kernel_columns(ours), "file": kernel_columns(theirs)}
+    wanted = engine.unsettled({name: side.drop("institution") for name, side in seen.items()})
+    return places_of(ours, wanted), places_of(theirs, wanted)
+
+
+def places_of(rows: pl.DataFrame, families: pl.DataFrame) -> pl.Series:
+    """At which places of a frame rows of these families stand."""
+    # Asking for the reference alone first keeps nearly every row out of the join of two columns of text.
+    keys = families.columns
+    near = rows.select(*keys, place=pl.int_range(pl.len(), dtype=pl.UInt32)).filter(
+        pl.col("reference").is_in(families["reference"].implode())
+    )
+    return near.join(families, on=keys, how="semi")["place"].sort()
+
+
+def judge_rest(rows: pl.DataFrame, engine: Engine, kinds: Mapping[str, Kind]) -> Judged:
+    """Judge whole families, each with all its rows; every row gets its verdict, in the order given."""
+    groups = engine.judge(_sides(rows))
+    fates = groups.select(*KEY, pl.col("verdict").replace_strict(_FATES, return_dtype=pl.String))
+    rows = rows.drop("verdict", strict=False).join(fates, on=list(KEY), how="left", maintain_order="left")
     wanted = groups.filter(pl.col("verdict") == LOOK).select(FAMILY).unique()
     outcome = Judged(rows, groups)
     decided: dict[Identity, str] = {}
@@ -48,6 +76,13 @@ def judge_pool(pool: pl.DataFrame, engine: Engine, kinds: Mapping[str, Kind]) ->
         decided |= decision.fates
     outcome.rows = _with_fates(rows, decided)
     return outcome
+
+
+def _sides(pool: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    return {
+        name: kernel_columns(pool.filter(pl.col("source") == source))
+        for name, source in (("ledger", LEDGER), ("file", FILE))
+    }
 
 
 def _with_fates(rows: pl.DataFrame, decided: Mapping[Identity, str]) -> pl.DataFrame:
@@ -62,7 +97,7 @@ def _with_fates(rows: pl.DataFrame, decided: Mapping[Identity, str]) -> pl.DataF
         },
         schema={"source": pl.Int8, "origin": pl.String, "ordinal": pl.Int32, "_fate": pl.String},
     )
-    joined = rows.join(looked_at, on=list(IDENTITY), how="left")
+    joined = rows.join(looked_at, on=list(IDENTITY), how="left", maintain_order="left")
     return joined.with_columns(verdict=pl.coalesce("_fate", "verdict")).drop("_fate")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from reconciliation.breaks.explain import Explainer
 from reconciliation.month.invariants import Checks
 from reconciliation.month.night import Progress, Setting
-from reconciliation.positions import positions
+from reconciliation.positions import COLUMNS, positions
 
 
 def write_evidence(progress: Progress, setting: Setting, checks: Checks, as_of: date, folder: Path) -> None:
@@ -18,7 +18,7 @@ def write_evidence(progress: Progress, setting: Setting, checks: Checks, as_of: 
         for _, (night, one) in sorted(progress.found.items()):
             told = asdict(explainer.explain(one, night, as_of))
             file.write(json.dumps(told, ensure_ascii=False, default=str) + "\n")
-    positions(progress.store.everything()).write_csv(folder / "positions.csv")
+    positions(progress.store.everything(COLUMNS)).write_csv(folder / "positions.csv")
     with (folder / "files.csv").open("w", encoding="utf-8") as file:
         file.write("night,name,state,rows,settled,sha256\n")
         for arrival in progress.register.arrivals:

@@ -1,6 +1,7 @@
 """New findings with what the night's rows say about them: nearest candidate, diagnosis, open total."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import polars as pl
@@ -13,7 +14,7 @@ from reconciliation.intake.names import understood
 from reconciliation.intake.receive import Received
 from reconciliation.intake.register import Register
 from reconciliation.payouts import Payouts
-from reconciliation.rows import LEDGER, OPEN
+from reconciliation.rows import LEDGER, MATCHED, OPEN, QUIET
 
 _WAITED_FOR = (Code.FILE_MISSING, Code.CONTROL_TOTAL)
 
@@ -22,16 +23,25 @@ def explained(
     findings: Sequence[Finding], rows: pl.DataFrame, register: Register, payouts: Payouts
 ) -> tuple[Finding, ...]:
     """The findings in their order, each with everything that can be worked out about it tonight."""
+    # A candidate is never matched, so nearly all rows are out of the question from the start.
+    unmatched = rows.filter(~pl.col("verdict").is_in([MATCHED, QUIET]))
+    of_institutions = unmatched.partition_by("institution", as_dict=True)
+    differences = Counter(_place(one) for one in findings if one.compared is not None)
     told = []
     for one in findings:
+        near = of_institutions.get((one.key.institution,), unmatched.clear())
         if one.key.code in _WAITED_FOR:
-            told.append(replace(one, open_total=_open_total(one, rows)))
+            told.append(replace(one, open_total=_open_total(one, near)))
         elif one.compared is not None:
-            cause = diagnose(one.compared, _surroundings(one, findings, register, payouts))
+            cause = diagnose(one.compared, _surroundings(one, differences, register, payouts))
             told.append(replace(one, diagnosis=cause))
         else:
-            told.append(with_nearest(one, rows))
+            told.append(with_nearest(one, near))
     return tuple(told)
+
+
+def _place(finding: Finding) -> tuple[str, int]:
+    return finding.key.institution, finding.difference
 
 
 def _open_total(finding: Finding, rows: pl.DataFrame) -> int:
@@ -46,18 +56,17 @@ def _open_total(finding: Finding, rows: pl.DataFrame) -> int:
 
 
 def _surroundings(
-    finding: Finding, findings: Sequence[Finding], register: Register, payouts: Payouts
+    finding: Finding, differences: Mapping[tuple[str, int], int], register: Register, payouts: Payouts
 ) -> Surroundings:
     institution = finding.key.institution
     batch = payouts.of(finding.key.reference)
     files = [] if batch is None else [register.live(key) for key in batch.files]
+    opposite = -finding.difference
+    # A finding is not its own counterpart, even where it differs by nothing.
+    others = differences.get((institution, opposite), 0) - (opposite == finding.difference)
     return Surroundings(
         refunds=finding.refunds,
-        differences=[
-            other.difference
-            for other in findings
-            if other.key.institution == institution and other.compared is not None and other is not finding
-        ],
+        differences=(opposite,) if others > 0 else (),
         batches=payouts.credits_of(institution),
         # A credit that is short by one of its files.
         cycles=[-arrival.settled for arrival in files if arrival is not None],

@@ -1,9 +1,11 @@
-"""One night: open items, the new ledger day and the new files go in; findings and what is open come out."""
+"""One night: open items, new rows of ours and new files go in; findings and what is open come out.
+
+The core of the month over folders and of the night over the real books: neither folder nor database here.
+"""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 
 import polars as pl
 
@@ -11,16 +13,15 @@ from reconciliation.breaks.codes import Code, Rules
 from reconciliation.breaks.family import Kind, Row
 from reconciliation.calendar import Calendar
 from reconciliation.findings import Finding, FindingKey
-from reconciliation.intake.receive import Intake, Received
+from reconciliation.intake.receive import Incoming, Intake, Received
 from reconciliation.intake.register import Register
 from reconciliation.intake.schedule import Schedule
-from reconciliation.ledger import read_ledger_day
 from reconciliation.matching.engines import Engine
 from reconciliation.matching.keys import with_references, without_ours
 from reconciliation.matching.pool import Judged, judge_pool, with_rounding_broken
 from reconciliation.matching.windows import due_states, with_due, with_windows
 from reconciliation.month.explained import explained, with_changes
-from reconciliation.month.store import Store, together
+from reconciliation.month.store import Store, once, together
 from reconciliation.payouts import NEVER, Payouts
 from reconciliation.rows import FAMILY, LEDGER, no_rows
 from reconciliation.statement.layout import Layout
@@ -53,36 +54,60 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Night:
-    """What a night did, for the invariants and for the screen."""
+class Inputs:
+    """What is new in a night.
+
+    `ours` are rows of our books, whose due dates are still to be worked out. `expected` are further rows of
+    ours that have one (what banks must book). `replaced` are origins of rows of ours that newer ones replace.
+    """
 
     date: date
+    ours: pl.DataFrame
+    files: tuple[Incoming, ...] = ()
+    expected: pl.DataFrame = field(default_factory=no_rows)
+    replaced: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What a night did, for the invariants and for the screen.
+
+    `replaced` are rows of earlier nights that no longer count, with what had become of them.
+    """
+
+    inputs: Inputs
     pool: pl.DataFrame
     judged: Judged
     received: Received
     findings: tuple[Finding, ...]
+    replaced: pl.DataFrame
+
+    @property
+    def date(self) -> date:
+        """Which night it is."""
+        return self.inputs.date
 
 
-def run_night(
-    night: date, ledger: Path, files: Path, setting: Setting, progress: Progress, engine: Engine
-) -> Night:
+def run_night(inputs: Inputs, setting: Setting, progress: Progress, engine: Engine) -> Night:
     """Take a night's files in, judge what they touch and what has come due, and keep the outcome."""
     intake = Intake(setting.layouts, setting.schedule, progress.register)
-    received = intake.receive(files, night)
-    ours = with_windows(read_ledger_day(ledger), setting.calendar)
+    received = intake.receive(inputs.files, inputs.date)
+    ours = with_windows(inputs.ours, setting.calendar)
     expected, replaced = progress.payouts.expected(progress.register)
-    replaced_rows = progress.store.of_origins([*received.withdrawn, *replaced])
-    progress.store.withdrawn.extend([*received.withdrawn, *replaced])
-    received.findings = with_changes(received, replaced_rows)
-    pool = _pool(received, pl.concat([ours, expected]), replaced_rows, progress)
-    pool = _with_due(pool, setting, progress)
+    gone = set(progress.store.withdrawn)
+    withdrawn = [one for one in (*received.withdrawn, *replaced, *inputs.replaced) if one not in gone]
+    settled, still_open = progress.store.of_origins(withdrawn), progress.store.open_of_origins(withdrawn)
+    progress.store.withdrawn.extend(withdrawn)
+    received.findings = with_changes(received, settled)
+    pool = _pool(received, pl.concat([ours, expected, inputs.expected]), settled, progress)
+    pool = pool_with_due(pool, setting, progress.register, progress.payouts)
     judged = judge_pool(pool, engine, setting.kinds)
     rounding = _rounding(judged.rounded, received.loaded, setting, progress.register)
     judged.rows = with_rounding_broken(judged, off_by_too_much(judged, setting, progress.register))
-    progress.store.keep(night.toordinal(), judged.rows)
+    progress.store.keep(judged.rows)
     progress.rows += ours.height + sum(frame.height for frame in received.frames)
-    new = _first_seen([*received.findings, *judged.findings, *rounding], night, judged, progress)
-    return Night(night, pool, judged, received, new)
+    new = _first_seen([*received.findings, *judged.findings, *rounding], inputs.date, judged, progress)
+    return Night(inputs, pool, judged, received, new, once(settled, still_open))
 
 
 def _pool(received: Received, ours: pl.DataFrame, replaced: pl.DataFrame, progress: Progress) -> pl.DataFrame:
@@ -99,16 +124,16 @@ def _pool(received: Received, ours: pl.DataFrame, replaced: pl.DataFrame, progre
     return together(store.of_families(touched), carried, new)
 
 
-def _with_due(pool: pl.DataFrame, setting: Setting, progress: Progress) -> pl.DataFrame:
+def pool_with_due(pool: pl.DataFrame, setting: Setting, register: Register, payouts: Payouts) -> pl.DataFrame:
     """How far each window has come. An entry of a batch that still misses a file waits for it."""
     statements = [name for name, layout in setting.layouts.items() if layout.kind == "statement"]
     waits = (
         pl.col("institution").is_in(statements)
         & (pl.col("source") != LEDGER)
-        & pl.col("reference").is_in(progress.payouts.undecided(progress.register))
+        & pl.col("reference").is_in(payouts.undecided(register))
     )
     theirs = pl.when(pl.col("source") == LEDGER).then("due_date").when(waits).then(pl.lit(NEVER))
-    states = due_states(setting.calendar, complete_dates(setting.schedule, progress.register))
+    states = due_states(setting.calendar, complete_dates(setting.schedule, register))
     return with_due(pool.with_columns(due_date=theirs.otherwise(None)), states)
 
 

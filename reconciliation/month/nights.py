@@ -1,10 +1,17 @@
-"""Where the ledger days and the files of each night lie in the folder of a month."""
+"""Where the ledger days and the files of each night lie in the folder of a month, and what they hold."""
 
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import polars as pl
+
 from reconciliation.errors import MonthError
+from reconciliation.intake.names import understood
+from reconciliation.intake.receive import Incoming
+from reconciliation.intake.register import Arrival
+from reconciliation.ledger import read_ledger_day
+from reconciliation.month.night import Inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,28 @@ class Month:
     def files(self, night: date) -> Path:
         """What arrived in a night."""
         return self.folder / "files" / night.isoformat()
+
+    def inputs(self, night: date) -> Inputs:
+        """Our books and the files of one night."""
+        files = (Incoming(path.name, path.read_bytes) for path in sorted(self.files(night).iterdir()))
+        return Inputs(night, read_ledger_day(self.ledger(night)), tuple(files))
+
+    def books(self, institution: str, up_to: date) -> pl.DataFrame:
+        """Our books of one institution up to a night."""
+        days = [read_ledger_day(self.ledger(night)) for night in self.nights if night <= up_to]
+        return pl.concat(days).filter(pl.col("institution") == institution)
+
+    def content(self, arrival: Arrival) -> bytes:
+        """The bytes of a file that came."""
+        return (self.files(arrival.night) / arrival.name.text).read_bytes()
+
+    def named(self) -> frozenset[str]:
+        """The institutions that our books or files name."""
+        files = {understood(path.name).key.institution for path in (self.folder / "files").glob("*/*")}
+        days = [pl.scan_csv(self.ledger(night)).select("institution") for night in self.nights]
+        if not days or not self.ledger(self.nights[0]).exists():
+            return frozenset(files)
+        return frozenset(files | set(pl.concat(days).unique().collect()["institution"].to_list()))
 
 
 def month_of(folder: Path) -> Month:

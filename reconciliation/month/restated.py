@@ -4,25 +4,37 @@ From scratch means from the bytes: our books and the live files of the instituti
 file that was replaced is never looked at.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import date
+from typing import Protocol
 
 import polars as pl
 
 from reconciliation.digests import sha256_of_frame
 from reconciliation.intake.register import Arrival
-from reconciliation.ledger import read_ledger_day
 from reconciliation.matching.engines import Engine
 from reconciliation.matching.keys import with_references
 from reconciliation.matching.pool import judge_pool, with_rounding_broken
-from reconciliation.matching.windows import due_states, with_due, with_windows
-from reconciliation.month.night import Progress, Setting, complete_dates, off_by_too_much
-from reconciliation.month.nights import Month
+from reconciliation.matching.windows import with_windows
+from reconciliation.month.night import Progress, Setting, off_by_too_much, pool_with_due
+from reconciliation.payouts import Payouts
 from reconciliation.rows import KEY, no_rows
 from reconciliation.statement.reader import read
 
 # What a row says and what became of it, whatever its place in a file.
 OUTCOME = (*KEY, "source", "theirs", "status", "gross", "net", "currency", "verdict")
+
+
+class Material(Protocol):
+    """What a run was made of, to compute from scratch what stands."""
+
+    def books(self, institution: str, up_to: date) -> pl.DataFrame:
+        """Our rows of one institution up to a night, as a run takes them in."""
+        ...
+
+    def content(self, arrival: Arrival) -> bytes:
+        """The bytes of a file that came."""
+        ...
 
 
 def outcome(rows: pl.DataFrame) -> str:
@@ -31,30 +43,30 @@ def outcome(rows: pl.DataFrame) -> str:
 
 
 def agrees_from_scratch(
-    institution: str, night: date, month: Month, setting: Setting, progress: Progress, engine: Engine
+    institution: str, night: date, material: Material, setting: Setting, progress: Progress, engine: Engine
 ) -> bool:
     """Whether an institution's rows stand as a run has them that never saw the replaced file."""
-    ours = _books(institution, month.nights[: month.nights.index(night) + 1], month, setting)
-    live = [arrival for arrival in progress.register.loaded() if arrival.name.key.institution == institution]
-    theirs = _files(live, month, setting)
+    payouts = Payouts(setting.layouts, setting.schedule)
+    expected, _ = payouts.expected(progress.register)
+    ours = pl.concat(
+        [
+            with_windows(material.books(institution, night), setting.calendar),
+            expected.filter(pl.col("institution") == institution),
+        ]
+    )
+    live = (arrival for arrival in progress.register.loaded() if arrival.name.key.institution == institution)
+    theirs = _files(live, material, setting)
     pool = pl.concat([ours, with_references(theirs, ours)])
-    states = due_states(setting.calendar, complete_dates(setting.schedule, progress.register))
-    judged = judge_pool(with_due(pool, states), engine, setting.kinds)
+    judged = judge_pool(pool_with_due(pool, setting, progress.register, payouts), engine, setting.kinds)
     rows = with_rounding_broken(judged, off_by_too_much(judged, setting, progress.register))
     standing = progress.store.everything().filter(pl.col("institution") == institution)
     return outcome(rows) == outcome(standing)
 
 
-def _books(institution: str, nights: Sequence[date], month: Month, setting: Setting) -> pl.DataFrame:
-    days = [read_ledger_day(month.ledger(night)) for night in nights]
-    return with_windows(pl.concat(days).filter(pl.col("institution") == institution), setting.calendar)
-
-
-def _files(live: Sequence[Arrival], month: Month, setting: Setting) -> pl.DataFrame:
+def _files(live: Iterable[Arrival], material: Material, setting: Setting) -> pl.DataFrame:
     frames = []
     for arrival in live:
         name = arrival.name
-        content = (month.files(arrival.night) / name.text).read_bytes()
         layout = setting.layouts[name.key.institution]
-        frames.append(read(content, layout, name.text, name.key.day).rows)
+        frames.append(read(material.content(arrival), layout, name.text, name.key.day).rows)
     return pl.concat(frames) if frames else no_rows()

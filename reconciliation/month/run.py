@@ -18,6 +18,7 @@ from reconciliation.month.nights import Month, month_of
 from reconciliation.month.report import Report, compare
 from reconciliation.month.seal import Identity, seal
 from reconciliation.month.store import Store
+from reconciliation.participants import only, with_banks
 from reconciliation.payouts import Payouts
 from reconciliation.reports.leave import Reports
 from reconciliation.statement.layout import read_layouts
@@ -27,9 +28,9 @@ Watcher = Callable[[int, int, Night], None]
 
 
 def setting_of(config: Path, month: Month) -> Setting:
-    """What the run goes by, from config/."""
-    calendar = read_calendar(config / "calendar.toml")
+    """What the run goes by; files are expected of those whom the books or files of the month name."""
     layouts = read_layouts(config / "statements")
+    calendar = only(with_banks(month.named(), layouts), read_calendar(config / "calendar.toml"))
     schedule = Schedule(calendar, month.nights[0], month.nights[-1])
     return Setting(layouts, read_rules(config / "breaks.toml"), calendar, schedule)
 
@@ -59,7 +60,7 @@ def identity_of(month: Month, config: Path, calendar_version: str) -> Identity:
 def run_nights(month: Month, setting: Setting, progress: Progress, engine: Engine, watch: Watcher) -> None:
     """Every night in its order."""
     for number, night in enumerate(month.nights, start=1):
-        done = run_night(night, month.ledger(night), month.files(night), setting, progress, engine)
+        done = run_night(month.inputs(night), setting, progress, engine)
         watch(number, len(month.nights), done)
 
 

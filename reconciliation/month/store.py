@@ -1,31 +1,56 @@
-"""Rows between nights, in a folder: what is open, and what was settled in which night.
+"""Rows between nights, in a folder: what is open after each run, and what was settled in which.
 
-A night reads what is open, and of what was settled only the families that new rows name. Settled rows are
-written once and never changed; a row that is judged again is written again, and the newest writing counts.
+A run reads what is open, and of what was settled only the families that new rows name. Each run writes a
+folder of its own, once: a row that is judged again is written again, and the newest writing counts. So a run
+that was killed leaves everything as it stood before it.
 """
 
-from collections.abc import Sequence
+import os
+import shutil
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import polars as pl
 
-from reconciliation.rows import FAMILY, IDENTITY, LEDGER, OPEN, complete, no_rows
+from reconciliation.rows import FAMILY, IDENTITY, LEDGER, OPEN, SCHEMA, complete, no_rows
 
 _VERSION = "version"
+_OPEN = "open.parquet"
+_SETTLED = "settled.parquet"
+
+
+def durable(path: Path) -> None:
+    """Write a file or the entries of a folder through to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 class Store:
-    """The rows of all nights so far."""
+    """The rows of all runs up to `last`; `withdrawn` are origins whose rows no longer count."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, last: int = 0, withdrawn: Iterable[str] = ()) -> None:
         self._folder = folder
-        self._open_path = folder / "open.parquet"
-        self.withdrawn: list[str] = []
+        self.last = last
+        self.withdrawn: list[str] = list(withdrawn)
         folder.mkdir(parents=True, exist_ok=True)
+
+    def place(self, run: int) -> Path:
+        """Where the rows of a run lie."""
+        return self._folder / f"{run:06d}"
+
+    def discard_beyond(self) -> None:
+        """Throw away what runs left that were never committed."""
+        for path in self._folder.iterdir():
+            if not path.name.isdecimal() or int(path.name) > self.last:
+                shutil.rmtree(path)
 
     def open_rows(self) -> pl.DataFrame:
         """What was carried over."""
-        return self._counting(pl.read_parquet(self._open_path)) if self._open_path.exists() else no_rows()
+        path = self.place(self.last) / _OPEN
+        return self._counting(pl.read_parquet(path)) if path.exists() else no_rows()
 
     def of_families(self, families: pl.DataFrame) -> pl.DataFrame:
         """Settled rows of these families, each as it was last written."""
@@ -35,30 +60,52 @@ class Store:
         """Settled rows that came from these files or payouts, whether they still count or not."""
         if not origins or not self._paths():
             return no_rows()
-        return self._newest(self._scan().filter(pl.col("origin").is_in(origins)).collect())
+        found = self._scan().filter(pl.col("origin").is_in(origins)).collect(engine="streaming")
+        return self._newest(found)
+
+    def open_of_origins(self, origins: Sequence[str]) -> pl.DataFrame:
+        """Open rows that came from these files or payouts, whether they still count or not."""
+        path = self.place(self.last) / _OPEN
+        if not origins or not path.exists():
+            return no_rows()
+        return pl.read_parquet(path).filter(pl.col("origin").is_in(origins))
 
     def known_names(self, wanted: pl.DataFrame) -> pl.DataFrame:
         """Settled rows of ours that bear one of their names that are asked for."""
         rows = self._settled(wanted.unique(), ("institution", "direction", "theirs"))
         return rows.filter(pl.col("source") == LEDGER)
 
-    def keep(self, version: int, rows: pl.DataFrame) -> None:
-        """Write what a night decided; what is open replaces what was open before."""
+    def keep(self, rows: pl.DataFrame) -> Path:
+        """Write what a run decided, in one order whatever they came in; where it lies."""
+        ordered = complete(rows).sort(IDENTITY)
         is_open = pl.col("verdict") == OPEN
-        # Written beside and moved into place: a reader never sees half a file.
-        written = self._folder / "open.new"
-        complete(rows.filter(is_open)).write_parquet(written)
-        written.replace(self._open_path)
-        settled = complete(rows.filter(~is_open)).with_columns(pl.lit(version).alias(_VERSION))
-        settled.write_parquet(self._folder / f"settled-{version:04d}.parquet")
+        settled = ordered.filter(~is_open).with_columns(pl.lit(self.last + 1).alias(_VERSION))
+        # Written beside and moved into place: a reader never sees half a run.
+        beside = self._folder / "being-written"
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir()
+        for name, frame in ((_OPEN, ordered.filter(is_open)), (_SETTLED, settled)):
+            frame.write_parquet(beside / name)
+            durable(beside / name)
+        durable(beside)
+        place = self.place(self.last + 1)
+        beside.rename(place)
+        durable(self._folder)
+        self.last += 1
+        return place
 
-    def everything(self) -> pl.DataFrame:
-        """Every row that counts, once, with what became of it."""
-        settled = self._newest(self._scan().collect()) if self._paths() else no_rows()
-        return _once(self._counting(settled), self.open_rows())
+    def everything(self, columns: Sequence[str] = ()) -> pl.DataFrame:
+        """Every row that counts, once, with what became of it; only some columns where these are named."""
+        wanted = [name for name in SCHEMA if not columns or name in {*columns, *IDENTITY}]
+        settled = no_rows().select(wanted)
+        if self._paths():
+            found = self._scan().select(*wanted, _VERSION).collect(engine="streaming")
+            settled = self._newest(found)
+        return once(self._counting(settled), self.open_rows().select(wanted))
 
     def _paths(self) -> list[Path]:
-        return sorted(self._folder.glob("settled-*.parquet"))
+        paths = (self.place(run) / _SETTLED for run in range(1, self.last + 1))
+        return [path for path in paths if path.exists()]
 
     def _scan(self) -> pl.LazyFrame:
         return pl.scan_parquet(self._paths())
@@ -66,8 +113,9 @@ class Store:
     def _settled(self, wanted: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame:
         if wanted.is_empty() or not self._paths():
             return no_rows()
-        found = self._scan().join(wanted.lazy().unique(), on=list(on), how="semi").collect()
-        return self._counting(self._newest(found))
+        # Streamed: what lies there is never in memory as a whole.
+        found = self._scan().join(wanted.lazy().unique(), on=list(on), how="semi")
+        return self._counting(self._newest(found.collect(engine="streaming")))
 
     def _newest(self, rows: pl.DataFrame) -> pl.DataFrame:
         return rows.sort(_VERSION).unique(IDENTITY, keep="last", maintain_order=True).drop(_VERSION)
@@ -76,10 +124,11 @@ class Store:
         return rows.filter(~pl.col("origin").is_in(self.withdrawn)) if self.withdrawn else rows
 
 
-def _once(earlier: pl.DataFrame, later: pl.DataFrame) -> pl.DataFrame:
+def once(earlier: pl.DataFrame, later: pl.DataFrame) -> pl.DataFrame:
+    """Rows of both, each once, as the later frame has it."""
     return pl.concat([earlier, later]).unique(IDENTITY, keep="last", maintain_order=True)
 
 
 def together(settled: pl.DataFrame, carried: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     """One pool of rows, each once; what is carried or new counts before what was settled."""
-    return _once(_once(settled, carried), new)
+    return once(once(settled, carried), new)

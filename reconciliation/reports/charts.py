@@ -94,8 +94,9 @@ def _short(name: str, most: int = 26) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
-def _lakh(paisa: float) -> float:
-    return paisa / _LAKH
+def _length(minor: int) -> float:
+    """How far something is drawn, in lakh taka: for the eye alone, the figures stand beside it."""
+    return minor / _LAKH
 
 
 # ---- what is at risk
@@ -110,14 +111,14 @@ def _waterfall(report: Report) -> tuple[str, str]:
         before = 0
         for place, line in enumerate(lines):
             colour = _RED if line.overdue else _GREEN
-            axes.barh(place, _lakh(line.exposure), left=_lakh(before), color=colour, height=0.65)
+            axes.barh(place, _length(line.exposure), left=_length(before), color=colour, height=0.65)
             before += line.exposure
-            axes.text(_lakh(before), place, f" {grouped_taka(line.exposure)} ({line.open})", va="center")
-        axes.barh(len(lines), _lakh(total), color=_GREY, height=0.65)
-        axes.text(_lakh(total), len(lines), f" {grouped_taka(total)}", va="center", weight="bold")
+            axes.text(_length(before), place, f" {grouped_taka(line.exposure)} ({line.open})", va="center")
+        axes.barh(len(lines), _length(total), color=_GREY, height=0.65)
+        axes.text(_length(total), len(lines), f" {grouped_taka(total)}", va="center", weight="bold")
         _rows(axes, [*(line.code for line in lines), "all · সব"])
         axes.set_xlabel("lakh taka, red: one behind its deadline · লাখ টাকা, লাল: সময়সীমা পেরিয়েছে")
-        axes.set_xlim(0, max(_lakh(total) * 1.3, 0.001))
+        axes.set_xlim(0, max(_length(total) * 1.3, 0.001))
 
     largest = ", ".join(f"{line.code} {grouped_taka(line.exposure)}" for line in lines[:3])
     told = f"Open exposure of {grouped_taka(total)} taka in {len(lines)} codes; the largest: {largest}."
@@ -132,12 +133,12 @@ def _ageing(report: Report) -> tuple[str, str]:
     left = [one.told for one in report.open_breaks]
     names = _largest(dict.fromkeys((one.institution for one in left), 0), report)
     count = [[0] * len(AGES) for _ in names]
-    exposure = [[0.0] * len(AGES) for _ in names]
+    exposure = [[0] * len(AGES) for _ in names]
     for one in left:
         if one.institution in names:
             row, column = names.index(one.institution), _group(one.age)
             count[row][column] += 1
-            exposure[row][column] += _lakh(one.exposure)
+            exposure[row][column] += one.exposure
 
     def draw(axes: Axes) -> None:
         # One large break must not make all others white.
@@ -226,9 +227,9 @@ def _positions(report: Report) -> tuple[str, str]:
     def draw(axes: Axes) -> None:
         for place, line in enumerate(lines):
             agreed = line.settled - line.suspense
-            axes.barh(place, _lakh(agreed), color=_GREEN, height=0.65)
-            axes.barh(place, _lakh(line.suspense), left=_lakh(agreed), color=_AMBER, height=0.65)
-            end = max(_lakh(line.settled), _lakh(agreed), 0)
+            axes.barh(place, _length(agreed), color=_GREEN, height=0.65)
+            axes.barh(place, _length(line.suspense), left=_length(agreed), color=_AMBER, height=0.65)
+            end = max(_length(line.settled), _length(agreed), 0)
             axes.text(end, place, f" {grouped_taka(line.settled)}", va="center")
         axes.axvline(0, color=_GREY, linewidth=0.6)
         _rows(axes, [line.institution for line in lines])

@@ -130,7 +130,7 @@ class Collector:
             codes=by_code(found.breaks, first, last),
             ages=by_age(found.breaks),
             breaks=found.breaks,
-            fees=_fees(found.fees, found.breaks),
+            fees=fee_lines(found.fees, found.breaks),
             files=found.files,
             books=tuple(self._books[-1:] if period == "night" else self._books),
             nights=tuple(self._nights),
@@ -248,7 +248,8 @@ def _place(line: BreakLine) -> tuple[bool, int, str, str, str]:
     return (line.ended is not None, -told.exposure, told.code, told.institution, told.reference)
 
 
-def _fees(kept: Mapping[str, tuple[int, int, int]], breaks: tuple[BreakLine, ...]) -> tuple[FeeLine, ...]:
+def fee_lines(kept: Mapping[str, tuple[int, int, int]], breaks: tuple[BreakLine, ...]) -> tuple[FeeLine, ...]:
+    """Fees as they were kept, and beside them the open breaks of fees."""
     off: dict[str, list[int]] = {}
     for one in breaks:
         if one.told.code == Code.FEE_VARIANCE and one.ended is None:

@@ -1,25 +1,13 @@
 """How long a break lives: found in a night, and ended by itself in another, where rows say so.
 
-A break of a file ends when a file of that day and cycle is loaded. A break of a row ends in the night that
-judges its family whole and no longer finds it, or that withdraws the file it was seen in. A family of which
-only open rows are looked at is not judged whole: of such, only TIMING can end. Everything else stays open
-until a person closes it, which no folder knows of.
+`month.endings` says when. What ended and is found again lives on from its first night.
 """
 
-from collections.abc import Collection
 from datetime import date
 
-import polars as pl
-
-from reconciliation.breaks.codes import Code
-from reconciliation.findings import Finding, FindingKey
-from reconciliation.intake.names import LogicalKey
-from reconciliation.intake.register import Register
-from reconciliation.matching.keys import STRANGER
+from reconciliation.findings import FindingKey
+from reconciliation.month.endings import endings, raised_in
 from reconciliation.month.night import Night, Progress
-from reconciliation.rows import FAMILY, OPEN
-
-WAITS_FOR_A_FILE = (Code.FILE_MISSING, Code.CONTROL_TOTAL)
 
 
 class Lifetimes:
@@ -34,39 +22,8 @@ class Lifetimes:
 
     def after(self, night: Night, progress: Progress) -> int:
         """Take a night in; says how many findings ended in it."""
-        raised = {one.key for one in (*night.received.findings, *night.judged.findings)}
-        for key in raised:
+        for key in raised_in(night):
             self._ended.pop(key, None)
-        wanted = [key for key in progress.found if key not in self._ended and key not in raised]
-        seen = _families(night.judged.rows, wanted)
-        settled = pl.col("verdict").is_not_null() & (pl.col("verdict") != OPEN)
-        whole = seen & _families(night.pool.filter(settled), wanted)
-        for key in wanted:
-            families = seen if key.code is Code.TIMING else whole
-            finding = progress.found[key][1]
-            if _is_over(finding, families, night.received.withdrawn, progress.register):
-                self._ended[key] = night.date
+        standing = {key: one for key, (_, one) in progress.found.items() if key not in self._ended}
+        self._ended |= dict.fromkeys(endings(night, standing, progress.register), night.date)
         return sum(night.date == when for when in self._ended.values())
-
-
-def _is_over(
-    finding: Finding, families: Collection[tuple[str, str]], withdrawn: Collection[str], register: Register
-) -> bool:
-    key = finding.key
-    if key.code in WAITS_FOR_A_FILE:
-        day = finding.day
-        return day is not None and register.live(LogicalKey(key.institution, day, finding.cycle)) is not None
-    return (key.institution, key.reference) in families or (
-        finding.file in withdrawn and key.code is not Code.FILE_SUPERSEDED
-    )
-
-
-def _families(rows: pl.DataFrame, wanted: Collection[FindingKey]) -> set[tuple[str, str]]:
-    """Which of the wanted families are among the rows, by the names that findings have for them."""
-    keys = pl.DataFrame(
-        [(key.institution, key.reference) for key in wanted],
-        schema={"institution": pl.String, "reference": pl.String},
-        orient="row",
-    )
-    named = rows.select("institution", pl.col("reference").str.strip_prefix(STRANGER))
-    return set(keys.unique().join(named, on=list(FAMILY), how="semi").iter_rows())

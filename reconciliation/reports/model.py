@@ -199,6 +199,8 @@ class Report:
     evidence: Mapping[str, str]
     rates: tuple[RateLine, ...] = ()
     positions: tuple[PositionLine, ...] = ()
+    # Institutions that our books name and that send nothing we can read.
+    unwatched: tuple[str, ...] = ()
 
     @property
     def open_breaks(self) -> tuple[BreakLine, ...]:

@@ -44,6 +44,14 @@ _FEES = (
     "Open fee breaks",
 )
 _FILES = ("File", "State", "Due", "Came", "Late, business days")
+_POSITIONS = (
+    "Institution",
+    "Settled, taka",
+    "Gross agreed, taka",
+    "Fees, taka",
+    "Rounding, taka",
+    "Suspense, taka",
+)
 _INSTITUTIONS = ("Institution", "Ours matched", "Ours matched, taka", "Theirs matched, taka", "Match rate")
 
 
@@ -100,6 +108,7 @@ def _parts(report: Report) -> list[dict[str, Any]]:
     return [
         _part(tables.codes(report), _CODES, bar="Exposure, taka"),
         _part(tables.institutions(report), _INSTITUTIONS, bar="Match rate"),
+        _part(tables.positions(report), _POSITIONS),
         _part(tables.fees(report), _FEES),
         _part(tables.nights(report), _NIGHTS, bar="Match rate"),
         {**_part(proofs.files(late), _FILES, bar="Late, business days"), "heading": _words(_LATE)},

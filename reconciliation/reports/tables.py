@@ -10,6 +10,7 @@ from reconciliation.rows import BROKEN, MATCHED, OPEN, QUIET, REJECTED
 _NOTHING = Tally()
 
 
+NONE = "none · একটিও নয়"
 _EXPOSURE = ("Exposure, taka", "ঝুঁকির অঙ্ক, টাকা", 17)
 _OPEN = ("Open", "খোলা", 10)
 
@@ -38,7 +39,8 @@ def facts(report: Report) -> Table:
         ("Exposure, taka", "ঝুঁকির অঙ্ক, টাকা", Amount(sum(one.told.exposure for one in left))),
         ("Files loaded", "নেওয়া ফাইল", len(counted)),
         ("Files missing", "না আসা ফাইল", sum(one.came is None for one in report.files)),
-        ("Invariants that fail", "যে শর্ত টেকেনি", ", ".join(failed) or "none · একটিও নয়"),
+        ("Institutions nobody watches", "যাদের ফাইল আসে না", ", ".join(report.unwatched) or NONE),
+        ("Invariants that fail", "যে শর্ত টেকেনি", ", ".join(failed) or NONE),
     )
     return Table(
         Words("Summary", "সারসংক্ষেপ"),
@@ -274,6 +276,32 @@ def fates(report: Report, institution: str) -> Table:
         tuple(
             (FATES[fate].both, *_pair(line.ours.get(fate)), *_pair(line.theirs.get(fate)))
             for fate in (MATCHED, BROKEN, REJECTED, OPEN, QUIET)
+        ),
+    )
+
+
+def positions(report: Report) -> Table:
+    """What each institution owes for its files, and what that money is; the rest of each line is zero."""
+    return Table(
+        Words("Net positions", "নিট অবস্থান"),
+        columns(
+            INSTITUTION,
+            ("Settled, taka", "পরিশোধ্য, টাকা", 19),
+            ("Gross agreed, taka", "মিলে যাওয়া মোট, টাকা", 19),
+            ("Fees, taka", "ফি, টাকা", 17),
+            ("Rounding, taka", "ভগ্নাংশ, টাকা", 15),
+            ("Suspense, taka", "অমীমাংসিত, টাকা", 17),
+        ),
+        tuple(
+            (
+                line.institution,
+                Amount(line.settled),
+                Amount(line.gross),
+                Amount(line.fees),
+                Amount(line.rounding),
+                Amount(line.suspense),
+            )
+            for line in report.positions
         ),
     )
 

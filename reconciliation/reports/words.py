@@ -69,6 +69,8 @@ INVARIANTS: Mapping[str, Words] = {
 EVIDENCE: Mapping[str, Words] = {
     "run": Words("Run digest", "পুরো হিসাবের সারাংক"),
     "findings": Words("Findings of the night", "রাতের অমিলগুলোর সারাংক"),
+    "outcome": Words("What became of every row", "প্রতিটি সারির পরিণতি"),
+    "rows": Words("Rows as they lie on disk", "ডিস্কে রাখা সারি"),
     "ledger": Words("Our books", "আমাদের খাতা"),
     "files": Words("Files", "ফাইল"),
     "rules": Words("Rules and layouts", "নিয়ম ও বিন্যাস"),

@@ -37,6 +37,7 @@ def write_workbook(report: Report, path: Path, scratch: Path) -> None:
         "nights": summary.table(tables.nights(report)),
     }
     summary.made.freeze_panes(1, 1)
+    places["positions"] = book.sheet("Positions · অবস্থান", title).table(tables.positions(report), alone=True)
     _charts(book, places)
     for line in report.institutions:
         _institution(book, report, line.institution)
@@ -84,6 +85,7 @@ def _charts(book: Book, places: dict[str, Place]) -> None:
         ("M3", _ageing(book, places["ages"])),
         ("A23", _match_rate(book, places["nights"])),
         ("M23", _arrivals(book, places["nights"])),
+        ("A43", _positions(book, places["positions"])),
     )
     for cell, chart in drawn:
         sheet.made.insert_chart(cell, chart)
@@ -103,6 +105,14 @@ def _ageing(book: Book, place: Place) -> Any:  # noqa: ANN401 - the same
     chart = _chart(book, Words("Open breaks by business days", "কর্মদিবস অনুযায়ী খোলা অমিল"))
     chart.add_series({**_series(place, "Business days", "Open"), "fill": {"color": _COLOURS["main"]}})
     chart.set_legend({"none": True})
+    return chart
+
+
+def _positions(book: Book, place: Place) -> Any:  # noqa: ANN401 - the same
+    """What each institution owes for its files, and how much of it is not agreed."""
+    chart = _chart(book, Words("Net positions, taka", "নিট অবস্থান, টাকা"))
+    chart.add_series({**_series(place, "Institution", "Settled, taka"), "fill": {"color": _COLOURS["main"]}})
+    chart.add_series({**_series(place, "Institution", "Suspense, taka"), "fill": {"color": _COLOURS["late"]}})
     return chart
 
 

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -85,6 +85,8 @@ class Debtor(_Strict):
     account: str = Field(pattern=_ACCOUNT)
     company_id: str = Field(pattern=_COMPANY)
     clearing_house: RoutingNumber
+    # Whose statement tells what became of our instructions: the layout of its files.
+    statement: str = Field(min_length=1)
 
 
 class Bounds(_Strict):
@@ -138,6 +140,12 @@ class Registry(_Strict):
             message = "a rail is used that has no bounds"
             raise ValueError(message)
         return self
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with other facts; what was worked out from the old ones is worked out again."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("_by_creditor", None)
+        return copied
 
     @cached_property
     def _by_creditor(self) -> Mapping[Party, Account]:

@@ -6,8 +6,9 @@ not come from files: whoever keeps the books makes them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Literal
 
 import polars as pl
@@ -35,23 +36,36 @@ _KINDS: Mapping[int, Kind] = {
     TAKES_BACK: Kind.REFUND,
     CHARGEBACK: Kind.CHARGEBACK,
 }
+# The files of a partner are those of an institution of this name.
+_PARTNERS = "partner_"
 _TOLD = (
     "source", "origin", "ordinal", "institution", "reference", "direction", "fee", "vat", "net", "instant",
     "verdict",
 )  # fmt: skip
 
 
+class Fate(StrEnum):
+    """What an approved resolution makes of a claim."""
+
+    AGREED = "agreed"  # our books say now what the row says
+    DROPPED = "dropped"  # the claim is given up
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """Rows with their verdicts, and the night in which they were given.
 
-    `kinds` says what each institution does for us: statements of banks make no lines.
+    `kinds` says what each institution does for us: statements of banks make no lines, and neither do files of
+    partners, whose prefunds have paid. `from_deposit` are billers that took their money off a deposit that
+    we keep there. `decided` is what people decided about every break of a reference of an institution.
     """
 
     rows: pl.DataFrame
     night: date
     kinds: Mapping[str, Literal["funds", "delivery", "statement"]]
     findings: tuple[Finding, ...] = ()
+    from_deposit: frozenset[str] = frozenset()
+    decided: Mapping[tuple[str, str], Fate] = field(default_factory=dict)
 
 
 def lines_of(judged: Judgement, cycles: Cycles) -> tuple[Line, ...]:
@@ -68,10 +82,14 @@ def lines_of(judged: Judgement, cycles: Cycles) -> tuple[Line, ...]:
     alone = broken.join(told.select(KEY).unique(), on=list(KEY), how="anti")
     lines: list[Line] = []
     for row in pl.concat([told, alone]).select(_TOLD).sort("origin", "ordinal").iter_rows(named=True):
-        role = _ROLES.get(judged.kinds[row["institution"]])
+        role = _role_of(str(row["institution"]), judged)
         if role is not None:
             lines += _lines_of_row(row, _cycle(row, role, cycles), judged, names)
     return tuple(lines)
+
+
+def _role_of(institution: str, judged: Judgement) -> Role | None:
+    return None if institution.startswith(_PARTNERS) else _ROLES.get(judged.kinds.get(institution, ""))
 
 
 def _names(findings: Iterable[Finding]) -> Mapping[tuple[str, str], str]:
@@ -94,22 +112,27 @@ def _cycle(row: Mapping[str, object], role: Role, cycles: Cycles) -> Cycle:
 def _lines_of_row(
     row: Mapping[str, object], cycle: Cycle, judged: Judgement, names: Mapping[tuple[str, str], str]
 ) -> Iterator[Line]:
-    is_agreed = row["verdict"] == MATCHED
-    source = f"{row['origin']}:{row['ordinal']}"
+    fate = judged.decided.get((cycle.party.name, str(row["reference"])))
+    is_agreed = row["verdict"] == MATCHED or fate is Fate.AGREED
     because = names.get((cycle.party.name, str(row["reference"])), str(row["verdict"]))
+    line = Line(
+        cycle,
+        f"{row['origin']}:{row['ordinal']}",
+        Kind.PAYMENT,
+        0,
+        seen_on=judged.night,
+        agreed_on=judged.night if is_agreed else None,
+        dropped_on=judged.night if fate is Fate.DROPPED and not is_agreed else None,
+        because="" if is_agreed else because,
+    )
     # What a connector collected comes to us; what a biller accepted is owed to it.
     sign = 1 if cycle.party.role is Role.CONNECTOR else -1
-    for kind, amount in _amounts(row):
+    amounts = [(kind, sign * amount) for kind, amount in _amounts(row)]
+    if cycle.party.role is Role.BILLER and cycle.party.name in judged.from_deposit:
+        amounts.append((Kind.ADJUSTMENT, -sum(amount for _, amount in amounts)))
+    for kind, amount in amounts:
         if amount:
-            yield Line(
-                cycle,
-                source,
-                kind,
-                sign * amount,
-                seen_on=judged.night,
-                agreed_on=judged.night if is_agreed else None,
-                because="" if is_agreed else because,
-            )
+            yield replace(line, kind=kind, amount=amount)
 
 
 def _amounts(row: Mapping[str, object]) -> tuple[tuple[Kind, int], ...]:

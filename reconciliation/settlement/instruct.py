@@ -6,7 +6,7 @@ What is owed and not instructed is carried to the next window, so it is never lo
 """
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -35,6 +35,8 @@ class Reason(StrEnum):
     NO_ACCOUNT = "no_account"
     BELOW_MINIMUM = "below_minimum"
     ABOVE_MAXIMUM = "above_maximum"
+    LESS_IN_BOOKS = "less_in_books"  # what is agreed is more than our books owe: the rest waits for people
+    PUT_OFF = "put_off"  # its value date passed without instructions
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Instruction:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a party is owed (negative: owes us) beside any instruction, and why."""
+    """What a party is owed (negative: owes us) beside its instruction, if it has one, and why."""
 
     party: Party
     amount: int
@@ -97,26 +99,49 @@ def end_to_end_id(party: Party, value_date: date) -> str:
     return _PREFIX + base64.b32encode(digest).decode("ascii")[: ID_LENGTH - len(_PREFIX)]
 
 
-def instruct(sheet: Sheet, registry: Registry, carried: Mapping[Party, int] | None = None) -> Outgoing:
-    """Whom to pay what on the sheet's value date.
+def instruct(
+    sheet: Sheet,
+    registry: Registry,
+    carried: Mapping[Party, int] | None = None,
+    books: Callable[[Party], int] | None = None,
+) -> Outgoing:
+    """Whom to pay what on the sheet's value date; `books` tells what our books owe a party at this moment.
+
+    Nobody is ever paid more than that: what is due beyond it is carried.
 
     Raises:
         ClashingInstructionsError: two ids are the same.
     """
+    instructions: list[Instruction] = []
+    left: list[Left] = []
+    for party, due in _due(sheet, carried):
+        account = registry.account_of(party)
+        payable = due if books is None or due <= 0 else max(0, min(due, books(party)))
+        reason = _refused(payable, account, registry)
+        if reason is None and account is not None:
+            name = end_to_end_id(party, sheet.value_date)
+            instructions.append(Instruction(name, sheet.value_date, account, payable))
+            if due > payable:
+                left.append(Left(party, due - payable, Reason.LESS_IN_BOOKS))
+        elif reason is not None:
+            left.append(Left(party, due, Reason.LESS_IN_BOOKS if due > payable else reason))
+    return Outgoing(sheet.value_date, _in_order(instructions), tuple(left))
+
+
+def put_off(sheet: Sheet, carried: Mapping[Party, int] | None = None) -> Outgoing:
+    """A value date that passed without instructions: everything that is owed is carried to the next one."""
+    left = [
+        Left(party, due, Reason.PUT_OFF if due > 0 else Reason.OWES_US if due else Reason.NOTHING_OWED)
+        for party, due in _due(sheet, carried)
+    ]
+    return Outgoing(sheet.value_date, (), tuple(left))
+
+
+def _due(sheet: Sheet, carried: Mapping[Party, int] | None) -> list[tuple[Party, int]]:
     due = dict(carried or {})
     for position in sheet.positions:
         due[position.party] = due.get(position.party, 0) - position.net
-    instructions: list[Instruction] = []
-    left: list[Left] = []
-    for party in sorted(due):
-        account = registry.account_of(party)
-        reason = _refused(due[party], account, registry)
-        if reason is None and account is not None:
-            name = end_to_end_id(party, sheet.value_date)
-            instructions.append(Instruction(name, sheet.value_date, account, due[party]))
-        elif reason is not None:
-            left.append(Left(party, due[party], reason))
-    return Outgoing(sheet.value_date, _in_order(instructions), tuple(left))
+    return sorted(due.items())
 
 
 def _refused(owed: int, account: Account | None, registry: Registry) -> Reason | None:

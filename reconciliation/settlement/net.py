@@ -19,6 +19,7 @@ from reconciliation.settlement.cycles import Cycles, Party, Role
 from reconciliation.settlement.lines import Kind, Line, once
 
 OURS: Final = Party(Role.OURS, "ours")
+_BRING_IN: Final = (Role.CONNECTOR, Role.PARTNER)
 _COLUMNS: Final[Mapping[Kind, str]] = {
     Kind.FEE: "fees",
     Kind.REFUND: "refunds",
@@ -148,6 +149,24 @@ def sheet_of(value_date: date, lines: Iterable[Line], cycles: Cycles) -> Sheet:
     return Sheet(value_date, positions, Position(OURS, **kept), _suspense(value_date, dated))
 
 
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One line of a party and what it adds to which columns of a window, in paisa."""
+
+    line: Line
+    shares: tuple[tuple[str, int], ...]
+
+
+def explained(party: Party, value_date: date, lines: Iterable[Line], cycles: Cycles) -> tuple[Explained, ...]:
+    """The lines behind the position of a party; what they add up to is the position."""
+    found = [
+        Explained(one.line, tuple(shares))
+        for one in (_dated(line, cycles) for line in once(lines) if line.cycle.party == party)
+        if (shares := _shares(one, value_date))
+    ]
+    return tuple(found)
+
+
 def rest(sheet: Sheet) -> int:
     """What is left when everything is set against what explains it: zero, or money was made or lost."""
     everybody = (*sheet.positions, sheet.ours)
@@ -185,7 +204,7 @@ def _shares(one: _Dated, value_date: date) -> list[tuple[str, int]]:
 
 def _column(line: Line) -> str:
     if line.kind is Kind.PAYMENT:
-        return "gross_in" if line.cycle.party.role is Role.CONNECTOR else "gross_out"
+        return "gross_in" if line.cycle.party.role in _BRING_IN else "gross_out"
     return _COLUMNS[line.kind]
 
 

@@ -5,7 +5,7 @@ its amount, whatever was answered, and it is missing if they are not there once 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Final
@@ -82,7 +82,8 @@ def match(instructions: Iterable[Instruction], told: Told) -> Matched:
     """Give each instruction its ending; order and repetition of what was told do not matter."""
     ordered = sorted(instructions, key=lambda one: one.end_to_end_id)
     known = {one.end_to_end_id for one in ordered}
-    entries = _once(told.statements)
+    said = _about(known, told)
+    entries = [part for entry in _once(told.statements) for part in _divided(entry, ordered, said, told)]
     moved: dict[str, int] = {}
     strangers = []
     for entry in entries:
@@ -90,7 +91,6 @@ def match(instructions: Iterable[Instruction], told: Told) -> Matched:
             moved[entry.reference] = moved.get(entry.reference, 0) + _SIGNS[told.side] * entry.amount
         else:
             strangers.append(entry)
-    said = _about(known, told)
     outcomes = []
     for one in ordered:
         amount, answers = moved.get(one.end_to_end_id), said.get(one.end_to_end_id, ())
@@ -114,6 +114,20 @@ def _once(statements: Iterable[AccountStatement]) -> tuple[Entry, ...]:
         for entry in statement.entries
     }
     return tuple(found[key] for key in sorted(found))
+
+
+def _divided(
+    entry: Entry, ordered: Sequence[Instruction], said: Mapping[str, tuple[Answer, ...]], told: Told
+) -> list[Entry]:
+    """The parts of an entry that books a whole message, with or without what the bank has rejected."""
+    names = told.message_ids.get(entry.reference, frozenset())
+    whole = [one for one in ordered if one.end_to_end_id in names]
+    refused = {name for name in names if any(one.said is Said.REJECTED for one in said.get(name, ()))}
+    for booked in (whole, [one for one in whole if one.end_to_end_id not in refused]):
+        if booked and abs(entry.amount) == sum(one.amount for one in booked):
+            sign = 1 if entry.amount > 0 else -1
+            return [replace(entry, reference=one.end_to_end_id, amount=sign * one.amount) for one in booked]
+    return [entry]
 
 
 def _about(known: Iterable[str], told: Told) -> Mapping[str, tuple[Answer, ...]]:

@@ -6,7 +6,7 @@ no entity is ever expanded.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from io import BytesIO
 
@@ -16,22 +16,30 @@ from reconciliation.errors import ControlTotalError, UnreadableFileError
 from reconciliation.statement.amounts import paisa_of_decimal
 from reconciliation.statement.dates import DHAKA
 from reconciliation.statement.entries import AccountStatement, Entry
+from reconciliation.statement.xml_text import local, refuse_doctype
 
 _WHOLE = ("Stmt", "Rpt", "Ntfctn")
+# The balance before; the second is yesterday's closing one, and counts where the first is not told.
 _OPENING = ("OPBD", "PRCD")
-_CLOSING = ("CLBD",)
+_CLOSING = "CLBD"
+_YES = ("true", "1")
+# The totals that a message may tell, and over which entries each is taken.
+_SUMMARIES = {"TtlNtries": "", "TtlCdtNtries": "CRDT", "TtlDbtNtries": "DBIT"}
+_WORDS = {"": "amount", "CRDT": "credits", "DBIT": "debits"}
 
 
 @dataclass(slots=True)
 class _Gathered:
     """One account report while its elements pass by."""
 
-    opening: int | None = None
-    closing: int | None = None
-    count: str = ""
-    total: str = ""
-    seen: int = 0
+    balances: dict[str, int] = field(default_factory=dict)
+    told: dict[str, tuple[str, str]] = field(default_factory=dict)
+    seen: list[str] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
+
+    @property
+    def opening(self) -> int | None:
+        return next((self.balances[kind] for kind in _OPENING if kind in self.balances), None)
 
 
 def read(content: bytes) -> list[AccountStatement]:
@@ -41,19 +49,11 @@ def read(content: bytes) -> list[AccountStatement]:
         UnreadableFileError: no well-formed camt message, a DOCTYPE, or an entry without what it must have.
         ControlTotalError: the details of a batch entry do not add up to it.
     """
-    _refuse_doctype(content)
+    refuse_doctype(content)
     try:
         return list(_reports(content))
     except etree.XMLSyntaxError as problem:
         raise UnreadableFileError(f"no well-formed XML: {problem.msg}", line=problem.lineno) from problem
-
-
-def _refuse_doctype(content: bytes) -> None:
-    # Before the parser sees it. UTF-16 would hide the word from this look, so it is not taken at all.
-    if content[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\x00" in content[:64]:
-        raise UnreadableFileError("only UTF-8 is taken")
-    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-        raise UnreadableFileError("a document type declaration is not taken")
 
 
 def _reports(content: bytes) -> Iterator[AccountStatement]:
@@ -64,22 +64,20 @@ def _reports(content: bytes) -> Iterator[AccountStatement]:
         BytesIO(content), events=("end",), resolve_entities=False, no_network=True, load_dtd=False
     )
     for _, element in events:
-        name = _local(element)
+        name = local(element)
         if name == "Bal":
             _take_balance(gathered, element)
         elif name == "TxsSummry":
-            gathered.count = _text(element, "TtlNtries/NbOfNtries")
-            gathered.total = _text(element, "TtlNtries/Sum")
+            _take_summary(gathered, element)
         elif name == "Ntry":
             ordinal += 1
-            gathered.seen += 1
+            gathered.seen.append(_text(element, "CdtDbtInd"))
             entry = _entry(element, ordinal)
             if entry is not None:
                 gathered.entries.append(entry)
             _forget(element)
         elif name in _WHOLE:
             found += 1
-            _check_summary(gathered)
             yield _report(element, gathered)
             gathered = _Gathered()
             _forget(element)
@@ -94,34 +92,45 @@ def _report(element: etree._Element, gathered: _Gathered) -> AccountStatement:
         account=_text(element, "Acct/Id/Othr/Id") or _text(element, "Acct/Id/IBAN"),
         sequence=int(number) if number.isdecimal() else None,
         opening=gathered.opening,
-        closing=gathered.closing,
+        closing=gathered.balances.get(_CLOSING),
         entries=tuple(gathered.entries),
+        kind=local(element),
+        currency=_text(element, "Acct/Ccy"),
+        controls=_checked_summary(gathered),
     )
 
 
-def _check_summary(gathered: _Gathered) -> None:
-    """The number of entries and the sum of their unsigned amounts, where the message tells them.
+def _checked_summary(gathered: _Gathered) -> dict[str, str]:
+    """The number of entries and the sum of their unsigned amounts, of all and of each side, where told.
 
-    Entries that are not booked are counted but carry no amount here, so the sum is compared without them
-    only.
+    Entries that are not booked are counted but carry no amount here, so sums are compared without them only.
     """
-    if gathered.count and gathered.count != str(gathered.seen):
-        raise ControlTotalError(f"{gathered.seen} entries, the summary says {gathered.count}")
-    summed = sum(abs(entry.amount) for entry in gathered.entries)
-    if (
-        gathered.total
-        and gathered.seen == len(gathered.entries)
-        and paisa_of_decimal(gathered.total) != summed
-    ):
-        raise ControlTotalError(f"entries sum to {summed} paisa, the summary says {gathered.total}")
+    controls: dict[str, str] = {}
+    for side, (count, total) in gathered.told.items():
+        seen = sum(side in {"", seen} for seen in gathered.seen)
+        if count and count != str(seen):
+            raise ControlTotalError(f"{seen} {side} entries, the summary says {count}".replace("  ", " "))
+        sign = {"CRDT": 1, "DBIT": -1}.get(side, 0)
+        summed = sum(abs(entry.amount) for entry in gathered.entries if entry.amount * sign >= 0)
+        is_whole = len(gathered.seen) == len(gathered.entries)
+        if total and is_whole and paisa_of_decimal(total) != summed:
+            raise ControlTotalError(f"entries sum to {summed} paisa, the summary says {total}")
+        if count and not side:
+            controls |= {"stated.rows": count}
+        if total and is_whole:
+            controls |= {f"stated.{_WORDS[side]}": str(summed), f"counted.{_WORDS[side]}": str(summed)}
+    return controls
+
+
+def _take_summary(gathered: _Gathered, element: etree._Element) -> None:
+    for total, side in _SUMMARIES.items():
+        gathered.told[side] = _text(element, f"{total}/NbOfNtries"), _text(element, f"{total}/Sum")
 
 
 def _take_balance(gathered: _Gathered, element: etree._Element) -> None:
-    kind = _text(element, "Tp/CdOrPrtry/Cd")
-    if kind in _OPENING:
-        gathered.opening = _signed(element, "a balance")
-    elif kind in _CLOSING:
-        gathered.closing = _signed(element, "a balance")
+    kind = _text(element, "Tp/CdOrPrtry/Cd") or _text(element, "Tp/Cd")
+    if kind in _OPENING or kind == _CLOSING:
+        gathered.balances[kind] = _signed(element, "a balance")
 
 
 def _entry(element: etree._Element, ordinal: int) -> Entry | None:
@@ -134,8 +143,7 @@ def _entry(element: etree._Element, ordinal: int) -> Entry | None:
     value_date = _date(element, "ValDt") or booked_on
     if booked_on is None or value_date is None:
         raise UnreadableFileError(f"{place} has no booking date", line=element.sourceline, column="BookgDt")
-    _check_details(element, abs(amount), place)
-    return Entry(
+    entry = Entry(
         ordinal=ordinal,
         booked_on=booked_on,
         value_date=value_date,
@@ -144,8 +152,10 @@ def _entry(element: etree._Element, ordinal: int) -> Entry | None:
         reference=_given(_only_reference(element)),
         bank_reference=_text(element, "AcctSvcrRef"),
         text=_first(element, "Ustrd") or _text(element, "AddtlNtryInf"),
-        is_reversal=_text(element, "RvslInd") == "true",
+        is_reversal=_text(element, "RvslInd") in _YES,
+        line=element.sourceline or 0,
     )
+    return replace(entry, parts=tuple(_details(element, entry)))
 
 
 def _only_reference(element: etree._Element) -> str:
@@ -162,25 +172,40 @@ def _given(reference: str) -> str:
     return "" if reference == "NOTPROVIDED" else reference
 
 
-def _check_details(element: etree._Element, amount: int, place: str) -> None:
-    details = [
-        (detail, _child(detail, "Amt"))
-        for detail in element.iter("{*}TxDtls")
-        if detail.find("{*}Amt") is not None
-    ]
-    whole = len(list(element.iter("{*}TxDtls")))
-    if not details or len(details) != whole:
-        return
-    # A detail may point the other way than its entry, as a charge inside a batch of credits does.
-    direction = _text(element, "CdtDbtInd")
-    summed = sum(
-        _amount(told, place) * (1 if _text(detail, "CdtDbtInd") in {direction, ""} else -1)
-        for detail, told in details
+def _details(element: etree._Element, entry: Entry) -> list[Entry]:
+    """The payments of a batch where each tells its amount, which must sum to the entry; else nothing.
+
+    The first versions tell only what was instructed: before charges, and perhaps in another currency.
+    """
+    place = f"entry {entry.ordinal}"
+    details = list(element.iter("{*}TxDtls"))
+    own = [detail.find("{*}Amt") for detail in details]
+    is_exact = all(amount is not None for amount in own)
+    amounts = own if is_exact else [detail.find("{*}AmtDtls/{*}TxAmt/{*}Amt") for detail in details]
+    told = [(detail, amount) for detail, amount in zip(details, amounts, strict=True) if amount is not None]
+    if len(told) != len(details) or any(amount.get("Ccy") != entry.currency for _, amount in told):
+        return []
+    parts = [_part(detail, amount, entry, place) for detail, amount in told]
+    summed = sum(part.amount for part in parts)
+    if summed == entry.amount or not parts:
+        return parts
+    if not is_exact and (len(parts) == 1 or _first_of(element, "Chrgs") is not None):
+        return []
+    raise ControlTotalError(
+        f"{place}: its details sum to {summed} and not to {entry.amount} paisa", line=element.sourceline
     )
-    if summed != amount:
-        raise ControlTotalError(
-            f"{place}: its details sum to {summed} and not to {amount} paisa", line=element.sourceline
-        )
+
+
+def _part(detail: etree._Element, amount: etree._Element, entry: Entry, place: str) -> Entry:
+    # A detail may point the other way than its entry, as a charge inside a batch of credits does.
+    side = _text(detail, "CdtDbtInd") or ("CRDT" if entry.amount >= 0 else "DBIT")
+    return replace(
+        entry,
+        amount=_amount(amount, place) * (-1 if side == "DBIT" else 1),
+        reference=_given(_first(detail, "EndToEndId")),
+        bank_reference=_text(detail, "Refs/AcctSvcrRef") or entry.bank_reference,
+        text=_first(detail, "Ustrd") or entry.text,
+    )
 
 
 def _signed(element: etree._Element, place: str) -> int:
@@ -215,10 +240,6 @@ def _date(element: etree._Element, name: str) -> date | None:
     return moment.date() if moment.tzinfo is None else moment.astimezone(DHAKA).date()
 
 
-def _local(element: etree._Element) -> str:
-    return etree.QName(element).localname if isinstance(element.tag, str) else ""
-
-
 def _child(element: etree._Element, name: str) -> etree._Element:
     found = element.find(f"{{*}}{name}")
     if found is None:
@@ -231,8 +252,13 @@ def _text(element: etree._Element, path: str) -> str:
     return "" if found is None else _text_of(found)
 
 
+def _first_of(element: etree._Element, name: str) -> etree._Element | None:
+    return next(element.iter(f"{{*}}{name}"), None)
+
+
 def _first(element: etree._Element, name: str) -> str:
-    return next((_text_of(found) for found in element.iter(f"{{*}}{name}")), "")
+    found = _first_of(element, name)
+    return "" if found is None else _text_of(found)
 
 
 def _text_of(element: etree._Element) -> str:
@@ -243,5 +269,5 @@ def _forget(element: etree._Element) -> None:
     """Free what has been read, and the empty shell of the one before."""
     element.clear()
     before, parent = element.getprevious(), element.getparent()
-    if before is not None and parent is not None and _local(before) == "Ntry":
+    if before is not None and parent is not None and local(before) == "Ntry":
         parent.remove(before)

@@ -12,9 +12,10 @@ import polars as pl
 
 from reconciliation.errors import UnreadableFileError
 from reconciliation.rows import BRINGS, CHARGEBACK, FAILED, SUCCESS, TAKES_BACK
-from reconciliation.statement.amounts import paisa
+from reconciliation.statement.amounts import Sign
 from reconciliation.statement.instants import instants_of
-from reconciliation.statement.layout import AmountField, Events, Fields, Layout, Words
+from reconciliation.statement.layout import AmountField, Amounts, Events, Fields, Layout, Words
+from reconciliation.statement.plain_amounts import read_amounts
 from reconciliation.statement.tables import Table
 from reconciliation.statement.workbook import exact_amounts
 
@@ -25,7 +26,7 @@ _AMOUNTS: tuple[AmountField, ...] = ("gross", "fee", "vat", "kept", "net")
 WRITTEN = {name: f"written_{name}" for name in _AMOUNTS}
 
 
-def rows_of(table: Table, layout: Layout, file_date: date) -> pl.DataFrame:
+def rows_of(table: Table, layout: Layout, file_date: date, *, hashed: bool = True) -> pl.DataFrame:
     """The canonical rows of a table, numbered from 1, with the amounts as written beside them.
 
     Raises:
@@ -38,22 +39,23 @@ def rows_of(table: Table, layout: Layout, file_date: date) -> pl.DataFrame:
     direction = _directions(events, written)
     status = _looked_up(layout.status, _STATES) if layout.status else pl.lit(SUCCESS, pl.Int8)
     frame = table.cells.with_columns(written).with_columns(direction=direction, status=status)
-    _refuse_unknown(frame, "direction", events.columns, table.first_line)
-    _refuse_unknown(frame, "status", layout.status.columns if layout.status else (), table.first_line)
+    frame = frame.with_columns(currency=_currencies(layout, fields))
+    _refuse_unknown(frame, "direction", events.columns, table)
+    _refuse_unknown(frame, "status", layout.status.columns if layout.status else (), table)
+    _refuse_unknown(frame, "currency", (fields.currency,), table)
     back = pl.col("direction") != BRINGS
     frame = frame.with_columns(
         _signed(name, back, layout).alias(name) for name in _AMOUNTS if getattr(fields, name)
     )
     frame = _with_all_amounts(frame, fields)
-    _refuse_contradictions(frame, fields, table.first_line)
+    _refuse_contradictions(frame, fields, table)
     theirs = _theirs(fields, back)
     frame = frame.with_columns(
         ordinal=pl.int_range(1, pl.len() + 1, dtype=pl.Int32),
         ours=pl.col(fields.ours).str.strip_chars(),
         theirs=theirs,
-        currency=pl.col(fields.currency).str.strip_chars() if fields.currency else pl.lit("BDT"),
         instant=instants_of(table, layout, file_date),
-        raw_hash=_raw_hashes(table.cells, fields),
+        raw_hash=raw_hashes(table.cells, fields) if hashed else pl.lit(None, pl.String),
     )
     return frame.with_columns(rejected=_rejections(table, layout))
 
@@ -65,19 +67,25 @@ def _written(table: Table, layout: Layout, fields: Fields) -> list[pl.Series]:
         column: str = getattr(fields, name)
         if not column or layout.amounts is None:
             continue
-        cells = table.cells[column]
+        cells, amounts = table.cells[column], layout.amounts
+        value = read_amounts(cells, amounts.unit, amounts.grouping, amounts.sign)
         if table.numbers is not None:
-            cells = exact_amounts(cells, table.numbers[column])
-        amounts = layout.amounts
-        expression = paisa(pl.col(column), amounts.unit, amounts.grouping, amounts.sign)
-        value = cells.to_frame().select(expression.alias(WRITTEN[name])).to_series()
+            of_numbers = _of_numbers(exact_amounts(cells, table.numbers[column]), amounts)
+            value = of_numbers.zip_with(table.numbers[column], value)
+        value = value.alias(WRITTEN[name])
         wrong = value.is_null().arg_max() if value.null_count() else None
         if wrong is not None:
-            raise UnreadableFileError(
-                f"{cells[wrong]!r} is no amount", line=table.first_line + wrong, column=column
-            )
+            raise table.refusal(wrong, f"{cells[wrong]!r} is no amount", column)
         read.append(value)
     return read
+
+
+def _of_numbers(cells: pl.Series, amounts: Amounts) -> pl.Series:
+    """Number cells in paisa: how a workbook shows them (groups, brackets) is no part of their value."""
+    sign: Sign = "minus" if amounts.sign == "brackets" else amounts.sign
+    if amounts.unit == "paisa":
+        cells = cells.str.replace(r"\.00$", "")
+    return read_amounts(cells, amounts.unit, "none", sign)
 
 
 def _directions(events: Events, written: list[pl.Series]) -> pl.Expr:
@@ -103,11 +111,20 @@ def _looked_up(words: Words, meanings: dict[str, int]) -> pl.Expr:
     return text.replace_strict(known, default=default, return_dtype=pl.Int8)
 
 
-def _refuse_unknown(frame: pl.DataFrame, name: str, columns: tuple[str, ...], first_line: int) -> None:
+def _currencies(layout: Layout, fields: Fields) -> pl.Expr:
+    if not fields.currency:
+        return pl.lit("BDT")
+    told = pl.col(fields.currency).str.strip_chars()
+    if not layout.currencies:
+        return told
+    return told.replace_strict(layout.currencies, default=None, return_dtype=pl.String)
+
+
+def _refuse_unknown(frame: pl.DataFrame, name: str, columns: tuple[str, ...], table: Table) -> None:
     if frame[name].null_count():
         wrong = frame[name].is_null().arg_max() or 0
-        cell = " ".join(str(frame[column][wrong]) for column in columns)
-        raise UnreadableFileError(f"{cell!r} is an unknown word", first_line + wrong, " ".join(columns))
+        cell = " ".join(str(table.cells[column][wrong]) for column in columns)
+        raise table.refusal(wrong, f"{cell!r} is an unknown word", " ".join(columns))
 
 
 def _signed(name: AmountField, back: pl.Expr, layout: Layout) -> pl.Expr:
@@ -131,15 +148,15 @@ def _with_all_amounts(frame: pl.DataFrame, fields: Fields) -> pl.DataFrame:
     return frame.with_columns(net=pl.when(failed).then(nothing).otherwise(net))
 
 
-def _refuse_contradictions(frame: pl.DataFrame, fields: Fields, first_line: int) -> None:
+def _refuse_contradictions(frame: pl.DataFrame, fields: Fields, table: Table) -> None:
     if not fields.net or not fields.gross:
         return
     told = pl.col("gross") - pl.col("fee") - pl.col("vat") == pl.col("net")
     contradicting = frame.select((~told & (pl.col("status") == SUCCESS)).arg_max()).item()
-    if contradicting is not None and frame.slice(contradicting, 1).select(told).item() is False:
-        line = first_line + contradicting
-        if frame["status"][contradicting] == SUCCESS:
-            raise UnreadableFileError("gross less fee and VAT is not net", line, fields.net)
+    if contradicting is None or frame["status"][contradicting] != SUCCESS:
+        return
+    if frame.slice(contradicting, 1).select(told).item() is False:
+        raise table.refusal(contradicting, "gross less fee and VAT is not net", fields.net)
 
 
 def _theirs(fields: Fields, back: pl.Expr) -> pl.Expr:
@@ -151,7 +168,7 @@ def _theirs(fields: Fields, back: pl.Expr) -> pl.Expr:
     return pl.when(back).then(pl.col(fields.theirs_when_back).str.strip_chars()).otherwise(usual)
 
 
-def _raw_hashes(cells: pl.DataFrame, fields: Fields) -> pl.Series:
+def raw_hashes(cells: pl.DataFrame, fields: Fields) -> pl.Series:
     """What tells one line from another, whatever its place: SHA-256 over its cells, the counter apart."""
     columns = [name for name in cells.columns if name != fields.counter]
     joined = cells.select(pl.concat_str(columns, separator="\x1f")).to_series()

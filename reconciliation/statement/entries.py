@@ -1,7 +1,7 @@
 """A bank's statement of one account: what the readers of camt and MT940 both make of their messages."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
 from reconciliation.digests import sha256_of
@@ -13,7 +13,8 @@ class Entry:
     """One booking: signed paisa, positive for money that came in.
 
     `reference` is what the sender gave along (EndToEndId, or the customer reference of :61:),
-    `bank_reference` the bank's own. `ordinal` counts from 1 in the file.
+    `bank_reference` the bank's own. `ordinal` counts from 1 in the file, `line` is where it begins. `parts`
+    are the payments of a batch, where the message tells each with its amount; they sum to the entry.
     """
 
     ordinal: int
@@ -25,6 +26,8 @@ class Entry:
     bank_reference: str
     text: str
     is_reversal: bool
+    line: int = 0
+    parts: "tuple[Entry, ...]" = ()
 
     @property
     def fingerprint(self) -> str:
@@ -36,7 +39,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class AccountStatement:
-    """The bookings of one account between two balances; `opening` and `closing` are None where not told."""
+    """The bookings of one account between two balances; `opening` and `closing` are None where not told.
+
+    `kind` is the message that told it (`Stmt`, `Rpt` or `Ntfctn` of camt; `940` or `942`), `controls` are the
+    counts and sums that the message stated and that were found to agree, as `statement.controls` names them.
+    """
 
     identification: str
     account: str
@@ -44,6 +51,9 @@ class AccountStatement:
     opening: int | None
     closing: int | None
     entries: tuple[Entry, ...]
+    kind: str = ""
+    currency: str = ""
+    controls: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_balances(statements: Sequence[AccountStatement]) -> None:

@@ -36,6 +36,8 @@ def _read(time: Times, file_date: date) -> pl.Expr:
     match time.form:
         case "pattern":
             return instants(text, time.pattern)
+        case "date":
+            return instants(text + " 00:00", f"{time.pattern} %H:%M")
         case "serial":
             return instants(text, time.pattern, serial=True)
         case "epoch_ms":

@@ -13,11 +13,19 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from reconciliation.errors import ConfigurationError
+from reconciliation.statement.ach_records import CELLS as ACH_CELLS
 from reconciliation.statement.amounts import Grouping, Sign, Unit
+from reconciliation.statement.message_layout import Account, Messages
 
 Event = Literal["payment", "back", "chargeback"]
 Status = Literal["success", "failed"]
 AmountField = Literal["gross", "fee", "vat", "kept", "net"]
+Container = Literal[
+    "text", "workbook", "iso8583", "ach", "beftn", "camt052", "camt053", "camt054", "mt940", "mt942"
+]
+# Files that become a table of cells; of the others, each is made of account statements.
+TABLES: frozenset[Container] = frozenset({"text", "workbook", "iso8583", "ach", "beftn"})
+_FIXED_CELLS: Mapping[Container, tuple[str, ...]] = {"ach": ACH_CELLS, "beftn": ACH_CELLS}
 
 
 class _Strict(BaseModel):
@@ -72,10 +80,13 @@ class Amounts(_Strict):
 
 
 class Times(_Strict):
-    """Where the instant stands; several columns are read as one text, one space between them."""
+    """Where the instant stands; several columns are read as one text, one space between them.
+
+    A `date` tells no time of day; its instant is the first of that day in Dhaka.
+    """
 
     columns: tuple[str, ...] = Field(strict=False, min_length=1)
-    form: Literal["pattern", "epoch_ms", "serial", "month_day"]
+    form: Literal["pattern", "date", "epoch_ms", "serial", "month_day"]
     pattern: str = ""
 
 
@@ -113,10 +124,12 @@ class Fields(_Strict):
 class Control(_Strict):
     """What trailer or last line must agree with, over all rows whatever their state: cell → what it counts.
 
-    Sums are taken of amounts as they are written, before an event gives them its sign.
+    Sums are taken of amounts as they are written, before an event gives them its sign. `rows_beside` is how
+    many lines or messages are counted along that are no rows, as the header and the trailer themselves.
     """
 
     rows: str
+    rows_beside: int = Field(default=0, ge=0)
     sums: Mapping[str, AmountField] = {}
     hash_of: str = ""
     hash_cell: str = ""
@@ -146,9 +159,11 @@ class Layout(_Strict):
     code: str
     version: str
     kind: Literal["funds", "delivery", "statement"]
-    container: Literal["text", "workbook", "camt053", "mt940"]
+    container: Container
     extension: str
     text: Text | None = None
+    messages: Messages | None = None
+    statement: Account = Account()
     row: Line | None = None
     header: Line | None = None
     trailer: Line | None = None
@@ -158,32 +173,48 @@ class Layout(_Strict):
     events: Events | None = None
     status: Words | None = None
     fields: Fields | None = None
+    currencies: Mapping[str, str] = {}
     fee: Fee | None = None
     payout: Payout | None = None
     charge: int = 0
 
     @model_validator(mode="after")
     def _says_what_its_kind_needs(self) -> "Layout":
-        is_table = self.container in {"text", "workbook"}
-        if is_table and not (self.row and self.amounts and self.time and self.events and self.fields):
+        is_table = self.container in TABLES
+        if is_table and not (self.names and self.amounts and self.time and self.events and self.fields):
             message = "a table needs row, amounts, time, events and fields"
+            raise ValueError(message)
+        if self.container in _FIXED_CELLS and self.row is not None:
+            message = "the cells of a clearing record are fixed"
             raise ValueError(message)
         if (self.container == "text") != (self.text is not None):
             message = "text, and only text, has a section for it"
             raise ValueError(message)
+        if (self.container == "iso8583") != (self.messages is not None):
+            message = "messages, and only these, have a section for them"
+            raise ValueError(message)
         if (self.kind == "funds") != (self.fee is not None and self.payout is not None):
             message = "who brings funds, and nobody else, has a fee and a payout"
             raise ValueError(message)
-        if (self.trailer is None) != (self.control is None):
+        has_trailer = self.trailer is not None or bool(self.messages and self.messages.trailer)
+        if has_trailer != (self.control is not None):
             message = "a trailer is there to be checked"
             raise ValueError(message)
         self._names_its_columns()
         return self
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of a row, whether the layout lists them or its container has them."""
+        return self.row.names if self.row is not None else _FIXED_CELLS.get(self.container, ())
+
     def _names_its_columns(self) -> None:
-        if self.row is None or self.fields is None:
+        if self.fields is None:
             return
-        known = {*self.row.names, ""}
+        known = {*self.names, ""}
+        if self.messages and (unknown := sorted(known - {*self.messages.names, ""})):
+            message = f"no cell of a message: {', '.join(unknown)}"
+            raise ValueError(message)
         named = [value for value in self.fields.model_dump().values() if isinstance(value, str)]
         for section in (self.time, self.events, self.status):
             named.extend(section.columns if section else ())

@@ -3,20 +3,20 @@
 A load is a pure function of bytes, layout and the file's date. It gives all rows or none.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
 import polars as pl
 
-from reconciliation.errors import ControlTotalError, UnreadableFileError
-from reconciliation.rows import BRINGS, FAILED, FILE, SUCCESS, complete
-from reconciliation.statement import camt, mt940
+from reconciliation.rows import FAILED, FILE, SUCCESS, complete
+from reconciliation.statement import clearing
+from reconciliation.statement.accounts import read_statements
 from reconciliation.statement.canonical import rows_of
 from reconciliation.statement.controls import check_controls
-from reconciliation.statement.entries import AccountStatement, check_balances
-from reconciliation.statement.layout import Layout
-from reconciliation.statement.tables import read_table
+from reconciliation.statement.layout import TABLES, Layout
+from reconciliation.statement.scan import scan
+from reconciliation.statement.tables import Table, read_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Reading:
     """What a file says: its rows, its own place in a sequence, and the balances of a statement.
 
     `settled` is the net of all rows that succeeded in taka, which is what the institution owes for the file.
+    `controls` are the totals that it stated and those that were counted, see `controls.check_controls`.
     """
 
     rows: pl.DataFrame
@@ -31,32 +32,42 @@ class Reading:
     settled: int
     opening: int | None = None
     closing: int | None = None
+    controls: Mapping[str, str] = field(default_factory=dict)
 
 
-def read(content: bytes, layout: Layout, name: str, file_date: date) -> Reading:
-    """All rows of a file.
+def read(content: bytes, layout: Layout, name: str, file_date: date, *, hashed: bool = True) -> Reading:
+    """All rows of a file; without `hashed`, those of a table lack the digest of their line (`hashes.at`).
 
     Raises:
         UnreadableFileError: the file is refused as a whole; `code` says as what.
     """
-    if layout.container in {"text", "workbook"}:
-        return _of_table(content, layout, name, file_date)
-    if layout.container == "camt053":
-        statements = camt.read(content)
-    else:
-        try:
-            statements = mt940.read(content.decode("ascii").replace("\r\n", "\n"))
-        except UnicodeDecodeError as problem:
-            raise UnreadableFileError(f"byte {problem.start} is not ascii") from problem
-    return _of_statement(statements, layout, name, file_date)
+    if layout.container in TABLES:
+        return _of_table(content, layout, name, file_date, hashed=hashed)
+    return _of_statement(content, layout, name, file_date)
 
 
-def _of_table(content: bytes, layout: Layout, name: str, file_date: date) -> Reading:
-    table = read_table(content, layout)
-    rows = rows_of(table, layout, file_date)
-    check_controls(table, rows, layout)
-    settled = rows.filter((pl.col("status") == SUCCESS) & (pl.col("currency") == "BDT"))["net"].sum()
-    return Reading(_finished(rows, layout, name, file_date), dict(table.header), int(settled))
+def _of_table(content: bytes, layout: Layout, name: str, file_date: date, *, hashed: bool) -> Reading:
+    found = scan(content, layout, file_date, hashed=hashed)
+    if found is None:
+        table = table_of(content, layout)
+        found = table, rows_of(table, layout, file_date, hashed=hashed)
+    table, rows = found
+    controls = check_controls(table, rows, layout)
+    moved = (pl.col("status") == SUCCESS) & (pl.col("currency") == "BDT")
+    settled = rows.select(pl.col("net").filter(moved).sum()).item()
+    finished = _finished(rows, layout, name, file_date)
+    return Reading(finished, dict(table.header), int(settled), controls=controls)
+
+
+def table_of(content: bytes, layout: Layout) -> Table:
+    """The cells of a file whose layout is a table."""
+    match layout.container:
+        case "ach" | "beftn":
+            return clearing.read_ach(content, layout)
+        case "iso8583":
+            return clearing.read_messages(content, layout)
+        case _:
+            return read_table(content, layout)
 
 
 def _finished(rows: pl.DataFrame, layout: Layout, name: str, file_date: date) -> pl.DataFrame:
@@ -72,31 +83,7 @@ def _finished(rows: pl.DataFrame, layout: Layout, name: str, file_date: date) ->
     )
 
 
-def _of_statement(
-    statements: Sequence[AccountStatement], layout: Layout, name: str, file_date: date
-) -> Reading:
-    if len(statements) != 1:
-        raise ControlTotalError(f"{len(statements)} account statements where one must be")
-    check_balances(statements)
-    (statement,) = statements
-    amounts = [entry.amount for entry in statement.entries]
-    rows = pl.DataFrame(
-        {
-            "ordinal": [entry.ordinal for entry in statement.entries],
-            "ours": [entry.reference for entry in statement.entries],
-            "theirs": [entry.bank_reference for entry in statement.entries],
-            "currency": [entry.currency for entry in statement.entries],
-            "gross": amounts,
-            "net": amounts,
-            "raw_hash": [entry.fingerprint for entry in statement.entries],
-        },
-        schema_overrides={"gross": pl.Int64, "net": pl.Int64, "ordinal": pl.Int32}
-        | dict.fromkeys(("ours", "theirs", "currency", "raw_hash"), pl.String),
-    ).with_columns(
-        direction=pl.lit(BRINGS, pl.Int8),
-        status=pl.lit(SUCCESS, pl.Int8),
-        fee=pl.lit(0, pl.Int64),
-        vat=pl.lit(0, pl.Int64),
-    )
-    finished = _finished(rows, layout, name, file_date)
-    return Reading(finished, {}, sum(amounts), statement.opening, statement.closing)
+def _of_statement(content: bytes, layout: Layout, name: str, file_date: date) -> Reading:
+    told = read_statements(content, layout)
+    finished = _finished(told.rows, layout, name, file_date)
+    return Reading(finished, {}, told.moved, told.opening, told.closing, told.controls)

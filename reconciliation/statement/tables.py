@@ -6,7 +6,7 @@ that the layout names must be there, in its place, and no other.
 
 import codecs
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -25,8 +25,9 @@ _MARKS = {"utf-8-sig": codecs.BOM_UTF8, "utf-16-le-bom": codecs.BOM_UTF16_LE}
 class Table:
     """The cells of a file as text.
 
-    `first_line` is where the body begins in the file; `numbers` tells which cells of a workbook are numbers;
-    `body_sha256` is the digest of every byte above the trailer.
+    `first_line` is where the body begins in the file; where rows do not follow one another, `places` has the
+    line or message of each. `numbers` tells which cells of a workbook are numbers, `body_sha256` is the
+    digest of every byte above the trailer, and `controls` are those that the container itself has.
     """
 
     cells: pl.DataFrame
@@ -35,6 +36,14 @@ class Table:
     trailer: Mapping[str, str]
     body_sha256: str = ""
     numbers: pl.DataFrame | None = None
+    places: Sequence[int] = ()
+    unit: str = "line"
+    controls: Mapping[str, str] = field(default_factory=dict)
+
+    def refusal(self, row: int, what: str, column: str = "") -> UnreadableFileError:
+        """Why the file is refused, with the place of a row counted from 0."""
+        place = self.places[row] if self.places else self.first_line + row
+        return UnreadableFileError(what, place, column or None, self.unit)
 
 
 def read_table(content: bytes, layout: Layout) -> Table:
@@ -48,19 +57,27 @@ def read_table(content: bytes, layout: Layout) -> Table:
         raise UnreadableFileError("the layout has no rows")
     if layout.text is None:
         return _of_workbook(content, layout.row)
-    lines = _lines(content, layout.text)
-    header = _taken_off(lines, 0, layout.header, layout.text, "header")
+    return of_lines(content, layout, layout.text, _lines(content, layout.text))
+
+
+def of_lines(
+    content: bytes, layout: Layout, text: Text, lines: list[str], cells: pl.DataFrame | None = None
+) -> Table:
+    """The table of all lines, or of those around a body whose cells are known already."""
+    row = layout.row or Line(columns=("",))
+    header = _taken_off(lines, 0, layout.header, text, "header")
     trailer: Mapping[str, str] = {}
     last = lines[-1] if lines else ""
     if layout.trailer is not None:
-        trailer = _taken_off(lines, -1, layout.trailer, layout.text, "trailer")
-    first_line = 1 + (layout.header is not None) + layout.text.headings
-    if layout.text.headings:
-        _check_headings(lines, layout.row, layout.text)
-    rows = _split(lines, layout.row, layout.text, first_line)
-    cells = grid(rows, layout.row.names, first_line)
-    _check_constants(cells, layout.row, first_line)
-    digest = _sha256_above(content, last, layout.text) if layout.trailer is not None else ""
+        trailer = _taken_off(lines, -1, layout.trailer, text, "trailer")
+    first_line = 1 + (layout.header is not None) + text.headings
+    if text.headings:
+        _check_headings(lines, row, text)
+    if cells is None:
+        cells = grid(_split(lines, row, text, first_line), row.names, first_line)
+    check_constants(cells, row, first_line)
+    is_told = layout.control is not None and bool(layout.control.sha256_cell)
+    digest = _sha256_above(content, last, text) if is_told else ""
     return Table(cells, first_line, header, trailer, digest)
 
 
@@ -125,7 +142,12 @@ def _check_headings(lines: list[str], row: Line, text: Text) -> None:
         raise UnreadableFileError("columns are missing or stand elsewhere", line=1)
 
 
-def _check_constants(cells: pl.DataFrame, row: Line, first_line: int) -> None:
+def check_constants(cells: pl.DataFrame, row: Line, first_line: int) -> None:
+    """Refuse a file in which a cell of fixed text holds another.
+
+    Raises:
+        UnreadableFileError: one does.
+    """
     for name, held in row.constants.items():
         wrong = (cells[name] != held).arg_max() if cells.height else None
         if wrong is not None and cells[name][wrong] != held:

@@ -15,12 +15,14 @@ from typing_extensions import override
 from sandbox.bkash.checkout import Checkout
 from sandbox.bkash.faults import AT_ONCE, EXECUTE_ONLY, QUESTIONS, Fault, Step
 from sandbox.bkash.house import House
+from sandbox.bkash.moved import movements_of
 from sandbox.bkash.notices import Kind, Signer
 from sandbox.bkash.payment import Payment
 from sandbox.bkash.settlement import settlement_file
 from sandbox.bkash.wallets import FIRST_NORMAL_WALLET, WALLET_LENGTH, WalletKind, magic_wallet
 from sandbox.institution.admin import Answer, Asked, Desk, Page, Query, Route, Times
 from sandbox.institution.faults import ANYBODY
+from sandbox.institution.movements import Since, movements_answer
 from sandbox.institution.replies import Reply, error_reply, json_reply, text_reply
 
 Wallet = Annotated[str, Field(pattern=r"^01[0-9]{9}$")]
@@ -164,7 +166,7 @@ class BkashDesk(Desk):
 
     @override
     def questions(self) -> Mapping[str, Callable[[Query], Answer]]:
-        return {"wallets": lambda _query: _WALLETS}
+        return {"wallets": lambda _query: _WALLETS, "movements": self._movements}
 
     @override
     def routes(self) -> Mapping[str, Mapping[str, Route]]:
@@ -175,6 +177,11 @@ class BkashDesk(Desk):
             "sns-certificate.pem": {"GET": self._certificate},
             "settlement": {"GET": self._settlement},
         }
+
+    def _movements(self, query: Query) -> Answer:
+        payments = list(self._house.book.payments())
+        first = payments[0].created if payments else None
+        return movements_answer(first, movements_of(payments), Since.model_validate(query))
 
     def _approve(self, _query: Query, body: bytes) -> Reply:
         order = ApproveOrder.model_validate_json(body)

@@ -59,6 +59,10 @@ def _refund_row(payment: Payment, refund: Refund) -> list[str]:
 
 
 def _row(payment: Payment, trx_id: str, kind: str, begun: datetime, ended: datetime) -> list[str]:
-    wallet = payment.wallet or ""
-    masked = f"{wallet[:3]}****{wallet[-4:]}"
+    masked = masked_wallet(payment.wallet or "")
     return [trx_id, payment.payment_id, payment.invoice, kind, time_v1(begun), time_v1(ended), masked]
+
+
+def masked_wallet(wallet: str) -> str:
+    """Return a wallet's number without its middle."""
+    return f"{wallet[:3]}****{wallet[-4:]}"

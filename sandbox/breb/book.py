@@ -5,6 +5,7 @@ in the journal before it counts, and is rebuilt from the same events after a kil
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -79,6 +80,10 @@ class Book(JournalledBook):
     def payment(self, transaction_id: str) -> Payment | None:
         """Return what was saved under this transaction id, if anything."""
         return self._payments.get(transaction_id)
+
+    def payments(self) -> Sequence[Payment]:
+        """Return everything that was saved, in that order."""
+        return list(self._payments.values())
 
     def payment_of(self, bill_number: str) -> Payment | None:
         """Return the payment saved for this bill, acknowledged or not, if any."""

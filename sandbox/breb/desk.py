@@ -9,8 +9,10 @@ from typing_extensions import override
 
 from sandbox.breb.bills import Bill
 from sandbox.breb.faults import TOKEN_FAULTS, Fault, Step
+from sandbox.breb.moved import first_of, movements_of
 from sandbox.institution.admin import Answer, Asked, Desk, Page, Query, Times
 from sandbox.institution.faults import ANYBODY
+from sandbox.institution.movements import Since, movements_answer
 
 if TYPE_CHECKING:
     from sandbox.breb.institution import Institution
@@ -91,7 +93,11 @@ class BrebDesk(Desk):
 
     @override
     def questions(self) -> Mapping[str, Callable[[Query], Answer]]:
-        return {"bills": self._bills}
+        return {"bills": self._bills, "movements": self._movements}
+
+    def _movements(self, query: Query) -> Answer:
+        payments = self._institution.book.payments()
+        return movements_answer(first_of(payments), movements_of(payments), Since.model_validate(query))
 
     def _bills(self, query: Query) -> Answer:
         order = AccountOrder.model_validate(query)

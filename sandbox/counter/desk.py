@@ -10,9 +10,11 @@ from typing_extensions import override
 
 from sandbox.counter.bills import CounterBill, Kind
 from sandbox.counter.faults import Fault
+from sandbox.counter.moved import first_of, movements_of
 from sandbox.counter.scroll import rows_of_day
 from sandbox.institution.admin import Answer, Asked, Desk, Page, Query, Route, Times
 from sandbox.institution.faults import ANYBODY
+from sandbox.institution.movements import Since, movements_answer
 from sandbox.institution.replies import Reply, text_reply
 
 if TYPE_CHECKING:
@@ -85,6 +87,10 @@ class CastOrder(_AtHouse):
         return self
 
 
+class MovementsQuery(_AtHouse, Since):
+    """Which house, and from which day on."""
+
+
 class DayOrder(_AtHouse):
     """Which day of which house."""
 
@@ -126,7 +132,12 @@ class CounterDesk(Desk):
 
     @override
     def questions(self) -> Mapping[str, Callable[[Query], Answer]]:
-        return {"unpaid": self._unpaid_of, "houses": self._houses, "cast": self._cast}
+        return {
+            "unpaid": self._unpaid_of,
+            "houses": self._houses,
+            "cast": self._cast,
+            "movements": self._movements,
+        }
 
     @override
     def routes(self) -> Mapping[str, Mapping[str, Route]]:
@@ -135,6 +146,11 @@ class CounterDesk(Desk):
     def _houses(self, _query: Query) -> Answer:
         houses = (counter.house for counter in self._far_side.counters.values())
         return {"houses": [{"id": house.id, "name": house.name, "family": house.family} for house in houses]}
+
+    def _movements(self, query: Query) -> Answer:
+        asked = MovementsQuery.model_validate(query, context=self._far_side.counters)
+        payments = self._far_side.book.payments_of(asked.house)
+        return movements_answer(first_of(payments), movements_of(payments), asked)
 
     def _unpaid_of(self, query: Query) -> Answer:
         counters = self._far_side.counters

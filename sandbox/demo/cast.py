@@ -75,7 +75,7 @@ async def engage(tool: Tool, address: str, partners: int) -> Cast:
     Raises:
         ToolFailedError: the switch refused somebody for another reason than a name that is taken.
     """
-    staff = await asyncio.gather(*(_person(tool, name) for name in _STAFF))
+    staff = await asyncio.gather(*(employ(tool, name) for name in _STAFF))
     players = await asyncio.gather(*(_player(tool, number) for number in range(partners)))
     return Cast(address, tuple(staff), tuple(players))
 
@@ -141,7 +141,8 @@ def _plain(people: Sequence[Any]) -> list[dict[str, object]]:
     return [asdict(one) for one in people]
 
 
-async def _person(tool: Tool, name: str) -> Person:
+async def employ(tool: Tool, name: str) -> Person:
+    """Make a member of staff with a passphrase of their own."""
     passphrase = secrets.token_urlsafe(15)
 
     async def _add(free_name: str) -> Person:

@@ -12,6 +12,8 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console
 
+from sandbox.day.asking import InstitutionSilentError
+from sandbox.day.wrongs import NothingToSpoilError
 from sandbox.demo.cast import PARTNERS_MAX, CastUnreadableError
 from sandbox.demo.children import ChildDiedError, free_port, is_port_free
 from sandbox.demo.desks import DeskClosedError
@@ -48,8 +50,8 @@ _MAILBOX_ABOVE, _RETURN_ABOVE, _SHOP_ABOVE = 20, 28, 30
 _HIGHEST = 65_400
 _PIPE_WIDTH = 140
 TROUBLES = (
-    CastUnreadableError, ChildDiedError, DeskClosedError, NoBillsLeftError, NotReadyError, SwitchSilentError,
-    ToolFailedError, ToolMissingError,
+    CastUnreadableError, ChildDiedError, DeskClosedError, InstitutionSilentError, NoBillsLeftError,
+    NothingToSpoilError, NotReadyError, SwitchSilentError, ToolFailedError, ToolMissingError,
 )  # fmt: skip
 
 

@@ -117,6 +117,7 @@ def _what_to_try(stage: Stage, cast: Cast, breb: Mapping[str, str]) -> list[str]
         f"{order} --as-agent --instrument nagad         an agent orders for a villager",
         f"{order} --cancel                              and changes their mind",
         f"  {program} sandbox faults reset_after --of desco --network",
+        f"  {program} sandbox statements --out {setting.home / 'reconciliation' / 'inbox'}",
         f"  {program} payments list",
         f"  {program} partners list",
         f"  {program} audit",

@@ -1,4 +1,4 @@
-"""The demo itself, read top to bottom: set the stage, act, settle, compare, audit."""
+"""The demo itself, read top to bottom: set the stage, act, settle, compare, end the day, audit."""
 
 import asyncio
 import time
@@ -23,6 +23,7 @@ from sandbox.demo.load import House, Load
 from sandbox.demo.mailbox import Mailbox
 from sandbox.demo.nesco_desk import NescoDesk
 from sandbox.demo.network import Network
+from sandbox.demo.night import hold_nights
 from sandbox.demo.partner_side import PartnerSide
 from sandbox.demo.payer_load import PayerLoad
 from sandbox.demo.payer_proof import PayerOutcome, Witnesses, prove_payers
@@ -84,6 +85,8 @@ async def play(stage: Stage, plan: Plan, payers: int, screen: Console) -> Outcom
 
     Raises:
         NoBillsLeftError: there are too few bills for the plan.
+        InstitutionSilentError: a simulator does not say what moved there.
+        NothingToSpoilError: no connector has anything to pay.
         ToolFailedError: a command of the switch failed.
     """
     began_at = time.monotonic()
@@ -104,6 +107,7 @@ async def play(stage: Stage, plan: Plan, payers: int, screen: Console) -> Outcom
                     await players.box.wait_for(_settled(players))
                 with steps.step("comparing the books, line by line"):
                     proof = await _prove(stage, house, opening, players)
+            night = await hold_nights(stage, opening.cast, (began_on, plan.seed), proof.exported, steps)
         with steps.step("proving the books (ekpay audit)"):
             is_clean, last_line = await stage.tool.ask("audit")
     names = {player.id: player.name for player in opening.cast.players}
@@ -119,6 +123,7 @@ async def play(stage: Stage, plan: Plan, payers: int, screen: Console) -> Outcom
         comparison=proof.comparison,
         audit=CLEAN if is_clean else last_line,
         payers=proof.payers,
+        night=night,
         partner_names=names,
     )
 
@@ -295,8 +300,12 @@ async def _sides(cast: Cast) -> AsyncIterator[list[PartnerSide]]:
 
 @dataclass(frozen=True, slots=True)
 class _Proof:
-    """Everybody's books; `posted` is how many payments stand in each biller's, by its name."""
+    """Everybody's books; `posted` is how many payments stand in each biller's, by its name.
 
+    `exported` are our payments as the switch tells them.
+    """
+
+    exported: Sequence[Mapping[str, Any]]
     books: Books
     posted: dict[str, int]
     payers: PayerOutcome
@@ -325,7 +334,7 @@ async def _prove(stage: Stage, house: House, opening: _Opening, players: _Player
     compared = compare(books)
     faults = deposit_faults(opening.deposits_paisa, await deposit_paisa(stage.tool), ours)
     compared = replace(compared, unexplained=[*compared.unexplained, *faults])
-    return _Proof(books, posted, payers, compared)
+    return _Proof(exported, books, posted, payers, compared)
 
 
 def _our_line(line: dict[str, Any]) -> OurLine:

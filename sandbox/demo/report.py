@@ -10,6 +10,8 @@ from rich.table import Table
 
 from sandbox.demo.compare import COMPLETED, DECLINED, EXPIRED, IN_REVIEW, REFUNDED, Comparison, OurLine
 from sandbox.demo.load import Experience
+from sandbox.demo.night import NightOutcome
+from sandbox.demo.night_report import night_json, show_night
 from sandbox.demo.payer_proof import PayerOutcome
 from sandbox.demo.payer_report import disagreements, open_payments, payers_json, show_payers
 from sandbox.desco.wire import taka
@@ -51,6 +53,7 @@ class Outcome:
     comparison: Comparison
     audit: str
     payers: PayerOutcome
+    night: NightOutcome
     notified: Notified = field(default_factory=Notified)
     partner_names: Mapping[str, str] = field(default_factory=dict)
 
@@ -66,9 +69,9 @@ class Outcome:
 
     @property
     def is_proven(self) -> bool:
-        """Whether every payment is final or rightly in review, explained, and the books are clean."""
+        """Whether every payment is final or rightly in review, all is explained, and the books are clean."""
         is_whole = self.unexplained == 0 and self.open == 0
-        return is_whole and self.notified.strangers == 0 and self.audit == CLEAN
+        return is_whole and self.notified.strangers == 0 and self.audit == CLEAN and self.night.is_explained
 
     def count(self, column: str, partner_id: str | None = None) -> int:
         """How many payments are in this state, or `open`: neither final nor in review."""
@@ -104,6 +107,7 @@ def as_json(outcome: Outcome) -> dict[str, object]:
         "bad_requests": {kind: dict(codes) for kind, codes in experience.bad_requests.items()},
         "explanations": {one.where: one.what for one in outcome.comparison.contradictions},
         "payers": payers_json(outcome.payers),
+        "night": night_json(outcome.night),
         "disagreements": _disagreements(outcome),
     }
 
@@ -115,6 +119,7 @@ def show(outcome: Outcome, screen: Console) -> None:
     for one in outcome.comparison.contradictions:
         screen.print(f"In review, rightly: {one.where}: {one.what}.")
     show_payers(outcome.payers, screen)
+    show_night(outcome.night, screen)
     unexplained = _disagreements(outcome)
     for line in unexplained[:_SHOWN_MAX]:
         screen.print(f"UNEXPLAINED {line}", style="bold red")

@@ -78,6 +78,18 @@ class Tool:
         """
         return json.loads(await self.run(*arguments, **secrets))
 
+    async def read_answer(self, *arguments: str) -> tuple[bool, Any]:
+        """Run a command that prints JSON and answers with its exit code too: whether it was 0, and the value.
+
+        Raises:
+            ToolFailedError: it printed no JSON.
+        """
+        code, output, complaint = await self._ended(arguments, {})
+        try:
+            return code == 0, json.loads(output)
+        except ValueError:
+            raise ToolFailedError(f"{' '.join(('ekpay', *arguments[:2]))}: {complaint.strip()}") from None
+
     async def read_lines(self, *arguments: str) -> list[Any]:
         """Run a command that prints a JSON value a line and return them all.
 

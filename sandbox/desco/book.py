@@ -5,6 +5,7 @@ in the journal before it counts, and is rebuilt from the same events after a kil
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from operator import attrgetter
@@ -76,6 +77,10 @@ class Book(JournalledBook):
     def payment(self, pair: Pair) -> Payment | None:
         """Return what was saved under this pair, if anything."""
         return self._payments.get(pair)
+
+    def payments(self) -> Sequence[Payment]:
+        """Return everything that was saved, in that order."""
+        return list(self._payments.values())
 
     def is_paid(self, bill_number: str) -> bool:
         """Whether the bill was paid, under any transaction."""

@@ -19,6 +19,7 @@ from sandbox.gateway.orders import Order, State
 from sandbox.gateway.settlement import Wrong, spoiled
 from sandbox.institution.admin import Answer, Asked, Desk, Page, Query, Route, Times
 from sandbox.institution.faults import ANYBODY
+from sandbox.institution.movements import Since, movements_answer
 from sandbox.institution.replies import Reply, bytes_reply, error_reply, json_reply
 
 if TYPE_CHECKING:
@@ -100,6 +101,10 @@ class PushOrder(OrderQuery):
     times: Annotated[int, Field(ge=1, le=20)] = 1
 
 
+class MovementsQuery(AtHouse, Since):
+    """Which house, and from which day on."""
+
+
 class DayQuery(AtHouse):
     """Which day of which house, and what is to be wrong with its file."""
 
@@ -158,6 +163,7 @@ class GatewayDesk(Desk):
             "houses": self._houses,
             "orders": self._orders,
             "calls": self._calls,
+            "movements": self._movements,
             "payers": self._payers,
             "pushes": self._pushes,
         }
@@ -180,6 +186,14 @@ class GatewayDesk(Desk):
         provider = self._far_side.providers[asked.house]
         orders = self._far_side.book.orders_of(asked.house)[asked.offset : asked.offset + asked.count]
         return {"orders": [self._line(provider, order) for order in orders]}
+
+    def _movements(self, query: Query) -> Answer:
+        asked = MovementsQuery.model_validate(query, context=self._far_side.providers)
+        self._far_side.settle_all()
+        orders = self._far_side.book.orders_of(asked.house)
+        house = self._far_side.providers[asked.house].house
+        first = orders[0].created if orders else None
+        return movements_answer(first, self._far_side.movements_of(house), asked)
 
     def _calls(self, query: Query) -> Answer:
         asked = AtHouse.model_validate(query, context=self._far_side.providers)

@@ -23,6 +23,7 @@ from sandbox.gateway.desk import GatewayDesk
 from sandbox.gateway.hooks import Hooks, Push, PushKind, Telling
 from sandbox.gateway.house import House
 from sandbox.gateway.magic import Magic, Payers
+from sandbox.gateway.moved import movements_of
 from sandbox.gateway.numbers import normal_numbers
 from sandbox.gateway.orders import Order, State
 from sandbox.gateway.post import Courier, Post
@@ -33,6 +34,7 @@ from sandbox.institution.bearers import Bearers
 from sandbox.institution.clock import Clock
 from sandbox.institution.far_side import Call, FarSide, Headers
 from sandbox.institution.http_request import Request, Route
+from sandbox.institution.movements import Movement
 from sandbox.institution.pages import METHODS, with_query
 from sandbox.institution.replies import Errors, Reply, error_reply, json_reply
 from sandbox.institution.requests import Form, MalformedRequestError, json_object
@@ -134,6 +136,10 @@ class GatewayFarSide(FarSide, Hooks):
     def rows_of_day(self, house: House, day: date) -> list[Row]:
         """Return what the file of a day tells; a day in Dhaka unless the house has days of its own."""
         return rows_of_day(self.book.orders_of(house.id), day)
+
+    def movements_of(self, house: House) -> Iterable[Movement]:
+        """Return whatever moved at a house, or was declined there, since its book was begun."""
+        return movements_of(self.providers[house.id], self.book.orders_of(house.id))
 
     def errors_of(self, house: House) -> Errors:  # noqa: ARG002
         """Return the envelopes of a house, where they are not those of the whole family."""

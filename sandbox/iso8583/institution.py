@@ -14,17 +14,19 @@ from sandbox.gateway.far_side import GatewayFarSide, HouseCall, HousePage
 from sandbox.gateway.hooks import Telling, WayBack, random_text
 from sandbox.gateway.house import House
 from sandbox.gateway.magic import Magic
-from sandbox.gateway.numbers import normal_numbers
+from sandbox.gateway.moved import is_plain
+from sandbox.gateway.numbers import masked, normal_numbers
 from sandbox.gateway.orders import Order, State
 from sandbox.gateway.provider import Provider
 from sandbox.gateway.settings import ENVIRONMENT_PREFIX
 from sandbox.gateway.settlement import Event, Row
 from sandbox.institution.clock import Clock
 from sandbox.institution.http_request import Request
+from sandbox.institution.movements import Moved, Movement
 from sandbox.institution.pages import with_query
 from sandbox.institution.replies import Errors, Reply, error_reply, json_reply
 from sandbox.iso8583 import consent
-from sandbox.iso8583.book import ALIAS, HostBook
+from sandbox.iso8583.book import ALIAS, ASKED_BY, FinancialRequest, HostBook
 from sandbox.iso8583.desk import HostsDesk
 from sandbox.iso8583.faults import OWN_KINDS
 from sandbox.iso8583.host import Host
@@ -166,6 +168,14 @@ class Institution(GatewayFarSide):
         return rows
 
     @override
+    def movements_of(self, house: House) -> Iterable[Movement]:
+        """Return what was posted, under the RRN that it came with; what was reversed has not succeeded."""
+        for request in self.book.requests_of(house.id):
+            order = self.book.order(house.id, request.reference)
+            if request.is_posted and order is not None:
+                yield posted(self.providers[house.id], request, order)
+
+    @override
     def close(self) -> None:
         self._close_listeners()
         super().close()
@@ -194,6 +204,25 @@ class Institution(GatewayFarSide):
         way = paying.leave(provider, found).way
         sent_to = "" if way is None else with_query(way.url, **way.fields)
         return json_reply({"approved": found.reference, "sent_to": sent_to})
+
+
+def posted(provider: Provider, request: FinancialRequest, order: Order) -> Movement:
+    """Return what one request moved."""
+    is_standing = order.is_paid and order.facts.get(ASKED_BY) == request.identity
+    return Movement(
+        house=order.house,
+        moved=Moved.PAYMENT,
+        at=request.at,
+        ours=request.identity.split()[2],
+        theirs=request.approval_code,
+        gross_paisa=request.amount_paisa,
+        fee_paisa=order.fee_paisa if is_standing else 0,
+        fee_vat_paisa=order.fee_vat_paisa if is_standing else 0,
+        is_success=is_standing,
+        is_plain=is_plain(provider, order),
+        bill=order.reference,
+        account=masked(order.payer),
+    )
 
 
 def _as_variables(places: Mapping[str, str]) -> dict[str, str]:

@@ -1,9 +1,11 @@
 """The month and its calendar: days are counted from 0, which is 1 April 2026.
 
-A night has the number of the day it ends. Fridays, Saturdays and two days in the middle are no business days.
+A night has the number of the day it ends. Fridays, Saturdays and holidays are no business days; in the month
+itself that is two days in its middle. Days before and after the month have numbers too.
 """
 
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 
 FIRST = date(2026, 4, 1)
 NIGHTS = 30
@@ -15,9 +17,11 @@ EPOCH_MS = int(datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=UTC).timestam
 """The beginning of day 0 in Dhaka, in milliseconds since 1970 in UTC."""
 
 _FRIDAY, _SATURDAY = 4, 5
-_HOLIDAYS = {date(2026, 4, 13), date(2026, 4, 14)}
-# Files of the last days would arrive after the month; nobody looks further ahead than this.
-_HORIZON = NIGHTS + 30
+_HOLIDAYS = {
+    date(2026, 2, 21), date(2026, 3, 26), date(2026, 4, 13), date(2026, 4, 14), date(2026, 5, 1),
+    date(2026, 12, 16), date(2026, 12, 25), date(2026, 12, 31), date(2027, 2, 21), date(2027, 3, 26),
+    date(2027, 4, 14), date(2027, 5, 1), date(2027, 12, 16),
+}  # fmt: skip
 
 
 def date_of(day: int) -> date:
@@ -25,20 +29,21 @@ def date_of(day: int) -> date:
     return FIRST + timedelta(days=day)
 
 
-_IS_BUSINESS = [
-    date_of(day).weekday() not in {_FRIDAY, _SATURDAY} and date_of(day) not in _HOLIDAYS
-    for day in range(_HORIZON)
-]
+def day_number(day: date) -> int:
+    """Return the number of a date; before the month it is negative."""
+    return (day - FIRST).days
 
 
+@cache
 def is_business(day: int) -> bool:
     """Whether banks work."""
-    return _IS_BUSINESS[day]
+    named = date_of(day)
+    return named.weekday() not in {_FRIDAY, _SATURDAY} and named not in _HOLIDAYS
 
 
 def on_or_after(day: int) -> int:
     """Return the day itself where banks work, else the next on which they do."""
-    while not _IS_BUSINESS[day]:
+    while not is_business(day):
         day += 1
     return day
 

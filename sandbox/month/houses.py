@@ -81,6 +81,13 @@ class House:
     lag: int = 0
     cycle_ends: tuple[int, ...] = (_MIDNIGHT,)
     bank: str = ""
+    written_as: str = ""
+    """The house whose layout it writes, if it has none of its own."""
+
+    @property
+    def layout(self) -> str:
+        """The id under which its layout is found."""
+        return self.written_as or self.id
 
     @property
     def cut_off(self) -> int:

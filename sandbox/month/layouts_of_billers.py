@@ -22,11 +22,11 @@ def _lines(gross: int) -> tuple[int, int, int, int]:
 
 
 def _bill(row: Row) -> str:
-    return f"{row.number * 104_729 % 10**12:012d}"
+    return row.bill or f"{row.number * 104_729 % 10**12:012d}"
 
 
 def _account(row: Row) -> str:
-    return f"{row.number * 15_485_863 % 10**8:08d}"
+    return row.account or f"{row.number * 15_485_863 % 10**8:08d}"
 
 
 class Desco(Layout):
@@ -54,7 +54,7 @@ class Desco(Layout):
         """Return one row."""
         principal, vat, late, stamp = _lines(row.gross)
         return (
-            f"{dashed(cover.date)},1,{ordinal},desco_postpaid,D07,{_bill(row)},{_account(row)},{self.when(row)},"
+            f"{dashed(cover.date)},1,{ordinal},{cover.house.id},D07,{_bill(row)},{_account(row)},{self.when(row)},"
             f"{row.ours},,{row.theirs},{taka(principal)},{taka(vat)},{taka(late)},{taka(stamp)},0.00,"
             f"{taka(row.gross)},API,{_COLLECTOR},{'REV' if row.is_taking_back else 'PAY'}\n"
         )
@@ -74,7 +74,8 @@ class Breb(Layout):
 
     def head(self, cover: Cover) -> str:
         """Return the header."""
-        return f"H|BREB|{plain(cover.date)}|{cover.cycle:02d}|{cover.sequence:06d}|{cover.flag}\n"
+        place = f"{plain(cover.date)}|{cover.cycle:02d}|{cover.sequence:06d}"
+        return f"H|{cover.house.code}|{place}|{cover.flag}\n"
 
     def time(self, ms: int) -> str:
         """Write 20260405235958."""
@@ -161,10 +162,10 @@ class Gas(Layout):
 
     def line(self, row: Row, ordinal: int, cover: Cover) -> str:
         """Return one row."""
-        del ordinal, cover
+        del ordinal
         paid = taka(row.gross)
         return (
-            f"{self.when(row)},{row.ours},{_COLLECTOR},jalalabad_gas,{_bill(row)},{paid},0.00,0.00,0.00,{paid},"
+            f"{self.when(row)},{row.ours},{_COLLECTOR},{cover.house.id},{_bill(row)},{paid},0.00,0.00,0.00,{paid},"
             f"{_COLLECTOR},SYL2,{_account(row)},{row.theirs}\n"
         )
 
@@ -189,7 +190,7 @@ class Achallan(Layout):
     def line(self, row: Row, ordinal: int, cover: Cover) -> str:
         """Return one record."""
         del ordinal, cover
-        text = f"D{row.ours}{row.theirs:<20}{self.when(row):<14}{row.gross:015d}1114100010111"
+        text = f"D{row.ours:<20}{row.theirs:<20}{self.when(row):<14}{row.gross:015d}1114100010111"
         return f"{text:<{_ACHALLAN_LENGTH}}\n"
 
     def tail(self, totals: Totals, cover: Cover, digest: str) -> str:

@@ -45,8 +45,8 @@ class Bkash(Layout):
         status = "Completed" if row.status is Status.SUCCESS else "Failed"
         original = row.original.theirs if row.original else ""
         return (
-            f"{row.theirs},TR0011{row.number:014d},{row.ours},{_BKASH_TYPES[row.event]},"
-            f"{self.time(row.ms - 42_000)},{self.when(row)},{masked_wallet(row.number)},"
+            f"{row.theirs},{row.bill or f'TR0011{row.number:014d}'},{row.ours},{_BKASH_TYPES[row.event]},"
+            f"{self.time(row.ms - 42_000)},{self.when(row)},{row.account or masked_wallet(row.number)},"
             f"{taka(abs(row.gross))},{taka(row.fee + row.vat)},{taka(row.net)},"
             f"{row.currency},{status},{original}\r\n"
         )
@@ -123,7 +123,8 @@ class Okwallet(Layout):
 
     def head(self, cover: Cover) -> str:
         """Return the header."""
-        return f"HDR|OKW|{plain(cover.date)}|{cover.cycle:02d}|{cover.sequence:06d}|{cover.flag}\n"
+        place = f"{plain(cover.date)}|{cover.cycle:02d}|{cover.sequence:06d}"
+        return f"HDR|{cover.house.code}|{place}|{cover.flag}\n"
 
     def time(self, ms: int) -> str:
         """Write 2026-04-05 23:59:58."""
@@ -187,9 +188,10 @@ class Nexus(Layout):
 
     def line(self, row: Row, ordinal: int, cover: Cover) -> str:
         """Return one row."""
-        del ordinal, cover
+        del ordinal
         code = "000" if row.status is Status.SUCCESS else "116"
+        card = row.account or masked_card(row.number)
         return (
             f"{row.number:024X},{row.ours},{row.theirs},{row.number * 31 % 1_000_000:06d},"
-            f"{masked_card(row.number)},NEXUS,{row.gross},{self.when(row)},{code},{row.fee},{row.vat},{row.net}\n"
+            f"{card},{cover.house.code},{row.gross},{self.when(row)},{code},{row.fee},{row.vat},{row.net}\n"
         )

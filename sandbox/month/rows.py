@@ -40,8 +40,8 @@ class Row:
     """
 
     __slots__ = (
-        "currency", "event", "fee", "gross", "house", "mark", "ms", "net", "number", "original", "ours",
-        "payment_id", "spoiled", "status", "theirs", "vat",
+        "account", "bill", "currency", "event", "fee", "gross", "house", "mark", "ms", "net", "number",
+        "original", "ours", "payment_id", "spoiled", "status", "theirs", "vat",
     )  # fmt: skip
 
     def __init__(self, payment_id: str, house: House, number: int, ours: str, ms: int, gross: int) -> None:
@@ -61,6 +61,9 @@ class Row:
         self.original: Row | None = None
         """What it takes back."""
         self.spoiled: Spoiled | None = None
+        self.bill = ""
+        """What it was paid for, and for which account: decoration, made of the number where it is empty."""
+        self.account = ""
         self.mark: int | None = None
         """The night in which its place in the file goes into the key."""
 

@@ -120,7 +120,7 @@ class Statements:
         )
 
     def _write(self, statement: Statement, night: int, shown: Sequence[Entry], correction: int = 0) -> Path:
-        write, extension = _WRITERS[statement.house.id]
+        write, extension = WRITERS[statement.house.id]
         name = Cover(statement.house, statement.day, 1, correction=correction).name(extension)
         path = self._files / dashed(night) / name
         path.write_bytes(write(statement, shown).encode())
@@ -217,4 +217,4 @@ def _mt940(statement: Statement, shown: Sequence[Entry]) -> str:
     return "\r\n".join(lines)
 
 
-_WRITERS = {SONALI_ACCOUNT: (_camt, "xml"), JANATA_ACCOUNT: (_mt940, "sta")}
+WRITERS = {SONALI_ACCOUNT: (_camt, "xml"), JANATA_ACCOUNT: (_mt940, "sta")}

@@ -9,6 +9,8 @@ _UTC_MS = _HOURS_AHEAD * 3_600_000
 CLOCK = [f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}" for second in range(86_400)]
 """The time of day by its second."""
 DIGITS = [text.replace(":", "") for text in CLOCK]
+# Not by the C library, which writes months in the language of the machine.
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _BANGLA = str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")
 
 
@@ -38,7 +40,8 @@ def slashed(day: int) -> str:
 @cache
 def named(day: int) -> str:
     """Return 05-Apr-2026."""
-    return f"{date_of(day).day:02d}-Apr-{date_of(day).year}"
+    on = date_of(day)
+    return f"{on.day:02d}-{_MONTHS[on.month - 1]}-{on.year}"
 
 
 def split(ms: int) -> tuple[int, int, int]:

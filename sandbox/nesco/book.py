@@ -4,6 +4,7 @@ The book is the second opinion the switch is compared with. It changes only thro
 in the journal before it counts, and is rebuilt from the same events after a kill.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -97,6 +98,10 @@ class Book(JournalledBook):
     def vend(self, transaction_id: str) -> Vend | None:
         """Return what was vended under this transaction, if anything."""
         return self._vends.get(transaction_id)
+
+    def all_vends(self) -> Sequence[Vend]:
+        """Return everything that was vended, in that order."""
+        return list(self._vends.values())
 
     def was_dropped(self, transaction_id: str) -> bool:
         """Whether a vend of this transaction was once thrown away on purpose."""

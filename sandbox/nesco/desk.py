@@ -1,14 +1,17 @@
 """What NESCO says to the admin calls."""
 
+from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
 from typing_extensions import override
 
-from sandbox.institution.admin import Answer, Asked, Desk, Page, Times
+from sandbox.institution.admin import Answer, Asked, Desk, Page, Query, Times
 from sandbox.institution.faults import ANYBODY
+from sandbox.institution.movements import Since, movements_answer
 from sandbox.nesco.faults import VEND_ONLY, Fault, Step
+from sandbox.nesco.moved import first_of, movements_of
 
 if TYPE_CHECKING:
     from sandbox.nesco.institution import Institution
@@ -84,3 +87,11 @@ class NescoDesk(Desk):
         customers = islice(far_side.world.normal_customers(), page.offset, page.offset + page.count)
         chosen = [{"customer_no": number} for number in customers]
         return {"today": far_side.clock.today(), "customers": chosen}
+
+    @override
+    def questions(self) -> Mapping[str, Callable[[Query], Answer]]:
+        return {"movements": self._movements}
+
+    def _movements(self, query: Query) -> Answer:
+        vends = self._institution.book.all_vends()
+        return movements_answer(first_of(vends), movements_of(vends), Since.model_validate(query))

@@ -66,6 +66,7 @@ HELD = HeldTry(
     opened_at=NOON,
     page_until=None,
     pay_until=NOON + timedelta(minutes=15),
+    send_until=NOON,
     now=NOON,
 )
 

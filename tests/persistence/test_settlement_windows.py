@@ -8,21 +8,30 @@ import asyncpg
 from ekpay_switch.domain.claims import Started
 from ekpay_switch.persistence.embedded import Endpoint
 from tests.persistence.books import APPROVED, Books, kinds
+from tests.persistence.closing import Closing
 from tests.persistence.conftest import open_books
 
 DHAKA_TODAY = "SELECT (now() AT TIME ZONE INTERVAL '+06:00')::date"
-INSIDE = "SELECT window_id, count(*) FROM journal_entries GROUP BY window_id"
+INSIDE = """
+SELECT window_id, count(*) FROM journal_entries AS e
+JOIN settlement_windows AS w ON w.id = e.window_id AND w.state = 'closed' GROUP BY window_id
+"""
 CLOSE = "UPDATE settlement_windows SET state = 'closed', closed_at = clock_timestamp() WHERE state = 'open'"
 
 
 async def _close_window(books: Books) -> dict[int, int]:
-    """As reconciliation closes it, alone: how many entries each window, now closed, holds for good."""
+    """How many entries each window that is closed now holds for good."""
+    await Closing(books).close()
+    return {row[0]: row[1] for row in await books.rows(INSIDE)}
+
+
+async def _close_alone(books: Books) -> None:
+    """The lock and what it is for, without lines."""
     connection = await books.superuser()
     try:
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock(1, 1)")
             await connection.execute(CLOSE)
-            return {row[0]: row[1] for row in await connection.fetch(INSIDE)}
     finally:
         await connection.close()
 
@@ -102,6 +111,7 @@ async def test_window_close_races_commit(place: Endpoint) -> None:
         assert sum(last.values()) == 122
         assert len(last) >= 2
         assert all(last[window] == entries for at_close in counted for window, entries in at_close.items())
+        await Closing(books).is_whole()
         assert await books.audit() is None
 
 
@@ -114,7 +124,7 @@ async def test_closing_waits_for_the_batch_that_posts_and_the_next_batch_waits_f
     transaction = posting.transaction()
     await transaction.start()
     await posting.execute("SELECT pg_advisory_xact_lock_shared(1, 1)")
-    closing = asyncio.ensure_future(_close_window(books))
+    closing = asyncio.ensure_future(_close_alone(books))
     await _somebody_waits(books, 1)
     finishing = asyncio.ensure_future(books.finish(started, APPROVED))
     await _somebody_waits(books, 2)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from reconciliation.calendar import read_calendar
 from reconciliation.intake.names import LogicalKey, expected_name
 from reconciliation.intake.schedule import Schedule
 from reconciliation.ledger import COLUMNS
@@ -15,6 +16,7 @@ from reconciliation.matching.engines import PolarsEngine
 from reconciliation.month.night import Night, Progress, Setting, run_night
 from reconciliation.month.nights import Month
 from reconciliation.month.run import fresh, setting_of
+from reconciliation.participants import only
 from tests.reconciliation.far_sides import WRITERS, Credit, Head, Movement, stmt_sonali
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -47,9 +49,7 @@ class SmallMonth:
     @cached_property
     def setting(self) -> Setting:
         whole = _whole_setting(self.nights)
-        times = whole.calendar.institutions
-        mine = {name: times[name] for name in sorted(self.institutions)}
-        calendar = whole.calendar.model_copy(update={"institutions": mine})
+        calendar = only(self.institutions, read_calendar(CONFIG / "calendar.toml"))
         return replace(whole, calendar=calendar, schedule=Schedule(calendar, self.nights[0], self.nights[-1]))
 
     def book(self, institution: str, *rows: Movement, theirs_known: bool = True) -> "SmallMonth":
@@ -102,10 +102,7 @@ class SmallMonth:
         setting = self.setting
         progress = fresh(setting, self.folder / "rows")
         engine = PolarsEngine()
-        nights = [
-            run_night(night, month.ledger(night), month.files(night), setting, progress, engine)
-            for night in self.nights
-        ]
+        nights = [run_night(month.inputs(night), setting, progress, engine) for night in self.nights]
         return Outcome(month, setting, progress, nights)
 
     def _last_cycle(self, institution: str) -> int:

@@ -79,6 +79,16 @@ async def test_a_small_demo_explains_every_payment_and_leaves_nothing(
     assert "proven" in said.decode()
     assert names_in(tmp_path) == ["outcome.json"]
     assert_that_every_provider_was_paid(payers)
+    assert_that_the_night_found_what_was_wrong(told["night"])
+
+
+def assert_that_the_night_found_what_was_wrong(night: dict[str, Any]) -> None:
+    assert (night["missed"], night["unexplained"], night["position_sum_paisa"]) == ([], [], 0)
+    assert len(night["seeded"]) >= 8
+    assert (len(night["decided"]), night["closed"]) == (2, night["nights"][: len(night["closed"])])
+    assert len(night["nights"]) >= 4
+    assert night["files"] > 200
+    assert night["reports"]
 
 
 def assert_that_every_provider_was_paid(payers: dict[str, Any]) -> None:

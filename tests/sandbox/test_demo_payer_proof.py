@@ -15,6 +15,7 @@ from typing_extensions import override
 from sandbox.client.client import ApiClient
 from sandbox.client.messages import payment_of
 from sandbox.client.return_page import ReturnPage
+from sandbox.day.wrongs import Seeded
 from sandbox.demo import commands
 from sandbox.demo.bkash_desk import BkashDesk, Told
 from sandbox.demo.compare import Comparison, Disagreement
@@ -22,6 +23,7 @@ from sandbox.demo.courses import Course, PayerOrder
 from sandbox.demo.desks import Address, Payable
 from sandbox.demo.gateway_desk import GatewayDesk
 from sandbox.demo.load import Experience
+from sandbox.demo.night import NightOutcome
 from sandbox.demo.payer_load import Collected, PayerExperience
 from sandbox.demo.payer_proof import PayerOutcome, Witnesses, collection_of, prove_payers
 from sandbox.demo.payer_report import disagreements, open_payments, payers_json, show_payers
@@ -32,8 +34,11 @@ from sandbox.demo.report import CLEAN, Outcome
 from sandbox.demo.tool import Tool
 from sandbox.demo.wallet_books import Movement, OurRefund, OurTry
 from sandbox.gateway.numbers import Kind
+from sandbox.month.key import Code as MonthCode
 from tests.sandbox.stub_rest_v1 import PAYMENT, PAYMENT_ID, REFUND
 
+# As much as must have gone wrong in files, and was found again.
+SEEDED = [Seeded(code, "bkash", code.value, 0) for code in list(MonthCode)[:8]]
 TOTAL, FEE, PART = 127_875, 1_918, 50_000
 BY_NAGAD = "pay_0196f0c8a4b27d3e9c5b7a1d2e3f4a5d"
 MOVED = Movement("TRX1", "TR1", "INV1", TOTAL, FEE, told_paisa=TOTAL)
@@ -315,6 +320,7 @@ def proof_of(payers: PayerOutcome) -> Outcome:
         comparison=Comparison([], []),
         audit=CLEAN,
         payers=payers,
+        night=NightOutcome([], 0, SEEDED, [], [], [], [], [], []),
     )
 
 

@@ -50,7 +50,7 @@ def reported(month: SmallMonth, broken: Mapping[Invariant, str] = MappingProxyTy
     collector = Collector(checks)
     done = Reported(checks=checks)
     for night in month.nights:
-        one = run_night(night, folder.ledger(night), folder.files(night), setting, progress, engine)
+        one = run_night(folder.inputs(night), setting, progress, engine)
         checks.after(one)
         done.nights.append(collector.night(one))
     checks.at_the_end()

@@ -44,6 +44,7 @@ def test_the_page_is_made_of_what_the_report_says(report: Report) -> None:
     assert {part["heading"]["en"] for part in told["parts"]} == {
         "Breaks by code",
         "By institution (net taka)",
+        "Net positions",
         "Fees",
         "Night by night",
         "Files late, corrected or missing",

@@ -146,6 +146,7 @@ def test_taka_are_grouped_by_lakh_and_crore(paisa: int, told: str) -> None:
 def test_the_sheets_of_a_night(book: Path) -> None:
     assert fastexcel.read_excel(book).sheet_names == [
         "Summary · সারসংক্ষেপ",
+        "Positions · অবস্থান",
         "Charts · লেখচিত্র",
         "npsb",
         "stmt_janata",
@@ -185,7 +186,7 @@ def test_headings_are_frozen_and_breaks_can_be_filtered(book: Path) -> None:
     names = fastexcel.read_excel(book).sheet_names
     for place, name in enumerate(names, start=1):
         sheet = parts(book)[f"xl/worksheets/sheet{place}.xml"]
-        alone = name.startswith(("Breaks", "Fees", "Control"))
+        alone = name.startswith(("Positions", "Breaks", "Fees", "Control"))
         assert (b'state="frozen"' in sheet) is not name.startswith("Charts")
         assert (b"<autoFilter" in sheet) is alone
         assert b"<f>" not in sheet
@@ -193,7 +194,7 @@ def test_headings_are_frozen_and_breaks_can_be_filtered(book: Path) -> None:
 
 def test_charts_are_native_and_show_values_before_anybody_computes_them(book: Path, report: Report) -> None:
     charts = {name: text for name, text in parts(book).items() if name.startswith("xl/charts/chart")}
-    assert len(charts) == 4
+    assert len(charts) == 5
     waterfall = charts["xl/charts/chart1.xml"].decode()
     values = re.findall(r"<c:numCache>(.*?)</c:numCache>", waterfall)
     shown = [[Decimal(one) for one in re.findall(r"<c:v>(.*?)</c:v>", cache)] for cache in values]
@@ -215,4 +216,4 @@ def test_the_same_report_is_the_same_bytes_and_its_date_is_the_business_date(
 def test_a_night_without_anything_can_be_written(report: Report, tmp_path: Path) -> None:
     empty = replace(report, institutions=(), codes=(), breaks=(), fees=(), files=(), books=())
     write_workbook(empty, tmp_path / "empty.xlsx", tmp_path)
-    assert len(fastexcel.read_excel(tmp_path / "empty.xlsx").sheet_names) == 6
+    assert len(fastexcel.read_excel(tmp_path / "empty.xlsx").sheet_names) == 7

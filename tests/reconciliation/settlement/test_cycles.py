@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciliation.calendar import read_calendar
+from reconciliation.calendar import Holiday, read_calendar
 from reconciliation.intake.names import LogicalKey
 from reconciliation.intake.schedule import Schedule
 from reconciliation.settlement.cycles import Cycle, Cycles, Party, Role
@@ -106,3 +106,12 @@ def test_a_moon_sighted_day_moves_what_is_settled(tmp_path: Path) -> None:
 def test_a_merchant_named_like_an_institution_has_times_of_its_own() -> None:
     janata = Party(Role.MERCHANT, "janata")
     assert CYCLES.times(janata) == CYCLES.own != CYCLES.times(JANATA)
+
+
+def test_a_changed_copy_of_the_calendar_forgets_what_the_old_one_worked_out() -> None:
+    assert CALENDAR.is_business_day(MON)
+    closed = Holiday(on=MON, name="a day of mourning, by order")
+    copied = CALENDAR.model_copy(update={"holidays": (*CALENDAR.holidays, closed)})
+    assert not copied.is_business_day(MON)
+    assert copied.after(SUN) == date(2026, 4, 7)
+    assert CALENDAR.is_business_day(MON)

@@ -113,6 +113,34 @@ def test_entries_are_taken_from_camt_as_the_wing_reads_it() -> None:
     assert [one.reference for one in matched.entries] == ["X"]
 
 
+TWO = [ONE, instruction(BREB, 7_000_000)]
+
+
+def of_message(*entries: Entry, said: Sequence[Answer] = ()) -> list[tuple[Ending, int]]:
+    names = frozenset(one.end_to_end_id for one in TWO)
+    heard = Told(said, [statement(*entries)], Side.DEBTOR, TUE, {MESSAGE: names})
+    found = {one.instruction.creditor.creditor: one for one in match(TWO, heard).outcomes}
+    return [(found[party].ending, found[party].moved) for party in (DESCO, BREB)]
+
+
+def test_one_entry_may_book_a_whole_message() -> None:
+    assert of_message(entry(-17_000_000, 1, MESSAGE)) == [
+        (Ending.SETTLED, 10_000_000),
+        (Ending.SETTLED, 7_000_000),
+    ]
+    back = entry(17_000_000, 2, MESSAGE)
+    assert of_message(entry(-17_000_000, 1, MESSAGE), back) == [(Ending.REJECTED, 0), (Ending.REJECTED, 0)]
+
+
+def test_a_message_may_be_booked_without_what_was_rejected() -> None:
+    told_no = of_message(entry(-7_000_000, 1, MESSAGE), said=[answer(Said.REJECTED)])
+    assert told_no == [(Ending.REJECTED, 0), (Ending.SETTLED, 7_000_000)]
+
+
+def test_an_entry_of_a_message_that_comes_to_another_amount_is_handed_back() -> None:
+    assert of_message(entry(-16_999_999, 1, MESSAGE)) == [(Ending.MISSING, 0), (Ending.MISSING, 0)]
+
+
 moves = st.lists(st.integers(-20_000_000, 20_000_000), max_size=4)
 
 

@@ -1,0 +1,286 @@
+"""`python -m benchmarks.reconcile`: one million payments against one million rows, as a whole process.
+
+Our lines are read out of PostgreSQL, the file by its layout in config/statements; both are matched and
+judged, breaks are written. Beside it runs one bare DuckDB statement over the same inputs, in turns, and the
+same run on DuckDB inside 256 MB. A run that does not find exactly the breaks that were made is none. `--full`
+adds ten million payments in the files of 65 partners, with two workers.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import asyncpg
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import reconcile_books as books
+from benchmarks.reconcile_child import URL
+from benchmarks.reconcile_parquet import write_lines
+from ekpay_switch.persistence.embedded import EmbeddedPostgres, Endpoint
+from ekpay_switch.persistence.engine import Database
+from ekpay_switch.persistence.migrate import migrate
+
+RESULTS = Path(__file__).with_name("results.json")
+ROWS = 1_000_000
+PARTNERS, FULL_ROWS, WORKERS = 65, 10_000_000, 2
+_LIMIT = "256MB"
+_REPOSITORY = Path(__file__).resolve().parent.parent
+# Aims: seconds, ratio to the bare statement, MB; the last two of the full run.
+AIMS = {"seconds": 3.0, "ratio": 2.0, "rss_mb": 700, "full_seconds": 10.0, "full_worker_rss_mb": 300}
+
+
+class ReconcileError(Exception):
+    """A run did not find what was made, or did not run at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One process from start to end: seconds on the clock and of the processor, MB, and what it said."""
+
+    what: str
+    seconds: float
+    cpu_seconds: float
+    rss_mb: float
+    told: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Runs in their order; `full` are the workers of the ten millions with the seconds of both together."""
+
+    runs: tuple[Run, ...]
+    full: tuple[Run, ...] = ()
+    full_seconds: float = 0.0
+
+    def of(self, what: str) -> list[Run]:
+        """The runs of one kind."""
+        return [run for run in self.runs if run.what == what]
+
+    def seconds(self, what: str) -> float:
+        """The best of them; the machine can only make a run slower."""
+        return min(run.seconds for run in self.of(what))
+
+    @property
+    def ratio(self) -> float:
+        """The median of each run over the bare one beside it."""
+        pairs = zip(self.of("product"), self.of("bare"), strict=True)
+        return median(ours.seconds / bare.seconds for ours, bare in pairs)
+
+
+@contextmanager
+def _home() -> Iterator[tuple[Path, Endpoint]]:
+    """A database of its own in a temporary folder, gone afterwards."""
+    home = Path(tempfile.mkdtemp(prefix="ekpay-bench-"))
+    server = EmbeddedPostgres(home / "home")
+    try:
+        endpoint = server.start()
+        dsn = endpoint.dsn
+        asyncio.run(migrate(Database(dsn("ekpay_app"), dsn("ekpay_owner"), dsn("ekpay_audit"))))
+        yield home, endpoint
+    finally:
+        server.destroy()
+        shutil.rmtree(home)
+
+
+async def _fill(endpoint: Endpoint, rows: int) -> None:
+    connection = await asyncpg.connect(endpoint.dsn("ekpay_owner"))
+    try:
+        await books.fill_ledger(connection, rows)
+    finally:
+        await connection.close()
+
+
+def _started(arguments: Sequence[str], **environ: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "benchmarks.reconcile_child", *arguments]
+    return subprocess.Popen(  # noqa: S603 - our own module, no shell
+        command, cwd=_REPOSITORY, env=os.environ | environ, stdout=subprocess.PIPE, text=True
+    )
+
+
+def _ended(process: "subprocess.Popen[str]", what: str, started: float) -> Run:
+    """Wait for a child that says one line, and take what it used."""
+    output = process.stdout.read() if process.stdout else ""
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise ReconcileError(f"{what} ended with {process.returncode}")
+    told = json.loads(output.strip().splitlines()[-1])
+    seconds = time.perf_counter() - started
+    return Run(what, seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6, told)
+
+
+def _run(what: str, folder: Path, url: str, *more: str) -> Run:
+    started = time.perf_counter()
+    return _ended(_started([what, str(folder), *more], **{URL: url}), what, started)
+
+
+def _check(folder: Path, run: Run, rows: int) -> None:
+    """Refuse a run that did not find exactly what was made.
+
+    Raises:
+        ReconcileError: it did not.
+    """
+    lines = (folder / "breaks.csv").read_text(encoding="utf-8").splitlines()
+    found = [tuple(line.split(",")[:2]) for line in lines]
+    if len(found) != run.told["found"] or set(found) != books.expected(rows) or len(set(found)) != len(found):
+        raise ReconcileError(f"{run.what} found {len(found)} breaks, and not exactly those that were made")
+
+
+def _whole(asked: argparse.Namespace, console: Console) -> list[Run]:
+    """The million, in turns with the bare statement."""
+    with _home() as (home, endpoint):
+        console.print(f"filling the books with {asked.rows} lines, and writing their file …")
+        asyncio.run(_fill(endpoint, asked.rows))
+        file, lines = home / books.NAME, home / "lines.parquet"
+        books.write_file(file, books.told(asked.rows))
+        write_lines(lines, 1, asked.rows)
+        url, runs = endpoint.dsn("ekpay_audit"), []
+        renamed = str(_for_duckdb(lines))
+        for _ in range(asked.rounds):
+            for what, more in (("product", ()), ("bare", ()), ("bare-parquet", (renamed,))):
+                runs.append(_told(_run(what, home, url, str(file), *more), console))
+                if what == "product":
+                    _check(home, runs[-1], asked.rows)
+                elif runs[-1].told["found"] != len(books.expected(asked.rows)):
+                    raise ReconcileError(f"{what} found {runs[-1].told['found']}")
+        runs.append(_told(_run("limited", home, url, str(file), _LIMIT), console))
+        _check(home, runs[-1], asked.rows)
+        if runs[-1].told["digest"] != runs[0].told["digest"]:
+            raise ReconcileError("another digest within a memory limit")
+    return runs
+
+
+def _for_duckdb(lines: Path) -> Path:
+    """The same lines under the names of the table."""
+    import polars as pl  # noqa: PLC0415 - the set-up alone needs it
+
+    path = lines.with_name("ledger.parquet")
+    pl.read_parquet(lines).select(
+        "gross", "net", our_reference="reference", status=pl.lit("success"), currency=pl.lit("BDT")
+    ).write_parquet(path)
+    return path
+
+
+def _full(console: Console) -> tuple[tuple[Run, ...], float]:
+    """Ten millions in the files of 65 partners, two workers beside each other."""
+    folder = Path(tempfile.mkdtemp(prefix="ekpay-bench-"))
+    rows = FULL_ROWS // PARTNERS
+    try:
+        console.print(f"writing {PARTNERS} files of {rows} rows, and our lines of each …")
+        for number in range(PARTNERS):
+            stem, first = f"partner{number:02d}", 1 + number * rows
+            books.write_file(folder / f"{stem}.csv", books.told(rows, first))
+            write_lines(folder / f"{stem}.parquet", first, rows)
+        started = time.perf_counter()
+        environ = {"POLARS_MAX_THREADS": "1"}  # a core a worker
+        children = [
+            _started(["partners", str(folder), str(one), str(WORKERS)], **environ) for one in range(WORKERS)
+        ]
+        runs = tuple(_ended(child, "partners", started) for child in children)
+        seconds = max(run.seconds for run in runs)
+        for number in range(PARTNERS):
+            lines = (folder / f"partner{number:02d}.breaks").read_text(encoding="utf-8").splitlines()
+            found = [tuple(line.split(",")[:2]) for line in lines]
+            if set(found) != books.expected(rows, 1 + number * rows) or len(set(found)) != len(found):
+                raise ReconcileError(f"partner {number}: not exactly the breaks that were made")
+    finally:
+        shutil.rmtree(folder)
+    return tuple(_told(run, console) for run in runs), seconds
+
+
+def _told(run: Run, console: Console) -> Run:
+    figures = f"{run.seconds:6.2f} s, processor {run.cpu_seconds:5.2f} s, {run.rss_mb:5.0f} MB"
+    console.print(f"  {run.what:13} {figures}", highlight=False)
+    return run
+
+
+def show(measured: Measured, console: Console) -> None:
+    """Print best and typical, beside the aims."""
+    table = Table("what", "best s", "typical s", "processor s", "MB", title="one million against one million")
+    for what in ("product", "bare", "bare-parquet", "limited"):
+        runs = measured.of(what)
+        figures = (
+            measured.seconds(what),
+            median(r.seconds for r in runs),
+            median(r.cpu_seconds for r in runs),
+        )
+        table.add_row(what, *(f"{one:.2f}" for one in figures), f"{max(r.rss_mb for r in runs):.0f}")
+    console.print(table)
+    console.print(f"product ÷ bare, median of pairs: {measured.ratio:.2f}; aims: {AIMS}", highlight=False)
+    if measured.full:
+        worst = max(run.rss_mb for run in measured.full)
+        told = f"{measured.full_seconds:.2f} s with {WORKERS} workers, {worst:.0f} MB the larger one"
+        console.print(f"{FULL_ROWS} against as many in {PARTNERS} files: {told}", highlight=False)
+
+
+def figures(measured: Measured) -> dict[str, Any]:
+    """What goes into results.json."""
+    product = measured.of("product")
+    limited = measured.of("limited")
+    told: dict[str, Any] = {
+        "reconcile_1m_seconds": round(measured.seconds("product"), 2),
+        "reconcile_1m_typical_seconds": round(median(run.seconds for run in product), 2),
+        "reconcile_1m_cpu_seconds": round(median(run.cpu_seconds for run in product), 2),
+        "reconcile_1m_duckdb_ratio": round(measured.ratio, 2),
+        "reconcile_1m_duckdb_cpu_ratio": round(_cpu(measured, "product") / _cpu(measured, "bare"), 2),
+        "reconcile_1m_parquet_duckdb_seconds": round(measured.seconds("bare-parquet"), 2),
+        "reconcile_1m_rss_mib": round(max(run.rss_mb for run in product) * 1e6 / 2**20, 1),
+        "reconcile_256mb_ok": bool(limited),
+        "reconcile_runs": [asdict(run) for run in measured.runs],
+    }
+    if measured.full:
+        told |= {
+            "reconcile_10m_seconds": round(measured.full_seconds, 2),
+            "reconcile_10m_worker_rss_mib": round(max(r.rss_mb for r in measured.full) * 1e6 / 2**20, 1),
+        }
+    return told
+
+
+def _cpu(measured: Measured, what: str) -> float:
+    return median(run.cpu_seconds for run in measured.of(what))
+
+
+def measure(asked: argparse.Namespace, console: Console) -> Measured:
+    """Run everything that was asked for.
+
+    Raises:
+        ReconcileError: a run is no measurement.
+    """
+    runs = tuple(_whole(asked, console))
+    full, seconds = _full(console) if asked.full else ((), 0.0)
+    return Measured(runs, full, seconds)
+
+
+def main() -> int:
+    """Run alone, and write the figures beside those that are there."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.reconcile", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="how often each side takes its turn")
+    parser.add_argument("--rows", type=int, default=ROWS, help="payments of the one file")
+    parser.add_argument("--full", action="store_true", help="ten million payments in 65 files as well")
+    asked, console = parser.parse_args(), Console()
+    try:
+        measured = measure(asked, console)
+    except ReconcileError as problem:
+        console.print(f"bench: {problem}", style="red", markup=False)
+        return 1
+    show(measured, console)
+    known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    RESULTS.write_text(json.dumps(known | figures(measured), indent=2, default=str) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""What was fetched from a server: a line of JSON a file, only ever appended.
+
+A file is known by its folder, name, size and time; one that changed is another one, and is fetched again. A
+last line that a killed process left unfinished is none.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A file as a server shows it; `changed` is its time in seconds since 1970, of its marker too."""
+
+    folder: str
+    name: str
+    size: int
+    changed: str
+
+
+class Remembered:
+    """The files that came from one server."""
+
+    def __init__(self, path: Path) -> None:
+        """Read what stands in the file, if there is one."""
+        self._path = path
+        self._seen = set(_read(path))
+
+    def __contains__(self, seen: Seen) -> bool:
+        return seen in self._seen
+
+    def add(self, seen: Seen, sha256: str) -> None:
+        """Note that a file came; a note that is lost costs one more fetch of the same bytes."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        # What a killed process left unfinished is ended, so that it spoils no line but its own.
+        ends = b"\n" if _is_unfinished(self._path) else b""
+        with self._path.open("ab") as file:
+            file.write(ends + json.dumps(asdict(seen) | {"sha256": sha256}).encode() + b"\n")
+        self._seen.add(seen)
+
+
+def _is_unfinished(path: Path) -> bool:
+    if not path.exists() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() != b"\n"
+
+
+def _read(path: Path) -> list[Seen]:
+    if not path.exists():
+        return []
+    found = []
+    for line in path.read_bytes().splitlines():
+        try:
+            told = json.loads(line)
+            found.append(Seen(told["folder"], told["name"], told["size"], told["changed"]))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found

@@ -1,0 +1,136 @@
+"""The inbox: files wait in it, a run takes them, and they leave it once the run is committed.
+
+    inbox/<name> · inbox/sftp/<name> · inbox/upload/<name>     laid there, complete, by a rename
+    inbox/.run-<seq>/<sha256>/<source>/<name>                  taken by the run of that number
+    archive/<2 hex>/<sha256>                                   the bytes, kept for ever
+
+What is taken is archived and written through to the disk first, then renamed. A run that is killed finds what
+it took and judges it again; a run that was committed is the proof that what it took has been judged. So bytes
+that an institution sends twice are told from those that a killed run would meet twice.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Final
+
+from reconciliation.digests import sha256_of
+from reconciliation.errors import MonthError
+from reconciliation.intake.names import understood
+from reconciliation.intake.receive import Incoming
+from reconciliation.month.store import durable
+from reconciliation.nightly.places import Places
+
+FOLDER: Final = "folder"
+# Folders of the inbox that say how their files came; what lies in the inbox itself was laid there.
+SOURCES: Final = ("sftp", "upload")
+_RUN: Final = ".run-"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Taken:
+    """A file of a run: `received_at` is when it was last written in the inbox."""
+
+    name: str
+    sha256: str
+    source: str
+    received_at: datetime
+    path: Path
+
+    @property
+    def incoming(self) -> Incoming:
+        """The file as intake takes it."""
+        return Incoming(self.name, self.path.read_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A file that lies in the inbox. `day` is the date it is about, None where its name says nothing."""
+
+    path: Path
+    source: str
+    day: date | None
+
+
+class Inbox:
+    """The inbox of an installation, and the archive beside it."""
+
+    def __init__(self, places: Places) -> None:
+        self._inbox = places.inbox
+        self._archive = places.archive
+
+    def waiting(self) -> list[Waiting]:
+        """What nobody has taken yet, in the order of names."""
+        found = [Waiting(path, source, _day(path.name)) for source, path in self._laid()]
+        return sorted(found, key=lambda one: (one.path.name, one.source))
+
+    def take(self, run: int, night: date) -> list[Taken]:
+        """Take every file about dates up to a night, and whatever a killed run took; in one order."""
+        for one in self.waiting():
+            if one.day is not None and one.day <= night:
+                self._take(one, run)
+        return sorted(self._taken(run))
+
+    def settle(self, last: int) -> None:
+        """Let go of what runs up to a number took: they are committed."""
+        for folder in self._inbox.glob(f"{_RUN}*"):
+            if int(folder.name.removeprefix(_RUN)) <= last:
+                shutil.rmtree(folder)
+
+    def archived(self, sha256: str) -> Path:
+        """Where the bytes of a digest lie."""
+        return self._archive / sha256[:2] / sha256
+
+    def _laid(self) -> Iterator[tuple[str, Path]]:
+        for source, folder in ((FOLDER, self._inbox), *((name, self._inbox / name) for name in SOURCES)):
+            if folder.is_dir():
+                files = (path for path in folder.iterdir() if path.is_file() and not path.is_symlink())
+                yield from ((source, path) for path in files if not path.name.startswith("."))
+
+    def _take(self, one: Waiting, run: int) -> None:
+        content = one.path.read_bytes()
+        sha256 = sha256_of(content)
+        self._keep(sha256, content)
+        place = self._inbox / f"{_RUN}{run}" / sha256 / one.source
+        place.mkdir(parents=True, exist_ok=True)
+        one.path.rename(place / one.path.name)
+        durable(place)
+
+    def _keep(self, sha256: str, content: bytes) -> None:
+        path = self.archived(sha256)
+        if path.exists():
+            return
+        path.parent.mkdir(exist_ok=True)
+        beside = path.with_name(f".{sha256}")
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.chmod(0o440)
+        beside.rename(path)
+        durable(path.parent)
+
+    def _taken(self, run: int) -> Iterator[Taken]:
+        for path in (self._inbox / f"{_RUN}{run}").glob("*/*/*"):
+            sha256, source = path.parts[-3:-1]
+            written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            yield Taken(path.name, sha256, source, written, self.archived(sha256))
+
+
+def missing_from(archive: Inbox, digests: Sequence[str]) -> str | None:
+    """The first of these files whose archived bytes are gone or changed."""
+    for sha256 in digests:
+        path = archive.archived(sha256)
+        if not path.is_file() or sha256_of(path.read_bytes()) != sha256:
+            return sha256
+    return None
+
+
+def _day(name: str) -> date | None:
+    try:
+        return understood(name).key.day
+    except MonthError:
+        return None

@@ -1,0 +1,205 @@
+"""A run proven again from archived files and frozen lines, by the rules of its day, against what is kept.
+
+Every run up to the one that is asked about is judged from nothing in a folder of its own. Nothing that the
+runs left is believed: it is compared.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import UUID
+
+from ekpay_switch.finance_ports import Finance
+from reconciliation.errors import NightError
+from reconciliation.findings import FindingKey
+from reconciliation.ledger import read_lines
+from reconciliation.nightly.broken import records_of
+from reconciliation.nightly.changes import Changes, changes_of
+from reconciliation.nightly.inbox import Inbox, Taken, missing_from
+from reconciliation.nightly.judging import Books, Brought, Judge, Judged, expected_of
+from reconciliation.nightly.places import Places
+from reconciliation.nightly.rules import NightRules
+from reconciliation.nightly.state import Before, Carried, Standing, digest_of
+from reconciliation.resolutions.days import verify_closings
+from reconciliation.resolutions.proofs import verify_decisions
+from reconciliation.results import chain
+from reconciliation.results.breaks import read_breaks
+from reconciliation.results.files import KeptFile, kept_files
+from reconciliation.results.records import BreakFilter, BreakRecord, PositionRecord, RunRecord
+from reconciliation.results.runs import read_positions, read_runs
+from reconciliation.results.tables import Connection
+
+# Told after each run that was judged again: how many, of how many.
+Watcher = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Committed:
+    """What the tables say of the runs up to one."""
+
+    runs: Sequence[RunRecord]
+    files: Sequence[KeptFile]
+    sheets: Sequence[Sequence[PositionRecord]]
+    breaks: dict[UUID, BreakRecord]
+
+
+@dataclass(slots=True)
+class _Replay:
+    """How everything stands after the runs that were judged again."""
+
+    before: Before = field(default_factory=Before)
+    known: dict[FindingKey, date] = field(default_factory=dict)
+
+
+async def verify(finance: Finance, seq: int, watch: Watcher) -> str | None:
+    """None where a run and all before it are proven, or in words the first thing that differs.
+
+    Raises:
+        NightError: there is no such run.
+    """
+    places = Places.of(finance.home)
+    connection = await finance.connect("audit")
+    try:
+        for proof in (chain.verify, verify_decisions, verify_closings):
+            broken = await proof(connection)
+            if broken is not None:
+                return broken
+        committed = await _committed(connection, seq, places)
+    finally:
+        await connection.close()
+    changed = _changed_on_disk(committed, places)
+    if changed is not None:
+        return changed
+    with TemporaryDirectory(prefix="verify-", dir=places.spill) as folder:
+        differences = _replayed(committed, places, finance.url("audit"), Path(folder))
+        for count, difference in enumerate(differences, start=1):
+            watch(count, len(committed.runs))
+            if difference is not None:
+                return difference
+    return None
+
+
+async def _committed(connection: Connection, seq: int, places: Places) -> _Committed:
+    runs = [run for run in await read_runs(connection) if run.seq <= seq]
+    if not runs or runs[-1].seq != seq:
+        raise NightError(f"there is no run {seq}")
+    sheets = [await read_positions(connection, run.id) for run in runs]
+    # Ages are not compared; any calendar does.
+    calendar = _rules_of(runs[-1], places).calendar
+    breaks = await read_breaks(connection, BreakFilter(), runs[-1].night, calendar)
+    return _Committed(runs, await kept_files(connection, seq), sheets, {one.id: one for one in breaks})
+
+
+def _rules_of(run: RunRecord, places: Places) -> NightRules:
+    folder = places.rules / run.identity["rules"]
+    rules = NightRules.read(folder)
+    if rules.digest != run.identity["rules"]:
+        raise NightError(f"run {run.seq}: the rules of its day were changed in {folder.name}")
+    return rules
+
+
+def _changed_on_disk(committed: _Committed, places: Places) -> str | None:
+    for run in committed.runs:
+        folder = places.rows / f"{run.seq:06d}"
+        if not folder.is_dir() or digest_of(folder) != run.rows_digest:
+            return f"run {run.seq}: its rows on disk are not what was committed"
+    gone = missing_from(Inbox(places), [kept.file.sha256 for kept in committed.files])
+    return None if gone is None else f"the archived file {gone} is gone or changed"
+
+
+def _replayed(committed: _Committed, places: Places, url: str, folder: Path) -> Iterator[str | None]:
+    """Judge each run again; for each, what differs."""
+    replay, inbox = _Replay(), Inbox(places)
+    for run, sheet in zip(committed.runs, committed.sheets, strict=True):
+        files = [_taken(kept, inbox) for kept in committed.files if kept.run == run.seq]
+        lines = read_lines(url, replay.before.last_line, run.last_line)
+        brought = Brought(run.night, lines, tuple(sorted(files)), expected_of(places.rows, run.seq))
+        judge = Judge(_rules_of(run, places), folder, places.spill, Books(url, inbox, run.last_line))
+        judged = judge.judge(replay.before, brought)
+        changes = changes_of(judged.night, replay.before.standing, replay.known, judged.progress)
+        difference = _difference(run, judged, changes, replay) or _of_results(
+            run, sheet, judged, changes, committed
+        )
+        if difference is None and run is committed.runs[-1]:
+            difference = _of_files(committed.files, judged)
+        yield None if difference is None else f"run {run.seq}: {difference}"
+        standing: Standing = changes.applied(replay.before.standing, run.night)
+        replay.known |= {one.key: run.night for one in changes.found}
+        replay.before = Before(
+            run=run,
+            register=judged.progress.register,
+            standing=standing,
+            since=judged.part.since,
+            sheet=judged.sheet,
+            carried=Carried.read(folder / f"{run.seq:06d}"),
+        )
+
+
+def _taken(kept: KeptFile, inbox: Inbox) -> Taken:
+    file = kept.file
+    return Taken(file.name, file.sha256, file.source, file.received_at, inbox.archived(file.sha256))
+
+
+def _difference(run: RunRecord, judged: Judged, changes: Changes, replay: _Replay) -> str | None:
+    """What went in, and the digests of what came out."""
+    for name, digest in judged.identity.items():
+        if run.identity.get(name) != digest:
+            return f"the identity of its {name} differs"
+    before = replay.before.run
+    pairs = {
+        "identity digest": (run.identity_digest, judged.identity_digest),
+        "findings digest": (
+            run.findings_digest,
+            changes.digest(before.findings_digest if before else "", run.night),
+        ),
+        "outcome digest": (run.outcome_digest, judged.outcome_digest),
+    }
+    return next((f"the {name} differs" for name, (one, other) in pairs.items() if one != other), None)
+
+
+def _of_results(
+    run: RunRecord,
+    sheet: Sequence[PositionRecord],
+    judged: Judged,
+    changes: Changes,
+    committed: _Committed,
+) -> str | None:
+    """Tables against what follows from the inputs."""
+    if dict(run.invariants) != dict(judged.invariants):
+        return "what the invariants say differs"
+    figure = next((name for name, value in judged.figures.items() if run.figures.get(name) != value), None)
+    if figure is not None:
+        return f"the figure {figure} differs"
+    if list(sheet) != list(judged.sheet.values()):
+        return "the positions differ"
+    for expected in records_of(changes.found, judged.night, judged.setting, run.id, {}):
+        kept = committed.breaks.get(expected.id)
+        if kept is None or not _is_alike(kept, expected):
+            return f"the break {expected.code} of {expected.reference} at {expected.institution} differs"
+    return None
+
+
+def _is_alike(kept: BreakRecord, expected: BreakRecord) -> bool:
+    """Whether a break says what it said when it was found; states and ages come later."""
+    told = dict(kept.told) | {"movements": []}
+    return replace(kept, age=0, state=expected.state, told=told) == expected
+
+
+def _of_files(files: Sequence[KeptFile], judged: Judged) -> str | None:
+    """The register of files as the tables have it."""
+    arrivals = judged.progress.register.arrivals
+    for kept, arrival in zip(files, arrivals, strict=False):
+        file = kept.file
+        is_same = (file.name, file.sha256, file.state, file.rows, file.settled, file.rounding) == (
+            arrival.name.text,
+            arrival.sha256,
+            arrival.state.value,
+            arrival.rows,
+            arrival.settled,
+            arrival.rounding,
+        )
+        if not is_same:
+            return f"the file {file.name} is not what was kept of it"
+    return None if len(files) == len(arrivals) else "files are missing from the tables"

@@ -1,0 +1,41 @@
+"""When a night may begin: a business date is over at midnight in Dhaka, its files are due by the cut-off."""
+
+import time as clock
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+
+from ekpay_switch.domain.business_day import DHAKA, business_date
+
+_ONE_DAY: Final = timedelta(days=1)
+# Short enough that a clock that was set does no harm, and that whoever stops the process need not wait.
+_NAP_SECONDS: Final = 30.0
+
+Now = Callable[[], datetime]
+
+
+def now() -> datetime:
+    """This instant."""
+    return datetime.now(UTC)
+
+
+def last_over(instant: datetime) -> date:
+    """The newest business date that is over."""
+    return business_date(instant) - _ONE_DAY
+
+
+def deadline(night: date, cut_off_minutes: int) -> datetime:
+    """Until when the files of a night are waited for, in UTC."""
+    midnight = datetime.combine(night + _ONE_DAY, time.min, DHAKA)
+    return (midnight + timedelta(minutes=cut_off_minutes)).astimezone(UTC)
+
+
+def last_due(instant: datetime, cut_off_minutes: int) -> date:
+    """The newest night whose cut-off has passed."""
+    return last_over(instant - timedelta(minutes=cut_off_minutes))
+
+
+def wait_until(instant: datetime, time_now: Now = now, nap: Callable[[float], None] = clock.sleep) -> None:
+    """Return once an instant has come, by the clock of this machine."""
+    while (left := (instant - time_now()).total_seconds()) > 0:
+        nap(min(left, _NAP_SECONDS))

@@ -1,0 +1,57 @@
+"""Who takes part: the institutions that our books name, and the banks by which those pay.
+
+A file is expected only of them, so a layout may lie ready long before its institution is connected.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from reconciliation.calendar import Calendar
+from reconciliation.statement.layout import Layout
+
+
+def with_banks(named: Collection[str], layouts: Mapping[str, Layout]) -> frozenset[str]:
+    """The institutions, and the banks on whose statements they pay us."""
+    return frozenset(named) | {bank for name in named if (bank := bank_of(name, layouts))}
+
+
+def bank_of(institution: str, layouts: Mapping[str, Layout]) -> str:
+    """The bank on whose statements an institution pays us, empty where it pays by none."""
+    layout = layouts.get(institution)
+    return layout.payout.bank if layout is not None and layout.payout is not None else ""
+
+
+def only(taking_part: Collection[str], calendar: Calendar) -> Calendar:
+    """The calendar with the times of those who take part and of nobody else."""
+    times = {name: one for name, one in calendar.institutions.items() if name in taking_part}
+    return calendar.model_copy(update={"institutions": times})
+
+
+@dataclass(frozen=True, slots=True)
+class TakingPart:
+    """Since when each institution is expected to send files, and whom our books name and nobody watches."""
+
+    since: Mapping[str, date]
+    unwatched: frozenset[str]
+
+
+def taking_part(
+    since: Mapping[str, date],
+    named: Mapping[str, date],
+    layouts: Mapping[str, Layout],
+    calendar: Calendar,
+) -> TakingPart:
+    """Those who took part before, and those whom the books name by now with the first date of each.
+
+    Who has no layout or no times in the calendar is unwatched, a bank by which somebody pays as well.
+    """
+    wanted = dict(named)
+    for name in sorted({*since, *named}):
+        bank, begun = bank_of(name, layouts), since.get(name, named.get(name))
+        if bank and begun is not None:
+            wanted[bank] = min(begun, wanted.get(bank, begun))
+    everybody = wanted | dict(since)
+    watched = {name for name in everybody if name in layouts and name in calendar.institutions}
+    expected = {name: everybody[name] for name in sorted(watched)}
+    return TakingPart(expected, frozenset(everybody.keys() - watched))

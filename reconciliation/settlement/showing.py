@@ -1,0 +1,161 @@
+"""Sheets, lines and cover as rows for screens, JSON and CSV; amounts in whole paisa."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+import polars as pl
+
+from reconciliation.errors import SettlementError
+from reconciliation.results.tables import Connection
+from reconciliation.settlement.credits import Credit
+from reconciliation.settlement.cycles import Cycles, Party
+from reconciliation.settlement.issue import Settled
+from reconciliation.settlement.lines import Line
+from reconciliation.settlement.net import explained
+from reconciliation.settlement.settled import Outcome
+
+COLUMNS: Final = (
+    "gross_in", "gross_out", "fees", "refunds", "chargebacks", "commissions", "adjustments", "held",
+    "released", "net",
+)  # fmt: skip
+BESIDE: Final = ("carried_in", "instructed", "carried_out", "pays_itself", "reason")
+_OWN: Final = """
+SELECT payment_id, our_reference, their_reference FROM public.ledger_lines
+WHERE window_id = $1 AND ordinal = $2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Drilled:
+    """One line behind a position, with the row that it comes from, as far as that is known."""
+
+    line: Line
+    shares: Mapping[str, int]
+    ours: str
+    theirs: str
+    payment_id: UUID | str | None
+
+    def facts(self) -> dict[str, object]:
+        """Everything about it by name."""
+        line = self.line
+        return {
+            "day": line.cycle.day,
+            "cycle": line.cycle.number,
+            "source": line.source,
+            "kind": line.kind.value,
+            "amount": line.amount,
+            "state": "agreed" if line.agreed_on else "dropped" if line.dropped_on else "held",
+            "because": line.because,
+            "columns": dict(self.shares),
+            "our_reference": self.ours,
+            "their_reference": self.theirs,
+            "payment_id": self.payment_id,
+        }
+
+
+def facts_of(row: Settled) -> dict[str, object]:
+    """One line of a sheet by name."""
+    told: dict[str, object] = {"role": row.position.party.role.value, "party": row.position.party.name}
+    told |= {name: getattr(row.position, name) for name in COLUMNS}
+    return told | {name: getattr(row, name) for name in BESIDE}
+
+
+def facts_of_credit(one: Credit) -> dict[str, object]:
+    """One credit by name."""
+    return {
+        "batch": one.batch.key,
+        "bank": one.batch.bank,
+        "connector": one.batch.connector,
+        "payout_date": one.batch.payout_date,
+        "owed": one.batch.owed,
+        "credited": one.credited,
+        "charge": one.batch.charge,
+        "receivable": one.receivable,
+        "suspense": one.suspense,
+        "rounding": one.rounding,
+        "ending": one.funds.value,
+        "difference": one.difference,
+    }
+
+
+def facts_of_outcome(one: Outcome) -> dict[str, object]:
+    """One instruction and what became of it by name."""
+    paid = one.instruction
+    return {
+        "end_to_end_id": paid.end_to_end_id,
+        "value_date": paid.value_date,
+        "party": str(paid.creditor.creditor),
+        "amount": paid.amount,
+        "rail": paid.creditor.rail,
+        "ending": one.ending.value,
+        "moved": one.moved,
+        "contradicts": one.contradicts,
+        "answers": [f"{answer.said} {answer.reason}".strip() for answer in one.answers],
+    }
+
+
+def party_called(name: str, parties: Sequence[Party]) -> Party:
+    """The party of a name, with its role before it (`biller:desco_postpaid`) or without.
+
+    Raises:
+        SettlementError: there is none, or the name alone means several.
+    """
+    found = sorted({party for party in parties if name in {party.name, str(party)}})
+    if len(found) != 1:
+        meant = f"means {', '.join(map(str, found))}" if found else "has no line on that value date"
+        raise SettlementError(f"{name} {meant}")
+    return found[0]
+
+
+async def drilled(
+    connection: Connection,
+    rows: pl.DataFrame,
+    lines: Sequence[Line],
+    cycles: Cycles,
+    wanted: tuple[str, date],
+) -> tuple[Party, list[Drilled]]:
+    """The lines behind the position of a party on a value date, each with its row.
+
+    Raises:
+        SettlementError: no such party has a line there.
+    """
+    name, value_date = wanted
+    party = party_called(name, [line.cycle.party for line in lines])
+    found = explained(party, value_date, lines, cycles)
+    named = _named(rows, {origin for one in found for origin, _ in _places(one.line)})
+    told = []
+    for one in found:
+        own = await _own(connection, one.line)
+        ours, theirs, payment = own or next(
+            (named[place] for place in _places(one.line) if place in named), ("", "", None)
+        )
+        told.append(Drilled(one.line, dict(one.shares), ours, theirs, payment))
+    return party, told
+
+
+def _places(line: Line) -> Iterator[tuple[str, int]]:
+    """The row of a line, whatever was put behind its name since."""
+    origin, _, rest = line.source.partition(":")
+    number = rest.split(" ", 1)[0]
+    if number.isdecimal():
+        yield origin, int(number)
+
+
+def _named(rows: pl.DataFrame, origins: set[str]) -> Mapping[tuple[str, int], tuple[str, str, str | None]]:
+    wanted = rows.filter(pl.col("origin").is_in(sorted(origins)))
+    told = wanted.select("origin", "ordinal", "reference", "theirs", "payment_id").iter_rows()
+    return {(origin, ordinal): (ours, theirs, payment) for origin, ordinal, ours, theirs, payment in told}
+
+
+async def _own(connection: Connection, line: Line) -> tuple[str, str, UUID] | None:
+    """The frozen line of our books that a line comes from, if it is one."""
+    for origin, ordinal in _places(line):
+        window = origin.removeprefix("lines-")
+        if window.isdecimal():
+            row = await connection.fetchrow(_OWN, int(window), ordinal)
+            if row is not None:
+                return row["our_reference"], row["their_reference"], row["payment_id"]
+    return None

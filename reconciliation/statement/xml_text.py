@@ -1,0 +1,41 @@
+"""XML of far sides: parsed without entities, without network and without a document type."""
+
+from typing import IO
+
+from lxml import etree
+
+from reconciliation.errors import UnreadableFileError
+
+
+def refuse_doctype(content: bytes) -> None:
+    """Refuse what could expand entities, before a parser sees it.
+
+    UTF-16 would hide the word from this look, so it is not taken at all.
+
+    Raises:
+        UnreadableFileError: the content is UTF-16, or declares a document type or an entity.
+    """
+    if content[:2] in {b"\xff\xfe", b"\xfe\xff"} or b"\x00" in content[:64]:
+        raise UnreadableFileError("only UTF-8 is taken")
+    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+        raise UnreadableFileError("a document type declaration is not taken")
+
+
+def parsed(stream: IO[bytes]) -> etree._Element:
+    """The root of a small document.
+
+    Raises:
+        UnreadableFileError: it is not well-formed, or has a document type.
+    """
+    content = stream.read()
+    refuse_doctype(content)
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    try:
+        return etree.fromstring(content, parser)
+    except etree.XMLSyntaxError as problem:
+        raise UnreadableFileError(f"no well-formed XML: {problem.msg}", line=problem.lineno) from problem
+
+
+def local(element: etree._Element) -> str:
+    """The name of an element without its namespace; nothing for a comment."""
+    return etree.QName(element).localname if isinstance(element.tag, str) else ""

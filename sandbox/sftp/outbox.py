@@ -1,0 +1,29 @@
+"""From one flat folder into one folder an institution, each file with a marker that it is complete."""
+
+import re
+import time
+from pathlib import Path
+
+_NAME = re.compile(r"([a-z0-9_]+?)_\d{8}_\d{2}(?:_c\d+)?\.[a-z0-9]+", re.ASCII)
+MARKER = ".done"
+
+
+def spread(outbox: Path, files: Path, quiet_seconds: float = 0) -> list[str]:
+    """Move what lies in the outbox to where its institution leaves files; names that say nothing stay.
+
+    What was written less than `quiet_seconds` ago stays too: somebody may write on. A file that is sent again
+    under its name takes the place of the first, as at a bank. The marker comes last, and is taken away first.
+    """
+    moved = []
+    for path in sorted(outbox.iterdir()) if outbox.is_dir() else []:
+        found = _NAME.fullmatch(path.name)
+        if found is None or not path.is_file() or time.time() - path.stat().st_mtime < quiet_seconds:
+            continue
+        folder = files / found[1]
+        folder.mkdir(parents=True, exist_ok=True)
+        marker = folder / (path.name + MARKER)
+        marker.unlink(missing_ok=True)
+        path.rename(folder / path.name)
+        marker.touch()
+        moved.append(path.name)
+    return moved

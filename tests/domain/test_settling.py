@@ -1,0 +1,101 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ekpay_switch.domain.errors import UnbalancedEntryError
+from ekpay_switch.domain.ledger import Entry, Posting
+from ekpay_switch.domain.settling import (
+    PayoutParts,
+    clearing_account,
+    instructed,
+    instruction_paid,
+    instruction_rejected,
+    owed_of,
+    payout_received,
+)
+
+amounts = st.integers(min_value=1, max_value=10**14)
+signed = st.integers(min_value=-(10**14), max_value=10**14)
+
+
+def lines(entry: Entry) -> dict[str, int]:
+    assert len({line.account for line in entry.postings}) == len(entry.postings)
+    return {line.account: line.amount for line in entry.postings}
+
+
+def test_what_is_instructed_is_owed_no_more_and_stands_in_clearing() -> None:
+    entry = instructed("payable:desco_postpaid", "rtgs", 10_000_000)
+    assert entry.moment == "settlement_instructed"
+    assert lines(entry) == {"payable:desco_postpaid": 10_000_000, clearing_account("rtgs"): -10_000_000}
+
+
+def test_what_a_merchant_owes_us_is_set_off() -> None:
+    entry = instructed("payable:merchant:shop", "beftn", 700, 300, "receivable:merchant:shop")
+    assert lines(entry) == {
+        "payable:merchant:shop": 1_000,
+        "clearing:beftn": -700,
+        "receivable:merchant:shop": -300,
+    }
+
+
+def test_a_connector_that_we_owe_stands_on_its_receivable() -> None:
+    assert lines(instructed("receivable:bkash", "beftn", 500)) == {
+        "receivable:bkash": 500,
+        "clearing:beftn": -500,
+    }
+
+
+@given(amounts, amounts)
+def test_a_rejection_takes_back_line_by_line(amount: int, taken: int) -> None:
+    entry = instructed("payable:merchant:shop", "beftn", amount, taken, "receivable:merchant:shop")
+    undone = instruction_rejected(entry)
+    assert undone.moment == "settlement_rejected"
+    assert lines(undone) == {account: -moved for account, moved in lines(entry).items()}
+
+
+def test_the_bank_books_what_was_instructed_or_gives_it_back() -> None:
+    taken, back = instruction_paid("rtgs", 500), instruction_paid("rtgs", -500)
+    assert (taken.moment, back.moment) == ("settlement_paid", "settlement_returned")
+    assert lines(taken) == {"clearing:rtgs": 500, "settlement_bank": -500}
+    assert lines(back) == {"clearing:rtgs": -500, "settlement_bank": 500}
+
+
+def test_a_credit_is_three_files_less_the_charge() -> None:
+    entry = payout_received("bkash", PayoutParts(1_498_850, 1_150, 1_495_000, 5_001, -1))
+    assert entry.moment == "payout_received"
+    assert lines(entry) == {
+        "settlement_bank": 1_498_850,
+        "bank_charges": 1_150,
+        "receivable:bkash": -1_495_000,
+        "suspense:bkash": -5_001,
+        "rounding": 1,
+    }
+
+
+@given(signed, signed, signed, signed)
+def test_a_paisa_that_nobody_explains_is_refused(credited: int, charge: int, part: int, left: int) -> None:
+    rest = credited + charge - part - left
+    whole = PayoutParts(credited, charge, part, left, rest)
+    if any((credited, charge, part, left, rest)):
+        assert sum(lines(payout_received("bkash", whole)).values()) == 0
+    with pytest.raises(UnbalancedEntryError):
+        payout_received("bkash", PayoutParts(credited, charge, part, left, rest + 1))
+
+
+def test_an_entry_says_what_it_makes_merchants_owed() -> None:
+    entry = Entry.of(
+        "any",
+        (
+            Posting("payable:merchant:shop", 700),
+            Posting("commission_payable:merchant:shop:UDC7", -200),
+            Posting("payable:merchant:other:FAST", -9),
+            Posting("receivable:merchant:shop", -400),
+            Posting("payable:desco_postpaid", -91),
+        ),
+    )
+    assert owed_of(entry) == (("other", 9), ("shop", -500))
+
+
+def test_what_moves_between_accounts_of_one_merchant_makes_nothing_owed() -> None:
+    lines_ = (Posting("payable:merchant:shop", 5), Posting("payable:merchant:shop:FAST", -5))
+    assert owed_of(Entry.of("any", lines_)) == ()

@@ -1,0 +1,133 @@
+"""Frozen lines by few columns, and a date judged by itself: the same as all lines of a night at once."""
+
+from datetime import date
+from pathlib import Path
+
+import asyncpg
+import polars as pl
+import pytest
+
+from ekpay_switch.persistence.embedded import Endpoint
+from reconciliation.calendar import read_calendar
+from reconciliation.ledger import read_lines, rows_of_lines, with_institutions
+from reconciliation.matching.engines import PolarsEngine
+from reconciliation.matching.institution import InstitutionDay, judge_day
+from reconciliation.matching.keys import with_references
+from reconciliation.matching.lines import FrozenLines
+from reconciliation.matching.pool import judge_pool
+from reconciliation.matching.windows import due_states, with_due, with_windows
+from reconciliation.rows import LEDGER, MATCHED, SCHEMA
+from reconciliation.statement.layout import read_layout
+from reconciliation.statement.reader import read
+
+CONFIG = Path(__file__).parents[3] / "config"
+DAY = date(2026, 4, 5)
+LAST = 2**62
+WINDOW = """
+INSERT INTO settlement_windows (business_date, state, closed_at) VALUES ($1, 'closed', now()) RETURNING id
+"""
+LINE = """
+INSERT INTO ledger_lines (window_id, business_date, ordinal, role, party, payment_id, movement, event,
+  revision, status, our_reference, their_reference, gross, fee, vat, net, currency, instant)
+VALUES ($1, '2026-04-05', $2, $3, $4, gen_random_uuid(), $5::text::uuid, $6, $7, $8, $9, $10, $11::bigint,
+  150, 0, $11::bigint - 150, $12, '2026-04-05T04:00:00Z')
+"""
+HEADINGS = "txn_id,invoice_id,method,date_time,amount,fee,net,status"
+
+
+def movement(number: int) -> str:
+    return f"01980000-0000-7000-8000-{number:012d}"
+
+
+# role, party, movement, event, revision, status, ours, theirs, gross, currency
+LINES = [
+    ("connector", "upay", 1, "payment", 1, "success", "R1", "T1", 10_000, "BDT"),
+    ("connector", "upay", 2, "payment", 1, "unknown", "R2", "", 20_000, "BDT"),
+    ("connector", "upay", 2, "payment", 2, "success", "R2", "T2", 20_000, "BDT"),
+    ("connector", "upay", 3, "payment", 1, "unknown", "R3", "", 30_000, "BDT"),
+    ("connector", "upay", 4, "payment", 1, "failed", "R4", "", 40_000, "BDT"),
+    ("connector", "upay", 5, "refund", 1, "success", "R1", "T5", -5_000, "BDT"),
+    ("connector", "upay", 6, "payment", 1, "success", "R6", "it's \\ T6", 60_000, "USD"),
+    ("connector", "bkash", 7, "payment", 1, "success", "R7", "T1", 70_000, "BDT"),
+    ("merchant", "upay", 8, "payment", 1, "success", "R8", "", 80_000, "BDT"),
+    ("connector", "upay", 9, "payment", 1, "success", "R9", "T9", 90_000, "BDT"),
+]
+
+
+@pytest.fixture
+async def url(place: Endpoint) -> str:
+    connection = await asyncpg.connect(place.dsn("ekpay_owner"))
+    window = await connection.fetchval(WINDOW, DAY)
+    for ordinal, (role, party, number, event, revision, *more) in enumerate(LINES, start=1):
+        values = (window, ordinal, role, party, movement(number), event, revision, *more)
+        await connection.execute(LINE, *values)
+    await connection.close()
+    return place.dsn("ekpay_audit")
+
+
+def of_the_night(url: str) -> pl.DataFrame:
+    """The lines as a night has them."""
+    lines = with_institutions(read_lines(url, 0, LAST).frame, {"upay"})
+    return rows_of_lines(lines.filter(pl.col("institution") == "upay"))[0]
+
+
+def comparable(rows: pl.DataFrame) -> list[tuple[object, ...]]:
+    return sorted(rows.drop("payment_id").rows(), key=repr)
+
+
+def test_whole_lines_are_those_of_a_night(url: str) -> None:
+    lines = FrozenLines(url, "upay", 0, LAST)
+    seen = lines.at_sight()
+    assert comparable(lines.whole(seen.select("window_id", "ordinal"))) == comparable(of_the_night(url))
+    assert seen.height == 7
+    few = lines.whole(seen.select("window_id", "ordinal").filter(pl.col("ordinal") == 4))
+    assert few["origin"].to_list() == [f"unknown-{movement(3)}-payment-1"]
+    assert few.schema == pl.Schema(dict(SCHEMA))
+
+
+def test_only_lines_of_the_range_count(url: str) -> None:
+    assert FrozenLines(url, "upay", LAST - 1, LAST).at_sight().is_empty()
+    assert FrozenLines(url, "okwallet", 0, LAST).at_sight().is_empty()
+
+
+def test_names_are_looked_up_whatever_is_in_them(url: str) -> None:
+    lines = FrozenLines(url, "upay", 0, LAST)
+    found = lines.bearing(["it's \\ T6", "T9", "'); DROP TABLE ledger_lines; --"])
+    assert sorted(found["ours"]) == ["R6", "R9"]
+    assert lines.bearing([]).is_empty()
+    assert FrozenLines(url, "no'body", 0, LAST).at_sight().is_empty()
+
+
+@pytest.mark.parametrize("engine", [PolarsEngine()])
+def test_a_date_by_itself_comes_to_what_a_pool_comes_to(
+    url: str, tmp_path: Path, engine: PolarsEngine
+) -> None:
+    layout, calendar = (
+        read_layout(CONFIG / "statements" / "upay.toml"),
+        read_calendar(CONFIG / "calendar.toml"),
+    )
+    told = [
+        "T1,R1,wallet,2026-04-05 10:00:00,100.00,1.50,98.50,success",
+        "T2,R2,wallet,2026-04-05 10:00:00,200.00,1.50,198.50,success",
+        "T3,R3,wallet,2026-04-05 10:00:00,300.00,1.50,298.50,failed",
+        "T9,,wallet,2026-04-05 10:00:00,900.00,1.50,898.50,success",
+        "T10,R10,wallet,no time,10.00,1.50,8.50,success",
+    ]
+    file = tmp_path / "UPAY_20260405.csv"
+    total = 'TOTAL,5,,,"1,510.00",7.50,"1,502.50",'
+    file.write_text("\n".join([HEADINGS, *told, total, ""]), encoding="utf-8")
+    apart = judge_day(InstitutionDay(layout, file, DAY), FrozenLines(url, "upay", 0, LAST), calendar, engine)
+    ours = with_windows(of_the_night(url), calendar)
+    theirs = with_references(read(file.read_bytes(), layout, file.name, DAY).rows, ours)
+    states = due_states(calendar, {"upay": {DAY}})
+    whole = judge_pool(with_due(pl.concat([ours, theirs]), states), engine, {"upay": "funds"})
+    assert apart.findings == whole.findings
+    assert {one.key.reference for one in apart.findings} == {"R1", "R6"}
+    columns = [name for name in SCHEMA if name != "payment_id"]
+    unsettled = whole.rows.join(apart.rows, on=["source", "origin", "ordinal"], how="semi")
+    assert comparable(apart.rows.select(*columns, "payment_id")) == comparable(
+        unsettled.select(*columns, "payment_id")
+    )
+    settled = whole.rows.join(apart.rows, on=["source", "origin", "ordinal"], how="anti")
+    assert set(settled["verdict"]) == {MATCHED}
+    assert set(settled.filter(pl.col("source") == LEDGER)["ours"]) == {"R2", "R9"}

@@ -1,0 +1,196 @@
+"""Settlement over real tables: runs with rows of our choice, books with money in them, two persons."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import polars as pl
+
+from ekpay_switch.domain.ledger import Entry, grow
+from ekpay_switch.finance_ports import Adjustment, Finance
+from ekpay_switch.persistence.adjustments import Adjustments
+from reconciliation.results.records import RunRecord
+from reconciliation.results.runs import write_run
+from reconciliation.rows import BRINGS, FILE, LEDGER, MATCHED, SUCCESS, complete
+from reconciliation.settlement.accounts import Registry
+from reconciliation.settlement.desk import Desk, at_work, open_desk
+from reconciliation.settlement.following import Followed, follow
+from reconciliation.settlement.instructing import Issued, Order, settle
+from tests.persistence.books import Books
+from tests.reconciliation.settlement.lines_made import CONFIG, SUN
+
+MAKER, CHECKER = "Rahima", "Karim"
+NEW_STAFF = "INSERT INTO staff (name, passphrase_hash, roles) VALUES ($1, '', '[\"finance\"]')"
+JOURNAL = """
+SELECT j.moment, p.account, p.amount FROM journal_entries AS j JOIN postings AS p ON p.entry_id = j.id
+WHERE j.moment <> 'opening' ORDER BY j.seq, p.seq
+"""
+CLOSE = "UPDATE settlement_windows SET state = 'closed', closed_at = clock_timestamp() WHERE state = 'open'"
+Row = dict[str, object]
+
+
+class Persons:
+    """Everybody is who they say."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+
+    async def verify(self, name: str, passphrase: str) -> None:
+        self.asked.append((name, passphrase))
+
+
+@dataclass
+class Office:
+    """`Finance` over the books of a test."""
+
+    books_: Books
+    home: Path
+    config: Path = CONFIG
+    persons: Persons = field(default_factory=Persons)
+
+    @cached_property
+    def books(self) -> Adjustments:
+        return Adjustments(self.books_.database.connect)
+
+    async def connect(self, role: str = "app") -> Any:  # noqa: ANN401 - the driver's own
+        return await self.books_.database.connect(role)
+
+
+@dataclass
+class Stage:
+    """One test's settlement. `rows` are what the newest run has judged."""
+
+    books: Books
+    home: Path
+    rows: list[Row] = field(default_factory=list)
+    runs: int = 0
+    kept: dict[int, pl.DataFrame] = field(default_factory=dict)
+
+    @cached_property
+    def office(self) -> Office:
+        return Office(self.books, self.home)
+
+    @cached_property
+    def desk(self) -> Desk:
+        return open_desk(cast("Finance", self.office), lambda _, run: self.kept[run.seq])
+
+    def with_registry(self, registry: Registry) -> "Stage":
+        """The same stage with other accounts to pay into."""
+        self.__dict__["desk"] = replace(self.desk, registry=registry)
+        return self
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        return complete(pl.DataFrame(self.rows)) if self.rows else complete(pl.DataFrame({"source": []}))
+
+    async def staff(self) -> "Stage":
+        for name in (MAKER, CHECKER):
+            await self.books.tell(NEW_STAFF, name)
+        return self
+
+    async def hold(self, moved: Mapping[str, int], *, owed: Sequence[tuple[str, int]] = ()) -> "Stage":
+        """Post balances, each in its account's own direction; what they leave over goes to `rounding`."""
+        lines = [grow(account, paisa) for account, paisa in moved.items()]
+        lines.append(grow("rounding", sum(line.amount for line in lines)))
+        postings = tuple((line.account, line.amount) for line in lines if line.amount)
+        return await self._write(Adjustment(uuid4(), "opening", postings, owed=tuple(owed)))
+
+    async def post(self, entry: Entry) -> "Stage":
+        """Post an entry of the core's own."""
+        return await self._write(Adjustment.of(uuid4(), entry))
+
+    async def _write(self, adjustment: Adjustment) -> "Stage":
+        await self.office.books.open_accounts([account for account, _ in adjustment.postings])
+        connection = await self.office.connect()
+        try:
+            async with connection.transaction():
+                await self.office.books.post(connection, [adjustment])
+        finally:
+            await connection.close()
+        return self
+
+    async def run(self, night: date = SUN, *, holds: bool = True, last_line: int = 0) -> UUID:
+        """Close what is open and commit a run of a night over the rows as they are."""
+        await self.books.tell(CLOSE)
+        self.runs += 1
+        self.kept[self.runs] = self.frame
+        record = RunRecord(
+            uuid4(), self.runs, night, self.runs, {}, "", "", "", "", last_line, {},
+            {"sums": "hold" if holds else "1 paisa"}, "", datetime(2026, 4, 5, tzinfo=UTC),
+        )  # fmt: skip
+        connection = await self.office.connect()
+        try:
+            await write_run(connection, record, [])
+        finally:
+            await connection.close()
+        return record.id
+
+    async def settle(self, value_date: date) -> Issued:
+        async with at_work(self.desk) as work:
+            return await settle(work, Order(value_date, MAKER, CHECKER))
+
+    async def follow(self, answer: bytes | None = None) -> Followed:
+        async with at_work(self.desk) as work:
+            return await follow(work, answer)
+
+    async def balances(self) -> dict[str, int]:
+        connection = await self.office.connect()
+        try:
+            found = await self.office.books.balances(connection)
+        finally:
+            await connection.close()
+        return {name: paisa for name, paisa in found.items() if paisa and name != "rounding"}
+
+    async def journal(self) -> list[tuple[str, str, int]]:
+        """What settlement has posted."""
+        return [tuple(row) for row in await self.books.rows(JOURNAL)]
+
+
+def row(institution: str, reference: str, net: int, **more: object) -> Row:
+    """A matched row of a file of Sunday that succeeded."""
+    told: Row = {
+        "source": FILE, "origin": f"{institution}_20260405_01.txt", "ordinal": 1, "institution": institution,
+        "reference": reference, "direction": BRINGS, "ours": reference, "theirs": f"T{reference}",
+        "status": SUCCESS, "gross": net, "fee": 0, "vat": 0, "net": net, "currency": "BDT",
+        "instant": datetime(2026, 4, 5, 6, tzinfo=UTC), "business_date": SUN, "verdict": MATCHED,
+    }  # fmt: skip
+    return told | more
+
+
+def ours(institution: str, reference: str, net: int, **more: object) -> Row:
+    """The same movement in our books."""
+    return row(institution, reference, net, **{"source": LEDGER, "origin": "lines-1"} | more)
+
+
+def pair(institution: str, reference: str, net: int, *, file: str = "", **more: object) -> list[Row]:
+    """A movement on both sides that agrees."""
+    named = {"origin": file} if file else {}
+    return [row(institution, reference, net, **named, **more), ours(institution, reference, net, **more)]
+
+
+def expected(bank: str, batch: str, net: int, day: date) -> Row:
+    """What we expect of a batch on a statement."""
+    return ours(bank, batch, net, origin=f"payout {batch} 1", business_date=day)
+
+
+def booked(bank: str, reference: str, net: int, day: date, **more: object) -> Row:
+    """An entry on a statement."""
+    told = {"origin": f"{bank}_{day:%Y%m%d}_01.xml", "business_date": day, "theirs": "SB1", **more}
+    return row(bank, reference, net, **told)
+
+
+def report(end_to_end_id: str, state: str, reason: str = "AC04") -> bytes:
+    """A bank's answer about one instruction."""
+    return (
+        '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pacs.002.001.10"><FIToFIPmtStsRpt>'
+        f"<TxInfAndSts><OrgnlEndToEndId>{end_to_end_id}</OrgnlEndToEndId><TxSts>{state}</TxSts>"
+        f"<StsRsnInf><Rsn><Cd>{reason}</Cd></Rsn></StsRsnInf></TxInfAndSts></FIToFIPmtStsRpt></Document>"
+    ).encode()
+
+
+def next_day(day: date) -> date:
+    return day + timedelta(days=1)

@@ -1,0 +1,119 @@
+"""From the night to the bank and back: real files and runs, real accounts, a statement that names us."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from ekpay_switch.finance_ports import AdjustmentBooks, Finance
+from ekpay_switch.persistence.adjustments import Adjustments
+from reconciliation.settlement.credits import Funds
+from reconciliation.settlement.cycles import Role
+from reconciliation.settlement.desk import Desk, at_work, open_desk
+from reconciliation.settlement.following import Followed, follow
+from reconciliation.settlement.instructing import Issued, Order, settle
+from reconciliation.settlement.preview import cover_now
+from reconciliation.settlement.settled import Ending
+from tests.persistence.books import Books
+from tests.reconciliation.far_sides import Credit, Movement, at
+from tests.reconciliation.nightly.stage import BREB, MON, NPSB, SUN, TUE, NightStage
+from tests.reconciliation.settlement.stage import CHECKER, CLOSE, MAKER, Stage
+
+CHARGE, CAPITAL, DUE = 1_150, 50_000_000, 12_000_000
+PAID = Movement("000000000001", at("2026-04-05 10:00:00"), 100_000, 1_150, theirs="F1")
+BILL = Movement("EKP1", at("2026-04-05 10:00:00"), DUE, theirs="T1")
+BATCH = "NPSB20260406"
+
+
+@dataclass
+class Days(NightStage):
+    """Nights over an installation whose books are real."""
+
+    told: Books | None = field(default=None)
+
+    @cached_property
+    def money(self) -> Stage:
+        assert self.told is not None
+        return Stage(self.told, self.home)
+
+    @property
+    def books(self) -> AdjustmentBooks:
+        assert self.told is not None
+        return Adjustments(self.told.database.connect)
+
+    async def settle(self) -> Issued:
+        async with at_work(self._desk) as work:
+            return await settle(work, Order(MON, MAKER, CHECKER))
+
+    async def follow(self) -> Followed:
+        async with at_work(self._desk) as work:
+            return await follow(work)
+
+    async def is_covered(self) -> bool:
+        async with at_work(self._desk) as work:
+            return not (await cover_now(work)).is_short
+
+    @property
+    def _desk(self) -> Desk:
+        return open_desk(cast("Finance", self))
+
+
+@pytest.fixture
+async def days(books: Books, stage: Stage, tmp_path: Path) -> Days:
+    """Sunday: one payment collected, one bill due, both told by their files; the night is run."""
+    assert stage.runs == 0
+    days = Days(books.endpoint, tmp_path / "home", (NPSB, BREB), told=books)
+    days.book(NPSB, PAID).book(BREB, BILL).send(NPSB, [PAID], SUN).send(BREB, [BILL], SUN)
+    days.credit([Credit(CAPITAL, "TOP-UP")], SUN)
+    await days.money.hold(
+        {"settlement_bank": CAPITAL, "receivable:npsb": PAID.net, "payable:breb_postpaid": DUE}
+    )
+    await books.tell(CLOSE)
+    await days.full_night(SUN)
+    return days
+
+
+async def test_a_day_goes_to_the_bank_and_comes_back(days: Days) -> None:
+    issued = await days.settle()
+    assert {row.position.party.name: row.position.net for row in issued.rows} == {
+        "breb_postpaid": -DUE,
+        "npsb": PAID.net,
+        "ours": DUE - PAID.net,
+    }
+    (file,) = issued.files
+    name = file.content.partition(b"<EndToEndId>")[2].partition(b"<")[0].decode()
+    assert await days.is_covered()
+    days.credit([Credit(PAID.net - CHARGE, BATCH), Credit(-DUE, name)], MON)
+    ran = await days.full_night(MON)
+    assert ran.run.holds, ran.run.invariants
+    found = await days.follow()
+    assert [one.funds for one in found.credits] == [Funds.AS_EXPECTED]
+    assert [one.ending for one in found.outcomes] == [Ending.SETTLED]
+    assert await days.money.balances() == {
+        "settlement_bank": CAPITAL + PAID.net - CHARGE - DUE,
+        "bank_charges": CHARGE,
+    }
+    # The night knew both entries: what it cannot name is the money that was there before.
+    assert {code for code, *_ in await days.breaks()} == {"FILE_ONLY"}
+    assert {reference for _, reference, *_ in await days.breaks()} == {"TOP-UP"}
+    assert await days.is_covered()
+
+
+async def test_a_credit_that_is_a_paisa_short_is_a_break_and_stays_owed(days: Days) -> None:
+    days.credit([Credit(PAID.net - CHARGE - 1, BATCH)], MON)
+    await days.full_night(MON)
+    (credit,) = (await days.follow()).credits
+    assert (credit.funds, credit.difference) == (Funds.SHORT, -1)
+    assert (await days.money.balances())["receivable:npsb"] == 1
+    assert ("AMOUNT", BATCH, str(MON), "open") in await days.breaks()
+
+
+async def test_lines_are_the_same_whenever_they_are_taken_in(days: Days) -> None:
+    await days.full_night(MON)
+    await days.full_night(TUE)
+    issued = await days.settle()
+    assert {row.position.party.role for row in issued.rows} == {Role.CONNECTOR, Role.BILLER, Role.OURS}
+    (bill,) = [row for row in issued.rows if row.position.party.name == BREB]
+    assert (bill.position.net, bill.instructed) == (-DUE, DUE)

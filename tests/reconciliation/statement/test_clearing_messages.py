@@ -1,0 +1,243 @@
+"""Files of ISO 8583 messages: frames, elements as data, the trailer's totals, places by message and field."""
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciliation.errors import ControlTotalError, UnreadableFileError
+from reconciliation.rows import BRINGS, SUCCESS, TAKES_BACK
+from reconciliation.statement.layout import Layout
+from reconciliation.statement.reader import Reading, read
+from tests.reconciliation.statement.clearing_made import blocked, message, part, rdw, vbs
+
+SUN = date(2026, 4, 5)
+LAYOUT = """
+institution = "cards_in"
+code = "CARDS"
+version = "1"
+kind = "funds"
+container = "iso8583"
+extension = "ipm"
+amounts = { unit = "paisa", signed_by_event = ["gross", "kept"] }
+time = { columns = ["at"], form = "pattern", pattern = "%y%m%d%H%M%S" }
+events = { by = "word", columns = ["reversal"], words = { "" = "payment", R = "back" } }
+control = { rows = "count", rows_beside = 2, sums = { sum = "gross" } }
+currencies = { 050 = "BDT", 840 = "USD" }
+row.columns = ["MTI", "pan", "kind", "amount", "at", "DE24", "rrn", "fee", "reversal", "currency"]
+fields = { ours = "rrn", gross = "amount", kept = "fee", currency = "currency" }
+payout.bank = "stmt_sonali"
+fee = { basis_points = 150, floor = 0, cap = 0, vat_basis_points = 1500, on_taking_back = "kept" }
+[messages]
+frame = "vbs"
+header = { MTI = "1644", DE24 = "697" }
+row = { MTI = "1240", DE24 = "200" }
+trailer = { MTI = "1644", DE24 = "695" }
+[messages.elements]
+2 = { name = "pan", digits = 2, length = 19 }
+3 = { name = "kind", length = 6 }
+4 = { name = "amount", length = 12 }
+12 = { name = "at", length = 12 }
+24 = { length = 3 }
+37 = { name = "rrn", length = 12 }
+49 = { name = "currency", length = 3 }
+[messages.elements.48]
+digits = 3
+length = 999
+[messages.elements.48.tags]
+0105 = "id"
+0146 = "fee"
+0025 = "reversal"
+0301 = "sum"
+0306 = "count"
+"""
+
+
+def layout(**messages: object) -> Layout:
+    told = tomllib.loads(LAYOUT)
+    told["messages"] |= messages
+    return Layout.model_validate(told)
+
+
+def presentment(rrn: str, amount: int = 100_000, fee: str = "1725", back: str = "") -> dict[int, str]:
+    more = part("0146", fee) + (part("0025", back) if back else "")
+    return {
+        2: "9999001234567890",
+        3: "000000",
+        4: f"{amount:012d}",
+        12: "260405235958",
+        24: "200",
+        37: rrn,
+        48: more,
+        49: "050",
+    }
+
+
+HEAD = {24: "697", 48: part("0105", "0022604050000000001")}
+FIRST, SECOND = presentment("000000000001"), presentment("000000000002", 40_000, "0", "R")
+
+
+def tail(rows: Sequence[Mapping[int, str]], count: int | None = None) -> dict[int, str]:
+    total = sum(int(row[4]) for row in rows)
+    counted = len(rows) + 2 if count is None else count
+    return {24: "695", 48: part("0301", str(total)) + part("0306", f"{counted:08d}")}
+
+
+def messages(*rows: Mapping[int, str], encoding: str = "ascii") -> list[bytes]:
+    told = [("1644", HEAD), *(("1240", row) for row in rows), ("1644", tail(rows))]
+    return [message(mti, fields, encoding) for mti, fields in told]
+
+
+def reading(content: bytes, **more: object) -> Reading:
+    return read(content, layout(**more), "cards_in_x", SUN)
+
+
+def test_messages_become_rows() -> None:
+    told = reading(vbs(messages(FIRST, SECOND)))
+    assert told.rows.select("ours", "direction", "status", "gross", "fee", "net", "currency").rows() == [
+        ("000000000001", BRINGS, SUCCESS, 100_000, 1_725, 98_275, "BDT"),
+        ("000000000002", TAKES_BACK, SUCCESS, -40_000, 0, -40_000, "BDT"),
+    ]
+    assert set(told.rows["instant"]) == {datetime(2026, 4, 5, 17, 59, 58, tzinfo=UTC)}
+    assert told.controls["stated.rows"] == told.controls["counted.rows"] == "2"
+    assert told.controls["stated.gross"] == told.controls["counted.gross"] == "140000"
+    assert told.header["id"] == "0022604050000000001"
+
+
+@pytest.mark.parametrize(
+    ("frame", "framed", "encoding"),
+    [
+        ("blocked", blocked, "ascii"),
+        ("rdw", rdw, "ascii"),
+        ("vbs", vbs, "cp500"),
+        ("blocked", blocked, "cp500"),
+    ],
+)
+def test_every_frame_and_encoding_tells_the_same(
+    frame: str, framed: Callable[[Sequence[bytes]], bytes], encoding: str
+) -> None:
+    many = [presentment(f"{number:012d}") for number in range(1, 40)]
+    content = framed(messages(*many, encoding=encoding))
+    plain = reading(vbs(messages(*many)))
+    assert reading(content, frame=frame, encoding=encoding).rows.equals(plain.rows)
+
+
+@given(st.integers(min_value=0, max_value=2_000))
+def test_a_file_that_is_cut_anywhere_is_refused(keep: int) -> None:
+    for frame, framed in (("vbs", vbs), ("blocked", blocked), ("rdw", rdw)):
+        whole = framed(messages(FIRST, SECOND))
+        if keep < len(whole):
+            with pytest.raises(UnreadableFileError):
+                reading(whole[:keep], frame=frame)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read_or_refused(content: bytes) -> None:
+    for frame in ("vbs", "blocked", "rdw"):
+        with pytest.raises(UnreadableFileError):
+            reading(content, frame=frame)
+
+
+def test_a_trailer_with_another_count_or_sum_refuses_the_file() -> None:
+    for wrong in (tail([FIRST, SECOND], 3), tail([FIRST]) | {48: tail([FIRST, FIRST])[48]}):
+        told = [
+            message("1644", HEAD),
+            message("1240", FIRST),
+            message("1240", SECOND),
+            message("1644", wrong),
+        ]
+        with pytest.raises(ControlTotalError):
+            reading(vbs(told))
+
+
+def refusal(*told: bytes) -> UnreadableFileError:
+    with pytest.raises(UnreadableFileError) as caught:
+        reading(vbs(told))
+    return caught.value
+
+
+GOOD = messages(FIRST)
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ([GOOD[0], GOOD[1]], "message 2: no trailer"),
+        ([GOOD[1], GOOD[2]], "message 1: no header"),
+        ([GOOD[0], GOOD[0], GOOD[2]], "message 2: no message that the layout knows"),
+        ([GOOD[0], GOOD[1] + b"1", GOOD[2]], "message 2, field DE49: Extra data after last field"),
+        (
+            [GOOD[0], message("1240", FIRST | {63: "x"}), GOOD[2]],
+            "message 2, field DE63: an element that the layout lacks",
+        ),
+        (
+            [GOOD[0], message("1240", FIRST | {4: "00000010000x"}), GOOD[2]],
+            "message 2, field amount: '00000010000x' is no amount",
+        ),
+        (
+            [GOOD[0], message("1240", FIRST | {49: "978"}), GOOD[2]],
+            "message 2, field currency: '978' is an unknown word",
+        ),
+        (
+            [GOOD[0], message("1240", FIRST | {48: part("0146", "0") + part("0999", "1")}), GOOD[2]],
+            "message 2, field DE48: a part '0999'",
+        ),
+        (
+            [GOOD[0], message("1240", FIRST | {48: part("0146", "0") * 2}), GOOD[2]],
+            "message 2, field DE48: a part '0146'",
+        ),
+        (
+            [GOOD[0], message("1240", FIRST | {48: "0146009x"}), GOOD[2]],
+            "message 2, field DE48: a part '0146'",
+        ),
+        (
+            [GOOD[0], message("1240", FIRST | {48: part("0105", "x")}), GOOD[2]],
+            "message 2, field id: an unknown column",
+        ),
+    ],
+)
+def test_a_refusal_names_message_and_field(told: list[bytes], said: str) -> None:
+    assert str(refusal(*told)).startswith(said)
+
+
+def test_what_stands_behind_the_end_is_refused() -> None:
+    with pytest.raises(UnreadableFileError, match="behind the end"):
+        reading(vbs(GOOD) + b"@")
+    with pytest.raises(UnreadableFileError, match="padding"):
+        reading(blocked(GOOD)[:-2] + b"xx", frame="blocked")
+
+
+def test_a_length_that_nobody_sends_is_not_waited_for() -> None:
+    with pytest.raises(UnreadableFileError, match="a length of 2147483647 bytes"):
+        reading(b"\x7f\xff\xff\xff" + bytes(10))
+    with pytest.raises(UnreadableFileError, match="no record descriptor"):
+        reading(b"\x00\x04\x00\x00", frame="rdw")
+
+
+def test_a_time_that_cannot_be_read_rejects_its_row_alone() -> None:
+    wrong = FIRST | {12: "261332000000"}
+    assert reading(vbs(messages(wrong, SECOND))).rows["rejected"].to_list() == [
+        "column at: no such time",
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("found", "instead"),
+    [
+        ("\n2 = {", "\n129 = {"),
+        ("\n2 = {", "\n1 = {"),
+        ('name = "kind"', 'name = "pan"'),
+        ('row = { MTI = "1240", DE24 = "200" }', 'row = { MTI = "1240", DE25 = "200" }'),
+        ('"kind", "amount"', '"sort", "amount"'),
+        ('trailer = { MTI = "1644", DE24 = "695" }', ""),
+        ('container = "iso8583"', 'container = "text"'),
+    ],
+)
+def test_a_layout_that_cannot_be_meant_is_refused(found: str, instead: str) -> None:
+    assert found in LAYOUT
+    with pytest.raises(ValueError, match="validation error"):
+        Layout.model_validate(tomllib.loads(LAYOUT.replace(found, instead, 1)))
