@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from reconciliation.results.records import RunRecord
 
 RED = 1
+_AGAIN = timedelta(minutes=5)
 
 
 def _night(text: str) -> date:
@@ -72,8 +73,9 @@ def nightly(
 ) -> None:
     """Wait for the cut-off of each night and run it, for systemd or `ekpay run`.
 
-    A night whose cut-off has passed and that has no run is run at once. A red night is said and waited on;
-    with `--once` the exit code is that of `run`.
+    A night whose cut-off has passed and that has no run is run at once. Whatever is red is said, and the
+    next night waited for; what could not be run is tried again after five minutes. With `--once` the exit
+    code is that of `run`.
     """
     with _refusals():
         from reconciliation.nightly.rules import NIGHT, read_night_settings  # noqa: PLC0415 - needs the extra
@@ -86,10 +88,13 @@ def nightly(
         wanted = due if newest is None or newest < due else due + timedelta(days=1)
         while True:
             wait_until(deadline(wanted, minutes))
-            red = _tried(finance, wanted)
+            code = _tried(finance, wanted)
             if once:
-                raise typer.Exit(RED if red else 0)
-            wanted += timedelta(days=1)
+                raise typer.Exit(RED if code is None else code)
+            if code is None:
+                wait_until(now() + _AGAIN)
+            else:
+                wanted += timedelta(days=1)
 
 
 def status(context: typer.Context, night: NightOption = None, json: JsonOption = False) -> None:  # noqa: FBT002
@@ -181,16 +186,16 @@ def _run(finance: Finance, wanted: date, *, as_json: bool) -> None:
         _show(found, as_json=as_json, complaints=[one.complaint for one in ran if one.complaint])
 
 
-def _tried(finance: Finance, wanted: date) -> bool:
-    """Run a night for somebody who waits on; whether it is red."""
+def _tried(finance: Finance, wanted: date) -> int | None:
+    """Run a night for somebody who waits on: the exit code of `run`, or None where it was not run."""
     try:
         _run(finance, wanted, as_json=False)
     except typer.Exit as problem:
-        return problem.exit_code != 0
-    except (ReconciliationError, SwitchError, OSError) as problem:
-        complain(f"{wanted}: {problem}")
-        return True
-    return False
+        return problem.exit_code
+    except Exception as problem:  # noqa: BLE001 - whatever it was, the night is still to be run
+        complain(f"{wanted} was not run: {problem}")
+        return None
+    return 0
 
 
 async def _newest(finance: Finance) -> date | None:

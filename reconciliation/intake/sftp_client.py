@@ -100,16 +100,19 @@ class Fetching:
 
     async def _fetch_all(self, sftp: asyncssh.SFTPClient, told: list[Told]) -> None:
         remembered = Remembered(self.home / "reconciliation" / "fetched" / f"{self.name}.jsonl")
-        for institution, folder in self._folders():
-            found = await self._complete(sftp, folder, told)
-            for seen in found:
-                if seen in remembered:
-                    continue
-                why = self._refused(seen, institution)
-                if why:
-                    told.append(Told(self.name, seen.name, What.LEFT, why))
-                    continue
-                told.append(await self._fetch(sftp, seen, remembered))
+        places, rule = self._folders(), self.server.complete
+        before = [await self._listed(sftp, folder) for _, folder in places]
+        after = before
+        is_new = any(seen not in remembered for listed in before for seen in listed.values())
+        if rule.by == "stable" and is_new:
+            await asyncio.sleep(rule.seconds)
+            after = [await self._listed(sftp, folder) for _, folder in places]
+        for (institution, _), first, second in zip(places, before, after, strict=True):
+            for seen in self._complete(first, second, told):
+                if seen not in remembered:
+                    # One by one: what came is told although the next one fails.
+                    one = await self._taken(sftp, seen, institution, remembered)
+                    told.append(one)
 
     def _folders(self) -> list[tuple[str, str]]:
         """Each folder with the institution that it is of, empty for several."""
@@ -118,26 +121,26 @@ class Fetching:
         named = sorted(self.layouts) if _ALL in self.server.institutions else self.server.institutions
         return [(one, self.server.folder.replace(_PLACE, one)) for one in named]
 
-    async def _complete(self, sftp: asyncssh.SFTPClient, folder: str, told: list[Told]) -> list[Seen]:
-        """The plain files of a folder that nobody writes any more; a folder that is not there has none."""
-        rule = self.server.complete
-        before = await self._listed(sftp, folder)
-        if rule.by == "marker":
-            marked = {
-                name: Seen(folder, name, seen.size, f"{seen.changed}/{before[name + rule.suffix].changed}")
-                for name, seen in before.items()
-                if name + rule.suffix in before
+    def _complete(
+        self, before: Mapping[str, Seen], after: Mapping[str, Seen], told: list[Told]
+    ) -> list[Seen]:
+        """The plain files of a folder that nobody writes any more, by two looks at it."""
+        suffix = self.server.complete.suffix
+        if self.server.complete.by == "marker":
+            found = {
+                name: Seen(seen.folder, name, seen.size, f"{seen.changed}/{after[name + suffix].changed}")
+                for name, seen in after.items()
+                if name + suffix in after
             }
-            plain = {name: seen for name, seen in before.items() if not name.endswith(rule.suffix)}
+            plain = {name for name in after if not name.endswith(suffix)}
         else:
-            await asyncio.sleep(rule.seconds if before else 0)
-            after = await self._listed(sftp, folder) if before else {}
-            marked = {name: seen for name, seen in after.items() if before.get(name) == seen}
-            plain = before | after
-        told.extend(Told(self.name, name, What.UNFINISHED) for name in sorted(set(plain) - set(marked)))
-        return [marked[name] for name in sorted(marked)]
+            found = {name: seen for name, seen in after.items() if before.get(name) == seen}
+            plain = {*before, *after}
+        told.extend(Told(self.name, name, What.UNFINISHED) for name in sorted(plain - set(found)))
+        return [found[name] for name in sorted(found)]
 
     async def _listed(self, sftp: asyncssh.SFTPClient, folder: str) -> dict[str, Seen]:
+        """The plain files of a folder by their names; a folder that is not there has none."""
         found: dict[str, Seen] = {}
         count = 0
         try:
@@ -172,6 +175,14 @@ class Fetching:
         if seen.size > self.server.limits.bytes_max:
             return f"{seen.size} bytes, more than {self.server.limits.bytes_max}"
         return ""
+
+    async def _taken(
+        self, sftp: asyncssh.SFTPClient, seen: Seen, institution: str, remembered: Remembered
+    ) -> Told:
+        why = self._refused(seen, institution)
+        if why:
+            return Told(self.name, seen.name, What.LEFT, why)
+        return await self._fetch(sftp, seen, remembered)
 
     async def _fetch(self, sftp: asyncssh.SFTPClient, seen: Seen, remembered: Remembered) -> Told:
         landing = Landing.of(self.home, "sftp")

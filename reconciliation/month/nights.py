@@ -12,6 +12,7 @@ from reconciliation.intake.receive import Incoming
 from reconciliation.intake.register import Arrival
 from reconciliation.ledger import read_ledger_day
 from reconciliation.month.night import Inputs
+from reconciliation.rows import no_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,10 @@ class Month:
         """Our books of one institution up to a night."""
         days = [read_ledger_day(self.ledger(night)) for night in self.nights if night <= up_to]
         return pl.concat(days).filter(pl.col("institution") == institution)
+
+    def expected(self, institution: str) -> pl.DataFrame:  # noqa: ARG002 - a month instructs nobody
+        """No further rows of ours."""
+        return no_rows()
 
     def content(self, arrival: Arrival) -> bytes:
         """The bytes of a file that came."""

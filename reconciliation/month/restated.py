@@ -32,6 +32,10 @@ class Material(Protocol):
         """Our rows of one institution up to a night, as a run takes them in."""
         ...
 
+    def expected(self, institution: str) -> pl.DataFrame:
+        """Further rows of ours of one institution, whose due dates are known."""
+        ...
+
     def content(self, arrival: Arrival) -> bytes:
         """The bytes of a file that came."""
         ...
@@ -52,6 +56,7 @@ def agrees_from_scratch(
         [
             with_windows(material.books(institution, night), setting.calendar),
             expected.filter(pl.col("institution") == institution),
+            material.expected(institution),
         ]
     )
     live = (arrival for arrival in progress.register.loaded() if arrival.name.key.institution == institution)
@@ -59,7 +64,7 @@ def agrees_from_scratch(
     pool = pl.concat([ours, with_references(theirs, ours)])
     judged = judge_pool(pool_with_due(pool, setting, progress.register, payouts), engine, setting.kinds)
     rows = with_rounding_broken(judged, off_by_too_much(judged, setting, progress.register))
-    standing = progress.store.everything().filter(pl.col("institution") == institution)
+    standing = progress.store.of_institution(institution)
     return outcome(rows) == outcome(standing)
 
 

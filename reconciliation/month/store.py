@@ -97,11 +97,18 @@ class Store:
     def everything(self, columns: Sequence[str] = ()) -> pl.DataFrame:
         """Every row that counts, once, with what became of it; only some columns where these are named."""
         wanted = [name for name in SCHEMA if not columns or name in {*columns, *IDENTITY}]
-        settled = no_rows().select(wanted)
+        return self._counted(wanted, pl.lit(value=True))
+
+    def of_institution(self, institution: str) -> pl.DataFrame:
+        """Every row of one institution that counts, once, with what became of it."""
+        return self._counted(list(SCHEMA), pl.col("institution") == institution)
+
+    def _counted(self, columns: Sequence[str], condition: pl.Expr) -> pl.DataFrame:
+        settled = no_rows().select(columns)
         if self._paths():
-            found = self._scan().select(*wanted, _VERSION).collect(engine="streaming")
-            settled = self._newest(found)
-        return once(self._counting(settled), self.open_rows().select(wanted))
+            found = self._scan().filter(condition).select(*columns, _VERSION)
+            settled = self._counting(self._newest(found.collect(engine="streaming")))
+        return once(settled, self.open_rows().filter(condition).select(columns))
 
     def _paths(self) -> list[Path]:
         paths = (self.place(run) / _SETTLED for run in range(1, self.last + 1))

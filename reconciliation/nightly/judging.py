@@ -49,21 +49,36 @@ class Brought:
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
-    """What rows were made of, to compute an institution from scratch (`month.restated.Material`)."""
+class Ground:
+    """Where a run's inputs lie and its rows go: our books, archived files, rows of runs, room to spill."""
 
     url: str
     archive: Inbox
-    last: int
+    rows: Path
+    spill: Path
 
-    def books(self, institution: str, up_to: date) -> pl.DataFrame:  # noqa: ARG002 - the last line says how far
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What rows were made of, to compute an institution from scratch (`month.restated.Material`)."""
+
+    ground: Ground
+    brought: Brought
+    run: int
+
+    def books(self, institution: str, up_to: date) -> pl.DataFrame:  # noqa: ARG002 - the last line says it
         """Our lines of one institution up to the last that the run takes."""
-        lines = read_lines(self.url, 0, self.last, institution).frame
+        lines = read_lines(self.ground.url, 0, self.brought.lines.last, institution).frame
         return rows_of_lines(with_institutions(lines, {institution}))[0]
+
+    def expected(self, institution: str) -> pl.DataFrame:
+        """Debits that its statements must have, of this run and all before."""
+        earlier = [expected_of(self.ground.rows, run) for run in range(1, self.run)]
+        return pl.concat([*earlier, self.brought.expected]).filter(pl.col("institution") == institution)
 
     def content(self, arrival: Arrival) -> bytes:
         """The archived bytes of a file."""
-        return self.archive.archived(arrival.sha256).read_bytes()
+        return self.ground.archive.archived(arrival.sha256).read_bytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +105,10 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Judges runs by rules, into a folder of rows; `spill` is where the engine may put what is too large."""
+    """Judges runs by rules."""
 
     rules: NightRules
-    rows: Path
-    spill: Path
-    books: Books
+    ground: Ground
 
     def judge(self, before: Before, brought: Brought) -> Judged:
         """Judge one run, prove it, and leave its rows beside those of the runs before it."""
@@ -106,10 +119,11 @@ class Judge:
         setting = self.rules.setting(brought.night, part.since)
         progress = self._progress(before, setting)
         inputs = _inputs(brought, watched, part)
-        engine = DuckDbEngine(self.spill, self.rules.settings.memory_limit)
+        engine = DuckDbEngine(self.ground.spill, self.rules.settings.memory_limit)
         try:
             night = run_night(inputs, setting, progress, engine)
-            checks = NightChecks(setting, progress, (engine, PolarsEngine()), self.books)
+            material = Material(self.ground, brought, before.seq + 1)
+            checks = NightChecks(setting, progress, (engine, PolarsEngine()), material)
             totals = totals_of(night, before.figures)
             check(checks, night, before.figures, totals)
             sql = engine.sql()
@@ -132,7 +146,7 @@ class Judge:
         )
 
     def _progress(self, before: Before, setting: Setting) -> Progress:
-        store = Store(self.rows, before.seq, before.carried.withdrawn)
+        store = Store(self.ground.rows, before.seq, before.carried.withdrawn)
         store.discard_beyond()
         payouts = Payouts(setting.layouts, setting.schedule, before.carried.payouts)
         return Progress(store, before.register, payouts, dict(before.standing))

@@ -22,7 +22,7 @@ from reconciliation.ledger import read_new_lines
 from reconciliation.nightly.changes import changes_of
 from reconciliation.nightly.commit import Committing, commit, known_breaks
 from reconciliation.nightly.inbox import Inbox, Taken
-from reconciliation.nightly.judging import Books, Brought, Judge
+from reconciliation.nightly.judging import Brought, Ground, Judge
 from reconciliation.nightly.places import Places
 from reconciliation.nightly.rules import NightRules
 from reconciliation.nightly.state import Before, digest_of, read_state
@@ -108,10 +108,10 @@ async def _run_night(
     connection: Connection,
     finance: Finance,
     night: date,
-    ground: tuple[Places, NightRules],
+    given: tuple[Places, NightRules],
     around: Around,
 ) -> Ran:
-    (places, rules), watch = ground, around.watch
+    (places, rules), watch = given, around.watch
     started_at, inbox = datetime.now(UTC), Inbox(places)
 
     watch(night, Step.CLOSE)
@@ -133,8 +133,8 @@ async def _run_night(
 
     watch(night, Step.JUDGE)
     rules.keep(places.rules)
-    books = Books(finance.url("audit"), inbox, brought.lines.last)
-    judged = Judge(rules, places.rows, places.spill, books).judge(before, brought)
+    ground = Ground(finance.url("audit"), inbox, places.rows, places.spill)
+    judged = Judge(rules, ground).judge(before, brought)
 
     watch(night, Step.COMMIT)
     known = await known_breaks(connection, judged.night.findings)

@@ -18,7 +18,7 @@ from reconciliation.ledger import read_lines
 from reconciliation.nightly.broken import records_of
 from reconciliation.nightly.changes import Changes, changes_of
 from reconciliation.nightly.inbox import Inbox, Taken, missing_from
-from reconciliation.nightly.judging import Books, Brought, Judge, Judged, expected_of
+from reconciliation.nightly.judging import Brought, Ground, Judge, Judged, expected_of
 from reconciliation.nightly.places import Places
 from reconciliation.nightly.rules import NightRules
 from reconciliation.nightly.state import Before, Carried, Standing, digest_of
@@ -116,8 +116,8 @@ def _replayed(committed: _Committed, places: Places, url: str, folder: Path) -> 
         files = [_taken(kept, inbox) for kept in committed.files if kept.run == run.seq]
         lines = read_lines(url, replay.before.last_line, run.last_line)
         brought = Brought(run.night, lines, tuple(sorted(files)), expected_of(places.rows, run.seq))
-        judge = Judge(_rules_of(run, places), folder, places.spill, Books(url, inbox, run.last_line))
-        judged = judge.judge(replay.before, brought)
+        ground = Ground(url, inbox, folder, places.spill)
+        judged = Judge(_rules_of(run, places), ground).judge(replay.before, brought)
         changes = changes_of(judged.night, replay.before.standing, replay.known, judged.progress)
         difference = _difference(run, judged, changes, replay) or _of_results(
             run, sheet, judged, changes, committed

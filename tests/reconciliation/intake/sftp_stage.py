@@ -16,6 +16,7 @@ from reconciliation.statement.layout import read_layouts
 
 LAYOUTS = read_layouts(Path(__file__).parents[3] / "config" / "statements")
 NAME = "bkash_20260405_01.csv"
+OTHER = "nagad_20260405_01.xlsx"
 BEFORE_READ = Callable[[int], Awaitable[None]]
 
 

@@ -209,11 +209,12 @@ class NightStage:
         head = Head(day, key.cycle, schedule.place(key), correction)
         return self.lay(key, WRITERS[party](rows, head), correction)
 
-    def credit(self, entries: Sequence[Credit], day: date) -> "NightStage":
+    def credit(self, entries: Sequence[Credit], day: date, *, correction: int = 0) -> "NightStage":
         """Lay a statement of Sonali Bank into the inbox."""
         opening = self._balance(day)
         self._closing[day] = opening + sum(entry.amount for entry in entries)
-        return self.lay(LogicalKey(SONALI, day, 1), stmt_sonali(entries, Head(day), opening))
+        content = stmt_sonali(entries, Head(day), opening)
+        return self.lay(LogicalKey(SONALI, day, 1), content, correction)
 
     def lay(self, key: LogicalKey, content: bytes, correction: int = 0) -> "NightStage":
         layout = NightRules.read(self.config).layouts[key.institution]

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from reconciliation import commands
+from reconciliation import commands, night_commands
 from reconciliation.errors import ConfigurationError
 from reconciliation.nightly import night, waiting
 from reconciliation.nightly.rules import NightRules, read_night_settings
@@ -146,6 +146,28 @@ def test_nightly_waits_for_the_next_cut_off(ready: NightStage, monkeypatch: pyte
     done = typed(ready, "nightly", "--once")
     assert (done.exit_code, "night 2026-04-06 number 1" in done.output) == (0, True)
     assert until == [datetime(2026, 4, 6, 19, 30, tzinfo=UTC)]
+
+
+def test_nightly_tries_again_what_could_not_be_run(
+    ready: NightStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instant = datetime(2026, 4, 5, 20, 0, tzinfo=UTC)
+    tried: list[date] = []
+    until: list[datetime] = []
+
+    def run_in_vain(_: object, wanted: date, *, as_json: bool) -> None:
+        tried.append(wanted)
+        if len(tried) < 3:
+            raise OSError(f"nothing today, and as_json is {as_json}")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(night_commands, "_run", run_in_vain)
+    monkeypatch.setattr(waiting, "now", lambda: instant)
+    monkeypatch.setattr(waiting, "wait_until", until.append)
+    done = typed(ready, "nightly")
+    assert (done.exit_code, tried) == (130, [SUN, SUN, SUN])
+    assert "2026-04-05 was not run: nothing today" in done.output
+    assert until[1] == instant + timedelta(minutes=5)
 
 
 def test_waiting_ends_when_the_instant_has_come() -> None:

@@ -197,6 +197,34 @@ async def test_a_payout_is_expected_across_nights_and_matched(stage: NightStage)
     assert rows["verdict"].to_list() == ["matched", "matched"]
 
 
+async def test_a_corrected_statement_comes_to_the_same_as_from_scratch(stage: NightStage) -> None:
+    stage.institutions = (NPSB,)
+    await stage.book(NPSB, FUNDS).send(NPSB, [FUNDS], SUN).full_night(SUN)
+    stage.credit([Credit(90_000, "NPSB20260406", charge=1_150)], MON)
+    await stage.full_night(MON)
+    assert await stage.events("NPSB20260406") == ["AMOUNT found"]
+    stage.credit([Credit(97_700, "NPSB20260406", charge=1_150)], MON, correction=1)
+    ran = await stage.full_night(TUE)
+    assert ran.run.holds, ran.run.invariants
+    assert await stage.events("NPSB20260406") == ["AMOUNT found", "AMOUNT closed"]
+
+
+async def test_a_file_that_comes_by_two_ways_counts_once(stage: NightStage) -> None:
+    stage.book(BREB, *ROWS).send(BREB, ROWS, SUN).empty(SUN)
+    name = "breb_postpaid_20260405_02.txt"
+    (stage.inbox / "upload").mkdir()
+    (stage.inbox / "upload" / name).write_bytes((stage.inbox / name).read_bytes())
+    (stage.inbox / "sftp").mkdir()
+    (stage.inbox / "sftp" / name).write_bytes(b"something else")
+    ran = await stage.night(SUN)
+    assert ran.run.holds, ran.run.invariants
+    codes = sorted(code for code, *_ in await stage.breaks())
+    # Which of two files under one name counts is decided by their digests, never by who came first.
+    assert codes in (["FILE_DUPLICATE", "FILE_REPLAYED"], ["CONTROL_TOTAL", "FILE_DUPLICATE"])
+    files = await stage.rows("SELECT source FROM reconciliation.files WHERE name = $1", name)
+    assert len(files) == 3
+
+
 async def test_files_are_expected_of_those_whom_our_books_name(stage: NightStage) -> None:
     ran = await stage.book(BREB, *ROWS).night(SUN)
     missing = [reference for code, reference, *_ in await stage.breaks() if code == "FILE_MISSING"]
