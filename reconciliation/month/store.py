@@ -17,6 +17,8 @@ from reconciliation.rows import FAMILY, IDENTITY, LEDGER, OPEN, SCHEMA, complete
 _VERSION = "version"
 _OPEN = "open.parquet"
 _SETTLED = "settled.parquet"
+# So many files are looked through together; more would only take more memory.
+_AT_ONCE = 8
 
 
 def durable(path: Path) -> None:
@@ -118,11 +120,23 @@ class Store:
         return pl.scan_parquet(self._paths())
 
     def _settled(self, wanted: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame:
-        if wanted.is_empty() or not self._paths():
+        if wanted.is_empty():
             return no_rows()
-        # Streamed: what lies there is never in memory as a whole.
-        found = self._scan().join(wanted.lazy().unique(), on=list(on), how="semi")
-        return self._counting(self._newest(found.collect(engine="streaming")))
+        asked = wanted.lazy().unique()
+        found = [
+            pl.scan_parquet(path).join(asked, on=list(on), how="semi").collect()
+            for path in self._having(asked, on)
+        ]
+        return self._counting(self._newest(pl.concat(found))) if found else no_rows()
+
+    def _having(self, asked: pl.LazyFrame, on: Sequence[str]) -> list[str]:
+        """Which files have any of these rows. Few have; of the others only what is asked by is ever read."""
+        paths, having = self._paths(), []
+        for begin in range(0, len(paths), _AT_ONCE):
+            some = pl.scan_parquet(paths[begin : begin + _AT_ONCE], include_file_paths="_path")
+            hits = some.select(*on, "_path").join(asked, on=list(on), how="semi").select("_path").unique()
+            having += hits.collect(engine="streaming")["_path"].to_list()
+        return sorted(having)
 
     def _newest(self, rows: pl.DataFrame) -> pl.DataFrame:
         return rows.sort(_VERSION).unique(IDENTITY, keep="last", maintain_order=True).drop(_VERSION)
