@@ -1,6 +1,6 @@
 """What a run changes about breaks: found, found again, ended. A break's first night never changes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -54,8 +54,3 @@ def changes_of(
     found = tuple(sorted((one for one in night.findings if one.key not in known), key=lambda one: one.key))
     closed = endings(night, {key: one for key, (_, one) in standing.items()}, progress.register)
     return Changes(found, dict(sorted(reopened.items())), dict(sorted(closed.items())))
-
-
-def keys_of(findings: Iterable[Finding]) -> list[tuple[str, str, str]]:
-    """Natural keys as the database has them."""
-    return [(one.key.code.value, one.key.institution, one.key.reference) for one in findings]

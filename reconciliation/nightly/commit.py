@@ -19,6 +19,7 @@ from reconciliation.intake.register import Arrival
 from reconciliation.nightly.answers import Absence, Answer, answers_of, told_again
 from reconciliation.nightly.broken import movements_of, records_of
 from reconciliation.nightly.changes import Changes, break_id
+from reconciliation.nightly.covered import cover_figures
 from reconciliation.nightly.inbox import Taken
 from reconciliation.nightly.judging import Judged
 from reconciliation.nightly.state import NIGHT, Before
@@ -85,8 +86,11 @@ class _Told:
 
 async def known_breaks(connection: Connection, findings: Sequence[Finding]) -> dict[FindingKey, date]:
     """Which of these any run found before, each with its first night."""
-    keys = [(one.key.code.value, one.key.institution, one.key.reference) for one in findings]
-    columns = [list(column) for column in zip(*keys, strict=True)] if keys else [[], [], []]
+    columns = (
+        [one.key.code.value for one in findings],
+        [one.key.institution for one in findings],
+        [one.key.reference for one in findings],
+    )
     rows = await connection.fetch(_KNOWN, *columns)
     return {FindingKey(Code(code), name, reference): first for code, name, reference, first in rows}
 
@@ -99,7 +103,8 @@ async def commit(connection: Connection, finance: Finance, run: Committing, chan
     """
     async with connection.transaction():
         told = await _told(connection, run, changes)
-        record = await write_run(connection, _record(run, told), list(run.judged.sheet.values()))
+        balances = await finance.books.balances(connection)
+        record = await write_run(connection, _record(run, told, balances), list(run.judged.sheet.values()))
         await _write_files(connection, run)
         new = {name: day for name, day in run.judged.part.since.items() if name not in run.before.since}
         await write_participants(connection, run.id, new)
@@ -132,8 +137,9 @@ async def _told(connection: Connection, run: Committing, changes: Changes) -> _T
     return _Told(changes, breaks, [*answers_of(night, setting), *again], states)
 
 
-def _record(run: Committing, told: _Told) -> RunRecord:
+def _record(run: Committing, told: _Told, balances: Mapping[str, int]) -> RunRecord:
     judged = run.judged
+    covered = cover_figures(balances, judged.progress.register.loaded(), judged.setting.kinds)
     before = run.before.run
     return RunRecord(
         id=run.id,
@@ -146,7 +152,7 @@ def _record(run: Committing, told: _Told) -> RunRecord:
         outcome_digest=judged.outcome_digest,
         rows_digest=judged.rows_digest,
         last_line=run.last_line,
-        figures=dict(judged.figures) | _open(told),
+        figures=dict(judged.figures) | _open(told) | covered,
         invariants=judged.invariants,
         sql=judged.sql,
         started_at=run.started_at,

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from ekpay_switch.finance_ports import Finance
 from reconciliation.intake.names import LogicalKey, expected_name
 from reconciliation.intake.register import Arrival
+from reconciliation.month.invariants import Invariant
 from reconciliation.nightly.figures import UNWATCHED
 from reconciliation.nightly.inbox import Inbox, Waiting
 from reconciliation.nightly.places import Places
@@ -70,6 +71,7 @@ class Status:
     """A night as its newest run left it. `red` says in words what somebody has to look at."""
 
     run: RunRecord
+    invariants: Mapping[str, str]
     deadline: datetime
     files: tuple[FilesLine, ...]
     rows: tuple[RowsLine, ...]
@@ -116,6 +118,7 @@ def _status(
     strangers = tuple(one.path.name for one in laid if one.day is None)
     return Status(
         run,
+        {one.value: run.invariants[one.value] for one in Invariant if one.value in run.invariants},
         deadline(run.night, rules.settings.cut_off_minutes),
         files,
         _rows(run),

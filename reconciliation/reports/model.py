@@ -5,7 +5,7 @@ everything stands in the end.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
@@ -201,6 +201,8 @@ class Report:
     positions: tuple[PositionLine, ...] = ()
     # Institutions that our books name and that send nothing we can read.
     unwatched: tuple[str, ...] = ()
+    # The trust cover by name (`nightly.covered`), where a run over the books tells it.
+    cover: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def open_breaks(self) -> tuple[BreakLine, ...]:

@@ -111,6 +111,7 @@ def night_report(standing: Standing, rows: Path, terms: Terms) -> Report:
         rates=_rates(standing.runs),
         positions=standing.positions,
         unwatched=tuple(sorted(_named(run.figures, "unwatched."))),
+        cover=_named(run.figures, "cover."),
     )
 
 

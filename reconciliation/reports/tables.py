@@ -39,6 +39,7 @@ def facts(report: Report) -> Table:
         ("Exposure, taka", "ঝুঁকির অঙ্ক, টাকা", Amount(sum(one.told.exposure for one in left))),
         ("Files loaded", "নেওয়া ফাইল", len(counted)),
         ("Files missing", "না আসা ফাইল", sum(one.came is None for one in report.files)),
+        *_cover(report),
         ("Institutions nobody watches", "যাদের ফাইল আসে না", ", ".join(report.unwatched) or NONE),
         ("Invariants that fail", "যে শর্ত টেকেনি", ", ".join(failed) or NONE),
     )
@@ -47,6 +48,18 @@ def facts(report: Report) -> Table:
         columns(("What", "কী", 34), ("In Bangla", "বাংলায়", 34), ("Value", "মান", 20)),
         facts,
     )
+
+
+def _cover(report: Report) -> Iterable[tuple[str, str, Cell]]:
+    """Whether the money at our banks covers what belongs to others; below zero is short."""
+    named = {
+        "strict": ("Trust cover, strict, taka", "আমানতের পর্যাপ্ততা, টাকা"),
+        "strict_by_statement": ("The same by the banks' statements", "ব্যাংক বিবরণী অনুযায়ী, টাকা"),
+        "with_receivables": ("With what connectors owe us, taka", "পাওনা ধরলে, টাকা"),
+    }
+    for name, (en, bn) in named.items():
+        if name in report.cover:
+            yield en, bn, Amount(report.cover[name])
 
 
 def institutions(report: Report) -> Table:

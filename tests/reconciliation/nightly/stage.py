@@ -11,7 +11,14 @@ from uuid import UUID, uuid5
 
 import asyncpg
 
-from ekpay_switch.finance_ports import AdjustmentBooks, ClosedWindow, Connection, FileAnswer, Persons
+from ekpay_switch.finance_ports import (
+    Adjustment,
+    AdjustmentBooks,
+    ClosedWindow,
+    Connection,
+    FileAnswer,
+    Persons,
+)
 from ekpay_switch.persistence.embedded import Endpoint
 from reconciliation.calendar import read_calendar
 from reconciliation.intake.names import LogicalKey, expected_name
@@ -111,6 +118,22 @@ class FakeEvidence:
 
 
 @dataclass
+class FakeBooks:
+    """Says what stands on accounts; nights of this stage post nothing."""
+
+    told: dict[str, int]
+
+    async def open_accounts(self, accounts: Collection[str]) -> None:
+        raise NotImplementedError
+
+    async def post(self, _connection: Connection, adjustments: Sequence[Adjustment]) -> None:
+        raise NotImplementedError
+
+    async def balances(self, _connection: Connection) -> dict[str, int]:
+        return dict(self.told)
+
+
+@dataclass
 class NightStage:
     """An installation in a folder and a database; what is booked and sent here is what its nights see."""
 
@@ -121,6 +144,7 @@ class NightStage:
     absent: set[LogicalKey] = field(default_factory=set)
     lines: list[Line] = field(default_factory=list)
     evidence: FakeEvidence = field(default_factory=FakeEvidence)
+    balances: dict[str, int] = field(default_factory=dict)
     _written: set[LogicalKey] = field(default_factory=set)
     _closing: dict[date, int] = field(default_factory=dict)
 
@@ -157,7 +181,7 @@ class NightStage:
 
     @property
     def books(self) -> AdjustmentBooks:
-        raise NotImplementedError
+        return FakeBooks(self.balances)
 
     @property
     def persons(self) -> Persons:

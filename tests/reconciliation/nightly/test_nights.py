@@ -380,3 +380,13 @@ async def test_a_success_after_a_failure_replaces_it(stage: NightStage) -> None:
     ran = await stage.book(BREB, failed.but(status="success"), day=MON, revision=2).full_night(MON)
     assert ran.run.holds, ran.run.invariants
     assert await stage.events("EKP7") == ["THEY_SUCCESS_WE_FAILED found", "THEY_SUCCESS_WE_FAILED closed"]
+
+
+async def test_files_that_do_not_say_one_thing_answer_nothing(stage: NightStage) -> None:
+    stage.institutions = (NPSB,)
+    twice, foreign = (UNKNOWN.but(ours=f"00000000000{number}") for number in (7, 8))
+    success = twice.but(status="success")
+    said = [success.but(gross=6_000), success.but(gross=6_500, theirs="T8")]
+    await stage.book(NPSB, twice, foreign).send(NPSB, said, SUN).full_night(SUN)
+    assert [one.says.value for one in stage.evidence.told] == ["absent"]
+    assert {code for code, *_ in await stage.breaks()} == {"AMBIGUOUS", "UNKNOWN_OPEN"}

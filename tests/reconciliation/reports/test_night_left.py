@@ -10,6 +10,7 @@ from reconciliation.nightly.night import Ran
 from reconciliation.nightly.rules import NightRules
 from reconciliation.reports.leave_night import leave, leave_night, report_of
 from reconciliation.reports.model import Report
+from reconciliation.reports.tables import facts
 from reconciliation.results.runs import run_of
 from reconciliation.rows import BROKEN, MATCHED, OPEN
 from tests.reconciliation.far_sides import Movement, at
@@ -97,3 +98,14 @@ async def test_only_the_forms_that_are_wanted_are_written(stage: NightStage, tmp
     assert [path.name for path in leave(report, tmp_path / "deep" / "er", ("json",))] == [
         "night-2026-04-05.json"
     ]
+
+
+async def test_the_cover_is_told_as_the_books_stood_when_the_run_was_committed(stage: NightStage) -> None:
+    stage.balances |= {"settlement_bank": 5_000, "prefund:one:postpaid": 7_500, "receivable:npsb": 3_000}
+    report = await told(stage, await stage.book(BREB, *ROWS).send(BREB, ROWS, SUN).full_night(SUN))
+    assert report.cover == {"bank": 5_000, "owed": 7_500, "strict": -2_500, "with_receivables": 500}
+    shown = {en: value for en, _, value in facts(report).rows}
+    assert shown["Trust cover, strict, taka"] == -2_500
+    assert shown["With what connectors owe us, taka"] == 500
+    stage.balances.clear()
+    assert (await told(stage, await stage.night(SUN))).cover == report.cover
