@@ -131,8 +131,12 @@ check: $(DEV) $(RECONCILIATION) ## format, lint, types, imports, spelling, fast 
 	$(BIN)/pytest -q tests/domain tests/flows tests/architecture/test_limits.py
 
 .PHONY: bench
-bench: $(DEV) ## the hot path against the same rows written by pgbench
+bench: $(DEV) $(RECONCILIATION) ## the hot path against pgbench, and a million payments reconciled against bare DuckDB
 	$(BIN)/python -m benchmarks.run
+
+.PHONY: bench-full
+bench-full: $(DEV) $(RECONCILIATION) ## reconciliation alone, with ten million payments in 65 files as well
+	$(BIN)/python -m benchmarks.reconcile --full
 
 # ---- changing it
 

@@ -1,9 +1,10 @@
 """`python -m benchmarks.reconcile`: one million payments against one million rows, as a whole process.
 
-Our lines are read out of PostgreSQL, the file by its layout in config/statements; both are matched and
-judged, breaks are written. Beside it runs one bare DuckDB statement over the same inputs, in turns, and the
-same run on DuckDB inside 256 MB. A run that does not find exactly the breaks that were made is none. `--full`
-adds ten million payments in the files of 65 partners, with two workers.
+What runs is `ekpay reconcile check --json` behind its command line: our lines out of PostgreSQL, the file by
+its layout in config/statements, matched, judged, every break printed. Beside it runs one bare DuckDB
+statement over the same inputs, in turns, and the same check on DuckDB inside 256 MB. A run that does not find
+exactly the breaks that were made, by code, reference and amount, is none. `--full` adds ten million payments
+in the files of 65 partners, with two workers.
 """
 
 import argparse
@@ -27,8 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import reconcile_books as books
-from benchmarks.reconcile_child import URL
-from benchmarks.reconcile_parquet import write_lines
+from benchmarks.reconcile_child import SAID, URL
 from ekpay_switch.persistence.embedded import EmbeddedPostgres, Endpoint
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.migrate import migrate
@@ -38,6 +38,8 @@ ROWS = 1_000_000
 PARTNERS, FULL_ROWS, WORKERS = 65, 10_000_000, 2
 _LIMIT = "256MB"
 _REPOSITORY = Path(__file__).resolve().parent.parent
+_CONFIG = _REPOSITORY / "config"
+_PARTNER = "partner"
 # Aims: seconds, ratio to the bare statement, MB; the last two of the full run.
 AIMS = {"seconds": 3.0, "ratio": 2.0, "rss_mb": 700, "full_seconds": 10.0, "full_worker_rss_mb": 300}
 
@@ -95,18 +97,23 @@ def _home() -> Iterator[tuple[Path, Endpoint]]:
         shutil.rmtree(home)
 
 
-async def _fill(endpoint: Endpoint, rows: int) -> None:
-    connection = await asyncpg.connect(endpoint.dsn("ekpay_owner"))
+async def _fill(endpoint: Endpoint, rows: int, institution: str = books.INSTITUTION, each: int = 0) -> None:
+    # What is written here is made up: keys that point elsewhere need not be looked at one by one.
+    connection = await asyncpg.connect(
+        endpoint.dsn("postgres"), server_settings={"session_replication_role": "replica"}
+    )
     try:
-        await books.fill_ledger(connection, rows)
+        await books.fill_ledger(connection, rows, institution, each)
     finally:
         await connection.close()
 
 
 def _started(arguments: Sequence[str], **environ: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "benchmarks.reconcile_child", *arguments]
+    # As in any installation, modules are compiled once and not in every run.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return subprocess.Popen(  # noqa: S603 - our own module, no shell
-        command, cwd=_REPOSITORY, env=os.environ | environ, stdout=subprocess.PIPE, text=True
+        command, cwd=_REPOSITORY, env=inherited | environ, stdout=subprocess.PIPE, text=True
     )
 
 
@@ -122,82 +129,90 @@ def _ended(process: "subprocess.Popen[str]", what: str, started: float) -> Run:
     return Run(what, seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6, told)
 
 
-def _run(what: str, folder: Path, url: str, *more: str) -> Run:
+def _run(what: str, url: str, arguments: Sequence[str]) -> Run:
     started = time.perf_counter()
-    return _ended(_started([what, str(folder), *more], **{URL: url}), what, started)
+    return _ended(_started(arguments, **{URL: url}), what, started)
 
 
-def _check(folder: Path, run: Run, rows: int) -> None:
-    """Refuse a run that did not find exactly what was made.
+def _checked(file: Path, rows: int, first: int = 1) -> str:
+    """The digest of what a check said, if it found exactly what was made: by code, reference and amount.
 
     Raises:
         ReconcileError: it did not.
     """
-    lines = (folder / "breaks.csv").read_text(encoding="utf-8").splitlines()
-    found = [tuple(line.split(",")[:2]) for line in lines]
-    if len(found) != run.told["found"] or set(found) != books.expected(rows) or len(set(found)) != len(found):
-        raise ReconcileError(f"{run.what} found {len(found)} breaks, and not exactly those that were made")
+    said = json.loads(file.with_suffix(SAID).read_text(encoding="utf-8"))
+    found = [(one["code"], one["reference"], one["amount"]) for one in said["breaks"]]
+    if set(found) != books.expected(rows, first) or len(set(found)) != len(found):
+        raise ReconcileError(f"{file.name}: {len(found)} breaks, and not exactly those that were made")
+    return str(said["digest"])
 
 
-def _whole(asked: argparse.Namespace, console: Console) -> list[Run]:
+def _whole(rounds: int, rows: int, console: Console) -> list[Run]:
     """The million, in turns with the bare statement."""
     with _home() as (home, endpoint):
-        console.print(f"filling the books with {asked.rows} lines, and writing their file …")
-        asyncio.run(_fill(endpoint, asked.rows))
+        console.print(f"filling the books with {rows} lines, and writing their file …")
+        asyncio.run(_fill(endpoint, rows))
         file, lines = home / books.NAME, home / "lines.parquet"
-        books.write_file(file, books.told(asked.rows))
-        write_lines(lines, 1, asked.rows)
-        url, runs = endpoint.dsn("ekpay_audit"), []
-        renamed = str(_for_duckdb(lines))
-        for _ in range(asked.rounds):
-            for what, more in (("product", ()), ("bare", ()), ("bare-parquet", (renamed,))):
-                runs.append(_told(_run(what, home, url, str(file), *more), console))
-                if what == "product":
-                    _check(home, runs[-1], asked.rows)
-                elif runs[-1].told["found"] != len(books.expected(asked.rows)):
-                    raise ReconcileError(f"{what} found {runs[-1].told['found']}")
-        runs.append(_told(_run("limited", home, url, str(file), _LIMIT), console))
-        _check(home, runs[-1], asked.rows)
-        if runs[-1].told["digest"] != runs[0].told["digest"]:
+        books.write_file(file, books.told(rows))
+        books.write_lines(lines, rows)
+        url, runs, digests = endpoint.dsn("ekpay_audit"), [], set()
+        ways = {
+            "product": ["check", str(_CONFIG), "", str(file)],
+            "bare": ["bare", str(file)],
+            "bare-parquet": ["bare-parquet", str(file), str(lines)],
+        }
+        for what in (*list(ways) * rounds, "limited"):
+            way = ways.get(what, ["check", str(_CONFIG), _LIMIT, str(file)])
+            runs.append(_told(_run(what, url, way), console))
+            if way[0] == "check":
+                digests.add(_checked(file, rows))
+            elif runs[-1].told["found"] != len(books.expected(rows)):
+                raise ReconcileError(f"{what} found {runs[-1].told['found']}")
+        if len(digests) > 1:
             raise ReconcileError("another digest within a memory limit")
     return runs
 
 
-def _for_duckdb(lines: Path) -> Path:
-    """The same lines under the names of the table."""
-    import polars as pl  # noqa: PLC0415 - the set-up alone needs it
+def _partner(number: int) -> str:
+    return f"{_PARTNER}{number:02d}"
 
-    path = lines.with_name("ledger.parquet")
-    pl.read_parquet(lines).select(
-        "gross", "net", our_reference="reference", status=pl.lit("success"), currency=pl.lit("BDT")
-    ).write_parquet(path)
-    return path
+
+def _configured(home: Path) -> Path:
+    """A configuration in which 65 partners send files as one institution does."""
+    config = home / "config"
+    shutil.copytree(_CONFIG, config)
+    layout = (config / "statements" / f"{books.INSTITUTION}.toml").read_text(encoding="utf-8")
+    calendar = config / "calendar.toml"
+    lines = calendar.read_text(encoding="utf-8").splitlines(keepends=True)
+    place = next(at for at, line in enumerate(lines) if line.startswith(f"{books.INSTITUTION} ="))
+    for name in map(_partner, range(PARTNERS)):
+        text = layout.replace(f'"{books.INSTITUTION}"', f'"{name}"')
+        (config / "statements" / f"{name}.toml").write_text(text, encoding="utf-8")
+        lines.append(lines[place].replace(books.INSTITUTION, name, 1))
+    # The table of institutions is the last one of the calendar.
+    calendar.write_text("".join(lines), encoding="utf-8")
+    return config
 
 
 def _full(console: Console) -> tuple[tuple[Run, ...], float]:
     """Ten millions in the files of 65 partners, two workers beside each other."""
-    folder = Path(tempfile.mkdtemp(prefix="ekpay-bench-"))
     rows = FULL_ROWS // PARTNERS
-    try:
-        console.print(f"writing {PARTNERS} files of {rows} rows, and our lines of each …")
-        for number in range(PARTNERS):
-            stem, first = f"partner{number:02d}", 1 + number * rows
-            books.write_file(folder / f"{stem}.csv", books.told(rows, first))
-            write_lines(folder / f"{stem}.parquet", first, rows)
+    with _home() as (home, endpoint):
+        console.print(f"filling the books with {rows * PARTNERS} lines, and writing {PARTNERS} files …")
+        asyncio.run(_fill(endpoint, rows * PARTNERS, _PARTNER, rows))
+        firsts = {home / f"{_partner(at)}_{books.DAY:%Y%m%d}_01.csv": 1 + at * rows for at in range(PARTNERS)}
+        for file, first in firsts.items():
+            books.write_file(file, books.told(rows, first))
+        environ = {"POLARS_MAX_THREADS": "1", URL: endpoint.dsn("ekpay_audit")}  # a core a worker
+        files, config = list(map(str, firsts)), str(_configured(home))
         started = time.perf_counter()
-        environ = {"POLARS_MAX_THREADS": "1"}  # a core a worker
         children = [
-            _started(["partners", str(folder), str(one), str(WORKERS)], **environ) for one in range(WORKERS)
+            _started(["check", config, "", *files[one::WORKERS]], **environ) for one in range(WORKERS)
         ]
         runs = tuple(_ended(child, "partners", started) for child in children)
         seconds = max(run.seconds for run in runs)
-        for number in range(PARTNERS):
-            lines = (folder / f"partner{number:02d}.breaks").read_text(encoding="utf-8").splitlines()
-            found = [tuple(line.split(",")[:2]) for line in lines]
-            if set(found) != books.expected(rows, 1 + number * rows) or len(set(found)) != len(found):
-                raise ReconcileError(f"partner {number}: not exactly the breaks that were made")
-    finally:
-        shutil.rmtree(folder)
+        for file, first in firsts.items():
+            _checked(file, rows, first)
     return tuple(_told(run, console) for run in runs), seconds
 
 
@@ -209,7 +224,14 @@ def _told(run: Run, console: Console) -> Run:
 
 def show(measured: Measured, console: Console) -> None:
     """Print best and typical, beside the aims."""
-    table = Table("what", "best s", "typical s", "processor s", "MB", title="one million against one million")
+    table = Table(
+        "what",
+        "best s",
+        "typical s",
+        "processor s",
+        "MB",
+        title="payments of one institution against its file",
+    )
     for what in ("product", "bare", "bare-parquet", "limited"):
         runs = measured.of(what)
         figures = (
@@ -237,14 +259,14 @@ def figures(measured: Measured) -> dict[str, Any]:
         "reconcile_1m_duckdb_ratio": round(measured.ratio, 2),
         "reconcile_1m_duckdb_cpu_ratio": round(_cpu(measured, "product") / _cpu(measured, "bare"), 2),
         "reconcile_1m_parquet_duckdb_seconds": round(measured.seconds("bare-parquet"), 2),
-        "reconcile_1m_rss_mib": round(max(run.rss_mb for run in product) * 1e6 / 2**20, 1),
+        "reconcile_1m_rss_mb": round(max(run.rss_mb for run in product), 1),
         "reconcile_256mb_ok": bool(limited),
         "reconcile_runs": [asdict(run) for run in measured.runs],
     }
     if measured.full:
         told |= {
             "reconcile_10m_seconds": round(measured.full_seconds, 2),
-            "reconcile_10m_worker_rss_mib": round(max(r.rss_mb for r in measured.full) * 1e6 / 2**20, 1),
+            "reconcile_10m_worker_rss_mb": round(max(run.rss_mb for run in measured.full), 1),
         }
     return told
 
@@ -253,32 +275,31 @@ def _cpu(measured: Measured, what: str) -> float:
     return median(run.cpu_seconds for run in measured.of(what))
 
 
-def measure(asked: argparse.Namespace, console: Console) -> Measured:
-    """Run everything that was asked for.
+def run(rounds: int, console: Console, rows: int = ROWS, *, full: bool = False) -> None:
+    """Measure, print, and write the figures beside those that are there.
 
     Raises:
         ReconcileError: a run is no measurement.
     """
-    runs = tuple(_whole(asked, console))
-    full, seconds = _full(console) if asked.full else ((), 0.0)
-    return Measured(runs, full, seconds)
+    runs = tuple(_whole(rounds, rows, console))
+    measured = Measured(runs, *(_full(console) if full else ()))
+    show(measured, console)
+    known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    RESULTS.write_text(json.dumps(known | figures(measured), indent=2, default=str) + "\n", encoding="utf-8")
 
 
 def main() -> int:
-    """Run alone, and write the figures beside those that are there."""
+    """Run alone."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.reconcile", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="how often each side takes its turn")
     parser.add_argument("--rows", type=int, default=ROWS, help="payments of the one file")
     parser.add_argument("--full", action="store_true", help="ten million payments in 65 files as well")
     asked, console = parser.parse_args(), Console()
     try:
-        measured = measure(asked, console)
+        run(asked.rounds, console, asked.rows, full=asked.full)
     except ReconcileError as problem:
         console.print(f"bench: {problem}", style="red", markup=False)
         return 1
-    show(measured, console)
-    known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    RESULTS.write_text(json.dumps(known | figures(measured), indent=2, default=str) + "\n", encoding="utf-8")
     return 0
 
 

@@ -13,8 +13,9 @@ import polars as pl
 
 DAY: Final = date(2026, 4, 1)
 INSTITUTION: Final = "upay"
-NAME: Final = "UPAY_20260401.csv"
+NAME: Final = f"{INSTITUTION}_20260401_01.csv"
 _ONE_IN: Final = 800
+_MORE: Final = 900  # paisa by which an amount is told otherwise
 _ABSENT, _OTHER_AMOUNT, _TWICE = 1, 201, 401
 _PREFIX: Final = "EKP26040"
 _SEED: Final = 20260401
@@ -27,9 +28,11 @@ INSERT INTO settlement_windows (business_date, state, closed_at) VALUES ($1, 'cl
 _LINES: Final = f"""
 INSERT INTO ledger_lines (window_id, business_date, ordinal, role, party, payment_id, movement, event, status,
   our_reference, their_reference, gross, fee, vat, net, currency, instant)
-SELECT $1, $2, i, 'connector', '{INSTITUTION}', id, id, 'payment', 'success',
-  '{_PREFIX}' || lpad(i::text, 12, '0'), 'UP' || lpad((i * 7)::text, 10, '0'),
-  gross, fee, 0, gross - fee, 'BDT', timestamptz '2026-03-31 18:00:00Z' + i * interval '80 milliseconds'
+SELECT $1, $2, i, 'connector',
+  $4::text || CASE WHEN $5::integer = 0 THEN '' ELSE lpad(((i - 1) / $5)::text, 2, '0') END,
+  id, id, 'payment', 'success',
+  '{_PREFIX}' || lpad(i::text, 12, '0'), 'UP' || lpad((i::bigint * 7)::text, 10, '0'),
+  gross, fee, 0, gross - fee, 'BDT', timestamptz '2026-03-31 18:00:00Z' + i % 1000000 * interval '80 ms'
 FROM generate_series(1, $3::integer) AS i,
   LATERAL (SELECT 5000 + (i::bigint * 7919) % 500000 AS gross) AS a,
   LATERAL (SELECT (gross * 173 + 5000) / 10000 AS fee,
@@ -37,10 +40,15 @@ FROM generate_series(1, $3::integer) AS i,
 """  # noqa: S608 - constants of this module
 
 
-async def fill_ledger(connection: asyncpg.Connection, rows: int) -> None:
-    """`ledger_lines` with a closed window of so many payments that succeeded."""
+async def fill_ledger(
+    connection: asyncpg.Connection, rows: int, institution: str = INSTITUTION, each: int = 0
+) -> None:
+    """`ledger_lines` with a closed window of so many payments that succeeded.
+
+    With `each`, so many of them belong to one institution after the other, numbered from 00.
+    """
     window = await connection.fetchval(_WINDOW, DAY)
-    await connection.execute(_LINES, window, DAY, rows)
+    await connection.execute(_LINES, window, DAY, rows, institution, each)
     await connection.execute("VACUUM ANALYZE ledger_lines")
 
 
@@ -63,7 +71,7 @@ def told(rows: int, first: int = 1) -> pl.DataFrame:
     """What the file says of `rows` payments from number `first` on, in an order of its own."""
     place = pl.col("number") % _ONE_IN
     known = payments(first, first + rows - 1).filter(place != _ABSENT)
-    other = pl.when(place == _OTHER_AMOUNT).then(900).otherwise(0)
+    other = pl.when(place == _OTHER_AMOUNT).then(_MORE).otherwise(0)
     known = known.with_columns(pl.col("gross") + other, pl.col("net") + other)
     # Beyond every number of ours.
     strangers = payments(10**9 + first, 10**9 + first + rows // _ONE_IN - 1)
@@ -72,17 +80,22 @@ def told(rows: int, first: int = 1) -> pl.DataFrame:
     )
 
 
-def expected(rows: int, first: int = 1) -> set[tuple[str, str]]:
-    """Code and reference of every break that `told` makes."""
+def expected(rows: int, first: int = 1) -> set[tuple[str, str, int]]:
+    """Code, reference and amount in paisa of every break that `told` makes."""
     ours = payments(first, first + rows - 1)
     strangers = payments(10**9 + first, 10**9 + first + rows // _ONE_IN - 1)
+    place = pl.col("number") % _ONE_IN
     kinds = {
-        "LEDGER_ONLY": ours.filter(pl.col("number") % _ONE_IN == _ABSENT),
-        "AMOUNT": ours.filter(pl.col("number") % _ONE_IN == _OTHER_AMOUNT),
-        "DUP_IN_FILE": ours.filter(pl.col("number") % _ONE_IN == _TWICE),
+        "LEDGER_ONLY": ours.filter(place == _ABSENT),
+        "AMOUNT": ours.filter(place == _OTHER_AMOUNT).with_columns(pl.col("gross") + _MORE),
+        "DUP_IN_FILE": ours.filter(place == _TWICE),
         "FILE_ONLY": strangers,
     }
-    return {(code, reference) for code, frame in kinds.items() for reference in frame["reference"]}
+    return {
+        (code, reference, amount)
+        for code, frame in kinds.items()
+        for reference, amount in frame.select("reference", "gross").iter_rows()
+    }
 
 
 def write_file(path: Path, rows: pl.DataFrame) -> None:
@@ -102,6 +115,13 @@ def write_file(path: Path, rows: pl.DataFrame) -> None:
         file.write(_HEADINGS.encode())
         body.write_csv(file, include_header=False)
         file.write((",".join(total) + "\n").encode())
+
+
+def write_lines(path: Path, rows: int) -> None:
+    """The columns of `ledger_lines` that a bare comparison reads, as Parquet."""
+    payments(1, rows).select(
+        "gross", "net", our_reference="reference", status=pl.lit("success"), currency=pl.lit("BDT")
+    ).write_parquet(path)
 
 
 def _taka(name: str) -> pl.Expr:

@@ -1,7 +1,7 @@
 """What is measured, each time in an interpreter of its own.
 
-`product`, the same inside a memory limit (`limited`), many files (`partners`), and one DuckDB statement over
-the same inputs (`bare`, and `bare-parquet` with our lines out of Parquet).
+`check` is what `ekpay reconcile check` does once the command line is read, on one file or many. `bare` is one
+DuckDB statement over the same inputs, and `bare-parquet` with our lines out of Parquet.
 Answers one JSON object on the last line of its output. The database's address comes by the environment.
 """
 
@@ -9,12 +9,13 @@ import json
 import os
 import sys
 import time
+from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 URL = "EKPAY_BENCH_DATABASE"
-EVERY_LINE = 2**62
-_CONFIG = Path(__file__).resolve().parent.parent / "config"
+SAID = ".said"
 # The same comparison as one statement: what is not told once on each side with equal amounts.
 _BARE = """
 COPY (
@@ -32,52 +33,30 @@ COPY (
 """
 
 
-def product(folder: Path, file: Path, memory_limit: str = "") -> dict[str, Any]:
-    """Our lines out of PostgreSQL, the file by its layout, matched, judged, breaks written."""
-    from benchmarks.reconcile_books import DAY, INSTITUTION  # noqa: PLC0415 - each run imports what it needs
-    from reconciliation.matching.engines import DuckDbEngine, Engine, PolarsEngine  # noqa: PLC0415
-    from reconciliation.matching.lines import FrozenLines  # noqa: PLC0415
+@dataclass(frozen=True, slots=True)
+class _Installation:
+    """Where the command finds its configuration and the books."""
 
-    engine: Engine = DuckDbEngine(folder, memory_limit) if memory_limit else PolarsEngine()
-    lines = FrozenLines(os.environ[URL], INSTITUTION, 0, EVERY_LINE)
-    return _judged(INSTITUTION, file, DAY, lines, engine, folder / "breaks.csv")
+    config: Path
 
-
-def partners(folder: Path, first: int, step: int) -> dict[str, Any]:
-    """Every so many of the partners' files, one after the other, our lines out of Parquet."""
-    from benchmarks.reconcile_books import DAY  # noqa: PLC0415
-    from benchmarks.reconcile_parquet import ParquetLines  # noqa: PLC0415
-    from reconciliation.matching.engines import PolarsEngine  # noqa: PLC0415
-
-    found = 0
-    for file in sorted(folder.glob("*.csv"))[first::step]:
-        lines = ParquetLines(file.with_suffix(".parquet"), file.stem)
-        told = _judged(file.stem, file, DAY, lines, PolarsEngine(), file.with_suffix(".breaks"))
-        found += told["found"]
-    return {"found": found}
+    def url(self, role: str = "app") -> str:  # noqa: ARG002 - the bench has one
+        return os.environ[URL]
 
 
-def _judged(institution: str, file: Path, day: Any, lines: Any, engine: Any, breaks: Path) -> dict[str, Any]:  # noqa: ANN401
-    from benchmarks.reconcile_books import INSTITUTION  # noqa: PLC0415
-    from reconciliation.calendar import read_calendar  # noqa: PLC0415
-    from reconciliation.matching.engines import digest  # noqa: PLC0415
-    from reconciliation.matching.institution import InstitutionDay, judge_day  # noqa: PLC0415
-    from reconciliation.statement.layout import read_layout  # noqa: PLC0415
+def check(config: Path, memory_limit: str, files: list[Path]) -> dict[str, Any]:
+    """`ekpay reconcile check FILE --json` on each file; what it says goes beside the file."""
+    from reconciliation.check_commands import check_and_tell  # noqa: PLC0415 - each run imports what it needs
+    from reconciliation.matching.engines import DuckDbEngine  # noqa: PLC0415
 
-    layout = read_layout(_CONFIG / "statements" / f"{INSTITUTION}.toml")
-    layout = layout.model_copy(update={"institution": institution})
-    calendar = read_calendar(_CONFIG / "calendar.toml")
-    times = dict(calendar.institutions) | {institution: calendar.institutions[INSTITUTION]}
-    calendar = calendar.model_copy(update={"institutions": times})
-    judged = judge_day(InstitutionDay(layout, file, day), lines, calendar, engine)
-    with breaks.open("w", encoding="utf-8") as written:
-        for one in judged.findings:
-            told = (one.key.code.value, one.key.reference, one.amount, one.difference, *one.rows, *one.passes)
-            written.write(",".join(map(str, told)) + "\n")
-    return {"found": len(judged.findings), "digest": digest(judged.groups), "engine": engine.name}
+    engine = DuckDbEngine(files[0].parent, memory_limit) if memory_limit else None
+    codes = []
+    for file in files:
+        with file.with_suffix(SAID).open("w", encoding="utf-8") as said, redirect_stdout(said):
+            codes.append(check_and_tell(_Installation(config), [file], as_json=True, engine=engine))
+    return {"exit_codes": codes}
 
 
-def bare(folder: Path, file: Path, ledger: Path | None = None) -> dict[str, Any]:
+def bare(file: Path, ledger: Path | None = None) -> dict[str, Any]:
     """The same inputs read the same way, and one DuckDB statement; or our lines out of Parquet."""
     import duckdb  # noqa: PLC0415
 
@@ -90,7 +69,7 @@ def bare(folder: Path, file: Path, ledger: Path | None = None) -> dict[str, Any]
             lines = books.query("SELECT our_reference, gross, net, status, currency FROM ledger_lines")
         connection.register("lines", lines.to_arrow())
         table = "lines"
-    breaks = folder / "bare.parquet"
+    breaks = file.with_name("bare.parquet")
     connection.execute(_BARE.format(ledger=table, file=file, breaks=breaks))
     counted = connection.execute(f"SELECT count(*) FROM '{breaks}'").fetchone()  # noqa: S608 - our own path
     return {"found": counted[0] if counted else 0}
@@ -99,18 +78,15 @@ def bare(folder: Path, file: Path, ledger: Path | None = None) -> dict[str, Any]
 def main(arguments: list[str]) -> None:
     """Run what the first argument names, and say how it went."""
     started = time.perf_counter()
-    what, folder, *more = arguments
+    what, *more = arguments
     match what:
-        case "product":
-            told = product(Path(folder), Path(more[0]))
-        case "limited":
-            told = product(Path(folder), Path(more[0]), more[1])
-        case "partners":
-            told = partners(Path(folder), int(more[0]), int(more[1]))
+        case "check":
+            config, memory_limit, *files = more
+            told = check(Path(config), memory_limit, [Path(file) for file in files])
         case "bare":
-            told = bare(Path(folder), Path(more[0]))
+            told = bare(Path(more[0]))
         case _:
-            told = bare(Path(folder), Path(more[0]), Path(more[1]))
+            told = bare(Path(more[0]), Path(more[1]))
     print(json.dumps(told | {"inside_seconds": round(time.perf_counter() - started, 3)}))  # noqa: T201
 
 

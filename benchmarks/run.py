@@ -2,7 +2,7 @@
 
 The switch and pgbench take turns, so that neither has the other beside it; medians are compared. What has
 to hold for a number to be printed at all is checked by the books after every turn, and by `ekpay audit`
-at the end.
+at the end. Behind it the reconciliation is measured (`benchmarks.reconcile`).
 """
 
 import argparse
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import hanging, load, reference, report, routing
+from benchmarks import hanging, load, reconcile, reference, report, routing
 from benchmarks.books import BooksError
 from benchmarks.reference import PgbenchError
 from benchmarks.stage import StageError, open_stage
@@ -92,6 +92,12 @@ def main() -> int:
         return 1
     report.show(result, console)
     report.write(result, RESULTS)
+    console.print("reconciling a million payments …")
+    try:
+        reconcile.run(asked.rounds, console)
+    except reconcile.ReconcileError as problem:
+        console.print(f"bench: {problem}", style="red", markup=False)
+        return 1
     return 0 if result.audit == result.hanging.audit == "clean" else 1
 
 

@@ -4,7 +4,6 @@ Heavy things are imported when a command runs; `ekpay --help` loads this module 
 """
 
 import asyncio
-import re
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.finance_ports import Finance
 from reconciliation.errors import ReconciliationError
+from reconciliation.night_option import typed_night
 from reconciliation.option_sets import taking
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ Result = TypeVar("Result")
 FAILED = 1
 _ASKER = "EKPAY_STAFF_PASSPHRASE"
 _APPROVER = "EKPAY_APPROVER_PASSPHRASE"
-_NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 class State(StrEnum):
@@ -41,16 +40,6 @@ class State(StrEnum):
     PROPOSED = "proposed"
     RESOLVED = "resolved"
     CLOSED = "closed"
-
-
-def _night(text: str) -> date:
-    try:
-        found = date.fromisoformat(text) if _NIGHT.fullmatch(text) else None
-    except ValueError:
-        found = None
-    if found is None:
-        raise typer.BadParameter("not a night such as 2026-11-25")
-    return found
 
 
 def _amount(text: str) -> Money:
@@ -68,7 +57,9 @@ def _name(text: str) -> str:
 
 BreakId = Annotated[str, typer.Argument(metavar="BREAK", help="Its id, or the first digits of it.")]
 ResolutionId = Annotated[str, typer.Argument(metavar="RESOLUTION", help="Its id, or the first digits of it.")]
-Night = Annotated[date, typer.Argument(parser=_night, metavar="NIGHT", help="The business date, 2026-11-25.")]
+Night = Annotated[
+    date, typer.Argument(parser=typed_night, metavar="NIGHT", help="The business date, 2026-11-25.")
+]
 By = Annotated[str, typer.Option(callback=_name, metavar="NAME", help="Who you are, of the staff.")]
 Reason = Annotated[str, typer.Option(help="Why; it is kept for good.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs: amounts in whole paisa.")]
@@ -84,7 +75,7 @@ class BreakOptions:
     owner: Annotated[list[str] | None, typer.Option(help="Only those that these people own.")] = None
     state: Annotated[list[State] | None, typer.Option(help="Open and proposed ones by default.")] = None
     night: Annotated[
-        date | None, typer.Option(parser=_night, metavar="NIGHT", help="First seen in this night.")
+        date | None, typer.Option(parser=typed_night, metavar="NIGHT", help="First seen in this night.")
     ] = None
     older_than: Annotated[int, typer.Option(min=0, help="Older than so many business days.")] = 0
     at_least: Annotated[
@@ -336,7 +327,7 @@ def close(
 def closings(
     context: typer.Context,
     night: Annotated[
-        date | None, typer.Option(parser=_night, metavar="NIGHT", help="Only of this night.")
+        date | None, typer.Option(parser=typed_night, metavar="NIGHT", help="Only of this night.")
     ] = None,
     *,
     as_json: AsJson = False,

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +20,8 @@ from reconciliation.results.records import BreakEvent, BreakRecord, BreakState
 
 _STANDING: Final = (BreakState.OPEN, BreakState.PROPOSED)
 _SHORT: Final = 8
+# Below, a table of ten columns would cut ids and amounts.
+_WIDE: Final = 130
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS: Final = (
     "id",
@@ -80,6 +83,9 @@ def as_row(one: BreakRecord, night: date, *, bangla: bool) -> dict[str, object]:
 def show_breaks(found: Sequence[BreakRecord], night: date, *, bangla: bool) -> None:
     """A table, the largest exposure first; what is past its deadline is red and says so."""
     title = f"{len(found)} breaks as of {night}"
+    if screen().width < _WIDE:
+        _show_stacked(title, found, night, bangla=bangla)
+        return
     table = Table(title=title, title_justify="left", header_style="bold")
     for heading in ("break", "code", "institution", "reference", "age", "deadline", "state", "owner"):
         table.add_column(heading, justify="right" if heading == "age" else "left")
@@ -101,6 +107,24 @@ def show_breaks(found: Sequence[BreakRecord], night: date, *, bangla: bool) -> N
         )
         table.add_row(*(Text(printable(cell), style="red" if late else "") for cell in cells))
     screen().print(table)
+
+
+def _show_stacked(title: str, found: Sequence[BreakRecord], night: date, *, bangla: bool) -> None:
+    """Four lines a break, nothing cut: what a narrow screen has room for."""
+    screen().print(Text(title, style="italic"))
+    for one in found:
+        late = is_overdue(one, night)
+        heading = f"{str(one.id)[:_SHORT]}  {taka(one.exposure)}  {one.code}  {one.institution}"
+        due = f"{one.deadline} OVER" if late else str(one.deadline)
+        lines = (
+            one.reference,
+            f"{one.state.value}, age {one.age}, deadline {due}, {one.owner}",
+            sentence(one, bangla=bangla),
+        )
+        style = "red" if late else ""
+        screen().print(Text(printable(heading), style=f"bold {style}".strip()), soft_wrap=True)
+        for line in lines:
+            screen().print(Padding(Text(printable(line), style=style, overflow="fold"), (0, 0, 0, 2)))
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, object]]) -> None:

@@ -49,6 +49,8 @@ class UnreadableFileError(ReconciliationError):
     """The file of a far side cannot be taken as it is; none of its rows is loaded."""
 
     code = "ROW_REJECTED"
+    # Which of several files it is, where somebody says so.
+    file = ""
 
     def __init__(
         self, what: str, line: int | None = None, column: str | None = None, unit: str = "line"

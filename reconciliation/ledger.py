@@ -22,8 +22,8 @@ from reconciliation.rows import BRINGS, FAILED, LEDGER, SUCCESS, TAKES_BACK, UNK
 _TEXT = ("payment_id", "leg", "institution", "event", "status", "our_reference", "their_reference")
 _AMOUNTS = ("gross", "fee", "vat", "net")
 COLUMNS = (*_TEXT, *_AMOUNTS, "currency", "instant", "business_date")
-_STATES = {"success": SUCCESS, "failed": FAILED, "unknown": UNKNOWN}
-_EVENTS = {"payment": BRINGS, "refund": TAKES_BACK, "reversal": TAKES_BACK}
+STATES = {"success": SUCCESS, "failed": FAILED, "unknown": UNKNOWN}
+EVENTS = {"payment": BRINGS, "refund": TAKES_BACK, "reversal": TAKES_BACK}
 
 PARTNER: Final = "partner"
 # How far lines of windows up to a date reach without a gap: what lies behind a later one waits for its night.
@@ -101,8 +101,8 @@ def rows_of_lines(lines: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:
         reference=pl.col("our_reference"),
         ours=pl.col("our_reference"),
         theirs=pl.col("their_reference"),
-        direction=pl.col("event").replace_strict(_EVENTS, return_dtype=pl.Int8),
-        status=pl.col("status").replace_strict(_STATES, return_dtype=pl.Int8),
+        direction=pl.col("event").replace_strict(EVENTS, return_dtype=pl.Int8),
+        status=pl.col("status").replace_strict(STATES, return_dtype=pl.Int8),
     )
     return complete(rows), _earlier(lines)
 
@@ -149,8 +149,8 @@ def _canonical(raw: pl.DataFrame, name: str, day: date) -> pl.DataFrame:
         reference=pl.col("our_reference"),
         ours=pl.col("our_reference"),
         theirs=pl.col("their_reference"),
-        direction=pl.col("event").replace_strict(_EVENTS, return_dtype=pl.Int8),
-        status=pl.col("status").replace_strict(_STATES, return_dtype=pl.Int8),
+        direction=pl.col("event").replace_strict(EVENTS, return_dtype=pl.Int8),
+        status=pl.col("status").replace_strict(STATES, return_dtype=pl.Int8),
         instant=pl.col("instant")
         .str.strptime(pl.Datetime("us"), "%Y-%m-%dT%H:%M:%S%.3fZ")
         .dt.replace_time_zone("UTC"),

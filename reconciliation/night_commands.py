@@ -20,6 +20,7 @@ from ekpay_switch.cli.terminal import complain, dhaka, show_json, show_table, ta
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.finance_ports import Connection, Finance
 from reconciliation.errors import ReconciliationError, ReportError
+from reconciliation.night_option import typed_night
 
 if TYPE_CHECKING:
     from reconciliation.nightly.night import Around, Ran, Step
@@ -31,15 +32,8 @@ RED = 1
 _AGAIN = timedelta(minutes=5)
 
 
-def _night(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as problem:
-        raise typer.BadParameter("not a night such as 2026-11-25") from problem
-
-
 NightOption = Annotated[
-    date | None, typer.Option("--night", parser=_night, metavar="DATE", help="A business date.")
+    date | None, typer.Option("--night", parser=typed_night, metavar="DATE", help="A business date.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
@@ -276,7 +270,7 @@ def _told(found: "Status") -> dict[str, object]:
         "finished_at": done.finished_at,
         "deadline": found.deadline,
         "holds": done.holds,
-        "invariants": dict(done.invariants),
+        "invariants": dict(found.invariants),
         "digests": {
             "identity": done.identity_digest,
             "findings": done.findings_digest,
@@ -309,7 +303,7 @@ def _show_tables(found: "Status") -> None:
     figures = done.figures
     total = ("all", str(figures["found"]), str(figures["open"]), taka(figures["exposure"]))
     show_table("Breaks", ("code", ">found", ">open", ">exposure"), [*codes, total])
-    show_table("Invariants", ("invariant", "outcome"), list(done.invariants.items()))
+    show_table("Invariants", ("invariant", "outcome"), list(found.invariants.items()))
     if found.waiting:
         typer.echo(f"waiting in the inbox: {', '.join(found.waiting)}")
     holds = "hold" if done.holds else "do not hold"

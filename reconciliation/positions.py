@@ -17,7 +17,8 @@ COLUMNS = (*KEY, "source", "status", "gross", "fee", "vat", "net", "currency", "
 
 def families_that_agree(rows: pl.DataFrame) -> pl.DataFrame:
     """For each matched family: what they say that moved, and what we say of the same movements."""
-    matched = rows.filter(pl.col("verdict") == MATCHED)
+    # Lazy throughout: of many rows, only what each step needs is ever copied.
+    matched = rows.lazy().filter(pl.col("verdict") == MATCHED)
     theirs = matched.filter(
         (pl.col("source") == FILE) & (pl.col("status") == SUCCESS) & (pl.col("currency") == CURRENCY)
     )
@@ -37,7 +38,8 @@ def families_that_agree(rows: pl.DataFrame) -> pl.DataFrame:
         .group_by(FAMILY)
         .agg(gross=pl.col("gross").sum(), kept=(pl.col("fee") + pl.col("vat")).sum(), net=pl.col("net").sum())
     )
-    return said.join(known, on=list(FAMILY), how="full", coalesce=True).fill_null(0)
+    agreed = said.join(known, on=list(FAMILY), how="full", coalesce=True).fill_null(0)
+    return agreed.collect(engine="streaming")
 
 
 def positions(rows: pl.DataFrame) -> pl.DataFrame:
@@ -51,13 +53,13 @@ def positions(rows: pl.DataFrame) -> pl.DataFrame:
             rounding=(pl.col("settled") - pl.col("net")).sum(),
         )
     )
-    told = rows.filter(
+    told = rows.lazy().filter(
         (pl.col("source") == FILE) & (pl.col("status") == SUCCESS) & (pl.col("currency") == CURRENCY)
     )
     settled = told.group_by("institution").agg(
         settled=pl.col("net").sum(), suspense=pl.col("net").filter(pl.col("verdict") != MATCHED).sum()
     )
-    sheet = settled.join(agreed, on="institution", how="full", coalesce=True).fill_null(0)
+    sheet = settled.join(agreed.lazy(), on="institution", how="full", coalesce=True).fill_null(0).collect()
     return sheet.select("institution", "settled", "gross", "fees", "rounding", "suspense").sort("institution")
 
 

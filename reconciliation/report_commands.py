@@ -11,6 +11,7 @@ import typer
 from ekpay_switch.cli.terminal import complain, screen, show_table
 from ekpay_switch.finance_ports import Finance
 from reconciliation.errors import ReconciliationError
+from reconciliation.night_option import typed_night
 
 if TYPE_CHECKING:
     from reconciliation.results.records import RunRecord
@@ -33,26 +34,22 @@ def _report() -> None:
     """Take away what a night came to."""
 
 
-def _night(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as problem:
-        raise typer.BadParameter("a business date as 2026-11-25") from problem
-
-
 @app.command("night")
 def night(
     context: typer.Context,
     out: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Where the report is left.")],
     night: Annotated[
-        date | None, typer.Option(parser=_night, metavar="NIGHT", help="The newest night by default.")
+        date | None, typer.Option(parser=typed_night, metavar="NIGHT", help="The newest night by default.")
     ] = None,
     run: Annotated[
         int | None, typer.Option(min=1, help="A run by its number; the newest by default.")
     ] = None,
     form: Annotated[list[Form] | None, typer.Option(help="All by default; may be given again.")] = None,
 ) -> None:
-    """Leave the workbook, the PDF and the JSON of one night; made again they are the same bytes."""
+    """Leave the workbook, the PDF and the JSON of one night, with what persons have decided until the next.
+
+    Made again they are the same bytes as long as nothing more was decided.
+    """
     try:
         from reconciliation.digests import sha256_of  # noqa: PLC0415 - needs the extra
         from reconciliation.nightly.rules import NightRules  # noqa: PLC0415
@@ -84,7 +81,8 @@ def night(
 
 @app.command("runs")
 def runs(
-    context: typer.Context, night: Annotated[date | None, typer.Option(parser=_night, metavar="NIGHT")] = None
+    context: typer.Context,
+    night: Annotated[date | None, typer.Option(parser=typed_night, metavar="NIGHT")] = None,
 ) -> None:
     """List the runs of nights, the newest last."""
     finance: Finance = context.obj

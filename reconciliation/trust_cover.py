@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from ekpay_switch.domain.money import format_taka
 from reconciliation.settlement.credits import Batch, is_filed
 from reconciliation.settlement.cycles import Cycles, Role
 from reconciliation.settlement.lines import Line
@@ -72,8 +73,10 @@ class Cover:
         if not self.is_short:
             return ""
         lowest = min(one for one in (self.strict, self.strict_by_statement) if one is not None)
-        behind = "covered once connectors pay" if self.with_receivables >= 0 else "not covered by receivables"
-        return f"trust cover is short by {-lowest} paisa of {self.total_owed} owed; {behind}"
+        is_coming = lowest + sum(self.receivables.values()) >= 0
+        behind = "covered once connectors pay" if is_coming else "not covered by receivables"
+        short, owed = format_taka(-lowest), format_taka(self.total_owed)
+        return f"trust cover is short by {short} taka of {owed} owed; {behind}"
 
 
 def cover(

@@ -101,7 +101,7 @@ class Intake:
         )
         received.frames.append(reading.rows)
         received.loaded.append(name.text)
-        received.findings.extend(_rejected_rows(reading.rows, name))
+        received.findings.extend(rejected_rows(reading.rows, name))
 
     def _has_no_effect(
         self, name: FileName, sha256: str, live: Arrival | None
@@ -122,7 +122,7 @@ class Intake:
         if not self.schedule.takes(name.key):
             raise UnreadableFileError("no file of this date and cycle is expected")
         reading = read(content, layout, name.text, name.key.day)
-        _check_header(name, reading)
+        check_header(name, reading)
         self._check_opening(name.key, reading)
         return reading
 
@@ -179,7 +179,8 @@ def _of_file(code: Code, name: FileName, difference: int = 0, what: str = "") ->
     )
 
 
-def _rejected_rows(rows: pl.DataFrame, name: FileName) -> list[Finding]:
+def rejected_rows(rows: pl.DataFrame, name: FileName) -> list[Finding]:
+    """The rows of a file that could not be read, each a finding of its own."""
     rejected = rows.filter(pl.col("rejected").is_not_null())
     return [
         Finding(
@@ -200,8 +201,12 @@ def _sequence(reading: Reading) -> int | None:
     return int(told) if told.isdecimal() else None
 
 
-def _check_header(name: FileName, reading: Reading) -> None:
-    """A header must repeat what the name says."""
+def check_header(name: FileName, reading: Reading) -> None:
+    """A header must repeat what the name says.
+
+    Raises:
+        ControlTotalError: it says something else.
+    """
     mark = "C" if name.correction else "O"
     expected = {
         "date": f"{name.key.day:%Y%m%d}",

@@ -78,15 +78,21 @@ class DuckDbEngine:
     name = "duckdb"
 
     def __init__(self, spill: Path, memory_limit: str = MEMORY_LIMIT) -> None:
-        """Open a database in memory that may spill to `spill`."""
-        import duckdb  # noqa: PLC0415 - heavy
-
-        config: dict[str, Any] = {
+        """Remember where to spill to and how much memory to take; a database is opened when it is asked."""
+        self._config: dict[str, Any] = {
             "memory_limit": memory_limit,
             "temp_directory": str(spill),
             "preserve_insertion_order": False,
         }
-        self._connection = duckdb.connect(config=config)
+        self._opened: Any = None
+
+    @property
+    def _connection(self) -> Any:  # noqa: ANN401 - its module is imported here and nowhere above
+        if self._opened is None:
+            import duckdb  # noqa: PLC0415 - heavy
+
+            self._opened = duckdb.connect(config=self._config)
+        return self._opened
 
     def unsettled(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""
@@ -116,7 +122,9 @@ class DuckDbEngine:
 
     def close(self) -> None:
         """Give memory and files back."""
-        self._connection.close()
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
 
 
 @dataclass(frozen=True, slots=True)

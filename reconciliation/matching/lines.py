@@ -1,4 +1,4 @@
-"""Frozen lines of one institution, for a run in which every column counts.
+"""Frozen lines of one institution and date, for a run in which every column counts.
 
 Nearly every line is settled at first sight, and for that a few columns are enough. Only of the others are
 whole canonical rows fetched, the same as `ledger.rows_of_lines` makes of them, but for the payment's id.
@@ -6,82 +6,117 @@ whole canonical rows fetched, the same as `ledger.rows_of_lines` makes of them, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Final, Protocol
 
 import polars as pl
 
 from reconciliation.adbc import Database
+from reconciliation.ledger import EVENTS, PARTNER, STATES
+from reconciliation.matching.windows import Span
 from reconciliation.positions import CURRENCY
-from reconciliation.rows import FAILED, LEDGER, UNKNOWN, complete
+from reconciliation.rows import BRINGS, FAILED, LEDGER, SUCCESS, UNKNOWN, complete
 
-# A line that says `unknown` or `failed` counts until there is a newer revision of it. What is a word in the
-# database comes as a number, and what nearly all lines say alike as nothing at all.
+# A line that says `unknown` or `failed` counts until there is a newer revision of it. What nearly all lines
+# say alike comes as nothing at all: `odd` is null for a payment that succeeded in taka.
 _LINES: Final = """
-SELECT window_id, ordinal, our_reference AS reference, gross, net, {more}
-  nullif((CASE event WHEN 'payment' THEN 0 ELSE 1 END)::smallint, 0) AS direction,
-  nullif((CASE status WHEN 'success' THEN 0 WHEN 'failed' THEN 1 ELSE 2 END)::smallint, 0) AS status,
-  nullif(currency, 'BDT') AS currency
+SELECT our_reference AS reference, gross, net, {more}
+  CASE WHEN event <> 'payment' OR status <> 'success' OR currency <> 'BDT'
+    THEN concat_ws(' ', event, status, currency) END AS odd
 FROM ledger_lines AS line
-WHERE id > {after} AND id <= {last} AND role IN ('connector', 'biller') AND party = '{party}' AND {wanted}
+WHERE id <= {last} AND {party} AND {wanted}
   AND (status = 'success' OR NOT EXISTS (
     SELECT FROM ledger_lines AS newer WHERE newer.role = line.role AND newer.movement = line.movement
       AND newer.event = line.event AND newer.revision > line.revision AND newer.id <= {last}))
 """
-_WHOLE: Final = """business_date, our_reference AS ours, their_reference AS theirs, fee, vat, instant,
-  concat_ws('-', status, movement, event, revision) AS own_origin,"""
-_SIGHT_DEFAULTS: Final = {"direction": pl.Int8(), "status": pl.Int8()}
+_WHOLE: Final = """window_id, ordinal, business_date, our_reference AS ours, their_reference AS theirs,
+  fee, vat, instant, concat_ws('-', status, movement, event, revision) AS own_origin,"""
+# The newest line, and whether all that moved up to the end of a date is frozen.
+_FROZEN: Final = """
+SELECT coalesce(max(id), 0) AS last,
+  EXISTS (SELECT FROM settlement_windows WHERE state <> 'open' AND business_date >= DATE '{day}') AS is_frozen
+FROM ledger_lines
+"""
+# How far back a name of a file is looked up: what a far side tells later is no copy but a claim.
+DAYS_BACK: Final = 31
 
 
 class Lines(Protocol):
-    """Our lines of one institution."""
+    """Our lines of one institution and date."""
 
     def at_sight(self) -> pl.DataFrame:
-        """Every line: window_id, ordinal and what a first sight needs, `reference` among it."""
+        """Every line of the date with what a first sight needs, `reference` among it."""
         ...
 
-    def whole(self, places: pl.DataFrame) -> pl.DataFrame:
-        """The canonical rows of the lines with these `window_id` and `ordinal`, in any order."""
+    def of(self, references: Sequence[str]) -> pl.DataFrame:
+        """The canonical rows of all lines from a month back on that have one of these references."""
         ...
 
     def bearing(self, names: Sequence[str]) -> pl.DataFrame:
-        """The canonical rows of all lines that bear one of these names of theirs."""
+        """The canonical rows of all lines from a month back on that bear one of these names of theirs."""
         ...
+
+
+def newest_line(url: str, day: date) -> int | None:
+    """The last line that is frozen, or None where the window of a date is not closed yet.
+
+    Raises:
+        adbc_driver_manager.Error: the database cannot be reached, or refuses.
+    """
+    with Database(url) as books:
+        last, is_frozen = books.query(_FROZEN.format(day=day.isoformat())).row(0)
+    return int(last) if is_frozen else None
 
 
 @dataclass(frozen=True, slots=True)
 class FrozenLines:
-    """The lines behind one id up to another of a connector or biller, by ADBC.
+    """The lines of an institution in a span of instants, up to the line `last`, by ADBC.
 
     Every method raises `adbc_driver_manager.Error` if the database cannot be reached, or refuses.
     """
 
     url: str
     institution: str
-    after: int
+    span: Span
     last: int
 
     def at_sight(self) -> pl.DataFrame:
         """See `Lines`."""
-        return seen(self._query("", "true"), self.institution)
+        return seen(self._query("", self._of_the_date), self.institution)
 
-    def whole(self, places: pl.DataFrame) -> pl.DataFrame:
+    def of(self, references: Sequence[str]) -> pl.DataFrame:
         """See `Lines`."""
-        windows, ordinals = (",".join(map(str, places[name])) for name in ("window_id", "ordinal"))
-        pairs = f"SELECT * FROM unnest('{{{windows}}}'::bigint[], '{{{ordinals}}}'::integer[])"  # noqa: S608
-        return canonical(self._query(_WHOLE, f"(window_id, ordinal) IN ({pairs})"), self.institution)
+        wanted = f"{self._from_back} AND our_reference IN ({_listed(references)})"
+        return canonical(self._query(_WHOLE, wanted), self.institution)
 
     def bearing(self, names: Sequence[str]) -> pl.DataFrame:
         """See `Lines`."""
-        # Names of theirs come from a file: quoted as literals one by one.
-        listed = ",".join(_literal(name) for name in names) or "NULL"
-        return canonical(self._query(_WHOLE, f"their_reference IN ({listed})"), self.institution)
+        wanted = f"{self._from_back} AND their_reference IN ({_listed(names)})"
+        return canonical(self._query(_WHOLE, wanted), self.institution)
+
+    @property
+    def _of_the_date(self) -> str:
+        start, end = (instant.isoformat() for instant in (self.span.start, self.span.end))
+        # A line is never frozen under a date before its own.
+        first = self.span.first_date
+        return f"business_date >= '{first}' AND instant >= '{start}' AND instant < '{end}'"
+
+    @property
+    def _from_back(self) -> str:
+        return f"business_date >= '{self.span.first_date - timedelta(days=DAYS_BACK)}'"
 
     def _query(self, more: str, wanted: str) -> pl.DataFrame:
         # Names of layouts are ours; quoted all the same.
-        party = self.institution.replace("'", "''")
-        bounds = {"after": int(self.after), "last": int(self.last)}
+        name = _literal(self.institution.removeprefix(f"{PARTNER}_"))
+        roles = f"'{PARTNER}'" if self.institution.startswith(f"{PARTNER}_") else "'connector', 'biller'"
+        party = f"role IN ({roles}) AND party = {name}"
         with Database(self.url) as books:
-            return books.query(_LINES.format(more=more, wanted=wanted, party=party, **bounds))
+            return books.query(_LINES.format(more=more, wanted=wanted, party=party, last=int(self.last)))
+
+
+def _listed(texts: Sequence[str]) -> str:
+    """Texts of a file as a list of literals."""
+    return ",".join(_literal(text) for text in texts) or "NULL"
 
 
 def _literal(text: str) -> str:
@@ -92,19 +127,22 @@ def _literal(text: str) -> str:
 
 def seen(lines: pl.DataFrame, institution: str) -> pl.DataFrame:
     """Lines as a first sight takes them; what is one value for all of them takes no memory."""
-    told = [_or_default(lines, name, 0, kind) for name, kind in _SIGHT_DEFAULTS.items()]
+    if lines["odd"].null_count() == lines.height:
+        told = [pl.lit(BRINGS, pl.Int8), pl.lit(SUCCESS, pl.Int8), pl.lit(CURRENCY)]
+    else:
+        words = pl.col("odd").fill_null(f"payment success {CURRENCY}").str.splitn(" ", 3).struct
+        told = [
+            words[0].replace_strict(EVENTS, return_dtype=pl.Int8),
+            words[1].replace_strict(STATES, return_dtype=pl.Int8),
+            words[2],
+        ]
     return lines.with_columns(
-        *told,
-        _or_default(lines, "currency", CURRENCY, pl.String()),
+        told[0].alias("direction"),
+        told[1].alias("status"),
+        told[2].alias("currency"),
         institution=pl.lit(institution),
         rejected=pl.lit(None, pl.String),
-    )
-
-
-def _or_default(lines: pl.DataFrame, name: str, default: str | int, kind: pl.DataType) -> pl.Expr:
-    if lines[name].null_count() == lines.height:
-        return pl.lit(default, kind).alias(name)
-    return pl.col(name).fill_null(default).cast(kind)
+    ).drop("odd")
 
 
 def canonical(lines: pl.DataFrame, institution: str) -> pl.DataFrame:

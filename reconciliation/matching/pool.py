@@ -44,11 +44,11 @@ def judge_pool(pool: pl.DataFrame, engine: Engine, kinds: Mapping[str, Kind]) ->
     return outcome
 
 
-def unsettled_places(ours: pl.DataFrame, theirs: pl.DataFrame, engine: Engine) -> tuple[pl.Series, pl.Series]:
-    """At which places of both sides of one institution rows stand that are not settled at first sight."""
+def unsettled(ours: pl.DataFrame, theirs: pl.DataFrame, engine: Engine) -> tuple[pl.Series, pl.Series]:
+    """What is not settled at first sight of one institution: references, and their places in the file."""
     seen = {"ledger": kernel_columns(ours), "file": kernel_columns(theirs)}
     wanted = engine.unsettled({name: side.drop("institution") for name, side in seen.items()})
-    return places_of(ours, wanted), places_of(theirs, wanted)
+    return wanted["reference"].sort(), places_of(theirs, wanted)
 
 
 def places_of(rows: pl.DataFrame, families: pl.DataFrame) -> pl.Series:

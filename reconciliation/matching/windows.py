@@ -6,13 +6,14 @@ later (reconciliation.md part 5, case 1).
 """
 
 from collections.abc import Mapping
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import Final
 
 import polars as pl
 
 from reconciliation.calendar import Calendar
-from reconciliation.statement.dates import DHAKA_NAME
+from reconciliation.statement.dates import DHAKA, DHAKA_NAME, dhaka_midnight
 
 LATE_MINUTES: Final = 10
 # How far a row has come in its window.
@@ -21,6 +22,29 @@ DUE: Final = 1
 DUE_TWICE: Final = 2  # the next date is complete too
 
 _MINUTES_AN_HOUR = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The instants from `start` up to `end`, which belong to `end` no more."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def first_date(self) -> date:
+        """The Dhaka date on which it starts."""
+        return self.start.astimezone(DHAKA).date()
+
+
+def span_of(calendar: Calendar, institution: str, day: date) -> Span:
+    """When everything moved that is due on a date for which the institution makes files."""
+    times = calendar.institutions[institution]
+    before = day - timedelta(days=1)
+    while times.days == "business" and not calendar.is_business_day(before):
+        before -= timedelta(days=1)
+    cut_off = timedelta(minutes=times.cut_off)
+    return Span(dhaka_midnight(before) + cut_off, dhaka_midnight(day) + cut_off)
 
 
 def with_windows(ledger: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:

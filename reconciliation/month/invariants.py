@@ -106,8 +106,8 @@ class NightChecks:
 
     def check_single_use(self, rows: pl.DataFrame) -> None:
         """No row of ours is matched twice."""
-        used = rows.filter((pl.col("source") == LEDGER) & (pl.col("verdict") == MATCHED))
-        twice = used.height - used.select(IDENTITY).unique().height
+        used = rows.lazy().filter((pl.col("source") == LEDGER) & (pl.col("verdict") == MATCHED))
+        twice = used.select(pl.len() - pl.struct(IDENTITY).n_unique()).collect().item()
         self.hold(Invariant.NO_DOUBLE_USE, twice == 0, f"{twice} rows of ours are in two groups")
 
 
@@ -142,7 +142,7 @@ class Checks:
 
     def _conserve(self, rows: pl.DataFrame) -> None:
         hold = self._nightly.hold
-        fated = rows.filter(pl.col("verdict").is_in(FATES)).height
+        fated = int(rows["verdict"].is_in(FATES).sum())
         hold(Invariant.CONSERVATION, fated == rows.height, "a row has no fate")
         counted = file_totals(rows)
         for arrival in self.progress.register.loaded():
@@ -175,8 +175,10 @@ def file_totals(rows: pl.DataFrame) -> dict[str, tuple[int, int]]:
     """How many rows of each file there are, and the net of those that moved taka."""
     moved = (pl.col("status") == SUCCESS) & (pl.col("currency") == "BDT")
     totals = (
-        rows.filter(pl.col("source") == FILE)
+        rows.lazy()
+        .filter(pl.col("source") == FILE)
         .group_by("origin")
         .agg(pl.len().alias("rows"), pl.col("net").filter(moved).sum().alias("settled"))
+        .collect(engine="streaming")
     )
     return {origin: (count, settled) for origin, count, settled in totals.iter_rows()}

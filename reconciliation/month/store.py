@@ -106,11 +106,12 @@ class Store:
         return self._counted(list(SCHEMA), pl.col("institution") == institution)
 
     def _counted(self, columns: Sequence[str], condition: pl.Expr) -> pl.DataFrame:
-        settled = no_rows().select(columns)
-        if self._paths():
-            found = self._scan().filter(condition).select(*columns, _VERSION)
-            settled = self._counting(self._newest(found.collect(engine="streaming")))
-        return once(settled, self.open_rows().filter(condition).select(columns))
+        # Read one after the other in the order of their runs: what is later replaces what was before it.
+        found = [
+            self._counting(pl.scan_parquet(path).filter(condition).select(columns).collect())
+            for path in self._paths()
+        ]
+        return _once([no_rows().select(columns), *found, self.open_rows().filter(condition).select(columns)])
 
     def _paths(self) -> list[Path]:
         paths = (self.place(run) / _SETTLED for run in range(1, self.last + 1))
@@ -147,7 +148,20 @@ class Store:
 
 def once(earlier: pl.DataFrame, later: pl.DataFrame) -> pl.DataFrame:
     """Rows of both, each once, as the later frame has it."""
-    return pl.concat([earlier, later]).unique(IDENTITY, keep="last", maintain_order=True)
+    return _once([earlier, later])
+
+
+def _once(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Rows of all, each once, as the last frame that has it says."""
+    rows = pl.concat(frames)
+    # Few rows are there twice; where none is, nothing needs to be copied.
+    keys = rows.select(pl.struct(IDENTITY).hash().alias("key"))["key"]
+    if keys.n_unique() == rows.height:
+        return rows
+    again = rows.filter(keys.is_duplicated())
+    return pl.concat(
+        [rows.filter(keys.is_unique()), again.unique(IDENTITY, keep="last", maintain_order=True)]
+    )
 
 
 def together(settled: pl.DataFrame, carried: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from reconciliation.digests import sha256_of, sha256_of_frame, sha256_of_lines
 from reconciliation.intake.register import Arrival
 from reconciliation.ledger import Lines, read_lines, rows_of_lines, with_institutions
 from reconciliation.matching.engines import DuckDbEngine, PolarsEngine
+from reconciliation.matching.partition import ByInstitution
 from reconciliation.month.invariants import NightChecks
 from reconciliation.month.night import Inputs, Night, Progress, Setting, run_night
 from reconciliation.month.restated import outcome
@@ -119,16 +120,17 @@ class Judge:
         setting = self.rules.setting(brought.night, part.since)
         progress = self._progress(before, setting)
         inputs = _inputs(brought, watched, part)
-        engine = DuckDbEngine(self.ground.spill, self.rules.settings.memory_limit)
+        duckdb = DuckDbEngine(self.ground.spill, self.rules.settings.memory_limit)
+        engine = ByInstitution(PolarsEngine(), duckdb)
         try:
             night = run_night(inputs, setting, progress, engine)
             material = Material(self.ground, brought, before.seq + 1)
-            checks = NightChecks(setting, progress, (engine, PolarsEngine()), material)
+            checks = NightChecks(setting, progress, (engine, duckdb), material)
             totals = totals_of(night, before.figures)
             check(checks, night, before.figures, totals)
             sql = engine.sql()
         finally:
-            engine.close()
+            duckdb.close()
         left_out = lines.filter(~pl.col("institution").is_in(list(part.since)))
         figures = totals | figures_of(night, setting, progress) | unwatched(left_out, part, before.figures)
         return Judged(

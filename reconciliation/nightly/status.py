@@ -136,7 +136,11 @@ def _red(
     words = [f"{name} does not hold: {said}" for name, said in run.invariants.items() if said != "hold"]
     missing = [name for line in files for name in line.missing]
     if missing:
-        words.append(f"{len(missing)} files are missing, the first is {missing[0]}")
+        words.append(
+            f"a file is missing: {missing[0]}"
+            if len(missing) == 1
+            else f"{len(missing)} files are missing, the first is {missing[0]}"
+        )
     words += [
         f"nobody watches {name}, {count} lines of our books name it" for name, count in unwatched.items()
     ]

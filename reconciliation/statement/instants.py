@@ -4,7 +4,7 @@ An instant that is further than a year before the file's date, or after the day 
 form would otherwise be read as some far year.
 """
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
@@ -23,12 +23,36 @@ def instants_of(table: Table, layout: Layout, file_date: date) -> pl.Series:
     """The instant of each row."""
     if layout.time is None:
         raise UnreadableFileError("the layout names no time")
+    plain = _plain(table, layout.time, file_date)
+    if plain is not None:
+        return plain
     cells = table.cells.select(pl.col(name).str.strip_chars() for name in layout.time.columns)
     text = cells.select(ascii_digits(pl.concat_str(cells.columns, separator=" ")).alias("text"))
     read = text.select(_read(layout.time, file_date).alias("instant")).to_series()
     midnight = dhaka_midnight(file_date)
     inside = (read >= midnight - _OLDEST) & (read < midnight + _NEWEST)
     return read.to_frame().select(pl.when(inside).then("instant").alias("instant")).to_series()
+
+
+def _plain(table: Table, time: Times, file_date: date) -> pl.Series | None:
+    """The same at once, where every cell is a Dhaka time as the pattern writes it; else None."""
+    first, days = file_date - _OLDEST, (_OLDEST + _NEWEST).days
+    offsets = {dhaka_midnight(first + timedelta(days=day)).hour for day in range(days + 1)}
+    if (
+        time.form != "pattern"
+        or len(time.columns) > 1
+        or time.pattern.endswith(("z", "Z"))
+        or len(offsets) > 1
+    ):
+        return None
+    cells = table.cells[time.columns[0]]
+    local = cells.str.strptime(pl.Datetime("us"), time.pattern, strict=False, cache=False)
+    midnight = dhaka_midnight(file_date)
+    # The clock is not changed in all this time, so its distance from UTC is that of midnight.
+    ahead = datetime.combine(file_date, datetime.min.time(), UTC) - midnight
+    read = (local - ahead).dt.replace_time_zone("UTC").alias("instant")
+    inside = (read >= midnight - _OLDEST) & (read < midnight + _NEWEST)
+    return read if not read.null_count() and inside.all() else None
 
 
 def _read(time: Times, file_date: date) -> pl.Expr:

@@ -19,6 +19,7 @@ _DECIMALS: Final = {"taka": r"\.[0-9]{2}", "paisa": ""}
 _MINUS: Final = {"plain": "", "minus": "-?"}
 # The most digits that the full rule takes; what is longer with its commas and decimals goes there.
 _LENGTH_MAX: Final = 13
+_TAKA: Final = pl.Decimal(18, 2)
 
 
 def read_amounts(cells: pl.Series, unit: Unit, grouping: Grouping, sign: Sign) -> pl.Series:
@@ -31,10 +32,14 @@ def read_amounts(cells: pl.Series, unit: Unit, grouping: Grouping, sign: Sign) -
     text = pl.col("text")
     is_plain = frame.select(text.str.contains(pattern) & (text.str.len_bytes() <= _LENGTH_MAX)).to_series()
     digits = text.str.replace_all(",", "", literal=True) if grouping != "none" else text
-    digits = digits.str.replace(".", "", literal=True) if unit == "taka" else digits
     if is_plain.all():
-        return frame.select(digits.cast(pl.Int64).alias(cells.name)).to_series()
+        return frame.select(_whole(digits, unit).alias(cells.name)).to_series()
     # Few rows are written otherwise, and the full rule is ten times slower.
-    plain = frame.select(pl.when(is_plain).then(digits).cast(pl.Int64).alias(cells.name)).to_series()
+    plain = frame.select(_whole(pl.when(is_plain).then(digits), unit).alias(cells.name)).to_series()
     others = (~is_plain.fill_null(value=False)).arg_true()
     return plain.scatter(others, frame[others].select(full).to_series())
+
+
+def _whole(digits: pl.Expr, unit: Unit) -> pl.Expr:
+    """Paisa of digits without commas; a decimal is kept as the whole number of its last place."""
+    return (digits.cast(_TAKA).to_physical() if unit == "taka" else digits).cast(pl.Int64)

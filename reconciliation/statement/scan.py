@@ -6,7 +6,7 @@ cell cannot be read, nothing is said: the file is then read line by line, which 
 wrong with it. Pieces keep the cells of a large file from ever lying in memory together.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -88,8 +88,9 @@ def _read(
     # Of the cells, controls want one column at most.
     kept = [layout.control.hash_of] if layout.control is not None and layout.control.hash_of else []
     parts, cells_kept, done = [], [nothing.select(kept)], 0
+    amounts = {getattr(layout.fields, name, "") for name in WRITTEN}
     for piece in body.pieces():
-        cells = _cells(piece, names, text)
+        cells = _cells(piece, names, text, amounts)
         if cells is None or row is None:
             return None
         check_constants(cells, row, 0)
@@ -101,7 +102,7 @@ def _read(
     return replace(table, cells=pl.concat(cells_kept)), pl.concat(parts)
 
 
-def _cells(piece: bytes, names: Sequence[str], text: Text) -> pl.DataFrame | None:
+def _cells(piece: bytes, names: Sequence[str], text: Text, amounts: Collection[str]) -> pl.DataFrame | None:
     try:
         cells = pl.read_csv(
             piece,
@@ -119,7 +120,9 @@ def _cells(piece: bytes, names: Sequence[str], text: Text) -> pl.DataFrame | Non
     between = cells.height * (cells.width - 1 + len(_ENDS[text.line_end]))
     inside = cells.select(pl.sum_horizontal(pl.all().str.len_bytes().cast(pl.Int64).sum())).item()
     is_whole = inside + between + quotes == len(piece)
-    return cells if is_whole and not (quotes and _holds_quotes(cells)) else None
+    # Whoever reads an amount refuses a quote in it anyway.
+    others = cells.select(name for name in names if name not in amounts)
+    return cells if is_whole and not (quotes and _holds_quotes(others)) else None
 
 
 def _holds_quotes(cells: pl.DataFrame) -> bool:

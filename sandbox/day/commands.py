@@ -13,6 +13,7 @@ from sandbox.day.asking import InstitutionSilentError
 from sandbox.day.houses import BANKS, HOUSES
 from sandbox.day.leave import Leaving, Night, in_words, leave
 from sandbox.day.wrongs import CODES, NothingToSpoilError, Wish
+from sandbox.demo.home import home
 from sandbox.institution.clock import dhaka_day, utc_now
 from sandbox.institutions import DEFAULT_PORTS, Name
 from sandbox.month.key import Code
@@ -37,9 +38,10 @@ class StatementsOptions:
         typer.Option(metavar="CODE[@INSTITUTION]", help=f"What shall be wrong, repeatable: {_CODES}."),
     ] = None
     seed: Annotated[int, typer.Option(min=0, help="Decides whom a wrong thing befalls.")] = 1
-    home: Annotated[Path, typer.Option(help="Where is kept what was left before.")] = Path(
-        ".ekpay/sandbox/day"
-    )
+    home: Annotated[
+        Path | None,
+        typer.Option(help="Where is kept what was left before; EKPAY_HOME/sandbox/day by default."),
+    ] = None
     address: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=URL", help="Where an institution listens; all at their own ports else."),
@@ -56,7 +58,8 @@ def statements(options: StatementsOptions) -> None:
     """
     night_of = dhaka_day(utc_now()) if options.night is None else options.night.date()
     wishes = [_wish(text) for text in options.wrong or []]
-    night = Night(night_of, options.home, options.out, wishes, options.seed)
+    kept = options.home or home() / "sandbox" / "day"
+    night = Night(night_of, kept, options.out, wishes, options.seed)
     try:
         left = asyncio.run(leave(night, _addresses(options.address or [])))
     except (InstitutionSilentError, NothingToSpoilError) as problem:

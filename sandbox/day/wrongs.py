@@ -30,6 +30,10 @@ class Wish:
     code: Code
     institution: str = ""
 
+    def __str__(self) -> str:
+        """As it is typed."""
+        return f"{self.code}@{self.institution}" if self.institution else str(self.code)
+
 
 class NothingToSpoilError(Exception):
     """No file of this night has anything that could go wrong in this way."""
@@ -92,7 +96,7 @@ class Spoiler:
     def _spoil_file(self, wish: Wish) -> None:
         can = [one for one in self._files_of(wish) if _OF_FILES[wish.code](one)]
         if not can:
-            raise NothingToSpoilError(f"{wish.code}: {NothingToSpoilError.__doc__}")
+            raise NothingToSpoilError(f"{wish}: {NothingToSpoilError.__doc__}")
         chosen = self.random.choice(can)
         self._touched_files.add(chosen.name_key)
         getattr(self, f"_{wish.code.lower()}")(chosen)
@@ -137,7 +141,7 @@ class Spoiler:
     def _spoil_row(self, wish: Wish) -> None:
         can = [(file, line) for file, line in self._lines_of(wish) if _OF_ROWS[wish.code].can(line.row)]
         if not can:
-            raise NothingToSpoilError(f"{wish.code}: {NothingToSpoilError.__doc__}")
+            raise NothingToSpoilError(f"{wish}: {NothingToSpoilError.__doc__}")
         file, line = self.random.choice(can)
         self._touched_names.add((file.house.id, line.row.ours))
         rule = _OF_ROWS[wish.code]

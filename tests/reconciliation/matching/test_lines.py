@@ -1,6 +1,6 @@
 """Frozen lines by few columns, and a date judged by itself: the same as all lines of a night at once."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
@@ -8,21 +8,26 @@ import polars as pl
 import pytest
 
 from ekpay_switch.persistence.embedded import Endpoint
+from reconciliation.breaks.codes import Code
 from reconciliation.calendar import read_calendar
+from reconciliation.intake.names import understood
 from reconciliation.ledger import read_lines, rows_of_lines, with_institutions
 from reconciliation.matching.engines import PolarsEngine
 from reconciliation.matching.institution import InstitutionDay, judge_day
 from reconciliation.matching.keys import with_references
 from reconciliation.matching.lines import FrozenLines
 from reconciliation.matching.pool import judge_pool
-from reconciliation.matching.windows import due_states, with_due, with_windows
-from reconciliation.rows import LEDGER, MATCHED, SCHEMA
+from reconciliation.matching.windows import Span, due_states, span_of, with_due, with_windows
+from reconciliation.rows import LEDGER, MATCHED, SCHEMA, complete
 from reconciliation.statement.layout import read_layout
 from reconciliation.statement.reader import read
 
 CONFIG = Path(__file__).parents[3] / "config"
 DAY = date(2026, 4, 5)
+SECOND = timedelta(seconds=1)
 LAST = 2**62
+CALENDAR = read_calendar(CONFIG / "calendar.toml")
+SPAN = span_of(CALENDAR, "upay", DAY)
 WINDOW = """
 INSERT INTO settlement_windows (business_date, state, closed_at) VALUES ($1, 'closed', now()) RETURNING id
 """
@@ -76,36 +81,60 @@ def comparable(rows: pl.DataFrame) -> list[tuple[object, ...]]:
 
 
 def test_whole_lines_are_those_of_a_night(url: str) -> None:
-    lines = FrozenLines(url, "upay", 0, LAST)
+    lines = FrozenLines(url, "upay", SPAN, LAST)
     seen = lines.at_sight()
-    assert comparable(lines.whole(seen.select("window_id", "ordinal"))) == comparable(of_the_night(url))
+    assert comparable(lines.of(seen["reference"].to_list())) == comparable(of_the_night(url))
     assert seen.height == 7
-    few = lines.whole(seen.select("window_id", "ordinal").filter(pl.col("ordinal") == 4))
+    sight = ["reference", "direction", "status", "gross", "net", "currency"]
+    assert sorted(seen.select(sight).rows()) == sorted(of_the_night(url).select(sight).rows())
+    few = lines.of(["R3"])
     assert few["origin"].to_list() == [f"unknown-{movement(3)}-payment-1"]
     assert few.schema == pl.Schema(dict(SCHEMA))
 
 
+def test_lines_of_other_dates_are_found_by_name_alone(url: str) -> None:
+    later = FrozenLines(url, "upay", span_of(CALENDAR, "upay", DAY + timedelta(days=1)), LAST)
+    assert later.at_sight().is_empty()
+    assert later.of(["R2", "R9", "nobody's"])["ours"].sort().to_list() == ["R2", "R9"]
+    assert later.bearing(["T9"])["ours"].to_list() == ["R9"]
+    assert later.of([]).is_empty()
+    far = FrozenLines(url, "upay", span_of(CALENDAR, "upay", DAY + timedelta(days=32)), LAST)
+    assert far.of(["R2"]).is_empty()
+
+
+def test_a_span_ends_at_the_cut_off_and_takes_closed_days_in() -> None:
+    assert Span(datetime(2026, 4, 4, 18, tzinfo=UTC), datetime(2026, 4, 5, 18, tzinfo=UTC)) == SPAN
+    times = CALENDAR.institutions["upay"].model_copy(
+        update={"days": "business", "cut_off": 1380, "cycle_ends": (1380,)}
+    )
+    early = CALENDAR.model_copy(update={"institutions": {"upay": times}})
+    # A Sunday: Friday and Saturday are closed.
+    span = span_of(early, "upay", DAY)
+    assert span == Span(datetime(2026, 4, 2, 17, tzinfo=UTC), datetime(2026, 4, 5, 17, tzinfo=UTC))
+    instants = [span.start - SECOND, span.start, span.end - SECOND, span.end]
+    rows = complete(pl.DataFrame({"institution": ["upay"] * 4, "instant": instants}))
+    due = with_windows(rows, early)["due_date"].to_list()
+    assert due == [date(2026, 4, 2), DAY, DAY, date(2026, 4, 6)]
+
+
 def test_only_lines_of_the_range_count(url: str) -> None:
-    assert FrozenLines(url, "upay", LAST - 1, LAST).at_sight().is_empty()
-    assert FrozenLines(url, "okwallet", 0, LAST).at_sight().is_empty()
+    assert FrozenLines(url, "upay", SPAN, 0).at_sight().is_empty()
+    assert FrozenLines(url, "okwallet", SPAN, LAST).at_sight().is_empty()
 
 
 def test_names_are_looked_up_whatever_is_in_them(url: str) -> None:
-    lines = FrozenLines(url, "upay", 0, LAST)
+    lines = FrozenLines(url, "upay", SPAN, LAST)
     found = lines.bearing(["it's \\ T6", "T9", "'); DROP TABLE ledger_lines; --"])
     assert sorted(found["ours"]) == ["R6", "R9"]
     assert lines.bearing([]).is_empty()
-    assert FrozenLines(url, "no'body", 0, LAST).at_sight().is_empty()
+    assert FrozenLines(url, "no'body", SPAN, LAST).at_sight().is_empty()
 
 
 @pytest.mark.parametrize("engine", [PolarsEngine()])
 def test_a_date_by_itself_comes_to_what_a_pool_comes_to(
     url: str, tmp_path: Path, engine: PolarsEngine
 ) -> None:
-    layout, calendar = (
-        read_layout(CONFIG / "statements" / "upay.toml"),
-        read_calendar(CONFIG / "calendar.toml"),
-    )
+    layout = read_layout(CONFIG / "statements" / "upay.toml")
     told = [
         "T1,R1,wallet,2026-04-05 10:00:00,100.00,1.50,98.50,success",
         "T2,R2,wallet,2026-04-05 10:00:00,200.00,1.50,198.50,success",
@@ -113,14 +142,19 @@ def test_a_date_by_itself_comes_to_what_a_pool_comes_to(
         "T9,,wallet,2026-04-05 10:00:00,900.00,1.50,898.50,success",
         "T10,R10,wallet,no time,10.00,1.50,8.50,success",
     ]
-    file = tmp_path / "UPAY_20260405.csv"
+    file = tmp_path / "upay_20260405_01.csv"
     total = 'TOTAL,5,,,"1,510.00",7.50,"1,502.50",'
     file.write_text("\n".join([HEADINGS, *told, total, ""]), encoding="utf-8")
-    apart = judge_day(InstitutionDay(layout, file, DAY), FrozenLines(url, "upay", 0, LAST), calendar, engine)
-    ours = with_windows(of_the_night(url), calendar)
+    day = InstitutionDay(layout, DAY, {understood(file.name): file})
+    judged = judge_day(day, FrozenLines(url, "upay", SPAN, LAST), CALENDAR, engine)
+    apart = judged.judged
+    assert (judged.ours, judged.theirs, judged.elsewhere) == (7, {file.name: 5}, frozenset())
+    ours = with_windows(of_the_night(url), CALENDAR)
     theirs = with_references(read(file.read_bytes(), layout, file.name, DAY).rows, ours)
-    states = due_states(calendar, {"upay": {DAY}})
+    states = due_states(CALENDAR, {"upay": {DAY}})
     whole = judge_pool(with_due(pl.concat([ours, theirs]), states), engine, {"upay": "funds"})
+    rejected = apart.findings.pop()
+    assert (rejected.key.code, rejected.key.reference) == (Code.ROW_REJECTED, f"{file.name}:5")
     assert apart.findings == whole.findings
     assert {one.key.reference for one in apart.findings} == {"R1", "R6"}
     columns = [name for name in SCHEMA if name != "payment_id"]

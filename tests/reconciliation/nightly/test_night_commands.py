@@ -73,6 +73,13 @@ def test_a_missing_file_is_red(stage: NightStage) -> None:
     assert typed(stage, "status").exit_code == 1
 
 
+def test_one_missing_file_is_told_as_one(ready: NightStage) -> None:
+    next(ready.inbox.glob("breb_postpaid_20260405_01.*")).unlink()
+    done = typed(ready, "run", "--night", "2026-04-05")
+    assert done.exit_code == 1
+    assert "a file is missing: breb_postpaid_20260405_01.txt" in done.output
+
+
 def test_a_date_that_is_not_over_is_ended_by_hand_only(
     ready: NightStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,10 +5,12 @@ import csv
 import json
 from collections.abc import Awaitable, Callable
 from datetime import date
+from io import StringIO
 from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
 from reconciliation.break_commands import register
@@ -72,6 +74,23 @@ FILTERS = [
     (["--reference", "R1"], {"R1"}),
     ([], {"R1", "R2", "R3"}),
 ]
+
+
+async def test_a_narrow_screen_cuts_no_id_and_no_amount(
+    scene: Scene, type_in: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = "desco_postpaid_20261126_01.csv:15"
+    found = await scene.found("LEDGER_ONLY", reference=long, exposure=123_456_789)
+    await scene.next_run(LATE)
+    shown = StringIO()
+    narrow = Console(file=shown, width=80, markup=False, highlight=False)
+    monkeypatch.setattr("reconciliation.break_words.screen", lambda: narrow)
+    code, _, _ = await type_in("breaks")
+    out = shown.getvalue()
+    assert code == 0
+    for whole in (str(found)[:8], "1234567.89", "LEDGER_ONLY", long, "2026-11-04 OVER", "stands apart."):
+        assert whole in out
+    assert max(len(line.rstrip()) for line in out.splitlines()) <= 80
 
 
 async def test_each_filter_takes_its_breaks(scene: Scene, type_in: Type) -> None:

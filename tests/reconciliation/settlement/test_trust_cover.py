@@ -38,14 +38,20 @@ def test_both_lines_with_the_accounts_behind_them() -> None:
 def test_a_paisa_is_short() -> None:
     found = cover({"settlement_bank": 99, "payable:x": 100})
     assert (found.strict, found.is_short) == (-1, True)
-    assert found.alarm == "trust cover is short by 1 paisa of 100 owed; not covered by receivables"
+    assert found.alarm == "trust cover is short by 0.01 taka of 1.00 owed; not covered by receivables"
 
 
 def test_the_banks_own_figure_counts_too() -> None:
     found = cover({"settlement_bank": 100, "payable:x": 100, "receivable:c": 1}, [60, 39])
     assert (found.strict, found.strict_by_statement, found.is_short) == (0, -1, True)
-    assert found.alarm == "trust cover is short by 1 paisa of 100 owed; covered once connectors pay"
+    assert found.alarm == "trust cover is short by 0.01 taka of 1.00 owed; covered once connectors pay"
     assert not cover({"settlement_bank": 100, "payable:x": 100}, [100]).is_short
+
+
+def test_what_banks_have_less_than_our_books_is_not_covered_by_what_covers_our_books() -> None:
+    found = cover({"settlement_bank": 100, "payable:x": 100, "receivable:c": 1}, [98])
+    assert found.with_receivables == 1
+    assert found.alarm == "trust cover is short by 0.02 taka of 1.00 owed; not covered by receivables"
 
 
 @given(balances_, st.sampled_from(OWED), st.integers(1, 10**12))

@@ -70,3 +70,16 @@ def test_who_does_not_answer_is_named(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "breb" in done.output
     assert not (tmp_path / "out").exists()
+
+
+async def test_what_was_left_is_kept_in_the_home_of_the_house(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two houses on one machine: what one has left is not taken as left by the other."""
+    monkeypatch.setenv("EKPAY_HOME", str(tmp_path / "house"))
+    institution = Institution.open(DescoSettings(home=tmp_path / "books"), Clock(SetClock().now))
+    async with served(institution) as (_, origin):
+        where = ("--out", f"{tmp_path / 'out'}", "--date", NIGHT, "--address", f"desco={origin}")
+        done = await asyncio.to_thread(typed, *where)
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "house" / "sandbox" / "day" / "day.json").exists()

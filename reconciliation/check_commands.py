@@ -1,0 +1,166 @@
+"""`ekpay reconcile check`: what a night would find in a settlement file, said before the night.
+
+Heavy things are imported when the command runs; `ekpay --help` loads this module without the extra.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Protocol
+
+import typer
+
+from ekpay_switch.cli.terminal import complain, show_json, show_table, taka
+from reconciliation.errors import ReconciliationError, UnreadableFileError
+
+if TYPE_CHECKING:
+    from reconciliation.matching.checking import Checked
+    from reconciliation.matching.engines import Engine
+
+AGREES: Final = 0
+BREAKS: Final = 1
+NOT_CHECKED: Final = 2
+# Breaks that are explained; the others are counted, and listed for programs.
+_FIRST: Final = 20
+
+
+class Ground(Protocol):
+    """What a check needs of an installation (`ekpay_switch.finance_ports.Finance`)."""
+
+    @property
+    def config(self) -> Path:
+        """The folder of the configuration."""
+        ...
+
+    def url(self, role: str = "app") -> str:
+        """The libpq URL of a role."""
+        ...
+
+
+def register(app: typer.Typer) -> None:
+    """Let `check` join the commands."""
+    app.command("check")(check)
+
+
+def check(
+    context: typer.Context,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE…", exists=True, dir_okay=False, help="Settlement files of one institution and date."
+        ),
+    ],
+    json: Annotated[bool, typer.Option("--json", help="For programs: every break.")] = False,  # noqa: FBT002
+) -> None:
+    """Compare a settlement file with our frozen lines of its date, and change nothing anywhere.
+
+    Give the files of all cycles of the date together; while one is not there, our lines that no file tells
+    are no breaks yet. Exits 0 if both sides agree, 1 if there are breaks, 2 if nothing could be checked.
+    """
+    raise typer.Exit(check_and_tell(context.obj, files, as_json=json))
+
+
+def check_and_tell(
+    ground: Ground, files: Sequence[Path], *, as_json: bool, engine: "Engine | None" = None
+) -> int:
+    """Check files and print what was found; the exit code."""
+    try:
+        from adbc_driver_manager import Error  # noqa: PLC0415 - needs the extra
+
+        from reconciliation.matching import checking  # noqa: PLC0415
+    except ModuleNotFoundError as problem:
+        complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
+        return NOT_CHECKED
+    try:
+        found = checking.check(ground.url("audit"), checking.asked(ground.config, files), engine)
+    except UnreadableFileError as problem:
+        complain(f"{problem.file} would be refused as {problem.code}: {problem}")
+        return NOT_CHECKED
+    except (ReconciliationError, OSError, Error) as problem:
+        complain(str(problem))
+        return NOT_CHECKED
+    if as_json:
+        show_json(_told(found))
+    else:
+        _show(found)
+    return AGREES if found.agrees else BREAKS
+
+
+def _told(found: "Checked") -> dict[str, object]:
+    ours, theirs = found.matched
+    asked, judged = found.asked, found.judged
+    return {
+        "institution": asked.institution,
+        "date": asked.day.date,
+        "files": dict(judged.theirs),
+        "missing_cycles": asked.missing,
+        "agrees": found.agrees,
+        "ours": judged.ours,
+        "theirs": sum(judged.theirs.values()),
+        "ours_matched": ours,
+        "theirs_matched": theirs,
+        "ours_waiting": found.waiting,
+        "ours_quiet": found.quiet,
+        "theirs_of_other_dates": found.of_other_dates,
+        "codes": {
+            code: {"count": count, "amount": amount, "difference": difference}
+            for code, (count, amount, difference) in found.by_code.items()
+        },
+        "breaks": [
+            {
+                "code": one.key.code.value,
+                "reference": one.key.reference,
+                "amount": one.amount,
+                "difference": one.difference,
+                "file": one.file,
+                "rows": one.rows,
+            }
+            for one in found.findings
+        ],
+        "first": [
+            {"reference": one.reference, "en": one.en, "bn": one.bn} for one in found.explained(_FIRST)
+        ],
+        "digest": found.digest,
+    }
+
+
+def _show(found: "Checked") -> None:
+    asked, judged = found.asked, found.judged
+    ours, theirs = found.matched
+    rows = [
+        *((name, str(count)) for name, count in judged.theirs.items()),
+        ("rows of theirs", str(sum(judged.theirs.values()))),
+        ("of them matched", str(theirs)),
+        ("with lines of other dates", str(found.of_other_dates)),
+        ("lines of ours", str(judged.ours)),
+        ("of them matched", str(ours)),
+        ("may be told yet", str(found.waiting)),
+        ("failed, and told by nobody", str(found.quiet)),
+    ]
+    show_table(f"{asked.institution} {asked.day.date}", ("what", ">rows"), rows)
+    codes = [
+        (code, str(count), taka(amount), taka(difference))
+        for code, (count, amount, difference) in found.by_code.items()
+    ]
+    if codes:
+        show_table("Breaks", ("code", ">found", ">amounts", ">differences"), codes)
+        told = [(one.code, one.reference, taka(one.amount), one.en) for one in found.explained(_FIRST)]
+        show_table(f"The first {len(told)}", ("code", "reference", ">amount", "what"), told)
+    for words in _remarks(found):
+        typer.echo(words)
+
+
+def _remarks(found: "Checked") -> list[str]:
+    """What whoever reads the tables must know."""
+    remarks = []
+    missing = found.asked.missing
+    if missing:
+        listed = ", ".join(map(str, missing))
+        remarks.append(
+            f"cycle {listed} is not among the files: lines of ours that none of these tells may be in it"
+        )
+    if not found.judged.ours:
+        remarks.append("our books have no line of this institution and date")
+    if found.of_other_dates:
+        remarks.append("whether earlier files told rows of other dates already, only a night knows")
+    remarks.append("it agrees with our books" if found.agrees else "it does not agree with our books")
+    return remarks

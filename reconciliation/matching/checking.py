@@ -1,0 +1,245 @@
+"""A settlement file against our frozen lines of its date, before any night: what a night would find in it.
+
+Nothing is written anywhere, and nothing that a night remembers is asked: neither what earlier files told, nor
+which file is expected or was replaced. So a row that an earlier file told already is no break here, and a
+sequence has no gap.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import polars as pl
+
+from reconciliation.breaks.codes import Code, Rules, read_rules
+from reconciliation.breaks.explain import Break, Explainer
+from reconciliation.calendar import Calendar, read_calendar
+from reconciliation.errors import MonthError, SourceError
+from reconciliation.findings import Finding, FindingKey
+from reconciliation.intake.names import FileName, understood
+from reconciliation.intake.register import Register
+from reconciliation.intake.schedule import Schedule
+from reconciliation.intake.sources import BYTES_MAX, expected
+from reconciliation.matching.engines import DuckDbEngine, Engine, PolarsEngine, digest
+from reconciliation.matching.institution import InstitutionDay, JudgedDay, judge_day
+from reconciliation.matching.lines import FrozenLines, newest_line
+from reconciliation.matching.partition import ByInstitution
+from reconciliation.matching.pool import Judged, with_rounding_broken
+from reconciliation.matching.windows import span_of
+from reconciliation.month.explained import explained
+from reconciliation.participants import only
+from reconciliation.payouts import Payouts
+from reconciliation.rows import FILE, LEDGER, MATCHED, OPEN, QUIET
+from reconciliation.statement.layout import Layout, read_layout
+
+CODES: Final = "breaks.toml"
+CALENDAR: Final = "calendar.toml"
+STATEMENTS: Final = "statements"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Files of one institution and date that are to be checked; `missing` are cycles that none of them is."""
+
+    day: InstitutionDay
+    calendar: Calendar
+    missing: tuple[int, ...]
+    codes: Path
+
+    @property
+    def institution(self) -> str:
+        """Whose files they are."""
+        return self.day.layout.institution
+
+    def rules(self) -> Rules:
+        """What each code means."""
+        return read_rules(self.codes)
+
+
+def asked(config: Path, paths: Sequence[Path]) -> Asked:
+    """What is asked of these files, by their names.
+
+    Raises:
+        SourceError: a name says nothing, or the files are not of one date of one institution.
+        ConfigurationError: the institution's layout or the calendar is wrong.
+    """
+    first, layout = _first(config, paths)
+    calendar = only({layout.institution}, read_calendar(config / CALENDAR))
+    if layout.institution not in calendar.institutions:
+        raise SourceError(f"{layout.institution} has no times in {CALENDAR}")
+    schedule = Schedule(calendar, first.key.day, first.key.day, {layout.institution: first.key.day})
+    files: dict[FileName, Path] = {}
+    for path in paths:
+        name = expected(path.name, {layout.institution: layout})
+        _refuse_unfit(name, path, first, schedule)
+        if any(other.key == name.key for other in files):
+            raise SourceError(f"{name.text}: two files of cycle {name.key.cycle}, give the one that counts")
+        files[name] = path
+    cycles = range(1, schedule.cycles(layout.institution) + 1)
+    missing = tuple(cycle for cycle in cycles if all(name.key.cycle != cycle for name in files))
+    ordered = dict(sorted(files.items()))
+    return Asked(
+        InstitutionDay(layout, first.key.day, ordered, is_whole=not missing),
+        calendar,
+        missing,
+        config / CODES,
+    )
+
+
+def _first(config: Path, paths: Sequence[Path]) -> tuple[FileName, Layout]:
+    try:
+        name = understood(paths[0].name)
+    except MonthError as problem:
+        raise SourceError(f"{problem}: <institution>_<yyyymmdd>_<cycle>[_c<n>].<extension>") from problem
+    place = config / STATEMENTS / f"{name.key.institution}.toml"
+    if not place.is_file():
+        raise SourceError(f"{name.text}: no layout of an institution {name.key.institution}")
+    layout = read_layout(place)
+    if layout.kind == "statement":
+        raise SourceError(f"{name.text}: statements of banks are matched with payouts, by a night alone")
+    return name, layout
+
+
+def _refuse_unfit(name: FileName, path: Path, first: FileName, schedule: Schedule) -> None:
+    if (name.key.institution, name.key.day) != (first.key.institution, first.key.day):
+        raise SourceError(f"{name.text} is of another institution or date than {first.text}")
+    if not schedule.takes(name.key):
+        raise SourceError(f"{name.text}: no file of this date and cycle is expected")
+    if not path.is_file():
+        raise SourceError(f"{name.text} is no file")
+    if path.stat().st_size > BYTES_MAX:
+        raise SourceError(f"{name.text}: more than {BYTES_MAX} bytes")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check came to; amounts in paisa."""
+
+    asked: Asked
+    judged: JudgedDay
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """Every break, the order that of code and reference."""
+        found = [*self.judged.judged.findings, *_rounding(self.judged.judged, self.asked)]
+        return tuple(sorted(found, key=lambda one: (one.key, one.file, one.rows)))
+
+    @property
+    def agrees(self) -> bool:
+        """Whether there is no break."""
+        return not self.findings
+
+    @property
+    def by_code(self) -> Mapping[str, tuple[int, int, int]]:
+        """How many breaks of each code there are, their amounts and their differences, both without sign."""
+        totals: Counter[tuple[str, int]] = Counter()
+        for one in self.findings:
+            counted = (1, abs(one.amount), abs(one.difference))
+            totals.update({(one.key.code.value, place): add for place, add in enumerate(counted)})
+        codes = sorted({code for code, _ in totals})
+        return {code: (totals[code, 0], totals[code, 1], totals[code, 2]) for code in codes}
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the groups that were not settled at first sight: the same by every engine."""
+        return digest(self.judged.judged.groups)
+
+    @cached_property
+    def _rows(self) -> pl.DataFrame:
+        return with_rounding_broken(self.judged.judged, _off_by_too_much(self.judged.judged, self.asked))
+
+    @property
+    def matched(self) -> tuple[int, int]:
+        """Matched lines of ours of the date, and matched rows of theirs."""
+        mine = (pl.col("source") == LEDGER) & self._of_the_date
+        theirs = pl.col("source") == FILE
+        unmatched = [
+            self._rows.filter(side & (pl.col("verdict") != MATCHED)).height for side in (mine, theirs)
+        ]
+        return self.judged.ours - unmatched[0], sum(self.judged.theirs.values()) - unmatched[1]
+
+    @property
+    def waiting(self) -> int:
+        """Lines of ours of the date that no file told, and may yet: in a missing cycle, or the next date."""
+        return self._count(LEDGER, OPEN)
+
+    @property
+    def quiet(self) -> int:
+        """Lines of ours of the date that failed, of which no file needs to know."""
+        return self._count(LEDGER, QUIET)
+
+    @property
+    def of_other_dates(self) -> int:
+        """Rows of theirs that are matched with lines of other dates."""
+        elsewhere = pl.col("reference").is_in(sorted(self.judged.elsewhere))
+        theirs = (pl.col("source") == FILE) & (pl.col("verdict") == MATCHED)
+        return self._rows.filter(theirs & elsewhere).height
+
+    def explained(self, count: int) -> list[Break]:
+        """The first breaks as a person reads them."""
+        day = self.asked.day.date
+        schedule = Schedule(self.asked.calendar, day, day, {})
+        payouts = Payouts({self.asked.institution: self.asked.day.layout}, schedule)
+        told = explained(self.findings[:count], self._rows, Register(), payouts)
+        explainer = Explainer(self.asked.rules(), self.asked.calendar)
+        return [explainer.explain(one, day, day) for one in told]
+
+    @property
+    def _of_the_date(self) -> pl.Expr:
+        return pl.col("due_date") == self.asked.day.date
+
+    def _count(self, source: int, verdict: str) -> int:
+        wanted = (pl.col("source") == source) & (pl.col("verdict") == verdict) & self._of_the_date
+        return self._rows.filter(wanted).height
+
+
+def check(url: str, wanted: Asked, engine: Engine | None = None) -> Checked:
+    """Judge the files against our frozen lines of their date.
+
+    Raises:
+        SourceError: the lines of the date are not frozen yet.
+        UnreadableFileError: a file is refused as a whole.
+        adbc_driver_manager.Error: the database cannot be reached, or refuses.
+    """
+    day, calendar = wanted.day.date, wanted.calendar
+    last = newest_line(url, day)
+    if last is None:
+        raise SourceError(f"the window of {day} is not closed yet: no line of that date is frozen")
+    lines = FrozenLines(url, wanted.institution, span_of(calendar, wanted.institution, day), last)
+    if engine is not None:
+        return Checked(wanted, judge_day(wanted.day, lines, calendar, engine))
+    with TemporaryDirectory(prefix="ekpay-check-") as spill:
+        duckdb = DuckDbEngine(Path(spill))
+        try:
+            chosen = ByInstitution(PolarsEngine(), duckdb)
+            return Checked(wanted, judge_day(wanted.day, lines, calendar, chosen))
+        finally:
+            duckdb.close()
+
+
+def _off_by_too_much(judged: Judged, wanted: Asked) -> set[str]:
+    """The files whose rows are a paisa off so often that none of it is accepted."""
+    if not judged.rounded:
+        return set()
+    bound = wanted.rules().rounding_bound_paisa
+    return {
+        origin for origin, paisa in Counter(row.origin for row in judged.rounded).items() if paisa > bound
+    }
+
+
+def _rounding(judged: Judged, wanted: Asked) -> list[Finding]:
+    off = _off_by_too_much(judged, wanted)
+    return [
+        Finding(
+            FindingKey(Code.ROUNDING, wanted.institution, name.text),
+            file=name.text,
+            day=name.key.day,
+            difference=sum(row.origin == name.text for row in judged.rounded),
+        )
+        for name in wanted.day.files
+        if name.text in off
+    ]
