@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from reconciliation.config_faults import fault_in_words
 from reconciliation.errors import ConfigurationError
 
 _ONE_DAY = timedelta(days=1)
@@ -132,4 +133,4 @@ def read_calendar(path: Path) -> Calendar:
     try:
         return Calendar.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (ValidationError, tomllib.TOMLDecodeError) as problem:
-        raise ConfigurationError(f"{path.name}: {problem}") from problem
+        raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem

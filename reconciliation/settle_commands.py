@@ -16,6 +16,7 @@ import typer
 
 from ekpay_switch.cli.terminal import complain, passphrase, show_json, show_table, taka
 from reconciliation.errors import ReconciliationError
+from reconciliation.fitting import show_fitting
 
 if TYPE_CHECKING:
     from reconciliation.settlement.desk import Work
@@ -90,7 +91,7 @@ def explain(
         return
     headings = ("day", "row", "kind", ">amount", "state", "because", "our reference", "their reference")
     names = ("day", "source", "kind", "amount", "state", "because", "our_reference", "their_reference")
-    show_table(
+    show_fitting(
         f"{whose} on {value_date.date()}", headings, ([_cell(one[name]) for name in names] for one in told)
     )
     typer.echo(f"{len(lines)} lines, net {taka(sum(line.shares.get('net', 0) for line in lines))}")
@@ -202,7 +203,7 @@ def _show_sheet(day: date, rows: "Sequence[Settled]") -> None:
         amounts = [told.gross_in, told.gross_out, told.fees, back, told.commissions + told.adjustments]
         amounts += [told.held, told.released, told.net, row.carried_in, row.instructed, row.carried_out]
         cells.append([str(told.party), *(_cell(one) for one in amounts), row.reason])
-    show_table(f"Net positions on {day}", headings, cells)
+    show_fitting(f"Net positions on {day}", headings, cells)
     typer.echo(f"sum of all nets: {taka(sum(row.position.net for row in rows))}")
 
 
@@ -257,7 +258,7 @@ def _show_followed(found: "Followed", *, as_json: bool) -> None:
 def _show_rows(title: str, rows: Sequence[Mapping[str, object]], headings: Sequence[str]) -> None:
     names = [heading.removeprefix(">") for heading in headings]
     shown = [heading.replace("_", " ") for heading in headings]
-    show_table(title, shown, ([_cell(row[name]) for name in names] for row in rows))
+    show_fitting(title, shown, ([_cell(row[name]) for name in names] for row in rows))
 
 
 def _show_cover(found: "Cover", *, as_json: bool) -> None:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from reconciliation.config_faults import fault_in_words
 from reconciliation.errors import ConfigurationError
 
 
@@ -120,7 +121,7 @@ def read_rules(path: Path) -> Rules:
     try:
         table = _Table.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (ValidationError, tomllib.TOMLDecodeError) as problem:
-        raise ConfigurationError(f"{path.name}: {problem}") from problem
+        raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem
     told = [meaning.code for meaning in table.breaks]
     if sorted(told) != sorted(Code):
         wrong = sorted(set(told) ^ set(Code)) or "one of them twice"

@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from reconciliation.config_faults import fault_in_words
 from reconciliation.errors import ConfigurationError
 
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}", re.ASCII)
@@ -122,4 +123,4 @@ def read_servers(path: Path) -> Mapping[str, Server]:
     try:
         return Servers.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).servers
     except (OSError, ValidationError, tomllib.TOMLDecodeError) as problem:
-        raise ConfigurationError(f"{path.name}: {problem}") from problem
+        raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reconciliation.breaks.codes import Rules, read_rules
 from reconciliation.calendar import Calendar, read_calendar
+from reconciliation.config_faults import fault_in_words
 from reconciliation.digests import sha256_of, sha256_of_lines
 from reconciliation.errors import ConfigurationError
 from reconciliation.intake.schedule import Schedule
@@ -48,7 +49,7 @@ def read_night_settings(path: Path) -> NightSettings:
     try:
         return NightSettings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValidationError, tomllib.TOMLDecodeError) as problem:
-        raise ConfigurationError(f"{path.name}: {problem}") from problem
+        raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reconciliation.breaks.codes import Code, Words
+from reconciliation.config_faults import fault_in_words
 from reconciliation.errors import ConfigurationError
 
 
@@ -113,7 +114,7 @@ def read_resolution_rules(path: Path) -> ResolutionRules:
     try:
         table = _Table.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (ValidationError, tomllib.TOMLDecodeError) as problem:
-        raise ConfigurationError(f"{path.name}: {problem}") from problem
+        raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem
     told = [rule.name for rule in table.actions]
     if sorted(told) != sorted(Action):
         wrong = sorted(set(told) ^ set(Action)) or "one of them twice"

@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from reconciliation.calendar import Times
+from reconciliation.config_faults import fault_in_words
 from reconciliation.errors import ConfigurationError
 from reconciliation.settlement.cycles import Party, Role
 from reconciliation.settlement.names import latin
@@ -165,4 +166,4 @@ def read_registry(path: Path) -> Registry:
     try:
         return Registry.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (ValidationError, tomllib.TOMLDecodeError) as problem:
-        raise ConfigurationError(f"{path.name}: {problem}") from problem
+        raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem

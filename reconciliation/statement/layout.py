@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from reconciliation.config_faults import fault_in_words
 from reconciliation.errors import ConfigurationError
 from reconciliation.statement.ach_records import CELLS as ACH_CELLS
 from reconciliation.statement.amounts import Grouping, Sign, Unit
@@ -232,7 +233,7 @@ def read_layout(path: Path) -> Layout:
     try:
         layout = Layout.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (ValidationError, tomllib.TOMLDecodeError) as problem:
-        raise ConfigurationError(f"{path.name}: {problem}") from problem
+        raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem
     if layout.institution != path.stem:
         raise ConfigurationError(f"{path.name} describes {layout.institution}")
     return layout

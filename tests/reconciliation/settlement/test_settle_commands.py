@@ -129,7 +129,8 @@ async def test_the_cover_is_shown_and_a_short_one_is_red(typed: Typed, stage: St
     shown = await typed("cover")
     assert shown.exit_code == 1
     assert (
-        "trust cover is short by 11999900 paisa of 12000000 owed; covered once connectors pay" in shown.output
+        "trust cover is short by 119999.00 taka of 120000.00 owed; covered once connectors pay"
+        in shown.output
     )
     told = json.loads((await typed("cover", "--json")).stdout)
     assert (told["strict"], told["with_receivables"]) == (100 - RTGS, 1_000)

@@ -1,0 +1,13 @@
+"""What is wrong with a file under config/, in one line for whoever has edited it."""
+
+from pydantic import ValidationError
+
+
+def fault_in_words(problem: Exception) -> str:
+    """Name each setting with what was expected of it; what no model has refused says itself."""
+    if not isinstance(problem, ValidationError):
+        return str(problem)
+    faults = problem.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(
+        f"{'.'.join(str(part) for part in fault['loc']) or 'the whole'}: {fault['msg']}" for fault in faults
+    )
