@@ -46,9 +46,9 @@ def night(
     ] = None,
     form: Annotated[list[Form] | None, typer.Option(help="All by default; may be given again.")] = None,
 ) -> None:
-    """Leave the workbook, the PDF and the JSON of one night, with what persons have decided until the next.
+    """Leave the workbook, the PDF and the JSON of one night as it stood after a run.
 
-    Made again they are the same bytes as long as nothing more was decided.
+    Made again they are the same bytes: what persons decided after the run stands in a later report.
     """
     try:
         from reconciliation.digests import sha256_of  # noqa: PLC0415 - needs the extra

@@ -102,15 +102,18 @@ async def commit(connection: Connection, finance: Finance, run: Committing, chan
         asyncpg.UniqueViolationError: another run was committed meanwhile, or a row of ours is matched twice.
     """
     async with connection.transaction():
+        head = await chain.head(connection)
         told = await _told(connection, run, changes)
-        balances = await finance.books.balances(connection)
-        record = await write_run(connection, _record(run, told, balances), list(run.judged.sheet.values()))
+        events = _events(run, told)
+        covered = _covered(run.judged, await finance.books.balances(connection))
+        figures = covered | {"events": head + len(events)}
+        record = await write_run(connection, _record(run, told, figures), list(run.judged.sheet.values()))
         await _write_files(connection, run)
         new = {name: day for name, day in run.judged.part.since.items() if name not in run.before.since}
         await write_participants(connection, run.id, new)
         await _write_groups(connection, run)
         await write_breaks(connection, told.breaks)
-        await chain.append(connection, _events(run, told))
+        await chain.append(connection, events)
         await _react(connection, finance, record, changes)
         await finance.evidence.tell(connection, [answer.told for answer in told.answers])
     return record
@@ -137,9 +140,12 @@ async def _told(connection: Connection, run: Committing, changes: Changes) -> _T
     return _Told(changes, breaks, [*answers_of(night, setting), *again], states)
 
 
-def _record(run: Committing, told: _Told, balances: Mapping[str, int]) -> RunRecord:
+def _covered(judged: Judged, balances: Mapping[str, int]) -> dict[str, int]:
+    return cover_figures(balances, judged.progress.register.loaded(), judged.setting.kinds)
+
+
+def _record(run: Committing, told: _Told, more: Mapping[str, int]) -> RunRecord:
     judged = run.judged
-    covered = cover_figures(balances, judged.progress.register.loaded(), judged.setting.kinds)
     before = run.before.run
     return RunRecord(
         id=run.id,
@@ -152,7 +158,7 @@ def _record(run: Committing, told: _Told, balances: Mapping[str, int]) -> RunRec
         outcome_digest=judged.outcome_digest,
         rows_digest=judged.rows_digest,
         last_line=run.last_line,
-        figures=dict(judged.figures) | _open(told) | covered,
+        figures=dict(judged.figures) | _open(told) | dict(more),
         invariants=judged.invariants,
         sql=judged.sql,
         started_at=run.started_at,

@@ -7,6 +7,7 @@ files.<state>, files.on_time, …     files of this run; files.missing: expected
 found, reopened, ended              breaks of this run
 open, exposure                      breaks that nobody and nothing has ended yet, and what is at risk
 unwatched, unwatched.<id>           how many institutions nobody watches, and their lines so far
+events                              the newest event of breaks when the run was committed
 cover.<…>                           the trust cover when the run was committed (`covered.cover_figures`)
 total.<…>                           carried from run to run (`proofs.totals_of`)
 """

@@ -43,10 +43,10 @@ NIGHTS_SHOWN = 30
 _LOADED = "loaded"
 _OVER = (BreakState.CLOSED, BreakState.RESOLVED)
 _HOLDS = "hold"
-# The newest night in which something happened to a break, up to a night.
+# The newest night in which something happened to a break, up to an event.
 _LAST = """
 SELECT DISTINCT ON (break_id) break_id, night FROM reconciliation.break_events
-WHERE night <= $1 ORDER BY break_id, seq DESC
+WHERE seq <= $1 ORDER BY break_id, seq DESC
 """
 
 
@@ -73,8 +73,10 @@ class Terms:
 async def read_standing(connection: Connection, run: RunRecord, calendar: Calendar) -> Standing:
     """Everything that the tables say of a night as it stood after a run."""
     runs = [one for one in await read_runs(connection) if one.seq <= run.seq]
-    last = {row["break_id"]: row["night"] for row in await connection.fetch(_LAST, run.night)}
-    found = await read_breaks(connection, BreakFilter(), run.night, calendar, events_up_to=run.night)
+    # Whatever persons did behind the commit stands in a later report.
+    through = run.figures["events"]
+    last = {row["break_id"]: row["night"] for row in await connection.fetch(_LAST, through)}
+    found = await read_breaks(connection, BreakFilter(), run.night, calendar, through=through)
     breaks = tuple(sorted((_break(one, run.night, last) for one in found), key=_place))
     positions = tuple(
         PositionLine(one.institution, one.settled, one.gross, one.fees, one.rounding, one.suspense)

@@ -16,7 +16,8 @@ SELECT b.id, b.run_id, b.code, b.institution, b.reference, b.first_seen, e.state
 FROM reconciliation.breaks b
 CROSS JOIN LATERAL (
   SELECT state FROM reconciliation.break_events
-  WHERE break_id = b.id AND ($2::date IS NULL OR night <= $2) ORDER BY seq DESC LIMIT 1
+  WHERE break_id = b.id AND ($2::date IS NULL OR night <= $2) AND ($10::bigint IS NULL OR seq <= $10)
+  ORDER BY seq DESC LIMIT 1
 ) e
 WHERE b.first_seen <= $1
   AND (cardinality($3::text[]) = 0 OR b.code = ANY ($3))
@@ -59,11 +60,13 @@ async def read_breaks(
     calendar: Calendar,
     *,
     events_up_to: date | None = None,
+    through: int | None = None,
 ) -> list[BreakRecord]:
     """The breaks first seen up to `as_of` that a filter lets through, largest exposure first.
 
-    The state is that of the newest event; with `events_up_to`, of the newest event of a night up to it, which
-    is how the breaks stood then. Ages count up to `as_of`. `older_than` 3 wants those of 4 business days.
+    The state is that of the newest event; with `events_up_to`, of the newest event of a night up to it, and
+    with `through`, of the newest event up to that number: so the breaks stood then. Ages count up to `as_of`.
+    `older_than` 3 wants those of 4 business days.
     """
     rows = await connection.fetch(
         _NEWEST,
@@ -76,6 +79,7 @@ async def read_breaks(
         wanted.night,
         wanted.at_least,
         wanted.reference,
+        through,
     )
     found = [_break(row, as_of, calendar) for row in rows]
     return [one for one in found if not wanted.older_than or one.age > wanted.older_than]

@@ -71,9 +71,7 @@ async def append(connection: Connection, events: Sequence[NewEvent]) -> None:
 
     Takes the lock of the chain, also where there is nothing to append.
     """
-    await connection.execute(CHAIN_LOCK)
-    head = await connection.fetchrow(HEAD)
-    seq, before = (0, BEGINNING) if head is None else (head["seq"], head["hash"])
+    seq, before = await _end(connection)
     rows = []
     for event in events:
         seq += 1
@@ -92,6 +90,17 @@ async def append(connection: Connection, events: Sequence[NewEvent]) -> None:
             )
         )
     await insert(connection, "break_events", _COLUMNS, rows)
+
+
+async def head(connection: Connection) -> int:
+    """The number of the newest event, 0 before the first; takes the lock, so nobody appends meanwhile."""
+    return (await _end(connection))[0]
+
+
+async def _end(connection: Connection) -> tuple[int, bytes]:
+    await connection.execute(CHAIN_LOCK)
+    newest = await connection.fetchrow(HEAD)
+    return (0, BEGINNING) if newest is None else (newest["seq"], newest["hash"])
 
 
 async def verify(connection: Connection) -> str | None:

@@ -11,6 +11,9 @@ from reconciliation.nightly.rules import NightRules
 from reconciliation.reports.leave_night import leave, leave_night, report_of
 from reconciliation.reports.model import Report
 from reconciliation.reports.tables import facts
+from reconciliation.results import chain
+from reconciliation.results.chain import NewEvent
+from reconciliation.results.records import BreakEventKind, BreakState
 from reconciliation.results.runs import run_of
 from reconciliation.rows import BROKEN, MATCHED, OPEN
 from tests.reconciliation.far_sides import Movement, at
@@ -109,3 +112,18 @@ async def test_the_cover_is_told_as_the_books_stood_when_the_run_was_committed(s
     assert shown["With what connectors owe us, taka"] == 500
     stage.balances.clear()
     assert (await told(stage, await stage.night(SUN))).cover == report.cover
+
+
+async def test_what_persons_did_behind_the_commit_changes_no_report(stage: NightStage) -> None:
+    ran = await stage.book(BREB, *ROWS).send(BREB, ROWS[1:], SUN).full_night(SUN)
+    before = await told(stage, ran)
+    connection = await stage.superuser()
+    try:
+        (row,) = await connection.fetch("SELECT id FROM reconciliation.breaks")
+        async with connection.transaction():
+            done = NewEvent(row["id"], SUN, "somebody", BreakEventKind.APPROVED, BreakState.RESOLVED, {})
+            await chain.append(connection, [done])
+    finally:
+        await connection.close()
+    assert await told(stage, ran) == before
+    assert [one.ended for one in before.breaks] == [None]
