@@ -6,7 +6,6 @@ Nothing of an installation that is already there is touched: the home is a tempo
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -30,6 +29,7 @@ from ekpay_switch.security.identifiers import uuid7
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.settings import Settings
 from sandbox.partner.client import Partner, PartnerClient
+from sandbox.ports import free_port
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _SANDBOX_PASSWORD = "desco-sandbox"  # noqa: S105 - the sandbox's own, it opens nothing else
@@ -162,14 +162,6 @@ def served_switch(home: Path, **environ: str) -> Iterator[tuple[str, subprocess.
         finally:
             process.terminate()
             process.wait(LEAVE_SECONDS)
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody has at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def until_ready(url: str, switch: subprocess.Popen[bytes], home: Path) -> None:

@@ -6,7 +6,6 @@ A child that ends without being asked to ends the demo: what it logged last is t
 import asyncio
 import os
 import signal
-import socket
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -111,26 +110,6 @@ class Children:
             return
         text = f"{child.name} ended by itself with {code}; the last lines of {child.log}:\n{_tail(child.log)}"
         self._death.set_exception(ChildDiedError(text))
-
-
-def free_port() -> int:
-    """Return a TCP port of this machine that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def is_port_free(port: int) -> bool:
-    """Whether this machine's port could be listened on at this moment."""
-    with socket.socket() as probe:
-        # As servers do: a port that only waits for old connections to die is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def _tail(log: Path) -> str:

@@ -15,7 +15,7 @@ from rich.console import Console
 from sandbox.day.asking import InstitutionSilentError
 from sandbox.day.wrongs import NothingToSpoilError
 from sandbox.demo.cast import PARTNERS_MAX, CastUnreadableError
-from sandbox.demo.children import ChildDiedError, free_port, is_port_free
+from sandbox.demo.children import ChildDiedError
 from sandbox.demo.desks import DeskClosedError
 from sandbox.demo.home import home
 from sandbox.demo.open_house import keep_open
@@ -27,6 +27,7 @@ from sandbox.demo.script import Plan
 from sandbox.demo.stage import TIME_DIVISOR, NotReadyError, Setting, WalletPorts, staged
 from sandbox.demo.tool import ToolFailedError, ToolMissingError
 from sandbox.institutions import COUNTERS, GATEWAYS, Name
+from sandbox.ports import free_port, is_port_free
 
 Result = TypeVar("Result")
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.demo.cast import Cast, Player, engage, top_up
-from sandbox.demo.children import free_port
 from sandbox.demo.desco_desk import DescoDesk
 from sandbox.demo.desks import Address
 from sandbox.demo.stage import Setting, Stage, staged
 from sandbox.partner.client import PartnerClient, RawAnswer, result_code
 from sandbox.partner.jwe import seal
 from sandbox.partner.messages import Message, Payout, new_reference
+from sandbox.ports import free_port
 
 DESCO = "b025"
 DONE, IN_PROGRESS = "0000", "0102"

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from ekpay_switch.settings import Settings
+from sandbox.ports import free_port
 from tests.cli.typed import Ekpay
 
 EKPAY = [sys.executable, "-c", "from ekpay_switch.cli.main import run; run()"]
@@ -37,12 +38,6 @@ def _running(home: Path, log: Path, *words: str) -> Iterator["subprocess.Popen[b
         process.wait()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _get(port: int, path: str) -> str:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
         return str(answer.read().decode())
@@ -62,7 +57,7 @@ def _lines(log: Path) -> list[dict[str, object]]:
 
 
 def test_serve_is_ready_shows_its_numbers_and_leaves_when_told(home: Path, tmp_path: Path) -> None:
-    port, log = _free_port(), tmp_path / "stderr"
+    port, log = free_port(), tmp_path / "stderr"
     with _running(home, log, "serve", "--port", str(port)) as process:
         _wait_for(log, "serving", process)
         _wait_until_it_answers(port)

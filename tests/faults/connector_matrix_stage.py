@@ -20,12 +20,12 @@ from sandbox.client import return_page
 from sandbox.client.client import ApiClient
 from sandbox.client.return_page import ReturnPage
 from sandbox.demo.bkash_desk import BkashDesk
-from sandbox.demo.children import free_port
 from sandbox.demo.desks import Address, AdminDesk
 from sandbox.demo.nesco_desk import NescoDesk
 from sandbox.demo.shop import Shop, engage_shop
 from sandbox.demo.stage import WALLET, Setting, Stage, WalletPorts, staged
 from sandbox.institutions import GATEWAYS, Name
+from sandbox.ports import free_port
 from tests.faults.installation import ROOT
 from tests.faults.matrix_site import OpenSite, environment, retimed
 

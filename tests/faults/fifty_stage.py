@@ -19,7 +19,6 @@ from sandbox.demo.bill_files import FAMILY, Offices
 from sandbox.demo.bkash_desk import BkashDesk
 from sandbox.demo.breb_desk import BrebDesk
 from sandbox.demo.cast import BUCKETS, engage, top_up
-from sandbox.demo.children import free_port
 from sandbox.demo.desco_desk import DescoDesk
 from sandbox.demo.desks import Address, Desk
 from sandbox.demo.house_desk import house_desks
@@ -29,6 +28,7 @@ from sandbox.demo.shop import engage_shop
 from sandbox.demo.stage import WALLET, Setting, Stage, WalletPorts, staged
 from sandbox.institutions import COUNTERS
 from sandbox.partner.client import PartnerClient
+from sandbox.ports import free_port
 from tests.faults.matrix_stage import hurried
 
 OLD_DESKS: Mapping[str, type[Desk]] = {"desco": DescoDesk, "breb": BrebDesk, "nesco": NescoDesk}

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from ekpay_switch.persistence.embedded import EmbeddedPostgres
 from ekpay_switch.persistence.engine import Database, open_database
 from ekpay_switch.persistence.migrate import migrate
 from ekpay_switch.settings import Settings
+from sandbox.ports import free_port
 
 ROOT = Path(str(sandbox.__file__)).parent.parent
 # A busy machine is slow, not wrong.
@@ -48,13 +48,6 @@ BKASH_IN_A_HURRY = {
     "page_ask_after_seconds": "[10, 30, 60, 100]",
 }
 SLOW_SECONDS = 6
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass(slots=True)
@@ -110,7 +103,7 @@ class Installation:
         self._folder = folder
         self._processes: dict[str, Running] = {}
         self._started = 0
-        self._far_side_port, self._wallet_port, self._port = (_free_port() for _ in range(3))
+        self._far_side_port, self._wallet_port, self._port = (free_port() for _ in range(3))
         self.settings = Settings(
             home=folder / "home",
             config=_config_in_a_hurry(folder / "config"),

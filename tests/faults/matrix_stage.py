@@ -20,11 +20,11 @@ from ekpay_switch.persistence.engine import Database, open_database
 from ekpay_switch.settings import Settings
 from sandbox.demo.breb_desk import BrebDesk
 from sandbox.demo.cast import BUCKETS, Cast, engage, top_up
-from sandbox.demo.children import free_port
 from sandbox.demo.desco_desk import DescoDesk
 from sandbox.demo.desks import Address, Desk
 from sandbox.demo.nesco_desk import NescoDesk
 from sandbox.demo.stage import Setting, Stage, staged
+from sandbox.ports import free_port
 from tests.faults.installation import PATIENCE_SECONDS, POLL_SECONDS, ROOT
 
 DESKS: Mapping[str, type[Desk]] = {"desco": DescoDesk, "breb": BrebDesk, "nesco": NescoDesk}

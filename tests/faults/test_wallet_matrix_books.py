@@ -10,8 +10,8 @@ import pytest
 from aiohttp import web
 
 from sandbox.client.messages import PAID, PENDING, Payment
-from sandbox.demo.children import free_port
 from sandbox.demo.wallet_books import Collection, Movement, OurTry
+from sandbox.ports import free_port
 from tests.faults.wallet_matrix_books import Books, Page, cells_of, disagreements
 from tests.faults.wallet_matrix_wire import HOST, SENT_TO, Sent, standing_before
 

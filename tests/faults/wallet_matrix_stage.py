@@ -14,12 +14,12 @@ from sandbox.client import return_page
 from sandbox.client.client import ApiClient
 from sandbox.client.return_page import ReturnPage
 from sandbox.demo.bkash_desk import BkashDesk
-from sandbox.demo.children import free_port
 from sandbox.demo.desco_desk import DescoDesk
 from sandbox.demo.desks import Address, Desk
 from sandbox.demo.nesco_desk import NescoDesk
 from sandbox.demo.shop import engage_shop
 from sandbox.demo.stage import WALLET, Setting, WalletPorts, staged
+from sandbox.ports import free_port
 from tests.faults.installation import ROOT
 from tests.faults.matrix_site import OpenSite, environment, retimed
 from tests.faults.wallet_matrix_wire import Witness, standing_before

@@ -11,7 +11,6 @@ from sandbox.commands import first_number
 from sandbox.demo import shop as shops
 from sandbox.demo.bkash_desk import BkashDesk, Told
 from sandbox.demo.cast import Cast, CastUnreadableError, Person, Player, save
-from sandbox.demo.children import free_port
 from sandbox.demo.desks import Address
 from sandbox.demo.one_collection import Wish, collect_once
 from sandbox.demo.one_payment import UnpayableError
@@ -19,6 +18,7 @@ from sandbox.demo.shop import Shop, open_account
 from sandbox.demo.tool import Tool, ToolFailedError
 from sandbox.demo.wallet_books import Movement
 from sandbox.payer.payer import Does
+from sandbox.ports import free_port
 from tests.sandbox.bkash_caller import WALLET, BkashCaller
 from tests.sandbox.stub_rest_v1 import KEY, PAYMENT, PAYMENT_ID, StubSwitch, stub_switch
 

@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from sandbox.demo.children import free_port
 from sandbox.demo.commands import TROUBLES, screen_here, until_told
 from sandbox.demo.home import home
 from sandbox.demo.stage import Setting, WalletPorts, staged
@@ -19,6 +18,7 @@ from sandbox.ekshop.day.plan import ORDERS_MIN
 from sandbox.ekshop.day.play import Wish, play
 from sandbox.ekshop.day.report import Outcome, as_json, show
 from sandbox.institutions import Name
+from sandbox.ports import free_port
 
 ORDERS_MAX = 100_000
 TIME_DIVISOR = 5
