@@ -3,13 +3,21 @@
 ekpay-syndicate-api.md, "Transport": the protected header is `{"cty":"JWT","enc":"A256GCM","alg":"dir"}` and
 the content key is the partner's 32-character secret taken as 32 bytes. Nothing else is opened: no other
 algorithm, no compression, no critical extension, no key that the message brings along.
+
+Which headers are opened, the library alone decides, once for each; what is left to do for a message is one
+authenticated decryption (docs/adr/0063-the-library-judges-headers-once.md).
 """
 
+import base64
+import contextlib
+import os
 from collections.abc import Sequence
 from functools import lru_cache
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from joserfc import jwe
-from joserfc.errors import DecodeError, JoseError
+from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 from joserfc.registry import HeaderParameter
 
@@ -54,13 +62,46 @@ _REGISTRY = _strict_registry()
 _REFUSALS = (JoseError, ValueError, TypeError, KeyError, AttributeError, AssertionError, RecursionError)
 
 
+_PARTS, _NONCE_BYTES, _TAG_BYTES = 5, 12, 16
+# In letters of base64, as the library has them for what it opens itself.
+_HEADER_MAX, _CIPHERTEXT_MAX = _REGISTRY.max_protected_header_length, _REGISTRY.max_ciphertext_length
+_NO_SECRET = bytes(SECRET_BYTES)
+
+
+def _to_text(raw: bytes) -> bytes:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=")
+
+
+def _from_text(text: bytes) -> bytes:
+    raw = base64.b64decode(text + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    # One envelope has one text: the spare bits of the last letter are not free.
+    if _to_text(raw) != text:
+        message = "base64 that its bytes are not spelled as"
+        raise ValueError(message)
+    return raw
+
+
+_OUR_HEADER = _to_text(f'{{"cty":"{_CONTENT_TYPE}","enc":"{_ENCRYPTION}","alg":"{_ALGORITHM}"}}'.encode())
+
+
 @lru_cache(maxsize=4_096)
-def _key(secret: bytes) -> OctKey:
-    """The key object of a secret; making one costs ten times as much as opening a message with it."""
+def _key(secret: bytes) -> AESGCM:
+    """The key object of a secret; making one costs more than opening a message with it."""
     if len(secret) != SECRET_BYTES:
         message = f"a shared secret is {SECRET_BYTES} bytes long"
         raise ValueError(message)
-    return OctKey.import_key(secret)
+    return AESGCM(secret)
+
+
+@lru_cache(maxsize=1_024)
+def _is_allowed(header: bytes) -> bool:
+    """Whether the library opens envelopes under this header: it is given one, and its answer remembered."""
+    probe = _sealed(b"", AESGCM(_NO_SECRET), header)
+    try:
+        jwe.decrypt_compact(probe, OctKey.import_key(_NO_SECRET), registry=_REGISTRY)
+    except _REFUSALS:
+        return False
+    return True
 
 
 def open_envelope(body: bytes, secrets: Sequence[bytes]) -> bytes:
@@ -72,16 +113,22 @@ def open_envelope(body: bytes, secrets: Sequence[bytes]) -> bytes:
         EnvelopeError: no secret opens it, or its header asks for anything but the one algorithm.
         ValueError: one of the secrets is not 32 bytes long.
     """
-    text = body.strip()
-    for key in map(_key, secrets):
-        try:
-            opened = jwe.decrypt_compact(text, key, registry=_REGISTRY)
-        except DecodeError:
-            continue
-        except _REFUSALS:
-            raise EnvelopeError from None
-        if opened.plaintext is not None:
-            return opened.plaintext
+    keys = [_key(secret) for secret in secrets]
+    parts = body.strip().split(b".")
+    if len(parts) != _PARTS:
+        raise EnvelopeError
+    header, wrapped_key, *texts = parts
+    if wrapped_key or len(header) > _HEADER_MAX or len(texts[1]) > _CIPHERTEXT_MAX:
+        raise EnvelopeError
+    try:
+        nonce, sealed, tag = map(_from_text, texts)
+    except ValueError:
+        raise EnvelopeError from None
+    if len(nonce) != _NONCE_BYTES or len(tag) != _TAG_BYTES or not _is_allowed(header):
+        raise EnvelopeError
+    for key in keys:
+        with contextlib.suppress(InvalidTag):
+            return key.decrypt(nonce, sealed + tag, header)
     raise EnvelopeError
 
 
@@ -91,5 +138,11 @@ def close_envelope(plain: bytes, secret: bytes) -> bytes:
     Raises:
         ValueError: the secret is not 32 bytes long.
     """
-    header = {"cty": _CONTENT_TYPE, "enc": _ENCRYPTION, "alg": _ALGORITHM}
-    return jwe.encrypt_compact(header, plain, _key(secret), registry=_REGISTRY).encode("ascii")
+    return _sealed(plain, _key(secret), _OUR_HEADER)
+
+
+def _sealed(plain: bytes, key: AESGCM, header: bytes) -> bytes:
+    nonce = os.urandom(_NONCE_BYTES)
+    sealed = key.encrypt(nonce, plain, header)
+    text, tag = sealed[:-_TAG_BYTES], sealed[-_TAG_BYTES:]
+    return b".".join((header, b"", *map(_to_text, (nonce, text, tag))))

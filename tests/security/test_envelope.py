@@ -6,6 +6,9 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
+from joserfc import jwe
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
 
 from ekpay_switch.security.envelope import EnvelopeError, close_envelope, open_envelope
 
@@ -140,6 +143,30 @@ def test_a_changed_byte_is_refused(data: st.DataObject) -> None:
     changed[place] = data.draw(st.integers(33, 126).filter(lambda byte: byte != GOOD[place]))
     with pytest.raises(EnvelopeError):
         open_envelope(bytes(changed), [SECRET])
+
+
+@given(data=st.data())
+def test_opens_what_the_library_opens(data: st.DataObject) -> None:
+    parts = GOOD.split(b".")
+    letters = st.text("AEIMQUYcgkosw048Zz-_+/=", max_size=24).map(str.encode)
+    place = data.draw(st.integers(0, 4))
+    text = data.draw(st.sampled_from(parts[2:]) | letters)
+    body = b".".join([*parts[:place], text, *parts[place + 1 :]])
+    try:
+        theirs = jwe.decrypt_compact(body, OctKey.import_key(SECRET), algorithms=["dir", "A256GCM"]).plaintext
+    except (JoseError, ValueError, TypeError):
+        theirs = None
+    try:
+        ours = open_envelope(body, [SECRET])
+    except EnvelopeError:
+        ours = None
+    assert ours == theirs
+
+
+def test_the_library_opens_what_we_close() -> None:
+    closed = close_envelope(b"answer", SECRET)
+    opened = jwe.decrypt_compact(closed, OctKey.import_key(SECRET), algorithms=["dir", "A256GCM"])
+    assert opened.plaintext == b"answer"
 
 
 def test_a_secret_of_another_length_is_a_mistake_of_ours_not_of_the_partner() -> None:
