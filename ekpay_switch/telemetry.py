@@ -112,13 +112,19 @@ def _text_of(value: object) -> str:
             return type(value).__name__
 
 
-def _safe(name: str, value: object) -> str | int | float | bool | None:
-    treat = _FIELDS[name]
+def _safe(treat: Callable[[str], str], value: object) -> str | int | float | bool | None:
     if value is None or isinstance(value, bool | float):
         return value
-    is_plain = type(value) is int and treat is _as_it_is
-    if is_plain and isinstance(value, int) and value.bit_length() <= _INTEGER_BITS_MAX:
-        return value
+    if treat is _as_it_is:
+        # Nearly every field of a payment's lines: nothing in these has to be looked for or cut.
+        if isinstance(value, Enum):
+            value = value.value
+        if type(value) is UUID or (
+            type(value) is str and len(value) <= VALUE_LENGTH_MAX and value.isprintable()
+        ):
+            return str(value)
+        if type(value) is int and value.bit_length() <= _INTEGER_BITS_MAX:
+            return value
     return _cut(treat(_text_of(value)))
 
 
@@ -147,10 +153,15 @@ def _complete(_: WrappedLogger, level: str, fields: EventDict) -> EventDict:
         "process": _JOURNAL.process,
         "event": None,  # its place in the line; it comes with the fields
     }
-    line.update((name, _safe(name, value)) for name, value in fields.items() if name in _FIELDS)
-    dropped = sorted(_cut(name) for name in fields if name not in _FIELDS)
+    dropped = []
+    for name, value in fields.items():
+        treat = _FIELDS.get(name)
+        if treat is None:
+            dropped.append(_cut(name))
+        else:
+            line[name] = _safe(treat, value)
     if dropped:
-        line["dropped"] = ",".join(dropped)
+        line["dropped"] = ",".join(sorted(dropped))
     return line
 
 
