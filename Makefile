@@ -138,6 +138,10 @@ bench: $(DEV) $(RECONCILIATION) ## the hot path against pgbench, and a million p
 bench-full: $(DEV) $(RECONCILIATION) ## reconciliation alone, with ten million payments in 65 files as well
 	$(BIN)/python -m benchmarks.reconcile --full
 
+.PHONY: profile
+profile: $(DEV) ## where each microsecond of a payment goes: writes docs/operations/profile-of-a-payment.md
+	$(BIN)/python -m benchmarks.profile
+
 # ---- changing it
 
 .PHONY: migration

@@ -2,26 +2,31 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
 
 import asyncpg
+
+from benchmarks.errors import BenchError
 
 _TABLES = ("payments", "attempts", "history", "journal_entries", "postings", "notifications", "evidence")
 _TOUCHED = (*_TABLES, "accounts", "lanes", "scroll_counters")
 _COUNTS = " UNION ALL ".join(f"SELECT '{table}', count(*) FROM {table}" for table in _TABLES)  # noqa: S608 - constants
 _STATES = """
 SELECT count(*) FILTER (WHERE state = 'completed'), count(*) FILTER (WHERE state = 'delivering'), count(*),
-  (SELECT count(*) FROM quotes WHERE request_reference NOT LIKE 'PGBENCH%'),
+  (SELECT count(*) FROM quotes WHERE created_at > $1 AND request_reference NOT LIKE 'PGBENCH%'),
   pg_current_wal_insert_lsn() - '0/0'::pg_lsn
-FROM payments
+FROM payments WHERE id >= $2
 """
 # PostgreSQL tells its statistics late: asked again until they know of every payment, and of its one update.
 _WRITTEN = "SELECT relname, n_tup_ins, n_tup_upd FROM pg_stat_user_tables WHERE relname = ANY($1)"
 _POLL_SECONDS = 0.1
 _SETTLE_SECONDS = 30
 _STATISTICS_SECONDS = 30
+EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
-class BooksError(Exception):
+class BooksError(BenchError):
     """The books do not say what the load generator says."""
 
 
@@ -37,14 +42,17 @@ class Standing:
 
 
 class Books:
-    """Reads the books between turns."""
+    """Reads the books between turns: what was fetched and paid since an instant, by the times in the keys."""
 
-    def __init__(self, connection: asyncpg.Connection) -> None:
+    def __init__(self, connection: asyncpg.Connection, since: datetime = EPOCH) -> None:
         self._connection = connection
+        self._since = since
+        self._first_id = UUID(int=int(since.timestamp() * 1_000) << 80)
 
     async def standing(self) -> Standing:
         """The counts now."""
-        return Standing(*map(int, await self._connection.fetchrow(_STATES)))
+        row = await self._connection.fetchrow(_STATES, self._since, self._first_id)
+        return Standing(*map(int, row))
 
     async def settled(self) -> Standing:
         """The counts once nothing changes any more: what a stopped load left on its way has arrived.

@@ -11,13 +11,15 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 from statistics import median
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+from rich.console import Console
 
 from benchmarks.load import Load, run_wrk
 from benchmarks.relay import Relay, open_relay
@@ -58,6 +60,17 @@ class HangingLoss:
         """The part of the healthy rate that the hanging took away; below zero where it took nothing."""
         return 1 - median(self.hanging) / median(self.answering)
 
+    def figures(self) -> dict[str, Any]:
+        """The keys of results.json."""
+        return {"connector_hang_loss": round(self.loss, 3), "connector_hang_rates": asdict(self)}
+
+    def show(self, console: Console) -> None:
+        """Print both rates and the loss."""
+        beside = (median(rates) for rates in (self.answering, self.hanging))
+        rates = " and ".join(f"{rate:.0f}/s" for rate in beside)
+        told = f"payments made beside a connector that answers, and that hangs: {rates}"
+        console.print(f"{told}, loss {self.loss:.1%} (aim under 5 %)", highlight=False)
+
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
@@ -91,7 +104,7 @@ class _Orders:
         return self._keys[number - 1]
 
 
-async def measure(rounds: int, seconds: int) -> HangingLoss:
+async def measure(rounds: int = 3, seconds: int = 4) -> HangingLoss:
     """Take turns, `rounds` of each kind.
 
     Raises:

@@ -4,11 +4,13 @@ import asyncio
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.errors import BenchError
 from benchmarks.quotes import Prepared
 from benchmarks.stage import Stage
 
@@ -17,16 +19,22 @@ _MARK = "RESULT "
 _ANSWER_SECONDS = 30
 
 
-class LoadError(Exception):
+class LoadError(BenchError):
     """wrk is missing, ended badly, or ran out of prepared bodies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How wrk is run: its threads, and the connections they share out."""
+    """How wrk is run: its threads, and the connections they share out.
+
+    Where there are `urls`, each has a wrk of its own, with its share of the connections and of the partners:
+    neighbours by number, so that every process has partners of odd and of even lanes. The same address may
+    stand there twice.
+    """
 
     threads: int
     connections: int
+    urls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +74,57 @@ async def send(stage: Stage, path: str, prepared: Sequence[Prepared], seconds: i
     Raises:
         LoadError: wrk failed, or there were too few bodies, which would make the rate a lie.
     """
+    if load.urls:
+        return await _send_apart(stage, path, prepared, seconds, load)
     with TemporaryDirectory(prefix="ekpay-wrk-") as name:
         folder = Path(name)
         shares = [prepared[thread :: load.threads] for thread in range(load.threads)]
         _write(folder, shares, [partner.token for partner in stage.partners])
         told = await run_wrk(_SCRIPT, stage.switch_url + path, folder, seconds, load)
     return _result(told, shares)
+
+
+async def _send_apart(
+    stage: Stage, path: str, prepared: Sequence[Prepared], seconds: int, load: Load
+) -> LoadResult:
+    shares = apart(prepared, len(stage.partners), len(load.urls))
+    each = Load(load.threads, load.connections // len(load.urls))
+    sending = (
+        send(replace(stage, switch_url=url), path, share, seconds, each)
+        for url, share in zip(load.urls, shares, strict=True)
+    )
+    return together(await asyncio.gather(*sending))
+
+
+def apart(prepared: Sequence[Prepared], partners: int, places: int) -> list[list[Prepared]]:
+    """The bodies by place, each partner's all at one; a single partner's go to all places in turn."""
+    if partners == 1:
+        return [list(prepared[place::places]) for place in range(places)]
+    shares: list[list[Prepared]] = [[] for _ in range(places)]
+    for one in prepared:
+        shares[(one.token - 1) * places // partners].append(one)
+    return shares
+
+
+def together(results: Sequence[LoadResult]) -> LoadResult:
+    """What several wrk saw at the same time, as if it were one; of each percentile the worst."""
+    first = results[0]
+    return LoadResult(
+        seconds=max(result.seconds for result in results),
+        sent=sum(result.sent for result in results),
+        answered=sum(result.answered for result in results),
+        not_2xx=sum(result.not_2xx for result in results),
+        broken=sum(result.broken for result in results),
+        percentiles_ms={
+            name: max(result.percentiles_ms[name] for result in results) for name in first.percentiles_ms
+        },
+        left=_in_turn([result.left for result in results]),
+    )
+
+
+def _in_turn(shares: Sequence[Sequence[Prepared]]) -> tuple[Prepared, ...]:
+    rows = zip_longest(*shares)
+    return tuple(one for row in rows for one in row if one is not None)
 
 
 async def run_wrk(script: Path, url: str, folder: Path, seconds: int, load: Load) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.errors import BenchError
 from benchmarks.stage import Stage
 
 CLIENTS = (1, 4, 8, 16, 32)
@@ -23,7 +24,7 @@ _RATE = re.compile(r"tps = ([\d.]+) \(without initial connection time\)")
 _LATENCY = re.compile(r"latency average = ([\d.]+) ms")
 
 
-class PgbenchError(Exception):
+class PgbenchError(BenchError):
     """pgbench is missing or ended badly."""
 
 

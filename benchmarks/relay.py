@@ -1,20 +1,43 @@
-"""A connection to a provider that can be made to hang: it passes bytes on, or takes them and says nothing."""
+"""A connection to a far side that can be made to hang: it takes bytes and passes them on, never, or later."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _CHUNK = 65_536
 
 
 @dataclass
 class Relay:
-    """Where the provider is reached now, and whether it hangs; `port` of the loopback."""
+    """Where the far side is reached now, and whether it hangs; `port` of the loopback.
+
+    What it is sent while it `hangs` is lost. What it is sent while it is held arrives at the release, so that
+    no call is left in doubt by a hanging that ends before its deadline.
+    """
 
     far_port: int
     port: int = 0
     hangs: bool = False
+    _is_free: asyncio.Event = field(default_factory=asyncio.Event)
+    _missing: int = 0
+    _have_come: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.release()
+
+    def hold(self) -> None:
+        """Keep back whatever comes from now on."""
+        self._is_free.clear()
+
+    def release(self) -> None:
+        """Pass on what was kept back, and keep nothing back any more."""
+        self._is_free.set()
+
+    def expect(self, pieces: int) -> asyncio.Event:
+        """What is set once so many more pieces have come from the switch, held or not; each call is one."""
+        self._missing, self._have_come = pieces, asyncio.Event()
+        return self._have_come
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection of the switch, until either side is through with it."""
@@ -28,6 +51,10 @@ class Relay:
 
     async def _there(self, reader: asyncio.StreamReader, far: asyncio.StreamWriter) -> None:
         while chunk := await reader.read(_CHUNK):
+            self._missing -= 1
+            if not self._missing:
+                self._have_come.set()
+            await self._is_free.wait()
             if not self.hangs:
                 far.write(chunk)
                 await far.drain()
@@ -42,7 +69,7 @@ class Relay:
 
 @asynccontextmanager
 async def open_relay(far_port: int) -> AsyncIterator[Relay]:
-    """A relay before the provider at this port of the loopback."""
+    """A relay before the far side at this port of the loopback, which may be set later, before any call."""
     relay = Relay(far_port)
     server = await asyncio.start_server(relay.serve, "127.0.0.1", 0)
     relay.port = server.sockets[0].getsockname()[1]

@@ -1,10 +1,8 @@
-"""What the bench found, for a person and as JSON."""
+"""What the main turns of the bench found, for a person and as JSON."""
 
-import json
 import os
 import platform
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -12,9 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import usage
-from benchmarks.hanging import HangingLoss
 from benchmarks.load import Load
-from benchmarks.routing import AIM_MICROSECONDS, CONNECTORS
 from benchmarks.stage import Stage
 from benchmarks.turns import WITHOUT_SCROLL, Rows, Turn
 
@@ -26,18 +22,12 @@ _SETTINGS = ("fsync", "synchronous_commit", "full_page_writes", "server_version"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Every turn in order, the rows of a payment on both sides, the circumstances, the audit's last line.
-
-    `routing_decision_us` is the median duration of one routing decision, in microseconds. `hanging` is what
-    a connector that hangs takes from another one.
-    """
+    """Every turn in order, the rows of a payment on both sides, the circumstances, the audit's last line."""
 
     turns: tuple[Turn, ...]
     rows: dict[str, Rows]
     facts: dict[str, Any]
     audit: str
-    routing_decision_us: float
-    hanging: HangingLoss
 
     def rate(self, what: str, clients: int | None = None) -> float:
         """The median rate of a kind of turn, 0 if there was none."""
@@ -100,12 +90,6 @@ def show(report: Report, console: Console) -> None:
     best = max(report.reference_clients, key=lambda clients: report.rate("pgbench", clients))
     console.print(_told(report.middle("pgbench", best)), highlight=False)
     console.print(f"what limits paying: {limit(report)}", highlight=False)
-    told = f"one routing decision among {CONNECTORS} connectors: {report.routing_decision_us:.0f} µs"
-    console.print(f"{told} (aim {AIM_MICROSECONDS:.0f})", highlight=False)
-    beside = (median(rates) for rates in (report.hanging.answering, report.hanging.hanging))
-    rates = " and ".join(f"{rate:.0f}/s" for rate in beside)
-    told = f"payments made beside a connector that answers, and that hangs: {rates}"
-    console.print(f"{told}, loss {report.hanging.loss:.1%} (aim under 5 %)", highlight=False)
     if report.disturbance > _DISTURBED:
         warning = (
             f"other processes used up to {report.disturbance:.2f} cores during a turn: believe none of this"
@@ -174,20 +158,18 @@ def limit(report: Report) -> str:
     return f"waiting: {ours:.2f} of {machine} cores in use, {cores['waiting for disk']:.2f} wait for the disk"
 
 
-def write(report: Report, path: Path) -> None:
-    """Everything, so that two runs can be compared."""
-    document = {
+def figures(report: Report) -> dict[str, Any]:
+    """The keys of results.json, so that two runs can be compared."""
+    return {
+        "payments_per_second": round(report.rate("pay"), 1),
         "pgbench_ratio": round(report.rate("pay") / report.reference, 3),
         "fetch_and_pay_ratio": round(report.fetch_and_pay / report.reference, 3),
-        "payments_per_second": round(report.rate("pay"), 1),
         "fetches_per_second": round(report.rate("fetch"), 1),
+        "rss_mib": report.facts["switch_memory_mib"],
         "pgbench_payments_per_second": {
             str(c): round(report.rate("pgbench", c), 1) for c in report.reference_clients
         },
         "limited_by": limit(report),
-        "routing_decision_us": round(report.routing_decision_us, 1),
-        "connector_hang_loss": round(report.hanging.loss, 3),
-        "connector_hang_rates": asdict(report.hanging),
         "disturbance_cores": round(report.disturbance, 2),
         "facts": report.facts,
         "rows_per_payment": {
@@ -196,4 +178,3 @@ def write(report: Report, path: Path) -> None:
         "turns": [asdict(turn) for turn in report.turns],
         "audit": report.audit,
     }
-    path.write_text(json.dumps(document, indent=2, default=str) + "\n")

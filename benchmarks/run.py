@@ -1,31 +1,64 @@
-"""`make bench`: payments a second through the whole switch, beside what pgbench does with the same rows.
+"""`make bench`: payments a second through the whole switch, and what that number is worth.
 
-The switch and pgbench take turns, so that neither has the other beside it; medians are compared. What has
-to hold for a number to be printed at all is checked by the books after every turn, and by `ekpay audit`
-at the end. Behind it the reconciliation is measured (`benchmarks.reconcile`).
+The switch and pgbench take turns, so that neither has the other beside it; medians are compared. The parts
+that follow compare the switch with a naive build, hot with even traffic, two processes with one, and look at
+latency, round trips, and what somebody who hangs costs the others. What has to hold for a number to be
+printed at all is checked by the books after every turn, and by `ekpay audit` at the end of each part. Last
+a million payments are reconciled (`benchmarks.reconcile`).
 """
 
 import argparse
 import asyncio
 import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any, Protocol
 
 from rich.console import Console
 
-from benchmarks import hanging, load, reconcile, reference, report, routing
-from benchmarks.books import BooksError
-from benchmarks.reference import PgbenchError
-from benchmarks.stage import StageError, open_stage
+from benchmarks import (
+    bulkhead,
+    hanging,
+    latency,
+    load,
+    machine,
+    mix,
+    naive,
+    reconcile,
+    reference,
+    report,
+    round_trips,
+    routing,
+    summary,
+    two,
+)
+from benchmarks.errors import BenchError
+from benchmarks.stage import open_stage
 from benchmarks.turns import Turn, Turns
 
 PARTNERS = 16
 ACCOUNTS = 1_000_000
-RESULTS = Path(__file__).with_name("results.json")
 # More than a fetch turn will reach, so that wrk does not run dry; unused messages wait for the next turn.
 _FETCH_RATE_MAX = 5_000.0
 _MARGIN = 1.4
 _WARM_UP_SECONDS = 3
 _CLIENTS_WITHOUT_SCROLL = 16
+CLEAN = "clean"
+
+
+class Part(Protocol):
+    """What each part of the bench comes back with; `audit` is the last line of `ekpay audit`."""
+
+    @property
+    def audit(self) -> str:
+        """What the audit said at its end."""
+
+    def figures(self) -> dict[str, Any]:
+        """Its keys of results.json."""
+
+    def show(self, console: Console) -> None:
+        """Print it for a person."""
 
 
 def _arguments() -> argparse.Namespace:
@@ -35,10 +68,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--reference-seconds", type=int, default=3, help="length of a turn of pgbench")
     parser.add_argument("--connections", type=int, default=128, help="connections of wrk")
     parser.add_argument("--threads", type=int, default=1, help="threads of wrk")
+    parser.add_argument("--main-only", action="store_true", help="leave out what follows the main turns")
+    parser.add_argument("--results", type=Path, default=summary.RESULTS, help="the file that is written")
     return parser.parse_args()
 
 
-async def _bench(asked: argparse.Namespace, console: Console) -> report.Report:
+async def _main_turns(asked: argparse.Namespace, console: Console) -> tuple[report.Report, dict[str, Any]]:
     console.print("starting PostgreSQL, the sandbox and one switch …")
     async with open_stage(PARTNERS, ACCOUNTS) as stage:
         turns = Turns(stage, load.Load(asked.threads, asked.connections))
@@ -52,13 +87,9 @@ async def _bench(asked: argparse.Namespace, console: Console) -> report.Report:
             taken += await _round(turns, asked, rate, console)
             rate = max(turn.rate for turn in taken if turn.what == "pay")
         facts = await report.facts(stage, load.Load(asked.threads, asked.connections))
+        where = machine.circumstances(stage.home, facts["server_version"])
         console.print("auditing the books …")
-        audit = await stage.audit()
-    # Alone on the machine: nothing of the stage runs any more.
-    decision_us = routing.measure()
-    console.print("one connector hangs beside another …")
-    hang = await hanging.measure(asked.rounds, asked.seconds)
-    return report.Report(tuple(taken), rows, facts, audit, decision_us, hang)
+        return report.Report(tuple(taken), rows, facts, await stage.audit()), {"machine": where}
 
 
 async def _round(turns: Turns, asked: argparse.Namespace, rate: float, console: Console) -> list[Turn]:
@@ -81,24 +112,54 @@ def _told(turn: Turn, console: Console) -> Turn:
     return turn
 
 
+def _parts(capacity: float) -> Iterator[tuple[str, Callable[[], Awaitable[Part]]]]:
+    """What follows the main turns, each on a stage of its own; nothing else runs meanwhile."""
+    yield "one SQLAlchemy transaction per step", naive.measure
+    yield "one biller with most of the traffic", mix.measure
+    yield "two processes", two.measure
+    yield "latency at half load", lambda: latency.measure(capacity)
+    yield "a biller that hangs", bulkhead.measure
+    yield "a connector that hangs", hanging.measure
+    yield "round trips", round_trips.measure
+
+
+async def _bench(asked: argparse.Namespace, console: Console) -> tuple[dict[str, Any], list[str]]:
+    """The figures of everything, and what each audit said."""
+    result, where = await _main_turns(asked, console)
+    report.show(result, console)
+    figures, audits = {**where, **report.figures(result)}, [result.audit]
+    figures["routing_decision_us"] = round(routing.measure(), 1)
+    if asked.main_only:
+        return figures, audits
+    for what, measure in _parts(result.rate("pay")):
+        started = time.monotonic()
+        console.rule(what)
+        part = await measure()
+        part.show(console)
+        console.print(f"{time.monotonic() - started:.0f} s", highlight=False)
+        figures |= part.figures()
+        audits.append(part.audit)
+    return figures, audits
+
+
 def main() -> int:
-    """Run the bench; 0 if every turn and the audit hold."""
-    asked, console = _arguments(), Console()
+    """Run the bench; 0 if every turn and every audit hold."""
+    asked, console, started = _arguments(), Console(), time.monotonic()
     try:
         load.wrk()
-        result = asyncio.run(_bench(asked, console))
-    except (load.LoadError, PgbenchError, StageError, BooksError) as problem:
+        figures, audits = asyncio.run(_bench(asked, console))
+        if not asked.main_only:
+            console.rule("a million payments reconciled")
+            figures |= reconcile.measured(asked.rounds, console)
+    except (BenchError, TimeoutError) as problem:
         console.print(f"bench: {problem}", style="red", markup=False)
         return 1
-    report.show(result, console)
-    report.write(result, RESULTS)
-    console.print("reconciling a million payments …")
-    try:
-        reconcile.run(asked.rounds, console)
-    except reconcile.ReconcileError as problem:
-        console.print(f"bench: {problem}", style="red", markup=False)
-        return 1
-    return 0 if result.audit == result.hanging.audit == "clean" else 1
+    summary.show(summary.write(figures, asked.results), console)
+    broken = [audit for audit in audits if audit != CLEAN]
+    console.print(
+        f"{(time.monotonic() - started) / 60:.1f} minutes; audits: {', '.join(broken) or 'all clean'}"
+    )
+    return 1 if broken else 0
 
 
 if __name__ == "__main__":

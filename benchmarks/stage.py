@@ -9,14 +9,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlsplit
 
 import aiohttp
 import asyncpg
 
+from benchmarks.errors import BenchError
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.posting_rules import prefund_account, topped_up
 from ekpay_switch.persistence.batch import write_batch
@@ -28,11 +31,14 @@ from ekpay_switch.persistence.steps import PostEntry
 from ekpay_switch.security.identifiers import uuid7
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.settings import Settings
+from sandbox.counter.environment import settings_for_switch
+from sandbox.institutions import COUNTERS, Name
 from sandbox.partner.client import Partner, PartnerClient
 from sandbox.ports import free_port
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _SANDBOX_PASSWORD = "desco-sandbox"  # noqa: S105 - the sandbox's own, it opens nothing else
+_COUNTER_PASSWORD = "counter-sandbox"  # noqa: S105 - the same
 _PREFUND = Money(1_000_000_000_000_00)  # a million million taka: no bench ever empties it
 READY_SECONDS = 30
 LEAVE_SECONDS = 40
@@ -41,7 +47,7 @@ _HTTP_OK = 200
 _NEW_ACCOUNTS = "INSERT INTO accounts (code, kind) VALUES ('settlement_bank', 'asset') ON CONFLICT DO NOTHING"
 
 
-class StageError(Exception):
+class StageError(BenchError):
     """Something on the stage did not start or stop; the text says what and where its log is."""
 
 
@@ -56,7 +62,11 @@ class BenchPartner:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """All that a turn needs; `pids` names the root process of each part."""
+    """All that a turn needs; `pids` names the root process of each part.
+
+    `addresses` are those of the sandbox by institution; `environ` is what the switch was told beyond the
+    common settings, so that a second one can be started alike.
+    """
 
     home: Path
     database: Database
@@ -64,6 +74,8 @@ class Stage:
     switch_url: str
     partners: tuple[BenchPartner, ...]
     pids: dict[str, int]
+    addresses: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    environ: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def postgres(self) -> EmbeddedPostgres:
@@ -79,8 +91,26 @@ class Stage:
         return (output.decode().strip().splitlines() or [f"no answer (exit {process.returncode})"])[-1]
 
 
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """What a stage has beyond DESCO and one switch.
+
+    `institutions` are the simulators that one sandbox process serves. `before` prepares the database, between
+    its migrations and the start of the switch. `environ` are settings of the switch alone and win over our
+    own; it is read after `before`, which may add to it. `command` starts the switch.
+    """
+
+    institutions: Sequence[Name] = (Name.DESCO,)
+    before: Callable[[Database], Awaitable[None]] | None = None
+    environ: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    command: Sequence[str] | None = None
+
+
+PLAIN = Staging()
+
+
 @asynccontextmanager
-async def open_stage(partners: int, accounts: int) -> AsyncIterator[Stage]:
+async def open_stage(partners: int, accounts: int, staging: Staging = PLAIN) -> AsyncIterator[Stage]:
     """Start everything, log every partner in, and take it all down again whatever happens.
 
     Raises:
@@ -91,23 +121,36 @@ async def open_stage(partners: int, accounts: int) -> AsyncIterator[Stage]:
     try:
         database = open_database(settings)
         await migrate(database)
-        wanted = ["--port", "0", "--accounts", str(accounts)]
-        with (
-            served_sandbox(home, wanted) as (addresses, desco_pid),
-            served_switch(home, EKPAY_DESCO_URL=addresses["DESCO"]) as (url, switch),
-        ):
-            await until_ready(url, switch, home)
-            connection = await database.connect("owner")
-            try:
-                added = [await _add(number, settings, database) for number in range(1, partners + 1)]
-                logged_in = [await _log_in(name, partner, url) for name, partner in added]
-                pids = {"switch": switch.pid, "sandbox": desco_pid, "postgres": _postmaster(home)}
-                yield Stage(home, database, connection, url, tuple(logged_in), pids)
-            finally:
-                await connection.close()
+        if staging.before is not None:
+            await staging.before(database)
+        ports = [word for name in staging.institutions for word in ("--port", f"{name}=0")]
+        with served_sandbox(home, [*ports, "--accounts", str(accounts)]) as (addresses, sandbox):
+            environ = {**settings_of(addresses), **staging.environ}
+            with served_switch(home, command=staging.command, **environ) as (url, switch):
+                await until_ready(url, switch, home)
+                connection = await database.connect("owner")
+                try:
+                    added = [await _add(number, settings, database) for number in range(1, partners + 1)]
+                    logged_in = tuple([await _log_in(name, partner, url) for name, partner in added])
+                    pids = {"switch": switch.pid, "sandbox": sandbox, "postgres": _postmaster(home)}
+                    yield Stage(home, database, connection, url, logged_in, pids, addresses, environ)
+                finally:
+                    await connection.close()
     finally:
         EmbeddedPostgres(home).destroy()
         shutil.rmtree(home)
+
+
+def settings_of(addresses: Mapping[str, str]) -> dict[str, str]:
+    """The settings by which a switch finds the billers of the institutions at these addresses."""
+    families = tuple(COUNTERS.values())
+    origins = {
+        family.family: addresses[family.name].removesuffix(family.base_path)
+        for family in families
+        if family.name in addresses
+    }
+    found = settings_for_switch(families, origins, _COUNTER_PASSWORD)
+    return found | ({"EKPAY_DESCO_URL": addresses["DESCO"]} if "DESCO" in addresses else {})
 
 
 def ekpay(*arguments: str) -> list[str]:
@@ -148,17 +191,24 @@ def _ports(wanted: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def served_switch(home: Path, **environ: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """One process of the switch with these settings: its address and the process."""
+def served_switch(
+    home: Path, *, command: Sequence[str] | None = None, **environ: str
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """One process of the switch with these settings: its address and the process.
+
+    Another `command` finds its port in `EKPAY_PORT` as well, and answers `/health/ready`.
+    """
     port = free_port()
+    url = f"http://127.0.0.1:{port}"
     told = environment(home, EKPAY_PORT=str(port), **environ)
+    words = ekpay("serve") if command is None else list(command)
     # Its log goes to a file as in real life: the lines of the hot path are part of what it costs.
     with (
-        (home / "switch.log").open("wb") as log,
-        subprocess.Popen(ekpay("serve"), env=told, stderr=log) as process,  # noqa: S603 - our own command
+        _log_of(home, url).open("wb") as log,
+        subprocess.Popen(words, cwd=_REPOSITORY, env=told, stderr=log) as process,  # noqa: S603 - no shell
     ):
         try:
-            yield f"http://127.0.0.1:{port}", process
+            yield url, process
         finally:
             process.terminate()
             process.wait(LEAVE_SECONDS)
@@ -179,8 +229,13 @@ async def until_ready(url: str, switch: subprocess.Popen[bytes], home: Path) -> 
             except aiohttp.ClientError:
                 pass  # not listening yet
             await asyncio.sleep(_POLL_SECONDS)
-    message = f"the switch did not start: {(home / 'switch.log').read_text(errors='replace')[-500:]}"
+    message = f"the switch did not start: {_log_of(home, url).read_text(errors='replace')[-500:]}"
     raise StageError(message)
+
+
+def _log_of(home: Path, url: str) -> Path:
+    """Where the switch at this address writes its log: each process has one of its own."""
+    return home / f"switch-{urlsplit(url).port}.log"
 
 
 async def _add(number: int, settings: Settings, database: Database) -> tuple[str, Partner]:

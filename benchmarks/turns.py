@@ -1,15 +1,17 @@
 """One turn each: fetching through the switch, paying through the switch, paying by pgbench."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from benchmarks import reference, usage
-from benchmarks.books import Books, BooksError, Standing, check, rows_per_payment
+from benchmarks.books import EPOCH, Books, BooksError, Standing, check, rows_per_payment
 from benchmarks.load import Load, LoadResult, send
-from benchmarks.quotes import Desk, Prepared
+from benchmarks.quotes import DESCO, Desk, Payee, Prepared
 from benchmarks.stage import Stage
 
 _FETCH, _PAY = "/syndicate/api/fetch-bill", "/syndicate/api/update-billPayment"
@@ -44,13 +46,15 @@ class Rows:
 
 
 class Turns:
-    """Takes the turns and checks each by the books."""
+    """Takes the turns and checks each by the books; what stood before `since` is left out of account."""
 
-    def __init__(self, stage: Stage, load: Load) -> None:
+    def __init__(
+        self, stage: Stage, load: Load, since: datetime = EPOCH, payees: Sequence[Payee] = (DESCO,)
+    ) -> None:
         self._stage = stage
         self._load = load
-        self._desk = Desk(stage.partners, stage.connection)
-        self._books = Books(stage.connection)
+        self._desk = Desk(stage.partners, stage.connection, payees, since)
+        self._books = Books(stage.connection, since)
         self._reference_turns = 0
         self._fetches: list[Prepared] = []
         self.payments: list[Prepared] = []
