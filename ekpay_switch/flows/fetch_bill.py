@@ -23,9 +23,8 @@ from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.fetch_once import fetch_once
 from ekpay_switch.ports import World
-from ekpay_switch.security.identifiers import unguessable
+from ekpay_switch.security.identifiers import unguessable_in_order
 
-QUOTE_ID_LENGTH = 26  # of 36 signs: 134 bits, nobody guesses one
 PARTNER_INSTRUMENT = "prefund"
 
 
@@ -88,7 +87,7 @@ def _quote(
         expires_at = min(found.until, expires_at)
     payees = frozenset({profile.id, profile.category})
     return Quote(
-        quote_id=unguessable(QUOTE_ID_LENGTH),
+        quote_id=unguessable_in_order(now),
         partner_id=order.partner_id,
         request_reference=order.request_reference,
         biller_id=profile.id,

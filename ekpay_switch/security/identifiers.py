@@ -5,12 +5,15 @@ import string
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
 UNGUESSABLE_ALPHABET = string.ascii_uppercase + string.digits
 # 26 of 36 letters hold 134 bits, inside the 20 to 32 characters that partners' clients take.
 UNGUESSABLE_LENGTH = 26
+_IN_ORDER = "".join(sorted(UNGUESSABLE_ALPHABET))
+_TIME_LENGTH = 8
 
 _TAIL_BITS = 74
 _STEP_BYTES = 4
@@ -86,3 +89,16 @@ def random_text(alphabet: str, length: int) -> str:
 def unguessable(length: int = UNGUESSABLE_LENGTH) -> str:
     """Random A-Z0-9, by default 134 bits of it: what `refno_ack` is made of."""
     return random_text(UNGUESSABLE_ALPHABET, length)
+
+
+def unguessable_in_order(at: datetime, length: int = UNGUESSABLE_LENGTH) -> str:
+    """The same with the millisecond in its first eight letters: 93 random bits, by default.
+
+    What is made together stands together in an index, so that a key of a busy table does not touch another
+    page each time. Good until the year 2059, when eight letters are full.
+    """
+    time_left, letters = int(at.timestamp() * 1_000), ""
+    for _ in range(_TIME_LENGTH):
+        time_left, place = divmod(time_left, len(_IN_ORDER))
+        letters = _IN_ORDER[place] + letters
+    return letters + random_text(UNGUESSABLE_ALPHABET, length - _TIME_LENGTH)

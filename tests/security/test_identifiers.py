@@ -1,10 +1,17 @@
 import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from uuid import RFC_4122
 
-from ekpay_switch.security.identifiers import Uuid7Source, random_text, unguessable, uuid7
+from ekpay_switch.security.identifiers import (
+    Uuid7Source,
+    random_text,
+    unguessable,
+    unguessable_in_order,
+    uuid7,
+)
 
 
 def test_a_uuid7_carries_its_version_and_millisecond() -> None:
@@ -48,6 +55,21 @@ def test_unguessable_text_has_134_bits_of_a_z_0_9() -> None:
     assert len(made) == 500
     assert all(re.fullmatch(r"[A-Z0-9]{26}", text) for text in made)
     assert len(unguessable(32)) == 32
+
+
+def test_what_is_made_later_sorts_later_and_is_no_easier_to_guess() -> None:
+    start = datetime(2026, 11, 26, tzinfo=UTC)
+    made = [unguessable_in_order(start + timedelta(milliseconds=each)) for each in range(2_000)]
+    assert made == sorted(made)
+    assert all(re.fullmatch(r"[A-Z0-9]{26}", text) for text in made)
+    together = {unguessable_in_order(start) for _ in range(500)}
+    assert len({text[8:] for text in together}) == 500
+    assert {text[:8] for text in together} == {made[0][:8]}
+
+
+def test_the_letters_of_time_last_until_2059() -> None:
+    last = datetime(2059, 5, 1, tzinfo=UTC)
+    assert unguessable_in_order(last)[:8] > unguessable_in_order(last - timedelta(days=30 * 365))[:8]
 
 
 def test_no_letter_is_likelier_than_another() -> None:

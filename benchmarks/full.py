@@ -1,0 +1,101 @@
+"""`python -m benchmarks.full`: how the switch does among ten million payments, and for half an hour.
+
+One large stage is filled once; growth is measured against a small one beside it, then the small one goes and
+the large one is soaked and audited. `--write` puts the figures into results.json, beside what stands there.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks import growth, load, soak, summary
+from benchmarks.errors import BenchError
+from benchmarks.growth import Growth
+from benchmarks.soak import Soak
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """Growth and soak of one run, and how many minutes all of it took."""
+
+    growth: Growth
+    soak: Soak
+    minutes: float
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the books of every stage hold."""
+        return self.growth.is_clean and self.soak.is_clean
+
+    def figures(self) -> dict[str, Any]:
+        """The keys of results.json."""
+        return {**self.growth.figures(), **self.soak.figures(), "full_minutes": round(self.minutes, 1)}
+
+    def show(self, console: Console) -> None:
+        """Print both."""
+        self.growth.show(console)
+        self.soak.show(console)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How large, how long, how often."""
+
+    payments: int = growth.LARGE
+    soak_minutes: float = soak.MINUTES
+    rounds: int = growth.ROUNDS
+    seconds: int = growth.SECONDS
+
+
+DEFAULT = Asked()
+
+
+async def measure(asked: Asked = DEFAULT, console: Console | None = None) -> Full:
+    """Fill, compare, soak, audit.
+
+    Raises:
+        StageError, LoadError, BooksError, ExistingError, SchemaError, OpenLoopError: something did not hold.
+    """
+    console, started = console or Console(), time.monotonic()
+    async with growth.open_place(asked.payments, console) as large:
+        async with growth.open_place(growth.SMALL, console) as small:
+            grown = await growth.compare(small, large, asked.rounds, asked.seconds, console)
+            grown.audits["small"] = await growth.audited(small)
+        console.print(f"a soak of {asked.soak_minutes:.0f} minutes …", highlight=False)
+        soaked = await soak.run(large, asked.soak_minutes, console)
+    return Full(grown, soaked, (time.monotonic() - started) / 60)
+
+
+def main() -> int:
+    """Measure and print; 0 if every book holds."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.full", description=__doc__)
+    parser.add_argument("--payments", type=int, default=DEFAULT.payments, help="how many stand before")
+    parser.add_argument("--soak-minutes", type=float, default=DEFAULT.soak_minutes)
+    parser.add_argument("--rounds", type=int, default=DEFAULT.rounds, help="pairs of turns for the growth")
+    parser.add_argument("--seconds", type=int, default=DEFAULT.seconds, help="length of a turn")
+    parser.add_argument("--write", action="store_true", help="put the figures into the results")
+    parser.add_argument(
+        "--results", type=Path, default=summary.RESULTS, help="the file that --write writes to"
+    )
+    told, console = parser.parse_args(), Console()
+    asked = Asked(told.payments, told.soak_minutes, told.rounds, told.seconds)
+    try:
+        load.wrk()
+        full = asyncio.run(measure(asked, console))
+    except (BenchError, TimeoutError) as problem:
+        console.print(f"full: {problem}", style="red", markup=False)
+        return 1
+    full.show(console)
+    if told.write:
+        summary.write(full.figures(), told.results)
+    return 0 if full.is_clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
