@@ -1,10 +1,11 @@
 """Finding the wings by entry point, so that the core never imports them (architecture.md 3)."""
 
 import os
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
+from ekpay_switch.audit_ports import AuditCheck
 from ekpay_switch.bill_file_ports import BillFiles
 from ekpay_switch.biller_ports import BillerAdapter, Billers
 from ekpay_switch.connector_ports import Connector, Connectors
@@ -92,6 +93,24 @@ def load_connectors(
     more = {} if hosts is None else {"hosts": hosts}
     built = [build(config, wire, tokens, clock, os.environ, divisor, **more) for build in wings]
     return _ConnectedTogether([connector for connectors in built for connector in connectors.all()])
+
+
+def load_audits() -> list[AuditCheck]:
+    """Every check of every wing in the group `ekpay.audits`, by name; a switch without any has none.
+
+    Raises:
+        PluginError: one cannot be loaded. An audit that leaves a check out must not say "clean".
+    """
+    return [_loaded(point) for point in sorted(entry_points(group="ekpay.audits"), key=lambda one: one.name)]
+
+
+def _loaded(point: EntryPoint) -> AuditCheck:
+    try:
+        check: AuditCheck = point.load()
+    except Exception as problem:
+        message = f"the audit {point.name} cannot be loaded from {point.value}: {problem}"
+        raise PluginError(message) from problem
+    return check
 
 
 def _wings(group: str, what: str) -> list[Any]:

@@ -4,7 +4,7 @@ Heavy things are imported when a command runs; `ekpay --help` loads this module 
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -19,6 +19,7 @@ from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.finance_ports import Finance
 from reconciliation.errors import ReconciliationError
+from reconciliation.near_names import in_words
 from reconciliation.night_option import typed_night
 from reconciliation.option_sets import taking
 
@@ -133,6 +134,8 @@ def breaks(options: BreakOptions) -> None:
 
         _refuse_unfit(options.csv_file, options.code or [])
         wanted = _filter(options)
+    if wanted.institutions or wanted.owners:
+        _refuse_strangers(wanted, options.context)
     found, as_of = _run(lambda finance: breaks_of(finance, wanted), options.context)
     rows = [as_row(one, as_of, bangla=options.bangla) for one in found]
     if options.csv_file is not None:
@@ -159,16 +162,28 @@ def _filter(options: BreakOptions) -> "BreakFilter":
     )
 
 
+def _refuse_unknown(typed: Iterable[str], known: Collection[str], what: str, option: str) -> None:
+    for name in typed:
+        if name not in known:
+            raise typer.BadParameter(in_words(name, known, what), param_hint=option)
+
+
 def _refuse_unfit(csv_file: Path | None, codes: list[str]) -> None:
     from reconciliation.breaks.codes import Code  # noqa: PLC0415
 
-    unknown = sorted(set(codes) - set(Code))
-    if unknown:
-        message = f"{', '.join(unknown)} is no code: {', '.join(Code)}"
-        raise typer.BadParameter(message, param_hint="--code")
+    _refuse_unknown(codes, set(Code), "code", "--code")
     if csv_file is not None and not csv_file.parent.is_dir():
         message = f"{csv_file.parent} is no folder"
         raise typer.BadParameter(message, param_hint="--csv")
+
+
+def _refuse_strangers(wanted: "BreakFilter", context: typer.Context) -> None:
+    with _one_line():
+        from reconciliation.resolutions.known import known_names  # noqa: PLC0415
+
+    known = _run(known_names, context)
+    _refuse_unknown(wanted.institutions, known.institutions, "institution", "--institution")
+    _refuse_unknown(wanted.owners, known.owners, "owner of breaks", "--owner")
 
 
 def break_(context: typer.Context, break_id: BreakId, *, as_json: AsJson = False) -> None:
@@ -215,9 +230,7 @@ def resolve(
         from reconciliation.resolutions.actions import Action  # noqa: PLC0415
         from reconciliation.resolutions.desk_view import propose  # noqa: PLC0415
 
-    if action not in set(Action):
-        message = f"{action} is no action: {', '.join(Action)}"
-        raise typer.BadParameter(message, param_hint="--action")
+    _refuse_unknown([action], set(Action), "action", "--action")
     asking = passphrase(_ASKER, f"Passphrase of {by}")
 
     async def _carry_out(finance: Finance) -> "Resolution":

@@ -7,6 +7,7 @@
     ├── ReportError             a report could not be made of what was found
     ├── SourceError             a file could not be brought into the inbox
     ├── SettlementError         a value date cannot be settled as it was asked
+    │   └── UnknownPartyError   nobody of this name has a line
     └── UnreadableFileError     a far side's file cannot be taken
 
 What a far side's file does is an answer, not an accident: `intake` turns the last one into a break, and
@@ -39,6 +40,10 @@ class ReportError(ReconciliationError):
 
 class SettlementError(ReconciliationError):
     """What was asked of settlement cannot be done now; nothing was written."""
+
+
+class UnknownPartyError(SettlementError):
+    """No party of this name has a line."""
 
 
 class SourceError(ReconciliationError):

@@ -108,8 +108,9 @@ def verify(
     seq: Annotated[
         int, typer.Argument(metavar="RUN", min=1, help="The number of a run, as status prints it.")
     ],
+    whole: Annotated[bool, typer.Option("--all", help="Every run before it too, from nothing.")] = False,  # noqa: FBT002
 ) -> None:
-    """Prove a run again from archived files and frozen lines, with every run before it.
+    """Prove a run again from archived files and frozen lines, upon what the run before it left.
 
     Exits 1 and names the first thing that differs: the chain of events, rows on disk, an archived file, what
     went in, findings, outcome, figures, positions, breaks or files.
@@ -119,13 +120,16 @@ def verify(
 
         with _bar() as bar:
             task = bar.add_task("judging again", total=None)
-            difference = asyncio.run(
-                prove(context.obj, seq, lambda done, of: bar.update(task, completed=done, total=of))
-            )
+
+
+            def watch(done: int, of: int) -> None:
+                bar.update(task, completed=done, total=of)
+
+            difference = asyncio.run(prove(context.obj, seq, watch, whole=whole))
         if difference is not None:
             complain(difference)
             raise typer.Exit(RED)
-        typer.echo(f"run {seq} and every run before it are proven")
+        typer.echo(f"run {seq} and every run before it are proven" if whole else f"run {seq} is proven")
 
 
 @contextmanager

@@ -107,6 +107,9 @@ def runs(
         )
         for one in asyncio.run(_read())
     ]
+    if night is not None and not rows:
+        complain("no run of that night")
+        raise typer.Exit(FAILED)
     show_table("Runs", (">run", "night", ">number", "invariants", "findings", "outcome"), rows)
 
 

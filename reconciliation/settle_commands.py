@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from ekpay_switch.cli.terminal import complain, passphrase, show_json, show_table, taka
-from reconciliation.errors import ReconciliationError
+from reconciliation.errors import ReconciliationError, UnknownPartyError
 from reconciliation.fitting import show_fitting
 
 if TYPE_CHECKING:
@@ -84,7 +84,10 @@ def explain(
     """Show every line behind the position of a party, with the row that it comes from."""
     from reconciliation.settlement.preview import drill  # noqa: PLC0415 - heavy
 
-    whose, lines = _run(context, lambda work: drill(work, party, value_date.date()))
+    try:
+        whose, lines = _run(context, lambda work: drill(work, party, value_date.date()))
+    except UnknownPartyError as problem:
+        raise typer.BadParameter(str(problem), param_hint="PARTY") from problem
     told = [line.facts() for line in lines]
     if as_json:
         show_json({"party": str(whose), "value_date": value_date.date(), "lines": told})
@@ -185,6 +188,8 @@ def _run(context: typer.Context, work: "Callable[[Work], Awaitable[_T]]") -> _T:
 def _plainly() -> Iterator[None]:
     try:
         yield
+    except UnknownPartyError:
+        raise  # a typing error, told by the command that took the name
     except ReconciliationError as problem:
         complain(str(problem))
         raise typer.Exit(_IMPERFECT) from problem

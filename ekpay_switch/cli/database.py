@@ -14,6 +14,7 @@ from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.persistence.audit import run as run_audit
 from ekpay_switch.persistence.embedded import EmbeddedPostgres
 from ekpay_switch.persistence.migrate import MIGRATIONS, alembic_config, migrate_now
+from ekpay_switch.plugins import load_audits
 from ekpay_switch.settings import read_settings
 
 app = typer.Typer(help="The database itself.", no_args_is_help=True)
@@ -60,7 +61,7 @@ def audit() -> None:
     """Prove the books from their rows alone; exits 1 and names the first broken row last."""
     session = open_session()
     with Console(stderr=True).status("reading the books …"):
-        finding = asyncio.run(run_audit(session.database))
+        finding = asyncio.run(run_audit(session.database, load_audits()))
     if finding is not None:
         typer.echo(str(finding))
         raise typer.Exit(1)

@@ -5,13 +5,13 @@ snapshot, so the audit is true of one moment even while payments are being made.
 and is found out: every entry is hashed into the chain of its lane.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
 import asyncpg
 
+from ekpay_switch.audit_ports import AuditCheck, Finding
 from ekpay_switch.domain.errors import UnbalancedEntryError, UnknownAccountError
 from ekpay_switch.domain.ledger import (
     GENESIS,
@@ -104,32 +104,22 @@ ORDER BY 1
 """
 
 Row = Any
+__all__ = ["Finding", "audit", "run"]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The first broken row and what is wrong with it."""
-
-    row: str
-    why: str
-
-    def __str__(self) -> str:
-        return f"{self.row}: {self.why}"
-
-
-async def run(database: Database) -> Finding | None:
-    """Audit as the role that may only read; None when the books are clean."""
+async def run(database: Database, further: Sequence[AuditCheck] = ()) -> Finding | None:
+    """Audit as the role that may only read; None when the books are clean, and what `further` checks read."""
     connection = await database.connect("audit")
     try:
         # The guards of payments would cut a long proof short.
         await connection.execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
-        return await audit(connection)
+        return await audit(connection, further)
     finally:
         await connection.close()
 
 
-async def audit(connection: asyncpg.Connection) -> Finding | None:
-    """Run every check on one snapshot; the first finding, or None."""
+async def audit(connection: asyncpg.Connection, further: Sequence[AuditCheck] = ()) -> Finding | None:
+    """Run every check on one snapshot, those of the wings last; the first finding, or None."""
     checks: tuple[Callable[[asyncpg.Connection], Awaitable[Finding | None]], ...] = (
         _chains,
         lambda c: _first(c, LANES, _lane_fault, "lanes {lane}"),
@@ -158,6 +148,7 @@ async def audit(connection: asyncpg.Connection) -> Finding | None:
         lambda c: _first(c, TAKINGS, taking_fault, "bill_takings {biller_id} {reference}"),
         *(partial(_first, query=query, fault=fault, name=name) for query, fault, name in CHALLAN_CHECKS),
         _frozen_lines,
+        *further,
     )
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         for check in checks:

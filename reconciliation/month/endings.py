@@ -17,9 +17,9 @@ from reconciliation.intake.names import LogicalKey
 from reconciliation.intake.register import Register
 from reconciliation.matching.keys import STRANGER
 from reconciliation.month.night import Night
+from reconciliation.month.waiting import WAITS_FOR_A_FILE
 from reconciliation.rows import FAMILY, OPEN
 
-WAITS_FOR_A_FILE: Final = (Code.FILE_MISSING, Code.CONTROL_TOTAL)
 CAME: Final = "the file came"
 WITHDRAWN: Final = "what it was seen in was replaced"
 AGREED: Final = "its rows were judged again and agree"

@@ -13,25 +13,29 @@ from reconciliation.findings import Finding
 from reconciliation.intake.names import understood
 from reconciliation.intake.receive import Received
 from reconciliation.intake.register import Register
+from reconciliation.month.waiting import ALONE, WAITS_FOR_A_FILE, Waiting
 from reconciliation.payouts import Payouts
-from reconciliation.rows import LEDGER, MATCHED, OPEN, QUIET
-
-_WAITED_FOR = (Code.FILE_MISSING, Code.CONTROL_TOTAL)
+from reconciliation.rows import MATCHED, QUIET
 
 
 def explained(
-    findings: Sequence[Finding], rows: pl.DataFrame, register: Register, payouts: Payouts
+    findings: Sequence[Finding],
+    rows: pl.DataFrame,
+    register: Register,
+    payouts: Payouts,
+    waiting: Waiting = ALONE,
 ) -> tuple[Finding, ...]:
     """The findings in their order, each with everything that can be worked out about it tonight."""
     # A candidate is never matched, so nearly all rows are out of the question from the start.
     unmatched = rows.filter(~pl.col("verdict").is_in([MATCHED, QUIET]))
     of_institutions = unmatched.partition_by("institution", as_dict=True)
     differences = Counter(_place(one) for one in findings if one.compared is not None)
+    totals = waiting.totals(findings, unmatched, register)
     told = []
     for one in findings:
         near = of_institutions.get((one.key.institution,), unmatched.clear())
-        if one.key.code in _WAITED_FOR:
-            told.append(replace(one, open_total=_open_total(one, near)))
+        if one.key.code in WAITS_FOR_A_FILE:
+            told.append(replace(one, open_total=totals[one.key]))
         elif one.compared is not None:
             cause = diagnose(one.compared, _surroundings(one, differences, register, payouts))
             told.append(replace(one, diagnosis=cause))
@@ -42,17 +46,6 @@ def explained(
 
 def _place(finding: Finding) -> tuple[str, int]:
     return finding.key.institution, finding.difference
-
-
-def _open_total(finding: Finding, rows: pl.DataFrame) -> int:
-    """What of our books waits for the file's date, in paisa."""
-    waiting = rows.filter(
-        (pl.col("institution") == finding.key.institution)
-        & (pl.col("source") == LEDGER)
-        & (pl.col("verdict") == OPEN)
-        & (pl.col("due_date") == finding.day)
-    )
-    return int(waiting["gross"].sum())
 
 
 def _surroundings(

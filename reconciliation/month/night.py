@@ -13,6 +13,7 @@ from reconciliation.breaks.codes import Code, Rules
 from reconciliation.breaks.family import Kind, Row
 from reconciliation.calendar import Calendar
 from reconciliation.findings import Finding, FindingKey
+from reconciliation.intake.names import LogicalKey
 from reconciliation.intake.receive import Incoming, Intake, Received
 from reconciliation.intake.register import Register
 from reconciliation.intake.schedule import Schedule
@@ -22,6 +23,7 @@ from reconciliation.matching.pool import Judged, judge_pool, with_rounding_broke
 from reconciliation.matching.windows import due_states, with_due, with_windows
 from reconciliation.month.explained import explained, with_changes
 from reconciliation.month.store import Store, once, together
+from reconciliation.month.waiting import Waiting, file_of
 from reconciliation.payouts import NEVER, Payouts
 from reconciliation.rows import FAMILY, LEDGER, no_rows
 from reconciliation.statement.layout import Layout
@@ -106,8 +108,16 @@ def run_night(inputs: Inputs, setting: Setting, progress: Progress, engine: Engi
     judged.rows = with_rounding_broken(judged, off_by_too_much(judged, setting, progress.register))
     progress.store.keep(judged.rows)
     progress.rows += ours.height + sum(frame.height for frame in received.frames)
-    new = _first_seen([*received.findings, *judged.findings, *rounding], inputs.date, judged, progress)
+    waiting = Waiting(setting.calendar.institutions, _waited_for(progress))
+    found = [*received.findings, *judged.findings, *rounding]
+    new = _first_seen(found, inputs.date, judged, progress, waiting)
     return Night(inputs, pool, judged, received, new, once(settled, still_open))
+
+
+def _waited_for(progress: Progress) -> set[LogicalKey]:
+    """The files that breaks of earlier nights wait for, and that have not come since."""
+    files = (file_of(one) for _, one in progress.found.values())
+    return {key for key in files if key is not None and progress.register.live(key) is None}
 
 
 def _pool(received: Received, ours: pl.DataFrame, replaced: pl.DataFrame, progress: Progress) -> pl.DataFrame:
@@ -182,13 +192,13 @@ def _rounding(
 
 
 def _first_seen(
-    findings: Iterable[Finding], night: date, judged: Judged, progress: Progress
+    findings: Iterable[Finding], night: date, judged: Judged, progress: Progress, waiting: Waiting
 ) -> tuple[Finding, ...]:
     """Findings that no earlier night had, explained; each is counted once, whatever becomes of it."""
     new: dict[FindingKey, Finding] = {}
     for one in findings:
         if one.key not in progress.found and one.key not in new:
             new[one.key] = one
-    told = explained(tuple(new.values()), judged.rows, progress.register, progress.payouts)
+    told = explained(tuple(new.values()), judged.rows, progress.register, progress.payouts, waiting)
     progress.found |= {one.key: (night, one) for one in told}
     return told

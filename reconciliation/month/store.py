@@ -103,7 +103,23 @@ class Store:
 
     def of_institution(self, institution: str) -> pl.DataFrame:
         """Every row of one institution that counts, once, with what became of it."""
-        return self._counted(list(SCHEMA), pl.col("institution") == institution)
+        return self.of_institutions([institution])
+
+    def of_institutions(self, institutions: Sequence[str]) -> pl.DataFrame:
+        """The same of several."""
+        return self._counted(list(SCHEMA), pl.col("institution").is_in(institutions))
+
+    def written(self) -> pl.DataFrame:
+        """What the last run wrote and counts still: the rows that it judged, and all that are open."""
+        return together(self.settled_in([self.last]), self.open_rows(), no_rows())
+
+    def settled_in(self, runs: Iterable[int], condition: pl.Expr | None = None) -> pl.DataFrame:
+        """Rows that these runs settled, as far as they count, each as the last of them left it."""
+        paths = [path for run in sorted(set(runs)) if (path := self.place(run) / _SETTLED).exists()]
+        if not paths:
+            return no_rows()
+        wanted = pl.lit(value=True) if condition is None else condition
+        return self._counting(self._newest(pl.scan_parquet(paths).filter(wanted).collect()))
 
     def _counted(self, columns: Sequence[str], condition: pl.Expr) -> pl.DataFrame:
         # Read one after the other in the order of their runs: what is later replaces what was before it.

@@ -24,6 +24,7 @@ from reconciliation.participants import TakingPart
 from reconciliation.rows import BROKEN, FILE, IDENTITY, LEDGER, MATCHED, OPEN, REJECTED
 
 UNWATCHED: Final = "unwatched"
+_PREFIX: Final = f"{UNWATCHED}."
 _DECIDED: Final = (MATCHED, BROKEN, REJECTED)
 
 
@@ -69,8 +70,12 @@ def _files(night: Night, setting: Setting, progress: Progress) -> dict[str, int]
 def unwatched(left_out: pl.DataFrame, part: TakingPart, before: Mapping[str, int]) -> dict[str, int]:
     """Whom our books name and nobody watches, with the lines so far; `left_out` are those of this run."""
     counted: dict[str, int] = dict(left_out.group_by("institution").len().sort("institution").iter_rows())
-    prefix = f"{UNWATCHED}."
-    carried = {name.removeprefix(prefix) for name in before if name.startswith(prefix)} - part.since.keys()
+    carried = unwatched_by(before) - part.since.keys()
     names = sorted(carried | counted.keys() | part.unwatched)
-    lines = {f"{prefix}{name}": before.get(f"{prefix}{name}", 0) + counted.get(name, 0) for name in names}
+    lines = {f"{_PREFIX}{name}": before.get(f"{_PREFIX}{name}", 0) + counted.get(name, 0) for name in names}
     return {UNWATCHED: len(lines), **lines}
+
+
+def unwatched_by(figures: Mapping[str, int]) -> frozenset[str]:
+    """Whom nobody watched, by the figures of a run."""
+    return frozenset(name.removeprefix(_PREFIX) for name in figures if name.startswith(_PREFIX))

@@ -4,7 +4,7 @@ A night runs it, and `verify` runs it again.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,7 @@ import polars as pl
 
 from reconciliation.digests import sha256_of, sha256_of_frame, sha256_of_lines
 from reconciliation.intake.register import Arrival
-from reconciliation.ledger import Lines, read_lines, rows_of_lines, with_institutions
+from reconciliation.ledger import PARTNER, Lines, read_lines, rows_of_lines, with_institutions
 from reconciliation.matching.engines import DuckDbEngine, PolarsEngine
 from reconciliation.matching.partition import ByInstitution
 from reconciliation.month.invariants import NightChecks
@@ -21,7 +21,7 @@ from reconciliation.month.night import Inputs, Night, Progress, Setting, run_nig
 from reconciliation.month.restated import outcome
 from reconciliation.month.seal import Identity
 from reconciliation.month.store import Store, durable
-from reconciliation.nightly.figures import figures_of, unwatched
+from reconciliation.nightly.figures import figures_of, unwatched, unwatched_by
 from reconciliation.nightly.inbox import Inbox, Taken
 from reconciliation.nightly.proofs import check, in_words, sheet_after, totals_of
 from reconciliation.nightly.rules import NightRules
@@ -36,12 +36,21 @@ EXPECTED: Final = "expected.parquet"
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """What is new in a run: frozen lines, files in their order, and debits that banks must book."""
+    """What is new in a run: frozen lines, files in their order, debits that banks must book.
+
+    `waited` are lines of earlier runs whose institution nobody watched until now.
+    """
 
     night: date
     lines: Lines
     files: tuple[Taken, ...]
     expected: pl.DataFrame
+    waited: tuple[pl.DataFrame, ...] = ()
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """Every line that the run takes, those that waited first."""
+        return pl.concat([*self.waited, self.lines.frame])
 
     @property
     def is_nothing(self) -> bool:
@@ -113,7 +122,8 @@ class Judge:
 
     def judge(self, before: Before, brought: Brought) -> Judged:
         """Judge one run, prove it, and leave its rows beside those of the runs before it."""
-        lines = with_institutions(brought.lines.frame, self.rules.layouts)
+        brought = replace(brought, waited=self._waited(before, brought.lines.after))
+        lines = with_institutions(brought.frame, self.rules.layouts)
         named = _first_dates(lines)
         part = taking_part(before.since, named, self.rules.layouts, self.rules.calendar)
         watched = lines.filter(pl.col("institution").is_in(list(part.since)))
@@ -146,6 +156,14 @@ class Judge:
             self._leave(before, inputs, progress),
             sql,
         )
+
+    def _waited(self, before: Before, last: int) -> tuple[pl.DataFrame, ...]:
+        """The lines up to `last` of whoever has a layout and times now and took part in no run (ADR 0062)."""
+        partners = {name for name in self.rules.layouts if name.startswith(f"{PARTNER}_")}
+        asked = (unwatched_by(before.figures) | partners) - before.since.keys()
+        watched = asked & self.rules.layouts.keys() & self.rules.calendar.institutions.keys()
+        found = [read_lines(self.ground.url, 0, last, name).frame for name in sorted(watched)] if last else []
+        return tuple(frame for frame in found if frame.height)
 
     def _progress(self, before: Before, setting: Setting) -> Progress:
         store = Store(self.ground.rows, before.seq, before.carried.withdrawn)
@@ -190,8 +208,8 @@ def _identity(before: Before, brought: Brought, rules: NightRules) -> dict[str, 
     parts = Identity(
         ledger_sha256=sha256_of_lines(
             [
-                # Lines lie in the order of their ids.
-                sha256_of(brought.lines.frame.write_csv().encode()),
+                # Lines lie in the order of their ids, those of each institution that waited by themselves.
+                *(sha256_of(frame.write_csv().encode()) for frame in (*brought.waited, brought.lines.frame)),
                 sha256_of_frame(brought.expected, [name for name in SCHEMA if name != "verdict"]),
             ]
         ),

@@ -116,7 +116,7 @@ async def read_state(connection: Connection, rows: Path) -> Before:
         run=run,
         files=files,
         register=register_of(kept.file for kept in files),
-        standing=dict(map(_standing, await connection.fetch(_STANDING))),
+        standing=dict(map(standing_of, await connection.fetch(_STANDING))),
         since={row["institution"]: row["since"] for row in await connection.fetch(_SINCE)},
         sheet={one.institution: one for one in sheet},
         carried=Carried.read(rows / f"{run.seq:06d}"),
@@ -150,6 +150,7 @@ def digest_of(folder: Path) -> str:
     return sha256_of_lines(f"{path.name} {sha256_of(path.read_bytes())}" for path in files)
 
 
-def _standing(row: Row) -> tuple[FindingKey, tuple[date, Finding]]:
+def standing_of(row: Row) -> tuple[FindingKey, tuple[date, Finding]]:
+    """A break that stands, with its first night."""
     key = FindingKey(Code(row["code"]), row["institution"], row["reference"])
     return key, (row["first_seen"], Finding(key, file=row["file"], day=row["day"], cycle=row["cycle"]))

@@ -1,7 +1,9 @@
 """A run proven again from archived files and frozen lines, by the rules of its day, against what is kept.
 
-Every run up to the one that is asked about is judged from nothing in a folder of its own. Nothing that the
-runs left is believed: it is compared.
+The run is judged again in a folder of its own, upon what the run before it left: the rows of all runs, which
+must be what was committed, and what the tables said then. So a run of the hundredth night takes as long as
+that of the first. Asked for the whole, every run from the first on is judged from nothing, and nothing that
+any of them left is believed: it is compared. One run after the other proven comes to the same.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +17,7 @@ from ekpay_switch.finance_ports import Finance
 from reconciliation.errors import NightError
 from reconciliation.findings import FindingKey
 from reconciliation.ledger import read_lines
+from reconciliation.nightly.as_of import known_behind, state_behind
 from reconciliation.nightly.broken import records_of
 from reconciliation.nightly.changes import Changes, changes_of
 from reconciliation.nightly.inbox import Inbox, Taken, missing_from
@@ -37,8 +40,9 @@ Watcher = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class _Committed:
-    """What the tables say of the runs up to one."""
+    """What the tables say: `runs` are those to be judged, `earlier` those before, `files` those of all."""
 
+    earlier: Sequence[RunRecord]
     runs: Sequence[RunRecord]
     files: Sequence[KeptFile]
     sheets: Sequence[Sequence[PositionRecord]]
@@ -53,27 +57,29 @@ class _Replay:
     known: dict[FindingKey, date] = field(default_factory=dict)
 
 
-async def verify(finance: Finance, seq: int, watch: Watcher) -> str | None:
-    """None where a run and all before it are proven, or in words the first thing that differs.
+async def verify(finance: Finance, seq: int, watch: Watcher, *, whole: bool = False) -> str | None:
+    """None where a run is proven, with `whole` every run before it too, or in words what differs first.
 
     Raises:
         NightError: there is no such run.
     """
-    places = Places.of(finance.home)
+    places, first = Places.of(finance.home), 1 if whole else seq
     connection = await finance.connect("audit")
     try:
         for proof in (chain.verify, verify_decisions, verify_closings):
             broken = await proof(connection)
             if broken is not None:
                 return broken
-        committed = await _committed(connection, seq, places)
+        committed = await _committed(connection, (first, seq), places)
+        before = await state_behind(connection, first - 1, places.rows)
+        replay = _Replay(before, await known_behind(connection, first - 1))
     finally:
         await connection.close()
     changed = _changed_on_disk(committed, places)
     if changed is not None:
         return changed
     with TemporaryDirectory(prefix="verify-", dir=places.spill) as folder:
-        differences = _replayed(committed, places, finance.url("audit"), Path(folder))
+        differences = _replayed(committed, replay, (places, Path(folder)), finance.url("audit"))
         for count, difference in enumerate(differences, start=1):
             watch(count, len(committed.runs))
             if difference is not None:
@@ -81,15 +87,19 @@ async def verify(finance: Finance, seq: int, watch: Watcher) -> str | None:
     return None
 
 
-async def _committed(connection: Connection, seq: int, places: Places) -> _Committed:
-    runs = [run for run in await read_runs(connection) if run.seq <= seq]
-    if not runs or runs[-1].seq != seq:
-        raise NightError(f"there is no run {seq}")
-    sheets = [await read_positions(connection, run.id) for run in runs]
-    # Ages are not compared; any calendar does.
+async def _committed(connection: Connection, span: tuple[int, int], places: Places) -> _Committed:
+    first, last = span
+    runs = [run for run in await read_runs(connection) if run.seq <= last]
+    if not runs or runs[-1].seq != last:
+        raise NightError(f"there is no run {last}")
+    earlier, wanted = runs[: first - 1], runs[first - 1 :]
+    sheets = [await read_positions(connection, run.id) for run in wanted]
+    # Ages are not compared; any calendar does. What a run found first was first seen in its night.
     calendar = _rules_of(runs[-1], places).calendar
-    breaks = await read_breaks(connection, BreakFilter(), runs[-1].night, calendar)
-    return _Committed(runs, await kept_files(connection, seq), sheets, {one.id: one for one in breaks})
+    sought = BreakFilter(night=runs[-1].night if first == last else None)
+    breaks = await read_breaks(connection, sought, runs[-1].night, calendar)
+    files = await kept_files(connection, last)
+    return _Committed(earlier, wanted, files, sheets, {one.id: one for one in breaks})
 
 
 def _rules_of(run: RunRecord, places: Places) -> NightRules:
@@ -101,17 +111,25 @@ def _rules_of(run: RunRecord, places: Places) -> NightRules:
 
 
 def _changed_on_disk(committed: _Committed, places: Places) -> str | None:
-    for run in committed.runs:
+    for run in (*committed.earlier, *committed.runs):
         folder = places.rows / f"{run.seq:06d}"
         if not folder.is_dir() or digest_of(folder) != run.rows_digest:
             return f"run {run.seq}: its rows on disk are not what was committed"
-    gone = missing_from(Inbox(places), [kept.file.sha256 for kept in committed.files])
+    first = committed.runs[0].seq
+    judged = [kept.file.sha256 for kept in committed.files if kept.run >= first]
+    gone = missing_from(Inbox(places), judged)
     return None if gone is None else f"the archived file {gone} is gone or changed"
 
 
-def _replayed(committed: _Committed, places: Places, url: str, folder: Path) -> Iterator[str | None]:
-    """Judge each run again; for each, what differs."""
-    replay, inbox = _Replay(), Inbox(places)
+def _replayed(
+    committed: _Committed, replay: _Replay, where: tuple[Places, Path], url: str
+) -> Iterator[str | None]:
+    """Judge each run again in a folder of its own; for each, what differs."""
+    places, folder = where
+    inbox = Inbox(places)
+    for run in committed.earlier:
+        name = f"{run.seq:06d}"
+        (folder / name).symlink_to(places.rows / name, target_is_directory=True)
     for run, sheet in zip(committed.runs, committed.sheets, strict=True):
         files = [_taken(kept, inbox) for kept in committed.files if kept.run == run.seq]
         lines = read_lines(url, replay.before.last_line, run.last_line)

@@ -23,6 +23,8 @@ _CELL_MAX, _LISTED_MAX, _WORDS_MAX = 44, 34, 300
 _PDF = b"%PDF-"
 _LATE = Words("Files late, corrected or missing", "দেরিতে আসা, সংশোধিত বা না আসা ফাইল")
 _NOT_MATCHED = Words("Not matched", "মেলেনি")
+# A bar beside the column that it draws; headed like it, a page would have two columns of one name.
+_COMPARED = Words("Against the largest", "সবচেয়ে বড়টির তুলনায়")
 _LISTED = ("Code", "Institution", "Reference", "Age, business days", "Deadline", "Exposure, taka")
 _CODES = ("Code", "Found", "Ended", "Open", "Overdue", "Exposure, taka")
 _AGES = ("Business days", "Open", "Exposure, taka")
@@ -144,14 +146,19 @@ def _part(table: Table, headings: Iterable[str], *, bar: str | None = None) -> d
 
 
 def _bars(table: Table, place: int) -> dict[str, Any]:
-    """Lengths in thousandths of the longest. A rate's bar shows what lacks, since most are near 100 %."""
+    """Lengths in thousandths of the longest; none where no cell says anything.
+
+    A rate's bar shows what lacks, since most are near 100 %.
+    """
     cells = [row[place] for row in table.rows]
+    if not any(isinstance(cell, int) for cell in cells):
+        return {}
     is_rate = any(isinstance(cell, Share) for cell in cells)
     values = [_lacking(cell) if is_rate else cell if isinstance(cell, int) else 0 for cell in cells]
     longest = max(values, default=0)
     return {
         "bars": [value * 1000 // longest if longest else 0 for value in values],
-        "bar": _words(_NOT_MATCHED if is_rate else table.columns[place].words),
+        "bar": _words(_NOT_MATCHED if is_rate else _COMPARED),
         "alarming": is_rate,
     }
 

@@ -105,12 +105,18 @@ async def _end(connection: Connection) -> tuple[int, bytes]:
 
 async def verify(connection: Connection) -> str | None:
     """None where every event is sealed as it was, or in words which one is not."""
+    broken = await first_broken(connection)
+    return None if broken is None else f"event {broken[0]} of the breaks {broken[1]}"
+
+
+async def first_broken(connection: Connection) -> tuple[int, str] | None:
+    """The number of the first event that is not as it was sealed with what is wrong with it, or None."""
     seq, before = 0, BEGINNING
     while rows := await connection.fetch(EVENTS, seq, _READ_AT_ONCE):
         for row in rows:
             seq += 1
             if row["seq"] != seq:
-                return f"event {seq} of the breaks is missing"
+                return seq, "is missing"
             event = NewEvent(
                 row["break_id"],
                 row["night"],
@@ -121,5 +127,5 @@ async def verify(connection: Connection) -> str | None:
             )
             before = sealed(before, seq, event)
             if before != row["hash"]:
-                return f"event {seq} of the breaks is not what was sealed"
+                return seq, "is not what was sealed"
     return None

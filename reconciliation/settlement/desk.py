@@ -5,10 +5,9 @@ closed; taking in twice writes nothing twice. Once a value date has a sheet, wha
 a later one, so a sheet never changes.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import polars as pl
@@ -16,36 +15,37 @@ import polars as pl
 from ekpay_switch.domain.settling import clearing_account
 from ekpay_switch.finance_ports import Finance
 from reconciliation.breaks.codes import Code
+from reconciliation.breaks.family import Kind
 from reconciliation.calendar import read_calendar
 from reconciliation.errors import SettlementError
 from reconciliation.findings import Finding, FindingKey
 from reconciliation.results.records import RunRecord
-from reconciliation.results.rows import everything
+from reconciliation.results.rows import Rows, RunRows, names_of
 from reconciliation.results.runs import latest_run, run_of
 from reconciliation.results.tables import Connection
 from reconciliation.settlement.accounts import Registry, read_registry
 from reconciliation.settlement.agreed import Fate, Judgement, lines_of
 from reconciliation.settlement.credits import Batch, batches_of
-from reconciliation.settlement.cycles import Cycles, Role
-from reconciliation.settlement.lines import Line, remembered
+from reconciliation.settlement.cycles import Cycles
+from reconciliation.settlement.lines import remembered
 from reconciliation.settlement.own import lines_of_books
 from reconciliation.settlement.store_lines import (
     billers_with_deposit,
     decisions,
+    lines_about,
     new_booked,
     new_moved,
-    read_lines,
+    runs_about,
     runs_not_taken,
+    waiting_sources,
     write_lines,
 )
 from reconciliation.settlement.store_sheets import LOCK, newest_sheet
 from reconciliation.statement.layout import Layout, read_layouts
 
-# Rows of a run as they were judged, from the folder of the installation.
-RowsOf = Callable[[Path, RunRecord], pl.DataFrame]
-
-_FILED: Final = (Role.CONNECTOR, Role.BILLER)
-_RAILS: Final = ("rtgs", "beftn")
+_ACCOUNTS: Final = (
+    "settlement_bank", "bank_charges", "rounding", *(clearing_account(rail) for rail in ("rtgs", "beftn")),
+)  # fmt: skip
 # Settling reads whole days; the guards of payments would cut it short.
 _PATIENCE: Final = "SET statement_timeout = '10min'; SET idle_in_transaction_session_timeout = '10min'"
 _STANDING: Final = """
@@ -63,21 +63,24 @@ class Desk:
     registry: Registry
     cycles: Cycles
     layouts: Mapping[str, Layout]
-    rows_of: RowsOf
+    rows: Rows
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A desk with a connection, and the newest run with its rows and batches."""
+    """A desk with a connection, and the newest run."""
 
     desk: Desk
     connection: Connection
     run: RunRecord
-    rows: pl.DataFrame
-    batches: Sequence[Batch]
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """What each institution does for us."""
+        return {name: layout.kind for name, layout in self.desk.layouts.items()}
 
 
-def open_desk(finance: Finance, rows_of: RowsOf | None = None) -> Desk:
+def open_desk(finance: Finance, rows: Rows | None = None) -> Desk:
     """A desk over the configuration of an installation.
 
     Raises:
@@ -86,12 +89,12 @@ def open_desk(finance: Finance, rows_of: RowsOf | None = None) -> Desk:
     registry = read_registry(finance.config / "settlement.toml")
     calendar = read_calendar(finance.config / "calendar.toml")
     layouts = read_layouts(finance.config / "statements")
-    return Desk(finance, registry, Cycles(calendar, registry.own), layouts, rows_of or everything)
+    return Desk(finance, registry, Cycles(calendar, registry.own), layouts, rows or RunRows(finance.home))
 
 
 @asynccontextmanager
 async def at_work(desk: Desk, role: str = "app") -> AsyncIterator[Work]:
-    """A connection with the newest run; every account that settling may post to stands.
+    """A connection with the newest run; the accounts that instructions post to stand.
 
     Raises:
         SettlementError: no night was run yet.
@@ -102,20 +105,11 @@ async def at_work(desk: Desk, role: str = "app") -> AsyncIterator[Work]:
         run = await latest_run(connection)
         if run is None:
             raise SettlementError("no night was reconciled yet: ekpay reconcile run")
-        rows = desk.rows_of(desk.finance.home, run)
-        batches = batches_of(rows, desk.layouts)
         if role == "app":
-            await desk.finance.books.open_accounts(_accounts(batches))
-        yield Work(desk, connection, run, rows, batches)
+            await desk.finance.books.open_accounts(_ACCOUNTS)
+        yield Work(desk, connection, run)
     finally:
         await connection.close()
-
-
-def _accounts(batches: Sequence[Batch]) -> frozenset[str]:
-    connectors = {batch.connector for batch in batches if batch.credited is not None}
-    of_connectors = {f"{kind}:{name}" for name in connectors for kind in ("receivable", "suspense")}
-    common = {"settlement_bank", "bank_charges", "rounding", *map(clearing_account, _RAILS)}
-    return frozenset(common | of_connectors)
 
 
 @asynccontextmanager
@@ -133,54 +127,72 @@ async def alone(work: Work) -> AsyncIterator[None]:
         yield
 
 
-async def take_in(work: Work) -> tuple[Line, ...]:
-    """Write what runs decided that were not taken in yet, in the caller's transaction; every line as it is.
+async def take_in(work: Work) -> None:
+    """Write what runs decided that were not taken in yet, in the caller's transaction.
 
     Each run is taken in as it was committed, in its own night, so it does not matter when somebody asks. Of
-    the newest one it is asked every time what people have decided since.
+    the newest one it is asked every time what people have decided since. Of each run only the rows are read
+    that it changed, and behind the newest those whose lines are not agreed.
 
     Raises:
         ConflictingLineError: a row says another amount than it did.
     """
-    lines = await read_lines(work.connection)
     for seq in await runs_not_taken(work.connection):
         run = await run_of(work.connection, seq)
         if run is not None and run.id != work.run.id:
-            rows = work.desk.rows_of(work.desk.finance.home, run)
-            lines = await _taken(work, run, rows, lines, decided={})
+            await _take(work, run, {}, frozenset())
     decided = {key: Fate(fate) for key, fate in (await decisions(work.connection)).items()}
-    return await _taken(work, work.run, work.rows, lines, decided=decided)
+    await _take(work, work.run, decided, await waiting_sources(work.connection))
 
 
-async def _taken(
-    work: Work,
-    run: RunRecord,
-    rows: pl.DataFrame,
-    before: Sequence[Line],
-    *,
-    decided: Mapping[tuple[str, str], Fate],
-) -> tuple[Line, ...]:
-    """The lines after a run, written."""
-    connection = work.connection
+async def _take(
+    work: Work, run: RunRecord, decided: Mapping[tuple[str, str], Fate], waits: frozenset[str]
+) -> None:
+    """Write the lines that a run changes, and those that wait for a decision and may have it now."""
+    connection, rows = work.connection, work.desk.rows
     newest = await newest_sheet(connection)
     # What becomes known behind a sheet is known too late for it.
     night = run.night if newest is None else max(run.night, newest)
-    kinds = {name: layout.kind for name, layout in work.desk.layouts.items()}
-    deposits = await billers_with_deposit(connection)
-    judged = Judgement(rows, night, kinds, await _standing(connection), deposits, decided)
-    filed = [line for line in before if line.cycle.party.role in _FILED]
-    own = [line for line in before if line.cycle.party.role not in _FILED]
+    changed = rows.changed(run)
+    touched = {*names_of(changed.rows), *changed.lost}
+    waiting = waits - touched
+    before = await lines_about(connection, touched | waiting)
+    stand = rows.settled(run, await runs_about(connection, waiting), waiting)
+    judged = Judgement(
+        pl.concat([changed.rows, stand]),
+        night,
+        work.kinds,
+        await standing_breaks(connection),
+        await billers_with_deposit(connection),
+        decided,
+    )
     booked, moved = await new_booked(connection, run.last_line), await new_moved(connection, run.night)
     after = (
-        *remembered(filed, lines_of(judged, work.desk.cycles), night),
-        *own,
+        *remembered(before, lines_of(judged, work.desk.cycles), night),
         *lines_of_books(booked, moved, night),
     )
     await write_lines(connection, run.id, before, after)
-    return after
 
 
-async def _standing(connection: Connection) -> tuple[Finding, ...]:
+def batches(work: Work) -> tuple[Batch, ...]:
+    """Every payout that a statement of a bank must name, as it stands behind the newest run."""
+    return batches_of(statement_rows(work), work.desk.layouts)
+
+
+def statement_rows(work: Work) -> pl.DataFrame:
+    """The rows of all statements of banks, and what of ours waits for them."""
+    banks = [name for name, layout in work.desk.layouts.items() if layout.kind == "statement"]
+    return work.desk.rows.of_institutions(work.run, banks)
+
+
+async def open_accounts(work: Work, told: Sequence[Batch]) -> None:
+    """Let the accounts stand that credits of these batches post to; not inside a transaction."""
+    connectors = {batch.connector for batch in told if batch.credited is not None}
+    accounts = [f"{kind}:{name}" for name in sorted(connectors) for kind in ("receivable", "suspense")]
+    await work.desk.finance.books.open_accounts(accounts)
+
+
+async def standing_breaks(connection: Connection) -> tuple[Finding, ...]:
     """The breaks that are not closed, as far as they name what a line is held for."""
     rows = await connection.fetch(_STANDING)
     return tuple(Finding(FindingKey(Code(row["code"]), row["institution"], row["reference"])) for row in rows)

@@ -11,13 +11,13 @@ import polars as pl
 
 from ekpay_switch.finance_ports import Adjustment
 from reconciliation.digests import sha256_of
+from reconciliation.positions import COLUMNS
 from reconciliation.rows import FILE
 from reconciliation.settlement.answers import Answer, read
-from reconciliation.settlement.credits import Batch, Credit, credits_of, rounded_by_file
-from reconciliation.settlement.desk import Work, alone, take_in
+from reconciliation.settlement.credits import Batch, Credit, batches_of, credits_of, rounded_by_file
+from reconciliation.settlement.desk import Work, alone, open_accounts, statement_rows, take_in
 from reconciliation.settlement.endings import Step, begun, next_step
 from reconciliation.settlement.entries import of_credit, of_movement, of_rejection
-from reconciliation.settlement.lines import Line
 from reconciliation.settlement.settled import Outcome, Side, Told, match
 from reconciliation.settlement.store_endings import (
     Posted,
@@ -28,6 +28,7 @@ from reconciliation.settlement.store_endings import (
     write_credits,
     write_steps,
 )
+from reconciliation.settlement.store_lines import read_agreed
 from reconciliation.settlement.store_sheets import Given, ids_by_message, read_instructions
 from reconciliation.statement.entries import AccountStatement, Entry
 
@@ -56,28 +57,29 @@ async def follow(work: Work, answer: bytes | None = None) -> Followed:
         UnreadableFileError: the answer is no status report; nothing was written.
     """
     heard = None if answer is None else read(answer)
+    statements = statement_rows(work)
+    told = batches_of(statements, work.desk.layouts)
+    await open_accounts(work, told)
     async with alone(work):
         is_new = True
         if heard is not None and answer is not None:
             is_new = await write_answers(work.connection, sha256_of(answer), heard)
-        lines = await take_in(work)
-        steps, outcomes, strangers = await _follow_instructions(work)
-        new_credits, credits_ = await _follow_credits(work, lines)
+        await take_in(work)
+        steps, outcomes, strangers = await _follow_instructions(work, statements)
+        new_credits, credits_ = await _follow_credits(work, told)
     about = () if heard is None else tuple(one for one in strangers if one in heard)
-    waiting = tuple(
-        batch for batch in work.batches if batch.credited is None and batch.payout_date <= work.run.night
-    )
+    waiting = tuple(batch for batch in told if batch.credited is None and batch.payout_date <= work.run.night)
     return Followed(steps, outcomes, new_credits, credits_, about, waiting, is_new)
 
 
 async def _follow_instructions(
-    work: Work,
+    work: Work, statements: pl.DataFrame
 ) -> tuple[tuple[Step, ...], tuple[Outcome, ...], tuple[Answer, ...]]:
     connection = work.connection
     given = {one.instruction.end_to_end_id: one for one in await read_instructions(connection)}
     told = Told(
         await read_answers(connection),
-        statements_of(work.rows, work.desk.registry.debtor.statement),
+        statements_of(statements, work.desk.registry.debtor.statement),
         Side.DEBTOR,
         work.run.night,
         await ids_by_message(connection),
@@ -103,9 +105,11 @@ def _posted(given: Given, step: Step, before: Step, entries: list[Adjustment]) -
     return step, Posted(moved.id if moved else None, rejected.id if rejected else None)
 
 
-async def _follow_credits(work: Work, lines: Sequence[Line]) -> tuple[tuple[Credit, ...], tuple[Credit, ...]]:
+async def _follow_credits(work: Work, told: Sequence[Batch]) -> tuple[tuple[Credit, ...], tuple[Credit, ...]]:
     known = await read_credits(work.connection)
-    found = tuple(credits_of(work.batches, lines, work.desk.cycles, rounded_by_file(work.rows)))
+    lines = await read_agreed(work.connection)
+    rounded = rounded_by_file(work.desk.rows.everything(work.run, COLUMNS))
+    found = tuple(credits_of(told, lines, work.desk.cycles, rounded))
     new, entries = [], []
     for credit in found:
         revision, before = known.get(credit.batch.key, (0, None))

@@ -21,7 +21,7 @@ from reconciliation.settlement.lines import Line
 from reconciliation.settlement.net import Sheet, rest, sheet_of, value_dates
 from reconciliation.settlement.own import accounts_of, debt_of, owes
 from reconciliation.settlement.store_endings import carried_ids, read_steps, write_carries
-from reconciliation.settlement.store_lines import closed_balances
+from reconciliation.settlement.store_lines import closed_balances, read_lines
 from reconciliation.settlement.store_sheets import (
     Given,
     Head,
@@ -103,9 +103,10 @@ def refuse(work: Work, value_date: date, newest: date | None) -> None:
 async def _write(work: Work, order: Order) -> None:
     """Every value date that passed without a sheet, and then the one that is wanted."""
     connection = work.connection
-    lines = await take_in(work)
+    await take_in(work)
     made_at = await connection.fetchval("SELECT date_trunc('second', now())")
     newest = await newest_sheet(connection)
+    lines = await lines_from(work, order.value_date, newest)
     for day, rows in _passed(work, lines, await carried_from(connection, newest), (newest, order.value_date)):
         head = Head(day, work.run.id, digest_of(rows), order.by, order.approved_by, made_at)
         await write_sheet(connection, head, rows)
@@ -120,6 +121,11 @@ async def _write(work: Work, order: Order) -> None:
     await write_carries(connection, await _rejected_ids(connection), order.value_date)
     await _give(work, outgoing, balances)
     await write_files(connection, order.value_date, files_of(outgoing, work.desk.registry.debtor, made_at))
+
+
+async def lines_from(work: Work, value_date: date, newest: date | None) -> tuple[Line, ...]:
+    """The lines of every value date without a sheet up to this one; all where there is no sheet yet."""
+    return await read_lines(work.connection, None if newest is None else min(newest, value_date))
 
 
 def _passed(

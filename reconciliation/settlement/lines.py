@@ -33,6 +33,18 @@ class Kind(StrEnum):
 Name = tuple[Cycle, str, Kind]
 
 
+def row_of(source: str) -> str:
+    """The row of a line, whatever was put behind its name since."""
+    while source.endswith((_BACK, _AGAIN)):
+        source = source.removesuffix(_BACK).removesuffix(_AGAIN)
+    return source
+
+
+def following(source: str) -> tuple[str, str]:
+    """What a line of this source is called when it is taken back, and when it comes again."""
+    return f"{source}{_BACK}", f"{source}{_AGAIN}"
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One amount of one cycle.

@@ -3,14 +3,14 @@
 from datetime import date
 
 from reconciliation.settlement.cycles import Party
-from reconciliation.settlement.desk import Work, alone, take_in
+from reconciliation.settlement.desk import Work, alone, batches, take_in
 from reconciliation.settlement.instruct import instruct
-from reconciliation.settlement.instructing import brought_in, owed_by
+from reconciliation.settlement.instructing import brought_in, lines_from, owed_by
 from reconciliation.settlement.issue import Settled, settled
 from reconciliation.settlement.net import sheet_of
 from reconciliation.settlement.showing import Drilled, drilled
 from reconciliation.settlement.store_endings import read_closings
-from reconciliation.settlement.store_lines import closed_balances, read_lines
+from reconciliation.settlement.store_lines import closed_balances, read_held, read_lines
 from reconciliation.settlement.store_sheets import head_of, newest_sheet, read_sheet
 from reconciliation.trust_cover import Cover, cover, overdue_of
 
@@ -20,8 +20,9 @@ async def sheet_rows(work: Work, value_date: date) -> tuple[Settled, ...]:
     async with alone(work):
         if await head_of(work.connection, value_date):
             return await read_sheet(work.connection, value_date)
-        lines = await take_in(work)
+        await take_in(work)
         newest = await newest_sheet(work.connection)
+        lines = await lines_from(work, value_date, newest)
         carried = {} if newest and value_date < newest else await brought_in(work, lines, value_date)
         sheet = sheet_of(value_date, lines, work.desk.cycles)
         balances = await work.desk.finance.books.balances(work.connection)
@@ -36,8 +37,9 @@ async def drill(work: Work, party: str, value_date: date) -> tuple[Party, list[D
         SettlementError: no such party has a line.
     """
     async with alone(work):
-        lines = await take_in(work)
-        return await drilled(work.connection, work.rows, lines, work.desk.cycles, (party, value_date))
+        await take_in(work)
+        lines = await read_lines(work.connection, value_date)
+        return await drilled(work, lines, (party, value_date))
 
 
 async def cover_now(work: Work) -> Cover:
@@ -45,6 +47,6 @@ async def cover_now(work: Work) -> Cover:
     async with work.connection.transaction():
         balances = await work.desk.finance.books.balances(work.connection)
         closings = [one.balance for one in await read_closings(work.connection)]
-        lines = await read_lines(work.connection)
-    late = overdue_of(work.batches, lines, work.desk.cycles, work.run.night)
+        lines = await read_held(work.connection)
+    late = overdue_of(batches(work), lines, work.desk.cycles, work.run.night)
     return cover(balances, closings, late)

@@ -1,6 +1,6 @@
 """Sheets, lines and cover as rows for screens, JSON and CSV; amounts in whole paisa."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -8,14 +8,17 @@ from uuid import UUID
 
 import polars as pl
 
-from reconciliation.errors import SettlementError
+from reconciliation.errors import SettlementError, UnknownPartyError
+from reconciliation.near_names import in_words
 from reconciliation.results.tables import Connection
 from reconciliation.settlement.credits import Credit
-from reconciliation.settlement.cycles import Cycles, Party
+from reconciliation.settlement.cycles import Party
+from reconciliation.settlement.desk import Work
 from reconciliation.settlement.issue import Settled
-from reconciliation.settlement.lines import Line
+from reconciliation.settlement.lines import Line, row_of
 from reconciliation.settlement.net import explained
 from reconciliation.settlement.settled import Outcome
+from reconciliation.settlement.store_lines import runs_about
 
 COLUMNS: Final = (
     "gross_in", "gross_out", "fees", "refunds", "chargebacks", "commissions", "adjustments", "held",
@@ -101,34 +104,31 @@ def party_called(name: str, parties: Sequence[Party]) -> Party:
     """The party of a name, with its role before it (`biller:desco_postpaid`) or without.
 
     Raises:
-        SettlementError: there is none, or the name alone means several.
+        SettlementError: the name alone means several.
+        UnknownPartyError: there is none.
     """
     found = sorted({party for party in parties if name in {party.name, str(party)}})
-    if len(found) != 1:
-        meant = f"means {', '.join(map(str, found))}" if found else "has no line on that value date"
-        raise SettlementError(f"{name} {meant}")
+    if not found:
+        raise UnknownPartyError(in_words(name, {str(party) for party in parties}, "party with a line"))
+    if len(found) > 1:
+        raise SettlementError(f"{name} means {', '.join(map(str, found))}")
     return found[0]
 
 
-async def drilled(
-    connection: Connection,
-    rows: pl.DataFrame,
-    lines: Sequence[Line],
-    cycles: Cycles,
-    wanted: tuple[str, date],
-) -> tuple[Party, list[Drilled]]:
+async def drilled(work: Work, lines: Sequence[Line], wanted: tuple[str, date]) -> tuple[Party, list[Drilled]]:
     """The lines behind the position of a party on a value date, each with its row.
 
     Raises:
-        SettlementError: no such party has a line there.
+        SettlementError: the name alone means several.
+        UnknownPartyError: no such party has a line.
     """
     name, value_date = wanted
     party = party_called(name, [line.cycle.party for line in lines])
-    found = explained(party, value_date, lines, cycles)
-    named = _named(rows, {origin for one in found for origin, _ in _places(one.line)})
+    found = explained(party, value_date, lines, work.desk.cycles)
+    named = await _named(work, {row_of(one.line.source) for one in found})
     told = []
     for one in found:
-        own = await _own(connection, one.line)
+        own = await _own(work.connection, one.line)
         ours, theirs, payment = own or next(
             (named[place] for place in _places(one.line) if place in named), ("", "", None)
         )
@@ -144,9 +144,14 @@ def _places(line: Line) -> Iterator[tuple[str, int]]:
         yield origin, int(number)
 
 
-def _named(rows: pl.DataFrame, origins: set[str]) -> Mapping[tuple[str, int], tuple[str, str, str | None]]:
-    wanted = rows.filter(pl.col("origin").is_in(sorted(origins)))
-    told = wanted.select("origin", "ordinal", "reference", "theirs", "payment_id").iter_rows()
+async def _named(
+    work: Work, wanted: Collection[str]
+) -> Mapping[tuple[str, int], tuple[str, str, str | None]]:
+    """What both sides call some rows, read from the runs that made lines of them."""
+    runs = await runs_about(work.connection, wanted)
+    settled = work.desk.rows.settled(work.run, runs, wanted)
+    rows = pl.concat([settled, work.desk.rows.changed(work.run).rows])
+    told = rows.select("origin", "ordinal", "reference", "theirs", "payment_id").iter_rows()
     return {(origin, ordinal): (ours, theirs, payment) for origin, ordinal, ours, theirs, payment in told}
 
 

@@ -4,8 +4,8 @@ A line stands as often as something was decided of it; its first row says when i
 stands. Nothing is ever changed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -13,13 +13,55 @@ from ekpay_switch.domain.ledger import kind_of
 from ekpay_switch.finance_ports import LineEvent, LineRole
 from reconciliation.results.tables import Columns, Connection, Row, insert
 from reconciliation.settlement.cycles import Cycle, Party, Role
-from reconciliation.settlement.lines import Kind, Line, Name
+from reconciliation.settlement.lines import Kind, Line, Name, following, row_of
 from reconciliation.settlement.own import Booked, Moved
 
 _LINES: Final = """
-SELECT role, party, day, cycle, source, kind, amount, event, night, because
-FROM reconciliation.settlement_lines ORDER BY id
+SELECT l.role, l.party, l.day, l.cycle, l.source, l.kind, l.amount, l.event, l.night, l.because
+FROM reconciliation.settlement_lines AS l
 """
+_UNDECIDED: Final = """
+l.event = 'held' AND NOT EXISTS (
+  SELECT FROM reconciliation.settlement_lines AS d
+  WHERE d.role = l.role AND d.party = l.party AND d.day = l.day AND d.cycle = l.cycle AND d.source = l.source
+    AND d.kind = l.kind AND d.event <> 'held')
+"""
+# What is not agreed may still change by what people decide; of the others only where their rows do.
+_WAITING: Final = f"""
+SELECT DISTINCT l.source FROM reconciliation.settlement_lines AS l
+WHERE l.role IN ('biller', 'connector') AND (l.event = 'dropped' OR {_UNDECIDED})
+"""  # noqa: S608 - a constant
+# Joined to the names, so that each is looked up by the index however many lines there are by now.
+_ABOUT: Final = f"""
+{_LINES} JOIN unnest($1::text[]) AS n (source) ON n.source = l.source
+WHERE l.role IN ('biller', 'connector') ORDER BY l.id
+"""
+# A line that was first seen before may have been decided since, so all that is told of each is read.
+_SINCE: Final = f"""
+{_LINES} JOIN (
+  SELECT DISTINCT l.role, l.party, l.day, l.cycle, l.source, l.kind FROM reconciliation.settlement_lines AS l
+  WHERE l.night >= $1 OR l.day >= $2 OR {_UNDECIDED}) AS n
+  ON n.source = l.source AND n.role = l.role AND n.party = l.party AND n.day = l.day AND n.cycle = l.cycle
+  AND n.kind = l.kind
+ORDER BY l.id
+"""  # noqa: S608 - constants
+_HELD: Final = f"{_LINES} WHERE {_UNDECIDED} ORDER BY l.id"
+# What of each file is agreed, as one line a file.
+_AGREED: Final = """
+SELECT role, party, day, cycle, split_part(source, ':', 1) || ':0' AS source, 'payment' AS kind,
+  sum(amount)::bigint AS amount, 'agreed' AS event, max(night) AS night, '' AS because
+FROM reconciliation.settlement_lines WHERE role = 'connector' AND event = 'agreed'
+GROUP BY role, party, day, cycle, split_part(source, ':', 1)
+"""
+_RUNS_ABOUT: Final = """
+SELECT DISTINCT r.seq FROM unnest($1::text[]) AS n (source)
+JOIN reconciliation.settlement_lines AS l ON l.source = n.source
+JOIN reconciliation.runs AS r ON r.id = l.run_id
+"""
+# How long before a value date a line may have come or been agreed that it takes: a file is ten business days
+# late at the most, and the longest holidays lie between.
+_NIGHTS: Final = timedelta(days=30)
+_DAYS: Final = timedelta(days=60)
 _NOT_TAKEN: Final = """
 SELECT r.seq FROM reconciliation.runs AS r WHERE NOT EXISTS (
   SELECT FROM reconciliation.settlement_takings AS t WHERE t.run_id = r.id) ORDER BY r.seq
@@ -43,6 +85,8 @@ _BOOKED: Final = """
 SELECT l.window_id, l.ordinal, l.role, l.party, l.account, l.event, l.business_date, l.gross, l.fee, l.vat
 FROM public.ledger_lines AS l
 WHERE l.role IN ('merchant', 'partner') AND l.status = 'success' AND l.currency = 'BDT' AND l.id <= $1
+  AND l.id > (SELECT coalesce(max(r.last_line), 0) FROM reconciliation.settlement_takings AS t
+    JOIN reconciliation.runs AS r ON r.id = t.run_id)
   AND NOT EXISTS (
     SELECT FROM reconciliation.settlement_lines AS s
     WHERE s.source = 'lines-' || l.window_id || ':' || l.ordinal
@@ -93,10 +137,47 @@ GROUP BY b.institution, b.reference HAVING count(e.fate) = count(*) AND min(e.fa
 """
 
 
-async def read_lines(connection: Connection) -> tuple[Line, ...]:
-    """Every line as it stands."""
+async def read_lines(connection: Connection, value_date: date | None = None) -> tuple[Line, ...]:
+    """The lines that can be of a value date or a later one, or are held, as they stand; without one, all."""
+    if value_date is None:
+        return _lines(await connection.fetch(f"{_LINES} ORDER BY l.id"))
+    return _lines(await connection.fetch(_SINCE, value_date - _NIGHTS, value_date - _DAYS))
+
+
+async def read_held(connection: Connection) -> tuple[Line, ...]:
+    """The lines of which nothing is decided."""
+    return _lines(await connection.fetch(_HELD))
+
+
+async def read_agreed(connection: Connection) -> tuple[Line, ...]:
+    """What is agreed of the files of connectors, together as one line a file and cycle."""
+    return _lines(await connection.fetch(_AGREED))
+
+
+async def waiting_sources(connection: Connection) -> frozenset[str]:
+    """The rows of files whose lines may change by a decision alone: those that are held or were dropped."""
+    return frozenset(row_of(row["source"]) for row in await connection.fetch(_WAITING))
+
+
+async def lines_about(connection: Connection, rows: Collection[str]) -> tuple[Line, ...]:
+    """The lines of these rows, with what was taken back of them or has come again."""
+    told: list[Row] = []
+    asked = sorted(rows)
+    while asked:
+        found = await connection.fetch(_ABOUT, asked)
+        told += found
+        asked = sorted({name for row in found for name in following(row["source"])})
+    return _lines(told)
+
+
+async def runs_about(connection: Connection, rows: Collection[str]) -> tuple[int, ...]:
+    """The numbers of the runs that wrote lines of these rows."""
+    return tuple(row["seq"] for row in await connection.fetch(_RUNS_ABOUT, sorted(rows)))
+
+
+def _lines(rows: Iterable[Row]) -> tuple[Line, ...]:
     found: dict[Name, Line] = {}
-    for row in await connection.fetch(_LINES):
+    for row in rows:
         line = _line(row, found)
         found[line.name] = line
     return tuple(found.values())

@@ -154,6 +154,12 @@ class Outcome:
     def codes(self) -> list[str]:
         return sorted(key.code.value for key in self.progress.found)
 
+    @property
+    def waits_for(self) -> dict[tuple[str, str], int]:
+        """Code and reference of every finding with what waits for its file, in paisa."""
+        found = self.progress.found.items()
+        return {(key.code.value, key.reference): one.open_total for key, (_, one) in found}
+
     def difference(self, code: str) -> int:
         """The difference of the one finding of a code."""
         (one,) = [one for key, (_, one) in self.progress.found.items() if key.code == code]

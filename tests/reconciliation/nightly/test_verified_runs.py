@@ -64,8 +64,13 @@ async def change_rules(stage: NightStage) -> None:
 async def test_runs_are_proven(again: Again) -> None:
     seen: list[tuple[int, int]] = []
     async with again(three_runs) as stage:
-        assert await verify(stage, 3, lambda done, of: seen.append((done, of))) is None
+        assert await verify(stage, 3, lambda done, of: seen.append((done, of)), whole=True) is None
         assert seen == [(1, 3), (2, 3), (3, 3)]
+        # Alone, each is judged upon what the run before it left.
+        seen.clear()
+        assert await verify(stage, 3, lambda done, of: seen.append((done, of))) is None
+        assert await verify(stage, 2, nobody) is None
+        assert seen == [(1, 1)]
         # What became of them later does not matter to earlier runs.
         assert await verify(stage, 1, nobody) is None
 
@@ -102,9 +107,35 @@ async def test_a_run_that_is_not_there_is_refused(again: Again) -> None:
 async def test_what_was_changed_is_named(again: Again, tamper: Tamper, said: str) -> None:
     async with again(three_runs) as stage:
         await tamper(stage)
-        difference = await verify(stage, 3, nobody)
+        difference = await verify(stage, 3, nobody, whole=True)
     assert difference is not None
     assert said in difference
+
+
+@pytest.mark.parametrize(
+    ("tamper", "said"),
+    [
+        (by("UPDATE break_events SET actor = 'x' WHERE seq = 2"), "event 2 of the breaks"),
+        (lose_rows, "run 2: its rows on disk"),
+        (change_rows, "run 1: its rows on disk"),
+        (plainly("UPDATE ledger_lines SET gross = gross + 1, net = net + 1"), "the identity of its ledger"),
+        (by("UPDATE runs SET outcome_digest = 'x' WHERE seq = 1"), "the outcome digest"),
+        (by("UPDATE positions SET settled = settled + 1, suspense = suspense + 1"), "run 1: the positions"),
+        (by("UPDATE breaks SET exposure = 0 WHERE code = 'AMOUNT'"), "the break AMOUNT of EKP1"),
+    ],
+)
+async def test_a_run_that_is_proven_alone_names_its_own(again: Again, tamper: Tamper, said: str) -> None:
+    async with again(three_runs) as stage:
+        await tamper(stage)
+        assert said in (await verify(stage, 1, nobody) or await verify(stage, 2, nobody) or "")
+
+
+async def test_what_a_run_began_with_is_held_against_the_run_before_it(again: Again) -> None:
+    """The third run alone does not judge the second again, but its own digests stand upon it."""
+    async with again(three_runs) as stage:
+        await stage.rows("UPDATE reconciliation.runs SET findings_digest = 'x' WHERE seq = 2")
+        assert await verify(stage, 3, nobody) == "run 3: the findings digest differs"
+        assert await verify(stage, 2, nobody) == "run 2: the findings digest differs"
 
 
 async def test_rules_that_were_changed_are_named(again: Again) -> None:

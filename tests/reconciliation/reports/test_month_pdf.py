@@ -6,16 +6,20 @@ import subprocess
 import sys
 import zlib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from ekpay_switch.web.receipts.typeset import MEMORY_BYTES_MAX, compiled, drawable
 from reconciliation.errors import ReportError
+from reconciliation.intake.names import LogicalKey
 from reconciliation.reports import pdf as module
 from reconciliation.reports.model import BreakLine, Report
 from reconciliation.reports.pdf import BREAKS_LISTED_MAX, PROGRAM, pdf, printed
 from reconciliation.reports.typeset import INPUT_BYTES_MAX, TEMPLATE
+from tests.reconciliation.far_sides import Movement, at
 from tests.reconciliation.reports.stage import reported, two_breaks
+from tests.reconciliation.small_month import FIRST, SmallMonth
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +55,24 @@ def test_the_page_is_made_of_what_the_report_says(report: Report) -> None:
         "Breaks",
     }
     assert told["evidence"][0] == {"en": "Run digest", "bn": "পুরো হিসাবের সারাংক", "value": "4" * 64}
+
+
+def test_no_table_heads_two_columns_alike(report: Report) -> None:
+    told = printed(report)
+    for part in (*told["parts"], told["ages"]):
+        for language in ("en", "bn"):
+            headings = [column[language] for column in part["columns"]]
+            headings += [part["bar"][language]] if part["bars"] is not None else []
+            assert len(headings) == len(set(headings)), headings
+
+
+def test_where_nothing_was_decided_no_bar_stands_beside_the_rate(tmp_path: Path) -> None:
+    month = SmallMonth(tmp_path / "month", ["npsb"], days=2, absent={LogicalKey("npsb", FIRST, 4)})
+    row = Movement("000000000001", at("2026-04-05 10:00:00"), 100_000)
+    told = printed(reported(month.book("npsb", row)).nights[0])
+    (part,) = (one for one in told["parts"] if one["heading"]["en"].startswith("By institution"))
+    assert [row[-1] for row in part["rows"]] == [""]
+    assert part["bars"] is None
 
 
 def test_a_bar_of_a_rate_shows_what_lacks(report: Report) -> None:

@@ -213,7 +213,13 @@ async def test_a_restatement_is_listed_with_what_changed(scene: Scene, type_in: 
 
 
 BAD = [
-    (["breaks", "--code", "NO_SUCH"], 2, "NO_SUCH is no code"),
+    (["breaks", "--code", "NO_SUCH"], 2, "NO_SUCH is no code: AMBIGUOUS, AMOUNT, "),
+    (["breaks", "--code", "LEDGER_ONYL"], 2, "LEDGER_ONYL is no code; near: LEDGER_ONLY"),
+    (["breaks", "--code", "AMOUNT", "--code", "dup"], 2, "dup is no code; near: DUP_"),
+    (["breaks", "--institution", "bkas"], 2, "--institution: bkas is no institution; near: bkash"),
+    (["breaks", "--institution", "nobody_at_all"], 2, "nobody_at_all is no institution: aamarpay, "),
+    (["breaks", "--owner", "Finanse"], 2, "--owner: Finanse is no owner of breaks; near: finance"),
+    (["breaks", "--owner", "us"], 2, "us is no owner of breaks: finance, nobody yet, operations,"),
     (["breaks", "--at-least", "1.234"], 2, "at most two decimals"),
     (["breaks", "--night", "yesterday"], 2, "not a night"),
     (["breaks", "--night", "2026-02-30"], 2, "not a night"),
@@ -245,6 +251,15 @@ async def test_bad_input_is_one_clear_line_and_changes_nothing(scene: Scene, typ
         assert told in " ".join(err.replace("│", " ").split()), words
     for table in ("break_events", "resolutions", "resolution_checks", "closed_days"):
         assert await scene.count(f"reconciliation.{table}") == 0
+
+
+async def test_a_name_that_only_a_break_has_is_known(scene: Scene, type_in: Type) -> None:
+    await scene.found("FILE_ONLY", "left_long_ago", "R1", owner="treasury")
+    for options in (["--institution", "left_long_ago"], ["--owner", "treasury"]):
+        code, out, _ = await type_in("breaks", "--json", *options)
+        assert (code, [row["reference"] for row in json.loads(out)]) == (0, ["R1"])
+    # A name of the configuration that has no break is no mistake either.
+    assert (await type_in("breaks", "--institution", "nagad", "--owner", "operations"))[0] == 0
 
 
 async def test_a_decision_that_does_not_fit_is_one_line(scene: Scene, type_in: Type) -> None:

@@ -1,6 +1,6 @@
 """Settlement over real tables: runs with rows of our choice, books with money in them, two persons."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -14,8 +14,9 @@ from ekpay_switch.domain.ledger import Entry, grow
 from ekpay_switch.finance_ports import Adjustment, Finance
 from ekpay_switch.persistence.adjustments import Adjustments
 from reconciliation.results.records import RunRecord
+from reconciliation.results.rows import Changed, names_of
 from reconciliation.results.runs import write_run
-from reconciliation.rows import BRINGS, FILE, LEDGER, MATCHED, SUCCESS, complete
+from reconciliation.rows import BRINGS, FILE, IDENTITY, LEDGER, MATCHED, SUCCESS, complete
 from reconciliation.settlement.accounts import Registry
 from reconciliation.settlement.desk import Desk, at_work, open_desk
 from reconciliation.settlement.following import Followed, follow
@@ -60,6 +61,33 @@ class Office:
         return await self.books_.database.connect(role)
 
 
+@dataclass(frozen=True)
+class KeptRows:
+    """Rows of runs as a test has kept them, each run with everything that counts behind it."""
+
+    kept: Mapping[int, pl.DataFrame]
+
+    def changed(self, run: RunRecord) -> Changed:
+        """What is new or says something else than behind the run before."""
+        now = self.kept[run.seq]
+        before = self.kept.get(run.seq - 1, now.clear())
+        lost = frozenset(names_of(before)) - frozenset(names_of(now))
+        return Changed(now.join(before, on=list(now.columns), how="anti", nulls_equal=True), lost)
+
+    def settled(self, run: RunRecord, runs: Iterable[int], names: Collection[str]) -> pl.DataFrame:
+        written = [self.changed(replace(run, seq=one)).rows for one in sorted(runs)]
+        rows = pl.concat([self.kept[run.seq].clear(), *written])
+        rows = rows.unique(IDENTITY, keep="last", maintain_order=True)
+        counting = set(names_of(self.kept[run.seq])) & set(names)
+        return rows.filter(pl.format("{}:{}", "origin", "ordinal").is_in(sorted(counting)))
+
+    def of_institutions(self, run: RunRecord, institutions: Sequence[str]) -> pl.DataFrame:
+        return self.kept[run.seq].filter(pl.col("institution").is_in(institutions))
+
+    def everything(self, run: RunRecord, columns: Sequence[str]) -> pl.DataFrame:
+        return self.kept[run.seq].select(list(dict.fromkeys([*IDENTITY, *columns])))
+
+
 @dataclass
 class Stage:
     """One test's settlement. `rows` are what the newest run has judged."""
@@ -76,7 +104,7 @@ class Stage:
 
     @cached_property
     def desk(self) -> Desk:
-        return open_desk(cast("Finance", self.office), lambda _, run: self.kept[run.seq])
+        return open_desk(cast("Finance", self.office), KeptRows(self.kept))
 
     def with_registry(self, registry: Registry) -> "Stage":
         """The same stage with other accounts to pay into."""

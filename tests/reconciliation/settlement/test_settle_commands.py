@@ -14,7 +14,17 @@ from reconciliation.rows import BROKEN
 from reconciliation.settle_commands import app
 from reconciliation.settlement import desk, pacs009
 from tests.reconciliation.settlement.lines_made import MON, SUN
-from tests.reconciliation.settlement.stage import CHECKER, MAKER, Stage, booked, expected, pair, report, row
+from tests.reconciliation.settlement.stage import (
+    CHECKER,
+    MAKER,
+    KeptRows,
+    Stage,
+    booked,
+    expected,
+    pair,
+    report,
+    row,
+)
 
 RTGS = 12_000_000
 TWO_PERSONS = ("--by", MAKER, "--approved-by", CHECKER)
@@ -31,7 +41,7 @@ async def typed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Typed:
     ]
     await stage.hold({"receivable:npsb": RTGS + 900, "payable:desco_postpaid": RTGS, "settlement_bank": 100})
     await stage.run(SUN)
-    monkeypatch.setattr(desk, "everything", lambda _, run: stage.kept[run.seq])
+    monkeypatch.setattr(desk, "RunRows", lambda _: KeptRows(stage.kept))
     monkeypatch.setenv("EKPAY_STAFF_PASSPHRASE", "one")
     monkeypatch.setenv("EKPAY_APPROVER_PASSPHRASE", "two")
 
@@ -64,8 +74,20 @@ async def test_a_position_is_drilled_down_to_its_rows(typed: Typed) -> None:
     ]
     shown = await typed("explain", "biller:desco_postpaid", "--value-date", str(MON))
     assert "2 lines, net -120000.00" in shown.output
-    missing = await typed("explain", "nobody", "--value-date", str(MON))
-    assert (missing.exit_code, "no line" in missing.output) == (1, True)
+
+
+async def test_a_party_that_nobody_is_is_refused_with_those_like_it(typed: Typed) -> None:
+    near = await typed("explain", "desko_postpaid", "--value-date", str(MON))
+    assert near.exit_code == 2
+    assert "desko_postpaid is no party with a line; near: biller:desco_postpaid" in _plain(near)
+    far = await typed("explain", "zzz", "--value-date", str(MON))
+    assert far.exit_code == 2
+    assert "zzz is no party with a line: biller:desco_postpaid, connector:npsb" in _plain(far)
+
+
+def _plain(result: Result) -> str:
+    """What was said, without the frame around it."""
+    return " ".join(result.output.replace("│", " ").split())
 
 
 async def test_two_persons_settle_a_day_and_find_the_same_files_again(

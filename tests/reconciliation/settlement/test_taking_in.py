@@ -11,6 +11,7 @@ from reconciliation.results.records import BreakEventKind, BreakState
 from reconciliation.rows import BROKEN
 from reconciliation.settlement.desk import Desk, alone, at_work, take_in
 from reconciliation.settlement.lines import Line
+from reconciliation.settlement.store_lines import read_lines
 from tests.reconciliation.settlement.lines_made import MON, SUN
 from tests.reconciliation.settlement.stage import Stage, pair, row
 
@@ -23,7 +24,8 @@ VALUES ($1, $2, $3, 'npsb', $4, '2026-04-05', 0, 0, 0, '', 0, 'finance', '2026-0
 
 async def taken(desk: Desk) -> tuple[Line, ...]:
     async with at_work(desk) as work, alone(work):
-        return await take_in(work)
+        await take_in(work)
+        return await read_lines(work.connection)
 
 
 def told(lines: tuple[Line, ...]) -> list[tuple[str, date, date | None, date | None, str]]:

@@ -9,13 +9,18 @@ import pytest
 
 from ekpay_switch.finance_ports import AdjustmentBooks, Finance
 from ekpay_switch.persistence.adjustments import Adjustments
+from reconciliation.results.rows import everything
+from reconciliation.results.runs import read_runs
+from reconciliation.settlement.agreed import Judgement, lines_of
 from reconciliation.settlement.credits import Funds
 from reconciliation.settlement.cycles import Role
-from reconciliation.settlement.desk import Desk, at_work, open_desk
+from reconciliation.settlement.desk import Desk, alone, at_work, open_desk, standing_breaks, take_in
 from reconciliation.settlement.following import Followed, follow
 from reconciliation.settlement.instructing import Issued, Order, settle
+from reconciliation.settlement.lines import Line, once, remembered
 from reconciliation.settlement.preview import cover_now
 from reconciliation.settlement.settled import Ending
+from reconciliation.settlement.store_lines import read_lines
 from tests.persistence.books import Books
 from tests.reconciliation.far_sides import Credit, Movement, at
 from tests.reconciliation.nightly.stage import BREB, MON, NPSB, SUN, TUE, NightStage
@@ -44,19 +49,19 @@ class Days(NightStage):
         return Adjustments(self.told.database.connect)
 
     async def settle(self) -> Issued:
-        async with at_work(self._desk) as work:
+        async with at_work(self.desk) as work:
             return await settle(work, Order(MON, MAKER, CHECKER))
 
     async def follow(self) -> Followed:
-        async with at_work(self._desk) as work:
+        async with at_work(self.desk) as work:
             return await follow(work)
 
     async def is_covered(self) -> bool:
-        async with at_work(self._desk) as work:
+        async with at_work(self.desk) as work:
             return not (await cover_now(work)).is_short
 
     @property
-    def _desk(self) -> Desk:
+    def desk(self) -> Desk:
         return open_desk(cast("Finance", self))
 
 
@@ -117,3 +122,29 @@ async def test_lines_are_the_same_whenever_they_are_taken_in(days: Days) -> None
     assert {row.position.party.role for row in issued.rows} == {Role.CONNECTOR, Role.BILLER, Role.OURS}
     (bill,) = [row for row in issued.rows if row.position.party.name == BREB]
     assert (bill.position.net, bill.instructed) == (-DUE, DUE)
+
+
+async def test_lines_that_runs_changed_are_those_of_all_rows(
+    books: Books, stage: Stage, tmp_path: Path
+) -> None:
+    """Taken in by what each run wrote, the lines are those that all rows of every run come to."""
+    days = Days(books.endpoint, tmp_path / "home", (NPSB, BREB), told=stage.books)
+    bills = [
+        BILL.but(ours=f"EKP{number}", theirs=f"T{number}", gross=1_000 + number) for number in range(1, 6)
+    ]
+    wrong = [bills[0].but(gross=5), *bills[2:]]
+    days.book(NPSB, PAID).book(BREB, *bills).send(NPSB, [PAID, PAID.but(theirs="F2")], SUN)
+    await days.send(BREB, wrong, SUN).full_night(SUN)
+    await days.send(BREB, bills, SUN, correction=1).full_night(MON)
+    await days.send(BREB, wrong, SUN, correction=2).full_night(TUE)
+    expected: tuple[Line, ...] = ()
+    async with at_work(days.desk) as work, alone(work):
+        for run in await read_runs(work.connection):
+            judged = Judgement(
+                everything(days.home, run), run.night, work.kinds, await standing_breaks(work.connection)
+            )
+            expected = remembered(expected, lines_of(judged, work.desk.cycles), run.night)
+        await take_in(work)
+        taken = await read_lines(work.connection)
+    assert once(taken) == once(expected)
+    assert len({line.seen_on for line in taken}) == 3

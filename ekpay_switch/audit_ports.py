@@ -1,0 +1,28 @@
+"""What a wing proves of its own rows in `ekpay audit`, as a protocol (entry point group `ekpay.audits`).
+
+A check is handed the connection of the audit role, inside the one snapshot that the whole audit sees. It
+reads and writes nothing. Its module imports the standard library and this one alone: the audit runs where
+the extras of a wing are not installed.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The first broken row and what is wrong with it."""
+
+    row: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.row}: {self.why}"
+
+
+class AuditCheck(Protocol):
+    """One further check of the audit."""
+
+    async def __call__(self, connection: Any, /) -> Finding | None:  # noqa: ANN401 - asyncpg is not typed
+        """The first broken row, or None where all are as they must be."""
+        ...

@@ -1,0 +1,31 @@
+"""A name that nobody has is refused with those that are like it: an empty table would look like good news."""
+
+from collections.abc import Collection
+from difflib import get_close_matches
+from typing import Final
+
+_MOST: Final = 5
+_ALIKE: Final = 0.5
+# So many names, those of all codes, are still listed whole.
+_FEW: Final = 24
+
+
+def in_words(name: str, known: Collection[str], what: str) -> str:
+    """What is said of a name that is not known: those like it, or all where they are few."""
+    near = near_names(name, known)
+    if near:
+        return f"{name} is no {what}; near: {', '.join(near)}"
+    if not known:
+        return f"{name} is no {what}: there is none yet"
+    names = sorted(known)
+    more = "" if len(names) <= _FEW else f" and {len(names) - _FEW} more"
+    return f"{name} is no {what}: {', '.join(names[:_FEW])}{more}"
+
+
+def near_names(name: str, known: Collection[str]) -> list[str]:
+    """Names that are like it or hold it, whatever their case, the likest first."""
+    wanted = name.strip().casefold()
+    by_case: dict[str, str] = {one.casefold(): one for one in sorted(known)}
+    near = get_close_matches(wanted, by_case, _MOST, _ALIKE)
+    near += [one for one in by_case if wanted and wanted in one and one not in near]
+    return [by_case[one] for one in near[:_MOST]]
