@@ -28,12 +28,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import reconcile_books as books
+from benchmarks import summary
+from benchmarks.errors import BenchError
 from benchmarks.reconcile_child import SAID, URL
 from ekpay_switch.persistence.embedded import EmbeddedPostgres, Endpoint
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.migrate import migrate
 
-RESULTS = Path(__file__).with_name("results.json")
 ROWS = 1_000_000
 PARTNERS, FULL_ROWS, WORKERS = 65, 10_000_000, 2
 _LIMIT = "256MB"
@@ -44,7 +45,7 @@ _PARTNER = "partner"
 AIMS = {"seconds": 3.0, "ratio": 2.0, "rss_mb": 700, "full_seconds": 10.0, "full_worker_rss_mb": 300}
 
 
-class ReconcileError(Exception):
+class ReconcileError(BenchError):
     """A run did not find what was made, or did not run at all."""
 
 
@@ -134,17 +135,23 @@ def _run(what: str, url: str, arguments: Sequence[str]) -> Run:
     return _ended(_started(arguments, **{URL: url}), what, started)
 
 
-def _checked(file: Path, rows: int, first: int = 1) -> str:
-    """The digest of what a check said, if it found exactly what was made: by code, reference and amount.
+def _said(first: Path) -> dict[str, Any]:
+    """What a check said of each file, by its name; it stands beside the first one, a line a file."""
+    lines = map(json.loads, first.with_suffix(SAID).read_text(encoding="utf-8").splitlines())
+    return {name: one for one in lines for name in one["files"]}
+
+
+def _checked(said: dict[str, Any], file: Path, rows: int, first: int = 1) -> str:
+    """The digest of what a check said of a file, if it found exactly what was made, by code and amount too.
 
     Raises:
         ReconcileError: it did not.
     """
-    said = json.loads(file.with_suffix(SAID).read_text(encoding="utf-8"))
-    found = [(one["code"], one["reference"], one["amount"]) for one in said["breaks"]]
+    one = said.get(file.name, {"breaks": [], "digest": ""})
+    found = [(each["code"], each["reference"], each["amount"]) for each in one["breaks"]]
     if set(found) != books.expected(rows, first) or len(set(found)) != len(found):
         raise ReconcileError(f"{file.name}: {len(found)} breaks, and not exactly those that were made")
-    return str(said["digest"])
+    return str(one["digest"])
 
 
 def _whole(rounds: int, rows: int, console: Console) -> list[Run]:
@@ -165,7 +172,7 @@ def _whole(rounds: int, rows: int, console: Console) -> list[Run]:
             way = ways.get(what, ["check", str(_CONFIG), _LIMIT, str(file)])
             runs.append(_told(_run(what, url, way), console))
             if way[0] == "check":
-                digests.add(_checked(file, rows))
+                digests.add(_checked(_said(file), file, rows))
             elif runs[-1].told["found"] != len(books.expected(rows)):
                 raise ReconcileError(f"{what} found {runs[-1].told['found']}")
         if len(digests) > 1:
@@ -211,8 +218,9 @@ def _full(console: Console) -> tuple[tuple[Run, ...], float]:
         ]
         runs = tuple(_ended(child, "partners", started) for child in children)
         seconds = max(run.seconds for run in runs)
+        said = {name: told for one in range(WORKERS) for name, told in _said(Path(files[one])).items()}
         for file, first in firsts.items():
-            _checked(file, rows, first)
+            _checked(said, file, rows, first)
     return tuple(_told(run, console) for run in runs), seconds
 
 
@@ -275,17 +283,16 @@ def _cpu(measured: Measured, what: str) -> float:
     return median(run.cpu_seconds for run in measured.of(what))
 
 
-def run(rounds: int, console: Console, rows: int = ROWS, *, full: bool = False) -> None:
-    """Measure, print, and write the figures beside those that are there.
+def measured(rounds: int, console: Console, rows: int = ROWS, *, full: bool = False) -> dict[str, Any]:
+    """Measure, print, and come back with the figures.
 
     Raises:
         ReconcileError: a run is no measurement.
     """
     runs = tuple(_whole(rounds, rows, console))
-    measured = Measured(runs, *(_full(console) if full else ()))
-    show(measured, console)
-    known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    RESULTS.write_text(json.dumps(known | figures(measured), indent=2, default=str) + "\n", encoding="utf-8")
+    found = Measured(runs, *(_full(console) if full else ()))
+    show(found, console)
+    return figures(found)
 
 
 def main() -> int:
@@ -294,12 +301,14 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="how often each side takes its turn")
     parser.add_argument("--rows", type=int, default=ROWS, help="payments of the one file")
     parser.add_argument("--full", action="store_true", help="ten million payments in 65 files as well")
+    parser.add_argument("--results", type=Path, default=summary.RESULTS, help="where the figures are written")
     asked, console = parser.parse_args(), Console()
     try:
-        run(asked.rounds, console, asked.rows, full=asked.full)
+        found = measured(asked.rounds, console, asked.rows, full=asked.full)
     except ReconcileError as problem:
         console.print(f"bench: {problem}", style="red", markup=False)
         return 1
+    summary.write(found, asked.results)
     return 0
 
 

@@ -1,7 +1,7 @@
 """What is measured, each time in an interpreter of its own.
 
-`check` is what `ekpay reconcile check` does once the command line is read, on one file or many. `bare` is one
-DuckDB statement over the same inputs, and `bare-parquet` with our lines out of Parquet.
+`check` is what `ekpay reconcile check` does once the command line is read, with one file or many. `bare` is
+one DuckDB statement over the same inputs, and `bare-parquet` with our lines out of Parquet.
 Answers one JSON object on the last line of its output. The database's address comes by the environment.
 """
 
@@ -44,16 +44,14 @@ class _Installation:
 
 
 def check(config: Path, memory_limit: str, files: list[Path]) -> dict[str, Any]:
-    """`ekpay reconcile check FILE --json` on each file; what it says goes beside the file."""
+    """`ekpay reconcile check FILE… --json` of all the files; what it says goes beside the first one."""
     from reconciliation.check_commands import check_and_tell  # noqa: PLC0415 - each run imports what it needs
     from reconciliation.matching.engines import DuckDbEngine  # noqa: PLC0415
 
     engine = DuckDbEngine(files[0].parent, memory_limit) if memory_limit else None
-    codes = []
-    for file in files:
-        with file.with_suffix(SAID).open("w", encoding="utf-8") as said, redirect_stdout(said):
-            codes.append(check_and_tell(_Installation(config), [file], as_json=True, engine=engine))
-    return {"exit_codes": codes}
+    with files[0].with_suffix(SAID).open("w", encoding="utf-8") as said, redirect_stdout(said):
+        code = check_and_tell(_Installation(config), files, as_json=True, engine=engine)
+    return {"exit_code": code}
 
 
 def bare(file: Path, ledger: Path | None = None) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""What came of a whole run, in one table: each number beside its aim, and the machine it was measured on."""
+"""What came of a whole run, in one table: each number beside its aim, and the machine it was measured on.
+
+`python -m benchmarks.summary` writes docs/operations/how-fast.md from what stands in results.json.
+"""
 
 import json
 from collections.abc import Mapping
@@ -10,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 RESULTS = Path(__file__).with_name("results.json")
+_TEMPLATE = Path(__file__).with_name("how_fast.md")
+PAGE = Path(__file__).parent.parent / "docs" / "operations" / "how-fast.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,8 @@ AIMS = (
     Aim("reconcile_10m_seconds", "ten million in 65 files, s", 10, is_upper=True),
     Aim("reconcile_10m_worker_rss_mb", "the same, MB a worker", 300, is_upper=True),
 )
-_VERDICTS = {True: "yes", False: "[bold red]no[/]", None: ""}
+_SETTINGS = ("fsync", "synchronous_commit", "full_page_writes")
+_WORDS = {True: "yes", False: "no", None: ""}
 
 
 def table(figures: Mapping[str, Any]) -> Table:
@@ -65,7 +71,9 @@ def table(figures: Mapping[str, Any]) -> Table:
     shown = Table("what", "", "number", "aim", "met", title="the whole bench", title_justify="left")
     for aim in AIMS:
         if (figure := figures.get(aim.name)) is not None:
-            shown.add_row(aim.name, aim.what, f"{figure:g}", aim.told(), _VERDICTS[aim.is_met(figure)])
+            is_met = aim.is_met(figure)
+            style = "bold red" if is_met is False else None
+            shown.add_row(aim.name, aim.what, f"{figure:g}", aim.told(), _WORDS[is_met], style=style)
     return shown
 
 
@@ -90,4 +98,41 @@ def write(figures: Mapping[str, Any], path: Path = RESULTS) -> dict[str, Any]:
     first = {aim.name: merged[aim.name] for aim in AIMS if aim.name in merged}
     document = first | merged
     path.write_text(json.dumps(document, indent=2, default=str, ensure_ascii=False) + "\n", encoding="utf-8")
+    if path == RESULTS:
+        main()
     return document
+
+
+def page(figures: Mapping[str, Any]) -> str:
+    """The page of the docs, whole."""
+    machine, facts = figures["machine"], figures["facts"]
+    versions = ", ".join(f"{name} {one}" for name, one in machine["versions"].items())
+    where, settings = machine["kernel"], ", ".join(f"{name} {facts[name]}" for name in _SETTINGS)
+    told = [
+        f"Measured on {machine['date']} on {machine['machine']}, {facts['cores']} cores, {where}.",
+        f"{versions}.",
+        f"{settings}; flushing 8 KiB to the disk takes {machine['flush_ms']:.2f} ms.",
+        f"Other processes used at most {figures['disturbance_cores']:.2f} cores during a turn.",
+    ]
+    return _TEMPLATE.read_text(encoding="utf-8").format(
+        machine="\n".join(told),
+        rows="\n".join(_row(aim, figures.get(aim.name)) for aim in AIMS),
+        limited_by=figures["limited_by"],
+        connections=facts["connections"],
+        partners=facts["partners"],
+    )
+
+
+def _row(aim: Aim, figure: float | None) -> str:
+    if figure is None:
+        return f"| `{aim.name}`: {aim.what} | not measured | {aim.told()} | |"
+    return f"| `{aim.name}`: {aim.what} | {figure:g} | {aim.told()} | {_WORDS[aim.is_met(figure)]} |"
+
+
+def main() -> None:
+    """Write the page from what stands."""
+    PAGE.write_text(page(standing()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

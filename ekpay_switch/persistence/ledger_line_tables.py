@@ -67,5 +67,6 @@ Index(
     postgresql_where=text("status = 'unknown'"),
 )
 Index("ix_ledger_lines_party", ledger_lines.c.role, ledger_lines.c.party, ledger_lines.c.business_date)
+Index("ix_ledger_lines_our_reference", ledger_lines.c.our_reference)
 
 LEDGER_LINE_APPEND_ONLY = (ledger_lines,)

@@ -8,6 +8,7 @@ sequence has no gap.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,12 +16,13 @@ from typing import Final
 
 import polars as pl
 
+from reconciliation.adbc import Database
 from reconciliation.breaks.codes import Code, Rules, read_rules
 from reconciliation.breaks.explain import Break, Explainer
 from reconciliation.calendar import Calendar, read_calendar
 from reconciliation.errors import MonthError, SourceError
 from reconciliation.findings import Finding, FindingKey
-from reconciliation.intake.names import FileName, understood
+from reconciliation.intake.names import FileName, LogicalKey, understood
 from reconciliation.intake.register import Register
 from reconciliation.intake.schedule import Schedule
 from reconciliation.intake.sources import BYTES_MAX, expected
@@ -48,65 +50,81 @@ class Asked:
     day: InstitutionDay
     calendar: Calendar
     missing: tuple[int, ...]
-    codes: Path
+    rules: Rules
 
     @property
     def institution(self) -> str:
         """Whose files they are."""
         return self.day.layout.institution
 
-    def rules(self) -> Rules:
-        """What each code means."""
-        return read_rules(self.codes)
 
-
-def asked(config: Path, paths: Sequence[Path]) -> Asked:
-    """What is asked of these files, by their names.
+def asked(config: Path, paths: Sequence[Path]) -> tuple[Asked, ...]:
+    """What is asked of these files, by their names: institution by institution and date by date.
 
     Raises:
-        SourceError: a name says nothing, or the files are not of one date of one institution.
-        ConfigurationError: the institution's layout or the calendar is wrong.
+        SourceError: a name says nothing, or no file of that name is expected.
+        ConfigurationError: a layout, the calendar or the codes are wrong.
     """
-    first, layout = _first(config, paths)
-    calendar = only({layout.institution}, read_calendar(config / CALENDAR))
-    if layout.institution not in calendar.institutions:
-        raise SourceError(f"{layout.institution} has no times in {CALENDAR}")
-    schedule = Schedule(calendar, first.key.day, first.key.day, {layout.institution: first.key.day})
-    files: dict[FileName, Path] = {}
+    together: dict[tuple[str, date], list[Path]] = {}
     for path in paths:
-        name = expected(path.name, {layout.institution: layout})
-        _refuse_unfit(name, path, first, schedule)
-        if any(other.key == name.key for other in files):
-            raise SourceError(f"{name.text}: two files of cycle {name.key.cycle}, give the one that counts")
-        files[name] = path
-    cycles = range(1, schedule.cycles(layout.institution) + 1)
-    missing = tuple(cycle for cycle in cycles if all(name.key.cycle != cycle for name in files))
-    ordered = dict(sorted(files.items()))
-    return Asked(
-        InstitutionDay(layout, first.key.day, ordered, is_whole=not missing),
-        calendar,
-        missing,
-        config / CODES,
+        key = _key(path)
+        together.setdefault((key.institution, key.day), []).append(path)
+    # The layouts first: of a file that nobody knows, nothing else matters.
+    layouts = [_layout(config, mine[0]) for mine in together.values()]
+    setting = _Setting(read_calendar(config / CALENDAR), read_rules(config / CODES))
+    return tuple(
+        _asked(setting, layout, day, mine)
+        for layout, ((_, day), mine) in zip(layouts, together.items(), strict=True)
     )
 
 
-def _first(config: Path, paths: Sequence[Path]) -> tuple[FileName, Layout]:
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """What holds for the files of everybody."""
+
+    calendar: Calendar
+    rules: Rules
+
+
+def _key(path: Path) -> LogicalKey:
     try:
-        name = understood(paths[0].name)
+        return understood(path.name).key
     except MonthError as problem:
         raise SourceError(f"{problem}: <institution>_<yyyymmdd>_<cycle>[_c<n>].<extension>") from problem
-    place = config / STATEMENTS / f"{name.key.institution}.toml"
+
+
+def _layout(config: Path, path: Path) -> Layout:
+    institution = _key(path).institution
+    place = config / STATEMENTS / f"{institution}.toml"
     if not place.is_file():
-        raise SourceError(f"{name.text}: no layout of an institution {name.key.institution}")
+        raise SourceError(f"{path.name}: no layout of an institution {institution}")
     layout = read_layout(place)
     if layout.kind == "statement":
-        raise SourceError(f"{name.text}: statements of banks are matched with payouts, by a night alone")
-    return name, layout
+        raise SourceError(f"{path.name}: statements of banks are matched with payouts, by a night alone")
+    return layout
 
 
-def _refuse_unfit(name: FileName, path: Path, first: FileName, schedule: Schedule) -> None:
-    if (name.key.institution, name.key.day) != (first.key.institution, first.key.day):
-        raise SourceError(f"{name.text} is of another institution or date than {first.text}")
+def _asked(setting: _Setting, layout: Layout, day: date, paths: Sequence[Path]) -> Asked:
+    """What is asked of the files of one institution and date."""
+    institution = layout.institution
+    calendar = only({institution}, setting.calendar)
+    if institution not in calendar.institutions:
+        raise SourceError(f"{institution} has no times in {CALENDAR}")
+    schedule = Schedule(calendar, day, day, {institution: day})
+    files: dict[FileName, Path] = {}
+    for path in paths:
+        name = expected(path.name, {institution: layout})
+        _refuse_unfit(name, path, schedule)
+        if any(other.key == name.key for other in files):
+            raise SourceError(f"{name.text}: two files of cycle {name.key.cycle}, give the one that counts")
+        files[name] = path
+    cycles = range(1, schedule.cycles(institution) + 1)
+    missing = tuple(cycle for cycle in cycles if all(name.key.cycle != cycle for name in files))
+    ordered = dict(sorted(files.items()))
+    return Asked(InstitutionDay(layout, day, ordered, is_whole=not missing), calendar, missing, setting.rules)
+
+
+def _refuse_unfit(name: FileName, path: Path, schedule: Schedule) -> None:
     if not schedule.takes(name.key):
         raise SourceError(f"{name.text}: no file of this date and cycle is expected")
     if not path.is_file():
@@ -185,7 +203,7 @@ class Checked:
         schedule = Schedule(self.asked.calendar, day, day, {})
         payouts = Payouts({self.asked.institution: self.asked.day.layout}, schedule)
         told = explained(self.findings[:count], self._rows, Register(), payouts)
-        explainer = Explainer(self.asked.rules(), self.asked.calendar)
+        explainer = Explainer(self.asked.rules, self.asked.calendar)
         return [explainer.explain(one, day, day) for one in told]
 
     @property
@@ -197,19 +215,19 @@ class Checked:
         return self._rows.filter(wanted).height
 
 
-def check(url: str, wanted: Asked, engine: Engine | None = None) -> Checked:
+def check(books: Database, wanted: Asked, engine: Engine | None = None) -> Checked:
     """Judge the files against our frozen lines of their date.
 
     Raises:
         SourceError: the lines of the date are not frozen yet.
         UnreadableFileError: a file is refused as a whole.
-        adbc_driver_manager.Error: the database cannot be reached, or refuses.
+        adbc_driver_manager.Error: the database is away, or refuses.
     """
     day, calendar = wanted.day.date, wanted.calendar
-    last = newest_line(url, day)
+    last = newest_line(books, day)
     if last is None:
         raise SourceError(f"the window of {day} is not closed yet: no line of that date is frozen")
-    lines = FrozenLines(url, wanted.institution, span_of(calendar, wanted.institution, day), last)
+    lines = FrozenLines(books, wanted.institution, span_of(calendar, wanted.institution, day), last)
     if engine is not None:
         return Checked(wanted, judge_day(wanted.day, lines, calendar, engine))
     with TemporaryDirectory(prefix="ekpay-check-") as spill:
@@ -225,7 +243,7 @@ def _off_by_too_much(judged: Judged, wanted: Asked) -> set[str]:
     """The files whose rows are a paisa off so often that none of it is accepted."""
     if not judged.rounded:
         return set()
-    bound = wanted.rules().rounding_bound_paisa
+    bound = wanted.rules.rounding_bound_paisa
     return {
         origin for origin, paisa in Counter(row.origin for row in judged.rounded).items() if paisa > bound
     }

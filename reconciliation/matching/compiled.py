@@ -3,12 +3,14 @@
 This module is heavy; engines import it when they are first asked.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from threading import Lock
 from typing import Any, Final, Literal
 
 import ibis
 import polars as pl
+from polars.io.plugins import register_io_source
 
 from reconciliation.matching.kernel import COLUMNS, judged, unsettled
 
@@ -63,11 +65,38 @@ def sql(dialect: str) -> str:
 
 def polars_answer(question: Question, sources: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """The question about frames, answered by Polars."""
-    connection = _POLARS.connect({name: frame.lazy() for name, frame in sources.items()})
-    try:
-        plan: pl.LazyFrame = connection.compile(_expression(question))
-        return plan.collect(engine="streaming")
-    finally:
-        # A connection refers to itself; the frames must not wait until it is collected.
-        for name in sources:
-            connection.drop_table(name)
+    schemas = tuple((name, tuple(frame.schema.items())) for name, frame in sources.items())
+    with _ONE_AT_A_TIME:
+        try:
+            _ASKED.update(sources)
+            return _plan(question, schemas).collect(engine="streaming")
+        finally:
+            # The frames must not lie there until the next question.
+            _ASKED.clear()
+
+
+# To compile a question takes as long as to answer it for ten thousand rows: a plan reads what is asked here.
+_ASKED: Final[dict[str, pl.DataFrame]] = {}
+_ONE_AT_A_TIME: Final = Lock()
+# Rows that a plan takes at a time, so that its threads have something each.
+_SLICE_ROWS: Final = 100_000
+
+
+@cache
+def _plan(question: Question, schemas: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]) -> pl.LazyFrame:
+    """The plan of a question about whatever `_ASKED` holds in these schemas."""
+    connection = _POLARS.connect({name: _asked(name, pl.Schema(schema)) for name, schema in schemas})
+    plan: pl.LazyFrame = connection.compile(_expression(question))
+    return plan
+
+
+def _asked(name: str, schema: pl.Schema) -> pl.LazyFrame:
+    def slices(
+        columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _: int | None
+    ) -> Iterator[pl.DataFrame]:
+        frame = _ASKED[name].head(rows) if rows is not None else _ASKED[name]
+        frame = frame.select(columns) if columns is not None else frame
+        for part in frame.iter_slices(_SLICE_ROWS):
+            yield part if predicate is None else part.filter(predicate)
+
+    return register_io_source(slices, schema=schema)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from importlib import import_module
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
@@ -27,6 +28,8 @@ from reconciliation.rows import no_rows
 from reconciliation.statement import hashes
 from reconciliation.statement.layout import Layout
 from reconciliation.statement.reader import read
+
+_BUFFER_BYTES: Final = 256 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ def judge_day(day: InstitutionDay, lines: Lines, calendar: Calendar, engine: Eng
     references, their_places = unsettled(ours, theirs, engine)
     others = theirs[their_places]
     # What is left is small; the sides need not lie there any longer.
-    del ours, theirs
+    del ours, theirs, reading
     looked_at = with_windows(lines.of(references.to_list()), calendar)
     rest = pl.concat([looked_at, _with_digests(others, day)])
     complete = {day.layout.institution: {day.date}} if day.is_whole else {}
@@ -108,12 +111,13 @@ def _with_references(told: pl.DataFrame, lines: Lines) -> pl.DataFrame:
 
 
 def _with_digests(rows: pl.DataFrame, day: InstitutionDay) -> pl.DataFrame:
-    """Rows of files with the digests of their lines; the files are read once more rather than kept."""
+    """Rows of files with the digests of their lines; the files are gone through again rather than kept."""
     parts = [rows.clear()]
     for name, path in day.files.items():
         mine = rows.filter(pl.col("origin") == name.text)
         if mine["raw_hash"].null_count():
-            digests = hashes.at(path.read_bytes(), day.layout, mine["ordinal"].to_list())
+            with path.open("rb", buffering=_BUFFER_BYTES) as file:
+                digests = hashes.at(file, day.layout, mine["ordinal"].to_list())
             mine = mine.with_columns(raw_hash=digests)
         parts.append(mine)
     return pl.concat(parts)

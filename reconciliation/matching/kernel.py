@@ -32,6 +32,11 @@ CURRENCY: Final = "BDT"
 _COUNTED = {"succeeded": SUCCESS, "failed": FAILED, "unknown": UNKNOWN}
 
 
+# What each row adds to its family. Of two rows the sum says which two they are; one that is not plain adds
+# more than any two that are.
+_OURS, _THEIRS, _THEIRS_WITHOUT_GROSS, _NOT_PLAIN = 1, 4, 16, 64
+
+
 def unsettled(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401 - Ibis ships no types
     """The families of `ledger` and `file` that are not one payment on each side saying the same.
 
@@ -39,32 +44,38 @@ def unsettled(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401 - Ibis ships n
     in `judged` too; the opposite need not be so. Sources without `institution` are of one institution, and
     are grouped by the reference alone.
     """
-    keys = [name for name in FAMILY if name in sources["ledger"].columns]
-    rows = ibis.union(_weighed(sources["ledger"], 1), _weighed(sources["file"], -1), distinct=False)
+    ledger, file = sources["ledger"], sources["file"]
+    keys = [name for name in FAMILY if name in ledger.columns]
+    theirs = file.gross.isnull().ifelse(_number(_THEIRS_WITHOUT_GROSS), _number(_THEIRS))
+    ours_weighed = _weighed(ledger, keys, _number(_OURS), (ledger.net, ledger.gross))
+    rows = ibis.union(ours_weighed, _weighed(file, keys, theirs, (-file.net, -file.gross)), distinct=False)
+    # Each is a plain sum, which an engine is fastest at. One that is null belongs to rows that are not plain,
+    # or to a gross that theirs do not tell.
+    families = rows.group_by(*keys).aggregate(
+        **{name: rows[name].sum().cast("int64") for name in ("rows", "made", "net", "gross")}
+    )
+    told = (families.made == _OURS + _THEIRS) & (families.gross == 0)
+    untold = families.made == _OURS + _THEIRS_WITHOUT_GROSS
+    settled = (families.rows == 2) & (told | untold) & (families.net == 0)  # noqa: PLR2004
+    return families.filter(~settled).select(*keys)
+
+
+def _weighed(table: Any, keys: list[str], made: Any, amounts: tuple[Any, Any]) -> Any:  # noqa: ANN401
     # Null in any of these makes a row not plain.
     plain = (
-        (rows.status == SUCCESS)
-        & (rows.direction == BRINGS)
-        & (rows.currency == CURRENCY)
-        & rows.net.notnull()
-        & ~rows.is_rejected
+        (table.status == SUCCESS)
+        & (table.direction == BRINGS)
+        & (table.currency == CURRENCY)
+        & table.net.notnull()
+        & ~table.is_rejected
     )
-    families = rows.group_by(*keys).aggregate(
-        rows=rows.count().cast("int64"),
-        plain=_count(plain),
-        balance=rows.weight.sum().cast("int64"),
-        net=(rows.net * rows.weight).sum().cast("int64"),
-        gross=(ibis.coalesce(rows.gross, 0) * rows.weight).sum().cast("int64"),
-        told=_count(rows.gross.notnull() & (rows.weight < 0)),
-    )
-    one_each = (families.rows == 2) & (families.plain == 2) & (families.balance == 0)  # noqa: PLR2004
-    equal = (families.net == 0) & ((families.gross == 0) | (families.told == 0))
-    return families.filter(~(one_each & equal)).select(*keys)
+    net, gross = amounts
+    made = plain.ifelse(made, _number(_NOT_PLAIN))
+    return table.select(*keys, rows=_number(1), made=made, net=net, gross=gross)
 
 
-def _weighed(table: Any, weight: int) -> Any:  # noqa: ANN401
-    wanted = [name for name in SIGHT if name in table.columns]
-    return table.select(*wanted).mutate(weight=ibis.literal(weight, "int64"))
+def _number(value: int) -> Any:  # noqa: ANN401
+    return ibis.literal(value, "int64")
 
 
 def grouped(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401

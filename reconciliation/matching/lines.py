@@ -17,20 +17,29 @@ from reconciliation.matching.windows import Span
 from reconciliation.positions import CURRENCY
 from reconciliation.rows import BRINGS, FAILED, LEDGER, SUCCESS, UNKNOWN, complete
 
-# A line that says `unknown` or `failed` counts until there is a newer revision of it. What nearly all lines
-# say alike comes as nothing at all: `odd` is null for a payment that succeeded in taka.
+# A line that says `unknown` or `failed` counts until there is a newer revision of it.
 _LINES: Final = """
-SELECT our_reference AS reference, gross, net, {more}
-  CASE WHEN event <> 'payment' OR status <> 'success' OR currency <> 'BDT'
-    THEN concat_ws(' ', event, status, currency) END AS odd
+SELECT {columns}
 FROM ledger_lines AS line
 WHERE id <= {last} AND {party} AND {wanted}
   AND (status = 'success' OR NOT EXISTS (
     SELECT FROM ledger_lines AS newer WHERE newer.role = line.role AND newer.movement = line.movement
       AND newer.event = line.event AND newer.revision > line.revision AND newer.id <= {last}))
 """
-_WHOLE: Final = """window_id, ordinal, business_date, our_reference AS ours, their_reference AS theirs,
-  fee, vat, instant, concat_ws('-', status, movement, event, revision) AS own_origin,"""
+_PLAIN: Final = "status = 'success' AND event = 'payment' AND currency = 'BDT'"
+# What nearly all lines say alike does not come at all: an odd line has no net, so it is not settled at sight.
+_SEEN: Final = f"our_reference AS reference, gross, CASE WHEN {_PLAIN} THEN net END AS net"
+_WHOLE: Final = """our_reference AS reference, gross, net, window_id, ordinal, business_date,
+  our_reference AS ours, their_reference AS theirs, fee, vat, instant, event, status, currency,
+  concat_ws('-', status, movement, event, revision) AS own_origin"""
+# A row of its own for each line costs the protocol, on both ends, more than finding it.
+_AS_TEXTS: Final = """
+SELECT count(*) AS rows, string_agg(reference, E'\\n') AS reference, string_agg(gross::text, E'\\n') AS gross,
+  string_agg(coalesce(net::text, ''), E'\\n') AS net
+FROM ({lines} LIMIT {most} + 1) AS seen
+"""
+# Lines that come as three texts, some fifty megabytes on either end.
+TEXTS_MAX: Final = 1_500_000
 # The newest line, and whether all that moved up to the end of a date is frozen.
 _FROZEN: Final = """
 SELECT coalesce(max(id), 0) AS last,
@@ -57,14 +66,13 @@ class Lines(Protocol):
         ...
 
 
-def newest_line(url: str, day: date) -> int | None:
+def newest_line(books: Database, day: date) -> int | None:
     """The last line that is frozen, or None where the window of a date is not closed yet.
 
     Raises:
         adbc_driver_manager.Error: the database cannot be reached, or refuses.
     """
-    with Database(url) as books:
-        last, is_frozen = books.query(_FROZEN.format(day=day.isoformat())).row(0)
+    last, is_frozen = books.query(_FROZEN.format(day=day.isoformat())).row(0)
     return int(last) if is_frozen else None
 
 
@@ -75,24 +83,29 @@ class FrozenLines:
     Every method raises `adbc_driver_manager.Error` if the database cannot be reached, or refuses.
     """
 
-    url: str
+    books: Database
     institution: str
     span: Span
     last: int
+    texts_max: int = TEXTS_MAX
 
     def at_sight(self) -> pl.DataFrame:
-        """See `Lines`."""
-        return seen(self._query("", self._of_the_date), self.institution)
+        """See `Lines`. Whatever is no payment that succeeded in taka comes without its net."""
+        lines = self._sql(_SEEN, self._of_the_date)
+        told = self.books.query(_AS_TEXTS.format(lines=lines, most=int(self.texts_max)))
+        apart = _apart(told) if told["rows"].item() <= self.texts_max else None
+        del told
+        return _seen(self.books.query(lines) if apart is None else apart, self.institution)
 
     def of(self, references: Sequence[str]) -> pl.DataFrame:
         """See `Lines`."""
         wanted = f"{self._from_back} AND our_reference IN ({_listed(references)})"
-        return canonical(self._query(_WHOLE, wanted), self.institution)
+        return canonical(self.books.query(self._sql(_WHOLE, wanted)), self.institution)
 
     def bearing(self, names: Sequence[str]) -> pl.DataFrame:
         """See `Lines`."""
         wanted = f"{self._from_back} AND their_reference IN ({_listed(names)})"
-        return canonical(self._query(_WHOLE, wanted), self.institution)
+        return canonical(self.books.query(self._sql(_WHOLE, wanted)), self.institution)
 
     @property
     def _of_the_date(self) -> str:
@@ -105,13 +118,12 @@ class FrozenLines:
     def _from_back(self) -> str:
         return f"business_date >= '{self.span.first_date - timedelta(days=DAYS_BACK)}'"
 
-    def _query(self, more: str, wanted: str) -> pl.DataFrame:
+    def _sql(self, columns: str, wanted: str) -> str:
         # Names of layouts are ours; quoted all the same.
         name = _literal(self.institution.removeprefix(f"{PARTNER}_"))
         roles = f"'{PARTNER}'" if self.institution.startswith(f"{PARTNER}_") else "'connector', 'biller'"
         party = f"role IN ({roles}) AND party = {name}"
-        with Database(self.url) as books:
-            return books.query(_LINES.format(more=more, wanted=wanted, party=party, last=int(self.last)))
+        return _LINES.format(columns=columns, wanted=wanted, party=party, last=int(self.last))
 
 
 def _listed(texts: Sequence[str]) -> str:
@@ -125,32 +137,43 @@ def _literal(text: str) -> str:
     return f"E'{doubled}'"
 
 
-def seen(lines: pl.DataFrame, institution: str) -> pl.DataFrame:
+def _apart(told: pl.DataFrame) -> pl.DataFrame | None:
+    """Lines that came as texts, or None where a reference has a line end in it."""
+    if not told["rows"].item():
+        return pl.DataFrame(schema={"reference": pl.String, "gross": pl.Int64, "net": pl.Int64})
+    rows = told["rows"].item()
+    reference = told.drop_in_place("reference").str.split("\n").explode()
+    if len(reference) != rows:
+        return None
+    # One after the other, so that their texts do not lie there together. Only what is odd is empty.
+    amounts = [
+        told.drop_in_place(name).str.split("\n").explode().cast(pl.Int64, strict=False)
+        for name in ("gross", "net")
+    ]
+    return pl.DataFrame([reference, *amounts])
+
+
+def _seen(lines: pl.DataFrame, institution: str) -> pl.DataFrame:
     """Lines as a first sight takes them; what is one value for all of them takes no memory."""
-    if lines["odd"].null_count() == lines.height:
-        told = [pl.lit(BRINGS, pl.Int8), pl.lit(SUCCESS, pl.Int8), pl.lit(CURRENCY)]
-    else:
-        words = pl.col("odd").fill_null(f"payment success {CURRENCY}").str.splitn(" ", 3).struct
-        told = [
-            words[0].replace_strict(EVENTS, return_dtype=pl.Int8),
-            words[1].replace_strict(STATES, return_dtype=pl.Int8),
-            words[2],
-        ]
     return lines.with_columns(
-        told[0].alias("direction"),
-        told[1].alias("status"),
-        told[2].alias("currency"),
+        direction=pl.lit(BRINGS, pl.Int8),
+        status=pl.lit(SUCCESS, pl.Int8),
+        currency=pl.lit(CURRENCY),
         institution=pl.lit(institution),
         rejected=pl.lit(None, pl.String),
-    ).drop("odd")
+    )
 
 
 def canonical(lines: pl.DataFrame, institution: str) -> pl.DataFrame:
     """Whole lines as canonical rows without due dates."""
     window = pl.concat_str(pl.lit("lines-"), pl.col("window_id").cast(pl.String))
+    status = pl.col("status").replace_strict(STATES, return_dtype=pl.Int8)
     return complete(
-        seen(lines, institution).with_columns(
+        lines.with_columns(
             source=pl.lit(LEDGER, pl.Int8),
-            origin=pl.when(pl.col("status").is_in([FAILED, UNKNOWN])).then("own_origin").otherwise(window),
+            institution=pl.lit(institution),
+            direction=pl.col("event").replace_strict(EVENTS, return_dtype=pl.Int8),
+            status=status,
+            origin=pl.when(status.is_in([FAILED, UNKNOWN])).then("own_origin").otherwise(window),
         )
     )

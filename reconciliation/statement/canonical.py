@@ -5,8 +5,10 @@ reference still count. Whatever else cannot be read refuses the whole file, with
 amounts there are no totals, without our reference nothing can be grouped.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from hashlib import sha256
+from typing import TypeVar
 
 import polars as pl
 
@@ -19,11 +21,14 @@ from reconciliation.statement.plain_amounts import read_amounts
 from reconciliation.statement.tables import Table
 from reconciliation.statement.workbook import exact_amounts
 
-_DIRECTIONS = {"payment": BRINGS, "back": TAKES_BACK, "chargeback": CHARGEBACK}
-_STATES = {"success": SUCCESS, "failed": FAILED}
-_AMOUNTS: tuple[AmountField, ...] = ("gross", "fee", "vat", "kept", "net")
+DIRECTIONS = {"payment": BRINGS, "back": TAKES_BACK, "chargeback": CHARGEBACK}
+STATES = {"success": SUCCESS, "failed": FAILED}
+AMOUNTS: tuple[AmountField, ...] = ("gross", "fee", "vat", "kept", "net")
 # Written amounts, before an event gives them its sign; control totals are taken of these.
-WRITTEN = {name: f"written_{name}" for name in _AMOUNTS}
+WRITTEN = {name: f"written_{name}" for name in AMOUNTS}
+
+# The same is said of rows that lie there and of rows that are read in one pass.
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
 
 def rows_of(table: Table, layout: Layout, file_date: date, *, hashed: bool = True) -> pl.DataFrame:
@@ -36,24 +41,23 @@ def rows_of(table: Table, layout: Layout, file_date: date, *, hashed: bool = Tru
     if fields is None or amounts is None or events is None:
         raise UnreadableFileError("the layout describes no table")
     written = _written(table, layout, fields)
-    direction = _directions(events, written)
-    status = _looked_up(layout.status, _STATES) if layout.status else pl.lit(SUCCESS, pl.Int8)
+    direction = _directions(table, events, written)
+    status = _looked_up(table, layout.status, STATES) if layout.status else pl.lit(SUCCESS, pl.Int8)
     frame = table.cells.with_columns(written).with_columns(direction=direction, status=status)
-    frame = frame.with_columns(currency=_currencies(layout, fields))
+    frame = frame.with_columns(currency=currencies(layout, fields))
     _refuse_unknown(frame, "direction", events.columns, table)
     _refuse_unknown(frame, "status", layout.status.columns if layout.status else (), table)
     _refuse_unknown(frame, "currency", (fields.currency,), table)
     back = pl.col("direction") != BRINGS
     frame = frame.with_columns(
-        _signed(name, back, layout).alias(name) for name in _AMOUNTS if getattr(fields, name)
+        signed(name, back, layout).alias(name) for name in AMOUNTS if getattr(fields, name)
     )
-    frame = _with_all_amounts(frame, fields)
+    frame = with_all_amounts(frame, fields)
     _refuse_contradictions(frame, fields, table)
-    theirs = _theirs(fields, back)
     frame = frame.with_columns(
         ordinal=pl.int_range(1, pl.len() + 1, dtype=pl.Int32),
         ours=pl.col(fields.ours).str.strip_chars(),
-        theirs=theirs,
+        theirs=theirs(fields, back),
         instant=instants_of(table, layout, file_date),
         raw_hash=raw_hashes(table.cells, fields) if hashed else pl.lit(None, pl.String),
     )
@@ -63,7 +67,7 @@ def rows_of(table: Table, layout: Layout, file_date: date, *, hashed: bool = Tru
 def _written(table: Table, layout: Layout, fields: Fields) -> list[pl.Series]:
     """Each amount column in paisa as it is written; a cell that is no amount refuses the file."""
     read = []
-    for name in _AMOUNTS:
+    for name in AMOUNTS:
         column: str = getattr(fields, name)
         if not column or layout.amounts is None:
             continue
@@ -88,30 +92,56 @@ def _of_numbers(cells: pl.Series, amounts: Amounts) -> pl.Series:
     return read_amounts(cells, amounts.unit, "none", sign)
 
 
-def _directions(events: Events, written: list[pl.Series]) -> pl.Expr:
+def _directions(table: Table, events: Events, written: list[pl.Series]) -> pl.Expr | pl.Series:
+    if events.by == "word":
+        return _looked_up(table, Words(columns=events.columns, words=events.words), DIRECTIONS)
+    return told_direction(events, written[0].name)
+
+
+def told_direction(events: Events, written: str) -> pl.Expr:
+    """What a row does where no word says it: `written` is its first amount."""
     match events.by:
-        case "payment":
-            return pl.lit(BRINGS, pl.Int8)
-        case "word":
-            return _looked_up(Words(columns=events.columns, words=events.words), _DIRECTIONS)
         case "sign":
-            return _back_where(pl.col(written[0].name) < 0)
+            return _back_where(pl.col(written) < 0)
         case "filled":
             return _back_where(pl.col(events.columns[0]).str.strip_chars() != "")
+        case _:
+            return pl.lit(BRINGS, pl.Int8)
 
 
 def _back_where(is_back: pl.Expr) -> pl.Expr:
     return pl.when(is_back).then(TAKES_BACK).otherwise(BRINGS).cast(pl.Int8)
 
 
-def _looked_up(words: Words, meanings: dict[str, int]) -> pl.Expr:
-    text = pl.concat_str([pl.col(name).str.strip_chars() for name in words.columns], separator=" ")
+def _looked_up(table: Table, words: Words, meanings: Mapping[str, int]) -> pl.Series:
+    to_the_letter = one_of(words, meanings)
+    if to_the_letter is not None:
+        found = table.cells.select(to_the_letter).to_series()
+        if not found.null_count():
+            return found
     known = {word: meanings[meaning] for word, meaning in words.words.items()}
     default = meanings[words.otherwise] if words.otherwise else None
-    return text.replace_strict(known, default=default, return_dtype=pl.Int8)
+    text = pl.concat_str([pl.col(name).str.strip_chars() for name in words.columns], separator=" ")
+    meant = text.replace_strict(known, default=default, return_dtype=pl.Int8)
+    return table.cells.select(meant).to_series()
 
 
-def _currencies(layout: Layout, fields: Fields) -> pl.Expr:
+def one_of(words: Words, meanings: Mapping[str, int]) -> pl.Expr | None:
+    """What a cell means that is a word to the letter, else null; None where words are not looked up in one.
+
+    To compare a few times is faster than to look up.
+    """
+    if len(words.columns) > 1 or not words.words:
+        return None
+    cell = pl.col(words.columns[0])
+    return pl.coalesce(
+        pl.when(cell == word).then(pl.lit(meanings[meaning], pl.Int8))
+        for word, meaning in words.words.items()
+    )
+
+
+def currencies(layout: Layout, fields: Fields) -> pl.Expr:
+    """The currency of each row; null where the layout does not know the word for it."""
     if not fields.currency:
         return pl.lit("BDT")
     told = pl.col(fields.currency).str.strip_chars()
@@ -127,14 +157,15 @@ def _refuse_unknown(frame: pl.DataFrame, name: str, columns: tuple[str, ...], ta
         raise table.refusal(wrong, f"{cell!r} is an unknown word", " ".join(columns))
 
 
-def _signed(name: AmountField, back: pl.Expr, layout: Layout) -> pl.Expr:
+def signed(name: AmountField, back: pl.Expr, layout: Layout) -> pl.Expr:
+    """An amount with the sign of its event."""
     written = pl.col(WRITTEN[name])
     if layout.amounts is not None and name in layout.amounts.signed_by_event:
         return pl.when(back).then(-written).otherwise(written)
     return written
 
 
-def _with_all_amounts(frame: pl.DataFrame, fields: Fields) -> pl.DataFrame:
+def with_all_amounts(frame: Frame, fields: Fields) -> Frame:
     """All four amounts: what is kept in one sum counts as fee, a net that is not told is worked out."""
     nothing = pl.lit(0, pl.Int64)
     failed = pl.col("status") == FAILED
@@ -159,7 +190,8 @@ def _refuse_contradictions(frame: pl.DataFrame, fields: Fields, table: Table) ->
         raise table.refusal(contradicting, "gross less fee and VAT is not net", fields.net)
 
 
-def _theirs(fields: Fields, back: pl.Expr) -> pl.Expr:
+def theirs(fields: Fields, back: pl.Expr) -> pl.Expr:
+    """Their reference; what takes money back may have its own column for it."""
     if not fields.theirs:
         return pl.lit("")
     usual = pl.col(fields.theirs).str.strip_chars()
@@ -170,9 +202,17 @@ def _theirs(fields: Fields, back: pl.Expr) -> pl.Expr:
 
 def raw_hashes(cells: pl.DataFrame, fields: Fields) -> pl.Series:
     """What tells one line from another, whatever its place: SHA-256 over its cells, the counter apart."""
-    columns = [name for name in cells.columns if name != fields.counter]
-    joined = cells.select(pl.concat_str(columns, separator="\x1f")).to_series()
-    return pl.Series("raw_hash", [sha256(line.encode()).hexdigest()[:32] for line in joined.to_list()])
+    return hashes_of(cells.select(line_of(cells.columns, fields)).to_series())
+
+
+def line_of(names: Sequence[str], fields: Fields) -> pl.Expr:
+    """The cells of a line as they are hashed."""
+    return pl.concat_str([name for name in names if name != fields.counter], separator="\x1f")
+
+
+def hashes_of(lines: pl.Series) -> pl.Series:
+    """The digest of each line."""
+    return pl.Series("raw_hash", [sha256(line.encode()).hexdigest()[:32] for line in lines.to_list()])
 
 
 def _rejections(table: Table, layout: Layout) -> pl.Expr:

@@ -4,7 +4,7 @@ Everything is counted over all rows, whatever their state or event, and amounts 
 stated and what was counted are kept side by side, so that a register and a report can show both.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -36,8 +36,9 @@ def check_controls(table: Table, rows: pl.DataFrame, layout: Layout) -> Mapping[
     told = table.trailer
     lines = str(rows.height + control.rows_beside)
     found |= {"stated.rows": _same("rows", told[control.rows], lines, control.rows_beside)}
-    for cell, name in control.sums.items():
-        summed, stated = int(found[f"counted.{name}"]), _paisa(told[cell], amounts)
+    sums = _paisa([told[cell] for cell in control.sums], amounts)
+    for (cell, name), stated in zip(control.sums.items(), sums, strict=True):
+        summed = int(found[f"counted.{name}"])
         if stated != summed:
             raise ControlTotalError(f"{name} sums to {summed} paisa, the file says {told[cell]!r}")
         found[f"stated.{name}"] = str(stated)
@@ -73,8 +74,7 @@ def _same(what: str, stated: str, counted: str, beside: int = 0) -> str:
     return str(int(digits) - beside)
 
 
-def _paisa(text: str, amounts: Amounts) -> int | None:
-    frame = pl.DataFrame({"text": [text]})
+def _paisa(texts: Sequence[str], amounts: Amounts) -> list[int | None]:
+    frame = pl.DataFrame({"text": texts}, schema={"text": pl.String})
     read = ascii_digits(pl.col("text"))
-    value: int | None = frame.select(paisa(read, amounts.unit, amounts.grouping, amounts.sign)).item()
-    return value
+    return frame.select(paisa(read, amounts.unit, amounts.grouping, amounts.sign)).to_series().to_list()

@@ -36,6 +36,15 @@ def instants_of(table: Table, layout: Layout, file_date: date) -> pl.Series:
 
 def _plain(table: Table, time: Times, file_date: date) -> pl.Series | None:
     """The same at once, where every cell is a Dhaka time as the pattern writes it; else None."""
+    written = plain_instant(time, file_date)
+    if written is None:
+        return None
+    read = table.cells.select(written.alias("instant")).to_series()
+    return None if read.null_count() else read
+
+
+def plain_instant(time: Times, file_date: date) -> pl.Expr | None:
+    """Instants of cells that are Dhaka times as the pattern writes them, else null; None for other forms."""
     first, days = file_date - _OLDEST, (_OLDEST + _NEWEST).days
     offsets = {dhaka_midnight(first + timedelta(days=day)).hour for day in range(days + 1)}
     if (
@@ -45,14 +54,12 @@ def _plain(table: Table, time: Times, file_date: date) -> pl.Series | None:
         or len(offsets) > 1
     ):
         return None
-    cells = table.cells[time.columns[0]]
-    local = cells.str.strptime(pl.Datetime("us"), time.pattern, strict=False, cache=False)
+    local = pl.col(time.columns[0]).str.strptime(pl.Datetime("us"), time.pattern, strict=False, cache=False)
     midnight = dhaka_midnight(file_date)
     # The clock is not changed in all this time, so its distance from UTC is that of midnight.
     ahead = datetime.combine(file_date, datetime.min.time(), UTC) - midnight
-    read = (local - ahead).dt.replace_time_zone("UTC").alias("instant")
-    inside = (read >= midnight - _OLDEST) & (read < midnight + _NEWEST)
-    return read if not read.null_count() and inside.all() else None
+    read = (local - ahead).dt.replace_time_zone("UTC")
+    return pl.when((read >= midnight - _OLDEST) & (read < midnight + _NEWEST)).then(read)
 
 
 def _read(time: Times, file_date: date) -> pl.Expr:

@@ -4,6 +4,7 @@ Plain is what the pattern of `amounts.paisa` takes without prefix, spaces, Bangl
 then the digits are the amount. Both ways give the same paisa for the same text.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 import polars as pl
@@ -16,9 +17,12 @@ _WHOLE: Final = {
     "thousand": r"[0-9]{1,3}(?:,[0-9]{3})*",
 }
 _DECIMALS: Final = {"taka": r"\.[0-9]{2}", "paisa": ""}
-_MINUS: Final = {"plain": "", "minus": "-?"}
+# Signs that a plain amount may have.
+SIGNS: Final[Mapping[Sign, str]] = {"plain": "", "minus": "-?"}
 # The most digits that the full rule takes; what is longer with its commas and decimals goes there.
 _LENGTH_MAX: Final = 13
+# The length of 1,000; 999 is shorter even with its minus.
+_LENGTH_GROUPED: Final = {"taka": 8, "paisa": 5}
 _TAKA: Final = pl.Decimal(18, 2)
 
 
@@ -26,20 +30,31 @@ def read_amounts(cells: pl.Series, unit: Unit, grouping: Grouping, sign: Sign) -
     """Whole paisa (int64) of each cell, null for what is no amount; see `amounts.paisa`."""
     full = paisa(pl.col("text"), unit, grouping, sign)
     frame = cells.alias("text").to_frame()
-    if sign not in _MINUS:
-        return frame.select(full.alias(cells.name)).to_series()
-    pattern = f"^{_MINUS[sign]}{_WHOLE[grouping]}{_DECIMALS[unit]}$"
     text = pl.col("text")
-    is_plain = frame.select(text.str.contains(pattern) & (text.str.len_bytes() <= _LENGTH_MAX)).to_series()
-    digits = text.str.replace_all(",", "", literal=True) if grouping != "none" else text
-    if is_plain.all():
-        return frame.select(_whole(digits, unit).alias(cells.name)).to_series()
+    if sign not in SIGNS:
+        return frame.select(full.alias(cells.name)).to_series()
+    plain = frame.select(is_plain(text, unit, grouping, sign)).to_series()
+    if plain.all():
+        return frame.select(whole(text, unit, grouping).alias(cells.name)).to_series()
     # Few rows are written otherwise, and the full rule is ten times slower.
-    plain = frame.select(_whole(pl.when(is_plain).then(digits), unit).alias(cells.name)).to_series()
-    others = (~is_plain.fill_null(value=False)).arg_true()
-    return plain.scatter(others, frame[others].select(full).to_series())
+    read = frame.select(whole(pl.when(plain).then(text), unit, grouping).alias(cells.name)).to_series()
+    others = (~plain.fill_null(value=False)).arg_true()
+    return read.scatter(others, frame[others].select(full).to_series())
 
 
-def _whole(digits: pl.Expr, unit: Unit) -> pl.Expr:
-    """Paisa of digits without commas; a decimal is kept as the whole number of its last place."""
-    return (digits.cast(_TAKA).to_physical() if unit == "taka" else digits).cast(pl.Int64)
+def is_plain(text: pl.Expr, unit: Unit, grouping: Grouping, sign: Sign) -> pl.Expr:
+    """Whether a cell is written plainly; of a sign in `SIGNS`."""
+    pattern = f"^{SIGNS[sign]}{_WHOLE[grouping]}{_DECIMALS[unit]}$"
+    return text.str.contains(pattern) & (text.str.len_bytes() <= _LENGTH_MAX)
+
+
+def has_commas(text: pl.Expr, unit: Unit, grouping: Grouping) -> pl.Expr:
+    """Whether a comma stands in an amount that is written plainly; below a thousand there is none."""
+    return text.str.len_bytes() >= _LENGTH_GROUPED[unit] if grouping != "none" else pl.lit(value=False)
+
+
+def whole(text: pl.Expr, unit: Unit, grouping: Grouping, *, strict: bool = True) -> pl.Expr:
+    """Paisa of amounts that are written plainly; a decimal is kept as the whole number of its last place."""
+    digits = text.str.replace_all(",", "", literal=True) if grouping != "none" else text
+    number = digits.cast(_TAKA, strict=strict).to_physical() if unit == "taka" else digits
+    return number.cast(pl.Int64, strict=strict)

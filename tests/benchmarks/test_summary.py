@@ -55,3 +55,7 @@ def test_the_figures_that_are_kept_hold_a_number_for_every_aim_that_the_short_be
     standing = summary.standing()
     missing = [aim.name for aim in AIMS if not isinstance(standing.get(aim.name), int | float)]
     assert set(missing) <= {"growth_ratio", "reconcile_10m_seconds", "reconcile_10m_worker_rss_mb"}
+
+
+def test_the_page_of_the_docs_says_what_the_figures_that_are_kept_say() -> None:
+    assert summary.PAGE.read_text(encoding="utf-8") == summary.page(summary.standing())

@@ -67,6 +67,58 @@ def test_the_open_total_of_a_missing_file_is_what_waits_for_it(small: Make) -> N
     assert one.open_total == 100_000
 
 
+def test_each_open_taka_waits_for_the_file_of_its_cycle(small: Make) -> None:
+    """Four files of a date are missing or refused: together they bear what is open, each its own part."""
+    moved = [
+        Movement(f"00000000000{cycle}", at(f"2026-04-05 {hour}:00:00"), 100_000 * cycle, theirs=f"F{cycle}")
+        for cycle, hour in ((1, "05"), (2, "11"), (3, "17"), (4, "23"))
+    ]
+    month = small("npsb", absent={LogicalKey("npsb", SUN, cycle) for cycle in (1, 2, 3)})
+    month.book("npsb", *moved)
+    month.put(LogicalKey("npsb", SUN, 4), npsb(moved[3:], Head(SUN, 4, 4)).replace(b"FT^1", b"FT^2"))
+    assert month.run().waits_for == {
+        ("FILE_MISSING", "npsb_20260405_01.txt"): 100_000,
+        ("FILE_MISSING", "npsb_20260405_02.txt"): 200_000,
+        ("FILE_MISSING", "npsb_20260405_03.txt"): 300_000,
+        ("CONTROL_TOTAL", "npsb_20260405_04.txt"): 400_000,
+    }
+
+
+def test_what_a_file_came_without_waits_for_the_next_one_of_its_date(small: Make) -> None:
+    rows = [
+        ROW.but(ours=f"00000000000{hour}", theirs=f"F{hour}", at=at(f"2026-04-05 0{hour}:00:00"))
+        for hour in (1, 7)
+    ]
+    month = small("npsb", absent={LogicalKey("npsb", SUN, cycle) for cycle in (3, 4)})
+    assert month.book("npsb", *rows).run().waits_for == {
+        ("FILE_MISSING", "npsb_20260405_03.txt"): 200_000,
+        ("FILE_MISSING", "npsb_20260405_04.txt"): 0,
+    }
+
+
+def test_the_first_break_about_a_file_bears_what_waits_for_it(small: Make) -> None:
+    """Missing, then refused, then refused again: the same money, counted once."""
+    row = ROW.but(ours="000000000001", theirs="F1", at=at("2026-04-05 23:00:00"))
+    broken = npsb([row], Head(SUN, 4, 4)).replace(b"FT^1", b"FT^2")
+    again = npsb([row], Head(SUN, 4, 4, correction=1)).replace(b"FT^1", b"FT^3")
+    month = small("npsb").book("npsb", row).put(LogicalKey("npsb", SUN, 4), broken, night=1)
+    done = month.put(LogicalKey("npsb", SUN, 4), again, night=2, correction=1).run()
+    assert done.waits_for == {
+        ("FILE_MISSING", "npsb_20260405_04.txt"): 100_000,
+        ("CONTROL_TOTAL", "npsb_20260405_04.txt"): 0,
+        ("CONTROL_TOTAL", "npsb_20260405_04_c1.txt"): 0,
+    }
+
+
+def test_what_moved_on_a_closed_day_waits_for_the_first_file_behind_it(small: Make) -> None:
+    """Janata makes files on business days only: a Friday's payment is due on Sunday, with its one file."""
+    friday = ROW.but(at=at("2026-04-03 10:00:00"))
+    month = small("janata", days=3, first=date(2026, 4, 3), absent={LogicalKey("janata", SUN, 1)})
+    assert month.book("janata", friday).run().waits_for == {
+        ("FILE_MISSING", "janata_20260405_01.txt"): 100_000
+    }
+
+
 def test_a_correction_of_a_refused_file_is_simply_loaded(small: Make) -> None:
     broken = npsb([ROW], Head(SUN, 4, 4)).replace(b"FT^1", b"FT^2")
     month = small("npsb").book("npsb", ROW).put(LogicalKey("npsb", SUN, 4), broken)

@@ -219,6 +219,40 @@ async def test_a_row_off_by_a_paisa_is_rounding_until_there_are_too_many(stage: 
     )  # fmt: skip
 
 
+async def test_each_institution_and_date_is_told_by_itself(stage: NightStage) -> None:
+    today = [row.but(ours=f"{row.ours}9", at=at("2026-04-06 10:00:00")) for row in PAID]
+    await frozen(stage.book(BKASH, *PAID, *today).book(BREB, *POSTED), MON)
+    files = [
+        file_of(stage, BREB, POSTED[:1], cycle=2),
+        file_of(stage, BKASH, PAID[1:]),
+        file_of(stage, BKASH, today, MON),
+        file_of(stage, BREB, POSTED[1:], cycle=1),
+    ]
+    done = typed(stage, *files, "--json")
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(one["institution"], one["date"], one["agrees"]) for one in found] == [
+        (BREB, "2026-04-05", True),
+        (BKASH, "2026-04-05", False),
+        (BKASH, "2026-04-06", True),
+    ]
+    assert done.exit_code == 1
+    assert breaks(found[1]) == {("LEDGER_ONLY", "EKP1", 100_001)}
+    alone = [told(stage, files[0], files[3]), told(stage, files[1]), told(stage, files[2])]
+    assert found == alone
+
+
+async def test_what_cannot_be_checked_stops_no_other(stage: NightStage) -> None:
+    await frozen(stage.book(BKASH, *PAID).book(BREB, *POSTED))
+    broken, whole = file_of(stage, BREB, POSTED, cycle=1), file_of(stage, BKASH, PAID)
+    broken.write_bytes(b"x")
+    later = file_of(stage, BKASH, PAID, MON)
+    done = typed(stage, broken, later, whole)
+    assert done.exit_code == 2
+    assert f"{broken.name} would be refused as" in done.stderr
+    assert "the window of 2026-04-06 is not closed yet" in done.stderr
+    assert "it agrees with our books" in done.output
+
+
 @pytest.mark.parametrize(
     ("names", "words"),
     [
@@ -228,7 +262,7 @@ async def test_a_row_off_by_a_paisa_is_rounding_until_there_are_too_many(stage: 
         (["bkash_20260405_02.csv"], "no file of this date and cycle is expected"),
         (["janata_20260403_01.txt"], "no file of this date and cycle is expected"),
         (["stmt_sonali_20260405_01.xml"], "statements of banks are matched with payouts"),
-        (["bkash_20260405_01.csv", "bkash_20260406_01.csv"], "is of another institution or date"),
+        (["bkash_20260405_01.csv", "nobody_20260405_01.csv"], "no layout of an institution nobody"),
         (["bkash_20260405_01.csv", "bkash_20260405_01_c1.csv"], "two files of cycle 1"),
         (["bkash_20260430_01.csv"], "the window of 2026-04-30 is not closed yet"),
     ],

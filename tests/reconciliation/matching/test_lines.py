@@ -1,5 +1,7 @@
 """Frozen lines by few columns, and a date judged by itself: the same as all lines of a night at once."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import polars as pl
 import pytest
 
 from ekpay_switch.persistence.embedded import Endpoint
+from reconciliation.adbc import Database
 from reconciliation.breaks.codes import Code
 from reconciliation.calendar import read_calendar
 from reconciliation.intake.names import understood
@@ -18,7 +21,7 @@ from reconciliation.matching.keys import with_references
 from reconciliation.matching.lines import FrozenLines
 from reconciliation.matching.pool import judge_pool
 from reconciliation.matching.windows import Span, due_states, span_of, with_due, with_windows
-from reconciliation.rows import LEDGER, MATCHED, SCHEMA, complete
+from reconciliation.rows import BRINGS, LEDGER, MATCHED, SCHEMA, SUCCESS, complete
 from reconciliation.statement.layout import read_layout
 from reconciliation.statement.reader import read
 
@@ -70,6 +73,12 @@ async def url(place: Endpoint) -> str:
     return place.dsn("ekpay_audit")
 
 
+@pytest.fixture
+def books(url: str) -> Iterator[Database]:
+    with Database(url) as opened:
+        yield opened
+
+
 def of_the_night(url: str) -> pl.DataFrame:
     """The lines as a night has them."""
     lines = with_institutions(read_lines(url, 0, LAST).frame, {"upay"})
@@ -80,25 +89,48 @@ def comparable(rows: pl.DataFrame) -> list[tuple[object, ...]]:
     return sorted(rows.drop("payment_id").rows(), key=repr)
 
 
-def test_whole_lines_are_those_of_a_night(url: str) -> None:
-    lines = FrozenLines(url, "upay", SPAN, LAST)
+def is_plain() -> pl.Expr:
+    return (pl.col("status") == SUCCESS) & (pl.col("direction") == BRINGS) & (pl.col("currency") == "BDT")
+
+
+def test_whole_lines_are_those_of_a_night(url: str, books: Database) -> None:
+    lines = FrozenLines(books, "upay", SPAN, LAST)
     seen = lines.at_sight()
     assert comparable(lines.of(seen["reference"].to_list())) == comparable(of_the_night(url))
     assert seen.height == 7
-    sight = ["reference", "direction", "status", "gross", "net", "currency"]
-    assert sorted(seen.select(sight).rows()) == sorted(of_the_night(url).select(sight).rows())
+    # What is no payment that succeeded in taka is there without its net, so it is not settled at first sight.
+    wanted = of_the_night(url).with_columns(net=pl.when(is_plain()).then("net"))
+    sight = ["reference", "gross", "net"]
+    assert sorted(seen.select(sight).rows(), key=repr) == sorted(wanted.select(sight).rows(), key=repr)
+    assert seen["net"].null_count() == 4
+    assert seen.filter(~is_plain()).is_empty()
     few = lines.of(["R3"])
     assert few["origin"].to_list() == [f"unknown-{movement(3)}-payment-1"]
     assert few.schema == pl.Schema(dict(SCHEMA))
 
 
-def test_lines_of_other_dates_are_found_by_name_alone(url: str) -> None:
-    later = FrozenLines(url, "upay", span_of(CALENDAR, "upay", DAY + timedelta(days=1)), LAST)
+async def test_many_lines_and_strange_references_come_row_by_row(books: Database, place: Endpoint) -> None:
+    lines = FrozenLines(books, "upay", SPAN, LAST)
+    few = lines.at_sight().sort("reference", "gross")
+    for most in (6, 7, 8):
+        again = replace(lines, texts_max=most).at_sight().sort("reference", "gross")
+        assert again.equals(few)
+        assert again.schema == few.schema
+    connection = await asyncpg.connect(place.dsn("ekpay_owner"))
+    window = await connection.fetchval("SELECT min(id) FROM settlement_windows")
+    more = ("connector", "upay", movement(10), "payment", 1, "success", "R\n10", "T10", 1_000, "BDT")
+    await connection.execute(LINE, window, 20, *more)
+    await connection.close()
+    assert sorted(lines.at_sight()["reference"]) == sorted([*few["reference"], "R\n10"])
+
+
+def test_lines_of_other_dates_are_found_by_name_alone(books: Database) -> None:
+    later = FrozenLines(books, "upay", span_of(CALENDAR, "upay", DAY + timedelta(days=1)), LAST)
     assert later.at_sight().is_empty()
     assert later.of(["R2", "R9", "nobody's"])["ours"].sort().to_list() == ["R2", "R9"]
     assert later.bearing(["T9"])["ours"].to_list() == ["R9"]
     assert later.of([]).is_empty()
-    far = FrozenLines(url, "upay", span_of(CALENDAR, "upay", DAY + timedelta(days=32)), LAST)
+    far = FrozenLines(books, "upay", span_of(CALENDAR, "upay", DAY + timedelta(days=32)), LAST)
     assert far.of(["R2"]).is_empty()
 
 
@@ -117,22 +149,22 @@ def test_a_span_ends_at_the_cut_off_and_takes_closed_days_in() -> None:
     assert due == [date(2026, 4, 2), DAY, DAY, date(2026, 4, 6)]
 
 
-def test_only_lines_of_the_range_count(url: str) -> None:
-    assert FrozenLines(url, "upay", SPAN, 0).at_sight().is_empty()
-    assert FrozenLines(url, "okwallet", SPAN, LAST).at_sight().is_empty()
+def test_only_lines_of_the_range_count(books: Database) -> None:
+    assert FrozenLines(books, "upay", SPAN, 0).at_sight().is_empty()
+    assert FrozenLines(books, "okwallet", SPAN, LAST).at_sight().is_empty()
 
 
-def test_names_are_looked_up_whatever_is_in_them(url: str) -> None:
-    lines = FrozenLines(url, "upay", SPAN, LAST)
+def test_names_are_looked_up_whatever_is_in_them(books: Database) -> None:
+    lines = FrozenLines(books, "upay", SPAN, LAST)
     found = lines.bearing(["it's \\ T6", "T9", "'); DROP TABLE ledger_lines; --"])
     assert sorted(found["ours"]) == ["R6", "R9"]
     assert lines.bearing([]).is_empty()
-    assert FrozenLines(url, "no'body", SPAN, LAST).at_sight().is_empty()
+    assert FrozenLines(books, "no'body", SPAN, LAST).at_sight().is_empty()
 
 
 @pytest.mark.parametrize("engine", [PolarsEngine()])
 def test_a_date_by_itself_comes_to_what_a_pool_comes_to(
-    url: str, tmp_path: Path, engine: PolarsEngine
+    url: str, books: Database, tmp_path: Path, engine: PolarsEngine
 ) -> None:
     layout = read_layout(CONFIG / "statements" / "upay.toml")
     told = [
@@ -146,7 +178,7 @@ def test_a_date_by_itself_comes_to_what_a_pool_comes_to(
     total = 'TOTAL,5,,,"1,510.00",7.50,"1,502.50",'
     file.write_text("\n".join([HEADINGS, *told, total, ""]), encoding="utf-8")
     day = InstitutionDay(layout, DAY, {understood(file.name): file})
-    judged = judge_day(day, FrozenLines(url, "upay", SPAN, LAST), CALENDAR, engine)
+    judged = judge_day(day, FrozenLines(books, "upay", SPAN, LAST), CALENDAR, engine)
     apart = judged.judged
     assert (judged.ours, judged.theirs, judged.elsewhere) == (7, {file.name: 5}, frozenset())
     ours = with_windows(of_the_night(url), CALENDAR)

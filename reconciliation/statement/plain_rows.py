@@ -1,0 +1,162 @@
+"""Canonical rows in one pass over a piece of a text file, where every cell of it is written plainly.
+
+Plainly is: each amount in digits as the layout groups them, each time as its pattern, each word a word to the
+letter. A piece in which one row is not, by whatever it holds, is read by `canonical.rows_of`, which comes to
+the same for those that are. One pass keeps the cells near the processor, and no column of them is ever whole.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import polars as pl
+
+from reconciliation.rows import BRINGS, SUCCESS
+from reconciliation.statement.canonical import (
+    AMOUNTS,
+    DIRECTIONS,
+    STATES,
+    WRITTEN,
+    currencies,
+    hashes_of,
+    line_of,
+    one_of,
+    signed,
+    theirs,
+    told_direction,
+    with_all_amounts,
+)
+from reconciliation.statement.instants import plain_instant
+from reconciliation.statement.layout import AmountField, Amounts, Events, Fields, Layout, Line, Words
+from reconciliation.statement.plain_amounts import SIGNS, has_commas, is_plain, whole
+
+# What is read of every row; `finished` adds what is the same in all of them.
+_READ: Final = ("direction", "status", "gross", "fee", "vat", "net", "ours", "theirs", "instant")
+COLUMNS: Final = (*_READ, "currency", "raw_hash", "rejected")
+# The bytes of a row's cells, and whether all that stands in it is written plainly.
+BYTES: Final = "_bytes"
+PLAIN: Final = "_plain"
+# How many of a row's amounts have commas.
+GROUPED: Final = "_grouped"
+# The cells that a hash total is taken of.
+KEPT: Final = "_kept"
+_INSTANT: Final = "_instant"
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """How the rows of a layout are read in one pass: what its cells say, and what must hold of them."""
+
+    row: Line
+    fields: Fields
+    layout: Layout
+    amounts: Amounts
+    instant: pl.Expr
+    direction: pl.Expr
+    status: pl.Expr
+
+    def rows_of(self, cells: pl.LazyFrame, without_quotes: Sequence[str], *, hashed: bool) -> pl.LazyFrame:
+        """What is read of the rows of cells, with `BYTES`, `GROUPED` and `PLAIN`: some cells hold no quote.
+
+        Where it is to be hashed, `raw_hash` is the line itself.
+        """
+        lines = {"raw_hash": line_of(self.row.names, self.fields)} if hashed else {}
+        back = pl.col("direction") != BRINGS
+        told = [name for name in AMOUNTS if getattr(self.fields, name)]
+        frame = cells.with_columns(
+            *(self._written(name).alias(WRITTEN[name]) for name in told),
+            self._bytes().alias(BYTES),
+            self._grouped(told).alias(GROUPED),
+            self._stands(told, without_quotes).alias(PLAIN),
+            self.instant.alias(_INSTANT),
+            *(pl.col(name).alias(KEPT) for name in self.kept),
+            **lines,
+        )
+        frame = frame.with_columns(direction=self.direction, status=self.status)
+        frame = frame.with_columns(currency=currencies(self.layout, self.fields))
+        frame = frame.with_columns(signed(name, back, self.layout).alias(name) for name in told)
+        frame = with_all_amounts(frame, self.fields).with_columns(
+            ours=pl.col(self.fields.ours).str.strip_chars(),
+            theirs=theirs(self.fields, back),
+            instant=pl.col(_INSTANT),
+        )
+        more = [*lines, *(WRITTEN[name] for name in told), *[KEPT] * len(self.kept)]
+        told_currency = ["currency"] if self.fields.currency else []
+        return frame.select(*_READ, *told_currency, *more, BYTES, GROUPED, self._holds().alias(PLAIN))
+
+    def finished(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Rows with all of `COLUMNS`: what is one value for all of them takes no memory."""
+        if "raw_hash" in rows.columns:
+            rows = rows.with_columns(hashes_of(rows["raw_hash"]))
+        else:
+            rows = rows.with_columns(raw_hash=pl.lit(None, pl.String))
+        if not self.fields.currency:
+            rows = rows.with_columns(currency=currencies(self.layout, self.fields))
+        return rows.with_columns(rejected=pl.lit(None, pl.String))
+
+    @property
+    def kept(self) -> Sequence[str]:
+        """The column of cells, if any, that a hash total is taken of."""
+        control = self.layout.control
+        return [control.hash_of] if control is not None and control.hash_of else []
+
+    def _bytes(self) -> pl.Expr:
+        lengths = [pl.col(name).str.len_bytes() for name in self.row.names]
+        return pl.sum_horizontal(lengths, ignore_nulls=False)
+
+    def _grouped(self, told: Sequence[AmountField]) -> pl.Expr:
+        cells = [pl.col(getattr(self.fields, name)) for name in told]
+        return pl.sum_horizontal(
+            has_commas(cell, self.amounts.unit, self.amounts.grouping).cast(pl.UInt8) for cell in cells
+        )
+
+    def _stands(self, told: Sequence[AmountField], without_quotes: Sequence[str]) -> pl.Expr:
+        """Whether the cells are what a plain one is, as far as they tell it themselves."""
+        return pl.all_horizontal(
+            *(self._is_plain(name) for name in told),
+            *(pl.col(name) == held for name, held in self.row.constants.items()),
+            *(~pl.col(name).str.contains('"', literal=True) for name in without_quotes),
+        )
+
+    def _written(self, name: AmountField) -> pl.Expr:
+        return whole(
+            pl.col(getattr(self.fields, name)), self.amounts.unit, self.amounts.grouping, strict=False
+        )
+
+    def _is_plain(self, name: AmountField) -> pl.Expr:
+        return is_plain(
+            pl.col(getattr(self.fields, name)), self.amounts.unit, self.amounts.grouping, self.amounts.sign
+        )
+
+    def _holds(self) -> pl.Expr:
+        known = ("direction", "status", "currency", "instant", "ours", "theirs", BYTES)
+        holds = pl.col(PLAIN) & pl.all_horizontal(pl.col(known).is_not_null())
+        if self.fields.net and self.fields.gross:
+            adds_up = pl.col("gross") - pl.col("fee") - pl.col("vat") == pl.col("net")
+            holds &= adds_up | (pl.col("status") != SUCCESS)
+        return holds.fill_null(value=False)
+
+
+def plain(layout: Layout, file_date: date) -> Plain | None:
+    """How to read the rows of a layout in one pass, or None where it wants more than that."""
+    row, fields, amounts, events, time = (
+        layout.row, layout.fields, layout.amounts, layout.events, layout.time
+    )  # fmt: skip
+    if row is None or fields is None or amounts is None or events is None or time is None:
+        return None
+    instant, direction, status = plain_instant(time, file_date), _direction(events, fields), _status(layout)
+    if instant is None or direction is None or status is None or amounts.sign not in SIGNS:
+        return None
+    return Plain(row, fields, layout, amounts, instant, direction, status)
+
+
+def _direction(events: Events, fields: Fields) -> pl.Expr | None:
+    if events.by == "word":
+        return one_of(Words(columns=events.columns, words=events.words), DIRECTIONS)
+    first = next(name for name in AMOUNTS if getattr(fields, name))
+    return told_direction(events, WRITTEN[first])
+
+
+def _status(layout: Layout) -> pl.Expr | None:
+    return one_of(layout.status, STATES) if layout.status else pl.lit(SUCCESS, pl.Int8)
