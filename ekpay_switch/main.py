@@ -49,11 +49,12 @@ from ekpay_switch.persistence.bill_files import PostgresBillFiles
 from ekpay_switch.persistence.callbacks import PostgresCallbacks
 from ekpay_switch.persistence.challans import PostgresChallans
 from ekpay_switch.persistence.collections import PostgresCollections
-from ekpay_switch.persistence.deposits import deposit_alarms, watch_deposits
+from ekpay_switch.persistence.deposit_watch import DepositWatch
+from ekpay_switch.persistence.deposits import deposit_alarms
 from ekpay_switch.persistence.engine import DATABASE_AWAY, Database, is_away
 from ekpay_switch.persistence.far_sides import FarSides
 from ekpay_switch.persistence.group_commit import GroupCommit, GroupCommitLimits
-from ekpay_switch.persistence.held_bills import PostgresHeldBills, drop_old_held_bills
+from ekpay_switch.persistence.held_bills import OldHeldBills, PostgresHeldBills
 from ekpay_switch.persistence.host_links import PostgresHosts, count_reversals
 from ekpay_switch.persistence.housekeeping import count_open, drop_old_quotes, is_ready
 from ekpay_switch.persistence.merchant_payments import PostgresMerchantPayments
@@ -336,13 +337,13 @@ async def run_worker(
             run_housekeeping(
                 (
                     partial(drop_old_quotes, switch.engine, settings.quote_keep_days),
-                    partial(drop_old_held_bills, switch.engine),
+                    OldHeldBills(switch.engine).drop,
                     partial(count_open, switch.engine),
                     partial(count_waiting, switch.engine),
                     partial(count_reversals, switch.engine),
                     partial(count_breakers, switch.engine),
                     partial(drop_old_outcomes, switch.engine),
-                    partial(watch_deposits, switch.engine, deposit_alarms(switch.world.billers.all())),
+                    DepositWatch(switch.engine, deposit_alarms(switch.world.billers.all())).look,
                 ),
                 HOUSEKEEPING_SECONDS,
                 stop,

@@ -121,7 +121,6 @@ def verify(
         with _bar() as bar:
             task = bar.add_task("judging again", total=None)
 
-
             def watch(done: int, of: int) -> None:
                 bar.update(task, completed=done, total=of)
 

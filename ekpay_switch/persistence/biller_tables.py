@@ -40,7 +40,7 @@ deposit_transfers = Table(
     CheckConstraint("approved_by <> asked_by", name="two_persons"),
 )
 
-# Deposits are sums over the ledger, looked at every minute; nothing else is read by account.
+# Deposits are sums over the ledger, read whole when a watch of them begins; nothing else is read by account.
 Index(
     "ix_postings_deposits",
     postings.c.account,

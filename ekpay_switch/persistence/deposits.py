@@ -14,7 +14,6 @@ import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch import telemetry
 from ekpay_switch.biller_ports import BillerAdapter
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.ledger import kind_of
@@ -154,12 +153,3 @@ async def read_deposits(engine: AsyncEngine, alarm_days: Mapping[str, float]) ->
         DepositLine(row.account.partition(":")[2], Money(int(row.balance)), Money(int(row.vended)))
         for row in rows
     ]
-
-
-async def watch_deposits(engine: AsyncEngine, alarm_days: Mapping[str, float]) -> None:
-    """Bring the gauges of deposits up to date, and warn of each that is low."""
-    for line in await read_deposits(engine, alarm_days):
-        telemetry.DEPOSIT_PAISA.labels(line.biller_id).set(line.balance.minor)
-        telemetry.DEPOSIT_LOW.labels(line.biller_id).set(line.is_low)
-        if line.is_low:
-            telemetry.log_warning("deposit_low", biller_id=line.biller_id)

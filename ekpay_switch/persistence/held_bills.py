@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from pydantic import TypeAdapter
-from sqlalchemy import delete, exists, func, null, or_, select, update
+from sqlalchemy import exists, func, null, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -12,7 +12,20 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.far_side_tables import held_bills
 from ekpay_switch.persistence.tables import payments
 
+BILLS_AT_ONCE = 2_000
 _BILL = TypeAdapter(Bill)
+_FIRST = ("", "")  # before every key
+_IS_OLD = "coalesce(greatest(held_until, asking_until) < now() - interval '1 day', true)"
+LOOK_AT = text(f"""
+SELECT biller_id, bill_name, {_IS_OLD} AS is_old FROM held_bills
+WHERE (biller_id, bill_name) > (:biller_id, :bill_name) ORDER BY biller_id, bill_name LIMIT :most
+""")  # noqa: S608 - constants
+# Judged once more: somebody may have asked for the bill meanwhile.
+DROP = text(f"""
+DELETE FROM held_bills
+WHERE (biller_id, bill_name) IN (SELECT * FROM unnest(CAST(:biller_ids AS text[]), CAST(:names AS text[])))
+  AND {_IS_OLD}
+""")  # noqa: S608 - constants
 
 
 class PostgresHeldBills:
@@ -92,10 +105,27 @@ class PostgresHeldBills:
             )
 
 
-async def drop_old_held_bills(engine: AsyncEngine) -> int:
-    """Drop what nobody holds or asks for any more since a day; how many went."""
-    ago = func.now() - timedelta(days=1)
-    last = func.greatest(held_bills.c.held_until, held_bills.c.asking_until)
-    async with engine.begin() as connection:
-        dropped = await connection.execute(delete(held_bills).where(or_(last.is_(None), last < ago)))
-    return dropped.rowcount
+class OldHeldBills:
+    """Drops what nobody holds or asks for any more since a day, walking the table in the order of its key.
+
+    An index of times would cost every fetch more than all of this; where the walk has come belongs to its
+    process, and it begins again behind the last row.
+    """
+
+    def __init__(self, engine: AsyncEngine, at_once: int = BILLS_AT_ONCE) -> None:
+        self._engine = engine
+        self._at_once = at_once
+        self._after = _FIRST
+
+    async def drop(self) -> int:
+        """Look at the next `at_once` rows, or those that are left; how many went."""
+        biller_id, bill_name = self._after
+        wanted = {"biller_id": biller_id, "bill_name": bill_name, "most": self._at_once}
+        async with self._engine.begin() as connection:
+            looked_at = (await connection.execute(LOOK_AT, wanted)).all()
+            old = [row for row in looked_at if row.is_old]
+            names = {"biller_ids": [row.biller_id for row in old], "names": [row.bill_name for row in old]}
+            dropped = (await connection.execute(DROP, names)).rowcount if old else 0
+        is_last = len(looked_at) < self._at_once
+        self._after = _FIRST if is_last else (looked_at[-1].biller_id, looked_at[-1].bill_name)
+        return dropped

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch import telemetry
@@ -53,6 +53,8 @@ LOSE = """
 UPDATE host_messages SET lost_at = clock_timestamp()
 WHERE connector_id = $1 AND state = 'taken' AND lost_at IS NULL AND link_epoch <= $2
 """
+# A literal, as in the index of what is being reversed.
+_IS_REVERSING = host_messages.c.state == text(f"'{HostState.REVERSING}'")
 _IS_DUE = "state = 'reversing' AND reversals_wanted > reversals_sent"
 WORK = f"""
 SELECT connector_id FROM host_messages WHERE state = 'waiting' AND send_until > clock_timestamp()
@@ -202,8 +204,7 @@ async def read_work(connection: Connection) -> list[str]:
 
 async def count_reversals(engine: AsyncEngine) -> None:
     """Show how many requests no host has confirmed the taking back of."""
-    is_open = host_messages.c.state == HostState.REVERSING
-    query = select(host_messages.c.connector_id, func.count()).where(is_open).group_by("connector_id")
+    query = select(host_messages.c.connector_id, func.count()).where(_IS_REVERSING).group_by("connector_id")
     async with engine.connect() as connection:
         counted = (await connection.execute(query)).all()
     telemetry.OPEN_REVERSALS.clear()

@@ -18,6 +18,7 @@ from ekpay_switch.persistence import (  # noqa: F401 - migrations compare them a
     notification_tables,
     routing_tables,
     scroll_tables,
+    upkeep_tables,
 )
 from ekpay_switch.persistence.engine import Database
 

@@ -85,9 +85,15 @@ MAKE_DUE = text("""
 UPDATE tries SET next_action_at = now() WHERE attempt_id = ANY(CAST(:attempts AS uuid[]))
   AND (next_action_at IS NULL OR next_action_at > now()) AND (lease_until IS NULL OR lease_until <= now())
 """)
+# Written in the order of their times, near enough: what stands before the first young one is old, and the
+# young ones behind it are not looked at.
 PRUNE = text("""
-DELETE FROM routing_outcomes WHERE id IN (
-  SELECT id FROM routing_outcomes WHERE at < now() - CAST(:kept AS interval) ORDER BY id LIMIT :most)
+DELETE FROM routing_outcomes WHERE id = ANY (ARRAY(
+  SELECT id FROM routing_outcomes WHERE id < coalesce(
+    (SELECT id FROM (SELECT id, at FROM routing_outcomes ORDER BY id LIMIT :most) AS first
+     WHERE at >= now() - CAST(:kept AS interval) LIMIT 1),
+    9223372036854775807)
+  ORDER BY id LIMIT :most))
 """)
 
 

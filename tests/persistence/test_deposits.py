@@ -6,10 +6,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from ekpay_switch import telemetry
 from ekpay_switch.domain.claims import Started
 from ekpay_switch.domain.delivery import Recording, Terms, plan_outcome
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved
+from ekpay_switch.domain.posting_rules import deposit_account
+from ekpay_switch.persistence import deposit_watch
+from ekpay_switch.persistence.deposit_watch import DepositWatch
 from ekpay_switch.persistence.deposits import (
     DepositLine,
     Deposits,
@@ -17,7 +21,6 @@ from ekpay_switch.persistence.deposits import (
     TransferExistsError,
     UnknownTransferError,
     read_deposits,
-    watch_deposits,
 )
 from ekpay_switch.persistence.top_ups import OnePersonError
 from tests.persistence.books import Books, delivery_of
@@ -111,7 +114,7 @@ async def test_vends_lower_the_deposit_and_less_than_a_days_vending_is_an_alarm(
     await books.tell("UPDATE journal_entries SET at = at - interval '3 hours' WHERE moment = 'delivered'")
     assert not (await _line(books, days=0.05)).is_low
     engine = books.database.engine()
-    await watch_deposits(engine, {BILLER: 1.0, "quiet": 1.0})
+    await DepositWatch(engine, {BILLER: 1.0, "quiet": 1.0}).look()
     await engine.dispose()
 
 
@@ -119,3 +122,69 @@ async def test_no_prefunded_utility_no_question(books: Books) -> None:
     engine = books.database.engine()
     assert await read_deposits(engine, {}) == []
     await engine.dispose()
+
+
+def _shown() -> tuple[float, float]:
+    """What the gauges say: what is left, and whether it is low."""
+    balance, low = telemetry.DEPOSIT_PAISA.labels(BILLER), telemetry.DEPOSIT_LOW.labels(BILLER)
+    return balance._value.get(), low._value.get()  # noqa: SLF001 - what was told
+
+
+async def test_a_watch_goes_on_from_what_it_has_seen(
+    books: Books, deposits: Deposits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await books.partner(prefund=100_000_000)
+    vended = await _vend(books)
+    await _put(deposits, vended * 4)
+    engine = books.database.engine()
+    watch = DepositWatch(engine, {BILLER: 1.0})
+    await watch.look()
+    assert _shown() == (vended * 3, False)
+    # From here on it must not need what it would read at its beginning.
+    monkeypatch.setattr(deposit_watch, "READ_BALANCES", None)
+    await watch.look()
+    assert _shown() == (vended * 3, False)
+    await asyncio.gather(_vend(books), _vend(books))
+    await watch.look()
+    assert _shown() == (vended, True)
+    await _put(deposits, vended * 5)
+    await watch.look()
+    await watch.look()
+    assert _shown() == (vended * 6, False)
+    assert (await _line(books)).balance == Money(vended * 6)
+    await engine.dispose()
+
+
+async def test_a_watch_forgets_what_was_vended_long_ago(books: Books, deposits: Deposits) -> None:
+    await books.partner(prefund=100_000_000)
+    engine = books.database.engine()
+    watch = DepositWatch(engine, {BILLER: 0.05})
+    await _put(deposits, await _vend(books) + 1)
+    await watch.look()
+    assert _shown() == (1, True)
+    # Minutes that have gone by since, as the database tells the time.
+    watch._vended[deposit_account(BILLER)] = {  # noqa: SLF001 - nothing else makes hours go by
+        minute - 180: vended
+        for minute, vended in watch._vended[deposit_account(BILLER)].items()  # noqa: SLF001
+    }
+    await watch.look()
+    assert _shown() == (1, False)
+    await engine.dispose()
+
+
+async def test_a_watch_begins_again_where_another_database_was_put(books: Books, deposits: Deposits) -> None:
+    await books.partner(prefund=100_000_000)
+    await _put(deposits, 500)
+    engine = books.database.engine()
+    watch = DepositWatch(engine, {BILLER: 1.0})
+    await watch.look()
+    await books.tell("UPDATE lanes SET seq = seq - 1 WHERE seq > 0")
+    await books.tell("UPDATE postings SET amount = 300 WHERE account = $1", deposit_account(BILLER))
+    await watch.look()
+    assert _shown() == (300, False)
+    await engine.dispose()
+
+
+async def test_a_watch_of_nothing_asks_nothing(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deposit_watch, "READ_HEADS", None)
+    await DepositWatch(books.database.engine(), {}).look()

@@ -9,7 +9,7 @@ import pytest
 
 from ekpay_switch.domain.bill import Bill, BillQuery, ChargeLine
 from ekpay_switch.domain.money import Money
-from ekpay_switch.persistence.held_bills import PostgresHeldBills, drop_old_held_bills
+from ekpay_switch.persistence.held_bills import OldHeldBills, PostgresHeldBills
 from tests.factories import a_bill
 from tests.persistence.books import BILLER, Books
 
@@ -101,8 +101,28 @@ async def test_what_nobody_holds_is_dropped_after_a_day(books: Books, held: Post
     await _kept(held)
     engine = books.database.engine()
     try:
-        assert await drop_old_held_bills(engine) == 0
+        old = OldHeldBills(engine)
+        assert await old.drop() == 0
         await books.tell("UPDATE held_bills SET held_until = now() - interval '25 hours'")
-        assert await drop_old_held_bills(engine) == 1
+        assert await old.drop() == 1
     finally:
         await engine.dispose()
+
+
+async def test_old_bills_are_looked_for_a_few_at_a_time_and_all_in_the_end(books: Books) -> None:
+    filled = (
+        "INSERT INTO held_bills (biller_id, bill_name, epoch, asking_until) SELECT 'b', $1 || n, 1, {at} "
+    )
+    filled += "FROM generate_series(1, {count}) AS n"
+    await books.tell(filled.format(at="now()", count=3), "a")
+    await books.tell(filled.format(at="now() - interval '25 hours'", count=2), "m")
+    await books.tell(filled.format(at="NULL", count=2), "z")
+    engine = books.database.engine()
+    try:
+        old = OldHeldBills(engine, at_once=3)
+        assert [await old.drop() for _ in range(4)] == [0, 3, 1, 0]
+        await books.tell("UPDATE held_bills SET asking_until = NULL WHERE bill_name = 'a1'")
+        assert sum([await old.drop() for _ in range(2)]) == 1
+    finally:
+        await engine.dispose()
+    assert await books.count("held_bills") == 2

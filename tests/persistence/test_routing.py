@@ -147,7 +147,10 @@ async def test_old_outcomes_are_dropped(desk: Desk) -> None:
     engine = desk.books.database.engine()
     assert await drop_old_outcomes(engine) == 0
     await desk.books.tell("UPDATE routing_outcomes SET at = now() - interval '1 hour 1 second'")
+    await desk.lost()
     assert await drop_old_outcomes(engine) == 1
+    assert await drop_old_outcomes(engine) == 0
+    assert await desk.books.count("routing_outcomes") == 1
     await engine.dispose()
 
 
