@@ -45,6 +45,13 @@ OPEN_WINDOW = """
 SELECT id, business_date, now() AS now FROM settlement_windows
 WHERE state = 'open' AND business_date = (now() AT TIME ZONE INTERVAL '+06:00')::date
 """
+# The lanes and today's window at once: the window stands still under the lock that was taken before.
+LOCK_LANES_IN_WINDOW = """
+SELECT l.lane, l.seq, l.hash, w.id, w.business_date, now() AS now
+FROM lanes AS l LEFT JOIN settlement_windows AS w
+  ON w.state = 'open' AND w.business_date = (now() AT TIME ZONE INTERVAL '+06:00')::date
+WHERE l.lane = ANY($1) ORDER BY l.lane FOR UPDATE OF l
+"""
 NEW_WINDOW = """
 INSERT INTO settlement_windows (business_date) VALUES ((now() AT TIME ZONE INTERVAL '+06:00')::date)
 ON CONFLICT DO NOTHING
@@ -58,7 +65,8 @@ READ_RECEIPTS = "SELECT receipt, payment_id FROM used_receipts WHERE receipt = A
 READ_ENTRIES = "SELECT id FROM journal_entries WHERE id = ANY($1)"
 # One row a claim, in order: its quote, the payment under its reference, the live payment on its bill.
 # A payment that succeeded after it was given back is reviewed beside one made meanwhile: looked for apart.
-# The `|| ''` keeps a plan made on empty tables from reading all quotes of a partner to find one of them.
+# Each is looked up by its key for each claim, and OFFSET 0 keeps it so: joined plainly, a plan made while the
+# tables were small reads them whole for ever after. The `|| ''` keeps it from reading a partner's quotes.
 READ_CLAIMS = """
 SELECT q.quote_id AS quoted, q.biller_id AS quoted_biller, q.bill_key, q.bucket, q.is_paid, q.currency,
   q.amount, q.charge, q.fee, q.vat, q.rounding, q.expires_at, q.biller_quote,
@@ -66,10 +74,16 @@ SELECT q.quote_id AS quoted, q.biller_id AS quoted_biller, q.bill_key, q.bucket,
   s.updated_at, s.facts, s.scroll_no, s.business_date, coalesce(b.id, r.id) AS taken_by
 FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY
   AS c (partner_id, reference, quote_id, ord)
-LEFT JOIN quotes AS q ON q.quote_id = c.quote_id AND q.partner_id || '' = c.partner_id
-LEFT JOIN payments AS s ON s.partner_id = c.partner_id AND s.reference = c.reference
-LEFT JOIN payments AS b ON b.biller_id = q.biller_id AND b.bill_key = q.bill_key
-  AND b.state NOT IN ('declined', 'expired', 'refunded') AND b.refusal IS NULL
+LEFT JOIN LATERAL (
+  SELECT * FROM quotes
+  WHERE quote_id = c.quote_id AND partner_id || '' = c.partner_id OFFSET 0) AS q ON true
+LEFT JOIN LATERAL (
+  SELECT * FROM payments
+  WHERE partner_id = c.partner_id AND reference = c.reference OFFSET 0) AS s ON true
+LEFT JOIN LATERAL (
+  SELECT id FROM payments
+  WHERE biller_id = q.biller_id AND bill_key = q.bill_key
+    AND state NOT IN ('declined', 'expired', 'refunded') AND refusal IS NULL OFFSET 0) AS b ON true
 LEFT JOIN LATERAL (
   SELECT id FROM payments
   WHERE biller_id = q.biller_id AND bill_key = q.bill_key AND state = 'in_review' LIMIT 1) AS r ON true
@@ -129,7 +143,7 @@ async def lock_and_read(connection: asyncpg.Connection, steps: list[Step]) -> Se
     receipts = sorted({receipt for step in steps if (receipt := _receipt_of(step))})
     alone = [step.entry_id for step in steps if isinstance(step, PostEntry)]
     await connection.execute(WINDOW_LOCK)
-    lanes = await connection.fetch(LOCK_LANES, sorted({lane_of(step) for step in steps}))
+    lanes = await connection.fetch(LOCK_LANES_IN_WINDOW, sorted({lane_of(step) for step in steps}))
     codes = accounts_of(steps)
     accounts = await connection.fetch(LOCK_ACCOUNTS, codes) if codes else []
     if claims:
@@ -138,7 +152,7 @@ async def lock_and_read(connection: asyncpg.Connection, steps: list[Step]) -> Se
     if receipts:
         await connection.execute(LOCK_RECEIPTS, receipts)
     used = await connection.fetch(READ_RECEIPTS, receipts) if receipts else []
-    window = await open_window(connection)
+    window = lanes[0] if lanes[0]["id"] is not None else await open_window(connection)
     seen = Seen(
         window_id=window["id"],
         business_date=window["business_date"],

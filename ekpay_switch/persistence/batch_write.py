@@ -97,36 +97,39 @@ INSERTS = (
 )  # fmt: skip
 
 # The epoch in the WHERE is the fence: a row whose epoch moved on is not updated, and the count betrays it.
+# Keys are named twice, as a list and by row: by the list a plan made while a table was small finds its rows
+# in their index, and never reads the table whole.
 MOVE_PAYMENTS = """
 UPDATE payments AS p SET state = u.state, refusal = u.refusal, facts = u.facts, steps = u.steps,
   next_action_at = u.next_action_at, lease_until = NULL, updated_at = now()
 FROM unnest({arrays}) AS u (id, epoch, state, refusal, facts, steps, next_action_at)
-WHERE p.id = u.id AND p.epoch = u.epoch RETURNING 1
+WHERE p.id = ANY({keys}) AND p.id = u.id AND p.epoch = u.epoch RETURNING 1
 """
 MOVE_PAYMENTS_TYPES = ("uuid", "integer", "text", "text", "jsonb", "smallint", "timestamptz")
 HOLD_PAYMENTS = """
 UPDATE payments AS p SET lease_until = u.hold_until, next_action_at = u.hold_until, asked = u.asked
-FROM unnest({arrays}) AS u (id, epoch, hold_until, asked) WHERE p.id = u.id AND p.epoch = u.epoch RETURNING 1
+FROM unnest({arrays}) AS u (id, epoch, hold_until, asked)
+WHERE p.id = ANY({keys}) AND p.id = u.id AND p.epoch = u.epoch RETURNING 1
 """
 HOLD_PAYMENTS_TYPES = ("uuid", "integer", "timestamptz", "integer")
 BEGIN_SENDS = """
 UPDATE attempts AS a SET step = u.step, sends = u.sends, send_until = u.send_until
-FROM unnest({arrays}) AS u (id, step, sends, send_until) WHERE a.id = u.id
+FROM unnest({arrays}) AS u (id, step, sends, send_until) WHERE a.id = ANY({keys}) AND a.id = u.id
 """
 BEGIN_SENDS_TYPES = ("uuid", "text", "smallint", "timestamptz")
 END_ATTEMPTS = """
 UPDATE attempts AS a SET state = u.state, outcome = u.outcome, closed_at = u.closed_at
-FROM unnest({arrays}) AS u (id, state, outcome, closed_at) WHERE a.id = u.id
+FROM unnest({arrays}) AS u (id, state, outcome, closed_at) WHERE a.id = ANY({keys}) AND a.id = u.id
 """
 END_ATTEMPTS_TYPES = ("uuid", "text", "text", "timestamptz")
 MOVE_BALANCES = """
 UPDATE accounts AS a SET balance = a.balance + u.growth
-FROM unnest({arrays}) AS u (code, growth) WHERE a.code = u.code RETURNING 1
+FROM unnest({arrays}) AS u (code, growth) WHERE a.code = ANY({keys}) AND a.code = u.code RETURNING 1
 """
 MOVE_BALANCES_TYPES = ("text", "bigint")
 MOVE_LANES = """
 UPDATE lanes AS l SET seq = u.seq, hash = u.hash
-FROM unnest({arrays}) AS u (lane, seq, hash) WHERE l.lane = u.lane
+FROM unnest({arrays}) AS u (lane, seq, hash) WHERE l.lane = ANY({keys}) AND l.lane = u.lane
 """
 MOVE_LANES_TYPES = ("smallint", "bigint", "bytea")
 UPDATES = (
@@ -146,7 +149,8 @@ def _statement() -> str:
         first += len(insert.columns)
     for name, text, types in UPDATES:
         arrays = ", ".join(f"${first + n}::{kind}[]" for n, kind in enumerate(types))
-        parts.append(f"{name} AS ({text.format(arrays=arrays)})")
+        keys = f"${first}::{types[0]}[]"
+        parts.append(f"{name} AS ({text.format(arrays=arrays, keys=keys)})")
         first += len(types)
     counted = ("moved_payments", "held_payments", "moved_balances")
     counts = ", ".join(f"(SELECT count(*) FROM {name})" for name in counted)  # noqa: S608 - constants
