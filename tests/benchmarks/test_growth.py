@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks import full, soak
+from benchmarks import full, soak, summary
 from benchmarks.existing import Filled, Sizes
 from benchmarks.growth import Growth, Side
 from benchmarks.soak import Cycle, Relation, Soak, ends
@@ -75,12 +75,10 @@ def test_tables_tell_what_was_updated_in_place_since_the_start() -> None:
 def test_figures_join_those_that_stand(tmp_path: Path) -> None:
     results = tmp_path / "results.json"
     results.write_text('{"pgbench_ratio": 1.04, "growth_ratio": 0.1}')
-    full.merge(full.Full(_growth(), _soak((CYCLE,)), 80.0).figures(), results)
+    summary.write(full.Full(_growth(), _soak((CYCLE,)), 80.0).figures(), results)
     told = json.loads(results.read_text())
     assert (told["pgbench_ratio"], told["growth_ratio"], told["soak_rate_drift"]) == (1.04, 0.9, 1.0)
     assert told["existing"]["payments"] == 10_000
-    full.merge({"a": 1}, tmp_path / "none.json")
-    assert json.loads((tmp_path / "none.json").read_text()) == {"a": 1}
 
 
 def test_all_of_it_is_shown() -> None:
