@@ -36,12 +36,13 @@ from benchmarks.mix import (
     MixedTurns,
     MixTurn,
     Paid,
+    arguments,
     growth,
     payees,
-    run_alone,
     weights_of,
 )
 from benchmarks.open_loop import Aim, offer, steady
+from benchmarks.part import run_alone
 from benchmarks.quotes import Prepared
 from benchmarks.relay import Relay, open_relay
 from benchmarks.stage import Stage, Staging, open_stage
@@ -217,4 +218,5 @@ async def _turn(turns: MixedTurns, trickle: Trickle, seconds: int, *, hangs: boo
 
 
 if __name__ == "__main__":
-    sys.exit(run_alone("bulkhead", measure))
+    asked = arguments("bulkhead")
+    sys.exit(run_alone("bulkhead", measure(asked.rounds, asked.seconds)))

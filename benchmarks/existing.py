@@ -27,7 +27,7 @@ from rich.table import Table
 from benchmarks import existing_schema
 from benchmarks.errors import BenchError
 from benchmarks.existing_rows import BILLER, PAYABLE, Day, Payer, Share, shares
-from benchmarks.stage import StageError, open_stage
+from benchmarks.stage import open_stage
 from ekpay_switch.domain.ledger import kind_of
 from ekpay_switch.persistence.embedded import EmbeddedPostgres
 from ekpay_switch.persistence.embedded_roles import SUPERUSER
@@ -278,7 +278,7 @@ def main() -> int:
     asked, console = parser.parse_args(), Console()
     try:
         return asyncio.run(_try(asked.payments, console, audits=not asked.no_audit))
-    except (ExistingError, existing_schema.SchemaError, StageError) as problem:
+    except (BenchError, TimeoutError) as problem:
         console.print(f"existing: {problem}", style="red", markup=False)
         return 1
 

@@ -22,11 +22,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import existing, usage
-from benchmarks.books import BooksError
-from benchmarks.existing import ExistingError, Filled, Sizes
-from benchmarks.existing_schema import SchemaError
-from benchmarks.load import Load, LoadError
-from benchmarks.stage import Stage, StageError, open_stage
+from benchmarks.errors import BenchError
+from benchmarks.existing import Filled, Sizes
+from benchmarks.load import Load
+from benchmarks.stage import Stage, open_stage
 from benchmarks.turns import Turn, Turns
 
 PARTNERS, SANDBOX_ACCOUNTS = 16, 4_000_000
@@ -244,9 +243,6 @@ async def measure(
         return growth
 
 
-PROBLEMS = (StageError, LoadError, BooksError, ExistingError, SchemaError)
-
-
 def main() -> int:
     """Measure and print; results.json is not written."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
@@ -256,7 +252,7 @@ def main() -> int:
     asked, console = parser.parse_args(), Console()
     try:
         growth = asyncio.run(measure(asked.payments, asked.rounds, asked.seconds, console))
-    except PROBLEMS as problem:
+    except (BenchError, TimeoutError) as problem:
         console.print(f"growth: {problem}", style="red", markup=False)
         return 1
     growth.show(console)

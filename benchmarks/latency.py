@@ -23,20 +23,20 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.books import Books, BooksError, check
-from benchmarks.load import Load, LoadError
+from benchmarks.load import Load
 from benchmarks.open_loop import (
     LAG_P99_MS_MAX,
     Aim,
     Observed,
-    OpenLoopError,
     at_switch,
     offer,
     percentile,
     poisson,
     refuse_late,
 )
+from benchmarks.part import run_alone
 from benchmarks.quotes import FIRST_ACCOUNT, Prepared
-from benchmarks.stage import Stage, StageError, open_stage
+from benchmarks.stage import Stage, open_stage
 from benchmarks.turns import Turns
 
 AIM_ADDED_P99_MS = 50.0
@@ -329,14 +329,8 @@ def main() -> int:
     parser.add_argument("--capacity", type=float, help="payments a second that the switch can take")
     parser.add_argument("--seconds", type=float, default=30.0, help="of load through the switch, in all")
     parser.add_argument("--lag-max", type=float, default=LAG_P99_MS_MAX, help="fair lateness, p99, in ms")
-    asked, console = parser.parse_args(), Console()
-    try:
-        result = asyncio.run(measure(asked.capacity, asked.seconds, asked.lag_max))
-    except (BooksError, LoadError, OpenLoopError, StageError) as problem:
-        console.print(f"bench: {problem}", style="red", markup=False)
-        return 1
-    result.show(console)
-    return 0 if result.audit == "clean" else 1
+    asked = parser.parse_args()
+    return run_alone("latency", measure(asked.capacity, asked.seconds, asked.lag_max))
 
 
 if __name__ == "__main__":

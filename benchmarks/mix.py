@@ -9,7 +9,6 @@ either hot biller by itself is told too; it holds the mix.
 """
 
 import argparse
-import asyncio
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,8 +24,8 @@ from rich.table import Table
 
 from benchmarks import usage
 from benchmarks.books import Books, BooksError, check
-from benchmarks.errors import BenchError
 from benchmarks.load import Load, LoadResult, send
+from benchmarks.part import run_alone
 from benchmarks.quotes import DESCO, Desk, Payee, Prepared, Stock, interleaved, payee_of
 from benchmarks.stage import Stage, Staging, open_stage
 from sandbox.direct.houses import HOUSES
@@ -301,20 +300,14 @@ async def measure(rounds: int = 3, seconds: int = 2, load: Load = LOAD) -> Resul
         return Result(tuple(taken), await stage.audit())
 
 
-def run_alone(name: str, part: Callable[[int, int], Any]) -> int:
-    """One part by itself, printed and not written down; 0 if its audit is clean."""
+def arguments(name: str) -> argparse.Namespace:
+    """How often and how long each side takes its turn."""
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}")
     parser.add_argument("--rounds", type=int, default=3, help="how often each side takes its turn")
     parser.add_argument("--seconds", type=int, default=3, help="length of a turn")
-    asked, console = parser.parse_args(), Console()
-    try:
-        result = asyncio.run(part(asked.rounds, asked.seconds))
-    except (BenchError, TimeoutError) as problem:
-        console.print(f"{name}: {str(problem) or type(problem).__name__}", style="red", markup=False)
-        return 1
-    result.show(console)
-    return 0 if result.audit == "clean" else 1
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
-    sys.exit(run_alone("mix", measure))
+    asked = arguments("mix")
+    sys.exit(run_alone("mix", measure(asked.rounds, asked.seconds)))

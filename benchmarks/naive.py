@@ -7,7 +7,6 @@ better number counts. `python -m benchmarks.naive` prints the ratio.
 """
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,8 +16,8 @@ from unittest.mock import patch
 
 from rich.console import Console
 
-from benchmarks.books import BooksError
-from benchmarks.load import Load, LoadError
+from benchmarks.load import Load
+from benchmarks.part import run_alone
 from benchmarks.stage import Stage, StageError, open_stage, served_switch, until_ready
 from benchmarks.step_by_step import POOL, StepByStep
 from benchmarks.turns import Turn, Turns
@@ -179,14 +178,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="how often each side takes its turn")
     parser.add_argument("--seconds", type=int, default=3, help="length of a turn of the switch")
     parser.add_argument("--naive-seconds", type=int, default=5, help="length of a turn of the naive build")
-    asked, console = parser.parse_args(), Console()
-    try:
-        result = asyncio.run(measure(asked.rounds, asked.seconds, asked.naive_seconds))
-    except (LoadError, StageError, BooksError) as problem:
-        console.print(f"naive: {problem}", style="red", markup=False)
-        return 1
-    result.show(console)
-    return 0 if result.audit == "clean" else 1
+    asked = parser.parse_args()
+    return run_alone("naive", measure(asked.rounds, asked.seconds, asked.naive_seconds))
 
 
 if __name__ == "__main__":

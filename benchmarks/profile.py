@@ -11,8 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import load, profile_page, profile_turns
-from benchmarks.books import BooksError
-from benchmarks.stage import StageError
+from benchmarks.errors import BenchError
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "operations" / "profile-of-a-payment.md"
 
@@ -35,7 +34,7 @@ def main() -> int:
     try:
         load.wrk()
         measured = asyncio.run(profile_turns.measure(plan, console))
-    except (load.LoadError, StageError, BooksError) as problem:
+    except (BenchError, TimeoutError) as problem:
         console.print(f"profile: {problem}", style="red", markup=False)
         return 1
     asked.page.write_text(profile_page.draw(measured))

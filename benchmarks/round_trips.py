@@ -25,9 +25,9 @@ from rich.table import Table
 
 from benchmarks import open_loop
 from benchmarks.books import Books, BooksError, check
-from benchmarks.load import Load, LoadError
-from benchmarks.open_loop import OpenLoopError
-from benchmarks.sql_relay import GROUP_COMMIT, SOCKET, WORKER, RelayError, SqlRelay, Tally, open_sql_relay
+from benchmarks.load import Load
+from benchmarks.part import run_alone
+from benchmarks.sql_relay import GROUP_COMMIT, SOCKET, WORKER, SqlRelay, Tally, open_sql_relay
 from benchmarks.stage import LEAVE_SECONDS, Stage, StageError, Staging, ekpay, environment, open_stage
 from benchmarks.turns import Turns
 from ekpay_switch.persistence.engine import Database
@@ -275,14 +275,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.round_trips", description=__doc__)
     parser.add_argument("--rounds", type=int, default=2, help="how often each side takes its turn")
     parser.add_argument("--seconds", type=int, default=5, help="length of a turn")
-    asked, console = parser.parse_args(), Console()
-    try:
-        result = asyncio.run(measure(asked.rounds, asked.seconds))
-    except (BooksError, LoadError, OpenLoopError, RelayError, StageError) as problem:
-        console.print(f"bench: {problem}", style="red", markup=False)
-        return 1
-    result.show(console)
-    return 0 if result.audit == "clean" else 1
+    asked = parser.parse_args()
+    return run_alone("round_trips", measure(asked.rounds, asked.seconds))
 
 
 if __name__ == "__main__":

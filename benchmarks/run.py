@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from rich.console import Console
 
@@ -34,6 +34,7 @@ from benchmarks import (
     two,
 )
 from benchmarks.errors import BenchError
+from benchmarks.part import CLEAN, Part
 from benchmarks.stage import open_stage
 from benchmarks.turns import Turn, Turns
 
@@ -44,21 +45,6 @@ _FETCH_RATE_MAX = 5_000.0
 _MARGIN = 1.4
 _WARM_UP_SECONDS = 3
 _CLIENTS_WITHOUT_SCROLL = 16
-CLEAN = "clean"
-
-
-class Part(Protocol):
-    """What each part of the bench comes back with; `audit` is the last line of `ekpay audit`."""
-
-    @property
-    def audit(self) -> str:
-        """What the audit said at its end."""
-
-    def figures(self) -> dict[str, Any]:
-        """Its keys of results.json."""
-
-    def show(self, console: Console) -> None:
-        """Print it for a person."""
 
 
 def _arguments() -> argparse.Namespace:

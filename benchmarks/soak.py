@@ -22,8 +22,8 @@ from rich.table import Table
 
 from benchmarks import growth, open_loop, usage
 from benchmarks.books import BooksError
+from benchmarks.errors import BenchError
 from benchmarks.growth import Place, audited, fetch_for, log_written, open_place
-from benchmarks.open_loop import OpenLoopError
 from benchmarks.stage import LEAVE_SECONDS, Stage, ekpay, environment
 from benchmarks.turns import Turn
 
@@ -279,7 +279,7 @@ def main() -> int:
     asked, console = parser.parse_args(), Console()
     try:
         soak = asyncio.run(measure(asked.payments, asked.minutes, console))
-    except (*growth.PROBLEMS, OpenLoopError) as problem:
+    except (BenchError, TimeoutError) as problem:
         console.print(f"soak: {problem}", style="red", markup=False)
         return 1
     soak.show(console)

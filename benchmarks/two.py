@@ -8,7 +8,6 @@ the others.
 """
 
 import argparse
-import asyncio
 import os
 import sys
 from collections.abc import Sequence
@@ -20,10 +19,10 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks import usage
-from benchmarks.books import BooksError
-from benchmarks.load import Load, LoadError
+from benchmarks.load import Load
+from benchmarks.part import run_alone
 from benchmarks.quotes import DESCO
-from benchmarks.stage import Stage, StageError, open_stage, served_switch, until_ready
+from benchmarks.stage import Stage, open_stage, served_switch, until_ready
 from benchmarks.turns import Turn, Turns
 
 AIM = 1.2
@@ -202,14 +201,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.two", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="how often one and two take their turn")
     parser.add_argument("--seconds", type=int, default=3, help="length of a turn")
-    asked, console = parser.parse_args(), Console()
-    try:
-        result = asyncio.run(measure(asked.rounds, asked.seconds))
-    except (LoadError, StageError, BooksError) as problem:
-        console.print(f"two: {problem}", style="red", markup=False)
-        return 1
-    result.show(console)
-    return 0 if result.audit == "clean" else 1
+    asked = parser.parse_args()
+    return run_alone("two", measure(asked.rounds, asked.seconds))
 
 
 if __name__ == "__main__":
