@@ -31,6 +31,11 @@ class Meant:
         return self.reason is Reason.NOT_AUTHENTICATED
 
 
+@dataclass(frozen=True, slots=True)
+class ShutOut(NotSent):
+    """Not a byte left us, because the far side refuses the tokens that it gives."""
+
+
 Asked = Meant | NotSent | NoUsableAnswer
 
 
@@ -52,10 +57,14 @@ def not_approved(asked: Asked) -> Outcome:
 def nothing_learned(asked: Asked) -> NoAnswer:
     """What an answer to an inquiry means that settles nothing."""
     match asked:
+        case ShutOut(why=why):
+            return NoAnswer(why, was_asked=False, is_shut_out=True)
         case NotSent(why=why):
             return NoAnswer(why, was_asked=False)
         case NoUsableAnswer(why=why):
             return NoAnswer(why)
+        case Meant(code=code) if asked.refuses_token:
+            return NoAnswer(f"reply code {code}", was_asked=False, is_shut_out=True)
         case Meant(code=code):
             return NoAnswer(f"reply code {code}")
         case _:

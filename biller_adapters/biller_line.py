@@ -3,17 +3,20 @@
 Shared by families, which differ in their `Dialect`. Outside a biller's hours nothing is sent, a question
 neither: that is `NotSent` like any far side that cannot be reached. What may surprise: where the far side
 does not take the token (HTTP 401, or a code mapped to `not_authenticated`), nothing was done, so the call is
-sent once more under a new one (billers.md 2.3, 2.4); nothing else is ever sent twice from here.
+sent once more under another one (billers.md 2.3, 2.4); nothing else is ever sent twice from here. The one in
+our memory and the one that another process has stored may both have died, so a call may meet two dead tokens
+before it has a new one.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from biller_adapters.asked import Asked, Meant
+from biller_adapters.asked import Asked, Meant, ShutOut
 from biller_adapters.dialect import Dialect, Fields
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means
 from biller_adapters.sign_in import SignIn, StandingKey
+from ekpay_switch import telemetry
 from ekpay_switch.ports import NotSent, NoUsableAnswer, WireRequest
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, reply_code
 from ekpay_switch.wing_kit.surroundings import Surroundings
@@ -26,8 +29,8 @@ _UNAUTHENTICATED = 401
 class BillerLine:
     """One biller's URLs, token and codes.
 
-    `NotSent` also where there was no token to send with. An answer that is no HTTP 200 or 401, no JSON
-    object or has no code where the dialect wants it is `NoUsableAnswer`.
+    `NotSent` also where there was no token to send with, and `ShutOut` where the biller takes none. An answer
+    that is no HTTP 200 or 401, no JSON object or has no code where the dialect wants it is `NoUsableAnswer`.
     """
 
     def __init__(self, manifest: Manifest, around: Surroundings, dialect: Dialect) -> None:
@@ -47,27 +50,38 @@ class BillerLine:
             return StandingKey(manifest, self._dialect, around.environ)
         sign_in = SignIn(manifest, self._dialect, around.environ, self._ask_without_token)
         times = KeeperTimes(
-            lease_seconds=self._answer_seconds * sign_in.calls_max, wait_seconds=self._answer_seconds
+            lease_seconds=self._answer_seconds * sign_in.calls_max,
+            wait_seconds=self._answer_seconds,
+            pause_seconds=self._answer_seconds,
         )
         return TokenKeeper(manifest.id, around.tokens, around.clock, sign_in, times)
 
     async def ask(self, operation: str, fields: Fields, send_before: float | None = None) -> Asked:
-        """One call; `send_before` (monotonic) where it moves money. Repeated once under a new token."""
+        """One call; `send_before` (monotonic) where it moves money. Repeated where its token had died."""
         closed = self._opening.closed_because(self._clock.now())
         if closed:
             return NotSent(closed)
-        asked, token = await self._ask_once(operation, fields, send_before)
-        is_final = not isinstance(asked, Meant) or not asked.refuses_token
-        if is_final or isinstance(self._keeper, StandingKey):
-            return asked
-        self._keeper.refuse(token)
-        again, _ = await self._ask_once(operation, fields, send_before)
-        return again
+        sends, (asked, token) = 1, await self._ask_once(operation, fields, send_before)
+        while self._is_turned_away(asked, token):
+            if not self._keeper.is_sent_again(token, sends):
+                telemetry.log_warning("login_not_taken", biller_id=self._far_side, operation=operation)
+                break
+            sends, (asked, token) = sends + 1, await self._ask_once(operation, fields, send_before)
+        return asked
+
+    def _is_turned_away(self, asked: Asked, token: str) -> bool:
+        """Whether the token was not taken, so that nothing was done; where it was, its keeper is told."""
+        if not isinstance(asked, Meant):
+            return False
+        if asked.refuses_token:
+            return True
+        self._keeper.accept(token)
+        return False
 
     async def _ask_once(self, operation: str, fields: Fields, send_before: float | None) -> tuple[Asked, str]:
         token = self._keeper.held or await self._keeper.token(self._patience(send_before))
         if isinstance(token, NoToken):
-            return NotSent(token.why), ""
+            return ShutOut(token.why) if token.is_shut_out else NotSent(token.why), ""
         return await self._exchange(operation, fields, token, send_before), token
 
     async def _ask_without_token(self, operation: str, fields: Fields) -> Asked:

@@ -86,8 +86,13 @@ class StandingKey:
         del within_seconds
         return self._key
 
-    def refuse(self, token: str) -> None:
+    def accept(self, token: str) -> None:
+        """Nothing depends on whether it was ever taken."""
+
+    def is_sent_again(self, token: str, sends: int) -> bool:
         """Another key would have to be set by a person."""
+        del token, sends
+        return False
 
 
 def credentials_of(manifest: Manifest, environ: Mapping[str, str]) -> Credentials | NoToken:

@@ -23,6 +23,7 @@ class Alarm(StrEnum):
     REVERSAL_NOT_KNOWN = "reversal_not_known"
     REVERSAL_NOT_CONFIRMED = "reversal_not_confirmed"
     FILE_NEEDS_A_PERSON = "file_needs_a_person"
+    SHUT_OUT = "shut_out"
 
 
 MEANING: Mapping[Alarm, str] = MappingProxyType(
@@ -56,5 +57,7 @@ MEANING: Mapping[Alarm, str] = MappingProxyType(
         "again and again, and the bank's operations desk has to look",
         Alarm.FILE_NEEDS_A_PERSON: "a settlement file speaks of money in doubt and does not end the doubt: "
         "its institution says otherwise, cannot be asked, or owes a token or receipt; somebody has to ask it",
+        Alarm.SHUT_OUT: "a biller was to be asked about money in doubt and does not take our login, "
+        "not even one that it has just given; we ask again and again, and its operations desk has to look",
     }
 )

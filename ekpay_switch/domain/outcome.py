@@ -98,11 +98,13 @@ class NotFound:
 class NoAnswer:
     """Asked later, there was no usable answer; nothing is learned and the doubt stands.
 
-    `was_asked` is false where not a byte left us, so that an outage of hours uses up no questions.
+    `was_asked` is false where not a byte left us, so that an outage of hours uses up no questions. Neither
+    does a far side that does not take our login: it never looked at the question, and `is_shut_out` is true.
     """
 
     why: str
     was_asked: bool = True
+    is_shut_out: bool = False
 
 
 Inquiry = Posted | HalfDone | NotFound | NoAnswer

@@ -129,7 +129,12 @@ async def _may_ask(leased: Leased, biller: BillerAdapter, world: World) -> bool:
 async def _ask_later(leased: Leased, answer: NoAnswer, biller: BillerAdapter, world: World) -> None:
     if answer.was_asked and biller.profile.gives_tokens:
         _tell_of_files(leased, "its settlement file holds a vend whose token it does not give", biller, world)
-    again = biller.profile.timing.next_ask_seconds(leased.asked + answer.was_asked)
+    # Whoever is shut out was not heard: the schedule of questions stands still, and the door is tried soon.
+    asked = 0 if answer.is_shut_out else leased.asked + answer.was_asked
+    if answer.is_shut_out:
+        facts = {"biller_id": biller.profile.id, "why": answer.why}
+        world.alarms.raise_alarm(Alarm.SHUT_OUT, leased.delivery.payment_id, **facts)
+    again = biller.profile.timing.next_ask_seconds(asked)
     await world.payments.postpone(leased, again, answer.why, asked=answer.was_asked)
 
 

@@ -2,6 +2,10 @@
 
 The hot path costs nothing: the token is kept in memory until the far side refuses it or its life ends. Only
 then is the database asked, by one task of this process, whoever else may be waiting for its result.
+
+What may surprise: a token that dies is replaced at once, and so is a new one that died before it was of any
+use. But where two new ones in a row were refused and never taken, no token is wrong, and whoever logged in
+for every call would soon be locked out: for a while nobody logs in.
 """
 
 import asyncio
@@ -15,6 +19,9 @@ from ekpay_switch.ports import Clock, Tokens
 
 # A token may go into a header: anything but visible ASCII is somebody's mistake, or worse.
 _USABLE = re.compile(r"[\x21-\x7e]{1,8192}")
+_IN_VAIN_MAX = 2
+_SENDS_MAX = 3
+_SHUT_OUT = "the far side refuses the tokens that it gives"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +37,13 @@ class NoToken:
     """There is no token; nothing that needs one was sent.
 
     `has_another_way` says that asking once more, otherwise, may bring one at once; `was_sent` is false where
-    not a byte of the question left us.
+    not a byte of the question left us. `is_shut_out` says that the far side refuses the tokens that it gives.
     """
 
     why: str
     has_another_way: bool = False
     was_sent: bool = True
+    is_shut_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +51,16 @@ class KeeperTimes:
     """How long a login may take, how long to wait for somebody else's, and how often to look, in seconds.
 
     A token is taken for ended `early_seconds` before its time, so that it does not end on its way. All
-    processes together ask for one at most `logins_per_hour` times within an hour; None is no limit.
+    processes together ask for one at most `logins_per_hour` times within an hour; None is no limit. A token
+    is new for `pause_seconds`, unless it is taken before; where the far side refuses new ones only, this
+    process does not log in again for as long.
     """
 
     lease_seconds: float
     wait_seconds: float
     poll_seconds: float = 0.1
     early_seconds: float = 30.0
+    pause_seconds: float = 15.0
     logins_per_hour: int | None = None
 
 
@@ -71,6 +82,9 @@ class TokenKeeper:
         self._token = ""
         self._good_until = -inf
         self._refused = ""
+        self._new_until = -inf
+        self._in_vain = 0
+        self._no_login_before = -inf
         self._flight: asyncio.Task[str | NoToken] | None = None
 
     @property
@@ -89,14 +103,39 @@ class TokenKeeper:
         await asyncio.wait({flight}, timeout=max(within_seconds, 0.0))
         return flight.result() if flight.done() else NoToken("no token in time")
 
-    def refuse(self, token: str) -> None:
-        """The far side did not take this token: never offer it again.
-
-        A late word about an older one changes nothing, so that it cannot bring a newer refused one back.
-        """
+    def accept(self, token: str) -> None:
+        """The far side took this token: it is not new any more, and its login was not in vain."""
         if token == self._token:
-            self._token = ""
-            self._refused = token
+            self._new_until = -inf
+            self._in_vain = 0
+
+    def refuse(self, token: str) -> bool:
+        """The far side did not take this token: never offer it again. Answers whether it was new.
+
+        A late word about an older one changes nothing, so that it cannot bring a newer refused one back, nor
+        cost a login while a newer one is at hand.
+        """
+        if token != self._token:
+            return False
+        self._token = ""
+        self._refused = token
+        now = self._clock.monotonic()
+        if now >= self._new_until:
+            return False
+        self._in_vain += 1
+        if self._in_vain >= _IN_VAIN_MAX:
+            self._no_login_before = now + self._times.pause_seconds
+        return True
+
+    def is_sent_again(self, token: str, sends: int) -> bool:
+        """The far side did not take this token: refuse it, and say whether its call is sent once more.
+
+        `sends` is how often it was sent. A call is sent twice in any case. The token in our memory and the
+        one that another process has stored may both have died, so it is sent a third time if the second
+        token was no new one either.
+        """
+        was_new = self.refuse(token)
+        return sends == 1 or (sends < _SENDS_MAX and not was_new)
 
     async def _obtain(self) -> str | NoToken:
         try:
@@ -110,6 +149,8 @@ class TokenKeeper:
             stored = await self._stored()
             if stored:
                 return stored
+            if self._clock.monotonic() < self._no_login_before:
+                return NoToken(_SHUT_OUT, is_shut_out=True)
             epoch = await self._tokens.lease(self._far_side, self._times.lease_seconds)
             if epoch is not None:
                 return await self._under_lease(epoch)
@@ -143,7 +184,9 @@ class TokenKeeper:
             return NoToken("the far side gave an unusable token")
         life = max(grant.life_seconds - self._times.early_seconds, grant.life_seconds / 2)
         await self._tokens.store(self._far_side, epoch, grant.token, life)
-        self._keep(grant.token, self._clock.monotonic() + life)
+        now = self._clock.monotonic()
+        self._keep(grant.token, now + life)
+        self._new_until = now + self._times.pause_seconds
         return grant.token
 
     async def _granted(self, epoch: int) -> Grant | NoToken:
@@ -161,3 +204,4 @@ class TokenKeeper:
     def _keep(self, token: str, good_until: float) -> None:
         self._token = token
         self._good_until = good_until
+        self._new_until = -inf

@@ -142,7 +142,7 @@ class Desk(AdminDesk, ABC):
         """The line with what the biller tells a bank about its amount when it is asked."""
 
     async def expire_logins(self) -> None:
-        """Let every login die now."""
+        """Let every login at this simulator die now, those of all its houses."""
         await self.admin("POST", "faults", {"fault": "expire_tokens"})
 
     async def bank(self, path: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Document:

@@ -283,7 +283,7 @@ async def test_only_a_sound_answer_settles_a_doubt(manners: Manners) -> None:
     async with bpdb_stage(BpdbDesk(rude={RECORDS: manners})) as stage:
         inquiry = await stage.adapter.inquire(await stage.order("vend"))
         assert isinstance(inquiry, NoAnswer)
-        assert inquiry.was_asked
+        assert inquiry.was_asked is not inquiry.is_shut_out
 
 
 # ---- the password, and the manifest ------------------------------------------------------------------------

@@ -73,6 +73,19 @@ async def test_a_call_that_is_refused_under_a_new_token_too_is_in_doubt(bkash: M
         assert stage.paths().count(EXECUTE) == 2
 
 
+async def test_a_token_that_died_in_memory_and_in_the_table_is_replaced_within_one_call(
+    bkash: Manifest,
+) -> None:
+    async with bkash_stage(bkash) as stage:
+        await stage.bkash.inquire(an_order())
+        stage.desk.good_token = "somebody else's"
+        await stage.another_process().inquire(an_order())
+        stage.desk.good_token = "somebody else's"
+        stage.tokens.logins = 0
+        assert isinstance(await stage.bkash.inquire(an_order()), Collected)
+        assert logins(stage) == (1, 2)
+
+
 @pytest.mark.parametrize(
     "answer",
     [b'{"message": "Unauthorized"}', code("2001"), said(FINE), said(FINE, id_token="x", expires_in=True)],

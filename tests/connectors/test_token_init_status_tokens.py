@@ -21,6 +21,7 @@ from tests.connectors.token_init_stage import (
 )
 from tests.wire.rude_peer import Caller
 
+SHUT_OUT = "the far side refuses the tokens that it gives"
 EVERY = pytest.mark.parametrize("dialect", DIALECTS, ids=[dialect.id for dialect in DIALECTS])
 
 
@@ -55,8 +56,26 @@ async def test_a_call_that_is_turned_away_under_a_new_token_too_is_in_doubt(dial
         in_doubt = InDoubt(f"reply code HTTP {dialect.turned_away}")
         assert await stage.connector.create(an_order()) == in_doubt
         assert stage.paths() == [dialect.login, dialect.init] * 2
+        # Two logins in vain are enough: whoever comes now is not sent a third one at once.
+        assert await stage.connector.create(an_order()) == Unreached(SHUT_OUT)
+        assert await stage.connector.inquire(an_order()) == NoAnswer(SHUT_OUT, was_asked=False)
+        assert stage.desk.logins == 2
+    async with stage_of(dialect, desk) as stage:
         assert isinstance(await stage.connector.inquire(an_order()), NoAnswer)
-        assert stage.paths()[4:].count(dialect.status) == 2
+        assert stage.paths() == [dialect.login, dialect.status] * 2
+
+
+@EVERY
+async def test_a_token_that_died_in_memory_and_in_the_table_is_replaced_within_one_call(
+    dialect: Dialect,
+) -> None:
+    async with stage_of(dialect) as stage:
+        await stage.connector.inquire(an_order())
+        stage.desk.good_token = "somebody else's"
+        await stage.another_process().inquire(an_order())
+        stage.desk.good_token = "somebody else's"
+        assert isinstance(await stage.connector.inquire(an_order()), Collected)
+        assert stage.desk.logins == 3
 
 
 async def test_http_403_is_a_token_at_upay_only() -> None:

@@ -150,6 +150,24 @@ async def test_a_question_that_never_left_us_uses_up_none_of_the_schedule() -> N
     assert (small.books.only().asked, seconds_to_next_question(small)) == (0, 90)
 
 
+async def test_a_biller_that_does_not_let_us_in_heard_no_question_and_is_tried_again_soon() -> None:
+    small = await in_doubt(LOSES_ANSWER)
+    small.biller.inquiries += [NoAnswer("timed out")] * 3
+    for seconds in (90, 210, 6_900):
+        await resolve(small, seconds)
+    assert small.books.only().asked == 3
+    small.biller.inquiries += [NoAnswer("reply code 401", was_asked=False, is_shut_out=True)] * 2
+    waited = seconds_to_next_question(small)
+    for seconds in (int(waited), 90):
+        await resolve(small, seconds)
+        assert (small.books.only().asked, seconds_to_next_question(small)) == (3, 90)
+    assert small.books.only().state is State.DELIVERING
+    assert [event for event, _ in small.alarms.raised] == ["shut_out"] * 2
+    small.biller.inquiries.append(NoAnswer("timed out"))
+    await resolve(small, 90)
+    assert (small.books.only().asked, seconds_to_next_question(small)) == (4, waited)
+
+
 async def test_a_used_up_budget_postpones_and_asks_nobody() -> None:
     small = await in_doubt(LOSES_ANSWER)
     small.clock.pass_by(90)

@@ -166,6 +166,7 @@ async def test_no_login_is_tried_beyond_what_an_hour_allows(clock: HandClock) ->
     keepers = [a_counted_keeper(tokens, clock, door) for _ in range(2)]
     for number in range(6):
         keepers[number % 2].refuse(str(await keepers[number % 2].token(5)))
+        clock.reading += TIMES.pause_seconds
     refused = NoToken("no login is left within this hour")
     assert [await keeper.token(5) for keeper in (*keepers, *keepers)] == [refused] * 4
     assert door.logins == 2
@@ -196,3 +197,112 @@ async def test_where_nothing_is_counted_logins_are_free(clock: HandClock) -> Non
     for _ in range(5):
         await a_keeper(tokens, clock, door).token(5)
     assert (door.logins, tokens.logins) == (5, 0)
+
+
+# ---- tokens that die ---------------------------------------------------------------------------------------
+
+SHUT_OUT = NoToken("the far side refuses the tokens that it gives", is_shut_out=True)
+
+
+async def refuse_all(keeper: TokenKeeper, times: int) -> list[bool]:
+    """What a far side that takes no token makes of so many calls: whether each token was new."""
+    return [keeper.refuse(str(await keeper.token(5))) for _ in range(times)]
+
+
+async def test_a_token_that_worked_and_died_is_replaced_at_once_however_often(clock: HandClock) -> None:
+    tokens, door = SharedTokens(), Door()
+    keeper = a_keeper(tokens, clock, door)
+    for number in range(1, 10):
+        assert await keeper.token(5) == f"token-{number}"
+        keeper.accept(f"token-{number}")
+        assert not keeper.refuse(f"token-{number}")
+
+
+async def test_a_new_token_that_died_before_its_first_use_is_replaced_at_once(clock: HandClock) -> None:
+    tokens, door = SharedTokens(), Door()
+    keeper = a_keeper(tokens, clock, door)
+    for number in (1, 3, 5):
+        assert keeper.refuse(str(await keeper.token(5)))
+        assert await keeper.token(5) == f"token-{number + 1}"
+        keeper.accept(f"token-{number + 1}")
+        assert not keeper.refuse(f"token-{number + 1}")
+
+
+async def test_two_new_tokens_in_a_row_that_are_refused_end_the_logins_for_a_while(clock: HandClock) -> None:
+    tokens, door = SharedTokens(), Door()
+    keeper = a_keeper(tokens, clock, door)
+    assert await refuse_all(keeper, 2) == [True, True]
+    clock.reading += TIMES.pause_seconds - 1
+    assert await keeper.token(5) == SHUT_OUT
+    assert (door.logins, tokens.token) == (2, None)
+    clock.reading += 1
+    assert await refuse_all(keeper, 1) == [True]
+    assert await keeper.token(5) == SHUT_OUT
+    assert door.logins == 3
+
+
+async def test_whoever_is_shut_out_still_takes_what_another_process_stores(clock: HandClock) -> None:
+    tokens, door = SharedTokens(), Door()
+    keeper = a_keeper(tokens, clock, door)
+    await refuse_all(keeper, 2)
+    tokens.token = "theirs"
+    assert await keeper.token(5) == "theirs"
+    assert not keeper.refuse("theirs")
+    assert await keeper.token(5) == SHUT_OUT
+
+
+async def test_a_token_that_nobody_used_for_long_has_died_like_any_other(clock: HandClock) -> None:
+    tokens, door = SharedTokens(), Door()
+    keeper = a_keeper(tokens, clock, door)
+    for number in range(1, 5):
+        assert await keeper.token(5) == f"token-{number}"
+        clock.reading += TIMES.pause_seconds
+        assert not keeper.refuse(f"token-{number}")
+
+
+async def test_a_late_word_about_an_older_token_proves_nothing_of_the_new_one(clock: HandClock) -> None:
+    tokens, door = SharedTokens(token="old"), Door()
+    keeper = a_keeper(tokens, clock, door)
+    assert await refuse_all(keeper, 2) == [False, True]
+    assert await keeper.token(5) == "token-2"
+    keeper.accept("old")
+    assert not keeper.refuse("old")
+    assert keeper.held == "token-2"
+    assert await refuse_all(keeper, 1) == [True]
+    assert await keeper.token(5) == SHUT_OUT
+
+
+async def test_callers_that_come_late_with_a_dead_token_share_one_login(clock: HandClock) -> None:
+    tokens, door = SharedTokens(token="dead"), Door()
+    keepers = [a_keeper(tokens, clock, door) for _ in range(3)]
+    sent = [str(await keeper.token(5)) for keeper in keepers]
+    for keeper, token in [*zip(keepers, sent, strict=True)] * 4:
+        assert not keeper.refuse(token)
+        assert await keeper.token(5) == "token-1"
+        keeper.accept("token-1")
+    assert door.logins == 1
+
+
+async def test_a_far_side_that_takes_no_token_costs_each_process_one_login_a_pause(clock: HandClock) -> None:
+    tokens, door = SharedTokens(), Door()
+    keepers = [a_keeper(tokens, clock, door) for _ in range(2)]
+    for pauses in range(5):
+        for keeper in keepers * 100:
+            await refuse_all(keeper, 1)
+        assert door.logins == 2 * 2 + 2 * pauses
+        clock.reading += TIMES.pause_seconds
+
+
+async def test_a_call_is_sent_a_third_time_only_where_its_second_token_was_no_new_one(
+    clock: HandClock,
+) -> None:
+    tokens, door = SharedTokens(token="ours"), Door()
+    keeper = a_keeper(tokens, clock, door)
+    sends = 1
+    assert keeper.is_sent_again(str(await keeper.token(5)), sends)
+    tokens.token = "theirs"
+    assert keeper.is_sent_again(str(await keeper.token(5)), sends + 1)
+    assert not keeper.is_sent_again(str(await keeper.token(5)), sends + 2)
+    assert keeper.is_sent_again("older", sends)
+    assert not keeper.is_sent_again(str(await keeper.token(5)), sends + 1)
+    assert door.logins == 2

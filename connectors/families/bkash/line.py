@@ -1,7 +1,8 @@
 """The line to bKash: calls under the cluster's token, each answered with a code that may be in the manifest.
 
 What may surprise: where the gateway does not take the token (HTTP 401) nothing was done, so the call is sent
-once more under a new one; nothing else is ever sent twice from here.
+once more under another one; nothing else is ever sent twice from here. The token in our memory and the one
+that another process has stored may both have died, so a call may meet two of them before its own login.
 """
 
 import json
@@ -13,6 +14,7 @@ from connectors.families.bkash.replies import OK, UNAUTHENTICATED, code_of, gate
 from connectors.families.bkash.sign_in import EARLY_SECONDS, LOGINS_PER_HOUR, SignIn
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
+from ekpay_switch import telemetry
 from ekpay_switch.ports import NotSent, NoUsableAnswer, WireAnswer, WireRequest
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, json_object
 from ekpay_switch.wing_kit.surroundings import Surroundings
@@ -44,19 +46,30 @@ class BkashLine:
         times = KeeperTimes(
             lease_seconds=self._answer_seconds * LOGINS_PER_HOUR,
             wait_seconds=self._answer_seconds,
+            pause_seconds=self._answer_seconds,
             early_seconds=EARLY_SECONDS,
             logins_per_hour=LOGINS_PER_HOUR,
         )
         self._keeper = TokenKeeper(manifest.id, around.tokens, around.clock, self._sign_in, times)
 
     async def ask(self, operation: str, fields: Fields, send_before: float | None = None) -> Asked:
-        """One call; `send_before` (monotonic) where it changes something. Repeated once under a new token."""
-        asked, token = await self._ask_once(operation, fields, send_before)
-        if not isinstance(asked, Meant) or asked.code != gateway_code(UNAUTHENTICATED):
-            return asked
-        self._keeper.refuse(token)
-        again, _ = await self._ask_once(operation, fields, send_before)
-        return again
+        """One call; `send_before` (monotonic) where it changes something. Repeated if its token had died."""
+        sends, (asked, token) = 1, await self._ask_once(operation, fields, send_before)
+        while self._is_turned_away(asked, token):
+            if not self._keeper.is_sent_again(token, sends):
+                telemetry.log_warning("login_not_taken", connector_id=self._far_side, operation=operation)
+                break
+            sends, (asked, token) = sends + 1, await self._ask_once(operation, fields, send_before)
+        return asked
+
+    def _is_turned_away(self, asked: Asked, token: str) -> bool:
+        """Whether the token was not taken, so that nothing was done; where it was, its keeper is told."""
+        if not isinstance(asked, Meant):
+            return False
+        if asked.code == gateway_code(UNAUTHENTICATED):
+            return True
+        self._keeper.accept(token)
+        return False
 
     async def _ask_once(self, operation: str, fields: Fields, send_before: float | None) -> tuple[Asked, str]:
         token = self._keeper.held or await self._keeper.token(self._patience(send_before))

@@ -1,7 +1,8 @@
 """The line to a provider: calls under the cluster's token, each answered with a code of the manifest, or not.
 
 What may surprise: where the provider does not take the token nothing was done, so the call is sent once more
-under a new one; nothing else is ever sent twice from here.
+under another one; nothing else is ever sent twice from here. The token in our memory and the one that another
+process has stored may both have died, so a call may meet two of them before its own login.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from connectors.families.token_init_status.writing import Values, Writer, filled
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
 from connectors.pages import origin_of
+from ekpay_switch import telemetry
 from ekpay_switch.ports import NotSent, NoUsableAnswer, WireAnswer, WireRequest
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, reply_code
 from ekpay_switch.wing_kit.surroundings import Surroundings
@@ -47,6 +49,7 @@ class Line:
         times = KeeperTimes(
             lease_seconds=self._answer_seconds * 2,
             wait_seconds=self._answer_seconds,
+            pause_seconds=self._answer_seconds,
             early_seconds=EARLY_SECONDS,
             logins_per_hour=dialect.login.per_hour,
         )
@@ -54,13 +57,23 @@ class Line:
         self._keeper = TokenKeeper(manifest.id, around.tokens, around.clock, sign_in, times)
 
     async def ask(self, operation: str, values: Values, send_before: float | None = None) -> Asked:
-        """One call; `send_before` (monotonic) where it changes something. Repeated once under a new token."""
-        asked, token = await self._ask_once(operation, values, send_before)
-        if not isinstance(asked, Meant) or asked.code not in self._turned_away:
-            return asked
-        self._keeper.refuse(token)
-        again, _ = await self._ask_once(operation, values, send_before)
-        return again
+        """One call; `send_before` (monotonic) where it changes something. Repeated if its token had died."""
+        sends, (asked, token) = 1, await self._ask_once(operation, values, send_before)
+        while self._is_turned_away(asked, token):
+            if not self._keeper.is_sent_again(token, sends):
+                telemetry.log_warning("login_not_taken", connector_id=self._far_side, operation=operation)
+                break
+            sends, (asked, token) = sends + 1, await self._ask_once(operation, values, send_before)
+        return asked
+
+    def _is_turned_away(self, asked: Asked, token: str) -> bool:
+        """Whether the token was not taken, so that nothing was done; where it was, its keeper is told."""
+        if not isinstance(asked, Meant):
+            return False
+        if asked.code in self._turned_away:
+            return True
+        self._keeper.accept(token)
+        return False
 
     async def _ask_once(self, operation: str, values: Values, send_before: float | None) -> tuple[Asked, str]:
         token = await self._token(send_before)
