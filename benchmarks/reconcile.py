@@ -4,7 +4,8 @@ What runs is `ekpay reconcile check --json` behind its command line: our lines o
 its layout in config/statements, matched, judged, every break printed. Beside it runs one bare DuckDB
 statement over the same inputs, in turns, and the same check on DuckDB inside 256 MB. A run that does not find
 exactly the breaks that were made, by code, reference and amount, is none. `--full` adds ten million payments
-in the files of 65 partners, with two workers.
+in the files of 65 partners, with two workers, our lines out of mirrors that were made before and are timed
+apart.
 """
 
 import argparse
@@ -34,6 +35,9 @@ from benchmarks.reconcile_child import SAID, URL
 from ekpay_switch.persistence.embedded import EmbeddedPostgres, Endpoint
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.migrate import migrate
+from reconciliation.adbc import Database as LineBooks
+from reconciliation.mirror.folder import MirrorFolder
+from reconciliation.mirror.make import make_missing, wanted_mirrors
 
 ROWS = 1_000_000
 PARTNERS, FULL_ROWS, WORKERS = 65, 10_000_000, 2
@@ -62,11 +66,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Runs in their order; `full` are the workers of the ten millions with the seconds of both together."""
+    """Runs in their order; `full` are the workers of the ten millions with the seconds of both together.
+
+    `mirror_seconds` is what it took to make the mirrors of their lines, before the workers began.
+    """
 
     runs: tuple[Run, ...]
     full: tuple[Run, ...] = ()
     full_seconds: float = 0.0
+    mirror_seconds: float = 0.0
 
     def of(self, what: str) -> list[Run]:
         """The runs of one kind."""
@@ -201,7 +209,20 @@ def _configured(home: Path) -> Path:
     return config
 
 
-def _full(console: Console) -> tuple[tuple[Run, ...], float]:
+async def _mirror(endpoint: Endpoint, home: Path) -> float:
+    """Make the mirrors of all partners as the product does after a night; the seconds that it took."""
+    connection = await asyncpg.connect(endpoint.dsn("ekpay_app"))
+    started = time.perf_counter()
+    try:
+        with LineBooks(endpoint.dsn("ekpay_audit")) as lines:
+            wanted = await wanted_mirrors(connection, [*map(_partner, range(PARTNERS))], books.DAY)
+            await make_missing(connection, lines, MirrorFolder.of(home), wanted)
+    finally:
+        await connection.close()
+    return time.perf_counter() - started
+
+
+def _full(console: Console) -> tuple[tuple[Run, ...], float, float]:
     """Ten millions in the files of 65 partners, two workers beside each other."""
     rows = FULL_ROWS // PARTNERS
     with _home() as (home, endpoint):
@@ -210,6 +231,7 @@ def _full(console: Console) -> tuple[tuple[Run, ...], float]:
         firsts = {home / f"{_partner(at)}_{books.DAY:%Y%m%d}_01.csv": 1 + at * rows for at in range(PARTNERS)}
         for file, first in firsts.items():
             books.write_file(file, books.told(rows, first))
+        made = asyncio.run(_mirror(endpoint, home))
         environ = {"POLARS_MAX_THREADS": "1", URL: endpoint.dsn("ekpay_audit")}  # a core a worker
         files, config = list(map(str, firsts)), str(_configured(home))
         started = time.perf_counter()
@@ -221,7 +243,13 @@ def _full(console: Console) -> tuple[tuple[Run, ...], float]:
         said = {name: told for one in range(WORKERS) for name, told in _said(Path(files[one])).items()}
         for file, first in firsts.items():
             _checked(said, file, rows, first)
-    return tuple(_told(run, console) for run in runs), seconds
+            _mirrored(said[file.name], rows)
+    return tuple(_told(run, console) for run in runs), seconds, made
+
+
+def _mirrored(one: dict[str, Any], rows: int) -> None:
+    if one["ours_mirrored"] != rows:
+        raise ReconcileError(f"{one['institution']}: {one['ours_mirrored']} of {rows} lines out of mirrors")
 
 
 def _told(run: Run, console: Console) -> Run:
@@ -253,6 +281,7 @@ def show(measured: Measured, console: Console) -> None:
     if measured.full:
         worst = max(run.rss_mb for run in measured.full)
         told = f"{measured.full_seconds:.2f} s with {WORKERS} workers, {worst:.0f} MB the larger one"
+        told += f", behind {measured.mirror_seconds:.2f} s for mirrors"
         console.print(f"{FULL_ROWS} against as many in {PARTNERS} files: {told}", highlight=False)
 
 
@@ -274,6 +303,7 @@ def figures(measured: Measured) -> dict[str, Any]:
     if measured.full:
         told |= {
             "reconcile_10m_seconds": round(measured.full_seconds, 2),
+            "reconcile_10m_mirror_seconds": round(measured.mirror_seconds, 2),
             "reconcile_10m_worker_rss_mb": round(max(run.rss_mb for run in measured.full), 1),
         }
     return told

@@ -35,9 +35,10 @@ COPY (
 
 @dataclass(frozen=True, slots=True)
 class _Installation:
-    """Where the command finds its configuration and the books."""
+    """Where the command finds its configuration, the books and mirrors of them."""
 
     config: Path
+    home: Path
 
     def url(self, role: str = "app") -> str:  # noqa: ARG002 - the bench has one
         return os.environ[URL]
@@ -50,7 +51,7 @@ def check(config: Path, memory_limit: str, files: list[Path]) -> dict[str, Any]:
 
     engine = DuckDbEngine(files[0].parent, memory_limit) if memory_limit else None
     with files[0].with_suffix(SAID).open("w", encoding="utf-8") as said, redirect_stdout(said):
-        code = check_and_tell(_Installation(config), files, as_json=True, engine=engine)
+        code = check_and_tell(_Installation(config, files[0].parent), files, as_json=True, engine=engine)
     return {"exit_code": code}
 
 

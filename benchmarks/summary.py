@@ -61,6 +61,7 @@ AIMS = (
     Aim("reconcile_1m_duckdb_ratio", "the same ÷ a bare DuckDB statement", 2, is_upper=True),
     Aim("reconcile_10m_seconds", "ten million in 65 files, s", 10, is_upper=True),
     Aim("reconcile_10m_worker_rss_mb", "the same, MB a worker", 300, is_upper=True),
+    Aim("reconcile_10m_mirror_seconds", "mirrors of their lines, made before, s"),
 )
 _SETTINGS = ("fsync", "synchronous_commit", "full_page_writes")
 _WORDS = {True: "yes", False: "no", None: ""}

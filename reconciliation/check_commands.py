@@ -3,6 +3,7 @@
 Heavy things are imported when the command runs; `ekpay --help` loads this module without the extra.
 """
 
+import gc
 from collections.abc import Sequence
 from json import dumps
 from pathlib import Path
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Final, Protocol
 import typer
 
 from ekpay_switch.cli.terminal import complain, show_table, taka
+from reconciliation.allocator import keep_buffers
 from reconciliation.errors import ReconciliationError, UnreadableFileError
 
 if TYPE_CHECKING:
     from reconciliation.adbc import Database
     from reconciliation.matching.checking import Asked, Checked
     from reconciliation.matching.engines import Engine
+    from reconciliation.mirror.lines import Mirrors
 
 AGREES: Final = 0
 BREAKS: Final = 1
@@ -27,6 +30,11 @@ _FIRST: Final = 20
 
 class Ground(Protocol):
     """What a check needs of an installation (`ekpay_switch.finance_ports.Finance`)."""
+
+    @property
+    def home(self) -> Path:
+        """The folder of the installation, where mirrors lie."""
+        ...
 
     @property
     def config(self) -> Path:
@@ -69,30 +77,56 @@ def check_and_tell(
     ground: Ground, files: Sequence[Path], *, as_json: bool, engine: "Engine | None" = None
 ) -> int:
     """Check files and print what was found; the exit code."""
+    # What is loaded until the first date is told stays until the end. To look through it for garbage again
+    # and again takes as long as half a file.
+    gc.disable()
+    keep_buffers()
+    try:
+        return _check_all(ground, files, engine, as_json=as_json)
+    finally:
+        gc.enable()
+
+
+def _check_all(ground: Ground, files: Sequence[Path], engine: "Engine | None", *, as_json: bool) -> int:
     try:
         from adbc_driver_manager import Error  # noqa: PLC0415 - needs the extra
 
         from reconciliation.adbc import Database  # noqa: PLC0415
         from reconciliation.matching import checking  # noqa: PLC0415
+        from reconciliation.mirror.folder import MirrorFolder  # noqa: PLC0415
+        from reconciliation.mirror.lines import Mirrors  # noqa: PLC0415
     except ModuleNotFoundError as problem:
         complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
         return NOT_CHECKED
     try:
         wanted = checking.asked(ground.config, files)
+        mirrors = Mirrors(MirrorFolder.of(ground.home), complain)
         # One connection for all of them: to connect takes longer than to read a hundred thousand lines.
         with Database(ground.url("audit")) as books:
-            return max(_one(books, one, engine, as_json=as_json) for one in wanted)
+            return max(_one(books, one, engine, mirrors, as_json=as_json) for one in wanted)
     except (ReconciliationError, OSError, Error) as problem:
         complain(str(problem))
         return NOT_CHECKED
 
 
-def _one(books: "Database", wanted: "Asked", engine: "Engine | None", *, as_json: bool) -> int:
+def _one(
+    books: "Database", wanted: "Asked", engine: "Engine | None", mirrors: "Mirrors", *, as_json: bool
+) -> int:
     """Check one institution's date and print what was found; one that cannot be checked stops no other."""
+    code = _checked(books, wanted, engine, mirrors, as_json=as_json)
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
+    return code
+
+
+def _checked(
+    books: "Database", wanted: "Asked", engine: "Engine | None", mirrors: "Mirrors", *, as_json: bool
+) -> int:
     from reconciliation.matching import checking  # noqa: PLC0415
 
     try:
-        found = checking.check(books, wanted, engine)
+        found = checking.check(books, wanted, engine, mirrors)
     except UnreadableFileError as problem:
         complain(f"{problem.file} would be refused as {problem.code}: {problem}")
         return NOT_CHECKED
@@ -117,6 +151,7 @@ def _told(found: "Checked") -> dict[str, object]:
         "missing_cycles": asked.missing,
         "agrees": found.agrees,
         "ours": judged.ours,
+        "ours_mirrored": found.mirrored,
         "theirs": sum(judged.theirs.values()),
         "ours_matched": ours,
         "theirs_matched": theirs,

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ekpay_switch.cli.terminal import complain, show_table
-from reconciliation import break_commands, check_commands, night_commands
+from reconciliation import break_commands, check_commands, mirror_commands, night_commands
 from reconciliation.errors import ReportError
 from reconciliation.intake import sftp, upload
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reconciliation.month.report import Report
 
 app = typer.Typer(no_args_is_help=True, help="Match our books with what institutions say happened.")
-for part in (night_commands, upload, sftp, check_commands, break_commands):
+for part in (night_commands, upload, sftp, check_commands, mirror_commands, break_commands):
     part.register(app)
 
 CONFIG = Path(__file__).parents[1] / "config"

@@ -251,6 +251,8 @@ def _tell(ran: "Sequence[Ran]", wanted: date) -> None:
     for one in ran:
         if one.complaint:
             complain(f"{one.run.night} is committed, but not every report could be left: {one.complaint}")
+        if one.unmirrored:
+            complain(f"{one.run.night} is committed, but a check of it will take longer: {one.unmirrored}")
 
 
 def _show(found: "Status", *, as_json: bool, complaints: Sequence[str] = ()) -> None:

@@ -68,5 +68,13 @@ Index(
 )
 Index("ix_ledger_lines_party", ledger_lines.c.role, ledger_lines.c.party, ledger_lines.c.business_date)
 Index("ix_ledger_lines_our_reference", ledger_lines.c.our_reference)
+# Lines that no mirror of reconciliation holds; a query finds them here if it says the same.
+Index(
+    "ix_ledger_lines_odd",
+    ledger_lines.c.role,
+    ledger_lines.c.party,
+    ledger_lines.c.instant,
+    postgresql_where=text("status <> 'success' OR event <> 'payment' OR currency <> 'BDT'"),
+)
 
 LEDGER_LINE_APPEND_ONLY = (ledger_lines,)

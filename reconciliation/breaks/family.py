@@ -7,18 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import groupby
-from typing import Literal
+from typing import Final, Literal, NamedTuple
 
 import polars as pl
 
-from reconciliation.rows import FAILED, FILE, LEDGER, SUCCESS, UNKNOWN
+from reconciliation.rows import FAILED, LEDGER, SUCCESS, UNKNOWN
 
 Kind = Literal["funds", "delivery", "statement"]
 Identity = tuple[int, str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row of ours or theirs; `due` says how far its window has come."""
 
     source: int
@@ -78,7 +77,7 @@ class Row:
         return self.business_date, self.origin, self.theirs, self.amount, self.ordinal
 
 
-_COLUMNS = (*Row.__dataclass_fields__,)
+_COLUMNS = Row._fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +86,9 @@ class Side:
 
     ours: tuple[Row, ...] = ()
     theirs: tuple[Row, ...] = ()
+
+
+NOTHING: Final = Side()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +102,24 @@ class Family:
 
     def side(self, direction: int) -> Side:
         """The rows of a direction; none is an answer too."""
-        return self.sides.get(direction, Side())
+        return self.sides.get(direction, NOTHING)
 
 
 def families(rows: pl.DataFrame, kinds: Mapping[str, Kind]) -> Iterator[Family]:
     """The families of rows, in the order of institution and reference."""
     ordered = rows.sort("institution", "reference", "direction", "source", "origin", "ordinal")
     told = ordered.select(_COLUMNS).with_columns(pl.col("is_late").fill_null(value=False))
-    members = (Row(*values) for values in told.iter_rows())
+    members = map(Row._make, told.iter_rows())
     for (institution, reference), alike in groupby(members, key=lambda row: (row.institution, row.reference)):
         sides = {direction: _side(same) for direction, same in groupby(alike, key=lambda row: row.direction)}
         yield Family(institution, reference, kinds[institution], sides)
 
 
 def _side(rows: Iterable[Row]) -> Side:
-    members = tuple(rows)
-    return Side(
-        ours=tuple(row for row in members if row.source == LEDGER),
-        theirs=tuple(sorted((row for row in members if row.source == FILE), key=lambda row: row.place)),
-    )
+    ours: list[Row] = []
+    theirs: list[Row] = []
+    for row in rows:
+        (ours if row.source == LEDGER else theirs).append(row)
+    if len(theirs) > 1:
+        theirs.sort(key=lambda row: row.place)
+    return Side(tuple(ours), tuple(theirs))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from reconciliation.breaks.amounts import compare_amounts
 from reconciliation.breaks.codes import Code
-from reconciliation.breaks.family import Family, Row, Side
+from reconciliation.breaks.family import NOTHING, Family, Row, Side
 from reconciliation.breaks.verdicts import Decision
 from reconciliation.matching.windows import DUE, NOT_DUE
 from reconciliation.rows import BRINGS, BROKEN, CHARGEBACK, MATCHED, OPEN, QUIET, REJECTED, TAKES_BACK
@@ -31,6 +31,8 @@ def judge(family: Family) -> Decision:
 def _judge_side(family: Family, direction: int, decision: Decision, *, netted: bool) -> bool:
     """One direction; says whether refunds of ours were netted into the payment's row."""
     side = family.side(direction)
+    if side is NOTHING:
+        return False
     # Refunds inside the payment's row are settled with it, and no row of theirs speaks of them.
     mine = [row for row in side.ours if not (netted and row.has_succeeded)]
     ours = _one_of_ours(family, mine, decision)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -28,10 +29,11 @@ from reconciliation.intake.schedule import Schedule
 from reconciliation.intake.sources import BYTES_MAX, expected
 from reconciliation.matching.engines import DuckDbEngine, Engine, PolarsEngine, digest
 from reconciliation.matching.institution import InstitutionDay, JudgedDay, judge_day
-from reconciliation.matching.lines import FrozenLines, newest_line
+from reconciliation.matching.lines import FrozenLines, Lines, newest_line
 from reconciliation.matching.partition import ByInstitution
 from reconciliation.matching.pool import Judged, with_rounding_broken
 from reconciliation.matching.windows import span_of
+from reconciliation.mirror.lines import MirroredLines, Mirrors
 from reconciliation.month.explained import explained
 from reconciliation.participants import only
 from reconciliation.payouts import Payouts
@@ -135,16 +137,17 @@ def _refuse_unfit(name: FileName, path: Path, schedule: Schedule) -> None:
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check came to; amounts in paisa."""
+    """What a check came to; amounts in paisa. `mirrored` are lines of ours that came out of mirrors."""
 
     asked: Asked
     judged: JudgedDay
+    mirrored: int = 0
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """Every break, the order that of code and reference."""
         found = [*self.judged.judged.findings, *_rounding(self.judged.judged, self.asked)]
-        return tuple(sorted(found, key=lambda one: (one.key, one.file, one.rows)))
+        return tuple(sorted(found, key=_place))
 
     @property
     def agrees(self) -> bool:
@@ -154,12 +157,12 @@ class Checked:
     @property
     def by_code(self) -> Mapping[str, tuple[int, int, int]]:
         """How many breaks of each code there are, their amounts and their differences, both without sign."""
-        totals: Counter[tuple[str, int]] = Counter()
-        for one in self.findings:
-            counted = (1, abs(one.amount), abs(one.difference))
-            totals.update({(one.key.code.value, place): add for place, add in enumerate(counted)})
-        codes = sorted({code for code, _ in totals})
-        return {code: (totals[code, 0], totals[code, 1], totals[code, 2]) for code in codes}
+        totals: dict[str, tuple[int, int, int]] = {}
+        # Findings stand in the order of their codes.
+        for code, same in groupby(self.findings, key=lambda one: one.key.code):
+            amounts = [(abs(one.amount), abs(one.difference)) for one in same]
+            totals[code.value] = len(amounts), *(sum(column) for column in zip(*amounts, strict=True))
+        return totals
 
     @property
     def digest(self) -> str:
@@ -215,8 +218,15 @@ class Checked:
         return self._rows.filter(wanted).height
 
 
-def check(books: Database, wanted: Asked, engine: Engine | None = None) -> Checked:
-    """Judge the files against our frozen lines of their date.
+def _place(finding: Finding) -> tuple[object, ...]:
+    key = finding.key
+    return key.code, key.institution, key.reference, finding.file, finding.rows
+
+
+def check(
+    books: Database, wanted: Asked, engine: Engine | None = None, mirrors: Mirrors | None = None
+) -> Checked:
+    """Judge the files against our frozen lines of their date, through mirrors where there are any.
 
     Raises:
         SourceError: the lines of the date are not frozen yet.
@@ -227,14 +237,19 @@ def check(books: Database, wanted: Asked, engine: Engine | None = None) -> Check
     last = newest_line(books, day)
     if last is None:
         raise SourceError(f"the window of {day} is not closed yet: no line of that date is frozen")
-    lines = FrozenLines(books, wanted.institution, span_of(calendar, wanted.institution, day), last)
+    frozen = FrozenLines(books, wanted.institution, span_of(calendar, wanted.institution, day), last)
+    lines = frozen if mirrors is None else MirroredLines(frozen, mirrors)
+    judged = _judged(wanted, lines, engine)
+    return Checked(wanted, judged, lines.mirrored if isinstance(lines, MirroredLines) else 0)
+
+
+def _judged(wanted: Asked, lines: Lines, engine: Engine | None) -> JudgedDay:
     if engine is not None:
-        return Checked(wanted, judge_day(wanted.day, lines, calendar, engine))
+        return judge_day(wanted.day, lines, wanted.calendar, engine)
     with TemporaryDirectory(prefix="ekpay-check-") as spill:
         duckdb = DuckDbEngine(Path(spill))
         try:
-            chosen = ByInstitution(PolarsEngine(), duckdb)
-            return Checked(wanted, judge_day(wanted.day, lines, calendar, chosen))
+            return judge_day(wanted.day, lines, wanted.calendar, ByInstitution(PolarsEngine(), duckdb))
         finally:
             duckdb.close()
 

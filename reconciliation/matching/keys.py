@@ -25,6 +25,8 @@ def with_references(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
 
     Two of ours under one name of theirs prove nothing: such a row stays a stranger.
     """
+    if (rows["ours"] != "").all(ignore_nulls=False):
+        return rows.with_columns(reference="ours")
     wanted = without_ours(rows)
     # Few rows lack our reference, so few of ours are worth a look.
     names = (

@@ -26,9 +26,10 @@ WHERE id <= {last} AND {party} AND {wanted}
     SELECT FROM ledger_lines AS newer WHERE newer.role = line.role AND newer.movement = line.movement
       AND newer.event = line.event AND newer.revision > line.revision AND newer.id <= {last}))
 """
-_PLAIN: Final = "status = 'success' AND event = 'payment' AND currency = 'BDT'"
+# What counts for ever and says what nearly all lines say.
+PLAIN: Final = "status = 'success' AND event = 'payment' AND currency = 'BDT'"
 # What nearly all lines say alike does not come at all: an odd line has no net, so it is not settled at sight.
-_SEEN: Final = f"our_reference AS reference, gross, CASE WHEN {_PLAIN} THEN net END AS net"
+_SEEN: Final = f"our_reference AS reference, gross, CASE WHEN {PLAIN} THEN net END AS net"
 _WHOLE: Final = """our_reference AS reference, gross, net, window_id, ordinal, business_date,
   our_reference AS ours, their_reference AS theirs, fee, vat, instant, event, status, currency,
   concat_ws('-', status, movement, event, revision) AS own_origin"""
@@ -91,11 +92,18 @@ class FrozenLines:
 
     def at_sight(self) -> pl.DataFrame:
         """See `Lines`. Whatever is no payment that succeeded in taka comes without its net."""
-        lines = self._sql(_SEEN, self._of_the_date)
+        return seen(self.few(self.sight_of("TRUE")), self.institution)
+
+    def sight_of(self, wanted: str) -> str:
+        """The query of those lines of the span that a condition wants, with what comes of them at sight."""
+        return self._sql(_SEEN, f"{self._of_the_date} AND ({wanted})")
+
+    def few(self, lines: str) -> pl.DataFrame:
+        """What a query of lines at sight finds, whatever their number and their references."""
         told = self.books.query(_AS_TEXTS.format(lines=lines, most=int(self.texts_max)))
         apart = _apart(told) if told["rows"].item() <= self.texts_max else None
         del told
-        return _seen(self.books.query(lines) if apart is None else apart, self.institution)
+        return self.books.query(lines) if apart is None else apart
 
     def of(self, references: Sequence[str]) -> pl.DataFrame:
         """See `Lines`."""
@@ -119,19 +127,24 @@ class FrozenLines:
         return f"business_date >= '{self.span.first_date - timedelta(days=DAYS_BACK)}'"
 
     def _sql(self, columns: str, wanted: str) -> str:
-        # Names of layouts are ours; quoted all the same.
-        name = _literal(self.institution.removeprefix(f"{PARTNER}_"))
-        roles = f"'{PARTNER}'" if self.institution.startswith(f"{PARTNER}_") else "'connector', 'biller'"
-        party = f"role IN ({roles}) AND party = {name}"
+        party = party_of(self.institution)
         return _LINES.format(columns=columns, wanted=wanted, party=party, last=int(self.last))
+
+
+def party_of(institution: str) -> str:
+    """The condition that a line is an institution's."""
+    # Names of layouts are ours; quoted all the same.
+    name = literal(institution.removeprefix(f"{PARTNER}_"))
+    roles = f"'{PARTNER}'" if institution.startswith(f"{PARTNER}_") else "'connector', 'biller'"
+    return f"role IN ({roles}) AND party = {name}"
 
 
 def _listed(texts: Sequence[str]) -> str:
     """Texts of a file as a list of literals."""
-    return ",".join(_literal(text) for text in texts) or "NULL"
+    return ",".join(literal(text) for text in texts) or "NULL"
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """A text constant of SQL, safe whatever the server's settings are."""
     doubled = text.replace("\\", "\\\\").replace("'", "''").replace("\0", "")
     return f"E'{doubled}'"
@@ -153,7 +166,7 @@ def _apart(told: pl.DataFrame) -> pl.DataFrame | None:
     return pl.DataFrame([reference, *amounts])
 
 
-def _seen(lines: pl.DataFrame, institution: str) -> pl.DataFrame:
+def seen(lines: pl.DataFrame, institution: str) -> pl.DataFrame:
     """Lines as a first sight takes them; what is one value for all of them takes no memory."""
     return lines.with_columns(
         direction=pl.lit(BRINGS, pl.Int8),

@@ -7,7 +7,7 @@ connection on which the run is committed, so a run that lost its lock cannot com
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +23,7 @@ from reconciliation.nightly.changes import changes_of
 from reconciliation.nightly.commit import Committing, commit, known_breaks
 from reconciliation.nightly.inbox import Inbox, Taken
 from reconciliation.nightly.judging import Brought, Ground, Judge
+from reconciliation.nightly.mirroring import mirror_windows
 from reconciliation.nightly.places import Places
 from reconciliation.nightly.rules import NightRules
 from reconciliation.nightly.state import Before, digest_of, read_state
@@ -48,6 +49,7 @@ class Step(StrEnum):
     JUDGE = "judging and proving"
     COMMIT = "committing"
     CLEAR = "clearing the inbox"
+    MIRROR = "mirroring frozen lines"
     REPORT = "leaving reports"
     DONE = "done"
 
@@ -76,7 +78,7 @@ class Ran:
     """A run of a night; `is_new` is false where it stood already and there was nothing to add.
 
     `waiting` are names of files that still lie in the inbox, `left` the reports, `complaint` what went wrong
-    behind the commit.
+    with them behind the commit, `unmirrored` why lines have no mirror yet, for which a check is slower.
     """
 
     run: RunRecord
@@ -84,6 +86,7 @@ class Ran:
     waiting: tuple[str, ...] = ()
     left: tuple[Path, ...] = ()
     complaint: str = ""
+    unmirrored: str = ""
 
 
 async def run_nights(finance: Finance, wanted: date, around: Around) -> list[Ran]:
@@ -128,8 +131,8 @@ async def _run_night(
     watch(night, Step.LINES)
     brought = await _brought(connection, finance, night, before, taken)
     if before.run is not None and before.run.night == night and brought.is_nothing:
-        left, complaint = await _reports(connection, before.run, places, around.report)
-        return Ran(before.run, is_new=False, waiting=_names(inbox), left=left, complaint=complaint)
+        stands = Ran(before.run, is_new=False, waiting=_names(inbox))
+        return await _with_what_follows(connection, finance, stands, given, around)
 
     watch(night, Step.JUDGE)
     rules.keep(places.rules)
@@ -147,11 +150,26 @@ async def _run_night(
 
     watch(night, Step.CLEAR)
     inbox.settle(run.seq)
+    ran = Ran(run, is_new=True, waiting=_names(inbox))
+    return await _with_what_follows(connection, finance, ran, given, around)
 
-    watch(night, Step.REPORT)
-    left, complaint = await _reports(connection, run, places, around.report)
-    watch(night, Step.DONE)
-    return Ran(run, is_new=True, waiting=_names(inbox), left=left, complaint=complaint)
+
+async def _with_what_follows(
+    connection: Connection,
+    finance: Finance,
+    ran: Ran,
+    given: tuple[Places, NightRules],
+    around: Around,
+) -> Ran:
+    """Mirror the lines of a run that stands, and leave its reports; what fails undoes nothing and is said."""
+    (places, rules), night = given, ran.run.night
+    around.watch(night, Step.MIRROR)
+    unmirrored = await mirror_windows(connection, finance, rules.layouts, night)
+
+    around.watch(night, Step.REPORT)
+    left, complaint = await _reports(connection, ran.run, places, around.report)
+    around.watch(night, Step.DONE)
+    return replace(ran, left=left, complaint=complaint, unmirrored=unmirrored)
 
 
 @asynccontextmanager

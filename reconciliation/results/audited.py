@@ -50,15 +50,31 @@ WHERE d.outcome = 'lapsed' AND NOT EXISTS (
     AND e.event = 'rejected' AND e.facts ->> 'resolution' = r.id::text)
 ORDER BY d.resolution_id LIMIT 1
 """
+# What a mirror says that it holds must have been there to be held; whether it does, `mirror --verify` says.
+_UNHELD: Final = """
+SELECT 'mirrors ' || m.id AS row, 'its window is open, or has no line of its last ordinal' AS why
+FROM reconciliation.mirrors m WHERE NOT EXISTS (
+  SELECT FROM public.settlement_windows w JOIN public.ledger_lines l ON l.window_id = w.id
+  WHERE w.id = m.window_id AND w.business_date = m.business_date AND w.state <> 'open'
+    AND l.ordinal = m.last_ordinal AND l.id <= m.last_line)
+ORDER BY m.id LIMIT 1
+"""
 
 
 async def first_broken(connection: Connection) -> Finding | None:
-    """See `ekpay_switch.audit_ports.AuditCheck`: events of breaks, what they must tell of, and decisions."""
+    """See `ekpay_switch.audit_ports.AuditCheck`: events and what they tell of, mirrors, and decisions."""
     event = await first_broken_event(connection)
     if event is not None:
         return Finding(f"reconciliation.break_events {event[0]}", event[1])
     last = await connection.fetchval(_LAST)
-    for query, *values in ((_CUT_OFF, last), (_UNTOLD,), (_UNPROPOSED,), (_UNCHECKED,), (_LAPSED,)):
+    for query, *values in (
+        (_CUT_OFF, last),
+        (_UNTOLD,),
+        (_UNPROPOSED,),
+        (_UNCHECKED,),
+        (_LAPSED,),
+        (_UNHELD,),
+    ):
         row = await connection.fetchrow(query, *values)
         if row is not None:
             return Finding(f"reconciliation.{row['row']}", row["why"])

@@ -5,6 +5,7 @@ form would otherwise be read as some far year.
 """
 
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 
 import polars as pl
 
@@ -45,14 +46,9 @@ def _plain(table: Table, time: Times, file_date: date) -> pl.Series | None:
 
 def plain_instant(time: Times, file_date: date) -> pl.Expr | None:
     """Instants of cells that are Dhaka times as the pattern writes them, else null; None for other forms."""
-    first, days = file_date - _OLDEST, (_OLDEST + _NEWEST).days
-    offsets = {dhaka_midnight(first + timedelta(days=day)).hour for day in range(days + 1)}
-    if (
-        time.form != "pattern"
-        or len(time.columns) > 1
-        or time.pattern.endswith(("z", "Z"))
-        or len(offsets) > 1
-    ):
+    if time.form != "pattern" or len(time.columns) > 1 or time.pattern.endswith(("z", "Z")):
+        return None
+    if _is_clock_changed(file_date):
         return None
     local = pl.col(time.columns[0]).str.strptime(pl.Datetime("us"), time.pattern, strict=False, cache=False)
     midnight = dhaka_midnight(file_date)
@@ -60,6 +56,13 @@ def plain_instant(time: Times, file_date: date) -> pl.Expr | None:
     ahead = datetime.combine(file_date, datetime.min.time(), UTC) - midnight
     read = (local - ahead).dt.replace_time_zone("UTC")
     return pl.when((read >= midnight - _OLDEST) & (read < midnight + _NEWEST)).then(read)
+
+
+@cache
+def _is_clock_changed(file_date: date) -> bool:
+    """Whether Dhaka's distance from UTC changes among the instants that a file of this date may tell."""
+    first, days = file_date - _OLDEST, (_OLDEST + _NEWEST).days
+    return len({dhaka_midnight(first + timedelta(days=day)).hour for day in range(days + 1)}) > 1
 
 
 def _read(time: Times, file_date: date) -> pl.Expr:

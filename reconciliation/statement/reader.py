@@ -10,8 +10,6 @@ from datetime import date
 import polars as pl
 
 from reconciliation.rows import FAILED, FILE, SUCCESS, complete
-from reconciliation.statement import clearing
-from reconciliation.statement.accounts import read_statements
 from reconciliation.statement.canonical import rows_of
 from reconciliation.statement.controls import check_controls
 from reconciliation.statement.layout import TABLES, Layout
@@ -61,13 +59,15 @@ def _of_table(content: bytes, layout: Layout, name: str, file_date: date, *, has
 
 def table_of(content: bytes, layout: Layout) -> Table:
     """The cells of a file whose layout is a table."""
+    if layout.container not in ("ach", "beftn", "iso8583"):
+        return read_table(content, layout)
+    from reconciliation.statement import clearing  # noqa: PLC0415 - XML and ISO 8583, for the few
+
     match layout.container:
         case "ach" | "beftn":
             return clearing.read_ach(content, layout)
-        case "iso8583":
-            return clearing.read_messages(content, layout)
         case _:
-            return read_table(content, layout)
+            return clearing.read_messages(content, layout)
 
 
 def _finished(rows: pl.DataFrame, layout: Layout, name: str, file_date: date) -> pl.DataFrame:
@@ -84,6 +84,8 @@ def _finished(rows: pl.DataFrame, layout: Layout, name: str, file_date: date) ->
 
 
 def _of_statement(content: bytes, layout: Layout, name: str, file_date: date) -> Reading:
+    from reconciliation.statement.accounts import read_statements  # noqa: PLC0415 - XML and MT940, for banks
+
     told = read_statements(content, layout)
     finished = _finished(told.rows, layout, name, file_date)
     return Reading(finished, {}, told.moved, told.opening, told.closing, told.controls)

@@ -23,7 +23,8 @@ _MARKS: Final = {"ascii": b"", "utf-8": b"", "utf-8-sig": b"\xef\xbb\xbf"}
 _ENDS: Final = {"lf": b"\n", "crlf": b"\r\n"}
 # Below this, splitting lines takes no time.
 BYTES_MIN: Final = 50_000
-_PIECE_BYTES: Final = 4 << 20
+# Every piece costs a plan of its own, and its bytes once more.
+_PIECE_BYTES: Final = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)

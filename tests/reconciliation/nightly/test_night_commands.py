@@ -224,5 +224,5 @@ def test_rules_are_kept_once_under_their_digest(stage: NightStage, tmp_path: Pat
 
 def test_steps_are_told_in_their_order() -> None:
     assert [step.name for step in night.Step] == [
-        "CLOSE", "READ", "TAKE", "LINES", "JUDGE", "COMMIT", "CLEAR", "REPORT", "DONE",
+        "CLOSE", "READ", "TAKE", "LINES", "JUDGE", "COMMIT", "CLEAR", "MIRROR", "REPORT", "DONE",
     ]  # fmt: skip
