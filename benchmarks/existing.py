@@ -14,7 +14,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,14 @@ from rich.table import Table
 from benchmarks import existing_schema
 from benchmarks.errors import BenchError
 from benchmarks.existing_rows import BILLER, PAYABLE, Day, Payer, Share, shares
-from benchmarks.stage import open_stage
+from benchmarks.stage import Staging, open_stage
 from ekpay_switch.domain.ledger import kind_of
 from ekpay_switch.persistence.embedded import EmbeddedPostgres
 from ekpay_switch.persistence.embedded_roles import SUPERUSER
 
 PARTNERS, ACCOUNTS, PAYMENTS = 16, 100_000, 10_000_000
 DAYS_MAX = 90
+_MARK = "filled.json"
 # Measured: rows and indexes of a payment, and what sorting and the log need beside them.
 BYTES_EACH, BYTES_BESIDE = 4_500, 6_000_000_000
 _REPOSITORY = Path(__file__).resolve().parent.parent
@@ -110,6 +111,10 @@ class Filled:
             }
         }
 
+    def leave(self, home: Path) -> None:
+        """Say in the folder of a stage that is kept what stands in it."""
+        (home / _MARK).write_text(json.dumps(asdict(self)))
+
     def show(self, console: Console) -> None:
         """Print seconds and sizes."""
         parts = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in self.seconds.items())
@@ -122,6 +127,23 @@ class Filled:
         total = self.sizes.total
         table.add_row("all", f"{total / 1e6:.0f}", f"{total / self.payments:.0f}")
         console.print(table)
+
+
+def take(home: Path, payments: int) -> Filled:
+    """What stands in a stage that was kept; it can be taken once, since a load pays its bills for good.
+
+    Raises:
+        ExistingError: it was loaded before, was never filled to its end, or holds another number of payments.
+    """
+    try:
+        told = json.loads((home / _MARK).read_text())
+    except FileNotFoundError as missing:
+        raise ExistingError(f"{home} was loaded before, or not filled to its end: fill another") from missing
+    filled = Filled(told["payments"], told["seconds"], Sizes(**told["sizes"]))
+    if filled.payments != payments:
+        raise ExistingError(f"{filled.payments:,} payments stand in {home}, and {payments:,} are asked for")
+    (home / _MARK).unlink()
+    return filled
 
 
 def check_room(place: Path, payments: int) -> None:
@@ -258,9 +280,11 @@ async def _written(url: str, share: Share, progress: Progress, bar: Any) -> dict
     return told
 
 
-async def _try(payments: int, console: Console, *, audits: bool) -> int:
-    async with open_stage(PARTNERS, ACCOUNTS) as stage:
+async def _try(payments: int, console: Console, *, audits: bool, keep: Path | None) -> int:
+    async with open_stage(PARTNERS, ACCOUNTS, Staging(home=keep)) as stage:
         filled = await fill(stage.postgres, payments, console)
+        if keep is not None:
+            filled.leave(keep)
         filled.show(console)
         if not audits:
             return 0
@@ -271,13 +295,16 @@ async def _try(payments: int, console: Console, *, audits: bool) -> int:
 
 
 def main() -> int:
-    """Fill a database of its own, prove it, and take it down again."""
+    """Fill a database of its own, prove it, and take it down again unless it is kept."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.existing", description=__doc__)
     parser.add_argument("--payments", type=int, default=PAYMENTS)
     parser.add_argument("--no-audit", action="store_true", help="only fill, and say how large it is")
+    parser.add_argument("--keep", type=Path, help="a new folder in which the stage is left")
     asked, console = parser.parse_args(), Console()
+    if asked.keep is not None:
+        asked.keep.mkdir(mode=0o700)
     try:
-        return asyncio.run(_try(asked.payments, console, audits=not asked.no_audit))
+        return asyncio.run(_try(asked.payments, console, audits=not asked.no_audit, keep=asked.keep))
     except (BenchError, TimeoutError) as problem:
         console.print(f"existing: {problem}", style="red", markup=False)
         return 1

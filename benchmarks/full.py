@@ -45,12 +45,13 @@ class Full:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How large, how long, how often."""
+    """How large, how long, how often, and the stage that was filled before, if any."""
 
     payments: int = growth.LARGE
     soak_minutes: float = soak.MINUTES
     rounds: int = growth.ROUNDS
     seconds: int = growth.SECONDS
+    kept: Path | None = None
 
 
 DEFAULT = Asked()
@@ -63,7 +64,7 @@ async def measure(asked: Asked = DEFAULT, console: Console | None = None) -> Ful
         StageError, LoadError, BooksError, ExistingError, SchemaError, OpenLoopError: something did not hold.
     """
     console, started = console or Console(), time.monotonic()
-    async with growth.open_place(asked.payments, console) as large:
+    async with growth.open_place(asked.payments, console, asked.kept) as large:
         async with growth.open_place(growth.SMALL, console) as small:
             grown = await growth.compare(small, large, asked.rounds, asked.seconds, console)
             grown.audits["small"] = await growth.audited(small)
@@ -79,12 +80,13 @@ def main() -> int:
     parser.add_argument("--soak-minutes", type=float, default=DEFAULT.soak_minutes)
     parser.add_argument("--rounds", type=int, default=DEFAULT.rounds, help="pairs of turns for the growth")
     parser.add_argument("--seconds", type=int, default=DEFAULT.seconds, help="length of a turn")
+    parser.add_argument("--kept", type=Path, help="a stage that benchmarks.existing --keep filled before")
     parser.add_argument("--write", action="store_true", help="put the figures into the results")
     parser.add_argument(
         "--results", type=Path, default=summary.RESULTS, help="the file that --write writes to"
     )
     told, console = parser.parse_args(), Console()
-    asked = Asked(told.payments, told.soak_minutes, told.rounds, told.seconds)
+    asked = Asked(told.payments, told.soak_minutes, told.rounds, told.seconds, told.kept)
     try:
         load.wrk()
         full = asyncio.run(measure(asked, console))

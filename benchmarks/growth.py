@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -25,7 +26,7 @@ from benchmarks import existing, usage
 from benchmarks.errors import BenchError
 from benchmarks.existing import Filled, Sizes
 from benchmarks.load import Load
-from benchmarks.stage import Stage, open_stage
+from benchmarks.stage import Stage, Staging, open_stage
 from benchmarks.turns import Turn, Turns
 
 PARTNERS, SANDBOX_ACCOUNTS = 16, 4_000_000
@@ -153,11 +154,12 @@ def _told(side: Side) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def open_place(payments: int, console: Console) -> AsyncIterator[Place]:
-    """A stage in which so many payments stand, its switch warm."""
+async def open_place(payments: int, console: Console, kept: Path | None = None) -> AsyncIterator[Place]:
+    """A stage in which so many payments stand, its switch warm; one that was `kept` is filled already."""
     console.print(f"a stage with {payments:,} payments …", highlight=False)
-    async with open_stage(PARTNERS, SANDBOX_ACCOUNTS) as stage:
-        filled = await existing.fill(stage.postgres, payments, console)
+    filled = existing.take(kept, payments) if kept else None
+    async with open_stage(PARTNERS, SANDBOX_ACCOUNTS, Staging(home=kept)) as stage:
+        filled = filled or await existing.fill(stage.postgres, payments, console)
         turns = Turns(stage, _LOAD, since=datetime.now(UTC))
         await fetch_for(turns, _WARM_UP_SECONDS)
         await turns.pay(1)

@@ -4,6 +4,7 @@ Nothing of an installation that is already there is touched: the home is a tempo
 """
 
 import asyncio
+import json
 import os
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -97,13 +98,15 @@ class Staging:
 
     `institutions` are the simulators that one sandbox process serves. `before` prepares the database, between
     its migrations and the start of the switch. `environ` are settings of the switch alone and win over our
-    own; it is read after `before`, which may add to it. `command` starts the switch.
+    own; it is read after `before`, which may add to it. `command` starts the switch. `home` is a folder that
+    is kept: its server is stopped at the end and nothing is removed, and its partners are known again.
     """
 
     institutions: Sequence[Name] = (Name.DESCO,)
     before: Callable[[Database], Awaitable[None]] | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     command: Sequence[str] | None = None
+    home: Path | None = None
 
 
 PLAIN = Staging()
@@ -116,7 +119,7 @@ async def open_stage(partners: int, accounts: int, staging: Staging = PLAIN) -> 
     Raises:
         StageError: a process did not come up.
     """
-    home = Path(tempfile.mkdtemp(prefix="ekpay-bench-"))
+    home = staging.home or Path(tempfile.mkdtemp(prefix="ekpay-bench-"))
     settings = Settings(home=home, database_url=None)
     try:
         database = open_database(settings)
@@ -130,15 +133,18 @@ async def open_stage(partners: int, accounts: int, staging: Staging = PLAIN) -> 
                 await until_ready(url, switch, home)
                 connection = await database.connect("owner")
                 try:
-                    added = [await _add(number, settings, database) for number in range(1, partners + 1)]
-                    logged_in = tuple([await _log_in(name, partner, url) for name, partner in added])
+                    known = await _partners(partners, settings, database)
+                    logged_in = tuple([await _log_in(name, each, url) for name, each in known.items()])
                     pids = {"switch": switch.pid, "sandbox": sandbox, "postgres": _postmaster(home)}
                     yield Stage(home, database, connection, url, logged_in, pids, addresses, environ)
                 finally:
                     await connection.close()
     finally:
-        EmbeddedPostgres(home).destroy()
-        shutil.rmtree(home)
+        if staging.home is None:
+            EmbeddedPostgres(home).destroy()
+            shutil.rmtree(home)
+        else:
+            EmbeddedPostgres(home).stop()
 
 
 def settings_of(addresses: Mapping[str, str]) -> dict[str, str]:
@@ -236,6 +242,17 @@ async def until_ready(url: str, switch: subprocess.Popen[bytes], home: Path) -> 
 def _log_of(home: Path, url: str) -> Path:
     """Where the switch at this address writes its log: each process has one of its own."""
     return home / f"switch-{urlsplit(url).port}.log"
+
+
+async def _partners(count: int, settings: Settings, database: Database) -> dict[str, Partner]:
+    """The partners of the stage by name, added where its folder does not know them yet."""
+    file = settings.home / "bench-partners.json"
+    if file.exists():
+        return {name: Partner(**told) for name, told in json.loads(file.read_text()).items()}
+    added = dict([await _add(number, settings, database) for number in range(1, count + 1)])
+    file.touch(mode=0o600)
+    file.write_text(json.dumps({name: asdict(partner) for name, partner in added.items()}))
+    return added
 
 
 async def _add(number: int, settings: Settings, database: Database) -> tuple[str, Partner]:

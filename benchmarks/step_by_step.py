@@ -18,7 +18,7 @@ from ekpay_switch import telemetry
 from ekpay_switch.domain.claims import Accepted, Claim, ClaimAnswer, Refused
 from ekpay_switch.domain.delivery import NextSend, Recording
 from ekpay_switch.domain.ledger import keeps_balance, kind_of
-from ekpay_switch.persistence.batch_judge import Judge, series_wanted
+from ekpay_switch.persistence.batch_judge import Judge
 from ekpay_switch.persistence.group_commit import Connect, GroupCommit, GroupCommitLimits
 from ekpay_switch.persistence.steps import Answer, PostEntry, SaveQuote, SealedRecording, Step, postings_of
 from ekpay_switch.persistence.tables import accounts
@@ -121,9 +121,9 @@ async def _claim(connection: AsyncConnection, judge: Judge, claim: Claim) -> Cla
         return verdict
     if not isinstance(verdict, Accepted):
         return verdict
-    started = judge.start(verdict, 0)
+    started = judge.start(verdict)
     await write_entries(connection, judge.changes)
-    if series_wanted([verdict], judge.seen):
+    if judge.changes.wanted:
         number = await next_number(connection, claim.scroll_series, judge.seen.business_date)
         started = replace(started, scroll_no=number)
     await write_payments(connection, judge.changes, started.scroll_no)

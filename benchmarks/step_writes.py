@@ -70,8 +70,9 @@ async def write_payments(connection: AsyncConnection, changes: Changes, scroll_n
     Raises:
         LostRowError: a payment's epoch was not as read.
     """
+    names = batch_write.PAYMENTS.columns
     for row in changes.payments:
-        values = _values(payments, batch_write.PAYMENTS.columns, row)
+        values = _values(payments, names, row[: len(names)])
         await connection.execute(insert(payments), values | {"scroll_no": scroll_no or None})
     inserted: tuple[tuple[Table, SetInsert, Sequence[Row]], ...] = (
         (attempts, batch_write.ATTEMPTS, changes.attempts),

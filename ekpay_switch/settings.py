@@ -106,7 +106,7 @@ class Settings(BaseSettings):
         25.0, gt=0, description='Seconds after which a partner is told "in progress" (architecture.md 4).'
     )
     lanes: int = Field(16, ge=1, le=256, description="Hash chains, and batches that may form side by side.")
-    committers: int = Field(2, ge=1, le=64, description="Batches that one process writes at the same time.")
+    committers: int = Field(1, ge=1, le=64, description="Batches that one process writes at the same time.")
     batch_max: int = Field(256, ge=1, le=4_096, description="Steps that one batch takes at most.")
     queue_max: int = Field(
         4_096, ge=1, description="Steps that may wait for a batch; one more is answered 503 with Retry-After."

@@ -1,25 +1,20 @@
 """One batch of the group commit: many callers' steps in one durable transaction."""
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from uuid import UUID
 
 import asyncpg
 import orjson
 
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.claims import Accepted, Claim, ClaimAnswer, Refused, Verdict
+from ekpay_switch.domain.claims import Accepted, Claim, ClaimAnswer, Refused, Started, Verdict
 from ekpay_switch.domain.delivery import NextSend, Recording
-from ekpay_switch.persistence.batch_judge import Judge, Row, series_wanted
-from ekpay_switch.persistence.batch_read import Seen, lock_and_read
+from ekpay_switch.persistence.batch_judge import Judge, Row
+from ekpay_switch.persistence.batch_read import lock_and_read, under_window_lock
 from ekpay_switch.persistence.batch_write import write_changes, write_quotes
 from ekpay_switch.persistence.steps import Answer, PostEntry, SaveQuote, SealedRecording, Step
-
-# Sorted by the ORDER BY of its source, so two batches never wait for each other's counters crosswise.
-ALLOCATE = """
-INSERT INTO scroll_counters (series, business_date, last)
-SELECT series, $3, wanted FROM unnest($1::text[], $2::bigint[]) AS w (series, wanted) ORDER BY series
-ON CONFLICT (series, business_date) DO UPDATE SET last = scroll_counters.last + excluded.last
-RETURNING series, last
-"""
 
 
 async def write_batch(connection: asyncpg.Connection, steps: list[Step]) -> list[Answer]:
@@ -27,23 +22,25 @@ async def write_batch(connection: asyncpg.Connection, steps: list[Step]) -> list
 
     A refused step is an answer and fails nobody else; an error of the database undoes the whole batch.
     """
-    answers: dict[int, Answer] = {}
-    async with connection.transaction():
-        quotes = [quote_row(step.quote) for step in steps if isinstance(step, SaveQuote)]
+    quotes = [quote_row(step.quote) for step in steps if isinstance(step, SaveQuote)]
+    money: list[Step] = [step for step in steps if not isinstance(step, SaveQuote)]
+    if not money:
+        # One statement is a transaction of its own.
         if quotes:
             await write_quotes(connection, quotes)
-        money: list[Step] = [step for step in steps if not isinstance(step, SaveQuote)]
-        if money:
-            seen = await lock_and_read(connection, money)
-            judge = Judge(seen)
-            await _judge(connection, judge, money, answers)
-            await write_changes(connection, judge.changes)
-    return [answers.get(id(step)) for step in steps]
+        return [None] * len(steps)
+    async with under_window_lock(connection):
+        if quotes:
+            await write_quotes(connection, quotes)
+        judge = Judge(await lock_and_read(connection, money))
+        answers = _judged(judge, money)
+        firsts = await write_changes(connection, judge.changes, judge.seen.business_date)
+    return [_numbered(answers.get(id(step)), judge.changes.ranks, firsts) for step in steps]
 
 
-async def _judge(
-    connection: asyncpg.Connection, judge: Judge, steps: list[Step], answers: dict[int, Answer]
-) -> None:
+def _judged(judge: Judge, steps: list[Step]) -> dict[int, Answer]:
+    """The answer to each step by its identity; the rows that follow stand in the changes of the judge."""
+    answers: dict[int, Answer] = {}
     claims: list[Claim] = []
     for step in steps:
         if isinstance(step, Recording):
@@ -56,31 +53,25 @@ async def _judge(
             judge.post_alone(step)
         elif isinstance(step, Claim):
             claims.append(step)
-    verdicts = judge.claim(claims)
-    numbers = await _allocate(connection, verdicts, judge.seen)
-    for claim, verdict in zip(claims, verdicts, strict=True):
-        answers[id(claim)] = _answer(judge, verdict, numbers)
+    for claim, verdict in zip(claims, judge.claim(claims), strict=True):
+        answers[id(claim)] = _answer(judge, verdict)
+    return answers
 
 
-def _answer(judge: Judge, verdict: Verdict, numbers: dict[str, int]) -> ClaimAnswer:
+def _answer(judge: Judge, verdict: Verdict) -> ClaimAnswer:
     if isinstance(verdict, Accepted):
-        series, number = verdict.claim.scroll_series, 0
-        if series and verdict.claim.payment_id not in judge.seen.scrolls:
-            number = numbers[series]
-            numbers[series] += 1
-        return judge.start(verdict, number)
+        return judge.start(verdict)
     if isinstance(verdict, Refused):
         judge.refuse(verdict)
     return verdict
 
 
-async def _allocate(connection: asyncpg.Connection, verdicts: list[Verdict], seen: Seen) -> dict[str, int]:
-    """The first new scroll number of each series that the accepted claims need."""
-    wanted = series_wanted(verdicts, seen)
-    if not wanted:
-        return {}
-    rows = await connection.fetch(ALLOCATE, list(wanted), list(wanted.values()), seen.business_date)
-    return {row["series"]: row["last"] - wanted[row["series"]] + 1 for row in rows}
+def _numbered(answer: Answer, ranks: Mapping[UUID, int], firsts: Mapping[str, int]) -> Answer:
+    """A start with the scroll number that the write gave it; any other answer as it is."""
+    if not isinstance(answer, Started) or answer.claim.payment_id not in ranks:
+        return answer
+    number = firsts[answer.claim.scroll_series] + ranks[answer.claim.payment_id]
+    return replace(answer, scroll_no=number)
 
 
 def quote_row(quote: Quote) -> Row:

@@ -1,6 +1,6 @@
 """Turning judged steps into rows: pure, between the reads and the one write of a batch."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID
@@ -52,17 +52,9 @@ class Changes:
     ended_attempts: list[Row] = field(default_factory=list)
     balances: dict[str, int] = field(default_factory=dict)
     lanes: dict[int, tuple[int, bytes]] = field(default_factory=dict)
-
-
-def series_wanted(verdicts: Iterable[Verdict], seen: Seen) -> dict[str, int]:
-    """How many new scroll numbers each series needs; asked after the verdicts, so that none is wasted."""
-    wanted: dict[str, int] = {}
-    for verdict in verdicts:
-        if isinstance(verdict, Accepted) and verdict.claim.payment_id not in seen.scrolls:
-            series = verdict.claim.scroll_series
-            if series:
-                wanted[series] = wanted.get(series, 0) + 1
-    return wanted
+    # How many new scroll numbers each series needs, and which of them each payment gets, from 0 on.
+    wanted: dict[str, int] = field(default_factory=dict)
+    ranks: dict[UUID, int] = field(default_factory=dict)
 
 
 class Judge:
@@ -146,8 +138,11 @@ class Judge:
         """Judge the claims in order of arrival."""
         return decide(claims, self.seen.snapshot)
 
-    def start(self, accepted: Accepted, scroll_no: int) -> Started:
-        """Rows of a payment that takes its prefund and is being delivered from this moment."""
+    def start(self, accepted: Accepted) -> Started:
+        """Rows of a payment that takes its prefund and is being delivered from this moment.
+
+        Its scroll number is given as the rows are written: until then it has a rank, and 0 for a number.
+        """
         claim, quote = accepted.claim, accepted.quote
         again = self.seen.scrolls.get(claim.payment_id)
         if again is not None:
@@ -156,7 +151,7 @@ class Judge:
         lease_until = now + timedelta(seconds=claim.lease_seconds)
         self._payment(
             claim, quote.sums, (quote.bill_key, quote.bucket, _json(quote.biller_quote), quote.expires_at),
-            (State.DELIVERING, None, scroll_no or None, lease_until),
+            (State.DELIVERING, None, self._rank(claim), lease_until),
         )  # fmt: skip
         self.changes.attempts.append(
             (claim.attempt_id, claim.payment_id, "delivery", claim.biller_id, claim.attempt_reference,
@@ -165,7 +160,16 @@ class Judge:
         self._history(claim.payment_id, 0, walk(State.CREATED, (Event.PREFUND_TAKEN,)), {})
         entry = accepted_from_prefund(accepted.prefund, quote.sums)
         self.post(uuid7(), claim.lane, claim.payment_id, entry)
-        return Started(claim, quote, scroll_no, self.seen.business_date)
+        return Started(claim, quote, 0, self.seen.business_date)
+
+    def _rank(self, claim: Claim) -> int | None:
+        """Which of the new numbers of its series a payment gets: after the verdict, so that none is lost."""
+        if not claim.scroll_series:
+            return None
+        rank = self.changes.wanted.get(claim.scroll_series, 0)
+        self.changes.wanted[claim.scroll_series] = rank + 1
+        self.changes.ranks[claim.payment_id] = rank
+        return rank
 
     def refuse(self, refused: Refused) -> None:
         """Rows of a reference that is burnt: a payment that was declined before any money moved."""
@@ -204,12 +208,13 @@ class Judge:
 
     def _payment(self, claim: Claim, sums: Sums, told: Row, fate: Row) -> None:
         bill_key, bucket, biller_quote, expires_at = told
-        state, refusal, scroll_no, lease_until = fate
+        state, refusal, rank, lease_until = fate
         self.changes.payments.append(
             (claim.payment_id, claim.partner_id, claim.lane, claim.reference, claim.fingerprint,
              claim.quote_id, claim.biller_id, bill_key, bucket, sums.amount.currency, sums.amount.minor,
              sums.charge.minor, sums.fee.minor, sums.vat.minor, sums.rounding.minor, state, refusal,
-             biller_quote, expires_at, scroll_no, self.seen.business_date, 1, 1, lease_until, lease_until)
+             biller_quote, expires_at, rank, self.seen.business_date, 1, 1, lease_until, lease_until,
+             claim.scroll_series)
         )  # fmt: skip
 
     def _history(

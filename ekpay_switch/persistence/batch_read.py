@@ -6,7 +6,8 @@ later statement a fresh snapshot, so what is read here is what the locks protect
 commit").
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -27,30 +28,41 @@ from ekpay_switch.persistence.steps import PostEntry, SealedRecording, Step, lan
 BUCKETS = ("postpaid", "prepaid")
 # The two-number advisory locks are a space of their own; single numbers are bills.
 WINDOW_LOCK = "SELECT pg_advisory_xact_lock_shared(1, 1)"
+BEGIN_UNDER_WINDOW_LOCK = f"BEGIN; {WINDOW_LOCK}"
 LOCK_LANES = "SELECT lane, seq, hash FROM lanes WHERE lane = ANY($1) ORDER BY lane FOR UPDATE"
 LOCK_ACCOUNTS = "SELECT code, balance, floor FROM accounts WHERE code = ANY($1) ORDER BY code FOR UPDATE"
-LOCK_BILLS = """
-SELECT pg_advisory_xact_lock(bill_lock) FROM (
-  SELECT DISTINCT bill_lock FROM quotes WHERE quote_id = ANY($1) ORDER BY bill_lock) AS bills
-"""
 _LATE_KINDS = ", ".join(f"'late:{end}'" for end in sorted(LATE_TO_ASK_ABOUT))
-LOCK_PAYMENTS = f"""
-SELECT id, partner_id, reference, fingerprint, state, epoch, steps, refusal, quote_id, biller_id, facts,
-  updated_at, next_action_at,
-  (SELECT true FROM evidence WHERE payment_id = payments.id AND kind IN ({_LATE_KINDS}) LIMIT 1)
-    IS NOT NULL AS has_late_answer
-FROM payments WHERE id = ANY($1) ORDER BY id FOR UPDATE
+# Bills first, then the payments: the count is asked for before any row is looked at. The lanes were locked by
+# an earlier statement, so what another batch of them wrote about late answers is seen here.
+LOCK_BILLS_AND_PAYMENTS = f"""
+WITH bills AS MATERIALIZED (
+  SELECT pg_advisory_xact_lock(bill_lock) FROM (
+    SELECT DISTINCT bill_lock FROM quotes WHERE quote_id = ANY($1) ORDER BY bill_lock) AS wanted),
+held AS MATERIALIZED (
+  SELECT id, partner_id, reference, fingerprint, state, epoch, steps, refusal, quote_id, biller_id, facts,
+    updated_at, next_action_at,
+    (SELECT true FROM evidence WHERE payment_id = payments.id AND kind IN ({_LATE_KINDS}) LIMIT 1)
+      IS NOT NULL AS has_late_answer
+  FROM payments WHERE (SELECT count(*) FROM bills) >= 0 AND id = ANY($2) ORDER BY id FOR UPDATE)
+SELECT held.* FROM (SELECT count(*) FROM bills) AS locked LEFT JOIN held ON true
 """  # noqa: S608 - constants
 OPEN_WINDOW = """
 SELECT id, business_date, now() AS now FROM settlement_windows
 WHERE state = 'open' AND business_date = (now() AT TIME ZONE INTERVAL '+06:00')::date
 """
-# The lanes and today's window at once: the window stands still under the lock that was taken before.
-LOCK_LANES_IN_WINDOW = """
-SELECT l.lane, l.seq, l.hash, w.id, w.business_date, now() AS now
-FROM lanes AS l LEFT JOIN settlement_windows AS w
+# Lanes first, then the accounts: the count is asked for before any of them is looked at. Both come as they
+# are once they are ours, and today's window stands still under the lock that was taken before.
+LOCK_LANES_AND_ACCOUNTS = """
+WITH held_lanes AS MATERIALIZED (
+  SELECT lane, seq, hash FROM lanes WHERE lane = ANY($1) ORDER BY lane FOR UPDATE),
+held_accounts AS MATERIALIZED (
+  SELECT code, balance - floor AS headroom FROM accounts
+  WHERE (SELECT count(*) FROM held_lanes) >= 0 AND code = ANY($2) ORDER BY code FOR UPDATE)
+SELECT l.lane, l.seq, l.hash, w.id, w.business_date, now() AS now, NULL AS code, NULL AS headroom
+FROM held_lanes AS l LEFT JOIN settlement_windows AS w
   ON w.state = 'open' AND w.business_date = (now() AT TIME ZONE INTERVAL '+06:00')::date
-WHERE l.lane = ANY($1) ORDER BY l.lane FOR UPDATE OF l
+UNION ALL
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, code, headroom FROM held_accounts
 """
 NEW_WINDOW = """
 INSERT INTO settlement_windows (business_date) VALUES ((now() AT TIME ZONE INTERVAL '+06:00')::date)
@@ -137,18 +149,23 @@ def accounts_of(steps: Iterable[Step]) -> list[str]:
 
 
 async def lock_and_read(connection: asyncpg.Connection, steps: list[Step]) -> Seen:
-    """Take every lock that `steps` (claims, recordings, entries) need, then read what they are judged by."""
+    """Take every lock that `steps` (claims, recordings, entries) need, then read what they are judged by.
+
+    The settlement window is locked already, by a statement of its own (`under_window_lock`).
+    """
     claims = [step for step in steps if isinstance(step, Claim)]
     paid = sorted({paid_by for step in steps if (paid_by := _held_by(step)) is not None})
     receipts = sorted({receipt for step in steps if (receipt := _receipt_of(step))})
     alone = [step.entry_id for step in steps if isinstance(step, PostEntry)]
-    await connection.execute(WINDOW_LOCK)
-    lanes = await connection.fetch(LOCK_LANES_IN_WINDOW, sorted({lane_of(step) for step in steps}))
-    codes = accounts_of(steps)
-    accounts = await connection.fetch(LOCK_ACCOUNTS, codes) if codes else []
-    if claims:
-        await connection.execute(LOCK_BILLS, [claim.quote_id for claim in claims])
-    held = await connection.fetch(LOCK_PAYMENTS, paid) if paid else []
+    locked = await connection.fetch(
+        LOCK_LANES_AND_ACCOUNTS, sorted({lane_of(step) for step in steps}), accounts_of(steps)
+    )
+    lanes = [row for row in locked if row["lane"] is not None]
+    held: list[Mapping[str, Any]] = []
+    if claims or paid:
+        quoted = [claim.quote_id for claim in claims]
+        rows = await connection.fetch(LOCK_BILLS_AND_PAYMENTS, quoted, paid)
+        held = [row for row in rows if row["id"] is not None]
     if receipts:
         await connection.execute(LOCK_RECEIPTS, receipts)
     used = await connection.fetch(READ_RECEIPTS, receipts) if receipts else []
@@ -156,7 +173,7 @@ async def lock_and_read(connection: asyncpg.Connection, steps: list[Step]) -> Se
     seen = Seen(
         window_id=window["id"],
         business_date=window["business_date"],
-        snapshot=Snapshot(window["now"], {}, {}, {}, _headroom(accounts)),
+        snapshot=Snapshot(window["now"], {}, {}, {}, _headroom(locked)),
         lanes={row["lane"]: (row["seq"], row["hash"]) for row in lanes},
         payments={row["id"]: _held(row) for row in held},
         scrolls={},
@@ -166,6 +183,26 @@ async def lock_and_read(connection: asyncpg.Connection, steps: list[Step]) -> Se
     if claims:
         await _read_claims(connection, claims, seen)
     return seen
+
+
+@asynccontextmanager
+async def under_window_lock(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """A transaction under the shared lock on the settlement window, both begun in one round trip.
+
+    Inside of another transaction it is a part of that one, which is undone alone if it fails.
+    """
+    if connection.is_in_transaction():
+        async with connection.transaction():
+            await connection.execute(WINDOW_LOCK)
+            yield
+        return
+    try:
+        await connection.execute(BEGIN_UNDER_WINDOW_LOCK)
+        yield
+    except BaseException:
+        await connection.execute("ROLLBACK")
+        raise
+    await connection.execute("COMMIT")
 
 
 async def open_window(connection: asyncpg.Connection) -> Any:  # noqa: ANN401 - asyncpg's Record
@@ -191,8 +228,8 @@ def _held_by(step: Step) -> UUID | None:
     return step.delivery.payment_id if isinstance(step, Recording | NextSend) else None
 
 
-def _headroom(accounts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    return {row["code"]: row["balance"] - row["floor"] for row in accounts}
+def _headroom(locked: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    return {row["code"]: row["headroom"] for row in locked if row["code"] is not None}
 
 
 async def _read_claims(connection: asyncpg.Connection, claims: list[Claim], seen: Seen) -> None:

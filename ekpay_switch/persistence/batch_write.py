@@ -4,8 +4,9 @@ Its text never changes, so PostgreSQL plans it once a connection; a table with n
 empty arrays.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 
 import asyncpg
 
@@ -14,18 +15,30 @@ from ekpay_switch.persistence.batch_judge import Changes, Row
 
 @dataclass(frozen=True, slots=True)
 class SetInsert:
-    """One table's part of the statement: its columns and their array types, in the order of the rows."""
+    """One table's part of the statement: its columns and their array types, in the order of the rows.
+
+    `beside` are arrays that come after the columns and are not written; `join` and `values` may use them.
+    """
 
     table: str
-    columns: dict[str, str]
+    columns: Mapping[str, str]
     ignores_repeats: bool = False
+    beside: Mapping[str, str] = field(default_factory=dict)
+    join: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types of all its arrays."""
+        return (*self.columns.values(), *self.beside.values())
 
     def text(self, first: int) -> str:
         """The INSERT whose parameters start at number `first`."""
-        arrays = ", ".join(f"${first + n}::{kind}[]" for n, kind in enumerate(self.columns.values()))
+        arrays = ", ".join(f"${first + n}::{kind}[]" for n, kind in enumerate(self.types))
+        source = f"unnest({arrays}) AS u ({', '.join((*self.columns, *self.beside))}) {self.join}"
+        values = ", ".join(self.values.get(name, f"u.{name}") for name in self.columns)
         suffix = " ON CONFLICT DO NOTHING" if self.ignores_repeats else ""
-        names = ", ".join(self.columns)
-        return f"INSERT INTO {self.table} ({names}) SELECT * FROM unnest({arrays}){suffix}"  # noqa: S608 - constants
+        return f"INSERT INTO {self.table} ({', '.join(self.columns)}) SELECT {values} FROM {source}{suffix}"  # noqa: S608 - constants
 
 
 QUOTES = SetInsert(
@@ -50,6 +63,10 @@ PAYMENTS = SetInsert(
         "business_date": "date", "epoch": "integer", "steps": "smallint", "next_action_at": "timestamptz",
         "lease_until": "timestamptz",
     },
+    # A row brings its rank among the new numbers of its series.
+    beside={"scroll_series": "text"},
+    join="LEFT JOIN given ON given.series = u.scroll_series",
+    values={"scroll_no": "given.first + u.scroll_no"},
 )  # fmt: skip
 ATTEMPTS = SetInsert(
     "attempts",
@@ -92,6 +109,21 @@ TOKEN_LINES = SetInsert(
 )
 # Not ignoring repeats: a receipt that another payment took meanwhile fails the batch, which then reads it.
 USED_RECEIPTS = SetInsert("used_receipts", {"receipt": "text", "payment_id": "uuid"})
+# Scroll numbers are given as the payments are written, and undone with them, so none is lost. Sorted, so that
+# two batches never wait for each other's counters crosswise.
+ALLOCATE = """
+INSERT INTO scroll_counters (series, business_date, last)
+SELECT series, $3, wanted FROM unnest($1::text[], $2::bigint[]) AS w (series, wanted) ORDER BY series
+ON CONFLICT (series, business_date) DO UPDATE SET last = scroll_counters.last + excluded.last
+RETURNING series, last
+"""
+COUNTED_TYPES = ("text[]", "bigint[]", "date")
+# The new numbers of a series are the last ones of the counter, as many as were wanted.
+GIVEN = """
+given AS (
+  SELECT series, last - wanted + 1 AS first
+  FROM counted JOIN unnest($1::text[], $2::bigint[]) AS w (series, wanted) USING (series))
+"""
 INSERTS = (
     PAYMENTS, ATTEMPTS, HISTORY, EVIDENCE, ENTRIES, POSTINGS, NOTIFICATIONS, TOKEN_LINES, USED_RECEIPTS,
 )  # fmt: skip
@@ -143,18 +175,20 @@ UPDATES = (
 
 
 def _statement() -> str:
-    parts, first = [], 1
+    parts, first = [f"counted AS ({ALLOCATE})", GIVEN], len(COUNTED_TYPES) + 1
     for insert in INSERTS:
         parts.append(f"into_{insert.table} AS ({insert.text(first)})")
-        first += len(insert.columns)
+        first += len(insert.types)
     for name, text, types in UPDATES:
         arrays = ", ".join(f"${first + n}::{kind}[]" for n, kind in enumerate(types))
         keys = f"${first}::{types[0]}[]"
         parts.append(f"{name} AS ({text.format(arrays=arrays, keys=keys)})")
         first += len(types)
-    counted = ("moved_payments", "held_payments", "moved_balances")
-    counts = ", ".join(f"(SELECT count(*) FROM {name})" for name in counted)  # noqa: S608 - constants
-    return f"WITH {', '.join(parts)} SELECT {counts}"
+    checked = ("moved_payments", "held_payments", "moved_balances")
+    counts = ", ".join(f"(SELECT count(*) FROM {name})" for name in checked)  # noqa: S608 - constants
+    firsts = "(SELECT array_agg(series ORDER BY series) FROM given)"
+    numbers = "(SELECT array_agg(first ORDER BY series) FROM given)"
+    return f"WITH {', '.join(parts)} SELECT {counts}, {firsts} AS series, {numbers} AS firsts"
 
 
 WRITE_BATCH = _statement()
@@ -174,8 +208,8 @@ async def write_quotes(connection: asyncpg.Connection, rows: Sequence[Row]) -> N
     await connection.execute(WRITE_QUOTES, *_columns(rows, len(QUOTES.columns)))
 
 
-async def write_changes(connection: asyncpg.Connection, changes: Changes) -> None:
-    """Write every row of the batch in one statement.
+async def write_changes(connection: asyncpg.Connection, changes: Changes, day: date) -> dict[str, int]:
+    """Write every row of the batch in one statement; the first new scroll number of each series on this day.
 
     Raises:
         LostRowError: a payment's epoch or an account row was not as read.
@@ -194,11 +228,12 @@ async def write_changes(connection: asyncpg.Connection, changes: Changes) -> Non
         balances,
         lanes,
     )
-    parameters: list[list[object]] = []
+    parameters: list[object] = [list(changes.wanted), list(changes.wanted.values()), day]
     for insert, rows in zip(INSERTS, inserted, strict=True):
-        parameters += _columns(rows, len(insert.columns))
+        parameters += _columns(rows, len(insert.types))
     for (_, _, types), moved in zip(UPDATES, updated, strict=True):
         parameters += _columns(moved, len(types))
-    counts = await connection.fetchrow(WRITE_BATCH, *parameters)
-    if tuple(counts) != (len(changes.moved_payments), len(changes.held_payments), len(balances)):
+    *counts, series, firsts = await connection.fetchrow(WRITE_BATCH, *parameters)
+    if counts != [len(changes.moved_payments), len(changes.held_payments), len(balances)]:
         raise LostRowError
+    return dict(zip(series or (), firsts or (), strict=True))

@@ -14,9 +14,10 @@ from ekpay_switch.domain.merchants import is_merchant, payee_of
 from ekpay_switch.domain.payment import Event, State, walk
 from ekpay_switch.domain.posting_rules import credited, owed_back
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.persistence.batch import ALLOCATE, write_batch
+from ekpay_switch.persistence.batch import write_batch
 from ekpay_switch.persistence.batch_judge import ACTOR
 from ekpay_switch.persistence.batch_read import WINDOW_LOCK, open_window, sums_of
+from ekpay_switch.persistence.batch_write import ALLOCATE
 from ekpay_switch.persistence.collection_rows import (
     NEW_ATTEMPT,
     Row,

@@ -42,7 +42,7 @@ INSERT INTO accounts (code, kind) SELECT * FROM unnest($1::text[], $2::text[]) O
 class GroupCommitLimits:
     """How much is taken together and how much may wait; seconds for the last."""
 
-    committers: int = 2
+    committers: int = 1
     batch_max: int = 256
     queue_max: int = 4096
     reconnect_seconds: float = 8.0

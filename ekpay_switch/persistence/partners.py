@@ -200,11 +200,16 @@ class Partners:
         )
 
 
+# The last part of a partner's time, in which a call has it read again.
+_AHEAD = 0.4
+
+
 class CachedPartners:
     """The port `PartnerDirectory`: reads active partners and believes what it read for a while.
 
-    Of many callers that find the time over, one asks the database and all get its answer. Strangers are not
-    remembered, so they cannot fill the memory.
+    Of many callers that find the time over, one asks the database and all get its answer. Where calls keep
+    coming, it is asked before the time is over and none of them waits. Strangers are not remembered, so they
+    cannot fill the memory.
     """
 
     def __init__(
@@ -219,14 +224,13 @@ class CachedPartners:
     async def by_id(self, partner_id: str) -> Partner | None:
         """The active partner, at most `keep_seconds` old, or None."""
         kept = self._kept.get(partner_id)
-        if kept is not None and self._monotonic() < kept[0]:
+        left = 0.0 if kept is None else kept[0] - self._monotonic()
+        if kept is not None and left > 0:
+            if left < self._keep_seconds * _AHEAD:
+                self._read_once(partner_id)
             return kept[1]
-        reading = self._reading.get(partner_id)
-        if reading is None:
-            reading = asyncio.create_task(self._read(partner_id))
-            self._reading[partner_id] = reading
         # A caller that hangs up must not take the answer from the others.
-        return await asyncio.shield(reading)
+        return await asyncio.shield(self._read_once(partner_id))
 
     async def by_user_id(self, user_id: str) -> Partner | None:
         """The active partner of this name, read afresh: get-token is rare, and must see a new pass key."""
@@ -236,6 +240,16 @@ class CachedPartners:
     async def prefunds(self, partner_id: str) -> Mapping[str, Money]:
         """What stands in each bucket now; never from memory."""
         return await self._partners.prefunds(partner_id)
+
+    def _read_once(self, partner_id: str) -> "asyncio.Task[Partner | None]":
+        """The reading that is under way, or a new one."""
+        reading = self._reading.get(partner_id)
+        if reading is None:
+            reading = asyncio.create_task(self._read(partner_id))
+            # Read ahead, nobody waits for it: whoever finds the time over asks again and hears what is wrong.
+            reading.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._reading[partner_id] = reading
+        return reading
 
     async def _read(self, partner_id: str) -> Partner | None:
         try:

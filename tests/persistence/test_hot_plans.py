@@ -6,23 +6,24 @@ from itertools import pairwise
 import pytest
 
 from ekpay_switch.persistence import batch_read, batch_write
-from tests.persistence.books import Books
+from ekpay_switch.persistence.batch import write_batch
+from tests.persistence.books import Books, a_top_up
 
 READS = {
     "claims": (batch_read.READ_CLAIMS, "text[], text[], text[]", "NULL, NULL, NULL"),
-    "payments": (batch_read.LOCK_PAYMENTS, "uuid[]", "NULL"),
-    "bills": (batch_read.LOCK_BILLS, "text[]", "NULL"),
+    "bills and payments": (batch_read.LOCK_BILLS_AND_PAYMENTS, "text[], uuid[]", "NULL, NULL"),
     "accounts": (batch_read.LOCK_ACCOUNTS, "text[]", "NULL"),
     "entries": (batch_read.READ_ENTRIES, "uuid[]", "NULL"),
-    "lanes": (batch_read.LOCK_LANES_IN_WINDOW, "smallint[]", "NULL"),
+    "lanes and accounts": (batch_read.LOCK_LANES_AND_ACCOUNTS, "smallint[], text[]", "NULL, NULL"),
 }
 _TYPES = [
-    *(kind for insert in batch_write.INSERTS for kind in insert.columns.values()),
-    *(kind for _, _, kinds in batch_write.UPDATES for kind in kinds),
+    *batch_write.COUNTED_TYPES,
+    *(f"{kind}[]" for insert in batch_write.INSERTS for kind in insert.types),
+    *(f"{kind}[]" for _, _, kinds in batch_write.UPDATES for kind in kinds),
 ]
 WRITE = (
     batch_write.WRITE_BATCH,
-    ", ".join(f"{kind}[]" for kind in _TYPES),
+    ", ".join(_TYPES),
     ", ".join("NULL" for _ in _TYPES),
 )
 # Tables that grow with every payment; lanes, windows and partners' accounts are few.
@@ -54,7 +55,7 @@ async def test_a_quote_is_found_by_its_id_and_not_among_all_of_its_partner(books
 
 
 async def test_late_success_is_looked_for_by_payment(books: Books) -> None:
-    assert "Index Cond: ((payment_id = payments.id)" in await _plan(books, "payments")
+    assert "Index Cond: ((payment_id = payments.id)" in await _plan(books, "bills and payments")
 
 
 @pytest.mark.parametrize("name", [*READS, "write"])
@@ -71,3 +72,21 @@ async def test_nor_does_a_plan_made_when_statistics_said_that_there_is_nothing(
     scans = [line for line, following in pairwise(plan.splitlines())
              if GROWING.search(line) and "Index Cond" not in following]  # fmt: skip
     assert not scans, plan
+
+
+async def test_the_balance_of_an_entry_is_checked_by_its_own_postings_alone(books: Books) -> None:
+    """Its plan is made in the first batch of a connection, when statistics may say that there is nothing."""
+    await books.partner()
+    owner = await books.database.connect("owner")
+    await owner.execute("ANALYZE")
+    await owner.close()
+    connection, read = await books.database.connect_hot(), []
+    await books.submit(a_top_up("bank1", 500))  # opens the accounts
+    # Within one transaction, since a session hands its statistics over between two.
+    async with connection.transaction():
+        for _ in range(5):
+            await write_batch(connection, [a_top_up("bank1", 500) for _ in range(20)])
+            seen = "SELECT pg_stat_get_xact_tuples_returned('pk_postings'::regclass)"
+            read.append(await connection.fetchval(seen))
+    await connection.close()
+    assert [after - before for before, after in pairwise([0, *read])] == [40] * 5

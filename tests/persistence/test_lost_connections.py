@@ -16,7 +16,7 @@ from ekpay_switch.domain.errors import VerdictUnknownError
 from ekpay_switch.persistence.batch import write_batch
 from ekpay_switch.persistence.engine import is_away
 from ekpay_switch.persistence.group_commit import GroupCommit, GroupCommitLimits
-from ekpay_switch.persistence.steps import Answer, Step
+from ekpay_switch.persistence.steps import Answer, SaveQuote, Step
 from tests.persistence.books import APPROVED, Books, a_top_up, kinds, recording_of
 
 NEVER, BEFORE_COMMIT, AFTER_COMMIT = -1, "before COMMIT", "after COMMIT"
@@ -52,6 +52,8 @@ class Fragile:
 
     def _counted(self, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def counted(query: str, *values: object) -> Any:  # noqa: ANN401 - the real one's answer
+            if query == "COMMIT":
+                return await self._commit()
             self._trouble.statement += 1
             self._trouble.seen.append(query)
             if self._trouble.strikes(self._trouble.statement):
@@ -60,8 +62,17 @@ class Fragile:
 
         return counted
 
+    async def _commit(self) -> None:
+        if self._trouble.strikes(BEFORE_COMMIT):
+            await self._die()
+        await self._connection.execute("COMMIT")
+        if self._trouble.strikes(AFTER_COMMIT):
+            self._connection.terminate()
+            raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
+        """What is written with asyncpg's own transactions, by others than the group commit."""
         async with self._connection.transaction():
             yield
             if self._trouble.strikes(BEFORE_COMMIT):
@@ -122,7 +133,7 @@ async def test_a_batch_takes_as_many_statements_as_the_next_test_breaks(books: B
     assert await _statements_of_a_batch(books) == len(EVERY_PLACE) - 2
 
 
-EVERY_PLACE = (*range(1, 11), BEFORE_COMMIT, AFTER_COMMIT)
+EVERY_PLACE = (*range(1, 8), BEFORE_COMMIT, AFTER_COMMIT)
 
 
 @pytest.mark.parametrize("place_of_death", EVERY_PLACE)
@@ -137,11 +148,23 @@ async def test_a_connection_that_dies_anywhere_doubles_nothing(books: Books, pla
     await _written_once(books, list(answers))
 
 
+async def test_quotes_alone_are_one_statement_and_begin_nothing(books: Books) -> None:
+    await books.partner(prefund=60_000)
+    step = SaveQuote(await books.quote(), 0)
+    trouble = Trouble()
+    async with fragile(books, trouble) as group_commit:
+        assert await group_commit.submit(step) is None
+    # Accounts are opened once a process.
+    assert [query.split()[:3] for query in trouble.seen] == [
+        ["INSERT", "INTO", "accounts"], ["INSERT", "INTO", "quotes"],
+    ]  # fmt: skip
+
+
 async def test_lost_after_hash(books: Books) -> None:
     """A crash at any statement leaves a reference with its payment, entry and attempt, or none of them."""
     await books.partner(prefund=60_000)
     claim = books.claim_on(await books.quote())
-    for place in (*range(1, 8), BEFORE_COMMIT):
+    for place in (*range(1, 6), BEFORE_COMMIT):
         connection = Fragile(await books.database.connect_hot(), books, Trouble(place))
         with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
             await write_batch(connection, [claim])
@@ -234,14 +257,17 @@ async def test_a_verdict_that_was_lost_with_its_connection_is_unknown_however_re
     assert kinds([again]) == {"Conflicting": 1}
 
 
-async def test_a_lock_that_is_held_too_long_is_no_verdict_either(books: Books) -> None:
+@pytest.mark.parametrize(
+    "lock", ["SELECT FROM lanes WHERE lane = 0 FOR UPDATE", "SELECT pg_advisory_xact_lock(1, 1)"]
+)
+async def test_a_lock_that_is_held_too_long_is_no_verdict_either(books: Books, lock: str) -> None:
     """Nothing was written, so the callers may come again; they are not told of an inner failure."""
     await books.partner(prefund=60_000)
     claim = books.claim_on(await books.quote())
     blocker = await books.superuser()
     transaction = blocker.transaction()
     await transaction.start()
-    await blocker.execute("SELECT FROM lanes WHERE lane = 0 FOR UPDATE")
+    await blocker.execute(lock)
 
     async def connect() -> asyncpg.Connection:
         connection = await books.database.connect_hot()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
+from typing import cast
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -210,6 +211,46 @@ async def test_the_cache_believes_a_partner_for_its_time_and_not_longer(partners
     assert (await _generation(cached.by_id, partner_id)) == 1
     clock.seconds += 0.1
     assert (await _generation(cached.by_id, partner_id)) == 2
+
+
+async def test_a_partner_that_keeps_calling_is_read_ahead_and_waits_for_no_reading(
+    partners: Partners,
+) -> None:
+    partner_id, clock = await _add(partners), Hands()
+    cached = CachedPartners(partners, 1.0, clock)
+    await cached.by_id(partner_id)
+    await partners.rotate_secret(partner_id, NO_OVERLAP)
+    clock.seconds += 0.9
+    before = asyncio.all_tasks()
+    assert (await _generation(cached.by_id, partner_id)) == 1
+    (reading,) = asyncio.all_tasks() - before
+    assert (await _generation(cached.by_id, partner_id)) == 1
+    assert asyncio.all_tasks() - before == {reading}
+    await reading
+    assert (await _generation(cached.by_id, partner_id)) == 2
+    clock.seconds += 0.9
+    assert (await _generation(cached.by_id, partner_id)) == 2
+
+
+async def test_a_reading_ahead_that_fails_is_told_to_whoever_finds_the_time_over(partners: Partners) -> None:
+    class Broken:
+        fails = False
+
+        async def by_id(self, partner_id: str) -> Partner | None:
+            if self.fails:
+                raise ConnectionRefusedError
+            return await partners.by_id(partner_id)
+
+    broken, partner_id, clock = Broken(), await _add(partners), Hands()
+    cached = CachedPartners(cast("Partners", broken), 1.0, clock)
+    await cached.by_id(partner_id)
+    broken.fails = True
+    clock.seconds += 0.9
+    assert await cached.by_id(partner_id) is not None
+    await asyncio.sleep(0)
+    clock.seconds += 0.1
+    with pytest.raises(ConnectionRefusedError):
+        await cached.by_id(partner_id)
 
 
 async def _generation(by_id: Callable[[str], Awaitable[Partner | None]], partner_id: str) -> int | None:
