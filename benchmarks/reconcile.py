@@ -135,7 +135,7 @@ def _ended(process: "subprocess.Popen[str]", what: str, started: float) -> Run:
         raise ReconcileError(f"{what} ended with {process.returncode}")
     told = json.loads(output.strip().splitlines()[-1])
     seconds = time.perf_counter() - started
-    return Run(what, seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6, told)
+    return Run(what, seconds, used.ru_utime + used.ru_stime, told.pop("peak_mb"), told)
 
 
 def _run(what: str, url: str, arguments: Sequence[str]) -> Run:

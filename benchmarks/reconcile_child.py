@@ -86,7 +86,18 @@ def main(arguments: list[str]) -> None:
             told = bare(Path(more[0]))
         case _:
             told = bare(Path(more[0]), Path(more[1]))
-    print(json.dumps(told | {"inside_seconds": round(time.perf_counter() - started, 3)}))  # noqa: T201
+    inside = {"inside_seconds": round(time.perf_counter() - started, 3), "peak_mb": _peak_mb()}
+    print(json.dumps(told | inside))  # noqa: T201
+
+
+def _peak_mb() -> float:
+    """The most memory that this process held, in MB.
+
+    Not what `wait4` says of a child: that begins with what its parent held as it was started.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    (peak,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(peak) * 1024 / 1e6
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -200,8 +200,8 @@ def served_worker(stage: Stage) -> Iterator[int]:
             process.wait(LEAVE_SECONDS)
 
 
-async def run(place: Place, minutes: float, console: Console) -> Soak:
-    """Load the stage for so long, then audit it.
+async def load(place: Place, minutes: float, console: Console) -> Soak:
+    """Load the stage for so long; the audit is still to be made.
 
     Raises:
         BooksError, OpenLoopError: a payment was not made, or the load was late.
@@ -221,8 +221,7 @@ async def run(place: Place, minutes: float, console: Console) -> Soak:
                 highlight=False,
             )
         lasted, after = (time.monotonic() - started) / 60, await tables(place.stage)
-    console.print("auditing …")
-    return Soak(lasted, offered, tuple(cycles), before, after, await audited(place))
+    return Soak(lasted, offered, tuple(cycles), before, after, ("not made", 0.0))
 
 
 async def _cycle(place: Place, offered: float, best: float, started: float, worker: int) -> Cycle:
@@ -268,7 +267,9 @@ async def measure(
     """
     console = console or Console()
     async with open_place(payments, console) as place:
-        return await run(place, minutes, console)
+        soaked = await load(place, minutes, console)
+        console.print("auditing …")
+        return replace(soaked, audit=await audited(place))
 
 
 def main() -> int:

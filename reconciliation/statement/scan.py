@@ -24,7 +24,7 @@ _ENDS: Final = {"lf": b"\n", "crlf": b"\r\n"}
 # Below this, splitting lines takes no time.
 BYTES_MIN: Final = 50_000
 # Every piece costs a plan of its own, and its bytes once more.
-_PIECE_BYTES: Final = 16 << 20
+_PIECE_BYTES: Final = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
