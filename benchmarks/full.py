@@ -2,7 +2,8 @@
 
 One large stage is filled once and soaked; then growth is measured against a small one beside it, and both are
 audited. In this order, since tables that were just filled are in nobody's memory: in its first minutes each
-payment reads its pages from the disk and writes them into the log as a whole, which no running switch does. `--write` puts the figures into results.json, beside what stands there.
+payment reads its pages from the disk and writes them into the log as a whole, which no running switch does.
+`--write` puts the figures into results.json, beside what stands there.
 """
 
 import argparse
