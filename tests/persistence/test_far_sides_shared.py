@@ -161,7 +161,7 @@ async def test_keepers_of_two_processes_log_in_twice_within_an_hour_and_no_more(
         logins += 1
         return Grant(f"token-{logins}", 3600)
 
-    times = KeeperTimes(lease_seconds=20, wait_seconds=10, logins_per_hour=2)
+    times = KeeperTimes(lease_seconds=20, wait_seconds=10, pause_seconds=0, logins_per_hour=2)
     keepers = [TokenKeeper(DESCO, far_sides, SystemClock(), log_in, times) for far_sides in two]
     for _ in range(4):
         for keeper in keepers:
