@@ -80,7 +80,8 @@ def check_and_tell(
     # What is loaded until the first date is told stays until the end. To look through it for garbage again
     # and again takes as long as half a file.
     gc.disable()
-    keep_buffers()
+    if len(files) > 1:
+        keep_buffers()
     try:
         return _check_all(ground, files, engine, as_json=as_json)
     finally:

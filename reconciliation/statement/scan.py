@@ -23,8 +23,10 @@ _MARKS: Final = {"ascii": b"", "utf-8": b"", "utf-8-sig": b"\xef\xbb\xbf"}
 _ENDS: Final = {"lf": b"\n", "crlf": b"\r\n"}
 # Below this, splitting lines takes no time.
 BYTES_MIN: Final = 50_000
-# Every piece costs a plan of its own, and its bytes once more.
-_PIECE_BYTES: Final = 8 << 20
+# Each piece costs a plan of its own, so a body of up to the first is one; a larger one lies in memory in
+# several pieces at a time, which are small then.
+_WHOLE_BYTES: Final = 16 << 20
+_PIECE_BYTES: Final = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,9 @@ class _Body:
     def pieces(self) -> Iterator[bytes]:
         """The body in pieces of whole lines."""
         start = self.first
+        length = _WHOLE_BYTES if self.last - start <= _WHOLE_BYTES else _PIECE_BYTES
         while start < self.last:
-            end = self.content.find(b"\n", min(start + _PIECE_BYTES, self.last - 1)) + 1
+            end = self.content.find(b"\n", min(start + length, self.last - 1)) + 1
             yield self.content[start:end]
             start = end
 

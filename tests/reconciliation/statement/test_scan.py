@@ -47,6 +47,7 @@ def both(content: bytes, used: Layout, monkeypatch: pytest.MonkeyPatch) -> tuple
         by_lines = outcome(content, used)
     with monkeypatch.context() as patch:
         patch.setattr(scan, "BYTES_MIN", 0)
+        patch.setattr(scan, "_WHOLE_BYTES", 100)
         patch.setattr(scan, "_PIECE_BYTES", 100)
         pieces = outcome(content, used)
     return by_lines, pieces
