@@ -302,7 +302,10 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="a new folder in which the stage is left")
     asked, console = parser.parse_args(), Console()
     if asked.keep is not None:
-        asked.keep.mkdir(mode=0o700)
+        try:
+            asked.keep.mkdir(mode=0o700)
+        except OSError as problem:
+            parser.error(f"--keep: {problem}")
     try:
         return asyncio.run(_try(asked.payments, console, audits=not asked.no_audit, keep=asked.keep))
     except (BenchError, TimeoutError) as problem:

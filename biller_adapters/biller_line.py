@@ -9,6 +9,7 @@ before it has a new one.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from biller_adapters.asked import Asked, Meant, ShutOut
@@ -20,7 +21,7 @@ from ekpay_switch import telemetry
 from ekpay_switch.ports import NotSent, NoUsableAnswer, WireRequest
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, reply_code
 from ekpay_switch.wing_kit.surroundings import Surroundings
-from ekpay_switch.wing_kit.token_keeper import KeeperTimes, NoToken, TokenKeeper
+from ekpay_switch.wing_kit.token_keeper import KeeperTimes, NoToken, TokenKeeper, ask_under_token
 
 _OK = 200
 _UNAUTHENTICATED = 401
@@ -61,22 +62,15 @@ class BillerLine:
         closed = self._opening.closed_because(self._clock.now())
         if closed:
             return NotSent(closed)
-        sends, (asked, token) = 1, await self._ask_once(operation, fields, send_before)
-        while self._is_turned_away(asked, token):
-            if not self._keeper.is_sent_again(token, sends):
-                telemetry.log_warning("login_not_taken", biller_id=self._far_side, operation=operation)
-                break
-            sends, (asked, token) = sends + 1, await self._ask_once(operation, fields, send_before)
+        once = partial(self._ask_once, operation, fields, send_before)
+        asked = await ask_under_token(self._keeper, once, self._is_refused)
+        if self._is_refused(asked):
+            telemetry.log_warning("login_not_taken", biller_id=self._far_side, operation=operation)
         return asked
 
-    def _is_turned_away(self, asked: Asked, token: str) -> bool:
-        """Whether the token was not taken, so that nothing was done; where it was, its keeper is told."""
-        if not isinstance(asked, Meant):
-            return False
-        if asked.refuses_token:
-            return True
-        self._keeper.accept(token)
-        return False
+    @staticmethod
+    def _is_refused(asked: Asked) -> bool | None:
+        return asked.refuses_token if isinstance(asked, Meant) else None
 
     async def _ask_once(self, operation: str, fields: Fields, send_before: float | None) -> tuple[Asked, str]:
         token = self._keeper.held or await self._keeper.token(self._patience(send_before))

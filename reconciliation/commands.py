@@ -9,13 +9,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ekpay_switch.cli.terminal import complain, show_table
 from reconciliation import break_commands, check_commands, mirror_commands, night_commands
 from reconciliation.errors import ReportError
 from reconciliation.intake import sftp, upload
+from reconciliation.progress import counting_bar
 
 if TYPE_CHECKING:
     from reconciliation.month.night import Night
@@ -62,7 +61,8 @@ def month(
         complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
         raise typer.Exit(IMPERFECT) from problem
     _refuse_unfit(json_file, {"--keep": keep, "--reports": reports})
-    with TemporaryDirectory(prefix="ekpay-reconcile-") as scratch, _bar() as bar:
+    findings = "{task.fields[found]} findings"
+    with TemporaryDirectory(prefix="ekpay-reconcile-") as scratch, counting_bar(findings) as bar:
         task = bar.add_task("nights", total=None, found=0)
 
         def watch(number: int, count: int, night: "Night") -> None:
@@ -90,18 +90,6 @@ def _refuse_unfit(json_file: Path | None, left: Mapping[str, Path | None]) -> No
         if place is not None and place.exists() and any(place.iterdir()):
             message = f"{place} is not empty: what a run leaves is in a folder of its own"
             raise typer.BadParameter(message, param_hint=option)
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[found]} findings"),
-        TimeElapsedColumn(),
-        transient=True,
-        console=Console(stderr=True),
-    )
 
 
 def _show(report: "Report") -> None:

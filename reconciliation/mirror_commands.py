@@ -11,14 +11,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, TaskID
 
 from ekpay_switch.cli.terminal import complain
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.finance_ports import Finance
 from reconciliation.errors import ReconciliationError
 from reconciliation.night_option import typed_night
+from reconciliation.progress import counting_bar
 
 if TYPE_CHECKING:
     from reconciliation.adbc import Database
@@ -60,7 +60,7 @@ def mirror(
         complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
         raise typer.Exit(_RED) from problem
     try:
-        with _bar() as bar:
+        with counting_bar() as bar:
             told = asyncio.run(_run(context.obj, since, bar, is_proof=verify))
     except (ReconciliationError, SwitchError, OSError, Error, PostgresError) as problem:
         complain(f"{problem}: what was made until then stands")
@@ -119,14 +119,3 @@ def _proven(books: "Database", folder: "MirrorFolder", wanted: "Sequence[Wanted]
 
 def _watch(bar: Progress, task: TaskID, done: int, of: int, what: str) -> None:
     bar.update(task, description=what, completed=done, total=of)
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        transient=True,
-        console=Console(stderr=True),
-    )

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from ekpay_switch.cli.terminal import complain, dhaka, show_json, show_table, taka
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.finance_ports import Connection, Finance
 from reconciliation.errors import ReconciliationError, ReportError
 from reconciliation.night_option import typed_night
+from reconciliation.progress import counting_bar
 
 if TYPE_CHECKING:
     from reconciliation.nightly.night import Around, Ran, Step
@@ -118,7 +118,7 @@ def verify(
     with _refusals():
         from reconciliation.nightly.verify import verify as prove  # noqa: PLC0415 - needs the extra
 
-        with _bar() as bar:
+        with counting_bar() as bar:
             task = bar.add_task("judging again", total=None)
 
             def watch(done: int, of: int) -> None:
@@ -175,7 +175,7 @@ def _run(finance: Finance, wanted: date, *, as_json: bool) -> None:
     from reconciliation.nightly.night import run_nights  # noqa: PLC0415 - needs the extra
     from reconciliation.nightly.status import status_of  # noqa: PLC0415
 
-    with _bar() as bar:
+    with counting_bar() as bar:
         ran = asyncio.run(run_nights(finance, wanted, _around(finance, bar)))
     _tell(ran, wanted)
     found = asyncio.run(status_of(finance, ran[-1].run.night))
@@ -314,14 +314,3 @@ def _show_tables(found: "Status") -> None:
     holds = "hold" if done.holds else "do not hold"
     typer.echo(f"run {done.seq}, night {done.night} number {done.number}, invariants {holds}")
     typer.echo(f"identity {done.identity_digest}, outcome {done.outcome_digest}")
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        transient=True,
-        console=Console(stderr=True),
-    )

@@ -35,7 +35,7 @@ async def write_batch(connection: asyncpg.Connection, steps: list[Step]) -> list
         judge = Judge(await lock_and_read(connection, money))
         answers = _judged(judge, money)
         firsts = await write_changes(connection, judge.changes, judge.seen.business_date)
-    return [_numbered(answers.get(id(step)), judge.changes.ranks, firsts) for step in steps]
+        return [_numbered(answers.get(id(step)), judge.changes.ranks, firsts) for step in steps]
 
 
 def _judged(judge: Judge, steps: list[Step]) -> dict[int, Answer]:

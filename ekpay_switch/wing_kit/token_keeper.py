@@ -13,9 +13,12 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from math import inf
+from typing import Protocol, TypeVar
 
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.ports import Clock, Tokens
+
+Asked = TypeVar("Asked")
 
 # A token may go into a header: anything but visible ASCII is somebody's mistake, or worse.
 _USABLE = re.compile(r"[\x21-\x7e]{1,8192}")
@@ -66,6 +69,36 @@ class KeeperTimes:
 
 # Gets a new token in place of the one that was refused or has ended, or of none ("").
 LogIn = Callable[[str], Awaitable[Grant | NoToken]]
+
+
+class Refusable(Protocol):
+    """What gives out a token and is told what became of it."""
+
+    def accept(self, token: str) -> None:
+        """The far side took this token."""
+        ...
+
+    def is_sent_again(self, token: str, sends: int) -> bool:
+        """The far side did not take this token: whether its call, sent so often, is sent once more."""
+        ...
+
+
+async def ask_under_token(
+    keeper: Refusable,
+    ask_once: Callable[[], Awaitable[tuple[Asked, str]]],
+    is_refused: Callable[[Asked], bool | None],
+) -> Asked:
+    """One call, sent again where its token turns out to have died: so far nothing was done by it.
+
+    `ask_once` sends it under the token of the moment and says under which; `is_refused` says whether that was
+    not taken, or None where an answer tells nothing about it.
+    """
+    sends, (asked, token) = 1, await ask_once()
+    while is_refused(asked) and keeper.is_sent_again(token, sends):
+        sends, (asked, token) = sends + 1, await ask_once()
+    if is_refused(asked) is False:
+        keeper.accept(token)
+    return asked
 
 
 class TokenKeeper:

@@ -91,6 +91,18 @@ async def test_books_hold_and_payments_go_on(
         )
 
 
+def test_a_stage_that_was_kept_is_taken_once_and_for_what_stands_in_it(tmp_path: Path) -> None:
+    filled = existing.Filled(7, {"rows": 1.5}, existing.Sizes({"payments": 9}, {"payments": {"pk": 4}}))
+    with pytest.raises(existing.ExistingError, match="not filled to its end"):
+        existing.take(tmp_path, 7)
+    filled.leave(tmp_path)
+    with pytest.raises(existing.ExistingError, match="7 payments stand"):
+        existing.take(tmp_path, 8)
+    assert existing.take(tmp_path, 7) == filled
+    with pytest.raises(existing.ExistingError, match="loaded before"):
+        existing.take(tmp_path, 7)
+
+
 async def _rows_are_those_of_the_switch(books: Books) -> None:
     for table, key in (
         ("payments", "id"), ("attempts", "payment_id"), ("history", "payment_id"),

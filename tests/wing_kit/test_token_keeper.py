@@ -1,8 +1,10 @@
 import asyncio
 from dataclasses import dataclass, field, replace
 
+import pytest
+
 from ekpay_switch.domain.errors import OverloadedError
-from ekpay_switch.wing_kit.token_keeper import Grant, KeeperTimes, NoToken, TokenKeeper
+from ekpay_switch.wing_kit.token_keeper import Grant, KeeperTimes, NoToken, TokenKeeper, ask_under_token
 from tests.wing_kit.shared_tokens import SharedTokens
 from tests.wire.conftest import HandClock
 
@@ -306,3 +308,34 @@ async def test_a_call_is_sent_a_third_time_only_where_its_second_token_was_no_ne
     assert keeper.is_sent_again("older", sends)
     assert not keeper.is_sent_again(str(await keeper.token(5)), sends + 1)
     assert door.logins == 2
+
+
+async def test_a_call_goes_on_through_dead_tokens_and_its_keeper_hears_which_one_was_taken(
+    clock: HandClock,
+) -> None:
+    tokens, door = SharedTokens(token="dead"), Door()
+    keeper = a_keeper(tokens, clock, door)
+
+    async def once() -> tuple[str, str]:
+        token = str(await keeper.token(5))
+        return ("401" if token == "dead" else "200"), token
+
+    assert await ask_under_token(keeper, once, {"401": True, "200": False}.get) == "200"
+    assert door.logins == 1
+    # Taken once, it is not new any more: that it dies later is no login in vain.
+    assert not keeper.refuse(str(await keeper.token(5)))
+
+
+@pytest.mark.parametrize(("answer", "asked"), [("nothing", 1), ("401", 2)])
+async def test_a_call_that_tells_nothing_of_its_token_is_not_repeated(
+    clock: HandClock, answer: str, asked: int
+) -> None:
+    tokens, door = SharedTokens(), Door()
+    keeper, answers = a_keeper(tokens, clock, door), []
+
+    async def once() -> tuple[str, str]:
+        answers.append(answer)
+        return answer, str(await keeper.token(5))
+
+    assert await ask_under_token(keeper, once, {"401": True}.get) == answer
+    assert len(answers) == asked

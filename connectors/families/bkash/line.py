@@ -7,6 +7,7 @@ that another process has stored may both have died, so a call may meet two of th
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from connectors.asked import Asked, Meant
@@ -18,7 +19,7 @@ from ekpay_switch import telemetry
 from ekpay_switch.ports import NotSent, NoUsableAnswer, WireAnswer, WireRequest
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, json_object
 from ekpay_switch.wing_kit.surroundings import Surroundings
-from ekpay_switch.wing_kit.token_keeper import KeeperTimes, NoToken, TokenKeeper
+from ekpay_switch.wing_kit.token_keeper import KeeperTimes, NoToken, TokenKeeper, ask_under_token
 from ekpay_switch.wing_kit.token_pair import TokenPair
 
 _JSON = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -54,22 +55,15 @@ class BkashLine:
 
     async def ask(self, operation: str, fields: Fields, send_before: float | None = None) -> Asked:
         """One call; `send_before` (monotonic) where it changes something. Repeated if its token had died."""
-        sends, (asked, token) = 1, await self._ask_once(operation, fields, send_before)
-        while self._is_turned_away(asked, token):
-            if not self._keeper.is_sent_again(token, sends):
-                telemetry.log_warning("login_not_taken", connector_id=self._far_side, operation=operation)
-                break
-            sends, (asked, token) = sends + 1, await self._ask_once(operation, fields, send_before)
+        once = partial(self._ask_once, operation, fields, send_before)
+        asked = await ask_under_token(self._keeper, once, self._is_refused)
+        if self._is_refused(asked):
+            telemetry.log_warning("login_not_taken", connector_id=self._far_side, operation=operation)
         return asked
 
-    def _is_turned_away(self, asked: Asked, token: str) -> bool:
-        """Whether the token was not taken, so that nothing was done; where it was, its keeper is told."""
-        if not isinstance(asked, Meant):
-            return False
-        if asked.code == gateway_code(UNAUTHENTICATED):
-            return True
-        self._keeper.accept(token)
-        return False
+    @staticmethod
+    def _is_refused(asked: Asked) -> bool | None:
+        return asked.code == gateway_code(UNAUTHENTICATED) if isinstance(asked, Meant) else None
 
     async def _ask_once(self, operation: str, fields: Fields, send_before: float | None) -> tuple[Asked, str]:
         token = self._keeper.held or await self._keeper.token(self._patience(send_before))

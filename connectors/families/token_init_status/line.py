@@ -6,6 +6,7 @@ process has stored may both have died, so a call may meet two of them before its
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 from connectors.asked import Asked, Meant
 from connectors.families.token_init_status.dialect import Dialect, Sends
@@ -19,7 +20,7 @@ from ekpay_switch import telemetry
 from ekpay_switch.ports import NotSent, NoUsableAnswer, WireAnswer, WireRequest
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, reply_code
 from ekpay_switch.wing_kit.surroundings import Surroundings
-from ekpay_switch.wing_kit.token_keeper import KeeperTimes, NoToken, TokenKeeper
+from ekpay_switch.wing_kit.token_keeper import KeeperTimes, NoToken, TokenKeeper, ask_under_token
 
 _OK = 200
 _CODED = range(400, 500)
@@ -58,22 +59,14 @@ class Line:
 
     async def ask(self, operation: str, values: Values, send_before: float | None = None) -> Asked:
         """One call; `send_before` (monotonic) where it changes something. Repeated if its token had died."""
-        sends, (asked, token) = 1, await self._ask_once(operation, values, send_before)
-        while self._is_turned_away(asked, token):
-            if not self._keeper.is_sent_again(token, sends):
-                telemetry.log_warning("login_not_taken", connector_id=self._far_side, operation=operation)
-                break
-            sends, (asked, token) = sends + 1, await self._ask_once(operation, values, send_before)
+        once = partial(self._ask_once, operation, values, send_before)
+        asked = await ask_under_token(self._keeper, once, self._is_refused)
+        if self._is_refused(asked):
+            telemetry.log_warning("login_not_taken", connector_id=self._far_side, operation=operation)
         return asked
 
-    def _is_turned_away(self, asked: Asked, token: str) -> bool:
-        """Whether the token was not taken, so that nothing was done; where it was, its keeper is told."""
-        if not isinstance(asked, Meant):
-            return False
-        if asked.code in self._turned_away:
-            return True
-        self._keeper.accept(token)
-        return False
+    def _is_refused(self, asked: Asked) -> bool | None:
+        return asked.code in self._turned_away if isinstance(asked, Meant) else None
 
     async def _ask_once(self, operation: str, values: Values, send_before: float | None) -> tuple[Asked, str]:
         token = await self._token(send_before)
