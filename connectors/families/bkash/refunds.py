@@ -21,6 +21,7 @@ from connectors.families.bkash.replies import (
     require_same,
 )
 from connectors.manifest_parts import Means
+from connectors.refunding import give_back_once, unfit_amount
 from ekpay_switch.domain.collecting import (
     RefundInquiry,
     RefundLine,
@@ -28,8 +29,8 @@ from ekpay_switch.domain.collecting import (
     RefundOutcome,
     RefundsFound,
 )
-from ekpay_switch.domain.money import BDT, format_taka
-from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
+from ekpay_switch.domain.money import format_taka
+from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, as_rows, taka, text
 
 _TEXT_LENGTH_MAX = 255
@@ -48,16 +49,7 @@ class Refunds:
         why = _unfit(order)
         if why:
             return Unreached(why)
-        if not order.may_have_been_heard:
-            return await self._send(order)
-        earlier = await self._sent_before(order)
-        if earlier is not None:
-            return earlier
-        outcome = await self._send(order)
-        if isinstance(outcome, Declined):
-            # An earlier send may have arrived between the question and this one, and be why it was refused.
-            return await self._sent_before(order) or outcome
-        return outcome
+        return await give_back_once(order, self._send, self._sent_before)
 
     async def inquire(self, order: RefundOrder) -> RefundInquiry:
         """All refunds of the payment that bKash has."""
@@ -109,11 +101,7 @@ def _unfit(order: RefundOrder) -> str:
     """Why this order must not be sent, or nothing."""
     if not (is_reference(order.provider_reference) and is_reference(order.provider_transaction)):
         return "the payment has no names over there"
-    if not (order.amount.currency == order.collected.currency == BDT):
-        return "the amount is not in taka"
-    if not 0 < order.amount.minor <= order.collected.minor:
-        return "more than was collected, or nothing, cannot be given back"
-    return ""
+    return unfit_amount(order)
 
 
 def _has_no_route(asked: Asked) -> bool:

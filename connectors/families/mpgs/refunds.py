@@ -22,6 +22,7 @@ from connectors.families.mpgs.replies import (
     require_same,
 )
 from connectors.manifest_parts import Means
+from connectors.refunding import give_back_once, unfit_amount
 from ekpay_switch.domain.collecting import (
     RefundInquiry,
     RefundLine,
@@ -29,7 +30,7 @@ from ekpay_switch.domain.collecting import (
     RefundOutcome,
     RefundsFound,
 )
-from ekpay_switch.domain.money import BDT, format_taka
+from ekpay_switch.domain.money import format_taka
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, as_object
 
@@ -47,16 +48,7 @@ class Refunds:
         why = _unfit(order)
         if why:
             return Unreached(why)
-        if not order.may_have_been_heard:
-            return await self._send(order)
-        earlier = await self._sent_before(order)
-        if earlier is not None:
-            return earlier
-        outcome = await self._send(order)
-        if isinstance(outcome, Declined):
-            # An earlier send may have arrived between the question and this one, and be why it was refused.
-            return await self._sent_before(order) or outcome
-        return outcome
+        return await give_back_once(order, self._send, self._sent_before)
 
     async def inquire(self, order: RefundOrder) -> RefundInquiry:
         """All refunds of the payment that the gateway has, those that it refused left out."""
@@ -130,8 +122,4 @@ def _unfit(order: RefundOrder) -> str:
     """Why this order must not be sent, or nothing."""
     if not (is_reference(order.collected_reference) and is_reference(order.reference)):
         return "the payment or its refund has no name over there"
-    if not (order.amount.currency == order.collected.currency == BDT):
-        return "the amount is not in taka"
-    if not 0 < order.amount.minor <= order.collected.minor:
-        return "more than was collected, or nothing, cannot be given back"
-    return ""
+    return unfit_amount(order)

@@ -29,6 +29,7 @@ from connectors.families.nagad.replies import (
     require_taka,
 )
 from connectors.manifest_parts import Means
+from connectors.refunding import unfit_amount
 from ekpay_switch.domain.business_day import in_dhaka
 from ekpay_switch.domain.collecting import (
     RefundInquiry,
@@ -37,7 +38,7 @@ from ekpay_switch.domain.collecting import (
     RefundOutcome,
     RefundsFound,
 )
-from ekpay_switch.domain.money import BDT, format_taka
+from ekpay_switch.domain.money import format_taka
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
 from ekpay_switch.ports import NotSent
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, taka, text
@@ -156,11 +157,7 @@ def _unfit(order: RefundOrder) -> str:
     names = (order.provider_reference, order.provider_transaction, order.collected_reference, order.reference)
     if not all(is_reference(name) for name in names):
         return "the payment or its refund has no name"
-    if not (order.amount.currency == order.collected.currency == BDT):
-        return "the amount is not in taka"
-    if not 0 < order.amount.minor <= order.collected.minor:
-        return "more than was collected, or nothing, cannot be given back"
-    return ""
+    return unfit_amount(order)
 
 
 def _plaintext(order: RefundOrder, us: Credentials, collected_at: datetime) -> bytes:

@@ -15,6 +15,7 @@ from connectors.asked import Asked, Meant, not_done, nothing_learned
 from connectors.families.sslcommerz.line import Line
 from connectors.families.sslcommerz.replies import is_reference, reference, require_same, word
 from connectors.manifest_parts import Means
+from connectors.refunding import unfit_amount
 from ekpay_switch.domain.collecting import (
     RefundInquiry,
     RefundLine,
@@ -22,7 +23,7 @@ from ekpay_switch.domain.collecting import (
     RefundOutcome,
     RefundsFound,
 )
-from ekpay_switch.domain.money import BDT, format_taka
+from ekpay_switch.domain.money import format_taka
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
 from ekpay_switch.ports import NoUsableAnswer
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, json_object, taka, text_or_empty
@@ -97,11 +98,7 @@ def _unfit(order: RefundOrder) -> str:
     """Why this order must not be sent, or nothing."""
     if not is_reference(order.provider_transaction) or not _OUR_REFERENCE.fullmatch(order.reference):
         return "the payment or the refund has no name over there"
-    if not (order.amount.currency == order.collected.currency == BDT):
-        return "the amount is not in taka"
-    if not 0 < order.amount.minor <= order.collected.minor:
-        return "more than was collected, or nothing, cannot be given back"
-    return ""
+    return unfit_amount(order)
 
 
 def _fields(order: RefundOrder) -> dict[str, str]:

@@ -22,6 +22,7 @@ from connectors.families.token_init_status.reading import (
 )
 from connectors.families.token_init_status.writing import Values
 from connectors.manifest_parts import Means, Reason
+from connectors.refunding import give_back_once, unfit_amount
 from ekpay_switch.domain.collecting import (
     RefundInquiry,
     RefundLine,
@@ -29,7 +30,6 @@ from ekpay_switch.domain.collecting import (
     RefundOutcome,
     RefundsFound,
 )
-from ekpay_switch.domain.money import BDT
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 
@@ -59,16 +59,7 @@ class Refunds:
         why = "this provider has no refunds" if self._gives is None else _unfit(order)
         if why:
             return Unreached(why)
-        if not order.may_have_been_heard:
-            return await self._send(order)
-        earlier = await self._sent_before(order)
-        if earlier is not None:
-            return earlier
-        outcome = await self._send(order)
-        if isinstance(outcome, Declined):
-            # An earlier send may have arrived between the question and this one, and be why it was refused.
-            return await self._sent_before(order) or outcome
-        return outcome
+        return await give_back_once(order, self._send, self._sent_before)
 
     async def inquire(self, order: RefundOrder) -> RefundInquiry:
         """All refunds of the payment that the provider has given or begun; refused ones are none."""
@@ -160,11 +151,7 @@ def _unfit(order: RefundOrder) -> str:
     names = (order.provider_reference, order.provider_transaction, order.collected_reference, order.reference)
     if not all(is_reference(name) for name in names):
         return "the payment or the refund has no name"
-    if not (order.amount.currency == order.collected.currency == BDT):
-        return "the amount is not in taka"
-    if not 0 < order.amount.minor <= order.collected.minor:
-        return "more than was collected, or nothing, cannot be given back"
-    return ""
+    return unfit_amount(order)
 
 
 def _values(order: RefundOrder) -> Values:
