@@ -16,7 +16,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import growth, load, soak, summary
+from benchmarks import growth, load, machine, soak, summary
 from benchmarks.errors import BenchError
 from benchmarks.growth import Growth
 from benchmarks.soak import Soak
@@ -24,11 +24,12 @@ from benchmarks.soak import Soak
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """Growth and soak of one run, and how many minutes all of it took."""
+    """Growth and soak of one run, how many minutes all of it took, and the machine."""
 
     growth: Growth
     soak: Soak
     minutes: float
+    where: dict[str, Any]
 
     @property
     def is_clean(self) -> bool:
@@ -37,7 +38,8 @@ class Full:
 
     def figures(self) -> dict[str, Any]:
         """The keys of results.json."""
-        return {**self.growth.figures(), **self.soak.figures(), "full_minutes": round(self.minutes, 1)}
+        took = {"full_minutes": round(self.minutes, 1), "full_machine": self.where}
+        return {**self.growth.figures(), **self.soak.figures(), **took}
 
     def show(self, console: Console) -> None:
         """Print both."""
@@ -67,6 +69,8 @@ async def measure(asked: Asked = DEFAULT, console: Console | None = None) -> Ful
     """
     console, started = console or Console(), time.monotonic()
     async with growth.open_place(asked.payments, console, asked.kept) as large:
+        version = await large.stage.connection.fetchval("SHOW server_version")
+        where = machine.circumstances(large.stage.home, version)
         console.print(f"a soak of {asked.soak_minutes:.0f} minutes …", highlight=False)
         soaked = await soak.load(large, asked.soak_minutes, console)
         async with growth.open_place(growth.SMALL, console) as small:
@@ -75,7 +79,7 @@ async def measure(asked: Asked = DEFAULT, console: Console | None = None) -> Ful
         console.print("auditing the large one …")
         grown.audits["large"] = await growth.audited(large)
     soaked = replace(soaked, audit=grown.audits["large"])
-    return Full(grown, soaked, (time.monotonic() - started) / 60)
+    return Full(grown, soaked, (time.monotonic() - started) / 60, where)
 
 
 def main() -> int:

@@ -137,6 +137,7 @@ def main() -> int:
         if not asked.main_only:
             console.rule("a million payments reconciled")
             figures |= reconcile.measured(asked.rounds, console)
+            figures["bench_minutes"] = round((time.monotonic() - started) / 60, 1)
     except (BenchError, TimeoutError) as problem:
         console.print(f"bench: {problem}", style="red", markup=False)
         return 1

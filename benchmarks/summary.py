@@ -55,7 +55,10 @@ AIMS = (
     Aim("round_trips_per_payment", "SQL round trips a payment, whole", 3, is_upper=True),
     Aim("rss_mib", "memory of one switch process under load, MiB", 300, is_upper=True),
     Aim("routing_decision_us", "one routing decision among 25 connectors, µs", 50, is_upper=True),
+    Aim("bench_minutes", "minutes that `make bench` takes", 10, is_upper=True),
     Aim("growth_ratio", "among ten million payments ÷ among ten thousand", 0.9),
+    Aim("soak_rate_drift", "the rate after half an hour under load ÷ at its start, among ten million"),
+    Aim("soak_p99_drift", "the same of the 99th percentile at half load"),
     Aim("reconcile_1m_seconds", "a million payments reconciled, s", 3, is_upper=True),
     Aim("reconcile_1m_rss_mb", "the same, MB", 700, is_upper=True),
     Aim("reconcile_1m_duckdb_ratio", "the same ÷ a bare DuckDB statement", 2, is_upper=True),
@@ -109,8 +112,10 @@ def page(figures: Mapping[str, Any]) -> str:
     machine, facts = figures["machine"], figures["facts"]
     versions = ", ".join(f"{name} {one}" for name, one in machine["versions"].items())
     where, settings = machine["kernel"], ", ".join(f"{name} {facts[name]}" for name in _SETTINGS)
+    full = figures.get("full_machine", machine)
     told = [
         f"Measured on {machine['date']} on {machine['machine']}, {facts['cores']} cores, {where}.",
+        f"Growth and soak: on {full['date']} on {full['machine']}, {full['kernel']}.",
         f"{versions}.",
         f"{settings}; flushing 8 KiB to the disk takes {machine['flush_ms']:.2f} ms.",
         f"Other processes used at most {figures['disturbance_cores']:.2f} cores during a turn.",

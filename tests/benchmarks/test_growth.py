@@ -55,7 +55,7 @@ def test_books_that_do_not_hold_are_no_success() -> None:
     assert _growth().is_clean
     assert not replace(_growth(), audits={"small": ("clean", 1.0), "large": ("payments 1", 2.0)}).is_clean
     broken = replace(_soak((CYCLE,)), audit=("payments 1", 1.0))
-    assert not full.Full(_growth(), broken, 1.0).is_clean
+    assert not full.Full(_growth(), broken, 1.0, {}).is_clean
 
 
 def test_drift_is_the_last_minutes_over_the_first() -> None:
@@ -75,7 +75,7 @@ def test_tables_tell_what_was_updated_in_place_since_the_start() -> None:
 def test_figures_join_those_that_stand(tmp_path: Path) -> None:
     results = tmp_path / "results.json"
     results.write_text('{"pgbench_ratio": 1.04, "growth_ratio": 0.1}')
-    summary.write(full.Full(_growth(), _soak((CYCLE,)), 80.0).figures(), results)
+    summary.write(full.Full(_growth(), _soak((CYCLE,)), 80.0, {}).figures(), results)
     told = json.loads(results.read_text())
     assert (told["pgbench_ratio"], told["growth_ratio"], told["soak_rate_drift"]) == (1.04, 0.9, 1.0)
     assert told["existing"]["payments"] == 10_000
@@ -83,7 +83,7 @@ def test_figures_join_those_that_stand(tmp_path: Path) -> None:
 
 def test_all_of_it_is_shown() -> None:
     console = Console(record=True, width=160, quiet=False)
-    full.Full(_growth(), _soak((CYCLE,)), 80.0).show(console)
+    full.Full(_growth(), _soak((CYCLE,)), 80.0, {}).show(console)
     said = console.export_text()
     for words in ("growth: 0.90", "page images a payment", "soak of 30 minutes", "in place", "pk_payments"):
         assert words in said
