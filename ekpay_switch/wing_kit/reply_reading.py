@@ -72,6 +72,22 @@ def text(fields: Mapping[str, Any], name: str, length_max: int = _TEXT_LENGTH_MA
     return value
 
 
+def text_like(fields: Mapping[str, Any], name: str, pattern: re.Pattern[str], what: str) -> str:
+    """A text that a pattern matches whole; `what` says what it would then be. Raises BrokenReplyError."""
+    value = text(fields, name)
+    if not pattern.fullmatch(value):
+        message = f"{name} is no {what}"
+        raise BrokenReplyError(message)
+    return value
+
+
+def require_same(fields: Mapping[str, Any], name: str, ours: str) -> None:
+    """Raise BrokenReplyError where an answer is about something else than was asked."""
+    if text(fields, name) != ours:
+        message = f"another {name}"
+        raise BrokenReplyError(message)
+
+
 def reply_code(fields: Mapping[str, Any], name: str) -> str:
     """A reply code: a short text, or its digits as a number; raises BrokenReplyError.
 

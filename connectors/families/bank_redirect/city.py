@@ -16,7 +16,6 @@ from connectors.families.bank_redirect.replies import (
     is_ours,
     name_of,
     paisa,
-    require_same,
 )
 from connectors.families.bank_redirect.settings import CitySettings
 from connectors.manifest import Manifest
@@ -42,6 +41,7 @@ from ekpay_switch.wing_kit.reply_reading import (
     as_object,
     bearer_token,
     reply_code,
+    require_same,
     text,
     text_or_empty,
 )

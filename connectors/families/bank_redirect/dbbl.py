@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 
 from connectors.asked import Meant, not_done, nothing_learned
 from connectors.families.bank_redirect.line import Document, Line, Secrets
-from connectors.families.bank_redirect.replies import brought_fields, is_name, name_of, paisa, require_same
+from connectors.families.bank_redirect.replies import brought_fields, is_name, name_of, paisa
 from connectors.families.bank_redirect.settings import DbblSettings
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
@@ -33,7 +33,13 @@ from ekpay_switch.domain.money import BDT
 from ekpay_switch.ports import NotSent, NoUsableAnswer
 from ekpay_switch.security.masking import mask_account
 from ekpay_switch.wing_kit.family_settings import settings_of
-from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, reply_code, text, text_or_empty
+from ekpay_switch.wing_kit.reply_reading import (
+    BrokenReplyError,
+    reply_code,
+    require_same,
+    text,
+    text_or_empty,
+)
 from ekpay_switch.wing_kit.surroundings import Surroundings
 
 _SECRETS = ("user", "password", "checksum_secret")

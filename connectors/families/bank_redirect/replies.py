@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from ekpay_switch.domain.money import Money
-from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, text
+from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, text, text_like
 
 _NAME = re.compile(r"[\x21-\x7e]{1,200}")
 _OURS = re.compile(r"[A-Z0-9]{20,32}", re.ASCII)
@@ -27,18 +27,7 @@ def is_ours(value: str) -> bool:
 
 def name_of(document: Mapping[str, Any], name: str) -> str:
     """One of the gateway's own names of things; raises BrokenReplyError."""
-    value = text(document, name)
-    if not is_name(value):
-        message = f"{name} is no name"
-        raise BrokenReplyError(message)
-    return value
-
-
-def require_same(document: Mapping[str, Any], name: str, ours: str) -> None:
-    """Raise BrokenReplyError where an answer is about something else than was asked."""
-    if text(document, name) != ours:
-        message = f"another {name}"
-        raise BrokenReplyError(message)
+    return text_like(document, name, _NAME, "name")
 
 
 def paisa(document: Mapping[str, Any], name: str, currency: str) -> Money:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from connectors.asked import Meant, not_done, nothing_learned
 from connectors.families.bank_redirect.credits import Credit, split
 from connectors.families.bank_redirect.line import Document, Line, Secrets
-from connectors.families.bank_redirect.replies import brought_fields, is_name, is_ours, name_of, require_same
+from connectors.families.bank_redirect.replies import brought_fields, is_name, is_ours, name_of
 from connectors.families.bank_redirect.settings import SpgSettings
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
@@ -40,6 +40,7 @@ from ekpay_switch.wing_kit.reply_reading import (
     bearer_token,
     json_object,
     reply_code,
+    require_same,
     taka,
     text,
     text_or_empty,

@@ -18,7 +18,6 @@ from connectors.families.bkash.replies import (
     is_reference,
     money,
     reference,
-    require_same,
 )
 from connectors.families.bkash.settings import FamilySettings
 from connectors.families.bkash.sns import Notifications
@@ -44,7 +43,7 @@ from ekpay_switch.domain.collecting import (
 from ekpay_switch.domain.money import BDT, format_taka
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, NotFound, Unreached
 from ekpay_switch.wing_kit.family_settings import settings_of
-from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, text, text_or_empty
+from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, require_same, text, text_or_empty
 from ekpay_switch.wing_kit.surroundings import Surroundings
 
 _OPERATIONS = frozenset(

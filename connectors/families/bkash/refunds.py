@@ -18,7 +18,6 @@ from connectors.families.bkash.replies import (
     is_reference,
     money,
     reference,
-    require_same,
 )
 from connectors.manifest_parts import Means
 from connectors.refunding import give_back_once, unfit_amount
@@ -31,7 +30,7 @@ from ekpay_switch.domain.collecting import (
 )
 from ekpay_switch.domain.money import format_taka
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
-from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, as_rows, taka, text
+from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, as_rows, require_same, taka, text
 
 _TEXT_LENGTH_MAX = 255
 _FORBIDDEN_CHARACTERS = re.compile(r"[<>&\x00-\x1f\x7f\ud800-\udfff]")

@@ -11,7 +11,15 @@ from typing import Any
 from ekpay_switch.domain.collecting import Collected, CollectOrder
 from ekpay_switch.domain.money import Money
 from ekpay_switch.security.masking import mask_account
-from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, reply_code, taka, text, text_or_empty
+from ekpay_switch.wing_kit.reply_reading import (
+    BrokenReplyError,
+    reply_code,
+    require_same,
+    taka,
+    text,
+    text_like,
+    text_or_empty,
+)
 
 OK, UNAUTHENTICATED, FORBIDDEN = 200, 401, 403
 COMPLETED = "Completed"
@@ -57,23 +65,12 @@ def code_of(status: int, document: Mapping[str, Any]) -> str:
 
 def reference(document: Mapping[str, Any], name: str) -> str:
     """One of bKash's own names of things; raises BrokenReplyError."""
-    value = text(document, name)
-    if not is_reference(value):
-        message = f"{name} is no reference"
-        raise BrokenReplyError(message)
-    return value
+    return text_like(document, name, _REFERENCE, "reference")
 
 
 def is_reference(value: str) -> bool:
     """Whether a text can be one of bKash's names: visible ASCII, and not too long."""
     return _REFERENCE.fullmatch(value) is not None
-
-
-def require_same(document: Mapping[str, Any], name: str, ours: str) -> None:
-    """Raise BrokenReplyError where an answer is about something else than was asked."""
-    if text(document, name) != ours:
-        message = f"another {name}"
-        raise BrokenReplyError(message)
 
 
 def money(document: Mapping[str, Any], name: str) -> Money:

@@ -17,7 +17,6 @@ from connectors.families.mpgs.replies import (
     error_of,
     money,
     movements,
-    require_same,
     word,
 )
 from connectors.manifest_parts import Means
@@ -31,7 +30,7 @@ from ekpay_switch.domain.collecting import (
 from ekpay_switch.domain.errors import CurrencyMismatchError
 from ekpay_switch.domain.money import Money, total
 from ekpay_switch.domain.outcome import NoAnswer
-from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, taka, text
+from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, require_same, taka, text
 
 _TELLS_A_STATUS = frozenset(f"result {result}" for result in (SUCCESS, PENDING, FAILURE))
 _REFUSED = "error INVALID_REQUEST"

@@ -19,7 +19,6 @@ from connectors.families.mpgs.replies import (
     is_reference,
     movement,
     movements,
-    require_same,
 )
 from connectors.manifest_parts import Means
 from connectors.refunding import give_back_once, unfit_amount
@@ -32,7 +31,7 @@ from ekpay_switch.domain.collecting import (
 )
 from ekpay_switch.domain.money import format_taka
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
-from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, as_object
+from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, as_object, require_same
 
 _ANSWERED = frozenset(f"result {result}" for result in (SUCCESS, PENDING, FAILURE))
 

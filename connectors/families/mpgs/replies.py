@@ -15,6 +15,7 @@ from ekpay_switch.wing_kit.reply_reading import (
     BrokenReplyError,
     as_object,
     as_rows,
+    require_same,
     taka,
     text,
     text_or_empty,
@@ -83,13 +84,6 @@ def error_of(document: Mapping[str, Any]) -> tuple[str, str]:
 def is_reference(value: str) -> bool:
     """Whether a text can be the id of an order or of a transaction."""
     return _REFERENCE.fullmatch(value) is not None
-
-
-def require_same(document: Mapping[str, Any], name: str, ours: str) -> None:
-    """Raise BrokenReplyError where an answer is about something else than was asked."""
-    if text(document, name) != ours:
-        message = f"another {name}"
-        raise BrokenReplyError(message)
 
 
 def session_id(document: Mapping[str, Any]) -> str:

@@ -26,7 +26,6 @@ from connectors.families.nagad.replies import (
     is_reference,
     is_there,
     reference,
-    require_same,
 )
 from connectors.families.nagad.settings import FamilySettings
 from connectors.manifest import Manifest
@@ -52,7 +51,7 @@ from ekpay_switch.domain.money import BDT, format_taka
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
 from ekpay_switch.ports import NotSent
 from ekpay_switch.wing_kit.family_settings import settings_of
-from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, text, text_or_empty
+from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, require_same, text, text_or_empty
 from ekpay_switch.wing_kit.surroundings import Surroundings
 
 _OPERATIONS = frozenset({"initialise", "complete", "verify", "refund"})

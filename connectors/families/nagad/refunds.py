@@ -25,7 +25,6 @@ from connectors.families.nagad.replies import (
     is_reference,
     is_there,
     reference,
-    require_same,
     require_taka,
 )
 from connectors.manifest_parts import Means
@@ -41,7 +40,7 @@ from ekpay_switch.domain.collecting import (
 from ekpay_switch.domain.money import format_taka
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
 from ekpay_switch.ports import NotSent
-from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, taka, text
+from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, require_same, taka, text
 
 _WHOLE = frozenset({"Refunded", "Cancelled"})
 _PARTLY = frozenset({"PartialRefunded", "PartialCancelled"})

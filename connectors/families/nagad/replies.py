@@ -13,7 +13,14 @@ from connectors.families.nagad.seal import Seal
 from ekpay_switch.domain.business_day import DHAKA
 from ekpay_switch.domain.collecting import Collected
 from ekpay_switch.security.masking import mask_account
-from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, json_object, taka, text, text_or_empty
+from ekpay_switch.wing_kit.reply_reading import (
+    json_object,
+    require_same,
+    taka,
+    text,
+    text_like,
+    text_or_empty,
+)
 
 SUCCESS = "Success"
 CURRENCY_CODE = "050"
@@ -38,23 +45,12 @@ def is_there(document: Mapping[str, Any], name: str) -> bool:
 
 def reference(document: Mapping[str, Any], name: str) -> str:
     """One of Nagad's own names of things; raises BrokenReplyError."""
-    value = text(document, name)
-    if not is_reference(value):
-        message = f"{name} is no reference"
-        raise BrokenReplyError(message)
-    return value
+    return text_like(document, name, _REFERENCE, "reference")
 
 
 def is_reference(value: str) -> bool:
     """Whether a text can be one of Nagad's names: visible ASCII, and not too long."""
     return _REFERENCE.fullmatch(value) is not None
-
-
-def require_same(document: Mapping[str, Any], name: str, ours: str) -> None:
-    """Raise BrokenReplyError where an answer is about something else than was asked."""
-    if text(document, name) != ours:
-        message = f"another {name}"
-        raise BrokenReplyError(message)
 
 
 def require_taka(document: Mapping[str, Any]) -> None:

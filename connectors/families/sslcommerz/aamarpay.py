@@ -10,7 +10,7 @@ from typing import Any
 from connectors.asked import Asked, Meant, nothing_learned
 from connectors.families.sslcommerz.line import Line, Writing
 from connectors.families.sslcommerz.notices import Fields, hint
-from connectors.families.sslcommerz.replies import currency, instant, reference, require_same, word
+from connectors.families.sslcommerz.replies import currency, instant, reference, word
 from connectors.families.sslcommerz.settings import AamarPaySettings
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
@@ -35,6 +35,7 @@ from ekpay_switch.wing_kit.reply_reading import (
     BrokenReplyError,
     as_object,
     json_value,
+    require_same,
     taka,
     text,
     text_or_empty,

@@ -13,7 +13,7 @@ from typing import Any
 
 from connectors.asked import Asked, Meant, not_done, nothing_learned
 from connectors.families.sslcommerz.line import Line
-from connectors.families.sslcommerz.replies import is_reference, reference, require_same, word
+from connectors.families.sslcommerz.replies import is_reference, reference, word
 from connectors.manifest_parts import Means
 from connectors.refunding import unfit_amount
 from ekpay_switch.domain.collecting import (
@@ -26,7 +26,13 @@ from ekpay_switch.domain.collecting import (
 from ekpay_switch.domain.money import format_taka
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
 from ekpay_switch.ports import NoUsableAnswer
-from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, json_object, taka, text_or_empty
+from ekpay_switch.wing_kit.reply_reading import (
+    BrokenReplyError,
+    json_object,
+    require_same,
+    taka,
+    text_or_empty,
+)
 
 _REMARKS_LENGTH_MAX = 255
 _FORBIDDEN_CHARACTERS = re.compile(r"[<>&\x00-\x1f\x7f\ud800-\udfff]")

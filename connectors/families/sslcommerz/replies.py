@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, text, text_or_empty
+from ekpay_switch.wing_kit.reply_reading import text_like, text_or_empty
 
 OK = 200
 
@@ -19,20 +19,12 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 
 def word(document: Mapping[str, Any], name: str) -> str:
     """One of the provider's words for how something stands; raises BrokenReplyError."""
-    value = text(document, name)
-    if not _WORD.fullmatch(value):
-        message = f"{name} is no word"
-        raise BrokenReplyError(message)
-    return value
+    return text_like(document, name, _WORD, "word")
 
 
 def reference(document: Mapping[str, Any], name: str) -> str:
     """One of the provider's own names of things; raises BrokenReplyError."""
-    value = text(document, name)
-    if not is_reference(value):
-        message = f"{name} is no reference"
-        raise BrokenReplyError(message)
-    return value
+    return text_like(document, name, _REFERENCE, "reference")
 
 
 def is_reference(value: str) -> bool:
@@ -40,20 +32,9 @@ def is_reference(value: str) -> bool:
     return _REFERENCE.fullmatch(value) is not None
 
 
-def require_same(document: Mapping[str, Any], name: str, ours: str) -> None:
-    """Raise BrokenReplyError where an answer is about something else than was asked."""
-    if text(document, name) != ours:
-        message = f"another {name}"
-        raise BrokenReplyError(message)
-
-
 def currency(document: Mapping[str, Any], name: str) -> str:
     """The code of a currency; raises BrokenReplyError."""
-    value = text(document, name)
-    if not _CURRENCY.fullmatch(value):
-        message = f"{name} is no currency"
-        raise BrokenReplyError(message)
-    return value
+    return text_like(document, name, _CURRENCY, "currency")
 
 
 def instant(document: Mapping[str, Any], name: str) -> str:

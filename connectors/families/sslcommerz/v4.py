@@ -17,7 +17,6 @@ from connectors.families.sslcommerz.replies import (
     currency,
     instant,
     reference,
-    require_same,
     word,
 )
 from connectors.families.sslcommerz.settings import V4Settings
@@ -44,6 +43,7 @@ from ekpay_switch.wing_kit.reply_reading import (
     BrokenReplyError,
     as_rows,
     json_object,
+    require_same,
     taka,
     text,
     text_or_empty,
