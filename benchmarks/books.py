@@ -18,6 +18,10 @@ SELECT count(*) FILTER (WHERE state = 'completed'), count(*) FILTER (WHERE state
   pg_current_wal_insert_lsn() - '0/0'::pg_lsn
 FROM payments WHERE id >= $2
 """
+_OTHER_ENDS = """
+SELECT state || coalesce(' ' || refusal, ''), count(*) FROM payments
+WHERE id >= $1 AND state <> 'completed' GROUP BY 1 ORDER BY 1
+"""
 # PostgreSQL tells its statistics late: asked again until they know of every payment, and of its one update.
 _WRITTEN = "SELECT relname, n_tup_ins, n_tup_upd FROM pg_stat_user_tables WHERE relname = ANY($1)"
 _POLL_SECONDS = 0.1
@@ -39,6 +43,11 @@ class Standing:
     payments: int
     quotes: int
     wal: int
+
+    @property
+    def given_back(self) -> int:
+        """Payments that came to an end and are not completed."""
+        return self.payments - self.completed - self.open
 
 
 class Books:
@@ -68,6 +77,11 @@ class Books:
                 if not now.open and (now.payments, now.quotes) == (before.payments, before.quotes):
                     return now
                 before = now
+
+    async def other_ends(self) -> str:
+        """The ends of payments that are not completed, each with how many there are since the instant."""
+        rows = await self._connection.fetch(_OTHER_ENDS, self._first_id)
+        return ", ".join(f"{end}: {count}" for end, count in rows)
 
     async def rows(self) -> dict[str, int]:
         """How many rows stand in each table that a payment inserts into, counted."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -34,6 +34,7 @@ class Turn:
     wal_bytes_each: float
     batch_size: float = 0.0
     batch_ms: float = 0.0
+    given_back: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +70,29 @@ class Turns:
         self.payments += await self._desk.payments()
         return turn
 
-    async def pay(self, seconds: int) -> Turn:
-        """Pay for a fixed time from what was fetched; an answer counts if its payment is completed."""
+    async def pay(self, seconds: int, *, may_give_back: bool = False) -> Turn:
+        """Pay for a fixed time from what was fetched; only what was completed counts.
+
+        Where the machine stalls for longer than a payment may wait for a connection to its biller, it is
+        given back. A long run may say so and go on; any other turn is worth nothing then.
+
+        Raises:
+            BooksError: the books do not bear the answers out, or payments were given back.
+        """
         turn, result, grown = await self._through_switch("pay", _PAY, self.payments, seconds)
         self.payments = list(result.left)
-        check("pay", result.answered, grown.completed, result.sent)
-        if grown.completed != grown.payments:
-            message = f"pay: {grown.payments - grown.completed} payments of this turn are not completed"
+        check("pay", result.answered, grown.payments, result.sent)
+        if grown.given_back and not may_give_back:
+            message = (
+                f"pay: {grown.given_back} payments were not completed ({await self._books.other_ends()})"
+            )
             raise BooksError(message)
-        return turn
+        done = turn.done - grown.given_back
+        return replace(turn, done=done, rate=done / result.seconds, given_back=grown.given_back)
+
+    async def given_back(self) -> int:
+        """How many payments there are since the instant that ended without being completed."""
+        return (await self._books.standing()).given_back
 
     async def reference(self, clients: int, seconds: int, *, has_scroll: bool = True) -> Turn:
         """Let pgbench pay for a fixed time, on quotes of its own."""

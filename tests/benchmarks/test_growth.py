@@ -37,7 +37,7 @@ RELATION = Relation(100, 5, 10, 0, 0, 0, 8_192, 8_192)
 
 def _soak(cycles: tuple[Cycle, ...]) -> Soak:
     after = replace(RELATION, updated=30, updated_in_place=5, vacuums=2, bytes=16_384)
-    return Soak(30.0, 500.0, cycles, {"payments": RELATION}, {"payments": after}, ("clean", 60.0))
+    return Soak(30.0, 500.0, cycles, {"payments": RELATION}, {"payments": after}, 3, ("clean", 60.0))
 
 
 def test_growth_is_the_median_of_pairs_and_not_of_sides() -> None:
@@ -49,6 +49,14 @@ def test_growth_is_the_median_of_pairs_and_not_of_sides() -> None:
 
 def test_what_more_work_a_payment_makes_is_told_beside_the_clock() -> None:
     assert _growth().cpu_ratio == pytest.approx(0.9, rel=0.2)
+
+
+def test_what_was_given_back_is_told() -> None:
+    turns = tuple(replace(_turn(900.0), given_back=count) for count in (0, 64, 0))
+    growth = replace(_growth(), large=replace(_growth().large, turns=turns))
+    assert growth.figures()["growth"]["large"]["given_back"] == 64
+    assert growth.figures()["growth"]["small"]["given_back"] == 0
+    assert _soak((CYCLE,)).figures()["soak"]["given_back"] == 3
 
 
 def test_books_that_do_not_hold_are_no_success() -> None:
