@@ -45,7 +45,7 @@ class Standing:
     wal: int
 
     @property
-    def given_back(self) -> int:
+    def not_completed(self) -> int:
         """Payments that came to an end and are not completed."""
         return self.payments - self.completed - self.open
 

@@ -66,9 +66,9 @@ class Side:
         return median(turn.rate for turn in self.turns)
 
     @property
-    def given_back(self) -> int:
-        """Payments of these turns that the machine was too slow for."""
-        return sum(turn.given_back for turn in self.turns)
+    def not_completed(self) -> int:
+        """Payments of these turns that came to another end."""
+        return sum(turn.not_completed for turn in self.turns)
 
     @property
     def log_bytes_each(self) -> float:
@@ -137,7 +137,7 @@ class Growth:
         table.add_row("bytes of log a payment", *(f"{side.log_bytes_each:.0f}" for side in sides))
         table.add_row("page images a payment", *(f"{side.page_images_each:.2f}" for side in sides))
         table.add_row("tables and indexes, MB", *(f"{side.sizes.total / 1e6:.0f}" for side in sides))
-        table.add_row("given back", *(str(side.given_back) for side in sides))
+        table.add_row("not completed", *(str(side.not_completed) for side in sides))
         table.add_row("switch, MiB", *(f"{side.memory_mib:.0f}" for side in sides))
         console.print(table)
         for name, (said, seconds) in self.audits.items():
@@ -151,7 +151,7 @@ def _told(side: Side) -> dict[str, Any]:
         "rates": [round(turn.rate, 1) for turn in side.turns],
         "p50_ms": round(side.latency_ms("p50"), 2),
         "p99_ms": round(side.latency_ms("p99"), 2),
-        "given_back": side.given_back,
+        "not_completed": side.not_completed,
         "cpu_ms_each": {part: round(ms, 3) for part, ms in side.cpu_ms_each.items()},
         "log_bytes_each": round(side.log_bytes_each),
         "page_images_each": round(side.page_images_each, 2),
@@ -198,7 +198,7 @@ async def compare(small: Place, large: Place, rounds: int, seconds: int, console
             await fetch_for(place.turns, seconds, needed=int(rate * _MARGIN * seconds))
         for side in (0, 1) if number % 2 else (1, 0):
             before = await log_written(places[side].stage.connection)
-            turn = await places[side].turns.pay(seconds, may_give_back=True)
+            turn = await places[side].turns.pay(seconds, may_fall_short=True)
             images[side] += (await log_written(places[side].stage.connection))["wal_fpi"] - before["wal_fpi"]
             taken[side].append(turn)
             rate = max(rate, turn.rate)

@@ -86,7 +86,7 @@ class Soak:
     cycles: tuple[Cycle, ...]
     before: dict[str, Relation]
     after: dict[str, Relation]
-    given_back: int
+    not_completed: int
     audit: tuple[str, float]
 
     @property
@@ -110,7 +110,7 @@ class Soak:
                 "p99_ms": round(median(cycle.p99_ms for cycle in self.cycles), 2),
                 "rss_mib": [round(first.memory_mib, 1), round(last.memory_mib, 1)],
                 "worker_rss_mib": [round(first.worker_mib, 1), round(last.worker_mib, 1)],
-                "given_back": self.given_back,
+                "not_completed": self.not_completed,
                 "autovacuum_runs": self.vacuums,
                 "tables": {name: self._grown(name) for name in self.after},
                 "cycles": [_as_figures(cycle) for cycle in self.cycles],
@@ -159,7 +159,7 @@ class Soak:
         console.print(grown)
         console.print(
             f"last {COMPARED} ÷ first {COMPARED}: rate {self.drift('full_rate'):.2f}, steady p99 "
-            f"{self.drift('p99_ms'):.2f}; given back: {self.given_back}; "
+            f"{self.drift('p99_ms'):.2f}; not completed: {self.not_completed}; "
             f"audit: {self.audit[0]}, {self.audit[1]:.0f} s",
             highlight=False,
         )
@@ -212,7 +212,7 @@ async def load(place: Place, minutes: float, console: Console) -> Soak:
     await fetch_for(place.turns, _FETCH_SECONDS, needed=1)
     offered = _SHARE * (await place.turns.pay(2)).rate
     before, started = await tables(place.stage), time.monotonic()
-    given_back = await place.turns.given_back()
+    stood, _ = await place.turns.not_completed()
     cycles: list[Cycle] = []
     with served_worker(place.stage) as worker:
         while time.monotonic() < started + 60 * minutes or not cycles:
@@ -225,8 +225,10 @@ async def load(place: Place, minutes: float, console: Console) -> Soak:
                 highlight=False,
             )
         lasted, after = (time.monotonic() - started) / 60, await tables(place.stage)
-        given_back = await place.turns.given_back() - given_back
-    return Soak(lasted, offered, tuple(cycles), before, after, given_back, ("not made", 0.0))
+        not_completed, other_ends = await place.turns.not_completed()
+    if not_completed > stood:
+        console.print(f"  not completed: {other_ends}", highlight=False)
+    return Soak(lasted, offered, tuple(cycles), before, after, not_completed - stood, ("not made", 0.0))
 
 
 async def _cycle(place: Place, offered: float, best: float, started: float, worker: int) -> Cycle:
@@ -245,7 +247,7 @@ async def _cycle(place: Place, offered: float, best: float, started: float, work
     images = (await log_written(stage.connection))["wal_fpi"] - before["wal_fpi"]
     latencies = observed.latencies_ms()
     until = max(sample.answered for sample in observed.samples)
-    full: Turn = await turns.pay(_FULL_SECONDS, may_give_back=True)
+    full: Turn = await turns.pay(_FULL_SECONDS, may_fall_short=True)
     dead = sum(one.dead for one in (await tables(stage)).values())
     return Cycle(
         at_seconds=time.monotonic() - started,

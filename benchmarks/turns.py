@@ -34,7 +34,7 @@ class Turn:
     wal_bytes_each: float
     batch_size: float = 0.0
     batch_ms: float = 0.0
-    given_back: int = 0
+    not_completed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,29 +70,30 @@ class Turns:
         self.payments += await self._desk.payments()
         return turn
 
-    async def pay(self, seconds: int, *, may_give_back: bool = False) -> Turn:
+    async def pay(self, seconds: int, *, may_fall_short: bool = False) -> Turn:
         """Pay for a fixed time from what was fetched; only what was completed counts.
 
-        Where the machine stalls for longer than a payment may wait for a connection to its biller, it is
-        given back. A long run may say so and go on; any other turn is worth nothing then.
+        A payment is given back where the machine stalls for longer than it may wait for a connection to its
+        biller, and refused where its bill was fetched before midnight in Dhaka. A run that lasts for long may
+        say so and go on; any other turn is worth nothing then.
 
         Raises:
-            BooksError: the books do not bear the answers out, or payments were given back.
+            BooksError: the books do not bear the answers out, or payments were not completed.
         """
         turn, result, grown = await self._through_switch("pay", _PAY, self.payments, seconds)
         self.payments = list(result.left)
         check("pay", result.answered, grown.payments, result.sent)
-        if grown.given_back and not may_give_back:
+        if grown.not_completed and not may_fall_short:
             message = (
-                f"pay: {grown.given_back} payments were not completed ({await self._books.other_ends()})"
+                f"pay: {grown.not_completed} payments were not completed ({await self._books.other_ends()})"
             )
             raise BooksError(message)
-        done = turn.done - grown.given_back
-        return replace(turn, done=done, rate=done / result.seconds, given_back=grown.given_back)
+        done = turn.done - grown.not_completed
+        return replace(turn, done=done, rate=done / result.seconds, not_completed=grown.not_completed)
 
-    async def given_back(self) -> int:
-        """How many payments there are since the instant that ended without being completed."""
-        return (await self._books.standing()).given_back
+    async def not_completed(self) -> tuple[int, str]:
+        """How many payments since the instant came to another end, and which ends those are."""
+        return (await self._books.standing()).not_completed, await self._books.other_ends()
 
     async def reference(self, clients: int, seconds: int, *, has_scroll: bool = True) -> Turn:
         """Let pgbench pay for a fixed time, on quotes of its own."""

@@ -51,12 +51,12 @@ def test_what_more_work_a_payment_makes_is_told_beside_the_clock() -> None:
     assert _growth().cpu_ratio == pytest.approx(0.9, rel=0.2)
 
 
-def test_what_was_given_back_is_told() -> None:
-    turns = tuple(replace(_turn(900.0), given_back=count) for count in (0, 64, 0))
+def test_what_was_not_completed_is_told() -> None:
+    turns = tuple(replace(_turn(900.0), not_completed=count) for count in (0, 64, 0))
     growth = replace(_growth(), large=replace(_growth().large, turns=turns))
-    assert growth.figures()["growth"]["large"]["given_back"] == 64
-    assert growth.figures()["growth"]["small"]["given_back"] == 0
-    assert _soak((CYCLE,)).figures()["soak"]["given_back"] == 3
+    assert growth.figures()["growth"]["large"]["not_completed"] == 64
+    assert growth.figures()["growth"]["small"]["not_completed"] == 0
+    assert _soak((CYCLE,)).figures()["soak"]["not_completed"] == 3
 
 
 def test_books_that_do_not_hold_are_no_success() -> None:
