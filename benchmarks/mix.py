@@ -47,9 +47,9 @@ _FETCH_SECONDS = 2
 _FETCH_RATE_MAX = 5_000
 _WARM_UP_SECONDS = 2
 _NONE: Mapping[str, int] = MappingProxyType({})
-# A rate that no turn exceeds, so that wrk does not run dry: above the best so far, and never below what is
-# likely. What is left waits for the next turn.
-_MARGIN, _RATE_MIN = 1.4, 1_500
+# A rate that no turn exceeds, so that wrk does not run dry: above the best so far, never below what is
+# likely, and before the first turn more than any machine will do. What is left waits for the next turn.
+_MARGIN, _RATE_MIN, _RATE_FIRST = 1.4, 1_500, 4_000
 _BY_BILLER = """
 SELECT biller_id, count(*) FILTER (WHERE state = 'completed') AS completed, count(*) AS payments FROM payments
 GROUP BY biller_id
@@ -182,7 +182,8 @@ class MixedTurns:
         return self._fetches.take(order, wanted)
 
     def _wanted(self, seconds: int) -> int:
-        return int(max(self._best_rate * _MARGIN, _RATE_MIN) * seconds)
+        rate = max(self._best_rate * _MARGIN, _RATE_MIN) if self._best_rate else _RATE_FIRST
+        return int(rate * seconds)
 
     def _missing(self, needed: Mapping[str, float]) -> dict[str, int]:
         """How much of each biller is to be fetched yet, in small numbers: a period has to be short."""
