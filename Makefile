@@ -135,7 +135,7 @@ bench: $(DEV) $(RECONCILIATION) ## every number of the switch beside its aim, in
 	$(BIN)/python -m benchmarks.run
 
 .PHONY: bench-full
-bench-full: $(DEV) $(RECONCILIATION) ## ten million payments that stand, a soak of half an hour, ten million reconciled: over an hour
+bench-full: $(DEV) $(RECONCILIATION) ## ten million payments that stand, a soak of half an hour, ten million reconciled: about an hour
 	$(BIN)/python -m benchmarks.full --write
 	$(BIN)/python -m benchmarks.reconcile --full
 
