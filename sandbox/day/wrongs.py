@@ -2,7 +2,8 @@
 
 Each wrong thing strikes another movement or another file, so each raises what its line says and nothing else:
 only plain movements are taken, none in the last minutes before a cut-off, and no row of a file that is wrong
-as a whole. The same books, seed and night give the same choice.
+as a whole. No row is left out at an institution whose other file is still to come: until it has, nobody can
+know that the row is in neither. The same books, seed and night give the same choice.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -75,6 +76,9 @@ class Spoiler:
     corrected: dict[str, list[Line]] = field(default_factory=dict)
     _touched_files: set[str] = field(default_factory=set)
     _touched_names: set[tuple[str, str]] = field(default_factory=set)
+    # Institutions of which a file is still to come, and of which a row was left out: none is both.
+    _awaited: set[str] = field(default_factory=set)
+    _left_out: set[str] = field(default_factory=set)
 
     def spoil(self, wish: Wish) -> None:
         """Let one thing go wrong.
@@ -99,6 +103,8 @@ class Spoiler:
             raise NothingToSpoilError(f"{wish}: {NothingToSpoilError.__doc__}")
         chosen = self.random.choice(can)
         self._touched_files.add(chosen.name_key)
+        if wish.code in _AWAITED:
+            self._awaited.add(chosen.house.id)
         getattr(self, f"_{wish.code.lower()}")(chosen)
 
     def _files_of(self, wish: Wish) -> Iterator[PlannedFile]:
@@ -106,6 +112,8 @@ class Spoiler:
             is_meant = wish.institution in {"", one.house.id}
             touched = {name for house, name in self._touched_names if house == one.house.id}
             is_clean = not touched.intersection(line.row.ours for line in one.lines)
+            if wish.code in _AWAITED and one.house.id in self._left_out:
+                continue
             if is_meant and is_clean and one.name_key not in self._touched_files:
                 yield one
 
@@ -144,8 +152,9 @@ class Spoiler:
             raise NothingToSpoilError(f"{wish}: {NothingToSpoilError.__doc__}")
         file, line = self.random.choice(can)
         self._touched_names.add((file.house.id, line.row.ours))
-        rule = _OF_ROWS[wish.code]
-        made = rule.make(self, line.row)
+        made = _OF_ROWS[wish.code].make(self, line.row)
+        if not made:
+            self._left_out.add(file.house.id)
         file.lines.remove(line)
         file.lines.extend(Line(row) for row in made)
         if wish.code is Code.ROW_REJECTED:
@@ -157,6 +166,8 @@ class Spoiler:
 
     def _lines_of(self, wish: Wish) -> Iterator[tuple[PlannedFile, Line]]:
         for file in self.files:
+            if wish.code in _LEFT_OUT and file.house.id in self._awaited:
+                continue
             if wish.institution in {"", file.house.id} and file.name_key not in self._touched_files:
                 yield from ((file, line) for line in file.lines if self._may_spoil(line))
 
@@ -239,6 +250,11 @@ _OF_ROWS: Mapping[Code, _Rule] = {
         lambda row: row.status is Status.FAILED, lambda _, row: [row.but(status=Status.SUCCESS)]
     ),
 }
+
+
+_LEFT_OUT = frozenset(code for code, rule in _OF_ROWS.items() if rule.make is _nothing)
+# A file that contradicts itself is refused whole, and comes again.
+_AWAITED = frozenset({Code.FILE_MISSING, Code.CONTROL_TOTAL})
 
 
 def _has_rows(file: PlannedFile) -> bool:

@@ -15,7 +15,7 @@ from reconciliation.month.run import run_month
 from sandbox.day.asking import DayBook
 from sandbox.day.houses import HOUSES
 from sandbox.day.leave import Night, leave_of
-from sandbox.day.wrongs import CODES, Seeded, Wish
+from sandbox.day.wrongs import CODES, NothingToSpoilError, Seeded, Wish
 from sandbox.institution.clock import DHAKA
 from sandbox.institution.movements import Movement
 from sandbox.month.days import FIRST
@@ -105,3 +105,24 @@ def test_all_that_is_made_wrong_is_found_and_nothing_else(tmp_path: Path, seed: 
     assert report.missed == frozenset()
     assert report.invented == frozenset()
     assert report.invariants == "hold"
+
+
+TWO_CYCLES = "npsb"
+CLASHES = [
+    pytest.param(Wish(file, TWO_CYCLES), Wish(Code.LEDGER_ONLY, TWO_CYCLES), id=f"{file}-{order}")
+    if order == "file first"
+    else pytest.param(Wish(Code.LEDGER_ONLY, TWO_CYCLES), Wish(file, TWO_CYCLES), id=f"{file}-{order}")
+    for file in (Code.FILE_MISSING, Code.CONTROL_TOTAL)
+    for order in ("file first", "row first")
+]
+
+
+@pytest.mark.parametrize(("first", "second"), CLASHES)
+def test_no_row_is_left_out_where_another_file_is_still_to_come(
+    tmp_path: Path, first: Wish, second: Wish
+) -> None:
+    books = {house.id: day_of(house, 8, STRUCK) for house in HOUSES.values()}
+    with pytest.raises(NothingToSpoilError, match=str(second)):
+        leave_of(books, Night(STRUCK, tmp_path / "home", tmp_path / "out", (first, second)))
+    alone = leave_of(books, Night(STRUCK, tmp_path / "home", tmp_path / "out", (second,)))
+    assert [one.code for one in alone.seeded] == [second.code]
