@@ -112,9 +112,8 @@ class Spoiler:
             is_meant = wish.institution in {"", one.house.id}
             touched = {name for house, name in self._touched_names if house == one.house.id}
             is_clean = not touched.intersection(line.row.ours for line in one.lines)
-            if wish.code in _AWAITED and one.house.id in self._left_out:
-                continue
-            if is_meant and is_clean and one.name_key not in self._touched_files:
+            is_whole = wish.code not in _AWAITED or one.house.id not in self._left_out
+            if is_meant and is_clean and is_whole and one.name_key not in self._touched_files:
                 yield one
 
     def _file_missing(self, file: PlannedFile) -> None:
@@ -166,9 +165,9 @@ class Spoiler:
 
     def _lines_of(self, wish: Wish) -> Iterator[tuple[PlannedFile, Line]]:
         for file in self.files:
-            if wish.code in _LEFT_OUT and file.house.id in self._awaited:
-                continue
-            if wish.institution in {"", file.house.id} and file.name_key not in self._touched_files:
+            is_meant = wish.institution in {"", file.house.id}
+            is_whole = wish.code not in _LEFT_OUT or file.house.id not in self._awaited
+            if is_meant and is_whole and file.name_key not in self._touched_files:
                 yield from ((file, line) for line in file.lines if self._may_spoil(line))
 
     def _may_spoil(self, line: Line) -> bool:

@@ -207,8 +207,8 @@ def listen(host: str, port: int) -> socket.socket:
 def books_left_alone() -> Iterator[None]:
     """Within it the garbage collector walks nothing twice that has outlived a full collection.
 
-    A book only grows. Walking one of a million payments again takes more than half a second, in which nobody
-    is answered: longer than a payment waits for its turn at a biller.
+    A book only grows. Walking one of a million payments again takes more than a second, in which nobody is
+    answered, and at last longer than a payment waits for a connection to its biller.
     """
 
     def freeze(phase: str, told: Mapping[str, int]) -> None:
