@@ -162,8 +162,8 @@ new-biller: $(CORE) ## start a biller: make new-biller ID=some_utility FAMILY=di
 
 .PHONY: states
 states: $(CORE) ## write docs/payment-states.md and docs/codes-and-events.md again from the tables that decide
-	$(BIN)/python -m ekpay_switch.cli.states > docs/payment-states.md
-	$(BIN)/python -m ekpay_switch.cli.reference > docs/codes-and-events.md
+	$(BIN)/python -m ekpay_switch.cli.reference.payment_states > docs/payment-states.md
+	$(BIN)/python -m ekpay_switch.cli.reference.codes_and_events > docs/codes-and-events.md
 
 .PHONY: schemas
 schemas: $(CORE) ## write docs/schemas again from the models that read manifests

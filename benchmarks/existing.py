@@ -28,9 +28,9 @@ from benchmarks import existing_schema
 from benchmarks.errors import BenchError
 from benchmarks.existing_rows import BILLER, PAYABLE, Day, Payer, Share, shares
 from benchmarks.stage import Staging, open_stage
-from ekpay_switch.domain.ledger import kind_of
-from ekpay_switch.persistence.embedded import EmbeddedPostgres
-from ekpay_switch.persistence.embedded_roles import SUPERUSER
+from ekpay_switch.domain.ledger.entries import kind_of
+from ekpay_switch.persistence.embedded.roles import SUPERUSER
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 
 PARTNERS, ACCOUNTS, PAYMENTS = 16, 100_000, 10_000_000
 DAYS_MAX = 90

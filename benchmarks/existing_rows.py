@@ -13,7 +13,7 @@ from random import Random
 from types import MappingProxyType
 
 from ekpay_switch.domain.business_day import DHAKA
-from ekpay_switch.persistence.batch import bill_lock
+from ekpay_switch.persistence.group_commit.batch import bill_lock
 from ekpay_switch.security.identifiers import UNGUESSABLE_ALPHABET, UNGUESSABLE_LENGTH
 
 BILLER = "desco_postpaid"

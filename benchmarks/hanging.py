@@ -24,11 +24,11 @@ from rich.console import Console
 from benchmarks.load import Load, run_wrk
 from benchmarks.relay import Relay, open_relay
 from benchmarks.stage import StageError, ekpay, environment, served_sandbox, served_switch, until_ready
-from ekpay_switch.persistence.api_keys import ApiKeys
-from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.engine import Database, open_database
 from ekpay_switch.persistence.migrate import migrate
-from ekpay_switch.persistence.partners import NewPartner, Partners
+from ekpay_switch.persistence.parties.api_keys import ApiKeys
+from ekpay_switch.persistence.parties.partners import NewPartner, Partners
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.settings import Settings
 from sandbox.gateway.environment import settings_for_switch

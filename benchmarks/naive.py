@@ -168,7 +168,7 @@ class _Pairs:
 def serve() -> None:
     """Serve as the naive build, until told to leave."""
     sys.argv[0] = "ekpay"
-    with patch("ekpay_switch.main.GroupCommit", StepByStep):
+    with patch("ekpay_switch.composition.switch.GroupCommit", StepByStep):
         run()
 
 

@@ -50,6 +50,7 @@ LAYERS = {
     "ekpay_switch/api/syndicate/": Layer.PARSING,
     "ekpay_switch/flows/": Layer.FLOW,
     "ekpay_switch/domain/": Layer.FLOW,
+    "ekpay_switch/ports/": Layer.FLOW,
     "ekpay_switch/": Layer.FLOW,
     "ekpay_switch/persistence/": Layer.GROUP_COMMIT,
     "asyncpg/": Layer.DRIVER,
@@ -68,7 +69,8 @@ LAYERS = {
     "asyncio/": Layer.LOOP,
     "ekpay_switch/cli/": Layer.REST,
     "ekpay_switch/jobs/": Layer.REST,
-    "ekpay_switch/main.py": Layer.REST,
+    "ekpay_switch/composition/": Layer.REST,
+    "ekpay_switch/config_files/": Layer.REST,
     "benchmarks/": Layer.REST,
 }
 _OURS = ("ekpay_switch/", "biller_adapters/", "connectors/")

@@ -11,8 +11,19 @@ from types import ModuleType
 import asyncpg
 
 from benchmarks.stage import Stage
-from ekpay_switch.persistence import batch, batch_read, batch_write, group_commit
-from ekpay_switch.persistence.embedded_roles import SUPERUSER
+from ekpay_switch.persistence.embedded.roles import SUPERUSER
+from ekpay_switch.persistence.group_commit import (
+    batch,
+)
+from ekpay_switch.persistence.group_commit import (
+    committer as group_commit,
+)
+from ekpay_switch.persistence.group_commit import (
+    lock_and_read as batch_read,
+)
+from ekpay_switch.persistence.group_commit import (
+    write as batch_write,
+)
 
 COMMITTERS, OTHER_CLIENTS = "backends of the group commit", "other backends of the switch"
 OTHER_PROCESSES = "other processes of PostgreSQL"

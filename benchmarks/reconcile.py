@@ -32,7 +32,7 @@ from benchmarks import reconcile_books as books
 from benchmarks import summary
 from benchmarks.errors import BenchError
 from benchmarks.reconcile_child import SAID, URL
-from ekpay_switch.persistence.embedded import EmbeddedPostgres, Endpoint
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres, Endpoint
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.migrate import migrate
 from reconciliation.adbc import Database as LineBooks

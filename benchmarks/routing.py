@@ -10,8 +10,8 @@ from statistics import median
 from uuid import UUID
 
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.routing import Candidate, decide, draw_of
-from ekpay_switch.domain.routing_rules import (
+from ekpay_switch.domain.routing.decision import Candidate, decide, draw_of
+from ekpay_switch.domain.routing.rules import (
     Action,
     Condition,
     RouteRequest,

@@ -21,14 +21,14 @@ import aiohttp
 import asyncpg
 
 from benchmarks.errors import BenchError
+from ekpay_switch.domain.ledger.posting_rules import prefund_account, topped_up
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.posting_rules import prefund_account, topped_up
-from ekpay_switch.persistence.batch import write_batch
-from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.engine import Database, open_database
+from ekpay_switch.persistence.group_commit.batch import write_batch
+from ekpay_switch.persistence.group_commit.steps import PostEntry
 from ekpay_switch.persistence.migrate import migrate
-from ekpay_switch.persistence.partners import NewPartner, Partners
-from ekpay_switch.persistence.steps import PostEntry
+from ekpay_switch.persistence.parties.partners import NewPartner, Partners
 from ekpay_switch.security.identifiers import uuid7
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.settings import Settings

@@ -17,11 +17,18 @@ from benchmarks.step_writes import next_number, write_entries, write_payments, w
 from ekpay_switch import telemetry
 from ekpay_switch.domain.claims import Accepted, Claim, ClaimAnswer, Refused
 from ekpay_switch.domain.delivery import NextSend, Recording
-from ekpay_switch.domain.ledger import keeps_balance, kind_of
-from ekpay_switch.persistence.batch_judge import Judge
-from ekpay_switch.persistence.group_commit import Connect, GroupCommit, GroupCommitLimits
-from ekpay_switch.persistence.steps import Answer, PostEntry, SaveQuote, SealedRecording, Step, postings_of
-from ekpay_switch.persistence.tables import accounts
+from ekpay_switch.domain.ledger.entries import keeps_balance, kind_of
+from ekpay_switch.persistence.group_commit.committer import Connect, GroupCommit, GroupCommitLimits
+from ekpay_switch.persistence.group_commit.decide import Judge
+from ekpay_switch.persistence.group_commit.steps import (
+    Answer,
+    PostEntry,
+    SaveQuote,
+    SealedRecording,
+    Step,
+    postings_of,
+)
+from ekpay_switch.persistence.schema.books import accounts
 
 POOL = 20
 # As SQLAlchemy has it: of 128 callers the last ones wait longer than the switch lets anybody wait.

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ekpay_switch.domain.claims import Claim, Snapshot
 from ekpay_switch.domain.delivery import LATE_TO_ASK_ABOUT, NextSend, Recording
 from ekpay_switch.domain.payment import RELEASED, State
-from ekpay_switch.persistence.batch_read import (
+from ekpay_switch.persistence.group_commit.lock_and_read import (
     NEW_WINDOW,
     OPEN_WINDOW,
     Held,
@@ -19,9 +19,9 @@ from ekpay_switch.persistence.batch_read import (
     quoted_bill,
     standing_of,
 )
-from ekpay_switch.persistence.biller_tables import used_receipts
-from ekpay_switch.persistence.steps import PostEntry, SealedRecording, Step, lane_of
-from ekpay_switch.persistence.tables import accounts, evidence, journal_entries, lanes, payments, quotes
+from ekpay_switch.persistence.group_commit.steps import PostEntry, SealedRecording, Step, lane_of
+from ekpay_switch.persistence.schema.billers import used_receipts
+from ekpay_switch.persistence.schema.books import accounts, evidence, journal_entries, lanes, payments, quotes
 
 # SQLAlchemy's own type of a row knows no names of columns.
 Row = Mapping[str, Any]

@@ -10,12 +10,12 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.persistence import batch_write
-from ekpay_switch.persistence.batch import quote_row
-from ekpay_switch.persistence.batch_judge import Changes, Row
-from ekpay_switch.persistence.batch_write import LostRowError, SetInsert
-from ekpay_switch.persistence.biller_tables import used_receipts
-from ekpay_switch.persistence.tables import (
+from ekpay_switch.persistence.group_commit import write as batch_write
+from ekpay_switch.persistence.group_commit.batch import quote_row
+from ekpay_switch.persistence.group_commit.decide import Changes, Row
+from ekpay_switch.persistence.group_commit.write import LostRowError, SetInsert
+from ekpay_switch.persistence.schema.billers import used_receipts
+from ekpay_switch.persistence.schema.books import (
     accounts,
     attempts,
     evidence,

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import assert_never
 
-from biller_adapters.asked import Asked, Meant
+from biller_adapters.call_result import Asked, Meant
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Reason
 from ekpay_switch.domain.bill import AmountRefused, Bill, BillerSilent, BillFound, BillMissing, FetchReply
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import ZERO, Money, parse_taka
-from ekpay_switch.ports import NotSent, NoUsableAnswer
+from ekpay_switch.ports.world import NotSent, NoUsableAnswer
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 
 _AMOUNT = "amount"

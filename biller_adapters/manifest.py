@@ -24,11 +24,11 @@ from biller_adapters.manifest_parts import (
     Secrets,
     Stamp,
 )
-from ekpay_switch.biller_ports import BillerProfile, Parameter
 from ekpay_switch.domain.money import PAISA_PER_TAKA, ZERO, Money
+from ekpay_switch.ports.billers import BillerProfile, Parameter
 from ekpay_switch.wing_kit.manifest_file import read_manifest_file, refuse_repeats
 from ekpay_switch.wing_kit.manifest_sections import Endpoint, Name, Safety, Seconds, Section, TimingEntry
-from ekpay_switch.wing_kit.opening import Downtime, Hours, Opening
+from ekpay_switch.wing_kit.opening_hours import Downtime, Hours, Opening
 
 # Law 4 is only as good as its examples: each verb shows at least these, and each step of paying all of its
 # own and an empty reply as well.

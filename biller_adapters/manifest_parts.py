@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from ekpay_switch.domain.amount_bounds import AmountBounds
 from ekpay_switch.domain.money import parse_taka
-from ekpay_switch.domain.scroll import ScrollTerms
+from ekpay_switch.domain.scrolls.scroll import ScrollTerms
 from ekpay_switch.wing_kit.manifest_sections import Name, Section, SettingName, Taka
 
 # A member of the syndicate API's bll_inf, or one of ours where it has none that fits (x_<name>).

@@ -12,7 +12,7 @@ from typing import Any
 
 from biller_adapters.fetching import paid_bill
 from biller_adapters.manifest import Manifest
-from biller_adapters.utility_words import CHALLAN, TAX, UtilityWords
+from biller_adapters.utility_wording import CHALLAN, TAX, UtilityWords
 from ekpay_switch.domain.bill import AmountRefused, Bill, BillFound, ChargeLine, FetchReply
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import ZERO, Money, format_taka, parse_taka, total

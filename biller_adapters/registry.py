@@ -21,10 +21,10 @@ from biller_adapters.families.treasury_echallan import TreasuryEchallan
 from biller_adapters.families.xml_vend import XmlVend
 from biller_adapters.manifest import Manifest, read_manifest
 from biller_adapters.two_routes import TwoRoutes
-from ekpay_switch.biller_ports import BillerAdapter, Billers
-from ekpay_switch.ports import Clock, Tokens, Wire
+from ekpay_switch.ports.billers import BillerAdapter, Billers
+from ekpay_switch.ports.world import Clock, Tokens, Wire
+from ekpay_switch.wing_kit.context import MorePorts, Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.surroundings import MorePorts, Surroundings
 
 Family = Callable[[Manifest, Surroundings], BillerAdapter]
 

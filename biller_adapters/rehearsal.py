@@ -15,7 +15,6 @@ from uuid import UUID
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Example, Role
 from biller_adapters.registry import adapter_of
-from ekpay_switch.biller_ports import BillerAdapter
 from ekpay_switch.domain.bill import (
     AmountRefused,
     Bill,
@@ -27,6 +26,7 @@ from ekpay_switch.domain.bill import (
 )
 from ekpay_switch.domain.business_day import DHAKA
 from ekpay_switch.domain.delivery import PayOrder
+from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.outcome import (
     Approved,
@@ -40,11 +40,11 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
-from ekpay_switch.domain.posting_rules import Sums
-from ekpay_switch.ports import WireAnswer, WireReply, WireRequest
+from ekpay_switch.ports.billers import BillerAdapter
+from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 
 EXAMPLE_REFERENCE = "EXAMPLE0000000000000001"
 # As long as the longest that a family asks for.

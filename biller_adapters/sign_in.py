@@ -6,11 +6,11 @@ so whatever came of it, the next try starts from scratch.
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from biller_adapters.asked import Asked, Meant
+from biller_adapters.call_result import Asked, Meant
 from biller_adapters.dialect import Credentials, Dialect, Fields
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means, Role
-from ekpay_switch.ports import NotSent, NoUsableAnswer
+from ekpay_switch.ports.world import NotSent, NoUsableAnswer
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 from ekpay_switch.wing_kit.token_keeper import Grant, NoToken

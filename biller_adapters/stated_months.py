@@ -12,7 +12,7 @@ from typing import Any
 
 from biller_adapters.fetching import scheduled_fee
 from biller_adapters.manifest import Manifest
-from biller_adapters.utility_words import FROM, TO, UtilityWords, told_as
+from biller_adapters.utility_wording import FROM, TO, UtilityWords, told_as
 from ekpay_switch.domain.bill import AmountRefused, Bill, BillerSilent, BillFound, ChargeLine, FetchReply
 from ekpay_switch.domain.money import ZERO, Money, format_taka, percent_half_up, total
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, month_span, taka, text, text_or_empty

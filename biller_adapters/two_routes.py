@@ -8,10 +8,10 @@ second after a fetch over the first, never the other way round: what the second 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ekpay_switch.biller_ports import BillerAdapter, BillerProfile
 from ekpay_switch.domain.bill import BillerSilent, BillFound, BillQuery, FetchReply
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Inquiry, Outcome, Unreached
+from ekpay_switch.ports.billers import BillerAdapter, BillerProfile
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 
 SECOND_ROUTE = "second_route"

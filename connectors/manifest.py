@@ -15,8 +15,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, JsonValue, field_validator, model_validator
 
 from connectors.manifest_parts import Example, Operation, Refunds, Reply, Role
-from ekpay_switch.connector_ports import ConnectorProfile, RefundRules
 from ekpay_switch.domain.money import parse_taka
+from ekpay_switch.ports.connectors import ConnectorProfile, RefundRules
 from ekpay_switch.wing_kit.manifest_file import read_manifest_file, refuse_repeats
 from ekpay_switch.wing_kit.manifest_sections import (
     Endpoint,

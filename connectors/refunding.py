@@ -5,7 +5,7 @@ How a refund is known again over there is each family's own affair.
 
 from collections.abc import Awaitable, Callable
 
-from ekpay_switch.domain.collecting import RefundLine, RefundOrder, RefundOutcome
+from ekpay_switch.domain.collections.connector_calls import RefundLine, RefundOrder, RefundOutcome
 from ekpay_switch.domain.money import BDT
 from ekpay_switch.domain.outcome import Declined, InDoubt
 

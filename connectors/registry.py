@@ -16,10 +16,10 @@ from connectors.families.nagad.connector import Nagad
 from connectors.families.sslcommerz.connector import Sslcommerz
 from connectors.families.token_init_status.connector import TokenInitStatus
 from connectors.manifest import Manifest, read_manifest
-from ekpay_switch.connector_ports import Connector, Connectors
-from ekpay_switch.ports import Clock, Tokens, Wire
+from ekpay_switch.ports.connectors import Connector, Connectors
+from ekpay_switch.ports.world import Clock, Tokens, Wire
+from ekpay_switch.wing_kit.context import MorePorts, Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.surroundings import MorePorts, Surroundings
 
 Family = Callable[[Manifest, Surroundings], Connector]
 

@@ -20,8 +20,7 @@ from connectors.families.nagad.rehearsed import rehearsed as rehearsed_nagad
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Example, Role
 from connectors.registry import connector_of
-from ekpay_switch.connector_ports import Connector, FindsMovements
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     Collected,
     CollectInquiry,
@@ -39,9 +38,10 @@ from ekpay_switch.domain.collecting import (
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, NotFound, Unreached
-from ekpay_switch.ports import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.ports.connectors import Connector, FindsMovements
+from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 from ekpay_switch.wing_kit.token_pair import TokenPair
 
 _REFERENCE = "EXAMPLE0000000000000001"

@@ -5,12 +5,12 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from ekpay_switch.audit_ports import AuditCheck
-from ekpay_switch.bill_file_ports import BillFiles
-from ekpay_switch.biller_ports import BillerAdapter, Billers
-from ekpay_switch.connector_ports import Connector, Connectors
-from ekpay_switch.host_link_ports import HostPorts
-from ekpay_switch.ports import Clock, Tokens, Wire
+from ekpay_switch.ports.audit import AuditCheck
+from ekpay_switch.ports.bill_files import BillFiles
+from ekpay_switch.ports.billers import BillerAdapter, Billers
+from ekpay_switch.ports.connectors import Connector, Connectors
+from ekpay_switch.ports.host_links import HostPorts
+from ekpay_switch.ports.world import Clock, Tokens, Wire
 
 
 class PluginError(Exception):

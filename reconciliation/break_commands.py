@@ -17,7 +17,7 @@ import typer
 from ekpay_switch.cli.terminal import complain, passphrase, show_json, taka
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
-from ekpay_switch.finance_ports import Finance
+from ekpay_switch.ports.finance import Finance
 from reconciliation.errors import ReconciliationError
 from reconciliation.near_names import in_words
 from reconciliation.night_option import typed_night

@@ -29,7 +29,7 @@ _FIRST: Final = 20
 
 
 class Ground(Protocol):
-    """What a check needs of an installation (`ekpay_switch.finance_ports.Finance`)."""
+    """What a check needs of an installation (`ekpay_switch.ports.finance.Finance`)."""
 
     @property
     def home(self) -> Path:

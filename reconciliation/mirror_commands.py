@@ -15,7 +15,7 @@ from rich.progress import Progress, TaskID
 
 from ekpay_switch.cli.terminal import complain
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.finance_ports import Finance
+from ekpay_switch.ports.finance import Finance
 from reconciliation.errors import ReconciliationError
 from reconciliation.night_option import typed_night
 from reconciliation.progress import counting_bar

@@ -17,7 +17,7 @@ from rich.progress import Progress
 
 from ekpay_switch.cli.terminal import complain, dhaka, show_json, show_table, taka
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.finance_ports import Connection, Finance
+from ekpay_switch.ports.finance import Connection, Finance
 from reconciliation.errors import ReconciliationError, ReportError
 from reconciliation.night_option import typed_night
 from reconciliation.progress import counting_bar

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ekpay_switch.cli.terminal import complain, screen, show_table
-from ekpay_switch.finance_ports import Finance
+from ekpay_switch.ports.finance import Finance
 from reconciliation.errors import ReconciliationError
 from reconciliation.night_option import typed_night
 

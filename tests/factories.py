@@ -10,7 +10,7 @@ from ekpay_switch.domain.fees import Fee
 from ekpay_switch.domain.money import Money
 from ekpay_switch.flows.fetch_bill import FetchOrder
 from ekpay_switch.flows.pay_bill import PayOrderOfPartner
-from ekpay_switch.ports import Partner
+from ekpay_switch.ports.world import Partner
 from ekpay_switch.security.pass_keys import hash_pass_key
 from tests.fakes import NOON, SmallWorld
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from ekpay_switch.domain.bill_files import (
+from ekpay_switch.domain.scrolls.bill_files import (
     FiledBill,
     FoundBill,
     NotTaken,

@@ -21,6 +21,7 @@ from ekpay_switch.domain.claims import (
     Verdict,
     decide,
 )
+from ekpay_switch.domain.collections.file_proofs import NO_FILES, FilesSaid
 from ekpay_switch.domain.delivery import (
     FINAL_RECEIPT,
     LATE_TO_ASK_ABOUT,
@@ -35,13 +36,17 @@ from ekpay_switch.domain.delivery import (
     Stale,
     plan_receipt_taken,
 )
-from ekpay_switch.domain.file_answers import NO_FILES, FilesSaid
-from ekpay_switch.domain.ledger import Entry, kind_of
+from ekpay_switch.domain.ledger.entries import Entry, kind_of
+from ekpay_switch.domain.ledger.posting_rules import (
+    IN_FLIGHT,
+    accepted_from_prefund,
+    prefund_account,
+    topped_up,
+)
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import RELEASED, TRANSITIONS, Event, State, walk
-from ekpay_switch.domain.posting_rules import IN_FLIGHT, accepted_from_prefund, prefund_account, topped_up
 from ekpay_switch.domain.vending import TokenLine
-from ekpay_switch.ports import Clock, Leased, RequestStatus
+from ekpay_switch.ports.world import Clock, Leased, RequestStatus
 from tests.fake_steps import Steps
 
 RESOLVABLE = {State.DELIVERING, State.REFUNDED, State.COMPLETED}

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from uuid import UUID
 
-from ekpay_switch.biller_ports import Parameter
-from ekpay_switch.challan_ports import ChallanUser, TreasuryOffice
 from ekpay_switch.domain.bill import AmountRefused, Bill, BillFound, BillQuery, FetchReply
 from ekpay_switch.domain.challans import (
     BILLER,
@@ -26,10 +24,12 @@ from ekpay_switch.domain.challans import (
 )
 from ekpay_switch.domain.delivery import RECEIPT, receipts_of
 from ekpay_switch.domain.fees import FeeTable
+from ekpay_switch.domain.ledger.posting_rules import set_aside_for_challan
 from ekpay_switch.domain.money import ZERO, Money, parse_taka
 from ekpay_switch.domain.outcome import Approved
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import set_aside_for_challan
+from ekpay_switch.ports.billers import Parameter
+from ekpay_switch.ports.challans import ChallanUser, TreasuryOffice
 from tests.fake_books import FakePayments
 from tests.fake_steps import Steps
 from tests.fakes import FIVE_TAKA, NOON, PROFILE, Deed, FakeBiller, FakeClock, SmallWorld

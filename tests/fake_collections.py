@@ -6,7 +6,23 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID
 
-from ekpay_switch.collect_ports import (
+from ekpay_switch.domain.business_day import business_date
+from ekpay_switch.domain.collections.connector_calls import CallbackHint
+from ekpay_switch.domain.collections.funding import (
+    WAITS_FOR_MONEY,
+    Finding,
+    HeldTry,
+    NewCollection,
+    NewTry,
+    TryEnd,
+    TryState,
+)
+from ekpay_switch.domain.delivery import Delivery, PayOrder
+from ekpay_switch.domain.ledger.posting_rules import credited, owed_back
+from ekpay_switch.domain.merchants import is_merchant
+from ekpay_switch.domain.payment import RELEASED, Event, State
+from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.ports.collections import (
     AlreadyOpened,
     BillHeld,
     Client,
@@ -22,22 +38,6 @@ from ekpay_switch.collect_ports import (
     StartedDelivery,
     TryRecorded,
 )
-from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.domain.collecting import CallbackHint
-from ekpay_switch.domain.delivery import Delivery, PayOrder
-from ekpay_switch.domain.funding import (
-    WAITS_FOR_MONEY,
-    Finding,
-    HeldTry,
-    NewCollection,
-    NewTry,
-    TryEnd,
-    TryState,
-)
-from ekpay_switch.domain.merchants import is_merchant
-from ekpay_switch.domain.payment import RELEASED, Event, State
-from ekpay_switch.domain.posting_rules import credited, owed_back
-from ekpay_switch.domain.refusals import Refusal
 from tests.fake_books import StoredPayment
 from tests.fake_findings import Findings
 from tests.fake_tries import CollectTables, StoredTry, stored_payment

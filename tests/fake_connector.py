@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
-from ekpay_switch.connector_ports import Connector, ConnectorProfile, RefundRules
 from ekpay_switch.domain.asking import SafetyFacts, Timing
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     Collected,
@@ -28,7 +27,8 @@ from ekpay_switch.domain.collecting import (
 )
 from ekpay_switch.domain.money import Money, total
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
-from ekpay_switch.ports import Clock
+from ekpay_switch.ports.connectors import Connector, ConnectorProfile, RefundRules
+from ekpay_switch.ports.world import Clock
 from tests.fake_steps import Steps
 
 BKASH = ConnectorProfile(

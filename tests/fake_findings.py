@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from ekpay_switch.collect_ports import TryRecorded
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.funding import (
+from ekpay_switch.domain.collections.funding import (
     CameToNothing,
     Finding,
     HeldTry,
@@ -18,7 +17,8 @@ from ekpay_switch.domain.funding import (
     decide,
 )
 from ekpay_switch.domain.payment import Event, State
-from ekpay_switch.domain.refunding import RefundKind
+from ekpay_switch.domain.refunds.refund import RefundKind
+from ekpay_switch.ports.collections import TryRecorded
 from tests.fake_tries import MONEY_ENDS, CollectTables, StoredTry
 
 

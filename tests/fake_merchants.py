@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
+from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import ZERO
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import Sums
-from ekpay_switch.merchant_ports import (
+from ekpay_switch.ports.merchants import (
     Merchant,
     MerchantOpened,
     MerchantPayment,

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.merchants import Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.notices import (
@@ -18,10 +19,9 @@ from ekpay_switch.domain.notices import (
     after_decision,
 )
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import Sums
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.merchant_ports import Funding, MerchantPayment, OrderText
-from ekpay_switch.notice_ports import LeasedNotice, MerchantPost, PostOffice
+from ekpay_switch.ports.merchants import Funding, MerchantPayment, OrderText
+from ekpay_switch.ports.notifications import LeasedNotice, MerchantPost, PostOffice
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.webhook_signatures import WebhookKeys
 from tests.fake_connector import FakeConnector, FakeConnectors

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import Sums
-from ekpay_switch.receipt_ports import PaidOrder, PaidPayment
+from ekpay_switch.ports.receipts import PaidOrder, PaidPayment
 
 PAYMENT_ID = UUID("01a214f9-2d49-72cb-999b-92d548914d32")
 PAID_AT = datetime(2026, 3, 1, 18, 30, tzinfo=UTC)  # half past midnight of 2 March in Dhaka

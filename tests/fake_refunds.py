@@ -5,15 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
-from ekpay_switch.collect_ports import RefundRecorded, RefundTaken, RefundView
-from ekpay_switch.domain.collecting import RefundOrder
+from ekpay_switch.domain.collections.connector_calls import RefundOrder
+from ekpay_switch.domain.collections.file_proofs import NO_FILES
+from ekpay_switch.domain.collections.funding import TryState
 from ekpay_switch.domain.delivery import LATE_TO_ASK_ABOUT
-from ekpay_switch.domain.file_answers import NO_FILES
-from ekpay_switch.domain.funding import TryState
+from ekpay_switch.domain.ledger.posting_rules import paid_back
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import Event, State
-from ekpay_switch.domain.posting_rules import paid_back
-from ekpay_switch.domain.refunding import (
+from ekpay_switch.domain.refunds.refund import (
     FREED,
     IN_THE_AIR,
     REFUND_TRANSITIONS,
@@ -31,6 +30,7 @@ from ekpay_switch.domain.refunding import (
     refuse_refund,
     takes_two_persons,
 )
+from ekpay_switch.ports.collections import RefundRecorded, RefundTaken, RefundView
 from tests.fake_books import StoredPayment
 from tests.fake_tries import CollectTables, StoredRefund, StoredTry
 

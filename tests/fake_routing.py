@@ -4,22 +4,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from ekpay_switch.connector_ports import Connectors
-from ekpay_switch.domain.connector_breaker import (
-    UNCOUNTED,
-    Breaker,
-    BreakerState,
-    Called,
-    RouteOutcome,
-    judge,
-)
-from ekpay_switch.domain.funding import Finding, HeldTry
+from ekpay_switch.domain.collections.funding import Finding, HeldTry
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.routing import Candidate
-from ekpay_switch.domain.routing_outcomes import outcome_of
-from ekpay_switch.domain.routing_rules import RoutingRules
-from ekpay_switch.ports import Clock
-from ekpay_switch.routing_ports import Known, candidate_of
+from ekpay_switch.domain.routing.breaker import UNCOUNTED, Breaker, BreakerState, Called, RouteOutcome, judge
+from ekpay_switch.domain.routing.decision import Candidate
+from ekpay_switch.domain.routing.outcomes import outcome_of
+from ekpay_switch.domain.routing.rules import RoutingRules
+from ekpay_switch.ports.connectors import Connectors
+from ekpay_switch.ports.routing import Known, candidate_of
+from ekpay_switch.ports.world import Clock
 from tests.fake_steps import Steps
 from tests.fake_tries import CollectTables
 

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from ekpay_switch.domain.ledger import Entry
+from ekpay_switch.domain.ledger.entries import Entry
+from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.merchants import Share, payee_of, share_account
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.posting_rules import Sums
+from ekpay_switch.domain.refunds.share_reversals import unwind
 from ekpay_switch.domain.shares import Split, Stake
-from ekpay_switch.domain.unwinding import unwind
 
 UNLIMITED = 10**12
 

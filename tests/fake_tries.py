@@ -5,16 +5,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from ekpay_switch.collect_ports import PaymentView, RawCallback, RefundView
 from ekpay_switch.domain.claims import Claim, QuotedBill, Standing
-from ekpay_switch.domain.collecting import CallbackHint, CollectOrder
-from ekpay_switch.domain.file_answers import NO_FILES
-from ekpay_switch.domain.funding import Finding, HeldTry, NewCollection, NewTry, TryEnd, TryState
-from ekpay_switch.domain.ledger import Entry
+from ekpay_switch.domain.collections.connector_calls import CallbackHint, CollectOrder
+from ekpay_switch.domain.collections.file_proofs import NO_FILES
+from ekpay_switch.domain.collections.funding import Finding, HeldTry, NewCollection, NewTry, TryEnd, TryState
+from ekpay_switch.domain.ledger.entries import Entry
+from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.payment import FINAL, Event, State, walk
-from ekpay_switch.domain.posting_rules import Sums
-from ekpay_switch.domain.refunding import (
+from ekpay_switch.domain.refunds.refund import (
     IN_THE_AIR,
     NewRefund,
     RefundEvent,
@@ -24,7 +23,8 @@ from ekpay_switch.domain.refunding import (
     refund_after,
 )
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.ports import Clock
+from ekpay_switch.ports.collections import PaymentView, RawCallback, RefundView
+from ekpay_switch.ports.world import Clock
 from ekpay_switch.security.identifiers import unguessable, uuid7
 from tests.fake_books import FakePayments, StoredPayment
 from tests.fake_shares import FakeShares

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from ekpay_switch.biller_ports import BillerAdapter, BillerProfile, Parameter
 from ekpay_switch.domain.asking import SafetyFacts, Timing
 from ekpay_switch.domain.bill import Bill, BillFound, BillMissing, BillQuery, FetchReply, HeldBill
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.fees import ANY, FeeRow, FeeTable
+from ekpay_switch.domain.ledger.posting_rules import prefund_account
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, InDoubt, Inquiry, NotFound, Outcome, Posted, Unreached
-from ekpay_switch.domain.posting_rules import prefund_account
-from ekpay_switch.ports import Clock, NotSent, Partner, WireReply, WireRequest, World
+from ekpay_switch.ports.billers import BillerAdapter, BillerProfile, Parameter
+from ekpay_switch.ports.world import Clock, NotSent, Partner, WireReply, WireRequest, World
 from tests.fake_books import FakePayments
 from tests.fake_collections import FakeCallbacks, FakeClients, FakeCollections
 from tests.fake_connector import FakeConnector, FakeConnectors

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.merchants import ChargesOnRefund, PayeeKind, Share
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import Sums
-from ekpay_switch.merchant_ports import (
+from ekpay_switch.ports.merchants import (
     Funding,
     Merchant,
     MerchantOpened,
@@ -22,7 +22,7 @@ from ekpay_switch.merchant_ports import (
     Payee,
     TrnxIdTaken,
 )
-from ekpay_switch.ports import Clock
+from ekpay_switch.ports.world import Clock
 from ekpay_switch.security.pass_keys import hash_pass_key
 from tests.factories import a_world
 from tests.fake_merchants import FakeMerchantPayments

@@ -2,15 +2,15 @@
 
 from uuid import UUID
 
-from ekpay_switch.collect_ports import Client, PaymentView, Returning
-from ekpay_switch.domain.funding import kept_of
+from ekpay_switch.domain.collections.funding import kept_of
+from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import IN_FLIGHT
-from ekpay_switch.domain.refunding import NewRefund, RefundKind, RefundState
+from ekpay_switch.domain.refunds.refund import NewRefund, RefundKind, RefundState
 from ekpay_switch.flows.collect import Collecting, CollectOrderOfClient, collect, try_again
-from ekpay_switch.flows.come_back import come_back, receive_callback
-from ekpay_switch.flows.follow_up import follow_up
+from ekpay_switch.flows.payer_returned import come_back, receive_callback
+from ekpay_switch.flows.resolve_collection import follow_up
+from ekpay_switch.ports.collections import Client, PaymentView, Returning
 from tests.factories import BILL_NO, CHARGED, TOTAL, a_world
 from tests.fake_books import books_balance
 from tests.fake_connector import Page

@@ -2,7 +2,7 @@
 
 from ekpay_switch.jobs.collector import Collector
 from ekpay_switch.jobs.resolver import Resolver
-from ekpay_switch.ports import World
+from ekpay_switch.ports.world import World
 
 
 async def resolve_due(world: World, lease_seconds: float) -> int:

@@ -4,18 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ekpay_switch.collect_ports import PaymentView
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.routing import Candidate, Decision, Draw
-from ekpay_switch.domain.routing_rules import (
-    Action,
-    Condition,
-    RecordRules,
-    RouteRequest,
-    RoutingRules,
-    Rule,
-)
+from ekpay_switch.domain.routing.decision import Candidate, Decision, Draw
+from ekpay_switch.domain.routing.rules import Action, Condition, RecordRules, RouteRequest, RoutingRules, Rule
 from ekpay_switch.flows.collect import Collecting, CollectRefusal, collect
+from ekpay_switch.ports.collections import PaymentView
 from tests.fake_connector import BKASH, FakeConnector, Page
 from tests.fake_tries import StoredTry
 from tests.payers import Payer, a_collect_order

@@ -5,16 +5,16 @@ from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from ekpay_switch.collect_ports import Returning
-from ekpay_switch.connector_ports import ConnectorProfile
-from ekpay_switch.domain.collecting import CreateOutcome
-from ekpay_switch.domain.funding import NewCollection, NewTry, TryEnd
+from ekpay_switch.domain.collections.connector_calls import CreateOutcome
+from ekpay_switch.domain.collections.funding import NewCollection, NewTry, TryEnd
+from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.merchants import ChargesOnRefund, Share, payee_of
 from ekpay_switch.domain.money import ZERO, Money
-from ekpay_switch.domain.posting_rules import Sums
 from ekpay_switch.flows.checkout import Choice, NotChosen, PageChosen, choose
-from ekpay_switch.merchant_ports import Funding, Merchant, MerchantPayment, OrderText, TryLine
-from ekpay_switch.ports import World
+from ekpay_switch.ports.collections import Returning
+from ekpay_switch.ports.connectors import ConnectorProfile
+from ekpay_switch.ports.merchants import Funding, Merchant, MerchantPayment, OrderText, TryLine
+from ekpay_switch.ports.world import World
 from tests.factories import a_world
 from tests.fake_collections import FakeCollections
 from tests.fake_connector import BKASH, FakeConnector, Page

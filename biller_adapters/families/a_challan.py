@@ -1,23 +1,23 @@
 """a_challan: an office demands a fee for an application, the treasury takes it and gives a challan.
 
-The protocol of billers.md 2.9; what is said there and what is ours stands in `biller_adapters.challan_calls`
+The protocol of billers.md 2.9; what is said there and what is ours stands in `biller_adapters.challans.calls`
 and `challan_demands`. What may surprise: the fee is always the office's. Where the manifest has a schedule
 that fits, it must be the same, or nothing is quoted: an old schedule or a wrong office, a person must look.
 """
 
-from biller_adapters.challan_calls import OPERATIONS, ChallanCalls, CounterSlip, NoSlip
-from biller_adapters.challan_demands import ask_office
+from biller_adapters.challans.calls import OPERATIONS, ChallanCalls, CounterSlip, NoSlip
+from biller_adapters.challans.demands import ask_office
 from biller_adapters.fetching import scheduled_fee
 from biller_adapters.manifest import Manifest
-from ekpay_switch.biller_ports import BillerProfile
 from ekpay_switch.domain.bill import BillerSilent, BillFound, BillQuery, FetchReply
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Inquiry, Outcome
+from ekpay_switch.ports.billers import BillerProfile
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_sections import Section
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
-from ekpay_switch.wing_kit.surroundings import Surroundings
 
 
 class FamilySettings(Section):

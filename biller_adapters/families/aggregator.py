@@ -14,16 +14,15 @@ from datetime import date
 from typing import Any, Protocol, assert_never
 from uuid import uuid4
 
-from biller_adapters.asked import Meant, not_approved, nothing_learned
-from biller_adapters.biller_line import BillerLine
+from biller_adapters.biller_calls import BillerLine
+from biller_adapters.call_result import Meant, not_approved, nothing_learned
 from biller_adapters.dialect import Credentials, Dialect, Fields, Written
 from biller_adapters.fetching import no_bill
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means
 from biller_adapters.presented_bills import PresentedBills
 from biller_adapters.stated_months import StatedBills
-from biller_adapters.utility_words import UTILITY_KEYS, told_as, words_of
-from ekpay_switch.biller_ports import BillerProfile
+from biller_adapters.utility_wording import UTILITY_KEYS, told_as, words_of
 from ekpay_switch.domain.bill import (
     AmountRefused,
     BillerSilent,
@@ -45,8 +44,9 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
+from ekpay_switch.ports.billers import BillerProfile
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, as_object, taka, text, text_or_empty
-from ekpay_switch.wing_kit.surroundings import Surroundings
 
 _INFO = "aggregator_transaction"
 

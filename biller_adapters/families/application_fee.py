@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from biller_adapters.asked import Asked, Meant, not_approved, nothing_learned
-from biller_adapters.biller_line import BillerLine
+from biller_adapters.biller_calls import BillerLine
+from biller_adapters.call_result import Asked, Meant, not_approved, nothing_learned
 from biller_adapters.dialect import Credentials, Dialect, JsonUnderHeader
 from biller_adapters.fee_heads import (
     FeeHead,
@@ -32,8 +32,7 @@ from biller_adapters.fee_heads import (
 from biller_adapters.fetching import chosen_amount, no_bill, paid_bill, part_of, scheduled_fee
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means, Reason
-from biller_adapters.office_words import OfficeWords, words_of
-from ekpay_switch.biller_ports import BillerProfile
+from biller_adapters.office_wording import OfficeWords, words_of
 from ekpay_switch.domain.bill import (
     AmountRefused,
     Bill,
@@ -57,7 +56,9 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
-from ekpay_switch.ports import NotSent, NoUsableAnswer
+from ekpay_switch.ports.billers import BillerProfile
+from ekpay_switch.ports.world import NotSent, NoUsableAnswer
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.reply_reading import (
     BrokenReplyError,
     as_object,
@@ -66,7 +67,6 @@ from ekpay_switch.wing_kit.reply_reading import (
     text,
     text_or_empty,
 )
-from ekpay_switch.wing_kit.surroundings import Surroundings
 
 _DEMAND, _PAY, _STATUS = "demand", "pay", "status"
 _RECEIPT_LENGTH_MAX = 64

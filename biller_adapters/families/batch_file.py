@@ -10,9 +10,7 @@ from dataclasses import replace
 
 from biller_adapters.fetching import paid_bill
 from biller_adapters.manifest import Manifest
-from ekpay_switch.biller_ports import BillerProfile
 from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, BillMissing, BillQuery, FetchReply
-from ekpay_switch.domain.bill_files import BillStatus, FiledBill, FoundBill, NotTaken, Taken, Taking
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.errors import OverloadedError, SwitchError
@@ -27,9 +25,11 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
+from ekpay_switch.domain.scrolls.bill_files import BillStatus, FiledBill, FoundBill, NotTaken, Taken, Taking
+from ekpay_switch.ports.billers import BillerProfile
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_sections import Section
-from ekpay_switch.wing_kit.surroundings import Surroundings
 
 _RECEIPT_SIGNS = 12
 _LATE = "its last moment had passed"

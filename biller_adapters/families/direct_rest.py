@@ -11,14 +11,13 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, assert_never
 
-from biller_adapters.asked import Meant, not_approved, nothing_learned
-from biller_adapters.biller_line import BillerLine
+from biller_adapters.biller_calls import BillerLine
+from biller_adapters.call_result import Meant, not_approved, nothing_learned
 from biller_adapters.dialect import Dialect, Fields, JsonUnderHeader
 from biller_adapters.fetching import chosen_amount, no_bill, paid_bill, part_of
 from biller_adapters.field_map import FieldMap, object_at
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means
-from ekpay_switch.biller_ports import BillerProfile
 from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, BillQuery, ChargeLine, FetchReply
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.delivery import PayOrder
@@ -33,6 +32,8 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
+from ekpay_switch.ports.billers import BillerProfile
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import (
@@ -43,7 +44,6 @@ from ekpay_switch.wing_kit.reply_reading import (
     text_or_empty,
     whole_seconds,
 )
-from ekpay_switch.wing_kit.surroundings import Surroundings
 from ekpay_switch.wing_kit.token_keeper import Grant
 
 _NUMBER, _ACCOUNT = "their_bill_number", "their_account"

@@ -18,14 +18,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from biller_adapters.asked import Meant, not_approved, nothing_learned
-from biller_adapters.biller_line import BillerLine
+from biller_adapters.biller_calls import BillerLine
+from biller_adapters.call_result import Meant, not_approved, nothing_learned
 from biller_adapters.dialect import Dialect, JsonUnderHeader
 from biller_adapters.fetching import no_bill
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means
 from biller_adapters.token_lines import token_lines, without_digits
-from ekpay_switch.biller_ports import BillerProfile
 from ekpay_switch.domain.bill import (
     Bill,
     BillerSilent,
@@ -48,6 +47,8 @@ from ekpay_switch.domain.outcome import (
     Unreached,
 )
 from ekpay_switch.domain.vending import TokenKind, TokenLine
+from ekpay_switch.ports.billers import BillerProfile
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.manifest_sections import Name, Section
@@ -61,7 +62,6 @@ from ekpay_switch.wing_kit.reply_reading import (
     text_or_empty,
     whole_seconds,
 )
-from ekpay_switch.wing_kit.surroundings import Surroundings
 from ekpay_switch.wing_kit.token_keeper import Grant
 
 _OPERATIONS = frozenset({"login", "quote", "vend", "history"})

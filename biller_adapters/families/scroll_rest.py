@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from biller_adapters.asked import Meant, not_approved, nothing_learned
-from biller_adapters.biller_line import BillerLine
+from biller_adapters.biller_calls import BillerLine
+from biller_adapters.call_result import Meant, not_approved, nothing_learned
 from biller_adapters.dialect import Dialect, JsonUnderHeader
 from biller_adapters.fetching import no_bill, paid_bill
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means
-from ekpay_switch.biller_ports import BillerProfile
 from ekpay_switch.domain.bill import (
     Bill,
     BillerSilent,
@@ -27,6 +26,8 @@ from ekpay_switch.domain.business_day import business_date, in_dhaka
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import ZERO, format_taka, parse_taka, total
 from ekpay_switch.domain.outcome import Approved, Inquiry, NoAnswer, NotFound, Outcome, Posted
+from ekpay_switch.ports.billers import BillerProfile
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_sections import Section
 from ekpay_switch.wing_kit.reply_reading import (
@@ -42,7 +43,6 @@ from ekpay_switch.wing_kit.reply_reading import (
     whole_seconds,
     write_day,
 )
-from ekpay_switch.wing_kit.surroundings import Surroundings
 from ekpay_switch.wing_kit.token_keeper import Grant
 
 _OPERATIONS = frozenset({"login", "bills", "bill", "save", "status"})

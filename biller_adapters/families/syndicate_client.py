@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from biller_adapters.asked import Asked, Meant, not_approved, nothing_learned
-from biller_adapters.biller_line import BillerLine
+from biller_adapters.biller_calls import BillerLine
+from biller_adapters.call_result import Asked, Meant, not_approved, nothing_learned
 from biller_adapters.dialect import Fields
 from biller_adapters.fetching import no_bill, paid_bill
 from biller_adapters.manifest import Manifest
@@ -30,7 +30,6 @@ from biller_adapters.syndicate_messages import (
     scalar_members,
     taka_or_zero,
 )
-from ekpay_switch.biller_ports import BillerProfile
 from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, BillQuery, FetchReply
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.delivery import PayOrder
@@ -46,11 +45,12 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
-from ekpay_switch.ports import NotSent, NoUsableAnswer, WireRequest
+from ekpay_switch.ports.billers import BillerProfile
+from ekpay_switch.ports.world import NotSent, NoUsableAnswer, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, as_object, taka, text, text_or_empty
-from ekpay_switch.wing_kit.surroundings import Surroundings
 from ekpay_switch.wing_kit.token_keeper import NoToken
 
 _OPERATIONS = frozenset({"login", "fetch", "pay", "status", "balance"})

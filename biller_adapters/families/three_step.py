@@ -9,17 +9,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from biller_adapters.asked import Asked, Meant, not_approved, nothing_learned
-from biller_adapters.biller_line import BillerLine
+from biller_adapters.biller_calls import BillerLine
+from biller_adapters.call_result import Asked, Meant, not_approved, nothing_learned
 from biller_adapters.dialect import Dialect, Fields, FormWithToken
 from biller_adapters.fetching import no_bill
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means, Reason
-from ekpay_switch.biller_ports import BillerProfile
 from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, BillQuery, FetchReply
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import PAISA_PER_TAKA, ZERO, format_taka, parse_taka
 from ekpay_switch.domain.outcome import Approved, HalfDone, Inquiry, NotFound, Outcome, Posted, Unreached
+from ekpay_switch.ports.billers import BillerProfile
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.manifest_sections import Section
@@ -33,7 +34,6 @@ from ekpay_switch.wing_kit.reply_reading import (
     text_or_empty,
     whole_seconds,
 )
-from ekpay_switch.wing_kit.surroundings import Surroundings
 from ekpay_switch.wing_kit.token_keeper import Grant
 from ekpay_switch.wing_kit.token_pair import TokenPair
 

@@ -1,29 +1,29 @@
 """treasury_echallan: the payer states the head and the amount, the treasury takes it and gives a challan.
 
-The protocol of billers.md 2.9 without an office's demand before it; see `biller_adapters.challan_calls`.
+The protocol of billers.md 2.9 without an office's demand before it; see `biller_adapters.challans.calls`.
 Where a manifest fetches nothing (`none`) the quote is made here, without a call, from what the payer states.
 Where it validates (`validate`, customs) the office is asked, and the amount must be the one it assessed.
 """
 
 from collections.abc import Mapping
 
-from biller_adapters.challan_calls import OPERATIONS, ChallanCalls, CounterSlip, NoSlip
-from biller_adapters.challan_demands import Payable, ask_office, bill_of
-from biller_adapters.challan_heads import Head, economic_code, organization_code
+from biller_adapters.challans.calls import OPERATIONS, ChallanCalls, CounterSlip, NoSlip
+from biller_adapters.challans.demands import Payable, ask_office, bill_of
+from biller_adapters.challans.heads import Head, economic_code, organization_code
 from biller_adapters.fetching import chosen_amount
 from biller_adapters.manifest import Manifest
-from ekpay_switch.biller_ports import BillerProfile
 from ekpay_switch.domain.bill import AmountRefused, BillerSilent, BillFound, BillQuery, FetchReply
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import ZERO, Money, parse_taka
 from ekpay_switch.domain.outcome import Inquiry, Outcome
+from ekpay_switch.ports.billers import BillerProfile
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.manifest_sections import Section
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
-from ekpay_switch.wing_kit.surroundings import Surroundings
 
 _VALIDATE = "validate"
 _ECONOMIC, _ORGANIZATION, _VAT = "economic_code", "organization_code", "vat_amount"

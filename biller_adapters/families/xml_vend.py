@@ -21,15 +21,14 @@ from urllib.parse import parse_qs, urlencode
 
 from pydantic import Field
 
-from biller_adapters.asked import Meant, not_approved, nothing_learned
-from biller_adapters.biller_line import BillerLine
+from biller_adapters.biller_calls import BillerLine
+from biller_adapters.call_result import Meant, not_approved, nothing_learned
 from biller_adapters.dialect import Credentials, Dialect, Fields, Written
 from biller_adapters.fetching import no_bill
 from biller_adapters.flat_xml import attributes_of, element
 from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Means
 from biller_adapters.token_lines import token_lines, without_digits
-from ekpay_switch.biller_ports import BillerProfile
 from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, BillQuery, ChargeLine, FetchReply
 from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, PayOrder
 from ekpay_switch.domain.errors import MalformedAmountError
@@ -45,11 +44,12 @@ from ekpay_switch.domain.outcome import (
     Unreached,
 )
 from ekpay_switch.domain.vending import TokenLine
+from ekpay_switch.ports.billers import BillerProfile
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.manifest_sections import Section
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, signed_taka, text, text_or_empty
-from ekpay_switch.wing_kit.surroundings import Surroundings
 
 _OPERATIONS = frozenset({"verify", "vend", "acknowledge", "records"})
 _PARAMETERS = frozenset({"meter_no", "amount"})

@@ -14,9 +14,9 @@ from starlette.responses import Response
 from ekpay_switch import telemetry
 from ekpay_switch.api.problems import problem
 from ekpay_switch.edge_kit.rates import RateLimit
-from ekpay_switch.flows.come_back import Received, receive_callback
 from ekpay_switch.flows.open_page import CALLBACK_PATH
-from ekpay_switch.ports import World
+from ekpay_switch.flows.payer_returned import Received, receive_callback
+from ekpay_switch.ports.world import World
 
 PATH = f"{CALLBACK_PATH}/{{connector_id}}"
 ROUTE = "callbacks"

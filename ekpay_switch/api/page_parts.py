@@ -11,7 +11,7 @@ from html import escape
 
 from starlette.responses import HTMLResponse, Response
 
-from ekpay_switch.edge_kit.words import Text
+from ekpay_switch.edge_kit.bilingual_text import Text
 
 _STYLE = """
 body{margin:0;font:1.125rem/1.6 system-ui,sans-serif;color:#0b0c0c;background:#fff;overflow-wrap:anywhere}

@@ -23,16 +23,16 @@ from ekpay_switch.api.page_parts import (
     shown,
 )
 from ekpay_switch.api.v1.answers import payment_name
-from ekpay_switch.collect_ports import Returning
 from ekpay_switch.domain.payment import State
-from ekpay_switch.edge_kit.own_tasks import OwnTasks, StillRunningError
+from ekpay_switch.edge_kit.background_tasks import OwnTasks, StillRunningError
+from ekpay_switch.edge_kit.bilingual_text import Text, in_bangla, taka_text
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.edge_kit.return_urls import with_payment_id
-from ekpay_switch.edge_kit.words import Text, in_bangla, taka_text
-from ekpay_switch.flows.come_back import come_back, find_page
+from ekpay_switch.flows.open_merchant_payment import CHECKOUT_PATH
 from ekpay_switch.flows.open_page import RETURN_PATH
-from ekpay_switch.flows.take_order import CHECKOUT_PATH
-from ekpay_switch.ports import World
+from ekpay_switch.flows.payer_returned import come_back, find_page
+from ekpay_switch.ports.collections import Returning
+from ekpay_switch.ports.world import World
 
 ROUTE, REGISTERED_ROUTE = "pay-return", "pay-return-registered"
 LOOK_SECONDS = 20.0

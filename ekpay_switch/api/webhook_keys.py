@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ekpay_switch.api.problems import problem
-from ekpay_switch.notice_ports import EndpointKeys, NoticeSigner
+from ekpay_switch.ports.notifications import EndpointKeys, NoticeSigner
 
 PATH = "/.well-known/ekpay-webhook-keys"
 # Far shorter than the overlap of a rotation: a receiver has the new key long before the old one ends.

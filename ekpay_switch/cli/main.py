@@ -10,25 +10,21 @@ import typer
 from sqlalchemy.exc import DBAPIError
 from typer.exceptions import Abort, TyperException
 
-from ekpay_switch.cli import (
-    billers,
-    bills,
-    connectors,
-    database,
-    merchants,
-    notifications,
-    partners,
-    payments,
-    receipts,
-    refunds,
-    routing,
-    serving,
-    staff,
-)
-from ekpay_switch.cli.doctor import doctor
-from ekpay_switch.cli.finance import OpenedFinance
-from ekpay_switch.cli.partner_crypto import partner_crypto
-from ekpay_switch.cli.plugged_in import found_apps, join
+from ekpay_switch.cli.billers import commands as billers
+from ekpay_switch.cli.connectors import commands as connectors
+from ekpay_switch.cli.ledger.finance import OpenedFinance
+from ekpay_switch.cli.merchants import commands as merchants
+from ekpay_switch.cli.notifications import commands as notifications
+from ekpay_switch.cli.operations import database
+from ekpay_switch.cli.operations import serve as serving
+from ekpay_switch.cli.operations.doctor import doctor
+from ekpay_switch.cli.operations.plugin_commands import found_apps, join
+from ekpay_switch.cli.parties import partners, staff
+from ekpay_switch.cli.parties.partner_crypto import partner_crypto
+from ekpay_switch.cli.payments import bills, receipts
+from ekpay_switch.cli.payments import commands as payments
+from ekpay_switch.cli.refunds import commands as refunds
+from ekpay_switch.cli.routing import commands as routing
 from ekpay_switch.cli.terminal import complain
 
 TRACEBACK_VARIABLE = "EKPAY_TRACEBACK"

@@ -8,7 +8,7 @@ from typing import TypeVar
 from rich.console import Console
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.engine import Database, open_database
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.settings import Settings, read_settings

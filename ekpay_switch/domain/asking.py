@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.domain.file_answers import (
+from ekpay_switch.domain.collections.file_proofs import (
     NO_FILES,
     SAYS_DONE,
     SAYS_NOT_DONE,

@@ -9,8 +9,8 @@ from datetime import date, datetime, timedelta
 
 from ekpay_switch.domain.business_day import end_of_business_date
 from ekpay_switch.domain.fees import Fee
+from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import ZERO, Money
-from ekpay_switch.domain.posting_rules import Sums
 
 
 @dataclass(frozen=True, slots=True)

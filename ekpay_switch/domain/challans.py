@@ -12,9 +12,9 @@ from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
+from ekpay_switch.domain.ledger.posting_rules import prefund_account
 from ekpay_switch.domain.money import Money, total
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import prefund_account
 from ekpay_switch.domain.refusals import Refusal
 
 BILLER = "achallan_generic"

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
+from ekpay_switch.domain.ledger.posting_rules import Sums, prefund_account
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import RELEASED, State
-from ekpay_switch.domain.posting_rules import Sums, prefund_account
 from ekpay_switch.domain.refusals import Refusal
 
 

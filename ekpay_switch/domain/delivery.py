@@ -10,16 +10,16 @@ from datetime import date, datetime
 from typing import assert_never
 from uuid import UUID
 
-from ekpay_switch.domain.ledger import Entry
-from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, Outcome, Posted, Unreached
-from ekpay_switch.domain.payment import Event, State
-from ekpay_switch.domain.posting_rules import (
+from ekpay_switch.domain.ledger.entries import Entry
+from ekpay_switch.domain.ledger.posting_rules import (
     Sums,
     delivered,
     given_back_to_prefund,
     owed_back,
     posted_after_give_back,
 )
+from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, Outcome, Posted, Unreached
+from ekpay_switch.domain.payment import Event, State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenLine
 

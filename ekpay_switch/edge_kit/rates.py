@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-from ekpay_switch.ports import Clock
+from ekpay_switch.ports.world import Clock
 
 CALLERS_MAX = 10_000
 

@@ -9,13 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from ekpay_switch.collect_ports import NoNewTry, RawCallback
-from ekpay_switch.domain.collecting import CallbackHint
-from ekpay_switch.domain.funding import WAITS_FOR_MONEY, TryState
+from ekpay_switch.domain.collections.connector_calls import CallbackHint
+from ekpay_switch.domain.collections.funding import WAITS_FOR_MONEY, TryState
+from ekpay_switch.domain.ledger.posting_rules import Charges
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.posting_rules import Charges
-from ekpay_switch.domain.routing import Decision
-from ekpay_switch.flows.come_back import come_back
+from ekpay_switch.domain.routing.decision import Decision
 from ekpay_switch.flows.offers import (
     WhyNot,
     instruments_of,
@@ -24,9 +22,11 @@ from ekpay_switch.flows.offers import (
     why_nobody,
 )
 from ekpay_switch.flows.open_page import new_try, open_page, page_is_ours_after
+from ekpay_switch.flows.payer_returned import come_back
 from ekpay_switch.flows.route import route
-from ekpay_switch.merchant_ports import MerchantPayment, TryLine
-from ekpay_switch.ports import World
+from ekpay_switch.ports.collections import NoNewTry, RawCallback
+from ekpay_switch.ports.merchants import MerchantPayment, TryLine
+from ekpay_switch.ports.world import World
 
 
 class NotChosen(StrEnum):

@@ -9,8 +9,17 @@ from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
-from ekpay_switch.biller_ports import BillerAdapter
-from ekpay_switch.collect_ports import (
+from ekpay_switch.domain.bill import Quote
+from ekpay_switch.domain.collections.funding import NewCollection
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.domain.routing.decision import Decision
+from ekpay_switch.domain.routing.rules import RouteRequest
+from ekpay_switch.flows.fetch_bill import FetchOrder, quote_for
+from ekpay_switch.flows.open_page import new_try, open_page, page_is_ours_after
+from ekpay_switch.flows.route import Routed, active_connectors, is_about_the_amount, route
+from ekpay_switch.ports.billers import BillerAdapter
+from ekpay_switch.ports.collections import (
     AlreadyOpened,
     BillHeld,
     Client,
@@ -19,16 +28,7 @@ from ekpay_switch.collect_ports import (
     OtherContent,
     PaymentView,
 )
-from ekpay_switch.domain.bill import Quote
-from ekpay_switch.domain.funding import NewCollection
-from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.domain.routing import Decision
-from ekpay_switch.domain.routing_rules import RouteRequest
-from ekpay_switch.flows.fetch_bill import FetchOrder, quote_for
-from ekpay_switch.flows.open_page import new_try, open_page, page_is_ours_after
-from ekpay_switch.flows.route import Routed, active_connectors, is_about_the_amount, route
-from ekpay_switch.ports import World
+from ekpay_switch.ports.world import World
 from ekpay_switch.security.identifiers import uuid7
 
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ekpay_switch import telemetry
-from ekpay_switch.biller_ports import BillerAdapter, BillerProfile
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.asking import Timing
 from ekpay_switch.domain.claims import Started
@@ -25,9 +24,10 @@ from ekpay_switch.domain.delivery import (
     Stale,
     plan_outcome,
 )
+from ekpay_switch.domain.ledger.posting_rules import prefund_account
 from ekpay_switch.domain.outcome import Approved, Outcome, Unreached, named
-from ekpay_switch.domain.posting_rules import prefund_account
-from ekpay_switch.ports import World
+from ekpay_switch.ports.billers import BillerAdapter, BillerProfile
+from ekpay_switch.ports.world import World
 
 
 async def deliver(started: Started, send_before: float, biller: BillerAdapter, world: World) -> RecordAnswer:

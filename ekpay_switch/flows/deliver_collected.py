@@ -4,10 +4,10 @@ import base64
 from dataclasses import replace
 from uuid import UUID
 
-from ekpay_switch.collect_ports import DeliveryStart
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.flows.deliver import send_and_record
-from ekpay_switch.ports import World
+from ekpay_switch.ports.collections import DeliveryStart
+from ekpay_switch.ports.world import World
 from ekpay_switch.security.identifiers import uuid7
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from ekpay_switch import telemetry
-from ekpay_switch.biller_ports import BillerProfile, Parameter
 from ekpay_switch.domain.bill import (
     AmountRefused,
     Bill,
@@ -22,7 +21,8 @@ from ekpay_switch.domain.bill import (
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.fetch_once import fetch_once
-from ekpay_switch.ports import World
+from ekpay_switch.ports.billers import BillerProfile, Parameter
+from ekpay_switch.ports.world import World
 from ekpay_switch.security.identifiers import unguessable_in_order
 
 PARTNER_INSTRUMENT = "prefund"

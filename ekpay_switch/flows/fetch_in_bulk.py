@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from ekpay_switch.biller_ports import BillerAdapter
 from ekpay_switch.domain.bangla import folded
 from ekpay_switch.domain.bill import (
     AmountRefused,
@@ -21,7 +20,8 @@ from ekpay_switch.domain.bill import (
     FetchReply,
 )
 from ekpay_switch.flows.fetch_bill import chosen_parameters, payer_of
-from ekpay_switch.ports import World
+from ekpay_switch.ports.billers import BillerAdapter
+from ekpay_switch.ports.world import World
 
 # How many billers are asked at a time.
 SIDE_BY_SIDE = 16

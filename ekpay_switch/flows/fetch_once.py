@@ -4,9 +4,9 @@ A second look at such a bill is answered "a payment was begun" and nothing else 
 is kept for as long as its lock lives, and what we are about to ask is durable before we ask it.
 """
 
-from ekpay_switch.biller_ports import BillerAdapter
 from ekpay_switch.domain.bill import BillerSilent, BillFound, BillQuery, FetchReply, HeldBill
-from ekpay_switch.ports import World
+from ekpay_switch.ports.billers import BillerAdapter
+from ekpay_switch.ports.world import World
 
 _LOOK_AGAIN_SECONDS = 0.1
 

@@ -1,7 +1,7 @@
 """Giving a prefund back for a delivery that is proven not to have happened."""
 
 from ekpay_switch.domain.delivery import Delivery, RecordAnswer, Recording, plan_not_posted
-from ekpay_switch.ports import World
+from ekpay_switch.ports.world import World
 
 
 async def give_back(delivery: Delivery, watch_again_seconds: float, world: World) -> RecordAnswer:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from ekpay_switch.merchant_ports import Merchant
-from ekpay_switch.ports import World
+from ekpay_switch.ports.merchants import Merchant
+from ekpay_switch.ports.world import World
 from ekpay_switch.security.pass_keys import pass_key_matches
 
 # During a rotation the old pass key is good beside the new one.

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
-from ekpay_switch.connector_ports import Connectors
 from ekpay_switch.domain.business_day import in_dhaka
+from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.merchants import MerchantCode, code_of
 from ekpay_switch.domain.money import format_taka
-from ekpay_switch.domain.posting_rules import Sums
-from ekpay_switch.merchant_ports import Funding, MerchantPayment, OrderText
+from ekpay_switch.ports.connectors import Connectors
+from ekpay_switch.ports.merchants import Funding, MerchantPayment, OrderText
 
 Block = dict[str, str | None]
 Document = dict[str, str | Block | None]

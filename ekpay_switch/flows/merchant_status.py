@@ -11,8 +11,8 @@ from datetime import date
 
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.flows.merchant_callers import is_listed
-from ekpay_switch.merchant_ports import MerchantPayment
-from ekpay_switch.ports import World
+from ekpay_switch.ports.merchants import MerchantPayment
+from ekpay_switch.ports.world import World
 
 # How many merchants may have used one trnx_id before a call has to say which of them it means.
 CANDIDATES_MAX = 20

@@ -28,7 +28,7 @@ from ekpay_switch.domain.notices import (
 )
 from ekpay_switch.domain.payment import public
 from ekpay_switch.flows.merchant_document import document, instruments_of
-from ekpay_switch.notice_ports import LeasedNotice, PostOffice
+from ekpay_switch.ports.notifications import LeasedNotice, PostOffice
 
 
 class NoSuchOrderError(SwitchError):

@@ -10,25 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from ekpay_switch.connector_ports import Connector, ConnectorProfile
 from ekpay_switch.domain.business_day import business_date, in_dhaka
-from ekpay_switch.domain.connector_breaker import BreakerState
+from ekpay_switch.domain.ledger.posting_rules import Charges
 from ekpay_switch.domain.merchants import MERCHANT, payee_of
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.posting_rules import Charges
-from ekpay_switch.domain.routing import Candidate, Decision, Draw, Exclusion, decide
-from ekpay_switch.domain.routing_rules import (
-    MINUTES_A_DAY,
-    PPM,
-    Moment,
-    RouteRequest,
-    WeeklyWindow,
-    Window,
-)
+from ekpay_switch.domain.routing.breaker import BreakerState
+from ekpay_switch.domain.routing.decision import Candidate, Decision, Draw, Exclusion, decide
+from ekpay_switch.domain.routing.rules import MINUTES_A_DAY, PPM, Moment, RouteRequest, WeeklyWindow, Window
 from ekpay_switch.flows.route import active_connectors
-from ekpay_switch.merchant_ports import Merchant, MerchantPayment
-from ekpay_switch.ports import World
-from ekpay_switch.routing_ports import ACTIVE
+from ekpay_switch.ports.connectors import Connector, ConnectorProfile
+from ekpay_switch.ports.merchants import Merchant, MerchantPayment
+from ekpay_switch.ports.routing import ACTIVE
+from ekpay_switch.ports.world import World
 
 # What is shown is what would be chosen on an ordinary try: nobody is shown an exploration.
 _NO_LUCK = Draw(explore=PPM - 1, place=0)

@@ -6,17 +6,24 @@ Whoever collects money comes through here: a client's order, a further try, a pa
 from dataclasses import replace
 from typing import assert_never
 
-from ekpay_switch.collect_ports import NoNewTry
-from ekpay_switch.connector_ports import Connector, ConnectorProfile
-from ekpay_switch.domain.collecting import TECHNICAL_DECLINES, Created
-from ekpay_switch.domain.funding import CameToNothing, Finding, HeldTry, NewTry, PageOpened, TryEnd
+from ekpay_switch.domain.collections.connector_calls import TECHNICAL_DECLINES, Created
+from ekpay_switch.domain.collections.funding import (
+    CameToNothing,
+    Finding,
+    HeldTry,
+    NewTry,
+    PageOpened,
+    TryEnd,
+)
+from ekpay_switch.domain.ledger.posting_rules import Charges
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
-from ekpay_switch.domain.posting_rules import Charges
-from ekpay_switch.domain.routing import Decision
-from ekpay_switch.domain.routing_outcomes import may_ask_another
-from ekpay_switch.flows.follow_up import log_answer, record_finding
+from ekpay_switch.domain.routing.decision import Decision
+from ekpay_switch.domain.routing.outcomes import may_ask_another
+from ekpay_switch.flows.resolve_collection import log_answer, record_finding
 from ekpay_switch.flows.route import Routed, route_on
-from ekpay_switch.ports import World
+from ekpay_switch.ports.collections import NoNewTry
+from ekpay_switch.ports.connectors import Connector, ConnectorProfile
+from ekpay_switch.ports.world import World
 from ekpay_switch.security.identifiers import unguessable
 
 RETURN_PATH = "/pay/return"

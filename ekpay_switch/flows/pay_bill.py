@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import assert_never
 from uuid import UUID
 
-from ekpay_switch.biller_ports import BillerAdapter
 from ekpay_switch.domain.claims import Claim, Conflicting, Refused, Repeated, Standing, Started
 from ekpay_switch.domain.delivery import Recorded, receipts_of
 from ekpay_switch.domain.money import Money
@@ -15,7 +14,8 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.flows.deliver import deliver
-from ekpay_switch.ports import World
+from ekpay_switch.ports.billers import BillerAdapter
+from ekpay_switch.ports.world import World
 from ekpay_switch.security.identifiers import uuid7
 
 

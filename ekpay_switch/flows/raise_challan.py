@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from ekpay_switch import telemetry
-from ekpay_switch.challan_ports import TreasuryOffice
 from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.challans import (
     BILLER,
@@ -23,6 +22,7 @@ from ekpay_switch.domain.money import format_taka
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.fetch_bill import PARTNER_INSTRUMENT, FetchOrder, quote_for
 from ekpay_switch.flows.pay_bill import PayOrderOfPartner, pay_bill
+from ekpay_switch.ports.challans import TreasuryOffice
 from ekpay_switch.security.identifiers import uuid7
 
 HOLD_SECONDS = 60.0

@@ -10,14 +10,14 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from ekpay_switch.biller_ports import Billers
-from ekpay_switch.connector_ports import Connectors
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, receipts_of
+from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import Sums
-from ekpay_switch.receipt_ports import PaidOrder, PaidPayment, Receipts
+from ekpay_switch.ports.billers import Billers
+from ekpay_switch.ports.connectors import Connectors
+from ekpay_switch.ports.receipts import PaidOrder, PaidPayment, Receipts
 from ekpay_switch.security.masking import mask_account, mask_long_numbers
 
 _E_MAIL = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 from ekpay_switch import telemetry
-from ekpay_switch.connector_ports import Connector
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.domain.collecting import RefundOutcome
-from ekpay_switch.domain.file_answers import SAYS_DONE, found_refund, proof_of, refund_by_file
-from ekpay_switch.domain.refunding import Answered, HeldRefund, NoRoute, RefundFinding, RefundState
-from ekpay_switch.ports import World
+from ekpay_switch.domain.collections.connector_calls import RefundOutcome
+from ekpay_switch.domain.collections.file_proofs import SAYS_DONE, found_refund, proof_of, refund_by_file
+from ekpay_switch.domain.refunds.refund import Answered, HeldRefund, NoRoute, RefundFinding, RefundState
+from ekpay_switch.ports.connectors import Connector
+from ekpay_switch.ports.world import World
 
 ASK_AGAIN_WITHOUT_CONNECTOR_SECONDS = 3_600.0
 DAY_SECONDS = 86_400.0

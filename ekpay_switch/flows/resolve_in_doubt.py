@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import assert_never
 
 from ekpay_switch import telemetry
-from ekpay_switch.biller_ports import BillerAdapter
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.asking import (
     NextStep,
@@ -17,6 +16,13 @@ from ekpay_switch.domain.asking import (
     begun_on,
     final_not_found_at,
     is_watched,
+)
+from ekpay_switch.domain.collections.file_proofs import (
+    SAYS_DONE,
+    FileProof,
+    FileStep,
+    proof_of,
+    without_asking,
 )
 from ekpay_switch.domain.delivery import (
     FINAL_RECEIPT,
@@ -29,12 +35,12 @@ from ekpay_switch.domain.delivery import (
     plan_posted,
     plan_receipt,
 )
-from ekpay_switch.domain.file_answers import SAYS_DONE, FileProof, FileStep, proof_of, without_asking
 from ekpay_switch.domain.outcome import HalfDone, Inquiry, NoAnswer, NotFound, Posted
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.deliver import record_plan, send_and_record
 from ekpay_switch.flows.give_back import give_back
-from ekpay_switch.ports import Leased, World
+from ekpay_switch.ports.billers import BillerAdapter
+from ekpay_switch.ports.world import Leased, World
 
 LOOK_AGAIN_SECONDS = 3_600.0
 

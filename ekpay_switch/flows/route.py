@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from ekpay_switch import telemetry
-from ekpay_switch.connector_ports import Connector
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.routing import Approach, Decision, Exclusion, decide, draw_of
-from ekpay_switch.domain.routing_rules import RouteRequest
-from ekpay_switch.ports import World
-from ekpay_switch.routing_ports import ACTIVE
+from ekpay_switch.domain.routing.decision import Approach, Decision, Exclusion, decide, draw_of
+from ekpay_switch.domain.routing.rules import RouteRequest
+from ekpay_switch.ports.connectors import Connector
+from ekpay_switch.ports.routing import ACTIVE
+from ekpay_switch.ports.world import World
 from ekpay_switch.security.identifiers import uuid7
 
 

@@ -3,10 +3,10 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from ekpay_switch.challan_ports import TreasuryOffice
 from ekpay_switch.domain.challans import BILLER
 from ekpay_switch.flows.raise_challan import take_up_challan
-from ekpay_switch.jobs.places import Pace, Places, run_rounds
+from ekpay_switch.jobs.slots import Pace, Places, run_rounds
+from ekpay_switch.ports.challans import TreasuryOffice
 
 AT_ONCE = 8
 

@@ -4,10 +4,10 @@ import asyncio
 from dataclasses import dataclass, field
 
 from ekpay_switch.flows.deliver_collected import deliver_collected
-from ekpay_switch.flows.follow_up import follow_up
 from ekpay_switch.flows.refund import refund
-from ekpay_switch.jobs.places import Pace, Places, run_rounds
-from ekpay_switch.ports import World
+from ekpay_switch.flows.resolve_collection import follow_up
+from ekpay_switch.jobs.slots import Pace, Places, run_rounds
+from ekpay_switch.ports.world import World
 
 AT_ONCE_OF_ONE = 8
 CHORES_AT_ONCE = 100

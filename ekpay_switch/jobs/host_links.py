@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from ekpay_switch import telemetry
-from ekpay_switch.connector_ports import Connector, KeepsLink
+from ekpay_switch.ports.connectors import Connector, KeepsLink
 
 AGAIN_SECONDS = 1.0
 # What was said on a link may still be answered, and its end is told to the host.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ekpay_switch import telemetry
 from ekpay_switch.flows.notify import notify
-from ekpay_switch.notice_ports import LeasedNotice, PostOffice
+from ekpay_switch.ports.notifications import LeasedNotice, PostOffice
 
 AT_ONCE = 128
 FAN_OUT_ROUNDS = 20

@@ -4,8 +4,8 @@ import asyncio
 from dataclasses import dataclass, field, replace
 
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
-from ekpay_switch.jobs.places import Pace, Places, run_rounds
-from ekpay_switch.ports import World
+from ekpay_switch.jobs.slots import Pace, Places, run_rounds
+from ekpay_switch.ports.world import World
 
 AT_ONCE_OF_ONE = 4
 

@@ -7,7 +7,7 @@ from sqlalchemy import Interval, cast, func, literal, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ekpay_switch.persistence.far_side_tables import far_sides
+from ekpay_switch.persistence.schema.far_sides import far_sides
 from ekpay_switch.security.sealed_fields import Sealer
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch import telemetry
-from ekpay_switch.persistence.upkeep_tables import OPEN, UNSCHEDULED
+from ekpay_switch.persistence.schema.upkeep import OPEN, UNSCHEDULED
 
 QUOTES_AT_ONCE = 10_000
 OVERDUE_AFTER = timedelta(minutes=5)

@@ -7,19 +7,6 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 
-from ekpay_switch.persistence import (  # noqa: F401 - migrations compare them as well
-    bill_file_tables,
-    challan_tables,
-    collect_tables,
-    far_side_tables,
-    host_link_tables,
-    ledger_line_tables,
-    merchant_tables,
-    notification_tables,
-    routing_tables,
-    scroll_tables,
-    upkeep_tables,
-)
 from ekpay_switch.persistence.engine import Database
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"

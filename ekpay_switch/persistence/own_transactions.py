@@ -16,8 +16,8 @@ import asyncpg
 
 from ekpay_switch import telemetry
 from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
-from ekpay_switch.domain.ledger import kind_of
-from ekpay_switch.persistence.group_commit import LOST, NEW_ACCOUNTS, REPEATABLE
+from ekpay_switch.domain.ledger.entries import kind_of
+from ekpay_switch.persistence.group_commit.committer import LOST, NEW_ACCOUNTS, REPEATABLE
 
 T = TypeVar("T")
 # The driver does not type its methods.

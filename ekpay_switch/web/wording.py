@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from ekpay_switch.domain.business_day import business_date, in_dhaka
 from ekpay_switch.domain.money import Money
-from ekpay_switch.edge_kit.words import Text, dhaka_text, in_bangla, taka_text
+from ekpay_switch.edge_kit.bilingual_text import Text, dhaka_text, in_bangla, taka_text
 from ekpay_switch.web.display_text import displayed
 
 LOCALE = Path(__file__).parent / "locale"

@@ -16,7 +16,7 @@ from math import inf
 from typing import Protocol, TypeVar
 
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.ports import Clock, Tokens
+from ekpay_switch.ports.world import Clock, Tokens
 
 Asked = TypeVar("Asked")
 

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 
-from ekpay_switch.ports import ClientCertificate, WireRequest
+from ekpay_switch.ports.world import ClientCertificate, WireRequest
 
 _HTTPS = "https:"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import aiohttp
 from yarl import URL
 
-from ekpay_switch.ports import Clock, NotSent, NoUsableAnswer, WireAnswer, WireReply, WireRequest
+from ekpay_switch.ports.world import Clock, NotSent, NoUsableAnswer, WireAnswer, WireReply, WireRequest
 from ekpay_switch.wire.breaker import Breaker, BreakerSettings
 from ekpay_switch.wire.client_certificates import ClientCertificates, UnusableCertificateError
 from ekpay_switch.wire.single_write import SingleWriteBody

@@ -9,7 +9,7 @@ every repeat that aiohttp would make by itself: a second writing of the same bod
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import BytesPayload
 
-from ekpay_switch.ports import Clock
+from ekpay_switch.ports.world import Clock
 
 
 class RefusedWriteError(Exception):

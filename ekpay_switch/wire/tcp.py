@@ -10,8 +10,8 @@ import contextlib
 import socket
 from dataclasses import dataclass
 
-from ekpay_switch.host_link_ports import Line
-from ekpay_switch.ports import Clock, NotSent, NoUsableAnswer
+from ekpay_switch.ports.host_links import Line
+from ekpay_switch.ports.world import Clock, NotSent, NoUsableAnswer
 
 LENGTH_BYTES = 2
 _READ_BYTES = 65_536

@@ -20,7 +20,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from ekpay_switch.domain.notices import Tried
-from ekpay_switch.ports import Clock
+from ekpay_switch.ports.world import Clock
 from ekpay_switch.wire.public_addresses import (
     AddressRules,
     Target,

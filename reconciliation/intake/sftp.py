@@ -13,7 +13,7 @@ from ekpay_switch.cli.terminal import complain, show_table
 from reconciliation.errors import ConfigurationError, ReconciliationError, SourceError
 
 if TYPE_CHECKING:
-    from ekpay_switch.finance_ports import Finance
+    from ekpay_switch.ports.finance import Finance
     from reconciliation.intake.servers import Server
     from reconciliation.intake.sftp_client import Told
 

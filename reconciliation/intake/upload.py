@@ -9,7 +9,7 @@ from ekpay_switch.cli.terminal import complain, show_table
 from reconciliation.errors import ReconciliationError, SourceError
 
 if TYPE_CHECKING:
-    from ekpay_switch.finance_ports import Finance
+    from ekpay_switch.ports.finance import Finance
 
 _IMPERFECT = 1
 

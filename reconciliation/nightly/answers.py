@@ -13,7 +13,7 @@ from uuid import UUID
 
 import polars as pl
 
-from ekpay_switch.finance_ports import FileAnswer, FileSays, LineEvent, LineRole
+from ekpay_switch.ports.finance import FileAnswer, FileSays, LineEvent, LineRole
 from reconciliation.breaks.codes import Code
 from reconciliation.findings import FindingKey
 from reconciliation.intake.names import LogicalKey, expected_name

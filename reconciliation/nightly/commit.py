@@ -12,7 +12,7 @@ from uuid import UUID
 
 import polars as pl
 
-from ekpay_switch.finance_ports import Finance
+from ekpay_switch.ports.finance import Finance
 from reconciliation.breaks.codes import Code
 from reconciliation.findings import Finding, FindingKey
 from reconciliation.intake.register import Arrival

@@ -10,7 +10,7 @@ from typing import Final
 from adbc_driver_manager import Error
 from asyncpg import PostgresError
 
-from ekpay_switch.finance_ports import Finance
+from ekpay_switch.ports.finance import Finance
 from reconciliation.adbc import Database
 from reconciliation.mirror.folder import MirrorFolder
 from reconciliation.mirror.make import make_missing, wanted_mirrors

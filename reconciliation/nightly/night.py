@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 import polars as pl
 
-from ekpay_switch.finance_ports import Finance
+from ekpay_switch.ports.finance import Finance
 from ekpay_switch.security.identifiers import uuid7
 from reconciliation.errors import NightError, ReportError
 from reconciliation.ledger import read_new_lines

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from ekpay_switch.finance_ports import Finance
+from ekpay_switch.ports.finance import Finance
 from reconciliation.intake.names import LogicalKey, expected_name
 from reconciliation.intake.register import Arrival
 from reconciliation.month.invariants import Invariant

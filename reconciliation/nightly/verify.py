@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID
 
-from ekpay_switch.finance_ports import Finance
+from ekpay_switch.ports.finance import Finance
 from reconciliation.errors import NightError
 from reconciliation.findings import FindingKey
 from reconciliation.ledger import read_lines

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from ekpay_switch.finance_ports import Connection
+from ekpay_switch.ports.finance import Connection
 from reconciliation.nightly.places import Places
 from reconciliation.nightly.rules import NightRules
 from reconciliation.reports.model import Report

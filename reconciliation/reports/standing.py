@@ -12,7 +12,7 @@ from uuid import UUID
 
 import polars as pl
 
-from ekpay_switch.finance_ports import Connection
+from ekpay_switch.ports.finance import Connection
 from reconciliation.breaks.codes import Code
 from reconciliation.breaks.explain import Break
 from reconciliation.calendar import Calendar

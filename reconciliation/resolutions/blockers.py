@@ -5,7 +5,7 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from ekpay_switch.finance_ports import Connection
+from ekpay_switch.ports.finance import Connection
 from reconciliation.breaks.codes import Code
 from reconciliation.calendar import Calendar
 from reconciliation.resolutions.actions import Closing, ResolutionRules

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import asyncpg
 
-from ekpay_switch.finance_ports import Connection, Finance
+from ekpay_switch.ports.finance import Connection, Finance
 from reconciliation.breaks.codes import Code
 from reconciliation.calendar import Calendar
 from reconciliation.digests import sha256_of

@@ -15,8 +15,8 @@ from uuid import UUID, uuid5
 
 import asyncpg
 
-from ekpay_switch.domain.ledger import Entry
-from ekpay_switch.finance_ports import Connection, Finance
+from ekpay_switch.domain.ledger.entries import Entry
+from ekpay_switch.ports.finance import Connection, Finance
 from ekpay_switch.security.identifiers import uuid7
 from reconciliation.breaks.codes import Code
 from reconciliation.calendar import Calendar, read_calendar

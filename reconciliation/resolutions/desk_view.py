@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from ekpay_switch.finance_ports import Finance
+from ekpay_switch.ports.finance import Finance
 from reconciliation.calendar import read_calendar
 from reconciliation.resolutions.actions import Action
 from reconciliation.resolutions.days import ClosedDay, closings_of, verify_closings

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 
-from ekpay_switch.finance_ports import Connection
+from ekpay_switch.ports.finance import Connection
 from reconciliation.calendar import Calendar
 from reconciliation.results.breaks import read_breaks
 from reconciliation.results.files import kept_files

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from ekpay_switch.finance_ports import Finance
+from ekpay_switch.ports.finance import Finance
 from reconciliation.breaks.codes import read_rules
 
 _NAMES: Final = """

@@ -9,7 +9,7 @@ put the money, against one other; its reverse is the same entry with its signs t
 from dataclasses import dataclass
 from typing import Final, assert_never
 
-from ekpay_switch.domain.ledger import Entry, Posting
+from ekpay_switch.domain.ledger.entries import Entry, Posting
 from reconciliation.breaks.codes import Code
 from reconciliation.breaks.family import Kind
 from reconciliation.resolutions.actions import Action

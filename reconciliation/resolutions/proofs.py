@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ekpay_switch.finance_ports import Connection
+from ekpay_switch.ports.finance import Connection
 from reconciliation.results.tables import from_json
 
 _BESIDE: Final = """

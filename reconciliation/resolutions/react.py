@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from typing import Final
 from uuid import UUID, uuid5
 
-from ekpay_switch.finance_ports import Adjustment, Connection, Finance
+from ekpay_switch.ports.finance import Adjustment, Connection, Finance
 from reconciliation.calendar import read_calendar
 from reconciliation.resolutions.days import Ended, restate
 from reconciliation.resolutions.decide import facts_of

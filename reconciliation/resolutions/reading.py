@@ -4,7 +4,7 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from ekpay_switch.finance_ports import Connection
+from ekpay_switch.ports.finance import Connection
 from reconciliation.calendar import Calendar
 from reconciliation.resolutions.records import NoNightError, UnknownIdError
 from reconciliation.results.breaks import read_breaks

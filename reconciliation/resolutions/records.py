@@ -5,8 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from ekpay_switch.domain.ledger import Entry, Posting
-from ekpay_switch.finance_ports import Adjustment
+from ekpay_switch.domain.ledger.entries import Entry, Posting
+from ekpay_switch.ports.finance import Adjustment
 from reconciliation.errors import ReconciliationError
 from reconciliation.resolutions.actions import Action
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
-from ekpay_switch.domain.ledger import Entry
+from ekpay_switch.domain.ledger.entries import Entry
 from reconciliation.breaks.codes import Code
 from reconciliation.resolutions.actions import Action, ResolutionRules
 from reconciliation.resolutions.postings import Apart, NoEntryError, Side, entry_of, settlement_of

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from ekpay_switch.finance_ports import Connection
+from ekpay_switch.ports.finance import Connection
 from reconciliation.resolutions.actions import Action
 from reconciliation.resolutions.records import Outcome, Resolution, UnknownIdError, Verdict
 from reconciliation.results.tables import Row, as_json, from_json

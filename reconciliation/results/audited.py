@@ -8,7 +8,7 @@ an attempt that the database refused, leaves nothing else behind: cut off as the
 
 from typing import Final
 
-from ekpay_switch.audit_ports import Finding
+from ekpay_switch.ports.audit import Finding
 from reconciliation.resolutions.proofs import verify_decisions
 from reconciliation.results.chain import first_broken as first_broken_event
 from reconciliation.results.tables import Connection
@@ -62,7 +62,7 @@ ORDER BY m.id LIMIT 1
 
 
 async def first_broken(connection: Connection) -> Finding | None:
-    """See `ekpay_switch.audit_ports.AuditCheck`: events and what they tell of, mirrors, and decisions."""
+    """See `ekpay_switch.ports.audit.AuditCheck`: events and what they tell of, mirrors, and decisions."""
     event = await first_broken_event(connection)
     if event is not None:
         return Finding(f"reconciliation.break_events {event[0]}", event[1])

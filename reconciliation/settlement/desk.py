@@ -12,8 +12,8 @@ from typing import Final
 
 import polars as pl
 
-from ekpay_switch.domain.settling import clearing_account
-from ekpay_switch.finance_ports import Finance
+from ekpay_switch.domain.ledger.settlement_postings import clearing_account
+from ekpay_switch.ports.finance import Finance
 from reconciliation.breaks.codes import Code
 from reconciliation.breaks.family import Kind
 from reconciliation.calendar import read_calendar

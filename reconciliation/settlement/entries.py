@@ -7,15 +7,15 @@ done again after a process died posts nothing twice.
 from typing import Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from ekpay_switch.domain.ledger import Entry
-from ekpay_switch.domain.settling import (
+from ekpay_switch.domain.ledger.entries import Entry
+from ekpay_switch.domain.ledger.settlement_postings import (
     PayoutParts,
     instructed,
     instruction_paid,
     instruction_rejected,
     payout_received,
 )
-from ekpay_switch.finance_ports import Adjustment
+from ekpay_switch.ports.finance import Adjustment
 from reconciliation.settlement.credits import Credit
 from reconciliation.settlement.endings import Step
 from reconciliation.settlement.own import debt_of

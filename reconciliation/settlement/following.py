@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ekpay_switch.finance_ports import Adjustment
+from ekpay_switch.ports.finance import Adjustment
 from reconciliation.digests import sha256_of
 from reconciliation.positions import COLUMNS
 from reconciliation.rows import FILE

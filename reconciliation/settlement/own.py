@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
-from ekpay_switch.domain.ledger import kind_of
-from ekpay_switch.finance_ports import LineEvent, LineRole
+from ekpay_switch.domain.ledger.entries import kind_of
+from ekpay_switch.ports.finance import LineEvent, LineRole
 from reconciliation.settlement.cycles import Cycle, Party, Role
 from reconciliation.settlement.lines import Kind, Line
 

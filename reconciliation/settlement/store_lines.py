@@ -9,8 +9,8 @@ from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
 
-from ekpay_switch.domain.ledger import kind_of
-from ekpay_switch.finance_ports import LineEvent, LineRole
+from ekpay_switch.domain.ledger.entries import kind_of
+from ekpay_switch.ports.finance import LineEvent, LineRole
 from reconciliation.results.tables import Columns, Connection, Row, insert
 from reconciliation.settlement.cycles import Cycle, Party, Role
 from reconciliation.settlement.lines import Kind, Line, Name, following, row_of

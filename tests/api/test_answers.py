@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.biller_ports import Parameter
 from ekpay_switch.domain.bill import ChargeLine
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved
 from ekpay_switch.domain.vending import TokenKind, TokenLine
+from ekpay_switch.ports.billers import Parameter
 from tests.api.desk import Caller, Desk, code_of
 from tests.factories import BILL_NO, a_bill
 from tests.fakes import LOSES_ANSWER, PROFILE, Deed

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.biller_ports import Parameter
+from ekpay_switch.ports.billers import Parameter
 from tests.api.desk import Caller, Content, Desk, code_of
 from tests.factories import BILL_NO
 from tests.fakes import PROFILE

@@ -10,11 +10,11 @@ import pytest
 from biller_adapters.registry import build
 from ekpay_switch.api.syndicate import answers
 from ekpay_switch.api.syndicate.messages import BillPart
-from ekpay_switch.biller_ports import BillerProfile, Parameter
 from ekpay_switch.domain.amount_bounds import AmountBounds
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.flows.fetch_bill import chosen_parameters
-from ekpay_switch.wing_kit.stand_ins import TokenShelf
+from ekpay_switch.ports.billers import BillerProfile, Parameter
+from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from tests.api.desk import Caller, Content, Desk
 from tests.fakes import BILL_NUMBER, PROFILE

@@ -2,13 +2,13 @@ from pathlib import Path
 
 from ekpay_switch.api.syndicate.codes import MESSAGES
 from ekpay_switch.api.v1.problems import MEANINGS, Code
-from ekpay_switch.cli.payment_words import EVENT_WORDS, REFUND_EVENT_WORDS, REFUND_STATE_WORDS
-from ekpay_switch.cli.reference import write
-from ekpay_switch.cli.states import draw
+from ekpay_switch.cli.payments.wording import EVENT_WORDS, REFUND_EVENT_WORDS, REFUND_STATE_WORDS
+from ekpay_switch.cli.reference.codes_and_events import write
+from ekpay_switch.cli.reference.payment_states import draw
 from ekpay_switch.domain.alarms import MEANING, Alarm
 from ekpay_switch.domain.notices import NOTICES, EventType
 from ekpay_switch.domain.payment import TRANSITIONS, Event, State, public
-from ekpay_switch.domain.refunding import RefundEvent, RefundState
+from ekpay_switch.domain.refunds.refund import RefundEvent, RefundState
 from ekpay_switch.domain.refusals import Refusal
 
 ROOT = Path(__file__).parents[2]

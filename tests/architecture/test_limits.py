@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[2]
 FUNCTION_LINES_MAX = 50
 MODULE_LINES_MAX = 400
 PARAMETERS_MAX = 6
+# What declares and decides nothing: tables, protocols, their fakes, migrations.
+DECLARATIVE = re.compile(r"(^|/)(schema|ports|fakes|versions)/")
 
 VAGUE_FILE_NAMES = {
     "base",
@@ -84,7 +86,7 @@ def product() -> list[Module]:
 
 
 def parameters(function: Function) -> list[ast.arg]:
-    listed = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    listed = [*function.args.posonlyargs, *function.args.args]
     return [argument for argument in listed if argument.arg not in {"self", "cls"}]
 
 
@@ -104,10 +106,15 @@ def test_no_function_is_longer_than_fifty_lines() -> None:
 
 
 def test_no_module_is_longer_than_four_hundred_lines() -> None:
-    assert [m.name for m in our_modules() if m.text.count("\n") > MODULE_LINES_MAX] == []
+    """Declarative modules may be: a table of tables reads better in one piece than in two (law 12)."""
+    assert [
+        module.name
+        for module in our_modules()
+        if module.text.count("\n") > MODULE_LINES_MAX and not DECLARATIVE.search(module.name)
+    ] == []
 
 
-def test_no_function_takes_more_than_six_parameters() -> None:
+def test_no_function_takes_more_than_six_positional_parameters() -> None:
     assert [
         module.at(function, function.name)
         for module in our_modules()

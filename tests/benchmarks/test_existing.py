@@ -13,10 +13,10 @@ from rich.console import Console
 
 from benchmarks import existing, existing_schema
 from benchmarks.existing_rows import COLUMNS, Day, Heads, Payer, Share, rows_of, shares
-from ekpay_switch.domain.ledger import GENESIS
-from ekpay_switch.persistence.audit import run
-from ekpay_switch.persistence.embedded import EmbeddedPostgres
-from ekpay_switch.persistence.ledger_lines import FREEZE_STANDING
+from ekpay_switch.domain.ledger.entries import GENESIS
+from ekpay_switch.persistence.audit.run import run
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
+from ekpay_switch.persistence.ledger.lines import FREEZE_STANDING
 from ekpay_switch.persistence.migrate import migrate
 from tests.persistence.books import Books, database_of, group_commit_of
 

@@ -17,9 +17,9 @@ from ekpay_switch.domain.outcome import Outcome
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenKind, TokenLine
-from ekpay_switch.persistence.embedded import Endpoint
-from ekpay_switch.persistence.group_commit import GroupCommit, GroupCommitLimits
-from ekpay_switch.persistence.payments import PostgresPayments
+from ekpay_switch.persistence.embedded.server import Endpoint
+from ekpay_switch.persistence.group_commit.committer import GroupCommit, GroupCommitLimits
+from ekpay_switch.persistence.payments.store import PostgresPayments
 from tests.persistence.books import (
     APPROVED,
     REFUSED,

@@ -20,7 +20,7 @@ from benchmarks.profile_server import BETWEEN, COMMITTERS, FOR_THE_SWITCH, ON_PR
 from benchmarks.profile_turns import FETCH, PAY, SWITCH, Kind, Measured, Statements, Taken
 from benchmarks.profiled import stack_of
 from benchmarks.turns import Turn
-from ekpay_switch.persistence.batch_write import WRITE_BATCH
+from ekpay_switch.persistence.group_commit.write import WRITE_BATCH
 
 ROOT = Path(__file__).parents[2]
 LIBRARIES = "/opt/venv/lib/python3.11/site-packages"

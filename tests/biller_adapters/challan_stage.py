@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-from biller_adapters.challan_calls import payment_id_of
+from biller_adapters.challans.calls import payment_id_of
 from biller_adapters.manifest import Manifest
 from biller_adapters.rehearsal import EXAMPLE_REFERENCE
 from ekpay_switch.domain.bill import BillQuery

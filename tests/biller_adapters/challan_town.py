@@ -18,8 +18,8 @@ from ekpay_switch.domain.bill import BillFound, BillQuery, FetchReply
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import Money
 from ekpay_switch.flows.fetch_bill import chosen_parameters, payer_of
-from ekpay_switch.wing_kit.stand_ins import TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from sandbox.challan.institution import Institution
 from sandbox.counter.settings import CounterSettings

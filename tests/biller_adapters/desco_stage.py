@@ -14,8 +14,8 @@ from biller_adapters.manifest import Manifest
 from biller_adapters.rehearsal import order_for
 from ekpay_switch.domain.bill import Bill, BillFound, BillQuery
 from ekpay_switch.domain.delivery import PayOrder
-from ekpay_switch.wing_kit.stand_ins import TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from tests.wire.rude_peer import Caller, RudePeer, rude_peer
 

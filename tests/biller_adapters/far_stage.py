@@ -10,11 +10,11 @@ from typing import Protocol
 from biller_adapters.manifest import Manifest
 from biller_adapters.registry import adapter_of
 from biller_adapters.rehearsal import order_for
-from ekpay_switch.biller_ports import BillerAdapter
 from ekpay_switch.domain.bill import Bill, BillFound, BillQuery
 from ekpay_switch.domain.delivery import PayOrder
-from ekpay_switch.ports import Clock, Tokens
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.ports.billers import BillerAdapter
+from ekpay_switch.ports.world import Clock, Tokens
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.desco_stage import DhakaClock
 from tests.wing_kit.shared_tokens import SharedTokens

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from biller_adapters.registry import adapter_of
 from biller_adapters.rehearsal import order_for
-from ekpay_switch.biller_ports import BillerAdapter
 from ekpay_switch.domain.bill import Bill, BillFound, BillQuery, FetchReply
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Inquiry, Outcome
 from ekpay_switch.flows.fetch_bill import payer_of
-from ekpay_switch.wing_kit.stand_ins import TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.ports.billers import BillerAdapter
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from sandbox.counter.settings import CounterSettings
 from sandbox.institution.clock import Clock

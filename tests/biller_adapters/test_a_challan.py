@@ -5,8 +5,8 @@ from datetime import date
 
 import pytest
 
-from biller_adapters.challan_calls import CounterSlip, NoSlip, payment_id_of
-from biller_adapters.challan_heads import challan_number
+from biller_adapters.challans.calls import CounterSlip, NoSlip, payment_id_of
+from biller_adapters.challans.heads import challan_number
 from biller_adapters.families.a_challan import AChallan
 from ekpay_switch.domain.bill import BillerSilent, BillFound, BillMissing, BillQuery, ChargeLine
 from ekpay_switch.domain.money import Money

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from biller_adapters.registry import adapter_of
 from biller_adapters.rehearsal import EXAMPLE_REFERENCE, order_for
-from ekpay_switch.biller_ports import BillerAdapter
 from ekpay_switch.domain.bill import Bill, BillFound, BillQuery
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.outcome import Approved, Posted
-from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.ports.billers import BillerAdapter
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 from tests.biller_adapters.aggregator_stage import BPDB, bill_data
 from tests.biller_adapters.conftest import the_manifest
 from tests.biller_adapters.desco_stage import NOON

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from biller_adapters.manifest import Manifest
 from biller_adapters.registry import adapter_of
 from biller_adapters.rehearsal import order_for
-from ekpay_switch.biller_ports import BillerAdapter
 from ekpay_switch.domain.bill import BillFound, BillQuery
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Approved, HalfDone, NotFound, Posted
-from ekpay_switch.ports import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.ports.billers import BillerAdapter
+from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 from tests.biller_adapters import breb_stage, nesco_stage
 from tests.biller_adapters.conftest import the_manifest
 from tests.biller_adapters.desco_stage import NOON

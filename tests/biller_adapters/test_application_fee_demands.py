@@ -15,7 +15,7 @@ from ekpay_switch.domain.bill import (
     ChargeLine,
 )
 from ekpay_switch.domain.money import Money
-from ekpay_switch.wing_kit.opening import Hours
+from ekpay_switch.wing_kit.opening_hours import Hours
 from tests.biller_adapters.conftest import the_manifest
 from tests.biller_adapters.far_stage import rude_manners
 from tests.biller_adapters.land_office_stage import (

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from biller_adapters.rehearsal import EXAMPLE_REFERENCE
+from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import ZERO, Money
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, NoAnswer, NotFound, Posted, Unreached
-from ekpay_switch.domain.posting_rules import Sums
 from tests.biller_adapters.conftest import the_manifest
 from tests.biller_adapters.far_stage import rude_manners
 from tests.biller_adapters.land_office_stage import (

@@ -11,14 +11,14 @@ import pytest
 from biller_adapters.manifest import Manifest
 from biller_adapters.registry import adapter_of
 from biller_adapters.rehearsal import order_for
-from ekpay_switch.biller_ports import BillerAdapter
 from ekpay_switch.domain.bill import BillFound, BillMissing, BillQuery, FetchReply
-from ekpay_switch.domain.bill_file_reading import NamedBy, read_bill_file
-from ekpay_switch.domain.bill_files import BillFile
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, Declined, Posted
-from ekpay_switch.domain.scroll import (
+from ekpay_switch.domain.scrolls.bill_file_reading import NamedBy, read_bill_file
+from ekpay_switch.domain.scrolls.bill_files import BillFile
+from ekpay_switch.domain.scrolls.layouts import content_of, sealed
+from ekpay_switch.domain.scrolls.scroll import (
     GivenBack,
     Happened,
     Listed,
@@ -28,9 +28,9 @@ from ekpay_switch.domain.scroll import (
     rows_due,
     split_lines,
 )
-from ekpay_switch.domain.scroll_layouts import content_of, sealed
-from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.ports.billers import BillerAdapter
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 from tests.biller_adapters.conftest import the_manifest
 from tests.biller_adapters.test_batch_file import HOUSES, NobodyOnTheWire
 from tests.fake_bill_files import BillShelf

@@ -9,10 +9,8 @@ import pytest
 from biller_adapters.manifest import Manifest
 from biller_adapters.registry import adapter_of, build
 from biller_adapters.rehearsal import order_for
-from ekpay_switch.biller_ports import BillerAdapter
 from ekpay_switch.domain.asking import DoubtfulSend, NextStep, after_not_found
 from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, BillMissing, BillQuery, ChargeLine
-from ekpay_switch.domain.bill_files import BillStatus, FiledBill
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
 from ekpay_switch.domain.money import Money
@@ -25,9 +23,11 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
-from ekpay_switch.ports import WireReply, WireRequest
-from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.domain.scrolls.bill_files import BillStatus, FiledBill
+from ekpay_switch.ports.billers import BillerAdapter
+from ekpay_switch.ports.world import WireReply, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 from tests.biller_adapters.conftest import CONFIG, the_manifest
 from tests.fake_bill_files import BillShelf
 

@@ -15,11 +15,11 @@ from biller_adapters.field_map import FieldMap
 from biller_adapters.manifest import Manifest, read_manifest
 from biller_adapters.registry import FAMILIES, build
 from biller_adapters.rehearsal import order_for, rehearse
-from ekpay_switch.biller_ports import BillerAdapter, Billers
+from ekpay_switch.config_files.fees import read_fee_table
 from ekpay_switch.domain.bill import BillFound, BillMissing, BillQuery
 from ekpay_switch.domain.money import parse_taka
 from ekpay_switch.domain.outcome import Approved, Declined, NotFound, Posted
-from ekpay_switch.fee_file import read_fee_table
+from ekpay_switch.ports.billers import BillerAdapter, Billers
 from ekpay_switch.wire.http import HttpWire
 from sandbox.counter.house import REHEARSAL
 from sandbox.counter.settings import CounterSettings

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from biller_adapters.challan_calls import CounterSlip, NoSlip, payment_id_of
+from biller_adapters.challans.calls import CounterSlip, NoSlip, payment_id_of
 from ekpay_switch.domain.bill import AmountRefused, BillFound, BillMissing
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, NotFound, Posted

@@ -22,9 +22,9 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
-from ekpay_switch.ports import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 from tests.biller_adapters.challan_stage import (
     CHALLAN,
     CONFIRM,

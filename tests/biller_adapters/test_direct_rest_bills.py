@@ -17,8 +17,8 @@ from ekpay_switch.domain.bill import (
     FetchReply,
 )
 from ekpay_switch.domain.money import ZERO, Money
-from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 from tests.biller_adapters.conftest import the_manifest
 from tests.biller_adapters.desco_stage import NOON
 from tests.biller_adapters.direct_stage import (

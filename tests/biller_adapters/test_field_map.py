@@ -10,14 +10,14 @@ from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Role
 from biller_adapters.registry import adapter_of
 from biller_adapters.rehearsal import EXAMPLE_REFERENCE, order_for
-from ekpay_switch.biller_ports import BillerAdapter
 from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound, BillQuery
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, InDoubt, NoAnswer, Posted
-from ekpay_switch.ports import WireAnswer, WireReply, WireRequest
+from ekpay_switch.ports.billers import BillerAdapter
+from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 from tests.biller_adapters.conftest import the_manifest
 from tests.biller_adapters.desco_stage import NOON
 from tests.biller_adapters.direct_stage import WEST_ZONE, reworded

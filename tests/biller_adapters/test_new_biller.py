@@ -12,7 +12,7 @@ from biller_adapters.manifest import read_manifest
 from biller_adapters.new_biller import misunderstood, write
 from biller_adapters.registry import build
 from ekpay_switch.wing_kit.manifest_draft import MARK, UnwritableError, Wish
-from ekpay_switch.wing_kit.stand_ins import TokenShelf
+from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.conftest import CONFIG, MANIFESTS
 from tests.wire.conftest import HandClock

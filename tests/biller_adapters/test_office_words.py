@@ -4,7 +4,7 @@ import pytest
 
 from biller_adapters.fee_heads import FeeHead, heads_as_text, heads_from_text, plan_of
 from biller_adapters.manifest import Manifest
-from biller_adapters.office_words import words_of
+from biller_adapters.office_wording import words_of
 from ekpay_switch.domain.money import Money
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from tests.biller_adapters.conftest import the_manifest

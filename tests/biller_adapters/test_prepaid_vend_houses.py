@@ -12,8 +12,8 @@ from biller_adapters.registry import adapter_of
 from ekpay_switch.domain.bill import AmountRefused, BillerSilent, BillQuery
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, NoAnswer, NotFound, Posted
 from ekpay_switch.domain.vending import TokenKind, TokenLine
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.surroundings import Surroundings
 from tests.biller_adapters.conftest import the_manifest
 from tests.biller_adapters.far_stage import FarStage, far_stage
 from tests.biller_adapters.nesco_stage import DIGITS, FEE, QUOTE, NescoDesk, envelope

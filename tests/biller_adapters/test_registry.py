@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from biller_adapters.registry import build
-from ekpay_switch.biller_ports import Billers
+from ekpay_switch.ports.billers import Billers
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.stand_ins import TokenShelf
+from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.conftest import CONFIG, MANIFESTS
 from tests.wire.conftest import HandClock

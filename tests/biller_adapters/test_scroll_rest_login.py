@@ -10,9 +10,9 @@ from biller_adapters.manifest import Manifest
 from biller_adapters.manifest_parts import Role
 from ekpay_switch.domain.bill import BillerSilent, BillFound
 from ekpay_switch.domain.outcome import Approved, Declined, NoAnswer, Unreached
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.stand_ins import TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.desco_stage import (
     QUERY,

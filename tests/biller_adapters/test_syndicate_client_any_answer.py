@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from biller_adapters.registry import adapter_of
 from biller_adapters.rehearsal import EXAMPLE_REFERENCE, order_for
-from ekpay_switch.biller_ports import BillerAdapter
 from ekpay_switch.domain.bill import BillFound
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Approved, NotFound, Posted
-from ekpay_switch.ports import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.ports.billers import BillerAdapter
+from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 from sandbox.partner.jwe import seal, unseal
 from tests.biller_adapters.desco_stage import NOON
 from tests.biller_adapters.syndicate_stage import ACK, JALALABAD, QUERY, SECRET, bill_said

@@ -11,8 +11,8 @@ from biller_adapters.registry import adapter_of
 from ekpay_switch.domain.bill import BillerSilent, BillFound, BillMissing
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import NoAnswer
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.surroundings import Surroundings
 from sandbox.partner.jwe import seal
 from tests.biller_adapters.far_stage import FarStage, rude_manners
 from tests.biller_adapters.syndicate_stage import (

@@ -18,9 +18,9 @@ from ekpay_switch.domain.outcome import (
     NotFound,
     Posted,
 )
-from ekpay_switch.ports import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.stand_ins import TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from tests.api.desk import Desk
 from tests.biller_adapters.conftest import the_manifest
 from tests.factories import BILL_NO, PASS_KEY, PREFUND, SECRET

@@ -19,9 +19,9 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.stand_ins import TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.breb_stage import (
     ACCOUNT,

@@ -9,9 +9,9 @@ from datetime import datetime
 import pytest
 
 from biller_adapters.registry import adapter_of
-from ekpay_switch.biller_ports import BillerAdapter
 from ekpay_switch.domain.outcome import Declined, NoAnswer, NotFound, Unreached
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.ports.billers import BillerAdapter
+from ekpay_switch.wing_kit.context import Surroundings
 from tests.biller_adapters.challan_stage import (
     DETAILS,
     INCOME_TAX,

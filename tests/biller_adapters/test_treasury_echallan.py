@@ -9,9 +9,9 @@ from biller_adapters.registry import adapter_of
 from ekpay_switch.domain.bill import AmountRefused, Bill, BillerSilent, BillFound, BillQuery, ChargeLine
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.challan_stage import (
     CONFIRM,

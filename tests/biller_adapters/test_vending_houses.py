@@ -8,8 +8,8 @@ import pytest
 
 import sandbox.prepaid.institution as prepaid
 import sandbox.xmlvend.institution as xmlvend
-from ekpay_switch.cli.biller_conformance import BillerConformance
-from ekpay_switch.cli.connector_conformance import Fact, Verdict
+from ekpay_switch.cli.billers.conformance import BillerConformance
+from ekpay_switch.cli.connectors.conformance import Fact, Verdict
 from ekpay_switch.domain.bill import AmountRefused, BillFound, BillMissing
 from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, NotFound, Posted

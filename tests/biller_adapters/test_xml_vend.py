@@ -11,8 +11,8 @@ from ekpay_switch.domain.bill import AmountRefused, BillerSilent, BillMissing, B
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, NoAnswer, NotFound, Posted, Unreached
 from ekpay_switch.domain.vending import TokenKind, TokenLine
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.surroundings import Surroundings
 from tests.biller_adapters.bpdb_stage import (
     ACKNOWLEDGE,
     BPDB,

@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Route
 
-from ekpay_switch.domain.collecting import Created
+from ekpay_switch.domain.collections.connector_calls import Created
 from tests.browser.states import Shown
 from tests.shoppers import an_order_text
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from ekpay_switch.domain.connector_breaker import Breaker, BreakerState
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.domain.payment import State as PaymentState
 from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.domain.routing.breaker import Breaker, BreakerState
 from ekpay_switch.web import static_files
 from ekpay_switch.web.pages import Pages
 from tests.fakes import NOON

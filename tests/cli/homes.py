@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.engine import open_database
 from ekpay_switch.persistence.migrate import migrate
 from ekpay_switch.settings import Settings

@@ -6,13 +6,13 @@ from datetime import date
 import pytest
 from typing_extensions import override
 
-from ekpay_switch.biller_ports import BillerProfile
-from ekpay_switch.cli.biller_conformance import BillerConformance
-from ekpay_switch.cli.certify_biller import show_run
-from ekpay_switch.cli.connector_conformance import Fact, Verdict
+from ekpay_switch.cli.billers.certify import show_run
+from ekpay_switch.cli.billers.conformance import BillerConformance
+from ekpay_switch.cli.connectors.conformance import Fact, Verdict
 from ekpay_switch.domain.bill import BillFound, BillQuery, FetchReply
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Approved, Declined, Inquiry, NoAnswer, NotFound, Outcome, Posted
+from ekpay_switch.ports.billers import BillerProfile
 from tests.factories import BILL_NO, a_bill
 from tests.fakes import PROFILE
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ekpay_switch.cli.bills import UnreadableListError, read_list
+from ekpay_switch.cli.payments.bills import UnreadableListError, read_list
 from tests.cli.typed import Ekpay
 
 # Income tax has no fetch call, so a line of it brings a bill though nobody can be reached here.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from ekpay_switch.challan_accounts_file import read_challan_accounts
+from ekpay_switch.config_files.challan_accounts import read_challan_accounts
 from ekpay_switch.domain.challans import TreasuryHead
 
 OURS = Path(__file__).parents[2] / "config" / "challan_accounts.toml"

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import typer
 
-from ekpay_switch.cli.database import without_password
 from ekpay_switch.cli.main import CORE, build, carry_out
-from ekpay_switch.cli.plugged_in import join
-from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from ekpay_switch.cli.operations.database import without_password
+from ekpay_switch.cli.operations.plugin_commands import join
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from tests.cli.typed import Ekpay
 
 
@@ -126,8 +126,8 @@ def _with(*points: EntryPoint) -> typer.Typer:
 
 
 def test_a_group_and_a_single_command_join(capsys: pytest.CaptureFixture[str]) -> None:
-    group = a_point("states", "ekpay_switch.cli.billers:app")
-    single = a_point("look", "ekpay_switch.cli.doctor:doctor")
+    group = a_point("states", "ekpay_switch.cli.billers.commands:app")
+    single = a_point("look", "ekpay_switch.cli.operations.doctor:doctor")
     assert carry_out(_with(group, single), ["--help"]) == 0
     shown = capsys.readouterr().out
     assert "states" in shown
@@ -145,7 +145,7 @@ def test_a_broken_plugin_breaks_its_own_command_only(value: str, capsys: pytest.
 
 
 def test_a_plugin_cannot_take_a_name_of_the_core(capsys: pytest.CaptureFixture[str]) -> None:
-    app = _with(a_point("audit", "ekpay_switch.cli.doctor:doctor"))
+    app = _with(a_point("audit", "ekpay_switch.cli.operations.doctor:doctor"))
     assert "ignored" in capsys.readouterr().err
     assert carry_out(app, ["audit", "--help"]) == 0
     assert "Prove the books" in capsys.readouterr().out

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ekpay_switch.cli.payment_words import tell
-from ekpay_switch.persistence.payment_story import PaymentStory
+from ekpay_switch.cli.payments.wording import tell
+from ekpay_switch.persistence.payments.story import PaymentStory
 from tests.cli.test_payment_words import NOON, PAYMENT
 
 FACTS = {

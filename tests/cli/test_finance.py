@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import typer
 
-from ekpay_switch.cli.finance import OpenedFinance
+from ekpay_switch.cli.ledger.finance import OpenedFinance
 from ekpay_switch.cli.main import carry_out
-from ekpay_switch.finance_ports import ClosedWindow, Finance
-from ekpay_switch.persistence.staff import NotAllowedError
-from ekpay_switch.persistence.windows import SettlementWindows
+from ekpay_switch.persistence.ledger.windows import SettlementWindows
+from ekpay_switch.persistence.parties.staff import NotAllowedError
+from ekpay_switch.ports.finance import ClosedWindow, Finance
 from ekpay_switch.settings import Settings
 from tests.cli.typed import Ekpay
 

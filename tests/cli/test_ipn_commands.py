@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from ekpay_switch.cli.replaying import SILENT_SECONDS, bar_when_slow, shown_url
-from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from ekpay_switch.cli.notifications.replay_options import SILENT_SECONDS, bar_when_slow, shown_url
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from tests.cli.homes import a_home
 from tests.cli.typed import Ekpay
 from tests.persistence.books import Books, database_of, group_commit_of

@@ -15,10 +15,10 @@ import aiohttp
 import pytest
 import uvicorn
 
-from ekpay_switch.main import build_app, run_worker
-from ekpay_switch.merchant_ports import MerchantPayment
-from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from ekpay_switch.composition.switch import build_app, run_worker
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.engine import open_database
+from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.settings import Settings
 from tests.persistence.books import Books, database_of, group_commit_of
 from tests.persistence.collecting import agreed, page

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ekpay_switch.cli import merchant_files
-from ekpay_switch.cli.merchant_files import KeyFile
-from ekpay_switch.persistence.merchant_desk import MerchantKey
+from ekpay_switch.cli.merchants import import_files as merchant_files
+from ekpay_switch.cli.merchants.import_files import KeyFile
+from ekpay_switch.persistence.merchants.staff_actions import MerchantKey
 from tests.cli.typed import Ekpay, Typed
 
 PASSPHRASE = "correct horse battery"
@@ -178,7 +178,7 @@ def test_where_the_keys_cannot_be_kept_no_merchant_is_added(
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ekpay_switch.cli.merchant_files.os.fsync", full)
+    monkeypatch.setattr("ekpay_switch.cli.merchants.import_files.os.fsync", full)
     keys = tmp_path / "keys.csv"
 
     done = taken(ekpay, written(tmp_path, a_line(upazila, "boda")), by, keys)

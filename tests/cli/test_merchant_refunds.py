@@ -10,9 +10,9 @@ from uuid import uuid4
 
 import pytest
 
-from ekpay_switch.domain.funding import HeldTry
+from ekpay_switch.domain.collections.funding import HeldTry
 from ekpay_switch.domain.shares import divide
-from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from tests.cli.typed import Ekpay
 from tests.persistence.books import Books, database_of, group_commit_of
 from tests.persistence.merchants_money.stall import AMOUNT, PAYEES, SPLIT, Stall, open_stall

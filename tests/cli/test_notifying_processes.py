@@ -11,11 +11,11 @@ from uuid import uuid4
 
 import pytest
 
-from ekpay_switch.main import build_app, run_worker
-from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from ekpay_switch.composition.switch import build_app, run_worker
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.engine import Database, open_database
-from ekpay_switch.persistence.notification_endpoints import Endpoints
-from ekpay_switch.persistence.partners import NewPartner, Partners
+from ekpay_switch.persistence.notifications.endpoints import Endpoints
+from ekpay_switch.persistence.parties.partners import NewPartner, Partners
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.settings import Settings
 from sandbox.partner.webhooks import Receiver

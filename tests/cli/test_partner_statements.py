@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from ekpay_switch.cli.finance import OpenedFinance
-from ekpay_switch.cli.partner_statements import HEADINGS
+from ekpay_switch.cli.ledger.finance import OpenedFinance
+from ekpay_switch.cli.parties.partner_statements import HEADINGS
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.persistence.embedded import EmbeddedPostgres
-from ekpay_switch.persistence.partner_statements import DayNotClosedError
-from ekpay_switch.persistence.windows import SettlementWindows
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
+from ekpay_switch.persistence.ledger.windows import SettlementWindows
+from ekpay_switch.persistence.parties.partner_statements import DayNotClosedError
 from tests.cli.homes import a_home
 from tests.cli.typed import Ekpay
 from tests.persistence.books import REFUSED, Books, database_of

@@ -13,20 +13,20 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from ekpay_switch.cli.payment_words import EVENT_WORDS
+from ekpay_switch.cli.payments.wording import EVENT_WORDS
 from ekpay_switch.domain.bill import Bill, Quote
 from ekpay_switch.domain.claims import Claim
 from ekpay_switch.domain.delivery import Delivery, Recording, plan_outcome
 from ekpay_switch.domain.fees import Fee
+from ekpay_switch.domain.ledger.posting_rules import prefund_account, topped_up
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, InDoubt, Outcome
 from ekpay_switch.domain.payment import Event
-from ekpay_switch.domain.posting_rules import prefund_account, topped_up
-from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.engine import open_database
-from ekpay_switch.persistence.group_commit import GroupCommit, GroupCommitLimits
-from ekpay_switch.persistence.partners import NewPartner, Partners
-from ekpay_switch.persistence.steps import PostEntry, SaveQuote
+from ekpay_switch.persistence.group_commit.committer import GroupCommit, GroupCommitLimits
+from ekpay_switch.persistence.group_commit.steps import PostEntry, SaveQuote
+from ekpay_switch.persistence.parties.partners import NewPartner, Partners
 from ekpay_switch.security.identifiers import unguessable, uuid7
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.settings import Settings

@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.cli.payment_words import tell
-from ekpay_switch.persistence.payment_story import PaymentStory
+from ekpay_switch.cli.payments.wording import tell
+from ekpay_switch.persistence.payments.story import PaymentStory
 
 NOON = datetime(2026, 3, 1, 6, tzinfo=UTC)
 PAYMENT = {

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.receipt_keys import ReceiptKeys, SignedFacts, key_id
 from tests.cli.typed import Ekpay, Typed

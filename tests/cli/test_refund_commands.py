@@ -11,10 +11,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from ekpay_switch.collect_ports import RawCallback
-from ekpay_switch.domain.collecting import CallbackHint
-from ekpay_switch.domain.funding import HeldTry
-from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from ekpay_switch.domain.collections.connector_calls import CallbackHint
+from ekpay_switch.domain.collections.funding import HeldTry
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
+from ekpay_switch.ports.collections import RawCallback
 from tests.cli.typed import Ekpay, Typed
 from tests.persistence.books import Books, database_of, group_commit_of
 from tests.persistence.collecting import TAKEN, open_till

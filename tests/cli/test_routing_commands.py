@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from ekpay_switch.cli.routing_words import tell_decision
-from ekpay_switch.domain.funding import HeldTry
-from ekpay_switch.domain.routing import decide
-from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from ekpay_switch.cli.routing.wording import tell_decision
+from ekpay_switch.domain.collections.funding import HeldTry
+from ekpay_switch.domain.routing.decision import decide
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from tests.cli.typed import Ekpay
 from tests.persistence.books import Books, database_of, group_commit_of
 from tests.persistence.collecting import open_till

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ekpay_switch.cli.connectors import profiles_of
-from ekpay_switch.domain.connector_breaker import BreakerRules
+from ekpay_switch.cli.connectors.commands import profiles_of
+from ekpay_switch.config_files.routing import RoutingFileError, read_routing_rules
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.routing_rules import (
+from ekpay_switch.domain.routing.breaker import BreakerRules
+from ekpay_switch.domain.routing.rules import (
     Action,
     Condition,
     DatedWindow,
@@ -20,7 +21,6 @@ from ekpay_switch.domain.routing_rules import (
     Rule,
     WeeklyWindow,
 )
-from ekpay_switch.routing_file import RoutingFileError, read_routing_rules
 from ekpay_switch.settings import Settings
 from tests.fake_connector import BKASH
 from tests.routes import ACQUIRER, CARDS

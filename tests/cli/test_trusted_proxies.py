@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from ekpay_switch.cli.serving import server_config
+from ekpay_switch.cli.operations.serve import server_config
 from ekpay_switch.persistence.engine import open_database
 from ekpay_switch.settings import Settings, SettingsError, read_settings
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from connectors.families.iso8583.connector import HostLink
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
     CollectOrder,
     Created,
@@ -20,10 +20,10 @@ from ekpay_switch.domain.collecting import (
     NoHint,
 )
 from ekpay_switch.domain.outcome import NoAnswer
-from ekpay_switch.host_link_ports import HostPorts
-from ekpay_switch.wing_kit.host_shelf import HostShelf
-from ekpay_switch.wing_kit.stand_ins import TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.ports.host_links import HostPorts
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.in_memory_host_links import HostShelf
+from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from ekpay_switch.wire.tcp import TcpLines
 from sandbox.iso8583.institution import Institution

@@ -14,12 +14,12 @@ from connectors.families.iso8583.mac import MacKey
 from connectors.manifest import Manifest
 from connectors.rehearsal import order_for
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.collecting import CollectOrder
-from ekpay_switch.host_link_ports import HostPorts
+from ekpay_switch.domain.collections.connector_calls import CollectOrder
+from ekpay_switch.ports.host_links import HostPorts
 from ekpay_switch.system_clock import SystemClock
-from ekpay_switch.wing_kit.host_shelf import HostShelf
-from ekpay_switch.wing_kit.stand_ins import TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.in_memory_host_links import HostShelf
+from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from ekpay_switch.wire.tcp import TcpLines
 from tests.connectors.conftest import the_manifest
@@ -203,6 +203,12 @@ class LinkStage:
 def changed(manifest: Manifest, **settings: object) -> Manifest:
     """The manifest with other settings of its family."""
     return manifest.model_copy(update={"family_settings": {**manifest.family_settings, **settings}})
+
+
+def silent(fields: Fields) -> list[bytes]:
+    """A host that answers nothing."""
+    del fields
+    return []
 
 
 @asynccontextmanager

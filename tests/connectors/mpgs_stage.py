@@ -11,9 +11,9 @@ from typing import Any
 from connectors.families.mpgs.connector import Mpgs
 from connectors.manifest import Manifest
 from connectors.rehearsal import EXAMPLE_ORDER, EXAMPLE_REFUND
-from ekpay_switch.domain.collecting import CollectOrder, RefundOrder
-from ekpay_switch.wing_kit.stand_ins import TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.domain.collections.connector_calls import CollectOrder, RefundOrder
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.desco_stage import DhakaClock
 from tests.wire.rude_peer import Caller, Manners, RudePeer, rude_peer

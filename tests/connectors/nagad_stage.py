@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from connectors.families.nagad.connector import Nagad
 from connectors.manifest import Manifest
 from connectors.rehearsal import EXAMPLE_REFUND, order_for, refund_for
-from ekpay_switch.domain.collecting import CollectOrder, RefundOrder
-from ekpay_switch.ports import Wire, WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.stand_ins import TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.domain.collections.connector_calls import CollectOrder, RefundOrder
+from ekpay_switch.ports.world import Wire, WireAnswer, WireReply, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.desco_stage import DhakaClock
 from tests.connectors.conftest import the_manifest

@@ -12,9 +12,9 @@ from connectors.families.bank_redirect.connector import BankRedirect
 from connectors.families.bank_redirect.dbbl import signature
 from connectors.manifest import Manifest
 from connectors.rehearsal import EXAMPLE_REFUND, order_for
-from ekpay_switch.domain.collecting import CollectOrder
-from ekpay_switch.wing_kit.stand_ins import TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.domain.collections.connector_calls import CollectOrder
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.desco_stage import DhakaClock
 from tests.connectors.conftest import the_manifest

@@ -13,8 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 from connectors.registry import connector_of
-from ekpay_switch.connector_ports import Connector
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     Agreed,
     CallbackHint,
     Collected,
@@ -26,8 +25,9 @@ from ekpay_switch.domain.collecting import (
     judge,
 )
 from ekpay_switch.domain.money import Money
-from ekpay_switch.wing_kit.stand_ins import TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.ports.connectors import Connector
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from sandbox.gateway.far_side import GatewayFarSide
 from sandbox.gateway.faults import Fault, Step

@@ -11,10 +11,10 @@ from urllib.parse import parse_qsl, urlsplit
 from connectors.families.sslcommerz.connector import Sslcommerz
 from connectors.manifest import Manifest
 from connectors.rehearsal import EXAMPLE_ORDER, EXAMPLE_REFUND
-from ekpay_switch.domain.collecting import CollectOrder, RefundOrder
-from ekpay_switch.ports import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.domain.collections.connector_calls import CollectOrder, RefundOrder
+from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.desco_stage import NOON, DhakaClock
 from tests.wire.rude_peer import Caller, Heard, Manners, RudePeer, rude_peer

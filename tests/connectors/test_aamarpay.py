@@ -8,7 +8,7 @@ import pytest
 
 from connectors.manifest import Manifest
 from connectors.rehearsal import EXAMPLE_ORDER
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     Agreed,
     AwaitingPayer,
     CallbackHint,

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from connectors.families.bkash.connector import Bkash
 from connectors.rehearsal import EXAMPLE_ORDER, EXAMPLE_REFUND
-from ekpay_switch.domain.collecting import Agreed, Collected, RefundLine, judge
-from ekpay_switch.ports import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.domain.collections.connector_calls import Agreed, Collected, RefundLine, judge
+from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 from ekpay_switch.wing_kit.token_pair import TokenPair
 from tests.biller_adapters.desco_stage import NOON
 from tests.connectors.bkash_stage import EXECUTED, GIVEN_BACK

@@ -8,10 +8,10 @@ import pytest
 from connectors.families.bank_redirect.connector import BankRedirect
 from connectors.manifest import Manifest
 from connectors.registry import FAMILIES
-from ekpay_switch.connector_ports import Connector
-from ekpay_switch.domain.collecting import Collected, Created, NoHint
+from ekpay_switch.domain.collections.connector_calls import Collected, Created, NoHint
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
+from ekpay_switch.ports.connectors import Connector
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.desco_stage import DhakaClock

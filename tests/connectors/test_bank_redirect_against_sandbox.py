@@ -10,7 +10,7 @@ from typing import Protocol
 
 import pytest
 
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     Collected,

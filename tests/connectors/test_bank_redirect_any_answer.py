@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from connectors.families.bank_redirect.connector import BankRedirect
 from connectors.rehearsal import order_for
-from ekpay_switch.domain.collecting import Agreed, Collected, judge
-from ekpay_switch.ports import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.domain.collections.connector_calls import Agreed, Collected, judge
+from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 from tests.biller_adapters.desco_stage import NOON
 from tests.connectors.conftest import the_manifest
 from tests.connectors.redirect_stage import (

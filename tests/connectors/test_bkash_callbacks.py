@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from connectors.families.bkash.connector import Bkash
 from connectors.manifest import Manifest
 from connectors.rehearsal import EXAMPLE_ORDER
-from ekpay_switch.domain.collecting import CallbackHint, NoHint
-from ekpay_switch.ports import NotSent, WireAnswer, WireReply, WireRequest
+from ekpay_switch.domain.collections.connector_calls import CallbackHint, NoHint
+from ekpay_switch.ports.world import NotSent, WireAnswer, WireReply, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 from tests.biller_adapters.desco_stage import NOON
 from tests.connectors.bkash_stage import BkashDesk, bkash_stage
 from tests.connectors.conftest import the_manifest

@@ -8,7 +8,7 @@ import pytest
 
 from connectors.manifest import Manifest
 from connectors.rehearsal import EXAMPLE_REFUND
-from ekpay_switch.domain.collecting import RefundLine, RefundsFound
+from ekpay_switch.domain.collections.connector_calls import RefundLine, RefundsFound
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
 from tests.biller_adapters.far_stage import rude_manners

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from connectors.manifest import Manifest
-from ekpay_switch.domain.collecting import Collected
+from ekpay_switch.domain.collections.connector_calls import Collected
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
 from tests.connectors.bkash_stage import (
     EXECUTE,

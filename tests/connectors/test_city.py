@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connectors.families.bank_redirect.city_return import texts_of
 from connectors.families.bank_redirect.connector import BankRedirect
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     Collected,

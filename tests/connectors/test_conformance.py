@@ -8,11 +8,11 @@ import pytest
 
 from connectors.families.bkash.connector import Bkash
 from connectors.manifest import Manifest
-from ekpay_switch.cli.connector_conformance import Conformance, Fact, Finding, Verdict
-from ekpay_switch.cli.connectors import show_run
-from ekpay_switch.domain.collecting import CollectOrder, Created
+from ekpay_switch.cli.connectors.commands import show_run
+from ekpay_switch.cli.connectors.conformance import Conformance, Fact, Finding, Verdict
+from ekpay_switch.domain.collections.connector_calls import CollectOrder, Created
 from ekpay_switch.domain.money import Money
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.desco_stage import DhakaClock
 from tests.connectors.bkash_stage import SECRETS

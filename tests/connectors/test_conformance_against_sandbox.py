@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ekpay_switch.cli.connector_conformance import Conformance, Fact, Verdict
-from ekpay_switch.domain.collecting import CollectOrder, Created
+from ekpay_switch.cli.connectors.conformance import Conformance, Fact, Verdict
+from ekpay_switch.domain.collections.connector_calls import CollectOrder, Created
 from ekpay_switch.domain.money import Money
 from sandbox.bank_redirect.institution import Institution as BankRedirect
 from sandbox.gateway.far_side import GatewayFarSide

@@ -20,13 +20,19 @@ import pytest
 from connectors.manifest import read_manifest
 from connectors.new_connector import misunderstood, write
 from connectors.registry import FAMILIES, build
-from ekpay_switch.cli.connector_conformance import Conformance, Fact, Verdict
-from ekpay_switch.connector_ports import Connectors
+from ekpay_switch.cli.connectors.conformance import Conformance, Fact, Verdict
 from ekpay_switch.domain.asking import SafetyFacts
-from ekpay_switch.domain.collecting import CallbackHint, CollectOrder, Created, NeverPaid, RefundLine
+from ekpay_switch.domain.collections.connector_calls import (
+    CallbackHint,
+    CollectOrder,
+    Created,
+    NeverPaid,
+    RefundLine,
+)
 from ekpay_switch.domain.money import Money
+from ekpay_switch.ports.connectors import Connectors
 from ekpay_switch.wing_kit.manifest_draft import MARK, UnwritableError, Wish
-from ekpay_switch.wing_kit.stand_ins import TokenShelf
+from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from sandbox.gateway.house import House, RefundRules
 from sandbox.gateway.settings import GatewaySettings

@@ -6,7 +6,7 @@ import pytest
 
 from connectors.families.bank_redirect.connector import BankRedirect
 from connectors.families.bank_redirect.dbbl import page_of, signature
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     Collected,

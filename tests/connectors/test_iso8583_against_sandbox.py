@@ -11,7 +11,7 @@ import pytest
 
 from connectors.families.iso8583.connector import HostLink
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     Agreed,
     AwaitingPayer,
     CallbackHint,

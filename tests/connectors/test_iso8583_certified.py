@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from ekpay_switch.cli.connector_conformance import Conformance, Fact, Finding, Verdict
-from ekpay_switch.cli.connectors import PayerAtPage
-from ekpay_switch.domain.collecting import CollectOrder, Created
+from ekpay_switch.cli.connectors.commands import PayerAtPage
+from ekpay_switch.cli.connectors.conformance import Conformance, Fact, Finding, Verdict
+from ekpay_switch.domain.collections.connector_calls import CollectOrder, Created
 from ekpay_switch.domain.money import Money
-from ekpay_switch.ports import WireReply, WireRequest
+from ekpay_switch.ports.world import WireReply, WireRequest
 from sandbox.payer.payer import Payer, pay
 from tests.connectors.bank_stage import BankStage, a_bank
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connectors.families.iso8583.consent import page_link, read_return
 from connectors.rehearsal import EXAMPLE_ORDER
-from ekpay_switch.domain.collecting import CallbackHint, Created, NoHint
+from ekpay_switch.domain.collections.connector_calls import CallbackHint, Created, NoHint
 from tests.connectors.link_stage import SECRET, link_stage
 
 ORDER = EXAMPLE_ORDER.reference

@@ -9,12 +9,12 @@ import pytest
 from connectors.families.iso8583 import holding, owner
 from connectors.families.iso8583.codec import encode
 from connectors.families.iso8583.connector import HostLink
-from ekpay_switch.connector_ports import KeepsLink
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.collecting import Collected, NeverPaid
+from ekpay_switch.domain.collections.connector_calls import Collected, NeverPaid
 from ekpay_switch.domain.host_messages import HostState
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
-from ekpay_switch.wing_kit.host_shelf import HostShelf
+from ekpay_switch.ports.connectors import KeepsLink
+from ekpay_switch.wing_kit.in_memory_host_links import HostShelf
 from tests.connectors.link_stage import Fields, LinkStage, Says, answered, framed, link_stage, signed
 
 

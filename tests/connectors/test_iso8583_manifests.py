@@ -11,9 +11,9 @@ from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
 from connectors.rehearsal import EXAMPLE_REFUND
 from ekpay_switch.domain.outcome import NoAnswer, Unreached
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.stand_ins import TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from tests.connectors.conftest import MANIFESTS, the_manifest
 from tests.connectors.link_stage import changed

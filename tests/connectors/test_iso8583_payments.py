@@ -11,7 +11,14 @@ from connectors.families.iso8583.codec import encode
 from connectors.families.iso8583.connector import HostLink
 from connectors.families.iso8583.mac import MacKey
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.collecting import Agreed, AwaitingPayer, Collected, Disagreed, NeverPaid, judge
+from ekpay_switch.domain.collections.connector_calls import (
+    Agreed,
+    AwaitingPayer,
+    Collected,
+    Disagreed,
+    NeverPaid,
+    judge,
+)
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
 from tests.connectors.link_stage import (
@@ -24,14 +31,10 @@ from tests.connectors.link_stage import (
     link_stage,
     reversed_by,
     signed,
+    silent,
 )
 
 OTHER_KEY = "FEDCBA98765432100123456789ABCDEF"
-
-
-def silent(asked: Fields) -> list[bytes]:
-    del asked
-    return []
 
 
 # ---- approved and declined

@@ -6,9 +6,9 @@ import pytest
 
 from connectors.manifest import Manifest, manifest_schema, read_manifest
 from connectors.manifest_parts import Means
-from ekpay_switch.connector_ports import RefundRules
 from ekpay_switch.domain.asking import SafetyFacts
 from ekpay_switch.domain.money import Money
+from ekpay_switch.ports.connectors import RefundRules
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from tests.connectors.conftest import CONFIG
 

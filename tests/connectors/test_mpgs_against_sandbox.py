@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     Collected,

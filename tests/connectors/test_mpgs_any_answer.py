@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connectors.families.mpgs.connector import Mpgs
 from connectors.rehearsal import EXAMPLE_ORDER, EXAMPLE_REFUND
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     Agreed,
     AwaitingPayer,
     Collected,
@@ -19,9 +19,9 @@ from ekpay_switch.domain.collecting import (
     judge,
 )
 from ekpay_switch.domain.outcome import Declined
-from ekpay_switch.ports import WireAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 from tests.biller_adapters.desco_stage import NOON
 from tests.connectors.conftest import the_manifest
 from tests.connectors.mpgs_stage import PAID, SECRETS, a_row, refunded

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from connectors.families.mpgs.connector import Mpgs
 from connectors.rehearsal import EXAMPLE_ORDER, EXAMPLE_REFUND
-from ekpay_switch.domain.collecting import CallbackHint, NoHint
-from ekpay_switch.ports import WireReply, WireRequest
-from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.domain.collections.connector_calls import CallbackHint, NoHint
+from ekpay_switch.ports.world import WireReply, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 from tests.biller_adapters.desco_stage import NOON
 from tests.connectors.conftest import the_manifest
 from tests.connectors.mpgs_stage import SECRETS, a_row, refunded, said

@@ -10,11 +10,11 @@ from connectors.families.mpgs.connector import Mpgs
 from connectors.manifest import Manifest, read_manifest
 from connectors.manifest_parts import Means
 from connectors.registry import build
-from ekpay_switch.domain.collecting import AwaitingPayer
-from ekpay_switch.ports import WireAnswer, WireReply, WireRequest
+from ekpay_switch.domain.collections.connector_calls import AwaitingPayer
+from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 from tests.biller_adapters.desco_stage import NOON
 from tests.connectors.conftest import CONFIG, the_manifest
 from tests.connectors.mpgs_stage import an_order, error

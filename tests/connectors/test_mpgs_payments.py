@@ -7,8 +7,7 @@ import pytest
 
 from connectors.manifest import Manifest
 from connectors.rehearsal import EXAMPLE_ORDER
-from ekpay_switch.connector_ports import Connector, FindsMovements
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     Agreed,
     AwaitingPayer,
     CallbackHint,
@@ -20,6 +19,7 @@ from ekpay_switch.domain.collecting import (
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
+from ekpay_switch.ports.connectors import Connector, FindsMovements
 from tests.biller_adapters.far_stage import rude_manners
 from tests.connectors.conftest import the_manifest
 from tests.connectors.mpgs_stage import (

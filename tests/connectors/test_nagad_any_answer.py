@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ekpay_switch.domain.collecting import Agreed, Collected, RefundLine, judge
+from ekpay_switch.domain.collections.connector_calls import Agreed, Collected, RefundLine, judge
 from tests.connectors.nagad_stage import (
     BEGUN,
     GIVEN,

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.families.nagad.connector import Nagad
-from ekpay_switch.domain.collecting import CallbackHint, NoHint
-from ekpay_switch.ports import NotSent, WireReply, WireRequest
-from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.domain.collections.connector_calls import CallbackHint, NoHint
+from ekpay_switch.ports.world import NotSent, WireReply, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 from tests.biller_adapters.desco_stage import NOON
 from tests.connectors.conftest import the_manifest
 

@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from connectors.families.nagad.connector import Nagad
-from ekpay_switch.cli.connector_conformance import Conformance, Fact, Finding, Verdict
-from ekpay_switch.domain.collecting import CollectOrder, Created
+from ekpay_switch.cli.connectors.conformance import Conformance, Fact, Finding, Verdict
+from ekpay_switch.domain.collections.connector_calls import CollectOrder, Created
 from ekpay_switch.domain.money import Money
-from ekpay_switch.wing_kit.stand_ins import TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.desco_stage import DhakaClock
 from tests.connectors.conftest import the_manifest

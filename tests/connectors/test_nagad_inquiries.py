@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     Agreed,
     AwaitingPayer,
     Collected,

@@ -11,16 +11,13 @@ import pytest
 from connectors.families.nagad.connector import Nagad
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
-from ekpay_switch.connector_ports import Connector, FindsMovements
-from ekpay_switch.domain.collecting import (
-    Collected,
-    Created,
-)
+from ekpay_switch.domain.collections.connector_calls import Collected, Created
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
+from ekpay_switch.ports.connectors import Connector, FindsMovements
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.desco_stage import NOON, DhakaClock
 from tests.biller_adapters.far_stage import rude_manners

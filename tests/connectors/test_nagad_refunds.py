@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ekpay_switch.connector_ports import RefundRules
-from ekpay_switch.domain.collecting import RefundInquiry, RefundLine, RefundsFound
+from ekpay_switch.domain.collections.connector_calls import RefundInquiry, RefundLine, RefundsFound
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
+from ekpay_switch.ports.connectors import RefundRules
 from tests.biller_adapters.far_stage import rude_manners
 from tests.connectors.nagad_stage import (
     GIVEN,

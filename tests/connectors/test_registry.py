@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 
 from connectors.registry import build
-from ekpay_switch.connector_ports import Connectors
 from ekpay_switch.plugins import load_connectors
+from ekpay_switch.ports.connectors import Connectors
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.stand_ins import TokenShelf
+from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from tests.connectors.conftest import CONFIG
 from tests.wire.conftest import HandClock

@@ -15,7 +15,7 @@ from connectors.families.bank_redirect.credits import Share, split
 from connectors.families.bank_redirect.line import written
 from connectors.manifest import Manifest, read_manifest
 from connectors.registry import connector_of
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     Collected,

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connectors.rehearsal import EXAMPLE_ORDER, EXAMPLE_REFUND
-from ekpay_switch.domain.collecting import Agreed, Collected, Created, RefundLine, judge
+from ekpay_switch.domain.collections.connector_calls import Agreed, Collected, Created, RefundLine, judge
 from tests.connectors.conftest import the_manifest
 from tests.connectors.sslcommerz_stage import (
     BEGUN,

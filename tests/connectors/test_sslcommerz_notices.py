@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from connectors.families.sslcommerz.connector import Sslcommerz
 from connectors.families.sslcommerz.notices import sign_of
 from connectors.manifest import Manifest
-from ekpay_switch.domain.collecting import CallbackHint, NoHint
+from ekpay_switch.domain.collections.connector_calls import CallbackHint, NoHint
 from tests.connectors.conftest import the_manifest
 from tests.connectors.sslcommerz_stage import Played, played
 

@@ -7,11 +7,11 @@ import pytest
 
 from connectors.families.sslcommerz.connector import Sslcommerz
 from connectors.manifest import Manifest
-from ekpay_switch.domain.collecting import Created
+from ekpay_switch.domain.collections.connector_calls import Created
 from ekpay_switch.domain.outcome import NoAnswer, Unreached
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 from tests.biller_adapters.desco_stage import NOON
 from tests.connectors.conftest import the_manifest
 from tests.connectors.sslcommerz_stage import (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ekpay_switch.domain.collecting import Collected, RefundLine, RefundsFound
+from ekpay_switch.domain.collections.connector_calls import Collected, RefundLine, RefundsFound
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
 from sandbox.gateway.faults import Fault, Step

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from connectors.manifest_parts import Role
-from ekpay_switch.connector_ports import Connector
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     Agreed,
     AwaitingPayer,
     CallbackHint,
@@ -19,6 +18,7 @@ from ekpay_switch.domain.collecting import (
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
+from ekpay_switch.ports.connectors import Connector
 from tests.biller_adapters.far_stage import rude_manners
 from tests.connectors.token_init_stage import (
     ANOTHER,

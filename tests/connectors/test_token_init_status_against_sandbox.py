@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ekpay_switch.cli.connector_conformance import Conformance, Verdict
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.cli.connectors.conformance import Conformance, Verdict
+from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     Collected,

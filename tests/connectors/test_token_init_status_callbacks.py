@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from connectors.families.token_init_status.callback import Callbacks
 from connectors.families.token_init_status.checks import dialect_of
-from ekpay_switch.domain.collecting import CallbackHint, NoHint
+from ekpay_switch.domain.collections.connector_calls import CallbackHint, NoHint
 from tests.connectors.conftest import the_manifest
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from connectors.families.token_init_status.connector import TokenInitStatus
-from ekpay_switch.cli.connector_conformance import Conformance, Fact, Verdict
-from ekpay_switch.domain.collecting import CollectOrder, Created
+from ekpay_switch.cli.connectors.conformance import Conformance, Fact, Verdict
+from ekpay_switch.domain.collections.connector_calls import CollectOrder, Created
 from ekpay_switch.domain.money import Money
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.desco_stage import DhakaClock
 from tests.connectors.token_init_stage import FINE, NAME, TAP, UPAY, Dialect, said, upay_said

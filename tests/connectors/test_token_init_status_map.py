@@ -11,12 +11,12 @@ import pytest
 from connectors.families.token_init_status.connector import TokenInitStatus
 from connectors.manifest import Manifest, read_manifest
 from connectors.registry import connector_of
-from ekpay_switch.domain.collecting import Agreed, Collected, Created, judge
+from ekpay_switch.domain.collections.connector_calls import Agreed, Collected, Created, judge
 from ekpay_switch.domain.money import Money
-from ekpay_switch.ports import WireAnswer, WireReply, WireRequest
+from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 from tests.biller_adapters.desco_stage import NOON
 from tests.connectors.conftest import CONFIG, the_manifest
 from tests.connectors.token_init_stage import GENERIC, MOVEMENT, NAME, REFERENCE, an_order

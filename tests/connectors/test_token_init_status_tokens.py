@@ -6,7 +6,7 @@ import json
 import pytest
 
 from connectors.families.token_init_status.sign_in import LoggedIn
-from ekpay_switch.domain.collecting import Collected, Created
+from ekpay_switch.domain.collections.connector_calls import Collected, Created
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
 from tests.connectors.token_init_stage import (
     DIALECTS,

@@ -10,8 +10,8 @@ from typing import Any
 from connectors.families.token_init_status.connector import TokenInitStatus
 from connectors.manifest import Manifest
 from connectors.rehearsal import EXAMPLE_ORDER, EXAMPLE_REFUND
-from ekpay_switch.domain.collecting import CollectOrder, RefundOrder
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.domain.collections.connector_calls import CollectOrder, RefundOrder
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wire.http import HttpWire
 from tests.biller_adapters.desco_stage import DhakaClock
 from tests.connectors.conftest import the_manifest

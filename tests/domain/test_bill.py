@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 
 from ekpay_switch.domain.bill import Bill, Quote
 from ekpay_switch.domain.fees import Fee
+from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.posting_rules import Sums
 
 BILL = Bill(
     bill_key="012345678901",

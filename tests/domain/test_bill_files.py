@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ekpay_switch.domain.bill import ChargeLine
-from ekpay_switch.domain.bill_file_reading import BYTES_MAX, FIXED, NamedBy, read_bill_file
-from ekpay_switch.domain.bill_files import (
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.scrolls.bill_file_reading import BYTES_MAX, FIXED, NamedBy, read_bill_file
+from ekpay_switch.domain.scrolls.bill_files import (
     BillFile,
     BillStatus,
     FiledBill,
@@ -19,7 +20,6 @@ from ekpay_switch.domain.bill_files import (
     Taking,
     judge_taking,
 )
-from ekpay_switch.domain.money import Money
 
 DUE = date(2026, 3, 20)
 NAMING = (

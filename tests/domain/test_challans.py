@@ -24,10 +24,10 @@ from ekpay_switch.domain.challans import (
     lines_of,
     refuse_challan,
 )
-from ekpay_switch.domain.ledger import Posting
+from ekpay_switch.domain.ledger.entries import Posting
+from ekpay_switch.domain.ledger.posting_rules import set_aside_for_challan
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import set_aside_for_challan
 
 ID = UUID(int=7)
 HEAD = TreasuryHead("1422199", "1090101100001")

@@ -21,9 +21,9 @@ from ekpay_switch.domain.claims import (
     Verdict,
     decide,
 )
+from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import Sums
 from ekpay_switch.domain.refusals import Refusal
 
 NOW = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)

@@ -3,7 +3,7 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     Agreed,
     Collected,
     CollectOrder,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ekpay_switch.domain.connector_breaker import (
+from ekpay_switch.domain.routing.breaker import (
     DOUBTS,
     UNCOUNTED,
     Breaker,

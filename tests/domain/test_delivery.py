@@ -12,16 +12,16 @@ from ekpay_switch.domain.delivery import (
     plan_posted,
     plan_receipt_taken,
 )
-from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, Outcome, Posted, Unreached
-from ekpay_switch.domain.payment import Event, State, walk
-from ekpay_switch.domain.posting_rules import (
+from ekpay_switch.domain.ledger.posting_rules import (
     Sums,
     delivered,
     given_back_to_prefund,
     owed_back,
     posted_after_give_back,
 )
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, Outcome, Posted, Unreached
+from ekpay_switch.domain.payment import Event, State, walk
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 

@@ -17,8 +17,13 @@ from ekpay_switch.domain.asking import (
     begun_on,
     final_not_found_at,
 )
-from ekpay_switch.domain.collecting import RefundLine, RefundOrder, RefundOutcome, RefundsFound
-from ekpay_switch.domain.file_answers import (
+from ekpay_switch.domain.collections.connector_calls import (
+    RefundLine,
+    RefundOrder,
+    RefundOutcome,
+    RefundsFound,
+)
+from ekpay_switch.domain.collections.file_proofs import (
     NO_FILES,
     FileProof,
     FilesSaid,

@@ -9,8 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.collecting import Agreed, Collected, CollectOrder, Created, Disagreed
-from ekpay_switch.domain.funding import (
+from ekpay_switch.domain.collections.connector_calls import (
+    Agreed,
+    Collected,
+    CollectOrder,
+    Created,
+    Disagreed,
+)
+from ekpay_switch.domain.collections.funding import (
     CameToNothing,
     Finding,
     HeldTry,
@@ -24,17 +30,17 @@ from ekpay_switch.domain.funding import (
     decide,
     kept_of,
 )
-from ekpay_switch.domain.ledger import kind_of
-from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.notices import NOTICES
-from ekpay_switch.domain.payment import FINAL, Event, State, walk
-from ekpay_switch.domain.posting_rules import (
+from ekpay_switch.domain.ledger.entries import kind_of
+from ekpay_switch.domain.ledger.posting_rules import (
     Sums,
     collected,
     collected_without_payment,
     credited,
     owed_back_from_suspense,
 )
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.notices import NOTICES
+from ekpay_switch.domain.payment import FINAL, Event, State, walk
 from ekpay_switch.domain.shares import Stake
 
 SUMS = Sums(Money(100_000), Money(1_500), Money(500), Money(75))

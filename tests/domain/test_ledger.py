@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ekpay_switch.domain.errors import UnbalancedEntryError, UnknownAccountError
-from ekpay_switch.domain.ledger import (
+from ekpay_switch.domain.ledger.entries import (
     CHART,
     GENESIS,
     AccountKind,

@@ -16,6 +16,7 @@ from ekpay_switch.domain.delivery import (
     plan_outcome,
     plan_posted,
 )
+from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.notices import (
     AGE_SECONDS_MAX,
@@ -37,7 +38,6 @@ from ekpay_switch.domain.notices import (
 )
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, Posted, Unreached
 from ekpay_switch.domain.payment import State, public, walk
-from ekpay_switch.domain.posting_rules import Sums
 
 DELIVERING = Delivery(
     payment_id=UUID(int=1),
@@ -85,11 +85,13 @@ def test_a_notice_tells_the_state_that_its_plan_led_to(state: State, plan: Plan)
 def test_every_notice_that_plans_are_written_with_is_classified() -> None:
     """A notice without an event would wait for ever."""
     core = Path(__file__).parents[2] / "ekpay_switch"
-    deciding = [core / "domain" / f"{name}.py" for name in ("delivery", "funding", "refunding")]
+    deciding = [
+        core / "domain" / name for name in ("delivery.py", "collections/funding.py", "refunds/refund.py")
+    ]
     # What a partner cancels is written by whoever holds the locks: nothing is left to decide.
     text = "".join(
         path.read_text(encoding="utf-8")
-        for path in (*deciding, core / "persistence" / "collection_openings.py")
+        for path in (*deciding, core / "persistence" / "collections" / "openings.py")
     )
     written = set(re.findall(r'(?:notice ?= ?|else |tell\(connection, payment, )"(\w+)"', text))
     assert written == set(NOTICES)

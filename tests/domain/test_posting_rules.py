@@ -6,9 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ekpay_switch.domain.errors import UnbalancedEntryError
-from ekpay_switch.domain.ledger import Entry, Posting
-from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.posting_rules import (
+from ekpay_switch.domain.ledger.entries import Entry, Posting
+from ekpay_switch.domain.ledger.posting_rules import (
     Sums,
     accepted_from_prefund,
     collected,
@@ -29,6 +28,7 @@ from ekpay_switch.domain.posting_rules import (
     prefund_account,
     topped_up,
 )
+from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.shares import Stake
 
 PREFUND = prefund_account("bank1", "postpaid")

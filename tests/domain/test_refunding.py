@@ -7,19 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.collecting import RefundLine, RefundOrder
+from ekpay_switch.domain.collections.connector_calls import RefundLine, RefundOrder
 from ekpay_switch.domain.errors import IllegalTransitionError
-from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.notices import NOTICES
-from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
-from ekpay_switch.domain.payment import Event, State, walk
-from ekpay_switch.domain.posting_rules import (
+from ekpay_switch.domain.ledger.posting_rules import (
     owed_back_by_payee,
     owed_back_from_suspense,
     paid_back,
     paid_back_by_hand,
 )
-from ekpay_switch.domain.refunding import (
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.notices import NOTICES
+from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
+from ekpay_switch.domain.payment import Event, State, walk
+from ekpay_switch.domain.refunds.refund import (
     FREED,
     IN_THE_AIR,
     REFUND_TRANSITIONS,

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ekpay_switch.domain.connector_breaker import BreakerState
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.routing import (
+from ekpay_switch.domain.routing.breaker import BreakerState
+from ekpay_switch.domain.routing.decision import (
     Approach,
     Candidate,
     Decision,
@@ -22,13 +22,7 @@ from ekpay_switch.domain.routing import (
     draw_of,
     weigh,
 )
-from ekpay_switch.domain.routing_rules import (
-    Action,
-    DatedWindow,
-    FailureCost,
-    Rule,
-    WeeklyWindow,
-)
+from ekpay_switch.domain.routing.rules import Action, DatedWindow, FailureCost, Rule, WeeklyWindow
 from tests.routes import (
     CARDS,
     EXPLORES,

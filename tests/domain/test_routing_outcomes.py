@@ -1,10 +1,17 @@
 import pytest
 
-from ekpay_switch.domain.collecting import Agreed, Collected, Created, Disagreed
-from ekpay_switch.domain.connector_breaker import RouteOutcome
-from ekpay_switch.domain.funding import CameToNothing, Finding, MoneyCame, PageOpened, StillOpen, TryEnd
+from ekpay_switch.domain.collections.connector_calls import Agreed, Collected, Created, Disagreed
+from ekpay_switch.domain.collections.funding import (
+    CameToNothing,
+    Finding,
+    MoneyCame,
+    PageOpened,
+    StillOpen,
+    TryEnd,
+)
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.routing_outcomes import may_ask_another, outcome_of
+from ekpay_switch.domain.routing.breaker import RouteOutcome
+from ekpay_switch.domain.routing.outcomes import may_ask_another, outcome_of
 
 CAME = Collected("A1", Money(100), "TRX1")
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ekpay_switch.domain.connector_breaker import BreakerState
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.routing import Approach, Candidate, Draw, Exclusion, decide
-from ekpay_switch.domain.routing_rules import Action, RouteRequest, RoutingRules, WeeklyWindow
+from ekpay_switch.domain.routing.breaker import BreakerState
+from ekpay_switch.domain.routing.decision import Approach, Candidate, Draw, Exclusion, decide
+from ekpay_switch.domain.routing.rules import Action, RouteRequest, RoutingRules, WeeklyWindow
 from tests.routes import CARDS, FRIDAY_NOON, NO_LUCK, a_request, a_rule, a_split, card_rules
 
 FRIDAY = 4

@@ -1,6 +1,6 @@
-from ekpay_switch.domain.routing import decide
-from ekpay_switch.domain.routing_rehearsal import rehearse
-from ekpay_switch.domain.routing_rules import Action
+from ekpay_switch.domain.routing.decision import decide
+from ekpay_switch.domain.routing.rehearsal import rehearse
+from ekpay_switch.domain.routing.rules import Action
 from tests.routes import CARDS, NO_LUCK, a_candidate, a_request, a_rule, card_rules
 
 ALL = [a_candidate(name) for name in CARDS]

@@ -3,7 +3,7 @@ from datetime import datetime
 import pytest
 
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.routing_rules import FailureCost, Moment, RoutingRules
+from ekpay_switch.domain.routing.rules import FailureCost, Moment, RoutingRules
 from tests.routes import FRIDAY_NOON
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ekpay_switch.domain.routing_score import estimate, wilson_lower_bound
+from ekpay_switch.domain.routing.score import estimate, wilson_lower_bound
 
 Z = 1.96
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ekpay_switch.domain.money import ZERO, Money, total
-from ekpay_switch.domain.scroll import (
+from ekpay_switch.domain.scrolls.scroll import (
     NOTHING,
     GivenBack,
     Happened,

@@ -6,8 +6,8 @@ from datetime import date
 import pytest
 
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.scroll import RowType, ScrollFile, ScrollLines, rows_due
-from ekpay_switch.domain.scroll_layouts import LAYOUTS, content_of, digest_of, sealed
+from ekpay_switch.domain.scrolls.layouts import LAYOUTS, content_of, digest_of, sealed
+from ekpay_switch.domain.scrolls.scroll import RowType, ScrollFile, ScrollLines, rows_due
 from tests.domain.test_scroll import DAY, NUMBERED, PAID, POSTED, a_payment, back
 
 COMMON = (

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ekpay_switch.domain.errors import UnbalancedEntryError
-from ekpay_switch.domain.ledger import Entry, Posting
-from ekpay_switch.domain.settling import (
+from ekpay_switch.domain.ledger.entries import Entry, Posting
+from ekpay_switch.domain.ledger.settlement_postings import (
     PayoutParts,
     clearing_account,
     instructed,

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ekpay_switch.domain.ledger import Entry
+from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.domain.money import ZERO, Money
+from ekpay_switch.domain.refunds.share_reversals import unwind
 from ekpay_switch.domain.shares import Split, divide
-from ekpay_switch.domain.unwinding import unwind
 from tests.domain.test_shares import MERCHANT, a_split
 
 SELLER, AGENT = f"payable:{MERCHANT}:0", f"payable:{MERCHANT}:1"

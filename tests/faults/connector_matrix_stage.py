@@ -15,7 +15,7 @@ from uuid import UUID
 
 from ekpay_switch.persistence.engine import Database, open_database
 from ekpay_switch.persistence.own_transactions import OwnTransactions
-from ekpay_switch.persistence.refund_desk import RefundDesk
+from ekpay_switch.persistence.refunds.staff_actions import RefundDesk
 from sandbox.client import return_page
 from sandbox.client.client import ApiClient
 from sandbox.client.return_page import ReturnPage

@@ -24,15 +24,15 @@ import uvloop
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ekpay_switch import telemetry
-from ekpay_switch.biller_ports import BillerAdapter, BillerProfile, Billers
+from ekpay_switch.composition.switch import WrapWorld, build_app, run_worker
 from ekpay_switch.domain.bill import BillQuery, FetchReply, Quote
 from ekpay_switch.domain.claims import Claim, ClaimAnswer, Standing
 from ekpay_switch.domain.delivery import NextSend, PayOrder, RecordAnswer, Recording, SendAnswer
 from ekpay_switch.domain.outcome import Approved, Inquiry, Outcome
 from ekpay_switch.domain.vending import TokenLine
-from ekpay_switch.main import WrapWorld, build_app, run_worker
 from ekpay_switch.persistence.engine import open_database
-from ekpay_switch.ports import Leased, Payments, World
+from ekpay_switch.ports.billers import BillerAdapter, BillerProfile, Billers
+from ekpay_switch.ports.world import Leased, Payments, World
 from ekpay_switch.settings import Settings, read_settings
 from tests.faults.fuse import Fuse, GateDeadline
 from tests.faults.wallet_ports import (

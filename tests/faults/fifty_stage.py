@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ekpay_switch.persistence import audit
+from ekpay_switch.persistence.audit import run as audit
 from ekpay_switch.persistence.engine import Database, open_database
 from ekpay_switch.settings import Settings
 from sandbox.client import return_page

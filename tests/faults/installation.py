@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 
 import sandbox
-from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.engine import Database, open_database
 from ekpay_switch.persistence.migrate import migrate
 from ekpay_switch.settings import Settings

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.persistence import audit
+from ekpay_switch.persistence.audit import run as audit
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.settings import Settings
 from sandbox.demo.stage import Stage

@@ -13,10 +13,10 @@ from uuid import uuid4
 import aiohttp
 
 from ekpay_switch.domain.money import Money
-from ekpay_switch.persistence import audit
-from ekpay_switch.persistence.partners import NewPartner, Partners
-from ekpay_switch.persistence.staff import Role, Staff
-from ekpay_switch.persistence.top_ups import TopUp, TopUps
+from ekpay_switch.persistence.audit import run as audit
+from ekpay_switch.persistence.parties.partners import NewPartner, Partners
+from ekpay_switch.persistence.parties.staff import Role, Staff
+from ekpay_switch.persistence.parties.top_ups import TopUp, TopUps
 from ekpay_switch.security.keys import KeyRing
 from sandbox.partner.client import Partner, PartnerClient, TokenRefusedError, result_code
 from sandbox.partner.messages import Message, Payout

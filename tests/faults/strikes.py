@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ekpay_switch.persistence.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres, EmbeddedPostgresError
 from tests.faults.installation import Installation
 
 LOOK_SECONDS = 0.05

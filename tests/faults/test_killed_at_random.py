@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from ekpay_switch.persistence import audit
-from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from ekpay_switch.persistence.audit import run as audit
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from tests.faults.history import History, check
 from tests.faults.installation import Installation
 from tests.faults.matrix import Recovery, Row

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ekpay_switch.persistence import audit
+from ekpay_switch.persistence.audit import run as audit
 from tests.faults.history import check
 from tests.faults.installation import Installation, Running
 from tests.faults.matrix import Row

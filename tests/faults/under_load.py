@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ekpay_switch.domain.money import Money
-from ekpay_switch.persistence.group_commit import GroupCommitLimits
+from ekpay_switch.persistence.group_commit.committer import GroupCommitLimits
 from tests.faults.customers import Customer, watch_balance
 from tests.faults.history import History, verdict_on
 from tests.faults.installation import PATIENCE_SECONDS, Installation

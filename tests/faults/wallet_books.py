@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from ekpay_switch.persistence import audit
+from ekpay_switch.persistence.audit import run as audit
 from tests.faults.installation import Installation
 from tests.faults.verdict import Theirs, Verdict
 from tests.faults.wallet_verdict import (

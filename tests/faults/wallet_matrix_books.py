@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from ekpay_switch.domain.ledger import kind_of
+from ekpay_switch.domain.ledger.entries import kind_of
 from ekpay_switch.domain.money import format_taka
 from sandbox.client.messages import Payment
 from sandbox.demo.wallet_books import (

@@ -9,7 +9,32 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 from uuid import UUID
 
-from ekpay_switch.collect_ports import (
+from ekpay_switch.domain.collections.connector_calls import (
+    AwaitingPayer,
+    CallbackHint,
+    Collected,
+    CollectInquiry,
+    CollectOrder,
+    CreateOutcome,
+    ExecuteOutcome,
+    NoHint,
+    RefundInquiry,
+    RefundLine,
+    RefundOrder,
+    RefundOutcome,
+)
+from ekpay_switch.domain.collections.funding import (
+    CameToNothing,
+    Finding,
+    HeldTry,
+    MoneyCame,
+    NewCollection,
+    NewTry,
+    PageOpened,
+    StillOpen,
+)
+from ekpay_switch.domain.refunds.refund import HeldRefund, NewRefund, RefundFinding, RefundRefusal
+from ekpay_switch.ports.collections import (
     Callbacks,
     Collections,
     DeliveryStart,
@@ -26,33 +51,8 @@ from ekpay_switch.collect_ports import (
     StartedDelivery,
     TryRecorded,
 )
-from ekpay_switch.connector_ports import Connector, ConnectorProfile, Connectors
-from ekpay_switch.domain.collecting import (
-    AwaitingPayer,
-    CallbackHint,
-    Collected,
-    CollectInquiry,
-    CollectOrder,
-    CreateOutcome,
-    ExecuteOutcome,
-    NoHint,
-    RefundInquiry,
-    RefundLine,
-    RefundOrder,
-    RefundOutcome,
-)
-from ekpay_switch.domain.funding import (
-    CameToNothing,
-    Finding,
-    HeldTry,
-    MoneyCame,
-    NewCollection,
-    NewTry,
-    PageOpened,
-    StillOpen,
-)
-from ekpay_switch.domain.refunding import HeldRefund, NewRefund, RefundFinding, RefundRefusal
-from ekpay_switch.ports import Clock
+from ekpay_switch.ports.connectors import Connector, ConnectorProfile, Connectors
+from ekpay_switch.ports.world import Clock
 from tests.faults.fuse import Fuse
 
 EXECUTES_ABANDONED, REFUNDS_TWICE = "executes_abandoned", "refunds_twice"

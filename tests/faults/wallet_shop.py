@@ -16,8 +16,8 @@ from uuid import uuid4
 
 import aiohttp
 
-from ekpay_switch.persistence.api_keys import ApiKeys
-from ekpay_switch.persistence.partners import NewPartner, Partners
+from ekpay_switch.persistence.parties.api_keys import ApiKeys
+from ekpay_switch.persistence.parties.partners import NewPartner, Partners
 from ekpay_switch.security.keys import KeyRing
 from sandbox.bkash.wallets import FIRST_NORMAL_WALLET, WALLET_LENGTH, WalletKind, magic_wallet
 from sandbox.client import return_page

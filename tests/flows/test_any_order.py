@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ekpay_switch.collect_ports import NoNewTry
-from ekpay_switch.domain.collecting import CollectOrder, ExecuteOutcome, RefundOutcome
-from ekpay_switch.domain.funding import TryState
+from ekpay_switch.domain.collections.connector_calls import CollectOrder, ExecuteOutcome, RefundOutcome
+from ekpay_switch.domain.collections.funding import TryState
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
 from ekpay_switch.domain.payment import FINAL, State
-from ekpay_switch.domain.refunding import RefundState
+from ekpay_switch.domain.refunds.refund import RefundState
 from ekpay_switch.flows.collect import try_again
+from ekpay_switch.ports.collections import NoNewTry
 from tests.fake_connector import LOST, LOST_ORDER, FakeConnector, Move
 from tests.fakes import LOSES_ANSWER, LOSES_ORDER, Deed
 from tests.payers import CLIENT, COLLECTED, REFUND_DUE, SUSPENSE, Payer, assert_accounted, given_back

@@ -6,14 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from ekpay_switch.collect_ports import TryRecorded
-from ekpay_switch.domain.connector_breaker import Breaker, BreakerState
-from ekpay_switch.domain.funding import Finding, HeldTry, TryEnd, TryState
+from ekpay_switch.domain.collections.funding import Finding, HeldTry, TryEnd, TryState
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.domain.routing_rules import DatedWindow
+from ekpay_switch.domain.routing.breaker import Breaker, BreakerState
+from ekpay_switch.domain.routing.rules import DatedWindow
 from ekpay_switch.flows.checkout import (
     NotChosen,
     PageChosen,
@@ -23,6 +22,7 @@ from ekpay_switch.flows.checkout import (
     may_leave,
     next_try,
 )
+from ekpay_switch.ports.collections import TryRecorded
 from tests.fakes import NOON
 from tests.shoppers import PRICE, Shopper
 

@@ -5,17 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.collect_ports import BillHeld, Client, NoNewTry, PaymentView
 from ekpay_switch.domain.bill import Bill, BillerSilent, BillFound
-from ekpay_switch.domain.collecting import CreateOutcome
-from ekpay_switch.domain.funding import TryEnd, TryState
+from ekpay_switch.domain.collections.connector_calls import CreateOutcome
+from ekpay_switch.domain.collections.funding import TryEnd, TryState
+from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import Sums
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.collect import Collecting, CollectOrderOfClient, CollectRefusal, collect, try_again
 from ekpay_switch.flows.pay_bill import pay_bill
+from ekpay_switch.ports.collections import BillHeld, Client, NoNewTry, PaymentView
 from tests.factories import BILL_NO, TOTAL, a_bill, a_world, an_order
 from tests.fake_connector import LOST
 from tests.payers import CHARGE, CLIENT, COLLECTED, KEPT, RECEIVABLE, Payer, a_collect_order

@@ -2,10 +2,10 @@
 
 import pytest
 
-from ekpay_switch.domain.funding import TryEnd, TryState
+from ekpay_switch.domain.collections.funding import TryEnd, TryState
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.come_back import Received, come_back, find_page, receive_callback
+from ekpay_switch.flows.payer_returned import Received, come_back, find_page, receive_callback
 from tests.payers import COLLECTED, Payer
 
 HEADERS = {"user-agent": "a browser"}

@@ -4,12 +4,12 @@ import contextlib
 
 import pytest
 
+from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.outcome import Declined, Unreached
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import IN_FLIGHT
 from ekpay_switch.flows.pay_bill import PaymentAnswer, pay_bill
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
-from ekpay_switch.ports import Leased
+from ekpay_switch.ports.world import Leased
 from tests.factories import PREFUND, TAKEN, TOTAL, a_world, an_order
 from tests.fake_books import books_balance
 from tests.fake_steps import CrashError

@@ -2,9 +2,9 @@
 
 import pytest
 
+from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.domain.payment import FINAL, State
-from ekpay_switch.domain.posting_rules import IN_FLIGHT
 from ekpay_switch.flows.collect import Collecting, collect
 from tests.factories import TOTAL
 from tests.fake_connector import LOST, LOST_ORDER, Move

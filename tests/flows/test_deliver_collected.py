@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.outcome import Declined, Unreached
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import IN_FLIGHT
-from ekpay_switch.domain.refunding import RefundKind, RefundState
+from ekpay_switch.domain.refunds.refund import RefundKind, RefundState
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.deliver_collected import deliver_collected
 from ekpay_switch.jobs.resolver import Resolver

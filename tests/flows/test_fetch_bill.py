@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.biller_ports import Parameter
 from ekpay_switch.domain.amount_bounds import AmountBounds
 from ekpay_switch.domain.bill import BillerSilent, BillFound, BillMissing, FetchReply, Quote
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.fetch_bill import FetchOrder, chosen_parameters, fetch_bill
+from ekpay_switch.ports.billers import Parameter
 from tests.factories import BILL_NO, a_bill, a_fetch, a_world
 from tests.fake_steps import CrashError
 from tests.fakes import BILL_NUMBER, PROFILE

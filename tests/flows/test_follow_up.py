@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.domain.collecting import AwaitingPayer
-from ekpay_switch.domain.funding import HeldTry, TryEnd
+from ekpay_switch.domain.collections.connector_calls import AwaitingPayer
+from ekpay_switch.domain.collections.funding import HeldTry, TryEnd
+from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, NoAnswer, Unreached
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import IN_FLIGHT
-from ekpay_switch.flows.follow_up import follow_up
+from ekpay_switch.flows.resolve_collection import follow_up
 from tests.factories import TOTAL
 from tests.fake_connector import LOST, LOST_ORDER, Move
 from tests.payers import COLLECTED, DAY, KEPT, RECEIVABLE, Payer

@@ -6,14 +6,14 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.collecting import Collected, CollectOrder, ExecuteOutcome
-from ekpay_switch.domain.funding import TryEnd
+from ekpay_switch.domain.collections.connector_calls import Collected, CollectOrder, ExecuteOutcome
+from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.merchants import Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.checkout import Choice, choose
-from ekpay_switch.flows.come_back import Received, come_back, receive_callback
+from ekpay_switch.flows.payer_returned import Received, come_back, receive_callback
 from tests.fake_books import books_balance
 from tests.fake_connector import FakeConnector, Move
 from tests.fake_tries import StoredTry, stored_payment

@@ -2,11 +2,11 @@
 
 import pytest
 
-from ekpay_switch.domain.collecting import AwaitingPayer, CollectOrder, NeverPaid
-from ekpay_switch.domain.funding import TryEnd
+from ekpay_switch.domain.collections.connector_calls import AwaitingPayer, CollectOrder, NeverPaid
+from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.come_back import come_back
+from ekpay_switch.flows.payer_returned import come_back
 from tests.fake_connector import LOST_ORDER, Move
 from tests.payers import Payer
 from tests.rounds import collect_due

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from ekpay_switch.collect_ports import RefundTaken
-from ekpay_switch.domain.collecting import CollectOrder, CreateOutcome, ExecuteOutcome
+from ekpay_switch.domain.collections.connector_calls import CollectOrder, CreateOutcome, ExecuteOutcome
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.refunding import RefundRefusal, RefundState
-from ekpay_switch.flows.come_back import Received, receive_callback
+from ekpay_switch.domain.refunds.refund import RefundRefusal, RefundState
+from ekpay_switch.flows.payer_returned import Received, receive_callback
+from ekpay_switch.ports.collections import RefundTaken
 from tests.factories import BILL_NO, TOTAL, a_bill
 from tests.fake_connector import LOST, FakeConnector
 from tests.fakes import SmallWorld

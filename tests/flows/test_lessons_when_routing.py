@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.collect_ports import PaymentView
-from ekpay_switch.domain.connector_breaker import BreakerState
 from ekpay_switch.domain.outcome import Unreached
-from ekpay_switch.domain.routing_rules import Action, Rule
+from ekpay_switch.domain.routing.breaker import BreakerState
+from ekpay_switch.domain.routing.rules import Action, Rule
 from ekpay_switch.flows.collect import CollectRefusal
+from ekpay_switch.ports.collections import PaymentView
 from tests.routes import CARDS, Acquirers, a_rule, a_split, left_out
 
 NOT_REACHED = Unreached("connect refused")

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import ZERO, Money, parse_taka
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import Sums
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.merchant_document import (
     Document,
@@ -23,7 +23,7 @@ from ekpay_switch.flows.merchant_document import (
     readable,
     stamp,
 )
-from ekpay_switch.merchant_ports import MerchantPayment
+from ekpay_switch.ports.merchants import MerchantPayment
 from tests.fakes import SmallWorld
 from tests.market import A_TEXT, BY_BKASH, a_payment
 

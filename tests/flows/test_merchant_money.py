@@ -5,13 +5,13 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.collecting import Collected
+from ekpay_switch.domain.collections.connector_calls import Collected
+from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.merchants import PayeeKind, Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import IN_FLIGHT
-from ekpay_switch.domain.refunding import NewRefund, RefundRefusal, RefundState
+from ekpay_switch.domain.refunds.refund import NewRefund, RefundRefusal, RefundState
 from ekpay_switch.flows.deliver_collected import deliver_collected
 from tests.fake_books import books_balance
 from tests.fake_connector import Move

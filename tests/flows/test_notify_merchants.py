@@ -16,7 +16,7 @@ from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.merchant_document import document, instruments_of
 from ekpay_switch.flows.notify import NoSuchOrderError, message_id, notify
 from ekpay_switch.jobs.notifier import AT_ONCE, NotifierPace, take_up, tell
-from ekpay_switch.merchant_ports import MerchantPayment
+from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.security.webhook_signatures import signed_content
 from sandbox.partner.webhooks import public_key
 from tests.fake_post import ENDPOINT, KEYS, TAKEN, SmallPost, a_sold, an_ipn

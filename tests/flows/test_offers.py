@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ekpay_switch.domain.connector_breaker import Breaker, BreakerState
 from ekpay_switch.domain.errors import NoFeeError
 from ekpay_switch.domain.fees import FeeRow, FeeTable
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.routing_rules import Action, Condition, DatedWindow, Rule, WeeklyWindow, Window
+from ekpay_switch.domain.routing.breaker import Breaker, BreakerState
+from ekpay_switch.domain.routing.rules import Action, Condition, DatedWindow, Rule, WeeklyWindow, Window
 from ekpay_switch.flows.offers import Offer, WhyNot, down_until, instruments_of, offers
 from tests.fakes import FIVE_TAKA, NOON
 from tests.shoppers import CARDS, PRICE, Shopper, a_merchant

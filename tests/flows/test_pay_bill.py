@@ -5,9 +5,9 @@ from uuid import UUID
 import pytest
 
 from ekpay_switch.domain.claims import Standing
+from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.outcome import Declined, Unreached
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.pay_bill import PaymentAnswer, pay_bill
 from tests.factories import CHARGED, PREFUND, TAKEN, TOTAL, a_bill, a_quote, a_world, an_order

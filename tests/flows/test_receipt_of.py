@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
+from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import Sums
 from ekpay_switch.flows.receipt import Bought, Name, Receipt, ReceiptStatus, mask_name, receipt_of
-from ekpay_switch.receipt_ports import PaidPayment
+from ekpay_switch.ports.receipts import PaidPayment
 from tests.fake_receipts import (
     PAID_AT,
     PAYMENT_ID,

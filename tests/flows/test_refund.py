@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.collect_ports import RefundTaken
-from ekpay_switch.connector_ports import RefundRules
-from ekpay_switch.domain.collecting import RefundLine, RefundOutcome
+from ekpay_switch.domain.collections.connector_calls import RefundLine, RefundOutcome
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, Unreached
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.refunding import HeldRefund, PaidByHand, RefundKind, RefundRefusal, RefundState
-from ekpay_switch.flows.come_back import receive_callback
+from ekpay_switch.domain.refunds.refund import HeldRefund, PaidByHand, RefundKind, RefundRefusal, RefundState
+from ekpay_switch.flows.payer_returned import receive_callback
 from ekpay_switch.flows.refund import refund
+from ekpay_switch.ports.collections import RefundTaken
+from ekpay_switch.ports.connectors import RefundRules
 from tests.factories import TOTAL
 from tests.fake_connector import LOST, LOST_ORDER, Move
 from tests.fake_tries import StoredRefund

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ekpay_switch.domain.outcome import Declined
-from ekpay_switch.domain.refunding import RefundState
+from ekpay_switch.domain.refunds.refund import RefundState
 from ekpay_switch.flows.refund import refund
 from tests.fakes import Deed
 from tests.payers import Payer

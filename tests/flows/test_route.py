@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.collect_ports import NoNewTry, PaymentView
-from ekpay_switch.domain.connector_breaker import BreakerState
-from ekpay_switch.domain.funding import TryEnd
+from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.routing import Approach, draw_of
-from ekpay_switch.domain.routing_rules import Action
+from ekpay_switch.domain.routing.breaker import BreakerState
+from ekpay_switch.domain.routing.decision import Approach, draw_of
+from ekpay_switch.domain.routing.rules import Action
 from ekpay_switch.flows.collect import CollectRefusal, try_again
+from ekpay_switch.ports.collections import NoNewTry, PaymentView
 from tests.fake_connector import LOST
 from tests.fake_steps import CrashError
 from tests.payers import CLIENT, Payer

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.collect_ports import PaymentView
-from ekpay_switch.domain.collecting import NeverPaid
-from ekpay_switch.domain.connector_breaker import Breaker, BreakerState
-from ekpay_switch.domain.funding import TryEnd
+from ekpay_switch.domain.collections.connector_calls import NeverPaid
+from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.routing_rules import Action
+from ekpay_switch.domain.routing.breaker import Breaker, BreakerState
+from ekpay_switch.domain.routing.rules import Action
 from ekpay_switch.flows.collect import CollectRefusal
+from ekpay_switch.ports.collections import PaymentView
 from tests.factories import BILL_NO, a_bill
 from tests.fake_steps import CrashError
 from tests.routes import Acquirers, a_rule, left_out

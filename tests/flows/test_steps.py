@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from ekpay_switch.domain.delivery import PayOrder
+from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.outcome import (
     Approved,
     Declined,
@@ -19,10 +20,9 @@ from ekpay_switch.domain.outcome import (
     Unreached,
 )
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import IN_FLIGHT
 from ekpay_switch.flows.pay_bill import PaymentAnswer, pay_bill
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
-from ekpay_switch.ports import Leased
+from ekpay_switch.ports.world import Leased
 from tests.factories import BILL_NO, PREFUND, TAKEN, TOTAL, a_bill, a_world, an_order
 from tests.fake_books import books_balance
 from tests.fake_steps import CrashError

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ekpay_switch.domain.merchants import PayeeKind, Share
 from ekpay_switch.domain.money import Money
-from ekpay_switch.flows.take_order import (
+from ekpay_switch.flows.open_merchant_payment import (
     AMOUNT_MAX,
     LINES_MAX,
     MerchantOrder,
@@ -19,7 +19,7 @@ from ekpay_switch.flows.take_order import (
     SplitLine,
     take_order,
 )
-from ekpay_switch.merchant_ports import Payee
+from ekpay_switch.ports.merchants import Payee
 from tests.fakes import NOON
 from tests.market import A_TEXT, Market
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, NotFound, Outcome, Posted, Unreached
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import IN_FLIGHT
 from ekpay_switch.flows.pay_bill import pay_bill
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
 from tests.factories import TOTAL, a_world, an_order

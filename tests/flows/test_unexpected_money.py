@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.domain.collecting import Collected
-from ekpay_switch.domain.funding import HeldTry, TryEnd
+from ekpay_switch.domain.collections.connector_calls import Collected
+from ekpay_switch.domain.collections.funding import HeldTry, TryEnd
+from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import NoAnswer
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import IN_FLIGHT
-from ekpay_switch.domain.refunding import RefundKind, RefundState
-from ekpay_switch.flows.follow_up import follow_up
+from ekpay_switch.domain.refunds.refund import RefundKind, RefundState
+from ekpay_switch.flows.resolve_collection import follow_up
 from tests.factories import BILL_NO
 from tests.fake_books import books_balance
 from tests.fake_connector import Move

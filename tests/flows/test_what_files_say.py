@@ -8,21 +8,21 @@ from datetime import date, timedelta
 
 import pytest
 
-from ekpay_switch.biller_ports import BillerProfile
 from ekpay_switch.domain.business_day import business_date
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CollectInquiry,
     CollectOrder,
     NeverPaid,
 )
-from ekpay_switch.domain.file_answers import FilesSaid
-from ekpay_switch.domain.funding import TryEnd
+from ekpay_switch.domain.collections.file_proofs import FilesSaid
+from ekpay_switch.domain.collections.funding import TryEnd
+from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Posted
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
+from ekpay_switch.ports.billers import BillerProfile
 from tests.factories import PREFUND, TOTAL
 from tests.fake_connector import LOST, LOST_ORDER, Move
 from tests.fakes import LOSES_ANSWER, LOSES_ORDER, NOON, PROFILE, SmallWorld

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.collect_ports import RefundTaken
-from ekpay_switch.connector_ports import RefundRules
-from ekpay_switch.domain.collecting import RefundInquiry, RefundOrder, RefundOutcome
-from ekpay_switch.domain.file_answers import FilesSaid
+from ekpay_switch.domain.collections.connector_calls import RefundInquiry, RefundOrder, RefundOutcome
+from ekpay_switch.domain.collections.file_proofs import FilesSaid
 from ekpay_switch.domain.outcome import Declined, InDoubt
-from ekpay_switch.domain.refunding import RefundState
+from ekpay_switch.domain.refunds.refund import RefundState
+from ekpay_switch.ports.collections import RefundTaken
+from ekpay_switch.ports.connectors import RefundRules
 from tests.factories import TOTAL
 from tests.fake_connector import LOST, LOST_ORDER, Move
 from tests.fake_tries import StoredRefund

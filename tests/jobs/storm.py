@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from ekpay_switch.biller_ports import BillerProfile
 from ekpay_switch.domain.bill import BillQuery, FetchReply
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import (
@@ -21,6 +20,7 @@ from ekpay_switch.domain.outcome import (
 )
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.pay_bill import pay_bill
+from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.wire.breaker import Breaker
 from tests.factories import a_bill, a_quote, a_world, an_order
 from tests.fake_books import StoredPayment

@@ -7,7 +7,7 @@ import pytest
 from ekpay_switch.domain.challans import Progress
 from ekpay_switch.flows.raise_challan import raise_challan
 from ekpay_switch.jobs.challans import AT_ONCE, ChallanClerk, run_challans
-from ekpay_switch.jobs.places import Pace
+from ekpay_switch.jobs.slots import Pace
 from tests.fake_challans import Scene, an_order
 from tests.fake_steps import CrashError
 

@@ -7,13 +7,18 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from ekpay_switch.collect_ports import Funded
-from ekpay_switch.domain.collecting import CollectInquiry, CollectOrder, RefundOrder, RefundOutcome
+from ekpay_switch.domain.collections.connector_calls import (
+    CollectInquiry,
+    CollectOrder,
+    RefundOrder,
+    RefundOutcome,
+)
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Declined, Outcome, Unreached
 from ekpay_switch.domain.payment import State
 from ekpay_switch.jobs.collector import AT_ONCE_OF_ONE, Collector, run_collector
-from ekpay_switch.jobs.places import AT_ONCE, Pace
+from ekpay_switch.jobs.slots import AT_ONCE, Pace
+from ekpay_switch.ports.collections import Funded
 from tests.factories import BILL_NO, a_bill
 from tests.fake_connector import BKASH, FakeConnector
 from tests.fakes import PROFILE, Deed, FakeBiller, SmallWorld

@@ -7,8 +7,8 @@ from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Inquiry, Posted
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.pay_bill import pay_bill
-from ekpay_switch.jobs.places import Pace
 from ekpay_switch.jobs.resolver import AT_ONCE_OF_ONE, Resolver, run_resolver
+from ekpay_switch.jobs.slots import Pace
 from tests.factories import TOTAL, a_world, an_order, quote_another
 from tests.fakes import LOSES_ANSWER, PROFILE, FakeBiller, SmallWorld
 

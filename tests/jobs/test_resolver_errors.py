@@ -19,9 +19,9 @@ from ekpay_switch.domain.outcome import NoAnswer
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.pay_bill import pay_bill
 from ekpay_switch.jobs.housekeeping import run_housekeeping
-from ekpay_switch.jobs.places import Pace
 from ekpay_switch.jobs.resolver import run_resolver
-from ekpay_switch.ports import Leased, World
+from ekpay_switch.jobs.slots import Pace
+from ekpay_switch.ports.world import Leased, World
 from tests.factories import TOTAL, a_world, an_order, quote_another
 from tests.fake_books import FakePayments, books_balance
 from tests.fakes import LOSES_ANSWER, FakeBudget, SmallWorld

@@ -5,8 +5,8 @@ A flood of status inquiries is what took a national scheme down for five hours (
 
 from itertools import pairwise, repeat
 
+from ekpay_switch.domain.ledger.posting_rules import IN_FLIGHT
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import IN_FLIGHT
 from ekpay_switch.wire.breaker import Breaker, BreakerSettings
 from tests.fake_books import books_balance
 from tests.fakes import PROFILE, TIMING

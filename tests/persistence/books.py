@@ -13,15 +13,15 @@ import asyncpg
 from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.claims import Claim, ClaimAnswer, Refused, Repeated, Started
 from ekpay_switch.domain.delivery import Delivery, Plan, RecordAnswer, Recording, plan_outcome
+from ekpay_switch.domain.ledger.posting_rules import prefund_account, topped_up
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, Outcome
-from ekpay_switch.domain.posting_rules import prefund_account, topped_up
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.persistence.audit import Finding, run
-from ekpay_switch.persistence.embedded import Endpoint
+from ekpay_switch.persistence.audit.run import Finding, run
+from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.engine import Database
-from ekpay_switch.persistence.group_commit import GroupCommit, GroupCommitLimits
-from ekpay_switch.persistence.steps import PostEntry, SaveQuote, Step
+from ekpay_switch.persistence.group_commit.committer import GroupCommit, GroupCommitLimits
+from ekpay_switch.persistence.group_commit.steps import PostEntry, SaveQuote, Step
 from ekpay_switch.security.identifiers import uuid7
 from ekpay_switch.security.sealed_fields import Sealer
 from tests.factories import a_bill, a_quote

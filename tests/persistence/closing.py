@@ -6,8 +6,8 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from ekpay_switch.finance_ports import ClosedWindow
-from ekpay_switch.persistence.windows import SettlementWindows
+from ekpay_switch.persistence.ledger.windows import SettlementWindows
+from ekpay_switch.ports.finance import ClosedWindow
 from tests.persistence.books import Books
 
 KEPT_BASIS_POINTS = 150

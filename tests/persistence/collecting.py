@@ -6,10 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ekpay_switch.collect_ports import DeliveryStart, Opened, PaymentView, StartedDelivery, TryRecorded
-from ekpay_switch.domain.collecting import Agreed, Collected, Created, Disagreed, judge
-from ekpay_switch.domain.delivery import RecordAnswer, Recording, plan_outcome
-from ekpay_switch.domain.funding import (
+from ekpay_switch.domain.collections.connector_calls import Agreed, Collected, Created, Disagreed, judge
+from ekpay_switch.domain.collections.funding import (
     CameToNothing,
     HeldTry,
     MoneyCame,
@@ -19,12 +17,14 @@ from ekpay_switch.domain.funding import (
     StillOpen,
     TryEnd,
 )
+from ekpay_switch.domain.delivery import RecordAnswer, Recording, plan_outcome
+from ekpay_switch.domain.ledger.posting_rules import Sums
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Outcome
-from ekpay_switch.domain.posting_rules import Sums
-from ekpay_switch.persistence.callbacks import PostgresCallbacks
-from ekpay_switch.persistence.collections import PostgresCollections
+from ekpay_switch.persistence.collections.callbacks import PostgresCallbacks
+from ekpay_switch.persistence.collections.store import PostgresCollections
 from ekpay_switch.persistence.own_transactions import Connect, OwnTransactions, TransactionLimits
+from ekpay_switch.ports.collections import DeliveryStart, Opened, PaymentView, StartedDelivery, TryRecorded
 from ekpay_switch.security.identifiers import unguessable, uuid7
 from tests.persistence.books import APPROVED, BILLER, Books
 

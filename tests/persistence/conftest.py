@@ -9,9 +9,9 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
-from ekpay_switch.persistence.embedded import EmbeddedPostgres, Endpoint
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres, Endpoint
 from ekpay_switch.persistence.migrate import migrate
-from ekpay_switch.persistence.payments import PostgresPayments
+from ekpay_switch.persistence.payments.store import PostgresPayments
 from tests.persistence.books import SEALER, Books, database_of, group_commit_of
 from tests.persistence.collecting import Till, open_till
 from tests.persistence.post import Post

@@ -8,7 +8,7 @@ from uuid import UUID
 from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.claims import Claim, ClaimAnswer, Started
 from ekpay_switch.domain.outcome import Outcome, Unreached
-from ekpay_switch.persistence.embedded import Endpoint
+from ekpay_switch.persistence.embedded.server import Endpoint
 from tests.persistence.books import (
     APPROVED,
     REFUSED,

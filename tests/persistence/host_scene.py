@@ -7,17 +7,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from connectors.families.iso8583.connector import HostLink
-from ekpay_switch.collect_ports import RawCallback
-from ekpay_switch.domain.collecting import CallbackHint
-from ekpay_switch.domain.funding import HeldTry
+from ekpay_switch.domain.collections.connector_calls import CallbackHint
+from ekpay_switch.domain.collections.funding import HeldTry
 from ekpay_switch.domain.payment import State
-from ekpay_switch.flows.follow_up import follow_up
-from ekpay_switch.host_link_ports import HostPorts, Line
-from ekpay_switch.persistence.host_links import PostgresHosts
-from ekpay_switch.ports import NotSent, World
+from ekpay_switch.flows.resolve_collection import follow_up
+from ekpay_switch.persistence.host_links.store import PostgresHosts
+from ekpay_switch.ports.collections import RawCallback
+from ekpay_switch.ports.host_links import HostPorts, Line
+from ekpay_switch.ports.world import NotSent, World
 from ekpay_switch.system_clock import SystemClock
-from ekpay_switch.wing_kit.stand_ins import TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from ekpay_switch.wire.tcp import TcpLines
 from tests.connectors.conftest import the_manifest

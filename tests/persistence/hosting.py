@@ -8,10 +8,10 @@ from uuid import UUID
 
 from ekpay_switch.domain.host_messages import HostMessage, HostReply, MessageKey, NewHostMessage
 from ekpay_switch.domain.money import Money
-from ekpay_switch.host_link_ports import HostLinks, HostMessages, LinkLease
-from ekpay_switch.persistence.host_links import PostgresHosts
+from ekpay_switch.persistence.host_links.store import PostgresHosts
+from ekpay_switch.ports.host_links import HostLinks, HostMessages, LinkLease
 from ekpay_switch.system_clock import SystemClock
-from ekpay_switch.wing_kit.host_shelf import HostShelf
+from ekpay_switch.wing_kit.in_memory_host_links import HostShelf
 from tests.persistence.books import Books
 
 BANK, ACQUIRER = "janata", "025135000"

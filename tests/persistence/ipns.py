@@ -9,7 +9,7 @@ from uuid import UUID
 from ekpay_switch.domain.notices import IPN_CODES, NOTICES
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.persistence.notification_log import TryFilter, list_tries
+from ekpay_switch.persistence.notifications.delivery_log import TryFilter, list_tries
 from ekpay_switch.security.identifiers import uuid7
 from tests.persistence.books import Books
 from tests.persistence.merchants.shop import Shop, a_text, open_shop

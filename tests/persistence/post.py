@@ -9,11 +9,11 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.jobs.notifier import AT_ONCE, NotifierPace, run_notifier, take_up, tell
-from ekpay_switch.notice_ports import LeasedNotice, MerchantPost, PostOffice
-from ekpay_switch.persistence.merchant_payments import PostgresMerchantPayments
-from ekpay_switch.persistence.notification_endpoints import EndpointLine, Endpoints
-from ekpay_switch.persistence.notifications import PostgresNotifications
+from ekpay_switch.persistence.merchants.payments import PostgresMerchantPayments
+from ekpay_switch.persistence.notifications.endpoints import EndpointLine, Endpoints
+from ekpay_switch.persistence.notifications.store import PostgresNotifications
 from ekpay_switch.persistence.own_transactions import OwnTransactions
+from ekpay_switch.ports.notifications import LeasedNotice, MerchantPost, PostOffice
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.webhook_signatures import WebhookKeys
 from ekpay_switch.system_clock import SystemClock

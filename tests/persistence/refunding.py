@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from ekpay_switch.collect_ports import RefundRecorded, RefundTaken, RefundView
-from ekpay_switch.domain.collecting import RefundLine
-from ekpay_switch.domain.funding import HeldTry
+from ekpay_switch.domain.collections.connector_calls import RefundLine
+from ekpay_switch.domain.collections.funding import HeldTry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
-from ekpay_switch.domain.refunding import Answered, HeldRefund, NewRefund, RefundKind, RefundRefusal
+from ekpay_switch.domain.refunds.refund import Answered, HeldRefund, NewRefund, RefundKind, RefundRefusal
 from ekpay_switch.persistence.own_transactions import Connect, OwnTransactions, TransactionLimits
-from ekpay_switch.persistence.refund_desk import RefundDesk
-from ekpay_switch.persistence.refunds import PostgresRefunds
+from ekpay_switch.persistence.refunds.staff_actions import RefundDesk
+from ekpay_switch.persistence.refunds.store import PostgresRefunds
+from ekpay_switch.ports.collections import RefundRecorded, RefundTaken, RefundView
 from ekpay_switch.security.identifiers import uuid7
 from tests.persistence.books import REFUSED, Books
 from tests.persistence.collecting import KEPT, SUMS, TAKEN, Till, agreed

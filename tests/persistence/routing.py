@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ekpay_switch.domain.connector_breaker import BreakerState
-from ekpay_switch.domain.funding import CameToNothing, HeldTry, NewTry, TryEnd
+from ekpay_switch.domain.collections.funding import CameToNothing, HeldTry, NewTry, TryEnd
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.routing import Candidate, Decision, decide
-from ekpay_switch.domain.routing_rules import RouteRequest, RoutingRules
-from ekpay_switch.persistence.routing import PostgresRouting
+from ekpay_switch.domain.routing.breaker import BreakerState
+from ekpay_switch.domain.routing.decision import Candidate, Decision, decide
+from ekpay_switch.domain.routing.rules import RouteRequest, RoutingRules
+from ekpay_switch.persistence.routing.store import PostgresRouting
 from ekpay_switch.security.identifiers import unguessable, uuid7
 from ekpay_switch.system_clock import SystemClock
 from tests.fake_connector import BKASH, FakeConnector, FakeConnectors

@@ -11,10 +11,10 @@ from ekpay_switch.domain.claims import Started
 from ekpay_switch.domain.delivery import Recording, plan_posted
 from ekpay_switch.domain.outcome import Outcome, Posted
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.scroll import ScrollFile, ScrollTerms
-from ekpay_switch.persistence.embedded import Endpoint
+from ekpay_switch.domain.scrolls.scroll import ScrollFile, ScrollTerms
+from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.own_transactions import OwnTransactions
-from ekpay_switch.persistence.scrolls import ScrollOrder, Scrolls
+from ekpay_switch.persistence.scrolls.store import ScrollOrder, Scrolls
 from tests.persistence.books import APPROVED, BILLER, REFUSED, Books, database_of, delivery_of, recording_of
 
 NUMBERED = ScrollTerms(layout="common", cycles=4, is_numbered=True, base=1)

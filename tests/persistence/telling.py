@@ -8,12 +8,12 @@ from typing import Any
 from uuid import UUID
 
 from ekpay_switch.domain.claims import Started
-from ekpay_switch.domain.funding import HeldTry, StillOpen
-from ekpay_switch.domain.refunding import HeldRefund
-from ekpay_switch.finance_ports import FileAnswer, FileSays, LineEvent, LineRole
-from ekpay_switch.persistence.file_evidence import FileEvidenceStore
-from ekpay_switch.persistence.payments import PostgresPayments
-from ekpay_switch.ports import World
+from ekpay_switch.domain.collections.funding import HeldTry, StillOpen
+from ekpay_switch.domain.refunds.refund import HeldRefund
+from ekpay_switch.persistence.collections.file_evidence import FileEvidenceStore
+from ekpay_switch.persistence.payments.store import PostgresPayments
+from ekpay_switch.ports.finance import FileAnswer, FileSays, LineEvent, LineRole
+from ekpay_switch.ports.world import World
 from tests.fakes import SmallWorld
 from tests.persistence.books import SEALER, SILENT, Books
 from tests.persistence.collecting import HOLD_SECONDS, Till, open_till

@@ -7,11 +7,11 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from ekpay_switch.domain import settling
 from ekpay_switch.domain.errors import UnbalancedEntryError, UnknownAccountError
-from ekpay_switch.domain.ledger import Entry, Posting
-from ekpay_switch.finance_ports import Adjustment
-from ekpay_switch.persistence.adjustments import Adjustments, ProvenByPaymentError
+from ekpay_switch.domain.ledger import settlement_postings as settling
+from ekpay_switch.domain.ledger.entries import Entry, Posting
+from ekpay_switch.persistence.ledger.adjustments import Adjustments, ProvenByPaymentError
+from ekpay_switch.ports.finance import Adjustment
 from ekpay_switch.security.identifiers import uuid7
 from tests.persistence.books import Books
 from tests.persistence.closing import Closing

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.collect_ports import Client
-from ekpay_switch.persistence.api_keys import ApiKeys, UnknownApiKeyError
-from ekpay_switch.persistence.partners import UnknownPartnerError
+from ekpay_switch.persistence.parties.api_keys import ApiKeys, UnknownApiKeyError
+from ekpay_switch.persistence.parties.partners import UnknownPartnerError
+from ekpay_switch.ports.collections import Client
 from tests.persistence.books import Books
 
 HOSTS = ("shop.example", "Localhost:8443")

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from ekpay_switch.domain.delivery import Recording, plan_posted
-from ekpay_switch.domain.ledger import GENESIS, Entry, Posting, Written, chain_hash
+from ekpay_switch.domain.ledger.entries import GENESIS, Entry, Posting, Written, chain_hash
 from ekpay_switch.domain.outcome import Posted
 from ekpay_switch.domain.payment import State
-from ekpay_switch.persistence.embedded import Endpoint
+from ekpay_switch.persistence.embedded.server import Endpoint
 from tests.persistence.books import APPROVED, REFUSED, SILENT, Books, a_top_up, delivery_of
 from tests.persistence.conftest import a_copy, at_the_server, open_books
 from tests.persistence.tamperings import PLACES, TAMPERINGS, Tampering, placed

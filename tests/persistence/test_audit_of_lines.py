@@ -6,9 +6,9 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
-from ekpay_switch.persistence import audit as audit_module
-from ekpay_switch.persistence.audit import audit, run
-from ekpay_switch.persistence.embedded import Endpoint
+from ekpay_switch.persistence.audit import run as audit_module
+from ekpay_switch.persistence.audit.run import audit, run
+from ekpay_switch.persistence.embedded.server import Endpoint
 from tests.persistence.books import REFUSED, SILENT, Books, database_of
 from tests.persistence.closing import Closing
 from tests.persistence.collecting import LAPSED, agreed, open_till

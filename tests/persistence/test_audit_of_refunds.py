@@ -8,10 +8,10 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from ekpay_switch.domain.funding import HeldTry
+from ekpay_switch.domain.collections.funding import HeldTry
 from ekpay_switch.domain.money import Money
-from ekpay_switch.persistence.audit import audit, run
-from ekpay_switch.persistence.embedded import Endpoint
+from ekpay_switch.persistence.audit.run import audit, run
+from ekpay_switch.persistence.embedded.server import Endpoint
 from tests.persistence.books import database_of
 from tests.persistence.collecting import open_till
 from tests.persistence.conftest import a_copy, at_the_server, open_books

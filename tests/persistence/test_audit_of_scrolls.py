@@ -8,10 +8,10 @@ import asyncpg
 import pytest
 
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.scroll_layouts import digest_of
-from ekpay_switch.persistence.audit import audit
-from ekpay_switch.persistence.embedded import Endpoint
-from ekpay_switch.persistence.scroll_reading import read_file
+from ekpay_switch.domain.scrolls.layouts import digest_of
+from ekpay_switch.persistence.audit.run import audit
+from ekpay_switch.persistence.embedded.server import Endpoint
+from ekpay_switch.persistence.scrolls.reading import read_file
 from tests.persistence.books import REFUSED
 from tests.persistence.collecting import open_till
 from tests.persistence.conftest import a_copy, at_the_server, open_books

@@ -12,7 +12,9 @@ import asyncpg
 import pytest
 
 from ekpay_switch.domain.bill import ChargeLine
-from ekpay_switch.domain.bill_files import (
+from ekpay_switch.domain.claims import Started
+from ekpay_switch.domain.money import Money, total
+from ekpay_switch.domain.scrolls.bill_files import (
     BillFile,
     BillStatus,
     FiledBill,
@@ -22,11 +24,13 @@ from ekpay_switch.domain.bill_files import (
     Taken,
     Taking,
 )
-from ekpay_switch.domain.claims import Started
-from ekpay_switch.domain.money import Money, total
-from ekpay_switch.persistence.bill_files import FileOutOfTurnError, FileSeenBeforeError, PostgresBillFiles
-from ekpay_switch.persistence.embedded import Endpoint
+from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.own_transactions import OwnTransactions
+from ekpay_switch.persistence.scrolls.bill_files import (
+    FileOutOfTurnError,
+    FileSeenBeforeError,
+    PostgresBillFiles,
+)
 from tests.persistence.books import BILLER, REFUSED, Books, database_of
 
 DUE = date(2099, 3, 20)

@@ -5,10 +5,10 @@ from typing import Any
 import orjson
 import pytest
 
-from ekpay_switch.collect_ports import RawCallback
-from ekpay_switch.domain.collecting import CallbackHint
-from ekpay_switch.domain.funding import MoneyCame, StillOpen
+from ekpay_switch.domain.collections.connector_calls import CallbackHint
+from ekpay_switch.domain.collections.funding import MoneyCame, StillOpen
 from ekpay_switch.domain.payment import State
+from ekpay_switch.ports.collections import RawCallback
 from tests.persistence.collecting import LAPSED, NOT_YET, Till, agreed, page
 
 HEADERS = {"user-agent": "Amazon Simple Notification Service Agent", "x-amz-sns-message-type": "Notification"}

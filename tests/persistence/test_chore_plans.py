@@ -8,13 +8,14 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.persistence import housekeeping, routing
-from ekpay_switch.persistence.deposit_watch import DepositWatch
-from ekpay_switch.persistence.held_bills import OldHeldBills
-from ekpay_switch.persistence.host_links import count_reversals
+from ekpay_switch.persistence import housekeeping
+from ekpay_switch.persistence.host_links.store import count_reversals
 from ekpay_switch.persistence.housekeeping import count_open, drop_old_quotes
-from ekpay_switch.persistence.notifications import count_waiting
-from ekpay_switch.persistence.routing import drop_old_outcomes
+from ekpay_switch.persistence.ledger.deposit_watch import DepositWatch
+from ekpay_switch.persistence.notifications.store import count_waiting
+from ekpay_switch.persistence.payments.bill_locks import OldHeldBills
+from ekpay_switch.persistence.routing import store as routing
+from ekpay_switch.persistence.routing.store import drop_old_outcomes
 from tests.persistence.books import BILLER, Books
 
 # One row in each of these is cheap to read; of ten million only those that the work is about may be.

@@ -9,8 +9,8 @@ from ekpay_switch.domain.claims import Claim, Conflicting, Refused, Repeated, St
 from ekpay_switch.domain.errors import OverloadedError
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.persistence.batch import write_batch
-from ekpay_switch.persistence.embedded import Endpoint
+from ekpay_switch.persistence.embedded.server import Endpoint
+from ekpay_switch.persistence.group_commit.batch import write_batch
 from tests.persistence.books import (
     APPROVED,
     REFUSED,

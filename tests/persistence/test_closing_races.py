@@ -11,9 +11,9 @@ import asyncpg
 import pytest
 
 from ekpay_switch.domain.outcome import Outcome
-from ekpay_switch.persistence import windows as closing_module
-from ekpay_switch.persistence.embedded import Endpoint
-from ekpay_switch.persistence.windows import SettlementWindows, WindowsBusyError
+from ekpay_switch.persistence.embedded.server import Endpoint
+from ekpay_switch.persistence.ledger import windows as closing_module
+from ekpay_switch.persistence.ledger.windows import SettlementWindows, WindowsBusyError
 from tests.persistence.books import APPROVED, REFUSED, SILENT, Books
 from tests.persistence.closing import Closing
 from tests.persistence.collecting import Till, open_till

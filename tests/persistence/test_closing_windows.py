@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from ekpay_switch.domain.collections.funding import CameToNothing, TryEnd
 from ekpay_switch.domain.delivery import Recording, plan_not_posted, plan_posted
-from ekpay_switch.domain.funding import CameToNothing, TryEnd
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Posted, Unreached
 from ekpay_switch.domain.payment import State

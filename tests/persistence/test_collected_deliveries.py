@@ -5,12 +5,12 @@ from datetime import date
 
 import pytest
 
-from ekpay_switch.collect_ports import Funded, StartedDelivery
 from ekpay_switch.domain.delivery import Recorded, Recording, Stale, plan_outcome
 from ekpay_switch.domain.outcome import Approved, Unreached
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.persistence.payments import PostgresPayments
+from ekpay_switch.persistence.payments.store import PostgresPayments
+from ekpay_switch.ports.collections import Funded, StartedDelivery
 from tests.persistence.books import APPROVED, BILLER, REFUSED, SILENT, Books
 from tests.persistence.collecting import NOT_YET, QUOTE_OVER, SUMS, TAKEN, Till, agreed
 

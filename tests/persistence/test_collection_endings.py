@@ -1,9 +1,9 @@
 """How waiting for a payer ends without money: cancelled by whoever asked for it, or over by the clock."""
 
-from ekpay_switch.collect_ports import NoNewTry
-from ekpay_switch.domain.funding import CameToNothing, HeldTry, TryEnd, TryState
+from ekpay_switch.domain.collections.funding import CameToNothing, HeldTry, TryEnd, TryState
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.ports.collections import NoNewTry
 from tests.persistence.collecting import NOT_YET, QUOTE_OVER, Till
 
 

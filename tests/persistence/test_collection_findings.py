@@ -3,14 +3,14 @@
 import asyncpg
 import pytest
 
-from ekpay_switch.collect_ports import TryRecorded
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.funding import CameToNothing, Finding, StillOpen, TryEnd
+from ekpay_switch.domain.collections.funding import CameToNothing, Finding, StillOpen, TryEnd
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.refunding import RefundKind, RefundState
+from ekpay_switch.domain.refunds.refund import RefundKind, RefundState
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.persistence.audit import audit
+from ekpay_switch.persistence.audit.run import audit
+from ekpay_switch.ports.collections import TryRecorded
 from tests.persistence.books import REFUSED
 from tests.persistence.collecting import KEPT, LAPSED, NOT_YET, QUOTE_OVER, TAKEN, Till, agreed, page
 

@@ -9,12 +9,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from ekpay_switch.collect_ports import DeliveryStart, NoNewTry, Opened, RawCallback, StartedDelivery
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.collecting import CallbackHint
+from ekpay_switch.domain.collections.connector_calls import CallbackHint
+from ekpay_switch.domain.collections.funding import HeldTry
 from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
-from ekpay_switch.domain.funding import HeldTry
 from ekpay_switch.persistence.own_transactions import OwnTransactions, TransactionLimits
+from ekpay_switch.ports.collections import DeliveryStart, NoNewTry, Opened, RawCallback, StartedDelivery
 from tests.persistence.books import Books
 from tests.persistence.collecting import KEPT, LAPSED, QUOTE_OVER, TAKEN, Till, a_try, agreed, open_till, page
 from tests.persistence.test_lost_connections import AFTER_COMMIT, BEFORE_COMMIT, NEVER, Fragile, Trouble

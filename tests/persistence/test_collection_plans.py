@@ -2,17 +2,23 @@
 
 import pytest
 
-from ekpay_switch.persistence import (
+from ekpay_switch.persistence import payment_rows as collection_rows
+from ekpay_switch.persistence.collections import (
     callbacks,
-    collection_deliveries,
-    collection_findings,
-    collection_rows,
-    host_links,
-    host_messages,
-    routing_outcomes,
+    openings,
 )
-from ekpay_switch.persistence import collection_openings as openings
-from ekpay_switch.persistence import collections as leases
+from ekpay_switch.persistence.collections import (
+    deliveries as collection_deliveries,
+)
+from ekpay_switch.persistence.collections import (
+    findings as collection_findings,
+)
+from ekpay_switch.persistence.collections import (
+    route_outcomes as routing_outcomes,
+)
+from ekpay_switch.persistence.collections import store as leases
+from ekpay_switch.persistence.host_links import messages as host_messages
+from ekpay_switch.persistence.host_links import store as host_links
 from tests.persistence.books import Books
 
 PAGE = collection_findings.OTHER_WITH.format("provider_reference")

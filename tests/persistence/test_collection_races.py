@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from ekpay_switch.collect_ports import AlreadyOpened, Opened, RawCallback, StartedDelivery
-from ekpay_switch.domain.collecting import CallbackHint
-from ekpay_switch.domain.funding import HeldTry
+from ekpay_switch.domain.collections.connector_calls import CallbackHint
+from ekpay_switch.domain.collections.funding import HeldTry
 from ekpay_switch.domain.payment import State
+from ekpay_switch.ports.collections import AlreadyOpened, Opened, RawCallback, StartedDelivery
 from tests.persistence.books import APPROVED, BILLER, REFUSED, Books, kinds
 from tests.persistence.collecting import (
     LAPSED,

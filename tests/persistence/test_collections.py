@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.collect_ports import AlreadyOpened, BillHeld, NoNewTry, Opened, OtherContent, Returning
 from ekpay_switch.domain.claims import Started
-from ekpay_switch.domain.funding import HeldTry, TryState
+from ekpay_switch.domain.collections.funding import HeldTry, TryState
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.ports.collections import AlreadyOpened, BillHeld, NoNewTry, Opened, OtherContent, Returning
 from tests.persistence.books import Books, refusals
 from tests.persistence.collecting import (
     HOLD_SECONDS,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ekpay_switch.collect_ports import RawCallback
-from ekpay_switch.domain.collecting import CallbackHint
-from ekpay_switch.domain.funding import HeldTry
+from ekpay_switch.domain.collections.connector_calls import CallbackHint
+from ekpay_switch.domain.collections.funding import HeldTry
+from ekpay_switch.ports.collections import RawCallback
 from tests.persistence.collecting import NOT_YET, Till, page
 
 NAME = "TR00110001"

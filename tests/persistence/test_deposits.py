@@ -9,12 +9,12 @@ import pytest
 from ekpay_switch import telemetry
 from ekpay_switch.domain.claims import Started
 from ekpay_switch.domain.delivery import Recording, Terms, plan_outcome
+from ekpay_switch.domain.ledger.posting_rules import deposit_account
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved
-from ekpay_switch.domain.posting_rules import deposit_account
-from ekpay_switch.persistence import deposit_watch
-from ekpay_switch.persistence.deposit_watch import DepositWatch
-from ekpay_switch.persistence.deposits import (
+from ekpay_switch.persistence.ledger import deposit_watch
+from ekpay_switch.persistence.ledger.deposit_watch import DepositWatch
+from ekpay_switch.persistence.ledger.deposits import (
     DepositLine,
     Deposits,
     RefusedTransferError,
@@ -22,7 +22,7 @@ from ekpay_switch.persistence.deposits import (
     UnknownTransferError,
     read_deposits,
 )
-from ekpay_switch.persistence.top_ups import OnePersonError
+from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from tests.persistence.books import Books, delivery_of
 
 BILLER = "desco_postpaid"

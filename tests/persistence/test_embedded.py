@@ -13,14 +13,14 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from ekpay_switch.persistence.embedded import (
+from ekpay_switch.persistence.embedded.account import SYSTEM_USER, ServerAccount
+from ekpay_switch.persistence.embedded.server import (
     CONF,
     ROLES,
     EmbeddedPostgres,
     EmbeddedPostgresError,
     Endpoint,
 )
-from ekpay_switch.persistence.embedded_account import SYSTEM_USER, ServerAccount
 
 START_AND_PRINT = """
 import sys

@@ -10,14 +10,14 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
-from ekpay_switch.cli.payment_words import tell
+from ekpay_switch.cli.payments.wording import tell
 from ekpay_switch.domain.asking import SafetyFacts
 from ekpay_switch.domain.delivery import Recorded
 from ekpay_switch.domain.outcome import NoAnswer, Posted
 from ekpay_switch.domain.vending import TokenKind, TokenLine
-from ekpay_switch.finance_ports import FileSays, LineEvent, LineRole
-from ekpay_switch.persistence.file_evidence import FileEvidenceStore
-from ekpay_switch.persistence.payment_story import read_story
+from ekpay_switch.persistence.collections.file_evidence import FileEvidenceStore
+from ekpay_switch.persistence.payments.story import read_story
+from ekpay_switch.ports.finance import FileSays, LineEvent, LineRole
 from ekpay_switch.security.identifiers import uuid7
 from tests.fakes import SAFETY
 from tests.persistence.books import APPROVED, Books, recording_of

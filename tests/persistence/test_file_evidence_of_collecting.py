@@ -8,9 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.collect_ports import RawCallback
-from ekpay_switch.connector_ports import RefundRules
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     Collected,
@@ -18,11 +16,13 @@ from ekpay_switch.domain.collecting import (
     RefundLine,
     RefundOutcome,
 )
-from ekpay_switch.domain.funding import HeldTry, StillOpen
+from ekpay_switch.domain.collections.funding import HeldTry, StillOpen
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer
-from ekpay_switch.domain.refunding import HeldRefund
-from ekpay_switch.finance_ports import FileSays
+from ekpay_switch.domain.refunds.refund import HeldRefund
+from ekpay_switch.ports.collections import RawCallback
+from ekpay_switch.ports.connectors import RefundRules
+from ekpay_switch.ports.finance import FileSays
 from ekpay_switch.security.identifiers import uuid7
 from tests.fake_connector import Move, Page
 from tests.persistence.books import REFUSED, Books

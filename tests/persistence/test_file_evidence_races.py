@@ -9,10 +9,10 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from ekpay_switch.collect_ports import RawCallback
 from ekpay_switch.domain.claims import Started
-from ekpay_switch.domain.collecting import AwaitingPayer, CallbackHint
-from ekpay_switch.finance_ports import FileAnswer, FileSays
+from ekpay_switch.domain.collections.connector_calls import AwaitingPayer, CallbackHint
+from ekpay_switch.ports.collections import RawCallback
+from ekpay_switch.ports.finance import FileAnswer, FileSays
 from tests.fakes import SAFETY
 from tests.persistence.books import APPROVED, Books
 from tests.persistence.telling import (

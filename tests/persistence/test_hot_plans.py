@@ -5,8 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from ekpay_switch.persistence import batch_read, batch_write
-from ekpay_switch.persistence.batch import write_batch
+from ekpay_switch.persistence.group_commit import lock_and_read as batch_read
+from ekpay_switch.persistence.group_commit import write as batch_write
+from ekpay_switch.persistence.group_commit.batch import write_batch
 from tests.persistence.books import Books, a_top_up
 
 READS = {

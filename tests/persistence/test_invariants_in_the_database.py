@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from ekpay_switch.domain.claims import Started
-from ekpay_switch.persistence.tables import APPEND_ONLY, metadata
+from ekpay_switch.persistence.schema.books import APPEND_ONLY, metadata
 from tests.persistence.books import APPROVED, REFUSED, Books, recording_of
 
 NEW_ENTRY = """

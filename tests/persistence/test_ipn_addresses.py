@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ekpay_switch.jobs.notifier import AT_ONCE, take_up, tell
-from ekpay_switch.notice_ports import PostOffice
+from ekpay_switch.ports.notifications import PostOffice
 from ekpay_switch.system_clock import SystemClock
 from ekpay_switch.wire.public_addresses import AddressRules
 from ekpay_switch.wire.webhooks import WebhookLimits, WebhookSender

@@ -9,16 +9,8 @@ import pytest
 
 from ekpay_switch.domain.notices import EndpointKind
 from ekpay_switch.domain.payment import State
-from ekpay_switch.persistence.ipn_log import (
-    UNWANTED,
-    IpnFilter,
-    NoSuchIpnError,
-    list_ipns,
-    partner_of_merchant,
-    payment_of_ipn,
-)
-from ekpay_switch.persistence.merchant_desk import UnknownMerchantError
-from ekpay_switch.persistence.notification_log import (
+from ekpay_switch.persistence.merchants.staff_actions import UnknownMerchantError
+from ekpay_switch.persistence.notifications.delivery_log import (
     IpnNotReplayedError,
     RangeCount,
     ReplayRange,
@@ -28,7 +20,15 @@ from ekpay_switch.persistence.notification_log import (
     replay_one,
     replay_range,
 )
-from ekpay_switch.persistence.payment_story import read_story
+from ekpay_switch.persistence.notifications.ipn_log import (
+    UNWANTED,
+    IpnFilter,
+    NoSuchIpnError,
+    list_ipns,
+    partner_of_merchant,
+    payment_of_ipn,
+)
+from ekpay_switch.persistence.payments.story import read_story
 from tests.persistence.ipns import Stand, a_stand
 from tests.persistence.post import DUE, UNPAUSED, Post, a_receiver, answering
 from tests.wire.rude_peer import rude_peer

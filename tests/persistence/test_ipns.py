@@ -10,7 +10,7 @@ import pytest
 from ekpay_switch.domain.notices import FAILURES_MAX, IPN_CODES, TRIES_MAX
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.merchant_document import document, instruments_of
-from ekpay_switch.persistence.notification_endpoints import Endpoints, IpnEndpointError
+from ekpay_switch.persistence.notifications.endpoints import Endpoints, IpnEndpointError
 from tests.persistence.ipns import ALL_ENDS, Stand, a_stand, settled
 from tests.persistence.post import DUE, LEASE_OVER, UNPAUSED, Post, a_receiver, answering
 from tests.wire.rude_peer import Caller, rude_peer

@@ -8,9 +8,9 @@ import pytest
 from ekpay_switch.domain.claims import Started
 from ekpay_switch.domain.delivery import Begun, NextSend, Recorded, Stale
 from ekpay_switch.domain.payment import State
-from ekpay_switch.persistence.embedded import Endpoint
-from ekpay_switch.persistence.payments import PostgresPayments
-from ekpay_switch.ports import Leased
+from ekpay_switch.persistence.embedded.server import Endpoint
+from ekpay_switch.persistence.payments.store import PostgresPayments
+from ekpay_switch.ports.world import Leased
 from tests.persistence.books import APPROVED, REFUSED, SEALER, SILENT, Books, a_top_up, recording_of
 from tests.persistence.conftest import open_books
 

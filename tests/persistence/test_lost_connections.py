@@ -13,10 +13,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from ekpay_switch.domain.claims import Repeated, Started
 from ekpay_switch.domain.delivery import Recorded
 from ekpay_switch.domain.errors import VerdictUnknownError
-from ekpay_switch.persistence.batch import write_batch
 from ekpay_switch.persistence.engine import is_away
-from ekpay_switch.persistence.group_commit import GroupCommit, GroupCommitLimits
-from ekpay_switch.persistence.steps import Answer, SaveQuote, Step
+from ekpay_switch.persistence.group_commit.batch import write_batch
+from ekpay_switch.persistence.group_commit.committer import GroupCommit, GroupCommitLimits
+from ekpay_switch.persistence.group_commit.steps import Answer, SaveQuote, Step
 from tests.persistence.books import APPROVED, Books, a_top_up, kinds, recording_of
 
 NEVER, BEFORE_COMMIT, AFTER_COMMIT = -1, "before COMMIT", "after COMMIT"

@@ -7,21 +7,21 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
-from ekpay_switch.persistence.bill_file_tables import BILL_FILE_APPEND_ONLY
-from ekpay_switch.persistence.biller_tables import BILLER_APPEND_ONLY
-from ekpay_switch.persistence.challan_tables import CHALLAN_APPEND_ONLY, CHALLAN_TRIGGERS
-from ekpay_switch.persistence.collect_tables import COLLECT_APPEND_ONLY
-from ekpay_switch.persistence.embedded import Endpoint
+from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.engine import Database
-from ekpay_switch.persistence.host_link_tables import HOST_TRIGGERS
-from ekpay_switch.persistence.ledger_line_tables import LEDGER_LINE_APPEND_ONLY
-from ekpay_switch.persistence.merchant_tables import MERCHANT_APPEND_ONLY, MERCHANT_TRIGGERS
 from ekpay_switch.persistence.migrate import migrate
-from ekpay_switch.persistence.notification_tables import NOTIFICATION_APPEND_ONLY
-from ekpay_switch.persistence.routing_tables import ROUTING_APPEND_ONLY
-from ekpay_switch.persistence.scroll_tables import SCROLL_APPEND_ONLY
-from ekpay_switch.persistence.tables import APPEND_ONLY, metadata
-from ekpay_switch.persistence.triggers import BALANCE_TRIGGER, SCROLL_TRIGGERS
+from ekpay_switch.persistence.schema.bill_files import BILL_FILE_APPEND_ONLY
+from ekpay_switch.persistence.schema.billers import BILLER_APPEND_ONLY
+from ekpay_switch.persistence.schema.books import APPEND_ONLY, metadata
+from ekpay_switch.persistence.schema.challans import CHALLAN_APPEND_ONLY, CHALLAN_TRIGGERS
+from ekpay_switch.persistence.schema.collections import COLLECT_APPEND_ONLY
+from ekpay_switch.persistence.schema.host_links import HOST_TRIGGERS
+from ekpay_switch.persistence.schema.ledger_lines import LEDGER_LINE_APPEND_ONLY
+from ekpay_switch.persistence.schema.merchants import MERCHANT_APPEND_ONLY, MERCHANT_TRIGGERS
+from ekpay_switch.persistence.schema.notifications import NOTIFICATION_APPEND_ONLY
+from ekpay_switch.persistence.schema.routing import ROUTING_APPEND_ONLY
+from ekpay_switch.persistence.schema.scrolls import SCROLL_APPEND_ONLY
+from ekpay_switch.persistence.schema.triggers import BALANCE_TRIGGER, SCROLL_TRIGGERS
 from tests.persistence.books import Books, database_of
 from tests.persistence.conftest import a_copy
 

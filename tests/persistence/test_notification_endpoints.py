@@ -7,8 +7,7 @@ import asyncpg
 import pytest
 
 from ekpay_switch.domain.notices import EventType
-from ekpay_switch.persistence.notification_endpoints import EndpointExistsError, UnknownEndpointError
-from ekpay_switch.persistence.notification_log import (
+from ekpay_switch.persistence.notifications.delivery_log import (
     REPLAYED_AT_ONCE,
     NobodyToTellError,
     ReplayRange,
@@ -18,7 +17,8 @@ from ekpay_switch.persistence.notification_log import (
     replay_one,
     replay_range,
 )
-from ekpay_switch.persistence.partners import UnknownPartnerError
+from ekpay_switch.persistence.notifications.endpoints import EndpointExistsError, UnknownEndpointError
+from ekpay_switch.persistence.parties.partners import UnknownPartnerError
 from tests.persistence.post import DUE, UNPAUSED, Post, a_receiver, answering
 from tests.wire.rude_peer import rude_peer
 

@@ -19,8 +19,8 @@ from ekpay_switch.domain.notices import (
     Tried,
 )
 from ekpay_switch.flows.notify import message_id, notify
-from ekpay_switch.notice_ports import LeasedNotice
-from ekpay_switch.persistence.notifications import PostgresNotifications, count_waiting
+from ekpay_switch.persistence.notifications.store import PostgresNotifications, count_waiting
+from ekpay_switch.ports.notifications import LeasedNotice
 from tests.persistence.books import APPROVED, REFUSED, SILENT
 from tests.persistence.post import (
     DUE,

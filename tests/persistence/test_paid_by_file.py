@@ -10,25 +10,25 @@ import pytest
 
 from biller_adapters.manifest import read_manifest
 from biller_adapters.registry import adapter_of
-from ekpay_switch.biller_ports import BillerAdapter, BillerProfile
 from ekpay_switch.domain.bill import Bill, BillFound, BillQuery, FetchReply
-from ekpay_switch.domain.bill_files import BillFile, BillStatus, FiledBill
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Inquiry, Outcome
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.scroll import RowType, ScrollTerms
+from ekpay_switch.domain.scrolls.bill_files import BillFile, BillStatus, FiledBill
+from ekpay_switch.domain.scrolls.scroll import RowType, ScrollTerms
 from ekpay_switch.flows.pay_bill import PaymentAnswer, PayOrderOfPartner, pay_bill
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
-from ekpay_switch.persistence.bill_files import PostgresBillFiles
+from ekpay_switch.persistence.group_commit.steps import SaveQuote
 from ekpay_switch.persistence.own_transactions import OwnTransactions
-from ekpay_switch.persistence.payments import PostgresPayments
-from ekpay_switch.persistence.scrolls import ScrollOrder, Scrolls
-from ekpay_switch.persistence.steps import SaveQuote
-from ekpay_switch.ports import WireReply, WireRequest, World
+from ekpay_switch.persistence.payments.store import PostgresPayments
+from ekpay_switch.persistence.scrolls.bill_files import PostgresBillFiles
+from ekpay_switch.persistence.scrolls.store import ScrollOrder, Scrolls
+from ekpay_switch.ports.billers import BillerAdapter, BillerProfile
+from ekpay_switch.ports.world import WireReply, WireRequest, World
 from ekpay_switch.system_clock import SystemClock
-from ekpay_switch.wing_kit.stand_ins import TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from tests.factories import a_quote
 from tests.fakes import SmallWorld
 from tests.persistence.books import Books

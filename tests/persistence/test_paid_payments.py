@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.funding import HeldTry
+from ekpay_switch.domain.collections.funding import HeldTry
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.persistence.receipts import PostgresReceipts
-from ekpay_switch.receipt_ports import PaidPayment
+from ekpay_switch.persistence.payments.receipts import PostgresReceipts
+from ekpay_switch.ports.receipts import PaidPayment
 from tests.persistence.books import Books
 from tests.persistence.collecting import SUMS, Till, agreed
 from tests.persistence.merchants.shop import BKASH, open_shop

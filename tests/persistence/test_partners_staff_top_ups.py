@@ -12,18 +12,18 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.domain.money import Money
-from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.engine import Database, open_database
 from ekpay_switch.persistence.migrate import migrate
-from ekpay_switch.persistence.partners import (
+from ekpay_switch.persistence.parties.partners import (
     CachedPartners,
     NewPartner,
     PartnerExistsError,
     Partners,
     UnknownPartnerError,
 )
-from ekpay_switch.persistence.staff import NotAllowedError, Role, Staff, StaffExistsError
-from ekpay_switch.persistence.top_ups import (
+from ekpay_switch.persistence.parties.staff import NotAllowedError, Role, Staff, StaffExistsError
+from ekpay_switch.persistence.parties.top_ups import (
     OnePersonError,
     RefusedTopUpError,
     TopUp,
@@ -31,7 +31,7 @@ from ekpay_switch.persistence.top_ups import (
     TopUps,
     UnknownTopUpError,
 )
-from ekpay_switch.ports import Partner
+from ekpay_switch.ports.world import Partner
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.pass_keys import pass_key_matches
 from ekpay_switch.security.passphrases import WeakPassphraseError

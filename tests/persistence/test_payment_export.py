@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ekpay_switch.persistence.payment_story import Line, export_payments
+from ekpay_switch.persistence.payments.story import Line, export_payments
 from tests.persistence.books import Books
 from tests.persistence.collecting import LAPSED, TAKEN, Till
 from tests.persistence.refunding import BILLED, given, open_office

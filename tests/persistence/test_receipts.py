@@ -7,7 +7,7 @@ from ekpay_switch.domain.claims import Started
 from ekpay_switch.domain.delivery import Delivery, Recorded, Recording, Terms, plan_outcome, plan_receipt
 from ekpay_switch.domain.outcome import Approved
 from ekpay_switch.domain.payment import State
-from ekpay_switch.persistence.payments import PostgresPayments
+from ekpay_switch.persistence.payments.store import PostgresPayments
 from tests.persistence.books import Books, delivery_of
 
 CHALLAN = "2526-0000000017"

@@ -8,12 +8,12 @@ import pytest
 
 from ekpay_switch.domain.claims import Started
 from ekpay_switch.domain.delivery import Plan, Recorded, Recording, Stale, plan_not_posted, plan_posted
-from ekpay_switch.domain.ledger import Entry, Posting
+from ekpay_switch.domain.ledger.entries import Entry, Posting
 from ekpay_switch.domain.outcome import Outcome, Posted, Unreached
 from ekpay_switch.domain.payment import State
-from ekpay_switch.persistence.batch import write_batch
-from ekpay_switch.persistence.payments import PostgresPayments
-from ekpay_switch.persistence.steps import Answer, Step
+from ekpay_switch.persistence.group_commit.batch import write_batch
+from ekpay_switch.persistence.group_commit.steps import Answer, Step
+from ekpay_switch.persistence.payments.store import PostgresPayments
 from tests.persistence.books import (
     APPROVED,
     REFUSED,

@@ -6,17 +6,17 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from ekpay_switch.domain.collections.funding import HeldTry
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.domain.funding import HeldTry
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.refunding import RefundRefusal, RefundState
-from ekpay_switch.persistence.refund_decisions import NothingInSuspenseError, NotWaitingError
-from ekpay_switch.persistence.refund_desk import (
+from ekpay_switch.domain.refunds.refund import RefundRefusal, RefundState
+from ekpay_switch.persistence.parties.top_ups import OnePersonError
+from ekpay_switch.persistence.refunds.decisions import NothingInSuspenseError, NotWaitingError
+from ekpay_switch.persistence.refunds.staff_actions import (
     ReferenceTakenError,
     RefundRefusedError,
     UnknownRefundError,
 )
-from ekpay_switch.persistence.top_ups import OnePersonError
 from tests.persistence.collecting import KEPT, TAKEN, Till, agreed
 from tests.persistence.refunding import BILLED, DAYS_MAX, PARTS_MAX, Office, open_office, wanted
 

@@ -5,10 +5,10 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.collect_ports import RefundRecorded
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.refunding import NoRoute, RefundState
+from ekpay_switch.domain.refunds.refund import NoRoute, RefundState
+from ekpay_switch.ports.collections import RefundRecorded
 from tests.persistence.collecting import KEPT, TAKEN, Till
 from tests.persistence.refunding import (
     BILLED,

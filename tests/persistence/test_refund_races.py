@@ -9,9 +9,9 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.collect_ports import RefundTaken
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.refunding import Answered, HeldRefund, RefundRefusal, RefundState
+from ekpay_switch.domain.refunds.refund import Answered, HeldRefund, RefundRefusal, RefundState
+from ekpay_switch.ports.collections import RefundTaken
 from tests.persistence.collecting import TAKEN, Till
 from tests.persistence.refunding import (
     BILLED,

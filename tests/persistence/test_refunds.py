@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.collect_ports import RefundTaken
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.refunding import RefundRefusal, RefundState
-from ekpay_switch.persistence.refunds import COUNT_PARTS, LEASE_DUE, OWED_BACK, READ_STANDING
+from ekpay_switch.domain.refunds.refund import RefundRefusal, RefundState
+from ekpay_switch.persistence.refunds.store import COUNT_PARTS, LEASE_DUE, OWED_BACK, READ_STANDING
+from ekpay_switch.ports.collections import RefundTaken
 from ekpay_switch.security.identifiers import uuid7
 from tests.persistence.books import Books
 from tests.persistence.collecting import TAKEN, Till

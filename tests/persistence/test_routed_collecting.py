@@ -6,12 +6,12 @@ from itertools import count
 
 import pytest
 
-from ekpay_switch.collect_ports import PaymentView
 from ekpay_switch.domain.bill import Bill
-from ekpay_switch.domain.connector_breaker import BreakerState
 from ekpay_switch.domain.outcome import InDoubt, Unreached
+from ekpay_switch.domain.routing.breaker import BreakerState
 from ekpay_switch.flows.collect import Collecting, CollectRefusal, collect
-from ekpay_switch.ports import World
+from ekpay_switch.ports.collections import PaymentView
+from ekpay_switch.ports.world import World
 from ekpay_switch.system_clock import SystemClock
 from tests.factories import BILL_NO, a_bill, a_world
 from tests.fake_connector import FakeConnector

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ekpay_switch import telemetry
-from ekpay_switch.collect_ports import BillHeld, Opened
-from ekpay_switch.domain.funding import CameToNothing, StillOpen, TryEnd
+from ekpay_switch.domain.collections.funding import CameToNothing, StillOpen, TryEnd
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.routing import Decision
-from ekpay_switch.persistence.routing import count_breakers, drop_old_outcomes
-from ekpay_switch.persistence.routing_decisions import count_decisions, read_decisions
+from ekpay_switch.domain.routing.decision import Decision
+from ekpay_switch.persistence.routing.decisions import count_decisions, read_decisions
+from ekpay_switch.persistence.routing.store import count_breakers, drop_old_outcomes
+from ekpay_switch.ports.collections import BillHeld, Opened
 from tests.persistence.collecting import TAKEN, Till, a_try, agreed, open_till, page
 from tests.persistence.routing import Desk, a_routed_try, open_desk
 from tests.routes import card_rules
@@ -83,7 +83,7 @@ async def test_decisions_are_read_in_portions_of_any_size(
         await desk.opened()
     await desk.books.tell("UPDATE routing_decisions SET at = date_trunc('day', at)")
     for size in (1, 2, 3, 4, 5):
-        monkeypatch.setattr("ekpay_switch.persistence.routing_decisions.AT_ONCE", size)
+        monkeypatch.setattr("ekpay_switch.persistence.routing.decisions.AT_ONCE", size)
         assert len(await kept(desk)) == 4
     engine = desk.books.database.engine()
     assert await count_decisions(engine, SOON, SOON + timedelta(days=1)) == 0

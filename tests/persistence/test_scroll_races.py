@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 import asyncpg
 import pytest
 
-from ekpay_switch.persistence.embedded import Endpoint
+from ekpay_switch.persistence.embedded.server import Endpoint
 from tests.persistence.books import Books
 from tests.persistence.scrolling import ScrollDesk, a_day, make_elsewhere, order_of, today
 

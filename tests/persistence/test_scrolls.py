@@ -2,9 +2,9 @@
 
 import pytest
 
-from ekpay_switch.domain.scroll import RowType
-from ekpay_switch.domain.scroll_layouts import content_of
-from ekpay_switch.persistence.scrolls import ChangedScrollError, RefusedScrollError
+from ekpay_switch.domain.scrolls.layouts import content_of
+from ekpay_switch.domain.scrolls.scroll import RowType
+from ekpay_switch.persistence.scrolls.store import ChangedScrollError, RefusedScrollError
 from tests.persistence.books import APPROVED, REFUSED, SILENT, Books
 from tests.persistence.scrolling import PLAIN, ScrollDesk, a_day, last_of, resolved, today
 

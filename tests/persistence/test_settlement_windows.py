@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import asyncpg
 
 from ekpay_switch.domain.claims import Started
-from ekpay_switch.persistence.embedded import Endpoint
+from ekpay_switch.persistence.embedded.server import Endpoint
 from tests.persistence.books import APPROVED, Books, kinds
 from tests.persistence.closing import Closing
 from tests.persistence.conftest import open_books

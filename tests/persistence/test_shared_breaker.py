@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.domain.connector_breaker import BreakerState
-from ekpay_switch.domain.funding import CameToNothing, HeldTry, TryEnd
-from ekpay_switch.persistence.routing import read_breakers
+from ekpay_switch.domain.collections.funding import CameToNothing, HeldTry, TryEnd
+from ekpay_switch.domain.routing.breaker import BreakerState
+from ekpay_switch.persistence.routing.store import read_breakers
 from tests.persistence.collecting import LAPSED, Till, agreed, open_till, page
 from tests.persistence.routing import NO_PAGE, Desk, open_desk
 from tests.routes import card_rules

@@ -7,8 +7,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
 from ekpay_switch.domain.bill import Quote
-from ekpay_switch.persistence.embedded import Endpoint
-from ekpay_switch.persistence.steps import SaveQuote
+from ekpay_switch.persistence.embedded.server import Endpoint
+from ekpay_switch.persistence.group_commit.steps import SaveQuote
 from tests.persistence.books import Books
 from tests.persistence.conftest import open_books
 from tests.persistence.hammer import Order, Told, hammer

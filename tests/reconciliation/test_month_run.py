@@ -340,7 +340,12 @@ HEAVY = (
 
 @pytest.mark.parametrize(
     "module",
-    ["reconciliation.commands", "ekpay_switch.main", "ekpay_switch.cli.main", "ekpay_switch.api.syndicate"],
+    [
+        "reconciliation.commands",
+        "ekpay_switch.composition.switch",
+        "ekpay_switch.cli.main",
+        "ekpay_switch.api.syndicate",
+    ],
 )
 def test_neither_the_web_process_nor_the_help_imports_anything_heavy(module: str) -> None:
     program = f"import {module}, sys; print([name for name in {HEAVY!r} if name in sys.modules])"

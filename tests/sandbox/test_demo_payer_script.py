@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from ekpay_switch.cli.connectors import app
+from ekpay_switch.cli.connectors.commands import app
 from sandbox.bkash.wallets import WalletKind, World
 from sandbox.demo.breb_desk import BrebDesk
 from sandbox.demo.courses import CONDUCT, Course, PayerOrder, Then

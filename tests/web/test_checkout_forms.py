@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.domain.collecting import CollectOrder, CreateOutcome
-from ekpay_switch.domain.connector_breaker import Breaker, BreakerState
-from ekpay_switch.domain.funding import TryState
+from ekpay_switch.domain.collections.connector_calls import CollectOrder, CreateOutcome
+from ekpay_switch.domain.collections.funding import TryState
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Unreached
 from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.routing.breaker import Breaker, BreakerState
 from ekpay_switch.web.wording import Language, words_of
 from tests.fakes import NOON
 from tests.shoppers import CHECKOUT

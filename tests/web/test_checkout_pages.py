@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from ekpay_switch.domain.connector_breaker import Breaker, BreakerState
-from ekpay_switch.domain.funding import TryState
+from ekpay_switch.domain.collections.funding import TryState
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.routing_rules import DatedWindow
+from ekpay_switch.domain.routing.breaker import Breaker, BreakerState
+from ekpay_switch.domain.routing.rules import DatedWindow
 from tests.fakes import NOON
 from tests.shoppers import LIFE_SECONDS
 from tests.web.counter import HOME, Browser, Counter

@@ -7,7 +7,7 @@ from string import Formatter
 import pytest
 from jinja2 import Environment, meta
 
-from ekpay_switch.domain.funding import TryEnd
+from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.money import Money
 from ekpay_switch.flows.checkout import NotChosen
 from ekpay_switch.web.checkout.models import REASONS

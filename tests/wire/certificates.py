@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ekpay_switch.ports import ClientCertificate
+from ekpay_switch.ports.world import ClientCertificate
 
 Key = ec.EllipticCurvePrivateKey
 HERE = "127.0.0.1"

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
-from ekpay_switch.ports import WireRequest
+from ekpay_switch.ports.world import WireRequest
 
 Manners = Callable[["Caller"], Awaitable[None]]
 

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from ekpay_switch.ports import NotSent, NoUsableAnswer, WireAnswer
+from ekpay_switch.ports.world import NotSent, NoUsableAnswer, WireAnswer
 from ekpay_switch.wire.http import HttpWire, WireSettings
 from tests.wire.conftest import HandClock
 from tests.wire.rude_peer import Caller, a_request, eventually, http_answer, rude_peer

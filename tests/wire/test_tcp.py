@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from ekpay_switch.host_link_ports import Line
-from ekpay_switch.ports import NotSent, NoUsableAnswer
+from ekpay_switch.ports.host_links import Line
+from ekpay_switch.ports.world import NotSent, NoUsableAnswer
 from ekpay_switch.wire.tcp import TcpLines, TcpSettings
 from tests.wire.conftest import HandClock
 

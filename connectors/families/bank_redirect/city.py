@@ -7,7 +7,7 @@ the provider reference here, with a full stop between them.
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
-from connectors.asked import Meant, not_done, nothing_learned
+from connectors.call_result import Meant, not_done, nothing_learned
 from connectors.families.bank_redirect.city_return import texts_of
 from connectors.families.bank_redirect.line import Document, Line, Secrets
 from connectors.families.bank_redirect.replies import (
@@ -21,7 +21,7 @@ from connectors.families.bank_redirect.settings import CitySettings
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
 from connectors.pages import PageRules
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     Collected,
@@ -33,8 +33,9 @@ from ekpay_switch.domain.collecting import (
     NoHint,
 )
 from ekpay_switch.domain.money import BDT
-from ekpay_switch.ports import ClientCertificate, NotSent, NoUsableAnswer
+from ekpay_switch.ports.world import ClientCertificate, NotSent, NoUsableAnswer
 from ekpay_switch.security.masking import mask_account
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.reply_reading import (
     BrokenReplyError,
@@ -45,7 +46,6 @@ from ekpay_switch.wing_kit.reply_reading import (
     text,
     text_or_empty,
 )
-from ekpay_switch.wing_kit.surroundings import Surroundings
 
 _SECRETS = ("merchant_id", "user", "password")
 _OPERATIONS = frozenset({"token", "createorder", "getorderdetails"})

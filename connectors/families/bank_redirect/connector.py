@@ -9,8 +9,7 @@ from connectors.families.bank_redirect.dbbl import Dbbl
 from connectors.families.bank_redirect.replies import is_name, is_ours
 from connectors.families.bank_redirect.spg import Spg
 from connectors.manifest import Manifest
-from ekpay_switch.connector_ports import ConnectorProfile
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
     CollectInquiry,
     CollectOrder,
@@ -23,9 +22,10 @@ from ekpay_switch.domain.collecting import (
 )
 from ekpay_switch.domain.money import BDT
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
+from ekpay_switch.ports.connectors import ConnectorProfile
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
-from ekpay_switch.wing_kit.surroundings import Surroundings
 
 _BY_HAND = "this provider has no call that gives money back"
 

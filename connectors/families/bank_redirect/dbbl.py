@@ -11,14 +11,14 @@ import re
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote
 
-from connectors.asked import Meant, not_done, nothing_learned
+from connectors.call_result import Meant, not_done, nothing_learned
 from connectors.families.bank_redirect.line import Document, Line, Secrets
 from connectors.families.bank_redirect.replies import brought_fields, is_name, name_of, paisa
 from connectors.families.bank_redirect.settings import DbblSettings
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
 from connectors.pages import PageRules
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     Collected,
@@ -30,8 +30,9 @@ from ekpay_switch.domain.collecting import (
     NoHint,
 )
 from ekpay_switch.domain.money import BDT
-from ekpay_switch.ports import NotSent, NoUsableAnswer
+from ekpay_switch.ports.world import NotSent, NoUsableAnswer
 from ekpay_switch.security.masking import mask_account
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.reply_reading import (
     BrokenReplyError,
@@ -40,7 +41,6 @@ from ekpay_switch.wing_kit.reply_reading import (
     text,
     text_or_empty,
 )
-from ekpay_switch.wing_kit.surroundings import Surroundings
 
 _SECRETS = ("user", "password", "checksum_secret")
 _ID_FIELD = "trans_id"

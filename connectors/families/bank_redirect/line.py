@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from connectors.asked import Meant
+from connectors.call_result import Meant
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
-from ekpay_switch.ports import ClientCertificate, NotSent, NoUsableAnswer, WireAnswer, WireRequest
+from ekpay_switch.ports.world import ClientCertificate, NotSent, NoUsableAnswer, WireAnswer, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, json_object
-from ekpay_switch.wing_kit.surroundings import Surroundings
 
 _JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 _OK = 200

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from urllib.parse import quote
 
-from connectors.asked import Meant, not_done, nothing_learned
+from connectors.call_result import Meant, not_done, nothing_learned
 from connectors.families.bank_redirect.credits import Credit, split
 from connectors.families.bank_redirect.line import Document, Line, Secrets
 from connectors.families.bank_redirect.replies import brought_fields, is_name, is_ours, name_of
@@ -20,7 +20,7 @@ from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
 from connectors.pages import PageRules
 from ekpay_switch.domain.business_day import in_dhaka
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     Collected,
@@ -33,7 +33,8 @@ from ekpay_switch.domain.collecting import (
 )
 from ekpay_switch.domain.money import Money, format_taka
 from ekpay_switch.domain.outcome import Unreached
-from ekpay_switch.ports import NotSent, NoUsableAnswer
+from ekpay_switch.ports.world import NotSent, NoUsableAnswer
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.reply_reading import (
     BrokenReplyError,
@@ -45,7 +46,6 @@ from ekpay_switch.wing_kit.reply_reading import (
     text,
     text_or_empty,
 )
-from ekpay_switch.wing_kit.surroundings import Surroundings
 
 _LOGIN, _NOTICE = ("user", "password"), ("ipn_user", "ipn_password")
 _OPERATIONS = frozenset({"access_token", "payment_request", "verification"})

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from connectors.families.bkash.replies import is_reference
 from connectors.families.bkash.sns import Notifications
-from ekpay_switch.domain.collecting import CallbackHint, NoHint
+from ekpay_switch.domain.collections.connector_calls import CallbackHint, NoHint
 
 _QUERY_BYTES_MAX = 4_096
 _FIELDS_MAX = 20

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.asked import Asked, Meant, not_done, nothing_learned
+from connectors.call_result import Asked, Meant, not_done, nothing_learned
 from connectors.families.bkash.callback import Callbacks
 from connectors.families.bkash.line import BkashLine
 from connectors.families.bkash.refunds import Refunds
@@ -24,8 +24,7 @@ from connectors.families.bkash.sns import Notifications
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means, Reason
 from connectors.pages import PageRules
-from ekpay_switch.connector_ports import ConnectorProfile
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     CollectInquiry,
@@ -42,9 +41,10 @@ from ekpay_switch.domain.collecting import (
 )
 from ekpay_switch.domain.money import BDT, format_taka
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, NotFound, Unreached
+from ekpay_switch.ports.connectors import ConnectorProfile
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, require_same, text, text_or_empty
-from ekpay_switch.wing_kit.surroundings import Surroundings
 
 _OPERATIONS = frozenset(
     {"grant", "refresh", "create", "execute", "status", "search"}

@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from connectors.asked import Asked, Meant
+from connectors.call_result import Asked, Meant
 from connectors.families.bkash.replies import OK, UNAUTHENTICATED, code_of, gateway_code
 from connectors.families.bkash.sign_in import EARLY_SECONDS, LOGINS_PER_HOUR, SignIn
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
 from ekpay_switch import telemetry
-from ekpay_switch.ports import NotSent, NoUsableAnswer, WireAnswer, WireRequest
+from ekpay_switch.ports.world import NotSent, NoUsableAnswer, WireAnswer, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, json_object
-from ekpay_switch.wing_kit.surroundings import Surroundings
 from ekpay_switch.wing_kit.token_keeper import KeeperTimes, NoToken, TokenKeeper, ask_under_token
 from ekpay_switch.wing_kit.token_pair import TokenPair
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.asked import Asked, Meant, not_done, nothing_learned
+from connectors.call_result import Asked, Meant, not_done, nothing_learned
 from connectors.families.bkash.line import BkashLine
 from connectors.families.bkash.replies import (
     COMPLETED,
@@ -21,7 +21,7 @@ from connectors.families.bkash.replies import (
 )
 from connectors.manifest_parts import Means
 from connectors.refunding import give_back_once, unfit_amount
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     RefundInquiry,
     RefundLine,
     RefundOrder,

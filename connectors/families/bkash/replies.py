@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from ekpay_switch.domain.collecting import Collected, CollectOrder
+from ekpay_switch.domain.collections.connector_calls import Collected, CollectOrder
 from ekpay_switch.domain.money import Money
 from ekpay_switch.security.masking import mask_account
 from ekpay_switch.wing_kit.reply_reading import (

@@ -8,10 +8,10 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
-from connectors.asked import Asked, Meant
+from connectors.call_result import Asked, Meant
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
-from ekpay_switch.ports import NotSent, NoUsableAnswer
+from ekpay_switch.ports.world import NotSent, NoUsableAnswer
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, bearer_token, text_or_empty, whole_seconds
 from ekpay_switch.wing_kit.token_keeper import Grant, NoToken

@@ -20,11 +20,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from connectors.families.bkash.settings import FamilySettings
 from connectors.manifest import Manifest
 from connectors.pages import origin_of
-from ekpay_switch.domain.collecting import CallbackHint, NoHint
-from ekpay_switch.ports import WireAnswer, WireRequest
+from ekpay_switch.domain.collections.connector_calls import CallbackHint, NoHint
+from ekpay_switch.ports.world import WireAnswer, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, json_object, text, text_or_empty
-from ekpay_switch.wing_kit.surroundings import Surroundings
 
 _OK = 200
 _BYTES_MAX = 262_144

@@ -17,8 +17,7 @@ from connectors.families.iso8583.settings import LinkSettings
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
 from ekpay_switch import telemetry
-from ekpay_switch.connector_ports import ConnectorProfile
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     CollectInquiry,
@@ -35,10 +34,11 @@ from ekpay_switch.domain.collecting import (
 from ekpay_switch.domain.host_messages import HostMessage, HostState, MessageKey, NewHostMessage
 from ekpay_switch.domain.money import BDT
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
-from ekpay_switch.host_link_ports import HostPorts
+from ekpay_switch.ports.connectors import ConnectorProfile
+from ekpay_switch.ports.host_links import HostPorts
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from ekpay_switch.wing_kit.surroundings import Surroundings
 
 _SECRETS = frozenset({"mac_key", "consent_secret"})
 _OPERATIONS = frozenset({"request", "reversal"})

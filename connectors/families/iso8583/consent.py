@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlencode
 
-from ekpay_switch.domain.collecting import CallbackHint, CollectOrder, NoHint
+from ekpay_switch.domain.collections.connector_calls import CallbackHint, CollectOrder, NoHint
 
 _LINK = ("acceptor", "order", "amount", "currency", "return")
 _RETURN = ("order", "status", "alias", "amount")

@@ -25,7 +25,7 @@ from connectors.families.iso8583.messages import (
 from ekpay_switch import telemetry
 from ekpay_switch.domain.alarms import Alarm
 from ekpay_switch.domain.host_messages import HostMessage, HostReply, MessageKey
-from ekpay_switch.host_link_ports import HostPorts, Noted
+from ekpay_switch.ports.host_links import HostPorts, Noted
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 
 

@@ -8,7 +8,7 @@ from typing import Self
 from connectors.families.iso8583.mac import MacKey
 from connectors.families.iso8583.settings import LinkSettings
 from connectors.manifest_parts import Means, Reply
-from ekpay_switch.host_link_ports import LinkLease
+from ekpay_switch.ports.host_links import LinkLease
 
 # However much faster than life a demo runs, the machine under it does not.
 _SECONDS_MIN = 1.0

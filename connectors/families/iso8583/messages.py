@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from connectors.families.iso8583.codec import MTI
 from connectors.families.iso8583.settings import LinkSettings
 from ekpay_switch.domain.business_day import in_dhaka
-from ekpay_switch.domain.collecting import Collected
+from ekpay_switch.domain.collections.connector_calls import Collected
 from ekpay_switch.domain.host_messages import HostMessage, NewHostMessage, Trace
 from ekpay_switch.domain.money import BDT, Money
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError

@@ -11,8 +11,8 @@ import platform
 from connectors.families.iso8583.holding import HeldLease, Host, LinkTimes, first_of
 from connectors.families.iso8583.session import Session
 from ekpay_switch import telemetry
-from ekpay_switch.host_link_ports import HostPorts
-from ekpay_switch.ports import Clock, NotSent
+from ekpay_switch.ports.host_links import HostPorts
+from ekpay_switch.ports.world import Clock, NotSent
 
 # Not divided where a demo runs faster than life: the machine under it does not.
 LEASE_SECONDS = 10.0

@@ -26,12 +26,12 @@ from connectors.families.iso8583.messages import (
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Example, Role
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.collecting import CollectOrder
-from ekpay_switch.host_link_ports import HostPorts, Line
-from ekpay_switch.ports import NotSent, NoUsableAnswer, WireReply, WireRequest
-from ekpay_switch.wing_kit.host_shelf import HostShelf
-from ekpay_switch.wing_kit.stand_ins import StoppedClock, TokenShelf
-from ekpay_switch.wing_kit.surroundings import Surroundings
+from ekpay_switch.domain.collections.connector_calls import CollectOrder
+from ekpay_switch.ports.host_links import HostPorts, Line
+from ekpay_switch.ports.world import NotSent, NoUsableAnswer, WireReply, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
+from ekpay_switch.wing_kit.in_memory_host_links import HostShelf
+from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 
 MAC_KEY = "0123456789ABCDEFFEDCBA9876543210"  # connectors.md 12.6: a public test pattern
 _ALIASES: Mapping[str, str] = MappingProxyType({"2": "5060990000000000013", "102": "ALEXAMPLE00000000001"})

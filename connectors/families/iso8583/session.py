@@ -20,8 +20,8 @@ from connectors.families.iso8583.messages import (
 )
 from ekpay_switch import telemetry
 from ekpay_switch.domain.host_messages import HostMessage
-from ekpay_switch.host_link_ports import HostPorts, Line, TakenMessage
-from ekpay_switch.ports import Clock, NotSent, NoUsableAnswer
+from ekpay_switch.ports.host_links import HostPorts, Line, TakenMessage
+from ekpay_switch.ports.world import Clock, NotSent, NoUsableAnswer
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 
 _AT_ONCE = 32

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from connectors.families.mpgs.replies import REFUND, is_reference, word
 from connectors.families.mpgs.settings import Secrets
-from ekpay_switch.domain.collecting import CallbackHint, NoHint
+from ekpay_switch.domain.collections.connector_calls import CallbackHint, NoHint
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, as_object, json_object, text
 
 _SECRET_HEADER = "x-notification-secret"  # noqa: S105 - the name of a header

@@ -7,7 +7,7 @@ that no answer can send a payer elsewhere.
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from connectors.asked import Meant, not_done
+from connectors.call_result import Meant, not_done
 from connectors.families.mpgs.callback import Callbacks
 from connectors.families.mpgs.line import PLACES, MpgsLine
 from connectors.families.mpgs.orders import standing
@@ -16,8 +16,7 @@ from connectors.families.mpgs.replies import is_reference, session_id
 from connectors.families.mpgs.settings import FamilySettings, Secrets
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
-from ekpay_switch.connector_ports import ConnectorProfile
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
     CollectInquiry,
     CollectOrder,
@@ -31,10 +30,11 @@ from ekpay_switch.domain.collecting import (
 )
 from ekpay_switch.domain.money import BDT, format_taka
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
+from ekpay_switch.ports.connectors import ConnectorProfile
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
-from ekpay_switch.wing_kit.surroundings import Surroundings
 
 
 class Mpgs:

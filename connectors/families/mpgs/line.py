@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from connectors.asked import Asked, Meant
+from connectors.call_result import Asked, Meant
 from connectors.families.mpgs.replies import FINE, NOT_THERE, TURNED_AWAY, error_of, word
 from connectors.families.mpgs.settings import FamilySettings, Secrets
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means, Reply
-from ekpay_switch.ports import NotSent, NoUsableAnswer, WireAnswer, WireRequest
+from ekpay_switch.ports.world import NotSent, NoUsableAnswer, WireAnswer, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, json_object
-from ekpay_switch.wing_kit.surroundings import Surroundings
 
 _OURS = frozenset({"rest_version", "merchant_id"})
 PLACES: Mapping[str, frozenset[str]] = {

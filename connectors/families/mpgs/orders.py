@@ -7,7 +7,7 @@ none; and an order that failed is not over, because the page takes another card 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.asked import Asked, Meant, nothing_learned
+from connectors.call_result import Asked, Meant, nothing_learned
 from connectors.families.mpgs.line import MpgsLine
 from connectors.families.mpgs.replies import (
     FAILURE,
@@ -20,7 +20,7 @@ from connectors.families.mpgs.replies import (
     word,
 )
 from connectors.manifest_parts import Means
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     Collected,
     CollectInquiry,

@@ -8,7 +8,7 @@ A VOID before settlement would be the same PUT with another `apiOperation` and t
 `transaction.targetTransactionId`. It is not used: a REFUND is right on every day, and in part.
 """
 
-from connectors.asked import Meant, not_done, nothing_learned
+from connectors.call_result import Meant, not_done, nothing_learned
 from connectors.families.mpgs.line import MpgsLine
 from connectors.families.mpgs.replies import (
     FAILURE,
@@ -22,7 +22,7 @@ from connectors.families.mpgs.replies import (
 )
 from connectors.manifest_parts import Means
 from connectors.refunding import give_back_once, unfit_amount
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     RefundInquiry,
     RefundLine,
     RefundOrder,

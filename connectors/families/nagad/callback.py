@@ -7,7 +7,7 @@ import re
 from urllib.parse import parse_qsl
 
 from connectors.families.nagad.replies import is_reference
-from ekpay_switch.domain.collecting import CallbackHint, NoHint
+from ekpay_switch.domain.collections.connector_calls import CallbackHint, NoHint
 
 _QUERY_BYTES_MAX = 4_096
 _FIELDS_MAX = 20

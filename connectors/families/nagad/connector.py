@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.asked import Meant, not_done, nothing_learned
+from connectors.call_result import Meant, not_done, nothing_learned
 from connectors.families.nagad.callback import read_browser
 from connectors.families.nagad.credentials import Credentials
 from connectors.families.nagad.line import NagadLine
@@ -31,9 +31,8 @@ from connectors.families.nagad.settings import FamilySettings
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
 from connectors.pages import PageRules
-from ekpay_switch.connector_ports import ConnectorProfile
 from ekpay_switch.domain.business_day import in_dhaka
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     CollectInquiry,
@@ -49,10 +48,11 @@ from ekpay_switch.domain.collecting import (
 )
 from ekpay_switch.domain.money import BDT, format_taka
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
-from ekpay_switch.ports import NotSent
+from ekpay_switch.ports.connectors import ConnectorProfile
+from ekpay_switch.ports.world import NotSent
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, require_same, text, text_or_empty
-from ekpay_switch.wing_kit.surroundings import Surroundings
 
 _OPERATIONS = frozenset({"initialise", "complete", "verify", "refund"})
 _ORDER_ID = re.compile(r"[A-Za-z0-9]{5,20}")

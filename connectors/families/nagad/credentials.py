@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from connectors.families.nagad.seal import Seal, private_key, public_key
 from connectors.manifest import Manifest
-from ekpay_switch.ports import NotSent
+from ekpay_switch.ports.world import NotSent
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 
 _SECRETS = ("merchant_id", "private_key", "gateway_key")

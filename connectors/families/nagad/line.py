@@ -10,15 +10,15 @@ from ipaddress import AddressValueError, IPv4Address
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from connectors.asked import Asked, Meant
+from connectors.call_result import Asked, Meant
 from connectors.families.nagad.credentials import Credentials, read_credentials
 from connectors.families.nagad.replies import is_there, opened
 from connectors.families.nagad.settings import FamilySettings
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
-from ekpay_switch.ports import NotSent, NoUsableAnswer, WireAnswer, WireRequest
+from ekpay_switch.ports.world import NotSent, NoUsableAnswer, WireAnswer, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, json_object, text
-from ekpay_switch.wing_kit.surroundings import Surroundings
 
 _OK = 200
 _CALLERS_FAULT = range(400, 500)

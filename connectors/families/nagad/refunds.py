@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from connectors.asked import Meant, not_done, nothing_learned
+from connectors.call_result import Meant, not_done, nothing_learned
 from connectors.families.nagad.credentials import Credentials
 from connectors.families.nagad.line import NagadLine
 from connectors.families.nagad.replies import (
@@ -30,7 +30,7 @@ from connectors.families.nagad.replies import (
 from connectors.manifest_parts import Means
 from connectors.refunding import unfit_amount
 from ekpay_switch.domain.business_day import in_dhaka
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     RefundInquiry,
     RefundLine,
     RefundOrder,
@@ -39,7 +39,7 @@ from ekpay_switch.domain.collecting import (
 )
 from ekpay_switch.domain.money import format_taka
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
-from ekpay_switch.ports import NotSent
+from ekpay_switch.ports.world import NotSent
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, require_same, taka, text
 
 _WHOLE = frozenset({"Refunded", "Cancelled"})

@@ -11,7 +11,7 @@ from typing import Any
 
 from connectors.families.nagad.seal import Seal
 from ekpay_switch.domain.business_day import DHAKA
-from ekpay_switch.domain.collecting import Collected
+from ekpay_switch.domain.collections.connector_calls import Collected
 from ekpay_switch.security.masking import mask_account
 from ekpay_switch.wing_kit.reply_reading import (
     json_object,

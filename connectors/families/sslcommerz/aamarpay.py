@@ -7,14 +7,14 @@ reference as well. Each reference has one outcome: failed or expired, it is over
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.asked import Asked, Meant, nothing_learned
+from connectors.call_result import Asked, Meant, nothing_learned
 from connectors.families.sslcommerz.line import Line, Writing
 from connectors.families.sslcommerz.notices import Fields, hint
 from connectors.families.sslcommerz.replies import currency, instant, reference, word
 from connectors.families.sslcommerz.settings import AamarPaySettings
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     Collected,
@@ -30,6 +30,7 @@ from ekpay_switch.domain.collecting import (
 from ekpay_switch.domain.money import BDT, Money, format_taka
 from ekpay_switch.domain.outcome import NoAnswer, Unreached
 from ekpay_switch.security.masking import mask_account
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.reply_reading import (
     BrokenReplyError,
@@ -40,7 +41,6 @@ from ekpay_switch.wing_kit.reply_reading import (
     text,
     text_or_empty,
 )
-from ekpay_switch.wing_kit.surroundings import Surroundings
 
 _OPERATIONS = frozenset({"create", "query"})
 _WRITING = Writing(

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from connectors.asked import Meant, not_done
+from connectors.call_result import Meant, not_done
 from connectors.families.sslcommerz.aamarpay import AamarPay
 from connectors.families.sslcommerz.dialect import Dialect
 from connectors.families.sslcommerz.notices import form_fields
@@ -17,8 +17,7 @@ from connectors.families.sslcommerz.v4 import V4
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
 from connectors.pages import PageRules
-from ekpay_switch.connector_ports import ConnectorProfile
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
     CollectInquiry,
     CollectOrder,
@@ -31,9 +30,10 @@ from ekpay_switch.domain.collecting import (
 )
 from ekpay_switch.domain.money import BDT
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
+from ekpay_switch.ports.connectors import ConnectorProfile
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
-from ekpay_switch.wing_kit.surroundings import Surroundings
 
 _DIALECTS: Mapping[str, Callable[[Manifest, Surroundings], Dialect]] = MappingProxyType(
     {"v4": V4, "aamarpay": AamarPay}

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from connectors.asked import Asked
+from connectors.call_result import Asked
 from connectors.families.sslcommerz.notices import Fields
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,
     CollectInquiry,
     CollectOrder,

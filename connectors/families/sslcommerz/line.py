@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from connectors.asked import Asked, Meant
+from connectors.call_result import Asked, Meant
 from connectors.families.sslcommerz.replies import OK
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
-from ekpay_switch.ports import NotSent, NoUsableAnswer, WireAnswer, WireRequest
+from ekpay_switch.ports.world import NotSent, NoUsableAnswer, WireAnswer, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
-from ekpay_switch.wing_kit.surroundings import Surroundings
 
 Fields = Mapping[str, str]
 Read = Callable[[bytes], Meant]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
-from ekpay_switch.domain.collecting import CallbackHint, NoHint
+from ekpay_switch.domain.collections.connector_calls import CallbackHint, NoHint
 
 # Whatever bytes a form holds, as text and back without loss: a sign is made over bytes.
 _BYTES = "latin-1"

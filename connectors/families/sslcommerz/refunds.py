@@ -11,12 +11,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.asked import Asked, Meant, not_done, nothing_learned
+from connectors.call_result import Asked, Meant, not_done, nothing_learned
 from connectors.families.sslcommerz.line import Line
 from connectors.families.sslcommerz.replies import is_reference, reference, word
 from connectors.manifest_parts import Means
 from connectors.refunding import unfit_amount
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     RefundInquiry,
     RefundLine,
     RefundOrder,
@@ -25,7 +25,7 @@ from ekpay_switch.domain.collecting import (
 )
 from ekpay_switch.domain.money import format_taka
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
-from ekpay_switch.ports import NoUsableAnswer
+from ekpay_switch.ports.world import NoUsableAnswer
 from ekpay_switch.wing_kit.reply_reading import (
     BrokenReplyError,
     json_object,

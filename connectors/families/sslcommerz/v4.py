@@ -9,7 +9,7 @@ looked. The same holds for a good one of risk: SSLCommerz has that money and lea
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.asked import Asked, Meant, nothing_learned
+from connectors.call_result import Asked, Meant, nothing_learned
 from connectors.families.sslcommerz.line import Line, Writing
 from connectors.families.sslcommerz.notices import Fields, signed_hint
 from connectors.families.sslcommerz.refunds import Refunds
@@ -22,7 +22,7 @@ from connectors.families.sslcommerz.replies import (
 from connectors.families.sslcommerz.settings import V4Settings
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     Collected,
@@ -38,6 +38,7 @@ from ekpay_switch.domain.collecting import (
 from ekpay_switch.domain.money import BDT, Money, format_taka
 from ekpay_switch.domain.outcome import NoAnswer
 from ekpay_switch.security.masking import mask_account
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.family_settings import settings_of
 from ekpay_switch.wing_kit.reply_reading import (
     BrokenReplyError,
@@ -48,7 +49,6 @@ from ekpay_switch.wing_kit.reply_reading import (
     text,
     text_or_empty,
 )
-from ekpay_switch.wing_kit.surroundings import Surroundings
 
 _OPERATIONS = frozenset({"create", "query", "validate", "refund", "refund_status"})
 _WRITING = Writing(

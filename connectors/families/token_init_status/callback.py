@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 
 from connectors.families.token_init_status.dialect import Dialect
 from connectors.families.token_init_status.reading import is_reference
-from ekpay_switch.domain.collecting import CallbackHint, NoHint
+from ekpay_switch.domain.collections.connector_calls import CallbackHint, NoHint
 
 _BYTES_MAX = 4_096
 _FIELDS_MAX = 40

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from connectors.asked import Asked, Meant, not_done, nothing_learned
+from connectors.call_result import Asked, Meant, not_done, nothing_learned
 from connectors.families.token_init_status.callback import Callbacks
 from connectors.families.token_init_status.checks import dialect_of
 from connectors.families.token_init_status.line import Line
@@ -21,8 +21,7 @@ from connectors.families.token_init_status.writing import Values
 from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
 from connectors.pages import PageRules
-from ekpay_switch.connector_ports import ConnectorProfile
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,
     Collected,
@@ -39,9 +38,10 @@ from ekpay_switch.domain.collecting import (
 )
 from ekpay_switch.domain.money import BDT
 from ekpay_switch.domain.outcome import InDoubt, NoAnswer, Unreached
+from ekpay_switch.ports.connectors import ConnectorProfile
 from ekpay_switch.security.masking import mask_account
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
-from ekpay_switch.wing_kit.surroundings import Surroundings
 
 _PAGE_URL_LENGTH_MAX = 2_000
 _PLAIN = re.compile(r"[^<>&\x00-\x1f\x7f\ud800-\udfff]{1,255}")

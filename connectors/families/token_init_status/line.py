@@ -8,7 +8,7 @@ process has stored may both have died, so a call may meet two of them before its
 from collections.abc import Mapping
 from functools import partial
 
-from connectors.asked import Asked, Meant
+from connectors.call_result import Asked, Meant
 from connectors.families.token_init_status.dialect import Dialect, Sends
 from connectors.families.token_init_status.reading import Document, Reader, text_at
 from connectors.families.token_init_status.sign_in import EARLY_SECONDS, LoggedIn, SignIn
@@ -17,9 +17,9 @@ from connectors.manifest import Manifest
 from connectors.manifest_parts import Means
 from connectors.pages import origin_of
 from ekpay_switch import telemetry
-from ekpay_switch.ports import NotSent, NoUsableAnswer, WireAnswer, WireRequest
+from ekpay_switch.ports.world import NotSent, NoUsableAnswer, WireAnswer, WireRequest
+from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, reply_code
-from ekpay_switch.wing_kit.surroundings import Surroundings
 from ekpay_switch.wing_kit.token_keeper import KeeperTimes, NoToken, TokenKeeper, ask_under_token
 
 _OK = 200

@@ -7,7 +7,7 @@ have been heard, the refund stays in doubt and people find out.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from connectors.asked import Meant, not_done, nothing_learned
+from connectors.call_result import Meant, not_done, nothing_learned
 from connectors.families.token_init_status.dialect import Dialect, RefundAnswer
 from connectors.families.token_init_status.line import Line
 from connectors.families.token_init_status.reading import (
@@ -23,7 +23,7 @@ from connectors.families.token_init_status.reading import (
 from connectors.families.token_init_status.writing import Values
 from connectors.manifest_parts import Means, Reason
 from connectors.refunding import give_back_once, unfit_amount
-from ekpay_switch.domain.collecting import (
+from ekpay_switch.domain.collections.connector_calls import (
     RefundInquiry,
     RefundLine,
     RefundOrder,

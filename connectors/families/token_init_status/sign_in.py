@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import quote, unquote
 
-from connectors.asked import Asked, Meant
+from connectors.call_result import Asked, Meant
 from connectors.families.token_init_status.dialect import Dialect
 from connectors.families.token_init_status.reading import Document, found, text_at
 from connectors.manifest_parts import Means
-from ekpay_switch.ports import NotSent, NoUsableAnswer
+from ekpay_switch.ports.world import NotSent, NoUsableAnswer
 from ekpay_switch.wing_kit.reply_reading import BrokenReplyError, whole_seconds
 from ekpay_switch.wing_kit.token_keeper import Grant, NoToken
 

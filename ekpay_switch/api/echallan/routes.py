@@ -15,12 +15,12 @@ from ekpay_switch import telemetry
 from ekpay_switch.api.echallan import answers
 from ekpay_switch.api.echallan.messages import CreateMessage, LoginMessage, SearchMessage, read_members
 from ekpay_switch.api.strict_json import MalformedJsonError
-from ekpay_switch.challan_ports import ChallanUser, ChallanUsers, TreasuryOffice
 from ekpay_switch.domain.challans import ChallanOrder, ChallanRefusal, ChallanStanding, Credit
 from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
-from ekpay_switch.edge_kit.own_tasks import OwnTasks
+from ekpay_switch.edge_kit.background_tasks import OwnTasks
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.raise_challan import raise_challan
+from ekpay_switch.ports.challans import ChallanUser, ChallanUsers, TreasuryOffice
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.pass_keys import pass_key_matches
 

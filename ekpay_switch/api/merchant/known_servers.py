@@ -6,7 +6,7 @@ Some clients ask for their whole history, most of which we never had: a 404 alon
 
 from collections import OrderedDict
 
-from ekpay_switch.ports import Clock
+from ekpay_switch.ports.world import Clock
 
 KNOWN_SECONDS = 3_600.0
 ADDRESSES_MAX = 10_000

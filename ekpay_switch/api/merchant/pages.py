@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ekpay_switch.api.page_parts import Page, sent_on, shown
-from ekpay_switch.edge_kit.words import Text
-from ekpay_switch.flows.take_order import CHECKOUT_PATH
-from ekpay_switch.merchant_ports import MerchantPayment
-from ekpay_switch.ports import World
+from ekpay_switch.edge_kit.bilingual_text import Text
+from ekpay_switch.flows.open_merchant_payment import CHECKOUT_PATH
+from ekpay_switch.ports.merchants import MerchantPayment
+from ekpay_switch.ports.world import World
 from ekpay_switch.security.merchant_tokens import MerchantTokens
 
 _BACK_TO_SHOP = Text(

@@ -15,8 +15,8 @@ from ekpay_switch.api.strict_json import MalformedJsonError, Number, parse_objec
 from ekpay_switch.domain.errors import MalformedAmountError
 from ekpay_switch.domain.money import Money, parse_taka
 from ekpay_switch.edge_kit.return_urls import why_not_listed
-from ekpay_switch.flows.take_order import MerchantOrder, SplitLine
-from ekpay_switch.merchant_ports import OrderText
+from ekpay_switch.flows.open_merchant_payment import MerchantOrder, SplitLine
+from ekpay_switch.ports.merchants import OrderText
 
 AnyMessage = TypeVar("AnyMessage", bound=BaseModel)
 Members = dict[str, object]

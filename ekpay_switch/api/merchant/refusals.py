@@ -12,7 +12,7 @@ import orjson
 from starlette.responses import Response
 
 from ekpay_switch.api.page_parts import Page, shown
-from ekpay_switch.edge_kit.words import Text
+from ekpay_switch.edge_kit.bilingual_text import Text
 
 BASE = "/ekpaypg/v1"
 NO_COPIES = MappingProxyType({"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})

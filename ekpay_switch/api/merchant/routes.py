@@ -18,14 +18,14 @@ from ekpay_switch.api.merchant.known_servers import KnownServers
 from ekpay_switch.api.merchant.messages import CallerPart, StatusMessage
 from ekpay_switch.api.merchant.reading import Members, members_of, order_of, read
 from ekpay_switch.api.merchant.refusals import BASE, NO_COPIES, Code, RefusedError
-from ekpay_switch.edge_kit.own_tasks import OwnTasks, StillRunningError
+from ekpay_switch.edge_kit.background_tasks import OwnTasks, StillRunningError
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.merchant_callers import Credentials, authenticated
 from ekpay_switch.flows.merchant_document import Document, document, instruments_of, masked, not_found
 from ekpay_switch.flows.merchant_status import StatusFound, StatusQuestion, find_status
-from ekpay_switch.flows.take_order import OrderRefusal, OrderTaken, take_order
-from ekpay_switch.merchant_ports import Merchant
-from ekpay_switch.ports import World
+from ekpay_switch.flows.open_merchant_payment import OrderRefusal, OrderTaken, take_order
+from ekpay_switch.ports.merchants import Merchant
+from ekpay_switch.ports.world import World
 from ekpay_switch.security.merchant_tokens import MerchantTokens
 
 

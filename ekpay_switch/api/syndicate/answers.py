@@ -12,7 +12,6 @@ from ekpay_switch.api.syndicate.messages import (
     StatusRequest,
     Trace,
 )
-from ekpay_switch.biller_ports import BillerProfile, Parameter
 from ekpay_switch.domain.bill import Quote
 from ekpay_switch.domain.business_day import in_dhaka
 from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, receipts_of
@@ -20,7 +19,8 @@ from ekpay_switch.domain.money import Money, format_taka
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.flows.pay_bill import PaymentAnswer
-from ekpay_switch.ports import RequestStatus
+from ekpay_switch.ports.billers import BillerProfile, Parameter
+from ekpay_switch.ports.world import RequestStatus
 
 Answer = dict[str, Any]
 VERSION = "v1.3.0"  # what we speak, whatever a caller says that it speaks

@@ -38,7 +38,7 @@ from ekpay_switch.domain.vending import TokenLine
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.fetch_bill import FetchOrder, fetch_bill
 from ekpay_switch.flows.pay_bill import PaymentAnswer, PayOrderOfPartner, pay_bill
-from ekpay_switch.ports import Enquiries, Partner, PartnerDirectory, World
+from ekpay_switch.ports.world import Enquiries, Partner, PartnerDirectory, World
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.envelope import EnvelopeError, close_envelope, open_envelope
 from ekpay_switch.security.pass_keys import pass_key_matches

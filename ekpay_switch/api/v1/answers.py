@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import assert_never
 from uuid import UUID
 
-from ekpay_switch.collect_ports import PaymentView, RefundView
 from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT, receipts_of
 from ekpay_switch.domain.money import total
 from ekpay_switch.domain.payment import PublicState, State, public
-from ekpay_switch.domain.refunding import FREED, RefundKind, RefundState
+from ekpay_switch.domain.refunds.refund import FREED, RefundKind, RefundState
 from ekpay_switch.domain.vending import TokenLine
+from ekpay_switch.ports.collections import PaymentView, RefundView
 
 _PAYMENT_ID = re.compile(r"pay_([0-9a-f]{32})", re.ASCII)
 _BILL_MEMBERS = ("number", "account", "amount", "late_fee", "vat", "due_on")

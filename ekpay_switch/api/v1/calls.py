@@ -11,10 +11,10 @@ from starlette.responses import Response
 from ekpay_switch import telemetry
 from ekpay_switch.api.v1.problems import NO_COPIES, Code, RefusedError
 from ekpay_switch.api.v1.reading import authenticated
-from ekpay_switch.collect_ports import Client, Clients
-from ekpay_switch.edge_kit.own_tasks import OwnTasks
+from ekpay_switch.edge_kit.background_tasks import OwnTasks
 from ekpay_switch.edge_kit.rates import RateLimit
-from ekpay_switch.ports import World
+from ekpay_switch.ports.collections import Client, Clients
+from ekpay_switch.ports.world import World
 
 
 @dataclass(slots=True)

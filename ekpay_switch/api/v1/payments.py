@@ -13,10 +13,9 @@ from ekpay_switch.api.v1.calls import REPLAYED, V1, Call, Told
 from ekpay_switch.api.v1.messages import CancelMessage, PaymentMessage, TryMessage
 from ekpay_switch.api.v1.problems import BASE, Code, FieldError, RefusedError
 from ekpay_switch.api.v1.reading import fingerprint, idempotency_key, read, require_json
-from ekpay_switch.collect_ports import BillHeld, Client, NoNewTry, PaymentView
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.edge_kit.own_tasks import StillRunningError
+from ekpay_switch.edge_kit.background_tasks import StillRunningError
 from ekpay_switch.edge_kit.return_urls import why_not
 from ekpay_switch.flows.collect import (
     Collecting,
@@ -25,6 +24,7 @@ from ekpay_switch.flows.collect import (
     collect,
     try_again,
 )
+from ekpay_switch.ports.collections import BillHeld, Client, NoNewTry, PaymentView
 
 CREATED, OK, ACCEPTED = 201, 200, 202
 

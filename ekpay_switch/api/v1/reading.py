@@ -13,7 +13,7 @@ from starlette.requests import Request
 from ekpay_switch.api.strict_json import MalformedJsonError, Number, parse_object
 from ekpay_switch.api.v1.messages import Message
 from ekpay_switch.api.v1.problems import Code, FieldError, RefusedError
-from ekpay_switch.collect_ports import Client, Clients
+from ekpay_switch.ports.collections import Client, Clients
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 _API_KEY = re.compile(r"[A-Za-z0-9_-]{16,200}")

@@ -9,12 +9,12 @@ from ekpay_switch.api.v1.messages import RefundMessage
 from ekpay_switch.api.v1.payments import CREATED, OK, found
 from ekpay_switch.api.v1.problems import Code, RefusedError
 from ekpay_switch.api.v1.reading import fingerprint, idempotency_key, read, require_json
-from ekpay_switch.collect_ports import PaymentView, RefundTaken
-from ekpay_switch.connector_ports import BY_HAND, RefundRules
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.refunding import NewRefund, RefundRefusal
-from ekpay_switch.edge_kit.own_tasks import StillRunningError
+from ekpay_switch.domain.refunds.refund import NewRefund, RefundRefusal
+from ekpay_switch.edge_kit.background_tasks import StillRunningError
+from ekpay_switch.ports.collections import PaymentView, RefundTaken
+from ekpay_switch.ports.connectors import BY_HAND, RefundRules
 from ekpay_switch.security.identifiers import uuid7
 
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ekpay_switch.connector_ports import ConnectorProfile
-from ekpay_switch.domain.funding import TryEnd, TryState
+from ekpay_switch.domain.collections.funding import TryEnd, TryState
 from ekpay_switch.domain.money import Money
 from ekpay_switch.flows.checkout import another_from, may_leave, open_try_of
 from ekpay_switch.flows.offers import Offer
-from ekpay_switch.merchant_ports import MerchantPayment, TryLine
-from ekpay_switch.ports import World
+from ekpay_switch.ports.connectors import ConnectorProfile
+from ekpay_switch.ports.merchants import MerchantPayment, TryLine
+from ekpay_switch.ports.world import World
 from ekpay_switch.web.checkout.situations import (
     Situation,
     is_over,

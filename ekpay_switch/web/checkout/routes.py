@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ekpay_switch import telemetry
-from ekpay_switch.edge_kit.own_tasks import OwnTasks, StillRunningError
+from ekpay_switch.edge_kit.background_tasks import OwnTasks, StillRunningError
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.checkout import (
     Choice,
@@ -29,9 +29,9 @@ from ekpay_switch.flows.checkout import (
     open_try_of,
 )
 from ekpay_switch.flows.offers import offers
-from ekpay_switch.flows.take_order import CHECKOUT_PATH as PATH
-from ekpay_switch.merchant_ports import MerchantPayment
-from ekpay_switch.ports import World
+from ekpay_switch.flows.open_merchant_payment import CHECKOUT_PATH as PATH
+from ekpay_switch.ports.merchants import MerchantPayment
+from ekpay_switch.ports.world import World
 from ekpay_switch.security.form_tokens import FormTokens
 from ekpay_switch.web import static_files
 from ekpay_switch.web.checkout import models

@@ -9,12 +9,12 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import assert_never
 
-from ekpay_switch.domain.funding import TryState
+from ekpay_switch.domain.collections.funding import TryState
 from ekpay_switch.domain.merchants import MerchantCode, code_of
 from ekpay_switch.domain.payment import State
 from ekpay_switch.edge_kit.return_urls import with_trans_id
 from ekpay_switch.flows.checkout import open_try_of
-from ekpay_switch.merchant_ports import MerchantPayment, TryLine
+from ekpay_switch.ports.merchants import MerchantPayment, TryLine
 
 # An IPN that was tried once, or had this long to be, is not waited for any longer.
 TOLD_BY_SECONDS = 8

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from ekpay_switch.domain.money import Money
-from ekpay_switch.edge_kit.words import Text, dhaka_text, taka_text
+from ekpay_switch.edge_kit.bilingual_text import Text, dhaka_text, taka_text
 from ekpay_switch.flows.receipt import Bought, Name, Receipt, ReceiptStatus
 from ekpay_switch.security.receipt_keys import SignedFacts
 from ekpay_switch.web.display_text import displayed

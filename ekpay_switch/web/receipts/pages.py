@@ -11,7 +11,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ekpay_switch.edge_kit.words import Text, dhaka_text
+from ekpay_switch.edge_kit.bilingual_text import Text, dhaka_text
 from ekpay_switch.flows.receipt import Receipt, ReceiptStatus
 from ekpay_switch.security.receipt_keys import PAGE
 from ekpay_switch.web.pages import Pages

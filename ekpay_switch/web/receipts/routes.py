@@ -13,13 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ekpay_switch import telemetry
-from ekpay_switch.biller_ports import Billers
-from ekpay_switch.connector_ports import Connectors
+from ekpay_switch.edge_kit.bilingual_text import Text
 from ekpay_switch.edge_kit.rates import RateLimit
-from ekpay_switch.edge_kit.words import Text
 from ekpay_switch.flows.receipt import receipt_of
-from ekpay_switch.ports import Clock
-from ekpay_switch.receipt_ports import Receipts
+from ekpay_switch.ports.billers import Billers
+from ekpay_switch.ports.connectors import Connectors
+from ekpay_switch.ports.receipts import Receipts
+from ekpay_switch.ports.world import Clock
 from ekpay_switch.security.receipt_keys import PAGE, VERSION, ReceiptKeys, SignedFacts, check, key_id
 from ekpay_switch.web.pages import Pages
 from ekpay_switch.web.receipts.lines import signed_facts

@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from ekpay_switch.api.echallan.routes import BASE, TOKEN_PURPOSE, EChallan, mount
 from ekpay_switch.api.limits import LimitRequests, Message, RequestLimits
 from ekpay_switch.api.problems import install_error_handlers
-from ekpay_switch.challan_ports import ChallanUser
 from ekpay_switch.edge_kit.rates import RateLimit
+from ekpay_switch.ports.challans import ChallanUser
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.pass_keys import hash_pass_key

@@ -11,7 +11,7 @@ from ekpay_switch.api.merchant.refusals import BASE
 from ekpay_switch.api.merchant.routes import MerchantApi, mount
 from ekpay_switch.api.problems import install_error_handlers
 from ekpay_switch.edge_kit.rates import RateLimit
-from ekpay_switch.merchant_ports import MerchantOpened, MerchantPayment, NewMerchantPayment, TrnxIdTaken
+from ekpay_switch.ports.merchants import MerchantOpened, MerchantPayment, NewMerchantPayment, TrnxIdTaken
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.merchant_tokens import MerchantTokens
 from tests.api.desk import Content, Reply

@@ -8,9 +8,9 @@ import pytest
 
 from ekpay_switch.api.v1.answers import refund_status
 from ekpay_switch.api.v1.problems import Code
-from ekpay_switch.connector_ports import RefundRules
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.refunding import RefundRefusal, RefundState
+from ekpay_switch.domain.refunds.refund import RefundRefusal, RefundState
+from ekpay_switch.ports.connectors import RefundRules
 from tests.api.v1.till import NO_PAYMENT, PAYMENTS, Shop, Till, a_refund, code_of
 from tests.factories import TOTAL
 from tests.rounds import collect_due

@@ -10,10 +10,10 @@ from types import MappingProxyType
 
 import pytest
 
-from ekpay_switch.collect_ports import Client
 from ekpay_switch.domain.outcome import NoAnswer
 from ekpay_switch.domain.payment import State
-from ekpay_switch.edge_kit.words import taka_text
+from ekpay_switch.edge_kit.bilingual_text import taka_text
+from ekpay_switch.ports.collections import Client
 from tests.api.desk import Reply
 from tests.api.v1.till import SHOP_KEY, Shop, Till, an_order
 from tests.fakes import LOSES_ANSWER

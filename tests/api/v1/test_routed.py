@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.domain.connector_breaker import Breaker, BreakerState
 from ekpay_switch.domain.outcome import Unreached
+from ekpay_switch.domain.routing.breaker import Breaker, BreakerState
 from tests.api.v1.till import PAYMENTS, Shop, Till, an_order, as_bytes, code_of
 from tests.fake_connector import FakeConnector
 from tests.routes import ACQUIRER, CARDS, card_rules

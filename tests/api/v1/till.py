@@ -16,13 +16,13 @@ from ekpay_switch.api.limits import LimitRequests, Message, RequestLimits
 from ekpay_switch.api.payer_pages import PayerPages
 from ekpay_switch.api.problems import install_error_handlers
 from ekpay_switch.api.v1.routes import V1, mount
-from ekpay_switch.collect_ports import Client, NoNewTry, RefundTaken
-from ekpay_switch.domain.collecting import CollectInquiry, CollectOrder, CreateOutcome
+from ekpay_switch.domain.collections.connector_calls import CollectInquiry, CollectOrder, CreateOutcome
 from ekpay_switch.domain.outcome import Approved
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.refunding import NewRefund, RefundRefusal
+from ekpay_switch.domain.refunds.refund import NewRefund, RefundRefusal
 from ekpay_switch.domain.vending import TokenKind, TokenLine
 from ekpay_switch.edge_kit.rates import RateLimit
+from ekpay_switch.ports.collections import Client, NoNewTry, RefundTaken
 from tests.api.desk import Reply
 from tests.factories import BILL_NO, TOTAL, a_bill, a_world
 from tests.fake_collections import FakeCollections

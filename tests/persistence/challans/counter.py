@@ -5,17 +5,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ekpay_switch.challan_ports import TreasuryOffice
 from ekpay_switch.domain.challans import BILLER, ChallanOrder, ChallanStanding, challan_prefund
+from ekpay_switch.domain.collections.funding import HeldTry
 from ekpay_switch.domain.fees import FeeTable
-from ekpay_switch.domain.funding import HeldTry
 from ekpay_switch.flows.raise_challan import raise_challan, take_up_challan
 from ekpay_switch.flows.resolve_in_doubt import resolve_in_doubt
-from ekpay_switch.persistence.challan_users import ChallanAccess, ChallanKey, PostgresChallanUsers
-from ekpay_switch.persistence.challans import PostgresChallans
+from ekpay_switch.persistence.challans.store import PostgresChallans
+from ekpay_switch.persistence.challans.users import ChallanAccess, ChallanKey, PostgresChallanUsers
 from ekpay_switch.persistence.own_transactions import OwnTransactions
-from ekpay_switch.persistence.payments import PostgresPayments
-from ekpay_switch.ports import World
+from ekpay_switch.persistence.payments.store import PostgresPayments
+from ekpay_switch.ports.challans import TreasuryOffice
+from ekpay_switch.ports.world import World
 from ekpay_switch.system_clock import SystemClock
 from tests.fake_challans import ACCOUNTS, TREASURY, FakeTreasury, an_order
 from tests.fake_steps import Steps

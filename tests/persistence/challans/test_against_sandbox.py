@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from ekpay_switch.challan_accounts_file import read_challan_accounts
-from ekpay_switch.challan_ports import TreasuryOffice
+from ekpay_switch.config_files.challan_accounts import read_challan_accounts
+from ekpay_switch.config_files.fees import read_fee_table
 from ekpay_switch.domain.challans import BILLER, ChallanOrder, ChallanRefusal, ChallanStanding, Progress
 from ekpay_switch.domain.money import Money
-from ekpay_switch.fee_file import read_fee_table
 from ekpay_switch.flows.raise_challan import raise_challan
+from ekpay_switch.ports.challans import TreasuryOffice
 from tests.biller_adapters.challan_town import Town, town
 from tests.fakes import FakeBillers
 from tests.persistence.challans.counter import Counter

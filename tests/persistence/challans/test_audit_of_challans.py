@@ -3,7 +3,7 @@
 import pytest
 
 from ekpay_switch.domain.outcome import Declined
-from ekpay_switch.persistence.audit_challans import challan_line_fault, challans_of_payment_fault
+from ekpay_switch.persistence.audit.challans import challan_line_fault, challans_of_payment_fault
 from tests.fakes import LOSES_ANSWER, Deed
 from tests.persistence.books import Books
 from tests.persistence.challans.counter import open_counter

@@ -2,12 +2,12 @@
 
 import pytest
 
-from ekpay_switch.persistence.challan_users import (
+from ekpay_switch.persistence.challans.users import (
     ChallanAccessExistsError,
     NoChallanAccessError,
     SpeaksSyndicateError,
 )
-from ekpay_switch.persistence.merchant_desk import MerchantDesk, UnknownMerchantError
+from ekpay_switch.persistence.merchants.staff_actions import MerchantDesk, UnknownMerchantError
 from ekpay_switch.security.pass_keys import pass_key_matches
 from tests.persistence.challans.counter import BIN, Counter
 

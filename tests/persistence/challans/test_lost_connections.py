@@ -6,7 +6,7 @@ from typing import Any
 
 from ekpay_switch.domain.challans import Progress
 from ekpay_switch.domain.outcome import Declined
-from ekpay_switch.persistence.challans import PostgresChallans
+from ekpay_switch.persistence.challans.store import PostgresChallans
 from ekpay_switch.persistence.own_transactions import OwnTransactions, TransactionLimits
 from tests.fakes import Deed
 from tests.persistence.challans.counter import Counter

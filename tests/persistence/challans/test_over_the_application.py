@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from ekpay_switch.api.limits import Message
-from ekpay_switch.main import build_app, run_worker
+from ekpay_switch.composition.switch import build_app, run_worker
 from ekpay_switch.settings import Settings
 from tests.api.echallan.shop_window import CREATE
 from tests.persistence.books import Books

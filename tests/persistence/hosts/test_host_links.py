@@ -8,7 +8,7 @@ import pytest
 from ekpay_switch.domain.host_messages import (
     HostMessage,
 )
-from ekpay_switch.host_link_ports import LinkLease
+from ekpay_switch.ports.host_links import LinkLease
 from tests.persistence.books import Books
 from tests.persistence.hosting import (
     APPROVED,
@@ -104,7 +104,7 @@ async def test_a_database_that_is_away_is_told_to_whoever_asks_last(
     async def away(*_: object) -> list[HostMessage]:
         raise ConnectionError
 
-    monkeypatch.setattr("ekpay_switch.persistence.host_news.PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("ekpay_switch.persistence.host_links.message_changes.PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(news, "_read", away)
     with pytest.raises(ConnectionError):
         await postgres.messages.await_news(sent, 0.1)

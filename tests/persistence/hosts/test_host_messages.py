@@ -17,8 +17,8 @@ from ekpay_switch.domain.host_messages import (
     Trace,
 )
 from ekpay_switch.domain.money import Money
-from ekpay_switch.host_link_ports import LinkLease, Noted
-from ekpay_switch.persistence.host_links import PostgresHosts, count_reversals
+from ekpay_switch.persistence.host_links.store import PostgresHosts, count_reversals
+from ekpay_switch.ports.host_links import LinkLease, Noted
 from ekpay_switch.telemetry import render
 from tests.persistence.books import Books
 from tests.persistence.collecting import Till

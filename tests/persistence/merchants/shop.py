@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from ekpay_switch.domain.funding import HeldTry, NewTry
+from ekpay_switch.domain.collections.funding import HeldTry, NewTry
+from ekpay_switch.domain.ledger.posting_rules import Charges
 from ekpay_switch.domain.merchants import PayeeKind, Share
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.posting_rules import Charges
-from ekpay_switch.merchant_ports import MerchantOpened, MerchantPayment, NewMerchantPayment, OrderText
-from ekpay_switch.persistence.merchant_payments import PostgresMerchantPayments
-from ekpay_switch.persistence.merchants import PostgresMerchants
+from ekpay_switch.persistence.merchants.directory import PostgresMerchants
+from ekpay_switch.persistence.merchants.payments import PostgresMerchantPayments
 from ekpay_switch.persistence.own_transactions import Connect, OwnTransactions, TransactionLimits
+from ekpay_switch.ports.merchants import MerchantOpened, MerchantPayment, NewMerchantPayment, OrderText
 from ekpay_switch.security.identifiers import unguessable, uuid7
 from tests.persistence.books import Books
 from tests.persistence.collecting import HOLD_SECONDS, Till, open_till

@@ -10,8 +10,9 @@ import pytest
 
 from ekpay_switch.domain.merchants import ChargesOnRefund, PayeeKind
 from ekpay_switch.domain.money import Money
-from ekpay_switch.merchant_ports import Payee
-from ekpay_switch.persistence.merchant_desk import (
+from ekpay_switch.persistence.merchants.directory import PostgresMerchants
+from ekpay_switch.persistence.merchants.payees import MerchantPayees, UnknownPayeeError
+from ekpay_switch.persistence.merchants.staff_actions import (
     Agreement,
     Clash,
     ClashError,
@@ -22,10 +23,9 @@ from ekpay_switch.persistence.merchant_desk import (
     NewMerchant,
     UnknownMerchantError,
 )
-from ekpay_switch.persistence.merchant_payees import MerchantPayees, UnknownPayeeError
-from ekpay_switch.persistence.merchants import PostgresMerchants
-from ekpay_switch.persistence.partners import CachedPartners, NewPartner, NoSyndicateError, Partners
-from ekpay_switch.persistence.top_ups import RefusedTopUpError, TopUp, TopUps
+from ekpay_switch.persistence.parties.partners import CachedPartners, NewPartner, NoSyndicateError, Partners
+from ekpay_switch.persistence.parties.top_ups import RefusedTopUpError, TopUp, TopUps
+from ekpay_switch.ports.merchants import Payee
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.pass_keys import hash_pass_key, pass_key_matches
 from tests.persistence.books import Books, kinds

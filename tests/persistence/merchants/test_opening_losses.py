@@ -4,7 +4,7 @@ from typing import Any
 
 from ekpay_switch.domain.merchants import PayeeKind, Share
 from ekpay_switch.domain.money import Money
-from ekpay_switch.merchant_ports import MerchantOpened
+from ekpay_switch.ports.merchants import MerchantOpened
 from tests.persistence.books import Books
 from tests.persistence.merchants.shop import open_shop
 from tests.persistence.test_lost_connections import AFTER_COMMIT, BEFORE_COMMIT, NEVER, Fragile, Trouble

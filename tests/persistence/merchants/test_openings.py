@@ -12,8 +12,8 @@ import pytest
 from ekpay_switch.domain.merchants import PayeeKind, Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.merchant_ports import MerchantOpened, TrnxIdTaken
-from ekpay_switch.persistence.merchant_openings import OutOfNamesError
+from ekpay_switch.persistence.merchants.openings import OutOfNamesError
+from ekpay_switch.ports.merchants import MerchantOpened, TrnxIdTaken
 from tests.persistence.books import Books, kinds
 from tests.persistence.merchants.shop import ORDER, Shop, a_text, open_shop
 
@@ -109,7 +109,7 @@ async def test_a_name_of_ours_that_is_taken_is_drawn_again(shop: Shop) -> None:
 
 async def test_names_that_are_all_taken_write_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     await shop.opened(shop.new(ekpay_trnx_id="26031012000000000"))
-    monkeypatch.setattr("ekpay_switch.persistence.merchant_openings.secrets.randbelow", lambda _: 0)
+    monkeypatch.setattr("ekpay_switch.persistence.merchants.openings.secrets.randbelow", lambda _: 0)
     with pytest.raises(OutOfNamesError):
         await shop.payments.open(shop.new(ekpay_trnx_id="26031012000000000"))
     assert await shop.books.count("payments") == await shop.books.count("collections") == 1

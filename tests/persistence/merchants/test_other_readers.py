@@ -1,7 +1,7 @@
 """What reads every payment reads a merchant's as well."""
 
-from ekpay_switch.cli.payment_words import tell
-from ekpay_switch.persistence.payment_story import PaymentFilter, export_payments, list_payments, read_story
+from ekpay_switch.cli.payments.wording import tell
+from ekpay_switch.persistence.payments.story import PaymentFilter, export_payments, list_payments, read_story
 from tests.persistence.collecting import page
 from tests.persistence.merchants.shop import CARD, Shop
 

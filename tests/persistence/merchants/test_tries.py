@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from ekpay_switch.collect_ports import NoNewTry
-from ekpay_switch.domain.funding import HeldTry, TryEnd, TryState
+from ekpay_switch.domain.collections.funding import HeldTry, TryEnd, TryState
+from ekpay_switch.domain.ledger.posting_rules import Charges, Sums
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import Charges, Sums
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.merchant_ports import MerchantPayment
+from ekpay_switch.ports.collections import NoNewTry
+from ekpay_switch.ports.merchants import MerchantPayment
 from tests.persistence.books import Books, kinds
 from tests.persistence.collecting import LAPSED, QUOTE_OVER, a_try, agreed, page
 from tests.persistence.merchants.shop import BKASH, CARD, Shop, a_priced_try, open_shop

@@ -5,17 +5,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ekpay_switch.domain.funding import HeldTry, MoneyCame
-from ekpay_switch.domain.ledger import Entry, shrink
+from ekpay_switch.domain.collections.funding import HeldTry, MoneyCame
+from ekpay_switch.domain.ledger.entries import Entry, shrink
+from ekpay_switch.domain.ledger.posting_rules import Charges
 from ekpay_switch.domain.merchants import PayeeKind, Share
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.posting_rules import Charges
-from ekpay_switch.merchant_ports import MerchantPayment
-from ekpay_switch.persistence.batch import write_batch
-from ekpay_switch.persistence.collection_rows import lock_books
-from ekpay_switch.persistence.merchant_money import move_owed
+from ekpay_switch.persistence.collections.share_postings import move_owed
+from ekpay_switch.persistence.group_commit.batch import write_batch
+from ekpay_switch.persistence.group_commit.steps import PostEntry
 from ekpay_switch.persistence.own_transactions import Connect, Connection, OwnTransactions
-from ekpay_switch.persistence.steps import PostEntry
+from ekpay_switch.persistence.payment_rows import lock_books
+from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.security.identifiers import uuid7
 from tests.persistence.books import Books
 from tests.persistence.collecting import Till, agreed, page

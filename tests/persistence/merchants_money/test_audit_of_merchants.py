@@ -2,7 +2,7 @@
 
 import pytest
 
-from ekpay_switch.domain.funding import HeldTry
+from ekpay_switch.domain.collections.funding import HeldTry
 from ekpay_switch.domain.money import Money
 from tests.persistence.books import Books
 from tests.persistence.merchants.shop import BKASH, CARD

@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
-from ekpay_switch.collect_ports import NoNewTry
 from ekpay_switch.domain.alarms import Alarm
-from ekpay_switch.domain.funding import HeldTry, StillOpen
+from ekpay_switch.domain.collections.funding import HeldTry, StillOpen
+from ekpay_switch.domain.ledger.posting_rules import Charges
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.domain.posting_rules import Charges
-from ekpay_switch.persistence.collection_deliveries import give_up
+from ekpay_switch.persistence.collections.deliveries import give_up
+from ekpay_switch.ports.collections import NoNewTry
 from tests.persistence.books import Books
 from tests.persistence.collecting import LAPSED, QUOTE_OVER
 from tests.persistence.merchants.shop import BKASH, CARD, a_priced_try

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ekpay_switch.collect_ports import RefundTaken
 from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.own_transactions import Connect
+from ekpay_switch.ports.collections import RefundTaken
 from tests.persistence.books import Books
 from tests.persistence.merchants_money.stall import AMOUNT, PAYEES, SPLIT, Stall, open_stall
 from tests.persistence.refunding import NO, wanted

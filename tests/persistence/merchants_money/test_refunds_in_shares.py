@@ -7,14 +7,14 @@ from collections import Counter
 
 import pytest
 
-from ekpay_switch.collect_ports import RefundTaken
-from ekpay_switch.domain.funding import HeldTry
+from ekpay_switch.domain.collections.funding import HeldTry
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.refunding import RefundRefusal, RefundState
+from ekpay_switch.domain.refunds.refund import RefundRefusal, RefundState
 from ekpay_switch.domain.shares import divide
-from ekpay_switch.persistence.refund_decisions import DebtLimitError
-from ekpay_switch.persistence.refund_desk import RefundRefusedError
-from ekpay_switch.persistence.top_ups import OnePersonError
+from ekpay_switch.persistence.parties.top_ups import OnePersonError
+from ekpay_switch.persistence.refunds.decisions import DebtLimitError
+from ekpay_switch.persistence.refunds.staff_actions import RefundRefusedError
+from ekpay_switch.ports.collections import RefundTaken
 from tests.persistence.books import BILLER, Books
 from tests.persistence.merchants_money.stall import (
     ACCOUNTS,

@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 
 import asyncpg
 
-from ekpay_switch.persistence.embedded import Endpoint
+from ekpay_switch.persistence.embedded.server import Endpoint
 from reconciliation.adbc import Database
 from reconciliation.matching.lines import FrozenLines, newest_line
 from reconciliation.matching.windows import Span

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from ekpay_switch.persistence.embedded import Endpoint
+from ekpay_switch.persistence.embedded.server import Endpoint
 from reconciliation import commands
 from reconciliation.check_commands import check_and_tell
 from reconciliation.matching.engines import DuckDbEngine

@@ -9,7 +9,7 @@ import asyncpg
 import polars as pl
 import pytest
 
-from ekpay_switch.persistence.embedded import Endpoint
+from ekpay_switch.persistence.embedded.server import Endpoint
 from reconciliation.adbc import Database
 from reconciliation.breaks.codes import Code
 from reconciliation.calendar import read_calendar

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from ekpay_switch.persistence.embedded import Endpoint
+from ekpay_switch.persistence.embedded.server import Endpoint
 from reconciliation import commands
 from reconciliation.mirror.folder import MirrorFolder
 from reconciliation.nightly import mirroring

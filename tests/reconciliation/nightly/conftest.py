@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ekpay_switch.persistence.embedded import Endpoint
+from ekpay_switch.persistence.embedded.server import Endpoint
 from tests.persistence.conftest import a_copy, at_the_server, endpoint, place
 from tests.reconciliation.nightly.stage import NightStage
 

@@ -11,7 +11,8 @@ from uuid import UUID, uuid5
 
 import asyncpg
 
-from ekpay_switch.finance_ports import (
+from ekpay_switch.persistence.embedded.server import Endpoint
+from ekpay_switch.ports.finance import (
     Adjustment,
     AdjustmentBooks,
     ClosedWindow,
@@ -19,7 +20,6 @@ from ekpay_switch.finance_ports import (
     FileAnswer,
     Persons,
 )
-from ekpay_switch.persistence.embedded import Endpoint
 from reconciliation.calendar import read_calendar
 from reconciliation.intake.names import LogicalKey, expected_name
 from reconciliation.intake.schedule import Schedule

@@ -8,7 +8,7 @@ import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ekpay_switch.persistence.embedded import Endpoint
+from ekpay_switch.persistence.embedded.server import Endpoint
 from reconciliation.month.restated import outcome
 from reconciliation.positions import positions, rest
 from reconciliation.results.rows import everything

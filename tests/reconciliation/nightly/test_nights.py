@@ -7,7 +7,7 @@ import asyncpg
 import polars as pl
 import pytest
 
-from ekpay_switch.persistence.embedded import Endpoint
+from ekpay_switch.persistence.embedded.server import Endpoint
 from reconciliation.errors import NightError
 from reconciliation.intake.names import LogicalKey
 from reconciliation.month.restated import outcome

@@ -7,7 +7,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import UUID, uuid4, uuid5
 
-from ekpay_switch.finance_ports import (
+from ekpay_switch.persistence.audit.run import run as audit
+from ekpay_switch.persistence.embedded.server import Endpoint
+from ekpay_switch.persistence.ledger.adjustments import Adjustments
+from ekpay_switch.persistence.ledger.windows import SettlementWindows
+from ekpay_switch.ports.finance import (
     Adjustment,
     AdjustmentBooks,
     Connection,
@@ -17,10 +21,6 @@ from ekpay_switch.finance_ports import (
     Persons,
     Windows,
 )
-from ekpay_switch.persistence.adjustments import Adjustments
-from ekpay_switch.persistence.audit import run as audit
-from ekpay_switch.persistence.embedded import Endpoint
-from ekpay_switch.persistence.windows import SettlementWindows
 from reconciliation.calendar import read_calendar
 from reconciliation.resolutions.actions import Action, read_resolution_rules
 from reconciliation.resolutions.days import verify_closings

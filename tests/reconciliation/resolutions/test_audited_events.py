@@ -13,9 +13,9 @@ from uuid import UUID
 import pytest
 
 from ekpay_switch import plugins
-from ekpay_switch.audit_ports import Finding
-from ekpay_switch.persistence.audit import run as audit
+from ekpay_switch.persistence.audit.run import run as audit
 from ekpay_switch.plugins import PluginError, load_audits
+from ekpay_switch.ports.audit import Finding
 from reconciliation.resolutions.records import Resolution, Verdict
 from reconciliation.results.audited import first_broken
 from reconciliation.results.records import BreakEventKind, BreakState

@@ -13,10 +13,10 @@ from uuid import UUID
 
 import pytest
 
-from ekpay_switch.finance_ports import AdjustmentBooks, Connection, Finance
-from ekpay_switch.persistence.adjustments import Adjustments
-from ekpay_switch.persistence.audit import run as audit
-from ekpay_switch.persistence.embedded import Endpoint
+from ekpay_switch.persistence.audit.run import run as audit
+from ekpay_switch.persistence.embedded.server import Endpoint
+from ekpay_switch.persistence.ledger.adjustments import Adjustments
+from ekpay_switch.ports.finance import AdjustmentBooks, Connection, Finance
 from reconciliation.month.restated import outcome
 from reconciliation.resolutions.actions import Action
 from reconciliation.resolutions.days import ClosedDay, close_day, closings_of, verify_closings

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ekpay_switch.domain.ledger import Entry
+from ekpay_switch.domain.ledger.entries import Entry
 from reconciliation.breaks.codes import Code
 from reconciliation.breaks.family import Kind
 from reconciliation.resolutions.actions import Action

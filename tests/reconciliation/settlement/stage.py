@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 
 import polars as pl
 
-from ekpay_switch.domain.ledger import Entry, grow
-from ekpay_switch.finance_ports import Adjustment, Finance
-from ekpay_switch.persistence.adjustments import Adjustments
+from ekpay_switch.domain.ledger.entries import Entry, grow
+from ekpay_switch.persistence.ledger.adjustments import Adjustments
+from ekpay_switch.ports.finance import Adjustment, Finance
 from reconciliation.results.records import RunRecord
 from reconciliation.results.rows import Changed, names_of
 from reconciliation.results.runs import write_run

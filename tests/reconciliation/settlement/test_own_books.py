@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ekpay_switch.domain.ledger.posting_rules import owed_by_merchant
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.posting_rules import owed_by_merchant
-from ekpay_switch.finance_ports import LineEvent, LineRole
+from ekpay_switch.ports.finance import LineEvent, LineRole
 from reconciliation.settlement.accounts import Account
 from reconciliation.settlement.cycles import Party, Role
 from reconciliation.settlement.instructing import Issued

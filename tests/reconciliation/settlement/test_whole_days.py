@@ -7,8 +7,8 @@ from typing import cast
 
 import pytest
 
-from ekpay_switch.finance_ports import AdjustmentBooks, Finance
-from ekpay_switch.persistence.adjustments import Adjustments
+from ekpay_switch.persistence.ledger.adjustments import Adjustments
+from ekpay_switch.ports.finance import AdjustmentBooks, Finance
 from reconciliation.results.rows import everything
 from reconciliation.results.runs import read_runs
 from reconciliation.settlement.agreed import Judgement, lines_of

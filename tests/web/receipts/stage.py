@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from ekpay_switch.api.limits import Message
 from ekpay_switch.edge_kit.rates import RateLimit
-from ekpay_switch.receipt_ports import PaidPayment
+from ekpay_switch.ports.receipts import PaidPayment
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.receipt_keys import ReceiptKeys
 from ekpay_switch.web.pages import Pages

@@ -10,8 +10,8 @@ import pytest
 
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
-from ekpay_switch.edge_kit.words import in_bangla
-from ekpay_switch.receipt_ports import PaidPayment
+from ekpay_switch.edge_kit.bilingual_text import in_bangla
+from ekpay_switch.ports.receipts import PaidPayment
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.receipt_keys import ReceiptKeys, SignedFacts, check, key_id
 from tests.fake_receipts import PAYMENT_ID, SUMS, a_paid_bill, a_paid_order

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ekpay_switch.domain.money import Money
 from ekpay_switch.flows.receipt import receipt_of
-from ekpay_switch.receipt_ports import PaidPayment
+from ekpay_switch.ports.receipts import PaidPayment
 from ekpay_switch.web.receipts import typeset as child
 from ekpay_switch.web.receipts.lines import signed_facts
 from ekpay_switch.web.receipts.pages import Shown, for_pdf
@@ -114,7 +114,7 @@ async def test_the_signed_text_has_a_pdf_too() -> None:
 
 def test_the_web_process_has_not_loaded_typst() -> None:
     program = (
-        "import sys; import ekpay_switch.main; import ekpay_switch.web.receipts.routes; "
+        "import sys; import ekpay_switch.composition.switch; import ekpay_switch.web.receipts.routes; "
         "print([one for one in sys.modules if one.startswith('typst')])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ekpay_switch.edge_kit.words import Text, dhaka_text, in_bangla
+from ekpay_switch.edge_kit.bilingual_text import Text, dhaka_text, in_bangla
 
 
 def test_a_time_is_dhakas_to_the_minute() -> None:

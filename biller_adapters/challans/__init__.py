@@ -1,0 +1,1 @@
+"""The treasury's challans: calls, demands of offices, heads."""

@@ -1,0 +1,168 @@
+"""A conformance run: one bill paid through its biller's adapter, to see whether its manifest tells the truth.
+
+It stands on the ports alone and runs against whatever the adapter speaks to. One bill is really paid; the
+safety facts (law 13) are shown by what the biller does, not by what it says.
+"""
+
+import base64
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from uuid import UUID, uuid4
+
+from ekpay_switch.cli.connectors.conformance import Fact, Finding, Verdict
+from ekpay_switch.domain.bill import Bill, BillFound, BillQuery
+from ekpay_switch.domain.delivery import PayOrder
+from ekpay_switch.domain.ledger.posting_rules import Sums
+from ekpay_switch.domain.money import ZERO
+from ekpay_switch.domain.outcome import (
+    Approved,
+    Declined,
+    HalfDone,
+    Inquiry,
+    NotFound,
+    Outcome,
+    Posted,
+    named,
+)
+from ekpay_switch.flows.fetch_bill import payer_of
+from ekpay_switch.ports.billers import BillerAdapter
+
+
+@dataclass
+class BillerConformance:
+    """One run over the bill that `parameters` name; iterate over `run`, then ask for `verdicts`."""
+
+    biller: BillerAdapter
+    parameters: Mapping[str, str]
+    today: date
+    findings: list[Finding] = field(default_factory=list)
+    _key: str = ""
+
+    async def run(self) -> AsyncIterator[Finding]:
+        """Every step with what it led to; the run ends early where nothing more can be shown."""
+        async for finding in self._steps():
+            self.findings.append(finding)
+            yield finding
+
+    def verdicts(self) -> dict[Fact, Verdict]:
+        """What was shown; a fact that the manifest does not claim is never more than not shown."""
+        safety = self.biller.profile.safety
+        claimed = {
+            Fact.DEDUPLICATES: safety.deduplicates,
+            Fact.CAN_BE_ASKED: safety.can_be_asked,
+            Fact.CAN_BE_UNDONE: safety.can_be_undone,
+            Fact.ECHOES_AMOUNT: safety.echoes_amount,
+        }
+        return {fact: self._verdict(fact) if claimed[fact] else Verdict.NOT_SHOWN for fact in Fact}
+
+    def _verdict(self, fact: Fact) -> Verdict:
+        shown = [finding.is_right for finding in self.findings if finding.fact is fact]
+        if not shown:
+            return Verdict.NOT_SHOWN
+        return Verdict.PROVEN if all(shown) else Verdict.CONTRADICTED
+
+    async def _steps(self) -> AsyncIterator[Finding]:
+        profile = self.biller.profile
+        query = BillQuery(profile.id, self.parameters, payer_of(profile, self.parameters))
+        found = await self.biller.fetch(query)
+        is_unpaid = isinstance(found, BillFound) and not found.bill.is_paid and found.bill.total > ZERO
+        yield Finding("a bill is fetched, and something is owed", _bill_said(found), is_unpaid)
+        if not isinstance(found, BillFound) or not is_unpaid:
+            return
+        order = self._order(found.bill, query)
+        early = await self.biller.inquire(order)
+        is_right = not isinstance(early, Posted | HalfDone)
+        yield Finding("asked before anything was paid", _asked_said(early), is_right, Fact.CAN_BE_ASKED)
+        first = await self._paid(order)
+        yield Finding("paid", named(first), isinstance(first, Approved))
+        if not isinstance(first, Approved):
+            return
+        async for finding in self._after(order, first):
+            yield finding
+        if profile.takes_bill_once:
+            async for finding in self._only_once(order, query):
+                yield finding
+
+    async def _after(self, order: PayOrder, first: Approved) -> AsyncIterator[Finding]:
+        """The same again, then a question: one payment, of our amount."""
+        again = await self._paid(order)
+        is_same = isinstance(again, Approved) and again.tokens == first.tokens
+        yield Finding("paid again under the same reference", named(again), is_same, Fact.DEDUPLICATES)
+        told = await self.biller.inquire(order)
+        is_held = isinstance(told, Posted)
+        yield Finding("asked after that", _asked_said(told), is_held, Fact.CAN_BE_ASKED)
+        if isinstance(told, Posted) and told.amount_minor is not None:
+            is_equal = told.amount_minor == order.sums.billed.minor
+            yield Finding("the amount it echoes", str(told.amount_minor), is_equal, Fact.ECHOES_AMOUNT)
+        stranger = replace(order, reference=_reference(uuid4()))
+        if self.biller.profile.takes_bill_once:
+            unknown = await self.biller.inquire(stranger)
+            is_right = not isinstance(unknown, Posted | HalfDone)
+            yield Finding(
+                "asked for a reference nobody used", _asked_said(unknown), is_right, Fact.CAN_BE_ASKED
+            )
+
+    async def _only_once(self, order: PayOrder, query: BillQuery) -> AsyncIterator[Finding]:
+        """The bill is paid for everybody, whichever reference comes next."""
+        stranger = replace(order, reference=_reference(uuid4()))
+        other = await self._paid(stranger)
+        yield Finding("paid under another reference", named(other), isinstance(other, Declined))
+        if not self.biller.profile.fetch_has_side_effects and self.biller.profile.fetch_mode != "none":
+            found = await self.biller.fetch(query)
+            is_over = not isinstance(found, BillFound) or found.bill.is_paid
+            is_another = isinstance(found, BillFound) and found.bill.bill_key != self._key
+            yield Finding("fetched once more", _bill_said(found), is_over or is_another)
+
+    async def _paid(self, order: PayOrder) -> Outcome:
+        """Every step of one payment, until one is not approved."""
+        outcome: Outcome = Approved()
+        facts: dict[str, str] = {}
+        for step in self.biller.profile.steps:
+            send_before = time.monotonic() + self.biller.profile.timing.send_seconds
+            outcome = await self.biller.pay(replace(order, step=step, send_before=send_before))
+            if not isinstance(outcome, Approved):
+                return outcome
+            facts |= outcome.facts
+        return outcome
+
+    def _order(self, bill: Bill, query: BillQuery) -> PayOrder:
+        self._key = bill.bill_key
+        payment_id = uuid4()
+        return PayOrder(
+            payment_id=payment_id,
+            biller_id=self.biller.profile.id,
+            reference=_reference(payment_id),
+            sums=Sums(bill.total, ZERO, ZERO, ZERO, bill.rounding),
+            biller_quote={**bill.biller_quote, **query.payer},
+            scroll_no=int(time.time()) % 1_000_000 + 1_000_000,
+            business_date=self.today,
+            send_before=0.0,
+            step=self.biller.profile.steps[0],
+        )
+
+
+def _reference(made_of: UUID) -> str:
+    return base64.b32encode(made_of.bytes).decode().rstrip("=")
+
+
+def _bill_said(found: object) -> str:
+    """A fetch in one line, without who is billed."""
+    match found:
+        case BillFound(bill=bill):
+            return "paid already" if bill.is_paid else f"{bill.total + bill.rounding} is owed"
+        case _:
+            return f"{type(found).__name__}: {getattr(found, 'why', '')}".rstrip(": ")
+
+
+def _asked_said(inquiry: Inquiry) -> str:
+    match inquiry:
+        case Posted():
+            return "it holds the payment"
+        case NotFound():
+            return "it knows of none"
+        case HalfDone(next_step=step):
+            return f"it waits for {step}"
+        case _:
+            return f"nothing: {inquiry.why}"

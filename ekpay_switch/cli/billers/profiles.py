@@ -1,0 +1,65 @@
+"""Reading the profiles of billers and connectors without reaching anybody."""
+
+from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.plugins import load_billers
+from ekpay_switch.ports.billers import BillerProfile
+from ekpay_switch.ports.world import NotSent, WireReply, WireRequest
+from ekpay_switch.settings import Settings
+from ekpay_switch.system_clock import SystemClock
+
+
+class NoSuchBillerError(SwitchError):
+    """There is no biller of this id here; `ekpay billers list` names them."""
+
+
+class NoWire:
+    """Reaches nobody: what is listed is read from manifests."""
+
+    async def send(self, far_side: str, request: WireRequest) -> WireReply:
+        """See `ports.Wire`."""
+        return NotSent(f"{far_side} is not asked for {request.method}")
+
+
+class NoTokens:
+    """Keeps nothing, for the same reason."""
+
+    async def current(self, far_side: str) -> str | None:
+        """See `ports.Tokens`."""
+
+    async def lease(self, far_side: str, seconds: float) -> int | None:
+        """See `ports.Tokens`."""
+
+    async def count_login(self, *_: object, **__: object) -> bool:
+        """See `ports.Tokens`."""
+        return False
+
+    async def uncount_login(self, far_side: str, epoch: int) -> None:
+        """See `ports.Tokens`."""
+
+    async def store(self, *_: object, **__: object) -> bool:
+        """See `ports.Tokens`."""
+        return False
+
+    async def release(self, far_side: str, epoch: int) -> None:
+        """See `ports.Tokens`."""
+
+    async def drop(self, far_side: str, token: str) -> None:
+        """See `ports.Tokens`."""
+
+
+def profiles_of(settings: Settings) -> list[BillerProfile]:
+    """The profile of every biller whose manifest can be read; raises what the wings raise for the others."""
+    found = load_billers(settings.config, NoWire(), NoTokens(), SystemClock(), settings.time_divisor)
+    return [adapter.profile for adapter in found.all()]
+
+
+def the_profile(settings: Settings, biller_id: str) -> BillerProfile:
+    """The profile of one biller.
+
+    Raises:
+        NoSuchBillerError: there is none of this id.
+    """
+    for profile in profiles_of(settings):
+        if profile.id == biller_id:
+            return profile
+    raise NoSuchBillerError

@@ -1,0 +1,103 @@
+"""`ekpay merchants challan-access`: which merchants may pay the treasury from what they are owed."""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from ekpay_switch.cli.merchants.finance_persons import AsJson, By, PartnerId, carry_out
+from ekpay_switch.cli.session import open_session
+from ekpay_switch.cli.terminal import dhaka, show_json, show_table
+from ekpay_switch.persistence.challans.users import ChallanAccess, ChallanKey, ChallanUserLine
+
+app = typer.Typer(help="Merchants that may raise treasury challans, and their keys.", no_args_is_help=True)
+
+_USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{2,63}")
+_BIN = re.compile(r"[0-9]{9}-?[0-9]{4}")
+
+
+def _username(text: str) -> str:
+    if not _USERNAME.fullmatch(text):
+        raise typer.BadParameter("a user name is 3 to 64 of A-Z, a-z, 0-9, _, ., @ and -")
+    return text
+
+
+def _bin(text: str) -> str:
+    if not _BIN.fullmatch(text):
+        raise typer.BadParameter("a BIN is 13 digits, perhaps with a hyphen before the last four")
+    return text
+
+
+@app.command()
+def give(
+    merchant: PartnerId,
+    username: Annotated[
+        str, typer.Option(callback=_username, help="Its name there; in the sandbox it ends in _challan_test.")
+    ],
+    bin_: Annotated[
+        str, typer.Option("--bin", callback=_bin, help="The business number that the treasury knows it by.")
+    ],
+    by: By,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Let a merchant raise treasury challans, and print its key this once."""
+    _tell_once(
+        carry_out(by, lambda engine: ChallanAccess(engine).give(merchant, username, bin_, by)),
+        as_json=as_json,
+    )
+
+
+@app.command("rotate-key")
+def rotate_key(merchant: PartnerId, by: By, *, as_json: AsJson = False) -> None:
+    """Give a new key; the one before is dead at once."""
+    _tell_once(carry_out(by, lambda engine: ChallanAccess(engine).rotate_key(merchant, by)), as_json=as_json)
+
+
+@app.command()
+def on(merchant: PartnerId, by: By) -> None:
+    """Switch the access on again."""
+    carry_out(by, lambda engine: ChallanAccess(engine).switch(merchant, by, is_active=True))
+    typer.echo(f"{merchant} may raise challans.")
+
+
+@app.command()
+def off(merchant: PartnerId, by: By) -> None:
+    """Switch the access off; what was taken on already is seen through."""
+    carry_out(by, lambda engine: ChallanAccess(engine).switch(merchant, by, is_active=False))
+    typer.echo(f"{merchant} may raise no challans.")
+
+
+@app.command("list")
+def list_(*, as_json: AsJson = False) -> None:
+    """List who may raise challans; the keys themselves are not kept."""
+    found: Sequence[ChallanUserLine] = open_session().run(lambda engine: ChallanAccess(engine).list())
+    if as_json:
+        show_json([_for_programs(line) for line in found])
+        return
+    headings = ("merchant", "user name", "BIN", "active", "since (Dhaka)")
+    show_table("Challan access", headings, (_for_people(line) for line in found))
+
+
+def _tell_once(told: ChallanKey, *, as_json: bool) -> None:
+    shown = {"partner_id": told.partner_id, "username": told.username, "key": told.key}
+    if as_json:
+        show_json(shown)
+        return
+    show_table("Shown once: hand it over safely", ("what", "value"), shown.items())
+
+
+def _for_people(line: ChallanUserLine) -> tuple[str, ...]:
+    return line.partner_id, line.username, line.bin, "yes" if line.is_active else "no", dhaka(line.created_at)
+
+
+def _for_programs(line: ChallanUserLine) -> dict[str, object]:
+    return {
+        "partner_id": line.partner_id,
+        "username": line.username,
+        "bin": line.bin,
+        "generation": line.generation,
+        "is_active": line.is_active,
+        "created_at": line.created_at,
+    }

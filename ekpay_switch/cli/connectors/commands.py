@@ -1,0 +1,278 @@
+"""`ekpay connectors`: which ways for money to come in there are, and whether one keeps its promises."""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ekpay_switch.alarms import LoggedAlarms
+from ekpay_switch.cli.billers.profiles import NoTokens, NoWire
+from ekpay_switch.cli.connectors.conformance import Conformance, Verdict
+from ekpay_switch.cli.session import Session, open_session
+from ekpay_switch.cli.terminal import complain, screen, show_json, show_table, taka
+from ekpay_switch.composition.switch import FAR_SIDE_TOKENS
+from ekpay_switch.domain.collections.connector_calls import (
+    AwaitingPayer,
+    CallbackHint,
+    Collected,
+    CollectOrder,
+    Created,
+)
+from ekpay_switch.domain.errors import MalformedAmountError
+from ekpay_switch.domain.money import Money, parse_taka
+from ekpay_switch.domain.routing.breaker import BreakerState
+from ekpay_switch.domain.routing.rules import RoutingRules
+from ekpay_switch.jobs.host_links import host_links_kept
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
+from ekpay_switch.persistence.engine import DATABASE_AWAY, open_database
+from ekpay_switch.persistence.far_sides import FarSides
+from ekpay_switch.persistence.host_links.store import PostgresHosts
+from ekpay_switch.persistence.routing.store import read_breakers
+from ekpay_switch.plugins import load_connectors
+from ekpay_switch.ports.connectors import Connector, ConnectorProfile
+from ekpay_switch.ports.host_links import HostPorts
+from ekpay_switch.ports.world import Wire, WireAnswer, WireRequest
+from ekpay_switch.security.sealed_fields import Sealer
+from ekpay_switch.settings import Settings, read_settings
+from ekpay_switch.system_clock import SystemClock
+from ekpay_switch.wire.http import HttpWire
+from ekpay_switch.wire.tcp import TcpLines
+
+_OK = 200
+_LOOPBACK = re.compile(r"https?://(?:127(?:\.[0-9]{1,3}){3}|localhost|\[::1\])(?::[0-9]{1,5})?(?:/[!-~]*)?")
+_HEADINGS = (
+    "connector", "name", "instrument", "status", "breaker", "taken by", ">least", ">most", ">keeps",
+    "refunds", "protocol", "at",
+)  # fmt: skip
+_LOOK_SECONDS, _ROBOT_SECONDS = 3.0, 10.0
+
+app = typer.Typer(help="The ways for money to come in.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """List connectors, what each takes and lets us give back, and whether its breaker lets payments go.
+
+    Without a running database nobody knows the breakers.
+    """
+    settings = read_settings()
+    profiles, states = profiles_of(settings), _breakers(settings)
+    if as_json:
+        show_json([_for_programs(profile) | {"breaker": _state(profile, states)} for profile in profiles])
+        return
+    rows = (_for_people(profile, _state(profile, states) or "?") for profile in profiles)
+    show_table("Connectors", _HEADINGS, rows)
+
+
+@app.command("certify")
+def certify(
+    connector_id: Annotated[str, typer.Argument(metavar="ID", help="The connector, as `list` names it.")],
+    *,
+    amount: Annotated[
+        str, typer.Option(help="Taka that the run takes, half of which it gives back.")
+    ] = "10.00",
+    wait_seconds: Annotated[float, typer.Option(min=0, help="How long to wait for a payer.")] = 300.0,
+    yes: Annotated[
+        bool,
+        typer.Option(
+            "--yes-this-is-a-sandbox", help="The provider is not on this machine, and is a sandbox."
+        ),
+    ] = False,
+) -> None:
+    """Take one small payment and give half of it back, to see whether the four safety facts hold.
+
+    Runs against the address that EKPAY_<ID>_URL names. Exit code 1 if a fact is contradicted, or if a step
+    came out otherwise than it must.
+    """
+    settings = read_settings()
+    profile = next((one for one in profiles_of(settings) if one.id == connector_id), None)
+    if profile is None:
+        raise typer.BadParameter(f"there is no connector {connector_id}")
+    elsewhere = [url for url in (profile.url, *_link_of(profile)) if not _LOOPBACK.fullmatch(url)]
+    if not yes and elsewhere:
+        raise typer.BadParameter(
+            f"{elsewhere[0]} is not this machine, and the run moves money; "
+            "if it is a sandbox, say --yes-this-is-a-sandbox"
+        )
+    try:
+        taken = parse_taka(amount)
+    except MalformedAmountError as error:
+        raise typer.BadParameter(f"{amount} is no amount in taka") from error
+    session = open_session()
+    is_right = session.run(lambda engine: _certify(session, engine, profile.id, taken, wait_seconds))
+    if not is_right:
+        raise typer.Exit(1)
+
+
+def _link_of(profile: ConnectorProfile) -> list[str]:
+    """The host link's address, written as the other one is."""
+    return [f"http://{profile.host}"] if profile.host else []
+
+
+def profiles_of(settings: Settings) -> list[ConnectorProfile]:
+    """The profile of every connector whose manifest can be read; raises what the wings raise."""
+    found = load_connectors(settings.config, NoWire(), NoTokens(), SystemClock(), settings.time_divisor)
+    return [connector.profile for connector in found.all()]
+
+
+async def _certify(
+    session: Session, engine: AsyncEngine, connector_id: str, amount: Money, wait_seconds: float
+) -> bool:
+    """One run under the cluster's own tokens, which a provider may give only so often."""
+    clock = SystemClock()
+    wire, hosts = HttpWire(clock), PostgresHosts(session.database.connect_hot)
+    ports = HostPorts(hosts.messages, hosts.links, TcpLines(clock), LoggedAlarms())
+    try:
+        tokens = FarSides(engine, Sealer(session.keys().sub_key(FAR_SIDE_TOKENS)))
+        connectors = load_connectors(session.settings.config, wire, tokens, clock, 1.0, ports)
+        found = connectors.by_id(connector_id)
+        assert found is not None, "it was there a moment ago"
+        payer = PayerAtPage(found, wire, wait_seconds)
+        conformance = Conformance(found, payer.agree, amount, found.profile.timing.send_seconds)
+        # A switch that runs may keep the link already: then it goes over that one.
+        async with host_links_kept([found]):
+            return await show_run(conformance)
+    finally:
+        await hosts.close()
+        await wire.close()
+
+
+async def show_run(conformance: Conformance) -> bool:
+    """Print every step as it comes, then what was shown of each fact; whether nothing was wrong."""
+    console = screen()
+    async for finding in conformance.run():
+        console.print(f"{'ok   ' if finding.is_right else 'WRONG'} {finding.step}: {finding.told}")
+    verdicts = conformance.verdicts()
+    for fact, verdict in verdicts.items():
+        console.print(f"{fact}: {verdict}")
+    if Verdict.CONTRADICTED in verdicts.values():
+        complain("the manifest states what the provider does not do")
+        return False
+    if not all(finding.is_right for finding in conformance.findings):
+        complain("the run did not come out as it must")
+        return False
+    return True
+
+
+class PayerAtPage:
+    """Who agrees on the page: a sandbox's own robot where there is one, else a person."""
+
+    def __init__(self, connector: Connector, wire: Wire, wait_seconds: float) -> None:
+        self._connector = connector
+        self._wire = wire
+        self._wait_seconds = wait_seconds
+
+    @property
+    def _brings_agreement(self) -> bool:
+        """Whether what the browser brings is the agreement, of which nobody can be asked."""
+        profile = self._connector.profile
+        return profile.executes and not profile.safety.can_be_asked
+
+    async def agree(self, order: CollectOrder, created: Created) -> bool | str:
+        """Whether somebody agreed in time, or what the agreement brought."""
+        url = self._connector.profile.url
+        if _LOOPBACK.fullmatch(url):
+            sent_to = await self._robot_agrees(url, order, created)
+            if sent_to is not None:
+                return await self._brought(sent_to) if sent_to else True
+        if self._brings_agreement:
+            screen().print(f"Open {created.page_url} and pay.")
+            return await self._brought(typer.prompt("Where was the browser sent to?"))
+        screen().print(f"Open {created.page_url} and pay; waiting {self._wait_seconds:.0f} s.")
+        return await self._seen_to_agree(order)
+
+    async def _robot_agrees(self, url: str, order: CollectOrder, created: Created) -> str | None:
+        """Where the robot's browser was sent to, empty where that is not told; None without a robot."""
+        names = {"paymentID": created.provider_reference, "reference": order.reference}
+        if self._brings_agreement:
+            # Its page was opened without a call.
+            names["page"] = created.page_url
+        body = json.dumps(names).encode()
+        headers = {"Content-Type": "application/json"}
+        request = WireRequest("POST", f"{url}/_admin/approve", headers, body, _ROBOT_SECONDS)
+        answer = await self._wire.send("certify", request)
+        if not isinstance(answer, WireAnswer) or answer.status != _OK:
+            return None
+        try:
+            told = json.loads(answer.body)
+        except ValueError:
+            return ""
+        sent_to = told.get("sent_to") if isinstance(told, dict) and "page" in names else ""
+        return sent_to if isinstance(sent_to, str) else ""
+
+    async def _brought(self, sent_to: str) -> str:
+        """What a browser brings that was sent there; nothing where it brings no agreement."""
+        hint = await self._connector.read_callback({}, urlsplit(sent_to).query.encode())
+        return hint.consent if isinstance(hint, CallbackHint) and hint.is_agreed else ""
+
+    async def _seen_to_agree(self, order: CollectOrder) -> bool:
+        for _ in range(int(self._wait_seconds // _LOOK_SECONDS)):
+            await asyncio.sleep(_LOOK_SECONDS)
+            told = await self._connector.inquire(order)
+            if isinstance(told, Collected) or (isinstance(told, AwaitingPayer) and told.may_execute):
+                return True
+        return False
+
+
+def _breakers(settings: Settings) -> Mapping[str, BreakerState] | None:
+    """How the breakers stand that ever opened, or None where no database says so; none is started for it."""
+    if settings.database_url is None and not EmbeddedPostgres(settings.home).is_running():
+        return None
+    try:
+        shown = Session(settings, open_database(settings)).run(lambda one: read_breakers(one, RoutingRules()))
+    except DATABASE_AWAY:
+        return None
+    return {one.connector_id: one.breaker.state for one in shown}
+
+
+def _state(profile: ConnectorProfile, states: Mapping[str, BreakerState] | None) -> str | None:
+    return None if states is None else states.get(profile.id, BreakerState.CLOSED).value
+
+
+def _for_people(profile: ConnectorProfile, breaker: str) -> tuple[str, ...]:
+    refunds = profile.refunds
+    return (
+        profile.id,
+        f"{profile.name_en} / {profile.name_bn}",
+        profile.instrument,
+        profile.status,
+        breaker.replace("_", " "),
+        "our call" if profile.executes else "its page",
+        taka(profile.amount_min.minor),
+        taka(profile.amount_max.minor),
+        f"{taka(profile.charge_basis_points)} %",
+        f"{refunds.parts_max} within {refunds.days_max} days" if refunds else "by hand",
+        profile.protocol,
+        profile.url,
+    )
+
+
+def _for_programs(profile: ConnectorProfile) -> dict[str, object]:
+    refunds, safety = profile.refunds, profile.safety
+    return {
+        "id": profile.id,
+        "name_en": profile.name_en,
+        "name_bn": profile.name_bn,
+        "instrument": profile.instrument,
+        "status": profile.status,
+        "amount_min_paisa": profile.amount_min.minor,
+        "amount_max_paisa": profile.amount_max.minor,
+        "charge_basis_points": profile.charge_basis_points,
+        "payer_charge_basis_points": profile.payer_charge_basis_points,
+        "executes": profile.executes,
+        "page_life_seconds": profile.page_life_seconds,
+        "protocol": profile.protocol,
+        "refunds": {"days_max": refunds.days_max, "parts_max": refunds.parts_max} if refunds else None,
+        "safety": {
+            "deduplicates": safety.deduplicates,
+            "can_be_asked": safety.can_be_asked,
+            "can_be_undone": safety.can_be_undone,
+            "echoes_amount": safety.echoes_amount,
+        },
+        "url": profile.url,
+    }

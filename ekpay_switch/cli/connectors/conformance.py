@@ -1,0 +1,261 @@
+"""A conformance run: one small payment through a connector, to see whether its manifest tells the truth.
+
+It stands on the ports alone and runs against whatever the connector speaks to. Money moves once, and a part
+of it goes back; the four safety facts (law 13) are shown by what the provider does, not by what it says.
+"""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from uuid import uuid4
+
+from ekpay_switch.domain.collections.connector_calls import (
+    Agreed,
+    AwaitingPayer,
+    Collected,
+    CollectInquiry,
+    CollectOrder,
+    Created,
+    ExecuteOutcome,
+    MovementFound,
+    NeverPaid,
+    RefundLine,
+    RefundOrder,
+    RefundsFound,
+    judge,
+)
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.outcome import Declined
+from ekpay_switch.ports.connectors import Connector, FindsMovements
+
+_UNKNOWN_REFERENCE = "TR0011NOBODYKNOWS0001"
+
+# Brings the payer to agree on the page of an order; False if nobody agreed in time. Where an agreement brings
+# something to be shown when the money is asked for, that is the answer.
+Payer = Callable[[CollectOrder, Created], Awaitable[bool | str]]
+
+
+class Fact(StrEnum):
+    """The four safety facts."""
+
+    DEDUPLICATES = "deduplicates"
+    CAN_BE_ASKED = "can be asked"
+    CAN_BE_UNDONE = "can be undone"
+    ECHOES_AMOUNT = "echoes the amount"
+
+
+class Verdict(StrEnum):
+    """What the run shows of one fact that the manifest states."""
+
+    PROVEN = "proven"
+    NOT_SHOWN = "not shown"
+    CONTRADICTED = "contradicted"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One step of the run: what was asked, what it led to, and whether that is right.
+
+    It bears on `fact`; None where it bears on no fact, so that a wrong one is only a fault.
+    """
+
+    step: str
+    told: str
+    is_right: bool
+    fact: Fact | None = None
+
+
+@dataclass
+class Conformance:
+    """One run; iterate over `run`, then ask for `verdicts`."""
+
+    connector: Connector
+    payer: Payer
+    amount: Money
+    send_seconds: float
+    findings: list[Finding] = field(default_factory=list)
+
+    async def run(self) -> AsyncIterator[Finding]:
+        """Every step with what it led to; the run ends early where nothing more can be shown."""
+        async for finding in self._steps():
+            self.findings.append(finding)
+            yield finding
+
+    def verdicts(self) -> dict[Fact, Verdict]:
+        """What was shown; a fact that the manifest does not claim is never more than not shown."""
+        safety = self.connector.profile.safety
+        claimed = {
+            Fact.DEDUPLICATES: safety.deduplicates,
+            Fact.CAN_BE_ASKED: safety.can_be_asked,
+            Fact.CAN_BE_UNDONE: safety.can_be_undone,
+            Fact.ECHOES_AMOUNT: safety.echoes_amount,
+        }
+        return {fact: self._verdict(fact) if claimed[fact] else Verdict.NOT_SHOWN for fact in Fact}
+
+    def _verdict(self, fact: Fact) -> Verdict:
+        shown = [finding.is_right for finding in self.findings if finding.fact is fact]
+        if not shown:
+            return Verdict.NOT_SHOWN
+        return Verdict.PROVEN if all(shown) else Verdict.CONTRADICTED
+
+    @property
+    def _is_asked(self) -> bool:
+        """Whether to ask what became of the payment, which may take it back where only an execute tells."""
+        profile = self.connector.profile
+        return profile.safety.can_be_asked or not profile.executes
+
+    async def _steps(self) -> AsyncIterator[Finding]:
+        order = self._order()
+        created = await self.connector.create(order)
+        is_open = isinstance(created, Created)
+        yield Finding("let in, and a page created", _said(created), is_open)
+        if not isinstance(created, Created):
+            return
+        order = replace(order, provider_reference=created.provider_reference)
+        async for finding in self._before(order):
+            yield finding
+        agreed = await self.payer(order, created)
+        has_agreed = bool(agreed)
+        order = replace(order, consent=agreed if isinstance(agreed, str) else "")
+        yield Finding("the payer agrees", "agreed" if has_agreed else "nobody agreed in time", has_agreed)
+        if not has_agreed:
+            return
+        async for finding in self._taking(order):
+            yield finding
+
+    async def _before(self, order: CollectOrder) -> AsyncIterator[Finding]:
+        told = await self.connector.inquire(order)
+        is_right = isinstance(told, AwaitingPayer) and not told.may_execute
+        yield Finding("asked before the payer has agreed", _said(told), is_right, Fact.CAN_BE_ASKED)
+        if self.connector.profile.executes:
+            early = await self.connector.execute(self._now(order))
+            is_right = not isinstance(early, Collected)
+            yield Finding("executed before the payer has agreed", _said(early), is_right)
+        if not self._is_asked:
+            return
+        stranger = replace(self._order(), provider_reference=_UNKNOWN_REFERENCE)
+        unknown = await self.connector.inquire(stranger)
+        # Where the payer's page makes the payment, one that is not there yet may still come.
+        wrong = (
+            Collected | NeverPaid | AwaitingPayer
+            if self.connector.profile.executes
+            else Collected | NeverPaid
+        )
+        is_right = not isinstance(unknown, wrong)
+        yield Finding("asked for a payment that nobody knows", _said(unknown), is_right, Fact.CAN_BE_ASKED)
+
+    async def _taking(self, order: CollectOrder) -> AsyncIterator[Finding]:
+        """Execute twice where we execute, then ask: one movement, of our amount."""
+        executes = self.connector.profile.executes
+        first = await self.connector.execute(self._now(order)) if executes else None
+        if first is not None:
+            yield Finding("executed", _said(first), isinstance(first, Collected))
+            again = await self.connector.execute(self._now(order))
+            is_right = not isinstance(again, Collected) or again == first
+            yield Finding("executed again", _said(again), is_right, Fact.DEDUPLICATES)
+        told: CollectInquiry | ExecuteOutcome | None = first
+        if self._is_asked:
+            told = await self.connector.inquire(order)
+            yield Finding("asked after that", _said(told), isinstance(told, Collected), Fact.CAN_BE_ASKED)
+        if not isinstance(told, Collected):
+            return
+        if isinstance(first, Collected):
+            is_same = first.provider_transaction == told.provider_transaction
+            yield Finding("one movement of money", told.provider_transaction, is_same, Fact.DEDUPLICATES)
+        async for finding in self._echoed(order, told):
+            yield finding
+        async for finding in self._given_back(order, told):
+            yield finding
+
+    async def _echoed(self, order: CollectOrder, told: Collected) -> AsyncIterator[Finding]:
+        judged = judge(order, told)
+        why = "as ordered" if isinstance(judged, Agreed) else judged.why
+        yield Finding("reference and amount", why, isinstance(judged, Agreed), Fact.ECHOES_AMOUNT)
+        if isinstance(self.connector, FindsMovements):
+            found = await self.connector.search(told.provider_transaction)
+            is_right = isinstance(found, MovementFound) and found.is_done and found.amount == order.amount
+            yield Finding("looked up by its movement", _said(found), is_right, Fact.ECHOES_AMOUNT)
+
+    async def _given_back(self, order: CollectOrder, told: Collected) -> AsyncIterator[Finding]:
+        rules = self.connector.profile.refunds
+        if rules is None:
+            return
+        part = Money(order.amount.minor // 2, order.amount.currency)
+        refund = self._refund(order, told, part)
+        line = await self.connector.refund(refund)
+        yield Finding("a part given back", _said(line), isinstance(line, RefundLine), Fact.CAN_BE_UNDONE)
+        if rules.can_be_asked:
+            is_given = isinstance(line, RefundLine)
+            name = line.provider_refund if isinstance(line, RefundLine) else ""
+            found = await self.connector.inquire_refunds(replace(refund, provider_refund=name))
+            is_right = is_given and isinstance(found, RefundsFound) and found.lines == (line,)
+            yield Finding("asked for the refunds", _said(found), is_right, Fact.CAN_BE_UNDONE)
+        if not isinstance(line, RefundLine):
+            return
+        rest = replace(
+            self._refund(order, told, order.amount), known_refunds=frozenset({line.provider_refund})
+        )
+        over = await self.connector.refund(rest)
+        yield Finding("more than is left", _said(over), isinstance(over, Declined), Fact.CAN_BE_UNDONE)
+
+    def _order(self) -> CollectOrder:
+        payment_id = uuid4()
+        return CollectOrder(
+            payment_id=payment_id,
+            connector_id=self.connector.profile.id,
+            reference=f"CERTIFY{payment_id.hex[:16].upper()}"[: self.connector.profile.reference_length],
+            amount=self.amount,
+            payer_reference="certify",
+            return_url="http://127.0.0.1/certify",
+            send_before=time.monotonic() + self.send_seconds,
+        )
+
+    def _now(self, order: CollectOrder) -> CollectOrder:
+        return replace(order, send_before=time.monotonic() + self.send_seconds)
+
+    def _refund(self, order: CollectOrder, told: Collected, amount: Money) -> RefundOrder:
+        """A refund that nobody has heard of; whoever can be asked about it first is asked all the same."""
+        refund_id, rules = uuid4(), self.connector.profile.refunds
+        return RefundOrder(
+            refund_id=refund_id,
+            connector_id=order.connector_id,
+            reference=f"CERTIFY{refund_id.hex[:16].upper()}",
+            provider_reference=order.provider_reference,
+            provider_transaction=told.provider_transaction,
+            amount=amount,
+            collected=told.amount,
+            reason="certify",
+            send_before=time.monotonic() + self.send_seconds,
+            may_have_been_heard=rules is not None and rules.can_be_asked,
+            collected_reference=order.reference,
+            collected_at=datetime.now(UTC),
+        )
+
+
+def _said(answer: object) -> str:
+    """An answer in one line; nothing in it is secret."""
+    match answer:
+        case Created(provider_reference=reference):
+            return f"created {reference}"
+        case Collected(amount=amount, provider_transaction=transaction):
+            return f"collected {amount} as {transaction}"
+        case AwaitingPayer(may_execute=may_execute):
+            return "the payer has agreed" if may_execute else "awaiting the payer"
+        case Declined(reason=reason, code=code):
+            return f"declined: {reason} {code}".rstrip()
+        case _:
+            return _said_of_movements(answer)
+
+
+def _said_of_movements(answer: object) -> str:
+    match answer:
+        case RefundLine(amount=amount, provider_refund=refund, is_done=is_done):
+            return f"{amount} given back as {refund}" + ("" if is_done else ", not yet done")
+        case RefundsFound(lines=lines):
+            return f"{len(lines)} refund(s)"
+        case MovementFound(amount=amount):
+            return f"found {amount}"
+        case _:
+            return f"{type(answer).__name__}: {getattr(answer, 'why', '')}".rstrip(": ")

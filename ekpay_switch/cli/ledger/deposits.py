@@ -1,0 +1,118 @@
+"""`ekpay billers deposits`, `deposit` and `approve-deposit`: what we keep at prefunded utilities."""
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ekpay_switch.cli.billers.profiles import profiles_of
+from ekpay_switch.cli.session import open_session
+from ekpay_switch.cli.terminal import passphrase, show_json, show_table, taka
+from ekpay_switch.domain.errors import MalformedAmountError
+from ekpay_switch.domain.money import Money, parse_taka
+from ekpay_switch.persistence.ledger.deposits import DepositLine, Deposits, read_deposits
+from ekpay_switch.persistence.parties.staff import Role, Staff
+from ekpay_switch.persistence.parties.top_ups import OnePersonError
+from ekpay_switch.settings import read_settings
+
+ASKER = "EKPAY_STAFF_PASSPHRASE"
+APPROVER = "EKPAY_APPROVER_PASSPHRASE"
+
+
+_APPROVED_BY = typer.Option(help="Who approves; not who asked.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the three commands to those about billers."""
+    app.command("deposits")(list_deposits)
+    app.command("deposit")(deposit)
+    app.command("approve-deposit")(approve_deposit)
+
+
+def _amount(text: str) -> Money:
+    try:
+        return parse_taka(text)
+    except MalformedAmountError as problem:
+        raise typer.BadParameter("not taka with at most two decimals, such as 1250.50") from problem
+
+
+def _alarms() -> dict[str, float]:
+    """The prefunded utilities of this installation, and the days of vending that each should have left."""
+    found = profiles_of(read_settings())
+    return {one.id: one.deposit_alarm_days for one in found if one.pays_from_deposit}
+
+
+def list_deposits(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """What we keep at each prefunded utility, by our own books, and where that is too little."""
+    alarms = _alarms()
+    lines = open_session().run(lambda engine: read_deposits(engine, alarms))
+    if as_json:
+        show_json([_for_programs(line) for line in lines])
+        return
+    headings = ("biller", ">left", ">vended lately", "alarm")
+    show_table("Deposits at utilities", headings, (_for_people(line) for line in lines))
+
+
+def deposit(
+    biller_id: Annotated[str, typer.Argument(help="The utility.")],
+    amount: Annotated[Money, typer.Argument(parser=_amount, metavar="TAKA", help="What was transferred.")],
+    reference: Annotated[str, typer.Option(help="The bank statement's own reference of the transfer.")],
+    asked_by: Annotated[str, typer.Option(help="Who asks, of the staff.")],
+    approved_by: Annotated[str | None, typer.Option(help="Who approves, if here already.")] = None,
+) -> None:
+    """Book a transfer from our bank account to a prefunded utility; it takes two persons of finance."""
+    if biller_id not in _alarms():
+        raise typer.BadParameter(f"we keep no deposit at {biller_id}")
+    if approved_by == asked_by:
+        raise OnePersonError
+    asking = passphrase(ASKER, f"Passphrase of {asked_by}")
+    approving = passphrase(APPROVER, f"Passphrase of {approved_by}") if approved_by else ""
+    session = open_session()
+
+    async def _carry_out(engine: AsyncEngine) -> UUID:
+        # Both persons first: a request that cannot be approved here would only wait and block its reference.
+        await Staff(engine).verify(asked_by, asking, Role.FINANCE)
+        if approved_by:
+            await Staff(engine).verify(approved_by, approving, Role.FINANCE)
+        deposits = Deposits(session.database.connect)
+        transfer_id = await deposits.request(biller_id, amount, reference, asked_by)
+        if approved_by:
+            await deposits.approve(transfer_id, approved_by)
+        return transfer_id
+
+    transfer_id = session.run(_carry_out)
+    if approved_by:
+        typer.echo(f"Added {amount} to what we keep at {biller_id}.")
+    else:
+        typer.echo(f"It waits: ekpay billers approve-deposit {transfer_id} --approved-by NAME")
+
+
+def approve_deposit(
+    transfer_id: Annotated[UUID, typer.Argument(help="The transfer that waits.")],
+    approved_by: Annotated[str, _APPROVED_BY],
+) -> None:
+    """Approve a transfer that somebody else has asked for, which posts it."""
+    approving = passphrase(APPROVER, f"Passphrase of {approved_by}")
+    session = open_session()
+
+    async def _carry_out(engine: AsyncEngine) -> tuple[str, Money]:
+        await Staff(engine).verify(approved_by, approving, Role.FINANCE)
+        return await Deposits(session.database.connect).approve(transfer_id, approved_by)
+
+    biller_id, amount = session.run(_carry_out)
+    typer.echo(f"Added {amount} to what we keep at {biller_id}.")
+
+
+def _for_people(line: DepositLine) -> tuple[str, ...]:
+    alarm = "low" if line.is_low else ""
+    return line.biller_id, taka(line.balance.minor), taka(line.vended.minor), alarm
+
+
+def _for_programs(line: DepositLine) -> dict[str, object]:
+    return {
+        "biller_id": line.biller_id,
+        "balance_paisa": line.balance.minor,
+        "vended_lately_paisa": line.vended.minor,
+        "is_low": line.is_low,
+    }

@@ -1,0 +1,103 @@
+"""What the commands of the night get from the core: `finance_ports.Finance`, opened when it is first used.
+
+A wing's command finds it as the context's object and imports nothing of persistence. Nothing is opened by
+making it: settings are read, and the database started, when something of it is asked for.
+"""
+
+from collections.abc import Callable
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ekpay_switch.cli.connectors.commands import profiles_of
+from ekpay_switch.cli.parties.partner_statements import leave_statements
+from ekpay_switch.cli.session import Session, open_session
+from ekpay_switch.persistence.collections.file_evidence import FileEvidenceStore
+from ekpay_switch.persistence.ledger.adjustments import Adjustments
+from ekpay_switch.persistence.ledger.windows import SettlementWindows
+from ekpay_switch.persistence.parties.staff import Role, Staff
+from ekpay_switch.ports import finance as finance_ports
+from ekpay_switch.ports.finance import Connection
+from ekpay_switch.settings import Settings, read_settings
+
+
+class StaffOfFinance:
+    """The staff, as far as finance is asked (`finance_ports.Persons`)."""
+
+    def __init__(self, session: Callable[[], Session]) -> None:
+        self._session = session
+
+    async def verify(self, name: str, passphrase: str) -> None:
+        """Raises NotAllowedError unless the passphrase is theirs and they have the role `finance`."""
+        engine = self._session().database.engine(pool_size=1)
+        try:
+            await Staff(engine).verify(name, passphrase, Role.FINANCE)
+        finally:
+            await engine.dispose()
+
+
+class OpenedFinance:
+    """`finance_ports.Finance` over the settings and the database of this process."""
+
+    @cached_property
+    def _settings(self) -> Settings:
+        return read_settings()
+
+    @cached_property
+    def _session(self) -> Session:
+        return open_session()
+
+    @property
+    def home(self) -> Path:
+        """The folder of this installation."""
+        return self._settings.home
+
+    @property
+    def config(self) -> Path:
+        """The folder of the configuration."""
+        return self._settings.config
+
+    @property
+    def windows(self) -> finance_ports.Windows:
+        """Settlement windows, and the lines that are frozen with them."""
+        return SettlementWindows(self.connect, self._kept)
+
+    @property
+    def books(self) -> finance_ports.AdjustmentBooks:
+        """Entries that finance decides on."""
+        return Adjustments(self.connect)
+
+    @property
+    def evidence(self) -> finance_ports.FileEvidence:
+        """What files say, told to the payments that wait for it."""
+        return FileEvidenceStore()
+
+    @property
+    def persons(self) -> finance_ports.Persons:
+        """The staff."""
+        return StaffOfFinance(lambda: self._session)
+
+    async def leave_partner_statements(self, night: date, folder: Path) -> int:
+        """Leave the statement of every partner with a prefund in `folder`; how many there are."""
+        connection = await self.connect()
+        try:
+            return await leave_statements(connection, night, folder)
+        finally:
+            await connection.close()
+
+    def _kept(self) -> dict[str, int]:
+        """What each connector keeps of what it collects, in basis points."""
+        return {profile.id: profile.charge_basis_points for profile in profiles_of(self._settings)}
+
+    def url(self, role: str = "app") -> str:
+        """The libpq URL of a role; it holds a password and is never shown."""
+        return self._session.database.url(role)
+
+    async def connect(self, role: str = "app") -> Connection:
+        """One connection of the driver's own with the session guards on; the caller closes it."""
+        return await self._session.database.connect(role)
+
+
+if TYPE_CHECKING:
+    _IS_FINANCE: finance_ports.Finance = OpenedFinance()

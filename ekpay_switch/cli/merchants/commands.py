@@ -1,0 +1,178 @@
+"""`ekpay merchants`: who sells through us, under which agreement, with which pass key, and who has shares.
+
+Every command that writes asks for somebody of finance and puts them on record.
+"""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ekpay_switch.cli.challans import access as merchant_challans
+from ekpay_switch.cli.merchants import payees as merchant_payees
+from ekpay_switch.cli.merchants.finance_persons import AsJson, By, PartnerId, carry_out
+from ekpay_switch.cli.merchants.imports import import_merchants
+from ekpay_switch.cli.merchants.terms import (
+    REQUIRED,
+    Known,
+    TermError,
+    check_mer_reg_id,
+    check_partner_id,
+    partner_id_of,
+    read_terms,
+)
+from ekpay_switch.cli.merchants.wording import (
+    HEADINGS,
+    change_in_words,
+    changes_for_programs,
+    for_programs,
+    in_a_row,
+    in_full,
+    known_of,
+)
+from ekpay_switch.cli.session import open_session
+from ekpay_switch.cli.terminal import show_json, show_table
+from ekpay_switch.persistence.merchants.staff_actions import Agreement, MerchantDesk, MerchantKey, NewMerchant
+
+app = typer.Typer(help="Merchants, their agreements, pass keys and payees.", no_args_is_help=True)
+app.add_typer(merchant_payees.app, name="payees")
+app.add_typer(merchant_challans.app, name="challan-access")
+app.command("import")(import_merchants)
+
+_PARTNER_ID = "partner_id"
+_Set = Annotated[
+    list[str],
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A term: return_hosts, networks, instruments, fee_plan, charges_on_refund, refund_limit or "
+        "debt_limit; several values are separated by spaces. May be repeated.",
+    ),
+]
+
+
+@app.command()
+def add(
+    mer_reg_id: Annotated[str, typer.Argument(metavar="MER_REG_ID", help="What it calls itself, for good.")],
+    name_en: Annotated[str, typer.Option(help="What payers read.")],
+    name_bn: Annotated[str, typer.Option(help="What payers read in Bangla.")],
+    terms: _Set,
+    by: By,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Add a merchant, and print its pass key this once; return_hosts and networks must be set.
+
+    Its partner id is made of its registration id, or set as partner_id.
+    """
+    texts = {"name_en": name_en, "name_bn": name_bn} | _texts(terms)
+    ours = texts.pop(_PARTNER_ID, None)
+    try:
+        check_mer_reg_id(mer_reg_id)
+        partner_id = partner_id_of(mer_reg_id) if ours is None else check_partner_id(ours)
+    except TermError as problem:
+        raise typer.BadParameter(str(problem)) from problem
+    if REQUIRED - texts.keys():
+        raise typer.BadParameter(f"set {', '.join(sorted(REQUIRED - texts.keys()))} as well")
+    new = NewMerchant(partner_id, mer_reg_id, Agreement(**_read(texts)))
+    _tell_once(carry_out(by, lambda engine: MerchantDesk(engine).add(new, by)), as_json=as_json)
+
+
+@app.command("list")
+def list_(*, as_json: AsJson = False) -> None:
+    """List merchants and what each is owed."""
+    found = open_session().run(lambda engine: MerchantDesk(engine).list())
+    if as_json:
+        show_json([for_programs(line) for line in found])
+        return
+    show_table("Merchants", HEADINGS, (in_a_row(line) for line in found))
+
+
+@app.command()
+def show(partner_id: PartnerId, *, as_json: AsJson = False) -> None:
+    """Show a merchant, its agreement, what it is owed and who changed what."""
+    line, changes = open_session().run(lambda engine: MerchantDesk(engine).show(partner_id))
+    if as_json:
+        show_json(for_programs(line) | {"changes": changes_for_programs(changes)})
+        return
+    show_table(line.merchant.name_en, ("what", "value"), in_full(line))
+    show_table("Changes", ("when (Dhaka)", "by", "what"), (change_in_words(change) for change in changes))
+
+
+@app.command("rotate-key")
+def rotate_key(
+    partner_id: PartnerId,
+    by: By,
+    overlap_hours: Annotated[
+        float, typer.Option(min=0, max=24 * 90, help="How long the pass key of before is still good.")
+    ] = 24,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Give a merchant a new pass key, and print it this once."""
+    overlap = timedelta(hours=overlap_hours)
+
+    async def _rotate(engine: AsyncEngine) -> MerchantKey:
+        return await MerchantDesk(engine).rotate_key(partner_id, overlap, by)
+
+    _tell_once(carry_out(by, _rotate), as_json=as_json)
+
+
+@app.command()
+def change(partner_id: PartnerId, terms: _Set, by: By, *, as_json: AsJson = False) -> None:
+    """Change a merchant's agreement or its names; what is set replaces what was."""
+    changes = _read(_texts(terms))
+    line = carry_out(by, lambda engine: MerchantDesk(engine).change(partner_id, changes, by))
+    if as_json:
+        show_json(for_programs(line))
+        return
+    show_table(line.merchant.name_en, ("what", "value"), in_full(line))
+
+
+@app.command()
+def activate(partner_id: PartnerId, by: By, *, as_json: AsJson = False) -> None:
+    """Let a merchant sell again."""
+    _set_active(partner_id, by, is_active=True, as_json=as_json)
+
+
+@app.command()
+def deactivate(partner_id: PartnerId, by: By, *, as_json: AsJson = False) -> None:
+    """Take no more orders of a merchant; payments that stand go their way."""
+    _set_active(partner_id, by, is_active=False, as_json=as_json)
+
+
+def _set_active(partner_id: str, by: str, *, is_active: bool, as_json: bool) -> None:
+    carry_out(by, lambda engine: MerchantDesk(engine).set_active(partner_id, by, is_active=is_active))
+    if as_json:
+        show_json({"partner_id": partner_id, "is_active": is_active})
+        return
+    typer.echo(f"{partner_id} is {'active' if is_active else 'not active any more'}.")
+
+
+def _texts(terms: list[str]) -> dict[str, str]:
+    """The terms by name."""
+    texts: dict[str, str] = {}
+    for term in terms:
+        name, equals, value = term.partition("=")
+        if not equals or name in texts:
+            raise typer.BadParameter(f"{term} is not NAME=VALUE, each name once")
+        texts[name] = value
+    return texts
+
+
+def _read(texts: dict[str, str]) -> dict[str, Any]:
+    """The fields of an agreement that are meant."""
+    known: Known = known_of(open_session().settings)
+    fields, wrong = read_terms(texts, known)
+    if wrong:
+        raise typer.BadParameter("; ".join(f"{name}: {what}" for name, what in wrong.items()))
+    return fields
+
+
+def _tell_once(told: MerchantKey, *, as_json: bool) -> None:
+    shown = {"partner_id": told.partner_id, "mer_reg_id": told.mer_reg_id, "pass_key": told.pass_key}
+    if as_json:
+        show_json(shown)
+        return
+    show_table("Shown once: hand it over safely", ("what", "value"), shown.items())

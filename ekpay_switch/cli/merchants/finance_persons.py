@@ -1,0 +1,33 @@
+"""What every command that writes about merchants begins with: somebody of finance, who is put on record."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ekpay_switch.cli.session import open_session
+from ekpay_switch.cli.terminal import passphrase
+from ekpay_switch.persistence.parties.staff import Role, Staff
+
+PASSPHRASE = "EKPAY_STAFF_PASSPHRASE"  # noqa: S105 - a variable's name
+
+Result = TypeVar("Result")
+By = Annotated[str, typer.Option("--by", help="Who does it, of the staff; finance.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+PartnerId = Annotated[str, typer.Argument(metavar="MERCHANT", help="The merchant's partner id.")]
+
+
+def carry_out(by: str, work: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:
+    """Do the work once this person has shown their passphrase.
+
+    Raises:
+        NotAllowedError: it is not theirs, or they are not of finance; nothing was done.
+    """
+    shown = passphrase(PASSPHRASE, f"Passphrase of {by}")
+
+    async def _verified(engine: AsyncEngine) -> Result:
+        await Staff(engine).verify(by, shown, Role.FINANCE)
+        return await work(engine)
+
+    return open_session().run(_verified)

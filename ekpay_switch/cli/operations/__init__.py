@@ -1,0 +1,1 @@
+"""`ekpay serve`, `worker`, `migrate`, `db`, `audit` and `doctor`."""

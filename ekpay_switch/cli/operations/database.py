@@ -1,0 +1,94 @@
+"""`ekpay migrate`, `ekpay db psql` and `ekpay audit`: the database from the outside."""
+
+import asyncio
+import os
+import shutil
+from typing import Annotated
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import typer
+from alembic import command
+from rich.console import Console
+
+from ekpay_switch.cli.session import Session, open_session
+from ekpay_switch.persistence.audit.run import run as run_audit
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
+from ekpay_switch.persistence.migrate import MIGRATIONS, alembic_config, migrate_now
+from ekpay_switch.plugins import load_audits
+from ekpay_switch.settings import read_settings
+
+app = typer.Typer(help="The database itself.", no_args_is_help=True)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def psql(context: typer.Context) -> None:
+    """Open psql with its own arguments: superuser of the embedded server, owner of a named one."""
+    program, environment = _psql(open_session())
+    os.execvpe(program[0], [*program, *context.args], environment)  # noqa: S606 - no shell is meant
+
+
+@app.command()
+def stop(
+    *,
+    destroy: Annotated[
+        bool, typer.Option("--destroy", help="Delete all that it keeps as well; there is no way back.")
+    ] = False,
+) -> None:
+    """Stop the embedded server; the next command that needs it starts it again."""
+    settings = read_settings()
+    if settings.database_url is not None:
+        raise typer.BadParameter("EKPAY_DATABASE_URL names a real server; only the embedded one is stopped")
+    server = EmbeddedPostgres(settings.home)
+    if destroy:
+        server.destroy()
+    else:
+        server.stop()
+
+
+def migrate(
+    new: Annotated[str | None, typer.Option(help="Only start a new migration of this name.")] = None,
+) -> None:
+    """Bring the database to the newest schema; does nothing when it is there."""
+    if new is not None:
+        _draft(new)
+        return
+    session = open_session()
+    migrate_now(session.database)
+    typer.echo("The database has the newest schema.")
+
+
+def audit() -> None:
+    """Prove the books from their rows alone; exits 1 and names the first broken row last."""
+    session = open_session()
+    with Console(stderr=True).status("reading the books …"):
+        finding = asyncio.run(run_audit(session.database, load_audits()))
+    if finding is not None:
+        typer.echo(str(finding))
+        raise typer.Exit(1)
+    typer.echo("clean")
+
+
+def _draft(name: str) -> None:
+    """An empty migration with the next number, to be written by hand."""
+    number = 1 + len([file for file in (MIGRATIONS / "versions").glob("*.py") if file.name[:1].isdigit()])
+    command.revision(alembic_config(), message=name, rev_id=f"{number:04d}")
+
+
+def _psql(session: Session) -> tuple[list[str], dict[str, str]]:
+    if session.settings.database_url is None:
+        return EmbeddedPostgres(session.settings.home).psql_command()
+    program = shutil.which("psql")
+    if program is None:
+        raise FileNotFoundError(2, "psql is not installed on this machine", "psql")
+    url, password = without_password(session.database.url("owner"))
+    environment = dict(os.environ) | ({"PGPASSWORD": password} if password else {})
+    return [program, url], environment
+
+
+def without_password(url: str) -> tuple[str, str]:
+    """The URL without its password, and the password: a command line is read by every user."""
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    name, _, password = user.partition(":")
+    netloc = f"{name}@{host}" if user else host
+    return urlunsplit(parts._replace(netloc=netloc)), unquote(password)

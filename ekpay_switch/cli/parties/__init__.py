@@ -1,0 +1,1 @@
+"""`ekpay partners`, `partner-crypto` and `staff`."""

@@ -1,0 +1,85 @@
+"""`ekpay partners add-key`, `keys` and `revoke-key`: what makes a partner a client of REST v1."""
+
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from ekpay_switch.cli.session import open_session
+from ekpay_switch.cli.terminal import dhaka, show_json, show_table
+from ekpay_switch.edge_kit.return_urls import is_return_host
+from ekpay_switch.persistence.parties.api_keys import ApiKeyLine, ApiKeys
+
+_AS_JSON = typer.Option("--json", help="For programs.")
+_PartnerId = Annotated[str, typer.Argument(metavar="PARTNER", help="The partner's id.")]
+
+
+def _return_hosts(texts: list[str]) -> list[str]:
+    hosts = [text.lower() for text in texts]
+    for host in hosts:
+        if not is_return_host(host):
+            raise typer.BadParameter(
+                "a return host is a name, perhaps with a port, such as shop.example or localhost:3000"
+            )
+    return hosts
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to those of partners."""
+    app.command("add-key")(add_key)
+    app.command("keys")(list_keys)
+    app.command("revoke-key")(revoke_key)
+
+
+def add_key(
+    partner_id: _PartnerId,
+    return_host: Annotated[
+        list[str],
+        typer.Option(
+            callback=_return_hosts,
+            help="Payers may be sent back there: HOST for https, HOST:PORT for that port, http too. "
+            "May be repeated.",
+        ),
+    ],
+    *,
+    as_json: Annotated[bool, _AS_JSON] = False,
+) -> None:
+    """Give a partner an API key of REST v1, and print it this once."""
+    key = open_session().run(lambda engine: ApiKeys(engine).add(partner_id, return_host))
+    if as_json:
+        show_json({"partner_id": partner_id, "key": key, "return_hosts": return_host})
+        return
+    told = [("partner", partner_id), ("key", key), *(("return host", host) for host in return_host)]
+    show_table("Shown once: hand it over safely", ("what", "value"), told)
+
+
+def list_keys(partner_id: _PartnerId, *, as_json: Annotated[bool, _AS_JSON] = False) -> None:
+    """List a partner's API keys; the keys themselves are not kept."""
+    found: Sequence[ApiKeyLine] = open_session().run(lambda engine: ApiKeys(engine).list(partner_id))
+    if as_json:
+        show_json([_for_programs(line) for line in found])
+        return
+    headings = ("key id", "return hosts", "since (Dhaka)", "revoked (Dhaka)")
+    show_table(f"API keys of {partner_id}", headings, (_for_people(line) for line in found))
+
+
+def revoke_key(
+    key_id: Annotated[UUID, typer.Argument(metavar="KEY_ID", help="The key's id, as `keys` lists it.")],
+) -> None:
+    """Take an API key back; it is dead with the next call."""
+    open_session().run(lambda engine: ApiKeys(engine).revoke(key_id))
+    typer.echo(f"Key {key_id} is revoked.")
+
+
+def _for_people(line: ApiKeyLine) -> tuple[str, ...]:
+    return str(line.id), ", ".join(line.return_hosts), dhaka(line.created_at), dhaka(line.revoked_at)
+
+
+def _for_programs(line: ApiKeyLine) -> dict[str, object]:
+    return {
+        "id": line.id,
+        "return_hosts": list(line.return_hosts),
+        "created_at": line.created_at,
+        "revoked_at": line.revoked_at,
+    }

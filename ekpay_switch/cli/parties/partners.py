@@ -1,0 +1,218 @@
+"""`ekpay partners`: who may call us, their secrets, their API keys and their prefunds."""
+
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ekpay_switch.cli.parties import api_keys, partner_statements
+from ekpay_switch.cli.session import open_session
+from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
+from ekpay_switch.domain.errors import MalformedAmountError
+from ekpay_switch.domain.money import Money, parse_taka
+from ekpay_switch.persistence.parties.partners import Credentials, NewPartner, PartnerLine, Partners
+from ekpay_switch.persistence.parties.staff import Role, Staff
+from ekpay_switch.persistence.parties.top_ups import OnePersonError, TopUp, TopUps
+
+app = typer.Typer(help="Partners, their secrets, API keys and prefunds.", no_args_is_help=True)
+api_keys.register(app)
+partner_statements.register(app)
+
+_ID = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_AS_JSON = typer.Option("--json", help="For programs.")
+_ASKER = "EKPAY_STAFF_PASSPHRASE"
+_APPROVER = "EKPAY_APPROVER_PASSPHRASE"
+
+
+class Bucket(StrEnum):
+    """The two prefunds of a partner."""
+
+    POSTPAID = "postpaid"
+    PREPAID = "prepaid"
+
+
+def _partner_id(text: str) -> str:
+    if not _ID.fullmatch(text):
+        raise typer.BadParameter("an id is a small letter, then up to 31 of a-z, 0-9 and -")
+    return text
+
+
+def _nd_id(text: str | None) -> str | None:
+    if text is not None and not re.fullmatch(r"NS[0-9]{1,15}", text):
+        raise typer.BadParameter("an nd_id is NS and digits")
+    return text
+
+
+def _syndct_id(text: str | None) -> str | None:
+    if text is not None and not re.fullmatch(r"s[0-9]{1,15}", text):
+        raise typer.BadParameter("a syndct_id is s and digits")
+    return text
+
+
+def _amount(text: str) -> Money:
+    try:
+        return parse_taka(text)
+    except MalformedAmountError as problem:
+        raise typer.BadParameter("not taka with at most two decimals, such as 1250.50") from problem
+
+
+PartnerId = Annotated[str, typer.Argument(help="The partner's id.")]
+
+
+@app.command()
+def add(
+    partner_id: Annotated[str, typer.Argument(callback=_partner_id, help="Our id of it, for good.")],
+    name: Annotated[str, typer.Option(help="What people call it.")],
+    user_id: Annotated[str | None, typer.Option(help="Its name at get-token; the id by default.")] = None,
+    nd_id: Annotated[
+        str | None, typer.Option(callback=_nd_id, help="NS and digits; given if left out.")
+    ] = None,
+    syndct_id: Annotated[
+        str | None, typer.Option(callback=_syndct_id, help="s and digits; given if left out.")
+    ] = None,
+    *,
+    as_json: Annotated[bool, _AS_JSON] = False,
+) -> None:
+    """Add a partner with two empty prefunds, and print its secrets this once."""
+    session = open_session()
+    keys, new = session.keys(), NewPartner(partner_id, name, user_id or partner_id, nd_id, syndct_id)
+    _tell_once(session.run(lambda engine: Partners(engine, keys).add(new)), as_json=as_json)
+
+
+@app.command("rotate-secret")
+def rotate_secret(
+    partner_id: PartnerId,
+    overlap_hours: Annotated[
+        float, typer.Option(min=0, max=24 * 90, help="How long messages under the old secret still open.")
+    ] = 24,
+    *,
+    as_json: Annotated[bool, _AS_JSON] = False,
+) -> None:
+    """Give a partner a new shared secret; its security tokens of before are dead at once."""
+    session = open_session()
+    keys, overlap = session.keys(), timedelta(hours=overlap_hours)
+    told = session.run(lambda engine: Partners(engine, keys).rotate_secret(partner_id, overlap))
+    _tell_once(told, as_json=as_json)
+
+
+@app.command("list")
+def list_(*, as_json: Annotated[bool, _AS_JSON] = False) -> None:
+    """List partners and what stands in their prefunds."""
+    session = open_session()
+    keys = session.keys()
+    found: Sequence[PartnerLine] = session.run(lambda engine: Partners(engine, keys).list())
+    if as_json:
+        show_json([_for_programs(line) for line in found])
+        return
+    headings = (
+        "partner",
+        "name",
+        "nd_id",
+        "syndct_id",
+        "user_id",
+        ">postpaid",
+        ">prepaid",
+        "active",
+        "since (Dhaka)",
+    )
+    show_table("Partners", headings, (_for_people(line) for line in found))
+
+
+@app.command("top-up")
+def top_up(
+    partner_id: PartnerId,
+    bucket: Annotated[Bucket, typer.Argument(help="Which prefund.")],
+    amount: Annotated[Money, typer.Argument(parser=_amount, metavar="TAKA", help="At most two decimals.")],
+    reference: Annotated[str, typer.Option(help="The bank statement's own reference of the transfer.")],
+    asked_by: Annotated[str, typer.Option(help="Who asks, of the staff.")],
+    approved_by: Annotated[
+        str | None, typer.Option(help="Who approves, if here already; else see `approve`.")
+    ] = None,
+) -> None:
+    """Put a partner's transfer into a prefund; it takes two persons of finance."""
+    if approved_by == asked_by:
+        raise OnePersonError
+    asking = passphrase(_ASKER, f"Passphrase of {asked_by}")
+    approving = passphrase(_APPROVER, f"Passphrase of {approved_by}") if approved_by else ""
+    session, order = open_session(), TopUp(partner_id, bucket.value, amount, reference)
+
+    async def _carry_out(engine: AsyncEngine) -> tuple[UUID, Money | None]:
+        # Both persons first: a request that cannot be approved here would only wait and block its reference.
+        await Staff(engine).verify(asked_by, asking, Role.FINANCE)
+        if approved_by:
+            await Staff(engine).verify(approved_by, approving, Role.FINANCE)
+        top_ups = TopUps(session.database.connect)
+        top_up_id = await top_ups.request(order, asked_by)
+        return top_up_id, await top_ups.approve(top_up_id, approved_by) if approved_by else None
+
+    top_up_id, added = session.run(_carry_out)
+    if added is None:
+        typer.echo(f"Top-up {top_up_id} waits: ekpay partners approve {top_up_id} --approved-by NAME")
+    else:
+        typer.echo(f"Added {added} to the {bucket.value} prefund of {partner_id}.")
+
+
+@app.command()
+def approve(
+    top_up_id: Annotated[UUID, typer.Argument(help="The top-up that waits.")],
+    approved_by: Annotated[str, typer.Option(help="Who approves; not who asked.")],
+) -> None:
+    """Approve a top-up that somebody else has asked for, which posts it."""
+    approving = passphrase(_APPROVER, f"Passphrase of {approved_by}")
+    session = open_session()
+
+    async def _carry_out(engine: AsyncEngine) -> Money:
+        await Staff(engine).verify(approved_by, approving, Role.FINANCE)
+        return await TopUps(session.database.connect).approve(top_up_id, approved_by)
+
+    typer.echo(f"Added {session.run(_carry_out)}.")
+
+
+def _tell_once(told: Credentials, *, as_json: bool) -> None:
+    shown = {
+        "partner_id": told.partner_id,
+        "nd_id": told.nd_id,
+        "syndct_id": told.syndct_id,
+        "user_id": told.user_id,
+        "shared_secret": told.shared_secret,
+    }
+    if told.pass_key:
+        shown["pass_key"] = told.pass_key
+    if as_json:
+        show_json(shown)
+        return
+    show_table("Shown once: hand it over safely", ("what", "value"), shown.items())
+
+
+def _for_people(line: PartnerLine) -> tuple[str, ...]:
+    prefunds = (taka(line.prefunds[bucket].minor) if bucket in line.prefunds else "" for bucket in Bucket)
+    active = "yes" if line.is_active else "no"
+    return (
+        line.id,
+        line.name,
+        line.nd_id or "",
+        line.syndct_id or "",
+        line.user_id or "",
+        *prefunds,
+        active,
+        dhaka(line.created_at),
+    )
+
+
+def _for_programs(line: PartnerLine) -> dict[str, object]:
+    return {
+        "id": line.id,
+        "name": line.name,
+        "nd_id": line.nd_id,
+        "syndct_id": line.syndct_id,
+        "user_id": line.user_id,
+        "generation": line.generation,
+        "is_active": line.is_active,
+        "created_at": line.created_at,
+        "prefunds": {bucket: money.minor for bucket, money in line.prefunds.items()},
+    }

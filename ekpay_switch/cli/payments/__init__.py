@@ -1,0 +1,1 @@
+"""`ekpay payments`, `bills` and `receipts`."""

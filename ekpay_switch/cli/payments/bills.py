@@ -1,0 +1,132 @@
+"""`ekpay bills`: what payers owe, fetched in bulk from a file of bill names."""
+
+import csv
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ekpay_switch.cli.session import Session, open_session
+from ekpay_switch.cli.terminal import complain, taka
+from ekpay_switch.composition.switch import open_switch
+from ekpay_switch.domain.bill import Bill
+from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.flows.fetch_in_bulk import Fetched, Wanted, fetch_in_bulk
+
+app = typer.Typer(help="What payers owe.", no_args_is_help=True)
+
+_BILLER = "biller"
+_LINES_MAX = 200_000
+_COLUMNS = (
+    "line", "biller", "bill_number", "account", "amount", "vat", "late_fee", "total", "due_on", "is_paid",
+    "unpaid_bills", "why_not",
+)  # fmt: skip
+
+
+class UnreadableListError(SwitchError):
+    """The file is no list of bills: CSV in UTF-8, a heading `biller` and headings named like parameters."""
+
+
+@app.callback()
+def _group() -> None:
+    """Keeps `fetch` a command of its own while it is the only one."""
+
+
+@app.command("fetch")
+def fetch(
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="A CSV file.")],
+    out: Annotated[Path | None, typer.Option(help="Where to write; stdout if not given.")] = None,
+) -> None:
+    """Fetch every bill that a CSV file names, and write what is owed, a line each, as CSV.
+
+    The file has a column `biller` and one for each parameter (`ekpay billers list --json`); cells of other
+    billers' parameters stay empty. Each biller's rate and hours are respected, and one whose fetch locks the
+    bill is not asked. Exit code 1 if a line brought no bill.
+    """
+    wanted = read_list(file)
+    session = open_session()
+    with _target(out) as target:
+        missing = session.run(lambda _: _fetch_all(session, wanted, target))
+    if missing:
+        complain(f"{missing} of {len(wanted)} lines brought no bill")
+        raise typer.Exit(1)
+
+
+def read_list(file: Path) -> list[Wanted]:
+    """The lines of a list of bills.
+
+    Raises:
+        UnreadableListError: no CSV in UTF-8, no column `biller`, a line with more cells than headings, or
+            more lines than anybody means.
+    """
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as source:
+            rows = csv.DictReader(source, strict=True)
+            if _BILLER not in (rows.fieldnames or ()):
+                raise UnreadableListError
+            wanted = [_wanted(rows.line_num, row) for row in rows]
+    except (UnicodeDecodeError, csv.Error) as problem:
+        raise UnreadableListError from problem
+    if len(wanted) > _LINES_MAX:
+        raise UnreadableListError
+    return wanted
+
+
+def _wanted(line: int, row: Mapping[str | None, str | list[str] | None]) -> Wanted:
+    cells = {name: text.strip() for name, text in row.items() if name and isinstance(text, str)}
+    if None in row:
+        raise UnreadableListError
+    named = {name: text for name, text in cells.items() if text and name != _BILLER}
+    return Wanted(line, cells.get(_BILLER, ""), named)
+
+
+@contextmanager
+def _target(out: Path | None) -> Iterator[IO[str]]:
+    if out is None:
+        yield sys.stdout
+        return
+    with out.open("w", encoding="utf-8", newline="") as target:
+        yield target
+
+
+async def _fetch_all(session: Session, wanted: list[Wanted], target: IO[str]) -> int:
+    """Write a line for each bill, and say how many there was none for."""
+    writer = csv.writer(target, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    missing = 0
+    async with open_switch(session.settings, session.database) as switch:
+        with _progress() as bar:
+            task = bar.add_task("fetching bills", total=len(wanted))
+            async for fetched in fetch_in_bulk(wanted, switch.world):
+                writer.writerow(_row(fetched))
+                missing += fetched.bill is None
+                bar.advance(task)
+    return missing
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True))
+
+
+def _row(fetched: Fetched) -> list[str]:
+    wanted, bill = fetched.wanted, fetched.bill
+    told = _bill_cells(bill) if bill else [""] * (len(_COLUMNS) - 3)
+    return [str(wanted.line), wanted.biller_id, *told, fetched.why]
+
+
+def _bill_cells(bill: Bill) -> list[str]:
+    amounts = (bill.amount, bill.vat, bill.late_fee, bill.total + bill.rounding)
+    return [
+        bill.bill_number,
+        bill.account,
+        *(taka(amount.minor) for amount in amounts),
+        bill.due_on.isoformat() if bill.due_on else "",
+        "yes" if bill.is_paid else "no",
+        str(bill.unpaid_count),
+    ]

@@ -1,0 +1,162 @@
+"""`ekpay receipts`: show a payment's receipt, set it as PDF, and check one that somebody holds."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from ekpay_switch.cli.billers.profiles import NoTokens, NoWire
+from ekpay_switch.cli.session import Session, keys_of, open_session
+from ekpay_switch.cli.terminal import complain, show_json, show_table, taka
+from ekpay_switch.flows.receipt import Receipt, receipt_of
+from ekpay_switch.persistence.payments.receipts import PostgresReceipts
+from ekpay_switch.plugins import load_billers, load_connectors
+from ekpay_switch.security.keys import KEY_FILE
+from ekpay_switch.security.receipt_keys import (
+    Flaw,
+    ReceiptKeyError,
+    ReceiptKeys,
+    SignedFacts,
+    check,
+    key_id,
+)
+from ekpay_switch.settings import Settings, read_settings
+from ekpay_switch.system_clock import SystemClock
+from ekpay_switch.web.receipts.lines import groups, signed_facts, verdict
+from ekpay_switch.web.receipts.pages import Shown, for_pdf
+from ekpay_switch.web.receipts.typesetter import Typesetter
+
+FAILED = 1
+_FLAWS = {
+    Flaw.NOT_OURS: "not ours: this is no receipt that one of these keys has signed",
+    Flaw.TAMPERED: "tampered: this receipt was changed, or a part of it is missing",
+}
+
+app = typer.Typer(help="Show receipts and check them.", no_args_is_help=True)
+
+
+@app.command()
+def show(
+    payment: Annotated[str, typer.Argument(help="The payment's id.")],
+    pdf: Annotated[Path | None, typer.Option(help="Write it as PDF to this file as well.")] = None,
+) -> None:
+    """Print the receipt of a payment that we collected: masked, as its page shows it."""
+    payment_id = _payment_id(payment)
+    session = open_session()
+    receipt = _receipt(session, payment_id)
+    if receipt is None:
+        raise typer.BadParameter(
+            f"payment {payment} has no receipt: unknown, not collected, or not completed"
+        )
+    keys = ReceiptKeys(session.keys())
+    public_url = session.settings.public_url
+    shown = Shown(receipt, keys.sign(signed_facts(receipt)), keys.path(payment_id), public_url)
+    rows = [(line.label.english, line.value.english) for group in groups(receipt) for line in group.lines]
+    show_table(verdict(receipt).english, ("what", "value"), rows)
+    # Beside the table, which would fold them.
+    typer.echo(f"{public_url}{shown.path}")
+    typer.echo(shown.signed)
+    if pdf is not None:
+        _write_pdf(shown, pdf)
+
+
+@app.command()
+def verify(
+    text: Annotated[str, typer.Argument(help="What the QR code holds: the address, or its last part.")],
+    key: Annotated[
+        list[str] | None, typer.Option("--key", help="A public key, `rcpk_...`; may be repeated.")
+    ] = None,
+    keys: Annotated[
+        Path | None, typer.Option("--keys", help="What /receipt/keys answered, as a file.")
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs; the amount in paisa.")] = False,
+) -> None:
+    """Check a receipt without network and without books; with no key given, by the keys of this installation.
+
+    Exit code 0: the signature is right. Whether the money has gone back since, only the page can say.
+    """
+    # A line that was copied from paper or a PDF is folded.
+    signed = "".join(text.split()).rpartition("/")[2]
+    known = [*(key or []), *(_listed(keys) if keys else [])] or _own_keys(read_settings())
+    try:
+        found = check(signed, known)
+    except ReceiptKeyError as problem:
+        raise typer.BadParameter("a key is `rcpk_` and 32 bytes in base64", param_hint="--key") from problem
+    if isinstance(found, Flaw):
+        if as_json:
+            show_json({"result": found.value})
+        else:
+            complain(_FLAWS[found])
+        raise typer.Exit(FAILED)
+    _tell(found, as_json=as_json)
+
+
+@app.command("keys")
+def list_keys() -> None:
+    """Print the public keys that our receipts are checked with, the newest first."""
+    headings = ("id", "public key")
+    show_table("Keys of receipts", headings, [(key_id(one), one) for one in _own_keys(read_settings())])
+
+
+def _tell(facts: SignedFacts, *, as_json: bool) -> None:
+    payment = f"pay_{facts.payment_id.hex}"
+    if as_json:
+        told = {"payment": payment, "transaction": facts.transaction, "payee": facts.payee}
+        show_json({"result": "valid", **told, "amount": facts.paisa, "paid_on": facts.paid_on})
+        return
+    rows = [
+        ("paid to", facts.payee),
+        ("total", f"{taka(facts.paisa)} taka"),
+        ("paid on (Dhaka)", facts.paid_on.isoformat()),
+        ("transaction", facts.transaction),
+        ("payment", payment),
+    ]
+    show_table("valid signature", ("what", "value"), rows)
+
+
+def _receipt(session: Session, payment_id: UUID) -> Receipt | None:
+    settings = session.settings
+    far = (settings.config, NoWire(), NoTokens(), SystemClock(), settings.time_divisor)
+    billers, connectors = load_billers(*far), load_connectors(*far)
+    return session.run(lambda engine: receipt_of(payment_id, PostgresReceipts(engine), billers, connectors))
+
+
+def _write_pdf(shown: Shown, file: Path) -> None:
+    made = asyncio.run(_set(shown))
+    if made is None:
+        complain("the PDF could not be made; the lines above say why")
+        raise typer.Exit(FAILED)
+    file.write_bytes(made)
+    typer.echo(f"{file}: {len(made)} bytes")
+
+
+async def _set(shown: Shown) -> bytes | None:
+    return await Typesetter().pdf(for_pdf(shown))
+
+
+def _own_keys(settings: Settings) -> list[str]:
+    """The keys of this installation; where there is none, none is made only to say that nothing fits it."""
+    if settings.master_key is None and not (settings.home / KEY_FILE).exists():
+        raise typer.BadParameter("there is no master key here: give the public key", param_hint="--key")
+    return list(ReceiptKeys(keys_of(settings)).public_keys())
+
+
+def _listed(file: Path) -> list[str]:
+    try:
+        told = json.loads(file.read_bytes())
+        return [str(one["key"]) for one in told["keys"]]
+    except (KeyError, TypeError, ValueError) as problem:
+        raise typer.BadParameter(
+            f"{file} is not what /receipt/keys answers", param_hint="--keys"
+        ) from problem
+
+
+def _payment_id(text: str) -> UUID:
+    try:
+        return UUID(text.removeprefix("pay_"))
+    except ValueError as problem:
+        raise typer.BadParameter(f"{text} is no payment's id") from problem

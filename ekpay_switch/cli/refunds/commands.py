@@ -1,0 +1,204 @@
+"""`ekpay refunds`: what goes back to payers, and what two persons of finance decide about it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, TypeVar
+from uuid import UUID
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ekpay_switch.cli.connectors.commands import profiles_of
+from ekpay_switch.cli.payments.wording import tell_refund
+from ekpay_switch.cli.session import Session, open_session
+from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
+from ekpay_switch.domain.errors import MalformedAmountError
+from ekpay_switch.domain.money import Money, parse_taka
+from ekpay_switch.domain.refunds.refund import RefundState
+from ekpay_switch.persistence.own_transactions import OwnTransactions
+from ekpay_switch.persistence.parties.staff import Role, Staff
+from ekpay_switch.persistence.refunds.staff_actions import Line, RefundDesk
+from ekpay_switch.ports.collections import RefundView
+from ekpay_switch.ports.connectors import BY_HAND, RefundRules
+from ekpay_switch.security.masking import printable
+
+app = typer.Typer(help="What goes back to payers.", no_args_is_help=True)
+
+_FIRST, _SECOND = "EKPAY_STAFF_PASSPHRASE", "EKPAY_APPROVER_PASSPHRASE"
+_COUNT_MAX = 1_000
+_OF_REFUND = (
+    "id", "payment_id", "partner_id", "connector_id", "kind", "state", "amount", "currency", "reason",
+    "asked_by", "approved_by", "by_hand_by", "confirmed_by", "bank_reference", "our_reference",
+    "provider_refund", "sends", "created_at", "updated_at", "next_action_at",
+)  # fmt: skip
+
+Result = TypeVar("Result")
+Work = Callable[[RefundDesk], Awaitable[Result]]
+
+
+def _amount(text: str) -> Money:
+    try:
+        amount = parse_taka(text)
+    except MalformedAmountError as problem:
+        raise typer.BadParameter("not taka with at most two decimals, such as 1250.50") from problem
+    if not amount.minor:
+        raise typer.BadParameter("nothing cannot be given back")
+    return amount
+
+
+def _words(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise typer.BadParameter("visible characters, please")
+    return text.strip()
+
+
+RefundId = Annotated[UUID, typer.Argument(metavar="ID", help="The refund, as `list` names it.")]
+PaymentId = Annotated[UUID, typer.Argument(metavar="PAYMENT", help="The payment's id.")]
+Amount = Annotated[Money, typer.Option(parser=_amount, metavar="TAKA", help="At most two decimals.")]
+Reason = Annotated[str, typer.Option(callback=_words, help="Why; the connector may be told so.")]
+First = Annotated[str, typer.Option("--as", help="Who asks or says so, of the staff.")]
+Second = Annotated[str, typer.Option("--as", help="The second person of the staff.")]
+
+
+@app.command("list")
+def list_(
+    state: Annotated[RefundState | None, typer.Option(help="Only those in this state.")] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")] = False,
+) -> None:
+    """List refunds, the newest first."""
+    states = list(RefundState) if state is None else [state]
+    found: Sequence[Line] = _look(lambda desk: desk.list(states, _COUNT_MAX))
+    if as_json:
+        show_json([_for_programs(line) for line in found])
+        return
+    headings = ("created (Dhaka)", "refund", "payment", "connector", "kind", ">amount", "state", "asked by")
+    show_table("Refunds", headings, (_for_people(line) for line in found))
+
+
+@app.command()
+def show(refund_id: RefundId) -> None:
+    """Print a refund's life in words."""
+    refund, steps = _look(lambda desk: desk.story(refund_id))
+    typer.echo(f"Payment {refund['payment_id']} of {printable(refund['partner_id'])}")
+    for line in tell_refund(refund, steps):
+        typer.echo(printable(line))
+
+
+@app.command()
+def ask(payment_id: PaymentId, amount: Amount, reason: Reason, as_: First) -> None:
+    """Ask that a completed payment be given back, whole or in part."""
+    session = open_session()
+
+    async def _ask(desk: RefundDesk) -> RefundView:
+        rules = _rules(session, await desk.connector_of(payment_id))
+        return await desk.ask(payment_id, amount, reason, as_, rules.parts_max, rules.days_max)
+
+    _tell_waiting(_decide(as_, _FIRST, _ask, session))
+
+
+@app.command()
+def chargeback(
+    payment_id: PaymentId,
+    amount: Amount,
+    reference: Annotated[str, typer.Option(callback=_words, help="The connector's own name of it.")],
+    as_: First,
+) -> None:
+    """Write down that a connector has taken money back by itself."""
+    _tell_waiting(_decide(as_, _FIRST, lambda desk: desk.ask_chargeback(payment_id, amount, reference, as_)))
+
+
+@app.command("give-back")
+def give_back(payment_id: PaymentId, reason: Reason, as_: First) -> None:
+    """Ask that collected money which disagreed goes back; that ends the review of its payment."""
+    _tell_waiting(_decide(as_, _FIRST, lambda desk: desk.ask_review_give_back(payment_id, reason, as_)))
+
+
+@app.command()
+def approve(refund_id: RefundId, as_: Second) -> None:
+    """Approve what somebody else has asked for."""
+    _tell(_decide(as_, _SECOND, lambda desk: desk.approve(refund_id, as_)))
+
+
+@app.command()
+def reject(refund_id: RefundId, as_: Second) -> None:
+    """Refuse what somebody has asked for; nothing moves."""
+    _tell(_decide(as_, _SECOND, lambda desk: desk.reject(refund_id, as_)))
+
+
+@app.command("by-hand")
+def by_hand(
+    refund_id: RefundId,
+    bank_reference: Annotated[
+        str, typer.Option(callback=_words, help="The bank statement's own reference of the transfer.")
+    ],
+    as_: First,
+) -> None:
+    """Say that our bank has paid what the connector does not give back; it takes a second person."""
+    _decide(as_, _FIRST, lambda desk: desk.say_paid_by_hand(refund_id, bank_reference, as_))
+    typer.echo(f"Refund {refund_id} waits: ekpay refunds confirm {refund_id} --as NAME")
+
+
+@app.command()
+def confirm(refund_id: RefundId, as_: Second) -> None:
+    """Confirm that our bank has paid it, as somebody else said."""
+    _tell(_decide(as_, _SECOND, lambda desk: desk.confirm_paid_by_hand(refund_id, as_)))
+
+
+def _decide(name: str, variable: str, work: Work[Result], session: Session | None = None) -> Result:
+    """Do what a person of finance decides, once they have shown who they are."""
+    shown = passphrase(variable, f"Passphrase of {name}")
+    opened = session or open_session()
+
+    async def _carry_out(engine: AsyncEngine) -> Result:
+        await Staff(engine).verify(name, shown, Role.FINANCE)
+        return await _at_the_desk(opened, work)
+
+    return opened.run(_carry_out)
+
+
+def _look(work: Work[Result]) -> Result:
+    session = open_session()
+    return session.run(lambda _: _at_the_desk(session, work))
+
+
+async def _at_the_desk(session: Session, work: Work[Result]) -> Result:
+    transactions = OwnTransactions(session.database.connect)
+    try:
+        return await work(RefundDesk(transactions))
+    finally:
+        await transactions.close()
+
+
+def _rules(session: Session, connector_id: str | None) -> RefundRules:
+    """What the connector gives back; a payment that none brought money for is refused by the desk."""
+    profiles = {profile.id: profile for profile in profiles_of(session.settings)}
+    if connector_id is None:
+        return RefundRules(0, 0)
+    if connector_id not in profiles:
+        raise typer.BadParameter(f"there is no connector {connector_id} here to give it back")
+    return profiles[connector_id].refunds or BY_HAND
+
+
+def _tell_waiting(view: RefundView) -> None:
+    typer.echo(f"Refund {view.refund_id} waits: ekpay refunds approve {view.refund_id} --as NAME")
+
+
+def _tell(view: RefundView) -> None:
+    typer.echo(f"Refund {view.refund_id} of {view.amount} is {view.state.replace('_', ' ')}.")
+
+
+def _for_people(line: Line) -> tuple[str, ...]:
+    return (
+        dhaka(line["created_at"]),
+        str(line["id"]),
+        str(line["payment_id"]),
+        line["connector_id"],
+        line["kind"].replace("_", " "),
+        taka(line["amount"]),
+        line["state"].replace("_", " "),
+        line["asked_by"],
+    )
+
+
+def _for_programs(line: Line) -> dict[str, object]:
+    return {name: line[name] for name in _OF_REFUND}

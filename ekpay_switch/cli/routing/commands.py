@@ -1,0 +1,292 @@
+"""`ekpay routing`: why a connector is asked, what a draft of the rules would change, how breakers stand."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ekpay_switch.cli.billers.profiles import NoTokens, NoWire
+from ekpay_switch.cli.routing.wording import (
+    APPROACH_WORDS,
+    BREAKER_WORDS,
+    HEADINGS,
+    heading_of,
+    reason,
+    rows_of,
+)
+from ekpay_switch.cli.session import open_session
+from ekpay_switch.cli.terminal import dhaka, screen, show_json, show_table, taka
+from ekpay_switch.composition.switch import routing_rules
+from ekpay_switch.config_files.fees import read_fee_table
+from ekpay_switch.domain.business_day import DHAKA, business_date
+from ekpay_switch.domain.errors import MalformedAmountError
+from ekpay_switch.domain.fees import Fee
+from ekpay_switch.domain.money import Money, parse_taka
+from ekpay_switch.domain.routing.decision import Candidate, Decision, Draw, decide
+from ekpay_switch.domain.routing.rehearsal import Rehearsed, rehearse
+from ekpay_switch.domain.routing.rules import PPM, RouteRequest, RoutingRules
+from ekpay_switch.persistence.routing.decisions import Decided, count_decisions, read_decisions
+from ekpay_switch.persistence.routing.documents import as_document
+from ekpay_switch.persistence.routing.store import PostgresRouting, read_breakers
+from ekpay_switch.plugins import load_billers, load_connectors
+from ekpay_switch.ports.billers import Billers
+from ekpay_switch.ports.connectors import Connectors
+from ekpay_switch.ports.routing import Known, candidate_of
+from ekpay_switch.settings import Settings
+from ekpay_switch.system_clock import SystemClock
+
+_MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
+_SHOWN_MAX = 10
+# Beyond every share of exploring, so that the same question has the same answer.
+_NOT_EXPLORING = PPM - 1
+
+app = typer.Typer(help="Which connector collects a payer's money, and why.", no_args_is_help=True)
+
+
+@app.command()
+def explain(
+    *,
+    instrument: Annotated[str, typer.Option(help="A routable instrument, or the id of a connector.")],
+    amount: Annotated[str, typer.Option(help="What the biller is to be paid, in taka.")],
+    biller: Annotated[
+        str, typer.Option(help="Our id of the biller; prices the fee and may meet rules.")
+    ] = "",
+    partner: Annotated[str, typer.Option(help="The client that asks; may meet rules.")] = "",
+    at: Annotated[
+        datetime | None, typer.Option(formats=_MOMENTS, help="Another moment than now, on a Dhaka clock.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")] = False,
+) -> None:
+    """Decide as the switch would now, and say why; asks nobody and moves nothing.
+
+    What is left to luck is left out: nobody explores, and a split is asked for its first share.
+    """
+    session = open_session()
+    house = _House.of(session.settings)
+    moment = SystemClock().now() if at is None else at.replace(tzinfo=DHAKA)
+    billed, rules = _amount(amount), house.rules()
+    fee = house.fee(biller, instrument, billed, moment)
+    request = RouteRequest(instrument, billed, fee.fee, fee.vat, biller, partner, moment)
+
+    async def _decide(engine: AsyncEngine) -> Decision:
+        routing = PostgresRouting(engine, house.connectors, rules, SystemClock())
+        return decide(request, await routing.candidates(), rules, Draw(_NOT_EXPLORING, 0))
+
+    decision = session.run(_decide)
+    if as_json:
+        show_json(as_document(decision))
+        return
+    show_table(heading_of(decision), HEADINGS, rows_of(decision))
+    told = ", ".join(decision.rules) or "none"
+    screen().print(f"Rules {rules.version}; those that hold: {told}.")
+
+
+@app.command()
+def simulate(
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="A draft.")],
+    *,
+    since: Annotated[datetime, typer.Option(formats=_MOMENTS, help="From then on, on a Dhaka clock.")],
+    until: Annotated[
+        datetime | None, typer.Option(formats=_MOMENTS, help="Up to then; up to now if left out.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")] = False,
+) -> None:
+    """Decide every past try again by a draft of config/routing.toml, and say what would differ.
+
+    With the records, breakers and luck of then; a try after a failed one is decided by itself. Values are
+    expected ones: nobody knows what would have come of it.
+    """
+    session = open_session()
+    house = _House.of(session.settings)
+    draft = house.rules(file)
+    end = SystemClock().now() if until is None else until.replace(tzinfo=DHAKA)
+    summary = session.run(
+        lambda engine: _rehearse_all(engine, draft, house.candidates(), (since.replace(tzinfo=DHAKA), end))
+    )
+    if as_json:
+        show_json(summary.for_programs())
+        return
+    _show(summary, draft)
+
+
+@app.command()
+def breakers(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """List the breakers that have ever opened, and how they stand now."""
+    session = open_session()
+    rules = _House.of(session.settings).rules()
+    shown = session.run(lambda engine: read_breakers(engine, rules))
+    if as_json:
+        show_json(
+            [
+                {
+                    "connector_id": one.connector_id,
+                    "state": one.breaker.state,
+                    "since": one.breaker.since,
+                    "because": one.breaker.because,
+                    "half_opens_by": one.half_opens_by,
+                }
+                for one in shown
+            ]
+        )
+        return
+    headings = ("connector", "state", "since (Dhaka)", "because", "half opens by itself at")
+    rows = (
+        (
+            one.connector_id,
+            BREAKER_WORDS[one.breaker.state],
+            dhaka(one.breaker.since),
+            one.breaker.because,
+            dhaka(one.half_opens_by),
+        )
+        for one in shown
+    )
+    show_table("Breakers", headings, rows)
+
+
+# ---- what the files say
+
+
+@dataclass(frozen=True, slots=True)
+class _House:
+    """The files of this installation; nobody is reached."""
+
+    billers: Billers
+    connectors: Connectors
+    settings: Settings
+
+    @classmethod
+    def of(cls, settings: Settings) -> "_House":
+        far = (settings.config, NoWire(), NoTokens(), SystemClock(), settings.time_divisor)
+        return cls(load_billers(*far), load_connectors(*far), settings)
+
+    def rules(self, draft: Path | None = None) -> RoutingRules:
+        return routing_rules(self.settings, self.billers, self.connectors, draft)
+
+    def candidates(self) -> list[Candidate]:
+        """Every connector, of which nothing is known."""
+        return [candidate_of(one.profile, Known()) for one in self.connectors.all()]
+
+    def fee(self, biller_id: str, instrument: str, billed: Money, at: datetime) -> Fee:
+        """What we charge for paying this biller by this instrument."""
+        names = self.rules().instruments.get(instrument, (instrument,))
+        found = next((one for one in map(self.connectors.by_id, names) if one is not None), None)
+        if found is None:
+            raise typer.BadParameter(f"there is no instrument {instrument}")
+        biller = self.billers.by_id(biller_id)
+        if biller is None and biller_id:
+            raise typer.BadParameter(f"there is no biller {biller_id}")
+        payees = frozenset() if biller is None else frozenset({biller_id, biller.profile.category})
+        table = read_fee_table(self.settings.config / "fees.toml")
+        return table.price(payees, found.profile.instrument, billed, business_date(at))
+
+
+def _amount(text: str) -> Money:
+    try:
+        amount = parse_taka(text)
+    except MalformedAmountError as error:
+        raise typer.BadParameter(f"{text} is no amount in taka") from error
+    if amount.minor == 0:
+        raise typer.BadParameter("an amount is more than nothing")
+    return amount
+
+
+# ---- rehearsing
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a draft would have changed; `gain` in millionths of a paisa, by who was and who would be asked."""
+
+    count: int = 0
+    moved: Counter[tuple[str, str]] = field(default_factory=Counter)
+    gains: Counter[tuple[str, str]] = field(default_factory=Counter)
+    first: list[tuple[Decided, Rehearsed]] = field(default_factory=list)
+
+    def add(self, decided: Decided, rehearsed: Rehearsed) -> None:
+        """One more decision."""
+        self.count += 1
+        if not rehearsed.differs:
+            return
+        pair = (_name(rehearsed.before), _name(rehearsed.after))
+        self.moved[pair] += 1
+        self.gains[pair] += rehearsed.gain
+        if len(self.first) < _SHOWN_MAX:
+            self.first.append((decided, rehearsed))
+
+    def for_programs(self) -> dict[str, object]:
+        """The same as JSON; gains in whole paisa, rounded down."""
+        return {
+            "tries": self.count,
+            "elsewhere": self.moved.total(),
+            "gain_paisa": self.gains.total() // PPM,
+            "moved": [
+                {"was": was, "would_be": then, "tries": number, "gain_paisa": self.gains[was, then] // PPM}
+                for (was, then), number in sorted(self.moved.items())
+            ],
+            "first": [
+                {
+                    "payment_id": decided.payment_id,
+                    "at": decided.at,
+                    "was": _name(one.before),
+                    "would_be": _name(one.after),
+                    "why": _why(one),
+                }
+                for decided, one in self.first
+            ],
+        }
+
+
+async def _rehearse_all(
+    engine: AsyncEngine, draft: RoutingRules, others: Sequence[Candidate], times: tuple[datetime, datetime]
+) -> Summary:
+    summary, total = Summary(), await count_decisions(engine, *times)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    found: AsyncIterator[Decided] = read_decisions(engine, *times)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("deciding again", total=total)
+        async for decided in found:
+            summary.add(decided, rehearse(decided.decision, draft, others))
+            bar.advance(task)
+    return summary
+
+
+def _show(summary: Summary, draft: RoutingRules) -> None:
+    elsewhere = summary.moved.total()
+    screen().print(
+        f"{summary.count} tries decided again by {draft.version}: {elsewhere} would have gone elsewhere, "
+        f"for {taka(summary.gains.total() // PPM)} taka of expected value."
+    )
+    if not elsewhere:
+        return
+    rows = (
+        (was, then, str(number), taka(summary.gains[was, then] // PPM))
+        for (was, then), number in sorted(summary.moved.items())
+    )
+    show_table("Elsewhere", ("was", "would be", ">tries", ">expected value"), rows)
+    lines = (
+        (dhaka(decided.at), str(decided.payment_id), _name(one.before), _name(one.after), _why(one))
+        for decided, one in summary.first
+    )
+    headings = ("decided (Dhaka)", "payment", "was", "would be", "why not as before")
+    show_table(f"The first {len(summary.first)}", headings, lines)
+
+
+def _name(decision: Decision) -> str:
+    return decision.chosen or "nobody"
+
+
+def _why(rehearsed: Rehearsed) -> str:
+    """Why the one that was asked would not be."""
+    if rehearsed.before.chosen is None:
+        return "nobody was left then"
+    verdict = rehearsed.after.verdict_on(rehearsed.before.chosen)
+    if verdict.why is not None:
+        return reason(verdict)
+    return f"goes behind: chosen {APPROACH_WORDS[rehearsed.after.approach]}"

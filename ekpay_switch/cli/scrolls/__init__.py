@@ -1,0 +1,1 @@
+"""`ekpay billers scroll` and `load`."""

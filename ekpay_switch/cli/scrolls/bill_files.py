@@ -1,0 +1,82 @@
+"""`ekpay billers load`: taking over a file of bills, all of it or nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ekpay_switch.cli.billers.profiles import the_profile
+from ekpay_switch.cli.session import open_session
+from ekpay_switch.cli.terminal import complain
+from ekpay_switch.domain.scrolls.bill_file_reading import NamedBy, read_bill_file
+from ekpay_switch.domain.scrolls.bill_files import BillFile, Loaded, Problem
+from ekpay_switch.persistence.own_transactions import OwnTransactions
+from ekpay_switch.persistence.scrolls.bill_files import PostgresBillFiles
+from ekpay_switch.ports.billers import BillerProfile
+
+_PROBLEMS_MAX = 50
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to those of billers."""
+    app.command("load")(load)
+
+
+def load(
+    biller_id: Annotated[str, typer.Argument(metavar="BILLER", help="Our id of the biller.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="The bill file, CSV.")
+    ],
+) -> None:
+    """Take over a biller's bill file, in the order of the files' numbers.
+
+    Where anything in it is wrong, every line that is wrong is named and nothing is taken over.
+    """
+    session = open_session()
+    file = _read(the_profile(session.settings, biller_id), path)
+
+    async def _load(_: AsyncEngine) -> Loaded:
+        transactions = OwnTransactions(session.database.connect)
+        try:
+            return await PostgresBillFiles(transactions).load(file)
+        finally:
+            await transactions.close()
+
+    for line in _told(file, session.run(_load)):
+        typer.echo(line)
+
+
+def _read(profile: BillerProfile, path: Path) -> BillFile:
+    if not profile.has_bill_files:
+        raise typer.BadParameter(f"{profile.id} hands over no bills in files")
+    naming = [
+        NamedBy(one.name, one.pattern, one.group, one.is_required)
+        for one in profile.parameters
+        if not one.names_payer
+    ]
+    read = read_bill_file(path.read_bytes(), profile.id, naming)
+    if isinstance(read, BillFile):
+        return read
+    for line in _problems(read):
+        complain(line)
+    raise typer.Exit(1)
+
+
+def _problems(found: list[Problem]) -> Iterator[str]:
+    for problem in found[:_PROBLEMS_MAX]:
+        yield f"line {problem.line}: {problem.what}"
+    if len(found) > _PROBLEMS_MAX:
+        yield f"and {len(found) - _PROBLEMS_MAX} more problems"
+    yield "nothing was taken over"
+
+
+def _told(file: BillFile, loaded: Loaded) -> Iterator[str]:
+    yield (
+        f"File {file.number} of {file.biller_id}: {loaded.added} bills added, {loaded.changed} stated again, "
+        f"{loaded.kept} left as they are since we have taken them."
+    )
+    if loaded.paid_twice:
+        lines = ", ".join(str(line) for line in loaded.paid_twice)
+        yield f"Paid elsewhere as well as through us, so somebody has to be given back: lines {lines}."

@@ -1,0 +1,1 @@
+"""The composition roots: settings in, a running switch out; the only room that knows every other."""

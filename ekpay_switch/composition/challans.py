@@ -1,0 +1,47 @@
+"""How the parts of the e-challan API are put together, for the composition root."""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ekpay_switch.api.echallan.routes import TOKEN_PURPOSE, EChallan, mount
+from ekpay_switch.config_files.challan_accounts import read_challan_accounts
+from ekpay_switch.edge_kit.background_tasks import OwnTasks
+from ekpay_switch.edge_kit.rates import RateLimit
+from ekpay_switch.persistence.challans.users import PostgresChallanUsers
+from ekpay_switch.ports.challans import Challans, TreasuryOffice
+from ekpay_switch.ports.world import World
+from ekpay_switch.security.access_tokens import AccessTokens
+from ekpay_switch.security.keys import KeyRing
+
+LOGINS_PER_SECOND, LOGINS_AT_ONCE = 1, 20
+CALLS_PER_SECOND, CALLS_AT_ONCE = 50, 200
+
+
+def treasury_office(world: World, challans: Challans, config: Path) -> TreasuryOffice:
+    """What raising challans reaches out to."""
+    return TreasuryOffice(world, challans, read_challan_accounts(config / "challan_accounts.toml"))
+
+
+def mount_echallan(
+    app: FastAPI,
+    office: TreasuryOffice,
+    engine: AsyncEngine,
+    keys: KeyRing,
+    answer_seconds: float,
+    tasks: OwnTasks,
+) -> None:
+    """Put the e-challan API on the application."""
+    clock = office.world.clock
+    desk = EChallan(
+        office=office,
+        users=PostgresChallanUsers(engine),
+        tokens=AccessTokens(keys, TOKEN_PURPOSE),
+        answer_seconds=answer_seconds,
+        logins=RateLimit(clock, LOGINS_PER_SECOND, LOGINS_AT_ONCE),
+        orders=RateLimit(clock, CALLS_PER_SECOND, CALLS_AT_ONCE),
+        questions=RateLimit(clock, CALLS_PER_SECOND, CALLS_AT_ONCE),
+        tasks=tasks,
+    )
+    mount(app, desk)

@@ -1,0 +1,1 @@
+"""Double entry: entries, and which accounts move at which moment."""

@@ -1,0 +1,388 @@
+"""Money on its way back to a payer: refunds as records of their own, with a locked running total.
+
+Every refund belongs to one try that brought money in, and all of them never exceed what it brought. A refund
+of a completed payment leaves the payment completed; a give-back ends it as refunded. `decide_refund` is pure;
+`persistence.refunds` locks, reads, calls it and writes (architecture.md 4, "Refunds").
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import assert_never
+from uuid import UUID
+
+from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.collections.connector_calls import RefundLine, RefundOrder, RefundOutcome
+from ekpay_switch.domain.collections.file_proofs import NO_FILES, FilesSaid
+from ekpay_switch.domain.errors import IllegalTransitionError
+from ekpay_switch.domain.ledger.entries import Entry
+from ekpay_switch.domain.ledger.posting_rules import (
+    owed_back_by_payee,
+    owed_back_from_suspense,
+    paid_back,
+    paid_back_by_hand,
+)
+from ekpay_switch.domain.merchants import is_merchant
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
+from ekpay_switch.domain.payment import Event, State
+from ekpay_switch.domain.shares import Split
+
+
+class RefundKind(StrEnum):
+    """Why money goes back."""
+
+    REFUND = "refund"  # a completed payment is given back, whole or in part, because somebody asked
+    GIVE_BACK = "give_back"  # delivery came to nothing, or a review ended so
+    UNEXPECTED = "unexpected"  # money that its payment did not wait for
+    CHARGEBACK = "chargeback"  # the connector has taken the money back by itself
+
+
+class RefundState(StrEnum):
+    """How a refund stands; the comment of each member is its meaning."""
+
+    ASKED = "asked"  # a second person has to agree; the amount is held in the running total
+    APPROVED = "approved"  # the money is owed; to be sent, or sent and proven not to have left us
+    SENT = "sent"  # the connector is being told
+    IN_DOUBT = "in_doubt"  # the connector was told and nobody knows
+    DONE = "done"  # the payer has it
+    FAILED = "failed"  # the connector will not give it, and the payee keeps the money
+    BY_HAND = "by_hand"  # the connector will not give it, and it is owed: finance pays it
+    REJECTED = "rejected"  # the second person said no; nothing moved
+
+
+class RefundEvent(StrEnum):
+    """What happened to a refund, as a past fact."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    SENDING = "sending"
+    NOT_SENT = "not_sent"
+    DOUBTED = "doubted"
+    GIVEN = "given"
+    REFUSED = "refused"
+    LEFT_TO_FINANCE = "left_to_finance"
+    PAID_BY_HAND = "paid_by_hand"
+    TAKEN_BY_CONNECTOR = "taken_by_connector"
+
+
+REFUND_TRANSITIONS: Mapping[tuple[RefundState, RefundEvent], RefundState] = MappingProxyType(
+    {
+        (RefundState.ASKED, RefundEvent.APPROVED): RefundState.APPROVED,
+        (RefundState.ASKED, RefundEvent.REJECTED): RefundState.REJECTED,
+        (RefundState.ASKED, RefundEvent.TAKEN_BY_CONNECTOR): RefundState.DONE,
+        (RefundState.APPROVED, RefundEvent.SENDING): RefundState.SENT,
+        (RefundState.APPROVED, RefundEvent.LEFT_TO_FINANCE): RefundState.BY_HAND,
+        (RefundState.APPROVED, RefundEvent.REFUSED): RefundState.FAILED,
+        (RefundState.SENT, RefundEvent.SENDING): RefundState.SENT,
+        (RefundState.SENT, RefundEvent.NOT_SENT): RefundState.APPROVED,
+        (RefundState.SENT, RefundEvent.DOUBTED): RefundState.IN_DOUBT,
+        (RefundState.SENT, RefundEvent.GIVEN): RefundState.DONE,
+        (RefundState.SENT, RefundEvent.REFUSED): RefundState.FAILED,
+        (RefundState.SENT, RefundEvent.LEFT_TO_FINANCE): RefundState.BY_HAND,
+        (RefundState.IN_DOUBT, RefundEvent.SENDING): RefundState.SENT,
+        (RefundState.BY_HAND, RefundEvent.PAID_BY_HAND): RefundState.DONE,
+    }
+)
+# What these hold of the running total is free again.
+FREED = frozenset({RefundState.FAILED, RefundState.REJECTED})
+# At most one refund of a try is in one of these: a provider that knows no reference of ours for it could not
+# tell two of them apart (connectors.md 1.6).
+IN_THE_AIR = frozenset({RefundState.SENT, RefundState.IN_DOUBT})
+
+
+def refund_after(state: RefundState, event: RefundEvent) -> RefundState:
+    """The state that follows.
+
+    Raises:
+        IllegalTransitionError: the table has no such row.
+    """
+    following = REFUND_TRANSITIONS.get((state, event))
+    if following is None:
+        message = f"{event} cannot happen to a refund that is {state}"
+        raise IllegalTransitionError(message)
+    return following
+
+
+class RefundRefusal(StrEnum):
+    """Why a refund was not taken on; nothing was written."""
+
+    UNKNOWN_PAYMENT = "unknown_payment"  # or another partner's: never told apart
+    NOT_REFUNDABLE = "not_refundable"  # it is not completed, or was not collected by a connector
+    EXCEEDS_REMAINING = "refund_exceeds_remaining"
+    TOO_MANY_PARTS = "too_many_refunds"  # the connector gives back in so many parts at most
+    TOO_LATE = "refund_period_over"  # the connector gives back for so many days
+    OTHER_CURRENCY = "currency_mismatch"
+    DEBT_LIMIT = "debt_limit_reached"  # the merchant may not be owed so much less
+    OTHER_CONTENT = "idempotency_key_reused"
+
+
+@dataclass(frozen=True, slots=True)
+class NewRefund:
+    """Somebody asks that a completed payment be given back, whole or in part.
+
+    `reference` is the caller's idempotency key; `fingerprint` covers what a repeat must equal. `asked_by` is
+    a person of the staff, or `api:` and the partner. Where `needs_approval`, a second person has to agree.
+    """
+
+    refund_id: UUID
+    payment_id: UUID
+    partner_id: str
+    reference: str
+    fingerprint: bytes
+    amount: Money
+    reason: str
+    asked_by: str
+    needs_approval: bool
+    kind: RefundKind = RefundKind.REFUND
+
+
+@dataclass(frozen=True, slots=True)
+class Refundable:
+    """What is read under lock before a refund is taken on.
+
+    `collected` is what the try brought in, `refunded` the running total, `amount_max` the most that it may
+    come to: what the payee was credited, since charges stay, unless a merchant's agreement returns them
+    (architecture.md 4). `parts` counts the refunds that are not freed. `split` is a merchant payment's, None
+    where a bill was paid.
+    """
+
+    payment_state: State
+    collected: Money | None
+    refunded: Money
+    amount_max: Money
+    parts: int
+    parts_max: int
+    collected_at: datetime | None
+    now: datetime
+    days_max: int
+    split: Split | None = None
+
+
+def refuse_refund(new: NewRefund, seen: Refundable) -> RefundRefusal | None:
+    """The first reason that applies; None where the refund may be taken on.
+
+    What a connector gave back by itself is a fact, so parts, days and a merchant's debt limit do not bind a
+    chargeback.
+    """
+    if seen.payment_state is not State.COMPLETED or seen.collected is None or seen.collected_at is None:
+        return RefundRefusal.NOT_REFUNDABLE
+    if new.amount.currency != seen.collected.currency:
+        return RefundRefusal.OTHER_CURRENCY
+    is_asked_for = new.kind is not RefundKind.CHARGEBACK
+    age = seen.now - seen.collected_at
+    checks = (
+        (RefundRefusal.EXCEEDS_REMAINING, (new.amount + seen.refunded).minor > seen.amount_max.minor),
+        (RefundRefusal.TOO_MANY_PARTS, is_asked_for and seen.parts >= seen.parts_max),
+        (RefundRefusal.TOO_LATE, is_asked_for and age.days >= seen.days_max),
+    )
+    refusal = next((refusal for refusal, applies in checks if applies), None)
+    if refusal is None and is_asked_for and seen.split is not None and not seen.split.covers(new.amount):
+        return RefundRefusal.DEBT_LIMIT
+    return refusal
+
+
+def takes_two_persons(new: NewRefund, seen: Refundable) -> bool:
+    """Whether somebody else has to agree: who asks says so, or a merchant's refund limit does.
+
+    All refunds of a payment together are held against the limit, so that nobody passes it in small parts.
+    """
+    is_alone = seen.split is None or new.amount + seen.refunded <= seen.split.alone_max
+    return new.needs_approval or not is_alone
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRefund:
+    """A refund that this process holds under `epoch`, with all that its connector must be told.
+
+    `sends` counts how often it was begun. `collected_at` is when its money came; times are the
+    database's, UTC. `files` are the answers of the connector's settlement files about the refund, as they
+    stood when it was leased.
+    """
+
+    payment_id: UUID
+    partner_id: str
+    lane: int
+    payee: str
+    kind: RefundKind
+    state: RefundState
+    epoch: int
+    order: RefundOrder
+    sends: int
+    asked: int
+    collected_at: datetime
+    now: datetime
+    files: FilesSaid = NO_FILES
+
+    @property
+    def refund_id(self) -> UUID:
+        """The refund."""
+        return self.order.refund_id
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The connector answered, or did not."""
+
+    outcome: RefundOutcome
+    ask_again_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class NoRoute:
+    """The connector cannot be told at all: it gives nothing back, or not any more."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaidByHand:
+    """Finance has paid it from our own bank account; the bank's reference proves it."""
+
+    bank_reference: str
+
+
+RefundFinding = Answered | NoRoute | PaidByHand
+
+
+@dataclass(frozen=True, slots=True)
+class RefundPlan:
+    """What to write about one finding, all of it in one transaction.
+
+    `payment_events` move the payment that waits for this refund. `ask_again_seconds` is None where nothing is
+    left to do by itself. `frees` says that the amount leaves the running total; what a merchant payment's
+    shares gave for it then moves back as `unwinding` says, since they alone know how.
+    """
+
+    event: RefundEvent
+    entry: Entry | None = None
+    payment_events: tuple[Event, ...] = ()
+    provider_refund: str = ""
+    ask_again_seconds: float | None = None
+    frees: bool = False
+    facts: Mapping[str, str] = field(default_factory=dict)
+    notice: str = ""
+    alarm: Alarm | None = None
+
+
+def decide_refund(held: HeldRefund, payment_state: State, finding: RefundFinding) -> RefundPlan:
+    """What a finding about a refund leads to, given the payment's state under lock."""
+    match finding:
+        case PaidByHand(bank_reference=reference):
+            entry = paid_back_by_hand(held.order.connector_id, held.order.amount)
+            return _given(held, payment_state, RefundEvent.PAID_BY_HAND, entry, {"bank_reference": reference})
+        case NoRoute(why=why):
+            return _left_to_finance({"why": why})
+        case Answered(outcome=RefundLine(name, amount, is_done=True)) if amount == held.order.amount:
+            entry = paid_back(held.order.connector_id, amount)
+            return _given(held, payment_state, RefundEvent.GIVEN, entry, {"provider_refund": name})
+        case Answered(outcome=Declined(reason=reason, code=code)):
+            return _not_given(held, {"reason": reason, "code": code})
+        case Answered(outcome=outcome, ask_again_seconds=again):
+            # An earlier send may have been heard: only what was never sent is as it was before.
+            is_unsent = isinstance(outcome, Unreached) and held.sends == 0
+            event = RefundEvent.NOT_SENT if is_unsent else RefundEvent.DOUBTED
+            name = _name_begun(outcome, held.order.amount)
+            return RefundPlan(event, provider_refund=name, ask_again_seconds=again, facts=_why(outcome))
+        case _:
+            assert_never(finding)
+
+
+def _name_begun(outcome: RefundOutcome, amount: Money) -> str:
+    """What the provider calls the refund that it has begun and not done: its notice may use no other name."""
+    if isinstance(outcome, RefundLine) and not outcome.is_done and outcome.amount == amount:
+        return outcome.provider_refund
+    return ""
+
+
+def _why(outcome: RefundOutcome) -> dict[str, str]:
+    if isinstance(outcome, Unreached | InDoubt):
+        return {"why": outcome.why}
+    is_done = isinstance(outcome, RefundLine) and outcome.is_done
+    return {"why": "another amount was given back" if is_done else "begun over there and not done"}
+
+
+def _given(
+    held: HeldRefund, payment_state: State, event: RefundEvent, entry: Entry, facts: Mapping[str, str]
+) -> RefundPlan:
+    is_waited_for = held.kind is RefundKind.GIVE_BACK and payment_state is State.REFUNDING
+    return RefundPlan(
+        event,
+        entry,
+        payment_events=(Event.GIVEN_BACK,) if is_waited_for else (),
+        provider_refund=facts.get("provider_refund", ""),
+        facts=facts,
+        notice="given_back" if is_waited_for else "refund_done" if held.kind is RefundKind.REFUND else "",
+    )
+
+
+def _not_given(held: HeldRefund, facts: Mapping[str, str]) -> RefundPlan:
+    """What the connector refuses: a refund that somebody asked for fails and the payee keeps the money.
+
+    What is owed is never dropped.
+    """
+    if held.kind is RefundKind.REFUND:
+        entry = None
+        if not is_merchant(held.payee):
+            entry = owed_back_by_payee(held.payee, held.order.connector_id, held.order.amount).reversal()
+        return RefundPlan(RefundEvent.REFUSED, entry, frees=True, facts=facts, notice="refund_failed")
+    return _left_to_finance(facts)
+
+
+def _left_to_finance(facts: Mapping[str, str]) -> RefundPlan:
+    return RefundPlan(RefundEvent.LEFT_TO_FINANCE, facts=facts, alarm=Alarm.REFUND_NEEDS_A_PERSON)
+
+
+def owing(kind: RefundKind, payee: str, connector_id: str, amount: Money) -> Entry | None:
+    """The entry that makes the money owed to its payer; None where others have done so, or will.
+
+    An earlier entry has made a give-back owed, and the shares of a merchant payment give by `unwinding`.
+    """
+    match kind:
+        case RefundKind.REFUND | RefundKind.CHARGEBACK:
+            if is_merchant(payee):
+                return None
+            return owed_back_by_payee(payee, connector_id, amount)
+        case RefundKind.UNEXPECTED:
+            return owed_back_from_suspense(connector_id, amount)
+        case RefundKind.GIVE_BACK:
+            return None
+        case _:
+            assert_never(kind)
+
+
+# What a payment is again once money that came against its end has gone back, and what its partner is told.
+_IS_AGAIN: Mapping[State, tuple[Event, str]] = MappingProxyType(
+    {
+        State.COMPLETED: (Event.REVIEWED_AS_COMPLETED, "completed"),
+        State.DECLINED: (Event.REVIEWED_AS_DECLINED, "cancelled"),
+        State.EXPIRED: (Event.REVIEWED_AS_EXPIRED, "expired"),
+        State.REFUNDED: (Event.REVIEWED_AS_REFUNDED, "given_back"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewEnd:
+    """What giving back money that disagreed does to its payment; without events it stays as it is."""
+
+    kind: RefundKind
+    payment_events: tuple[Event, ...] = ()
+    notice: str = ""
+
+
+def end_of_review(state: State, came_from: State, *, is_its_reason: bool) -> ReviewEnd:
+    """What it means for a payment that money which disagreed, and stands in suspense, goes back to its payer.
+
+    `came_from` is the state before the payment's last step, and `is_its_reason` says that this money was the
+    reason of it. A payment that waited for the money ends with it; one that was final before is so again; one
+    that does not stand in review because of this money goes on as if it had never come.
+    """
+    if state is not State.IN_REVIEW or not is_its_reason:
+        return ReviewEnd(RefundKind.UNEXPECTED)
+    if came_from in _IS_AGAIN:
+        event, notice = _IS_AGAIN[came_from]
+        return ReviewEnd(RefundKind.UNEXPECTED, (event,), notice)
+    return ReviewEnd(RefundKind.GIVE_BACK, (Event.REVIEWED_TO_GIVE_BACK,))

@@ -1,0 +1,1 @@
+"""Which connector is asked for a payer's money, and why."""

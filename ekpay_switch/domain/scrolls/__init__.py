@@ -1,0 +1,1 @@
+"""Files exchanged with batch billers: scrolls and bill files."""

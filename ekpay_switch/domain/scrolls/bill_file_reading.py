@@ -1,0 +1,283 @@
+"""Reading a bill file: all of it is right, or every problem is named by its line and nothing is taken over.
+
+A file is CSV in UTF-8: a line BILLS with format, biller, the file's number and its date, then headings, a
+row a bill, and a line TRAILER. First and last line end in the same control totals: how many rows, the sum of
+amount and VAT in taka, and the SHA-256 of the rows as they stand, line ends included. Days are YYYY-MM-DD,
+amounts taka with two decimals, `lines` is `label=taka` with semicolons between. The headings after the fixed
+ones are the parameters that name a bill. The format is ours: no biller's own is public (billers.md, finding
+7).
+"""
+
+import csv
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from ekpay_switch.domain.bill import ChargeLine
+from ekpay_switch.domain.money import ZERO, Money, format_taka, total
+from ekpay_switch.domain.scrolls.bill_files import BillFile, BillStatus, FiledBill, Problem
+
+FORMAT = "1"
+FIXED = (
+    "bill_no", "status", "customer_name", "period", "issued_on", "due_on", "amount", "vat", "late_fee",
+    "lines",
+)  # fmt: skip
+BYTES_MAX = 256 * 1024 * 1024
+_HEAD, _TAIL = "BILLS", "TRAILER"
+_HEAD_CELLS, _TAIL_CELLS = 8, 4
+_DAY = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}")
+_TAKA = re.compile(r"(0|[1-9][0-9]{0,12})\.([0-9]{2})")
+_COUNT = re.compile(r"0|[1-9][0-9]{0,8}")
+_BILL_NO = re.compile(r"[A-Za-z0-9][A-Za-z0-9/_-]{0,39}")
+_LABEL = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_TEXT_MAX = 120
+
+
+@dataclass(frozen=True, slots=True)
+class NamedBy:
+    """One parameter that names a bill, as the biller's manifest has it."""
+
+    name: str
+    pattern: str
+    group: str
+    is_required: bool
+
+
+class _Wrong(Exception):  # noqa: N818 - carries one problem to the line's edge, never out of this module
+    """What is wrong with the cell being read."""
+
+
+def read_bill_file(content: bytes, biller_id: str, naming: Sequence[NamedBy]) -> BillFile | list[Problem]:
+    """The file's bills, or everything that is wrong with it, in the order of its lines."""
+    if len(content) > BYTES_MAX:
+        return [Problem(1, "the file is too large")]
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return [Problem(content.count(b"\n", 0, error.start) + 1, "not UTF-8")]
+    lines = text.split("\n")
+    if lines[-1]:
+        return [Problem(len(lines), "the file breaks off: its last line does not end")]
+    return _Reader(lines[:-1], biller_id, naming).read(hashlib.sha256(content).digest())
+
+
+class _Reader:
+    def __init__(self, lines: list[str], biller_id: str, naming: Sequence[NamedBy]) -> None:
+        self._lines = lines
+        self._biller_id = biller_id
+        self._naming = {one.name: one for one in naming}
+        self._problems: list[Problem] = []
+
+    def read(self, digest: bytes) -> BillFile | list[Problem]:
+        if len(self._lines) < len((_HEAD, FIXED, _TAIL)):
+            return [Problem(max(1, len(self._lines)), "not even a header, headings and a trailer")]
+        head = self._framed(1, _HEAD, _HEAD_CELLS)
+        names = self._headings()
+        tail = self._framed(len(self._lines), _TAIL, _TAIL_CELLS)
+        if head is None or names is None or tail is None:
+            return self._problems
+        bills = self._bills(names)
+        if self._problems:
+            return self._problems
+        stated = self._stated(head)
+        owed = total(bill.amount + bill.vat for bill in bills)
+        self._compare(bills, owed, head[-3:], tail[-3:])
+        if self._problems or stated is None:
+            return self._problems
+        number, made_on = stated
+        return BillFile(self._biller_id, number, made_on, digest, tuple(bills), owed)
+
+    # ---- what stands around the bills
+
+    def _framed(self, line: int, word: str, cells: int) -> list[str] | None:
+        row = self._cells(line)
+        if row is None or len(row) != cells or row[0] != word:
+            self._add(line, f"no line that begins with {word} and has {cells} cells")
+            return None
+        return row
+
+    def _headings(self) -> list[str] | None:
+        row = self._cells(2) or []
+        names = row[len(FIXED) :]
+        if tuple(row[: len(FIXED)]) != FIXED:
+            self._add(2, f"the headings must begin with {', '.join(FIXED)}")
+        elif len(set(names)) != len(names) or not set(names) <= self._naming.keys():
+            self._add(2, "a heading is no parameter of this biller, or stands twice")
+        else:
+            return row
+        return None
+
+    def _stated(self, head: Sequence[str]) -> tuple[int, date] | None:
+        try:
+            return _number_and_day(head, self._biller_id)
+        except _Wrong as wrong:
+            self._add(1, str(wrong))
+            return None
+
+    def _compare(
+        self, bills: Sequence[FiledBill], owed: Money, head: Sequence[str], tail: Sequence[str]
+    ) -> None:
+        rows = "".join(f"{line}\n" for line in self._lines[2:-1])
+        digest = hashlib.sha256(rows.encode()).hexdigest()
+        totals = [str(len(bills)), format_taka(owed.minor), digest]
+        for line, stated in ((1, head), (len(self._lines), tail)):
+            for what, theirs, ours in zip(("count", "sum", "SHA-256"), stated, totals, strict=True):
+                if theirs != ours:
+                    self._add(line, f"the {what} is not that of the rows")
+
+    # ---- the bills
+
+    def _bills(self, headings: Sequence[str]) -> list[FiledBill]:
+        bills: list[tuple[int, FiledBill]] = []
+        for line in range(3, len(self._lines)):
+            row = self._cells(line)
+            if row is None or len(row) != len(headings):
+                self._add(line, f"no CSV row of {len(headings)} cells")
+                continue
+            bill = self._bill(line, dict(zip(headings, row, strict=True)))
+            if bill is not None:
+                bills.append((line, bill))
+        counts = Counter(bill.bill_key for _, bill in bills)
+        for line, bill in bills:
+            if counts[bill.bill_key] > 1:
+                self._add(line, "bill_no: stands in this file more than once")
+        return [bill for _, bill in bills]
+
+    def _bill(self, line: int, cells: Mapping[str, str]) -> FiledBill | None:
+        before = len(self._problems)
+        for name, reading in _READINGS.items():
+            try:
+                reading(cells[name])
+            except _Wrong as wrong:
+                self._add(line, f"{name}: {wrong}")
+        parameters = self._parameters(line, cells)
+        if len(self._problems) > before:
+            return None
+        bill = _assembled(cells, parameters)
+        if bill.amount + bill.vat == ZERO:
+            self._add(line, "amount: nothing is owed")
+        if bill.lines and total(one.amount for one in bill.lines) != bill.amount:
+            self._add(line, "lines: they do not sum to the amount")
+        return bill
+
+    def _parameters(self, line: int, cells: Mapping[str, str]) -> dict[str, str]:
+        filled = {name: cells[name] for name in self._naming if cells.get(name)}
+        for name, told in filled.items():
+            if re.fullmatch(self._naming[name].pattern, told, re.ASCII) is None:
+                self._add(line, f"{name}: not of the form that the manifest wants")
+        lacking = {one.group for one in self._naming.values() if one.is_required and one.name not in filled}
+        if {one.group for one in self._naming.values()} <= lacking:
+            self._add(line, "no group of parameters is filled in, so nobody could name the bill")
+        return filled
+
+    def _cells(self, line: int) -> list[str] | None:
+        """The cells of one line, or None where it is no CSV."""
+        written = self._lines[line - 1].removesuffix("\r")
+        if not written.isprintable():
+            return None
+        try:
+            (row,) = csv.reader([written], strict=True)
+        except (csv.Error, ValueError):
+            return None
+        return row
+
+    def _add(self, line: int, what: str) -> None:
+        self._problems.append(Problem(line, what))
+
+
+def _number_and_day(head: Sequence[str], biller_id: str) -> tuple[int, date]:
+    if head[1:3] != [FORMAT, biller_id]:
+        raise _Wrong("another format, or another biller's file")
+    number = _count(head[3])
+    if number == 0:
+        raise _Wrong("files are numbered from 1 on")
+    return number, _day(head[4])
+
+
+def _assembled(cells: Mapping[str, str], parameters: Mapping[str, str]) -> FiledBill:
+    """The bill of cells that were all found right."""
+    return FiledBill(
+        bill_key=cells["bill_no"],
+        status=_status(cells["status"]),
+        parameters=parameters,
+        customer_name=cells["customer_name"],
+        period=cells["period"],
+        issued_on=_day_or_none(cells["issued_on"]),
+        due_on=_day(cells["due_on"]),
+        amount=_taka(cells["amount"]),
+        vat=_taka(cells["vat"]),
+        late_fee=_taka(cells["late_fee"]),
+        lines=_charges(cells["lines"]),
+    )
+
+
+def _bill_no(cell: str) -> str:
+    if _BILL_NO.fullmatch(cell) is None:
+        raise _Wrong("not 1 to 40 letters, digits, / _ or -")
+    return cell
+
+
+def _status(cell: str) -> BillStatus:
+    try:
+        return BillStatus(cell.lower())
+    except ValueError:
+        raise _Wrong(f"none of {', '.join(status.upper() for status in BillStatus)}") from None
+
+
+def _text(cell: str) -> str:
+    if len(cell) > _TEXT_MAX:
+        raise _Wrong(f"longer than {_TEXT_MAX} signs")
+    return cell
+
+
+def _day(cell: str) -> date:
+    try:
+        # The standard library reads more forms than this one.
+        return date.fromisoformat(cell if _DAY.fullmatch(cell) else "")
+    except ValueError:
+        raise _Wrong("no date as YYYY-MM-DD") from None
+
+
+def _day_or_none(cell: str) -> date | None:
+    return _day(cell) if cell else None
+
+
+def _taka(cell: str) -> Money:
+    found = _TAKA.fullmatch(cell)
+    if found is None:
+        raise _Wrong("no taka with two decimals")
+    return Money(int(found[1] + found[2]))
+
+
+def _count(cell: str) -> int:
+    if _COUNT.fullmatch(cell) is None:
+        raise _Wrong("no number")
+    return int(cell)
+
+
+def _charges(cell: str) -> tuple[ChargeLine, ...]:
+    return tuple(_charge(part) for part in cell.split(";")) if cell else ()
+
+
+def _charge(part: str) -> ChargeLine:
+    label, _, told = part.partition("=")
+    if _LABEL.fullmatch(label) is None:
+        raise _Wrong("a line has no label of small letters")
+    return ChargeLine(label, _taka(told))
+
+
+_READINGS: Mapping[str, Callable[[str], object]] = {
+    "bill_no": _bill_no,
+    "status": _status,
+    "customer_name": _text,
+    "period": _text,
+    "issued_on": _day_or_none,
+    "due_on": _day,
+    "amount": _taka,
+    "vat": _taka,
+    "late_fee": _taka,
+    "lines": _charges,
+}

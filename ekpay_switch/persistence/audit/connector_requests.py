@@ -1,0 +1,57 @@
+"""The audit's questions about what connectors were asked: requests to hosts, and why each one was chosen.
+
+A request over a host link is the only trace of money that a bank took and of money that it took back, so it
+has to agree with its try (docs/adr/0037).
+"""
+
+from typing import Any
+
+from ekpay_switch.domain.collections.funding import TryEnd, TryState
+from ekpay_switch.domain.host_messages import HostState
+
+# Each request that was not withdrawn, beside its try and what it asks for: its own price, or its payment's.
+REQUESTS = """
+SELECT m.connector_id, m.reference, m.state, m.reply_decided, m.reply_code, m.amount,
+  t.attempt_id IS NOT NULL AND t.payment_id = m.payment_id AS belongs, a.state AS try_state, a.outcome,
+  t.collected, p.amount + p.rounding + coalesce(t.charge, p.charge) + coalesce(t.fee, p.fee)
+    + coalesce(t.vat, p.vat) AS total
+FROM host_messages AS m
+LEFT JOIN attempts AS a ON a.reference = m.reference AND a.leg = 'funds'
+LEFT JOIN tries AS t ON t.attempt_id = a.id AND t.connector_id = m.connector_id
+LEFT JOIN payments AS p ON p.id = t.payment_id
+WHERE m.state <> 'withdrawn' ORDER BY m.connector_id, m.reference
+"""
+DECISIONS = """
+SELECT d.attempt_id FROM routing_decisions AS d LEFT JOIN tries AS t ON t.attempt_id = d.attempt_id
+  AND t.connector_id = d.chosen AND t.payment_id = d.payment_id
+WHERE t.attempt_id IS NULL ORDER BY d.attempt_id
+"""
+
+Row = Any
+# Approved, in every edition of ISO 8583 of 1987 (connectors.md 12.4).
+_APPROVED = "00"
+_UNANSWERED = frozenset({HostState.WAITING, HostState.TAKEN, HostState.REVERSING})
+
+
+def request_fault(row: Row) -> str | None:
+    """What is wrong between a request to a host and its try, or None."""
+    is_settled = row["state"] == HostState.ANSWERED and row["reply_decided"]
+    has_ended = row["try_state"] == TryState.CLOSED
+    is_taken = is_settled and row["reply_code"] == _APPROVED
+    checks = (
+        (not row["belongs"], "it is of no try of its payment"),
+        (row["amount"] != row["total"], f"it asked for {row['amount']} of {row['total']}"),
+        (row["collected"] is not None and not is_taken, f"its money is believed, and it is {row['state']}"),
+        (has_ended and row["state"] in _UNANSWERED, f"its try has ended, and it is {row['state']}"),
+        (
+            has_ended and is_taken and row["collected"] is None and row["outcome"] != TryEnd.DISAGREED,
+            "the host has taken the money, and its try came to nothing",
+        ),
+    )
+    return next((why for applies, why in checks if applies), None)
+
+
+def decision_fault(row: Row) -> str:
+    """A decision that is of no try, or chose another connector than was asked."""
+    del row
+    return "another connector was asked than was decided, or nobody was"

@@ -1,0 +1,211 @@
+"""The audit's questions about collected money: who brought it, where it waits, and whether it went back.
+
+Refunds are tied to entries through their payment: what is compared stands by payment, connector and amount.
+"""
+
+from typing import Any
+
+from ekpay_switch.domain.collections.funding import TryEnd
+from ekpay_switch.domain.refunds.refund import FREED, REFUND_TRANSITIONS, RefundEvent, RefundKind, RefundState
+
+
+def _listed(words: object) -> str:
+    return ", ".join(f"'{word}'" for word in sorted(words))  # type: ignore[call-overload]
+
+
+BIRTHS = frozenset({RefundState.ASKED, RefundState.APPROVED})
+UNDECIDED = FREED | {RefundState.ASKED}
+# Owed to their payers and not yet with them.
+OWED = frozenset(RefundState) - UNDECIDED - {RefundState.DONE}
+
+FUNDERS = """
+SELECT coalesce(p.id, f.payment_id) AS id, p.collected_by, f.brought_by,
+  coalesce(f.successes, 0) AS successes, coalesce(f.unnamed, 0) AS unnamed
+FROM (SELECT id, collected_by FROM payments WHERE collected_by IS NOT NULL) AS p
+FULL JOIN (
+  SELECT a.payment_id, count(*) FILTER (WHERE a.outcome = 'approved') AS successes,
+    min(t.connector_id) FILTER (WHERE a.outcome = 'approved') AS brought_by,
+    count(*) FILTER (WHERE t.attempt_id IS NULL) AS unnamed
+  FROM attempts AS a LEFT JOIN tries AS t ON t.attempt_id = a.id WHERE a.leg = 'funds' GROUP BY a.payment_id
+) AS f ON f.payment_id = p.id
+ORDER BY 1
+"""
+# What the tries of each payment say that they brought, beside what was posted of it.
+COLLECTED = """
+SELECT coalesce(t.payment_id, e.payment_id) AS id, coalesce(t.funding, 0) AS funding,
+  coalesce(t.beside, 0) AS beside, coalesce(e.funding, 0) AS posted_funding,
+  coalesce(e.beside, 0) AS posted_beside
+FROM (
+  SELECT t.payment_id, sum(t.collected) FILTER (WHERE a.outcome = 'approved') AS funding,
+    sum(t.collected) FILTER (WHERE a.outcome IS DISTINCT FROM 'approved') AS beside
+  FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id GROUP BY t.payment_id) AS t
+FULL JOIN (
+  SELECT j.payment_id,
+    -sum(o.amount) FILTER (WHERE j.moment = 'collected' AND o.account = 'in_flight') AS funding,
+    -sum(o.amount) FILTER (WHERE j.moment <> 'collected' AND o.account LIKE 'suspense:%') AS beside
+  FROM journal_entries AS j JOIN postings AS o ON o.entry_id = j.id
+  WHERE j.moment IN ('collected', 'collected_without_payment') GROUP BY j.payment_id) AS e
+  ON e.payment_id = t.payment_id
+ORDER BY 1
+"""
+TOTALS = f"""
+SELECT t.attempt_id, a.outcome, t.collected, t.refunded,
+  coalesce(sum(r.amount) FILTER (WHERE r.state NOT IN ({_listed(FREED)})), 0) AS held
+FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
+LEFT JOIN refunds AS r ON r.attempt_id = t.attempt_id
+GROUP BY t.attempt_id, a.outcome ORDER BY t.attempt_id
+"""  # noqa: S608 - constants
+STEPS = """
+SELECT r.id, r.kind, r.state, r.steps, r.asked_by, r.approved_by, r.by_hand_by, r.confirmed_by,
+  t.payment_id = r.payment_id AND t.connector_id = r.connector_id AND p.partner_id = r.partner_id AS belongs,
+  h.numbers, h.starts, h.events, h.ends
+FROM refunds AS r JOIN tries AS t ON t.attempt_id = r.attempt_id JOIN payments AS p ON p.id = r.payment_id
+LEFT JOIN (
+  SELECT refund_id, array_agg(seq ORDER BY seq) AS numbers, array_agg(from_state ORDER BY seq) AS starts,
+    array_agg(event ORDER BY seq) AS events, array_agg(to_state ORDER BY seq) AS ends
+  FROM refund_history GROUP BY refund_id) AS h ON h.refund_id = r.id
+ORDER BY r.id
+"""
+# What each payment has in refund_due, beside what its refunds say is owed: all of it from the moment that it
+# is refunding, whether or not its give-back was opened yet.
+DUES = f"""
+SELECT coalesce(r.payment_id, e.payment_id) AS id, coalesce(r.account, e.account) AS account,
+  coalesce(r.due, 0) AS due, coalesce(e.held, 0) AS held
+FROM (
+  SELECT d.payment_id, d.account, sum(d.due) AS due FROM (
+    SELECT payment_id, 'refund_due:' || connector_id AS account, amount AS due FROM refunds
+    WHERE state IN ({_listed(OWED)})
+    UNION ALL
+    SELECT p.id, 'refund_due:' || p.collected_by, p.amount + p.rounding + p.charge + p.fee + p.vat
+    FROM payments AS p WHERE p.state = 'refunding' AND p.collected_by IS NOT NULL AND NOT EXISTS (
+      SELECT FROM refunds AS g WHERE g.payment_id = p.id AND g.kind = 'give_back' AND g.state <> 'rejected')
+  ) AS d GROUP BY d.payment_id, d.account) AS r
+FULL JOIN (
+  SELECT j.payment_id, o.account, -sum(o.amount) AS held
+  FROM journal_entries AS j JOIN postings AS o ON o.entry_id = j.id
+  WHERE o.account LIKE 'refund_due:%' AND j.payment_id IS NOT NULL GROUP BY j.payment_id, o.account) AS e
+  ON e.payment_id = r.payment_id AND e.account = r.account
+ORDER BY 1, 2
+"""  # noqa: S608 - constants
+SUSPENSE = f"""
+SELECT w.payment_id AS id, w.account, w.waiting, coalesce(e.held, 0) AS held
+FROM (
+  SELECT t.payment_id, 'suspense:' || t.connector_id AS account,
+    sum(t.collected - coalesce(r.opened, 0)) AS waiting
+  FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id AND a.outcome <> 'approved'
+  LEFT JOIN (
+    SELECT attempt_id, sum(amount) AS opened FROM refunds
+    WHERE state NOT IN ({_listed(UNDECIDED)}) GROUP BY attempt_id) AS r ON r.attempt_id = t.attempt_id
+  WHERE t.collected IS NOT NULL GROUP BY t.payment_id, t.connector_id) AS w
+LEFT JOIN (
+  SELECT j.payment_id, o.account, -sum(o.amount) AS held
+  FROM journal_entries AS j JOIN postings AS o ON o.entry_id = j.id
+  WHERE o.account LIKE 'suspense:%' GROUP BY j.payment_id, o.account) AS e
+  ON e.payment_id = w.payment_id AND e.account = w.account
+ORDER BY 1, 2
+"""  # noqa: S608 - constants
+# The refunds of each payment that are done beside the entries that paid them, amount by amount.
+PAID = """
+SELECT coalesce(r.payment_id, e.payment_id) AS id, coalesce(r.moment, e.moment) AS moment, r.done, e.paid
+FROM (
+  SELECT payment_id, CASE WHEN confirmed_by IS NULL THEN 'paid_back' ELSE 'paid_back_by_hand' END AS moment,
+    'refund_due:' || connector_id AS account, array_agg(amount ORDER BY amount) AS done
+  FROM refunds WHERE state = 'done' GROUP BY 1, 2, 3) AS r
+FULL JOIN (
+  SELECT j.payment_id, j.moment, o.account, array_agg(o.amount ORDER BY o.amount) AS paid
+  FROM journal_entries AS j JOIN postings AS o ON o.entry_id = j.id AND o.account LIKE 'refund_due:%'
+  WHERE j.moment IN ('paid_back', 'paid_back_by_hand') GROUP BY 1, 2, 3) AS e
+  ON e.payment_id = r.payment_id AND e.moment = r.moment AND e.account = r.account
+ORDER BY 1, 2
+"""
+
+Row = Any
+
+
+def funder_fault(row: Row) -> str | None:
+    """Whether a payment's money was brought once, by the connector that the payment names."""
+    if row["successes"] > 1:
+        return "two tries of one payment brought its money"
+    if row["unnamed"]:
+        return "an attempt to collect has no try"
+    if row["brought_by"] != row["collected_by"]:
+        named, brought = row["collected_by"] or "none", row["brought_by"] or "none"
+        return f"its money was brought by {brought}, and it names {named}"
+    return None
+
+
+def collected_fault(row: Row) -> str | None:
+    """Whether what tries say that they brought is what was posted."""
+    for part, what in (("funding", "for its payment"), ("beside", "into suspense")):
+        said, posted = row[part], row[f"posted_{part}"]
+        if said != posted:
+            return f"they say that {said} paisa came {what}, and {posted} were posted"
+    return None
+
+
+def total_fault(row: Row) -> str | None:
+    """Whether a try's running total is the sum of its refunds and within what it brought."""
+    if row["refunded"] != row["held"]:
+        return f"its running total is {row['refunded']} paisa, and its refunds hold {row['held']}"
+    if row["refunded"] > (row["collected"] or 0):
+        return f"{row['refunded']} paisa go back of {row['collected'] or 0} that came"
+    if row["outcome"] == TryEnd.SECOND_SUCCESS and row["refunded"] != row["collected"]:
+        return "nobody waited for its money, and it does not go back"
+    return None
+
+
+def refund_fault(row: Row) -> str | None:
+    """Whether a refund belongs to its try, and its history starts, goes on and ends as the table says."""
+    if not row["belongs"]:
+        return "its try is another payment's, connector's or partner's"
+    numbers, starts, events, ends = (row[name] or [] for name in ("numbers", "starts", "events", "ends"))
+    if numbers != list(range(1, row["steps"] + 1)):
+        return "its steps are not numbered 1..n"
+    first = starts[0] if starts else row["state"]
+    if first not in BIRTHS or [first, *ends] != [*starts, row["state"]]:
+        return "its steps do not lead from asked or approved to its state"
+    for before, event, following in zip(starts, events, ends, strict=True):
+        if REFUND_TRANSITIONS.get((before, event)) != following:
+            return f"{before} does not become {following} by {event}"
+    return _person_fault(row, first, events)
+
+
+def _person_fault(row: Row, first: str, events: list[str]) -> str | None:
+    """Whether two persons stand behind what takes two."""
+    is_agreed = row["approved_by"] is not None
+    if is_agreed and (first != RefundState.ASKED or row["approved_by"] == row["asked_by"]):
+        return "the person who approved it is not a second one"
+    decided = {RefundEvent.APPROVED, RefundEvent.TAKEN_BY_CONNECTOR} & set(events)
+    if bool(decided) != is_agreed:
+        return "its approval has no person, or a person and no approval"
+    if row["kind"] == RefundKind.CHARGEBACK and first != RefundState.ASKED:
+        return "a chargeback that nobody had to approve"
+    is_by_hand = RefundEvent.PAID_BY_HAND in events
+    if is_by_hand != (row["confirmed_by"] is not None) or (
+        is_by_hand and row["confirmed_by"] == row["by_hand_by"]
+    ):
+        return "two persons do not say that it was paid by hand"
+    return None
+
+
+def due_fault(row: Row) -> str | None:
+    """Whether what is owed to payers of a payment, and not with them yet, stands in refund_due."""
+    if row["due"] == row["held"]:
+        return None
+    return f"{row['account']} holds {row['held']} paisa for it instead of {row['due']}"
+
+
+def suspense_fault(row: Row) -> str | None:
+    """Whether money that nobody waited for stands in suspense until its refund is opened, and no longer."""
+    if row["waiting"] == row["held"]:
+        return None
+    return f"{row['account']} holds {row['held']} paisa for it instead of {row['waiting']}"
+
+
+def paid_fault(row: Row) -> str | None:
+    """Whether every refund that is done was paid once, and nothing else was."""
+    if row["done"] == row["paid"]:
+        return None
+    return (
+        f"{len(row['done'] or [])} of its refunds are done by {row['moment']}, {row['paid'] or []} were paid"
+    )

@@ -1,0 +1,187 @@
+"""The audit's questions about scrolls and bill files: are files whole, is each payment told as it is."""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.scrolls.layouts import LAYOUTS, row_text
+from ekpay_switch.persistence.scrolls.reading import row_of
+
+# Each file with its rows, in the order in which they were written.
+FILES = """
+SELECT coalesce(f.biller_id, r.biller_id) AS biller_id,
+  coalesce(f.business_date, r.business_date) AS business_date,
+  coalesce(f.cycle, r.cycle) AS cycle, f.is_last, f.layout, f.rows, f.sum, f.sha256, r.seq, r.row_type,
+  r.payment_id, r.refund_id, r.scroll_date, r.scroll_no, r.office_code, r.bill_ref, r.account_ref, r.paid_at,
+  r.ekpay_ref, r.collector_ref, r.biller_ack_ref, r.principal, r.vat, r.late_fee, r.stamp, r.other_lines,
+  r.total, r.channel, r.collector_code, r.charges
+FROM scroll_files AS f FULL JOIN scroll_rows AS r
+  ON r.biller_id = f.biller_id AND r.business_date = f.business_date AND r.cycle = f.cycle
+ORDER BY 1, 2, 3, r.seq
+"""
+# What the rows say of each payment, beside what the books say of it, and those of which no row speaks.
+TOLD = """
+SELECT coalesce(r.payment_id, e.payment_id) AS id, coalesce(r.pays, 0) AS pays, coalesce(r.voids, 0) AS voids,
+  coalesce(r.paid, 0) AS paid, coalesce(r.taken_back, 0) AS taken_back,
+  coalesce(r.refunded, 0) AS told_refunded, r.billers, p.biller_id, p.amount, p.rounding, p.scroll_no,
+  e.posted_on, e.back_on, n.newest,
+  coalesce(d.refunded, 0) AS refunded
+FROM (
+  SELECT payment_id, array_agg(DISTINCT biller_id) AS billers,
+    count(*) FILTER (WHERE row_type = 'PAY') AS pays, count(*) FILTER (WHERE row_type = 'VOID') AS voids,
+    (sum(total) FILTER (WHERE row_type = 'PAY'))::bigint AS paid,
+    (-sum(total) FILTER (WHERE row_type = 'REV'))::bigint AS taken_back,
+    (-sum(total) FILTER (WHERE refund_id IS NOT NULL))::bigint AS refunded
+  FROM scroll_rows GROUP BY payment_id) AS r
+FULL JOIN (
+  SELECT payment_id, min(business_date) FILTER (WHERE NOT is_back) AS posted_on,
+    min(business_date) FILTER (WHERE is_back) AS back_on
+  FROM (
+    SELECT payment_id, business_date, moment IN ('given_back', 'owed_back') AS is_back FROM journal_entries
+    WHERE moment IN ('delivered', 'posted_after_give_back', 'given_back', 'owed_back')) AS moved
+  WHERE payment_id IS NOT NULL GROUP BY payment_id) AS e ON e.payment_id = r.payment_id
+LEFT JOIN payments AS p ON p.id = coalesce(r.payment_id, e.payment_id)
+LEFT JOIN (SELECT biller_id, max(business_date) AS newest FROM scroll_files GROUP BY biller_id) AS n
+  ON n.biller_id = p.biller_id
+LEFT JOIN (
+  SELECT payment_id, sum(amount)::bigint AS refunded FROM refunds
+  WHERE state = 'done' AND kind IN ('refund', 'chargeback') GROUP BY payment_id) AS d
+  ON d.payment_id = r.payment_id
+ORDER BY 1
+"""
+# Where the payments of a biller's day that were numbered while they were paid stand in its scroll; `base` is
+# the least distance of the two numbers, which is the same for all of them.
+NUMBERS = """
+SELECT p.id, p.business_date AS day, r.scroll_date, r.scroll_no AS told_no,
+  r.scroll_no - p.scroll_no AS distance,
+  min(r.scroll_no - p.scroll_no) OVER (PARTITION BY p.biller_id, p.business_date) AS base
+FROM payments AS p JOIN scroll_rows AS r ON r.payment_id = p.id AND r.row_type <> 'REV'
+WHERE p.scroll_no IS NOT NULL ORDER BY p.biller_id, p.business_date, p.scroll_no, r.business_date, r.seq
+"""
+TAKINGS = """
+SELECT t.biller_id, t.reference, t.state, t.amount, t.bill_key, p.state AS payment_state,
+  p.biller_id AS paid_to, p.bill_key AS paid_bill, p.amount + p.rounding AS billed, a.id AS attempt_id,
+  a.outcome
+FROM bill_takings AS t LEFT JOIN payments AS p ON p.id = t.payment_id
+LEFT JOIN attempts AS a
+  ON a.far_side = t.biller_id AND a.reference = t.reference AND a.payment_id = t.payment_id
+ORDER BY 1, 2
+"""
+# With its bill taken a payment is completed, or will be once somebody asks; it never gets its money back.
+HAS_ITS_BILL = frozenset({State.DELIVERING, State.COMPLETED, State.IN_REVIEW})
+
+Row = Any
+
+
+@dataclass(slots=True)
+class ScrollProof:
+    """Proves files row by row, in the order of FILES; `check` is told each row and at the end None."""
+
+    key: tuple[str, date, int] | None = None
+    file: Row = None
+    seq: int = 0
+    count: int = 0
+    sum: int = 0
+    digest: Any = field(default_factory=hashlib.sha256)
+
+    def check(self, row: Row | None) -> tuple[str, str] | None:
+        """The name of what is broken and why, or None."""
+        key = None if row is None else (row["biller_id"], row["business_date"], row["cycle"])
+        if key != self.key:
+            why = self._end()
+            if why:
+                return self._name(), why
+            self._begin(key, row)
+        if row is None or row["seq"] is None:
+            return None
+        name = f"scroll_rows {row['biller_id']} {row['business_date']} seq {row['seq']}"
+        if row["sha256"] is None:
+            return name, "its file is missing"
+        self.seq += 1
+        if row["seq"] != self.seq:
+            return name, f"the row with seq {self.seq} is missing or stands in another file"
+        self._add(row)
+        return None
+
+    def _add(self, row: Row) -> None:
+        self.count += 1
+        self.sum += row["total"]
+        if row["layout"] in LAYOUTS:
+            self.digest.update(row_text(row["layout"], row["biller_id"], row_of(row)).encode())
+
+    def _begin(self, key: tuple[str, date, int] | None, row: Row | None) -> None:
+        is_same_day = key is not None and self.key is not None and key[:2] == self.key[:2]
+        self.key, self.file = key, row
+        self.seq = self.seq if is_same_day else 0
+        self.count, self.sum, self.digest = 0, 0, hashlib.sha256()
+
+    def _end(self) -> str | None:
+        if self.file is None or self.file["sha256"] is None:
+            return None
+        if (self.file["rows"], self.file["sum"]) != (self.count, self.sum):
+            return f"its totals are not those of its {self.count} rows"
+        if self.file["sha256"] != self.digest.hexdigest():
+            return "its digest does not match its rows"
+        return None
+
+    def _name(self) -> str:
+        assert self.key is not None, "only a file that was begun can end wrongly"
+        return f"scroll_files {self.key[0]} {self.key[1]} cycle {self.key[2]}"
+
+
+def told_fault(row: Row) -> str | None:
+    """Whether files tell a payment once, as the books have it, and leave out none that was due."""
+    if row["billers"] not in (None, [row["biller_id"]]):
+        return "in the scroll of another biller"
+    if row["pays"] > 1 or row["voids"] > 1:
+        return "told twice in scrolls"
+    if row["pays"] and row["posted_on"] is None:
+        return "told as paid, and its biller was never owed for it"
+    if row["voids"] and row["back_on"] is None:
+        return "told as void, and its money was never given back"
+    return _sums_fault(row) or _left_out(row)
+
+
+def _sums_fault(row: Row) -> str | None:
+    if row["pays"] and row["paid"] != row["amount"] + row["rounding"]:
+        return f"told as paid with {row['paid']} paisa"
+    if row["taken_back"] > row["paid"]:
+        return "more was taken back than told as paid"
+    if row["told_refunded"] > row["refunded"]:
+        return "told as given back, and it was not"
+    return None
+
+
+def _left_out(row: Row) -> str | None:
+    """Whether a file was made that should have had it; one of the day after may still have missed it."""
+    if row["newest"] is None:
+        return None
+    over = row["newest"] - timedelta(days=1)
+    is_void = row["scroll_no"] is not None and row["posted_on"] is None
+    if row["posted_on"] is not None and row["posted_on"] < over and not row["pays"]:
+        return "posted, and no scroll tells of it though later ones were made"
+    if is_void and row["back_on"] is not None and row["back_on"] < over and not row["voids"]:
+        return "its number came to nothing, and no scroll tells of it though later ones were made"
+    return None
+
+
+def number_fault(row: Row) -> str | None:
+    """Whether a scroll tells a payment under the number and day that it had while it was paid."""
+    if row["scroll_date"] != row["day"] or row["distance"] != row["base"]:
+        return f"told as number {row['told_no']} of {row['scroll_date']}"
+    return None
+
+
+def taking_fault(row: Row) -> str | None:
+    """Whether the payment that has taken a bill is the one it is paid by, and a barred one was not paid."""
+    if row["attempt_id"] is None or row["paid_to"] != row["biller_id"]:
+        return "no attempt at this biller has its reference"
+    if row["state"] == "barred":
+        return "barred, and yet approved" if row["outcome"] == "approved" else None
+    if row["payment_state"] not in HAS_ITS_BILL:
+        return f"its payment has the bill and is {row['payment_state']}"
+    if (row["paid_bill"], row["billed"]) != (row["bill_key"], row["amount"]):
+        return "another bill or amount than its payment"
+    return None

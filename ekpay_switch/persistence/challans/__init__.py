@@ -1,0 +1,1 @@
+"""Treasury challans in PostgreSQL, and the merchants that may raise them."""

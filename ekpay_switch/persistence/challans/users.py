@@ -1,0 +1,196 @@
+"""Merchants that may raise treasury challans (the port `ChallanUsers`), and who gives them that access.
+
+A key is stored as a hash and told once. The challan prefund comes with the access, and nothing else is paid
+from it: a merchant that also pays bills through the syndicate API would pay them with the state's money.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_or_not
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ekpay_switch.domain.challans import challan_prefund
+from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.domain.ledger.entries import kind_of
+from ekpay_switch.persistence.merchants.directory import can_be_stored
+from ekpay_switch.persistence.merchants.staff_actions import UnknownMerchantError, note_change
+from ekpay_switch.persistence.schema.books import accounts, partners
+from ekpay_switch.persistence.schema.challans import challan_users
+from ekpay_switch.persistence.schema.merchants import merchants
+from ekpay_switch.ports.challans import ChallanUser
+from ekpay_switch.security.pass_keys import hash_pass_key, new_pass_key
+
+
+class SpeaksSyndicateError(SwitchError):
+    """The merchant pays bills from a prefund as well: its challans would be paid from the same money."""
+
+
+class ChallanAccessExistsError(SwitchError):
+    """The merchant has challan access already, or another one has this user name."""
+
+
+class NoChallanAccessError(SwitchError):
+    """The merchant has no challan access."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChallanKey:
+    """What a merchant is told once."""
+
+    partner_id: str
+    username: str
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ChallanUserLine:
+    """A user as an operator sees it in a list; nothing that opens anything."""
+
+    partner_id: str
+    username: str
+    bin: str
+    generation: int
+    is_active: bool
+    created_at: datetime
+
+
+class PostgresChallanUsers:
+    """The users in PostgreSQL, always read afresh."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def by_username(self, username: str) -> ChallanUser | None:
+        """See `challan_ports.ChallanUsers`."""
+        return await self._one(challan_users.c.username, username)
+
+    async def by_partner(self, partner_id: str) -> ChallanUser | None:
+        """See `challan_ports.ChallanUsers`."""
+        return await self._one(challan_users.c.partner_id, partner_id)
+
+    async def _one(self, column: Any, value: str) -> ChallanUser | None:  # noqa: ANN401 - a column of any type
+        if not can_be_stored(value):
+            return None
+        is_active = and_(challan_users.c.is_active, partners.c.is_active).label("may_call")
+        query = (
+            select(challan_users, partners.c.lane, is_active)
+            .join(partners, partners.c.id == challan_users.c.partner_id)
+            .where(column == value)
+        )
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).first()
+        return None if row is None else _user(row)
+
+
+class ChallanAccess:
+    """Giving, changing and taking away the access; each call is one short transaction with its trace."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def give(self, partner_id: str, username: str, bin_: str, by: str) -> ChallanKey:
+        """Let a merchant raise challans under its own BIN, with an empty prefund for them; tell its key.
+
+        Raises:
+            ChallanAccessExistsError: it may already, or the user name is taken.
+            UnknownMerchantError: there is no such merchant.
+            SpeaksSyndicateError: it pays bills from a prefund as well.
+        """
+        key = new_pass_key()
+        row = {"partner_id": partner_id, "username": username, "bin": bin_, "key_hash": hash_pass_key(key)}
+        try:
+            async with self._engine.begin() as connection:
+                await _refuse_others(connection, partner_id)
+                await connection.execute(insert(challan_users).values(row))
+                await connection.execute(
+                    insert_or_not(accounts).values(_prefund(partner_id)).on_conflict_do_nothing()
+                )
+                await note_change(
+                    connection,
+                    partner_id,
+                    by,
+                    {"did": "challan_access_given", "username": username, "bin": bin_},
+                )
+        except IntegrityError as problem:
+            raise ChallanAccessExistsError from problem
+        return ChallanKey(partner_id, username, key)
+
+    async def rotate_key(self, partner_id: str, by: str) -> ChallanKey:
+        """Give a new key; the one before and every token of before are dead at once.
+
+        Raises:
+            NoChallanAccessError: the merchant has no access.
+        """
+        key = new_pass_key()
+        new = {"key_hash": hash_pass_key(key), "generation": challan_users.c.generation + 1}
+        username = await self._change(partner_id, by, new, "challan_key_rotated")
+        return ChallanKey(partner_id, username, key)
+
+    async def switch(self, partner_id: str, by: str, *, is_active: bool) -> None:
+        """Switch the access on or off; off, no new request is taken, and what was taken on is seen through.
+
+        Raises:
+            NoChallanAccessError: the merchant has no access.
+        """
+        new = {"is_active": is_active, "generation": challan_users.c.generation + (0 if is_active else 1)}
+        await self._change(partner_id, by, new, "challan_access_on" if is_active else "challan_access_off")
+
+    async def list(self) -> Sequence[ChallanUserLine]:
+        """Every merchant that has access, by id."""
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(select(challan_users).order_by(challan_users.c.partner_id))
+            return [
+                ChallanUserLine(
+                    row.partner_id, row.username, row.bin, row.generation, row.is_active, row.created_at
+                )
+                for row in rows
+            ]
+
+    async def _change(self, partner_id: str, by: str, new: dict[str, Any], did: str) -> str:
+        change = (
+            update(challan_users)
+            .where(challan_users.c.partner_id == partner_id)
+            .values(new)
+            .returning(challan_users.c.username)
+        )
+        async with self._engine.begin() as connection:
+            username: str | None = (await connection.execute(change)).scalar()
+            if username is None:
+                raise NoChallanAccessError
+            await note_change(connection, partner_id, by, {"did": did})
+        return username
+
+
+async def _refuse_others(connection: AsyncConnection, partner_id: str) -> None:
+    query = (
+        select(partners.c.nd_id)
+        .join(merchants, merchants.c.partner_id == partners.c.id)
+        .where(partners.c.id == partner_id)
+    )
+    row = (await connection.execute(query)).first()
+    if row is None:
+        raise UnknownMerchantError
+    if row.nd_id is not None:
+        raise SpeaksSyndicateError
+
+
+def _prefund(partner_id: str) -> dict[str, object]:
+    code = challan_prefund(partner_id)
+    return {"code": code, "kind": str(kind_of(code)), "balance": 0, "floor": 0}
+
+
+def _user(row: Row[Any]) -> ChallanUser:
+    return ChallanUser(
+        partner_id=row.partner_id,
+        username=row.username,
+        lane=row.lane,
+        generation=row.generation,
+        bin=row.bin,
+        is_active=row.may_call,
+        key_hash=bytes(row.key_hash),
+    )

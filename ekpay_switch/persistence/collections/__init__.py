@@ -1,0 +1,1 @@
+"""Collected payments in PostgreSQL: openings, findings, deliveries, and what each posts."""

@@ -1,0 +1,96 @@
+"""The port `Callbacks` over PostgreSQL: what came unasked is stored once, and wakes what it names (law 6)."""
+
+import hashlib
+from collections.abc import Mapping
+
+from ekpay_switch.domain.collections.connector_calls import CallbackHint
+from ekpay_switch.persistence.collections.findings import CALM_SECONDS
+from ekpay_switch.persistence.own_transactions import Connection, OwnTransactions
+from ekpay_switch.persistence.payment_rows import LEG, REFERENCE_LOCK, as_json, lock_name
+from ekpay_switch.ports.collections import RawCallback
+
+BODY_BYTES_MAX = 65_536
+# What is longer names nothing of ours, and would not fit into an index.
+NAME_LENGTH_MAX = 200
+# They would let whoever reads the table act for somebody.
+DROPPED_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
+KEEP = """
+INSERT INTO callbacks (connector_id, name, headers, body, provider_reference, reference, is_agreed, is_forged,
+  why, consent)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (connector_id, name) DO NOTHING RETURNING true
+"""
+# In one order, so that two callbacks never wait for each other's tries crosswise.
+LOCK_NAMED = f"""
+SELECT attempt_id FROM tries WHERE connector_id = $1 AND attempt_id IN (
+  SELECT attempt_id FROM tries WHERE connector_id = $1 AND provider_reference = $2
+  UNION ALL SELECT id FROM attempts WHERE reference = $3 AND leg = '{LEG}')
+ORDER BY attempt_id FOR UPDATE
+"""  # noqa: S608 - constants
+# Read afresh once the locks are held. What money came of is asked about no more. The first consent stays: one
+# that may be on its way to the provider is never exchanged for another.
+WAKE_TRIES = f"""
+UPDATE tries AS t SET is_woken = true, is_agreed = t.is_agreed OR $2, consent = coalesce(t.consent, $3),
+  next_action_at = least(t.next_action_at, greatest(now(), t.asked_at + interval '{CALM_SECONDS} seconds'))
+FROM attempts AS a WHERE t.attempt_id = ANY($1) AND a.id = t.attempt_id
+  AND (a.state <> 'closed' OR a.outcome NOT IN ('approved', 'second_success'))
+"""  # noqa: S608 - constants
+WAKE_REFUNDS = """
+UPDATE refunds SET next_action_at = least(next_action_at, now()) WHERE id IN (
+  SELECT id FROM refunds WHERE connector_id = $1 AND provider_refund = $2
+  UNION ALL SELECT id FROM refunds WHERE our_reference = $3 AND connector_id = $1)
+AND state IN ('sent', 'in_doubt')
+"""
+
+
+class PostgresCallbacks:
+    """Callbacks in PostgreSQL; one short transaction a call."""
+
+    def __init__(self, transactions: OwnTransactions) -> None:
+        self._transactions = transactions
+
+    async def keep(self, callback: RawCallback, hint: CallbackHint | None) -> bool:
+        """See `collect_ports.Callbacks`. The body is cut at 64 KiB, and credentials are not stored."""
+        is_believed = hint is not None and not callback.is_forged
+        return await self._transactions.run(
+            lambda connection: _keep(connection, callback, hint if is_believed else None)
+        )
+
+
+async def _keep(connection: Connection, callback: RawCallback, hint: CallbackHint | None) -> bool:
+    connector_id = callback.connector_id
+    provider_reference = _named(hint.provider_reference) if hint is not None else None
+    reference = _named(hint.reference) if hint is not None else None
+    consent = _named(hint.consent) if hint is not None and hint.is_agreed else None
+    if provider_reference is not None:
+        # Whoever writes down that a page has this name sees this callback, or is seen here.
+        await lock_name(connection, REFERENCE_LOCK, connector_id, provider_reference)
+    is_new = await connection.fetchval(
+        KEEP, connector_id, _name(callback.name), as_json(_kept_headers(callback.headers)),
+        callback.body[:BODY_BYTES_MAX], provider_reference, reference, hint is not None and hint.is_agreed,
+        callback.is_forged, _clean(callback.why), consent,
+    )  # fmt: skip
+    if hint is not None:
+        names = (connector_id, provider_reference, reference)
+        named = await connection.fetch(LOCK_NAMED, *names)
+        await connection.execute(WAKE_TRIES, [row["attempt_id"] for row in named], hint.is_agreed, consent)
+        await connection.execute(WAKE_REFUNDS, *names)
+    return bool(is_new)
+
+
+def _kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    kept = (pair for pair in headers.items() if pair[0].lower() not in DROPPED_HEADERS)
+    return {_clean(name): _clean(value) for name, value in kept}
+
+
+def _clean(told: str) -> str:
+    """Text that PostgreSQL can hold: it knows neither NUL nor half characters."""
+    return told.encode("utf-8", "replace").decode().replace("\0", "")
+
+
+def _named(told: str) -> str | None:
+    return told if told and told.isprintable() and len(told) <= NAME_LENGTH_MAX else None
+
+
+def _name(told: str) -> str:
+    """The name itself, or what stands for one that cannot be stored."""
+    return _named(told) or hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()

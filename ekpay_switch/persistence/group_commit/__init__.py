@@ -1,0 +1,1 @@
+"""Group commit: steps of concurrent callers, written together in one durable transaction."""

@@ -1,0 +1,59 @@
+"""What callers hand to the group commit, one step each, and how a step is answered.
+
+Each step carries ids made before the database is asked, so writing one twice is recognised: a batch whose
+COMMIT was not heard of is simply written again.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from ekpay_switch.domain.bill import Quote
+from ekpay_switch.domain.claims import Claim, ClaimAnswer
+from ekpay_switch.domain.delivery import NextSend, RecordAnswer, Recording, SendAnswer
+from ekpay_switch.domain.ledger.entries import Entry, Posting
+
+
+@dataclass(frozen=True, slots=True)
+class SaveQuote:
+    """Store a quote; an equal id is the same quote."""
+
+    quote: Quote
+    lane: int
+
+
+@dataclass(frozen=True, slots=True)
+class PostEntry:
+    """Write a journal entry by itself: of no payment, as a top-up, or of one whose row the caller locks."""
+
+    entry_id: UUID
+    lane: int
+    entry: Entry
+    payment_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SealedRecording:
+    """A recording whose tokens are sealed: rows of payment, line, kind and sealed digits."""
+
+    recording: Recording
+    lines: tuple[tuple[UUID, int, str, bytes], ...]
+
+
+Step = Claim | Recording | SealedRecording | NextSend | SaveQuote | PostEntry
+Answer = ClaimAnswer | RecordAnswer | SendAnswer | None
+
+
+def lane_of(step: Step) -> int:
+    """The lane whose hash chain the step may extend."""
+    if isinstance(step, SealedRecording):
+        return step.recording.delivery.lane
+    return step.delivery.lane if isinstance(step, Recording | NextSend) else step.lane
+
+
+def postings_of(step: Step) -> tuple[Posting, ...]:
+    """What the step itself posts; a claim's entry is made when it is judged."""
+    if isinstance(step, SealedRecording):
+        step = step.recording
+    if isinstance(step, Recording):
+        return step.plan.entry.postings if step.plan.entry else ()
+    return step.entry.postings if isinstance(step, PostEntry) else ()

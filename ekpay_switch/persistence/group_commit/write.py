@@ -1,0 +1,239 @@
+"""The one write of a batch: a single statement that fills every table from arrays, set-wise.
+
+Its text never changes, so PostgreSQL plans it once a connection; a table with nothing to write gets
+empty arrays.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import asyncpg
+
+from ekpay_switch.persistence.group_commit.decide import Changes, Row
+
+
+@dataclass(frozen=True, slots=True)
+class SetInsert:
+    """One table's part of the statement: its columns and their array types, in the order of the rows.
+
+    `beside` are arrays that come after the columns and are not written; `join` and `values` may use them.
+    """
+
+    table: str
+    columns: Mapping[str, str]
+    ignores_repeats: bool = False
+    beside: Mapping[str, str] = field(default_factory=dict)
+    join: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types of all its arrays."""
+        return (*self.columns.values(), *self.beside.values())
+
+    def text(self, first: int) -> str:
+        """The INSERT whose parameters start at number `first`."""
+        arrays = ", ".join(f"${first + n}::{kind}[]" for n, kind in enumerate(self.types))
+        source = f"unnest({arrays}) AS u ({', '.join((*self.columns, *self.beside))}) {self.join}"
+        values = ", ".join(self.values.get(name, f"u.{name}") for name in self.columns)
+        suffix = " ON CONFLICT DO NOTHING" if self.ignores_repeats else ""
+        return f"INSERT INTO {self.table} ({', '.join(self.columns)}) SELECT {values} FROM {source}{suffix}"  # noqa: S608 - constants
+
+
+QUOTES = SetInsert(
+    "quotes",
+    {
+        "quote_id": "text", "partner_id": "text", "request_reference": "text", "biller_id": "text",
+        "bucket": "text", "bill_key": "text", "bill_lock": "bigint", "is_paid": "boolean",
+        "currency": "text", "amount": "bigint", "charge": "bigint", "fee": "bigint", "vat": "bigint",
+        "rounding": "bigint", "fee_version": "text", "bill": "jsonb", "biller_quote": "jsonb",
+        "expires_at": "timestamptz",
+    },
+    ignores_repeats=True,
+)  # fmt: skip
+PAYMENTS = SetInsert(
+    "payments",
+    {
+        "id": "uuid", "partner_id": "text", "lane": "smallint", "reference": "text", "fingerprint": "bytea",
+        "quote_id": "text", "biller_id": "text", "bill_key": "text", "bucket": "text", "currency": "text",
+        "amount": "bigint", "charge": "bigint", "fee": "bigint", "vat": "bigint", "rounding": "bigint",
+        "state": "text",
+        "refusal": "text", "biller_quote": "jsonb", "quote_expires_at": "timestamptz", "scroll_no": "bigint",
+        "business_date": "date", "epoch": "integer", "steps": "smallint", "next_action_at": "timestamptz",
+        "lease_until": "timestamptz",
+    },
+    # A row brings its rank among the new numbers of its series.
+    beside={"scroll_series": "text"},
+    join="LEFT JOIN given ON given.series = u.scroll_series",
+    values={"scroll_no": "given.first + u.scroll_no"},
+)  # fmt: skip
+ATTEMPTS = SetInsert(
+    "attempts",
+    {
+        "id": "uuid", "payment_id": "uuid", "leg": "text", "far_side": "text", "reference": "text",
+        "state": "text", "step": "text", "sends": "smallint", "send_until": "timestamptz",
+    },
+)  # fmt: skip
+HISTORY = SetInsert(
+    "history",
+    {
+        "payment_id": "uuid", "seq": "smallint", "from_state": "text", "event": "text", "to_state": "text",
+        "actor": "text", "facts": "jsonb",
+    },
+)  # fmt: skip
+EVIDENCE = SetInsert(
+    "evidence",
+    {"payment_id": "uuid", "attempt_id": "uuid", "epoch": "integer", "kind": "text", "facts": "jsonb"},
+    ignores_repeats=True,
+)
+ENTRIES = SetInsert(
+    "journal_entries",
+    {
+        "id": "uuid", "lane": "smallint", "seq": "bigint", "payment_id": "uuid", "moment": "text",
+        "currency": "text", "business_date": "date", "window_id": "bigint", "hash": "bytea",
+    },
+)  # fmt: skip
+POSTINGS = SetInsert(
+    "postings", {"entry_id": "uuid", "seq": "smallint", "account": "text", "amount": "bigint"}
+)
+NOTIFICATIONS = SetInsert(
+    "notifications",
+    {"id": "uuid", "payment_id": "uuid", "partner_id": "text", "notice": "text", "version": "smallint"},
+)
+# A payment that is found vended again, in review, brings the lines that stand already.
+TOKEN_LINES = SetInsert(
+    "token_lines",
+    {"payment_id": "uuid", "seq": "smallint", "kind": "text", "digits_sealed": "bytea"},
+    ignores_repeats=True,
+)
+# Not ignoring repeats: a receipt that another payment took meanwhile fails the batch, which then reads it.
+USED_RECEIPTS = SetInsert("used_receipts", {"receipt": "text", "payment_id": "uuid"})
+# Scroll numbers are given as the payments are written, and undone with them, so none is lost. Sorted, so that
+# two batches never wait for each other's counters crosswise.
+ALLOCATE = """
+INSERT INTO scroll_counters (series, business_date, last)
+SELECT series, $3, wanted FROM unnest($1::text[], $2::bigint[]) AS w (series, wanted) ORDER BY series
+ON CONFLICT (series, business_date) DO UPDATE SET last = scroll_counters.last + excluded.last
+RETURNING series, last
+"""
+COUNTED_TYPES = ("text[]", "bigint[]", "date")
+# The new numbers of a series are the last ones of the counter, as many as were wanted.
+GIVEN = """
+given AS (
+  SELECT series, last - wanted + 1 AS first
+  FROM counted JOIN unnest($1::text[], $2::bigint[]) AS w (series, wanted) USING (series))
+"""
+INSERTS = (
+    PAYMENTS, ATTEMPTS, HISTORY, EVIDENCE, ENTRIES, POSTINGS, NOTIFICATIONS, TOKEN_LINES, USED_RECEIPTS,
+)  # fmt: skip
+
+# The epoch in the WHERE is the fence: a row whose epoch moved on is not updated, and the count betrays it.
+# Keys are named twice, as a list and by row: by the list a plan made while a table was small finds its rows
+# in their index, and never reads the table whole.
+MOVE_PAYMENTS = """
+UPDATE payments AS p SET state = u.state, refusal = u.refusal, facts = u.facts, steps = u.steps,
+  next_action_at = u.next_action_at, lease_until = NULL, updated_at = now()
+FROM unnest({arrays}) AS u (id, epoch, state, refusal, facts, steps, next_action_at)
+WHERE p.id = ANY({keys}) AND p.id = u.id AND p.epoch = u.epoch RETURNING 1
+"""
+MOVE_PAYMENTS_TYPES = ("uuid", "integer", "text", "text", "jsonb", "smallint", "timestamptz")
+HOLD_PAYMENTS = """
+UPDATE payments AS p SET lease_until = u.hold_until, next_action_at = u.hold_until, asked = u.asked
+FROM unnest({arrays}) AS u (id, epoch, hold_until, asked)
+WHERE p.id = ANY({keys}) AND p.id = u.id AND p.epoch = u.epoch RETURNING 1
+"""
+HOLD_PAYMENTS_TYPES = ("uuid", "integer", "timestamptz", "integer")
+BEGIN_SENDS = """
+UPDATE attempts AS a SET step = u.step, sends = u.sends, send_until = u.send_until
+FROM unnest({arrays}) AS u (id, step, sends, send_until) WHERE a.id = ANY({keys}) AND a.id = u.id
+"""
+BEGIN_SENDS_TYPES = ("uuid", "text", "smallint", "timestamptz")
+END_ATTEMPTS = """
+UPDATE attempts AS a SET state = u.state, outcome = u.outcome, closed_at = u.closed_at
+FROM unnest({arrays}) AS u (id, state, outcome, closed_at) WHERE a.id = ANY({keys}) AND a.id = u.id
+"""
+END_ATTEMPTS_TYPES = ("uuid", "text", "text", "timestamptz")
+MOVE_BALANCES = """
+UPDATE accounts AS a SET balance = a.balance + u.growth
+FROM unnest({arrays}) AS u (code, growth) WHERE a.code = ANY({keys}) AND a.code = u.code RETURNING 1
+"""
+MOVE_BALANCES_TYPES = ("text", "bigint")
+MOVE_LANES = """
+UPDATE lanes AS l SET seq = u.seq, hash = u.hash
+FROM unnest({arrays}) AS u (lane, seq, hash) WHERE l.lane = ANY({keys}) AND l.lane = u.lane
+"""
+MOVE_LANES_TYPES = ("smallint", "bigint", "bytea")
+UPDATES = (
+    ("moved_payments", MOVE_PAYMENTS, MOVE_PAYMENTS_TYPES),
+    ("held_payments", HOLD_PAYMENTS, HOLD_PAYMENTS_TYPES),
+    ("begun_sends", BEGIN_SENDS, BEGIN_SENDS_TYPES),
+    ("ended_attempts", END_ATTEMPTS, END_ATTEMPTS_TYPES),
+    ("moved_balances", MOVE_BALANCES, MOVE_BALANCES_TYPES),
+    ("moved_lanes", MOVE_LANES, MOVE_LANES_TYPES),
+)
+
+
+def _statement() -> str:
+    parts, first = [f"counted AS ({ALLOCATE})", GIVEN], len(COUNTED_TYPES) + 1
+    for insert in INSERTS:
+        parts.append(f"into_{insert.table} AS ({insert.text(first)})")
+        first += len(insert.types)
+    for name, text, types in UPDATES:
+        arrays = ", ".join(f"${first + n}::{kind}[]" for n, kind in enumerate(types))
+        keys = f"${first}::{types[0]}[]"
+        parts.append(f"{name} AS ({text.format(arrays=arrays, keys=keys)})")
+        first += len(types)
+    checked = ("moved_payments", "held_payments", "moved_balances")
+    counts = ", ".join(f"(SELECT count(*) FROM {name})" for name in checked)  # noqa: S608 - constants
+    firsts = "(SELECT array_agg(series ORDER BY series) FROM given)"
+    numbers = "(SELECT array_agg(first ORDER BY series) FROM given)"
+    return f"WITH {', '.join(parts)} SELECT {counts}, {firsts} AS series, {numbers} AS firsts"
+
+
+WRITE_BATCH = _statement()
+WRITE_QUOTES = QUOTES.text(1)
+
+
+class LostRowError(Exception):
+    """A row that was read under lock was not there to update: a bug, and the batch is rolled back."""
+
+
+def _columns(rows: Sequence[Row], width: int) -> Iterable[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+
+
+async def write_quotes(connection: asyncpg.Connection, rows: Sequence[Row]) -> None:
+    """Store quotes; a quote that stands already is left alone."""
+    await connection.execute(WRITE_QUOTES, *_columns(rows, len(QUOTES.columns)))
+
+
+async def write_changes(connection: asyncpg.Connection, changes: Changes, day: date) -> dict[str, int]:
+    """Write every row of the batch in one statement; the first new scroll number of each series on this day.
+
+    Raises:
+        LostRowError: a payment's epoch or an account row was not as read.
+    """
+    inserted = (
+        changes.payments, changes.attempts, changes.history, changes.evidence, changes.entries,
+        changes.postings, changes.notifications, changes.token_lines, changes.used_receipts,
+    )  # fmt: skip
+    balances = sorted(changes.balances.items())
+    lanes = [(lane, *head) for lane, head in sorted(changes.lanes.items())]
+    updated: tuple[Sequence[Row], ...] = (
+        list(changes.moved_payments.values()),
+        changes.held_payments,
+        changes.begun_sends,
+        changes.ended_attempts,
+        balances,
+        lanes,
+    )
+    parameters: list[object] = [list(changes.wanted), list(changes.wanted.values()), day]
+    for insert, rows in zip(INSERTS, inserted, strict=True):
+        parameters += _columns(rows, len(insert.types))
+    for (_, _, types), moved in zip(UPDATES, updated, strict=True):
+        parameters += _columns(moved, len(types))
+    *counts, series, firsts = await connection.fetchrow(WRITE_BATCH, *parameters)
+    if counts != [len(changes.moved_payments), len(changes.held_payments), len(balances)]:
+        raise LostRowError
+    return dict(zip(series or (), firsts or (), strict=True))

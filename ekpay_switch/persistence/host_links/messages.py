@@ -1,0 +1,216 @@
+"""The port `HostMessages` over PostgreSQL: a request to a host is a row, and conditions decide every race.
+
+Whoever hands over and whoever settles a try wait for each other on its name; everything else is one update
+that a row's state allows or not. `settle` leaves a tombstone, so that a holder of before, however late it
+wakes up, hands nothing over any more (law 14, docs/adr/0037).
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from ekpay_switch.domain.business_day import business_date
+from ekpay_switch.domain.host_messages import (
+    STAN_MAX,
+    HostEvent,
+    HostMessage,
+    HostReply,
+    HostState,
+    MessageKey,
+    NewHostMessage,
+    Reversal,
+    Trace,
+    states_before,
+)
+from ekpay_switch.domain.money import Money
+from ekpay_switch.persistence.group_commit.write import LostRowError
+from ekpay_switch.persistence.host_links.message_changes import HostNews
+from ekpay_switch.persistence.own_transactions import Connection, OwnTransactions
+from ekpay_switch.persistence.payment_rows import HOST_LOCK, LEG, from_json, lock_name
+
+Row = Mapping[str, Any]
+
+_NOW_IN_DHAKA = "(now() AT TIME ZONE 'UTC' + interval '6 hours')::date"
+KEYED = "connector_id = $1 AND reference = $2 AND epoch = $3"
+NEXT_TRACE = f"""
+INSERT INTO host_traces AS t (acquirer, day, last) VALUES ($1, {_NOW_IN_DHAKA}, 1)
+ON CONFLICT (acquirer, day) DO UPDATE SET last = t.last + 1 WHERE t.last < {STAN_MAX}
+RETURNING t.last, now() AS at
+"""  # noqa: S608 - constants
+READ = f"SELECT * FROM host_messages WHERE {KEYED}"  # noqa: S608 - constants
+READ_ALL = """
+SELECT m.* FROM host_messages AS m JOIN unnest($1::text[], $2::text[], $3::int[])
+  AS k (connector_id, reference, epoch) USING (connector_id, reference, epoch)
+"""
+READ_SENT = "SELECT * FROM host_messages WHERE connector_id = $1 AND reference = $2 AND state <> 'withdrawn'"
+# An attempt has a last moment of its own, which a process that was stopped on the way here cannot see pass.
+HAND_OVER = f"""
+INSERT INTO host_messages (connector_id, reference, epoch, payment_id, acquirer, day, stan, at, rrn, amount,
+  currency, alias, state, send_until)
+SELECT $1::text, $2::text, $3::int, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'waiting',
+  least(now() + $13::interval,
+    (SELECT send_until FROM attempts WHERE reference = $2 AND leg = '{LEG}'))
+WHERE NOT EXISTS (SELECT FROM host_messages WHERE connector_id = $1 AND reference = $2
+  AND (epoch >= $3 OR state <> 'withdrawn'))
+RETURNING *
+"""  # noqa: S608 - constants
+WITHDRAW = f"""
+UPDATE host_messages SET state = 'withdrawn' WHERE {KEYED} AND state = 'waiting' RETURNING true
+"""  # noqa: S608 - constants
+BURY = """
+INSERT INTO host_messages (connector_id, reference, epoch, state) VALUES ($1, $2, $3, 'withdrawn')
+ON CONFLICT DO NOTHING
+"""
+
+
+def in_states(event: HostEvent) -> str:
+    """A condition: the row stands where this event may happen."""
+    listed = ", ".join(f"'{state}'" for state in states_before(event))
+    return f"state IN ({listed}) AND NOT reply_decided"
+
+
+BEGIN_REVERSAL = f"""
+UPDATE host_messages SET state = 'reversing', reversal_stan = $4, reversal_at = $5, reversal_day = $6,
+  reversals_wanted = 1
+WHERE {KEYED} AND {in_states(HostEvent.REVERSAL_BEGUN)} RETURNING *
+"""  # noqa: S608 - constants
+REVERSE_AGAIN = f"""
+UPDATE host_messages SET reversals_wanted = reversals_sent + 1
+WHERE {KEYED} AND {in_states(HostEvent.REVERSAL_CONFIRMED)} RETURNING *
+"""  # noqa: S608 - constants
+
+
+class PostgresHostMessages:
+    """Requests to hosts in PostgreSQL; one short transaction a call."""
+
+    def __init__(self, transactions: OwnTransactions, news: HostNews) -> None:
+        self._transactions = transactions
+        self._news = news
+
+    async def next_trace(self, acquirer: str) -> Trace | None:
+        """See `host_link_ports.HostMessages`. A number whose COMMIT was not heard of is left out."""
+        row = await self._transactions.run(lambda connection: connection.fetchrow(NEXT_TRACE, acquirer))
+        return None if row is None else Trace(row["last"], row["at"])
+
+    async def hand_over(self, new: NewHostMessage, send_seconds: float) -> HostMessage | None:
+        """See `host_link_ports.HostMessages`."""
+
+        async def work(connection: Connection) -> Row | None:
+            await _lock_try(connection, new.key.connector_id, new.key.reference)
+            standing: Row | None = await connection.fetchrow(READ, *key_of(new.key))
+            if standing is not None:
+                return standing if standing["stan"] is not None else None
+            handed: Row | None = await connection.fetchrow(HAND_OVER, *_columns(new), _seconds(send_seconds))
+            return handed
+
+        row = await self._transactions.run(work)
+        self._news.there_is_work(new.key.connector_id)
+        return None if row is None else message_of(row)
+
+    async def withdraw(self, key: MessageKey) -> bool:
+        """See `host_link_ports.HostMessages`. Done again, it is withdrawn already."""
+
+        async def work(connection: Connection) -> bool:
+            if await connection.fetchval(WITHDRAW, *key_of(key)):
+                return True
+            state = await connection.fetchval(f"SELECT state FROM host_messages WHERE {KEYED}", *key_of(key))  # noqa: S608 - constants
+            return bool(state == HostState.WITHDRAWN)
+
+        return await self._transactions.run(work)
+
+    async def settle(self, connector_id: str, reference: str, epoch: int) -> HostMessage | None:
+        """See `host_link_ports.HostMessages`."""
+
+        async def work(connection: Connection) -> Row | None:
+            await _lock_try(connection, connector_id, reference)
+            sent: Row | None = await connection.fetchrow(READ_SENT, connector_id, reference)
+            if sent is not None and not await connection.fetchval(WITHDRAW, *_key(sent)):
+                # The link's owner may have moved it on between the two.
+                sent = await connection.fetchrow(READ_SENT, connector_id, reference)
+                if sent is not None:
+                    return sent
+            await connection.execute(BURY, connector_id, reference, epoch - 1)
+            return None
+
+        row = await self._transactions.run(work)
+        return None if row is None else message_of(row)
+
+    async def reverse(self, key: MessageKey, trace: Trace) -> HostMessage:
+        """See `host_link_ports.HostMessages`."""
+
+        async def work(connection: Connection) -> Row:
+            named = (trace.stan, trace.at, business_date(trace.at))
+            row: Row | None = await connection.fetchrow(BEGIN_REVERSAL, *key_of(key), *named)
+            row = row or await connection.fetchrow(REVERSE_AGAIN, *key_of(key))
+            return row or await connection.fetchrow(READ, *key_of(key))
+
+        row = await self._transactions.run(work)
+        self._news.there_is_work(key.connector_id)
+        return message_of(row)
+
+    async def await_news(self, seen: HostMessage, within_seconds: float) -> HostMessage:
+        """See `host_link_ports.HostMessages`."""
+        return await self._news.await_news(seen, within_seconds)
+
+
+async def read_messages(connection: Connection, keys: list[MessageKey]) -> list[HostMessage]:
+    """Requests as they stand now, in no order."""
+    rows = await connection.fetch(READ_ALL, *map(list, zip(*(key_of(key) for key in keys), strict=True)))
+    return [message_of(row) for row in rows]
+
+
+def message_of(row: Row) -> HostMessage:
+    """A request of its row, which is no tombstone."""
+    key = MessageKey(*_key(row))
+    new = NewHostMessage(
+        key=key,
+        payment_id=row["payment_id"],
+        acquirer=row["acquirer"],
+        trace=Trace(row["stan"], row["at"]),
+        rrn=row["rrn"],
+        amount=Money(row["amount"], row["currency"]),
+        alias=row["alias"],
+    )
+    reply = reversal = None
+    if row["reply_code"] is not None:
+        reply = HostReply(row["reply_code"], row["reply_decided"], from_json(row["reply"]))
+    if row["reversal_stan"] is not None:
+        trace = Trace(row["reversal_stan"], row["reversal_at"])
+        counted = (row["reversals_sent"], row["reversal_answers"])
+        reversal = Reversal(trace, *counted, code=row["reversal_code"] or "")
+    return HostMessage(new, HostState(row["state"]), row["lost_at"] is not None, reply, reversal)
+
+
+def key_of(key: MessageKey) -> tuple[str, str, int]:
+    """A key as the columns of it."""
+    return key.connector_id, key.reference, key.epoch
+
+
+async def lock_row(connection: Connection, key: MessageKey) -> Row:
+    """A request under lock.
+
+    Raises:
+        LostRowError: there is no such row, though the caller has seen it.
+    """
+    row: Row | None = await connection.fetchrow(f"{READ} FOR UPDATE", *key_of(key))
+    if row is None:
+        raise LostRowError
+    return row
+
+
+async def _lock_try(connection: Connection, connector_id: str, reference: str) -> None:
+    await lock_name(connection, HOST_LOCK, connector_id, reference)
+
+
+def _key(row: Row) -> tuple[str, str, int]:
+    return row["connector_id"], row["reference"], row["epoch"]
+
+
+def _columns(new: NewHostMessage) -> tuple[object, ...]:
+    trace, amount = new.trace, new.amount
+    named = (*key_of(new.key), new.payment_id, new.acquirer, business_date(trace.at), trace.stan, trace.at)
+    return (*named, new.rrn, amount.minor, amount.currency, new.alias)
+
+
+def _seconds(seconds: float) -> timedelta:
+    return timedelta(seconds=max(seconds, 0.0))

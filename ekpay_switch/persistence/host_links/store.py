@@ -1,0 +1,233 @@
+"""The port `HostLinks` over PostgreSQL: leases of links, and requests as a link's owner moves them on."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ekpay_switch import telemetry
+from ekpay_switch.domain.host_messages import HostEvent, HostMessage, HostReply, HostState, MessageKey
+from ekpay_switch.persistence.host_links.message_changes import HostNews
+from ekpay_switch.persistence.host_links.messages import (
+    KEYED,
+    PostgresHostMessages,
+    in_states,
+    key_of,
+    lock_row,
+    message_of,
+    read_messages,
+)
+from ekpay_switch.persistence.own_transactions import (
+    Connect,
+    Connection,
+    OwnTransactions,
+    TransactionLimits,
+)
+from ekpay_switch.persistence.payment_rows import as_json, from_json
+from ekpay_switch.persistence.schema.host_links import host_messages
+from ekpay_switch.ports.host_links import LinkLease, Noted, TakenMessage
+
+Row = Mapping[str, Any]
+
+# Looked at before it is written, since every process tries again and again.
+IS_LEASED = "SELECT true FROM host_links WHERE connector_id = $1 AND lease_until > clock_timestamp()"
+LEASE = """
+INSERT INTO host_links AS l (connector_id, epoch, holder, lease_until)
+VALUES ($1, 1, $2, clock_timestamp() + $3::interval)
+ON CONFLICT (connector_id) DO UPDATE
+  SET epoch = l.epoch + 1, holder = $2, lease_until = clock_timestamp() + $3::interval
+  WHERE l.lease_until IS NULL OR l.lease_until <= clock_timestamp()
+RETURNING l.epoch
+"""
+RENEW = """
+UPDATE host_links SET lease_until = clock_timestamp() + $3::interval
+WHERE connector_id = $1 AND epoch = $2 AND lease_until > clock_timestamp() RETURNING true
+"""
+RELEASE = "UPDATE host_links SET lease_until = NULL WHERE connector_id = $1 AND epoch = $2"
+_IS_HELD = """
+EXISTS (SELECT FROM host_links WHERE connector_id = $1 AND epoch = $2 AND lease_until > clock_timestamp())
+"""
+LOSE = """
+UPDATE host_messages SET lost_at = clock_timestamp()
+WHERE connector_id = $1 AND state = 'taken' AND lost_at IS NULL AND link_epoch <= $2
+"""
+# A literal, as in the index of what is being reversed.
+_IS_REVERSING = host_messages.c.state == text(f"'{HostState.REVERSING}'")
+_IS_DUE = "state = 'reversing' AND reversals_wanted > reversals_sent"
+WORK = f"""
+SELECT connector_id FROM host_messages WHERE state = 'waiting' AND send_until > clock_timestamp()
+UNION SELECT connector_id FROM host_messages WHERE {_IS_DUE}
+"""  # noqa: S608 - constants
+# Chosen once: a join might look again for each row, and take more.
+TAKE = f"""
+WITH due AS MATERIALIZED (SELECT reference, epoch FROM host_messages
+  WHERE connector_id = $1 AND state = 'waiting' AND send_until > clock_timestamp() AND {_IS_HELD}
+  ORDER BY handed_over_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+UPDATE host_messages AS m SET state = 'taken', taken_at = clock_timestamp(), link_epoch = $2 FROM due
+WHERE m.connector_id = $1 AND m.reference = due.reference AND m.epoch = due.epoch
+RETURNING m.*, extract(epoch FROM m.send_until - clock_timestamp())::float8 AS send_seconds
+"""  # noqa: S608 - constants
+NOT_WRITTEN = f"""
+UPDATE host_messages SET state = 'withdrawn' WHERE {KEYED} AND {in_states(HostEvent.NOT_WRITTEN)}
+"""  # noqa: S608 - constants
+TAKE_REVERSALS = f"""
+WITH due AS MATERIALIZED (SELECT reference, epoch FROM host_messages
+  WHERE connector_id = $1 AND {_IS_DUE} AND {_IS_HELD}
+  ORDER BY reversal_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+UPDATE host_messages AS m SET reversals_sent = m.reversals_sent + 1 FROM due
+WHERE m.connector_id = $1 AND m.reference = due.reference AND m.epoch = due.epoch
+RETURNING m.*
+"""  # noqa: S608 - constants
+FIND = """
+SELECT * FROM host_messages WHERE connector_id = $1 AND rrn = $2 AND taken_at IS NOT NULL
+ORDER BY at DESC LIMIT 1
+"""
+ANSWER = f"""
+UPDATE host_messages SET state = 'answered', reply_code = $4, reply_decided = $5, reply = $6,
+  answered_at = clock_timestamp()
+WHERE {KEYED}
+"""  # noqa: S608 - constants
+KEEP_LATE = f"""
+UPDATE host_messages SET late_code = $4, late_reply = $5, late_at = clock_timestamp() WHERE {KEYED}
+"""  # noqa: S608 - constants
+ANSWER_REVERSAL = f"""
+UPDATE host_messages SET reversal_code = $4, reversal_answers = reversal_answers + 1,
+  state = CASE WHEN $5 THEN 'reversed' ELSE state END,
+  reversed_at = CASE WHEN $5 THEN clock_timestamp() END
+WHERE {KEYED} AND {in_states(HostEvent.REVERSAL_CONFIRMED)} RETURNING true
+"""  # noqa: S608 - constants
+_CONNECTIONS = 3
+_LATE = frozenset({HostState.REVERSING, HostState.REVERSED})
+
+
+class PostgresHostLinks:
+    """Links in PostgreSQL; one short transaction a call, fenced by the epoch of the lease."""
+
+    def __init__(self, transactions: OwnTransactions, news: HostNews) -> None:
+        self._transactions = transactions
+        self._news = news
+
+    async def lease(self, connector_id: str, holder: str, seconds: float) -> LinkLease | None:
+        """See `host_link_ports.HostLinks`."""
+
+        async def work(connection: Connection) -> int | None:
+            if await connection.fetchval(IS_LEASED, connector_id):
+                return None
+            epoch: int | None = await connection.fetchval(LEASE, connector_id, holder, _interval(seconds))
+            return epoch
+
+        epoch = await self._transactions.run(work)
+        return None if epoch is None else LinkLease(connector_id, epoch)
+
+    async def renew(self, lease: LinkLease, seconds: float) -> bool:
+        """See `host_link_ports.HostLinks`. A lease that has run out is lost, even where nobody has it yet."""
+        held = (lease.connector_id, lease.epoch, _interval(seconds))
+        return bool(await self._transactions.run(lambda connection: connection.fetchval(RENEW, *held)))
+
+    async def release(self, lease: LinkLease) -> None:
+        """See `host_link_ports.HostLinks`."""
+        await self._transactions.run(
+            lambda connection: connection.execute(RELEASE, lease.connector_id, lease.epoch)
+        )
+
+    async def lose(self, lease: LinkLease) -> None:
+        """See `host_link_ports.HostLinks`."""
+        held = (lease.connector_id, lease.epoch)
+        if await self._transactions.run(lambda connection: connection.execute(LOSE, *held)) != "UPDATE 0":
+            self._news.there_are_news()
+
+    async def await_work(self, connector_id: str, within_seconds: float) -> None:
+        """See `host_link_ports.HostLinks`."""
+        await self._news.await_work(connector_id, within_seconds)
+
+    async def take(self, lease: LinkLease, limit: int) -> Sequence[TakenMessage]:
+        """See `host_link_ports.HostLinks`. What was taken without our hearing of it stays in doubt."""
+        held = (lease.connector_id, lease.epoch, limit)
+        rows = await self._transactions.run(lambda connection: connection.fetch(TAKE, *held))
+        taken = [TakenMessage(message_of(row), row["send_seconds"]) for row in rows]
+        return sorted(taken, key=lambda one: one.message.new.trace.at)
+
+    async def not_written(self, key: MessageKey) -> None:
+        """See `host_link_ports.HostLinks`."""
+        await self._transactions.run(lambda connection: connection.execute(NOT_WRITTEN, *key_of(key)))
+        self._news.there_are_news()
+
+    async def take_reversals(self, lease: LinkLease, limit: int) -> Sequence[HostMessage]:
+        """See `host_link_ports.HostLinks`."""
+        held = (lease.connector_id, lease.epoch, limit)
+        rows = await self._transactions.run(lambda connection: connection.fetch(TAKE_REVERSALS, *held))
+        return [message_of(row) for row in rows]
+
+    async def find(self, connector_id: str, rrn: str) -> HostMessage | None:
+        """See `host_link_ports.HostLinks`."""
+        row = await self._transactions.run(lambda connection: connection.fetchrow(FIND, connector_id, rrn))
+        return None if row is None else message_of(row)
+
+    async def answer(self, key: MessageKey, reply: HostReply) -> Noted:
+        """See `host_link_ports.HostLinks`. Recorded again, the same answer is recorded."""
+        noted = await self._transactions.run(lambda connection: _answer(connection, key, reply))
+        self._news.there_are_news()
+        return noted
+
+    async def answer_reversal(self, key: MessageKey, code: str, *, is_confirmed: bool) -> bool:
+        """See `host_link_ports.HostLinks`."""
+        said = (*key_of(key), code, is_confirmed)
+        is_open = await self._transactions.run(lambda connection: connection.fetchval(ANSWER_REVERSAL, *said))
+        self._news.there_are_news()
+        return bool(is_open)
+
+
+class PostgresHosts:
+    """Both ports with connections of their own, so that whoever waits for a host holds up no payment."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._transactions = OwnTransactions(connect, TransactionLimits(_CONNECTIONS))
+        run = self._transactions.run
+        self._news = HostNews(
+            lambda keys: run(lambda connection: read_messages(connection, keys)), lambda: run(read_work)
+        )
+        self.messages = PostgresHostMessages(self._transactions, self._news)
+        self.links = PostgresHostLinks(self._transactions, self._news)
+
+    async def close(self) -> None:
+        """Look no more, and close what nobody uses."""
+        await self._news.close()
+        await self._transactions.close()
+
+
+async def read_work(connection: Connection) -> list[str]:
+    """The connectors with something to send."""
+    return [row["connector_id"] for row in await connection.fetch(WORK)]
+
+
+async def count_reversals(engine: AsyncEngine) -> None:
+    """Show how many requests no host has confirmed the taking back of."""
+    query = select(host_messages.c.connector_id, func.count()).where(_IS_REVERSING).group_by("connector_id")
+    async with engine.connect() as connection:
+        counted = (await connection.execute(query)).all()
+    telemetry.OPEN_REVERSALS.clear()
+    for connector_id, count in counted:
+        telemetry.OPEN_REVERSALS.labels(connector_id).set(count)
+
+
+async def _answer(connection: Connection, key: MessageKey, reply: HostReply) -> Noted:
+    row = await lock_row(connection, key)
+    said = (reply.code, reply.is_decided, as_json(dict(reply.fields)))
+    state = HostState(row["state"])
+    if state is HostState.TAKEN:
+        await connection.execute(ANSWER, *key_of(key), *said)
+        return Noted.RECORDED
+    if state in _LATE:
+        if row["late_code"] is None:
+            await connection.execute(KEEP_LATE, *key_of(key), said[0], said[2])
+        return Noted.LATE
+    is_known = (row["reply_code"], row["reply_decided"]) == said[:2] and from_json(
+        row["reply"]
+    ) == reply.fields
+    return Noted.RECORDED if is_known else Noted.NOT_AWAITED
+
+
+def _interval(seconds: float) -> timedelta:
+    return timedelta(seconds=seconds)

@@ -1,0 +1,1 @@
+"""The books beyond payments: settlement windows, frozen lines, adjustments, deposits at utilities."""

@@ -1,0 +1,98 @@
+"""Journal entries that finance decides on: settlements, write-offs, corrections (`finance_ports`).
+
+They are written by the batch writer like every other entry, in the transaction of whoever decides, so a
+decision and its entry are durable together. Merchants are owed by a running total on their rows, which moves
+with every entry on their accounts and on their payees'.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+
+from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.domain.ledger.entries import Entry, Posting, keeps_balance, kind_of
+from ekpay_switch.persistence.collections.share_postings import move_owed
+from ekpay_switch.persistence.group_commit.batch import write_batch
+from ekpay_switch.persistence.group_commit.committer import NEW_ACCOUNTS
+from ekpay_switch.persistence.group_commit.lock_and_read import LOCK_ACCOUNTS
+from ekpay_switch.persistence.group_commit.steps import PostEntry, Step
+from ekpay_switch.persistence.payment_rows import lock_books
+from ekpay_switch.ports.finance import Adjustment, Connection
+
+Connect = Callable[[], Awaitable[Connection]]
+
+# What finance decides belongs to no partner, so its entries go to one lane.
+_LANE = 0
+# What these hold is proven payment by payment, from what happened to each; a decision of finance is not that.
+_PROVEN = ("in_flight", "suspense:", "refund_due:", "payable:", "biller_deposit:")
+_STANDING = "SELECT id FROM journal_entries WHERE id = ANY($1)"
+_BALANCES = """
+SELECT a.code, coalesce(sum(p.amount), 0)::bigint
+  * CASE WHEN a.kind IN ('asset', 'expense') THEN 1 ELSE -1 END AS balance
+FROM accounts AS a LEFT JOIN postings AS p ON p.account = a.code GROUP BY a.code ORDER BY a.code
+"""
+
+
+class ProvenByPaymentError(SwitchError):
+    """An entry that finance decides on would change what is proven of one payment: leave its payment out."""
+
+
+class Adjustments:
+    """`finance_ports.AdjustmentBooks` in PostgreSQL."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+
+    async def open_accounts(self, accounts: Collection[str]) -> None:
+        """Make sure that accounts stand; a row that a longer transaction added would be locked until its end.
+
+        Raises:
+            UnknownAccountError: the chart has no such account.
+        """
+        codes = sorted(account for account in set(accounts) if not keeps_balance(account))
+        kinds = [str(kind_of(code)) for code in codes]
+        connection = await self._connect()
+        try:
+            await connection.execute(NEW_ACCOUNTS, codes, kinds)
+        finally:
+            await connection.close()
+
+    async def post(self, connection: Connection, adjustments: Sequence[Adjustment]) -> None:
+        """Write entries in order; one that stands is skipped, with what its merchants would be owed by it.
+
+        Locks are taken as everywhere: the window, the lane, prefunds, and merchants last.
+
+        Raises:
+            ProvenByPaymentError: one names its payment and moves an account that is proven by payments.
+            UnbalancedEntryError: the postings of one do not sum to zero.
+            asyncpg.CheckViolationError: a floor or a debt limit does not allow it.
+        """
+        steps = [_step_of(one) for one in adjustments]
+        await lock_books(connection, _LANE)
+        prefunds = {line.account for step in steps for line in step.entry.postings}
+        await connection.fetch(LOCK_ACCOUNTS, sorted(filter(keeps_balance, prefunds)))
+        ids = [step.entry_id for step in steps]
+        standing = {row["id"] for row in await connection.fetch(_STANDING, ids)}
+        new = {one.id: one for one in adjustments if one.id not in standing}
+        written: list[Step] = [step for step in steps if step.entry_id in new]
+        await write_batch(connection, written)
+        for partner_id, minor in sorted(_owed_by(new.values()).items()):
+            await move_owed(connection, partner_id, minor)
+
+    async def balances(self, connection: Connection) -> dict[str, int]:
+        """Every account with the sum of its postings in its own direction, in paisa."""
+        return {row["code"]: row["balance"] for row in await connection.fetch(_BALANCES)}
+
+
+def _step_of(adjustment: Adjustment) -> PostEntry:
+    postings = [Posting(*line) for line in adjustment.postings]
+    if adjustment.payment_id is not None and any(line.account.startswith(_PROVEN) for line in postings):
+        raise ProvenByPaymentError
+    entry = Entry.of(adjustment.moment, postings, adjustment.currency)
+    return PostEntry(adjustment.id, _LANE, entry, adjustment.payment_id)
+
+
+def _owed_by(adjustments: Collection[Adjustment]) -> dict[str, int]:
+    owed: dict[str, int] = {}
+    for adjustment in adjustments:
+        for partner_id, minor in adjustment.owed:
+            owed[partner_id] = owed.get(partner_id, 0) + minor
+    return owed

@@ -1,0 +1,1 @@
+"""Merchants in PostgreSQL: who sells, under which agreement, and their payments."""

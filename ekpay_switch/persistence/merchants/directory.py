@@ -1,0 +1,81 @@
+"""The port `Merchants` over PostgreSQL: merchants as their payments need them, always read afresh.
+
+A merchant that was shut off, or a pass key that was replaced, is so for the next call.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import Row, func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ekpay_switch.domain.merchants import ChargesOnRefund, PayeeKind
+from ekpay_switch.domain.money import Money
+from ekpay_switch.persistence.schema.books import partners
+from ekpay_switch.persistence.schema.merchants import merchant_payees, merchants
+from ekpay_switch.ports.merchants import Merchant, Payee
+
+_HAS_PREVIOUS = (merchants.c.previous_pass_key_until > func.now()).label("has_previous")
+MERCHANTS = select(
+    merchants, partners.c.name, partners.c.lane, partners.c.is_active, _HAS_PREVIOUS
+).join_from(merchants, partners)
+
+
+class PostgresMerchants:
+    """The merchants in PostgreSQL."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def by_reg_id(self, mer_reg_id: str) -> Merchant | None:
+        """See `merchant_ports.Merchants`."""
+        found = await self._one(merchants.c.mer_reg_id, mer_reg_id)
+        return found if found is not None and found.is_active else None
+
+    async def by_partner(self, partner_id: str) -> Merchant | None:
+        """See `merchant_ports.Merchants`."""
+        return await self._one(merchants.c.partner_id, partner_id)
+
+    async def payees(self, partner_id: str, codes: Collection[str]) -> Mapping[str, Payee]:
+        """See `merchant_ports.Merchants`."""
+        wanted = [code for code in codes if can_be_stored(code)]
+        if not wanted:
+            return {}
+        table = merchant_payees
+        query = select(table).where(table.c.partner_id == partner_id, table.c.code.in_(wanted))
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(query.where(table.c.is_active))
+            return {row.code: Payee(row.code, PayeeKind(row.kind), row.name) for row in rows}
+
+    async def _one(self, column: Any, value: str) -> Merchant | None:  # noqa: ANN401 - a column of any type
+        if not can_be_stored(value):
+            return None
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(MERCHANTS.where(column == value))).first()
+        return None if row is None else merchant_of(row)
+
+
+def can_be_stored(text: str) -> bool:
+    """Whether PostgreSQL could hold this text at all; it has no NUL, and UTF-8 no half characters."""
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def merchant_of(row: Row[Any]) -> Merchant:
+    """A row of MERCHANTS as the port's own value."""
+    keys = [row.pass_key_hash, *([row.previous_pass_key_hash] if row.has_previous else [])]
+    return Merchant(
+        partner_id=row.partner_id,
+        mer_reg_id=row.mer_reg_id,
+        name_en=row.name,
+        name_bn=row.name_bn,
+        lane=row.lane,
+        is_active=row.is_active,
+        pass_key_hashes=tuple(bytes(key) for key in keys),
+        fee_plan=row.fee_plan,
+        charges_on_refund=ChargesOnRefund(row.charges_on_refund),
+        instruments=None if row.instruments is None else frozenset(row.instruments),
+        return_hosts=frozenset(row.return_hosts),
+        networks=tuple(row.networks),
+        refund_limit=Money(row.refund_limit),
+        debt_limit=Money(row.debt_limit),
+    )

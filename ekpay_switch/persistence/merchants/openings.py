@@ -1,0 +1,118 @@
+"""Opening a merchant's payment: its rows beside every other payment's, its order and its shares, at once."""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.domain.merchants import payee_of, share_account
+from ekpay_switch.domain.money import ZERO
+from ekpay_switch.persistence.collections.openings import LOCK_BILL, NEW_COLLECTION, READ_STANDING
+from ekpay_switch.persistence.group_commit.batch import bill_lock
+from ekpay_switch.persistence.group_commit.lock_and_read import WINDOW_LOCK, open_window
+from ekpay_switch.persistence.own_transactions import Connection
+from ekpay_switch.persistence.payment_rows import Row, as_json
+from ekpay_switch.ports.merchants import NewMerchantPayment, OrderText
+
+# Five hex digits tell apart what we name within one second: half of the million names are taken before one
+# draw in two fails, and nobody opens so many.
+TAIL_LENGTH, DRAWS_MAX = 5, 64
+NEW_PAYMENT = """
+INSERT INTO payments (id, partner_id, lane, reference, fingerprint, biller_id, bill_key, bucket, currency,
+  amount, charge, fee, vat, rounding, state, biller_quote, quote_expires_at, next_action_at, business_date,
+  epoch, steps)
+VALUES ($1, $2, $3, $4, $5, $6, $7, 'postpaid', $8, $9, $10, $10, $10, $10, 'created', '{}', $11, $11, $12,
+  0, 0)
+"""
+NEW_ORDER = """
+INSERT INTO merchant_orders (payment_id, partner_id, trnx_id, text, ekpay_trnx_id, checkout_reference,
+  token_expires_at, ipn_channel, ipn_uri)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (ekpay_trnx_id) DO NOTHING RETURNING true
+"""
+NEW_SHARES = """
+INSERT INTO merchant_shares (payment_id, seq, payee, kind, account, amount)
+SELECT $1, s.seq, s.payee, s.kind, s.account, s.amount
+FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[]) WITH ORDINALITY
+  AS s (payee, kind, account, amount, seq)
+"""
+
+
+class OutOfNamesError(SwitchError):
+    """No free transaction id was drawn for this second; nothing was written, and a later second has more."""
+
+
+def reference_of(trnx_id: str) -> str:
+    """The payment's reference among those of its partner; no other API of ours makes one that begins so."""
+    return f"ekpg:{trnx_id}"
+
+
+async def open_order(connection: Connection, new: NewMerchantPayment) -> UUID | None:
+    """The payment that stands under the order's trnx_id, its content equal; None where other content does.
+
+    It is `new`'s own where it was written now, or by a COMMIT that was not heard of. Callers with the same
+    trnx_id wait for each other on the lock of their bill.
+    """
+    payee, reference = payee_of(new.partner_id), reference_of(new.text.trnx_id)
+    await connection.execute(WINDOW_LOCK)
+    await connection.execute(LOCK_BILL, bill_lock(payee, new.text.trnx_id))
+    standing: Row | None = await connection.fetchrow(READ_STANDING, new.partner_id, reference)
+    if standing is None:
+        await _write(connection, new, payee, reference)
+        return new.payment_id
+    standing_id: UUID = standing["id"]
+    return standing_id if standing["fingerprint"] == new.fingerprint else None
+
+
+async def _write(connection: Connection, new: NewMerchantPayment, payee: str, reference: str) -> None:
+    """The rows of a payment without a try: it waits for one until its token dies, and then expires."""
+    payment_id, until = new.payment_id, new.token_expires_at
+    of = (payment_id, new.partner_id, new.lane, reference, new.fingerprint, payee, new.text.trnx_id)
+    day = (await open_window(connection))["business_date"]
+    sums = (new.amount.currency, new.amount.minor, ZERO.minor)
+    await connection.execute(NEW_PAYMENT, *of, *sums, until, day)
+    await connection.execute(NEW_COLLECTION, payment_id, "{}", new.return_url, until)
+    await _write_order(connection, new)
+    columns = zip(
+        *(
+            (one.payee, one.kind and str(one.kind), share_account(new.partner_id, one), one.amount.minor)
+            for one in new.shares
+        ),
+        strict=True,
+    )
+    await connection.execute(NEW_SHARES, payment_id, *map(list, columns))
+
+
+async def _write_order(connection: Connection, new: NewMerchantPayment) -> None:
+    """The order under the transaction id that was drawn for it, or under the next one that is free.
+
+    Raises:
+        OutOfNamesError: no draw found a free one.
+    """
+    name, order = new.ekpay_trnx_id, as_json(text_as_json(new.text))
+    whose = (new.payment_id, new.partner_id, new.text.trnx_id, order)
+    where = (new.checkout_reference, new.token_expires_at, new.text.ipn_channel, new.text.ipn_uri)
+    for _ in range(DRAWS_MAX):
+        if await connection.fetchval(NEW_ORDER, *whose, name, *where):
+            return
+        name = f"{name[:-TAIL_LENGTH]}{secrets.randbelow(16**TAIL_LENGTH):0{TAIL_LENGTH}x}"
+    raise OutOfNamesError
+
+
+def text_as_json(text: OrderText) -> dict[str, object]:
+    """The order's text as it is kept; `text_of` reads it back."""
+    return {
+        "trnx_id": text.trnx_id,
+        "order": dict(text.order),
+        "s_uri": text.s_uri,
+        "f_uri": text.f_uri,
+        "c_uri": text.c_uri,
+        "ipn_channel": text.ipn_channel,
+        "ipn_email": text.ipn_email,
+        "ipn_uri": text.ipn_uri,
+    }
+
+
+def text_of(kept: Mapping[str, Any]) -> OrderText:
+    """The order's text as it was written."""
+    return OrderText(**kept)

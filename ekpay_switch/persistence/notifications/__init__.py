@@ -1,0 +1,1 @@
+"""Notifications in PostgreSQL: the queue, endpoints, and the log of deliveries."""

@@ -1,0 +1,163 @@
+"""Where partners want to be told: their endpoints, as operators manage them.
+
+The signing keys are derived from an endpoint's id and generation, so a rotation is one more generation and
+nothing secret stands in these rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, func, insert, null, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.domain.notices import EndpointKind, EventType
+from ekpay_switch.persistence.notifications.store import generations
+from ekpay_switch.persistence.parties.partners import UnknownPartnerError
+from ekpay_switch.persistence.schema.books import partners
+from ekpay_switch.persistence.schema.notifications import notification_endpoints
+from ekpay_switch.security.identifiers import uuid7
+
+_TABLE = notification_endpoints
+_KEYS = (_TABLE.c.key_generation, (_TABLE.c.previous_key_until > func.now()).label("has_previous_key"))
+
+
+class UnknownEndpointError(SwitchError):
+    """There is no such endpoint."""
+
+
+class EndpointExistsError(SwitchError):
+    """The partner has an endpoint at this URL already."""
+
+
+class IpnEndpointError(SwitchError):
+    """IPNs cannot be disabled: they go where each order says, and an order may ask for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointLine:
+    """An endpoint as an operator sees it; `events` is empty where it wants all of them.
+
+    That of a merchant's IPNs has no URL of its own: `url` is a word.
+    """
+
+    id: UUID
+    partner_id: str
+    url: str
+    events: Sequence[str]
+    state: str
+    disabled_why: str | None
+    key_generations: Sequence[int]
+    previous_key_until: datetime | None
+    failures_in_a_row: int
+    paused_until: datetime | None
+    created_at: datetime
+    kind: EndpointKind = EndpointKind.WEBHOOK
+
+
+class Endpoints:
+    """The endpoints in PostgreSQL; each call is one short transaction."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def add(self, partner_id: str, url: str, events: Sequence[EventType]) -> EndpointLine:
+        """Add an endpoint of a partner; whether its URL is safe has been found out before.
+
+        Raises:
+            UnknownPartnerError: there is no such partner.
+            EndpointExistsError: it has this URL already.
+        """
+        new = {"id": uuid7(), "partner_id": partner_id, "url": url}
+        wanted = sorted({event.value for event in events})
+        try:
+            async with self._engine.begin() as connection:
+                if await connection.scalar(select(partners.c.id).where(partners.c.id == partner_id)) is None:
+                    raise UnknownPartnerError
+                row = await connection.execute(
+                    insert(_TABLE).values(**new, events=wanted).returning(_TABLE, *_KEYS[1:])
+                )
+                return _line(row.one())
+        except IntegrityError as problem:
+            raise EndpointExistsError from problem
+
+    async def list(self, partner_id: str | None = None) -> Sequence[EndpointLine]:
+        """Every endpoint, or those of one partner, the oldest first."""
+        query = select(_TABLE, *_KEYS[1:]).order_by(_TABLE.c.partner_id, _TABLE.c.id)
+        if partner_id is not None:
+            query = query.where(_TABLE.c.partner_id == partner_id)
+        async with self._engine.connect() as connection:
+            return [_line(row) for row in await connection.execute(query)]
+
+    async def disable(self, endpoint_id: UUID, why: str) -> EndpointLine:
+        """Send nothing there any more; what waits is given up by the worker and can be replayed.
+
+        Raises:
+            UnknownEndpointError: there is no such endpoint.
+            IpnEndpointError: it is where a merchant's IPNs leave from.
+        """
+        kind = select(_TABLE.c.kind).where(_TABLE.c.id == endpoint_id)
+        async with self._engine.connect() as connection:
+            if await connection.scalar(kind) == EndpointKind.IPN.value:
+                raise IpnEndpointError
+        return await self._change(endpoint_id, state="disabled", disabled_why=why)
+
+    async def enable(self, endpoint_id: UUID) -> EndpointLine:
+        """Send there again, its failures forgotten and no pause left.
+
+        Raises:
+            UnknownEndpointError: there is no such endpoint.
+        """
+        return await self._change(
+            endpoint_id,
+            state="active",
+            disabled_why=null(),
+            failures_in_a_row=0,
+            given_up_in_a_row=0,
+            paused_until=null(),
+        )
+
+    async def rotate_key(self, endpoint_id: UUID, overlap: timedelta) -> EndpointLine:
+        """Sign with a new key; for `overlap` with the one before as well. Raises like `enable`."""
+        return await self._change(
+            endpoint_id,
+            key_generation=_TABLE.c.key_generation + 1,
+            previous_key_until=func.now() + overlap if overlap > timedelta(0) else null(),
+        )
+
+    async def key_generations(self, endpoint_id: UUID) -> Sequence[int]:
+        """See `notice_ports.EndpointKeys`."""
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(select(*_KEYS).where(_TABLE.c.id == endpoint_id))).first()
+        if row is None:
+            return ()
+        return generations(row.key_generation, has_previous=bool(row.has_previous_key))
+
+    async def _change(self, endpoint_id: UUID, **changes: Any) -> EndpointLine:  # noqa: ANN401 - SQL expressions too
+        change = update(_TABLE).where(_TABLE.c.id == endpoint_id).values(**changes)
+        async with self._engine.begin() as connection:
+            row = (await connection.execute(change.returning(_TABLE, *_KEYS[1:]))).first()
+        if row is None:
+            raise UnknownEndpointError
+        return _line(row)
+
+
+def _line(row: Row[Any]) -> EndpointLine:
+    return EndpointLine(
+        id=row.id,
+        partner_id=row.partner_id,
+        url=row.url,
+        events=tuple(row.events),
+        state=row.state,
+        disabled_why=row.disabled_why,
+        key_generations=generations(row.key_generation, has_previous=bool(row.has_previous_key)),
+        previous_key_until=row.previous_key_until,
+        failures_in_a_row=row.failures_in_a_row,
+        paused_until=row.paused_until,
+        created_at=row.created_at,
+        kind=EndpointKind(row.kind),
+    )

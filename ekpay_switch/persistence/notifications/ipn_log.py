@@ -1,0 +1,134 @@
+"""How the IPNs of merchants stand: one line for each end of a merchant's payment, sent or not."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, case, func, literal, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.domain.notices import IPN_CODES, EndpointKind
+from ekpay_switch.persistence.merchants.staff_actions import UnknownMerchantError
+from ekpay_switch.persistence.schema.books import notifications
+from ekpay_switch.persistence.schema.merchants import merchant_orders, merchants
+from ekpay_switch.persistence.schema.notifications import notification_deliveries, notification_endpoints
+
+Line = Mapping[str, Any]
+
+UNWANTED = "unwanted"
+STATES = ("waiting", "delivered", "given_up", UNWANTED)
+
+
+class NoSuchIpnError(SwitchError):
+    """There is no merchant's payment and no IPN of that id."""
+
+
+@dataclass(frozen=True, slots=True)
+class IpnFilter:
+    """Which IPNs to list, the newest first; None leaves a question out, `states` are words of `STATES`."""
+
+    partner_id: str | None = None
+    payment_id: UUID | None = None
+    states: Sequence[str] = STATES
+    count_max: int = 50
+
+
+async def partner_of_merchant(engine: AsyncEngine, name: str) -> str:
+    """The partner that a merchant is, by its partner id or else by its registration id.
+
+    Raises:
+        UnknownMerchantError: there is none.
+    """
+    table = merchants
+    query = (
+        select(table.c.partner_id)
+        .where(or_(table.c.partner_id == name, table.c.mer_reg_id == name))
+        .order_by(table.c.partner_id != name)
+    )
+    async with engine.connect() as connection:
+        found: str | None = await connection.scalar(query)
+    if found is None:
+        raise UnknownMerchantError
+    return found
+
+
+async def payment_of_ipn(engine: AsyncEngine, wanted: UUID) -> tuple[UUID, UUID | None]:
+    """The merchant's payment of this id, or that of the notification of this id together with it.
+
+    Raises:
+        NoSuchIpnError: there is neither.
+    """
+    orders = merchant_orders
+    async with engine.connect() as connection:
+        if await _is_order(connection, wanted):
+            return wanted, None
+        query = select(notifications.c.payment_id).join(
+            orders, orders.c.payment_id == notifications.c.payment_id
+        )
+        found: UUID | None = await connection.scalar(query.where(notifications.c.id == wanted))
+    if found is None:
+        raise NoSuchIpnError
+    return found, wanted
+
+
+async def _is_order(connection: AsyncConnection, payment_id: UUID) -> bool:
+    query = select(merchant_orders.c.payment_id).where(merchant_orders.c.payment_id == payment_id)
+    return await connection.scalar(query) is not None
+
+
+async def list_ipns(engine: AsyncEngine, wanted: IpnFilter) -> Sequence[Line]:
+    """The newest IPNs that the filter lets through.
+
+    `state` is that of the delivery, `unwanted` where the order asked for no IPN, and `waiting` also before
+    the worker has seen it; `why` is what the last try came to, or why there is none.
+    """
+    orders, told = merchant_orders, notifications
+    ends = notification_deliveries.join(
+        notification_endpoints,
+        and_(
+            notification_endpoints.c.id == notification_deliveries.c.endpoint_id,
+            notification_endpoints.c.kind == EndpointKind.IPN.value,
+        ),
+    )
+    delivery = notification_deliveries.c
+    is_new = and_(delivery.state.is_(None), told.c.state == "waiting")
+    state = case((is_new, "waiting"), else_=func.coalesce(delivery.state, UNWANTED))
+    query = (
+        select(
+            told.c.id.label("notification_id"), told.c.notice, told.c.version, told.c.created_at,
+            orders.c.payment_id, orders.c.partner_id, orders.c.trnx_id, orders.c.ipn_channel,
+            orders.c.ipn_uri.label("url"), merchants.c.mer_reg_id, delivery.endpoint_id,
+            state.label("state"), func.coalesce(delivery.tries, 0).label("tries"), delivery.is_replay,
+            delivery.last_status, delivery.next_try_at, delivery.delivered_at,
+            case((is_new, ""), else_=func.coalesce(delivery.last_why, _why_unwanted())).label("why"),
+        )
+        .select_from(told)
+        .join(orders, orders.c.payment_id == told.c.payment_id)
+        .join(merchants, merchants.c.partner_id == orders.c.partner_id)
+        .join(ends, delivery.notification_id == told.c.id, isouter=True)
+        .where(told.c.notice.in_(IPN_CODES), state.in_(wanted.states))
+        .order_by(told.c.id.desc())
+        .limit(wanted.count_max)
+    )  # fmt: skip
+    if wanted.partner_id is not None:
+        query = query.where(told.c.partner_id == wanted.partner_id)
+    if wanted.payment_id is not None:
+        query = query.where(told.c.payment_id == wanted.payment_id)
+    async with engine.connect() as connection:
+        found = (await connection.execute(query)).mappings()
+        return [{**row, "code": IPN_CODES[row["notice"]].value} for row in found]
+
+
+def _why_unwanted() -> Any:  # noqa: ANN401 - an SQL expression
+    """Why an order has no IPN, in words; a delivery that waits for its first try has no words either."""
+    orders = merchant_orders
+    is_asked = orders.c.ipn_channel.in_(("1", "3"))
+    return case(
+        (notification_deliveries.c.state.is_not(None), ""),
+        (orders.c.ipn_channel == "2", "ipn_channel 2 asks for mail alone, and no mail is sent"),
+        (~is_asked, func.concat(literal("ipn_channel is "), orders.c.ipn_channel)),
+        (orders.c.ipn_uri == "", "ipn_uri is empty"),
+        else_="the merchant had no place for IPNs",
+    )

@@ -1,0 +1,1 @@
+"""Partners, API keys and staff in PostgreSQL, with top-ups of prefunds."""

@@ -1,0 +1,106 @@
+"""API keys of REST v1 (the port `Clients`): shown once, stored as a hash (docs/adr/0027).
+
+We make the keys, so each holds 256 random bits and a plain SHA-256 is safe at rest, as for pass keys. A key
+is found by its hash, so that no comparison can tell how much of a guess was right.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.persistence.parties.partners import UnknownPartnerError
+from ekpay_switch.persistence.schema.books import partners
+from ekpay_switch.persistence.schema.collections import api_keys
+from ekpay_switch.ports.collections import Client
+from ekpay_switch.security.identifiers import uuid7
+
+_PREFIX = "sk_"
+_KEY_BYTES = 32
+
+
+class UnknownApiKeyError(SwitchError):
+    """There is no API key of this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyLine:
+    """A key as an operator sees it in a list: nothing that opens anything."""
+
+    id: UUID
+    partner_id: str
+    return_hosts: tuple[str, ...]
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class ApiKeys:
+    """The API keys in PostgreSQL; each call is one short transaction."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def add(self, partner_id: str, return_hosts: Collection[str]) -> str:
+        """Give the partner one more key and tell it, this once.
+
+        Payers may be sent back to `return_hosts`, each `host` or `host:port`, compared in small letters.
+
+        Raises:
+            UnknownPartnerError: there is no such partner.
+        """
+        key = f"{_PREFIX}{secrets.token_urlsafe(_KEY_BYTES)}"
+        hosts = sorted({host.lower() for host in return_hosts})
+        row = insert(api_keys).values(
+            id=uuid7(), partner_id=partner_id, key_hash=_hash(key), return_hosts=hosts
+        )
+        try:
+            async with self._engine.begin() as connection:
+                await connection.execute(row)
+        except IntegrityError as problem:
+            raise UnknownPartnerError from problem
+        return key
+
+    async def revoke(self, key_id: UUID) -> None:
+        """Take a key back, from the next call on; one that was taken back before stays so since then.
+
+        Raises:
+            UnknownApiKeyError: there is no such key.
+        """
+        revoked_at = func.coalesce(api_keys.c.revoked_at, func.now())
+        async with self._engine.begin() as connection:
+            revoked = await connection.execute(
+                update(api_keys).where(api_keys.c.id == key_id).values(revoked_at=revoked_at)
+            )
+        if revoked.rowcount == 0:
+            raise UnknownApiKeyError
+
+    async def list(self, partner_id: str) -> Sequence[ApiKeyLine]:
+        """Every key of the partner, the oldest first."""
+        query = select(api_keys).where(api_keys.c.partner_id == partner_id).order_by(api_keys.c.id)
+        async with self._engine.connect() as connection:
+            return [
+                ApiKeyLine(row.id, row.partner_id, tuple(row.return_hosts), row.created_at, row.revoked_at)
+                for row in await connection.execute(query)
+            ]
+
+    async def by_key(self, key: str) -> Client | None:
+        """See `collect_ports.Clients`; the same work is done whatever the key is."""
+        query = (
+            select(partners.c.id, partners.c.name, partners.c.lane, api_keys.c.return_hosts)
+            .join(partners, partners.c.id == api_keys.c.partner_id)
+            .where(api_keys.c.key_hash == _hash(key), api_keys.c.revoked_at.is_(None), partners.c.is_active)
+        )
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).first()
+        return None if row is None else Client(row.id, row.name, row.lane, frozenset(row.return_hosts))
+
+
+def _hash(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()

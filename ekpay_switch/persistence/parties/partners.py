@@ -1,0 +1,305 @@
+"""Partners: who may call the syndicate API, with their secrets sealed and their two prefunds.
+
+A pass key is stored as a hash and a shared secret sealed to its partner's row; both are told once, by `add`
+and `rotate_secret`, and never again (ekpay-syndicate-api.md, "What we do better").
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, Row, cast, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.domain.ledger.entries import kind_of
+from ekpay_switch.domain.ledger.posting_rules import prefund_account
+from ekpay_switch.domain.money import Money
+from ekpay_switch.persistence.schema.books import accounts, lanes, partners
+from ekpay_switch.ports.world import Partner
+from ekpay_switch.security.keys import KeyRing
+from ekpay_switch.security.pass_keys import hash_pass_key, new_pass_key, new_shared_secret
+from ekpay_switch.security.sealed_fields import Sealer
+
+BUCKETS = ("postpaid", "prepaid")
+_PURPOSE = "partner-secrets/1"
+_FIRST_NUMBER = 1001
+
+
+class UnknownPartnerError(SwitchError):
+    """There is no such partner."""
+
+
+class NoSyndicateError(SwitchError):
+    """This partner does not speak the syndicate API, so it has no shared secret."""
+
+
+class PartnerExistsError(SwitchError):
+    """Another partner already has this id, nd_id, syndct_id or user_id."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPartner:
+    """What is known of a partner before it is added; numbers left out are given by us.
+
+    `id` becomes part of the names of its ledger accounts, so it never changes.
+    """
+
+    id: str
+    name: str
+    user_id: str
+    nd_id: str | None = None
+    syndct_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a partner is told once; `pass_key` is empty where it did not change."""
+
+    partner_id: str
+    nd_id: str
+    syndct_id: str
+    user_id: str
+    shared_secret: str = field(repr=False)
+    pass_key: str = field(repr=False, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerLine:
+    """A partner as an operator sees it in a list; no secret, and its prefunds by bucket.
+
+    One that does not speak the syndicate API has no numbers, no name there and no prefunds.
+    """
+
+    id: str
+    name: str
+    nd_id: str | None
+    syndct_id: str | None
+    user_id: str | None
+    generation: int
+    is_active: bool
+    created_at: datetime
+    prefunds: Mapping[str, Money]
+
+
+class Partners:
+    """The partners in PostgreSQL; each call is one short transaction."""
+
+    def __init__(self, engine: AsyncEngine, keys: KeyRing) -> None:
+        self._engine = engine
+        self._sealer = Sealer(keys.sub_key(_PURPOSE))
+
+    async def add(self, new: NewPartner) -> Credentials:
+        """Add a partner with its two empty prefunds and tell its secrets, this once.
+
+        Raises:
+            PartnerExistsError: an id of it is taken.
+        """
+        pass_key, secret = new_pass_key(), new_shared_secret()
+        try:
+            async with self._engine.begin() as connection:
+                # One at a time, so that two partners never get the same number or the same lane unawares.
+                await connection.execute(select(func.pg_advisory_xact_lock(1, 3)))
+                nd_id = new.nd_id or f"NS{await _free_number(connection, partners.c.nd_id, 3)}"
+                syndct_id = new.syndct_id or f"s{await _free_number(connection, partners.c.syndct_id, 2)}"
+                await connection.execute(
+                    insert(partners).values(
+                        id=new.id,
+                        name=new.name,
+                        user_id=new.user_id,
+                        nd_id=nd_id,
+                        syndct_id=syndct_id,
+                        pass_key_hash=hash_pass_key(pass_key),
+                        secret_sealed=self._sealer.seal(_context(new.id), secret.encode()),
+                        lane=emptiest_lane(),
+                    )
+                )
+                await connection.execute(insert(accounts), [_prefund(new.id, bucket) for bucket in BUCKETS])
+        except IntegrityError as problem:
+            raise PartnerExistsError from problem
+        return Credentials(new.id, nd_id, syndct_id, new.user_id, secret, pass_key)
+
+    async def rotate_secret(self, partner_id: str, overlap: timedelta) -> Credentials:
+        """Give the partner a new shared secret; messages under the old one still open for `overlap`.
+
+        Every security token of before is dead at once (within the readers' cache time).
+
+        Raises:
+            UnknownPartnerError: there is no such partner.
+            NoSyndicateError: it has no shared secret.
+        """
+        secret = new_shared_secret()
+        has_overlap = overlap > timedelta(0)
+        change = (
+            update(partners)
+            .where(partners.c.id == partner_id, partners.c.secret_sealed.is_not(None))
+            .values(
+                previous_secret_sealed=partners.c.secret_sealed if has_overlap else None,
+                previous_secret_until=func.now() + overlap if has_overlap else None,
+                secret_sealed=self._sealer.seal(_context(partner_id), secret.encode()),
+                generation=partners.c.generation + 1,
+            )
+            .returning(partners.c.nd_id, partners.c.syndct_id, partners.c.user_id)
+        )
+        async with self._engine.begin() as connection:
+            row = (await connection.execute(change)).first()
+            if row is None:
+                known = await connection.scalar(select(partners.c.id).where(partners.c.id == partner_id))
+                raise UnknownPartnerError if known is None else NoSyndicateError
+        return Credentials(partner_id, row.nd_id, row.syndct_id, row.user_id, secret)
+
+    async def by_id(self, partner_id: str) -> Partner | None:
+        """The partner with its secrets opened, or None; one without a shared secret calls us otherwise."""
+        return await self._one(partners.c.id, partner_id)
+
+    async def by_user_id(self, user_id: str) -> Partner | None:
+        """The partner that calls get-token under this name, or None."""
+        return await self._one(partners.c.user_id, user_id)
+
+    async def list(self) -> Sequence[PartnerLine]:
+        """Every partner, by id."""
+        balances = select(accounts.c.code, accounts.c.balance).where(accounts.c.balance.is_not(None))
+        async with self._engine.connect() as connection:
+            held = {row.code: row.balance for row in await connection.execute(balances)}
+            rows = await connection.execute(select(partners).order_by(partners.c.id))
+            return [_line(row, held) for row in rows]
+
+    async def prefunds(self, partner_id: str) -> Mapping[str, Money]:
+        """What stands in each bucket; empty for an unknown partner."""
+        codes = {prefund_account(partner_id, bucket): bucket for bucket in BUCKETS}
+        wanted = select(accounts).where(accounts.c.code.in_(codes))
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(wanted)
+            return {codes[row.code]: Money(row.balance, row.currency) for row in rows}
+
+    async def _one(self, column: Any, value: str) -> Partner | None:  # noqa: ANN401 - a column of any type
+        # PostgreSQL has no text with NUL, and UTF-8 no half characters; nobody can be called that.
+        if not value.isprintable():
+            return None
+        overlaps = (partners.c.previous_secret_until > func.now()).label("overlaps")
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(select(partners, overlaps).where(column == value))).first()
+        return None if row is None or row.secret_sealed is None else self._opened(row)
+
+    def _opened(self, row: Row[Any]) -> Partner:
+        sealed = [row.secret_sealed, *([row.previous_secret_sealed] if row.overlaps else [])]
+        return Partner(
+            id=row.id,
+            nd_id=row.nd_id,
+            syndct_id=row.syndct_id,
+            user_id=row.user_id,
+            generation=row.generation,
+            lane=row.lane,
+            is_active=row.is_active,
+            pass_key_hash=bytes(row.pass_key_hash),
+            secrets=tuple(self._sealer.unseal(_context(row.id), bytes(text)) for text in sealed),
+        )
+
+
+# The last part of a partner's time, in which a call has it read again.
+_AHEAD = 0.4
+
+
+class CachedPartners:
+    """The port `PartnerDirectory`: reads active partners and believes what it read for a while.
+
+    Of many callers that find the time over, one asks the database and all get its answer. Where calls keep
+    coming, it is asked before the time is over and none of them waits. Strangers are not remembered, so they
+    cannot fill the memory.
+    """
+
+    def __init__(
+        self, partners: Partners, keep_seconds: float, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._partners = partners
+        self._keep_seconds = keep_seconds
+        self._monotonic = monotonic
+        self._kept: dict[str, tuple[float, Partner]] = {}
+        self._reading: dict[str, asyncio.Task[Partner | None]] = {}
+
+    async def by_id(self, partner_id: str) -> Partner | None:
+        """The active partner, at most `keep_seconds` old, or None."""
+        kept = self._kept.get(partner_id)
+        left = 0.0 if kept is None else kept[0] - self._monotonic()
+        if kept is not None and left > 0:
+            if left < self._keep_seconds * _AHEAD:
+                self._read_once(partner_id)
+            return kept[1]
+        # A caller that hangs up must not take the answer from the others.
+        return await asyncio.shield(self._read_once(partner_id))
+
+    async def by_user_id(self, user_id: str) -> Partner | None:
+        """The active partner of this name, read afresh: get-token is rare, and must see a new pass key."""
+        found = await self._partners.by_user_id(user_id)
+        return found if found is not None and found.is_active else None
+
+    async def prefunds(self, partner_id: str) -> Mapping[str, Money]:
+        """What stands in each bucket now; never from memory."""
+        return await self._partners.prefunds(partner_id)
+
+    def _read_once(self, partner_id: str) -> "asyncio.Task[Partner | None]":
+        """The reading that is under way, or a new one."""
+        reading = self._reading.get(partner_id)
+        if reading is None:
+            reading = asyncio.create_task(self._read(partner_id))
+            # Read ahead, nobody waits for it: whoever finds the time over asks again and hears what is wrong.
+            reading.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._reading[partner_id] = reading
+        return reading
+
+    async def _read(self, partner_id: str) -> Partner | None:
+        try:
+            until = self._monotonic() + self._keep_seconds
+            found = await self._partners.by_id(partner_id)
+            if found is None or not found.is_active:
+                self._kept.pop(partner_id, None)
+                return None
+            self._kept[partner_id] = (until, found)
+            return found
+        finally:
+            del self._reading[partner_id]
+
+
+def _context(partner_id: str) -> str:
+    return f"partners.secret:{partner_id}"
+
+
+def _prefund(partner_id: str, bucket: str) -> dict[str, object]:
+    code = prefund_account(partner_id, bucket)
+    return {"code": code, "kind": str(kind_of(code)), "balance": 0, "floor": 0}
+
+
+def emptiest_lane() -> Any:  # noqa: ANN401 - a scalar subquery
+    """The first lane with the fewest partners, so that even a few partners run side by side."""
+    return (
+        select(lanes.c.lane)
+        .outerjoin(partners, partners.c.lane == lanes.c.lane)
+        .group_by(lanes.c.lane)
+        .order_by(func.count(partners.c.id), lanes.c.lane)
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+async def _free_number(connection: AsyncConnection, column: Any, digits_from: int) -> int:  # noqa: ANN401 - a column
+    highest = func.max(cast(func.substr(column, digits_from), BigInteger))
+    return max(_FIRST_NUMBER, ((await connection.execute(select(highest))).scalar() or 0) + 1)
+
+
+def _line(row: Row[Any], held: Mapping[str, int]) -> PartnerLine:
+    codes = {bucket: prefund_account(row.id, bucket) for bucket in BUCKETS}
+    return PartnerLine(
+        id=row.id,
+        name=row.name,
+        nd_id=row.nd_id,
+        syndct_id=row.syndct_id,
+        user_id=row.user_id,
+        generation=row.generation,
+        is_active=row.is_active,
+        created_at=row.created_at,
+        prefunds={bucket: Money(held[code]) for bucket, code in codes.items() if code in held},
+    )

@@ -1,0 +1,80 @@
+"""Staff: the people who may move money by hand, each with a passphrase and roles.
+
+The table exists so that a top-up, and later a refund by hand or a limit, can ask for a second person
+(architecture.md 9).
+"""
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.persistence.schema.books import staff
+from ekpay_switch.security.passphrases import hash_passphrase, passphrase_matches
+
+
+class Role(StrEnum):
+    """What a member of staff may do; the comment of each member says it."""
+
+    FINANCE = "finance"  # ask for and approve top-ups, decide reviews
+    OPERATOR = "operator"  # look into payments and wake them
+
+
+class StaffExistsError(SwitchError):
+    """Somebody of that name is on the staff already."""
+
+
+class NotAllowedError(SwitchError):
+    """Name and passphrase do not belong together, or the role is missing; which of them is not said."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaffMember:
+    """Somebody who has just shown their passphrase."""
+
+    name: str
+    roles: frozenset[Role]
+
+
+class Staff:
+    """The staff in PostgreSQL; passphrases are checked in a thread, as each check keeps a core busy."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def add(self, name: str, passphrase: str, roles: Collection[Role]) -> StaffMember:
+        """Add somebody.
+
+        Raises:
+            StaffExistsError: the name is taken.
+            WeakPassphraseError: the passphrase is too short or too long.
+        """
+        stored = await asyncio.to_thread(hash_passphrase, passphrase)
+        member = StaffMember(name, frozenset(roles))
+        values = {"name": name, "passphrase_hash": stored, "roles": sorted(member.roles)}
+        try:
+            async with self._engine.begin() as connection:
+                await connection.execute(insert(staff).values(values))
+        except IntegrityError as problem:
+            raise StaffExistsError from problem
+        return member
+
+    async def verify(self, name: str, passphrase: str, role: Role) -> StaffMember:
+        """Who this is, if the passphrase is theirs and they have the role.
+
+        Raises:
+            NotAllowedError: anything else.
+        """
+        wanted = select(staff).where(staff.c.name == name)
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(wanted)).first()
+        stored = None if row is None else row.passphrase_hash
+        is_right = await asyncio.to_thread(passphrase_matches, passphrase, stored)
+        if row is None or not is_right or role not in row.roles:
+            raise NotAllowedError
+        return StaffMember(name, frozenset(Role(word) for word in row.roles))

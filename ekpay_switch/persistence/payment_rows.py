@@ -1,0 +1,233 @@
+"""Rows of collected payments under their locks, and what every writer of them needs.
+
+The order of locks is that of the group commit (`batch_read`): settlement window, lane, advisory locks, the
+payment, its tries with their attempts; scroll counters come last. A lease and a callback lock tries alone and
+wait for nothing while they hold them.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from ekpay_switch.domain.collections.connector_calls import CollectOrder
+from ekpay_switch.domain.collections.funding import HeldTry, NewTry, Step, TryState
+from ekpay_switch.domain.payment import FINAL, Event, State, walk
+from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.persistence.file_statements import FILES_SAID, files_said
+from ekpay_switch.persistence.group_commit.decide import ACTOR
+from ekpay_switch.persistence.group_commit.lock_and_read import LOCK_LANES, WINDOW_LOCK, sums_of
+from ekpay_switch.persistence.group_commit.write import LostRowError
+from ekpay_switch.persistence.own_transactions import Connection
+from ekpay_switch.persistence.routing.decisions import keep_decision
+from ekpay_switch.security.identifiers import uuid7
+
+Row = Mapping[str, Any]
+
+LEG = "funds"
+# The numbers of the two-number advisory locks; 1 is taken by windows, migrations and partners.
+REFERENCE_LOCK, MOVEMENT_LOCK, HOST_LOCK = 2, 3, 4
+LOCK_PAYMENT = "SELECT *, now() AS now FROM payments WHERE id = $1 FOR UPDATE"
+_TRIES = """
+SELECT t.*, a.reference, a.state, a.outcome, a.sends, a.opened_at FROM tries AS t
+JOIN attempts AS a ON a.id = t.attempt_id
+"""
+LOCK_TRY = f"{_TRIES} WHERE t.attempt_id = $1 FOR UPDATE"
+LOCK_UNDECIDED = f"{_TRIES} WHERE t.payment_id = $1 AND a.state <> 'closed' ORDER BY t.attempt_id FOR UPDATE"
+# One that has never been asked about was heard of when it was begun.
+_FILES = FILES_SAID.format(
+    payment="t.payment_id", attempt="t.attempt_id", since="coalesce(t.asked_at, a.opened_at)"
+)
+READ_HELD = f"""
+SELECT p.partner_id, p.lane, p.state AS payment_state, p.biller_id, p.currency, p.amount, p.rounding,
+  coalesce(t.charge, p.charge) AS charge, coalesce(t.fee, p.fee) AS fee, coalesce(t.vat, p.vat) AS vat,
+  p.quote_expires_at, t.payment_id, t.attempt_id, t.connector_id, t.provider_reference,
+  t.page_until, t.executes_begun, t.is_agreed, t.consent, t.epoch, t.asked, a.reference, a.state, a.opened_at,
+  a.send_until, now() AS now, {_FILES} AS files
+FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id JOIN payments AS p ON p.id = t.payment_id
+WHERE t.attempt_id = ANY($1) ORDER BY t.next_action_at
+"""  # noqa: S608 - constants
+NEW_ATTEMPT = """
+INSERT INTO attempts (id, payment_id, leg, far_side, reference, state, step, sends, send_until)
+VALUES ($1, $2, $3, $4, $5, 'open', $6, 1, now() + $7::interval)
+"""
+NEW_TRY = """
+INSERT INTO tries (attempt_id, payment_id, connector_id, epoch, lease_until, next_action_at, charge, fee, vat)
+VALUES ($1, $2, $3, 1, now() + $4::interval, now() + $4::interval, $5, $6, $7)
+"""
+NEW_HISTORY = """
+INSERT INTO history (payment_id, seq, from_state, event, to_state, actor, facts)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+"""
+NEW_NOTIFICATION = """
+INSERT INTO notifications (id, payment_id, partner_id, notice, version) VALUES ($1, $2, $3, $4, $5)
+"""
+NEW_EVIDENCE = """
+INSERT INTO evidence (payment_id, attempt_id, epoch, kind, facts) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT DO NOTHING
+"""
+
+
+async def lock_books(connection: Connection, lane: int) -> None:
+    """The first two locks of whoever may post."""
+    await connection.execute(WINDOW_LOCK)
+    await connection.fetch(LOCK_LANES, [lane])
+
+
+async def lock_name(connection: Connection, kind: int, connector_id: str, name: str) -> None:
+    """Wait for whoever writes about this name of a connector's at the same time."""
+    digest = hashlib.sha256(f"{connector_id}\x1f{name}".encode("utf-8", "surrogatepass")).digest()
+    number = int.from_bytes(digest[:4], "big", signed=True)
+    await connection.execute("SELECT pg_advisory_xact_lock($1::int, $2::int)", kind, number)
+
+
+async def lock_payment(connection: Connection, payment_id: UUID) -> Row | None:
+    """The payment under lock with the transaction's `now`, or None."""
+    found: Row | None = await connection.fetchrow(LOCK_PAYMENT, payment_id)
+    return found
+
+
+async def change(connection: Connection, table: str, key: Mapping[str, object], new: Row) -> None:
+    """Set columns of the one row with this key, its epoch if it has one (law 14); the names are ours.
+
+    Raises:
+        LostRowError: there is no such row, though the caller holds it.
+    """
+    where = " AND ".join(f"{column} = ${number}" for number, column in enumerate(key, 1))
+    columns = ", ".join(f"{column} = ${number}" for number, column in enumerate(new, len(key) + 1))
+    statement = f"UPDATE {table} SET {columns} WHERE {where}"  # noqa: S608 - constants
+    if await connection.execute(statement, *key.values(), *new.values()) != "UPDATE 1":
+        raise LostRowError
+
+
+async def move_payment(
+    connection: Connection, payment: Row, events: Sequence[Event], facts: Mapping[str, str], new: Row
+) -> State:
+    """Walk a payment that is under lock through `events`, with its history; `new` are its other columns.
+
+    What contradicts a final state is added to the facts of before, what moves an open payment replaces them.
+
+    Raises:
+        IllegalTransitionError: it is not in a state that allows them.
+    """
+    before = State(payment["state"])
+    steps = walk(before, events)
+    for seq, step in enumerate(steps, payment["steps"] + 1):
+        await connection.execute(NEW_HISTORY, payment["id"], seq, *map(str, step), ACTOR, as_json(facts))
+    kept = from_json(payment["facts"]) if before in FINAL else {}
+    moved = {
+        "state": str(steps[-1][2]),
+        "steps": payment["steps"] + len(steps),
+        "facts": as_json({**kept, **facts}),
+        "updated_at": payment["now"],
+        "lease_until": None,
+    }
+    if steps[-1][2] is State.EXPIRED:
+        moved["refusal"] = str(Refusal.QUOTE_EXPIRED)
+    key = {"id": payment["id"], "epoch": payment["epoch"]}
+    await change(connection, "payments", key, {**moved, **new})
+    return steps[-1][2]
+
+
+async def tell(connection: Connection, payment: Row, notice: str, version: int) -> None:
+    """Leave a notification of that many history rows."""
+    await connection.execute(NEW_NOTIFICATION, uuid7(), payment["id"], payment["partner_id"], notice, version)
+
+
+async def begin_try(connection: Connection, payment_id: UUID, new: NewTry) -> HeldTry:
+    """Rows of a try that its maker holds from now on, under epoch 1, at its own price where it has one."""
+    send, hold = timedelta(seconds=new.send_seconds), timedelta(seconds=new.hold_seconds)
+    reference = (new.connector_id, new.reference)
+    await connection.execute(NEW_ATTEMPT, new.attempt_id, payment_id, LEG, *reference, str(Step.CREATE), send)
+    price = tuple(price_of(new).values()) or (None, None, None)
+    await connection.execute(NEW_TRY, new.attempt_id, payment_id, new.connector_id, hold, *price)
+    (held,) = await read_held(connection, [new.attempt_id])
+    if new.decision is not None:
+        await keep_decision(connection, new.attempt_id, payment_id, new.decision, held.order.amount)
+    return held
+
+
+def price_of(new: NewTry) -> dict[str, object]:
+    """The columns of a try's own price, which its payment takes on; none where it has the payment's."""
+    if new.charges is None:
+        return {}
+    return {name: getattr(new.charges, name).minor for name in ("charge", "fee", "vat")}
+
+
+async def read_own_try(connection: Connection, new: NewTry) -> HeldTry | None:
+    """A try that this very call has begun before and that is still its maker's, or None."""
+    is_ours = """
+    SELECT true FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
+    WHERE t.attempt_id = $1 AND a.state = 'open' AND t.epoch = 1 AND t.recorded = 0 AND t.lease_until > now()
+    """
+    if not await connection.fetchval(is_ours, new.attempt_id):
+        return None
+    (held,) = await read_held(connection, [new.attempt_id])
+    return held
+
+
+async def read_held(connection: Connection, attempt_ids: Sequence[UUID]) -> list[HeldTry]:
+    """The tries as their holder needs them, the longest due first."""
+    return [_held(row) for row in await connection.fetch(READ_HELD, attempt_ids)]
+
+
+async def keep_evidence(connection: Connection, held: HeldTry, kind: str, facts: Mapping[str, str]) -> None:
+    """Keep what set nothing, once however often it is written; inquiries alone may repeat."""
+    of = (held.payment_id, held.attempt_id, held.epoch)
+    await connection.execute(NEW_EVIDENCE, *of, kind, as_json(facts))
+
+
+def is_held(row: Row, now: object) -> bool:
+    """Whether somebody holds a try or a payment at that moment."""
+    return row["lease_until"] is not None and row["lease_until"] > now
+
+
+def as_json(value: object) -> str:
+    """JSON as the driver wants it."""
+    return orjson.dumps(value).decode()
+
+
+def from_json(value: Any) -> dict[str, str]:  # noqa: ANN401 - JSONB, decoded or as text by the driver's codec
+    """Facts as they were stored."""
+    read: dict[str, str] = orjson.loads(value) if isinstance(value, str) else value
+    return read
+
+
+def _held(row: Row) -> HeldTry:
+    sums = sums_of(row)
+    order = CollectOrder(
+        payment_id=row["payment_id"],
+        connector_id=row["connector_id"],
+        reference=row["reference"],
+        amount=sums.total,
+        payer_reference=row["reference"],
+        return_url="",
+        provider_reference=row["provider_reference"] or "",
+        consent=row["consent"] or "",
+        executes_begun=row["executes_begun"],
+        epoch=row["epoch"],
+    )
+    return HeldTry(
+        payment_id=row["payment_id"],
+        partner_id=row["partner_id"],
+        lane=row["lane"],
+        payment_state=State(row["payment_state"]),
+        biller_id=row["biller_id"],
+        attempt_id=row["attempt_id"],
+        epoch=row["epoch"],
+        state=TryState(row["state"]),
+        order=order,
+        sums=sums,
+        executes_begun=row["executes_begun"],
+        asked=row["asked"],
+        is_agreed=row["is_agreed"],
+        opened_at=row["opened_at"],
+        page_until=row["page_until"],
+        pay_until=row["quote_expires_at"],
+        send_until=row["send_until"],
+        now=row["now"],
+        files=files_said(row["files"]),
+    )

@@ -1,0 +1,103 @@
+"""The port `Receipts` over PostgreSQL: one statement, so one snapshot, and no lock."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, RowMapping, ScalarSelect, and_, exists, func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ekpay_switch.domain.collections.funding import TryEnd
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.refunds.refund import FREED, RefundKind, RefundState
+from ekpay_switch.persistence.group_commit.lock_and_read import sums_of
+from ekpay_switch.persistence.payment_rows import LEG
+from ekpay_switch.persistence.schema.books import attempts, history, partners, payments
+from ekpay_switch.persistence.schema.collections import collections, refunds, tries
+from ekpay_switch.persistence.schema.merchants import merchant_orders, merchants
+from ekpay_switch.ports.receipts import PaidOrder, PaidPayment
+
+# A refund that a second person has still to agree to is not owed yet.
+_NOT_OWED = FREED | {RefundState.ASKED, RefundState.DONE}
+
+
+class PostgresReceipts:
+    """Payments as far as their receipts need them, read and never locked."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def paid(self, payment_id: UUID) -> PaidPayment | None:
+        """See `receipt_ports.Receipts`."""
+        was_completed = exists().where(
+            history.c.payment_id == payments.c.id, history.c.to_state == State.COMPLETED
+        )
+        query = (
+            select(
+                payments, collections.c.bill, attempts.c.reference.label("our_reference"),
+                tries.c.connector_id, tries.c.provider_transaction, tries.c.collected_at,
+                merchant_orders.c.text.label("order"), merchant_orders.c.ekpay_trnx_id,
+                merchants.c.name_bn, partners.c.name,
+                was_completed.label("was_completed"),
+                _given_back(refunds.c.state == RefundState.DONE).label("refunded"),
+                _given_back(refunds.c.state.not_in(sorted(_NOT_OWED))).label("on_its_way"),
+            )
+            .join(collections, collections.c.payment_id == payments.c.id)
+            .join(attempts, and_(attempts.c.payment_id == payments.c.id, attempts.c.leg == LEG,
+                                 attempts.c.outcome == TryEnd.APPROVED))
+            .join(tries, tries.c.attempt_id == attempts.c.id)
+            .join(partners, partners.c.id == payments.c.partner_id)
+            .outerjoin(merchant_orders, merchant_orders.c.payment_id == payments.c.id)
+            .outerjoin(merchants, merchants.c.partner_id == merchant_orders.c.partner_id)
+            .where(payments.c.id == payment_id)
+        )  # fmt: skip
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        return None if row is None else _paid(row)
+
+
+def _given_back(is_counted: ColumnElement[bool]) -> ScalarSelect[Any]:
+    """What such refunds of the try that funded the payment come to, in paisa."""
+    amount = func.coalesce(func.sum(refunds.c.amount), 0)
+    is_its_own = and_(refunds.c.attempt_id == attempts.c.id, refunds.c.kind != RefundKind.UNEXPECTED)
+    return (
+        select(amount)
+        .where(refunds.c.payment_id == payments.c.id, is_its_own, is_counted)
+        .correlate(payments, attempts)
+        .scalar_subquery()
+    )
+
+
+def _paid(row: RowMapping) -> PaidPayment:
+    return PaidPayment(
+        payment_id=row["id"],
+        state=State(row["state"]),
+        was_completed=row["was_completed"],
+        biller_id=row["biller_id"],
+        sums=sums_of(dict(row)),
+        bill=row["bill"],
+        facts=row["facts"],
+        order=None if row["order"] is None else _order(row),
+        connector_id=row["connector_id"],
+        reference=row["our_reference"],
+        provider_transaction=row["provider_transaction"] or "",
+        collected_at=row["collected_at"],
+        refunded=Money(int(row["refunded"]), row["currency"]),
+        on_its_way=Money(int(row["on_its_way"]), row["currency"]),
+    )
+
+
+def _order(row: RowMapping) -> PaidOrder:
+    text: Mapping[str, Any] = row["order"]
+    fields: Mapping[str, str | None] = text["order"]
+    return PaidOrder(
+        merchant_en=row["name"],
+        merchant_bn=row["name_bn"],
+        trnx_id=text["trnx_id"],
+        ekpay_trnx_id=row["ekpay_trnx_id"],
+        order_id=fields.get("ord_id") or "",
+        details=fields.get("ord_det") or "",
+        customer=fields.get("cust_name") or "",
+        mobile=fields.get("cust_mobo_no") or "",
+    )

@@ -1,0 +1,1 @@
+"""Refunds in PostgreSQL: their rows under locks, their steps, and what staff decides."""

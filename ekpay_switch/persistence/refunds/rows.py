@@ -1,0 +1,181 @@
+"""The rows of refunds, read under locks that everybody takes in one order.
+
+The order is that of `collection_rows`, and refunds come last. Whoever takes a refund on or moves it holds its
+payment and its try, so a try's running total and its refunds change together.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from ekpay_switch.domain.collections.connector_calls import RefundOrder
+from ekpay_switch.domain.ledger.posting_rules import (
+    owed_back_by_payee,
+    owed_back_from_suspense,
+    paid_back,
+    paid_back_by_hand,
+)
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.refunds.refund import HeldRefund, NewRefund, RefundKind, RefundState
+from ekpay_switch.persistence.collections.share_postings import accounts_of_refunds
+from ekpay_switch.persistence.file_statements import FILES_SAID, files_said
+from ekpay_switch.persistence.own_transactions import Connection
+from ekpay_switch.persistence.payment_rows import LOCK_TRY, lock_books, lock_payment
+from ekpay_switch.ports.collections import RefundView
+from ekpay_switch.security.identifiers import unguessable
+
+Row = Mapping[str, Any]
+
+_PLACES = """
+SELECT t.payment_id, t.attempt_id, p.partner_id, p.lane, t.connector_id, p.biller_id AS payee,
+  ARRAY(SELECT account FROM merchant_shares AS s WHERE s.payment_id = p.id ORDER BY seq) AS shares
+FROM tries AS t JOIN payments AS p ON p.id = t.payment_id JOIN attempts AS a ON a.id = t.attempt_id
+"""
+PLACE_OF_REFUND = f"{_PLACES} JOIN refunds AS r ON r.attempt_id = t.attempt_id WHERE r.id = $1"
+PLACE_OF_FUNDING = f"{_PLACES} WHERE p.id = $1 AND a.outcome = 'approved'"
+# The oldest money of a payment that disagreed and that nobody gives back yet.
+PLACE_IN_SUSPENSE = f"""
+{_PLACES} WHERE p.id = $1 AND a.outcome = 'disagreed' AND t.collected IS NOT NULL AND t.refunded = 0
+ORDER BY a.opened_at LIMIT 1
+"""
+# The refunds of a try are looked for among those of its payment, which have an index.
+# Refunds with what their payment and their try say, and the names of the try's other refunds; `r` stands for
+# the source of rows.
+_FILES = FILES_SAID.format(payment="r.payment_id", attempt="r.id", since="r.updated_at")
+WITH_ITS_TRY = f"""
+SELECT r.*, p.lane, p.biller_id AS payee, p.currency, p.state AS payment_state, t.provider_reference,
+  t.provider_transaction, t.collected, t.collected_at, a.reference AS collected_reference, now() AS now,
+  (SELECT array_agg(o.provider_refund) FROM refunds AS o
+   WHERE o.payment_id = r.payment_id AND o.attempt_id = r.attempt_id AND o.id <> r.id
+     AND o.provider_refund IS NOT NULL) AS known_refunds,
+  {_FILES} AS files
+FROM {{source}} AS r JOIN payments AS p ON p.id = r.payment_id JOIN tries AS t ON t.attempt_id = r.attempt_id
+  JOIN attempts AS a ON a.id = r.attempt_id
+"""  # noqa: S608 - constants
+READ_REFUND = f"{WITH_ITS_TRY.format(source='refunds')} WHERE r.id = $1"
+LOCK_REFUND = f"{READ_REFUND} FOR UPDATE OF r"
+NEW_REFUND = """
+INSERT INTO refunds (id, payment_id, attempt_id, partner_id, connector_id, kind, reference, fingerprint,
+  amount, reason, state, asked_by, our_reference, next_action_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, CASE WHEN $14 THEN now() END)
+"""
+HOLD = "UPDATE tries SET refunded = refunded + $2 WHERE attempt_id = $1"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where refunds of one try belong; none of it ever changes, so it is read before any lock.
+
+    `shares` are the accounts that a merchant payment is credited to; none where a bill is paid.
+    """
+
+    payment_id: UUID
+    attempt_id: UUID
+    partner_id: str
+    lane: int
+    connector_id: str
+    payee: str
+    shares: Sequence[str] = field(default=())
+
+    @property
+    def accounts(self) -> frozenset[str]:
+        """Every account that a refund of this place may post to."""
+        one, connector_id = Money(1), self.connector_id
+        entries = (
+            owed_back_by_payee(self.payee, connector_id, one),
+            owed_back_from_suspense(connector_id, one),
+            paid_back(connector_id, one),
+            paid_back_by_hand(connector_id, one),
+        )
+        lines = frozenset(posting.account for entry in entries for posting in entry.postings)
+        return lines | accounts_of_refunds(self.payee, self.shares)
+
+
+async def read_place(connection: Connection, query: str, row_id: UUID) -> Place | None:
+    """The place that one of the queries PLACE_… finds for a refund's or a payment's id, or None."""
+    row = await connection.fetchrow(query, row_id)
+    return None if row is None else Place(**row)
+
+
+async def lock_place(connection: Connection, place: Place) -> tuple[Row, Row]:
+    """Hold everything that refunds of this place are judged by; its payment and its try."""
+    await lock_books(connection, place.lane)
+    payment = await lock_payment(connection, place.payment_id)
+    assert payment is not None, "what a try belongs to stands"
+    return payment, await connection.fetchrow(LOCK_TRY, place.attempt_id)
+
+
+async def lock_refund(connection: Connection, refund_id: UUID) -> Row:
+    """The refund with its try, held; its place is locked already."""
+    row: Row = await connection.fetchrow(LOCK_REFUND, refund_id)
+    return row
+
+
+async def read_refund(connection: Connection, refund_id: UUID) -> Row | None:
+    """The refund with its try, or None: there is no such refund."""
+    row: Row | None = await connection.fetchrow(READ_REFUND, refund_id)
+    return row
+
+
+async def add_refund(connection: Connection, new: NewRefund, place: Place) -> Row:
+    """Write a new refund down and hold its amount in the running total of its try, which is locked.
+
+    What needs a second person is only asked for; anything else is approved, and due now.
+    """
+    state = RefundState.ASKED if new.needs_approval else RefundState.APPROVED
+    await connection.execute(
+        NEW_REFUND, new.refund_id, new.payment_id, place.attempt_id, new.partner_id, place.connector_id,
+        new.kind, new.reference, new.fingerprint, new.amount.minor, new.reason, state, new.asked_by,
+        unguessable(), state is RefundState.APPROVED,
+    )  # fmt: skip
+    await connection.execute(HOLD, place.attempt_id, new.amount.minor)
+    return await lock_refund(connection, new.refund_id)
+
+
+def held_of(row: Row) -> HeldRefund:
+    """A row of WITH_ITS_TRY as the domain sees it."""
+    order = RefundOrder(
+        refund_id=row["id"],
+        connector_id=row["connector_id"],
+        reference=row["our_reference"],
+        provider_reference=row["provider_reference"] or "",
+        provider_transaction=row["provider_transaction"] or "",
+        amount=Money(row["amount"], row["currency"]),
+        collected=Money(row["collected"], row["currency"]),
+        reason=row["reason"],
+        known_refunds=frozenset(row["known_refunds"] or ()),
+        may_have_been_heard=row["sends"] > 0,
+        collected_reference=row["collected_reference"],
+        collected_at=row["collected_at"],
+        provider_refund=row["provider_refund"] or "",
+    )
+    return HeldRefund(
+        payment_id=row["payment_id"],
+        partner_id=row["partner_id"],
+        lane=row["lane"],
+        payee=row["payee"],
+        kind=RefundKind(row["kind"]),
+        state=RefundState(row["state"]),
+        epoch=row["epoch"],
+        order=order,
+        sends=row["sends"],
+        asked=row["asked"],
+        collected_at=row["collected_at"],
+        now=row["now"],
+        files=files_said(row["files"]),
+    )
+
+
+def view_of(row: Row) -> RefundView:
+    """A refund, with the currency of its payment, as that payment's owner may see it."""
+    return RefundView(
+        refund_id=row["id"],
+        payment_id=row["payment_id"],
+        kind=RefundKind(row["kind"]),
+        state=RefundState(row["state"]),
+        amount=Money(row["amount"], row["currency"]),
+        reason=row["reason"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )

@@ -1,0 +1,100 @@
+"""The tables of billers whose bills arrive as files: the files, the bills as they stand, what we took."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from ekpay_switch.domain.scrolls.bill_files import BillStatus
+from ekpay_switch.persistence.schema.books import instant, metadata, one_of
+
+# A biller numbers its files without a gap; the same bytes are loaded once.
+bill_files = Table(
+    "bill_files",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("biller_id", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("made_on", Date, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("bills", Integer, nullable=False),
+    Column("sum", BigInteger, nullable=False),
+    instant("loaded_at", server_default=func.now()),
+    UniqueConstraint("biller_id", "number"),
+    UniqueConstraint("biller_id", "digest"),
+    CheckConstraint("number > 0", name="number"),
+    CheckConstraint("least(bills, sum) >= 0", name="totals"),
+)
+
+# `parameters` are those by which a payer names the bill, by their names in the manifest; `file_id` is the
+# newest file that spoke of it. Amounts are paisa; the late fee counts from the day after `due_on`.
+biller_bills = Table(
+    "biller_bills",
+    metadata,
+    Column("biller_id", Text, primary_key=True),
+    Column("bill_key", Text, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("parameters", JSONB, nullable=False),
+    Column("customer_name", Text, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("issued_on", Date),
+    Column("due_on", Date, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("vat", BigInteger, nullable=False),
+    Column("late_fee", BigInteger, nullable=False),
+    Column("lines", JSONB, nullable=False),
+    Column("file_id", Uuid, ForeignKey("bill_files.id"), nullable=False),
+    CheckConstraint(one_of("status", BillStatus), name="status"),
+    CheckConstraint("least(amount, vat, late_fee) >= 0 AND amount + vat > 0", name="sums"),
+)
+Index(
+    "ix_biller_bills_parameters",
+    biller_bills.c.parameters,
+    postgresql_using="gin",
+    postgresql_ops={"parameters": "jsonb_path_ops"},
+)
+
+# What became of each reference that reached a bill: `taken` pays it, `barred` says that it never will. The
+# first of the two that is written is the truth, whoever comes second.
+bill_takings = Table(
+    "bill_takings",
+    metadata,
+    Column("biller_id", Text, primary_key=True),
+    Column("reference", Text, primary_key=True),
+    Column("payment_id", Uuid, ForeignKey("payments.id"), nullable=False, index=True),
+    Column("bill_key", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("receipt", Text, nullable=False),
+    instant("at", server_default=func.now()),
+    CheckConstraint("state IN ('taken', 'barred')", name="state"),
+)
+Index(
+    "uq_bill_takings_one_per_bill",
+    bill_takings.c.biller_id,
+    bill_takings.c.bill_key,
+    unique=True,
+    postgresql_where=text("state = 'taken'"),
+)
+Index(
+    "uq_bill_takings_receipt",
+    bill_takings.c.biller_id,
+    bill_takings.c.receipt,
+    unique=True,
+    postgresql_where=text("state = 'taken'"),
+)
+
+BILL_FILE_APPEND_ONLY = (bill_files, bill_takings)

@@ -1,0 +1,51 @@
+"""What billers need beside the payments: receipts that buy one service only, and money kept at utilities."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Table,
+    Text,
+    Uuid,
+    func,
+    text,
+)
+
+from ekpay_switch.persistence.schema.books import instant, metadata, postings
+
+# A receipt that buys one service only, as a treasury challan does, and the payment that has it.
+used_receipts = Table(
+    "used_receipts",
+    metadata,
+    Column("receipt", Text, primary_key=True),
+    Column("payment_id", Uuid, ForeignKey("payments.id"), nullable=False, unique=True),
+    instant("at", server_default=func.now()),
+)
+
+# A transfer from our bank account to what we keep at a prefunded utility; two persons, like a top-up.
+deposit_transfers = Table(
+    "deposit_transfers",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("biller_id", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("reference", Text, nullable=False, unique=True),  # the bank statement's own, so it is booked once
+    Column("asked_by", Text, ForeignKey("staff.name"), nullable=False),
+    Column("approved_by", Text, ForeignKey("staff.name")),
+    instant("asked_at", server_default=func.now()),
+    instant("approved_at", nullable=True),
+    CheckConstraint("amount > 0", name="amount"),
+    CheckConstraint("approved_by <> asked_by", name="two_persons"),
+)
+
+# Deposits are sums over the ledger, read whole when a watch of them begins; nothing else is read by account.
+Index(
+    "ix_postings_deposits",
+    postings.c.account,
+    postgresql_include=["amount", "entry_id"],
+    postgresql_where=text("account LIKE 'biller_deposit:%'"),
+)
+
+BILLER_APPEND_ONLY = (used_receipts,)

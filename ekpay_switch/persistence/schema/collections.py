@@ -1,0 +1,214 @@
+"""The tables of money that we collect: tries, callbacks, refunds, and the API keys that ask for it all."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from ekpay_switch.domain.refunds.refund import REFUND_TRANSITIONS, RefundKind, RefundState
+from ekpay_switch.persistence.schema.books import instant, metadata, one_of
+
+# Who may call REST v1: a partner by a key of which only the hash is kept.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("partner_id", Text, ForeignKey("partners.id"), nullable=False, index=True),
+    Column("key_hash", LargeBinary, nullable=False, unique=True),
+    Column("return_hosts", JSONB, nullable=False),
+    instant("created_at", server_default=func.now()),
+    instant("revoked_at", nullable=True),
+)
+
+# What a collected payment has beside its row in `payments`.
+collections = Table(
+    "collections",
+    metadata,
+    Column("payment_id", Uuid, ForeignKey("payments.id"), primary_key=True),
+    Column("bill", JSONB, nullable=False),
+    Column("return_url", Text, nullable=False),
+    instant("pay_until"),
+)
+
+# One row an attempt of the funds leg. Several tries of a payment may be asked about side by side, so each has
+# an epoch and a lease of its own. `collected` is what it brought in, `refunded` the locked running total.
+# `recorded` is the last epoch whose finding was written, so that one that is written twice knows itself.
+# `is_woken` says that a callback came since the try was leased: its holder may have asked too early.
+# `consent` is what the payer's first agreement brought; it never changes. `charge`, `fee` and `vat` are what
+# this try adds to the price where each has its own (a merchant's payment); null: the payment's own sums.
+tries = Table(
+    "tries",
+    metadata,
+    Column("attempt_id", Uuid, ForeignKey("attempts.id"), primary_key=True),
+    Column("payment_id", Uuid, ForeignKey("payments.id"), nullable=False, index=True),
+    Column("connector_id", Text, nullable=False),
+    Column("provider_reference", Text),
+    Column("page_url", Text),
+    instant("page_until", nullable=True),
+    Column("executes_begun", SmallInteger, nullable=False, server_default=text("0")),
+    Column("provider_transaction", Text),
+    Column("is_agreed", Boolean, nullable=False, server_default=text("false")),
+    Column("is_woken", Boolean, nullable=False, server_default=text("false")),
+    Column("epoch", Integer, nullable=False),
+    Column("recorded", Integer, nullable=False, server_default=text("0")),
+    instant("lease_until", nullable=True),
+    instant("next_action_at", nullable=True),
+    Column("asked", Integer, nullable=False, server_default=text("0")),
+    instant("asked_at", nullable=True),
+    Column("collected", BigInteger),
+    instant("collected_at", nullable=True),
+    Column("refunded", BigInteger, nullable=False, server_default=text("0")),
+    Column("consent", Text),
+    Column("charge", BigInteger),
+    Column("fee", BigInteger),
+    Column("vat", BigInteger),
+    CheckConstraint("collected > 0", name="collected"),
+    CheckConstraint("(collected IS NULL) = (collected_at IS NULL)", name="collected_at"),
+    CheckConstraint("refunded >= 0 AND refunded <= coalesce(collected, 0)", name="refunded"),
+    CheckConstraint("num_nulls(charge, fee, vat) IN (0, 3)", name="price"),
+    CheckConstraint("least(charge, fee, vat) >= 0", name="price_sums"),
+)
+Index(
+    "uq_tries_provider_reference",
+    tries.c.connector_id,
+    tries.c.provider_reference,
+    unique=True,
+    postgresql_where=text("provider_reference IS NOT NULL"),
+)
+# One movement of money over there brings money in once.
+Index(
+    "uq_tries_provider_transaction",
+    tries.c.connector_id,
+    tries.c.provider_transaction,
+    unique=True,
+    postgresql_where=text("provider_transaction IS NOT NULL"),
+)
+Index("ix_tries_next_action_at", tries.c.next_action_at, postgresql_where=text("next_action_at IS NOT NULL"))
+
+# What came unasked, as it came, once (architecture law 6).
+callbacks = Table(
+    "callbacks",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("connector_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("headers", JSONB, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("provider_reference", Text),
+    Column("reference", Text),
+    Column("is_agreed", Boolean, nullable=False, server_default=text("false")),
+    Column("is_forged", Boolean, nullable=False, server_default=text("false")),
+    Column("why", Text, nullable=False, server_default=text("''")),
+    instant("at", server_default=func.now()),
+    Column("consent", Text),
+    UniqueConstraint("connector_id", "name"),
+)
+Index(
+    "ix_callbacks_provider_reference",
+    callbacks.c.connector_id,
+    callbacks.c.provider_reference,
+    postgresql_where=text("provider_reference IS NOT NULL"),
+)
+
+refunds = Table(
+    "refunds",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("payment_id", Uuid, ForeignKey("payments.id"), nullable=False, index=True),
+    Column("attempt_id", Uuid, ForeignKey("tries.attempt_id"), nullable=False),
+    Column("partner_id", Text, ForeignKey("partners.id"), nullable=False),
+    Column("connector_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("reference", Text, nullable=False),  # the caller's idempotency key, or ours
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("approved_by", Text),
+    Column("by_hand_by", Text),  # who says that it was paid by hand
+    Column("confirmed_by", Text),  # the second person, who has looked at the bank statement
+    Column("bank_reference", Text, unique=True),
+    Column("our_reference", Text, nullable=False, unique=True),  # what the connector is told
+    Column("provider_refund", Text),
+    Column("sends", SmallInteger, nullable=False, server_default=text("0")),
+    Column("steps", SmallInteger, nullable=False, server_default=text("0")),  # how many history rows stand
+    Column("epoch", Integer, nullable=False, server_default=text("0")),
+    instant("lease_until", nullable=True),
+    instant("next_action_at", nullable=True),
+    Column("asked", Integer, nullable=False, server_default=text("0")),
+    instant("created_at", server_default=func.now()),
+    instant("updated_at", server_default=func.now()),
+    UniqueConstraint("partner_id", "reference"),
+    CheckConstraint("amount > 0", name="amount"),
+    CheckConstraint(one_of("kind", RefundKind), name="kind"),
+    CheckConstraint(one_of("state", RefundState), name="state"),
+    CheckConstraint("approved_by <> asked_by", name="two_persons"),
+    CheckConstraint("state <> 'asked' OR approved_by IS NULL", name="asked"),
+    CheckConstraint("(by_hand_by IS NULL) = (bank_reference IS NULL)", name="by_hand"),
+    CheckConstraint(
+        "confirmed_by IS NULL OR (by_hand_by IS NOT NULL AND confirmed_by <> by_hand_by)", name="confirmed"
+    ),
+)
+# A provider that knows no reference of ours for refunds could not tell two of them apart.
+Index(
+    "uq_refunds_one_in_the_air",
+    refunds.c.attempt_id,
+    unique=True,
+    postgresql_where=text("state IN ('sent', 'in_doubt')"),
+)
+Index(
+    "uq_refunds_provider_refund",
+    refunds.c.connector_id,
+    refunds.c.provider_refund,
+    unique=True,
+    postgresql_where=text("provider_refund IS NOT NULL"),
+)
+Index(
+    "uq_refunds_one_give_back",
+    refunds.c.attempt_id,
+    unique=True,
+    postgresql_where=text("kind IN ('give_back', 'unexpected') AND state <> 'rejected'"),
+)
+Index(
+    "ix_refunds_next_action_at",
+    refunds.c.next_action_at,
+    postgresql_where=text("next_action_at IS NOT NULL"),
+)
+
+
+def _legal_steps() -> str:
+    steps = sorted((*pair, following) for pair, following in REFUND_TRANSITIONS.items())
+    listed = ", ".join(f"('{before}', '{event}', '{following}')" for before, event, following in steps)
+    return f"(from_state, event, to_state) IN ({listed})"
+
+
+refund_history = Table(
+    "refund_history",
+    metadata,
+    Column("refund_id", Uuid, ForeignKey("refunds.id"), primary_key=True),
+    Column("seq", SmallInteger, primary_key=True, autoincrement=False),
+    Column("from_state", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("to_state", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("facts", JSONB, nullable=False),
+    instant("at", server_default=func.now()),
+    CheckConstraint(_legal_steps(), name="legal_step"),
+)
+
+COLLECT_APPEND_ONLY = (collections, callbacks, refund_history)

@@ -1,0 +1,149 @@
+"""The tables of merchants: who sells, who may have a share, what was ordered and to whom it is credited.
+
+A merchant is a row in `partners` with one here, and its payment a row in `payments` and `collections` with
+one here (docs/adr/0044).
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from ekpay_switch.domain.merchants import ChargesOnRefund, PayeeKind
+from ekpay_switch.persistence.schema.books import instant, metadata, one_of
+
+# A pass key is kept as a hash; the one before is good until its time is up. `instruments` is null where the
+# merchant takes all. `owed` is the locked running total of what its accounts and its payees' hold.
+merchants = Table(
+    "merchants",
+    metadata,
+    Column("partner_id", Text, ForeignKey("partners.id"), primary_key=True),
+    Column("mer_reg_id", Text, nullable=False, unique=True),
+    Column("name_bn", Text, nullable=False),
+    Column("pass_key_hash", LargeBinary, nullable=False),
+    Column("previous_pass_key_hash", LargeBinary),
+    instant("previous_pass_key_until", nullable=True),
+    Column("fee_plan", Text, nullable=False),
+    Column("charges_on_refund", Text, nullable=False),
+    Column("instruments", JSONB(none_as_null=True)),
+    Column("return_hosts", JSONB, nullable=False),
+    Column("networks", JSONB, nullable=False),
+    Column("refund_limit", BigInteger, nullable=False),
+    Column("debt_limit", BigInteger, nullable=False),
+    Column("owed", BigInteger, nullable=False, server_default=text("0")),
+    instant("created_at", server_default=func.now()),
+    CheckConstraint(one_of("charges_on_refund", ChargesOnRefund), name="charges_on_refund"),
+    CheckConstraint("least(refund_limit, debt_limit) >= 0", name="limits"),
+    CheckConstraint("owed >= -debt_limit", name="owed"),
+    CheckConstraint(
+        "(previous_pass_key_hash IS NULL) = (previous_pass_key_until IS NULL)", name="previous_pass_key"
+    ),
+)
+
+# A code becomes part of the name of a ledger account, so it has no colon and never changes.
+merchant_payees = Table(
+    "merchant_payees",
+    metadata,
+    Column("partner_id", Text, ForeignKey("merchants.partner_id"), primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("is_active", Boolean, nullable=False, server_default=text("true")),
+    instant("created_at", server_default=func.now()),
+    CheckConstraint("code ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$'", name="code"),
+    CheckConstraint(one_of("kind", PayeeKind), name="kind"),
+)
+
+# Who changed what of a merchant and its payees; a key is never in it.
+merchant_changes = Table(
+    "merchant_changes",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("partner_id", Text, ForeignKey("merchants.partner_id"), nullable=False, index=True),
+    instant("at", server_default=func.now()),
+    Column("by", Text, nullable=False),
+    Column("what", JSONB, nullable=False),
+)
+
+# `text` is the order as the merchant wrote it; the columns beside it are what is looked for.
+merchant_orders = Table(
+    "merchant_orders",
+    metadata,
+    Column("payment_id", Uuid, ForeignKey("payments.id"), primary_key=True),
+    Column("partner_id", Text, ForeignKey("merchants.partner_id"), nullable=False),
+    Column("trnx_id", Text, nullable=False),
+    Column("text", JSONB, nullable=False),
+    Column("ekpay_trnx_id", Text, nullable=False, unique=True),
+    Column("checkout_reference", Text, nullable=False, unique=True),
+    instant("token_expires_at"),
+    Column("ipn_channel", Text, nullable=False),
+    Column("ipn_uri", Text, nullable=False),
+    instant("created_at", server_default=func.now()),
+    UniqueConstraint("partner_id", "trnx_id"),
+)
+Index(
+    "ix_merchant_orders_trnx_id_created_at",
+    merchant_orders.c.trnx_id,
+    merchant_orders.c.created_at,
+)
+
+# What a payment is credited to, in the merchant's order, and how much of each part went back.
+merchant_shares = Table(
+    "merchant_shares",
+    metadata,
+    Column("payment_id", Uuid, ForeignKey("merchant_orders.payment_id"), primary_key=True),
+    Column("seq", SmallInteger, primary_key=True, autoincrement=False),
+    Column("payee", Text, nullable=False),
+    Column("kind", Text),
+    Column("account", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("refunded", BigInteger, nullable=False, server_default=text("0")),
+    UniqueConstraint("payment_id", "payee"),
+    CheckConstraint("amount > 0", name="amount"),
+    CheckConstraint(f"(payee = '') = (kind IS NULL) AND {one_of('kind', PayeeKind)}", name="kind"),
+    CheckConstraint("refunded >= 0 AND refunded <= amount", name="refunded"),
+)
+
+# What went back of the charges: a row from the funding on, where the agreement returned them at that moment.
+merchant_sums = Table(
+    "merchant_sums",
+    metadata,
+    Column("payment_id", Uuid, ForeignKey("merchant_orders.payment_id"), primary_key=True),
+    Column("charge_refunded", BigInteger, nullable=False, server_default=text("0")),
+    Column("fee_refunded", BigInteger, nullable=False, server_default=text("0")),
+    Column("vat_refunded", BigInteger, nullable=False, server_default=text("0")),
+    CheckConstraint("least(charge_refunded, fee_refunded, vat_refunded) >= 0", name="refunded"),
+)
+
+MERCHANT_APPEND_ONLY = (merchant_orders, merchant_changes)
+
+# The shares of a payment are written together and make up its amount.
+_SUMS = """
+CREATE FUNCTION check_merchant_shares() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM payments AS p
+    WHERE p.id IN (SELECT payment_id FROM added)
+    AND p.amount <> (SELECT sum(s.amount) FROM merchant_shares AS s WHERE s.payment_id = p.id)) THEN
+    RAISE EXCEPTION 'shares that are not the amount' USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NULL;
+END $$
+"""
+_SUMS_TRIGGER = """
+CREATE TRIGGER merchant_shares_sum AFTER INSERT ON merchant_shares
+  REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION check_merchant_shares()
+"""
+MERCHANT_TRIGGERS = (_SUMS, _SUMS_TRIGGER)

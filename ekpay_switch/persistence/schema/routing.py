@@ -1,0 +1,86 @@
+"""What routing remembers: every decision for ever, outcomes for an hour, one breaker a connector."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from ekpay_switch.domain.routing.breaker import UNCOUNTED, BreakerState, RouteOutcome
+from ekpay_switch.domain.routing.decision import Approach
+from ekpay_switch.persistence.schema.books import instant, metadata, one_of
+
+_COUNTED = text(f"outcome NOT IN ({', '.join(repr(str(one)) for one in sorted(UNCOUNTED))})")
+
+# Why the connector of a try was asked, written with the try. `kind` is the connector's own instrument,
+# `amount` what the payer was to pay by it, `document` the whole decision.
+routing_decisions = Table(
+    "routing_decisions",
+    metadata,
+    Column("attempt_id", Uuid, ForeignKey("attempts.id"), primary_key=True),
+    Column("payment_id", Uuid, ForeignKey("payments.id"), nullable=False, index=True),
+    instant("at", server_default=func.now()),
+    Column("instrument", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("chosen", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("approach", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("document", JSONB, nullable=False),
+    CheckConstraint("amount > 0", name="amount"),
+    CheckConstraint(
+        one_of("approach", [one for one in Approach if one is not Approach.NOBODY]), name="approach"
+    ),
+)
+Index("ix_routing_decisions_chosen", routing_decisions.c.chosen, routing_decisions.c.at)
+Index("ix_routing_decisions_at", routing_decisions.c.at)
+
+# What payment calls came to, written with the finding; the first one that counts is the try's own.
+routing_outcomes = Table(
+    "routing_outcomes",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("attempt_id", Uuid, nullable=False),
+    Column("connector_id", Text, nullable=False),
+    Column("instrument", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    instant("at", server_default=func.now()),
+    CheckConstraint(one_of("outcome", RouteOutcome), name="outcome"),
+)
+Index("uq_routing_outcomes_counted", routing_outcomes.c.attempt_id, unique=True, postgresql_where=_COUNTED)
+Index(
+    "ix_routing_outcomes_record",
+    routing_outcomes.c.connector_id,
+    routing_outcomes.c.instrument,
+    routing_outcomes.c.at,
+    postgresql_where=_COUNTED,
+)
+Index("ix_routing_outcomes_newest", routing_outcomes.c.connector_id, routing_outcomes.c.at)
+
+# The breaker of a connector; one that never opened may have no row. Outcomes from before a closed one's
+# `since` do not count. `probe` is the try that a half-open one has let through, and `probe_until` how long
+# nobody else is; of an open one, when the next question is made due.
+connector_breakers = Table(
+    "connector_breakers",
+    metadata,
+    Column("connector_id", Text, primary_key=True),
+    Column("state", Text, nullable=False, server_default=text("'closed'")),
+    instant("since", server_default=text("to_timestamp(0)")),
+    Column("because", Text, nullable=False, server_default=text("''")),
+    Column("probe", Text, nullable=False, server_default=text("''")),
+    instant("probe_until", nullable=True),
+    Column("epoch", Integer, nullable=False, server_default=text("0")),
+    CheckConstraint(one_of("state", BreakerState), name="state"),
+    CheckConstraint("state <> 'closed' OR probe_until IS NULL", name="probe"),
+)
+
+ROUTING_APPEND_ONLY = (routing_decisions,)

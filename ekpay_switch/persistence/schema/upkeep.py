@@ -1,0 +1,69 @@
+"""What keeps a large database quick: how far each chore has come, open payments by an index, and vacuum.
+
+All of it stands on the metadata of `tables`: a chore must cost what is to be done, not what stands, and dead
+rows must be cleared away long before there are millions of them.
+"""
+
+from types import MappingProxyType
+
+from sqlalchemy import Column, Index, Table, Text, text
+
+from ekpay_switch.domain.payment import FINAL
+from ekpay_switch.persistence.schema.books import (
+    accounts,
+    attempts,
+    history,
+    instant,
+    journal_entries,
+    lanes,
+    metadata,
+    notifications,
+    payments,
+    postings,
+    quotes,
+    scroll_counters,
+    settlement_windows,
+)
+from ekpay_switch.persistence.schema.notifications import notification_deliveries
+
+# Everything up to this instant a chore has looked at for good.
+housekeeping_marks = Table(
+    "housekeeping_marks",
+    metadata,
+    Column("chore", Text, primary_key=True),
+    instant("passed_until", server_default=text("to_timestamp(0)")),
+)
+
+OPEN = f"state NOT IN ({', '.join(repr(str(state)) for state in sorted(FINAL))})"
+# An open payment has a next action, and stands in `ix_payments_next_action_at`, or it has none, and stands
+# here. One from a prefund always has one until it ends, so it is never written into this index.
+UNSCHEDULED = f"{OPEN} AND next_action_at IS NULL"
+Index(
+    "ix_payments_unscheduled",
+    payments.c.state,
+    payments.c.created_at,
+    postgresql_where=text(UNSCHEDULED),
+)
+
+# Fractions of the table; PostgreSQL's own are a fifth for vacuum and a tenth for statistics.
+_CHANGED = MappingProxyType(
+    {
+        "autovacuum_vacuum_scale_factor": "0.02",
+        "autovacuum_vacuum_threshold": "10000",
+        "autovacuum_analyze_scale_factor": "0.02",
+    }
+)
+_ONLY_ADDED_TO = MappingProxyType({"autovacuum_vacuum_insert_scale_factor": "0.05"})
+_FEW_ROWS = MappingProxyType(
+    {
+        "autovacuum_vacuum_scale_factor": "0",
+        "autovacuum_vacuum_threshold": "1000",
+    }
+)
+VACUUM = MappingProxyType(
+    dict.fromkeys((payments, attempts, notifications, notification_deliveries, quotes), _CHANGED)
+    | dict.fromkeys((history, journal_entries, postings), _ONLY_ADDED_TO)
+    | dict.fromkeys((lanes, accounts, scroll_counters, settlement_windows), _FEW_ROWS)
+)
+for _table, _options in VACUUM.items():
+    _table.dialect_kwargs["postgresql_with"] = dict(_options)

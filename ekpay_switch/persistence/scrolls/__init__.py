@@ -1,0 +1,1 @@
+"""Files exchanged with batch billers, in PostgreSQL: bill files in, scrolls out."""

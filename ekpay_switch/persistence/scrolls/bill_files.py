@@ -1,0 +1,217 @@
+"""Bills that arrive as files, in PostgreSQL: loading a file, finding a bill, taking it for a payment.
+
+A payment locks its bill and a file all of its bills, so each sees what the other one did. Which of a payment
+and a question about it came first is decided by the primary key of `bill_takings`, whatever the clocks say.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+from uuid import UUID
+
+import orjson
+
+from ekpay_switch.domain.bill import ChargeLine
+from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.scrolls.bill_files import (
+    BillFile,
+    BillStatus,
+    FiledBill,
+    FoundBill,
+    Loaded,
+    NotTaken,
+    TakeAnswer,
+    Taken,
+    Taking,
+    judge_taking,
+)
+from ekpay_switch.persistence.own_transactions import Connection, OwnTransactions
+from ekpay_switch.security.identifiers import uuid7
+
+Row = Mapping[str, Any]
+
+# See `scrolls` for 4.
+_LOCK = "SELECT pg_advisory_xact_lock(5, hashtext($1))"
+_PATIENCE = "SET LOCAL statement_timeout = '10min'"
+_NEWEST = "SELECT max(number) FROM bill_files WHERE biller_id = $1"
+_SEEN = "SELECT id FROM bill_files WHERE biller_id = $1 AND digest = $2"
+_NEW_FILE = """
+INSERT INTO bill_files (id, biller_id, number, made_on, digest, bills, sum)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+"""
+_LOCK_BILLS = """
+SELECT bill_key FROM biller_bills WHERE biller_id = $1 AND bill_key = ANY($2) ORDER BY bill_key FOR UPDATE
+"""
+_OURS = """
+SELECT bill_key FROM bill_takings WHERE biller_id = $1 AND bill_key = ANY($2) AND state = 'taken'
+"""
+_COLUMNS = {
+    "bill_key": "text", "status": "text", "parameters": "jsonb", "customer_name": "text", "period": "text",
+    "issued_on": "date", "due_on": "date", "amount": "bigint", "vat": "bigint", "late_fee": "bigint",
+    "lines": "jsonb",
+}  # fmt: skip
+_ARRAYS = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(_COLUMNS.values(), 3))
+_CHANGED = ", ".join(f"{name} = excluded.{name}" for name in (*_COLUMNS, "file_id") if name != "bill_key")
+_SET_BILLS = f"""
+INSERT INTO biller_bills (biller_id, file_id, {", ".join(_COLUMNS)}) SELECT $1, $2, * FROM unnest({_ARRAYS})
+ON CONFLICT (biller_id, bill_key) DO UPDATE SET {_CHANGED}
+"""  # noqa: S608 - constants
+_NAMED = """
+SELECT b.*, EXISTS (
+  SELECT FROM bill_takings AS t
+  WHERE t.biller_id = b.biller_id AND t.bill_key = b.bill_key AND t.state = 'taken') AS is_taken
+FROM biller_bills AS b WHERE b.biller_id = $1 AND b.parameters @> $2::jsonb ORDER BY b.due_on, b.bill_key
+"""
+_HOLD_BILL = "SELECT true FROM biller_bills WHERE biller_id = $1 AND bill_key = $2 FOR SHARE"
+_THE_BILL = _NAMED.replace("b.parameters @> $2::jsonb", "b.bill_key = $2")
+_STANDING = "SELECT * FROM bill_takings WHERE biller_id = $1 AND reference = $2"
+_NEW_TAKING = """
+INSERT INTO bill_takings (biller_id, reference, payment_id, bill_key, state, amount, receipt)
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING true
+"""
+
+
+class FileSeenBeforeError(SwitchError):
+    """This very file was loaded before; nothing was done."""
+
+
+class FileOutOfTurnError(SwitchError):
+    """A biller's files are loaded in the order of their numbers, and this is not the next one."""
+
+
+class PostgresBillFiles:
+    """The port `BillFiles`, and what an operator does with files."""
+
+    def __init__(self, transactions: OwnTransactions) -> None:
+        self._transactions = transactions
+
+    async def load(self, file: BillFile) -> Loaded:
+        """Take over a file whole, in one transaction.
+
+        Bills that a payment of ours has are left as they were: the biller wrote its file before it knew.
+
+        Raises:
+            FileSeenBeforeError, FileOutOfTurnError: nothing was done.
+        """
+        file_id, loaded = uuid7(), Loaded(0, 0, 0)
+
+        async def _load_once(connection: Connection) -> Loaded:
+            nonlocal loaded
+            await connection.execute(_PATIENCE)
+            await connection.execute(_LOCK, file.biller_id)
+            seen_as = await connection.fetchval(_SEEN, file.biller_id, file.digest)
+            # Written again after a COMMIT that was not heard of, it is itself.
+            if seen_as != file_id:
+                loaded = await _load(connection, file, file_id, is_seen=seen_as is not None)
+            return loaded
+
+        return await self._transactions.run(_load_once)
+
+    async def named(self, biller_id: str, parameters: Mapping[str, str]) -> Sequence[FoundBill]:
+        """See `bill_file_ports.BillFiles`."""
+        told = json.dumps(dict(parameters))
+        rows = await self._transactions.run(lambda connection: connection.fetch(_NAMED, biller_id, told))
+        return [_found(row) for row in rows]
+
+    async def take(self, taking: Taking) -> TakeAnswer:
+        """See `bill_file_ports.BillFiles`."""
+        return await self._transactions.run(lambda connection: _take(connection, taking))
+
+    async def settle(self, biller_id: str, reference: str, payment_id: UUID) -> Taken | None:
+        """See `bill_file_ports.BillFiles`."""
+        barred = (biller_id, reference, payment_id, "", "barred", 0, "")
+
+        async def _settle(connection: Connection) -> Taken | None:
+            await connection.fetchval(_NEW_TAKING, *barred)
+            standing = await connection.fetchrow(_STANDING, biller_id, reference)
+            return _taken(standing) if standing["state"] == "taken" else None
+
+        return await self._transactions.run(_settle)
+
+
+async def _load(connection: Connection, file: BillFile, file_id: UUID, *, is_seen: bool) -> Loaded:
+    if is_seen:
+        raise FileSeenBeforeError
+    newest = await connection.fetchval(_NEWEST, file.biller_id)
+    if newest is not None and file.number != newest + 1:
+        message = f"the next file of {file.biller_id} is number {newest + 1}, and this is {file.number}"
+        raise FileOutOfTurnError(message)
+    totals = (len(file.bills), file.sum.minor)
+    await connection.execute(
+        _NEW_FILE, file_id, file.biller_id, file.number, file.made_on, file.digest, *totals
+    )
+    keys = [bill.bill_key for bill in file.bills]
+    known = {row["bill_key"] for row in await connection.fetch(_LOCK_BILLS, file.biller_id, keys)}
+    # A statement of its own: what was taken while we waited for the locks is seen by it.
+    ours = {row["bill_key"] for row in await connection.fetch(_OURS, file.biller_id, keys)}
+    new = [bill for bill in file.bills if bill.bill_key not in ours]
+    if new:
+        columns = [list(column) for column in zip(*map(_values, new), strict=True)]
+        await connection.execute(_SET_BILLS, file.biller_id, file_id, *columns)
+    paid = (bill.bill_key for bill in file.bills if bill.status is BillStatus.PAID and bill.bill_key in ours)
+    changed = len(known - ours)
+    return Loaded(len(new) - changed, changed, len(ours), tuple(file.lines[key] for key in paid))
+
+
+async def _take(connection: Connection, taking: Taking) -> TakeAnswer:
+    standing = await connection.fetchrow(_STANDING, taking.biller_id, taking.reference)
+    if standing is not None:
+        return _again(standing, taking)
+    await connection.fetchval(_HOLD_BILL, taking.biller_id, taking.bill_key)
+    row = await connection.fetchrow(_THE_BILL, taking.biller_id, taking.bill_key)
+    refusal = judge_taking(taking, None if row is None else _found(row))
+    if refusal is not None:
+        return refusal
+    written = await connection.fetchval(
+        _NEW_TAKING, taking.biller_id, taking.reference, taking.payment_id, taking.bill_key, "taken",
+        taking.amount.minor, taking.receipt,
+    )  # fmt: skip
+    if written:
+        return Taken(taking.amount, taking.receipt)
+    # Somebody came in between: the question about this reference, itself again, or another one for the bill.
+    standing = await connection.fetchrow(_STANDING, taking.biller_id, taking.reference)
+    return NotTaken.ALREADY_PAID if standing is None else _again(standing, taking)
+
+
+def _again(standing: Row, taking: Taking) -> TakeAnswer:
+    if standing["state"] != "taken":
+        return NotTaken.BARRED
+    is_same = (standing["bill_key"], standing["amount"]) == (taking.bill_key, taking.amount.minor)
+    return _taken(standing) if is_same else NotTaken.OTHER_CONTENT
+
+
+def _taken(row: Row) -> Taken:
+    return Taken(Money(row["amount"]), row["receipt"])
+
+
+def _values(bill: FiledBill) -> tuple[object, ...]:
+    """The bill in the order of _COLUMNS."""
+    lines = [{"label": line.label, "amount": line.amount.minor} for line in bill.lines]
+    return (
+        bill.bill_key, str(bill.status), json.dumps(dict(bill.parameters)), bill.customer_name, bill.period,
+        bill.issued_on, bill.due_on, bill.amount.minor, bill.vat.minor, bill.late_fee.minor,
+        json.dumps(lines),
+    )  # fmt: skip
+
+
+def _found(row: Row) -> FoundBill:
+    lines = cast("list[dict[str, Any]]", _from_json(row["lines"]))
+    bill = FiledBill(
+        bill_key=row["bill_key"],
+        status=BillStatus(row["status"]),
+        parameters=cast("dict[str, str]", _from_json(row["parameters"])),
+        customer_name=row["customer_name"],
+        period=row["period"],
+        issued_on=row["issued_on"],
+        due_on=row["due_on"],
+        amount=Money(row["amount"]),
+        vat=Money(row["vat"]),
+        late_fee=Money(row["late_fee"]),
+        lines=tuple(ChargeLine(line["label"], Money(line["amount"])) for line in lines),
+    )
+    return FoundBill(bill, row["is_taken"])
+
+
+def _from_json(value: Any) -> object:  # noqa: ANN401 - JSONB, decoded or as text by the driver's codec
+    return orjson.loads(value) if isinstance(value, str) else value

@@ -1,0 +1,1 @@
+"""What flows and wings need of the world outside, as protocols; a module for each noun."""

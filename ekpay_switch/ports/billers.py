@@ -1,0 +1,117 @@
+"""What flows need of billers, as protocols; a wing of billers implements them, and fakes in tests do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ekpay_switch.domain.amount_bounds import AmountBounds
+from ekpay_switch.domain.asking import SafetyFacts, Timing
+from ekpay_switch.domain.bill import BillQuery, FetchReply
+from ekpay_switch.domain.delivery import PayOrder, Terms
+from ekpay_switch.domain.outcome import Inquiry, Outcome
+from ekpay_switch.domain.scrolls.scroll import ScrollTerms
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One field that a payer fills in to name a bill, or, where `names_payer`, itself."""
+
+    name: str
+    wire_name: str  # the member of the syndicate message that carries it
+    label_en: str
+    label_bn: str
+    pattern: str
+    example: str
+    group: str
+    is_required: bool
+    names_payer: bool = False
+    choices: tuple[tuple[str, str, str], ...] = ()  # value, English label, Bangla label
+    bounds: AmountBounds | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BillerProfile:
+    """What the core must know of a biller; all of it comes from its manifest.
+
+    `steps` are the calls that post one payment, in order; after the first the biller holds it. Where
+    `fetch_has_side_effects` a fetch locks the bill, so nothing may fetch in bulk or again and again. One that
+    `pays_from_deposit` is a utility that takes each payment off money we left there; an alarm is raised below
+    what the last `deposit_alarm_days` took. Where
+    `has_unique_receipt` the fact `receipt` of an approval buys one service only, and where
+    `receipt_comes_later` the biller is asked for it after the payment. `second_route` is the step that takes
+    the other way to the same biller, where there is one; `scroll` says how its files look and how many a day
+    there may be. One that `has_bill_files` hands its bills over in files.
+    """
+
+    id: str
+    ekpay_id: str
+    name_en: str
+    name_bn: str
+    category: str
+    bucket: str
+    status: str
+    parameters: tuple[Parameter, ...]
+    takes_bill_once: bool
+    has_scroll: bool
+    safety: SafetyFacts
+    timing: Timing
+    inquiries_per_second: float
+    steps: tuple[str, ...] = ("pay",)
+    fetch_has_side_effects: bool = False
+    gives_tokens: bool = False
+    fetch_mode: str = "mandatory"
+    pays_from_deposit: bool = False
+    deposit_alarm_days: float = 0.0
+    has_unique_receipt: bool = False
+    receipt_comes_later: bool = False
+    second_route: str = ""
+    url_setting: str = ""
+    url_default: str = ""
+    scroll: ScrollTerms = ScrollTerms()  # noqa: RUF009 - frozen, so all profiles may share it
+    has_bill_files: bool = False
+
+    @property
+    def terms(self) -> Terms:
+        """What a delivery must know of how this biller is settled with."""
+        return Terms(self.pays_from_deposit, self.has_unique_receipt, self.receipt_comes_later)
+
+
+class BillerAdapter(Protocol):
+    """One biller, spoken to in its own protocol.
+
+    Implementations translate and answer. They write no rows, decide no routing and raise nothing for a
+    refusal, a timeout or rubbish: those are outcomes (law 4).
+    """
+
+    @property
+    def profile(self) -> BillerProfile:
+        """The facts of this biller."""
+        ...
+
+    async def fetch(self, query: BillQuery) -> FetchReply:
+        """Ask for a bill; moves no money."""
+        ...
+
+    async def pay(self, order: PayOrder) -> Outcome:
+        """Send one step of one payment, once; the same may come again only where the biller deduplicates."""
+        ...
+
+    async def inquire(self, order: PayOrder) -> Inquiry:
+        """Ask what became of a payment by our reference; moves no money."""
+        ...
+
+
+class Billers(Protocol):
+    """All billers that this switch can pay."""
+
+    def by_ekpay_id(self, ekpay_id: str) -> BillerAdapter | None:
+        """The biller that partners call `b025`, or None."""
+        ...
+
+    def by_id(self, biller_id: str) -> BillerAdapter | None:
+        """The biller by our own id, or None."""
+        ...
+
+    def all(self) -> Sequence[BillerAdapter]:
+        """Every biller, by id."""
+        ...

@@ -1,0 +1,149 @@
+"""What flows need of the connectors, as protocols; the wing of connectors implements them.
+
+A connector is one way for money to come in. It translates and answers: it writes no rows, decides no routing
+and raises nothing for a refusal, a timeout or rubbish.
+"""
+
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from ekpay_switch.domain.asking import SafetyFacts, Timing
+from ekpay_switch.domain.collections.connector_calls import (
+    CallbackHint,
+    CollectInquiry,
+    CollectOrder,
+    CreateOutcome,
+    ExecuteOutcome,
+    MovementFound,
+    NoHint,
+    RefundInquiry,
+    RefundOrder,
+    RefundOutcome,
+)
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.outcome import NoAnswer, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRules:
+    """How a provider gives money back; `days_max` from the day of collection, `parts_max` refunds in all.
+
+    `can_be_asked` says whether it can be asked which refunds of a payment it has.
+    """
+
+    days_max: int
+    parts_max: int
+    can_be_asked: bool = True
+
+
+BY_HAND = RefundRules(days_max=sys.maxsize, parts_max=sys.maxsize)
+"""Where a connector gives nothing back, finance pays by hand, in any number of parts and at any time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorProfile:
+    """What the core must know of a connector; all of it comes from its manifest.
+
+    `executes` says that we ourselves take the money once the payer has agreed; where it is false, the payer's
+    agreement takes it. A page lapses `page_life_seconds` after it was created; while the payer is on it, the
+    provider is asked `page_ask_after_seconds` after that (architecture.md 5). `refunds` is None where only
+    people can give money back. The provider keeps `charge_basis_points` of what it collects, and the payer is
+    charged `payer_charge_basis_points` of the bill for the instrument. `url` is where it is spoken to, and
+    `host` (`host:port`) where it has a host link as well.
+    References of ours are `reference_length` characters there. `protocol` says how its protocol is known:
+    `public`, `borrowed` from an institution whose protocol is, or our `generic` dialect. What it sends
+    unasked is answered with the JSON text `callback_answer`. Where `registers_return`, payers come back to
+    one address that was registered with the provider, and bring its own name of their payment.
+    """
+
+    id: str
+    name_en: str
+    name_bn: str
+    instrument: str
+    status: str
+    amount_min: Money
+    amount_max: Money
+    executes: bool
+    page_life_seconds: float
+    refunds: RefundRules | None
+    charge_basis_points: int
+    safety: SafetyFacts
+    timing: Timing
+    inquiries_per_second: float
+    page_ask_after_seconds: tuple[float, ...] = ()
+    url: str = ""
+    payer_charge_basis_points: int = 0
+    reference_length: int = 26
+    protocol: str = "generic"
+    callback_answer: str = '{"received": true}'
+    host: str = ""
+    registers_return: bool = False
+
+
+class Connector(Protocol):
+    """One way for money to come in, spoken to in its own protocol."""
+
+    @property
+    def profile(self) -> ConnectorProfile:
+        """The facts of this connector."""
+        ...
+
+    async def create(self, order: CollectOrder) -> CreateOutcome:
+        """Open a page for the payer; moves no money."""
+        ...
+
+    async def execute(self, order: CollectOrder) -> ExecuteOutcome:
+        """Take the money that the payer has agreed to; a provider takes it once per provider reference."""
+        ...
+
+    async def inquire(self, order: CollectOrder) -> CollectInquiry:
+        """Ask what became of a payment by its provider reference; moves no money."""
+        ...
+
+    async def refund(self, order: RefundOrder) -> RefundOutcome:
+        """Give money back, once; ask first wherever an earlier send may have been heard."""
+        ...
+
+    async def inquire_refunds(self, order: RefundOrder) -> RefundInquiry:
+        """Ask which refunds of a collected payment the provider has; moves no money.
+
+        A provider that lists none is asked for the one that the order names.
+        """
+        ...
+
+    async def read_callback(self, headers: Mapping[str, str], body: bytes) -> CallbackHint | NoHint:
+        """What a message that came unasked seems to say, if its proof is right; headers in small letters."""
+        ...
+
+
+@runtime_checkable
+class FindsMovements(Protocol):
+    """A connector that can also be asked by the provider's own name of a movement of money."""
+
+    async def search(self, provider_transaction: str) -> MovementFound | NotFound | NoAnswer:
+        """What the provider has under that name; moves no money."""
+        ...
+
+
+@runtime_checkable
+class KeepsLink(Protocol):
+    """A connector whose far side is spoken to over one lasting connection, which one process of all keeps."""
+
+    async def keep_link(self, stop: asyncio.Event) -> None:
+        """Keep the connection whenever no other process does, until told to stop; then end it orderly."""
+        ...
+
+
+class Connectors(Protocol):
+    """All connectors of this switch."""
+
+    def by_id(self, connector_id: str) -> Connector | None:
+        """The connector by our own id, or None."""
+        ...
+
+    def all(self) -> Sequence[Connector]:
+        """Every connector, by id."""
+        ...

@@ -1,0 +1,122 @@
+"""What telling partners needs of the world outside, as protocols: the rules of `ports` hold for them too."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.notices import Decision, EndpointKind, Siblings, Tried
+from ekpay_switch.ports.billers import Billers
+from ekpay_switch.ports.connectors import Connectors
+from ekpay_switch.ports.merchants import MerchantPayment, MerchantPayments
+from ekpay_switch.ports.world import Alarms, Clock
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedNotice:
+    """One notification for one endpoint, held for a while, with every row that its message is built from.
+
+    `key_generations` are those to sign with, the newest first; `tries` counts those that were made before.
+    Of an IPN `url` is the address of its order, as the merchant wrote it, and `siblings` are the other ones
+    of its payment at this moment.
+    """
+
+    notification_id: UUID
+    endpoint_id: UUID
+    partner_id: str
+    url: str
+    key_generations: tuple[int, ...]
+    epoch: int
+    tries: int
+    age_seconds: float
+    is_replay: bool
+    notice: str
+    noticed_at: datetime
+    version: int
+    payment_id: UUID
+    reference: str
+    quote_id: str
+    biller_id: str
+    total: Money
+    kind: EndpointKind = EndpointKind.WEBHOOK
+    siblings: Siblings = field(default_factory=Siblings)
+
+
+class Notifications(Protocol):
+    """The notifications in the books and their deliveries; each call is short and durable on return."""
+
+    async def fan_out(self) -> int:
+        """Give new notifications to the endpoints that want them; how many notifications were looked at."""
+        ...
+
+    async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[LeasedNotice]:
+        """Take over deliveries that are due, a few of each endpoint; each gets a new epoch.
+
+        Two IPNs of one payment are never held at once, unless one is there only to be ended unsent.
+        """
+        ...
+
+    async def record(self, leased: LeasedNotice, tried: Tried, decision: Decision, took_ms: int) -> str:
+        """Log a try and write what it led to; the answer is what a person must know of it, or "".
+
+        That is why the endpoint was disabled, or that a merchant's IPNs begin to be given up.
+
+        Under an old epoch the try is logged and nothing else changes.
+        """
+        ...
+
+
+class NoticeSender(Protocol):
+    """HTTP towards URLs that partners chose, which are trusted with nothing."""
+
+    async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Tried:
+        """Post once, within a deadline, to a public address; raises nothing for what the endpoint does."""
+        ...
+
+
+class NoticeSigner(Protocol):
+    """The signing keys of endpoints."""
+
+    def public_key(self, endpoint_id: UUID, generation: int) -> str:
+        """The public half, as receivers configure it."""
+        ...
+
+    def headers(
+        self, endpoint_id: UUID, generations: Sequence[int], message_id: str, timestamp: int, body: bytes
+    ) -> Mapping[str, str]:
+        """The headers of one try, a signature for each generation."""
+        ...
+
+
+class EndpointKeys(Protocol):
+    """Which key generations of an endpoint are good now."""
+
+    async def key_generations(self, endpoint_id: UUID) -> Sequence[int]:
+        """The newest first, or nothing where there is no such endpoint."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MerchantPost:
+    """What IPNs are built from; `token_of` is the secure token that a payment's document shows."""
+
+    payments: MerchantPayments
+    connectors: Connectors
+    token_of: Callable[[MerchantPayment], str]
+
+
+@dataclass(frozen=True, slots=True)
+class PostOffice:
+    """Everything that telling partners reaches out to; `luck` gives a number in [0, 1) for each try."""
+
+    notifications: Notifications
+    sender: NoticeSender
+    signer: NoticeSigner
+    billers: Billers
+    clock: Clock
+    alarms: Alarms
+    luck: Callable[[], float]
+    merchants: MerchantPost
+    time_divisor: float = 1.0

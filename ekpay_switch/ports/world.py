@@ -1,0 +1,326 @@
+"""What flows need of the world outside, as protocols.
+
+The core's own rooms (`persistence`, `wire`) and the wings implement these; flows know nothing else. Fakes in
+tests/fakes.py implement the same protocols.
+"""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.asking import DoubtfulSend
+from ekpay_switch.domain.bill import Bill, BillQuery, HeldBill, Quote
+from ekpay_switch.domain.claims import Claim, ClaimAnswer, Standing
+from ekpay_switch.domain.collections.file_proofs import NO_FILES, FilesSaid
+from ekpay_switch.domain.delivery import (
+    Delivery,
+    NextSend,
+    PayOrder,
+    RecordAnswer,
+    Recording,
+    SendAnswer,
+)
+from ekpay_switch.domain.fees import FeeTable
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.vending import TokenLine
+from ekpay_switch.ports.billers import Billers
+from ekpay_switch.ports.collections import Callbacks, Collections, Refunds
+from ekpay_switch.ports.connectors import Connectors
+from ekpay_switch.ports.merchants import MerchantPayments, Merchants
+from ekpay_switch.ports.routing import Routing
+
+
+class Clock(Protocol):
+    """Time as this process sees it; deadlines only, never anything that is stored."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        ...
+
+    def now(self) -> datetime:
+        """The instant, aware, UTC."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; anything else may run meanwhile."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A payment that the resolver holds for a while: nobody else may record about it under this epoch.
+
+    `ask_before` is a reading of the monotonic clock, in seconds: who was held up beyond it leaves the
+    question to whoever holds the payment next, who may be asking it already. `files` are the answers of its
+    biller's settlement files about the attempt, as they stood when it was leased.
+    """
+
+    delivery: Delivery
+    order: PayOrder
+    state: State
+    send: DoubtfulSend
+    asked: int
+    now: datetime
+    ask_before: float = math.inf
+    files: FilesSaid = NO_FILES
+
+
+class Payments(Protocol):
+    """The payments in the books; each call is one durable transaction, never around a wire call."""
+
+    async def save_quote(self, quote: Quote) -> None:
+        """Store a quote; it is durable on return."""
+        ...
+
+    async def claim(self, claim: Claim) -> ClaimAnswer:
+        """Take the prefund and open the attempt, or say why not; durable on return.
+
+        Raises:
+            OverloadedError: the queue is full; nothing was done.
+            VerdictUnknownError: the database went away; send nothing.
+        """
+        ...
+
+    async def record(self, recording: Recording) -> RecordAnswer:
+        """Write what an answer led to, under its epoch; raises like `claim`."""
+        ...
+
+    async def lease_due(
+        self,
+        limit: int,
+        lease_seconds: float,
+        *,
+        per_far_side: int = 16,
+        passing_over: Collection[str] = (),
+    ) -> Sequence[Leased]:
+        """Take over payments whose next question is due and that nobody holds; each gets a new epoch.
+
+        At most `per_far_side` of one far side, and none of those that are passed over.
+        """
+        ...
+
+    async def postpone(
+        self, leased: Leased, ask_again_seconds: float | None, why: str, *, asked: bool
+    ) -> None:
+        """Let go of the payment until its next question, None for never; `asked` counts one more question."""
+        ...
+
+    async def begin_send(self, send: NextSend) -> SendAnswer:
+        """Make one more send of the same attempt durable before it happens; raises like `claim`."""
+        ...
+
+    async def standing(self, payment_id: UUID) -> Standing | None:
+        """The current truth about a payment."""
+        ...
+
+    async def tokens(self, payment_id: UUID) -> Sequence[TokenLine]:
+        """What a prepaid biller returned for this payment, in order; empty where it returned nothing."""
+        ...
+
+
+class HeldBills(Protocol):
+    """Bills that a fetch has locked at their biller: while the lock lives, fetches are answered from here.
+
+    `bill_name` is `BillQuery.bill_name`. Times are seconds from the database's now.
+    """
+
+    async def current(self, biller_id: str, bill_name: str) -> HeldBill | None:
+        """The bill whose lock is alive and which nobody has paid through us, else None."""
+        ...
+
+    async def lease(self, biller_id: str, bill_name: str, seconds: float) -> int | None:
+        """The right to ask the biller, durable before it is asked, or None while somebody else has it."""
+        ...
+
+    async def keep(self, query: BillQuery, epoch: int, bill: Bill, life_seconds: float) -> HeldBill:
+        """Remember the bill that the biller locked for us; under an old epoch nothing is written."""
+        ...
+
+    async def release(self, biller_id: str, bill_name: str, epoch: int) -> None:
+        """Give the right to ask back, after an answer that locked nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """A partner as the API needs it; `secrets` holds the current key, then in an overlap the one before."""
+
+    id: str
+    nd_id: str
+    syndct_id: str
+    user_id: str
+    lane: int
+    generation: int
+    is_active: bool
+    pass_key_hash: bytes = field(repr=False)
+    secrets: tuple[bytes, ...] = field(repr=False)
+
+
+class PartnerDirectory(Protocol):
+    """Partners as they stand now, or stood at most a second ago."""
+
+    async def by_user_id(self, user_id: str) -> Partner | None:
+        """The partner that logs in under this name, or None."""
+        ...
+
+    async def by_id(self, partner_id: str) -> Partner | None:
+        """The partner of a token, or None."""
+        ...
+
+    async def prefunds(self, partner_id: str) -> Mapping[str, Money]:
+        """What stands in each bucket now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RequestStatus:
+    """What became of a fetch: the biller and bill that were quoted, and the payment on it if there is one."""
+
+    biller_id: str
+    is_bill_paid: bool
+    amount: Money
+    standing: Standing | None
+
+
+class Enquiries(Protocol):
+    """What a partner's status call is answered from: our books, never a wire call (architecture.md 5)."""
+
+    async def status_of_request(self, partner_id: str, request_reference: str) -> RequestStatus | None:
+        """The newest fetch under this hdrs.ref_id; one that was paid goes before one that was not."""
+        ...
+
+
+class Budget(Protocol):
+    """How often each far side may be asked (architecture.md 5), shared by all processes."""
+
+    async def take(self, far_side: str, per_second: float) -> float:
+        """Take one question now and answer 0, or the seconds until one may be had."""
+        ...
+
+
+class Tokens(Protocol):
+    """The bearer tokens that far sides gave us: one holder at a time fetches a new one for all processes."""
+
+    async def current(self, far_side: str) -> str | None:
+        """The stored token if it is still good, else None."""
+        ...
+
+    async def lease(self, far_side: str, seconds: float) -> int | None:
+        """The right to log in, as an epoch, or None while somebody else has it."""
+        ...
+
+    async def count_login(self, far_side: str, epoch: int, per_hour: int) -> bool:
+        """Count one login of all processes, durable before it is sent.
+
+        False, and nothing counted, where `per_hour` were counted within an hour or the lease was lost.
+        """
+        ...
+
+    async def uncount_login(self, far_side: str, epoch: int) -> None:
+        """Take the login that was counted last off the count: provably not a byte of it was sent."""
+        ...
+
+    async def store(self, far_side: str, epoch: int, token: str, life_seconds: float) -> bool:
+        """Keep a new token, sealed; False if the lease was lost meanwhile."""
+        ...
+
+    async def release(self, far_side: str, epoch: int) -> None:
+        """Give the right to log in back after a login that failed, so that the next caller may try."""
+        ...
+
+    async def drop(self, far_side: str, token: str) -> None:
+        """Forget a token that the far side refused; another one that came meanwhile stays."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """What a far side knows us by under TLS: the paths of two PEM files, the key without a passphrase."""
+
+    certificate: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """One HTTP request to a far side, complete.
+
+    `send_before` is a monotonic reading after which not a byte may leave, or None where nothing moves money.
+    `client_certificate` is shown where the far side asks for one; over plain http there is nothing to show.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    timeout_seconds: float
+    send_before: float | None = None
+    client_certificate: ClientCertificate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WireAnswer:
+    """A whole answer of a far side: whatever it means is for the family to say."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Not a byte of the request left us."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoUsableAnswer:
+    """Something left us and no whole answer came back."""
+
+    why: str
+
+
+WireReply = WireAnswer | NotSent | NoUsableAnswer
+
+
+class Wire(Protocol):
+    """HTTP towards far sides. Never sends a request twice and never follows a redirect (law 4)."""
+
+    async def send(self, far_side: str, request: WireRequest) -> WireReply:
+        """Send one request over the far side's own pool; raises nothing for what the far side does."""
+        ...
+
+
+class Alarms(Protocol):
+    """Where what a person must know is raised: the log, the metrics and the operator's screen."""
+
+    def raise_alarm(self, event: Alarm, payment_id: UUID, **facts: str) -> None:
+        """Say it once, with the payment it is about."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything a flow reaches out to; `public_url` is where payers' browsers reach us, without a slash."""
+
+    billers: Billers
+    connectors: Connectors
+    payments: Payments
+    collections: Collections
+    callbacks: Callbacks
+    refunds: Refunds
+    routing: Routing
+    held_bills: HeldBills
+    fees: FeeTable
+    budget: Budget
+    clock: Clock
+    alarms: Alarms
+    public_url: str
+    merchants: Merchants
+    merchant_payments: MerchantPayments

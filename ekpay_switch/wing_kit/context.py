@@ -1,0 +1,33 @@
+"""What every family is built with, so that one more need does not change every signature."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+from ekpay_switch.ports.bill_files import BillFiles
+from ekpay_switch.ports.host_links import HostPorts
+from ekpay_switch.ports.world import Clock, Tokens, Wire
+from ekpay_switch.wing_kit.rehearsal_ports import NoBillFiles
+
+
+class MorePorts(TypedDict, total=False):
+    """What a wing may be given beside the first five, by name; who gives nothing gets a stand-in."""
+
+    bill_files: BillFiles
+    hosts: HostPorts
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The ports and settings an adapter may use; `divisor` shortens every time of its manifest.
+
+    Without `hosts` nothing can be asked over a host link.
+    """
+
+    wire: Wire
+    tokens: Tokens
+    clock: Clock
+    environ: Mapping[str, str]
+    divisor: float = 1.0
+    bill_files: BillFiles = field(default_factory=NoBillFiles)
+    hosts: HostPorts | None = None
