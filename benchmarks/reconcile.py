@@ -35,9 +35,9 @@ from benchmarks.reconcile_child import SAID, URL
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres, Endpoint
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.persistence.migrate import migrate
-from reconciliation.adbc import Database as LineBooks
-from reconciliation.mirror.folder import MirrorFolder
-from reconciliation.mirror.make import make_missing, wanted_mirrors
+from reconciliation.mirror.make_mirrors import make_missing, wanted_mirrors
+from reconciliation.mirror.mirror_folder import MirrorFolder
+from reconciliation.postgres_arrow import Database as LineBooks
 
 ROWS = 1_000_000
 PARTNERS, FULL_ROWS, WORKERS = 65, 10_000_000, 2

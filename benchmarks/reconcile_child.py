@@ -46,7 +46,7 @@ class _Installation:
 
 def check(config: Path, memory_limit: str, files: list[Path]) -> dict[str, Any]:
     """`ekpay reconcile check FILE… --json` of all the files; what it says goes beside the first one."""
-    from reconciliation.check_commands import check_and_tell  # noqa: PLC0415 - each run imports what it needs
+    from reconciliation.cli.check_commands import check_and_tell  # noqa: PLC0415 - each run imports what it needs
     from reconciliation.matching.engines import DuckDbEngine  # noqa: PLC0415
 
     engine = DuckDbEngine(files[0].parent, memory_limit) if memory_limit else None
@@ -62,7 +62,7 @@ def bare(file: Path, ledger: Path | None = None) -> dict[str, Any]:
     connection = duckdb.connect()
     table = f"read_parquet('{ledger}')"
     if ledger is None:
-        from reconciliation.adbc import Database  # noqa: PLC0415
+        from reconciliation.postgres_arrow import Database  # noqa: PLC0415
 
         with Database(os.environ[URL]) as books:
             lines = books.query("SELECT our_reference, gross, net, status, currency FROM ledger_lines")

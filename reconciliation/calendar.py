@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from reconciliation.config_faults import fault_in_words
+from reconciliation.configuration_faults import fault_in_words
 from reconciliation.errors import ConfigurationError
 
 _ONE_DAY = timedelta(days=1)

@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from reconciliation.config_faults import fault_in_words
+from reconciliation.configuration_faults import fault_in_words
 from reconciliation.errors import ConfigurationError
 
 

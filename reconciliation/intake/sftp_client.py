@@ -18,9 +18,9 @@ from typing import Final, TypeVar
 import asyncssh
 
 from reconciliation.errors import ConfigurationError, SourceError
-from reconciliation.intake.remembered import Remembered, Seen
-from reconciliation.intake.servers import Server
-from reconciliation.intake.sources import Landing, StillWaitingError, digest, expected
+from reconciliation.intake.fetched_files import Remembered, Seen
+from reconciliation.intake.inbox_delivery import Landing, StillWaitingError, digest, expected
+from reconciliation.intake.sftp_servers import Server
 from reconciliation.statement.layout import Layout
 
 # One request at a time, so that nothing is under way when one is given up.

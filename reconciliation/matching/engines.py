@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
 
+from reconciliation.canonical_row import FAMILY, KEY
 from reconciliation.digests import sha256_of_frame
-from reconciliation.rows import FAMILY, KEY
 
 if TYPE_CHECKING:
-    from reconciliation.matching.compiled import Question
+    from reconciliation.matching.compiled_kernel import Question
 
 MEMORY_LIMIT = "512MB"
 Sources = Mapping[str, pl.DataFrame]
@@ -104,12 +104,12 @@ class DuckDbEngine:
 
     def sql(self) -> str:
         """See `Engine`."""
-        from reconciliation.matching.compiled import sql  # noqa: PLC0415 - heavy
+        from reconciliation.matching.compiled_kernel import sql  # noqa: PLC0415 - heavy
 
         return sql(self.name)
 
     def _answer(self, question: "Question", sources: Sources) -> pl.DataFrame:
-        from reconciliation.matching.compiled import sql_of  # noqa: PLC0415 - heavy
+        from reconciliation.matching.compiled_kernel import sql_of  # noqa: PLC0415 - heavy
 
         for name, frame in sources.items():
             # An Arrow table is read where it lies; nothing is copied into the engine.
@@ -143,12 +143,12 @@ class PolarsEngine:
 
     def sql(self) -> str:
         """The plan in the words of DuckDB: a plan of Polars has none that another engine could run."""
-        from reconciliation.matching.compiled import sql  # noqa: PLC0415 - heavy
+        from reconciliation.matching.compiled_kernel import sql  # noqa: PLC0415 - heavy
 
         return sql("duckdb")
 
     @staticmethod
     def _answer(question: "Question", sources: Sources) -> pl.DataFrame:
-        from reconciliation.matching.compiled import polars_answer  # noqa: PLC0415 - heavy
+        from reconciliation.matching.compiled_kernel import polars_answer  # noqa: PLC0415 - heavy
 
         return plain(polars_answer(question, sources))

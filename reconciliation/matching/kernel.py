@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import ibis
 
-from reconciliation.matching.words import AGREED, LOOK, SILENT, WAITING
-from reconciliation.rows import BRINGS, FAILED, FAMILY, KEY, SUCCESS, UNKNOWN
+from reconciliation.canonical_row import BRINGS, FAILED, FAMILY, KEY, SUCCESS, UNKNOWN
+from reconciliation.matching.kernel_verdicts import AGREED, LOOK, SILENT, WAITING
 
 # What a source must bring.
 COLUMNS: Final = (

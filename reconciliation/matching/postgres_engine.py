@@ -5,10 +5,10 @@ Rows come by ADBC into temporary tables, the answer goes back by ADBC.
 
 import polars as pl
 
-from reconciliation.adbc import Database
-from reconciliation.matching.compiled import QUESTIONS, Question, columns_of, sql_of
+from reconciliation.canonical_row import KEY
+from reconciliation.matching.compiled_kernel import QUESTIONS, Question, columns_of, sql_of
 from reconciliation.matching.engines import Sources, plain, sight_of
-from reconciliation.rows import KEY
+from reconciliation.postgres_arrow import Database
 
 _TEXT = (*KEY, "ledger_currency_first", "ledger_currency_last", "file_currency_first", "file_currency_last")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from reconciliation.matching.compiled import Question, sql, sql_of
+from reconciliation.matching.compiled_kernel import Question, sql, sql_of
 from reconciliation.matching.engines import Sources, plain, sight_of
 
 _CLICKHOUSE = "clickhouse"

@@ -5,10 +5,10 @@ from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
-from reconciliation.breaks.explain import Explainer
-from reconciliation.month.invariants import Checks
-from reconciliation.month.night import Progress, Setting
-from reconciliation.positions import COLUMNS, positions
+from reconciliation.breaks.explanation import Explainer
+from reconciliation.engine.invariants import Checks
+from reconciliation.engine.night import Progress, Setting
+from reconciliation.matching.institution_positions import COLUMNS, positions
 
 
 def write_evidence(progress: Progress, setting: Setting, checks: Checks, as_of: date, folder: Path) -> None:

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Final
 
 from reconciliation.digests import sha256_of
+from reconciliation.engine.row_store import durable
 from reconciliation.errors import MonthError
-from reconciliation.intake.names import understood
-from reconciliation.intake.receive import Incoming
-from reconciliation.month.store import durable
-from reconciliation.nightly.places import Places
+from reconciliation.intake.file_names import understood
+from reconciliation.intake.receive_files import Incoming
+from reconciliation.results.night_folders import Places
 
 FOLDER: Final = "folder"
 # Folders of the inbox that say how their files came; what lies in the inbox itself was laid there.

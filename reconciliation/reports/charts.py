@@ -18,8 +18,8 @@ from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
-from reconciliation.reports.model import AGES, FileLine, Report
-from reconciliation.reports.words import Words, grouped, grouped_taka
+from reconciliation.reports.report_model import AGES, FileLine, Report
+from reconciliation.reports.wording import Words, grouped, grouped_taka
 
 NIGHTS_SHOWN: Final = 30
 LISTED_MAX: Final = 24

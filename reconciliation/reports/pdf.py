@@ -9,11 +9,12 @@ from typing import Any
 
 from ekpay_switch.web.receipts.typesetter import ENVIRONMENT
 from reconciliation.errors import ReportError
-from reconciliation.reports import proofs, tables
+from reconciliation.reports import audit_tables as proofs
+from reconciliation.reports import finance_tables as tables
+from reconciliation.reports.bilingual_table import Amount, Cell, Share, Table
 from reconciliation.reports.charts import pictures
-from reconciliation.reports.model import Report
-from reconciliation.reports.table import Amount, Cell, Share, Table
-from reconciliation.reports.words import EVIDENCE, HELD, INVARIANTS, Words, grouped, grouped_taka
+from reconciliation.reports.report_model import Report
+from reconciliation.reports.wording import EVIDENCE, HELD, INVARIANTS, Words, grouped, grouped_taka
 
 PROGRAM = "reconciliation.reports.typeset"
 SECONDS_MAX = 30.0

@@ -8,10 +8,10 @@ from datetime import date
 
 import polars as pl
 
-from reconciliation.month.night import Night
-from reconciliation.positions import CURRENCY, families_that_agree, positions
-from reconciliation.reports.model import PositionLine, RateLine, Tally
-from reconciliation.rows import BROKEN, FAILED, FILE, IDENTITY, KEY, LEDGER, MATCHED, OPEN, REJECTED
+from reconciliation.canonical_row import BROKEN, FAILED, FILE, IDENTITY, KEY, LEDGER, MATCHED, OPEN, REJECTED
+from reconciliation.engine.night import Night
+from reconciliation.matching.institution_positions import CURRENCY, families_that_agree, positions
+from reconciliation.reports.report_model import PositionLine, RateLine, Tally
 
 Fates = Mapping[str, Tally]
 

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from reconciliation.reports import proofs, tables
-from reconciliation.reports.cells import Book, Place, Sheet
-from reconciliation.reports.model import Report
-from reconciliation.reports.words import KINDS, Words
+from reconciliation.reports import audit_tables as proofs
+from reconciliation.reports import finance_tables as tables
+from reconciliation.reports.report_model import Report
+from reconciliation.reports.wording import KINDS, Words
+from reconciliation.reports.workbook_cells import Book, Place, Sheet
 
 _CHART = {"width": 760, "height": 360}
 _COLOURS = {"main": "#1F6F54", "late": "#D9952B", "missing": "#B5362B"}

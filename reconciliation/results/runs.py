@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from reconciliation.results.records import PositionRecord, RunRecord
-from reconciliation.results.tables import Columns, Connection, Row, as_json, from_json, insert
+from reconciliation.results.table_values import Columns, Connection, Row, as_json, from_json, insert
 
 _RUNS: Final = """
 SELECT id, seq, night, number, identity, identity_digest, findings_digest, outcome_digest, rows_digest,

@@ -2,17 +2,17 @@
 
 from datetime import date
 
-from reconciliation.settlement.cycles import Party
-from reconciliation.settlement.desk import Work, alone, batches, take_in
-from reconciliation.settlement.instruct import instruct
-from reconciliation.settlement.instructing import brought_in, lines_from, owed_by
-from reconciliation.settlement.issue import Settled, settled
-from reconciliation.settlement.net import sheet_of
-from reconciliation.settlement.showing import Drilled, drilled
-from reconciliation.settlement.store_endings import read_closings
-from reconciliation.settlement.store_lines import closed_balances, read_held, read_lines
-from reconciliation.settlement.store_sheets import head_of, newest_sheet, read_sheet
-from reconciliation.trust_cover import Cover, cover, overdue_of
+from reconciliation.settlement.current_state import Work, alone, batches, take_in
+from reconciliation.settlement.instructions.creditor_instructions import instruct
+from reconciliation.settlement.instructions.value_date_record import Settled, settled
+from reconciliation.settlement.positions.cycles import Party
+from reconciliation.settlement.positions.net_positions import sheet_of
+from reconciliation.settlement.positions.trust_cover import Cover, cover, overdue_of
+from reconciliation.settlement.screen_rows import Drilled, drilled
+from reconciliation.settlement.settle_value_date import brought_in, lines_from, owed_by
+from reconciliation.settlement.store.bank_outcomes import read_closings
+from reconciliation.settlement.store.settlement_lines import closed_balances, read_held, read_lines
+from reconciliation.settlement.store.settlement_sheets import head_of, newest_sheet, read_sheet
 
 
 async def sheet_rows(work: Work, value_date: date) -> tuple[Settled, ...]:

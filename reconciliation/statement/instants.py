@@ -10,10 +10,10 @@ from functools import cache
 import polars as pl
 
 from reconciliation.errors import UnreadableFileError
-from reconciliation.statement.amounts import ascii_digits
-from reconciliation.statement.dates import dhaka_midnight, instants
+from reconciliation.statement.cell_tables import Table
 from reconciliation.statement.layout import Layout, Times
-from reconciliation.statement.tables import Table
+from reconciliation.statement.values.amounts import ascii_digits
+from reconciliation.statement.values.dates import dhaka_midnight, instants
 
 _OLDEST = timedelta(days=400)
 _NEWEST = timedelta(days=2)

@@ -12,11 +12,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from reconciliation.config_faults import fault_in_words
+from reconciliation.configuration_faults import fault_in_words
 from reconciliation.errors import ConfigurationError
-from reconciliation.statement.ach_records import CELLS as ACH_CELLS
-from reconciliation.statement.amounts import Grouping, Sign, Unit
-from reconciliation.statement.message_layout import Account, Messages
+from reconciliation.statement.formats.ach_records import CELLS as ACH_CELLS
+from reconciliation.statement.formats.message_layout import Account, Messages
+from reconciliation.statement.values.amounts import Grouping, Sign, Unit
 
 Event = Literal["payment", "back", "chargeback"]
 Status = Literal["success", "failed"]

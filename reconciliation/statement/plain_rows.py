@@ -12,8 +12,8 @@ from typing import Final
 
 import polars as pl
 
-from reconciliation.rows import BRINGS, SUCCESS
-from reconciliation.statement.canonical import (
+from reconciliation.canonical_row import BRINGS, SUCCESS
+from reconciliation.statement.canonical_rows import (
     AMOUNTS,
     DIRECTIONS,
     STATES,
@@ -29,7 +29,7 @@ from reconciliation.statement.canonical import (
 )
 from reconciliation.statement.instants import plain_instant
 from reconciliation.statement.layout import AmountField, Amounts, Events, Fields, Layout, Line, Words
-from reconciliation.statement.plain_amounts import SIGNS, has_commas, is_plain, whole
+from reconciliation.statement.values.plain_amounts import SIGNS, has_commas, is_plain, whole
 
 # What is read of every row; `finished` adds what is the same in all of them.
 _READ: Final = ("direction", "status", "gross", "fee", "vat", "net", "ours", "theirs", "instant")

@@ -9,12 +9,12 @@ from datetime import date
 
 import polars as pl
 
-from reconciliation.rows import FAILED, FILE, SUCCESS, complete
-from reconciliation.statement.canonical import rows_of
-from reconciliation.statement.controls import check_controls
+from reconciliation.canonical_row import FAILED, FILE, SUCCESS, complete
+from reconciliation.statement.canonical_rows import rows_of
+from reconciliation.statement.cell_tables import Table, read_table
+from reconciliation.statement.control_totals import check_controls
 from reconciliation.statement.layout import TABLES, Layout
-from reconciliation.statement.scan import scan
-from reconciliation.statement.tables import Table, read_table
+from reconciliation.statement.piecewise_reader import scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def table_of(content: bytes, layout: Layout) -> Table:
     """The cells of a file whose layout is a table."""
     if layout.container not in ("ach", "beftn", "iso8583"):
         return read_table(content, layout)
-    from reconciliation.statement import clearing  # noqa: PLC0415 - XML and ISO 8583, for the few
+    from reconciliation.statement import clearing_tables as clearing  # noqa: PLC0415 - XML and ISO 8583, for the few
 
     match layout.container:
         case "ach" | "beftn":
@@ -84,7 +84,7 @@ def _finished(rows: pl.DataFrame, layout: Layout, name: str, file_date: date) ->
 
 
 def _of_statement(content: bytes, layout: Layout, name: str, file_date: date) -> Reading:
-    from reconciliation.statement.accounts import read_statements  # noqa: PLC0415 - XML and MT940, for banks
+    from reconciliation.statement.account_rows import read_statements  # noqa: PLC0415 - XML and MT940, for banks
 
     told = read_statements(content, layout)
     finished = _finished(told.rows, layout, name, file_date)

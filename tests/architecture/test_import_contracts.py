@@ -38,6 +38,15 @@ OFFENCES = {
     "wings-do-not-know-each-other": {"connectors/offence.py": "biller_adapters"},
     "adapters-answer-and-nothing-else": {"biller_adapters/offence.py": "ekpay_switch.persistence"},
     "reconciliation-reads-and-never-pays": {"reconciliation/offence.py": "ekpay_switch.flows"},
+    "rooms-of-reconciliation-read-downwards": {
+        "reconciliation/engine/offence.py": "reconciliation.month.month_folder"
+    },
+    "settlement-reads-downwards": {
+        "reconciliation/settlement/positions/offence.py": "reconciliation.settlement.store.settlement_lines"
+    },
+    "statement-reads-downwards": {
+        "reconciliation/statement/values/offence.py": "reconciliation.statement.layout"
+    },
     "families-do-not-know-each-other": {
         "biller_adapters/families/offence.py": "biller_adapters.families.victim",
         "biller_adapters/families/victim.py": "typing",

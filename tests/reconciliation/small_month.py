@@ -9,15 +9,15 @@ from pathlib import Path
 import polars as pl
 
 from reconciliation.calendar import read_calendar
-from reconciliation.intake.names import LogicalKey, expected_name
-from reconciliation.intake.schedule import Schedule
-from reconciliation.ledger import COLUMNS
+from reconciliation.engine.night import Night, Progress, Setting, run_night
+from reconciliation.intake.file_names import LogicalKey, expected_name
+from reconciliation.intake.file_schedule import Schedule
+from reconciliation.intake.ledger_rows import COLUMNS
+from reconciliation.intake.participants import only
 from reconciliation.matching.engines import PolarsEngine
-from reconciliation.month.night import Night, Progress, Setting, run_night
-from reconciliation.month.nights import Month
-from reconciliation.month.run import fresh, setting_of
-from reconciliation.participants import only
-from tests.reconciliation.far_sides import WRITERS, Credit, Head, Movement, stmt_sonali
+from reconciliation.month.month_folder import Month
+from reconciliation.month.month_run import fresh, setting_of
+from tests.reconciliation.institution_files import WRITERS, Credit, Head, Movement, stmt_sonali
 
 CONFIG = Path(__file__).parents[2] / "config"
 FIRST = date(2026, 4, 5)

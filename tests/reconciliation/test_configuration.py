@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from reconciliation.breaks.codes import Cause, Code, Rules, read_rules
-from reconciliation.breaks.explain import Explainer
+from reconciliation.breaks.explanation import Explainer
+from reconciliation.breaks.findings import Finding, FindingKey
 from reconciliation.calendar import Calendar, read_calendar
 from reconciliation.errors import ConfigurationError
-from reconciliation.findings import Finding, FindingKey
 from reconciliation.statement.layout import read_layout, read_layouts
 
 CONFIG = Path(__file__).parents[2] / "config"

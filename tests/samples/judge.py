@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciliation.errors import UnreadableFileError
-from reconciliation.statement import ach, camt, iso8583_file, mt940
-from reconciliation.statement.entries import AccountStatement, check_balances
-from reconciliation.statement.message_layout import Element, Messages
+from reconciliation.statement.formats import ach, camt, iso8583_file, mt940
+from reconciliation.statement.formats.account_entries import AccountStatement, check_balances
+from reconciliation.statement.formats.message_layout import Element, Messages
 from tests.samples.obtain import Sample
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import asyncssh
 
-from reconciliation.intake.servers import Complete, Limits, Server
 from reconciliation.intake.sftp_client import Fetching, Told
+from reconciliation.intake.sftp_servers import Complete, Limits, Server
 from reconciliation.statement.layout import read_layouts
 
 LAYOUTS = read_layouts(Path(__file__).parents[3] / "config" / "statements")

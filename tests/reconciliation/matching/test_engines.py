@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from ekpay_switch.persistence.embedded.server import Endpoint
+from reconciliation.canonical_row import BRINGS, FAILED, FAMILY, FILE, LEDGER, MATCHED, TAKES_BACK
+from reconciliation.matching.engine_choice import ByInstitution
 from reconciliation.matching.engines import (
     DuckDbEngine,
     Engine,
@@ -17,12 +19,10 @@ from reconciliation.matching.engines import (
     digest,
     kernel_columns,
 )
-from reconciliation.matching.partition import ByInstitution
-from reconciliation.matching.pool import judge_pool
+from reconciliation.matching.kernel_verdicts import AGREED, LOOK
 from reconciliation.matching.postgres_engine import PostgresEngine
-from reconciliation.matching.words import AGREED, LOOK
-from reconciliation.rows import BRINGS, FAILED, FAMILY, FILE, LEDGER, MATCHED, TAKES_BACK
-from tests.reconciliation.pools import KINDS, many, pool, pools, row
+from reconciliation.matching.row_pool import judge_pool
+from tests.reconciliation.row_pools import KINDS, many, pool, pools, row
 
 few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

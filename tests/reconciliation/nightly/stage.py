@@ -21,12 +21,12 @@ from ekpay_switch.ports.finance import (
     Persons,
 )
 from reconciliation.calendar import read_calendar
-from reconciliation.intake.names import LogicalKey, expected_name
-from reconciliation.intake.schedule import Schedule
-from reconciliation.nightly.night import Around, Ran, Step, Watcher, run_nights
-from reconciliation.nightly.rules import NightRules
-from reconciliation.participants import with_banks
-from tests.reconciliation.far_sides import WRITERS, Credit, Head, Movement, stmt_sonali
+from reconciliation.intake.file_names import LogicalKey, expected_name
+from reconciliation.intake.file_schedule import Schedule
+from reconciliation.intake.participants import with_banks
+from reconciliation.nightly.night_configuration import NightRules
+from reconciliation.nightly.night_run import Around, Ran, Step, Watcher, run_nights
+from tests.reconciliation.institution_files import WRITERS, Credit, Head, Movement, stmt_sonali
 
 CONFIG = Path(__file__).parents[3] / "config"
 SUN, MON, TUE, WED = (date(2026, 4, day) for day in (5, 6, 7, 8))

@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ekpay_switch.persistence.embedded.server import Endpoint
-from reconciliation.month.restated import outcome
-from reconciliation.positions import positions, rest
-from reconciliation.results.rows import everything
+from reconciliation.engine.restatement import outcome
+from reconciliation.matching.institution_positions import positions, rest
+from reconciliation.results.committed_rows import everything
 from tests.persistence.conftest import a_copy
-from tests.reconciliation.far_sides import Movement, at
+from tests.reconciliation.institution_files import Movement, at
 from tests.reconciliation.nightly.stage import BREB, MON, SUN, NightStage, digests
 
 few = settings(

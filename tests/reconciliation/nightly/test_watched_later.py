@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from reconciliation.nightly.verify import verify
-from tests.reconciliation.far_sides import Movement, at
+from reconciliation.nightly.verify_run import verify
+from tests.reconciliation.institution_files import Movement, at
 from tests.reconciliation.nightly.stage import BREB, MON, SUN, TUE, NightStage
 
 SUNDAY = Movement("EKP1", at("2026-04-05 10:00:00"), 10_000, theirs="T1")

@@ -9,14 +9,14 @@ from zipfile import ZipFile
 
 from lxml import etree
 
+from reconciliation.engine.invariants import Checks, Invariant
+from reconciliation.engine.night import run_night
+from reconciliation.engine.seal import Identity, Seal
 from reconciliation.matching.engines import PolarsEngine
-from reconciliation.month.invariants import Checks, Invariant
-from reconciliation.month.night import run_night
-from reconciliation.month.run import fresh
-from reconciliation.month.seal import Identity, Seal
-from reconciliation.reports.collect import Collector
-from reconciliation.reports.model import BreakLine, Report
-from tests.reconciliation.far_sides import Movement, at
+from reconciliation.month.month_run import fresh
+from reconciliation.reports.report_model import BreakLine, Report
+from reconciliation.reports.run_collector import Collector
+from tests.reconciliation.institution_files import Movement, at
 from tests.reconciliation.small_month import SmallMonth
 
 SUN, MON, TUE, WED = (date(2026, 4, day) for day in (5, 6, 7, 8))

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 import pytest
 
 from reconciliation.reports.charts import LISTED_MAX, NIGHTS_SHOWN, pictures
-from reconciliation.reports.model import BreakLine, CodeLine, PositionLine, RateLine, Report, by_code
+from reconciliation.reports.report_model import BreakLine, CodeLine, PositionLine, RateLine, Report, by_code
 from tests.reconciliation.reports.stage import reported, two_breaks
 
 NIGHT = date(2026, 4, 7)

@@ -12,12 +12,12 @@ import pytest
 
 from ekpay_switch.web.receipts.typeset import MEMORY_BYTES_MAX, compiled, drawable
 from reconciliation.errors import ReportError
-from reconciliation.intake.names import LogicalKey
+from reconciliation.intake.file_names import LogicalKey
 from reconciliation.reports import pdf as module
-from reconciliation.reports.model import BreakLine, Report
 from reconciliation.reports.pdf import BREAKS_LISTED_MAX, PROGRAM, pdf, printed
+from reconciliation.reports.report_model import BreakLine, Report
 from reconciliation.reports.typeset import INPUT_BYTES_MAX, TEMPLATE
-from tests.reconciliation.far_sides import Movement, at
+from tests.reconciliation.institution_files import Movement, at
 from tests.reconciliation.reports.stage import reported, two_breaks
 from tests.reconciliation.small_month import FIRST, SmallMonth
 

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from reconciliation.reports.cells import EXACT_BELOW_PAISA, TEXT_MAX, Book
-from reconciliation.reports.model import Report
-from reconciliation.reports.table import Amount, Cell, Column, Share, Table, share
-from reconciliation.reports.words import Words, grouped_taka
+from reconciliation.reports.bilingual_table import Amount, Cell, Column, Share, Table, share
+from reconciliation.reports.report_model import Report
+from reconciliation.reports.wording import Words, grouped_taka
 from reconciliation.reports.workbook import write_workbook
+from reconciliation.reports.workbook_cells import EXACT_BELOW_PAISA, TEXT_MAX, Book
 from tests.reconciliation.reports.stage import ROWS, SUN, cells, parts, reported, two_breaks
 
 DAY = date(2026, 4, 5)

@@ -22,16 +22,16 @@ from ekpay_switch.ports.finance import (
     Windows,
 )
 from reconciliation.calendar import read_calendar
-from reconciliation.resolutions.actions import Action, read_resolution_rules
-from reconciliation.resolutions.days import verify_closings
-from reconciliation.resolutions.decide import CheckOrder, Desk, Proposal
-from reconciliation.resolutions.proofs import verify_decisions
-from reconciliation.resolutions.reading import break_by
-from reconciliation.resolutions.records import Resolution, Verdict
-from reconciliation.resolutions.store import resolutions_of
-from reconciliation.results.breaks import events_of, write_breaks
-from reconciliation.results.chain import NewEvent, append, verify
-from reconciliation.results.files import write_files
+from reconciliation.resolutions.break_lookup import break_by
+from reconciliation.resolutions.day_closing import verify_closings
+from reconciliation.resolutions.decision_proofs import verify_decisions
+from reconciliation.resolutions.decision_records import Resolution, Verdict
+from reconciliation.resolutions.decision_store import resolutions_of
+from reconciliation.resolutions.decisions import CheckOrder, Desk, Proposal
+from reconciliation.resolutions.resolution_actions import Action, read_resolution_rules
+from reconciliation.results.break_results import events_of, write_breaks
+from reconciliation.results.event_chain import NewEvent, append, verify
+from reconciliation.results.file_results import write_files
 from reconciliation.results.records import (
     BreakEvent,
     BreakEventKind,

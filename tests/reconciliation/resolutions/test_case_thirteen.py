@@ -17,20 +17,20 @@ from ekpay_switch.persistence.audit.run import run as audit
 from ekpay_switch.persistence.embedded.server import Endpoint
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
 from ekpay_switch.ports.finance import AdjustmentBooks, Connection, Finance
-from reconciliation.month.restated import outcome
-from reconciliation.resolutions.actions import Action
-from reconciliation.resolutions.days import ClosedDay, close_day, closings_of, verify_closings
-from reconciliation.resolutions.decide import CheckOrder, Desk, Proposal
-from reconciliation.resolutions.proofs import verify_decisions
-from reconciliation.resolutions.records import Verdict
-from reconciliation.resolutions.store import resolutions_of
-from reconciliation.results.breaks import find
-from reconciliation.results.chain import verify
+from reconciliation.engine.restatement import outcome
+from reconciliation.resolutions.day_closing import ClosedDay, close_day, closings_of, verify_closings
+from reconciliation.resolutions.decision_proofs import verify_decisions
+from reconciliation.resolutions.decision_records import Verdict
+from reconciliation.resolutions.decision_store import resolutions_of
+from reconciliation.resolutions.decisions import CheckOrder, Desk, Proposal
+from reconciliation.resolutions.resolution_actions import Action
+from reconciliation.results.break_results import find
+from reconciliation.results.committed_rows import everything
+from reconciliation.results.event_chain import verify
 from reconciliation.results.records import BreakFilter, BreakState
-from reconciliation.results.rows import everything
 from tests.persistence.books import database_of
 from tests.persistence.conftest import a_copy
-from tests.reconciliation.far_sides import Movement, at
+from tests.reconciliation.institution_files import Movement, at
 from tests.reconciliation.nightly.stage import BREB, MON, SUN, TUE, NightStage
 
 _PERSON = """INSERT INTO staff (name, passphrase_hash, roles) VALUES ($1, '', '["finance"]')"""

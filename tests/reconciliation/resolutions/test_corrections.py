@@ -6,10 +6,16 @@ from uuid import UUID
 
 import pytest
 
-from reconciliation.resolutions.actions import Action
-from reconciliation.resolutions.days import ClosedDay, close_day, closings_of, digest_of, verify_closings
-from reconciliation.resolutions.react import Changed, Reacted, after_run
-from reconciliation.resolutions.records import OnePersonError, Outcome, UnfitError
+from reconciliation.resolutions.day_closing import (
+    ClosedDay,
+    close_day,
+    closings_of,
+    digest_of,
+    verify_closings,
+)
+from reconciliation.resolutions.decision_records import OnePersonError, Outcome, UnfitError
+from reconciliation.resolutions.resolution_actions import Action
+from reconciliation.resolutions.withdrawn_decisions import Changed, Reacted, after_run
 from reconciliation.results.records import BreakEventKind, BreakState, RunRecord
 from tests.reconciliation.resolutions.scene import CHECKER, MAKER, NIGHT, OTHER, DyingBooks, Scene
 

@@ -4,11 +4,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from reconciliation.resolutions.actions import Action
-from reconciliation.resolutions.decide import CheckOrder, Proposal
-from reconciliation.resolutions.records import Outcome, UnfitError, UnknownIdError, Verdict
-from reconciliation.resolutions.rules import possible
-from reconciliation.resolutions.store import id_of
+from reconciliation.resolutions.decision_records import Outcome, UnfitError, UnknownIdError, Verdict
+from reconciliation.resolutions.decision_rules import possible
+from reconciliation.resolutions.decision_store import id_of
+from reconciliation.resolutions.decisions import CheckOrder, Proposal
+from reconciliation.resolutions.resolution_actions import Action
 from reconciliation.results.records import BreakEventKind, BreakState
 from tests.reconciliation.resolutions.scene import CHECKER, MAKER, NIGHT, OTHER, Scene
 

@@ -6,9 +6,15 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from reconciliation.resolutions.actions import Action
-from reconciliation.resolutions.decide import CheckOrder, Proposal
-from reconciliation.resolutions.records import OnePersonError, Outcome, Resolution, UnfitError, Verdict
+from reconciliation.resolutions.decision_records import (
+    OnePersonError,
+    Outcome,
+    Resolution,
+    UnfitError,
+    Verdict,
+)
+from reconciliation.resolutions.decisions import CheckOrder, Proposal
+from reconciliation.resolutions.resolution_actions import Action
 from reconciliation.results.records import BreakEventKind, BreakState
 from tests.reconciliation.resolutions.scene import CHECKER, MAKER, OTHER, THIRD, DyingBooks, Scene
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import polars as pl
 import pytest
 
+from reconciliation.canonical_row import FILE, LEDGER
 from reconciliation.matching.engines import Engine, PolarsEngine, digest, kernel_columns
-from reconciliation.matching.pool import judge_pool
+from reconciliation.matching.row_pool import judge_pool
 from reconciliation.matching.scale_engines import ClickHouseEngine, SparkEngine
-from reconciliation.rows import FILE, LEDGER
-from tests.reconciliation.pools import KINDS, many, tangled
+from tests.reconciliation.row_pools import KINDS, many, tangled
 
 
 @pytest.fixture(scope="module", params=["clickhouse", "pyspark"])

@@ -13,16 +13,16 @@ import polars as pl
 from ekpay_switch.domain.ledger.entries import Entry, grow
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
 from ekpay_switch.ports.finance import Adjustment, Finance
+from reconciliation.canonical_row import BRINGS, FILE, IDENTITY, LEDGER, MATCHED, SUCCESS, complete
+from reconciliation.results.committed_rows import Changed, names_of
 from reconciliation.results.records import RunRecord
-from reconciliation.results.rows import Changed, names_of
 from reconciliation.results.runs import write_run
-from reconciliation.rows import BRINGS, FILE, IDENTITY, LEDGER, MATCHED, SUCCESS, complete
-from reconciliation.settlement.accounts import Registry
-from reconciliation.settlement.desk import Desk, at_work, open_desk
-from reconciliation.settlement.following import Followed, follow
-from reconciliation.settlement.instructing import Issued, Order, settle
+from reconciliation.settlement.current_state import Desk, at_work, open_desk
+from reconciliation.settlement.instructions.account_registry import Registry
+from reconciliation.settlement.post_outcomes import Followed, follow
+from reconciliation.settlement.settle_value_date import Issued, Order, settle
 from tests.persistence.books import Books
-from tests.reconciliation.settlement.lines_made import CONFIG, SUN
+from tests.reconciliation.settlement.sample_lines import CONFIG, SUN
 
 MAKER, CHECKER = "Rahima", "Karim"
 NEW_STAFF = "INSERT INTO staff (name, passphrase_hash, roles) VALUES ($1, '', '[\"finance\"]')"

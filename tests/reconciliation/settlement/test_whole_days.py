@@ -9,20 +9,20 @@ import pytest
 
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
 from ekpay_switch.ports.finance import AdjustmentBooks, Finance
-from reconciliation.results.rows import everything
+from reconciliation.results.committed_rows import everything
 from reconciliation.results.runs import read_runs
-from reconciliation.settlement.agreed import Judgement, lines_of
-from reconciliation.settlement.credits import Funds
-from reconciliation.settlement.cycles import Role
-from reconciliation.settlement.desk import Desk, alone, at_work, open_desk, standing_breaks, take_in
-from reconciliation.settlement.following import Followed, follow
-from reconciliation.settlement.instructing import Issued, Order, settle
-from reconciliation.settlement.lines import Line, once, remembered
+from reconciliation.settlement.current_state import Desk, alone, at_work, open_desk, standing_breaks, take_in
+from reconciliation.settlement.instructions.instruction_outcomes import Ending
+from reconciliation.settlement.positions.cycles import Role
+from reconciliation.settlement.positions.institution_lines import Judgement, lines_of
+from reconciliation.settlement.positions.lines import Line, once, remembered
+from reconciliation.settlement.positions.payout_credits import Funds
+from reconciliation.settlement.post_outcomes import Followed, follow
 from reconciliation.settlement.preview import cover_now
-from reconciliation.settlement.settled import Ending
-from reconciliation.settlement.store_lines import read_lines
+from reconciliation.settlement.settle_value_date import Issued, Order, settle
+from reconciliation.settlement.store.settlement_lines import read_lines
 from tests.persistence.books import Books
-from tests.reconciliation.far_sides import Credit, Movement, at
+from tests.reconciliation.institution_files import Credit, Movement, at
 from tests.reconciliation.nightly.stage import BREB, MON, NPSB, SUN, TUE, NightStage
 from tests.reconciliation.settlement.stage import CHECKER, CLOSE, MAKER, Stage
 

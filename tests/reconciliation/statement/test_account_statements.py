@@ -5,9 +5,9 @@ from datetime import date
 
 import pytest
 
+from reconciliation.canonical_row import BRINGS, TAKES_BACK
 from reconciliation.errors import ControlTotalError, UnreadableFileError
-from reconciliation.rows import BRINGS, TAKES_BACK
-from reconciliation.statement import camt, mt940
+from reconciliation.statement.formats import camt, mt940
 from reconciliation.statement.layout import Layout
 from reconciliation.statement.reader import Reading, read
 

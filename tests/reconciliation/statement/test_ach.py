@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciliation.canonical_row import BRINGS, FAILED, SUCCESS, TAKES_BACK
 from reconciliation.errors import ControlTotalError, UnreadableFileError
-from reconciliation.rows import BRINGS, FAILED, SUCCESS, TAKES_BACK
-from reconciliation.settlement import beftn
-from reconciliation.statement import ach
+from reconciliation.settlement.instructions import beftn
+from reconciliation.statement.formats import ach
 from reconciliation.statement.layout import Layout
 from reconciliation.statement.reader import read
-from tests.reconciliation.settlement.lines_made import BREB, DESCO, REGISTRY, instruction
-from tests.reconciliation.statement.clearing_made import FILLER, Ach, ach_lines
-from tests.reconciliation.statement.clearing_made import ach as ach_file
+from tests.reconciliation.settlement.sample_lines import BREB, DESCO, REGISTRY, instruction
+from tests.reconciliation.statement.clearing_files import FILLER, Ach, ach_lines
+from tests.reconciliation.statement.clearing_files import ach as ach_file
 
 SUN = date(2026, 4, 5)
 PAID, TAKEN = Ach(), Ach("27", "99226002", 30_000, "EKF2", 2)

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciliation.canonical_row import BRINGS, SUCCESS, TAKES_BACK
 from reconciliation.errors import ControlTotalError, UnreadableFileError
-from reconciliation.rows import BRINGS, SUCCESS, TAKES_BACK
 from reconciliation.statement.layout import Layout
 from reconciliation.statement.reader import Reading, read
-from tests.reconciliation.statement.clearing_made import blocked, message, part, rdw, vbs
+from tests.reconciliation.statement.clearing_files import blocked, message, part, rdw, vbs
 
 SUN = date(2026, 4, 5)
 LAYOUT = """

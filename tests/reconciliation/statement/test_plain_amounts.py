@@ -5,8 +5,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconciliation.statement.amounts import Grouping, Sign, Unit, paisa
-from reconciliation.statement.plain_amounts import read_amounts
+from reconciliation.statement.values.amounts import Grouping, Sign, Unit, paisa
+from reconciliation.statement.values.plain_amounts import read_amounts
 
 TEXTS = st.lists(
     st.text(alphabet="0123456789,.-+ ()CRDTk\u09ed\u0661_e", max_size=18)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from reconciliation.intake.names import understood
+from reconciliation.intake.file_names import understood
 from reconciliation.statement.layout import Layout, read_layouts
 from reconciliation.statement.reader import Reading, read
 from sandbox.day.asking import DayBook

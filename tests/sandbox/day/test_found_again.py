@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from reconciliation.month.run import run_month
+from reconciliation.month.month_run import run_month
 from sandbox.day.asking import DayBook
 from sandbox.day.houses import HOUSES
 from sandbox.day.leave import Night, leave_of

@@ -1,0 +1,101 @@
+"""A break as a person reads it: who owns it, by when, what is at risk, and one sentence in two languages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from ekpay_switch.domain.money import Money, format_taka
+from reconciliation.breaks.codes import Exposure, Rules
+from reconciliation.breaks.findings import Finding
+from reconciliation.calendar import Calendar
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """One finding, explained. Amounts in paisa; `age` in business days up to `as_of`."""
+
+    code: str
+    institution: str
+    reference: str
+    night: date
+    as_of: date
+    age: int
+    owner: str
+    deadline: date
+    action: str
+    automatic: str
+    exposure: int
+    amount: int
+    difference: int
+    file: str
+    passes: tuple[str, ...]
+    nearest: str
+    diagnosis: str
+    rows: tuple[str, ...]
+    en: str
+    bn: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explainer:
+    """Explains findings by rules and calendar."""
+
+    rules: Rules
+    calendar: Calendar
+
+    def explain(self, finding: Finding, night: date, as_of: date) -> Break:
+        """A finding of a night as it stands on a later date."""
+        meaning = self.rules.meanings[finding.key.code]
+        exposure = _exposure(meaning.exposure, finding)
+        phrase = None if finding.diagnosis is None else self.rules.diagnoses[finding.diagnosis]
+        facts = _facts(finding)
+        amounts = {"amount": finding.amount, "difference": finding.difference, "exposure": exposure}
+        english = {name: str(Money(abs(paisa))) for name, paisa in amounts.items()}
+        bangla = {name: format_taka(abs(paisa)) for name, paisa in amounts.items()}
+        return Break(
+            code=finding.key.code.value,
+            institution=finding.key.institution,
+            reference=finding.key.reference,
+            night=night,
+            as_of=as_of,
+            age=self.calendar.age(night, as_of),
+            owner=meaning.owner,
+            deadline=self.calendar.after(night, meaning.deadline_business_days),
+            action=meaning.action,
+            automatic=meaning.automatic,
+            exposure=exposure,
+            amount=finding.amount,
+            difference=finding.difference,
+            file=finding.file,
+            passes=finding.passes,
+            nearest=finding.nearest,
+            diagnosis="" if finding.diagnosis is None else finding.diagnosis.value,
+            rows=finding.rows,
+            en=meaning.en.format(**facts, **english, diagnosis=phrase.en if phrase else "").strip(),
+            bn=meaning.bn.format(**facts, **bangla, diagnosis=phrase.bn if phrase else "").strip(),
+        )
+
+
+def _exposure(kind: Exposure, finding: Finding) -> int:
+    match kind:
+        case "none":
+            return 0
+        case "amount" | "file_total":
+            return abs(finding.amount)
+        case "difference":
+            return abs(finding.difference)
+        case "open_total":
+            return abs(finding.open_total)
+
+
+def _facts(finding: Finding) -> Mapping[str, str]:
+    """What a sentence may name beside its amounts."""
+    return {
+        "institution": finding.key.institution,
+        "reference": finding.key.reference,
+        "file": finding.file,
+        "day": finding.day.isoformat() if finding.day else "",
+        "cycle": str(finding.cycle or 1),
+        "what": finding.what,
+        "count": str(len(finding.rows)),
+    }

@@ -1,0 +1,75 @@
+"""The nearest candidate: what on the other side comes closest to a row that stands alone.
+
+A candidate with the same amount within a minute is a suggestion (pass 6). It is never taken, even where
+nothing else could be meant: two payers alike are more usual than one would think (case 17).
+"""
+
+from dataclasses import replace
+from typing import Final
+
+import polars as pl
+
+from reconciliation.breaks.codes import Code
+from reconciliation.breaks.findings import Finding
+from reconciliation.canonical_row import BROKEN, FILE, LEDGER, OPEN
+
+_OTHER_SIDE: Final = {
+    Code.LEDGER_ONLY: FILE,
+    Code.BILLER_NOT_POSTED: FILE,
+    Code.UNKNOWN_OPEN: FILE,
+    Code.REVERSAL_PENDING: FILE,
+    Code.FILE_ONLY: LEDGER,
+}
+_SECONDS_OF_A_SUGGESTION: Final = 60
+
+
+def with_nearest(finding: Finding, rows: pl.DataFrame) -> Finding:
+    """The finding with the closest row of the other side among a night's rows, if there is any."""
+    side = _OTHER_SIDE.get(finding.key.code)
+    if side is None:
+        return finding
+    mine = rows.filter(
+        (pl.col("institution") == finding.key.institution)
+        & (pl.col("source") != side)
+        & ((pl.col("reference") == finding.key.reference) | (pl.col("theirs") == finding.key.reference))
+    )
+    others = rows.filter(
+        (pl.col("institution") == finding.key.institution)
+        & (pl.col("source") == side)
+        & pl.col("verdict").is_in([BROKEN, OPEN])
+        & (pl.col("reference") != finding.key.reference)
+    )
+    if mine.is_empty() or others.is_empty():
+        return finding
+    return _told(finding, mine.row(0, named=True), others)
+
+
+def _told(finding: Finding, mine: dict[str, object], others: pl.DataFrame) -> Finding:
+    amount = pl.coalesce("gross", "net") - finding.amount
+    apart = (pl.col("instant") - pl.lit(mine["instant"], pl.Datetime("us", "UTC"))).dt.total_seconds()
+    closest = (
+        others.with_columns(_amount=amount, _seconds=apart)
+        .sort(pl.col("_amount").abs(), pl.col("_seconds").abs(), "reference", "ordinal", nulls_last=True)
+        .row(0, named=True)
+    )
+    reference = str(closest["reference"])
+    edits = edit_distance(finding.key.reference, reference)
+    nearest = (
+        f"{reference}: {closest['_amount']} paisa, {closest['_seconds']} seconds and {edits} characters away"
+    )
+    seconds = closest["_seconds"]
+    is_like = closest["_amount"] == 0 and seconds is not None and abs(seconds) <= _SECONDS_OF_A_SUGGESTION
+    verdict = f"6: suggested only, {reference} is alike" if is_like else "6: nothing alike within a minute"
+    return replace(finding, nearest=nearest, passes=(*finding.passes, verdict))
+
+
+def edit_distance(one: str, other: str) -> int:
+    """How many characters must be put in, left out or changed to make one text of the other."""
+    previous = list(range(len(other) + 1))
+    for index, left in enumerate(one, start=1):
+        current = [index]
+        for place, right in enumerate(other, start=1):
+            changed = previous[place - 1] + (left != right)
+            current.append(min(previous[place] + 1, current[-1] + 1, changed))
+        previous = current
+    return previous[-1]

@@ -1,0 +1,224 @@
+"""`ekpay reconcile check`: what a night would find in a settlement file, said before the night.
+
+Heavy things are imported when the command runs; `ekpay --help` loads this module without the extra.
+"""
+
+import gc
+from collections.abc import Sequence
+from json import dumps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Protocol
+
+import typer
+
+from ekpay_switch.cli.terminal import complain, show_table, taka
+from reconciliation.cli.allocator import keep_buffers
+from reconciliation.errors import ReconciliationError, UnreadableFileError
+
+if TYPE_CHECKING:
+    from reconciliation.matching.engines import Engine
+    from reconciliation.mirror.mirrored_lines import Mirrors
+    from reconciliation.nightly.check_files import Asked, Checked
+    from reconciliation.postgres_arrow import Database
+
+AGREES: Final = 0
+BREAKS: Final = 1
+NOT_CHECKED: Final = 2
+# Breaks that are explained; the others are counted, and listed for programs.
+_FIRST: Final = 20
+
+
+class Ground(Protocol):
+    """What a check needs of an installation (`ekpay_switch.ports.finance.Finance`)."""
+
+    @property
+    def home(self) -> Path:
+        """The folder of the installation, where mirrors lie."""
+        ...
+
+    @property
+    def config(self) -> Path:
+        """The folder of the configuration."""
+        ...
+
+    def url(self, role: str = "app") -> str:
+        """The libpq URL of a role."""
+        ...
+
+
+def register(app: typer.Typer) -> None:
+    """Let `check` join the commands."""
+    app.command("check")(check)
+
+
+def check(
+    context: typer.Context,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE…",
+            exists=True,
+            dir_okay=False,
+            help="Settlement files, of whatever institutions and dates.",
+        ),
+    ],
+    json: Annotated[bool, typer.Option("--json", help="For programs: every break.")] = False,  # noqa: FBT002
+) -> None:
+    """Compare settlement files with our frozen lines of their dates, and change nothing anywhere.
+
+    Give the files of all cycles of a date together; while one is not there, our lines that no file tells are
+    no breaks yet. Each institution and date is told by itself, with --json on a line of its own. Exits 0 if
+    all sides agree, 1 if there are breaks, 2 if anything could not be checked.
+    """
+    raise typer.Exit(check_and_tell(context.obj, files, as_json=json))
+
+
+def check_and_tell(
+    ground: Ground, files: Sequence[Path], *, as_json: bool, engine: "Engine | None" = None
+) -> int:
+    """Check files and print what was found; the exit code."""
+    # What is loaded until the first date is told stays until the end. To look through it for garbage again
+    # and again takes as long as half a file.
+    gc.disable()
+    if len(files) > 1:
+        keep_buffers()
+    try:
+        return _check_all(ground, files, engine, as_json=as_json)
+    finally:
+        gc.enable()
+
+
+def _check_all(ground: Ground, files: Sequence[Path], engine: "Engine | None", *, as_json: bool) -> int:
+    try:
+        from adbc_driver_manager import Error  # noqa: PLC0415 - needs the extra
+
+        from reconciliation.mirror.mirror_folder import MirrorFolder  # noqa: PLC0415
+        from reconciliation.mirror.mirrored_lines import Mirrors  # noqa: PLC0415
+        from reconciliation.nightly import check_files as checking  # noqa: PLC0415
+        from reconciliation.postgres_arrow import Database  # noqa: PLC0415
+    except ModuleNotFoundError as problem:
+        complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
+        return NOT_CHECKED
+    try:
+        wanted = checking.asked(ground.config, files)
+        mirrors = Mirrors(MirrorFolder.of(ground.home), complain)
+        # One connection for all of them: to connect takes longer than to read a hundred thousand lines.
+        with Database(ground.url("audit")) as books:
+            return max(_one(books, one, engine, mirrors, as_json=as_json) for one in wanted)
+    except (ReconciliationError, OSError, Error) as problem:
+        complain(str(problem))
+        return NOT_CHECKED
+
+
+def _one(
+    books: "Database", wanted: "Asked", engine: "Engine | None", mirrors: "Mirrors", *, as_json: bool
+) -> int:
+    """Check one institution's date and print what was found; one that cannot be checked stops no other."""
+    code = _checked(books, wanted, engine, mirrors, as_json=as_json)
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
+    return code
+
+
+def _checked(
+    books: "Database", wanted: "Asked", engine: "Engine | None", mirrors: "Mirrors", *, as_json: bool
+) -> int:
+    from reconciliation.nightly import check_files as checking  # noqa: PLC0415
+
+    try:
+        found = checking.check(books, wanted, engine, mirrors)
+    except UnreadableFileError as problem:
+        complain(f"{problem.file} would be refused as {problem.code}: {problem}")
+        return NOT_CHECKED
+    except ReconciliationError as problem:
+        complain(str(problem))
+        return NOT_CHECKED
+    if as_json:
+        # A line each, so that what is said of many files can be taken apart while it is said.
+        typer.echo(dumps(_told(found), ensure_ascii=False))
+    else:
+        _show(found)
+    return AGREES if found.agrees else BREAKS
+
+
+def _told(found: "Checked") -> dict[str, object]:
+    ours, theirs = found.matched
+    asked, judged = found.asked, found.judged
+    return {
+        "institution": asked.institution,
+        "date": asked.day.date.isoformat(),
+        "files": dict(judged.theirs),
+        "missing_cycles": asked.missing,
+        "agrees": found.agrees,
+        "ours": judged.ours,
+        "ours_mirrored": found.mirrored,
+        "theirs": sum(judged.theirs.values()),
+        "ours_matched": ours,
+        "theirs_matched": theirs,
+        "ours_waiting": found.waiting,
+        "ours_quiet": found.quiet,
+        "theirs_of_other_dates": found.of_other_dates,
+        "codes": {
+            code: {"count": count, "amount": amount, "difference": difference}
+            for code, (count, amount, difference) in found.by_code.items()
+        },
+        "breaks": [
+            {
+                "code": one.key.code.value,
+                "reference": one.key.reference,
+                "amount": one.amount,
+                "difference": one.difference,
+                "file": one.file,
+                "rows": one.rows,
+            }
+            for one in found.findings
+        ],
+        "first": [
+            {"reference": one.reference, "en": one.en, "bn": one.bn} for one in found.explained(_FIRST)
+        ],
+        "digest": found.digest,
+    }
+
+
+def _show(found: "Checked") -> None:
+    asked, judged = found.asked, found.judged
+    ours, theirs = found.matched
+    rows = [
+        *((name, str(count)) for name, count in judged.theirs.items()),
+        ("rows of theirs", str(sum(judged.theirs.values()))),
+        ("of them matched", str(theirs)),
+        ("with lines of other dates", str(found.of_other_dates)),
+        ("lines of ours", str(judged.ours)),
+        ("of them matched", str(ours)),
+        ("may be told yet", str(found.waiting)),
+        ("failed, and told by nobody", str(found.quiet)),
+    ]
+    show_table(f"{asked.institution} {asked.day.date}", ("what", ">rows"), rows)
+    codes = [
+        (code, str(count), taka(amount), taka(difference))
+        for code, (count, amount, difference) in found.by_code.items()
+    ]
+    if codes:
+        show_table("Breaks", ("code", ">found", ">amounts", ">differences"), codes)
+        told = [(one.code, one.reference, taka(one.amount), one.en) for one in found.explained(_FIRST)]
+        show_table(f"The first {len(told)}", ("code", "reference", ">amount", "what"), told)
+    for words in _remarks(found):
+        typer.echo(words)
+
+
+def _remarks(found: "Checked") -> list[str]:
+    """What whoever reads the tables must know."""
+    remarks = []
+    missing = found.asked.missing
+    if missing:
+        listed = ", ".join(map(str, missing))
+        remarks.append(
+            f"cycle {listed} is not among the files: lines of ours that none of these tells may be in it"
+        )
+    if not found.judged.ours:
+        remarks.append("our books have no line of this institution and date")
+    if found.of_other_dates:
+        remarks.append("whether earlier files told rows of other dates already, only a night knows")
+    remarks.append("it agrees with our books" if found.agrees else "it does not agree with our books")
+    return remarks

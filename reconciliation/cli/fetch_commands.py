@@ -1,0 +1,85 @@
+"""`ekpay reconcile fetch`: files from the SFTP servers of config/sftp.toml."""
+
+import asyncio
+import fcntl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ekpay_switch.cli.terminal import complain, show_table
+from reconciliation.errors import ConfigurationError, ReconciliationError, SourceError
+
+if TYPE_CHECKING:
+    from ekpay_switch.ports.finance import Finance
+    from reconciliation.intake.sftp_client import Told
+    from reconciliation.intake.sftp_servers import Server
+
+_IMPERFECT = 1
+FILE = "sftp.toml"
+
+
+def register(app: typer.Typer) -> None:
+    """Let `fetch` join the commands."""
+    app.command("fetch")(fetch)
+
+
+def fetch(
+    context: typer.Context,
+    server: Annotated[
+        str | None, typer.Option("--from", metavar="NAME", help="Only this server of config/sftp.toml.")
+    ] = None,
+) -> None:
+    """Fetch complete files that are new or have changed, into the inbox for the next night.
+
+    What is left on a server is listed with the reason. Exits 1 if a server could not be asked to the end.
+    """
+    finance: Finance = context.obj
+    try:
+        told = fetch_from(finance.home, finance.config, server)
+    except ModuleNotFoundError as problem:
+        complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
+        raise typer.Exit(_IMPERFECT) from problem
+    except ReconciliationError as problem:
+        complain(str(problem))
+        raise typer.Exit(_IMPERFECT) from problem
+    rows = [(one.server, one.name, one.what.value, one.why) for one in told]
+    show_table("Fetched", ("server", "file", "what", "why"), rows)
+    if any(one.what.name == "FAILED" for one in told):
+        raise typer.Exit(_IMPERFECT)
+
+
+def fetch_from(home: Path, config: Path, only: str | None = None) -> "list[Told]":
+    """Fetch from all servers, or from one.
+
+    Raises:
+        ConfigurationError: there is no such server, or the configuration is wrong.
+        SourceError: another fetch is at work.
+    """
+    from reconciliation.intake.sftp_client import fetch_all  # noqa: PLC0415
+    from reconciliation.intake.sftp_servers import read_servers  # noqa: PLC0415 - heavy, as the next ones
+    from reconciliation.statement.layout import read_layouts  # noqa: PLC0415
+
+    servers: Mapping[str, Server] = read_servers(config / FILE)
+    if only is not None:
+        if only not in servers:
+            raise ConfigurationError(f"{FILE} has no server {only}: {', '.join(sorted(servers)) or 'none'}")
+        servers = {only: servers[only]}
+    layouts = read_layouts(config / "statements")
+    with _alone(home):
+        return list(asyncio.run(fetch_all(servers, layouts, home)))
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Two fetches at once would write the same parts."""
+    place = home / "reconciliation"
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "fetch.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as problem:
+            raise SourceError("another fetch is at work") from problem
+        yield

@@ -1,0 +1,316 @@
+"""The part of `ekpay reconcile` that runs nights over the real books, and proves them.
+
+Heavy things are imported when a command runs; `ekpay --help` loads this module without the extra.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import Progress
+
+from ekpay_switch.cli.terminal import complain, dhaka, show_json, show_table, taka
+from ekpay_switch.domain.errors import SwitchError
+from ekpay_switch.ports.finance import Connection, Finance
+from reconciliation.cli.night_option import typed_night
+from reconciliation.cli.progress_bar import counting_bar
+from reconciliation.errors import ReconciliationError, ReportError
+
+if TYPE_CHECKING:
+    from reconciliation.nightly.night_configuration import NightRules
+    from reconciliation.nightly.night_run import Around, Ran, Step
+    from reconciliation.nightly.night_status import Status
+    from reconciliation.results.records import RunRecord
+
+RED = 1
+_AGAIN = timedelta(minutes=5)
+
+
+NightOption = Annotated[
+    date | None, typer.Option("--night", parser=typed_night, metavar="DATE", help="A business date.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Let the commands of the night join."""
+    app.command("run")(run)
+    app.command("nightly")(nightly)
+    app.command("status")(status)
+    app.command("verify")(verify)
+
+
+def run(
+    context: typer.Context,
+    night: NightOption = None,
+    early: Annotated[bool, typer.Option("--early", help="Also where the date is not over yet.")] = False,  # noqa: FBT002
+    json: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Run a night, by default that of yesterday, and before it every earlier one without a run.
+
+    Takes what lies in the inbox. A night that stands is printed as it stands; new files or lines make a
+    further run of it. Exits 1 where something is red: an invariant, a missing file, somebody unwatched.
+    """
+    with _refusals():
+        _run(context.obj, _wanted(context.obj, night, early=early), as_json=json)
+
+
+def nightly(
+    context: typer.Context,
+    once: Annotated[bool, typer.Option("--once", help="End after one night.")] = False,  # noqa: FBT002
+) -> None:
+    """Wait for the cut-off of each night and run it, for systemd or `ekpay run`.
+
+    A night whose cut-off has passed and that has no run is run at once. Whatever is red is said, and the
+    next night waited for; what could not be run is tried again after five minutes. With `--once` the exit
+    code is that of `run`.
+    """
+    with _refusals():
+        from reconciliation.nightly.night_configuration import NIGHT, read_night_settings  # noqa: PLC0415 - needs the extra
+        from reconciliation.nightly.night_start import deadline, last_due, now, wait_until  # noqa: PLC0415
+
+        finance: Finance = context.obj
+        minutes = read_night_settings(finance.config / NIGHT).cut_off_minutes
+        newest = asyncio.run(_newest(finance))
+        due = last_due(now(), minutes)
+        wanted = due if newest is None or newest < due else due + timedelta(days=1)
+        while True:
+            wait_until(deadline(wanted, minutes))
+            code = _tried(finance, wanted)
+            if once:
+                raise typer.Exit(RED if code is None else code)
+            if code is None:
+                wait_until(now() + _AGAIN)
+            else:
+                wanted += timedelta(days=1)
+
+
+def status(context: typer.Context, night: NightOption = None, json: JsonOption = False) -> None:  # noqa: FBT002
+    """Print how a night stands, by default the newest. Exits as `run` does; 1 where there is no run."""
+    with _refusals():
+        from reconciliation.nightly.night_status import status_of  # noqa: PLC0415 - needs the extra
+
+        found = asyncio.run(status_of(context.obj, night))
+        if found is None:
+            complain("no run of that night" if night else "no night was run yet")
+            raise typer.Exit(RED)
+        _show(found, as_json=json)
+
+
+def verify(
+    context: typer.Context,
+    seq: Annotated[
+        int, typer.Argument(metavar="RUN", min=1, help="The number of a run, as status prints it.")
+    ],
+    whole: Annotated[bool, typer.Option("--all", help="Every run before it too, from nothing.")] = False,  # noqa: FBT002
+) -> None:
+    """Prove a run again from archived files and frozen lines, upon what the run before it left.
+
+    Exits 1 and names the first thing that differs: the chain of events, rows on disk, an archived file, what
+    went in, findings, outcome, figures, positions, breaks or files.
+    """
+    with _refusals():
+        from reconciliation.nightly.verify_run import verify as prove  # noqa: PLC0415 - needs the extra
+
+        with counting_bar() as bar:
+            task = bar.add_task("judging again", total=None)
+
+            def watch(done: int, of: int) -> None:
+                bar.update(task, completed=done, total=of)
+
+            difference = asyncio.run(prove(context.obj, seq, watch, whole=whole))
+        if difference is not None:
+            complain(difference)
+            raise typer.Exit(RED)
+        typer.echo(f"run {seq} and every run before it are proven" if whole else f"run {seq} is proven")
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What was refused becomes one line, and so does a missing extra."""
+    try:
+        yield
+    except ModuleNotFoundError as problem:
+        complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
+        raise typer.Exit(RED) from problem
+    except (ReconciliationError, SwitchError) as problem:
+        complain(str(problem))
+        raise typer.Exit(RED) from problem
+
+
+def _wanted(finance: Finance, night: date | None, *, early: bool) -> date:
+    from reconciliation.nightly.night_start import last_over, now  # noqa: PLC0415 - needs the extra
+
+    over = last_over(now())
+    wanted = over if night is None else night
+    if night is None and early:
+        wanted = over + timedelta(days=1)
+    if wanted > over:
+        if not early:
+            raise typer.BadParameter(
+                f"{wanted} is not over yet: --early ends it by hand", param_hint="--night"
+            )
+        _refuse_skipping(finance, wanted, over + timedelta(days=1))
+        complain(f"{wanted} is not over yet: what is still paid in it comes into a later run")
+    return wanted
+
+
+def _refuse_skipping(finance: Finance, wanted: date, today: date) -> None:
+    """A date that has not begun is run behind the night before it alone: a typing error ends no month."""
+    if wanted > today:
+        newest = asyncio.run(_newest(finance))
+        if newest is None or newest < wanted - timedelta(days=1):
+            raise typer.BadParameter(
+                f"{wanted} has not begun, and the night before it was not run", param_hint="--night"
+            )
+
+
+def _run(finance: Finance, wanted: date, *, as_json: bool) -> None:
+    from reconciliation.nightly.night_run import run_nights  # noqa: PLC0415 - needs the extra
+    from reconciliation.nightly.night_status import status_of  # noqa: PLC0415
+
+    with counting_bar() as bar:
+        ran = asyncio.run(run_nights(finance, wanted, _around(finance, bar)))
+    _tell(ran, wanted)
+    found = asyncio.run(status_of(finance, ran[-1].run.night))
+    if found is not None:
+        _show(found, as_json=as_json, complaints=[one.complaint for one in ran if one.complaint])
+
+
+def _tried(finance: Finance, wanted: date) -> int | None:
+    """Run a night for somebody who waits on: the exit code of `run`, or None where it was not run."""
+    try:
+        _run(finance, wanted, as_json=False)
+    except typer.Exit as problem:
+        return problem.exit_code
+    except Exception as problem:  # noqa: BLE001 - whatever it was, the night is still to be run
+        complain(f"{wanted} was not run: {problem}")
+        return None
+    return 0
+
+
+async def _newest(finance: Finance) -> date | None:
+    from reconciliation.results.runs import latest_run  # noqa: PLC0415 - needs the extra
+
+    connection = await finance.connect("audit")
+    try:
+        run = await latest_run(connection)
+    finally:
+        await connection.close()
+    return None if run is None else run.night
+
+
+def _around(finance: Finance, bar: Progress) -> "Around":
+    from reconciliation.nightly.night_run import Around, Step  # noqa: PLC0415 - needs the extra
+
+    steps, tasks = list(Step), {}
+
+    def watch(night: date, step: "Step") -> None:
+        if night not in tasks:
+            tasks[night] = bar.add_task(str(night), total=len(steps) - 1)
+        bar.update(tasks[night], description=f"{night} {step}", completed=steps.index(step))
+
+    async def report(connection: Connection, done: "RunRecord", rules: "NightRules") -> Sequence[Path]:
+        return await _leave(finance, connection, done, rules)
+
+    return Around(watch, report)
+
+
+async def _leave(
+    finance: Finance, connection: Connection, done: "RunRecord", rules: "NightRules"
+) -> Sequence[Path]:
+    """Leave the reports of a run, and every partner's statement of the date: all of them or none."""
+    from reconciliation.reports.night_files import leave_night  # noqa: PLC0415
+    from reconciliation.results.night_folders import Places  # noqa: PLC0415 - needs the extra
+
+    reports = Places.of(finance.home).reports
+    out, beside = reports / f"{done.night}-{done.number}", reports / f".{done.night}-{done.number}"
+    if not out.exists():
+        shutil.rmtree(beside, ignore_errors=True)
+        await leave_night(finance.home, connection, done, rules, beside)
+        try:
+            await finance.leave_partner_statements(done.night, beside / "partners")
+        except SwitchError as problem:
+            raise ReportError(f"statements of partners were not left: {problem}") from problem
+        beside.rename(out)
+    return sorted(out.iterdir())
+
+
+def _tell(ran: "Sequence[Ran]", wanted: date) -> None:
+    last = ran[-1]
+    if last.run.night > wanted:
+        complain(f"later nights were run than {wanted}: the newest is {last.run.night}")
+    if not last.is_new:
+        complain(f"nothing is new: run {last.run.seq} of {last.run.night} stands")
+    for one in ran:
+        if one.complaint:
+            complain(f"{one.run.night} is committed, but not every report could be left: {one.complaint}")
+        if one.unmirrored:
+            complain(f"{one.run.night} is committed, but a check of it will take longer: {one.unmirrored}")
+
+
+def _show(found: "Status", *, as_json: bool, complaints: Sequence[str] = ()) -> None:
+    if as_json:
+        show_json(_told(found))
+    else:
+        _show_tables(found)
+    for words in found.red:
+        complain(words)
+    if found.red or complaints:
+        raise typer.Exit(RED)
+
+
+def _told(found: "Status") -> dict[str, object]:
+    done = found.run
+    return {
+        "night": done.night,
+        "number": done.number,
+        "run": done.seq,
+        "finished_at": done.finished_at,
+        "deadline": found.deadline,
+        "holds": done.holds,
+        "invariants": dict(found.invariants),
+        "digests": {
+            "identity": done.identity_digest,
+            "findings": done.findings_digest,
+            "outcome": done.outcome_digest,
+            "rows": done.rows_digest,
+        },
+        "files": [asdict(line) for line in found.files],
+        "rows": [{**asdict(line), "rate": line.rate} for line in found.rows],
+        "breaks": [asdict(line) for line in found.codes],
+        "unwatched": dict(found.unwatched),
+        "waiting": list(found.waiting),
+        "strangers": list(found.strangers),
+        "red": list(found.red),
+        "figures": dict(done.figures),
+    }
+
+
+def _show_tables(found: "Status") -> None:
+    done = found.run
+    files = [
+        (line.institution, str(line.expected), str(line.in_time), str(line.late), str(len(line.missing)),
+         " ".join((*line.missing[:2], *line.refused[:1])))
+        for line in found.files
+    ]  # fmt: skip
+    headings = ("institution", ">expected", ">in time", ">late", ">missing", "which")
+    show_table(f"Files of {done.night}, due by {dhaka(found.deadline)}", headings, files)
+    rows = [(line.institution, str(line.matched), str(line.decided), line.rate) for line in found.rows]
+    show_table("Rows", ("institution", ">matched", ">decided", ">rate"), rows)
+    codes = [(line.code, str(line.found), str(line.open), taka(line.exposure)) for line in found.codes]
+    figures = done.figures
+    total = ("all", str(figures["found"]), str(figures["open"]), taka(figures["exposure"]))
+    show_table("Breaks", ("code", ">found", ">open", ">exposure"), [*codes, total])
+    show_table("Invariants", ("invariant", "outcome"), list(found.invariants.items()))
+    if found.waiting:
+        typer.echo(f"waiting in the inbox: {', '.join(found.waiting)}")
+    holds = "hold" if done.holds else "do not hold"
+    typer.echo(f"run {done.seq}, night {done.night} number {done.number}, invariants {holds}")
+    typer.echo(f"identity {done.identity_digest}, outcome {done.outcome_digest}")

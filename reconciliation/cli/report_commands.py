@@ -1,0 +1,128 @@
+"""`ekpay report`: what finance takes away of a night. Heavy things are imported when a command runs."""
+
+import asyncio
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ekpay_switch.cli.terminal import complain, screen, show_table
+from ekpay_switch.ports.finance import Finance
+from reconciliation.cli.night_option import typed_night
+from reconciliation.errors import ReconciliationError
+
+if TYPE_CHECKING:
+    from reconciliation.results.records import RunRecord
+
+app = typer.Typer(no_args_is_help=True, help="Reports of nights for finance: workbook, PDF, JSON.")
+FAILED = 1
+_FORMAT = "%Y-%m-%d"
+
+
+class Form(StrEnum):
+    """What a report is written as."""
+
+    XLSX = "xlsx"
+    PDF = "pdf"
+    JSON = "json"
+
+
+@app.callback()
+def _report() -> None:
+    """Take away what a night came to."""
+
+
+@app.command("night")
+def night(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Where the report is left.")],
+    night: Annotated[
+        date | None, typer.Option(parser=typed_night, metavar="NIGHT", help="The newest night by default.")
+    ] = None,
+    run: Annotated[
+        int | None, typer.Option(min=1, help="A run by its number; the newest by default.")
+    ] = None,
+    form: Annotated[list[Form] | None, typer.Option(help="All by default; may be given again.")] = None,
+) -> None:
+    """Leave the workbook, the PDF and the JSON of one night as it stood after a run.
+
+    Made again they are the same bytes: what persons decided after the run stands in a later report.
+    """
+    try:
+        from reconciliation.digests import sha256_of  # noqa: PLC0415 - needs the extra
+        from reconciliation.nightly.night_configuration import NightRules  # noqa: PLC0415
+        from reconciliation.reports.night_files import FORMS, leave, report_of  # noqa: PLC0415
+    except ModuleNotFoundError as problem:
+        complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
+        raise typer.Exit(FAILED) from problem
+    finance: Finance = context.obj
+
+    async def _leave() -> list[Path]:
+        rules = NightRules.read(finance.config)
+        connection = await finance.connect()
+        try:
+            wanted = await _wanted(connection, night, run)
+            report = await report_of(finance.home, connection, wanted, rules)
+        finally:
+            await connection.close()
+        with screen().status("writing …"):
+            return leave(report, out, tuple(one.value for one in form) if form else FORMS)
+
+    try:
+        left = asyncio.run(_leave())
+    except ReconciliationError as problem:
+        complain(str(problem))
+        raise typer.Exit(FAILED) from problem
+    rows = [(path.name, str(path.stat().st_size), sha256_of(path.read_bytes())) for path in left]
+    show_table(f"Left in {out}", ("file", ">bytes", "SHA-256"), rows)
+
+
+@app.command("runs")
+def runs(
+    context: typer.Context,
+    night: Annotated[date | None, typer.Option(parser=typed_night, metavar="NIGHT")] = None,
+) -> None:
+    """List the runs of nights, the newest last."""
+    finance: Finance = context.obj
+
+    async def _read() -> "list[RunRecord]":
+        from reconciliation.results.runs import read_runs  # noqa: PLC0415
+
+        connection = await finance.connect()
+        try:
+            return await read_runs(connection, night)
+        finally:
+            await connection.close()
+
+    rows = [
+        (
+            str(one.seq),
+            one.night.strftime(_FORMAT),
+            str(one.number),
+            "hold" if one.holds else "BROKEN",
+            one.findings_digest[:16],
+            one.outcome_digest[:16],
+        )
+        for one in asyncio.run(_read())
+    ]
+    if night is not None and not rows:
+        complain("no run of that night")
+        raise typer.Exit(FAILED)
+    show_table("Runs", (">run", "night", ">number", "invariants", "findings", "outcome"), rows)
+
+
+async def _wanted(connection: object, night: date | None, run: int | None) -> "RunRecord":
+    """The run that is asked for.
+
+    Raises:
+        ReportError: there is none.
+    """
+    from reconciliation.errors import ReportError  # noqa: PLC0415
+    from reconciliation.results.runs import latest_run, run_of  # noqa: PLC0415
+
+    found = await (latest_run(connection, night) if run is None else run_of(connection, run))
+    if found is None or (night is not None and found.night != night):
+        raise ReportError("there is no such run: ekpay report runs lists them")
+    return found

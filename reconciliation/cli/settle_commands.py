@@ -1,0 +1,301 @@
+"""`ekpay settle`: what finance types to settle a day. Everything heavy is imported only when a command runs.
+
+Amounts on screens are taka; in JSON and CSV they are whole paisa.
+"""
+
+import asyncio
+import csv
+import io
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from ekpay_switch.cli.terminal import complain, passphrase, show_json, show_table, taka
+from reconciliation.cli.money_tables import show_fitting
+from reconciliation.errors import ReconciliationError, UnknownPartyError
+
+if TYPE_CHECKING:
+    from reconciliation.settlement.current_state import Work
+    from reconciliation.settlement.instructions.value_date_record import Settled
+    from reconciliation.settlement.positions.trust_cover import Cover
+    from reconciliation.settlement.post_outcomes import Followed
+    from reconciliation.settlement.settle_value_date import Issued
+
+app = typer.Typer(no_args_is_help=True, help="Settle a day: positions, instructions, credits, cover.")
+
+_IMPERFECT = 1
+_ASKER = "EKPAY_STAFF_PASSPHRASE"
+_APPROVER = "EKPAY_APPROVER_PASSPHRASE"
+_T = TypeVar("_T")
+
+AsJson = Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="For spreadsheets; amounts in paisa.")]
+ValueDate = Annotated[
+    datetime | None,
+    typer.Option("--value-date", formats=["%Y-%m-%d"], help="Default: the one behind the newest night."),
+]
+OneValueDate = Annotated[
+    datetime,
+    typer.Option("--value-date", formats=["%Y-%m-%d"], help="The day on which banks move the money."),
+]
+
+
+@app.callback()
+def _settle() -> None:
+    """Settle a day: positions, instructions, credits, cover."""
+
+
+@app.command()
+def positions(
+    context: typer.Context, value_date: ValueDate = None, *, as_json: AsJson = False, as_csv: AsCsv = False
+) -> None:
+    """Net positions of all parties on a value date; they sum to zero. Positive is what a party owes us."""
+    rows, day = _run(context, lambda work: _positions(work, value_date))
+    from reconciliation.settlement.screen_rows import facts_of  # noqa: PLC0415 - heavy
+
+    told = [facts_of(row) for row in rows]
+    if as_json:
+        show_json({"value_date": day, "sum": sum(row.position.net for row in rows), "positions": told})
+    elif as_csv:
+        _show_csv(told)
+    else:
+        _show_sheet(day, rows)
+
+
+async def _positions(work: "Work", wanted: datetime | None) -> tuple[tuple["Settled", ...], date]:
+    from reconciliation.settlement.preview import sheet_rows  # noqa: PLC0415 - heavy
+
+    day = wanted.date() if wanted else work.desk.cycles.calendar.after(work.run.night)
+    return await sheet_rows(work, day), day
+
+
+@app.command()
+def explain(
+    context: typer.Context,
+    party: Annotated[str, typer.Argument(help="`biller:desco_postpaid`, or the name alone.")],
+    value_date: OneValueDate,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show every line behind the position of a party, with the row that it comes from."""
+    from reconciliation.settlement.preview import drill  # noqa: PLC0415 - heavy
+
+    try:
+        whose, lines = _run(context, lambda work: drill(work, party, value_date.date()))
+    except UnknownPartyError as problem:
+        raise typer.BadParameter(str(problem), param_hint="PARTY") from problem
+    told = [line.facts() for line in lines]
+    if as_json:
+        show_json({"party": str(whose), "value_date": value_date.date(), "lines": told})
+        return
+    headings = ("day", "row", "kind", ">amount", "state", "because", "our reference", "their reference")
+    names = ("day", "source", "kind", "amount", "state", "because", "our_reference", "their_reference")
+    show_fitting(
+        f"{whose} on {value_date.date()}", headings, ([_cell(one[name]) for name in names] for one in told)
+    )
+    typer.echo(f"{len(lines)} lines, net {taka(sum(line.shares.get('net', 0) for line in lines))}")
+
+
+@app.command()
+def instruct(
+    context: typer.Context,
+    value_date: OneValueDate,
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who instructs, of finance.")],
+    approved_by: Annotated[str, typer.Option(metavar="NAME", help="Who approves; not who instructs.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Where the files go.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Settle a value date: write its sheet, post its instructions, and leave the files for the bank.
+
+    A value date is settled once; asked again, the same files are left and nothing is posted.
+    """
+    if by == approved_by:
+        raise typer.BadParameter("two persons settle a day", param_hint="--approved-by")
+    asking = passphrase(_ASKER, f"Passphrase of {by}")
+    approving = passphrase(_APPROVER, f"Passphrase of {approved_by}")
+
+    async def _carry_out(work: "Work") -> "Issued":
+        from reconciliation.settlement.settle_value_date import Order, settle  # noqa: PLC0415 - heavy
+
+        await work.desk.finance.persons.verify(by, asking)
+        await work.desk.finance.persons.verify(approved_by, approving)
+        return await settle(work, Order(value_date.date(), by, approved_by))
+
+    issued = _run(context, _carry_out)
+    _show_issued(issued, _left(issued, out), as_json=as_json)
+
+
+def _left(issued: "Issued", out: Path) -> tuple[Path, ...]:
+    from reconciliation.settlement.settle_value_date import leave  # noqa: PLC0415 - heavy
+
+    with _plainly():
+        return leave(issued.files, out)
+
+
+@app.command()
+def answer(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Take a bank's answer in (pain.002 or pacs.002): what was rejected is owed again."""
+    from reconciliation.settlement.post_outcomes import follow  # noqa: PLC0415 - heavy
+
+    content = file.read_bytes()
+    _show_followed(_run(context, lambda work: follow(work, content)), as_json=as_json)
+
+
+@app.command("credits")
+def credits_(context: typer.Context, *, as_json: AsJson = False) -> None:
+    """Match what banks booked with payouts and instructions, and post it. Exits 1 where funds differ."""
+    from reconciliation.settlement.post_outcomes import follow  # noqa: PLC0415 - heavy
+
+    _show_followed(_run(context, follow), as_json=as_json)
+
+
+@app.command("cover")
+def cover_(context: typer.Context, *, as_json: AsJson = False) -> None:
+    """Whether the money at our banks covers what we owe to others. Exits 1 where it does not."""
+    from reconciliation.settlement.preview import cover_now  # noqa: PLC0415 - heavy
+
+    found = _run(context, cover_now)
+    _show_cover(found, as_json=as_json)
+    if found.is_short:
+        complain(found.alarm)
+        raise typer.Exit(_IMPERFECT)
+
+
+def _run(context: typer.Context, work: "Callable[[Work], Awaitable[_T]]") -> _T:
+    """Carry a piece of work out over the newest run; a refusal is one line and exit 1."""
+
+    async def _at_work() -> _T:
+        from reconciliation.settlement.current_state import at_work, open_desk  # noqa: PLC0415 - heavy
+
+        async with at_work(open_desk(context.obj)) as begun:
+            return await work(begun)
+
+    with _plainly():
+        return asyncio.run(_at_work())
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    try:
+        yield
+    except UnknownPartyError:
+        raise  # a typing error, told by the command that took the name
+    except ReconciliationError as problem:
+        complain(str(problem))
+        raise typer.Exit(_IMPERFECT) from problem
+    except ModuleNotFoundError as problem:
+        complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
+        raise typer.Exit(_IMPERFECT) from problem
+
+
+def _show_sheet(day: date, rows: "Sequence[Settled]") -> None:
+    names = ("in", "out", "fees", "back", "other", "held", "released", "net", "carried in", "instructed")
+    headings = ("party", *(f">{name}" for name in names), ">carried out", "why")
+    cells = []
+    for row in rows:
+        told = row.position
+        back = told.refunds + told.chargebacks
+        amounts = [told.gross_in, told.gross_out, told.fees, back, told.commissions + told.adjustments]
+        amounts += [told.held, told.released, told.net, row.carried_in, row.instructed, row.carried_out]
+        cells.append([str(told.party), *(_cell(one) for one in amounts), row.reason])
+    show_fitting(f"Net positions on {day}", headings, cells)
+    typer.echo(f"sum of all nets: {taka(sum(row.position.net for row in rows))}")
+
+
+def _show_issued(issued: "Issued", places: Sequence[Path], *, as_json: bool) -> None:
+    head = issued.head
+    if as_json:
+        from reconciliation.settlement.screen_rows import facts_of  # noqa: PLC0415 - heavy
+
+        files = [
+            {"name": str(place), "rail": one.rail, "entries": one.entries, "amount": one.amount,
+             "hash_total": one.hash_total, "sha256": one.sha256}
+            for one, place in zip(issued.files, places, strict=True)
+        ]  # fmt: skip
+        told = {"value_date": head.value_date, "is_new": issued.is_new, "digest": head.digest}
+        show_json(told | {"files": files, "positions": [facts_of(row) for row in issued.rows]})
+        return
+    _show_sheet(head.value_date, issued.rows)
+    word = "settled" if issued.is_new else f"stands, settled by {head.instructed_by} and {head.approved_by}"
+    typer.echo(f"{head.value_date} {word}; digest {head.digest}")
+    for one, place in zip(issued.files, places, strict=True):
+        typer.echo(f"{place}: {one.entries} instructions, {taka(one.amount)}, SHA-256 {one.sha256}")
+    if not issued.files:
+        typer.echo("nobody is paid by instruction")
+
+
+def _show_followed(found: "Followed", *, as_json: bool) -> None:
+    from reconciliation.settlement.screen_rows import facts_of_credit, facts_of_outcome  # noqa: PLC0415 - heavy
+
+    outcomes = [facts_of_outcome(one) for one in found.outcomes]
+    credits_ = [facts_of_credit(one) for one in found.credits]
+    if as_json:
+        show_json({
+            "new_steps": len(found.steps), "new_credits": len(found.new_credits), "is_new": found.is_new,
+            "instructions": outcomes, "credits": credits_, "waiting": [one.key for one in found.waiting],
+            "strangers": [one.end_to_end_id or one.message_id for one in found.strangers],
+        })  # fmt: skip
+    else:
+        _show_rows(
+            "Instructions", outcomes, ("value_date", "party", "end_to_end_id", ">amount", ">moved", "ending")
+        )
+        _show_rows("Credits", credits_, ("payout_date", "connector", "batch", ">owed", ">credited", ">charge",
+                                         ">suspense", ">difference", "ending"))  # fmt: skip
+        typer.echo(f"{len(found.steps)} instructions and {len(found.new_credits)} credits moved on")
+        if found.waiting:
+            typer.echo(f"no credit yet: {', '.join(one.key for one in found.waiting)}")
+        if found.strangers:
+            typer.echo(f"{len(found.strangers)} answers are about nothing of ours")
+    if any(one.difference for one in found.credits) or any(one.contradicts for one in found.outcomes):
+        raise typer.Exit(_IMPERFECT)
+
+
+def _show_rows(title: str, rows: Sequence[Mapping[str, object]], headings: Sequence[str]) -> None:
+    names = [heading.removeprefix(">") for heading in headings]
+    shown = [heading.replace("_", " ") for heading in headings]
+    show_fitting(title, shown, ([_cell(row[name]) for name in names] for row in rows))
+
+
+def _show_cover(found: "Cover", *, as_json: bool) -> None:
+    if as_json:
+        from dataclasses import asdict  # noqa: PLC0415
+
+        names = ("strict", "strict_by_statement", "with_receivables", "total_owed", "is_short", "alarm")
+        told = {name: getattr(found, name) for name in names}
+        show_json(told | asdict(found))
+        return
+    rows = [
+        ("settlement_bank", found.bank),
+        *((f"owed: {name}", -paisa) for name, paisa in found.owed.items()),
+    ]
+    rows += [("strict cover", found.strict)]
+    rows += [(f"due within its cycle: {name}", paisa) for name, paisa in found.receivables.items()]
+    rows += [("cover with receivables", found.with_receivables)]
+    rows += [(f"overdue, not counted: {name}", paisa) for name, paisa in found.overdue.items()]
+    if found.bank_by_statement is not None and found.strict_by_statement is not None:
+        rows += [("banks' own statements", found.bank_by_statement)]
+        rows += [("strict cover by statements", found.strict_by_statement)]
+    show_table("Trust cover", ("account", ">taka"), [(name, taka(paisa)) for name, paisa in rows])
+
+
+def _show_csv(rows: Sequence[Mapping[str, object]]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    typer.echo(text.getvalue(), nl=False)
+
+
+def _cell(value: object) -> str:
+    """An amount as taka, anything else as it is."""
+    return taka(value) if isinstance(value, int) else str(value)

@@ -1,0 +1,64 @@
+"""`ekpay reconcile take`: files that somebody has on this machine."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ekpay_switch.cli.terminal import complain, show_table
+from reconciliation.errors import ReconciliationError, SourceError
+
+if TYPE_CHECKING:
+    from ekpay_switch.ports.finance import Finance
+
+_IMPERFECT = 1
+
+
+def register(app: typer.Typer) -> None:
+    """Let `take` join the commands."""
+    app.command("take")(take)
+
+
+def take(
+    context: typer.Context,
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE…", exists=True, dir_okay=False, help="Settlement files by their names."),
+    ],
+) -> None:
+    """Put copies of files into the inbox for the next night.
+
+    Nothing is taken unless every name is understood. A file that waits there already changes nothing. Exits
+    1 if one could not be taken.
+    """
+    finance: Finance = context.obj
+    try:
+        told = take_all(finance.home, finance.config, files)
+    except (ReconciliationError, OSError) as problem:
+        complain(str(problem))
+        raise typer.Exit(_IMPERFECT) from problem
+    show_table("Inbox", ("file", "institution", "date", "what"), told)
+
+
+def take_all(home: Path, config: Path, files: list[Path]) -> list[tuple[str, str, str, str]]:
+    """Lay copies into the inbox; one line a file.
+
+    Raises:
+        SourceError: a name that nobody understands, something that is no file, or one that is too large.
+    """
+    # Layouts bring Polars; `ekpay --help` must not.
+    from reconciliation.intake.inbox_delivery import Landing, expected  # noqa: PLC0415
+    from reconciliation.statement.layout import read_layouts  # noqa: PLC0415
+
+    layouts = read_layouts(config / "statements")
+    named = [(path, expected(path.name, layouts)) for path in files]
+    landing = Landing.of(home, "upload")
+    told = []
+    for path, name in named:
+        if not path.is_file():
+            raise SourceError(f"{path.name} is no file")
+        with path.open("rb") as stream:
+            is_new = landing.copy(stream, name.text)
+        what = "taken" if is_new else "waits already"
+        told.append((name.text, name.key.institution, name.key.day.isoformat(), what))
+    return told

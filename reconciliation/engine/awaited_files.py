@@ -1,0 +1,80 @@
+"""What of our books waits for a file: each open taka waits for one, and is counted by one break.
+
+A line waits for the file of its due date and of the cycle in which it moved; where that file came without
+it, for the first one of the date that did not come. So of four files of a date that are missing each bears
+its own part. Where several breaks speak of one file (it is missing, then it comes and does not agree with its
+totals), the first of them bears it and the others bear nothing.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import polars as pl
+
+from reconciliation.breaks.codes import Code
+from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.calendar import DAY_MINUTES, Times
+from reconciliation.canonical_row import LEDGER, OPEN
+from reconciliation.intake.file_names import LogicalKey
+from reconciliation.intake.file_register import Register
+from reconciliation.statement.values.dates import DHAKA_NAME
+
+WAITS_FOR_A_FILE: Final = (Code.FILE_MISSING, Code.CONTROL_TOTAL)
+_MINUTES_AN_HOUR: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The times of institutions, and the files that earlier breaks wait for already."""
+
+    times: Mapping[str, Times] = field(default_factory=dict)
+    borne: Collection[LogicalKey] = ()
+
+    def totals(
+        self, findings: Iterable[Finding], rows: pl.DataFrame, register: Register
+    ) -> dict[FindingKey, int]:
+        """What each break about a file bears, in paisa of our open lines; 0 where an earlier one does."""
+        borne = set(self.borne)
+        totals = {}
+        for one in findings:
+            key = file_of(one)
+            if key is not None:
+                totals[one.key] = 0 if key in borne else self._open_total(key, rows, register)
+                borne.add(key)
+        return totals
+
+    def _open_total(self, key: LogicalKey, rows: pl.DataFrame, register: Register) -> int:
+        waiting = rows.filter(
+            (pl.col("institution") == key.institution)
+            & (pl.col("source") == LEDGER)
+            & (pl.col("verdict") == OPEN)
+            & (pl.col("due_date") == key.day)
+        )
+        times = self.times.get(key.institution)
+        ends = (DAY_MINUTES,) if times is None else times.cycle_ends
+        cycles = range(1, len(ends) + 1)
+        came = {one for one in cycles if register.live(LogicalKey(key.institution, key.day, one)) is not None}
+        first = next((one for one in cycles if one not in came), None)
+        waits = pl.when(_cycle(ends).is_in(sorted(came))).then(pl.lit(first)).otherwise(_cycle(ends))
+        return int(waiting.filter(waits == key.cycle)["gross"].sum())
+
+
+# A single file, of an institution whose times do not matter.
+ALONE: Final = Waiting()
+
+
+def file_of(finding: Finding) -> LogicalKey | None:
+    """The file that a break waits for; None where it waits for none."""
+    if finding.key.code not in WAITS_FOR_A_FILE or finding.day is None:
+        return None
+    return LogicalKey(finding.key.institution, finding.day, finding.cycle)
+
+
+def _cycle(ends: Sequence[int]) -> pl.Expr:
+    """The cycle in which a row moved; the first one where it is due on a later date than its own."""
+    local = pl.col("instant").dt.convert_time_zone(DHAKA_NAME)
+    minute = local.dt.hour().cast(pl.Int32) * _MINUTES_AN_HOUR + local.dt.minute().cast(pl.Int32)
+    behind = [(minute >= end).cast(pl.Int32) for end in ends[:-1]]
+    cycle = pl.sum_horizontal(pl.lit(1, pl.Int32), *behind)
+    return pl.when(local.dt.date() == pl.col("due_date")).then(cycle).otherwise(1)

@@ -1,0 +1,82 @@
+"""When a break ends by itself, and why.
+
+A break of a file ends when a file of that day and cycle is loaded. A break of a row ends in the night that
+judges its family whole and no longer finds it, or that withdraws the file or line it was seen in. A family of
+which only open rows are looked at is not judged whole: of such, only TIMING can end. Everything else stays
+open until a person decides.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Final
+
+import polars as pl
+
+from reconciliation.breaks.codes import Code
+from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.canonical_row import FAMILY, OPEN
+from reconciliation.engine.awaited_files import WAITS_FOR_A_FILE
+from reconciliation.engine.night import Night
+from reconciliation.intake.file_names import LogicalKey
+from reconciliation.intake.file_register import Register
+from reconciliation.matching.reference_keys import STRANGER
+
+CAME: Final = "the file came"
+WITHDRAWN: Final = "what it was seen in was replaced"
+AGREED: Final = "its rows were judged again and agree"
+OTHERWISE: Final = "its rows were judged again and it is"
+
+
+def raised_in(night: Night) -> set[FindingKey]:
+    """Everything that a night found, whether for the first time or again."""
+    return {one.key for one in (*night.received.findings, *night.judged.findings, *night.findings)}
+
+
+def endings(
+    night: Night, standing: Mapping[FindingKey, Finding], register: Register
+) -> dict[FindingKey, str]:
+    """Which of the breaks that stand ended in a night, each with the reason in words."""
+    raised = raised_in(night)
+    wanted = {key: finding for key, finding in standing.items() if key not in raised}
+    seen = _families(night.judged.rows, wanted)
+    settled = pl.col("verdict").is_not_null() & (pl.col("verdict") != OPEN)
+    whole = seen & _families(night.pool.filter(settled), wanted)
+    withdrawn = {*night.received.withdrawn, *night.inputs.replaced}
+    instead: dict[tuple[str, str], list[str]] = {}
+    for key in sorted(raised):
+        instead.setdefault((key.institution, key.reference), []).append(key.code.value)
+    ended = {}
+    for key, finding in wanted.items():
+        families = seen if key.code is Code.TIMING else whole
+        reason = _reason(finding, families, withdrawn, register)
+        if reason is not None:
+            codes = instead.get((key.institution, key.reference), [])
+            is_judged = reason == AGREED and codes
+            ended[key] = f"{OTHERWISE} {', '.join(codes)}" if is_judged else reason
+    return ended
+
+
+def _reason(
+    finding: Finding, families: Collection[tuple[str, str]], withdrawn: Collection[str], register: Register
+) -> str | None:
+    key = finding.key
+    is_refused_whole = key.code is Code.ROW_REJECTED and key.reference == finding.file
+    if key.code in WAITS_FOR_A_FILE or is_refused_whole:
+        day = finding.day
+        if day is not None and register.live(LogicalKey(key.institution, day, finding.cycle)) is not None:
+            return CAME
+        return None
+    if (key.institution, key.reference) in families:
+        return AGREED
+    is_withdrawn = finding.file in withdrawn and key.code is not Code.FILE_SUPERSEDED
+    return WITHDRAWN if is_withdrawn else None
+
+
+def _families(rows: pl.DataFrame, wanted: Collection[FindingKey]) -> set[tuple[str, str]]:
+    """Which of the wanted families are among the rows, by the names that findings have for them."""
+    keys = pl.DataFrame(
+        [(key.institution, key.reference) for key in wanted],
+        schema={"institution": pl.String, "reference": pl.String},
+        orient="row",
+    )
+    named = rows.select("institution", pl.col("reference").str.strip_prefix(STRANGER))
+    return set(keys.unique().join(named, on=list(FAMILY), how="semi").iter_rows())

@@ -1,0 +1,210 @@
+"""The seven invariants of reconciliation.md 1.6, checked on every run and not only in tests.
+
+After each night: its judgement again from rows in another order and by another engine, and its intake a
+second time. After each correction: the institution from scratch. At the end: every row of every file and of
+our books is there once with one fate, and the positions sum to zero.
+"""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+
+from reconciliation.canonical_row import (
+    BROKEN,
+    FILE,
+    IDENTITY,
+    LEDGER,
+    MATCHED,
+    OPEN,
+    QUIET,
+    REJECTED,
+    SUCCESS,
+)
+from reconciliation.engine.night import Night, Progress, Setting, off_by_too_much
+from reconciliation.engine.restatement import Material, agrees_from_scratch, outcome
+from reconciliation.intake.file_names import understood
+from reconciliation.intake.receive_files import Intake
+from reconciliation.matching.engines import Engine, digest
+from reconciliation.matching.institution_positions import COLUMNS, families_that_agree, positions, rest
+from reconciliation.matching.row_pool import judge_pool, with_rounding_broken
+
+FATES = (MATCHED, BROKEN, REJECTED, OPEN, QUIET)
+_OF_LEDGER_DAYS = r"^\d{4}-\d{2}-\d{2}\.csv$"
+
+
+class MonthMaterial(Material, Protocol):
+    """The material of a month, with our books of each night as files of their own."""
+
+    @property
+    def nights(self) -> Sequence[date]:
+        """The nights of the month, first to last."""
+        ...
+
+    def ledger(self, night: date) -> Path:
+        """The file of our books of a business date."""
+        ...
+
+
+class Invariant(StrEnum):
+    """What must hold, in the order in which a report names the first that does not."""
+
+    CONSERVATION = "conservation"
+    ORDER_INDEPENDENCE = "order_independence"
+    IDEMPOTENCE = "idempotence"
+    RESTATEMENT = "restatement"
+    ENGINE_INDEPENDENCE = "engine_independence"
+    NETTING = "netting"
+    NO_DOUBLE_USE = "no_double_use"
+
+
+@dataclass(slots=True)
+class NightChecks:
+    """What can be said of each night by itself; `broken` says in words where an invariant failed first."""
+
+    setting: Setting
+    progress: Progress
+    engines: tuple[Engine, Engine]
+    material: Material
+    broken: dict[Invariant, str] = field(default_factory=dict)
+
+    def after(self, night: Night) -> None:
+        """Judge the night again, take its files in again, compute what a correction changed from scratch."""
+        self._judge_again(night)
+        self._take_in_again(night)
+        for institution in {understood(name).key.institution for name in night.received.withdrawn}:
+            self._restate(institution, night)
+
+    def hold(self, invariant: Invariant, holds: bool, otherwise: str) -> None:  # noqa: FBT001 - what is held
+        """Note in words what does not hold, the first time that it does not."""
+        if not holds:
+            self.broken.setdefault(invariant, otherwise)
+
+    def _judge_again(self, night: Night) -> None:
+        first, second = self.engines
+        again = judge_pool(night.pool, second, self.setting.kinds)
+        self.hold(
+            Invariant.ENGINE_INDEPENDENCE,
+            digest(again.groups) == digest(night.judged.groups),
+            f"{first.name} and {second.name} differ in the night of {night.date}",
+        )
+        other = judge_pool(_in_another_order(night.pool), second, self.setting.kinds)
+        rows = with_rounding_broken(other, off_by_too_much(other, self.setting, self.progress.register))
+        said = {one.key for one in other.findings} == {one.key for one in night.judged.findings}
+        self.hold(
+            Invariant.ORDER_INDEPENDENCE,
+            said and outcome(rows) == outcome(night.judged.rows),
+            f"another order of rows comes to something else in the night of {night.date}",
+        )
+
+    def _take_in_again(self, night: Night) -> None:
+        """The same bytes a second time must be known, every one of them."""
+        register = deepcopy(self.progress.register)
+        intake = Intake(self.setting.layouts, self.setting.schedule, register)
+        again = intake.receive(night.inputs.files, night.date)
+        self.hold(
+            Invariant.IDEMPOTENCE,
+            not again.frames and not again.withdrawn,
+            f"files of {night.date} have an effect when they come twice: {', '.join(again.loaded)}",
+        )
+
+    def _restate(self, institution: str, night: Night) -> None:
+        holds = agrees_from_scratch(
+            institution, night.date, self.material, self.setting, self.progress, self.engines[1]
+        )
+        self.hold(
+            Invariant.RESTATEMENT, holds, f"{institution} from scratch differs in the night of {night.date}"
+        )
+
+    def check_netting(self, rows: pl.DataFrame) -> None:
+        """Positions of these rows sum to zero, and what is matched agrees to the paisa that is tolerated."""
+        left = rest(positions(rows))
+        self.hold(Invariant.NETTING, left == 0, f"positions leave {left} paisa")
+        funds = [name for name, kind in self.setting.kinds.items() if kind == "funds"]
+        tolerated = pl.when(pl.col("institution").is_in(funds)).then(1).otherwise(0)
+        apart = families_that_agree(rows).filter((pl.col("settled") - pl.col("net")).abs() > tolerated)
+        self.hold(Invariant.NETTING, apart.is_empty(), f"{apart.height} matched families do not agree")
+
+    def check_single_use(self, rows: pl.DataFrame) -> None:
+        """No row of ours is matched twice."""
+        used = rows.lazy().filter((pl.col("source") == LEDGER) & (pl.col("verdict") == MATCHED))
+        twice = used.select(pl.len() - pl.struct(IDENTITY).n_unique()).collect().item()
+        self.hold(Invariant.NO_DOUBLE_USE, twice == 0, f"{twice} rows of ours are in two groups")
+
+
+@dataclass(slots=True)
+class Checks:
+    """Checks as the month goes on; `broken` says in words where an invariant failed first."""
+
+    month: MonthMaterial
+    setting: Setting
+    progress: Progress
+    engines: tuple[Engine, Engine]
+    broken: dict[Invariant, str] = field(default_factory=dict)
+
+    @property
+    def _nightly(self) -> NightChecks:
+        return NightChecks(self.setting, self.progress, self.engines, self.month, self.broken)
+
+    def outcome(self) -> str:
+        """`hold`, or the name of the first invariant that does not."""
+        return next((one.value for one in Invariant if one in self.broken), "hold")
+
+    def after(self, night: Night) -> None:
+        """What can be said of one night."""
+        self._nightly.after(night)
+
+    def at_the_end(self) -> None:
+        """What can be said of all rows together."""
+        rows = self.progress.store.everything(COLUMNS)
+        self._conserve(rows)
+        self._nightly.check_netting(rows)
+        self._nightly.check_single_use(rows)
+
+    def _conserve(self, rows: pl.DataFrame) -> None:
+        hold = self._nightly.hold
+        fated = int(rows["verdict"].is_in(FATES).sum())
+        hold(Invariant.CONSERVATION, fated == rows.height, "a row has no fate")
+        counted = file_totals(rows)
+        for arrival in self.progress.register.loaded():
+            name = arrival.name.text
+            stated = (arrival.rows, arrival.settled)
+            found = counted.pop(name, (0, 0))
+            hold(Invariant.CONSERVATION, found == stated, f"{name}: {found} are left of {stated}")
+        hold(Invariant.CONSERVATION, not counted, f"rows of files that do not count: {list(counted)}")
+        sums = (pl.len(), pl.col("gross").sum(), pl.col("net").sum())
+        found = rows.filter(pl.col("origin").str.contains(_OF_LEDGER_DAYS)).select(sums).row(0)
+        stated = pl.concat(self._books()).select(sums).collect().row(0)
+        hold(Invariant.CONSERVATION, found == stated, f"of our books {found} are left of {stated}")
+
+    def _books(self) -> list[pl.LazyFrame]:
+        """Our books once more, straight from their files."""
+        amounts = {"gross": pl.Int64(), "net": pl.Int64()}
+        days = [self.month.ledger(night) for night in self.month.nights]
+        return [pl.scan_csv(day, schema_overrides=amounts).select(*amounts) for day in days]
+
+
+def _in_another_order(pool: pl.DataFrame) -> pl.DataFrame:
+    """The same rows, shuffled, and numbered from the other end of their files."""
+    turned = pl.col("ordinal").max().over("source", "origin") + 1 - pl.col("ordinal")
+    return pool.with_columns(ordinal=turned.cast(pl.Int32)).sample(
+        fraction=1.0, shuffle=True, seed=pool.height
+    )
+
+
+def file_totals(rows: pl.DataFrame) -> dict[str, tuple[int, int]]:
+    """How many rows of each file there are, and the net of those that moved taka."""
+    moved = (pl.col("status") == SUCCESS) & (pl.col("currency") == "BDT")
+    totals = (
+        rows.lazy()
+        .filter(pl.col("source") == FILE)
+        .group_by("origin")
+        .agg(pl.len().alias("rows"), pl.col("net").filter(moved).sum().alias("settled"))
+        .collect(engine="streaming")
+    )
+    return {origin: (count, settled) for origin, count, settled in totals.iter_rows()}

@@ -1,0 +1,204 @@
+"""One night: open items, new rows of ours and new files go in; findings and what is open come out.
+
+The core of the month over folders and of the night over the real books: neither folder nor database here.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+import polars as pl
+
+from reconciliation.breaks.codes import Code, Rules
+from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.calendar import Calendar
+from reconciliation.canonical_row import FAMILY, LEDGER, no_rows
+from reconciliation.engine.awaited_files import Waiting, file_of
+from reconciliation.engine.explain_findings import explained, with_changes
+from reconciliation.engine.payouts import NEVER, Payouts
+from reconciliation.engine.row_store import Store, once, together
+from reconciliation.intake.file_names import LogicalKey
+from reconciliation.intake.file_register import Register
+from reconciliation.intake.file_schedule import Schedule
+from reconciliation.intake.receive_files import Incoming, Intake, Received
+from reconciliation.matching.due_windows import due_states, with_due, with_windows
+from reconciliation.matching.engines import Engine
+from reconciliation.matching.reference_keys import with_references, without_ours
+from reconciliation.matching.row_family import Kind, Row
+from reconciliation.matching.row_pool import Judged, judge_pool, with_rounding_broken
+from reconciliation.statement.layout import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What does not change during a month: layouts, rules, calendar and which files are expected."""
+
+    layouts: Mapping[str, Layout]
+    rules: Rules
+    calendar: Calendar
+    schedule: Schedule
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """What each institution does for us."""
+        return {institution: layout.kind for institution, layout in self.layouts.items()}
+
+
+@dataclass(slots=True)
+class Progress:
+    """What changes from night to night."""
+
+    store: Store
+    register: Register
+    payouts: Payouts
+    found: dict[FindingKey, tuple[date, Finding]] = field(default_factory=dict)
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What is new in a night.
+
+    `ours` are rows of our books, whose due dates are still to be worked out. `expected` are further rows of
+    ours that have one (what banks must book). `replaced` are origins of rows of ours that newer ones replace.
+    """
+
+    date: date
+    ours: pl.DataFrame
+    files: tuple[Incoming, ...] = ()
+    expected: pl.DataFrame = field(default_factory=no_rows)
+    replaced: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What a night did, for the invariants and for the screen.
+
+    `replaced` are rows of earlier nights that no longer count, with what had become of them.
+    """
+
+    inputs: Inputs
+    pool: pl.DataFrame
+    judged: Judged
+    received: Received
+    findings: tuple[Finding, ...]
+    replaced: pl.DataFrame
+
+    @property
+    def date(self) -> date:
+        """Which night it is."""
+        return self.inputs.date
+
+
+def run_night(inputs: Inputs, setting: Setting, progress: Progress, engine: Engine) -> Night:
+    """Take a night's files in, judge what they touch and what has come due, and keep the outcome."""
+    intake = Intake(setting.layouts, setting.schedule, progress.register)
+    received = intake.receive(inputs.files, inputs.date)
+    ours = with_windows(inputs.ours, setting.calendar)
+    expected, replaced = progress.payouts.expected(progress.register)
+    gone = set(progress.store.withdrawn)
+    withdrawn = [one for one in (*received.withdrawn, *replaced, *inputs.replaced) if one not in gone]
+    settled, still_open = progress.store.of_origins(withdrawn), progress.store.open_of_origins(withdrawn)
+    progress.store.withdrawn.extend(withdrawn)
+    received.findings = with_changes(received, settled)
+    pool = _pool(received, pl.concat([ours, expected, inputs.expected]), settled, progress)
+    pool = pool_with_due(pool, setting, progress.register, progress.payouts)
+    judged = judge_pool(pool, engine, setting.kinds)
+    rounding = _rounding(judged.rounded, received.loaded, setting, progress.register)
+    judged.rows = with_rounding_broken(judged, off_by_too_much(judged, setting, progress.register))
+    progress.store.keep(judged.rows)
+    progress.rows += ours.height + sum(frame.height for frame in received.frames)
+    waiting = Waiting(setting.calendar.institutions, _waited_for(progress))
+    found = [*received.findings, *judged.findings, *rounding]
+    new = _first_seen(found, inputs.date, judged, progress, waiting)
+    return Night(inputs, pool, judged, received, new, once(settled, still_open))
+
+
+def _waited_for(progress: Progress) -> set[LogicalKey]:
+    """The files that breaks of earlier nights wait for, and that have not come since."""
+    files = (file_of(one) for _, one in progress.found.values())
+    return {key for key in files if key is not None and progress.register.live(key) is None}
+
+
+def _pool(received: Received, ours: pl.DataFrame, replaced: pl.DataFrame, progress: Progress) -> pl.DataFrame:
+    """Open rows, new rows, and settled rows of the families that a new or withdrawn row belongs to."""
+    store = progress.store
+    carried = store.open_rows()
+    theirs = pl.concat(received.frames) if received.frames else no_rows()
+    # A correction may replace a file of the same night.
+    theirs = theirs.filter(~pl.col("origin").is_in(store.withdrawn))
+    wanted = without_ours(theirs)
+    known = pl.concat([store.known_names(wanted), carried.filter(pl.col("source") == LEDGER), ours])
+    new = pl.concat([ours, with_references(theirs, known)])
+    touched = pl.concat([new.select(FAMILY), replaced.select(FAMILY)]).unique()
+    return together(store.of_families(touched), carried, new)
+
+
+def pool_with_due(pool: pl.DataFrame, setting: Setting, register: Register, payouts: Payouts) -> pl.DataFrame:
+    """How far each window has come. An entry of a batch that still misses a file waits for it."""
+    statements = [name for name, layout in setting.layouts.items() if layout.kind == "statement"]
+    waits = (
+        pl.col("institution").is_in(statements)
+        & (pl.col("source") != LEDGER)
+        & pl.col("reference").is_in(payouts.undecided(register))
+    )
+    theirs = pl.when(pl.col("source") == LEDGER).then("due_date").when(waits).then(pl.lit(NEVER))
+    states = due_states(setting.calendar, complete_dates(setting.schedule, register))
+    return with_due(pool.with_columns(due_date=theirs.otherwise(None)), states)
+
+
+def complete_dates(schedule: Schedule, register: Register) -> Mapping[str, set[date]]:
+    """The dates of each institution of which every cycle is loaded."""
+    cycles: dict[tuple[str, date], int] = {}
+    for arrival in register.loaded():
+        place = (arrival.name.key.institution, arrival.name.key.day)
+        cycles[place] = cycles.get(place, 0) + 1
+    complete: dict[str, set[date]] = {}
+    for (institution, day), loaded in cycles.items():
+        if loaded == schedule.cycles(institution):
+            complete.setdefault(institution, set()).add(day)
+    return complete
+
+
+def off_by_too_much(judged: Judged, setting: Setting, register: Register) -> set[str]:
+    """The files whose rows are a paisa off so often that none of it is accepted."""
+    bound = setting.rules.rounding_bound_paisa
+    return {row.origin for row in judged.rounded if register.named(row.origin).rounding > bound}
+
+
+def _rounding(
+    rounded: Iterable[Row], loaded: Collection[str], setting: Setting, register: Register
+) -> list[Finding]:
+    """The files of this night whose rows are off by more together than chance allows (case 8)."""
+    sums: dict[str, int] = {}
+    for row in rounded:
+        if row.origin in loaded:
+            sums[row.origin] = sums.get(row.origin, 0) + 1
+    findings = []
+    for origin, paisa in sorted(sums.items()):
+        arrival = register.named(origin)
+        register.set_rounding(arrival, paisa)
+        if paisa > setting.rules.rounding_bound_paisa:
+            name = arrival.name
+            findings.append(
+                Finding(
+                    FindingKey(Code.ROUNDING, name.key.institution, origin),
+                    file=origin,
+                    day=name.key.day,
+                    difference=paisa,
+                )
+            )
+    return findings
+
+
+def _first_seen(
+    findings: Iterable[Finding], night: date, judged: Judged, progress: Progress, waiting: Waiting
+) -> tuple[Finding, ...]:
+    """Findings that no earlier night had, explained; each is counted once, whatever becomes of it."""
+    new: dict[FindingKey, Finding] = {}
+    for one in findings:
+        if one.key not in progress.found and one.key not in new:
+            new[one.key] = one
+    told = explained(tuple(new.values()), judged.rows, progress.register, progress.payouts, waiting)
+    progress.found |= {one.key: (night, one) for one in told}
+    return told

@@ -1,0 +1,64 @@
+"""The seal: a digest of everything that was found, on disk before anybody may look at the answers."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from reconciliation.breaks.findings import FindingKey
+from reconciliation.digests import sha256_of_lines
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What went into a run: same identity and same code, same findings."""
+
+    ledger_sha256: str
+    files_sha256: str
+    rules_sha256: str
+    calendar_version: str
+
+    def lines(self) -> list[str]:
+        """The parts by name, for a digest."""
+        return [
+            f"ledger {self.ledger_sha256}",
+            f"files {self.files_sha256}",
+            f"rules {self.rules_sha256}",
+            f"calendar {self.calendar_version}",
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """The run digest and where it was written."""
+
+    run_digest: str
+    path: Path
+
+    def is_written(self) -> bool:
+        """Whether the digest lies on disk as it was computed."""
+        try:
+            return bool(json.loads(self.path.read_text(encoding="utf-8"))["run_digest"] == self.run_digest)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+
+def finding_lines(found: Mapping[FindingKey, date]) -> Iterable[str]:
+    """Every finding as one line, in order."""
+    return sorted(
+        f"{key.code},{key.institution},{key.reference},{night.isoformat()}" for key, night in found.items()
+    )
+
+
+def seal(found: Mapping[FindingKey, date], identity: Identity, folder: Path) -> Seal:
+    """Write the digest of findings and identity, through to the disk."""
+    digest = sha256_of_lines([*finding_lines(found), *identity.lines()])
+    path = folder / "seal.json"
+    content = {"run_digest": digest, "findings": len(found), "identity": identity.lines()}
+    with path.open("w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2)
+        file.flush()
+        os.fsync(file.fileno())
+    return Seal(digest, path)

@@ -1,0 +1,96 @@
+"""The register of files: what came when, in which state it is, and what it said.
+
+    received ▶ loaded ▶ superseded by a correction
+             ▶ refused (unreadable, or its control totals are wrong): no row of it is loaded
+             ▶ duplicate (same bytes) · replayed (same key, other bytes, no mark): no effect, held
+
+A file that was loaded never changes; a correction is a file of its own with the same logical key.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from enum import StrEnum
+
+from reconciliation.intake.file_names import FileName, LogicalKey
+
+
+class FileState(StrEnum):
+    """What became of a file."""
+
+    LOADED = "loaded"
+    SUPERSEDED = "superseded"
+    REFUSED = "refused"
+    DUPLICATE = "duplicate"
+    REPLAYED = "replayed"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One file in one night. `settled` is what its institution owes for it, in paisa.
+
+    `controls` are the totals that it states and those that were counted; `what` is why it was refused.
+    """
+
+    name: FileName
+    sha256: str
+    night: date
+    state: FileState
+    rows: int = 0
+    settled: int = 0
+    sequence: int | None = None
+    closing: int | None = None
+    rounding: int = 0
+    controls: Mapping[str, str] = field(default_factory=dict)
+    what: str = ""
+
+
+@dataclass(slots=True)
+class Register:
+    """All arrivals so far, in the order in which they were judged."""
+
+    arrivals: list[Arrival] = field(default_factory=list)
+    _by_key: dict[LogicalKey, list[int]] = field(default_factory=dict)
+    _by_bytes: dict[str, list[Arrival]] = field(default_factory=dict)
+
+    def add(self, arrival: Arrival) -> None:
+        """Note what became of a file."""
+        self._by_bytes.setdefault(arrival.sha256, []).append(arrival)
+        self._by_key.setdefault(arrival.name.key, []).append(len(self.arrivals))
+        self.arrivals.append(arrival)
+
+    def of(self, key: LogicalKey) -> list[Arrival]:
+        """Everything that came under a key."""
+        return [self.arrivals[index] for index in self._by_key.get(key, [])]
+
+    def live(self, key: LogicalKey) -> Arrival | None:
+        """The file of a key that counts, or none."""
+        return next((arrival for arrival in self.of(key) if arrival.state is FileState.LOADED), None)
+
+    def knows(self, sha256: str, key: LogicalKey) -> bool:
+        """Whether these bytes came before: under the same key, or with rows under any other.
+
+        Files without rows may be alike from day to day.
+        """
+        return any(seen.name.key == key or seen.rows for seen in self._by_bytes.get(sha256, []))
+
+    def loaded(self) -> Iterator[Arrival]:
+        """Every file that counts."""
+        return (arrival for arrival in self.arrivals if arrival.state is FileState.LOADED)
+
+    def named(self, name: str) -> Arrival:
+        """The loaded file of a name."""
+        return next(arrival for arrival in self.loaded() if arrival.name.text == name)
+
+    def set_state(self, arrival: Arrival, state: FileState) -> None:
+        """Replace the state of a file, as when a correction takes its place."""
+        self._replace(arrival, replace(arrival, state=state))
+
+    def set_rounding(self, arrival: Arrival, paisa: int) -> None:
+        """Note how many paisa of a file's rows are off by one each."""
+        self._replace(arrival, replace(arrival, rounding=paisa))
+
+    def _replace(self, old: Arrival, new: Arrival) -> None:
+        for index in self._by_key[old.name.key]:
+            if self.arrivals[index] is old:
+                self.arrivals[index] = new

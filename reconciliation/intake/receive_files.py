@@ -1,0 +1,219 @@
+"""The files of one night: each is loaded as a whole, or is a break of its own and changes nothing.
+
+Files are judged in the order of institution, date, cycle and correction, whatever the order in which they lie
+there, so a night has one outcome.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+import polars as pl
+
+from reconciliation.breaks.codes import Code
+from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.digests import sha256_of
+from reconciliation.errors import ControlTotalError, UnreadableFileError
+from reconciliation.intake.file_names import FileName, LogicalKey, expected_name, understood
+from reconciliation.intake.file_register import Arrival, FileState, Register
+from reconciliation.intake.file_schedule import Schedule
+from reconciliation.statement.layout import Layout
+from reconciliation.statement.reader import Reading, read
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A file as it came: its name, and its bytes when they are wanted."""
+
+    name: str
+    read: Callable[[], bytes]
+
+
+@dataclass(slots=True)
+class Received:
+    """What one night brought. `withdrawn` are the names of files that a correction replaced."""
+
+    frames: list[pl.DataFrame] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    withdrawn: list[str] = field(default_factory=list)
+    loaded: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Takes files in: layouts and schedule say what is expected, the register what came before."""
+
+    layouts: Mapping[str, Layout]
+    schedule: Schedule
+    register: Register
+
+    def receive(self, files: Iterable[Incoming], night: date) -> Received:
+        """Every file that came, then what is missing by this night; files of one name stay in their order.
+
+        Raises:
+            MonthError: a name says nothing.
+        """
+        received = Received()
+        for name, file in sorted(((understood(one.name), one) for one in files), key=lambda pair: pair[0]):
+            self._take(name, file.read(), night, received)
+        received.findings.extend(self._missing(night))
+        return received
+
+    def _take(self, name: FileName, content: bytes, night: date, received: Received) -> None:
+        sha256 = sha256_of(content)
+        live = self.register.live(name.key)
+        refusal = self._has_no_effect(name, sha256, live)
+        if refusal is not None:
+            code, state = refusal
+            self.register.add(Arrival(name, sha256, night, state))
+            held = live.settled if live is not None and state is FileState.REPLAYED else 0
+            received.findings.append(replace(_of_file(code, name), amount=held))
+            return
+        try:
+            reading = self._read(name, content)
+        except UnreadableFileError as problem:
+            self.register.add(Arrival(name, sha256, night, FileState.REFUSED, what=str(problem)))
+            received.findings.append(_of_file(Code(problem.code), name, what=str(problem)))
+            return
+        sequence = _sequence(reading)
+        if self._leaves_a_gap(name.key, sequence):
+            received.findings.append(_of_file(Code.SEQUENCE_GAP, name, what=f"number {sequence}"))
+        if live is not None:
+            self.register.set_state(live, FileState.SUPERSEDED)
+            received.withdrawn.append(live.name.text)
+            change = reading.settled - live.settled
+            received.findings.append(_of_file(Code.FILE_SUPERSEDED, live.name, difference=change))
+        self._load(name, sha256, night, reading, received)
+
+    def _load(self, name: FileName, sha256: str, night: date, reading: Reading, received: Received) -> None:
+        self.register.add(
+            Arrival(
+                name,
+                sha256,
+                night,
+                FileState.LOADED,
+                rows=reading.rows.height,
+                settled=reading.settled,
+                sequence=_sequence(reading),
+                closing=reading.closing,
+                controls=reading.controls,
+            )
+        )
+        received.frames.append(reading.rows)
+        received.loaded.append(name.text)
+        received.findings.extend(rejected_rows(reading.rows, name))
+
+    def _has_no_effect(
+        self, name: FileName, sha256: str, live: Arrival | None
+    ) -> tuple[Code, FileState] | None:
+        if self.register.knows(sha256, name.key):
+            return Code.FILE_DUPLICATE, FileState.DUPLICATE
+        if live is None or name.correction > live.name.correction:
+            return None
+        if name.correction == live.name.correction:
+            return Code.FILE_REPLAYED, FileState.REPLAYED
+        # The correction overtook what it corrects.
+        return Code.FILE_SUPERSEDED, FileState.SUPERSEDED
+
+    def _read(self, name: FileName, content: bytes) -> Reading:
+        layout = self.layouts.get(name.key.institution)
+        if layout is None or name.text.rpartition(".")[2] != layout.extension:
+            raise UnreadableFileError("no layout for a file of this name")
+        if not self.schedule.takes(name.key):
+            raise UnreadableFileError("no file of this date and cycle is expected")
+        reading = read(content, layout, name.text, name.key.day)
+        check_header(name, reading)
+        self._check_opening(name.key, reading)
+        return reading
+
+    def _check_opening(self, key: LogicalKey, reading: Reading) -> None:
+        before = self._neighbour(key)
+        if reading.opening is None or before is None or before.closing is None:
+            return
+        if reading.opening != before.closing:
+            raise ControlTotalError(
+                f"opening balance {reading.opening} behind a closing balance of {before.closing} paisa"
+            )
+
+    def _neighbour(self, key: LogicalKey) -> Arrival | None:
+        """The live file right before this one in its institution's schedule."""
+        wanted = self.schedule.place(key) - 1
+        for arrival in self.register.loaded():
+            other = arrival.name.key
+            if other.institution == key.institution and self.schedule.place(other) == wanted:
+                return arrival
+        return None
+
+    def _leaves_a_gap(self, key: LogicalKey, sequence: int | None) -> bool:
+        """Whether numbers were skipped since the nearest earlier file that was loaded."""
+        place = self.schedule.place
+        numbered = {
+            place(arrival.name.key): arrival.sequence
+            for arrival in self.register.arrivals
+            if arrival.name.key.institution == key.institution and arrival.sequence is not None
+        }
+        if sequence is None or numbered.get(place(key)) == sequence:
+            return False
+        earlier = [ordinal for ordinal in numbered if ordinal < place(key)]
+        if not earlier and self.schedule.is_open:
+            return False
+        offset = numbered[max(earlier)] - max(earlier) if earlier else 0
+        return sequence - place(key) != offset
+
+    def _missing(self, night: date) -> list[Finding]:
+        return [
+            _of_file(Code.FILE_MISSING, understood(expected_name(key, self.layouts[key.institution])))
+            for key in self.schedule.due_by(night)
+            if not self.register.of(key)
+        ]
+
+
+def _of_file(code: Code, name: FileName, difference: int = 0, what: str = "") -> Finding:
+    return Finding(
+        FindingKey(code, name.key.institution, name.text),
+        file=name.text,
+        day=name.key.day,
+        cycle=name.key.cycle,
+        difference=difference,
+        what=what,
+    )
+
+
+def rejected_rows(rows: pl.DataFrame, name: FileName) -> list[Finding]:
+    """The rows of a file that could not be read, each a finding of its own."""
+    rejected = rows.filter(pl.col("rejected").is_not_null())
+    return [
+        Finding(
+            FindingKey(Code.ROW_REJECTED, name.key.institution, f"{name.text}:{row['ordinal']}"),
+            file=name.text,
+            day=name.key.day,
+            cycle=name.key.cycle,
+            amount=row["gross"] if row["gross"] is not None else row["net"],
+            what=row["rejected"],
+            rows=(row["raw_hash"],),
+        )
+        for row in rejected.iter_rows(named=True)
+    ]
+
+
+def _sequence(reading: Reading) -> int | None:
+    told = reading.header.get("sequence", "")
+    return int(told) if told.isdecimal() else None
+
+
+def check_header(name: FileName, reading: Reading) -> None:
+    """A header must repeat what the name says.
+
+    Raises:
+        ControlTotalError: it says something else.
+    """
+    mark = "C" if name.correction else "O"
+    expected = {
+        "date": f"{name.key.day:%Y%m%d}",
+        "cycle": f"{name.key.cycle:02d}",
+        "correction": mark,
+    }
+    for field_name, value in expected.items():
+        told = reading.header.get(field_name, value)
+        if told.zfill(2) != value.zfill(2):
+            raise ControlTotalError(f"the header says {field_name} {told}, the name {value}")

@@ -1,0 +1,126 @@
+"""Which SFTP servers files are fetched from: config/sftp.toml, read strictly.
+
+A host key is pinned: it stands in the configuration, or in the variable that the configuration names, before
+the first connection. Nothing is ever trusted on first use, and no password is ever sent.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from reconciliation.configuration_faults import fault_in_words
+from reconciliation.errors import ConfigurationError
+
+_FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}", re.ASCII)
+_OTHERS_MAY = 0o077
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Limits(_Strict):
+    """What one fetch may take: bytes of a file, names in a folder, seconds."""
+
+    bytes_max: int = Field(default=256_000_000, gt=0)
+    names_max: int = Field(default=20_000, gt=0)
+    connect_seconds: float = Field(default=15.0, gt=0)
+    silent_seconds: float = Field(default=30.0, gt=0)
+    whole_seconds: float = Field(default=1_200.0, gt=0)
+
+
+class Complete(_Strict):
+    """How a file shows that nobody writes it any more.
+
+    By `marker`, there is an empty file beside it whose name is longer by `suffix`. By `stable`, its size and
+    time are the same again after so many seconds.
+    """
+
+    by: Literal["marker", "stable"]
+    suffix: str = ".done"
+    seconds: float = Field(default=5.0, ge=0)
+
+
+class Server(_Strict):
+    """One server. `institutions` are those whose files it may bring, `*` all; others are left there.
+
+    `folder` may hold `{institution}`, then each has one. The private key lies in the file that the variable
+    `key_env` names, or in `key` under EKPAY_HOME.
+    """
+
+    host: str = Field(min_length=1)
+    port: int = Field(default=22, gt=0, lt=65_536)
+    user: str = Field(min_length=1)
+    key: str = ""
+    key_env: str = ""
+    host_key: str = ""
+    host_key_env: str = ""
+    port_env: str = ""
+    folder: str = Field(min_length=1)
+    institutions: tuple[str, ...] = Field(strict=False, min_length=1)
+    complete: Complete
+    limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _each_key_stands_in_one_place(self) -> "Server":
+        if bool(self.key) == bool(self.key_env) or bool(self.host_key) == bool(self.host_key_env):
+            message = "a key, and a host key, stand in one place each"
+            raise ValueError(message)
+        if self.host_key and not _FINGERPRINT.fullmatch(self.host_key):
+            message = "a host key is pinned as SHA256:<43 letters>"
+            raise ValueError(message)
+        return self
+
+    def fingerprint(self) -> str:
+        """The pinned fingerprint of the server's key.
+
+        Raises:
+            ConfigurationError: the variable that must hold it does not.
+        """
+        told = self.host_key or os.environ.get(self.host_key_env, "")
+        if not _FINGERPRINT.fullmatch(told):
+            raise ConfigurationError(f"{self.host_key_env} must hold SHA256:<43 letters>")
+        return told
+
+    def private_key(self, home: Path) -> Path:
+        """The file of our key, which nobody else may read.
+
+        Raises:
+            ConfigurationError: there is none, or others may read it.
+        """
+        told = os.environ.get(self.key_env, "") if self.key_env else str(home / self.key)
+        path = Path(told)
+        if not told or not path.is_file():
+            raise ConfigurationError(f"no key: {self.key_env or self.key} names no file")
+        if path.stat().st_mode & _OTHERS_MAY:
+            raise ConfigurationError(f"{self.key_env or self.key}: a key that others may read is not used")
+        return path
+
+    def where(self) -> int:
+        """The port; a sandbox takes a free one and tells it in a variable."""
+        told = os.environ.get(self.port_env, "") if self.port_env else ""
+        return int(told) if told.isdecimal() else self.port
+
+
+class Servers(_Strict):
+    """All servers by the name under which `--from` knows them."""
+
+    version: str
+    servers: Mapping[str, Server]
+
+
+def read_servers(path: Path) -> Mapping[str, Server]:
+    """The servers of a file.
+
+    Raises:
+        ConfigurationError: there is no such file, or it says what cannot be meant.
+    """
+    try:
+        return Servers.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).servers
+    except (OSError, ValidationError, tomllib.TOMLDecodeError) as problem:
+        raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem

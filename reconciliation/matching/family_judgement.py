@@ -1,0 +1,194 @@
+"""The look at what the kernel could not settle: which code, and what becomes of each row.
+
+The order of questions is the order of certainty: what is twice, what cannot be read, who is missing, who
+says what, in which currency, how much. The first that answers is the cause; nothing is raised twice for it.
+Ties are breaks, never the luck of who came first (reconciliation.md 3.6).
+"""
+
+from collections.abc import Sequence
+
+from reconciliation.breaks.codes import Code
+from reconciliation.canonical_row import (
+    BRINGS,
+    BROKEN,
+    CHARGEBACK,
+    MATCHED,
+    OPEN,
+    QUIET,
+    REJECTED,
+    TAKES_BACK,
+)
+from reconciliation.matching.due_windows import DUE, NOT_DUE
+from reconciliation.matching.family_amounts import compare_amounts
+from reconciliation.matching.family_decision import Decision
+from reconciliation.matching.row_family import NOTHING, Family, Row, Side
+
+
+def judge(family: Family) -> Decision:
+    """Decide about one family."""
+    decision = Decision()
+    netted = _judge_side(family, BRINGS, decision, netted=False)
+    _judge_side(family, TAKES_BACK, decision, netted=netted)
+    for row in family.side(CHARGEBACK).theirs:
+        # Never netted with a refund: a second outflow is somebody's loss (case 19).
+        decision.refused(1, "a chargeback is no event of ours")
+        decision.find(Code.FILE_ONLY, family, row, what="chargeback")
+        decision.settle([row], BROKEN)
+    return decision
+
+
+def _judge_side(family: Family, direction: int, decision: Decision, *, netted: bool) -> bool:
+    """One direction; says whether refunds of ours were netted into the payment's row."""
+    side = family.side(direction)
+    if side is NOTHING:
+        return False
+    # Refunds inside the payment's row are settled with it, and no row of theirs speaks of them.
+    mine = [row for row in side.ours if not (netted and row.has_succeeded)]
+    ours = _one_of_ours(family, mine, decision)
+    theirs = _readable(side.theirs, decision)
+    if not theirs:
+        return _theirs_is_missing(family, side, ours, decision)
+    if len(ours) > 1:
+        return _many_of_ours(family, ours, theirs, decision)
+    return _pair(family, ours, _one_of_theirs(family, theirs, decision), decision)
+
+
+def _pair(family: Family, ours: Sequence[Row], theirs: Row | None, decision: Decision) -> bool:
+    if theirs is None:
+        decision.settle(ours, BROKEN)
+        return False
+    if not ours:
+        return _nothing_of_ours(family, [theirs], decision)
+    return _compare(family, ours[0], theirs, decision)
+
+
+def _one_of_ours(family: Family, ours: Sequence[Row], decision: Decision) -> list[Row]:
+    """Rows of ours without their copies; a copy is a line that stands twice in our books."""
+    distinct: dict[tuple[object, ...], Row] = {}
+    for row in ours:
+        facts = (*row.says, row.instant)
+        if facts not in distinct:
+            distinct[facts] = row
+            continue
+        decision.find(Code.DUP_IN_LEDGER, family, row)
+        decision.settle([row], BROKEN)
+    return list(distinct.values())
+
+
+def _readable(theirs: Sequence[Row], decision: Decision) -> list[Row]:
+    """Rows that could be read whole. The others were found by intake; they still answer for their payment."""
+    rejected = [row for row in theirs if row.rejected is not None]
+    decision.settle(rejected, REJECTED)
+    return [row for row in theirs if row.rejected is None]
+
+
+def _theirs_is_missing(family: Family, side: Side, ours: Sequence[Row], decision: Decision) -> bool:
+    if side.theirs:
+        decision.settle(ours, BROKEN)  # their row is there and was rejected
+        return False
+    for row in ours:
+        decision.refused(1, "no row of theirs has our reference")
+        decision.refused(
+            3, "no row of theirs names it otherwise" if row.theirs else "we never learnt their name"
+        )
+        code = _missing_code(family, row)
+        if row.due == NOT_DUE or code is Code.TIMING:
+            decision.settle([row], OPEN)
+        else:
+            decision.settle([row], QUIET if code is None else BROKEN)
+        if row.due != NOT_DUE and code is not None:
+            decision.refused(5, "not in the next file" if row.is_late else "outside the late window")
+            decision.find(code, family, row)
+    return False
+
+
+def _missing_code(family: Family, row: Row) -> Code | None:
+    if row.has_failed:
+        return None
+    if row.direction == TAKES_BACK:
+        return Code.REVERSAL_PENDING
+    if row.is_unknown:
+        return Code.UNKNOWN_OPEN
+    if row.is_late and row.due == DUE:
+        return Code.TIMING
+    return Code.BILLER_NOT_POSTED if family.kind == "delivery" else Code.LEDGER_ONLY
+
+
+def _one_of_theirs(family: Family, theirs: Sequence[Row], decision: Decision) -> Row | None:
+    """The row that stands for the movement, without copies and second postings; None for a tie."""
+    succeeded = [row for row in theirs if row.has_succeeded]
+    # A failed try beside a success says nothing more.
+    decision.settle((row for row in theirs if succeeded and row.has_failed), MATCHED)
+    candidates = succeeded or list(theirs)
+    said: dict[tuple[object, ...], Row] = {}
+    for row in candidates:
+        if row.says in said:
+            _surplus(family, row, candidates, decision)
+        else:
+            said[row.says] = row
+    first, *others = said.values()
+    if not others:
+        return first
+    if family.kind == "delivery" and all(row.amount == first.amount for row in others):
+        decision.refused(1, "one posting is matched, the biller names another")
+        for row in others:
+            decision.find(Code.BILLER_DOUBLE_POST, family, row, what=f"{first.theirs} and {row.theirs}")
+        decision.settle(others, BROKEN)
+        return first
+    decision.refused(1, f"{len(said)} different rows have this reference")
+    decision.find(
+        Code.AMBIGUOUS, family, first, what=", ".join(sorted(str(row.amount) for row in said.values()))
+    )
+    decision.settle(said.values(), BROKEN)
+    return None
+
+
+def _surplus(family: Family, row: Row, candidates: Sequence[Row], decision: Decision) -> None:
+    earlier = candidates[: candidates.index(row)]
+    same_file = any(other.origin == row.origin and other.says == row.says for other in earlier)
+    decision.refused(1, "another row with the same words stands for the payment")
+    decision.find(Code.DUP_IN_FILE if same_file else Code.DUP_ACROSS_FILES, family, row)
+    decision.settle([row], BROKEN)
+
+
+def _nothing_of_ours(family: Family, theirs: Sequence[Row], decision: Decision) -> bool:
+    for row in theirs:
+        if row.due == NOT_DUE:
+            decision.settle([row], OPEN)
+            continue
+        decision.refused(1, "our books do not have this reference")
+        decision.refused(
+            3, "no row of ours bears their name for it" if row.theirs else "it names nothing else"
+        )
+        decision.find(Code.FILE_ONLY, family, row)
+        decision.settle([row], BROKEN)
+    return False
+
+
+def _many_of_ours(family: Family, ours: Sequence[Row], theirs: Sequence[Row], decision: Decision) -> bool:
+    """Several movements of ours under one reference match as a whole or not at all."""
+    if sorted(row.net for row in ours) == sorted(row.net for row in theirs):
+        decision.settle((*ours, *theirs), MATCHED)
+        return False
+    decision.refused(4, "the movements under this reference do not pair off")
+    decision.find(Code.AMBIGUOUS, family, theirs[0])
+    decision.settle((*ours, *theirs), BROKEN)
+    return False
+
+
+def _compare(family: Family, ours: Row, theirs: Row, decision: Decision) -> bool:
+    """One of ours and one of theirs; says whether a refund of ours lies inside their row."""
+    decision.settle([ours, theirs], BROKEN)
+    if ours.has_failed != theirs.has_failed and not ours.is_unknown:
+        code = Code.THEY_SUCCESS_WE_FAILED if ours.has_failed else Code.WE_SUCCESS_THEY_FAILED
+        decision.refused(1, "the two sides say different things of the outcome")
+        decision.find(code, family, theirs)
+        return False
+    if theirs.has_failed:
+        decision.settle([ours, theirs], MATCHED)
+        return False
+    if ours.currency != theirs.currency:
+        decision.refused(1, f"{theirs.currency} against {ours.currency}")
+        decision.find(Code.CURRENCY, family, theirs)
+        return False
+    return compare_amounts(family, ours, theirs, decision)

@@ -1,0 +1,69 @@
+"""Net positions: what each institution owes for its files, and what that money is.
+
+    settled  =  gross of what agrees  -  fees by schedule  +  rounding  +  suspense
+
+Only rows that are matched count for anybody; everything else of a file goes to suspense, so the sheet sums to
+zero whatever is wrong, and each figure can be drilled down to its rows (reconciliation.md 3.8).
+"""
+
+import polars as pl
+
+from reconciliation.canonical_row import BRINGS, FAMILY, FILE, KEY, LEDGER, MATCHED, SUCCESS, TAKES_BACK
+
+CURRENCY = "BDT"
+# What positions are worked out from, beside what names a row.
+COLUMNS = (*KEY, "source", "status", "gross", "fee", "vat", "net", "currency", "verdict")
+
+
+def families_that_agree(rows: pl.DataFrame) -> pl.DataFrame:
+    """For each matched family: what they say that moved, and what we say of the same movements."""
+    # Lazy throughout: of many rows, only what each step needs is ever copied.
+    matched = rows.lazy().filter(pl.col("verdict") == MATCHED)
+    theirs = matched.filter(
+        (pl.col("source") == FILE) & (pl.col("status") == SUCCESS) & (pl.col("currency") == CURRENCY)
+    )
+    ours = matched.filter(pl.col("source") == LEDGER)
+    answered = ours.join(theirs.select(KEY).unique(), on=list(KEY), how="semi")
+    # A refund that was netted into its payment's row has no row of theirs in its own direction.
+    netted = (
+        ours.filter((pl.col("direction") == TAKES_BACK) & (pl.col("status") == SUCCESS))
+        .join(matched.filter(pl.col("source") == FILE).select(KEY).unique(), on=list(KEY), how="anti")
+        .join(
+            theirs.filter(pl.col("direction") == BRINGS).select(FAMILY).unique(), on=list(FAMILY), how="semi"
+        )
+    )
+    said = theirs.group_by(FAMILY).agg(settled=pl.col("net").sum())
+    known = (
+        pl.concat([answered, netted])
+        .group_by(FAMILY)
+        .agg(gross=pl.col("gross").sum(), kept=(pl.col("fee") + pl.col("vat")).sum(), net=pl.col("net").sum())
+    )
+    agreed = said.join(known, on=list(FAMILY), how="full", coalesce=True).fill_null(0)
+    return agreed.collect(engine="streaming")
+
+
+def positions(rows: pl.DataFrame) -> pl.DataFrame:
+    """One line an institution: settled, gross, fees, rounding, suspense, all in paisa."""
+    agreed = (
+        families_that_agree(rows)
+        .group_by("institution")
+        .agg(
+            gross=pl.col("gross").sum(),
+            fees=pl.col("kept").sum(),
+            rounding=(pl.col("settled") - pl.col("net")).sum(),
+        )
+    )
+    told = rows.lazy().filter(
+        (pl.col("source") == FILE) & (pl.col("status") == SUCCESS) & (pl.col("currency") == CURRENCY)
+    )
+    settled = told.group_by("institution").agg(
+        settled=pl.col("net").sum(), suspense=pl.col("net").filter(pl.col("verdict") != MATCHED).sum()
+    )
+    sheet = settled.join(agreed.lazy(), on="institution", how="full", coalesce=True).fill_null(0).collect()
+    return sheet.select("institution", "settled", "gross", "fees", "rounding", "suspense").sort("institution")
+
+
+def rest(sheet: pl.DataFrame) -> int:
+    """What is left when every position is set against what explains it: zero, or money was made or lost."""
+    explained = pl.col("gross") - pl.col("fees") + pl.col("rounding") + pl.col("suspense")
+    return int(sheet.select((pl.col("settled") - explained).abs().sum()).item())

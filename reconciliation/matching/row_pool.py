@@ -1,0 +1,118 @@
+"""A pool of rows judged once: the kernel settles what agrees, the rest is looked at family by family."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from reconciliation.breaks.findings import Finding
+from reconciliation.canonical_row import BROKEN, FAMILY, FILE, IDENTITY, KEY, LEDGER, MATCHED, OPEN, QUIET
+from reconciliation.matching.engines import Engine, kernel_columns
+from reconciliation.matching.family_judgement import judge
+from reconciliation.matching.kernel_verdicts import AGREED, LOOK, SILENT, WAITING
+from reconciliation.matching.row_family import Identity, Kind, Row, families
+
+_FATES = {AGREED: MATCHED, WAITING: OPEN, SILENT: QUIET, LOOK: ""}
+
+
+@dataclass(slots=True)
+class Judged:
+    """What a pool came to: findings, rows with their verdict, and the groups of unsettled families.
+
+    `rounded` are rows of theirs that are a paisa off; until their file is known to stay inside its bound they
+    count as matched.
+    """
+
+    rows: pl.DataFrame
+    groups: pl.DataFrame
+    findings: list[Finding] = field(default_factory=list)
+    rounded: list[Row] = field(default_factory=list)
+
+
+def judge_pool(pool: pl.DataFrame, engine: Engine, kinds: Mapping[str, Kind]) -> Judged:
+    """Judge rows that have `due`; the outcome does not depend on their order.
+
+    Only the rows of families that are not settled at first sight are copied, counted and looked at.
+    """
+    wanted = engine.unsettled(_sides(pool))
+    places = places_of(pool, wanted)
+    outcome = judge_rest(pool[places], engine, kinds)
+    fates = pl.repeat(MATCHED, pool.height, dtype=pl.String, eager=True)
+    if len(places):
+        fates = fates.scatter(places, outcome.rows["verdict"])
+    outcome.rows = pool.with_columns(verdict=fates)
+    return outcome
+
+
+def unsettled(ours: pl.DataFrame, theirs: pl.DataFrame, engine: Engine) -> tuple[pl.Series, pl.Series]:
+    """What is not settled at first sight of one institution: references, and their places in the file."""
+    seen = {"ledger": kernel_columns(ours), "file": kernel_columns(theirs)}
+    wanted = engine.unsettled({name: side.drop("institution") for name, side in seen.items()})
+    return wanted["reference"].sort(), places_of(theirs, wanted)
+
+
+def places_of(rows: pl.DataFrame, families: pl.DataFrame) -> pl.Series:
+    """At which places of a frame rows of these families stand."""
+    # Asking for the reference alone first keeps nearly every row out of the join of two columns of text.
+    keys = families.columns
+    near = rows.select(*keys, place=pl.int_range(pl.len(), dtype=pl.UInt32)).filter(
+        pl.col("reference").is_in(families["reference"].implode())
+    )
+    return near.join(families, on=keys, how="semi")["place"].sort()
+
+
+def judge_rest(rows: pl.DataFrame, engine: Engine, kinds: Mapping[str, Kind]) -> Judged:
+    """Judge whole families, each with all its rows; every row gets its verdict, in the order given."""
+    groups = engine.judge(_sides(rows))
+    fates = groups.select(*KEY, pl.col("verdict").replace_strict(_FATES, return_dtype=pl.String))
+    rows = rows.drop("verdict", strict=False).join(fates, on=list(KEY), how="left", maintain_order="left")
+    wanted = groups.filter(pl.col("verdict") == LOOK).select(FAMILY).unique()
+    outcome = Judged(rows, groups)
+    decided: dict[Identity, str] = {}
+    for family in families(rows.join(wanted, on=list(FAMILY), how="semi"), kinds):
+        decision = judge(family)
+        outcome.findings.extend(decision.findings)
+        outcome.rounded.extend(decision.rounded)
+        decided |= decision.fates
+    outcome.rows = _with_fates(rows, decided)
+    return outcome
+
+
+def _sides(pool: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    return {
+        name: kernel_columns(pool.filter(pl.col("source") == source))
+        for name, source in (("ledger", LEDGER), ("file", FILE))
+    }
+
+
+def _with_fates(rows: pl.DataFrame, decided: Mapping[Identity, str]) -> pl.DataFrame:
+    """Rows with the verdicts that the look came to, in place of the kernel's."""
+    keys = list(decided)
+    looked_at = pl.DataFrame(
+        {
+            "source": [key[0] for key in keys],
+            "origin": [key[1] for key in keys],
+            "ordinal": [key[2] for key in keys],
+            "_fate": list(decided.values()),
+        },
+        schema={"source": pl.Int8, "origin": pl.String, "ordinal": pl.Int32, "_fate": pl.String},
+    )
+    joined = rows.join(looked_at, on=list(IDENTITY), how="left", maintain_order="left")
+    return joined.with_columns(verdict=pl.coalesce("_fate", "verdict")).drop("_fate")
+
+
+def with_rounding_broken(judged: Judged, origins: Collection[str]) -> pl.DataFrame:
+    """The rows of a judgement in which the rounded lines of these files are breaks, ours and theirs."""
+    keys = {
+        (row.institution, row.reference, row.direction) for row in judged.rounded if row.origin in origins
+    }
+    if not keys:
+        return judged.rows
+    frame = pl.DataFrame(
+        sorted(keys),
+        schema={"institution": pl.String, "reference": pl.String, "direction": pl.Int8},
+        orient="row",
+    ).with_columns(_off=pl.lit(value=True))
+    joined = judged.rows.join(frame, on=list(KEY), how="left")
+    is_off = pl.col("_off").fill_null(value=False) & (pl.col("verdict") == MATCHED)
+    return joined.with_columns(verdict=pl.when(is_off).then(pl.lit(BROKEN)).otherwise("verdict")).drop("_off")

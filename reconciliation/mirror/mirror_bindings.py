@@ -1,0 +1,51 @@
+"""Rows of `reconciliation.mirrors`: which file holds which lines, and how far they reach."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from reconciliation.results.table_values import Connection
+
+_INSERT: Final = """
+INSERT INTO reconciliation.mirrors (institution, window_id, business_date, last_line, last_ordinal, rows,
+  gross, first_instant, last_instant, sha256)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The plain lines of an institution in a closed window, all of them up to `last_line`.
+
+    Plain is a payment that succeeded in taka (`matching.lines.PLAIN`). `rows` says how many there are and
+    `gross` what they sum to, in paisa. `last_ordinal` is the last ordinal of anybody's line in the window: a
+    mirror of a window that has a later one does not count.
+    """
+
+    institution: str
+    window_id: int
+    business_date: date
+    last_line: int
+    last_ordinal: int
+    rows: int
+    gross: int
+    first_instant: datetime
+    last_instant: datetime
+    sha256: str
+
+
+async def bind(connection: Connection, one: Bound) -> None:
+    """Add a row; of several for one institution and window, the newest counts."""
+    await connection.execute(
+        _INSERT,
+        one.institution,
+        one.window_id,
+        one.business_date,
+        one.last_line,
+        one.last_ordinal,
+        one.rows,
+        one.gross,
+        one.first_instant,
+        one.last_instant,
+        one.sha256,
+    )

@@ -1,0 +1,101 @@
+"""Files of mirrors: Parquet under their SHA-256, each written once and never changed.
+
+    mirror/<2 hex>/<sha256>        plain lines of one institution and window, in the order of their ordinals
+    mirror/.being-written-*        what a process that died had begun; nobody reads it
+
+A file counts only for what a row of `reconciliation.mirrors` binds to it, and only while its bytes, its
+number of lines and its gross are those of the row.
+"""
+
+import os
+import time
+from dataclasses import dataclass
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from tempfile import mkstemp
+from typing import Final
+
+import polars as pl
+
+from reconciliation.engine.row_store import durable
+from reconciliation.mirror.mirror_bindings import Bound
+
+SIGHT: Final = ("reference", "gross", "net")
+SCHEMA: Final = pl.Schema(
+    {"reference": pl.String(), "gross": pl.Int64(), "net": pl.Int64(), "instant": pl.Datetime("us", "UTC")}
+)
+_BEGUN: Final = ".being-written-"
+# Nobody writes one file for so long.
+_LEFT_SECONDS: Final = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a file is not used."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorFolder:
+    """The folder of an installation; reading makes nothing in it."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, home: Path) -> "MirrorFolder":
+        """The folder under `EKPAY_HOME`."""
+        return cls(home / "reconciliation" / "mirror")
+
+    def place(self, digest: str) -> Path:
+        """Where the file of a digest lies."""
+        return self.path / digest[:2] / digest
+
+    def read(self, bound: Bound, *, with_instants: bool = True) -> pl.DataFrame | Fault:
+        """The lines that a row binds, or why its file is not used."""
+        try:
+            content = self.place(bound.sha256).read_bytes()
+        except OSError as problem:
+            return Fault("the file is missing" if isinstance(problem, FileNotFoundError) else str(problem))
+        if sha256(content).hexdigest() != bound.sha256:
+            return Fault("its bytes are not those that were written")
+        return _lines_in(content, bound, list(SCHEMA) if with_instants else list(SIGHT))
+
+    def write(self, lines: pl.DataFrame) -> str:
+        """Write lines through to the disk and say their digest; what lies there already is written anew."""
+        buffer = BytesIO()
+        # The cheapest to read and to hash together of what Polars writes, and the smallest (ADR 0064).
+        lines.write_parquet(buffer, compression="zstd", compression_level=1, statistics=False)
+        content = buffer.getbuffer()
+        digest = sha256(content).hexdigest()
+        place = self.place(digest)
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Others cannot read what is made so.
+        handle, beside = mkstemp(prefix=_BEGUN, dir=self.path)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(beside).rename(place)
+        durable(place.parent)
+        durable(self.path)
+        return digest
+
+    def sweep(self) -> None:
+        """Take away what processes that died had begun a day ago or earlier."""
+        for path in self.path.glob(f"{_BEGUN}*"):
+            if path.stat().st_mtime < time.time() - _LEFT_SECONDS:
+                path.unlink(missing_ok=True)
+
+
+def _lines_in(content: bytes, bound: Bound, columns: list[str]) -> pl.DataFrame | Fault:
+    try:
+        lines = pl.read_parquet(BytesIO(content), columns=columns)
+    except pl.exceptions.PolarsError as problem:
+        return Fault(f"it cannot be read: {str(problem).splitlines()[0]}")
+    if lines.schema != {name: SCHEMA[name] for name in columns}:
+        return Fault("it has other columns")
+    if (lines.height, lines["gross"].sum()) != (bound.rows, bound.gross):
+        return Fault(f"it holds {lines.height} lines, not the {bound.rows} of its row, or another sum")
+    return lines

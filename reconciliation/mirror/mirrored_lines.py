@@ -1,0 +1,112 @@
+"""Our lines at sight through mirrors: what these hold out of files, the rest out of the tables.
+
+A plain line never changes its meaning and lines are only added, so a mirror is right for ever about what it
+holds: the plain lines of an institution in one closed window. The rest are odd lines, by an index of their
+own, and plain lines of windows without a mirror that can be used.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+import polars as pl
+
+from reconciliation.matching.frozen_lines import PLAIN, FrozenLines, literal, seen
+from reconciliation.mirror.mirror_bindings import Bound
+from reconciliation.mirror.mirror_folder import SIGHT, Fault, MirrorFolder
+
+Alarm = Callable[[str], None]
+
+# Every window that may have lines of a span, each with its newest mirror. One that was made behind `last` may
+# hold more than is asked for, and one of a window that somebody added to holds too few: neither is used.
+_WINDOWS: Final = """
+SELECT w.id AS window_id, w.business_date, m.last_line, m.last_ordinal, m.rows, m.gross, m.first_instant,
+  m.last_instant, m.sha256
+FROM settlement_windows AS w
+LEFT JOIN LATERAL (
+  SELECT * FROM reconciliation.mirrors AS m
+  WHERE m.institution = {institution} AND m.window_id = w.id AND m.last_line <= {last}
+    AND m.last_ordinal = (SELECT max(l.ordinal) FROM ledger_lines AS l WHERE l.window_id = w.id)
+  ORDER BY m.id DESC LIMIT 1) AS m ON true
+WHERE w.business_date >= '{first}'
+"""
+# The same words as those of the index ix_ledger_lines_odd.
+_ODD: Final = "status <> 'success' OR event <> 'payment' OR currency <> 'BDT'"
+_OF_OTHERS: Final = (
+    PLAIN + " AND business_date IN ({dates}) AND window_id <> ALL (ARRAY[{mirrored}]::bigint[])"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrors:
+    """Mirrors that may be used, and who is told of one that cannot be."""
+
+    folder: MirrorFolder
+    alarm: Alarm
+
+
+@dataclass(slots=True)
+class MirroredLines:
+    """`matching.lines.Lines` through mirrors; `mirrored` counts the lines that came out of files at sight."""
+
+    frozen: FrozenLines
+    mirrors: Mirrors
+    mirrored: int = field(default=0, init=False)
+
+    def at_sight(self) -> pl.DataFrame:
+        """See `Lines`; the same lines as `FrozenLines` has, in another order."""
+        windows = self.frozen.books.query(self._asked())
+        used, parts = [], []
+        for row in windows.filter(pl.col("sha256").is_not_null()).iter_rows(named=True):
+            held = self._held(Bound(self.frozen.institution, **row))
+            if held is not None:
+                used.append(row["window_id"])
+                parts.append(held)
+        if not used:
+            return self.frozen.at_sight()
+        self.mirrored = sum(part.height for part in parts)
+        others = windows.filter(~pl.col("window_id").is_in(used))["business_date"].unique()
+        parts.append(self.frozen.few(self._rest(used, others.sort().to_list())))
+        return seen(pl.concat(parts), self.frozen.institution)
+
+    def of(self, references: Sequence[str]) -> pl.DataFrame:
+        """See `Lines`."""
+        return self.frozen.of(references)
+
+    def bearing(self, names: Sequence[str]) -> pl.DataFrame:
+        """See `Lines`."""
+        return self.frozen.bearing(names)
+
+    def _asked(self) -> str:
+        return _WINDOWS.format(
+            institution=literal(self.frozen.institution),
+            last=int(self.frozen.last),
+            first=self.frozen.span.first_date,
+        )
+
+    def _held(self, one: Bound) -> pl.DataFrame | None:
+        """What a mirror holds of the span, or None where it is not used."""
+        span = self.frozen.span
+        if one.last_instant < span.start or one.first_instant >= span.end:
+            return pl.DataFrame(schema={"reference": pl.String, "gross": pl.Int64, "net": pl.Int64})
+        is_inside = span.start <= one.first_instant and one.last_instant < span.end
+        lines = self.mirrors.folder.read(one, with_instants=not is_inside)
+        if isinstance(lines, Fault):
+            self.mirrors.alarm(
+                f"alarm mirror_not_used: {one.institution} {one.business_date}, window {one.window_id}:"
+                f" {lines.why} ({one.sha256}); the database was asked instead"
+            )
+            return None
+        if is_inside:
+            return lines
+        return lines.filter((pl.col("instant") >= span.start) & (pl.col("instant") < span.end)).select(SIGHT)
+
+    def _rest(self, used: Sequence[int], others: Sequence[date]) -> str:
+        """The query of lines that these windows' mirrors do not hold; `others` are dates of other windows."""
+        parts = [self.frozen.sight_of(_ODD)]
+        if others:
+            dates = ",".join(f"'{day}'" for day in others)
+            wanted = _OF_OTHERS.format(dates=dates, mirrored=",".join(map(str, used)))
+            parts.append(self.frozen.sight_of(wanted))
+        return " UNION ALL ".join(parts)

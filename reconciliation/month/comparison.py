@@ -1,0 +1,90 @@
+"""Found against seeded, as the JSON that docs/protocols/reconciliation-month.md promises."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from reconciliation.breaks.codes import Code
+from reconciliation.breaks.findings import FindingKey
+from reconciliation.engine.seal import Seal
+from reconciliation.month.sealed_key import Entry, Key
+
+LISTED_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a month went. `found` are seeded findings with code, institution, reference and night right."""
+
+    seeded: frozenset[Entry]
+    findings: frozenset[Entry]
+    run_digest: str
+    key_sha256: str
+    rows: int = 0
+    invariants: str = ""
+
+    @property
+    def found(self) -> frozenset[Entry]:
+        """What was seeded and found."""
+        return self.seeded & self.findings
+
+    @property
+    def missed(self) -> frozenset[Entry]:
+        """What was seeded and not found."""
+        return self.seeded - self.findings
+
+    @property
+    def invented(self) -> frozenset[Entry]:
+        """What was found and not seeded."""
+        return self.findings - self.seeded
+
+    @property
+    def is_perfect(self) -> bool:
+        """Everything found, nothing invented, every invariant holds."""
+        return not self.missed and not self.invented and self.invariants == "hold"
+
+    def by_code(self) -> Mapping[str, Mapping[str, int]]:
+        """The three numbers of each code."""
+        return {
+            code.value: {
+                "seeded": _count(self.seeded, code),
+                "found": _count(self.found, code),
+                "invented": _count(self.invented, code),
+            }
+            for code in Code
+        }
+
+    def as_json(self) -> str:
+        """The report as one JSON object."""
+        return json.dumps(
+            {
+                "rows": self.rows,
+                "seeded": len(self.seeded),
+                "found": len(self.found),
+                "invented": len(self.invented),
+                "invariants": self.invariants,
+                "run_digest": self.run_digest,
+                "key_sha256": self.key_sha256,
+                "by_code": self.by_code(),
+                "missed": _listed(self.missed),
+                "inventions": _listed(self.invented),
+            },
+            indent=2,
+        )
+
+
+def compare(found: Mapping[FindingKey, date], key: Key, seal: Seal) -> Report:
+    """Put what was found beside what was seeded."""
+    findings = frozenset(
+        (str(one.code), one.institution, one.reference, night) for one, night in found.items()
+    )
+    return Report(key.entries, findings, seal.run_digest, key.sha256)
+
+
+def _count(entries: Iterable[Entry], code: Code) -> int:
+    return sum(entry[0] == code for entry in entries)
+
+
+def _listed(entries: Iterable[Entry]) -> list[list[str]]:
+    return [[*entry[:3], entry[3].isoformat()] for entry in sorted(entries)[:LISTED_MAX]]

@@ -1,0 +1,126 @@
+"""Breaks as they are kept: a finding explained, with the frozen lines that it is about."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+from uuid import UUID
+
+import polars as pl
+
+from reconciliation.breaks.explanation import Break, Explainer
+from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.canonical_row import FAMILY, LEDGER
+from reconciliation.engine.night import Night, Setting
+from reconciliation.matching.reference_keys import STRANGER
+from reconciliation.nightly.break_changes import break_id
+from reconciliation.results.records import BreakRecord, BreakState
+from reconciliation.results.table_values import Connection
+
+_LINES: Final = """
+SELECT l.window_id, l.ordinal, l.movement FROM ledger_lines l
+JOIN unnest($1::bigint[], $2::integer[]) AS k (window_id, ordinal) USING (window_id, ordinal)
+"""
+
+
+def records_of(
+    findings: Sequence[Finding],
+    night: Night,
+    setting: Setting,
+    run_id: UUID,
+    movements: Mapping[FindingKey, Sequence[str]],
+) -> list[BreakRecord]:
+    """Findings of a night as breaks; `movements` are the frozen lines that they are about."""
+    explainer, nets = Explainer(setting.rules, setting.calendar), _nets(findings, night)
+    return [
+        _record(
+            explainer.explain(one, night.date, night.date),
+            one,
+            run_id,
+            {"movements": list(movements.get(one.key, ())), "net": nets.get(one.key)},
+        )
+        for one in findings
+    ]
+
+
+def _nets(findings: Sequence[Finding], night: Night) -> dict[FindingKey, int]:
+    """The signed net of the row in which each finding was seen, theirs or ours, where it is one row."""
+    seen = pl.DataFrame(
+        [(place, one.file, one.key.reference, hashed) for place, one in enumerate(findings)
+         for hashed in (one.rows or ("",))],
+        schema={"_place": pl.Int64, "origin": pl.String, "reference": pl.String, "raw_hash": pl.String},
+        orient="row",
+    )  # fmt: skip
+    rows = night.judged.rows.select(
+        "origin", pl.col("reference").str.strip_prefix(STRANGER), "raw_hash", "net", "source"
+    )
+    theirs = seen.join(rows.drop("reference"), on=["origin", "raw_hash"], how="inner")
+    ours = seen.filter(pl.col("raw_hash") == "").join(
+        rows.filter(pl.col("source") == LEDGER).drop("raw_hash"), on=["origin", "reference"], how="inner"
+    )
+    both = pl.concat([theirs.select("_place", "net"), ours.select("_place", "net")])
+    alone = both.group_by("_place").agg(pl.col("net").first(), pl.col("net").n_unique().alias("_count"))
+    return {findings[place].key: net for place, net, count in alone.iter_rows() if count == 1}
+
+
+def _record(told: Break, finding: Finding, run_id: UUID, more: Mapping[str, object]) -> BreakRecord:
+    return BreakRecord(
+        id=break_id(finding.key),
+        run_id=run_id,
+        code=told.code,
+        institution=told.institution,
+        reference=told.reference,
+        first_seen=told.night,
+        age=0,
+        state=BreakState.OPEN,
+        amount=told.amount,
+        difference=told.difference,
+        exposure=told.exposure,
+        file=told.file,
+        day=finding.day,
+        cycle=finding.cycle,
+        owner=told.owner,
+        deadline=told.deadline,
+        diagnosis=told.diagnosis,
+        told={
+            "passes": list(told.passes),
+            "nearest": told.nearest,
+            "rows": list(told.rows),
+            "what": finding.what,
+            "action": told.action,
+            "automatic": told.automatic,
+            "en": told.en,
+            "bn": told.bn,
+            **more,
+        },
+    )
+
+
+async def movements_of(
+    connection: Connection, night: Night, findings: Sequence[Finding]
+) -> dict[FindingKey, tuple[str, ...]]:
+    """The frozen lines that each finding is about, by their movements."""
+    named = pl.DataFrame(
+        [(one.key.institution, one.key.reference) for one in findings],
+        schema={"institution": pl.String, "reference": pl.String},
+        orient="row",
+    ).unique()
+    ours = night.judged.rows.filter(pl.col("source") == LEDGER).with_columns(
+        pl.col("reference").str.strip_prefix(STRANGER)
+    )
+    lines = ours.join(named, on=list(FAMILY), how="semi").select(*FAMILY, "origin", "ordinal")
+    places = lines.with_columns(
+        window=pl.col("origin").str.extract(r"^lines-(\d+)$", 1).cast(pl.Int64),
+        movement=pl.col("origin").str.extract(r"^(?:unknown|failed)-([0-9a-f-]{36})-", 1),
+    )
+    asked = places.filter(pl.col("window").is_not_null()).select("window", "ordinal").unique()
+    rows = await connection.fetch(_LINES, asked["window"].to_list(), asked["ordinal"].to_list())
+    of_line = {(row["window_id"], row["ordinal"]): str(row["movement"]) for row in rows}
+    found: dict[tuple[str, str], set[str]] = {}
+    for institution, reference, window, ordinal, movement in places.select(
+        *FAMILY, "window", "ordinal", "movement"
+    ).iter_rows():
+        name = movement or of_line.get((window, ordinal))
+        if name is not None:
+            found.setdefault((institution, reference), set()).add(name)
+    return {
+        one.key: tuple(sorted(found.get((one.key.institution, one.key.reference), ()))) for one in findings
+    }

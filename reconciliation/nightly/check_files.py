@@ -1,0 +1,278 @@
+"""A settlement file against our frozen lines of its date, before any night: what a night would find in it.
+
+Nothing is written anywhere, and nothing that a night remembers is asked: neither what earlier files told, nor
+which file is expected or was replaced. So a row that an earlier file told already is no break here, and a
+sequence has no gap.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import polars as pl
+
+from reconciliation.breaks.codes import Code, Rules, read_rules
+from reconciliation.breaks.explanation import Break, Explainer
+from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.calendar import Calendar, read_calendar
+from reconciliation.canonical_row import FILE, LEDGER, MATCHED, OPEN, QUIET
+from reconciliation.engine.explain_findings import explained
+from reconciliation.engine.payouts import Payouts
+from reconciliation.errors import MonthError, SourceError
+from reconciliation.intake.file_names import FileName, LogicalKey, understood
+from reconciliation.intake.file_register import Register
+from reconciliation.intake.file_schedule import Schedule
+from reconciliation.intake.inbox_delivery import BYTES_MAX, expected
+from reconciliation.intake.participants import only
+from reconciliation.matching.due_windows import span_of
+from reconciliation.matching.engine_choice import ByInstitution
+from reconciliation.matching.engines import DuckDbEngine, Engine, PolarsEngine, digest
+from reconciliation.matching.frozen_lines import FrozenLines, Lines, newest_line
+from reconciliation.matching.institution_day import InstitutionDay, JudgedDay, judge_day
+from reconciliation.matching.row_pool import Judged, with_rounding_broken
+from reconciliation.mirror.mirrored_lines import MirroredLines, Mirrors
+from reconciliation.postgres_arrow import Database
+from reconciliation.statement.layout import Layout, read_layout
+
+CODES: Final = "breaks.toml"
+CALENDAR: Final = "calendar.toml"
+STATEMENTS: Final = "statements"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Files of one institution and date that are to be checked; `missing` are cycles that none of them is."""
+
+    day: InstitutionDay
+    calendar: Calendar
+    missing: tuple[int, ...]
+    rules: Rules
+
+    @property
+    def institution(self) -> str:
+        """Whose files they are."""
+        return self.day.layout.institution
+
+
+def asked(config: Path, paths: Sequence[Path]) -> tuple[Asked, ...]:
+    """What is asked of these files, by their names: institution by institution and date by date.
+
+    Raises:
+        SourceError: a name says nothing, or no file of that name is expected.
+        ConfigurationError: a layout, the calendar or the codes are wrong.
+    """
+    together: dict[tuple[str, date], list[Path]] = {}
+    for path in paths:
+        key = _key(path)
+        together.setdefault((key.institution, key.day), []).append(path)
+    # The layouts first: of a file that nobody knows, nothing else matters.
+    layouts = [_layout(config, mine[0]) for mine in together.values()]
+    setting = _Setting(read_calendar(config / CALENDAR), read_rules(config / CODES))
+    return tuple(
+        _asked(setting, layout, day, mine)
+        for layout, ((_, day), mine) in zip(layouts, together.items(), strict=True)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """What holds for the files of everybody."""
+
+    calendar: Calendar
+    rules: Rules
+
+
+def _key(path: Path) -> LogicalKey:
+    try:
+        return understood(path.name).key
+    except MonthError as problem:
+        raise SourceError(f"{problem}: <institution>_<yyyymmdd>_<cycle>[_c<n>].<extension>") from problem
+
+
+def _layout(config: Path, path: Path) -> Layout:
+    institution = _key(path).institution
+    place = config / STATEMENTS / f"{institution}.toml"
+    if not place.is_file():
+        raise SourceError(f"{path.name}: no layout of an institution {institution}")
+    layout = read_layout(place)
+    if layout.kind == "statement":
+        raise SourceError(f"{path.name}: statements of banks are matched with payouts, by a night alone")
+    return layout
+
+
+def _asked(setting: _Setting, layout: Layout, day: date, paths: Sequence[Path]) -> Asked:
+    """What is asked of the files of one institution and date."""
+    institution = layout.institution
+    calendar = only({institution}, setting.calendar)
+    if institution not in calendar.institutions:
+        raise SourceError(f"{institution} has no times in {CALENDAR}")
+    schedule = Schedule(calendar, day, day, {institution: day})
+    files: dict[FileName, Path] = {}
+    for path in paths:
+        name = expected(path.name, {institution: layout})
+        _refuse_unfit(name, path, schedule)
+        if any(other.key == name.key for other in files):
+            raise SourceError(f"{name.text}: two files of cycle {name.key.cycle}, give the one that counts")
+        files[name] = path
+    cycles = range(1, schedule.cycles(institution) + 1)
+    missing = tuple(cycle for cycle in cycles if all(name.key.cycle != cycle for name in files))
+    ordered = dict(sorted(files.items()))
+    return Asked(InstitutionDay(layout, day, ordered, is_whole=not missing), calendar, missing, setting.rules)
+
+
+def _refuse_unfit(name: FileName, path: Path, schedule: Schedule) -> None:
+    if not schedule.takes(name.key):
+        raise SourceError(f"{name.text}: no file of this date and cycle is expected")
+    if not path.is_file():
+        raise SourceError(f"{name.text} is no file")
+    if path.stat().st_size > BYTES_MAX:
+        raise SourceError(f"{name.text}: more than {BYTES_MAX} bytes")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check came to; amounts in paisa. `mirrored` are lines of ours that came out of mirrors."""
+
+    asked: Asked
+    judged: JudgedDay
+    mirrored: int = 0
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """Every break, the order that of code and reference."""
+        found = [*self.judged.judged.findings, *_rounding(self.judged.judged, self.asked)]
+        return tuple(sorted(found, key=_place))
+
+    @property
+    def agrees(self) -> bool:
+        """Whether there is no break."""
+        return not self.findings
+
+    @property
+    def by_code(self) -> Mapping[str, tuple[int, int, int]]:
+        """How many breaks of each code there are, their amounts and their differences, both without sign."""
+        totals: dict[str, tuple[int, int, int]] = {}
+        # Findings stand in the order of their codes.
+        for code, same in groupby(self.findings, key=lambda one: one.key.code):
+            amounts = [(abs(one.amount), abs(one.difference)) for one in same]
+            totals[code.value] = len(amounts), *(sum(column) for column in zip(*amounts, strict=True))
+        return totals
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the groups that were not settled at first sight: the same by every engine."""
+        return digest(self.judged.judged.groups)
+
+    @cached_property
+    def _rows(self) -> pl.DataFrame:
+        return with_rounding_broken(self.judged.judged, _off_by_too_much(self.judged.judged, self.asked))
+
+    @property
+    def matched(self) -> tuple[int, int]:
+        """Matched lines of ours of the date, and matched rows of theirs."""
+        mine = (pl.col("source") == LEDGER) & self._of_the_date
+        theirs = pl.col("source") == FILE
+        unmatched = [
+            self._rows.filter(side & (pl.col("verdict") != MATCHED)).height for side in (mine, theirs)
+        ]
+        return self.judged.ours - unmatched[0], sum(self.judged.theirs.values()) - unmatched[1]
+
+    @property
+    def waiting(self) -> int:
+        """Lines of ours of the date that no file told, and may yet: in a missing cycle, or the next date."""
+        return self._count(LEDGER, OPEN)
+
+    @property
+    def quiet(self) -> int:
+        """Lines of ours of the date that failed, of which no file needs to know."""
+        return self._count(LEDGER, QUIET)
+
+    @property
+    def of_other_dates(self) -> int:
+        """Rows of theirs that are matched with lines of other dates."""
+        elsewhere = pl.col("reference").is_in(sorted(self.judged.elsewhere))
+        theirs = (pl.col("source") == FILE) & (pl.col("verdict") == MATCHED)
+        return self._rows.filter(theirs & elsewhere).height
+
+    def explained(self, count: int) -> list[Break]:
+        """The first breaks as a person reads them."""
+        day = self.asked.day.date
+        schedule = Schedule(self.asked.calendar, day, day, {})
+        payouts = Payouts({self.asked.institution: self.asked.day.layout}, schedule)
+        told = explained(self.findings[:count], self._rows, Register(), payouts)
+        explainer = Explainer(self.asked.rules, self.asked.calendar)
+        return [explainer.explain(one, day, day) for one in told]
+
+    @property
+    def _of_the_date(self) -> pl.Expr:
+        return pl.col("due_date") == self.asked.day.date
+
+    def _count(self, source: int, verdict: str) -> int:
+        wanted = (pl.col("source") == source) & (pl.col("verdict") == verdict) & self._of_the_date
+        return self._rows.filter(wanted).height
+
+
+def _place(finding: Finding) -> tuple[object, ...]:
+    key = finding.key
+    return key.code, key.institution, key.reference, finding.file, finding.rows
+
+
+def check(
+    books: Database, wanted: Asked, engine: Engine | None = None, mirrors: Mirrors | None = None
+) -> Checked:
+    """Judge the files against our frozen lines of their date, through mirrors where there are any.
+
+    Raises:
+        SourceError: the lines of the date are not frozen yet.
+        UnreadableFileError: a file is refused as a whole.
+        adbc_driver_manager.Error: the database is away, or refuses.
+    """
+    day, calendar = wanted.day.date, wanted.calendar
+    last = newest_line(books, day)
+    if last is None:
+        raise SourceError(f"the window of {day} is not closed yet: no line of that date is frozen")
+    frozen = FrozenLines(books, wanted.institution, span_of(calendar, wanted.institution, day), last)
+    lines = frozen if mirrors is None else MirroredLines(frozen, mirrors)
+    judged = _judged(wanted, lines, engine)
+    return Checked(wanted, judged, lines.mirrored if isinstance(lines, MirroredLines) else 0)
+
+
+def _judged(wanted: Asked, lines: Lines, engine: Engine | None) -> JudgedDay:
+    if engine is not None:
+        return judge_day(wanted.day, lines, wanted.calendar, engine)
+    with TemporaryDirectory(prefix="ekpay-check-") as spill:
+        duckdb = DuckDbEngine(Path(spill))
+        try:
+            return judge_day(wanted.day, lines, wanted.calendar, ByInstitution(PolarsEngine(), duckdb))
+        finally:
+            duckdb.close()
+
+
+def _off_by_too_much(judged: Judged, wanted: Asked) -> set[str]:
+    """The files whose rows are a paisa off so often that none of it is accepted."""
+    if not judged.rounded:
+        return set()
+    bound = wanted.rules.rounding_bound_paisa
+    return {
+        origin for origin, paisa in Counter(row.origin for row in judged.rounded).items() if paisa > bound
+    }
+
+
+def _rounding(judged: Judged, wanted: Asked) -> list[Finding]:
+    off = _off_by_too_much(judged, wanted)
+    return [
+        Finding(
+            FindingKey(Code.ROUNDING, wanted.institution, name.text),
+            file=name.text,
+            day=name.key.day,
+            difference=sum(row.origin == name.text for row in judged.rounded),
+        )
+        for name in wanted.day.files
+        if name.text in off
+    ]

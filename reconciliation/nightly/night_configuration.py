@@ -1,0 +1,110 @@
+"""What a night goes by: config/reconciliation.toml, layouts, codes and calendar, and their digests.
+
+The rules of each run are kept beside its rows under their digest, so that a run can be judged again by the
+rules of its day.
+"""
+
+import shutil
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from reconciliation.breaks.codes import Rules, read_rules
+from reconciliation.calendar import Calendar, read_calendar
+from reconciliation.configuration_faults import fault_in_words
+from reconciliation.digests import sha256_of, sha256_of_lines
+from reconciliation.engine.night import Setting
+from reconciliation.engine.row_store import durable
+from reconciliation.errors import ConfigurationError
+from reconciliation.intake.file_schedule import Schedule
+from reconciliation.statement.layout import Layout, read_layouts
+
+CODES: Final = "breaks.toml"
+CALENDAR: Final = "calendar.toml"
+NIGHT: Final = "reconciliation.toml"
+STATEMENTS: Final = "statements"
+
+
+class NightSettings(BaseModel):
+    """When a night begins, and what it may use."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    cut_off_minutes: int = Field(ge=0, lt=24 * 60)
+    memory_limit: str = Field(pattern=r"^[1-9]\d*(MB|GB)$")
+    horizon_days: int = Field(ge=31, le=366)
+
+
+def read_night_settings(path: Path) -> NightSettings:
+    """The settings of a file.
+
+    Raises:
+        ConfigurationError: the file is none.
+    """
+    try:
+        return NightSettings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValidationError, tomllib.TOMLDecodeError) as problem:
+        raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem
+
+
+@dataclass(frozen=True, slots=True)
+class NightRules:
+    """Everything that a night is judged by; `files` are the texts it was read from, by their names."""
+
+    settings: NightSettings
+    layouts: Mapping[str, Layout]
+    codes: Rules
+    calendar: Calendar
+    files: Mapping[str, bytes]
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """The rules of a folder such as config/.
+
+        Raises:
+            ConfigurationError: a file of it says something that cannot be meant.
+        """
+        statements = sorted((folder / STATEMENTS).glob("*.toml"))
+        paths = [folder / CODES, folder / CALENDAR, folder / NIGHT, *statements]
+        return cls(
+            read_night_settings(folder / NIGHT),
+            read_layouts(folder / STATEMENTS),
+            read_rules(folder / CODES),
+            read_calendar(folder / CALENDAR),
+            {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths},
+        )
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over every file that has a say in what is found."""
+        return sha256_of_lines(f"{name} {sha256_of(text)}" for name, text in sorted(self.files.items()))
+
+    def setting(self, night: date, since: Mapping[str, date]) -> Setting:
+        """The setting of one night for those who take part."""
+        first = min(since.values(), default=night)
+        last = night + timedelta(days=self.settings.horizon_days)
+        return Setting(
+            self.layouts, self.codes, self.calendar, Schedule(self.calendar, first, last, dict(since))
+        )
+
+    def keep(self, folder: Path) -> None:
+        """Lay the rules down under their digest, once."""
+        place = folder / self.digest
+        if place.exists():
+            return
+        beside = folder / f".{self.digest}"
+        shutil.rmtree(beside, ignore_errors=True)
+        for name, text in self.files.items():
+            path = beside / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text)
+            durable(path)
+        durable(beside / STATEMENTS)
+        durable(beside)
+        beside.rename(place)
+        durable(folder)

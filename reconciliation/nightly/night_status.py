@@ -1,0 +1,202 @@
+"""How a night stands: files against their deadline, what agrees, what is broken and at risk, what is red."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from ekpay_switch.ports.finance import Finance
+from reconciliation.engine.invariants import Invariant
+from reconciliation.intake.file_names import LogicalKey, expected_name
+from reconciliation.intake.file_register import Arrival
+from reconciliation.nightly.inbox import Inbox, Waiting
+from reconciliation.nightly.night_configuration import NightRules
+from reconciliation.nightly.night_start import deadline
+from reconciliation.nightly.run_totals import UNWATCHED
+from reconciliation.results.break_results import read_breaks
+from reconciliation.results.file_results import kept_files
+from reconciliation.results.night_folders import Places
+from reconciliation.results.records import BreakFilter, BreakRecord, BreakState, RunRecord
+from reconciliation.results.run_state import register_of
+from reconciliation.results.runs import latest_run
+from reconciliation.results.table_values import Connection
+
+_SINCE = """
+SELECT p.institution, p.since FROM reconciliation.participants p
+JOIN reconciliation.runs r ON r.id = p.run_id WHERE r.seq <= $1 ORDER BY p.institution
+"""
+OVER = (BreakState.CLOSED, BreakState.RESOLVED)
+
+
+@dataclass(frozen=True, slots=True)
+class FilesLine:
+    """The files of one institution in a night: expected in it, in time, late, missing, without effect."""
+
+    institution: str
+    expected: int
+    in_time: int
+    late: int
+    missing: tuple[str, ...]
+    refused: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RowsLine:
+    """What a night decided about rows of one institution, both sides together."""
+
+    institution: str
+    matched: int
+    decided: int
+
+    @property
+    def rate(self) -> str:
+        """Matched of all that was decided, rounded down to a tenth of a per cent; empty where nothing was."""
+        if not self.decided:
+            return ""
+        tenths = self.matched * 1000 // self.decided
+        return f"{tenths // 10}.{tenths % 10} %"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeLine:
+    """Breaks of one code: found in this night, open after it, and what is at risk in paisa."""
+
+    code: str
+    found: int
+    open: int
+    exposure: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A night as its newest run left it. `red` says in words what somebody has to look at."""
+
+    run: RunRecord
+    invariants: Mapping[str, str]
+    deadline: datetime
+    files: tuple[FilesLine, ...]
+    rows: tuple[RowsLine, ...]
+    codes: tuple[CodeLine, ...]
+    unwatched: Mapping[str, int]
+    waiting: tuple[str, ...]
+    strangers: tuple[str, ...]
+    red: tuple[str, ...]
+
+    @property
+    def is_green(self) -> bool:
+        """Whether nobody has to look at anything but the breaks."""
+        return not self.red
+
+
+async def status_of(finance: Finance, night: date | None) -> Status | None:
+    """How a night stands, by default the newest; None where it has no run."""
+    rules, places = NightRules.read(finance.config), Places.of(finance.home)
+    connection = await finance.connect("audit")
+    try:
+        run = await latest_run(connection, night)
+        if run is None:
+            return None
+        files = await _files(connection, run, rules)
+        breaks = await read_breaks(
+            connection, BreakFilter(), run.night, rules.calendar, events_up_to=run.night
+        )
+    finally:
+        await connection.close()
+    return _status(run, rules, Inbox(places).waiting(), files, breaks)
+
+
+def _status(
+    run: RunRecord,
+    rules: NightRules,
+    laid: Sequence[Waiting],
+    files: tuple[FilesLine, ...],
+    breaks: Sequence[BreakRecord],
+) -> Status:
+    prefix = f"{UNWATCHED}."
+    unwatched = {
+        name.removeprefix(prefix): count for name, count in run.figures.items() if name.startswith(prefix)
+    }
+    strangers = tuple(one.path.name for one in laid if one.day is None)
+    return Status(
+        run,
+        {one.value: run.invariants[one.value] for one in Invariant if one.value in run.invariants},
+        deadline(run.night, rules.settings.cut_off_minutes),
+        files,
+        _rows(run),
+        _codes(run.night, breaks),
+        unwatched,
+        tuple(one.path.name for one in laid if one.day is not None),
+        strangers,
+        tuple(_red(run, files, unwatched, strangers)),
+    )
+
+
+def _red(
+    run: RunRecord, files: Sequence[FilesLine], unwatched: Mapping[str, int], strangers: Sequence[str]
+) -> list[str]:
+    words = [f"{name} does not hold: {said}" for name, said in run.invariants.items() if said != "hold"]
+    missing = [name for line in files for name in line.missing]
+    if missing:
+        words.append(
+            f"a file is missing: {missing[0]}"
+            if len(missing) == 1
+            else f"{len(missing)} files are missing, the first is {missing[0]}"
+        )
+    words += [
+        f"nobody watches {name}, {count} lines of our books name it" for name, count in unwatched.items()
+    ]
+    if strangers:
+        words.append(f"{len(strangers)} files in the inbox have names that say nothing: {strangers[0]}")
+    return words
+
+
+async def _files(connection: Connection, run: RunRecord, rules: NightRules) -> tuple[FilesLine, ...]:
+    since = {row["institution"]: row["since"] for row in await connection.fetch(_SINCE, run.seq)}
+    since = {
+        name: day
+        for name, day in since.items()
+        if name in rules.layouts and name in rules.calendar.institutions
+    }
+    schedule = rules.setting(run.night, since).schedule
+    register = register_of(kept.file for kept in await kept_files(connection, run.seq))
+    first: dict[LogicalKey, Arrival] = {}
+    for arrival in register.arrivals:
+        first.setdefault(arrival.name.key, arrival)
+    tonight = {key for key, arrival in first.items() if arrival.night == run.night}
+    lines = []
+    for name in sorted({*since, *(key.institution for key in tonight)}):
+        mine = {key for key in tonight if key.institution == name}
+        due = schedule.arrivals
+        late = {key for key in mine if due.get(key, run.night) < run.night}
+        missing = [
+            expected_name(key, rules.layouts[name])
+            for key in sorted(schedule.due_by(run.night))
+            if key.institution == name and key not in first
+        ]
+        held = [
+            one.name.text
+            for one in register.arrivals
+            if one.night == run.night and one.name.key.institution == name and not one.rows and one.what
+        ]
+        expected = sum(key.institution == name and night == run.night for key, night in due.items())
+        lines.append(FilesLine(name, expected, len(mine) - len(late), len(late), tuple(missing), tuple(held)))
+    return tuple(lines)
+
+
+def _rows(run: RunRecord) -> tuple[RowsLine, ...]:
+    prefix = "decided."
+    names = [name.removeprefix(prefix) for name in run.figures if name.startswith(prefix)]
+    return tuple(
+        RowsLine(name, run.figures.get(f"matched.{name}", 0), run.figures[f"{prefix}{name}"])
+        for name in sorted(names)
+    )
+
+
+def _codes(night: date, breaks: Sequence[BreakRecord]) -> tuple[CodeLine, ...]:
+    lines = []
+    for code in sorted({one.code for one in breaks}):
+        mine = [one for one in breaks if one.code == code]
+        left = [one for one in mine if one.state not in OVER]
+        found = sum(one.first_seen == night for one in mine)
+        if left or found:
+            lines.append(CodeLine(code, found, len(left), sum(one.exposure for one in left)))
+    return tuple(lines)

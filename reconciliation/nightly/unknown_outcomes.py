@@ -1,0 +1,183 @@
+"""What a run has to tell payments that nobody knows the end of (reconciliation.md part 5, case 10).
+
+A line that is `unknown` is a question. A file answers it with success or failure; a window that is over
+without an answer is an absence, which is told again by a later night once the next file lacks it too. What is
+told is evidence and wakes the payment: whoever asks for it decides.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+import polars as pl
+
+from ekpay_switch.ports.finance import FileAnswer, FileSays, LineEvent, LineRole
+from reconciliation.breaks.codes import Code
+from reconciliation.breaks.findings import FindingKey
+from reconciliation.canonical_row import FILE, KEY, LEDGER, SUCCESS, UNKNOWN
+from reconciliation.engine.night import Night, Setting, complete_dates
+from reconciliation.intake.file_names import LogicalKey, expected_name
+from reconciliation.intake.file_register import Register
+from reconciliation.intake.ledger_rows import PARTNER
+
+_ROLES: Final = {"funds": LineRole.CONNECTOR, "delivery": LineRole.BILLER}
+_UNKNOWN: Final = r"^unknown-([0-9a-f-]{36})-([a-z]+)-\d+$"
+Row = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, and the family whose breaks it belongs to."""
+
+    institution: str
+    reference: str
+    told: FileAnswer
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What the event of a break keeps of it; enough to tell an absence again."""
+        told = self.told
+        return {
+            "says": told.says.value,
+            "file": told.file,
+            "ordinal": told.ordinal,
+            "amount": told.amount,
+            "movement": str(told.movement),
+            "payment": str(told.payment_id),
+            "role": told.role.value,
+            "event": told.event.value,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """An absence that one night has told, of a break that still stands; `day` is the date of its file."""
+
+    key: FindingKey
+    day: date
+    facts: Mapping[str, object]
+
+
+def answers_of(night: Night, setting: Setting) -> list[Answer]:
+    """What this run learnt about lines of ours that are unknown."""
+    rows = night.judged.rows
+    asked = rows.filter((pl.col("source") == LEDGER) & (pl.col("status") == UNKNOWN)).with_columns(
+        _movement=pl.col("origin").str.extract(_UNKNOWN, 1), _event=pl.col("origin").str.extract(_UNKNOWN, 2)
+    )
+    asked = asked.filter(pl.col("_movement").is_not_null())
+    theirs = rows.filter((pl.col("source") == FILE) & pl.col("rejected").is_null())
+    told = theirs.join(asked.select(KEY).unique(), on=list(KEY), how="semi").sort("origin", "ordinal")
+    said: dict[tuple[object, ...], list[Row]] = {}
+    for row in told.iter_rows(named=True):
+        said.setdefault(tuple(row[name] for name in KEY), []).append(row)
+    fresh = _fresh(night)
+    missing = {one.key for one in night.findings if one.key.code is Code.UNKNOWN_OPEN}
+    answers = []
+    for row in asked.sort("origin").iter_rows(named=True):
+        theirs_of_it = said.get(tuple(row[name] for name in KEY), [])
+        answer = _answer(row, theirs_of_it, night.date, setting)
+        if theirs_of_it and (row["origin"] in fresh or any(one["origin"] in fresh for one in theirs_of_it)):
+            answers += [answer] if answer is not None else []
+        elif not theirs_of_it and (row["institution"], row["reference"]) in _families(missing):
+            answers.append(_absent(row, night.date, setting))
+    return answers
+
+
+def told_again(
+    absences: Sequence[Absence], night: date, setting: Setting, register: Register
+) -> list[Answer]:
+    """Absences of which the file after is complete by now and lacks the movement too."""
+    complete = complete_dates(setting.schedule, register)
+    answers = []
+    for absence in absences:
+        institution = absence.key.institution
+        after = setting.calendar.date_after(institution, absence.day)
+        if after in complete.get(institution, set()):
+            answers.append(_again(absence, after, night, setting))
+    return answers
+
+
+def _fresh(night: Night) -> set[str]:
+    """Origins that no earlier run had."""
+    new = night.pool.filter(pl.col("verdict").is_null())["origin"].unique().to_list()
+    return set(new)
+
+
+def _families(keys: set[FindingKey]) -> set[tuple[str, str]]:
+    return {(key.institution, key.reference) for key in keys}
+
+
+def _answer(row: Row, theirs: Sequence[Row], night: date, setting: Setting) -> Answer | None:
+    """What the rows of a file say together; None where they do not say one thing."""
+    successes = [one for one in theirs if one["status"] == SUCCESS]
+    if any(one["currency"] != row["currency"] for one in successes):
+        return None
+    equal = [one for one in successes if one["net"] == row["net"]] or successes
+    if len({(one["net"], one["theirs"]) for one in equal}) > 1:
+        return None
+    if equal:
+        return _told(row, FileSays.SUCCESS, equal[0], night, setting)
+    return _told(row, FileSays.FAILED, theirs[0], night, setting) if theirs else None
+
+
+def _told(row: Row, says: FileSays, theirs: Row, night: date, setting: Setting) -> Answer:
+    # A file that tells no gross means ours where its net is ours.
+    untold = row["gross"] if theirs["net"] == row["net"] else theirs["net"]
+    amount = untold if theirs["gross"] is None else theirs["gross"]
+    told = FileAnswer(
+        movement=UUID(str(row["_movement"])),
+        payment_id=UUID(str(row["payment_id"])),
+        role=_role(str(row["institution"]), setting),
+        event=LineEvent(str(row["_event"])),
+        says=says,
+        file=str(theirs["origin"]),
+        ordinal=int(str(theirs["ordinal"])),
+        night=night,
+        their_reference=str(theirs["theirs"]),
+        amount=int(str(amount)),
+    )
+    return Answer(str(row["institution"]), str(row["reference"]), told)
+
+
+def _absent(row: Row, night: date, setting: Setting) -> Answer:
+    institution, day = str(row["institution"]), row["due_date"]
+    told = FileAnswer(
+        movement=UUID(str(row["_movement"])),
+        payment_id=UUID(str(row["payment_id"])),
+        role=_role(institution, setting),
+        event=LineEvent(str(row["_event"])),
+        says=FileSays.ABSENT,
+        file=_file(institution, day, setting) if isinstance(day, date) else "",
+        ordinal=0,
+        night=night,
+    )
+    return Answer(institution, str(row["reference"]), told)
+
+
+def _again(absence: Absence, day: date, night: date, setting: Setting) -> Answer:
+    facts, key = absence.facts, absence.key
+    told = FileAnswer(
+        movement=UUID(str(facts["movement"])),
+        payment_id=UUID(str(facts["payment"])),
+        role=LineRole(str(facts["role"])),
+        event=LineEvent(str(facts["event"])),
+        says=FileSays.ABSENT,
+        file=_file(key.institution, day, setting),
+        ordinal=0,
+        night=night,
+    )
+    return Answer(key.institution, key.reference, told)
+
+
+def _file(institution: str, day: date, setting: Setting) -> str:
+    """The last file of a date, which had to name the movement at the latest."""
+    key = LogicalKey(institution, day, setting.schedule.cycles(institution))
+    return expected_name(key, setting.layouts[institution])
+
+
+def _role(institution: str, setting: Setting) -> LineRole:
+    if institution.startswith(f"{PARTNER}_"):
+        return LineRole.PARTNER
+    return _ROLES.get(setting.layouts[institution].kind, LineRole.CONNECTOR)

@@ -1,0 +1,223 @@
+"""A run proven again from archived files and frozen lines, by the rules of its day, against what is kept.
+
+The run is judged again in a folder of its own, upon what the run before it left: the rows of all runs, which
+must be what was committed, and what the tables said then. So a run of the hundredth night takes as long as
+that of the first. Asked for the whole, every run from the first on is judged from nothing, and nothing that
+any of them left is believed: it is compared. One run after the other proven comes to the same.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import UUID
+
+from ekpay_switch.ports.finance import Finance
+from reconciliation.breaks.findings import FindingKey
+from reconciliation.errors import NightError
+from reconciliation.intake.ledger_rows import read_lines
+from reconciliation.nightly.break_changes import Changes, changes_of
+from reconciliation.nightly.break_records import records_of
+from reconciliation.nightly.inbox import Inbox, Taken, missing_from
+from reconciliation.nightly.judge_run import Brought, Ground, Judge, Judged, expected_of
+from reconciliation.nightly.night_configuration import NightRules
+from reconciliation.resolutions.day_closing import verify_closings
+from reconciliation.resolutions.decision_proofs import verify_decisions
+from reconciliation.results import event_chain as chain
+from reconciliation.results.break_results import read_breaks
+from reconciliation.results.earlier_run_state import known_behind, state_behind
+from reconciliation.results.file_results import KeptFile, kept_files
+from reconciliation.results.night_folders import Places
+from reconciliation.results.records import BreakFilter, BreakRecord, PositionRecord, RunRecord
+from reconciliation.results.run_state import Before, Carried, Standing, digest_of
+from reconciliation.results.runs import read_positions, read_runs
+from reconciliation.results.table_values import Connection
+
+# Told after each run that was judged again: how many, of how many.
+Watcher = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Committed:
+    """What the tables say: `runs` are those to be judged, `earlier` those before, `files` those of all."""
+
+    earlier: Sequence[RunRecord]
+    runs: Sequence[RunRecord]
+    files: Sequence[KeptFile]
+    sheets: Sequence[Sequence[PositionRecord]]
+    breaks: dict[UUID, BreakRecord]
+
+
+@dataclass(slots=True)
+class _Replay:
+    """How everything stands after the runs that were judged again."""
+
+    before: Before = field(default_factory=Before)
+    known: dict[FindingKey, date] = field(default_factory=dict)
+
+
+async def verify(finance: Finance, seq: int, watch: Watcher, *, whole: bool = False) -> str | None:
+    """None where a run is proven, with `whole` every run before it too, or in words what differs first.
+
+    Raises:
+        NightError: there is no such run.
+    """
+    places, first = Places.of(finance.home), 1 if whole else seq
+    connection = await finance.connect("audit")
+    try:
+        for proof in (chain.verify, verify_decisions, verify_closings):
+            broken = await proof(connection)
+            if broken is not None:
+                return broken
+        committed = await _committed(connection, (first, seq), places)
+        before = await state_behind(connection, first - 1, places.rows)
+        replay = _Replay(before, await known_behind(connection, first - 1))
+    finally:
+        await connection.close()
+    changed = _changed_on_disk(committed, places)
+    if changed is not None:
+        return changed
+    with TemporaryDirectory(prefix="verify-", dir=places.spill) as folder:
+        differences = _replayed(committed, replay, (places, Path(folder)), finance.url("audit"))
+        for count, difference in enumerate(differences, start=1):
+            watch(count, len(committed.runs))
+            if difference is not None:
+                return difference
+    return None
+
+
+async def _committed(connection: Connection, span: tuple[int, int], places: Places) -> _Committed:
+    first, last = span
+    runs = [run for run in await read_runs(connection) if run.seq <= last]
+    if not runs or runs[-1].seq != last:
+        raise NightError(f"there is no run {last}")
+    earlier, wanted = runs[: first - 1], runs[first - 1 :]
+    sheets = [await read_positions(connection, run.id) for run in wanted]
+    # Ages are not compared; any calendar does. What a run found first was first seen in its night.
+    calendar = _rules_of(runs[-1], places).calendar
+    sought = BreakFilter(night=runs[-1].night if first == last else None)
+    breaks = await read_breaks(connection, sought, runs[-1].night, calendar)
+    files = await kept_files(connection, last)
+    return _Committed(earlier, wanted, files, sheets, {one.id: one for one in breaks})
+
+
+def _rules_of(run: RunRecord, places: Places) -> NightRules:
+    folder = places.rules / run.identity["rules"]
+    rules = NightRules.read(folder)
+    if rules.digest != run.identity["rules"]:
+        raise NightError(f"run {run.seq}: the rules of its day were changed in {folder.name}")
+    return rules
+
+
+def _changed_on_disk(committed: _Committed, places: Places) -> str | None:
+    for run in (*committed.earlier, *committed.runs):
+        folder = places.rows / f"{run.seq:06d}"
+        if not folder.is_dir() or digest_of(folder) != run.rows_digest:
+            return f"run {run.seq}: its rows on disk are not what was committed"
+    first = committed.runs[0].seq
+    judged = [kept.file.sha256 for kept in committed.files if kept.run >= first]
+    gone = missing_from(Inbox(places), judged)
+    return None if gone is None else f"the archived file {gone} is gone or changed"
+
+
+def _replayed(
+    committed: _Committed, replay: _Replay, where: tuple[Places, Path], url: str
+) -> Iterator[str | None]:
+    """Judge each run again in a folder of its own; for each, what differs."""
+    places, folder = where
+    inbox = Inbox(places)
+    for run in committed.earlier:
+        name = f"{run.seq:06d}"
+        (folder / name).symlink_to(places.rows / name, target_is_directory=True)
+    for run, sheet in zip(committed.runs, committed.sheets, strict=True):
+        files = [_taken(kept, inbox) for kept in committed.files if kept.run == run.seq]
+        lines = read_lines(url, replay.before.last_line, run.last_line)
+        brought = Brought(run.night, lines, tuple(sorted(files)), expected_of(places.rows, run.seq))
+        ground = Ground(url, inbox, folder, places.spill)
+        judged = Judge(_rules_of(run, places), ground).judge(replay.before, brought)
+        changes = changes_of(judged.night, replay.before.standing, replay.known, judged.progress)
+        difference = _difference(run, judged, changes, replay) or _of_results(
+            run, sheet, judged, changes, committed
+        )
+        if difference is None and run is committed.runs[-1]:
+            difference = _of_files(committed.files, judged)
+        yield None if difference is None else f"run {run.seq}: {difference}"
+        standing: Standing = changes.applied(replay.before.standing, run.night)
+        replay.known |= {one.key: run.night for one in changes.found}
+        replay.before = Before(
+            run=run,
+            register=judged.progress.register,
+            standing=standing,
+            since=judged.part.since,
+            sheet=judged.sheet,
+            carried=Carried.read(folder / f"{run.seq:06d}"),
+        )
+
+
+def _taken(kept: KeptFile, inbox: Inbox) -> Taken:
+    file = kept.file
+    return Taken(file.name, file.sha256, file.source, file.received_at, inbox.archived(file.sha256))
+
+
+def _difference(run: RunRecord, judged: Judged, changes: Changes, replay: _Replay) -> str | None:
+    """What went in, and the digests of what came out."""
+    for name, digest in judged.identity.items():
+        if run.identity.get(name) != digest:
+            return f"the identity of its {name} differs"
+    before = replay.before.run
+    pairs = {
+        "identity digest": (run.identity_digest, judged.identity_digest),
+        "findings digest": (
+            run.findings_digest,
+            changes.digest(before.findings_digest if before else "", run.night),
+        ),
+        "outcome digest": (run.outcome_digest, judged.outcome_digest),
+    }
+    return next((f"the {name} differs" for name, (one, other) in pairs.items() if one != other), None)
+
+
+def _of_results(
+    run: RunRecord,
+    sheet: Sequence[PositionRecord],
+    judged: Judged,
+    changes: Changes,
+    committed: _Committed,
+) -> str | None:
+    """Tables against what follows from the inputs."""
+    if dict(run.invariants) != dict(judged.invariants):
+        return "what the invariants say differs"
+    figure = next((name for name, value in judged.figures.items() if run.figures.get(name) != value), None)
+    if figure is not None:
+        return f"the figure {figure} differs"
+    if list(sheet) != list(judged.sheet.values()):
+        return "the positions differ"
+    for expected in records_of(changes.found, judged.night, judged.setting, run.id, {}):
+        kept = committed.breaks.get(expected.id)
+        if kept is None or not _is_alike(kept, expected):
+            return f"the break {expected.code} of {expected.reference} at {expected.institution} differs"
+    return None
+
+
+def _is_alike(kept: BreakRecord, expected: BreakRecord) -> bool:
+    """Whether a break says what it said when it was found; states and ages come later."""
+    told = dict(kept.told) | {"movements": []}
+    return replace(kept, age=0, state=expected.state, told=told) == expected
+
+
+def _of_files(files: Sequence[KeptFile], judged: Judged) -> str | None:
+    """The register of files as the tables have it."""
+    arrivals = judged.progress.register.arrivals
+    for kept, arrival in zip(files, arrivals, strict=False):
+        file = kept.file
+        is_same = (file.name, file.sha256, file.state, file.rows, file.settled, file.rounding) == (
+            arrival.name.text,
+            arrival.sha256,
+            arrival.state.value,
+            arrival.rows,
+            arrival.settled,
+            arrival.rounding,
+        )
+        if not is_same:
+            return f"the file {file.name} is not what was kept of it"
+    return None if len(files) == len(arrivals) else "files are missing from the tables"

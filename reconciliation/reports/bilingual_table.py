@@ -1,0 +1,55 @@
+"""A table of a report in two languages, before it is drawn anywhere.
+
+A cell says by its type how it is printed: an `Amount` as taka, a `Share` as per cent, an int as a count, a
+date as a date, and text as text, never as a formula.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from reconciliation.reports.wording import Words
+
+# The heading of the column that most tables begin with.
+INSTITUTION = ("Institution", "প্রতিষ্ঠান", 18)
+
+
+class Amount(int):
+    """Whole paisa."""
+
+
+class Share(int):
+    """A part of a whole in hundredths of a per cent, rounded down: nothing short of all is 100 %."""
+
+
+Cell = str | int | date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A heading in both languages and how wide its cells are, in letters."""
+
+    words: Words
+    width: int = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with its title; every row has one cell a column."""
+
+    words: Words
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    def index(self, heading: str) -> int:
+        """The place of a column by its English heading."""
+        return [column.words.en for column in self.columns].index(heading)
+
+
+def share(part: int, whole: int) -> Share | None:
+    """A part of a whole; None of nothing."""
+    return Share(part * 10_000 // whole) if whole else None
+
+
+def columns(*told: tuple[str, str, int]) -> tuple[Column, ...]:
+    """Columns of English, Bangla and width."""
+    return tuple(Column(Words(en, bn), width) for en, bn, width in told)

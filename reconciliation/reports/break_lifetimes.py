@@ -1,0 +1,29 @@
+"""How long a break lives: found in a night, and ended by itself in another, where rows say so.
+
+`month.endings` says when. What ended and is found again lives on from its first night.
+"""
+
+from datetime import date
+
+from reconciliation.breaks.findings import FindingKey
+from reconciliation.engine.break_endings import endings, raised_in
+from reconciliation.engine.night import Night, Progress
+
+
+class Lifetimes:
+    """When each finding ended, up to the last night that was told."""
+
+    def __init__(self) -> None:
+        self._ended: dict[FindingKey, date] = {}
+
+    def ended(self, key: FindingKey) -> date | None:
+        """The night in which a finding ended, or None while it is open."""
+        return self._ended.get(key)
+
+    def after(self, night: Night, progress: Progress) -> int:
+        """Take a night in; says how many findings ended in it."""
+        for key in raised_in(night):
+            self._ended.pop(key, None)
+        standing = {key: one for key, (_, one) in progress.found.items() if key not in self._ended}
+        self._ended |= dict.fromkeys(endings(night, standing, progress.register), night.date)
+        return sum(night.date == when for when in self._ended.values())

@@ -1,0 +1,341 @@
+"""What finance reads, as tables: summary, institutions, breaks, ages, nights and fees."""
+
+from collections.abc import Iterable
+
+from reconciliation.canonical_row import BROKEN, MATCHED, OPEN, QUIET, REJECTED
+from reconciliation.reports.bilingual_table import INSTITUTION, Amount, Cell, Table, columns, share
+from reconciliation.reports.report_model import BreakLine, Report, Tally
+from reconciliation.reports.wording import AS_OF, FATES, KINDS, STATES, Words
+
+_NOTHING = Tally()
+
+
+NONE = "none · একটিও নয়"
+_EXPOSURE = ("Exposure, taka", "ঝুঁকির অঙ্ক, টাকা", 17)
+_OPEN = ("Open", "খোলা", 10)
+
+
+def facts(report: Report) -> Table:
+    """What one wants to know first."""
+    left = report.open_breaks
+    ours = [line.ours for line in report.institutions]
+    theirs = [line.theirs for line in report.institutions]
+    matched = _sum(fates.get(MATCHED) for fates in (*ours, *theirs)).rows
+    decided = (
+        matched + _sum(fates.get(fate) for fates in (*ours, *theirs) for fate in (BROKEN, REJECTED)).rows
+    )
+    failed = [check.name for check in report.checks if check.held == "failed"]
+    counted = [one for one in report.files if one.state == "loaded"]
+    facts: tuple[tuple[str, str, Cell], ...] = (
+        ("First night", "প্রথম রাত", report.first),
+        ("Last night", "শেষ রাত", report.last),
+        ("Matched at connectors, net taka", "টাকা আসার পথে মিলেছে, নিট টাকা", _matched(report, "funds")),
+        ("Matched at billers, taka", "বিলারের কাছে মিলেছে, টাকা", _matched(report, "delivery")),
+        ("Matched on bank statements, taka", "ব্যাংক বিবরণীতে মিলেছে, টাকা", _matched(report, "statement")),
+        ("Rows matched", "মিলে যাওয়া সারি", matched),
+        ("Matched of all that was decided", "নিষ্পন্ন সারির মধ্যে মিলেছে", share(matched, decided)),
+        ("Open breaks", "খোলা অমিল", len(left)),
+        ("Open breaks behind their deadline", "সময়সীমা পেরোনো অমিল", sum(one.is_overdue for one in left)),
+        ("Exposure, taka", "ঝুঁকির অঙ্ক, টাকা", Amount(sum(one.told.exposure for one in left))),
+        ("Files loaded", "নেওয়া ফাইল", len(counted)),
+        ("Files missing", "না আসা ফাইল", sum(one.came is None for one in report.files)),
+        *_cover(report),
+        ("Institutions nobody watches", "যাদের ফাইল আসে না", ", ".join(report.unwatched) or NONE),
+        ("Invariants that fail", "যে শর্ত টেকেনি", ", ".join(failed) or NONE),
+    )
+    return Table(
+        Words("Summary", "সারসংক্ষেপ"),
+        columns(("What", "কী", 34), ("In Bangla", "বাংলায়", 34), ("Value", "মান", 20)),
+        facts,
+    )
+
+
+def _cover(report: Report) -> Iterable[tuple[str, str, Cell]]:
+    """Whether the money at our banks covers what belongs to others; below zero is short."""
+    named = {
+        "strict": ("Trust cover, strict, taka", "আমানতের পর্যাপ্ততা, টাকা"),
+        "strict_by_statement": ("The same by the banks' statements", "ব্যাংক বিবরণী অনুযায়ী, টাকা"),
+        "with_receivables": ("With what connectors owe us, taka", "পাওনা ধরলে, টাকা"),
+    }
+    for name, (en, bn) in named.items():
+        if name in report.cover:
+            yield en, bn, Amount(report.cover[name])
+
+
+def institutions(report: Report) -> Table:
+    """Rows of both sides by what became of them."""
+    rows = []
+    for line in report.institutions:
+        ours, theirs = line.ours, line.theirs
+        matched = _sum([ours.get(MATCHED), theirs.get(MATCHED)]).rows
+        apart = _sum(side.get(fate) for side in (ours, theirs) for fate in (BROKEN, REJECTED)).rows
+        rows.append(
+            (
+                line.institution,
+                KINDS[line.kind].both,
+                *_pair(ours.get(MATCHED)),
+                *_pair(theirs.get(MATCHED)),
+                *_pair(ours.get(BROKEN)),
+                *_pair(_sum([theirs.get(BROKEN), theirs.get(REJECTED)])),
+                *_pair(ours.get(OPEN)),
+                *_pair(theirs.get(OPEN)),
+                share(matched, matched + apart),
+            )
+        )
+    return Table(
+        Words("By institution (net taka)", "প্রতিষ্ঠান অনুযায়ী (নিট টাকা)"),
+        columns(
+            INSTITUTION,
+            ("Kind", "ধরন", 20),
+            ("Ours matched", "আমাদের মিলেছে", 10),
+            ("Ours matched, taka", "আমাদের মিলেছে, টাকা", 17),
+            ("Theirs matched", "তাদের মিলেছে", 10),
+            ("Theirs matched, taka", "তাদের মিলেছে, টাকা", 17),
+            ("Ours apart", "আমাদের অমিল", 10),
+            ("Ours apart, taka", "আমাদের অমিল, টাকা", 17),
+            ("Theirs apart", "তাদের অমিল", 10),
+            ("Theirs apart, taka", "তাদের অমিল, টাকা", 17),
+            ("Ours waiting", "আমাদের অপেক্ষমাণ", 10),
+            ("Ours waiting, taka", "আমাদের অপেক্ষমাণ, টাকা", 17),
+            ("Theirs waiting", "তাদের অপেক্ষমাণ", 10),
+            ("Theirs waiting, taka", "তাদের অপেক্ষমাণ, টাকা", 17),
+            ("Match rate", "মিলের হার", 11),
+        ),
+        tuple(rows),
+    )
+
+
+def codes(report: Report) -> Table:
+    """Breaks by code; `Exposure before` is where a code's step of the waterfall begins."""
+    rows, before = [], 0
+    for line in report.codes:
+        rows.append(
+            (
+                line.code,
+                line.owner,
+                line.found,
+                line.ended,
+                line.open,
+                line.overdue,
+                line.oldest,
+                Amount(line.exposure),
+                Amount(before),
+            )
+        )
+        before += line.exposure
+    return Table(
+        Words("Breaks by code", "কোড অনুযায়ী অমিল"),
+        columns(
+            ("Code", "কোড", 26),
+            ("Owner", "দায়িত্ব", 20),
+            ("Found", "পাওয়া গেছে", 10),
+            ("Ended", "মিটেছে", 10),
+            _OPEN,
+            ("Overdue", "সময়সীমা পেরিয়েছে", 12),
+            ("Oldest, business days", "সবচেয়ে পুরোনো, কর্মদিবস", 14),
+            _EXPOSURE,
+            ("Exposure before", "আগের যোগফল, টাকা", 17),
+        ),
+        tuple(rows),
+    )
+
+
+def ages(report: Report) -> Table:
+    """Open breaks by their age in business days."""
+    rows = []
+    for line in report.ages:
+        told = f"{line.first}+" if line.last is None else f"{line.first}-{line.last}"
+        told = str(line.first) if line.first == line.last else told
+        rows.append((told, line.open, Amount(line.exposure)))
+    return Table(
+        Words("Age of open breaks", "খোলা অমিলের বয়স"),
+        columns(("Business days", "কর্মদিবস", 34), _OPEN, _EXPOSURE),
+        tuple(rows),
+    )
+
+
+def nights(report: Report) -> Table:
+    """Every night so far: arrival against deadline, match rate, breaks."""
+    rows = [
+        (
+            line.night,
+            line.on_time,
+            line.late,
+            line.missing,
+            line.matched,
+            share(line.matched, line.decided),
+            line.found,
+            line.ended,
+            line.open,
+            Amount(line.exposure),
+        )
+        for line in report.nights
+    ]
+    return Table(
+        Words("Night by night", "রাত অনুযায়ী"),
+        columns(
+            ("Night", "রাত", 34),
+            ("Files on time", "সময়ে আসা ফাইল", 10),
+            ("Files late", "দেরিতে আসা ফাইল", 10),
+            ("Files missing", "না আসা ফাইল", 10),
+            ("Rows matched", "মিলে যাওয়া সারি", 12),
+            ("Match rate", "মিলের হার", 11),
+            ("Breaks found", "পাওয়া অমিল", 10),
+            ("Breaks ended", "মিটে যাওয়া অমিল", 10),
+            ("Open breaks", "খোলা অমিল", 10),
+            _EXPOSURE,
+        ),
+        tuple(rows),
+    )
+
+
+def breaks(lines: Iterable[BreakLine]) -> Table:
+    """Breaks one by one."""
+    return Table(
+        Words("Breaks", "অমিল"),
+        columns(
+            ("Code", "কোড", 26),
+            INSTITUTION,
+            ("Reference", "রেফারেন্স", 30),
+            ("State", "অবস্থা", 20),
+            ("Found", "পাওয়া গেছে", 12),
+            ("Age, business days", "বয়স, কর্মদিবস", 10),
+            ("Deadline", "সময়সীমা", 12),
+            ("Ended", "মিটেছে", 12),
+            _EXPOSURE,
+            ("Amount, taka", "অঙ্ক, টাকা", 15),
+            ("Difference, taka", "পার্থক্য, টাকা", 15),
+            ("Owner", "দায়িত্ব", 14),
+            ("Action", "করণীয়", 40),
+            ("In words", "ইংরেজিতে", 70),
+            ("In Bangla", "বাংলায়", 70),
+            ("Diagnosis", "কারণ", 16),
+            ("Nearest", "কাছাকাছি", 40),
+            ("Passes", "ধাপ", 60),
+            ("File", "ফাইল", 34),
+        ),
+        tuple(_break(line) for line in lines),
+    )
+
+
+def _break(line: BreakLine) -> tuple[Cell, ...]:
+    told = line.told
+    state = "ended" if line.ended is not None else "overdue" if line.is_overdue else "open"
+    return (
+        told.code,
+        told.institution,
+        told.reference,
+        STATES[state].both,
+        told.night,
+        told.age if line.ended is None else None,
+        told.deadline,
+        line.ended,
+        Amount(told.exposure),
+        Amount(told.amount),
+        Amount(told.difference),
+        told.owner,
+        told.action,
+        told.en,
+        told.bn,
+        told.diagnosis,
+        told.nearest,
+        "; ".join(told.passes),
+        told.file,
+    )
+
+
+def fees(report: Report, institution: str | None = None) -> Table:
+    """Fee and VAT by schedule against what was kept, of what is matched; variances stand apart."""
+    rows = [
+        (
+            line.institution,
+            Amount(line.gross),
+            Amount(line.scheduled),
+            Amount(line.charged),
+            Amount(line.charged - line.scheduled),
+            line.variances,
+            Amount(line.variance),
+        )
+        for line in report.fees
+        if institution in {None, line.institution}
+    ]
+    return Table(
+        Words("Fees", "ফি"),
+        columns(
+            INSTITUTION,
+            ("Gross matched, taka", "মিলে যাওয়া মোট, টাকা", 19),
+            ("Fee and VAT by schedule, taka", "নির্ধারিত ফি ও ভ্যাট, টাকা", 19),
+            ("Fee and VAT kept, taka", "কেটে রাখা ফি ও ভ্যাট, টাকা", 19),
+            ("Rounding, taka", "ভগ্নাংশ, টাকা", 15),
+            ("Open fee breaks", "খোলা ফি অমিল", 12),
+            ("Their difference, taka", "সেগুলোর পার্থক্য, টাকা", 17),
+        ),
+        tuple(rows),
+    )
+
+
+def fates(report: Report, institution: str) -> Table:
+    """What became of one institution's rows, ours and theirs."""
+    line = next(one for one in report.institutions if one.institution == institution)
+    return Table(
+        Words("Rows and net taka", "সারি ও নিট টাকা"),
+        columns(
+            ("What became of them", "কী হলো", 38),
+            ("Our rows", "আমাদের সারি", 18),
+            ("Ours, taka", "আমাদের, টাকা", 17),
+            ("Their rows", "তাদের সারি", 17),
+            ("Theirs, taka", "তাদের, টাকা", 17),
+        ),
+        tuple(
+            (FATES[fate].both, *_pair(line.ours.get(fate)), *_pair(line.theirs.get(fate)))
+            for fate in (MATCHED, BROKEN, REJECTED, OPEN, QUIET)
+        ),
+    )
+
+
+def positions(report: Report) -> Table:
+    """What each institution owes for its files, and what that money is; the rest of each line is zero."""
+    return Table(
+        Words("Net positions", "নিট অবস্থান"),
+        columns(
+            INSTITUTION,
+            ("Settled, taka", "পরিশোধ্য, টাকা", 19),
+            ("Gross agreed, taka", "মিলে যাওয়া মোট, টাকা", 19),
+            ("Fees, taka", "ফি, টাকা", 17),
+            ("Rounding, taka", "ভগ্নাংশ, টাকা", 15),
+            ("Suspense, taka", "অমীমাংসিত, টাকা", 17),
+        ),
+        tuple(
+            (
+                line.institution,
+                Amount(line.settled),
+                Amount(line.gross),
+                Amount(line.fees),
+                Amount(line.rounding),
+                Amount(line.suspense),
+            )
+            for line in report.positions
+        ),
+    )
+
+
+def title(report: Report) -> Words:
+    """What stands above everything."""
+    name = AS_OF[report.period]
+    span = f"{report.last}" if report.period == "night" else f"{report.first} - {report.last}"
+    return Words(f"{name.en}, {span}", f"{name.bn}, {span}")
+
+
+def _pair(tally: Tally | None) -> tuple[int, Amount]:
+    told = tally or _NOTHING
+    return told.rows, Amount(told.paisa)
+
+
+def _sum(tallies: Iterable[Tally | None]) -> Tally:
+    return sum((one for one in tallies if one is not None), Tally())
+
+
+def _matched(report: Report, kind: str) -> Amount:
+    """What institutions of a kind say of what is matched."""
+    lines = [line for line in report.institutions if line.kind == kind]
+    return Amount(_sum(line.theirs.get(MATCHED) for line in lines).paisa)

@@ -1,0 +1,76 @@
+"""Leaves the reports of one committed run: workbook, PDF and the same figures for programs.
+
+Files are written beside and moved into place, so a reader never sees half of one, and a report that is made
+again is the same bytes. Their digests are printed with them, so that a copy can be checked later.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from ekpay_switch.ports.finance import Connection
+from reconciliation.nightly.night_configuration import NightRules
+from reconciliation.reports.night_report import Terms, night_report, read_standing
+from reconciliation.reports.pdf import pdf
+from reconciliation.reports.report_model import Report
+from reconciliation.reports.workbook import write_workbook
+from reconciliation.results.night_folders import Places
+from reconciliation.results.records import RunRecord
+
+FORMS: Final = ("xlsx", "pdf", "json")
+
+
+async def report_of(home: Path, connection: Connection, run: RunRecord, rules: NightRules) -> Report:
+    """The report of a run, from the tables and the rows that it left."""
+    kinds = {name: layout.kind for name, layout in rules.layouts.items()}
+    terms = Terms(rules.calendar, kinds, rules.codes.version)
+    standing = await read_standing(connection, run, rules.calendar)
+    return night_report(standing, Places.of(home).rows, terms)
+
+
+async def leave_night(
+    home: Path, connection: Connection, run: RunRecord, rules: NightRules, out: Path
+) -> list[Path]:
+    """Write workbook, PDF and JSON of a run's night into a folder, which is made if it is not there.
+
+    Raises:
+        ReportError: the PDF could not be set; what was left until then is right.
+    """
+    report = await report_of(home, connection, run, rules)
+    return leave(report, out, FORMS)
+
+
+def leave(report: Report, out: Path, forms: tuple[str, ...] = FORMS) -> list[Path]:
+    """Write a report in these forms.
+
+    Raises:
+        ReportError: the PDF could not be set.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    left = []
+    with TemporaryDirectory(prefix=".being-written-", dir=out) as folder:
+        scratch = Path(folder)
+        for form in forms:
+            made = scratch / f"{report.name}.{form}"
+            if form == "xlsx":
+                write_workbook(report, made, scratch)
+            elif form == "pdf":
+                made.write_bytes(pdf(report))
+            else:
+                made.write_text(as_json(report) + "\n", encoding="utf-8")
+            left.append(made.replace(out / made.name))
+    return left
+
+
+def as_json(report: Report) -> str:
+    """The report for programs: the names of the model, amounts in whole paisa, dates in Dhaka."""
+    return json.dumps(
+        asdict(report) | {"name": report.name}, ensure_ascii=False, indent=2, sort_keys=True, default=_plain
+    )
+
+
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else str(value)

@@ -1,0 +1,301 @@
+"""The report of a night from what its run left: the tables of results, and the rows beside them.
+
+The same run gives the same report whenever it is made: breaks, files and ages are those of its night, and
+nothing says when it was printed. What persons did later stands in the report of a later night.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from uuid import UUID
+
+import polars as pl
+
+from ekpay_switch.ports.finance import Connection
+from reconciliation.breaks.codes import Code
+from reconciliation.breaks.explanation import Break
+from reconciliation.calendar import Calendar
+from reconciliation.canonical_row import FAMILY, FILE, IDENTITY, KEY, LEDGER, MATCHED
+from reconciliation.engine.row_store import Store
+from reconciliation.reports.report_model import (
+    BookLine,
+    BreakLine,
+    Check,
+    FileLine,
+    InstitutionLine,
+    NightLine,
+    PositionLine,
+    RateLine,
+    Report,
+    Tally,
+    by_age,
+    by_code,
+)
+from reconciliation.reports.run_collector import MISSING, fee_lines
+from reconciliation.reports.tallies import Fates, by_file, by_institution, fees_of
+from reconciliation.results.break_results import read_breaks
+from reconciliation.results.file_results import KeptFile, kept_files
+from reconciliation.results.records import BreakFilter, BreakRecord, BreakState, RunRecord
+from reconciliation.results.runs import read_positions, read_runs
+
+NIGHTS_SHOWN = 30
+_LOADED = "loaded"
+_OVER = (BreakState.CLOSED, BreakState.RESOLVED)
+_HOLDS = "hold"
+# The newest night in which something happened to a break, up to an event.
+_LAST = """
+SELECT DISTINCT ON (break_id) break_id, night FROM reconciliation.break_events
+WHERE seq <= $1 ORDER BY break_id, seq DESC
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a report is made of: the run, those of the nights before it, files, breaks and positions."""
+
+    run: RunRecord
+    runs: tuple[RunRecord, ...]
+    files: tuple[KeptFile, ...]
+    breaks: tuple[BreakLine, ...]
+    positions: tuple[PositionLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a night goes by: the calendar, and what each institution does for us."""
+
+    calendar: Calendar
+    kinds: Mapping[str, str]
+    rules_version: str
+
+
+async def read_standing(connection: Connection, run: RunRecord, calendar: Calendar) -> Standing:
+    """Everything that the tables say of a night as it stood after a run."""
+    runs = [one for one in await read_runs(connection) if one.seq <= run.seq]
+    # Whatever persons did behind the commit stands in a later report.
+    through = run.figures["events"]
+    last = {row["break_id"]: row["night"] for row in await connection.fetch(_LAST, through)}
+    found = await read_breaks(connection, BreakFilter(), run.night, calendar, through=through)
+    breaks = tuple(sorted((_break(one, run.night, last) for one in found), key=_place))
+    positions = tuple(
+        PositionLine(one.institution, one.settled, one.gross, one.fees, one.rounding, one.suspense)
+        for one in await read_positions(connection, run.id)
+    )
+    files = tuple(await kept_files(connection, run.seq))
+    return Standing(run, tuple(runs), files, breaks, positions)
+
+
+def night_report(standing: Standing, rows: Path, terms: Terms) -> Report:
+    """The report of a run's night; `rows` is the folder in which runs leave their rows."""
+    run = standing.run
+    decided, left = _rows_of(rows, run.seq)
+    together = pl.concat([decided, left])
+    breaks = tuple(one for one in standing.breaks if one.ended in {None, run.night})
+    fates = by_file(together)
+    return Report(
+        period="night",
+        first=run.night,
+        last=run.night,
+        institutions=_institutions(together, terms.kinds),
+        codes=by_code(breaks, run.night, run.night),
+        ages=by_age(breaks),
+        breaks=breaks,
+        fees=fee_lines(fees_of(_newly_matched(decided)), breaks),
+        files=_files(standing, fates, terms.calendar),
+        books=_books(decided, left, run),
+        nights=tuple(_night(one, standing.breaks) for one in _last_of_each_night(standing.runs)),
+        checks=tuple(
+            Check(name, "held" if words == _HOLDS else "failed", "" if words == _HOLDS else words)
+            for name, words in run.invariants.items()
+        ),
+        evidence=_evidence(run, terms),
+        rates=_rates(standing.runs),
+        positions=standing.positions,
+        unwatched=tuple(sorted(_named(run.figures, "unwatched."))),
+        cover=_named(run.figures, "cover."),
+    )
+
+
+def _rows_of(folder: Path, seq: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows whose fate a run changed, and those that are open after it."""
+    place = Store(folder, seq).place(seq)
+    settled = pl.read_parquet(place / "settled.parquet").drop("version")
+    before = Store(folder, seq - 1).of_families(settled.select(FAMILY).unique())
+    known = before.select(*IDENTITY, pl.col("verdict").alias("_before"))
+    joined = settled.join(known, on=list(IDENTITY), how="left")
+    decided = joined.filter(pl.col("verdict").ne_missing(pl.col("_before"))).drop("_before")
+    return decided, pl.read_parquet(place / "open.parquet").select(decided.columns)
+
+
+def _newly_matched(decided: pl.DataFrame) -> pl.DataFrame:
+    """Our rows that were matched in the run, with the rows of theirs that answer them."""
+    matched = decided.filter(pl.col("verdict") == MATCHED)
+    ours = matched.filter(pl.col("source") == LEDGER)
+    theirs = matched.filter(pl.col("source") == FILE)
+    return pl.concat([ours, theirs.join(ours.select(KEY).unique(), on=list(KEY), how="semi")])
+
+
+def _institutions(rows: pl.DataFrame, kinds: Mapping[str, str]) -> tuple[InstitutionLine, ...]:
+    ours, theirs = by_institution(rows, LEDGER), by_institution(rows, FILE)
+    return tuple(
+        InstitutionLine(name, kinds[name], ours.get(name, {}), theirs.get(name, {}))
+        for name in sorted(ours.keys() | theirs.keys())
+    )
+
+
+def _books(decided: pl.DataFrame, left: pl.DataFrame, run: RunRecord) -> tuple[BookLine, ...]:
+    """Our rows that the run looked at, by business date; the digest is of all our rows of the run."""
+    ours = pl.concat([decided, left]).filter(pl.col("source") == LEDGER)
+    totals = ours.group_by("business_date").agg(pl.len(), pl.col("gross").sum(), pl.col("net").sum())
+    return tuple(
+        BookLine(day, count, gross, net, run.identity.get("ledger", ""))
+        for day, count, gross, net in totals.sort("business_date").iter_rows()
+    )
+
+
+def _break(one: BreakRecord, night: date, last: Mapping[UUID, date]) -> BreakLine:
+    told = one.told
+    explained = Break(
+        code=one.code,
+        institution=one.institution,
+        reference=one.reference,
+        night=one.first_seen,
+        as_of=night,
+        age=one.age,
+        owner=one.owner,
+        deadline=one.deadline,
+        action=_text(told, "action"),
+        automatic=_text(told, "automatic"),
+        exposure=one.exposure,
+        amount=one.amount,
+        difference=one.difference,
+        file=one.file,
+        passes=_texts(told, "passes"),
+        nearest=_text(told, "nearest"),
+        diagnosis=one.diagnosis,
+        rows=_texts(told, "rows"),
+        en=_text(told, "en"),
+        bn=_text(told, "bn"),
+    )
+    return BreakLine(explained, last.get(one.id, one.first_seen) if one.state in _OVER else None)
+
+
+def _text(told: Mapping[str, object], name: str) -> str:
+    value = told.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
+def _texts(told: Mapping[str, object], name: str) -> tuple[str, ...]:
+    value = told.get(name, ())
+    return tuple(str(one) for one in value) if isinstance(value, list | tuple) else ()
+
+
+def _place(line: BreakLine) -> tuple[bool, int, str, str, str]:
+    told = line.told
+    return (line.ended is not None, -told.exposure, told.code, told.institution, told.reference)
+
+
+# ---- files
+
+
+def _files(standing: Standing, fates: Mapping[str, Fates], calendar: Calendar) -> tuple[FileLine, ...]:
+    """What the run judged, and every file that is missing by its night."""
+    run = standing.run
+    came = [_came(kept, fates, calendar) for kept in standing.files if kept.run == run.seq]
+    missing = [
+        _missing(one.told, calendar)
+        for one in standing.breaks
+        if one.told.code == Code.FILE_MISSING and one.ended is None
+    ]
+    return tuple(sorted([*came, *missing], key=lambda line: (line.institution, line.name, str(line.came))))
+
+
+def _came(kept: KeptFile, fates: Mapping[str, Fates], calendar: Calendar) -> FileLine:
+    file = kept.file
+    due = calendar.arrival(file.institution, file.day) if file.institution in calendar.institutions else None
+    return FileLine(
+        name=file.name,
+        institution=file.institution,
+        day=file.day,
+        cycle=file.cycle,
+        state=file.state,
+        due=due,
+        came=file.night,
+        late=0 if due is None or due >= file.night else calendar.age(due, file.night),
+        stated=Tally(file.rows, file.settled),
+        fates=fates.get(file.name, {}) if file.state == _LOADED else {},
+        sha256=file.sha256,
+    )
+
+
+def _missing(told: Break, calendar: Calendar) -> FileLine:
+    return FileLine(
+        name=told.file,
+        institution=told.institution,
+        day=told.night,
+        cycle=1,
+        state=MISSING,
+        due=told.night,
+        came=None,
+        late=calendar.age(told.night, told.as_of),
+        stated=Tally(),
+        fates={},
+        sha256="",
+    )
+
+
+# ---- nights before
+
+
+def _last_of_each_night(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    newest = {run.night: run for run in runs}
+    return [newest[night] for night in sorted(newest)][-NIGHTS_SHOWN:]
+
+
+def _night(run: RunRecord, breaks: Sequence[BreakLine]) -> NightLine:
+    """One night in a line, from the figures that its run left."""
+    figures = run.figures
+    return NightLine(
+        night=run.night,
+        on_time=figures.get("files.on_time", 0),
+        late=figures.get("files.late", 0),
+        missing=figures.get("files.missing", 0),
+        matched=_sum(figures, "matched."),
+        decided=_sum(figures, "decided."),
+        found=figures.get("found", sum(one.told.night == run.night for one in breaks)),
+        ended=figures.get("ended", 0),
+        open=figures.get("open", 0),
+        exposure=figures.get("exposure", 0),
+    )
+
+
+def _named(figures: Mapping[str, int], prefix: str) -> dict[str, int]:
+    return {name.removeprefix(prefix): value for name, value in figures.items() if name.startswith(prefix)}
+
+
+def _sum(figures: Mapping[str, int], prefix: str) -> int:
+    return sum(_named(figures, prefix).values())
+
+
+def _rates(runs: Sequence[RunRecord]) -> tuple[RateLine, ...]:
+    """Each run's rates; several runs of a night stand together."""
+    totals: dict[tuple[str, date], tuple[int, int]] = {}
+    for run in runs:
+        for name, decided in _named(run.figures, "decided.").items():
+            matched, all_of = totals.get((name, run.night), (0, 0))
+            matched += run.figures.get(f"matched.{name}", 0)
+            totals[name, run.night] = (matched, all_of + decided)
+    return tuple(RateLine(name, night, *totals[name, night]) for name, night in sorted(totals))
+
+
+def _evidence(run: RunRecord, terms: Terms) -> Mapping[str, str]:
+    return {
+        "run": run.identity_digest,
+        "findings": run.findings_digest,
+        "outcome": run.outcome_digest,
+        "rows": run.rows_digest,
+        **{name: run.identity[name] for name in ("ledger", "files", "rules") if name in run.identity},
+        "calendar_version": terms.calendar.version,
+        "rules_version": terms.rules_version,
+    }

@@ -1,0 +1,260 @@
+"""Gathers a run's reports while it goes: one after each night, one of the month at the end.
+
+Between nights it keeps a line a night, a line a day of books and when each break ended; no row of anybody.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from reconciliation.breaks.codes import Code
+from reconciliation.breaks.explanation import Explainer
+from reconciliation.canonical_row import BROKEN, FILE, LEDGER, MATCHED, REJECTED
+from reconciliation.digests import sha256_of, sha256_of_lines
+from reconciliation.engine.invariants import Checks, Invariant
+from reconciliation.engine.night import Night
+from reconciliation.engine.seal import Identity, Seal, finding_lines
+from reconciliation.intake.file_names import LogicalKey, expected_name
+from reconciliation.intake.file_register import Arrival, FileState
+from reconciliation.reports.break_lifetimes import Lifetimes
+from reconciliation.reports.report_model import (
+    BookLine,
+    BreakLine,
+    Check,
+    FeeLine,
+    FileLine,
+    InstitutionLine,
+    NightLine,
+    Period,
+    PositionLine,
+    RateLine,
+    Report,
+    Tally,
+    by_age,
+    by_code,
+)
+from reconciliation.reports.tallies import (
+    Fates,
+    by_file,
+    by_institution,
+    decided_tonight,
+    fees_of,
+    newly_matched,
+    open_tonight,
+    positions_of,
+    rates_of,
+)
+
+_AT_THE_END = (Invariant.CONSERVATION, Invariant.NETTING, Invariant.NO_DOUBLE_USE)
+_DECIDED = (MATCHED, BROKEN, REJECTED)
+MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a period's rows came to; `fees` as `tallies.fees_of` has them."""
+
+    institutions: tuple[InstitutionLine, ...]
+    fees: Mapping[str, tuple[int, int, int]]
+    breaks: tuple[BreakLine, ...]
+    files: tuple[FileLine, ...]
+    positions: tuple[PositionLine, ...] = ()
+
+
+class Collector:
+    """Makes reports out of what a run has; `checks` belong to that run."""
+
+    def __init__(self, checks: Checks) -> None:
+        self._checks = checks
+        self._setting = checks.setting
+        self._progress = checks.progress
+        self._lifetimes = Lifetimes()
+        self._nights: list[NightLine] = []
+        self._books: list[BookLine] = []
+        self._rates: list[RateLine] = []
+
+    def night(self, night: Night) -> Report:
+        """The report of the night that was just judged and checked."""
+        ended = self._lifetimes.after(night, self._progress)
+        self._books.append(self._book(night))
+        breaks = self._breaks(night.date, lambda when: when is None or when == night.date)
+        decided = decided_tonight(night)
+        files = self._files(by_file(night.judged.rows), lambda one: one.night == night.date, night.date)
+        self._nights.append(self._line(night, decided, breaks, ended))
+        self._rates.extend(rates_of(night.date, decided))
+        said = finding_lines({one.key: night.date for one in night.findings})
+        evidence = {
+            "findings": sha256_of_lines(said),
+            "ledger": self._books[-1].sha256,
+            "files": sha256_of_lines(f"{one.name} {one.sha256}" for one in files if one.came == night.date),
+        }
+        rows = pl.concat([decided, open_tonight(night)])
+        return self._report(
+            "night",
+            Found(self._institutions(rows), fees_of(newly_matched(night, decided)), breaks, files),
+            evidence,
+        )
+
+    def month(self, identity: Identity, seal: Seal) -> Report:
+        """The report of all nights, once the run is sealed."""
+        last = self._nights[-1].night
+        rows = self._progress.store.everything()
+        breaks = self._breaks(last, lambda _: True)
+        files = self._files(by_file(rows), lambda _: True, last)
+        evidence = {
+            "run": seal.run_digest,
+            "ledger": identity.ledger_sha256,
+            "files": identity.files_sha256,
+            "rules": identity.rules_sha256,
+        }
+        return self._report(
+            "month",
+            Found(self._institutions(rows), fees_of(rows), breaks, files, positions_of(rows)),
+            evidence,
+        )
+
+    def _report(self, period: Period, found: Found, digests: Mapping[str, str]) -> Report:
+        last = self._nights[-1].night
+        first = last if period == "night" else self._nights[0].night
+        versions = {
+            "calendar_version": self._setting.calendar.version,
+            "rules_version": self._setting.rules.version,
+        }
+        return Report(
+            period=period,
+            first=first,
+            last=last,
+            institutions=found.institutions,
+            codes=by_code(found.breaks, first, last),
+            ages=by_age(found.breaks),
+            breaks=found.breaks,
+            fees=fee_lines(found.fees, found.breaks),
+            files=found.files,
+            books=tuple(self._books[-1:] if period == "night" else self._books),
+            nights=tuple(self._nights),
+            checks=self._held(period),
+            evidence={**digests, **versions},
+            rates=tuple(self._rates),
+            positions=found.positions,
+        )
+
+    def _institutions(self, rows: pl.DataFrame) -> tuple[InstitutionLine, ...]:
+        ours, theirs = by_institution(rows, LEDGER), by_institution(rows, FILE)
+        return tuple(
+            InstitutionLine(name, self._setting.layouts[name].kind, ours.get(name, {}), theirs.get(name, {}))
+            for name in sorted(ours.keys() | theirs.keys())
+        )
+
+    def _breaks(self, as_of: date, wanted: Callable[[date | None], bool]) -> tuple[BreakLine, ...]:
+        """Findings so far, open and large ones first."""
+        explainer = Explainer(self._setting.rules, self._setting.calendar)
+        lines = []
+        for key, (night, finding) in self._progress.found.items():
+            ended = self._lifetimes.ended(key)
+            if wanted(ended):
+                lines.append(BreakLine(explainer.explain(finding, night, as_of), ended))
+        return tuple(sorted(lines, key=_place))
+
+    def _files(
+        self, fates: Mapping[str, Fates], wanted: Callable[[Arrival], bool], night: date
+    ) -> tuple[FileLine, ...]:
+        """What came, as it stands, and what ought to be there by this night and is not."""
+        came = [self._came(one, fates) for one in self._progress.register.arrivals if wanted(one)]
+        missing = [
+            self._missing(key, night)
+            for key in self._setting.schedule.due_by(night)
+            if not self._progress.register.of(key)
+        ]
+        return tuple(
+            sorted([*came, *missing], key=lambda line: (line.institution, line.name, str(line.came)))
+        )
+
+    def _came(self, arrival: Arrival, fates: Mapping[str, Fates]) -> FileLine:
+        name = arrival.name
+        due = self._setting.schedule.arrivals.get(name.key)
+        late = 0 if due is None else self._setting.calendar.age(due, arrival.night)
+        counts = arrival.state is FileState.LOADED
+        return FileLine(
+            name=name.text,
+            institution=name.key.institution,
+            day=name.key.day,
+            cycle=name.key.cycle,
+            state=arrival.state.value,
+            due=due,
+            came=arrival.night,
+            late=late,
+            stated=Tally(arrival.rows, arrival.settled),
+            fates=fates.get(name.text, {}) if counts else {},
+            sha256=arrival.sha256,
+        )
+
+    def _missing(self, key: LogicalKey, night: date) -> FileLine:
+        due = self._setting.schedule.arrivals[key]
+        return FileLine(
+            name=expected_name(key, self._setting.layouts[key.institution]),
+            institution=key.institution,
+            day=key.day,
+            cycle=key.cycle,
+            state=MISSING,
+            due=due,
+            came=None,
+            late=self._setting.calendar.age(due, night),
+            stated=Tally(),
+            fates={},
+            sha256="",
+        )
+
+    def _book(self, night: Night) -> BookLine:
+        path = self._checks.month.ledger(night.date)
+        mine = night.judged.rows.filter((pl.col("source") == LEDGER) & (pl.col("origin") == path.name))
+        gross, net = mine.select(pl.col("gross").sum(), pl.col("net").sum()).row(0)
+        return BookLine(night.date, mine.height, gross, net, sha256_of(path.read_bytes()))
+
+    def _line(
+        self, night: Night, decided: pl.DataFrame, breaks: tuple[BreakLine, ...], ended: int
+    ) -> NightLine:
+        register, schedule = self._progress.register, self._setting.schedule
+        first = {one.name.key: one.night for one in reversed(register.arrivals)}
+        tonight = [key for key, when in first.items() if when == night.date]
+        on_time = sum(night.date <= schedule.arrivals.get(key, night.date) for key in tonight)
+        left = [one for one in breaks if one.ended is None]
+        return NightLine(
+            night=night.date,
+            on_time=on_time,
+            late=len(tonight) - on_time,
+            missing=sum(due == night.date and key not in first for key, due in schedule.arrivals.items()),
+            matched=decided.filter(pl.col("verdict") == MATCHED).height,
+            decided=decided.filter(pl.col("verdict").is_in(_DECIDED)).height,
+            found=len(night.findings),
+            ended=ended,
+            open=len(left),
+            exposure=sum(one.told.exposure for one in left),
+        )
+
+    def _held(self, period: Period) -> tuple[Check, ...]:
+        broken = self._checks.broken
+        checks = []
+        for one in Invariant:
+            later = period == "night" and one in _AT_THE_END
+            passed = Check(one.value, "later" if later else "held", "")
+            checks.append(Check(one.value, "failed", broken[one]) if one in broken else passed)
+        return tuple(checks)
+
+
+def _place(line: BreakLine) -> tuple[bool, int, str, str, str]:
+    told = line.told
+    return (line.ended is not None, -told.exposure, told.code, told.institution, told.reference)
+
+
+def fee_lines(kept: Mapping[str, tuple[int, int, int]], breaks: tuple[BreakLine, ...]) -> tuple[FeeLine, ...]:
+    """Fees as they were kept, and beside them the open breaks of fees."""
+    off: dict[str, list[int]] = {}
+    for one in breaks:
+        if one.told.code == Code.FEE_VARIANCE and one.ended is None:
+            off.setdefault(one.told.institution, []).append(one.told.difference)
+    return tuple(
+        FeeLine(name, *kept.get(name, (0, 0, 0)), len(off.get(name, [])), sum(off.get(name, [])))
+        for name in sorted(kept.keys() | off.keys())
+    )

@@ -1,0 +1,58 @@
+"""What keeps a night from being closed, in words; which things do is said in config/resolutions.toml."""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+from ekpay_switch.ports.finance import Connection
+from reconciliation.breaks.codes import Code
+from reconciliation.calendar import Calendar
+from reconciliation.resolutions.break_lookup import newest_night
+from reconciliation.resolutions.resolution_actions import Closing, ResolutionRules
+from reconciliation.results.break_results import read_breaks
+from reconciliation.results.records import BreakFilter, BreakRecord, BreakState, RunRecord
+
+_NOTED: Final = """
+SELECT DISTINCT break_id FROM reconciliation.break_events
+WHERE event = 'noted' AND break_id = ANY ($1::uuid[])
+"""
+_STANDING: Final = (BreakState.OPEN, BreakState.PROPOSED)
+
+
+async def blockers(
+    connection: Connection, run: RunRecord, rules: ResolutionRules, calendar: Calendar
+) -> list[str]:
+    """Every red thing that stands against closing the night of a run; none where it may be closed."""
+    wanted = BreakFilter(states=_STANDING)
+    standing = await read_breaks(connection, wanted, run.night, calendar)
+    rows = await connection.fetch(_NOTED, [one.id for one in standing])
+    noted = {UUID(str(row["break_id"])) for row in rows}
+    now = await newest_night(connection)
+    return [*_of_the_run(run, rules.closing), *_of_breaks(standing, noted, now, rules.closing)]
+
+
+def _of_the_run(run: RunRecord, closing: Closing) -> Iterator[str]:
+    if closing.invariants:
+        for name, words in sorted(run.invariants.items()):
+            if words != "hold":
+                yield f"invariant {name} does not hold: {words}"
+    unwatched = run.figures.get("unwatched", 0)
+    if closing.unwatched and unwatched:
+        yield f"{unwatched} institutions of our books are watched by nobody"
+
+
+def _of_breaks(
+    standing: Sequence[BreakRecord], noted: Collection[UUID], now: date, closing: Closing
+) -> Iterator[str]:
+    for one in standing:
+        name = f"{one.code} {one.institution} {one.reference}"
+        code = Code(one.code)
+        if closing.proposals and one.state is BreakState.PROPOSED:
+            yield f"{name} has a proposal that nobody has checked"
+        elif code in closing.open:
+            yield f"{name} is open"
+        elif code in closing.unnoted and one.id not in noted:
+            yield f"{name} is open without a note"
+        elif code in closing.overdue and one.deadline < now:
+            yield f"{name} is open past its deadline of {one.deadline}"

@@ -1,0 +1,238 @@
+"""Closing a day: two persons freeze its figures under a digest; a later correction restates and never edits.
+
+    closed 1     figures as the day was closed, by two persons
+    closed 2, …  the same night with the correction and what it changed, in the commit of the run that took it
+
+What was closed before stays as it is, so a report of it still verifies against its digest.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from ekpay_switch.ports.finance import Connection, Finance
+from reconciliation.breaks.codes import Code
+from reconciliation.calendar import Calendar
+from reconciliation.digests import sha256_of
+from reconciliation.resolutions.closing_blockers import blockers
+from reconciliation.resolutions.closing_figures import figures_of
+from reconciliation.resolutions.decision_records import OnePersonError, Resolution, UnfitError
+from reconciliation.resolutions.resolution_actions import ResolutionRules
+from reconciliation.results.event_chain import CHAIN_LOCK
+from reconciliation.results.file_results import kept_files
+from reconciliation.results.records import FileRecord, RunRecord
+from reconciliation.results.runs import latest_run
+from reconciliation.results.table_values import Row, as_json, from_json
+
+_CLOSED: Final = """
+SELECT night, run_id, restatement, closed_by, approved_by, closed_at, figures, digest, delta
+FROM reconciliation.closed_days
+"""
+_CLOSE: Final = """
+INSERT INTO reconciliation.closed_days (night, run_id, restatement, closed_by, approved_by, figures, digest,
+  delta) VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8::jsonb)
+"""
+_REPLACED: Final = """
+SELECT file, institution, day, cycle, difference, told FROM reconciliation.breaks
+WHERE run_id = $1 AND code = $2 ORDER BY institution, file
+"""
+_REPLACED_STATE: Final = "superseded"
+_UNTIL: Final = """
+SELECT id, code, institution, reference FROM reconciliation.breaks
+WHERE id = ANY ($1::uuid[]) AND first_seen <= $2 ORDER BY code, institution, reference
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedDay:
+    """One closing of a night, `digest` being SHA-256 over `figures` as canonical JSON.
+
+    `delta` says what a restatement changed.
+    """
+
+    night: date
+    run_id: UUID
+    restatement: int
+    closed_by: str | None
+    approved_by: str | None
+    closed_at: datetime
+    figures: Mapping[str, object]
+    digest: str
+    delta: Mapping[str, object]
+
+    @property
+    def verifies(self) -> bool:
+        """Whether the figures are those that were frozen."""
+        return digest_of(self.figures) == self.digest
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a run ended: breaks that it closed and the decisions that it reversed."""
+
+    breaks: tuple[UUID, ...]
+    reversals: tuple[Resolution, ...]
+
+
+def digest_of(figures: Mapping[str, object]) -> str:
+    """What proves figures: SHA-256 over their canonical JSON."""
+    return sha256_of(as_json(figures).encode())
+
+
+async def closings_of(connection: Connection, night: date | None = None) -> list[ClosedDay]:
+    """Every closing of a night, or of all, in order; the last one of a night counts."""
+    query = f"{_CLOSED} WHERE $1::date IS NULL OR night = $1 ORDER BY night, restatement"
+    return [_closed(row) for row in await connection.fetch(query, night)]
+
+
+async def close_day(
+    finance: Finance, rules: ResolutionRules, calendar: Calendar, night: date, persons: tuple[str, str]
+) -> ClosedDay:
+    """Freeze the figures of a night; `persons` closes and approves, and both are verified.
+
+    Raises:
+        OnePersonError: the two are one.
+        UnfitError: the night has no run, is closed, or something red stands.
+    """
+    closed_by, approved_by = persons
+    connection = await finance.connect()
+    try:
+        async with connection.transaction():
+            await connection.execute(CHAIN_LOCK)
+            standing = await closings_of(connection, night)
+            if standing and (standing[0].closed_by, standing[0].approved_by) == persons:
+                return standing[0]  # done before; the answer was lost
+            if standing:
+                raise UnfitError(f"{night} was closed by {standing[0].closed_by}")
+            run = await latest_run(connection, night)
+            if run is None:
+                raise UnfitError(f"{night} was not reconciled yet")
+            red = await blockers(connection, run, rules, calendar)
+            if red:
+                raise UnfitError(f"{night} cannot be closed: {'; '.join(red)}")
+            figures = await figures_of(connection, night, run, calendar)
+            await _write(connection, run, (night, 1), (figures, {}), (closed_by, approved_by))
+            return (await closings_of(connection, night))[-1]
+    except asyncpg.CheckViolationError as problem:
+        raise OnePersonError("who closes a day cannot approve it: that takes a second person") from problem
+    finally:
+        await connection.close()
+
+
+async def restate(
+    connection: Connection, run: RunRecord, calendar: Calendar, ended: Ended
+) -> tuple[date, ...]:
+    """Restate every closed night that this run changed, in its transaction; which nights those are.
+
+    A night changes when a file that was taken in it is replaced, or when it is run again after its closing.
+    """
+    files = [kept.file for kept in await kept_files(connection)]
+    replaced: dict[date, list[Row]] = {}
+    for row in await connection.fetch(_REPLACED, run.id, Code.FILE_SUPERSEDED.value):
+        for one in files:
+            if (one.state, one.institution, one.name) == (_REPLACED_STATE, row["institution"], row["file"]):
+                replaced.setdefault(one.night, []).append(row)
+    newest = {one.night: one for one in await closings_of(connection)}
+    nights = sorted({*replaced, run.night} & set(newest))
+    for night in nights:
+        before = newest[night]
+        figures = await figures_of(connection, night, run, calendar)
+        delta = {
+            "restates": before.digest,
+            "settled": _moved(before.figures, figures),
+            **_delta_of_files(replaced.get(night, []), files),
+            **await _delta_of_breaks(connection, night, ended),
+        }
+        place = (night, before.restatement + 1)
+        await _write(connection, run, place, (figures, delta), (None, None))
+    return tuple(nights)
+
+
+async def verify_closings(connection: Connection) -> str | None:
+    """None where every closing is what was frozen and their numbers have no gap, or which one is not."""
+    numbers: dict[date, int] = {}
+    for one in await closings_of(connection):
+        numbers[one.night] = numbers.get(one.night, 0) + 1
+        if one.restatement != numbers[one.night]:
+            return f"restatement {numbers[one.night]} of {one.night} is missing"
+        if not one.verifies:
+            return (
+                f"the figures of {one.night}, restatement {one.restatement}, are not those that were frozen"
+            )
+    return None
+
+
+def _delta_of_files(replaced: Sequence[Row], files: Sequence[FileRecord]) -> dict[str, object]:
+    """Which files were replaced by which, and the lines of them that changed, by their hashes."""
+    live = {(one.institution, one.day, one.cycle): one.name for one in files if one.state == "loaded"}
+    told = [(row, list(from_json(row["told"]).get("rows", []))) for row in replaced]
+    return {
+        "files": [
+            {
+                "file": row["file"],
+                "institution": row["institution"],
+                "replaced_by": live.get((row["institution"], row["day"], row["cycle"]), ""),
+                "rows": rows,
+                "difference": row["difference"],
+            }
+            for row, rows in told
+        ],
+        "rows": sum(len(rows) for _, rows in told),
+    }
+
+
+async def _delta_of_breaks(connection: Connection, night: date, ended: Ended) -> dict[str, object]:
+    """Which breaks of the night or before it ended, and which decisions about such were reversed."""
+    asked = {*ended.breaks, *(one.break_id for one in ended.reversals)}
+    rows = await connection.fetch(_UNTIL, list(asked), night)
+    known = {UUID(str(row["id"])) for row in rows}
+    gone = {*ended.breaks} & known
+    return {
+        "ended": [
+            [row["code"], row["institution"], row["reference"]]
+            for row in rows
+            if UUID(str(row["id"])) in gone
+        ],
+        "reversed": [
+            {
+                "resolution": str(one.reverses),
+                "by": str(one.id),
+                "entry": str(one.entry_id) if one.postings else "",
+                "amount": one.amount,
+            }
+            for one in ended.reversals
+            if one.break_id in known
+        ],
+    }
+
+
+def _moved(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, list[object]]:
+    """Institutions whose settled sum changed: before and after, in paisa."""
+    old, new = before.get("settled"), after.get("settled")
+    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
+        return {}
+    names = sorted({*old, *new})
+    return {name: [old.get(name, 0), new.get(name, 0)] for name in names if old.get(name) != new.get(name)}
+
+
+async def _write(
+    connection: Connection,
+    run: RunRecord,
+    place: tuple[date, int],
+    frozen: tuple[Mapping[str, object], Mapping[str, object]],
+    persons: tuple[str | None, str | None],
+) -> None:
+    night, restatement = place
+    figures, delta = frozen
+    await connection.execute(
+        _CLOSE, night, run.id, restatement, *persons, as_json(figures), digest_of(figures), as_json(delta)
+    )
+
+
+def _closed(row: Row) -> ClosedDay:
+    told = dict(row)
+    return ClosedDay(**told | {name: from_json(told[name]) for name in ("figures", "delta")})

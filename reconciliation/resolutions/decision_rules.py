@@ -1,0 +1,133 @@
+"""What may be decided about a break as it stands, and what that comes to. Pure: no clock, no database.
+
+    open ─ propose ▶ proposed ─ enough approvals ▶ resolved, or open again where it is only a first step
+                              ─ one rejection ▶ as before
+    resolved ─ reversal, proposed and checked likewise ▶ open
+
+Decisions that moved money lie on one another: a later one continues the newest, and only the newest can be
+reversed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID, uuid5
+
+from ekpay_switch.domain.ledger.entries import Entry
+from reconciliation.breaks.codes import Code
+from reconciliation.resolutions.decision_records import Resolution, UnfitError
+from reconciliation.resolutions.resolution_actions import Action, ResolutionRules
+from reconciliation.resolutions.resolution_postings import Apart, NoEntryError, Side, entry_of, settlement_of
+from reconciliation.results.records import BreakRecord, BreakState
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a proposal comes to: paisa at stake, the entry if money moves, how many must check it."""
+
+    amount: int
+    entry: Entry | None
+    settlement: str
+    checkers: int
+
+
+def plan_of(
+    action: Action,
+    one: BreakRecord,
+    seen: tuple[Apart, Side],
+    standing: Sequence[Resolution],
+    rules: ResolutionRules,
+) -> Plan:
+    """What an action comes to on a break, `seen` as postings see it, `standing` its decisions so far.
+
+    Raises:
+        UnfitError: it does not fit.
+    """
+    code = Code(one.code)
+    refuse_unless_open(one, standing)
+    if code not in rules.rules[action].codes:
+        fitting = ", ".join(rules.fitting(code))
+        raise UnfitError(f"{action.value} does not fit {code.value}: {fitting}")
+    _refuse_out_of_turn(action, standing, rules)
+    try:
+        entry = entry_of(action, *seen)
+    except NoEntryError as problem:
+        raise UnfitError(str(problem)) from problem
+    amount = one.exposure if entry is None else sum(max(line.amount, 0) for line in entry.postings)
+    settlement = settlement_of(action, code, entry) or _settlement_so_far(standing)
+    return Plan(amount, entry, settlement, rules.checkers(amount))
+
+
+def possible(one: BreakRecord, standing: Sequence[Resolution], rules: ResolutionRules) -> list[Action]:
+    """The actions that fit a break as it stands, by its code and by what was decided so far."""
+    found = []
+    for action in rules.fitting(Code(one.code)):
+        try:
+            refuse_unless_open(one, standing)
+            _refuse_out_of_turn(action, standing, rules)
+        except UnfitError:
+            continue
+        found.append(action)
+    return found
+
+
+def refuse_unless_open(one: BreakRecord, standing: Sequence[Resolution]) -> None:
+    """Refuse a proposal where something else has to come first.
+
+    Raises:
+        UnfitError: closed, proposed or resolved.
+    """
+    match one.state:
+        case BreakState.CLOSED:
+            raise UnfitError("the break is closed: what was missing has come")
+        case BreakState.PROPOSED:
+            waiting = ", ".join(str(other.id) for other in standing if other.waits)
+            raise UnfitError(f"a proposal waits for its checkers: {waiting}")
+        case BreakState.RESOLVED:
+            raise UnfitError("the break is resolved; reverse that first")
+        case BreakState.OPEN:
+            return
+
+
+def _refuse_out_of_turn(action: Action, standing: Sequence[Resolution], rules: ResolutionRules) -> None:
+    newest = newest_standing(standing)
+    after = rules.rules[action].after
+    if after is not None and (newest is None or newest.action is not after or not newest.postings):
+        raise UnfitError(f"{action.value} comes after {after.value}, which does not stand here")
+    if after is None and newest is not None and newest.postings and action is not Action.REPOST:
+        raise UnfitError(f"{newest.action.value} stands: continue it, or reverse it first")
+
+
+def newest_standing(standing: Sequence[Resolution]) -> Resolution | None:
+    """The decision that the next one continues or reverses."""
+    return next((other for other in reversed(standing) if other.stands), None)
+
+
+def reversible(resolution: Resolution, standing: Sequence[Resolution]) -> Entry | None:
+    """The entry that takes a decision back; None where it moved nothing.
+
+    Raises:
+        UnfitError: it does not stand, or a later one stands upon it.
+    """
+    if not resolution.stands:
+        raise UnfitError("only a decision that stands approved can be reversed")
+    newest = newest_standing(standing)
+    if newest is not None and newest.id != resolution.id:
+        raise UnfitError(f"{newest.action.value} was decided upon it: reverse {newest.id} first")
+    entry = resolution.entry
+    return None if entry is None else entry.reversal()
+
+
+def reversal_entry_id(resolution: Resolution) -> UUID:
+    """The id of the entry that reverses: one for ever, whoever proposes it and however often."""
+    return uuid5(resolution.entry_id, "reversed")
+
+
+def state_after(standing: Sequence[Resolution], rules: ResolutionRules) -> BreakState:
+    """Where a break stands by its decisions alone, when none of them waits."""
+    ended = any(rules.rules[other.action].ends for other in standing if other.stands)
+    return BreakState.RESOLVED if ended else BreakState.OPEN
+
+
+def _settlement_so_far(standing: Sequence[Resolution]) -> str:
+    newest = newest_standing(standing)
+    return "" if newest is None else newest.settlement

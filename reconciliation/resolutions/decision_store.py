@@ -1,0 +1,178 @@
+"""Decisions in PostgreSQL (migration 0014): rows are added and never changed; the constraints are the judge.
+
+That maker and checkers are different persons is no `if` of ours: a check carries its resolution's maker by a
+foreign key, and a constraint refuses the row where the two are one. An end names the checks that it rests on.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from ekpay_switch.ports.finance import Connection
+from reconciliation.resolutions.decision_records import Outcome, Resolution, UnknownIdError, Verdict
+from reconciliation.resolutions.resolution_actions import Action
+from reconciliation.results.table_values import Row, as_json, from_json
+
+_RESOLUTIONS: Final = """
+SELECT r.*, e.outcome, coalesce(c.approved, '{}') AS approved_by, coalesce(c.rejected, '{}') AS rejected_by,
+  (SELECT b.id FROM reconciliation.resolutions b
+    JOIN reconciliation.resolution_ends f ON f.resolution_id = b.id AND f.outcome = 'approved'
+    WHERE b.reverses = r.id) AS reversed_by
+FROM reconciliation.resolutions r
+LEFT JOIN reconciliation.resolution_ends e ON e.resolution_id = r.id
+LEFT JOIN LATERAL (
+  SELECT array_agg(checker ORDER BY at, checker) FILTER (WHERE verdict = 'approved') AS approved,
+    array_agg(checker ORDER BY at, checker) FILTER (WHERE verdict = 'rejected') AS rejected
+  FROM reconciliation.resolution_checks WHERE resolution_id = r.id) c ON true
+"""
+_INSERT: Final = """
+INSERT INTO reconciliation.resolutions (id, break_id, number, action, amount, entry_id, moment, postings,
+  settlement, reason, maker, rule, checkers_needed, reverses)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9, $10, $11, $12, $13, $14)
+"""
+_CHECK: Final = """
+INSERT INTO reconciliation.resolution_checks (resolution_id, checker, maker, verdict, reason)
+VALUES ($1, $2, $3, $4, $5)
+"""
+_END: Final = """
+INSERT INTO reconciliation.resolution_ends (resolution_id, outcome, checkers_needed, entry_id, first_checker,
+  second_checker) VALUES ($1, $2, $3, $4, $5, $6)
+"""
+_MOVEMENTS: Final = """
+SELECT DISTINCT movement FROM ledger_lines WHERE movement = ANY ($1::uuid[]) ORDER BY movement
+"""
+_NETS: Final = """
+SELECT net FROM (
+  SELECT DISTINCT ON (role, movement, account, event) id, status, net FROM ledger_lines
+  WHERE movement = ANY ($1::uuid[]) AND party = $2 AND (event = 'payment') = $3
+  ORDER BY role, movement, account, event, revision DESC) AS newest
+WHERE status = 'success' ORDER BY id
+"""
+_INSTITUTIONS: Final = "SELECT id, institution FROM reconciliation.breaks WHERE id = ANY ($1::uuid[])"
+_BY_PREFIX: Final = {
+    what: f"SELECT id FROM reconciliation.{what}s WHERE id::text LIKE $1 || '%' ORDER BY id LIMIT 3"  # noqa: S608
+    for what in ("break", "resolution")
+}
+_HEX: Final = frozenset("0123456789abcdef-")
+_SHORTEST = 4
+
+
+async def id_of(connection: Connection, what: str, text: str) -> UUID:
+    """The one `break` or `resolution` whose id begins with a text of at least four digits.
+
+    Raises:
+        UnknownIdError: none, or several.
+    """
+    wanted = text.strip().lower()
+    if len(wanted) < _SHORTEST or not set(wanted) <= _HEX:
+        message = f"{text!r} is no id: give at least {_SHORTEST} of its digits"
+        raise UnknownIdError(message)
+    found = await connection.fetch(_BY_PREFIX[what], wanted)
+    if not found:
+        message = f"no {what} has an id that begins with {wanted}"
+        raise UnknownIdError(message)
+    if len(found) > 1:
+        message = f"several ids begin with {wanted}: {', '.join(str(row['id']) for row in found)}"
+        raise UnknownIdError(message)
+    return UUID(str(found[0]["id"]))
+
+
+async def resolutions_of(connection: Connection, break_id: UUID) -> list[Resolution]:
+    """Every decision about a break, in the order of their numbers."""
+    rows = await connection.fetch(f"{_RESOLUTIONS} WHERE r.break_id = $1 ORDER BY r.number", break_id)
+    return [_resolution(row) for row in rows]
+
+
+async def resolutions_of_many(connection: Connection, break_ids: Sequence[UUID]) -> list[Resolution]:
+    """Every decision about these breaks, each break's in the order of their numbers."""
+    query = f"{_RESOLUTIONS} WHERE r.break_id = ANY ($1::uuid[]) ORDER BY r.break_id, r.number"
+    return [_resolution(row) for row in await connection.fetch(query, list(break_ids))]
+
+
+async def institutions_of(connection: Connection, break_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Whose breaks these are."""
+    rows = await connection.fetch(_INSTITUTIONS, list(break_ids))
+    return {UUID(str(row["id"])): row["institution"] for row in rows}
+
+
+async def resolution_by(connection: Connection, resolution_id: UUID) -> Resolution | None:
+    """One decision."""
+    row = await connection.fetchrow(f"{_RESOLUTIONS} WHERE r.id = $1", resolution_id)
+    return None if row is None else _resolution(row)
+
+
+async def add(connection: Connection, one: Resolution) -> None:
+    """Write a proposal.
+
+    Raises:
+        asyncpg.IntegrityConstraintViolationError: it stands already, or is nobody's.
+    """
+    await connection.execute(
+        _INSERT,
+        one.id,
+        one.break_id,
+        one.number,
+        one.action.value,
+        one.amount,
+        one.entry_id,
+        one.moment,
+        as_json({"lines": [list(line) for line in one.postings]}),
+        one.settlement,
+        one.reason,
+        one.maker,
+        one.rule,
+        one.checkers_needed,
+        one.reverses,
+    )
+
+
+async def add_check(
+    connection: Connection, one: Resolution, checker: str, verdict: Verdict, reason: str
+) -> None:
+    """Write what a checker says.
+
+    Raises:
+        asyncpg.CheckViolationError: the checker is the maker.
+        asyncpg.UniqueViolationError: the checker has spoken already.
+    """
+    await connection.execute(_CHECK, one.id, checker, one.maker, verdict.value, reason)
+
+
+async def add_end(
+    connection: Connection, one: Resolution, outcome: Outcome, checkers: Sequence[str] = ()
+) -> None:
+    """Write how a proposal ended and on whose checks that rests.
+
+    Raises:
+        asyncpg.IntegrityConstraintViolationError: it has ended, or the checks are not there.
+    """
+    first, second = (*checkers, None, None)[:2]
+    await connection.execute(_END, one.id, outcome.value, one.checkers_needed, one.entry_id, first, second)
+
+
+async def movements_that_stand(connection: Connection, movements: Sequence[UUID]) -> list[UUID]:
+    """Which of these movements our books have frozen lines of."""
+    rows = await connection.fetch(_MOVEMENTS, list(movements))
+    return [UUID(str(row["movement"])) for row in rows]
+
+
+async def nets_of(
+    connection: Connection, institution: str, movements: Sequence[UUID], *, paid: bool
+) -> list[int]:
+    """What the frozen lines of movements come to after fees, in paisa: payments, or what was given back."""
+    rows = await connection.fetch(_NETS, list(movements), institution, paid)
+    return [int(row["net"]) for row in rows]
+
+
+def _resolution(row: Row) -> Resolution:
+    told = dict(row)
+    changed = {
+        "action": Action(told["action"]),
+        "postings": tuple(
+            (str(account), int(paisa)) for account, paisa in from_json(told["postings"])["lines"]
+        ),
+        "approved_by": tuple(told["approved_by"]),
+        "rejected_by": tuple(told["rejected_by"]),
+        "outcome": None if told["outcome"] is None else Outcome(told["outcome"]),
+    }
+    return Resolution(**told | changed)

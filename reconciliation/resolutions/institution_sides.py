@@ -1,0 +1,29 @@
+"""What an institution does for us and where its money stands, from config/statements and config/billers."""
+
+import tomllib
+from pathlib import Path
+
+from reconciliation.resolutions.decision_records import UnfitError
+from reconciliation.resolutions.resolution_postings import Side
+from reconciliation.statement.layout import read_layouts
+
+
+def side_of(config: Path, institution: str) -> Side:
+    """The side of one institution.
+
+    Raises:
+        ConfigurationError: a layout cannot be read.
+        UnfitError: no layout is of that institution.
+    """
+    layout = read_layouts(config / "statements").get(institution)
+    if layout is None:
+        message = f"config/statements does not know {institution}"
+        raise UnfitError(message)
+    return Side(
+        institution, layout.kind, has_deposit=_has_deposit(config / "billers" / f"{institution}.toml")
+    )
+
+
+def _has_deposit(manifest: Path) -> bool:
+    """Whether we keep money at a biller, which it takes each bill off; then nothing is owed to it."""
+    return manifest.is_file() and "deposit" in tomllib.loads(manifest.read_text(encoding="utf-8"))

@@ -1,0 +1,148 @@
+"""Which decision fits which code, who must check it and what blocks a closing, from config/resolutions.toml.
+
+The enum is the list of decisions that postings are written for; the file must say everything about every one
+of them and about nothing else, and every code needs a decision, or nothing is decided.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from reconciliation.breaks.codes import Code, Words
+from reconciliation.configuration_faults import fault_in_words
+from reconciliation.errors import ConfigurationError
+
+
+class Action(StrEnum):
+    """What two persons can decide about a break."""
+
+    WRITE_OFF = "write_off"
+    ACCEPT_FEE = "accept_fee"
+    ACCEPT_ROUNDING = "accept_rounding"
+    TO_SUSPENSE = "to_suspense"
+    FROM_SUSPENSE_TO_REFUND = "from_suspense_to_refund"
+    PAY_BACK_BY_HAND = "pay_back_by_hand"
+    CLAIM = "claim_from_institution"
+    CLAIM_RECEIVED = "claim_received"
+    CLAIM_WRITTEN_OFF = "claim_written_off"
+    REPOST = "repost"
+    CORRECT_BOOKS = "correct_books"
+    NO_ACTION = "no_action"
+
+
+# A file names members by their words; strictness is for the rest.
+_Code = Annotated[Code, Field(strict=False)]
+_Action = Annotated[Action, Field(strict=False)]
+
+
+class Rule(BaseModel):
+    """What one action means. `after` must stand before it, `ends` says whether it resolves the break."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: _Action
+    codes: tuple[_Code, ...] = Field(strict=False, min_length=1)
+    after: _Action | None = None
+    ends: bool
+    en: str = Words
+    bn: str = Words
+    reverse: str = Words
+
+
+class Band(BaseModel):
+    """Up to which amount so many checkers are enough, beside the maker; all of them have the role."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    up_to_paisa: int | None = Field(default=None, ge=0)
+    checkers: Literal[1, 2]
+    role: Literal["finance"]
+
+
+class Closing(BaseModel):
+    """What keeps a night from being closed; see the comments of the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    invariants: bool
+    unwatched: bool
+    proposals: bool
+    unnoted: frozenset[_Code] = Field(strict=False)
+    open: frozenset[_Code] = Field(strict=False)
+    overdue: frozenset[_Code] = Field(strict=False)
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    version: str
+    bands: tuple[Band, ...] = Field(strict=False, min_length=1)
+    actions: tuple[Rule, ...] = Field(strict=False)
+    closing: Closing
+
+
+@dataclass(frozen=True, slots=True)
+class ResolutionRules:
+    """Every decision by its name, the bands in their order and what blocks a closing."""
+
+    version: str
+    bands: tuple[Band, ...]
+    rules: Mapping[Action, Rule]
+    closing: Closing
+
+    def checkers(self, amount: int) -> int:
+        """How many persons beside the maker must approve an amount of so many paisa."""
+        reaching = (band for band in self.bands if band.up_to_paisa is None or amount <= band.up_to_paisa)
+        return next(reaching).checkers
+
+    def fitting(self, code: Code) -> tuple[Action, ...]:
+        """The decisions that fit a code, in the order of the file."""
+        return tuple(name for name, rule in self.rules.items() if code in rule.codes)
+
+
+def read_resolution_rules(path: Path) -> ResolutionRules:
+    """The rules of a file.
+
+    Raises:
+        ConfigurationError: an action is missing or there twice, a code has none, or the bands do not rise.
+    """
+    try:
+        table = _Table.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (ValidationError, tomllib.TOMLDecodeError) as problem:
+        raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem
+    told = [rule.name for rule in table.actions]
+    if sorted(told) != sorted(Action):
+        wrong = sorted(set(told) ^ set(Action)) or "one of them twice"
+        raise ConfigurationError(f"{path.name} must say each action once: {wrong}")
+    bare = set(Code) - {code for rule in table.actions for code in rule.codes}
+    if bare:
+        raise ConfigurationError(f"{path.name} has no action for {', '.join(sorted(bare))}")
+    rules = {rule.name: rule for rule in table.actions}
+    _refuse_broken_chains(path.name, rules)
+    _refuse_bands_that_fall(path.name, table.bands)
+    return ResolutionRules(table.version, table.bands, rules, table.closing)
+
+
+def _refuse_broken_chains(name: str, rules: Mapping[Action, Rule]) -> None:
+    for rule in rules.values():
+        before = rules.get(rule.after) if rule.after else None
+        if before is None:
+            continue
+        if before.ends or not set(rule.codes) <= set(before.codes):
+            raise ConfigurationError(f"{name}: {rule.name} cannot come after {before.name}")
+
+
+def _refuse_bands_that_fall(name: str, bands: tuple[Band, ...]) -> None:
+    *bounded, last = bands
+    limits = [band.up_to_paisa for band in bounded]
+    known = [limit for limit in limits if limit is not None]
+    checkers = [band.checkers for band in bands]
+    if last.up_to_paisa is not None or len(known) != len(limits):
+        raise ConfigurationError(f"{name}: the last band, and no other, is without a bound")
+    if known != sorted(set(known)) or checkers != sorted(checkers):
+        raise ConfigurationError(f"{name}: bands rise, in amount and in checkers")

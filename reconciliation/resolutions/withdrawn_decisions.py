@@ -1,0 +1,107 @@
+"""What a night's run does to decisions: what it took away is reversed, by a rule and in the run's own commit.
+
+An approved write-off of a break that a correction has ended would make money: the row is matched now, and the
+loss stands as well. So every decision that stands on such a break gets a reversing one, newest first, with a
+new entry; nothing is deleted (reconciliation.md part 5, case 13). A proposal that nobody has checked lapses.
+No person is asked: the maker is the rule, and the database takes a rule's rows for reversals alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Final
+from uuid import UUID, uuid5
+
+from ekpay_switch.ports.finance import Adjustment, Connection, Finance
+from reconciliation.calendar import read_calendar
+from reconciliation.resolutions.day_closing import Ended, restate
+from reconciliation.resolutions.decision_records import Outcome, Resolution, lines_of
+from reconciliation.resolutions.decision_rules import reversal_entry_id
+from reconciliation.resolutions.decision_store import add, add_end, institutions_of, resolutions_of_many
+from reconciliation.resolutions.decisions import facts_of
+from reconciliation.resolutions.resolution_postings import taken_away
+from reconciliation.results.event_chain import NewEvent, append
+from reconciliation.results.records import BreakEventKind, BreakState, RunRecord
+
+RULE: Final = "what it was about has come"
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A break that the run closed or opened again, and where it stands now."""
+
+    break_id: UUID
+    state: BreakState
+
+
+@dataclass(frozen=True, slots=True)
+class Reacted:
+    """What followed: reversing decisions, proposals that lapsed, and nights with a new restatement."""
+
+    reversals: tuple[Resolution, ...]
+    lapsed: tuple[Resolution, ...]
+    restated: tuple[date, ...]
+
+
+async def after_run(
+    connection: Connection, finance: Finance, run: RunRecord, changed: Sequence[Changed]
+) -> Reacted:
+    """Reverse, let lapse and restate, in the transaction that commits the run, behind its rows and events.
+
+    The accounts of every reversal stand since the decision was approved.
+    """
+    states = {one.break_id: one.state for one in changed}
+    decisions = await resolutions_of_many(connection, list(states))
+    institutions = await institutions_of(connection, list(states))
+    lapsed = [one for one in decisions if one.waits]
+    numbers = dict.fromkeys(states, 0)
+    for one in decisions:
+        numbers[one.break_id] = max(numbers[one.break_id], one.number)
+    reversals: list[Resolution] = []
+    adjustments: list[Adjustment] = []
+    events: list[NewEvent] = []
+    for one in lapsed:
+        await add_end(connection, one, Outcome.LAPSED)
+        events.append(_event(one, run, BreakEventKind.REJECTED, states[one.break_id]))
+    for one in reversed([one for one in decisions if one.stands]):
+        numbers[one.break_id] += 1
+        reversal = _reversal(one, institutions[one.break_id], numbers[one.break_id])
+        await add(connection, reversal)
+        await add_end(connection, reversal, Outcome.APPROVED)
+        reversals.append(reversal)
+        adjustments.extend(reversal.adjustments)
+        events.append(_event(reversal, run, BreakEventKind.REVERSED, states[one.break_id]))
+    if adjustments:
+        await finance.books.post(connection, adjustments)
+    await append(connection, events)
+    closed = [break_id for break_id, state in states.items() if state is BreakState.CLOSED]
+    calendar = read_calendar(finance.config / "calendar.toml")
+    restated = await restate(connection, run, calendar, Ended(tuple(closed), tuple(reversals)))
+    return Reacted(tuple(reversals), tuple(lapsed), restated)
+
+
+def _reversal(one: Resolution, institution: str, number: int) -> Resolution:
+    entry = one.entry
+    undone = None if entry is None else taken_away(one.action, institution, entry)
+    return replace(
+        one,
+        id=uuid5(one.id, "taken away"),
+        number=number,
+        entry_id=reversal_entry_id(one),
+        moment="" if undone is None else undone.moment,
+        postings=lines_of(undone),
+        settlement="",
+        reason=f"the break has changed by itself: reverses {one.action.value}",
+        maker=None,
+        rule=RULE,
+        made_at=datetime.now(UTC),
+        checkers_needed=0,
+        reverses=one.id,
+        approved_by=(),
+        outcome=Outcome.APPROVED,
+    )
+
+
+def _event(one: Resolution, run: RunRecord, kind: BreakEventKind, state: BreakState) -> NewEvent:
+    facts = facts_of(one) | {"run": run.seq, "why": RULE}
+    return NewEvent(one.break_id, run.night, f"rule: {RULE}", kind, state, facts)

@@ -1,0 +1,142 @@
+"""Breaks as they stand: what was found once, and the newest thing that happened to it."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+from reconciliation.calendar import Calendar
+from reconciliation.results.records import BreakEvent, BreakEventKind, BreakFilter, BreakRecord, BreakState
+from reconciliation.results.runs import latest_run
+from reconciliation.results.table_values import Columns, Connection, Row, as_json, from_json, insert
+
+_NEWEST: Final = """
+SELECT b.id, b.run_id, b.code, b.institution, b.reference, b.first_seen, e.state, b.amount, b.difference,
+  b.exposure, b.file, b.day, b.cycle, b.owner, b.deadline, b.diagnosis, b.told
+FROM reconciliation.breaks b
+CROSS JOIN LATERAL (
+  SELECT state FROM reconciliation.break_events
+  WHERE break_id = b.id AND ($2::date IS NULL OR night <= $2) AND ($10::bigint IS NULL OR seq <= $10)
+  ORDER BY seq DESC LIMIT 1
+) e
+WHERE b.first_seen <= $1
+  AND (cardinality($3::text[]) = 0 OR b.code = ANY ($3))
+  AND (cardinality($4::text[]) = 0 OR b.institution = ANY ($4))
+  AND (cardinality($5::text[]) = 0 OR b.owner = ANY ($5))
+  AND (cardinality($6::text[]) = 0 OR e.state = ANY ($6))
+  AND ($7::date IS NULL OR b.first_seen = $7)
+  AND b.exposure >= $8
+  AND ($9 = '' OR b.reference = $9)
+ORDER BY b.exposure DESC, b.code, b.institution, b.reference
+"""
+_EVENTS: Final = """
+SELECT seq, break_id, at, night, actor, event, state, facts, hash
+FROM reconciliation.break_events WHERE break_id = $1 ORDER BY seq
+"""
+_COLUMNS: Final[Columns] = (
+    ("id", "uuid"),
+    ("run_id", "uuid"),
+    ("code", "text"),
+    ("institution", "text"),
+    ("reference", "text"),
+    ("first_seen", "date"),
+    ("amount", "bigint"),
+    ("difference", "bigint"),
+    ("exposure", "bigint"),
+    ("file", "text"),
+    ("day", "date"),
+    ("cycle", "smallint"),
+    ("owner", "text"),
+    ("deadline", "date"),
+    ("diagnosis", "text"),
+    ("told", "jsonb"),
+)
+
+
+async def read_breaks(
+    connection: Connection,
+    wanted: BreakFilter,
+    as_of: date,
+    calendar: Calendar,
+    *,
+    events_up_to: date | None = None,
+    through: int | None = None,
+) -> list[BreakRecord]:
+    """The breaks first seen up to `as_of` that a filter lets through, largest exposure first.
+
+    The state is that of the newest event; with `events_up_to`, of the newest event of a night up to it, and
+    with `through`, of the newest event up to that number: so the breaks stood then. Ages count up to `as_of`.
+    `older_than` 3 wants those of 4 business days.
+    """
+    rows = await connection.fetch(
+        _NEWEST,
+        as_of,
+        events_up_to,
+        list(wanted.codes),
+        list(wanted.institutions),
+        list(wanted.owners),
+        [str(state) for state in wanted.states],
+        wanted.night,
+        wanted.at_least,
+        wanted.reference,
+        through,
+    )
+    found = [_break(row, as_of, calendar) for row in rows]
+    return [one for one in found if not wanted.older_than or one.age > wanted.older_than]
+
+
+async def find(connection: Connection, wanted: BreakFilter, calendar: Calendar) -> list[BreakRecord]:
+    """Breaks as they stand now, aged up to the newest run's night; none before the first run."""
+    run = await latest_run(connection)
+    return [] if run is None else await read_breaks(connection, wanted, run.night, calendar)
+
+
+async def events_of(connection: Connection, break_id: UUID) -> list[BreakEvent]:
+    """Everything that happened to a break, in its order."""
+    return [_event(row) for row in await connection.fetch(_EVENTS, break_id)]
+
+
+async def write_breaks(connection: Connection, breaks: Sequence[BreakRecord]) -> None:
+    """Write breaks that no run found before, in the transaction that the connection is in."""
+    rows = [
+        (
+            one.id,
+            one.run_id,
+            one.code,
+            one.institution,
+            one.reference,
+            one.first_seen,
+            one.amount,
+            one.difference,
+            one.exposure,
+            one.file,
+            one.day,
+            one.cycle,
+            one.owner,
+            one.deadline,
+            one.diagnosis,
+            as_json(one.told),
+        )
+        for one in breaks
+    ]
+    await insert(connection, "breaks", _COLUMNS, rows)
+
+
+def _break(row: Row, as_of: date, calendar: Calendar) -> BreakRecord:
+    told = dict(row)
+    changed = {
+        "state": BreakState(told["state"]),
+        "age": calendar.age(told["first_seen"], as_of),
+        "told": from_json(told["told"]),
+    }
+    return BreakRecord(**told | changed)
+
+
+def _event(row: Row) -> BreakEvent:
+    told = dict(row)
+    changed = {
+        "event": BreakEventKind(told["event"]),
+        "state": BreakState(told["state"]),
+        "facts": from_json(told["facts"]),
+    }
+    return BreakEvent(**told | changed)

@@ -1,0 +1,96 @@
+"""Rows of committed runs with what had become of them: all since the first run, or what one run changed."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+
+from reconciliation.engine.row_store import Store
+from reconciliation.results.night_folders import Places
+from reconciliation.results.records import RunRecord
+from reconciliation.results.run_state import Carried
+
+
+def everything(home: Path, run: RunRecord, columns: Sequence[str] = ()) -> pl.DataFrame:
+    """The canonical rows of all runs up to this one, each as it stood after it; `home` is `Finance.home`.
+
+    With `columns` only these and what names a row.
+
+    Reads history: for reports, settlement and proofs, never for a night.
+    """
+    rows = Places.of(home).rows
+    carried = Carried.read(rows / f"{run.seq:06d}")
+    return Store(rows, run.seq, carried.withdrawn).everything(columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The rows that a run wrote, and by name those that count no longer since: `<origin>:<ordinal>`."""
+
+    rows: pl.DataFrame
+    lost: frozenset[str] = frozenset()
+
+
+class Rows(Protocol):
+    """What settlement asks of the rows of runs."""
+
+    def changed(self, run: RunRecord) -> Changed:
+        """What a run judged, and all that is open behind it."""
+        ...
+
+    def settled(self, run: RunRecord, runs: Iterable[int], names: Collection[str]) -> pl.DataFrame:
+        """Rows of these names that some runs settled, as far as they count behind `run`."""
+        ...
+
+    def of_institutions(self, run: RunRecord, institutions: Sequence[str]) -> pl.DataFrame:
+        """Every row of some institutions that counts behind a run."""
+        ...
+
+    def everything(self, run: RunRecord, columns: Sequence[str]) -> pl.DataFrame:
+        """Every row that counts behind a run, with these columns and what names it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunRows:
+    """The rows beside the tables of an installation; `home` is `Finance.home`."""
+
+    home: Path
+
+    def changed(self, run: RunRecord) -> Changed:
+        """See `Rows`; only a run that took corrections reads what others left."""
+        store = self._store(run)
+        before = set(Carried.read(store.place(run.seq - 1)).withdrawn)
+        withdrawn = [origin for origin in store.withdrawn if origin not in before]
+        earlier = Store(Places.of(self.home).rows, run.seq - 1)
+        gone = [store.of_origins(withdrawn), earlier.open_of_origins(withdrawn)]
+        return Changed(store.written(), frozenset(names_of(pl.concat(gone))))
+
+    def settled(self, run: RunRecord, runs: Iterable[int], names: Collection[str]) -> pl.DataFrame:
+        """See `Rows`."""
+        # Asked by origin first, which the statistics of a file can answer.
+        origins = sorted({name.rpartition(":")[0] for name in names})
+        wanted = pl.col("origin").is_in(origins) & _NAME.is_in(sorted(names))
+        return self._store(run).settled_in(runs, wanted)
+
+    def of_institutions(self, run: RunRecord, institutions: Sequence[str]) -> pl.DataFrame:
+        """See `Rows`."""
+        return self._store(run).of_institutions(institutions)
+
+    def everything(self, run: RunRecord, columns: Sequence[str]) -> pl.DataFrame:
+        """See `Rows`."""
+        return everything(self.home, run, columns)
+
+    def _store(self, run: RunRecord) -> Store:
+        rows = Places.of(self.home).rows
+        return Store(rows, run.seq, Carried.read(rows / f"{run.seq:06d}").withdrawn)
+
+
+_NAME = pl.format("{}:{}", "origin", "ordinal")
+
+
+def names_of(rows: pl.DataFrame) -> list[str]:
+    """What names each row for ever."""
+    return rows.select(_NAME.alias("name"))["name"].to_list()

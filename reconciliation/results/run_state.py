@@ -1,0 +1,156 @@
+"""What the last committed run left: everything a night begins with.
+
+PostgreSQL holds runs, files and breaks; beside them lie the rows of each run and `carried.json`, which names
+what no table knows. Nothing of a run that was not committed is ever read.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Final, Self
+
+from reconciliation.breaks.codes import Code
+from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.digests import sha256_of, sha256_of_lines
+from reconciliation.engine.row_store import durable
+from reconciliation.intake.file_names import understood
+from reconciliation.intake.file_register import Arrival, FileState, Register
+from reconciliation.results.file_results import KeptFile, kept_files
+from reconciliation.results.records import FileRecord, PositionRecord, RunRecord
+from reconciliation.results.runs import latest_run, read_positions
+from reconciliation.results.table_values import Connection, Row
+
+CARRIED: Final = "carried.json"
+NIGHT: Final = "night"
+_STANDING: Final = f"""
+SELECT b.code, b.institution, b.reference, b.first_seen, b.file, b.day, b.cycle
+FROM reconciliation.breaks b
+CROSS JOIN LATERAL (
+  SELECT event FROM reconciliation.break_events
+  WHERE break_id = b.id AND actor = '{NIGHT}' AND event IN ('found', 'closed', 'reopened')
+  ORDER BY seq DESC LIMIT 1
+) e
+WHERE e.event <> 'closed'
+"""  # noqa: S608 - a constant
+_SINCE: Final = "SELECT institution, since FROM reconciliation.participants ORDER BY institution"
+
+Standing = dict[FindingKey, tuple[date, Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What is carried beside the tables.
+
+    `withdrawn` are origins whose rows no longer count, `payouts` what was last expected of each batch (how
+    often anew, and paisa), `instructions` the origins of instructed debits that a run has taken.
+    """
+
+    withdrawn: tuple[str, ...] = ()
+    payouts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    instructions: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """What a run left in its folder; nothing where there is no run."""
+        path = folder / CARRIED
+        if not path.exists():
+            return cls()
+        told = json.loads(path.read_text(encoding="utf-8"))
+        payouts = {key: (count, credit) for key, (count, credit) in told["payouts"].items()}
+        return cls(tuple(told["withdrawn"]), payouts, tuple(told["instructions"]))
+
+    def write(self, folder: Path) -> None:
+        """Leave it in the folder of a run, through to the disk."""
+        told = {
+            "withdrawn": list(self.withdrawn),
+            "payouts": dict(sorted(self.payouts.items())),
+            "instructions": list(self.instructions),
+        }
+        path = folder / CARRIED
+        with path.open("w", encoding="utf-8") as file:
+            json.dump(told, file, sort_keys=True, separators=(",", ":"))
+            file.flush()
+            os.fsync(file.fileno())
+        durable(folder)
+
+
+@dataclass(slots=True)
+class Before:
+    """How everything stood after the last committed run; `files` are those of the register, in its order."""
+
+    run: RunRecord | None = None
+    files: list[KeptFile] = field(default_factory=list)
+    register: Register = field(default_factory=Register)
+    standing: Standing = field(default_factory=dict)
+    since: Mapping[str, date] = field(default_factory=dict)
+    sheet: Mapping[str, PositionRecord] = field(default_factory=dict)
+    carried: Carried = field(default_factory=Carried)
+
+    @property
+    def seq(self) -> int:
+        """The number of the last run, 0 before the first."""
+        return 0 if self.run is None else self.run.seq
+
+    @property
+    def last_line(self) -> int:
+        """The newest frozen line that was taken."""
+        return 0 if self.run is None else self.run.last_line
+
+    @property
+    def figures(self) -> Mapping[str, int]:
+        """The totals that are carried forward."""
+        return {} if self.run is None else self.run.figures
+
+
+async def read_state(connection: Connection, rows: Path) -> Before:
+    """The state after the last committed run."""
+    run = await latest_run(connection)
+    if run is None:
+        return Before()
+    files = await kept_files(connection)
+    sheet = await read_positions(connection, run.id)
+    return Before(
+        run=run,
+        files=files,
+        register=register_of(kept.file for kept in files),
+        standing=dict(map(standing_of, await connection.fetch(_STANDING))),
+        since={row["institution"]: row["since"] for row in await connection.fetch(_SINCE)},
+        sheet={one.institution: one for one in sheet},
+        carried=Carried.read(rows / f"{run.seq:06d}"),
+    )
+
+
+def register_of(files: Iterable[FileRecord]) -> Register:
+    """The register as it was left, in the order in which files were judged."""
+    register = Register()
+    for file in files:
+        register.add(
+            Arrival(
+                understood(file.name),
+                file.sha256,
+                file.night,
+                FileState(file.state),
+                rows=file.rows,
+                settled=file.settled,
+                sequence=file.sequence,
+                closing=file.closing,
+                rounding=file.rounding,
+                controls=file.controls,
+            )
+        )
+    return register
+
+
+def digest_of(folder: Path) -> str:
+    """SHA-256 over everything that a run left in its folder."""
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    return sha256_of_lines(f"{path.name} {sha256_of(path.read_bytes())}" for path in files)
+
+
+def standing_of(row: Row) -> tuple[FindingKey, tuple[date, Finding]]:
+    """A break that stands, with its first night."""
+    key = FindingKey(Code(row["code"]), row["institution"], row["reference"])
+    return key, (row["first_seen"], Finding(key, file=row["file"], day=row["day"], cycle=row["cycle"]))

@@ -1,0 +1,169 @@
+"""Whom we may pay, from config/settlement.toml: registered bank accounts, rails and their bounds.
+
+Nothing is ever instructed to an account that does not stand there.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from reconciliation.calendar import Times
+from reconciliation.configuration_faults import fault_in_words
+from reconciliation.errors import ConfigurationError
+from reconciliation.settlement.instructions.latin_names import latin
+from reconciliation.settlement.positions.cycles import Party, Role
+from reconciliation.statement.values.amounts import paisa_of_decimal
+
+Rail = Literal["rtgs", "beftn"]
+_WEIGHTS: Final = (5, 7, 1) * 3
+_ROUTING = re.compile(r"[0-9]{9}", re.ASCII)
+_TAKA = re.compile(r"[0-9]{1,13}\.[0-9]{2}", re.ASCII)
+# The BEFTN record is the narrower one: 17 characters for an account, 10 for a company.
+_ACCOUNT = r"^[A-Z0-9]{1,17}$"
+# The twelve digits of an amount in a BEFTN entry.
+_PAISA_MAX: Final = 10**12 - 1
+_COMPANY = r"^[A-Z0-9]{1,10}$"
+_BIC = r"^[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}(?:[A-Z0-9]{3})?$"
+
+
+def is_routing_number(text: str) -> bool:
+    """Whether nine digits end in their check digit (connectors.md 13.2)."""
+    if not _ROUTING.fullmatch(text):
+        return False
+    return sum(int(digit) * weight for digit, weight in zip(text, _WEIGHTS, strict=True)) % 10 == 0
+
+
+def _routing_number(text: str) -> str:
+    if not is_routing_number(text):
+        message = f"{text} is no routing number"
+        raise ValueError(message)
+    return text
+
+
+def _paisa(text: object) -> int:
+    amount = paisa_of_decimal(text) if isinstance(text, str) and _TAKA.fullmatch(text) else None
+    if amount is None:
+        message = f"{text!r} is no amount of taka with two decimals"
+        raise ValueError(message)
+    return amount
+
+
+def _readable(text: str) -> str:
+    if not latin(text):
+        message = f"{text!r} leaves nothing in Latin letters"
+        raise ValueError(message)
+    return text
+
+
+RoutingNumber = Annotated[str, AfterValidator(_routing_number)]
+Paisa = Annotated[int, BeforeValidator(_paisa)]
+Name = Annotated[str, AfterValidator(_readable)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Debtor(_Strict):
+    """Our own settlement account, and the clearing house to which its bank sends our files."""
+
+    name: Name
+    bic: str = Field(pattern=_BIC)
+    routing_number: RoutingNumber
+    account: str = Field(pattern=_ACCOUNT)
+    company_id: str = Field(pattern=_COMPANY)
+    clearing_house: RoutingNumber
+    # Whose statement tells what became of our instructions: the layout of its files.
+    statement: str = Field(min_length=1)
+
+
+class Bounds(_Strict):
+    """The least and the most that one instruction of a rail may be, in paisa."""
+
+    minimum: Paisa
+    maximum: Paisa
+
+    @model_validator(mode="after")
+    def _leaves_room(self) -> "Bounds":
+        if not 0 < self.minimum <= self.maximum <= _PAISA_MAX:
+            message = "a minimum is above zero and not above the maximum, which has twelve digits of paisa"
+            raise ValueError(message)
+        return self
+
+
+class Account(_Strict):
+    """The registered account of one creditor."""
+
+    role: Literal["connector", "biller", "merchant", "payee", "partner"]
+    party: str = Field(min_length=1)
+    name: Name
+    bic: str = Field(pattern=_BIC)
+    routing_number: RoutingNumber
+    account: str = Field(pattern=_ACCOUNT)
+    holds: Literal["current", "savings"]
+    rail: Rail
+
+    @property
+    def creditor(self) -> Party:
+        """Whose account it is."""
+        return Party(Role(self.role), self.party)
+
+
+class Registry(_Strict):
+    """Everything that an instruction needs to know beside its amount."""
+
+    version: str
+    own: Times
+    debtor: Debtor
+    rails: Mapping[Rail, Bounds]
+    accounts: tuple[Account, ...] = Field(strict=False)
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "Registry":
+        creditors = [account.creditor for account in self.accounts]
+        if len(set(creditors)) != len(creditors):
+            message = "a creditor has one account"
+            raise ValueError(message)
+        if {account.rail for account in self.accounts} - set(self.rails):
+            message = "a rail is used that has no bounds"
+            raise ValueError(message)
+        return self
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with other facts; what was worked out from the old ones is worked out again."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("_by_creditor", None)
+        return copied
+
+    @cached_property
+    def _by_creditor(self) -> Mapping[Party, Account]:
+        return {account.creditor: account for account in self.accounts}
+
+    def account_of(self, party: Party) -> Account | None:
+        """The registered account of a party, if it has one."""
+        return self._by_creditor.get(party)
+
+
+def read_registry(path: Path) -> Registry:
+    """The registry of a file.
+
+    Raises:
+        ConfigurationError: the file is none.
+    """
+    try:
+        return Registry.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (ValidationError, tomllib.TOMLDecodeError) as problem:
+        raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem

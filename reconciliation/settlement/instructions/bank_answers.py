@@ -1,0 +1,92 @@
+"""A bank's answer to a message: pain.002 or pacs.002, every version, as one value an instruction.
+
+What a bank answers is never raised: an answer with a code that nobody knows is `UNKNOWN`, and only bytes that
+are no such message at all are refused.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from lxml import etree
+
+from reconciliation.errors import UnreadableFileError
+from reconciliation.settlement.instructions.xml_trees import local, text_at, tree_of
+
+_ROOTS: Final = ("CstmrPmtStsRpt", "FIToFIPmtStsRpt")
+_GROUPS: Final = ("OrgnlGrpInfAndSts",)
+
+
+class Said(StrEnum):
+    """What a bank says of an instruction. Accepted is no proof of settlement; the statement is."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    PENDING = "pending"
+    UNKNOWN = "unknown"
+
+
+_CODES: Final = {
+    "ACCP": Said.ACCEPTED,
+    "ACCC": Said.ACCEPTED,
+    "ACSC": Said.ACCEPTED,
+    "ACSP": Said.ACCEPTED,
+    "ACTC": Said.PENDING,
+    "ACWC": Said.ACCEPTED,
+    "ACWP": Said.PENDING,
+    "ACFC": Said.PENDING,
+    "RCVD": Said.PENDING,
+    "PDNG": Said.PENDING,
+    "PART": Said.PENDING,
+    "RJCT": Said.REJECTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer; without an end-to-end id it is about the whole message named."""
+
+    message_id: str
+    end_to_end_id: str
+    said: Said
+    reason: str = ""
+
+
+def read(content: bytes) -> tuple[Answer, ...]:
+    """Every answer of a status report, in its order; a state of the whole group comes first.
+
+    Raises:
+        UnreadableFileError: it is no status report.
+    """
+    root = tree_of(content)
+    report = next((child for child in root if local(child) in _ROOTS), None)
+    if report is None:
+        raise UnreadableFileError("no status report in the message")
+    return tuple(_answers(report))
+
+
+def _answers(report: etree._Element) -> Iterator[Answer]:
+    message_id = next((text_at(found, "OrgnlMsgId") for found in report if local(found) in _GROUPS), "")
+    for found in report:
+        if local(found) in _GROUPS and text_at(found, "GrpSts"):
+            yield Answer(text_at(found, "OrgnlMsgId"), "", _said(text_at(found, "GrpSts")), _reason(found))
+    for found in report.iter("{*}TxInfAndSts"):
+        told = text_at(found, "OrgnlGrpInf/OrgnlMsgId") or message_id
+        name = (
+            text_at(found, "OrgnlEndToEndId") or text_at(found, "OrgnlTxId") or text_at(found, "OrgnlInstrId")
+        )
+        if name:
+            yield Answer(told, name, _said(text_at(found, "TxSts")), _reason(found))
+
+
+def _said(code: str) -> Said:
+    return _CODES.get(code, Said.UNKNOWN)
+
+
+def _reason(element: etree._Element) -> str:
+    for path in ("StsRsnInf/Rsn/Cd", "StsRsnInf/Rsn/Prtry", "StsRsnInf/AddtlInf"):
+        text = text_at(element, path)
+        if text:
+            return text
+    return ""

@@ -1,0 +1,51 @@
+"""What is known of an instruction, step by step: what the bank moved for it, and whether it is owed again.
+
+A step is written only where something has changed, and what it posts is the difference to the step before it,
+so the same answers and statements give the same steps however often they are read.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reconciliation.settlement.instructions.instruction_outcomes import Ending, Outcome
+
+_CONTRADICTED = "the bank moved it in spite of its rejection"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """All that is known after `revision` steps: `moved` in paisa, and whether the party is owed it again.
+
+    What is owed again stays so, whatever comes later: it is on its way by the next value date.
+    """
+
+    end_to_end_id: str
+    revision: int
+    ending: Ending
+    moved: int = 0
+    is_owed_again: bool = False
+    why: str = ""
+
+
+def begun(end_to_end_id: str) -> Step:
+    """What is known of an instruction that was just given to people; it is never written."""
+    return Step(end_to_end_id, 0, Ending.WAITING)
+
+
+def next_step(before: Step, outcome: Outcome) -> Step | None:
+    """The step behind `before`, or None where nothing has changed."""
+    again = before.is_owed_again or outcome.ending is Ending.REJECTED
+    why = _CONTRADICTED if again and outcome.moved else _said(outcome)
+    step = Step(before.end_to_end_id, before.revision + 1, outcome.ending, outcome.moved, again, why)
+    changed = (step.ending, step.moved, step.is_owed_again, step.why)
+    return None if changed == (before.ending, before.moved, before.is_owed_again, before.why) else step
+
+
+def owed_again(steps: Mapping[str, Step], carried: frozenset[str]) -> frozenset[str]:
+    """The ids whose amounts the next value date has to bring in."""
+    return frozenset(name for name, step in steps.items() if step.is_owed_again) - carried
+
+
+def _said(outcome: Outcome) -> str:
+    reasons = dict.fromkeys(f"{one.said} {one.reason}".strip() for one in outcome.answers)
+    return ", ".join(reasons)

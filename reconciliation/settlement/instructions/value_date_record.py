@@ -1,0 +1,114 @@
+"""A value date as it is written down: each party's position with what was brought in and what becomes of it.
+
+carried in - net  =  instructed + carried out - what the party pays by itself
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from datetime import date, datetime
+
+from reconciliation.digests import sha256_of
+from reconciliation.settlement.instructions import beftn, pacs009
+from reconciliation.settlement.instructions.account_registry import Debtor
+from reconciliation.settlement.instructions.creditor_instructions import Instruction, Outgoing
+from reconciliation.settlement.positions.cycles import Party
+from reconciliation.settlement.positions.net_positions import OURS, Position, Sheet
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """One line of a sheet. Amounts in paisa; `carried_in` and `carried_out` are positive for what we owe."""
+
+    position: Position
+    carried_in: int = 0
+    instructed: int = 0
+    carried_out: int = 0
+    pays_itself: int = 0
+    reason: str = ""
+
+    @property
+    def rest(self) -> int:
+        """What would have been lost or made: zero."""
+        became = self.instructed + self.carried_out - self.pays_itself
+        return 0 if self.position.party == OURS else self.carried_in - self.position.net - became
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file for a bank, with its control totals; `hash_total` is that of a BEFTN batch, else 0."""
+
+    rail: str
+    name: str
+    message_id: str
+    content: bytes
+    entries: int
+    amount: int
+    hash_total: int
+
+    @property
+    def sha256(self) -> str:
+        """The digest of its bytes."""
+        return sha256_of(self.content)
+
+
+def settled(sheet: Sheet, outgoing: Outgoing, carried: Mapping[Party, int]) -> tuple[Settled, ...]:
+    """Every party with a position or with something brought in, and our own position last."""
+    positions = {one.party: one for one in sheet.positions}
+    paid = {one.creditor.creditor: one.amount for one in outgoing.instructions}
+    left = {one.party: one for one in outgoing.left}
+    found = []
+    for party in sorted({*positions, *carried}):
+        beside = left.get(party)
+        amount = beside.amount if beside else 0
+        is_carried = beside is not None and beside.is_carried
+        found.append(
+            Settled(
+                positions.get(party, Position(party)),
+                carried.get(party, 0),
+                paid.get(party, 0),
+                amount if is_carried else 0,
+                0 if is_carried else -amount,
+                beside.reason.value if beside else "",
+            )
+        )
+    return (*found, Settled(sheet.ours))
+
+
+def digest_of(rows: Sequence[Settled]) -> str:
+    """SHA-256 over every figure of a sheet."""
+    told = [[str(row.position.party), *astuple(row.position)[1:], *astuple(row)[1:]] for row in rows]
+    return sha256_of(json.dumps(told, separators=(",", ":")).encode())
+
+
+def files_of(outgoing: Outgoing, debtor: Debtor, created: datetime) -> tuple[File, ...]:
+    """The files of a value date, one a rail that is used, each read back and checked.
+
+    Raises:
+        UnreadableFileError: a file does not say what it should; nothing may be sent.
+    """
+    by_rail: dict[str, list[Instruction]] = {}
+    for one in outgoing.instructions:
+        by_rail.setdefault(one.creditor.rail, []).append(one)
+    makers = {"rtgs": _message, "beftn": _batch}
+    return tuple(makers[rail](by_rail[rail], debtor, created) for rail in sorted(by_rail))
+
+
+def _message(instructions: Sequence[Instruction], debtor: Debtor, created: datetime) -> File:
+    content = pacs009.message(instructions, debtor, created)
+    pacs009.check(content)
+    name, amount = pacs009.message_id(instructions[0].value_date), sum(one.amount for one in instructions)
+    return File("rtgs", f"{name}.xml", name, content, len(instructions), amount, 0)
+
+
+def _batch(instructions: Sequence[Instruction], debtor: Debtor, created: datetime) -> File:
+    content = beftn.batch(instructions, debtor, created)
+    totals = beftn.check(content)
+    name = beftn.file_name(instructions[0].value_date, debtor)
+    message_id = name.rpartition(".")[0]
+    return File("beftn", name, message_id, content, totals.entries, totals.amount, totals.hash_total)
+
+
+def put_off_until(dates: Sequence[date], value_date: date, newest: date | None) -> tuple[date, ...]:
+    """The value dates before this one that have passed without a sheet."""
+    return tuple(day for day in dates if day < value_date and (newest is None or day > newest))

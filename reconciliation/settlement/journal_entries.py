@@ -1,0 +1,77 @@
+"""Journal entries of settlement, each with an id that follows from what it is for.
+
+The same instruction, step or credit gives the same id, and an entry that stands is skipped, so whatever is
+done again after a process died posts nothing twice.
+"""
+
+from typing import Final
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from ekpay_switch.domain.ledger.entries import Entry
+from ekpay_switch.domain.ledger.settlement_postings import (
+    PayoutParts,
+    instructed,
+    instruction_paid,
+    instruction_rejected,
+    payout_received,
+)
+from ekpay_switch.ports.finance import Adjustment
+from reconciliation.settlement.instructions.instruction_steps import Step
+from reconciliation.settlement.positions.ledger_lines import debt_of
+from reconciliation.settlement.positions.payout_credits import Credit
+from reconciliation.settlement.store.settlement_sheets import Given
+
+_NAMESPACE: Final = uuid5(NAMESPACE_URL, "ekpay:settlement")
+
+
+def entry_id(*words: object) -> UUID:
+    """The id of the entry that is for this."""
+    return uuid5(_NAMESPACE, "\x1f".join(map(str, words)))
+
+
+def id_of_instruction(end_to_end_id: str) -> UUID:
+    """The id of the entry of an instruction."""
+    return entry_id("instructed", end_to_end_id)
+
+
+def of_instruction(given: Given) -> Adjustment:
+    """What is owed is on its way; what the party owes us is taken off."""
+    return Adjustment.of(given.entry_id, _instructed(given))
+
+
+def of_movement(given: Given, step: Step, before: Step) -> Adjustment | None:
+    """What the bank has moved since the step before, if anything."""
+    moved = step.moved - before.moved
+    if moved == 0:
+        return None
+    name = entry_id("moved", step.end_to_end_id, step.revision)
+    return Adjustment.of(name, instruction_paid(given.instruction.creditor.rail, moved))
+
+
+def of_rejection(given: Given, step: Step, before: Step) -> Adjustment | None:
+    """The instruction taken back, if this is the step in which it was rejected."""
+    if before.is_owed_again or not step.is_owed_again:
+        return None
+    name = entry_id("rejected", step.end_to_end_id)
+    return Adjustment.of(name, instruction_rejected(_instructed(given)))
+
+
+def of_credit(credit: Credit, revision: int, before: Credit | None) -> Adjustment | None:
+    """What has changed of a credit since its last revision, if anything moved."""
+    parts = PayoutParts(
+        credit.credited - (before.credited if before else 0),
+        credit.batch.charge - (before.batch.charge if before else 0),
+        credit.receivable - (before.receivable if before else 0),
+        credit.suspense - (before.suspense if before else 0),
+        credit.rounding - (before.rounding if before else 0),
+    )
+    if parts == PayoutParts(0, 0, 0, 0, 0):
+        return None
+    name = entry_id("payout", credit.batch.key, revision)
+    return Adjustment.of(name, payout_received(credit.batch.connector, parts))
+
+
+def _instructed(given: Given) -> Entry:
+    one = given.instruction
+    debtor = debt_of(one.creditor.creditor)
+    return instructed(given.ledger_account, one.creditor.rail, one.amount, given.set_off, debtor)

@@ -1,0 +1,116 @@
+"""Lines of whoever sends us no files: merchants, their payees, and partners, from our own books.
+
+What our books froze with its window is agreed: nobody else tells it. A partner's prefund has paid already, so
+each of its lines has one beside it that takes it off again, and its net position is zero; a partner that
+wants its prefund back asks for it (docs/adr/0060).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final
+
+from ekpay_switch.domain.ledger.entries import kind_of
+from ekpay_switch.ports.finance import LineEvent, LineRole
+from reconciliation.settlement.positions.cycles import Cycle, Party, Role
+from reconciliation.settlement.positions.lines import Kind, Line
+
+_MERCHANTS: Final = "merchant"
+_COMMISSION: Final = "commission_payable"
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """One frozen line of a merchant or a partner that succeeded; amounts in paisa, below zero what goes back.
+
+    `account` is the ledger account of the merchant or payee that moved, empty for a partner.
+    """
+
+    source: str
+    role: LineRole
+    party: str
+    account: str
+    event: LineEvent
+    day: date
+    gross: int
+    fee: int
+    vat: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One posting of another kind on an account of a merchant or payee, as a challan or a correction makes.
+
+    `amount` is signed, debit positive: what makes us owe less.
+    """
+
+    source: str
+    account: str
+    day: date
+    amount: int
+
+
+def owner_of(account: str) -> Party | None:
+    """Whose account it is, where it is a merchant's or its payee's: `ekshop`, or `ekshop:courier`."""
+    first, *rest = account.split(":")
+    if first not in {"payable", _COMMISSION} or rest[:1] != [_MERCHANTS]:
+        return None
+    return Party(Role.PAYEE if len(rest) > len("mp") else Role.MERCHANT, ":".join(rest[1:]))
+
+
+def accounts_of(party: Party) -> tuple[str, ...]:
+    """The ledger accounts on which we may owe a party; a payee has one of its two."""
+    match party.role:
+        case Role.CONNECTOR:
+            return (f"receivable:{party.name}",)
+        case Role.BILLER:
+            return (f"payable:{party.name}",)
+        case Role.MERCHANT:
+            return (f"payable:{_MERCHANTS}:{party.name}",)
+        case Role.PAYEE:
+            return tuple(f"{first}:{_MERCHANTS}:{party.name}" for first in ("payable", _COMMISSION))
+        case Role.PARTNER | Role.OURS:
+            return ()
+
+
+def debt_of(party: Party) -> str:
+    """The account of what a merchant owes us beyond its debt limit; empty for everybody else."""
+    return f"receivable:{_MERCHANTS}:{party.name}" if party.role is Role.MERCHANT else ""
+
+
+def owes(account: str, balance: int) -> int:
+    """What we owe by an account whose balance, in its own direction, is this."""
+    return -balance if kind_of(account).is_debit_normal else balance
+
+
+def lines_of_books(booked: Iterable[Booked], moved: Iterable[Moved], night: date) -> Iterator[Line]:
+    """Every line, agreed in the night in which it is first taken."""
+    for one in booked:
+        yield from _lines_of(one, night)
+    for posting in moved:
+        owner = owner_of(posting.account)
+        if owner is not None:
+            yield _line(Cycle(owner, posting.day, 1), posting.source, Kind.ADJUSTMENT, posting.amount, night)
+
+
+def _lines_of(one: Booked, night: date) -> Iterator[Line]:
+    party = Party(Role.PARTNER, one.party)
+    if one.role is LineRole.MERCHANT:
+        party = owner_of(one.account) or Party(Role.MERCHANT, one.party)
+    # A partner pays us for its customers; a merchant is owed.
+    sign = 1 if party.role is Role.PARTNER else -1
+    kind = Kind.PAYMENT if one.event is LineEvent.PAYMENT else Kind.REFUND
+    if kind is Kind.PAYMENT and one.account.startswith(_COMMISSION):
+        kind = Kind.COMMISSION
+    line = _line(Cycle(party, one.day, 1), one.source, kind, sign * one.gross, night)
+    kept = replace(line, kind=Kind.FEE, amount=-sign * (one.fee + one.vat))
+    paid = replace(line, kind=Kind.ADJUSTMENT, amount=-line.amount - kept.amount)
+    for each in (line, kept, paid) if party.role is Role.PARTNER else (line, kept):
+        if each.amount:
+            yield each
+
+
+def _line(cycle: Cycle, source: str, kind: Kind, amount: int, night: date) -> Line:
+    # Whatever a clock says, nothing is seen before it happened.
+    seen = max(night, cycle.day)
+    return Line(cycle, source, kind, amount, seen_on=seen, agreed_on=seen)

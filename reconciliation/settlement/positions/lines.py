@@ -1,0 +1,142 @@
+"""Lines: what is claimed between one party and us, agreed or not, each with the row it comes from.
+
+Amounts are whole paisa and signed: positive is what the party owes us, negative what we owe it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+
+from reconciliation.errors import ReconciliationError
+from reconciliation.settlement.positions.cycles import Cycle
+
+_BACK = " withdrawn"
+_AGAIN = " reopened"
+
+
+class ConflictingLineError(ReconciliationError):
+    """Two lines have one name and say different things, or a line was decided before it was seen."""
+
+
+class Kind(StrEnum):
+    """What a line is for."""
+
+    PAYMENT = "payment"
+    FEE = "fee"
+    REFUND = "refund"
+    CHARGEBACK = "chargeback"
+    COMMISSION = "commission"
+    ADJUSTMENT = "adjustment"
+
+
+Name = tuple[Cycle, str, Kind]
+
+
+def row_of(source: str) -> str:
+    """The row of a line, whatever was put behind its name since."""
+    while source.endswith((_BACK, _AGAIN)):
+        source = source.removesuffix(_BACK).removesuffix(_AGAIN)
+    return source
+
+
+def following(source: str) -> tuple[str, str]:
+    """What a line of this source is called when it is taken back, and when it comes again."""
+    return f"{source}{_BACK}", f"{source}{_AGAIN}"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One amount of one cycle.
+
+    `source` names the row for ever; source, kind and party together name the line. `seen_on` is the night in
+    which it was first known, `agreed_on` the night from which it counts, `dropped_on` the night in which it
+    was decided that it never will. While neither is set it is held, and `because` names the break.
+    """
+
+    cycle: Cycle
+    source: str
+    kind: Kind
+    amount: int
+    seen_on: date
+    agreed_on: date | None = None
+    dropped_on: date | None = None
+    because: str = ""
+
+    def __post_init__(self) -> None:
+        decided = [night for night in (self.agreed_on, self.dropped_on) if night is not None]
+        if len(decided) > 1 or any(night < self.seen_on for night in decided):
+            raise ConflictingLineError(f"{self.source}: seen on {self.seen_on}, decided on {decided}")
+
+    @property
+    def name(self) -> Name:
+        """What must be there once."""
+        return self.cycle, self.source, self.kind
+
+
+def once(lines: Iterable[Line]) -> tuple[Line, ...]:
+    """Each line once, in an order that does not depend on how they came.
+
+    Raises:
+        ConflictingLineError: two lines of one name are not the same.
+    """
+    found: dict[Name, Line] = {}
+    for line in lines:
+        if found.setdefault(line.name, line) != line:
+            raise ConflictingLineError(f"{line.source}: {line.kind} of {line.cycle.party} is there twice")
+    return tuple(found[name] for name in sorted(found))
+
+
+def remembered(before: Iterable[Line], now: Iterable[Line], night: date) -> tuple[Line, ...]:
+    """The lines of all files after a night: what earlier nights decided stays, what is new comes beside it.
+
+    `now` are the lines of every row that counts tonight. A line that is no more among them was replaced by a
+    correction, or its movement is told by a file now, and is withdrawn. One that was dropped and claims money
+    again comes back as a line of tonight, so no window that is over changes its figures.
+
+    Raises:
+        ConflictingLineError: a row has another amount than it had.
+    """
+    known = {line.name: line for line in once(before)}
+    current = {line.name: line for line in (_reopened(line, known, night) for line in once(now))}
+    kept = [_told_again(line, current.get(line.name, line)) for line in known.values()]
+    gone = {line.source for line in kept if line.name not in current and not line.source.endswith(_BACK)}
+    new = [line for line in current.values() if line.name not in known]
+    return withdrawn([*kept, *new], gone, night)
+
+
+def _reopened(line: Line, known: Mapping[Name, Line], night: date) -> Line:
+    while (before := known.get(line.name)) and before.dropped_on is not None and line.dropped_on is None:
+        agreed = None if line.agreed_on is None else night
+        line = replace(line, source=f"{line.source}{_AGAIN}", seen_on=night, agreed_on=agreed)
+    return line
+
+
+def _told_again(before: Line, now: Line) -> Line:
+    """A decision is taken once; the first night in which a line was seen stays."""
+    if before.amount != now.amount:
+        raise ConflictingLineError(f"{now.source}: {before.amount} and {now.amount} paisa")
+    if before.agreed_on is not None or before.dropped_on is not None:
+        return before
+    return replace(now, seen_on=min(before.seen_on, now.seen_on))
+
+
+def withdrawn(lines: Iterable[Line], sources: Iterable[str], night: date) -> tuple[Line, ...]:
+    """The lines after a correction took the place of the rows named in `sources`.
+
+    What was agreed has been settled, or will be, so it stays and is taken back by a line of tonight; what was
+    held is dropped. The rows of the correction come as lines of their own.
+    """
+    gone = frozenset(sources)
+    kept = {line.name: line for line in once(lines)}
+    for name, line in list(kept.items()):
+        if line.source not in gone or line.dropped_on is not None:
+            continue
+        if line.agreed_on is None:
+            kept[name] = replace(line, dropped_on=night)
+            continue
+        back = f"{line.source}{_BACK}"
+        taken_back = replace(line, source=back, amount=-line.amount, seen_on=night, agreed_on=night)
+        # It may have been taken back on an earlier night already.
+        kept.setdefault(taken_back.name, taken_back)
+    return once(kept.values())

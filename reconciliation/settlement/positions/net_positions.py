@@ -1,0 +1,223 @@
+"""Multilateral net positions of one settlement window: what each party owes us or is owed, and why.
+
+    net  =  gross in + gross out + fees + refunds + chargebacks + commissions + adjustments - held + released
+
+All in whole paisa, positive for what comes to us. A window is a value date: it takes the agreed lines of
+every cycle that is settled on it. What is not agreed is held: it is named, stands in suspense and moves no
+net position until it is decided. Our own position is what is left: the nets sum to zero.
+
+A window can be worked out again at any time. What is decided later belongs to a later value date, so it comes
+to the same.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from reconciliation.settlement.positions.cycles import Cycles, Party, Role
+from reconciliation.settlement.positions.lines import Kind, Line, once
+
+OURS: Final = Party(Role.OURS, "ours")
+_BRING_IN: Final = (Role.CONNECTOR, Role.PARTNER)
+_COLUMNS: Final[Mapping[Kind, str]] = {
+    Kind.FEE: "fees",
+    Kind.REFUND: "refunds",
+    Kind.CHARGEBACK: "chargebacks",
+    Kind.COMMISSION: "commissions",
+    Kind.ADJUSTMENT: "adjustments",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The net position of one party, explained.
+
+    `gross_in` are payments that it collected for us, `gross_out` payments that it is to receive (negative).
+    `held` is the part of these columns that is not agreed, `released` what was held before and is agreed now.
+    """
+
+    party: Party
+    gross_in: int = 0
+    gross_out: int = 0
+    fees: int = 0
+    refunds: int = 0
+    chargebacks: int = 0
+    commissions: int = 0
+    adjustments: int = 0
+    held: int = 0
+    released: int = 0
+    net: int = 0
+
+    @property
+    def claimed(self) -> int:
+        """Everything that was claimed for this window, agreed or not."""
+        gross = self.gross_in + self.gross_out
+        return gross + self.fees + self.refunds + self.chargebacks + self.commissions + self.adjustments
+
+    @property
+    def rest(self) -> int:
+        """What the columns do not explain of the net: zero, or money was made or lost."""
+        return self.net - (self.claimed - self.held + self.released)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One line that stands in suspense at the end of the window; `is_new` if it came with this window."""
+
+    party: Party
+    source: str
+    kind: Kind
+    amount: int
+    because: str
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Suspense:
+    """What is not agreed, from window to window: opening + held - released - dropped = closing."""
+
+    opening: int
+    held: int
+    released: int
+    dropped: int
+    lines: tuple[Held, ...]
+
+    @property
+    def closing(self) -> int:
+        """What waits for a decision at the end of the window, line by line."""
+        return sum(line.amount for line in self.lines)
+
+    @property
+    def rest(self) -> int:
+        """What the movement does not explain of the closing balance: zero."""
+        return self.closing - (self.opening + self.held - self.released - self.dropped)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Everything about one settlement window; `ours` is what stays with us, with its sign turned."""
+
+    value_date: date
+    positions: tuple[Position, ...]
+    ours: Position
+    suspense: Suspense
+
+
+@dataclass(frozen=True, slots=True)
+class _Dated:
+    """A line with the value dates on which it enters, is agreed and is dropped."""
+
+    line: Line
+    enters: date
+    agreed: date | None
+    dropped: date | None
+
+    def is_open_before(self, value_date: date) -> bool:
+        return self.enters < value_date and not self._is_decided(value_date, at_the_end=False)
+
+    def is_open_after(self, value_date: date) -> bool:
+        return self.enters <= value_date and not self._is_decided(value_date, at_the_end=True)
+
+    def _is_decided(self, value_date: date, *, at_the_end: bool) -> bool:
+        decided = self.agreed or self.dropped
+        return decided is not None and (decided <= value_date if at_the_end else decided < value_date)
+
+
+def value_dates(lines: Iterable[Line], cycles: Cycles) -> tuple[date, ...]:
+    """The value dates on which something of these lines enters, is agreed or is dropped, in their order."""
+    dated = [_dated(line, cycles) for line in lines]
+    found = {day for one in dated for day in (one.enters, one.agreed, one.dropped) if day is not None}
+    return tuple(sorted(found))
+
+
+def sheet_of(value_date: date, lines: Iterable[Line], cycles: Cycles) -> Sheet:
+    """The net positions of the window of a value date, whatever the order of the lines.
+
+    Raises:
+        ConflictingLineError: two lines of one name are not the same.
+    """
+    dated = [_dated(line, cycles) for line in once(lines)]
+    totals: dict[Party, dict[str, int]] = {}
+    kept: dict[str, int] = {}
+    for one in dated:
+        for column, amount in _shares(one, value_date):
+            of_party = totals.setdefault(one.line.cycle.party, {})
+            of_party[column] = of_party.get(column, 0) + amount
+            kept[column] = kept.get(column, 0) - amount
+    positions = tuple(Position(party, **totals[party]) for party in sorted(totals))
+    return Sheet(value_date, positions, Position(OURS, **kept), _suspense(value_date, dated))
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One line of a party and what it adds to which columns of a window, in paisa."""
+
+    line: Line
+    shares: tuple[tuple[str, int], ...]
+
+
+def explained(party: Party, value_date: date, lines: Iterable[Line], cycles: Cycles) -> tuple[Explained, ...]:
+    """The lines behind the position of a party; what they add up to is the position."""
+    found = [
+        Explained(one.line, tuple(shares))
+        for one in (_dated(line, cycles) for line in once(lines) if line.cycle.party == party)
+        if (shares := _shares(one, value_date))
+    ]
+    return tuple(found)
+
+
+def rest(sheet: Sheet) -> int:
+    """What is left when everything is set against what explains it: zero, or money was made or lost."""
+    everybody = (*sheet.positions, sheet.ours)
+    told = [sum(position.net for position in everybody), sum(position.claimed for position in everybody)]
+    told += [position.rest for position in everybody]
+    told += [sum(position.held for position in sheet.positions) - sheet.suspense.held]
+    told += [sum(position.released for position in sheet.positions) - sheet.suspense.released]
+    return sum(map(abs, [*told, sheet.suspense.rest]))
+
+
+def _dated(line: Line, cycles: Cycles) -> _Dated:
+    agreed, dropped = line.agreed_on, line.dropped_on
+    return _Dated(
+        line,
+        enters=cycles.value_date(line.cycle, line.seen_on),
+        agreed=None if agreed is None else cycles.value_date(line.cycle, agreed),
+        dropped=None if dropped is None else cycles.value_date(line.cycle, dropped),
+    )
+
+
+def _shares(one: _Dated, value_date: date) -> list[tuple[str, int]]:
+    """The columns of the window to which a line adds, with the amounts."""
+    amount = one.line.amount
+    shares = []
+    if one.enters == value_date:
+        shares.append((_column(one.line), amount))
+        if one.agreed != value_date:
+            shares.append(("held", amount))
+    elif one.agreed == value_date:
+        shares.append(("released", amount))
+    if one.agreed == value_date:
+        shares.append(("net", amount))
+    return shares
+
+
+def _column(line: Line) -> str:
+    if line.kind is Kind.PAYMENT:
+        return "gross_in" if line.cycle.party.role in _BRING_IN else "gross_out"
+    return _COLUMNS[line.kind]
+
+
+def _suspense(value_date: date, dated: Iterable[_Dated]) -> Suspense:
+    opening = held = released = dropped = 0
+    waiting = []
+    for one in dated:
+        line = one.line
+        opening += line.amount if one.is_open_before(value_date) else 0
+        held += line.amount if one.enters == value_date != one.agreed else 0
+        released += line.amount if one.enters < value_date == one.agreed else 0
+        dropped += line.amount if one.dropped == value_date else 0
+        if one.is_open_after(value_date):
+            is_new = one.enters == value_date
+            waiting.append(Held(line.cycle.party, line.source, line.kind, line.amount, line.because, is_new))
+    return Suspense(opening, held, released, dropped, tuple(waiting))

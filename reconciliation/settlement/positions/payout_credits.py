@@ -1,0 +1,146 @@
+"""Credits of connectors on statements of banks, batch by batch: what came, what for, and what is missing.
+
+    credited + charge  =  receivable + suspense + rounding        in whole paisa
+
+What is agreed of the files goes against what the connector owes us, what is not agreed stands in suspense,
+and a paisa that is missing stays owed (reconciliation.md part 5, case 18).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Final
+
+import polars as pl
+
+from reconciliation.canonical_row import FAMILY, FILE, LEDGER, MATCHED, SUCCESS
+from reconciliation.errors import MonthError
+from reconciliation.intake.file_names import understood
+from reconciliation.matching.institution_positions import CURRENCY, families_that_agree
+from reconciliation.settlement.positions.cycles import Cycle, Cycles, Party, Role
+from reconciliation.settlement.positions.lines import Line
+from reconciliation.statement.layout import Layout
+
+_DATE_LENGTH: Final = len("20260405")
+
+
+class Funds(StrEnum):
+    """How a credit compares with what its files come to."""
+
+    AS_EXPECTED = "as_expected"
+    SHORT = "funds_short"
+    OVER = "funds_over"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one payout should be by its files: `owed` before the bank takes its charge, `credited` what came.
+
+    `credited` is None while the bank's statement does not name the batch.
+    """
+
+    key: str
+    bank: str
+    connector: str
+    payout_date: date
+    owed: int
+    charge: int
+    credited: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What a credit is for. All sums are those of the batch so far, in paisa."""
+
+    batch: Batch
+    credited: int
+    receivable: int
+    suspense: int
+    rounding: int
+
+    @property
+    def difference(self) -> int:
+        """What came beyond what the files come to, the charge counted as come; below zero is missing."""
+        return self.credited + self.batch.charge - self.batch.owed
+
+    @property
+    def funds(self) -> Funds:
+        """Its name for people."""
+        if self.difference == 0:
+            return Funds.AS_EXPECTED
+        return Funds.SHORT if self.difference < 0 else Funds.OVER
+
+
+def batches_of(rows: pl.DataFrame, layouts: Mapping[str, Layout]) -> tuple[Batch, ...]:
+    """Every batch that is expected, from the rows of ours that wait for credits and those of statements."""
+    banks = [name for name, layout in layouts.items() if layout.kind == "statement"]
+    codes = {layout.code: name for name, layout in layouts.items() if layout.payout is not None}
+    told = rows.filter(pl.col("institution").is_in(banks) & (pl.col("currency") == CURRENCY))
+    came = told.filter(pl.col("source") == FILE).group_by("reference").agg(pl.col("net").sum())
+    credited = {str(key): int(net) for key, net in came.iter_rows()}
+    ours = told.filter(pl.col("source") == LEDGER).select("reference", "institution", "net", "business_date")
+    found = []
+    for key, bank, net, day in ours.sort("reference").iter_rows():
+        connector = codes.get(key[:-_DATE_LENGTH])
+        if connector is not None:
+            charge = layouts[bank].charge
+            found.append(Batch(key, bank, connector, day, net + charge, charge, credited.get(key)))
+    return tuple(found)
+
+
+def credits_of(
+    batches: Iterable[Batch], lines: Iterable[Line], cycles: Cycles, rounding: Mapping[str, int]
+) -> Iterator[Credit]:
+    """Each credit that has come, divided; `rounding` tells of each file what it rounds in our favour."""
+    agreed: dict[tuple[str, date], int] = {}
+    rounded: dict[tuple[str, date], int] = {}
+    for line in lines:
+        if line.agreed_on is None or line.cycle.party.role is not Role.CONNECTOR or not is_filed(line):
+            continue
+        place = (line.cycle.party.name, cycles.value_date(line.cycle))
+        agreed[place] = agreed.get(place, 0) + line.amount
+    for origin, paisa in rounding.items():
+        place = _place_of(origin, cycles)
+        rounded[place] = rounded.get(place, 0) + paisa
+    for batch in batches:
+        if batch.credited is not None:
+            place = (batch.connector, batch.payout_date)
+            yield divided(batch, batch.credited, agreed.get(place, 0), rounded.get(place, 0))
+
+
+def divided(batch: Batch, credited: int, agreed: int, rounded: int) -> Credit:
+    """A credit of which the files' part `agreed` is agreed, `rounded` of it in our favour."""
+    difference = credited + batch.charge - batch.owed
+    missing, beyond = min(0, difference), max(0, difference)
+    return Credit(batch, credited, agreed - rounded + missing, batch.owed - agreed + beyond, rounded)
+
+
+def rounded_by_file(rows: pl.DataFrame) -> Mapping[str, int]:
+    """What each file's matched rows are beyond our own, in paisa, where that is not nothing."""
+    agreed = families_that_agree(rows).with_columns(paisa=pl.col("settled") - pl.col("net"))
+    # A file has the difference of a family once, also where the family has rows in two files.
+    files = (
+        rows.filter((pl.col("source") == FILE) & (pl.col("status") == SUCCESS))
+        .filter((pl.col("verdict") == MATCHED) & (pl.col("currency") == CURRENCY))
+        .group_by(FAMILY)
+        .agg(origin=pl.col("origin").min())
+    )
+    found = agreed.filter(pl.col("paisa") != 0).join(files, on=list(FAMILY), how="inner")
+    return dict(found.group_by("origin").agg(pl.col("paisa").sum()).sort("origin").iter_rows())
+
+
+def is_filed(line: Line) -> bool:
+    """Whether a file tells the line, so that a payout brings it."""
+    try:
+        understood(line.source.split(":", 1)[0])
+    except MonthError:
+        return False
+    return True
+
+
+def _place_of(origin: str, cycles: Cycles) -> tuple[str, date]:
+    key = understood(origin).key
+    return key.institution, cycles.value_date(
+        Cycle(Party(Role.CONNECTOR, key.institution), key.day, key.cycle)
+    )

@@ -1,0 +1,134 @@
+"""Whether the money at our banks covers what we owe to others (reconciliation.md 1.3 and 3.8).
+
+    strict    =  settlement_bank - (prefunds + payables + in flight + refunds due + suspense + clearing)
+    in cycle  =  strict + what connectors owe us and have not had to pay yet
+
+Only credit balances are owed: what one party owes us never covers what we owe another. In whole paisa.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from ekpay_switch.domain.money import format_taka
+from reconciliation.settlement.positions.cycles import Cycles, Role
+from reconciliation.settlement.positions.lines import Line
+from reconciliation.settlement.positions.payout_credits import Batch, is_filed
+
+_BANK: Final = "settlement_bank"
+# What belongs to others. VAT is ours to pay and stands beside, like our own income.
+_OWED: Final = (
+    "prefund", "payable", "commission_payable", "stamp_payable", "in_flight", "refund_due", "suspense",
+    "clearing",
+)  # fmt: skip
+_DEPOSIT: Final = "biller_deposit:"
+_RECEIVABLE: Final = "receivable:"
+_MERCHANTS: Final = "receivable:merchant:"
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """Both lines of the cover with the accounts behind them, in paisa.
+
+    `bank_by_statement` is what the banks' own newest statements close with, None where none was read.
+    `receivables` are what connectors owe us within their cycle, `overdue` what they should have paid.
+    """
+
+    bank: int
+    bank_by_statement: int | None
+    owed: Mapping[str, int]
+    receivables: Mapping[str, int]
+    overdue: Mapping[str, int]
+
+    @property
+    def total_owed(self) -> int:
+        """Everything that belongs to others."""
+        return sum(self.owed.values())
+
+    @property
+    def strict(self) -> int:
+        """What is left of the money at our banks, by our books; below zero is short."""
+        return self.bank - self.total_owed
+
+    @property
+    def strict_by_statement(self) -> int | None:
+        """The same with the banks' own figure."""
+        return None if self.bank_by_statement is None else self.bank_by_statement - self.total_owed
+
+    @property
+    def with_receivables(self) -> int:
+        """What is left once connectors have paid what they have not had to pay yet."""
+        return self.strict + sum(self.receivables.values())
+
+    @property
+    def is_short(self) -> bool:
+        """Whether money of others is missing, by our books or by the banks'."""
+        by_banks = self.strict_by_statement
+        return self.strict < 0 or (by_banks is not None and by_banks < 0)
+
+    @property
+    def alarm(self) -> str:
+        """What finance is told, empty where all is covered."""
+        if not self.is_short:
+            return ""
+        lowest = min(one for one in (self.strict, self.strict_by_statement) if one is not None)
+        is_coming = lowest + sum(self.receivables.values()) >= 0
+        behind = "covered once connectors pay" if is_coming else "not covered by receivables"
+        short, owed = format_taka(-lowest), format_taka(self.total_owed)
+        return f"trust cover is short by {short} taka of {owed} owed; {behind}"
+
+
+def cover(
+    balances: Mapping[str, int], closings: Iterable[int] = (), overdue: Mapping[str, int] | None = None
+) -> Cover:
+    """The cover of these balances, each in its account's own direction.
+
+    `closings` are the closing balances of the banks' own newest statements, `overdue` tells what each
+    connector should have paid by now.
+    """
+    told, late = tuple(closings), overdue or {}
+    owed = {name: paisa for name, paisa in balances.items() if name.split(":")[0] in _OWED and paisa > 0}
+    receivables, missing = {}, {}
+    for name, paisa in balances.items():
+        if name.startswith(_DEPOSIT) and paisa < 0:
+            # A utility has vended beyond what we keep there.
+            owed[name] = -paisa
+        if not name.startswith(_RECEIVABLE) or name.startswith(_MERCHANTS):
+            continue
+        connector = name.removeprefix(_RECEIVABLE)
+        if paisa < 0:
+            # They have paid more than they owed, so it is theirs.
+            owed[name] = -paisa
+            continue
+        missing[connector] = min(paisa, max(0, late.get(connector, 0)))
+        receivables[connector] = paisa - missing[connector]
+    return Cover(
+        balances.get(_BANK, 0),
+        sum(told) if told else None,
+        dict(sorted(owed.items())),
+        {name: paisa for name, paisa in sorted(receivables.items()) if paisa},
+        {name: paisa for name, paisa in sorted(missing.items()) if paisa},
+    )
+
+
+def overdue_of(
+    batches: Iterable[Batch], lines: Iterable[Line], cycles: Cycles, night: date
+) -> Mapping[str, int]:
+    """What each connector should have paid by the end of a night and has not, in paisa.
+
+    That is what is missing of its credits, and what our books say and no file of its names.
+    """
+    found: dict[str, int] = {}
+    for batch in batches:
+        if batch.payout_date <= night:
+            came = 0 if batch.credited is None else batch.credited + batch.charge
+            found[batch.connector] = found.get(batch.connector, 0) + max(0, batch.owed - came)
+    for line in lines:
+        party = line.cycle.party
+        is_held = line.agreed_on is None and line.dropped_on is None
+        if party.role is not Role.CONNECTOR or not is_held or is_filed(line):
+            continue
+        if cycles.value_date(line.cycle) <= night:
+            found[party.name] = found.get(party.name, 0) + line.amount
+    return {name: paisa for name, paisa in sorted(found.items()) if paisa > 0}

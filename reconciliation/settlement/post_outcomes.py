@@ -1,0 +1,144 @@
+"""What banks did with our instructions and what connectors paid, matched and posted in one transaction.
+
+Everything is compared with what was written before, and only what has changed is written and posted, so it
+may be asked as often as anybody likes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from ekpay_switch.ports.finance import Adjustment
+from reconciliation.canonical_row import FILE
+from reconciliation.digests import sha256_of
+from reconciliation.matching.institution_positions import COLUMNS
+from reconciliation.settlement.current_state import Work, alone, open_accounts, statement_rows, take_in
+from reconciliation.settlement.instructions.bank_answers import Answer, read
+from reconciliation.settlement.instructions.instruction_outcomes import Outcome, Side, Told, match
+from reconciliation.settlement.instructions.instruction_steps import Step, begun, next_step
+from reconciliation.settlement.journal_entries import of_credit, of_movement, of_rejection
+from reconciliation.settlement.positions.payout_credits import (
+    Batch,
+    Credit,
+    batches_of,
+    credits_of,
+    rounded_by_file,
+)
+from reconciliation.settlement.store.bank_outcomes import (
+    Posted,
+    read_answers,
+    read_credits,
+    read_steps,
+    write_answers,
+    write_credits,
+    write_steps,
+)
+from reconciliation.settlement.store.settlement_lines import read_agreed
+from reconciliation.settlement.store.settlement_sheets import Given, ids_by_message, read_instructions
+from reconciliation.statement.formats.account_entries import AccountStatement, Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """How everything stands: steps that are new, all outcomes, credits that are new, and all credits.
+
+    `strangers` are answers about nothing of ours, `waiting` the batches whose payout date is over and of
+    which no statement tells.
+    """
+
+    steps: tuple[Step, ...]
+    outcomes: tuple[Outcome, ...]
+    new_credits: tuple[Credit, ...]
+    credits: tuple[Credit, ...]
+    strangers: tuple[Answer, ...]
+    waiting: tuple[Batch, ...] = ()
+    is_new: bool = True
+
+
+async def follow(work: Work, answer: bytes | None = None) -> Followed:
+    """Take an answer of a bank in, if there is one, and post what is known now and was not before.
+
+    Raises:
+        UnreadableFileError: the answer is no status report; nothing was written.
+    """
+    heard = None if answer is None else read(answer)
+    statements = statement_rows(work)
+    told = batches_of(statements, work.desk.layouts)
+    await open_accounts(work, told)
+    async with alone(work):
+        is_new = True
+        if heard is not None and answer is not None:
+            is_new = await write_answers(work.connection, sha256_of(answer), heard)
+        await take_in(work)
+        steps, outcomes, strangers = await _follow_instructions(work, statements)
+        new_credits, credits_ = await _follow_credits(work, told)
+    about = () if heard is None else tuple(one for one in strangers if one in heard)
+    waiting = tuple(batch for batch in told if batch.credited is None and batch.payout_date <= work.run.night)
+    return Followed(steps, outcomes, new_credits, credits_, about, waiting, is_new)
+
+
+async def _follow_instructions(
+    work: Work, statements: pl.DataFrame
+) -> tuple[tuple[Step, ...], tuple[Outcome, ...], tuple[Answer, ...]]:
+    connection = work.connection
+    given = {one.instruction.end_to_end_id: one for one in await read_instructions(connection)}
+    told = Told(
+        await read_answers(connection),
+        statements_of(statements, work.desk.registry.debtor.statement),
+        Side.DEBTOR,
+        work.run.night,
+        await ids_by_message(connection),
+    )
+    matched = match((one.instruction for one in given.values()), told)
+    known = await read_steps(connection)
+    steps: list[tuple[Step, Posted]] = []
+    entries: list[Adjustment] = []
+    for outcome in matched.outcomes:
+        name = outcome.instruction.end_to_end_id
+        before = known.get(name, begun(name))
+        step = next_step(before, outcome)
+        if step is not None:
+            steps.append(_posted(given[name], step, before, entries))
+    await write_steps(connection, steps)
+    await work.desk.finance.books.post(connection, entries)
+    return tuple(step for step, _ in steps), matched.outcomes, matched.answers
+
+
+def _posted(given: Given, step: Step, before: Step, entries: list[Adjustment]) -> tuple[Step, Posted]:
+    moved, rejected = of_movement(given, step, before), of_rejection(given, step, before)
+    entries.extend(one for one in (moved, rejected) if one is not None)
+    return step, Posted(moved.id if moved else None, rejected.id if rejected else None)
+
+
+async def _follow_credits(work: Work, told: Sequence[Batch]) -> tuple[tuple[Credit, ...], tuple[Credit, ...]]:
+    known = await read_credits(work.connection)
+    lines = await read_agreed(work.connection)
+    rounded = rounded_by_file(work.desk.rows.everything(work.run, COLUMNS))
+    found = tuple(credits_of(told, lines, work.desk.cycles, rounded))
+    new, entries = [], []
+    for credit in found:
+        revision, before = known.get(credit.batch.key, (0, None))
+        if credit == before:
+            continue
+        entry = of_credit(credit, revision + 1, before)
+        new.append((revision + 1, credit, entry.id if entry else None))
+        entries.extend([] if entry is None else [entry])
+    await write_credits(work.connection, work.run.id, new)
+    await work.desk.finance.books.post(work.connection, entries)
+    return tuple(credit for _, credit, _ in new), found
+
+
+def statements_of(rows: pl.DataFrame, bank: str) -> tuple[AccountStatement, ...]:
+    """The bookings of one bank, from the rows of its statements, a statement a file."""
+    wanted = rows.filter((pl.col("institution") == bank) & (pl.col("source") == FILE))
+    columns = ("origin", "ordinal", "business_date", "net", "currency", "ours", "theirs")
+    found: dict[str, list[Entry]] = {}
+    for origin, ordinal, day, net, currency, ours, theirs in (
+        wanted.select(columns).sort("origin", "ordinal").iter_rows()
+    ):
+        entry = Entry(ordinal, day, day, net, currency, ours, theirs, "", is_reversal=False)
+        found.setdefault(origin, []).append(entry)
+    return tuple(
+        AccountStatement(origin, bank, None, None, None, tuple(entries)) for origin, entries in found.items()
+    )

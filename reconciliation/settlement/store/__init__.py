@@ -1,0 +1,1 @@
+"""Lines, sheets, instructions and bank outcomes of settlement in PostgreSQL (migration 0015)."""

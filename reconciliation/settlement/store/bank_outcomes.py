@@ -1,0 +1,217 @@
+"""What banks answered and moved, in the tables of migration 0015: each step a row of its own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+from reconciliation.results.table_values import Columns, Connection, Row, insert
+from reconciliation.settlement.instructions.bank_answers import Answer, Said
+from reconciliation.settlement.instructions.instruction_outcomes import Ending
+from reconciliation.settlement.instructions.instruction_steps import Step
+from reconciliation.settlement.positions.payout_credits import Batch, Credit
+
+_ANSWERS: Final = """
+SELECT message_id, end_to_end_id, said, reason FROM reconciliation.settlement_answers
+ORDER BY file_sha256, ordinal
+"""
+_IS_READ: Final = "SELECT EXISTS (SELECT FROM reconciliation.settlement_answers WHERE file_sha256 = $1)"
+_ANSWER_COLUMNS: Final[Columns] = (
+    ("file_sha256", "text"),
+    ("ordinal", "integer"),
+    ("message_id", "text"),
+    ("end_to_end_id", "text"),
+    ("said", "text"),
+    ("reason", "text"),
+)
+_STEPS: Final = """
+SELECT DISTINCT ON (end_to_end_id) end_to_end_id, revision, ending, moved, is_owed_again, why
+FROM reconciliation.settlement_endings ORDER BY end_to_end_id, revision DESC
+"""
+_STEP_COLUMNS: Final[Columns] = (
+    ("end_to_end_id", "text"),
+    ("revision", "smallint"),
+    ("ending", "text"),
+    ("moved", "bigint"),
+    ("is_owed_again", "boolean"),
+    ("why", "text"),
+    ("moved_entry_id", "uuid"),
+    ("rejected_entry_id", "uuid"),
+)
+_CARRIES: Final = "SELECT end_to_end_id FROM reconciliation.settlement_carries"
+_CARRY_COLUMNS: Final[Columns] = (("end_to_end_id", "text"), ("value_date", "date"))
+_CREDITS: Final = """
+SELECT DISTINCT ON (batch) batch, revision, bank, connector, payout_date, owed, credited, charge, receivable,
+  suspense, rounding
+FROM reconciliation.settlement_credits ORDER BY batch, revision DESC
+"""
+_CREDIT_COLUMNS: Final[Columns] = (
+    ("batch", "text"),
+    ("revision", "smallint"),
+    ("run_id", "uuid"),
+    ("bank", "text"),
+    ("connector", "text"),
+    ("payout_date", "date"),
+    ("owed", "bigint"),
+    ("credited", "bigint"),
+    ("charge", "bigint"),
+    ("receivable", "bigint"),
+    ("suspense", "bigint"),
+    ("rounding", "bigint"),
+    ("ending", "text"),
+    ("entry_id", "uuid"),
+)
+# The newest statement of each bank that counts. A bank that sends none has none.
+_CLOSINGS: Final = """
+SELECT DISTINCT ON (f.institution) f.institution, f.day, f.closing
+FROM reconciliation.files AS f
+CROSS JOIN LATERAL (
+  SELECT s.state FROM reconciliation.file_states AS s JOIN reconciliation.runs AS r ON r.id = s.run_id
+  WHERE s.file_id = f.id ORDER BY r.seq DESC LIMIT 1) AS s
+WHERE f.closing IS NOT NULL AND s.state = 'loaded'
+ORDER BY f.institution, f.day DESC, f.cycle DESC, f.correction DESC
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A step or a credit with the entries that it posted; None where nothing moved."""
+
+    moved: UUID | None = None
+    rejected: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What a bank says that stood on our account at the end of a day, in paisa."""
+
+    bank: str
+    day: date
+    balance: int
+
+
+async def read_answers(connection: Connection) -> tuple[Answer, ...]:
+    """Every answer of every file."""
+    rows = await connection.fetch(_ANSWERS)
+    return tuple(
+        Answer(row["message_id"], row["end_to_end_id"], Said(row["said"]), row["reason"]) for row in rows
+    )
+
+
+async def write_answers(connection: Connection, sha256: str, answers: Sequence[Answer]) -> bool:
+    """Write the answers of a file, unless these bytes were read before; whether they were new."""
+    if await connection.fetchval(_IS_READ, sha256):
+        return False
+    rows = [
+        (sha256, place, one.message_id, one.end_to_end_id, one.said.value, one.reason)
+        for place, one in enumerate(answers, start=1)
+    ]
+    await insert(connection, "settlement_answers", _ANSWER_COLUMNS, rows)
+    return True
+
+
+async def read_steps(connection: Connection) -> dict[str, Step]:
+    """The newest step of each instruction that has one."""
+    return {row["end_to_end_id"]: _step(row) for row in await connection.fetch(_STEPS)}
+
+
+async def write_steps(connection: Connection, steps: Sequence[tuple[Step, Posted]]) -> None:
+    """Write steps with the entries that they posted.
+
+    Raises:
+        asyncpg.UniqueViolationError: the step stands, or the instruction was owed again before.
+    """
+    rows = [
+        (
+            step.end_to_end_id,
+            step.revision,
+            step.ending.value,
+            step.moved,
+            step.is_owed_again,
+            step.why,
+            posted.moved,
+            posted.rejected,
+        )
+        for step, posted in steps
+    ]
+    await insert(connection, "settlement_endings", _STEP_COLUMNS, rows)
+
+
+async def carried_ids(connection: Connection) -> frozenset[str]:
+    """The rejected instructions whose amounts a later sheet has brought in."""
+    return frozenset(row["end_to_end_id"] for row in await connection.fetch(_CARRIES))
+
+
+async def write_carries(connection: Connection, ids: Sequence[str], value_date: date) -> None:
+    """Write down that a sheet has brought these in.
+
+    Raises:
+        asyncpg.UniqueViolationError: an earlier sheet has.
+    """
+    rows = [(name, value_date) for name in ids]
+    await insert(connection, "settlement_carries", _CARRY_COLUMNS, rows)
+
+
+async def read_credits(connection: Connection) -> Mapping[str, tuple[int, Credit]]:
+    """The newest row of each credit, with its revision."""
+    return {row["batch"]: (row["revision"], _credit(row)) for row in await connection.fetch(_CREDITS)}
+
+
+async def write_credits(
+    connection: Connection, run_id: UUID, found: Sequence[tuple[int, Credit, UUID | None]]
+) -> None:
+    """Write credits with their revisions and entries.
+
+    Raises:
+        asyncpg.UniqueViolationError: the revision stands.
+    """
+    rows = [
+        (
+            one.batch.key,
+            revision,
+            run_id,
+            one.batch.bank,
+            one.batch.connector,
+            one.batch.payout_date,
+            one.batch.owed,
+            one.credited,
+            one.batch.charge,
+            one.receivable,
+            one.suspense,
+            one.rounding,
+            one.funds.value,
+            entry_id,
+        )
+        for revision, one, entry_id in found
+    ]
+    await insert(connection, "settlement_credits", _CREDIT_COLUMNS, rows)
+
+
+async def read_closings(connection: Connection) -> tuple[Closing, ...]:
+    """The closing balance of the newest statement of each bank that was read."""
+    return tuple(Closing(*row) for row in await connection.fetch(_CLOSINGS))
+
+
+def _step(row: Row) -> Step:
+    return Step(
+        row["end_to_end_id"],
+        row["revision"],
+        Ending(row["ending"]),
+        row["moved"],
+        row["is_owed_again"],
+        row["why"],
+    )
+
+
+def _credit(row: Row) -> Credit:
+    batch = Batch(
+        row["batch"],
+        row["bank"],
+        row["connector"],
+        row["payout_date"],
+        row["owed"],
+        row["charge"],
+        row["credited"],
+    )
+    return Credit(batch, row["credited"], row["receivable"], row["suspense"], row["rounding"])

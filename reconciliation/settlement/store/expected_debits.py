@@ -1,0 +1,46 @@
+"""What our own bank's statement should name: a row of ours for each instruction, for the night to match."""
+
+from typing import Final
+
+import polars as pl
+
+from reconciliation.canonical_row import BRINGS, LEDGER, SUCCESS, complete, no_rows
+from reconciliation.matching.institution_positions import CURRENCY
+from reconciliation.results.table_values import Connection, Row
+
+# What a bank has rejected it does not book.
+_EXPECTED: Final = """
+SELECT end_to_end_id, statement, value_date, amount FROM reconciliation.settlement_instructions AS i
+WHERE NOT EXISTS (
+  SELECT FROM reconciliation.settlement_endings AS e
+  WHERE e.end_to_end_id = i.end_to_end_id AND e.is_owed_again)
+ORDER BY end_to_end_id
+"""
+
+
+async def expected_debits(connection: Connection) -> pl.DataFrame:
+    """Canonical rows of all instructions that stand, each under an origin of its own that never changes."""
+    rows = [_row(row) for row in await connection.fetch(_EXPECTED)]
+    return complete(pl.DataFrame(rows)) if rows else no_rows()
+
+
+def _row(row: Row) -> dict[str, object]:
+    return {
+        "source": LEDGER,
+        "origin": f"instruction {row['end_to_end_id']}",
+        "ordinal": 1,
+        "institution": row["statement"],
+        "reference": row["end_to_end_id"],
+        "direction": BRINGS,
+        "ours": row["end_to_end_id"],
+        "theirs": "",
+        "status": SUCCESS,
+        "gross": -row["amount"],
+        "fee": 0,
+        "vat": 0,
+        "net": -row["amount"],
+        "currency": CURRENCY,
+        "business_date": row["value_date"],
+        "due_date": row["value_date"],
+        "is_late": False,
+    }

@@ -1,0 +1,248 @@
+"""Sheets, instructions and their files in the tables of migration 0015, written once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from datetime import date, datetime
+from typing import Final
+from uuid import UUID
+
+from reconciliation.results.table_values import Columns, Connection, Row, insert
+from reconciliation.settlement.instructions.account_registry import Account
+from reconciliation.settlement.instructions.creditor_instructions import Instruction
+from reconciliation.settlement.instructions.value_date_record import File, Settled, digest_of
+from reconciliation.settlement.positions.cycles import Party, Role
+from reconciliation.settlement.positions.net_positions import Position
+
+# Whoever settles waits for whoever settles.
+LOCK: Final = "SELECT pg_advisory_xact_lock(3, 2)"
+_NEW_SHEET: Final = """
+INSERT INTO reconciliation.settlement_sheets (value_date, run_id, digest, instructed_by, approved_by, made_at)
+VALUES ($1, $2, $3, $4, $5, $6)
+"""
+_SHEET: Final = """
+SELECT value_date, run_id, digest, instructed_by, approved_by, made_at
+FROM reconciliation.settlement_sheets WHERE value_date = $1
+"""
+_NEWEST: Final = "SELECT max(value_date) FROM reconciliation.settlement_sheets"
+_FIGURES: Final = (
+    "gross_in", "gross_out", "fees", "refunds", "chargebacks", "commissions", "adjustments", "held",
+    "released", "net", "carried_in", "instructed", "carried_out", "pays_itself",
+)  # fmt: skip
+_POSITIONS: Final = f"""
+SELECT role, party, {", ".join(_FIGURES)}, reason FROM reconciliation.settlement_positions
+WHERE value_date = $1 ORDER BY role = 'ours', role, party
+"""  # noqa: S608 - our own names
+_POSITION_COLUMNS: Final[Columns] = (
+    ("value_date", "date"),
+    ("role", "text"),
+    ("party", "text"),
+    *((name, "bigint") for name in _FIGURES),
+    ("reason", "text"),
+)
+_CARRIED: Final = """
+SELECT role, party, carried_out AS amount FROM reconciliation.settlement_positions
+WHERE value_date = $1 AND carried_out <> 0
+"""
+_INSTRUCTIONS: Final = """
+SELECT end_to_end_id, value_date, role, party, amount, set_off, rail, statement, ledger_account, name, bic,
+  routing_number, account, holds, entry_id
+FROM reconciliation.settlement_instructions WHERE $1::date IS NULL OR value_date = $1 ORDER BY end_to_end_id
+"""
+_INSTRUCTION_COLUMNS: Final[Columns] = (
+    ("end_to_end_id", "text"),
+    ("value_date", "date"),
+    ("role", "text"),
+    ("party", "text"),
+    ("amount", "bigint"),
+    ("set_off", "bigint"),
+    ("rail", "text"),
+    ("statement", "text"),
+    ("ledger_account", "text"),
+    ("name", "text"),
+    ("bic", "text"),
+    ("routing_number", "text"),
+    ("account", "text"),
+    ("holds", "text"),
+    ("entry_id", "uuid"),
+)
+_FILES: Final = """
+SELECT rail, name, message_id, content, entries, amount, hash_total
+FROM reconciliation.settlement_files WHERE value_date = $1 ORDER BY rail
+"""
+_FILE_COLUMNS: Final[Columns] = (
+    ("value_date", "date"),
+    ("rail", "text"),
+    ("name", "text"),
+    ("message_id", "text"),
+    ("sha256", "text"),
+    ("content", "bytea"),
+    ("entries", "integer"),
+    ("amount", "bigint"),
+    ("hash_total", "bigint"),
+)
+_MESSAGES: Final = """
+SELECT f.message_id, array_agg(i.end_to_end_id) AS ids
+FROM reconciliation.settlement_files AS f
+JOIN reconciliation.settlement_instructions AS i ON i.value_date = f.value_date AND i.rail = f.rail
+GROUP BY f.message_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Who made a sheet of a value date, when, and from which run; `digest` is that of its figures."""
+
+    value_date: date
+    run_id: UUID
+    digest: str
+    instructed_by: str
+    approved_by: str
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An instruction with what its entry moved: the account, and what of the party's debt was set off.
+
+    `statement` is the layout of our own bank's statements, which will name it.
+    """
+
+    instruction: Instruction
+    statement: str
+    ledger_account: str
+    set_off: int
+    entry_id: UUID
+
+
+async def newest_sheet(connection: Connection) -> date | None:
+    """The newest value date that was instructed, if any was."""
+    found: date | None = await connection.fetchval(_NEWEST)
+    return found
+
+
+async def head_of(connection: Connection, value_date: date) -> Head | None:
+    """The sheet of a value date, if it stands."""
+    row = await connection.fetchrow(_SHEET, value_date)
+    return None if row is None else Head(*row)
+
+
+async def read_sheet(connection: Connection, value_date: date) -> tuple[Settled, ...]:
+    """The lines of a sheet, our own last."""
+    return tuple(_settled(row) for row in await connection.fetch(_POSITIONS, value_date))
+
+
+async def carried_from(connection: Connection, value_date: date | None) -> dict[Party, int]:
+    """What the sheet of a value date hands to the next one."""
+    rows = await connection.fetch(_CARRIED, value_date)
+    return {Party(Role(row["role"]), row["party"]): row["amount"] for row in rows}
+
+
+async def write_sheet(connection: Connection, head: Head, rows: Sequence[Settled]) -> None:
+    """Write a sheet whole, in the transaction of the connection.
+
+    Raises:
+        asyncpg.UniqueViolationError: the value date has a sheet.
+        asyncpg.CheckViolationError: its net positions do not sum to zero, or a line loses something.
+    """
+    await connection.execute(_NEW_SHEET, *astuple(head))
+    values = [_values(head.value_date, row) for row in rows]
+    await insert(connection, "settlement_positions", _POSITION_COLUMNS, values)
+
+
+async def write_instructions(connection: Connection, given: Sequence[Given]) -> None:
+    """Write instructions.
+
+    Raises:
+        asyncpg.UniqueViolationError: a party has one for the value date.
+    """
+    rows = []
+    for one in given:
+        paid, account = one.instruction, one.instruction.creditor
+        rows.append(
+            (
+                paid.end_to_end_id,
+                paid.value_date,
+                account.role,
+                account.party,
+                paid.amount,
+                one.set_off,
+                account.rail,
+                one.statement,
+                one.ledger_account,
+                account.name,
+                account.bic,
+                account.routing_number,
+                account.account,
+                account.holds,
+                one.entry_id,
+            )
+        )
+    await insert(connection, "settlement_instructions", _INSTRUCTION_COLUMNS, rows)
+
+
+async def read_instructions(connection: Connection, value_date: date | None = None) -> tuple[Given, ...]:
+    """All instructions as they were given, or those of one value date."""
+    return tuple(_given(row) for row in await connection.fetch(_INSTRUCTIONS, value_date))
+
+
+async def write_files(connection: Connection, value_date: date, files: Sequence[File]) -> None:
+    """Write the files of a value date with their bytes."""
+    rows = [
+        (
+            value_date,
+            one.rail,
+            one.name,
+            one.message_id,
+            one.sha256,
+            one.content,
+            one.entries,
+            one.amount,
+            one.hash_total,
+        )
+        for one in files
+    ]
+    await insert(connection, "settlement_files", _FILE_COLUMNS, rows)
+
+
+async def read_files(connection: Connection, value_date: date) -> tuple[File, ...]:
+    """The files of a value date, byte by byte."""
+    return tuple(File(*row) for row in await connection.fetch(_FILES, value_date))
+
+
+async def ids_by_message(connection: Connection) -> Mapping[str, frozenset[str]]:
+    """The instructions of each message and batch that was given to people."""
+    return {row["message_id"]: frozenset(row["ids"]) for row in await connection.fetch(_MESSAGES)}
+
+
+def is_as_written(head: Head, rows: Sequence[Settled]) -> bool:
+    """Whether the figures of a sheet are still those that were written."""
+    return digest_of(rows) == head.digest
+
+
+def _values(value_date: date, row: Settled) -> tuple[object, ...]:
+    told = row.position
+    figures = (*astuple(told)[1:], row.carried_in, row.instructed, row.carried_out, row.pays_itself)
+    return (value_date, told.party.role.value, told.party.name, *figures, row.reason)
+
+
+def _settled(row: Row) -> Settled:
+    party = Party(Role(row["role"]), row["party"])
+    figures = [row[name] for name in _FIGURES]
+    brought, instructed, carried, pays_itself = figures[-4:]
+    position = Position(party, *figures[:-4])
+    return Settled(position, brought, instructed, carried, pays_itself, row["reason"])
+
+
+def _given(row: Row) -> Given:
+    account = Account(
+        role=row["role"],
+        party=row["party"],
+        name=row["name"],
+        bic=row["bic"],
+        routing_number=row["routing_number"],
+        account=row["account"],
+        holds=row["holds"],
+        rail=row["rail"],
+    )
+    paid = Instruction(row["end_to_end_id"], row["value_date"], account, row["amount"])
+    return Given(paid, row["statement"], row["ledger_account"], row["set_off"], row["entry_id"])

@@ -1,0 +1,273 @@
+"""ISO 20022 account reports (camt.052, .053 and .054, every version), read entry by entry in constant memory.
+
+An amount is unsigned; its sign stands in CdtDbtInd. RvslInd says that the entry undoes another one and leaves
+the sign as it is written: a reversed credit is a DBIT. Only booked entries count. A DOCTYPE is refused, so
+no entity is ever expanded.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from io import BytesIO
+
+from lxml import etree
+
+from reconciliation.errors import ControlTotalError, UnreadableFileError
+from reconciliation.statement.formats.account_entries import AccountStatement, Entry
+from reconciliation.statement.formats.xml_text import local, refuse_doctype
+from reconciliation.statement.values.amounts import paisa_of_decimal
+from reconciliation.statement.values.dates import DHAKA
+
+_WHOLE = ("Stmt", "Rpt", "Ntfctn")
+# The balance before; the second is yesterday's closing one, and counts where the first is not told.
+_OPENING = ("OPBD", "PRCD")
+_CLOSING = "CLBD"
+_YES = ("true", "1")
+# The totals that a message may tell, and over which entries each is taken.
+_SUMMARIES = {"TtlNtries": "", "TtlCdtNtries": "CRDT", "TtlDbtNtries": "DBIT"}
+_WORDS = {"": "amount", "CRDT": "credits", "DBIT": "debits"}
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """One account report while its elements pass by."""
+
+    balances: dict[str, int] = field(default_factory=dict)
+    told: dict[str, tuple[str, str]] = field(default_factory=dict)
+    seen: list[str] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+
+    @property
+    def opening(self) -> int | None:
+        return next((self.balances[kind] for kind in _OPENING if kind in self.balances), None)
+
+
+def read(content: bytes) -> list[AccountStatement]:
+    """Every account report of the message.
+
+    Raises:
+        UnreadableFileError: no well-formed camt message, a DOCTYPE, or an entry without what it must have.
+        ControlTotalError: the details of a batch entry do not add up to it.
+    """
+    refuse_doctype(content)
+    try:
+        return list(_reports(content))
+    except etree.XMLSyntaxError as problem:
+        raise UnreadableFileError(f"no well-formed XML: {problem.msg}", line=problem.lineno) from problem
+
+
+def _reports(content: bytes) -> Iterator[AccountStatement]:
+    gathered = _Gathered()
+    found = 0
+    ordinal = 0
+    events = etree.iterparse(
+        BytesIO(content), events=("end",), resolve_entities=False, no_network=True, load_dtd=False
+    )
+    for _, element in events:
+        name = local(element)
+        if name == "Bal":
+            _take_balance(gathered, element)
+        elif name == "TxsSummry":
+            _take_summary(gathered, element)
+        elif name == "Ntry":
+            ordinal += 1
+            gathered.seen.append(_text(element, "CdtDbtInd"))
+            entry = _entry(element, ordinal)
+            if entry is not None:
+                gathered.entries.append(entry)
+            _forget(element)
+        elif name in _WHOLE:
+            found += 1
+            yield _report(element, gathered)
+            gathered = _Gathered()
+            _forget(element)
+    if not found:
+        raise UnreadableFileError("no account report in the message")
+
+
+def _report(element: etree._Element, gathered: _Gathered) -> AccountStatement:
+    number = _text(element, "ElctrncSeqNb") or _text(element, "LglSeqNb")
+    return AccountStatement(
+        identification=_text(element, "Id"),
+        account=_text(element, "Acct/Id/Othr/Id") or _text(element, "Acct/Id/IBAN"),
+        sequence=int(number) if number.isdecimal() else None,
+        opening=gathered.opening,
+        closing=gathered.balances.get(_CLOSING),
+        entries=tuple(gathered.entries),
+        kind=local(element),
+        currency=_text(element, "Acct/Ccy"),
+        controls=_checked_summary(gathered),
+    )
+
+
+def _checked_summary(gathered: _Gathered) -> dict[str, str]:
+    """The number of entries and the sum of their unsigned amounts, of all and of each side, where told.
+
+    Entries that are not booked are counted but carry no amount here, so sums are compared without them only.
+    """
+    controls: dict[str, str] = {}
+    for side, (count, total) in gathered.told.items():
+        seen = sum(side in {"", seen} for seen in gathered.seen)
+        if count and count != str(seen):
+            raise ControlTotalError(f"{seen} {side} entries, the summary says {count}".replace("  ", " "))
+        sign = {"CRDT": 1, "DBIT": -1}.get(side, 0)
+        summed = sum(abs(entry.amount) for entry in gathered.entries if entry.amount * sign >= 0)
+        is_whole = len(gathered.seen) == len(gathered.entries)
+        if total and is_whole and paisa_of_decimal(total) != summed:
+            raise ControlTotalError(f"entries sum to {summed} paisa, the summary says {total}")
+        if count and not side:
+            controls |= {"stated.rows": count}
+        if total and is_whole:
+            controls |= {f"stated.{_WORDS[side]}": str(summed), f"counted.{_WORDS[side]}": str(summed)}
+    return controls
+
+
+def _take_summary(gathered: _Gathered, element: etree._Element) -> None:
+    for total, side in _SUMMARIES.items():
+        gathered.told[side] = _text(element, f"{total}/NbOfNtries"), _text(element, f"{total}/Sum")
+
+
+def _take_balance(gathered: _Gathered, element: etree._Element) -> None:
+    kind = _text(element, "Tp/CdOrPrtry/Cd") or _text(element, "Tp/Cd")
+    if kind in _OPENING or kind == _CLOSING:
+        gathered.balances[kind] = _signed(element, "a balance")
+
+
+def _entry(element: etree._Element, ordinal: int) -> Entry | None:
+    place = f"entry {ordinal}"
+    # A text in the first versions, a choice of Cd or Prtry since version 8.
+    if (_text(element, "Sts/Cd") or _text(element, "Sts")) not in {"BOOK", ""}:
+        return None
+    amount = _signed(element, place)
+    booked_on = _date(element, "BookgDt")
+    value_date = _date(element, "ValDt") or booked_on
+    if booked_on is None or value_date is None:
+        raise UnreadableFileError(f"{place} has no booking date", line=element.sourceline, column="BookgDt")
+    entry = Entry(
+        ordinal=ordinal,
+        booked_on=booked_on,
+        value_date=value_date,
+        amount=amount,
+        currency=_child(element, "Amt").get("Ccy", ""),
+        reference=_given(_only_reference(element)),
+        bank_reference=_text(element, "AcctSvcrRef"),
+        text=_first(element, "Ustrd") or _text(element, "AddtlNtryInf"),
+        is_reversal=_text(element, "RvslInd") in _YES,
+        line=element.sourceline or 0,
+    )
+    return replace(entry, parts=tuple(_details(element, entry)))
+
+
+def _only_reference(element: etree._Element) -> str:
+    """The reference of the payment or batch; of several details only one that they share is the entry's."""
+    batch = {_text_of(found) for found in element.iter("{*}PmtInfId")}
+    single = {_text_of(found) for found in element.iter("{*}EndToEndId")}
+    for given in (batch, single):
+        if len(given) == 1:
+            return given.pop()
+    return _text(element, "NtryRef")
+
+
+def _given(reference: str) -> str:
+    return "" if reference == "NOTPROVIDED" else reference
+
+
+def _details(element: etree._Element, entry: Entry) -> list[Entry]:
+    """The payments of a batch where each tells its amount, which must sum to the entry; else nothing.
+
+    The first versions tell only what was instructed: before charges, and perhaps in another currency.
+    """
+    place = f"entry {entry.ordinal}"
+    details = list(element.iter("{*}TxDtls"))
+    own = [detail.find("{*}Amt") for detail in details]
+    is_exact = all(amount is not None for amount in own)
+    amounts = own if is_exact else [detail.find("{*}AmtDtls/{*}TxAmt/{*}Amt") for detail in details]
+    told = [(detail, amount) for detail, amount in zip(details, amounts, strict=True) if amount is not None]
+    if len(told) != len(details) or any(amount.get("Ccy") != entry.currency for _, amount in told):
+        return []
+    parts = [_part(detail, amount, entry, place) for detail, amount in told]
+    summed = sum(part.amount for part in parts)
+    if summed == entry.amount or not parts:
+        return parts
+    if not is_exact and (len(parts) == 1 or _first_of(element, "Chrgs") is not None):
+        return []
+    raise ControlTotalError(
+        f"{place}: its details sum to {summed} and not to {entry.amount} paisa", line=element.sourceline
+    )
+
+
+def _part(detail: etree._Element, amount: etree._Element, entry: Entry, place: str) -> Entry:
+    # A detail may point the other way than its entry, as a charge inside a batch of credits does.
+    side = _text(detail, "CdtDbtInd") or ("CRDT" if entry.amount >= 0 else "DBIT")
+    return replace(
+        entry,
+        amount=_amount(amount, place) * (-1 if side == "DBIT" else 1),
+        reference=_given(_first(detail, "EndToEndId")),
+        bank_reference=_text(detail, "Refs/AcctSvcrRef") or entry.bank_reference,
+        text=_first(detail, "Ustrd") or entry.text,
+    )
+
+
+def _signed(element: etree._Element, place: str) -> int:
+    direction = _text(element, "CdtDbtInd")
+    if direction not in {"CRDT", "DBIT"}:
+        raise UnreadableFileError(
+            f"{place} is neither CRDT nor DBIT", line=element.sourceline, column="CdtDbtInd"
+        )
+    amount = _amount(_child(element, "Amt"), place)
+    return amount if direction == "CRDT" else -amount
+
+
+def _amount(element: etree._Element, place: str) -> int:
+    value = paisa_of_decimal(element.text or "")
+    if value is None or value < 0:
+        raise UnreadableFileError(f"{place} has no amount in paisa", line=element.sourceline, column="Amt")
+    return value
+
+
+def _date(element: etree._Element, name: str) -> date | None:
+    day, instant = _text(element, f"{name}/Dt"), _text(element, f"{name}/DtTm")
+    try:
+        if day:
+            return date.fromisoformat(day[:10])
+        if not instant:
+            return None
+        moment = datetime.fromisoformat(instant)
+    except ValueError:
+        raise UnreadableFileError(
+            f"{day or instant} is no date", line=element.sourceline, column=name
+        ) from None
+    return moment.date() if moment.tzinfo is None else moment.astimezone(DHAKA).date()
+
+
+def _child(element: etree._Element, name: str) -> etree._Element:
+    found = element.find(f"{{*}}{name}")
+    if found is None:
+        raise UnreadableFileError(f"{name} is missing", line=element.sourceline, column=name)
+    return found
+
+
+def _text(element: etree._Element, path: str) -> str:
+    found = element.find("/".join(f"{{*}}{name}" for name in path.split("/")))
+    return "" if found is None else _text_of(found)
+
+
+def _first_of(element: etree._Element, name: str) -> etree._Element | None:
+    return next(element.iter(f"{{*}}{name}"), None)
+
+
+def _first(element: etree._Element, name: str) -> str:
+    found = _first_of(element, name)
+    return "" if found is None else _text_of(found)
+
+
+def _text_of(element: etree._Element) -> str:
+    return (element.text or "").strip()
+
+
+def _forget(element: etree._Element) -> None:
+    """Free what has been read, and the empty shell of the one before."""
+    element.clear()
+    before, parent = element.getprevious(), element.getparent()
+    if before is not None and parent is not None and local(before) == "Ntry":
+        parent.remove(before)

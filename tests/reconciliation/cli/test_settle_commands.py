@@ -1,0 +1,172 @@
+"""`ekpay settle` as finance types it, over real tables."""
+
+import asyncio
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from reconciliation.canonical_row import BROKEN
+from reconciliation.cli.settle_commands import app
+from reconciliation.settlement import current_state as desk
+from reconciliation.settlement.instructions import pacs009
+from tests.reconciliation.settlement.sample_lines import MON, SUN
+from tests.reconciliation.settlement.stage import (
+    CHECKER,
+    MAKER,
+    KeptRows,
+    Stage,
+    booked,
+    expected,
+    pair,
+    report,
+    row,
+)
+
+RTGS = 12_000_000
+TWO_PERSONS = ("--by", MAKER, "--approved-by", CHECKER)
+Typed = Callable[..., Any]
+
+
+@pytest.fixture
+def stage(settlement_stage: Stage) -> Stage:
+    """The stage of settlement, where its neighbours have that of nights."""
+    return settlement_stage
+
+
+@pytest.fixture
+async def typed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Typed:
+    """Types a command over a reconciled Sunday."""
+    stage.rows = [
+        *pair("npsb", "N1", RTGS + 900),
+        *pair("desco_postpaid", "D1", RTGS),
+        row("desco_postpaid", "D2", 500, ordinal=2, verdict=BROKEN),
+    ]
+    await stage.hold({"receivable:npsb": RTGS + 900, "payable:desco_postpaid": RTGS, "settlement_bank": 100})
+    await stage.run(SUN)
+    monkeypatch.setattr(desk, "RunRows", lambda _: KeptRows(stage.kept))
+    monkeypatch.setenv("EKPAY_STAFF_PASSPHRASE", "one")
+    monkeypatch.setenv("EKPAY_APPROVER_PASSPHRASE", "two")
+
+    async def _type(*words: str) -> Result:
+        return await asyncio.to_thread(lambda: CliRunner().invoke(app, list(words), obj=stage.office))
+
+    return _type
+
+
+async def test_positions_are_shown_and_sum_to_zero(typed: Typed) -> None:
+    shown = await typed("positions")
+    assert shown.exit_code == 0, shown.output
+    assert "biller:desco_postpaid" in shown.output
+    assert "sum of all nets: 0.00" in shown.output
+    told = json.loads((await typed("positions", "--json", "--value-date", str(MON))).output)
+    assert (told["value_date"], told["sum"]) == (str(MON), 0)
+    rows = list(csv.DictReader((await typed("positions", "--csv")).output.splitlines()))
+    assert [(one["party"], one["net"], one["instructed"]) for one in rows] == [
+        ("desco_postpaid", str(-RTGS), str(RTGS)),
+        ("npsb", str(RTGS + 900), "0"),
+        ("ours", "-900", "0"),
+    ]
+
+
+async def test_a_position_is_drilled_down_to_its_rows(typed: Typed) -> None:
+    told = json.loads((await typed("explain", "desco_postpaid", "--value-date", str(MON), "--json")).output)
+    assert [(one["our_reference"], one["amount"], one["state"], one["columns"]) for one in told["lines"]] == [
+        ("D1", -RTGS, "agreed", {"gross_out": -RTGS, "net": -RTGS}),
+        ("D2", -500, "held", {"gross_out": -500, "held": -500}),
+    ]
+    shown = await typed("explain", "biller:desco_postpaid", "--value-date", str(MON))
+    assert "2 lines, net -120000.00" in shown.output
+
+
+async def test_a_party_that_nobody_is_is_refused_with_those_like_it(typed: Typed) -> None:
+    near = await typed("explain", "desko_postpaid", "--value-date", str(MON))
+    assert near.exit_code == 2
+    assert "desko_postpaid is no party with a line; near: biller:desco_postpaid" in _plain(near)
+    far = await typed("explain", "zzz", "--value-date", str(MON))
+    assert far.exit_code == 2
+    assert "zzz is no party with a line: biller:desco_postpaid, connector:npsb" in _plain(far)
+
+
+def _plain(result: Result) -> str:
+    """What was said, without the frame around it."""
+    return " ".join(result.output.replace("│", " ").split())
+
+
+async def test_two_persons_settle_a_day_and_find_the_same_files_again(
+    typed: Typed, stage: Stage, tmp_path: Path
+) -> None:
+    words = ("instruct", "--value-date", str(MON), *TWO_PERSONS, "--out", str(tmp_path / "out"))
+    first = await typed(*words)
+    assert first.exit_code == 0, first.output
+    assert stage.office.persons.asked == [(MAKER, "one"), (CHECKER, "two")]
+    (place,) = (tmp_path / "out").iterdir()
+    pacs009.check(place.read_bytes())
+    again = await typed(*words, "--json")
+    told = json.loads(again.output)
+    assert (told["is_new"], told["files"][0]["amount"]) == (False, RTGS)
+    assert f"stands, settled by {MAKER} and {CHECKER}" in (await typed(*words)).output
+
+
+async def test_one_person_settles_nothing(typed: Typed, stage: Stage, tmp_path: Path) -> None:
+    found = await typed(
+        "instruct", "--value-date", str(MON), "--by", MAKER, "--approved-by", MAKER, "--out", str(tmp_path)
+    )
+    assert found.exit_code == 2
+    assert stage.office.persons.asked == []
+
+
+async def test_a_refusal_is_one_line_and_nothing_is_left(typed: Typed, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    found = await typed("instruct", "--value-date", "2026-04-10", *TWO_PERSONS, "--out", str(out))
+    assert (found.exit_code, found.output.count("\n")) == (1, 1)
+    assert "no business day" in found.output
+    assert not out.exists()
+
+
+async def test_a_banks_answer_is_taken_in(typed: Typed, stage: Stage, tmp_path: Path) -> None:
+    issued = await stage.settle(MON)
+    name = issued.files[0].content.partition(b"<EndToEndId>")[2].partition(b"<")[0].decode()
+    file = tmp_path / "answer.xml"
+    file.write_bytes(report(name, "RJCT"))
+    found = await typed("answer", str(file))
+    assert found.exit_code == 0, found.output
+    assert "rejected" in found.output
+    assert "1 instructions and 0 credits moved on" in found.output
+    file.write_bytes(b"<Document/>")
+    assert (await typed("answer", str(file))).exit_code == 1
+
+
+async def test_credits_that_are_short_are_red(typed: Typed, stage: Stage) -> None:
+    stage.rows += [
+        expected("stmt_janata", "NPSB20260406", RTGS, MON),
+        booked("stmt_janata", "NPSB20260406", RTGS - 1, MON),
+    ]
+    await stage.run(MON)
+    told = await typed("credits", "--json")
+    assert told.exit_code == 1
+    (credit,) = json.loads(told.output)["credits"]
+    assert (credit["ending"], credit["difference"], credit["connector"]) == ("funds_short", -1, "npsb")
+    assert "funds_short" in (await typed("credits")).output
+
+
+async def test_the_cover_is_shown_and_a_short_one_is_red(typed: Typed, stage: Stage) -> None:
+    shown = await typed("cover")
+    assert shown.exit_code == 1
+    assert (
+        "trust cover is short by 119999.00 taka of 120000.00 owed; covered once connectors pay"
+        in shown.output
+    )
+    told = json.loads((await typed("cover", "--json")).stdout)
+    assert (told["strict"], told["with_receivables"]) == (100 - RTGS, 1_000)
+    await stage.hold({"settlement_bank": RTGS})
+    assert (await typed("cover")).exit_code == 0
+
+
+async def test_without_a_night_there_is_nothing_to_settle(stage: Stage) -> None:
+    found = await asyncio.to_thread(lambda: CliRunner().invoke(app, ["positions"], obj=stage.office))
+    assert (found.exit_code, "no night was reconciled yet" in found.output) == (1, True)

@@ -1,0 +1,3 @@
+from tests.persistence.conftest import endpoint, place
+
+__all__ = ["endpoint", "place"]
