@@ -136,12 +136,12 @@ bench: $(DEV) $(RECONCILIATION) ## every number of the switch beside its aim, in
 
 .PHONY: bench-full
 bench-full: $(DEV) $(RECONCILIATION) ## ten million payments that stand, a soak of half an hour, ten million reconciled: about an hour
-	$(BIN)/python -m benchmarks.full --write
-	$(BIN)/python -m benchmarks.reconcile --full
+	$(BIN)/python -m benchmarks.endurance --write
+	$(BIN)/python -m benchmarks.reconciling.million_rows --full
 
 .PHONY: profile
 profile: $(DEV) ## where each microsecond of a payment goes: writes docs/operations/profile-of-a-payment.md
-	$(BIN)/python -m benchmarks.profile
+	$(BIN)/python -m benchmarks.profile.payment_profile
 
 # ---- changing it
 

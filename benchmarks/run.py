@@ -4,7 +4,7 @@ The switch and pgbench take turns, so that neither has the other beside it; medi
 that follow compare the switch with a naive build, hot with even traffic, two processes with one, and look at
 latency, round trips, and what somebody who hangs costs the others. What has to hold for a number to be
 printed at all is checked by the books after every turn, and by `ekpay audit` at the end of each part. Last
-a million payments are reconciled (`benchmarks.reconcile`).
+a million payments are reconciled (`benchmarks.reconciling.million_rows`).
 """
 
 import argparse
@@ -17,26 +17,32 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import (
-    bulkhead,
-    hanging,
-    latency,
-    load,
-    machine,
-    mix,
-    naive,
-    reconcile,
-    reference,
-    report,
-    round_trips,
-    routing,
-    summary,
-    two,
+from benchmarks.collecting import hanging_connector as hanging
+from benchmarks.collecting import routing_decision as routing
+from benchmarks.kit import load, machine, summary
+from benchmarks.kit import pgbench_reference as reference
+from benchmarks.kit import turn_report as report
+from benchmarks.kit.bench_part import CLEAN, Part
+from benchmarks.kit.errors import BenchError
+from benchmarks.kit.stage import open_stage
+from benchmarks.kit.turns import Turn, Turns
+from benchmarks.paying import (
+    hanging_biller as bulkhead,
 )
-from benchmarks.errors import BenchError
-from benchmarks.part import CLEAN, Part
-from benchmarks.stage import open_stage
-from benchmarks.turns import Turn, Turns
+from benchmarks.paying import (
+    hot_biller as mix,
+)
+from benchmarks.paying import (
+    latency,
+    round_trips,
+)
+from benchmarks.paying import (
+    naive_build as naive,
+)
+from benchmarks.paying import (
+    two_processes as two,
+)
+from benchmarks.reconciling import million_rows as reconcile
 
 PARTNERS = 16
 ACCOUNTS = 1_000_000

@@ -1,0 +1,1 @@
+"""Benchmarks of collections: a connector that hangs, and the time of a routing decision."""

@@ -1,0 +1,357 @@
+"""Open-loop load: every request leaves at an instant that was fixed before, whatever became of the others.
+
+Latency counts from that instant, so that a far side that stalls cannot hide behind a client that waits for it
+(coordinated omission). The load is a process of its own, `python -m benchmarks.kit.open_loop FOLDER`: one
+thread, plain sockets and `select`, whose timeout is exact to the microsecond where event loops round to
+milliseconds. It tells how late it was itself, and a run in which it was late is refused.
+"""
+
+import asyncio
+import gc
+import json
+import random
+import select
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from benchmarks.kit.errors import BenchError
+
+# The load process needs the standard library only: it starts at once and is small.
+if TYPE_CHECKING:
+    from benchmarks.kit.prepared_requests import Prepared
+    from benchmarks.kit.stage import Stage
+
+LAG_P99_MS_MAX = 5.0
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_PAY = "/syndicate/api/update-billPayment"
+_AIM, _REQUESTS, _SAMPLES = "aim.json", "requests", "samples"
+# Far more than are ever busy at half load, and few enough for `select`, which takes descriptors below 1,024.
+_CONNECTIONS_MAX = 512
+_LEAD_SECONDS = 0.5
+_CONNECTIONS_FIRST = 64
+# Well below what servers keep an idle connection for, so that none is closed under a request.
+_IDLE_SECONDS_MAX = 30.0
+_ANSWER_SECONDS = 30.0
+_CHUNK = 65_536
+_OK = 200
+_BROKEN = 0
+_LENGTH = b"\r\ncontent-length:"
+
+
+class OpenLoopError(BenchError):
+    """The load process failed, or its own lateness would have been part of the number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """Where requests go; `tokens` are the bearers that `Prepared.token` counts from 1."""
+
+    url: str
+    content_type: str
+    tokens: tuple[str, ...]
+
+
+class Sample(NamedTuple):
+    """One request: when it was to leave, began to leave and was answered, in seconds; status 0 if never."""
+
+    due: float
+    sent: float
+    answered: float
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What one turn saw; `queued` requests found every connection busy, `cpu_seconds` are the load's own.
+
+    `connections` is how many were opened in all.
+    """
+
+    samples: tuple[Sample, ...]
+    queued: int
+    cpu_seconds: float
+    connections: int
+
+    @property
+    def failed(self) -> int:
+        """Requests without an answer that says 200."""
+        return sum(sample.status != _OK for sample in self.samples)
+
+    @property
+    def lag_p99_ms(self) -> float:
+        """How late the load itself was, in milliseconds."""
+        return percentile([1_000 * (sample.sent - sample.due) for sample in self.samples], 99)
+
+    @property
+    def cores(self) -> float:
+        """Cores that the load itself used."""
+        return self.cpu_seconds / max(sample.answered for sample in self.samples)
+
+    def latencies_ms(self, since: float = 0.0) -> list[float]:
+        """From the instant a request was due to its answer, without those due before `since` seconds."""
+        return [1_000 * (one.answered - one.due) for one in self.samples if one.due >= since]
+
+
+def at_switch(stage: "Stage") -> Aim:
+    """Payments through the syndicate API of the switch on this stage."""
+    return Aim(stage.switch_url + _PAY, "text/plain", tuple(partner.token for partner in stage.partners))
+
+
+def poisson(rate: float, seconds: float, seed: int) -> list[float]:
+    """Instants of arrivals that know nothing of each other, `rate` a second on average; the same by seed."""
+    draw, instants, now = random.Random(seed), [], 0.0  # noqa: S311 - to be repeated, not to be secret
+    while (now := now + draw.expovariate(rate)) < seconds:
+        instants.append(now)
+    return instants
+
+
+def steady(rate: float, seconds: float) -> list[float]:
+    """Instants at equal distances."""
+    return [number / rate for number in range(int(rate * seconds))]
+
+
+def percentile(numbers: Sequence[float], rank: float) -> float:
+    """The smallest number that at least `rank` per cent are not above; nothing is interpolated.
+
+    Raises:
+        ValueError: there are no numbers.
+    """
+    if not numbers:
+        raise ValueError("nothing was measured")
+    # In thousandths, so that the 99th of a hundred numbers is not the hundredth by a rounding error.
+    place = -(-len(numbers) * round(rank * 1_000) // 100_000)
+    return sorted(numbers)[max(place, 1) - 1]
+
+
+async def offer(aim: Aim, instants: Sequence[float], bodies: "Sequence[Prepared]") -> Observed:
+    """Send one body at each instant, counted from the start, and wait for every answer.
+
+    Raises:
+        OpenLoopError: the load process ended badly, or there were too few bodies.
+    """
+    if len(bodies) < len(instants):
+        raise OpenLoopError(f"{len(instants)} requests are due, but {len(bodies)} are prepared")
+    with TemporaryDirectory(prefix="ekpay-open-loop-") as name:
+        folder = Path(name)
+        told = {"url": aim.url, "content_type": aim.content_type, "tokens": aim.tokens}
+        (folder / _AIM).write_text(json.dumps(told))
+        with (folder / _REQUESTS).open("w") as file:
+            for instant, body in zip(instants, bodies, strict=False):
+                file.write(f"{instant:.6f} {body.token} {body.body}\n")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "benchmarks.kit.open_loop", name,
+            cwd=_REPOSITORY,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        output = (await process.communicate())[0].decode()
+        if process.returncode:
+            raise OpenLoopError(f"the load process failed: {output.strip()[-500:]}")
+        return _observed(json.loads(output), (folder / _SAMPLES).read_text())
+
+
+def refuse_late(observed: Observed, lag_p99_ms_max: float = LAG_P99_MS_MAX) -> None:
+    """Refuse a turn whose load did not keep to its schedule.
+
+    Raises:
+        OpenLoopError: its 99th percentile of lateness is too long.
+    """
+    if observed.lag_p99_ms > lag_p99_ms_max:
+        lag = f"{observed.lag_p99_ms:.1f} ms late in its 99th percentile"
+        raise OpenLoopError(f"the load was {lag}; at most {lag_p99_ms_max:.1f} ms are fair")
+
+
+def _observed(told: dict[str, Any], lines: str) -> Observed:
+    samples = []
+    for line in lines.splitlines():
+        due, sent, answered, status = line.split()
+        samples.append(Sample(float(due), float(sent), float(answered), int(status)))
+    return Observed(tuple(samples), told["queued"], told["cpu_seconds"], told["connections"])
+
+
+# ---- the load process ------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Line:
+    """One kept-alive connection and what has come of its answer so far."""
+
+    link: socket.socket
+    number: int = -1
+    idle_since: float = 0.0
+    read: bytearray = field(default_factory=bytearray)
+
+
+class Unreadable(Exception):  # noqa: N818 - an answer, not a fault of ours
+    """An answer that this client cannot read: no HTTP/1.1 with a stated length."""
+
+
+def whole_answer(read: bytes | bytearray) -> tuple[int, int] | None:
+    """Status and length of an answer in bytes, or None while its head is not whole.
+
+    Raises:
+        Unreadable: it states no length, or no status.
+    """
+    end = read.find(b"\r\n\r\n")
+    if end < 0:
+        return None
+    head = bytes(read[: end + 2]).lower()
+    try:
+        at = head.index(_LENGTH)
+        length = int(head[at + len(_LENGTH) : head.index(b"\r", at + 2)])
+        return int(head[9:12]), end + 4 + length
+    except ValueError as error:
+        raise Unreadable(str(error)) from None
+
+
+class Load:
+    """Sends what is due and reads what comes; who finds no free connection queues while the clock runs."""
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        requests: Sequence[tuple[float, bytes]],
+        connections_max: int = _CONNECTIONS_MAX,
+    ) -> None:
+        self._address = address
+        self._requests = requests
+        self._connections_max = connections_max
+        self._idle: list[_Line] = []
+        self._busy: dict[int, _Line] = {}
+        self._waiting: deque[int] = deque()
+        self._next = 0
+        self._begin = 0.0
+        self.queued = 0
+        self.opened = 0
+        self.samples = [Sample(due, due, due, _BROKEN) for due, _ in requests]
+
+    def run(self) -> None:
+        """Open some connections, then let the requests leave at their instants until all are answered."""
+        first = min(len(self._requests), self._connections_max, _CONNECTIONS_FIRST)
+        self._idle = [self._connect() for _ in range(first)]
+        self._begin = time.monotonic() + _LEAD_SECONDS
+        last = self._requests[-1][0] if self._requests else 0.0
+        while self._next < len(self._requests) or self._busy:
+            self._send_due()
+            if self._now() > last + _ANSWER_SECONDS:
+                break
+            readable, _, _ = select.select(list(self._busy), [], [], self._pause())
+            now = self._now()
+            for descriptor in readable:
+                self._receive(self._busy[descriptor], now)
+        for line in (*self._idle, *self._busy.values()):
+            line.link.close()
+
+    def _now(self) -> float:
+        return time.monotonic() - self._begin
+
+    def _pause(self) -> float:
+        """Seconds until the next request is due."""
+        if self._next == len(self._requests):
+            return 1.0
+        return max(self._requests[self._next][0] - self._now(), 0.0)
+
+    def _send_due(self) -> None:
+        while self._next < len(self._requests) and self._requests[self._next][0] <= (now := self._now()):
+            number, self._next = self._next, self._next + 1
+            self.samples[number] = self.samples[number]._replace(sent=now)
+            if self._idle:
+                self._send(self._fresh(self._idle.pop(), now), number)
+            elif len(self._busy) < self._connections_max:
+                self._send(self._connect(), number)
+            else:
+                self.queued += 1
+                self._waiting.append(number)
+
+    def _fresh(self, line: _Line, now: float) -> _Line:
+        """This connection, or a new one if the far side may be about to close it."""
+        if now - line.idle_since < _IDLE_SECONDS_MAX:
+            return line
+        line.link.close()
+        return self._connect()
+
+    def _connect(self) -> _Line:
+        link = socket.create_connection(self._address, _ANSWER_SECONDS)
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.opened += 1
+        return _Line(link)
+
+    def _send(self, line: _Line, number: int) -> None:
+        line.number = number
+        self._busy[line.link.fileno()] = line
+        try:
+            line.link.sendall(self._requests[number][1])
+        except OSError:
+            self._end(line, _BROKEN, self._now())
+
+    def _receive(self, line: _Line, now: float) -> None:
+        try:
+            chunk = line.link.recv(_CHUNK)
+            line.read += chunk
+            answer = whole_answer(line.read)
+        except (OSError, Unreadable):
+            chunk, answer = b"", None
+        if not chunk:
+            self._end(line, _BROKEN, now)
+        elif answer is not None and len(line.read) >= answer[1]:
+            self._end(line, answer[0], now)
+
+    def _end(self, line: _Line, status: int, now: float) -> None:
+        """Note the answer, and hand the connection on unless it is broken."""
+        self.samples[line.number] = self.samples[line.number]._replace(answered=now, status=status)
+        del self._busy[line.link.fileno()]
+        line.read.clear()
+        if status == _BROKEN:
+            line.link.close()
+            line = self._connect() if self._waiting else line
+        if self._waiting:
+            self._send(line, self._waiting.popleft())
+        elif status != _BROKEN:
+            line.idle_since = now
+            self._idle.append(line)
+
+
+def _requests_of(folder: Path, told: dict[str, Any], host: str, path: str) -> list[tuple[float, bytes]]:
+    heads = [
+        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Type: {told['content_type']}\r\nContent-Length: ".encode()
+        for token in told["tokens"]
+    ]
+    requests = []
+    with (folder / _REQUESTS).open("rb") as file:
+        for line in file:
+            instant, token, body = line.rstrip(b"\n").split(b" ", 2)
+            head = heads[int(token) - 1]
+            requests.append((float(instant), head + str(len(body)).encode() + b"\r\n\r\n" + body))
+    return requests
+
+
+def main(folder: Path) -> None:
+    """Be the load process: read the folder, send, leave the samples in it."""
+    told = json.loads((folder / _AIM).read_text())
+    url = urlsplit(told["url"])
+    requests = _requests_of(folder, told, url.netloc, url.path)
+    load = Load((url.hostname or "127.0.0.1", url.port or 80), requests)
+    # Nothing here makes cycles; a collection in the middle would only make the load late.
+    gc.collect()
+    gc.disable()
+    before = time.process_time()
+    load.run()
+    used = time.process_time() - before
+    lines = (
+        f"{due:.6f} {sent:.6f} {answered:.6f} {status}\n" for due, sent, answered, status in load.samples
+    )
+    (folder / _SAMPLES).write_text("".join(lines))
+    counts = {"queued": load.queued, "cpu_seconds": used, "connections": load.opened}
+    print(json.dumps(counts))  # noqa: T201 - read by `offer`
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

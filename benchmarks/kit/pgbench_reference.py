@@ -1,0 +1,105 @@
+"""The reference: pgbench writing the same rows, one payment at a time in two transactions.
+
+It knows no HTTP, no envelope and no biller; it shows what this PostgreSQL gives to whoever writes payments
+singly. The rows are right to the last hash: `ekpay audit` proves them together with the switch's own.
+"""
+
+import asyncio
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.kit.errors import BenchError
+from benchmarks.kit.stage import Stage
+
+CLIENTS = (1, 4, 8, 16, 32)
+_SCRIPTS = ("claim.sql", "outcome.sql")
+_ROLE = "ekpay_app"
+_THREADS_MAX = 2
+_COUNT = re.compile(r"number of transactions actually processed: (\d+)")
+_FAILED = re.compile(r"number of failed transactions: (\d+)")
+_RATE = re.compile(r"tps = ([\d.]+) \(without initial connection time\)")
+_LATENCY = re.compile(r"latency average = ([\d.]+) ms")
+
+
+class PgbenchError(BenchError):
+    """pgbench is missing or ended badly."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceResult:
+    """What pgbench said about one turn; a payment is its two transactions together."""
+
+    clients: int
+    payments: int
+    rate: float
+    mean_ms: float
+
+
+async def pay(stage: Stage, turn: int, clients: int, seconds: int, *, has_scroll: bool) -> ReferenceResult:
+    """Let `clients` prepared-mode clients pay for `seconds`, as the switch's own database role.
+
+    Without its scroll number a payment waits for no counter that all payments share.
+
+    Raises:
+        PgbenchError: pgbench failed, or a payment did.
+    """
+    psql, environment = stage.postgres.psql_command(_ROLE)
+    with TemporaryDirectory(prefix="ekpay-pgbench-") as folder:
+        script = Path(folder) / "payment.sql"
+        script.write_text("".join(Path(__file__).with_name(name).read_text() for name in _SCRIPTS))
+        command = [
+            _pgbench(psql[0]),
+            *psql[1:-2],
+            "-n",
+            "-M",
+            "prepared",
+            "-f",
+            str(script),
+            "-T",
+            str(seconds),
+        ]
+        command += [
+            "-c",
+            str(clients),
+            "-j",
+            str(min(clients, _THREADS_MAX)),
+            "-D",
+            "n=0",
+            "-D",
+            f"has_scroll={int(has_scroll)}",
+        ]
+        command += ["-D", f"turn={turn}", "-D", f"partners={len(stage.partners)}", psql[-1]]
+        process = await asyncio.create_subprocess_exec(
+            *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        output = (await process.communicate())[0].decode()
+    if process.returncode != 0 or _number(_FAILED, output) != 0:
+        message = f"pgbench failed: {output.strip()[-800:]}"
+        raise PgbenchError(message)
+    payments = int(_number(_COUNT, output))
+    return ReferenceResult(clients, payments, _number(_RATE, output), _number(_LATENCY, output))
+
+
+def _pgbench(psql: str) -> str:
+    """The pgbench that comes with the server, of the same version; else whichever is installed.
+
+    Raises:
+        PgbenchError: there is none.
+    """
+    beside = Path(psql).with_name("pgbench")
+    found = str(beside) if beside.is_file() else shutil.which("pgbench")
+    if found is None:
+        message = "pgbench is missing; on Debian and Ubuntu: apt-get install postgresql-contrib"
+        raise PgbenchError(message)
+    return found
+
+
+def _number(pattern: re.Pattern[str], output: str) -> float:
+    found = pattern.search(output)
+    if found is None:
+        message = f"pgbench did not say {pattern.pattern}: {output.strip()[-800:]}"
+        raise PgbenchError(message)
+    return float(found[1])

@@ -1,0 +1,223 @@
+"""What is made ready before the clock starts: sealed fetch and pay messages, and the reference's quotes."""
+
+import json
+import tomllib
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import count, cycle, islice
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from benchmarks.kit.stage import BenchPartner, StageError
+from sandbox.counter.bills import Kind
+from sandbox.counter.house import House
+from sandbox.counter.world import NORMAL_MAX, World
+from sandbox.partner.jwe import seal
+from sandbox.partner.messages import Message, Payout, Writer, new_reference
+
+BILLER = "b025"
+FIRST_ACCOUNT = 10_000_000
+
+_MANIFESTS = Path(__file__).resolve().parents[2] / "config" / "billers"
+_SANDBOX_SEED = 7  # the default of `sandbox serve`, which the stage leaves as it is
+
+# Quotes that a fetch has left and nobody has seen yet; what the reference pays is marked by its reference.
+_FETCHED = """
+SELECT quote_id, partner_id, request_reference, biller_id, bill, amount, fee + vat AS charged, created_at
+FROM quotes WHERE created_at > $1 AND request_reference NOT LIKE 'PGBENCH%' ORDER BY created_at, quote_id
+"""
+# The same rows as fetched ones have, under names that a client of pgbench can count up to.
+_FOR_REFERENCE = """
+INSERT INTO quotes (quote_id, partner_id, request_reference, biller_id, bucket, bill_key, bill_lock, is_paid,
+  currency, amount, charge, fee, vat, fee_version, bill, biller_quote, expires_at)
+SELECT key, 'bench' || lpad((1 + (client + n) % $2::int)::text, 2, '0'), key, q.biller_id, q.bucket,
+  right(key, 19), hashtextextended(key, 0), false, q.currency, q.amount, q.charge, q.fee, q.vat,
+  q.fee_version, q.bill, q.biller_quote, now() + INTERVAL '2 hours'
+FROM generate_series(0, $3::int - 1) AS client, generate_series(1, $4::int) AS n,
+  LATERAL (SELECT
+    'PGBENCH' || lpad($1::int::text, 4, '0') || lpad(client::text, 3, '0') || lpad(n::text, 12, '0')
+  ) AS named (key),
+  (SELECT * FROM quotes WHERE request_reference NOT LIKE 'PGBENCH%' LIMIT 1) AS q
+"""
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+class AccountsSpentError(StageError):
+    """A simulated house has no further account whose bill nobody has fetched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Payee:
+    """A biller as the bench pays it; `members` are those of `bll_inf` that name its nth bill, from 0."""
+
+    id: str
+    ekpay_id: str
+    members: Callable[[int], dict[str, str]]
+
+
+DESCO = Payee("desco_postpaid", BILLER, lambda nth: {"bllr_accno": str(FIRST_ACCOUNT + nth)})
+
+
+def payee_of(house: House, today: date) -> Payee:
+    """A house of the sandbox whose books were opened on this Dhaka day; it has all accounts it can have."""
+    manifest = tomllib.loads((_MANIFESTS / f"{house.id}.toml").read_text())
+    wire_names = {entry["name"]: entry["wire_name"] for entry in manifest["parameters"]}
+    world = World(house, _SANDBOX_SEED, NORMAL_MAX, today)
+
+    def members(nth: int) -> dict[str, str]:
+        number = world.number_of(Kind.NORMAL, nth)
+        if number is None:
+            raise AccountsSpentError(f"{house.id} has no {nth + 1} accounts")
+        bill = world.bills_of(number)[0]
+        return {wire_names[name]: text for name, text in house.fields_of(bill).items()}
+
+    return Payee(house.id, manifest["ekpay_id"], members)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One request as it will travel: whose token it needs (from 1), its sealed body, and whose bill it is."""
+
+    token: int
+    body: str
+    biller: str = ""
+
+
+class Desk:
+    """Prepares messages of all partners in turn; every account and every quote is used once."""
+
+    def __init__(
+        self,
+        partners: Sequence[BenchPartner],
+        connection: asyncpg.Connection,
+        payees: Sequence[Payee] = (DESCO,),
+        since: datetime = _EPOCH,
+    ) -> None:
+        self._partners = partners
+        self._connection = connection
+        self._numbers = {partner.id: number for number, partner in enumerate(partners, 1)}
+        self._writers = [
+            Writer(partner.credentials.node_id, partner.credentials.syndicate_id) for partner in partners
+        ]
+        self._payees = {payee.id: payee for payee in payees}
+        self._accounts = {payee.id: count() for payee in payees}
+        self._seen_until = since
+
+    def fetches(self, wanted: int, order: Sequence[str] = ()) -> list[Prepared]:
+        """Fetch messages, DESCO's by account number, the way that costs the switch two calls of the biller.
+
+        `order` are ids of payees, begun anew at its end; without it all take turns.
+
+        Raises:
+            AccountsSpentError: a house has too few accounts.
+        """
+        ids = islice(cycle(order or self._payees), wanted)
+        return [self._fetch(self._payees[payee], next(self._accounts[payee])) for payee in ids]
+
+    def _fetch(self, payee: Payee, nth: int) -> Prepared:
+        number = nth % len(self._partners)
+        message = self._writers[number].fetch(payee.ekpay_id, **payee.members(nth))
+        return self._sealed(number + 1, message, payee.id)
+
+    async def payments(self) -> list[Prepared]:
+        """A pay message for every bill fetched since the last call."""
+        rows = await self._connection.fetch(_FETCHED, self._seen_until)
+        if rows:
+            self._seen_until = rows[-1]["created_at"]
+        return list(self._pay(rows))
+
+    def _pay(self, rows: Sequence[Any]) -> Iterator[Prepared]:
+        for row in rows:
+            number, payee = self._numbers[row["partner_id"]], self._payees[row["biller_id"]]
+            fetched = _fetched(row, payee.ekpay_id)
+            message = self._writers[number - 1].payment(fetched, Payout(new_reference()))
+            yield self._sealed(number, message, payee.id)
+
+    def _sealed(self, number: int, message: Message, payee: str) -> Prepared:
+        secret = self._partners[number - 1].credentials.secret
+        return Prepared(number, seal(json.dumps(message, ensure_ascii=False).encode(), secret), payee)
+
+    async def for_reference(self, turn: int, clients: int, each: int) -> None:
+        """Quotes for one turn of pgbench: `each` for every client, copies of a fetched one."""
+        await self._connection.execute(_FOR_REFERENCE, turn, len(self._partners), clients, each)
+
+
+class Stock:
+    """Prepared messages by biller, oldest first, from which a turn takes the mix that it wants."""
+
+    def __init__(self) -> None:
+        self._by_biller: dict[str, deque[Prepared]] = {}
+
+    def add(self, prepared: Sequence[Prepared]) -> None:
+        """Lay in more messages."""
+        for one in prepared:
+            self._by_biller.setdefault(one.biller, deque()).append(one)
+
+    def holds(self, biller: str) -> int:
+        """How many messages of this biller there are."""
+        return len(self._by_biller.get(biller, ()))
+
+    def take(self, order: Sequence[str], wanted: int) -> list[Prepared]:
+        """So many messages, of the billers in this order, begun anew at its end.
+
+        Raises:
+            IndexError: there are too few of a biller.
+        """
+        return [self._by_biller[biller].popleft() for biller in islice(cycle(order), wanted)]
+
+    def put_back(self, left: Sequence[Prepared]) -> None:
+        """Take back, at their old places, what a turn did not get to."""
+        for one in reversed(left):
+            self._by_biller[one.biller].appendleft(one)
+
+
+def interleaved(weights: Mapping[str, int]) -> tuple[str, ...]:
+    """One period in which each name stands as often as it weighs, as evenly spread as it can be."""
+    credit, whole = dict.fromkeys(weights, 0), sum(weights.values())
+    order = []
+    for _ in range(whole):
+        for name, weight in weights.items():
+            credit[name] += weight
+        name = max(credit, key=credit.__getitem__)
+        credit[name] -= whole
+        order.append(name)
+    return tuple(order)
+
+
+def _fetched(row: Any, ekpay_id: str) -> Message:  # noqa: ANN401 - asyncpg's Record
+    """The part of a fetch's answer that its payment echoes, from the quote that was stored with it."""
+    bill = json.loads(row["bill"])
+    return {
+        "hdrs": {"ref_id": row["request_reference"]},
+        "resp_status": {"refno_ack": row["quote_id"]},
+        "bllr_inf": {
+            "bllr_id": ekpay_id,
+            "bll_no": bill["bill_number"],
+            "bllr_accno": bill["account"],
+            "bll_typ": "NM",
+            "bll_dt_gnrt": _day(bill["issued_on"]),
+            "bll_dt_due": _day(bill["due_on"]),
+            "bll_cstnm": bill["customer_name"],
+            "bll_add": bill["address"],
+            "meter_no": bill["meter_no"],
+            "totalKwh": bill["kwh"],
+            "bll_amnt": _taka(bill["amount"]),
+            "bll_vat": _taka(bill["vat"]),
+            "bll_late_fee": _taka(bill["late_fee"]),
+            "bll_amnt_ttl": _taka(row["amount"]),
+            "ekpay_fee": _taka(row["charged"]),
+            "is_bll_pd": "N",
+        },
+    }
+
+
+def _day(text: str | None) -> str:
+    return date.fromisoformat(text).isoformat() if text else ""
+
+
+def _taka(paisa: int) -> str:
+    return f"{paisa // 100}.{paisa % 100:02d}"

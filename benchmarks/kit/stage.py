@@ -1,0 +1,279 @@
+"""The stage of the bench: a database, a sandbox and one switch of its own, as real processes on free ports.
+
+Nothing of an installation that is already there is touched: the home is a temporary folder.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+import aiohttp
+import asyncpg
+
+from benchmarks.kit.errors import BenchError
+from ekpay_switch.domain.ledger.posting_rules import prefund_account, topped_up
+from ekpay_switch.domain.money import Money
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
+from ekpay_switch.persistence.engine import Database, open_database
+from ekpay_switch.persistence.group_commit.batch import write_batch
+from ekpay_switch.persistence.group_commit.steps import PostEntry
+from ekpay_switch.persistence.migrate import migrate
+from ekpay_switch.persistence.parties.partners import NewPartner, Partners
+from ekpay_switch.security.identifiers import uuid7
+from ekpay_switch.security.keys import KeyRing
+from ekpay_switch.settings import Settings
+from sandbox.counter.environment import settings_for_switch
+from sandbox.institutions import COUNTERS, Name
+from sandbox.partner.client import Partner, PartnerClient
+from sandbox.ports import free_port
+
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_SANDBOX_PASSWORD = "desco-sandbox"  # noqa: S105 - the sandbox's own, it opens nothing else
+_COUNTER_PASSWORD = "counter-sandbox"  # noqa: S105 - the same
+_PREFUND = Money(1_000_000_000_000_00)  # a million million taka: no bench ever empties it
+READY_SECONDS = 30
+LEAVE_SECONDS = 40
+_POLL_SECONDS = 0.05
+_HTTP_OK = 200
+_NEW_ACCOUNTS = "INSERT INTO accounts (code, kind) VALUES ('settlement_bank', 'asset') ON CONFLICT DO NOTHING"
+
+
+class StageError(BenchError):
+    """Something on the stage did not start or stop; the text says what and where its log is."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchPartner:
+    """A partner with a prefund and a living token."""
+
+    id: str
+    credentials: Partner
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """All that a turn needs; `pids` names the root process of each part.
+
+    `addresses` are those of the sandbox by institution; `environ` is what the switch was told beyond the
+    common settings, so that a second one can be started alike.
+    """
+
+    home: Path
+    database: Database
+    connection: asyncpg.Connection
+    switch_url: str
+    partners: tuple[BenchPartner, ...]
+    pids: dict[str, int]
+    addresses: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    environ: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def postgres(self) -> EmbeddedPostgres:
+        """The embedded server of this stage."""
+        return EmbeddedPostgres(self.home)
+
+    async def audit(self) -> str:
+        """The last line of `ekpay audit` over this database, and nothing else of it."""
+        process = await asyncio.create_subprocess_exec(
+            *ekpay("audit"), env=environment(self.home), stdout=asyncio.subprocess.PIPE
+        )
+        output, _ = await process.communicate()
+        return (output.decode().strip().splitlines() or [f"no answer (exit {process.returncode})"])[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """What a stage has beyond DESCO and one switch.
+
+    `institutions` are the simulators that one sandbox process serves. `before` prepares the database, between
+    its migrations and the start of the switch. `environ` are settings of the switch alone and win over our
+    own; it is read after `before`, which may add to it. `command` starts the switch. `home` is a folder that
+    is kept: its server is stopped at the end and nothing is removed, and its partners are known again.
+    """
+
+    institutions: Sequence[Name] = (Name.DESCO,)
+    before: Callable[[Database], Awaitable[None]] | None = None
+    environ: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    command: Sequence[str] | None = None
+    home: Path | None = None
+
+
+PLAIN = Staging()
+
+
+@asynccontextmanager
+async def open_stage(partners: int, accounts: int, staging: Staging = PLAIN) -> AsyncIterator[Stage]:
+    """Start everything, log every partner in, and take it all down again whatever happens.
+
+    Raises:
+        StageError: a process did not come up.
+    """
+    home = staging.home or Path(tempfile.mkdtemp(prefix="ekpay-bench-"))
+    settings = Settings(home=home, database_url=None)
+    try:
+        database = open_database(settings)
+        await migrate(database)
+        if staging.before is not None:
+            await staging.before(database)
+        ports = [word for name in staging.institutions for word in ("--port", f"{name}=0")]
+        with served_sandbox(home, [*ports, "--accounts", str(accounts)]) as (addresses, sandbox):
+            environ = {**settings_of(addresses), **staging.environ}
+            with served_switch(home, command=staging.command, **environ) as (url, switch):
+                await until_ready(url, switch, home)
+                connection = await database.connect("owner")
+                try:
+                    known = await _partners(partners, settings, database)
+                    logged_in = tuple([await _log_in(name, each, url) for name, each in known.items()])
+                    pids = {"switch": switch.pid, "sandbox": sandbox, "postgres": _postmaster(home)}
+                    yield Stage(home, database, connection, url, logged_in, pids, addresses, environ)
+                finally:
+                    await connection.close()
+    finally:
+        if staging.home is None:
+            EmbeddedPostgres(home).destroy()
+            shutil.rmtree(home)
+        else:
+            EmbeddedPostgres(home).stop()
+
+
+def settings_of(addresses: Mapping[str, str]) -> dict[str, str]:
+    """The settings by which a switch finds the billers of the institutions at these addresses."""
+    families = tuple(COUNTERS.values())
+    origins = {
+        family.family: addresses[family.name].removesuffix(family.base_path)
+        for family in families
+        if family.name in addresses
+    }
+    found = settings_for_switch(families, origins, _COUNTER_PASSWORD)
+    return found | ({"EKPAY_DESCO_URL": addresses["DESCO"]} if "DESCO" in addresses else {})
+
+
+def ekpay(*arguments: str) -> list[str]:
+    """The words that run our own program with these arguments."""
+    return [str(Path(sys.executable).with_name("ekpay")), *arguments]
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """Our environment without a database of somebody else's; other settings may be tried and are reported."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("EKPAY_DATABASE_")}
+    return kept | {"EKPAY_HOME": str(home), "EKPAY_DESCO_PASSWORD": _SANDBOX_PASSWORD} | more
+
+
+@contextmanager
+def served_sandbox(home: Path, wanted: Sequence[str]) -> Iterator[tuple[dict[str, str], int]]:
+    """A sandbox that serves what is `wanted`: the addresses by institution, and its process.
+
+    Raises:
+        StageError: it did not start.
+    """
+    command = [sys.executable, "-m", "sandbox", "serve", *wanted, "--home", str(home / "sandbox")]
+    with subprocess.Popen(  # noqa: S603 - our own module, no shell
+        command, cwd=_REPOSITORY, env=environment(home), stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            told = [(process.stdout.readline() if process.stdout else "").split() for _ in _ports(wanted)]
+            if not all(told):
+                message = "the sandbox did not start"
+                raise StageError(message)
+            yield {words[0]: words[-1] for words in told}, process.pid
+        finally:
+            process.terminate()
+
+
+def _ports(wanted: Sequence[str]) -> list[str]:
+    """One word for each institution that announces itself."""
+    return [word for word in wanted if word == "--port"]
+
+
+@contextmanager
+def served_switch(
+    home: Path, *, command: Sequence[str] | None = None, **environ: str
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """One process of the switch with these settings: its address and the process.
+
+    Another `command` finds its port in `EKPAY_PORT` as well, and answers `/health/ready`.
+    """
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    told = environment(home, EKPAY_PORT=str(port), **environ)
+    words = ekpay("serve") if command is None else list(command)
+    # Its log goes to a file as in real life: the lines of the hot path are part of what it costs.
+    with (
+        _log_of(home, url).open("wb") as log,
+        subprocess.Popen(words, cwd=_REPOSITORY, env=told, stderr=log) as process,  # noqa: S603 - no shell
+    ):
+        try:
+            yield url, process
+        finally:
+            process.terminate()
+            process.wait(LEAVE_SECONDS)
+
+
+async def until_ready(url: str, switch: subprocess.Popen[bytes], home: Path) -> None:
+    """Wait until the switch takes calls.
+
+    Raises:
+        StageError: it ended before.
+    """
+    async with asyncio.timeout(READY_SECONDS), aiohttp.ClientSession() as session:
+        while switch.poll() is None:
+            try:
+                async with session.get(f"{url}/health/ready") as answer:
+                    if answer.status == _HTTP_OK:
+                        return
+            except aiohttp.ClientError:
+                pass  # not listening yet
+            await asyncio.sleep(_POLL_SECONDS)
+    message = f"the switch did not start: {_log_of(home, url).read_text(errors='replace')[-500:]}"
+    raise StageError(message)
+
+
+def _log_of(home: Path, url: str) -> Path:
+    """Where the switch at this address writes its log: each process has one of its own."""
+    return home / f"switch-{urlsplit(url).port}.log"
+
+
+async def _partners(count: int, settings: Settings, database: Database) -> dict[str, Partner]:
+    """The partners of the stage by name, added where its folder does not know them yet."""
+    file = settings.home / "bench-partners.json"
+    if file.exists():
+        return {name: Partner(**told) for name, told in json.loads(file.read_text()).items()}
+    added = dict([await _add(number, settings, database) for number in range(1, count + 1)])
+    file.touch(mode=0o600)
+    file.write_text(json.dumps({name: asdict(partner) for name, partner in added.items()}))
+    return added
+
+
+async def _add(number: int, settings: Settings, database: Database) -> tuple[str, Partner]:
+    """One partner with a full prefund; partners land on lanes of their own as long as there are lanes."""
+    name = f"bench{number:02d}"
+    engine, connection = database.engine(), await database.connect()
+    try:
+        told = await Partners(engine, KeyRing.open(settings.home)).add(NewPartner(name, name, f"{name}-user"))
+        await connection.execute(_NEW_ACCOUNTS)
+        entry = topped_up(prefund_account(name, "postpaid"), _PREFUND)
+        await write_batch(connection, [PostEntry(uuid7(), 0, entry)])
+    finally:
+        await connection.close()
+        await engine.dispose()
+    return name, Partner(told.nd_id, told.syndct_id, told.user_id, told.pass_key, told.shared_secret)
+
+
+async def _log_in(name: str, partner: Partner, url: str) -> BenchPartner:
+    async with PartnerClient(url, partner) as client:
+        return BenchPartner(name, partner, await client.get_token())
+
+
+def _postmaster(home: Path) -> int:
+    return int((home / "data" / "postmaster.pid").read_text().split("\n", 1)[0])

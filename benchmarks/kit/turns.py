@@ -1,0 +1,175 @@
+"""One turn each: fetching through the switch, paying through the switch, paying by pgbench."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from benchmarks.kit import pgbench_reference as reference
+from benchmarks.kit import processor_usage as usage
+from benchmarks.kit.load import Load, LoadResult, send
+from benchmarks.kit.payment_counts import EPOCH, Books, BooksError, Standing, check, rows_per_payment
+from benchmarks.kit.prepared_requests import DESCO, Desk, Payee, Prepared
+from benchmarks.kit.stage import Stage
+
+_FETCH, _PAY = "/syndicate/api/fetch-bill", "/syndicate/api/update-billPayment"
+# More than pgbench will reach with any number of clients, so that its quotes never run out.
+_REFERENCE_RATE_MAX = 12_000.0
+WITHOUT_SCROLL = "pgbench without the counter"
+_METRIC = re.compile(r"^ekpay_batch_(size|seconds)_(sum|count) ([\d.e+]+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What came of one turn; `cores` by part, rows by payment where they were counted."""
+
+    what: str
+    clients: int
+    done: int
+    rate: float
+    latency_ms: dict[str, float]
+    cores: dict[str, float]
+    wal_bytes_each: float
+    batch_size: float = 0.0
+    batch_ms: float = 0.0
+    not_completed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows that one payment inserts and row versions that it updates, by table, at a rough rate."""
+
+    rate: float
+    inserted: dict[str, float]
+    updated: dict[str, float]
+
+
+class Turns:
+    """Takes the turns and checks each by the books; what stood before `since` is left out of account."""
+
+    def __init__(
+        self, stage: Stage, load: Load, since: datetime = EPOCH, payees: Sequence[Payee] = (DESCO,)
+    ) -> None:
+        self._stage = stage
+        self._load = load
+        self._desk = Desk(stage.partners, stage.connection, payees, since)
+        self._books = Books(stage.connection, since)
+        self._reference_turns = 0
+        self._fetches: list[Prepared] = []
+        self.payments: list[Prepared] = []
+
+    async def fetch(self, seconds: int, rate_max: float) -> Turn:
+        """Fetch for a fixed time; what was fetched becomes pay messages, ready to be sent."""
+        missing = max(int(rate_max * seconds) - len(self._fetches), 0)
+        self._fetches += self._desk.fetches(missing)
+        turn, result, grown = await self._through_switch("fetch", _FETCH, self._fetches, seconds)
+        self._fetches = list(result.left)
+        check("fetch", result.answered, grown.quotes, result.sent)
+        self.payments += await self._desk.payments()
+        return turn
+
+    async def pay(self, seconds: int, *, may_fall_short: bool = False) -> Turn:
+        """Pay for a fixed time from what was fetched; only what was completed counts.
+
+        A payment is given back where the machine stalls for longer than it may wait for a connection to its
+        biller, and refused where its bill was fetched before midnight in Dhaka. A run that lasts for long may
+        say so and go on; any other turn is worth nothing then.
+
+        Raises:
+            BooksError: the books do not bear the answers out, or payments were not completed.
+        """
+        turn, result, grown = await self._through_switch("pay", _PAY, self.payments, seconds)
+        self.payments = list(result.left)
+        check("pay", result.answered, grown.payments, result.sent)
+        if grown.not_completed and not may_fall_short:
+            message = (
+                f"pay: {grown.not_completed} payments were not completed ({await self._books.other_ends()})"
+            )
+            raise BooksError(message)
+        done = turn.done - grown.not_completed
+        return replace(turn, done=done, rate=done / result.seconds, not_completed=grown.not_completed)
+
+    async def not_completed(self) -> tuple[int, str]:
+        """How many payments since the instant came to another end, and which ends those are."""
+        return (await self._books.standing()).not_completed, await self._books.other_ends()
+
+    async def reference(self, clients: int, seconds: int, *, has_scroll: bool = True) -> Turn:
+        """Let pgbench pay for a fixed time, on quotes of its own."""
+        self._reference_turns += 1
+        turn = self._reference_turns
+        await self._desk.for_reference(turn, clients, int(_REFERENCE_RATE_MAX * seconds / clients) + 1)
+        before, start = await self._books.settled(), usage.read(self._stage.pids)
+        result = await reference.pay(self._stage, turn, clients, seconds, has_scroll=has_scroll)
+        cores = usage.shares(start, usage.read(self._stage.pids), "pgbench")
+        grown = _growth(before, await self._books.settled())
+        if grown.completed != result.payments:
+            message = f"pgbench: {result.payments} said to be paid, {grown.completed} in the books"
+            raise BooksError(message)
+        latency = {"mean": result.mean_ms}
+        what = "pgbench" if has_scroll else WITHOUT_SCROLL
+        return Turn(what, clients, grown.completed, result.rate, latency, cores, grown.wal / grown.completed)
+
+    async def rows_of(self, what: str) -> Rows:
+        """Rows that one payment writes, by table, from a second of either side."""
+        before = await self._books.settled()
+        inserted, updated = await self._books.rows(), await self._books.updates(before.payments)
+        turn = await (self.pay(1) if what == "pay" else self.reference(1, 1))
+        after = await self._books.settled()
+        paid = after.payments - before.payments
+        inserted_after, updated_after = await self._books.rows(), await self._books.updates(after.payments)
+        return Rows(
+            turn.rate,
+            rows_per_payment(inserted, inserted_after, paid),
+            rows_per_payment(updated, updated_after, paid),
+        )
+
+    async def _through_switch(
+        self, what: str, path: str, prepared: list[Prepared], seconds: int
+    ) -> tuple[Turn, LoadResult, Standing]:
+        stage = self._stage
+        before, batches, start = await self._books.settled(), await self._batches(), usage.read(stage.pids)
+        result = await send(stage, path, prepared, seconds, self._load)
+        cores = usage.shares(start, usage.read(stage.pids), "wrk")
+        grown = _growth(before, await self._books.settled())
+        if result.not_2xx or result.broken:
+            message = f"{what}: {result.not_2xx} answers were no success, {result.broken} connections broke"
+            raise BooksError(message)
+        size, batch_ms = _mean_batch(batches, await self._batches())
+        wal = grown.wal / max(result.answered, 1)
+        turn = Turn(
+            what,
+            self._load.connections,
+            result.answered,
+            result.rate,
+            result.percentiles_ms,
+            cores,
+            wal,
+            size,
+            batch_ms,
+        )
+        return turn, result, grown
+
+    async def _batches(self) -> dict[str, float]:
+        url = urlsplit(self._stage.switch_url)._replace(path="/metrics").geturl()
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            found = _METRIC.findall(await answer.text())
+        return {f"{name}_{kind}": float(number) for name, kind, number in found}
+
+
+def _growth(before: Standing, after: Standing) -> Standing:
+    return Standing(
+        completed=after.completed - before.completed,
+        open=after.open,
+        payments=after.payments - before.payments,
+        quotes=after.quotes - before.quotes,
+        wal=after.wal - before.wal,
+    )
+
+
+def _mean_batch(before: dict[str, float], after: dict[str, float]) -> tuple[float, float]:
+    grown = {name: number - before.get(name, 0.0) for name, number in after.items()}
+    count = grown.get("size_count") or 1.0
+    return grown.get("size_sum", 0.0) / count, grown.get("seconds_sum", 0.0) / count * 1_000

@@ -1,0 +1,1 @@
+"""Benchmarks of bill payment: throughput, latency, hanging billers, growth, soak, a naive build."""

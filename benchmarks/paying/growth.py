@@ -1,0 +1,273 @@
+"""`growth_ratio`: payments a second among many that stand ÷ among a few.
+
+Two stages alike, each with a database, a sandbox and a switch of its own, and only the number of payments in
+the tables differs. They take their turns in pairs, so that whatever else the machine does befalls both; the
+one that waits does nothing. A checkpoint before the first pair makes the large one pay for the first touch of
+its many pages, which a small one has long behind it.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import asyncpg
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.kit import processor_usage as usage
+from benchmarks.kit.errors import BenchError
+from benchmarks.kit.load import Load
+from benchmarks.kit.stage import Stage, Staging, open_stage
+from benchmarks.kit.turns import Turn, Turns
+from benchmarks.paying import prefill as existing
+from benchmarks.paying.prefill import Filled, Sizes
+
+PARTNERS, SANDBOX_ACCOUNTS = 16, 4_000_000
+SMALL, LARGE = 10_000, 10_000_000
+ROUNDS, SECONDS = 5, 5
+_LOAD = Load(1, 128)
+# More than a fetch turn will reach, so that wrk does not run dry.
+_FETCH_RATE_MAX = 5_000.0
+_MARGIN = 1.4
+_WARM_UP_SECONDS = 3
+_LOG = "SELECT wal_records, wal_fpi, wal_bytes::bigint FROM pg_stat_wal"
+_AIM = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A stage with payments that stand, and its turns."""
+
+    stage: Stage
+    turns: Turns
+    filled: Filled
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What came of the turns of one stage; images are those of whole pages in the log, by payment."""
+
+    filled: Filled
+    turns: tuple[Turn, ...]
+    page_images_each: float
+    sizes: Sizes
+    memory_mib: float
+
+    @property
+    def rate(self) -> float:
+        """Payments a second, the median turn."""
+        return median(turn.rate for turn in self.turns)
+
+    @property
+    def not_completed(self) -> int:
+        """Payments of these turns that came to another end."""
+        return sum(turn.not_completed for turn in self.turns)
+
+    @property
+    def log_bytes_each(self) -> float:
+        """Bytes of log a payment, the median turn."""
+        return median(turn.wal_bytes_each for turn in self.turns)
+
+    @property
+    def cpu_ms_each(self) -> dict[str, float]:
+        """Milliseconds of a core a payment, by part."""
+        parts = ("switch", "postgres")
+        return {part: median(1_000 * turn.cores[part] / turn.rate for turn in self.turns) for part in parts}
+
+    def latency_ms(self, rank: str) -> float:
+        """One percentile, the median turn."""
+        return median(turn.latency_ms[rank] for turn in self.turns)
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Both sides, and what the audit of each said in how many seconds."""
+
+    small: Side
+    large: Side
+    audits: dict[str, tuple[str, float]]
+
+    @property
+    def ratio(self) -> float:
+        """The median of the pairs."""
+        pairs = zip(self.large.turns, self.small.turns, strict=True)
+        return median(large.rate / small.rate for large, small in pairs)
+
+    @property
+    def cpu_ratio(self) -> float:
+        """How much less PostgreSQL and the switch cost a payment on the small side; 1.0 is alike."""
+        return sum(self.small.cpu_ms_each.values()) / sum(self.large.cpu_ms_each.values())
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the books of both hold."""
+        return all(said == "clean" for said, _ in self.audits.values())
+
+    def figures(self) -> dict[str, Any]:
+        """The keys of results.json."""
+        sides = {"small": self.small, "large": self.large}
+        return {
+            "growth_ratio": round(self.ratio, 3),
+            "growth": {
+                "cpu_ratio": round(self.cpu_ratio, 3),
+                "audits": {name: [said, round(seconds, 1)] for name, (said, seconds) in self.audits.items()},
+                **{name: _told(side) for name, side in sides.items()},
+            },
+            **self.large.filled.figures(),
+        }
+
+    def show(self, console: Console) -> None:
+        """Print both sides beside each other."""
+        self.large.filled.show(console)
+        sides = (self.small, self.large)
+        names = [f"{side.filled.payments:,} stand" for side in sides]
+        table = Table("what", *names, title=f"growth: {self.ratio:.2f} (aim {_AIM})")
+        table.add_row("payments a second", *(f"{side.rate:.0f}" for side in sides))
+        for rank in ("p50", "p99"):
+            table.add_row(f"{rank} ms", *(f"{side.latency_ms(rank):.1f}" for side in sides))
+        for part in ("switch", "postgres"):
+            table.add_row(f"ms of a core, {part}", *(f"{side.cpu_ms_each[part]:.3f}" for side in sides))
+        table.add_row("bytes of log a payment", *(f"{side.log_bytes_each:.0f}" for side in sides))
+        table.add_row("page images a payment", *(f"{side.page_images_each:.2f}" for side in sides))
+        table.add_row("tables and indexes, MB", *(f"{side.sizes.total / 1e6:.0f}" for side in sides))
+        table.add_row("not completed", *(str(side.not_completed) for side in sides))
+        table.add_row("switch, MiB", *(f"{side.memory_mib:.0f}" for side in sides))
+        console.print(table)
+        for name, (said, seconds) in self.audits.items():
+            console.print(f"audit of the {name} one: {said}, {seconds:.0f} s", highlight=False)
+
+
+def _told(side: Side) -> dict[str, Any]:
+    return {
+        "payments": side.filled.payments,
+        "payments_per_second": round(side.rate, 1),
+        "rates": [round(turn.rate, 1) for turn in side.turns],
+        "p50_ms": round(side.latency_ms("p50"), 2),
+        "p99_ms": round(side.latency_ms("p99"), 2),
+        "not_completed": side.not_completed,
+        "cpu_ms_each": {part: round(ms, 3) for part, ms in side.cpu_ms_each.items()},
+        "log_bytes_each": round(side.log_bytes_each),
+        "page_images_each": round(side.page_images_each, 2),
+        "bytes": side.sizes.total,
+        "memory_mib": round(side.memory_mib, 1),
+    }
+
+
+@asynccontextmanager
+async def open_place(payments: int, console: Console, kept: Path | None = None) -> AsyncIterator[Place]:
+    """A stage in which so many payments stand, its switch warm; one that was `kept` is filled already."""
+    console.print(f"a stage with {payments:,} payments …", highlight=False)
+    filled = existing.take(kept, payments) if kept else None
+    async with open_stage(PARTNERS, SANDBOX_ACCOUNTS, Staging(home=kept)) as stage:
+        filled = filled or await existing.fill(stage.postgres, payments, console)
+        turns = Turns(stage, _LOAD, since=datetime.now(UTC))
+        await fetch_for(turns, _WARM_UP_SECONDS)
+        await turns.pay(1)
+        yield Place(stage, turns, filled)
+
+
+async def fetch_for(turns: Turns, seconds: int, *, needed: int = 1) -> list[Turn]:
+    """Fetch in turns of so many seconds until that many bills can be paid."""
+    taken = []
+    while len(turns.payments) < needed:
+        taken.append(await turns.fetch(seconds, _FETCH_RATE_MAX))
+    return taken
+
+
+async def compare(small: Place, large: Place, rounds: int, seconds: int, console: Console) -> Growth:
+    """Take the turns in pairs; the audits are still to be made.
+
+    Raises:
+        BooksError: the books of a stage do not say what the load generator says.
+    """
+    places, rate = (small, large), _FETCH_RATE_MAX / 4
+    taken: tuple[list[Turn], list[Turn]] = ([], [])
+    images = [0, 0]
+    for place in places:
+        await fetch_for(place.turns, seconds, needed=int(rate * _MARGIN * seconds))
+        await _checkpoint(place.stage)
+    for number in range(1, rounds + 1):
+        for place in places:
+            await fetch_for(place.turns, seconds, needed=int(rate * _MARGIN * seconds))
+        for side in (0, 1) if number % 2 else (1, 0):
+            before = await log_written(places[side].stage.connection)
+            turn = await places[side].turns.pay(seconds, may_fall_short=True)
+            images[side] += (await log_written(places[side].stage.connection))["wal_fpi"] - before["wal_fpi"]
+            taken[side].append(turn)
+            rate = max(rate, turn.rate)
+        told = " and ".join(f"{turns[-1].rate:.0f}/s" for turns in taken)
+        console.print(f"  round {number} of {rounds}: {told}", highlight=False)
+    sides = [await _side(place, taken[side], images[side]) for side, place in enumerate(places)]
+    return Growth(sides[0], sides[1], {})
+
+
+async def audited(place: Place) -> tuple[str, float]:
+    """The last line of the audit, and how many seconds it took."""
+    started = time.monotonic()
+    return await place.stage.audit(), time.monotonic() - started
+
+
+async def log_written(connection: asyncpg.Connection) -> dict[str, int]:
+    """What stands in the statistics of the log."""
+    return dict(await connection.fetchrow(_LOG))
+
+
+async def _side(place: Place, turns: list[Turn], images: int) -> Side:
+    sizes = await existing.sizes(place.stage.connection)
+    paid = sum(turn.done for turn in turns)
+    return Side(
+        place.filled, tuple(turns), images / paid, sizes, usage.memory_mib(place.stage.pids["switch"])
+    )
+
+
+async def _checkpoint(stage: Stage) -> None:
+    connection = await asyncpg.connect(stage.postgres.endpoint.dsn("postgres"))
+    try:
+        await connection.execute("CHECKPOINT", timeout=None)
+    finally:
+        await connection.close()
+
+
+async def measure(
+    payments: int = LARGE, rounds: int = ROUNDS, seconds: int = SECONDS, console: Console | None = None
+) -> Growth:
+    """Open both stages, take the turns, audit both.
+
+    Raises:
+        StageError, LoadError, BooksError, ExistingError, SchemaError: something did not hold.
+    """
+    console = console or Console()
+    async with open_place(payments, console) as large, open_place(SMALL, console) as small:
+        growth = await compare(small, large, rounds, seconds, console)
+        growth.audits["small"] = await audited(small)
+        console.print("auditing the large one …")
+        growth.audits["large"] = await audited(large)
+        return growth
+
+
+def main() -> int:
+    """Measure and print; results.json is not written."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.paying.growth", description=__doc__)
+    parser.add_argument("--payments", type=int, default=LARGE, help="how many stand on the large side")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--seconds", type=int, default=SECONDS, help="length of a turn")
+    asked, console = parser.parse_args(), Console()
+    try:
+        growth = asyncio.run(measure(asked.payments, asked.rounds, asked.seconds, console))
+    except (BenchError, TimeoutError) as problem:
+        console.print(f"growth: {problem}", style="red", markup=False)
+        return 1
+    growth.show(console)
+    return 0 if growth.is_clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,314 @@
+"""What a hot biller costs: `hot_ratio`, payments a second with one biller taking 60 % ÷ all taking the same.
+
+Five billers: DESCO postpaid, whose scroll counter all its payments share, and four of the family direct_rest,
+which differ in nothing but their data and live in one simulator. A biller's adapter and simulator have costs
+of their own, so a hot turn differs from the uniform one in its mix of adapters as well. The hot turns are
+therefore weighed: every biller hot in its turn would make up exactly the uniform mix, and the one direct_rest
+biller that is hot here stands for the four. What is left of the difference is the hotness alone. The ratio of
+either hot biller by itself is told too; it holds the mix.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from itertools import cycle, islice
+from statistics import median
+from types import MappingProxyType
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.kit import processor_usage as usage
+from benchmarks.kit.bench_part import run_alone
+from benchmarks.kit.load import Load, LoadResult, send
+from benchmarks.kit.payment_counts import Books, BooksError, check
+from benchmarks.kit.prepared_requests import DESCO, Desk, Payee, Prepared, Stock, interleaved, payee_of
+from benchmarks.kit.stage import Stage, Staging, open_stage
+from sandbox.direct.houses import HOUSES
+from sandbox.institution.clock import Clock
+from sandbox.institutions import Name
+
+PARTNERS, ACCOUNTS = 16, 1_000_000
+LOAD = Load(1, 128)
+STAGING = Staging(institutions=(Name.DESCO, Name.DIRECT))
+HOT_HOUSE = "wzpdcl_postpaid"
+DIRECT = (HOT_HOUSE, "nesco_postpaid", "kgdcl_gas", "btcl_bill")
+BILLERS = (DESCO.id, *DIRECT)
+UNIFORM = "all alike"
+HOT_SHARE = 0.6
+AIM = 0.9
+_SHARE_TOLERANCE = 0.02
+_FETCH, _PAY = "/syndicate/api/fetch-bill", "/syndicate/api/update-billPayment"
+_FETCH_SECONDS = 2
+_FETCH_RATE_MAX = 5_000
+_WARM_UP_SECONDS = 2
+_NONE: Mapping[str, int] = MappingProxyType({})
+# A rate that no turn exceeds, so that wrk does not run dry: above the best so far, never below what is
+# likely, and before the first turn more than any machine will do. What is left waits for the next turn.
+_MARGIN, _RATE_MIN, _RATE_FIRST = 1.4, 1_500, 4_000
+_BY_BILLER = """
+SELECT biller_id, count(*) FILTER (WHERE state = 'completed') AS completed, count(*) AS payments FROM payments
+GROUP BY biller_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """Payments of one biller: all, and those that are completed."""
+
+    completed: int
+    payments: int
+
+
+@dataclass(frozen=True, slots=True)
+class MixTurn:
+    """What came of one turn of paying: payments by biller, and the cores that each part used.
+
+    `switch_ms` is processor time of the switch for each payment; it shows costs where wall time is disturbed.
+    """
+
+    hot: str
+    done: int
+    rate: float
+    latency_ms: dict[str, float]
+    switch_ms: float
+    paid: dict[str, int]
+    cores: dict[str, float]
+
+
+def weights_of(hot: str, billers: Sequence[str] = BILLERS) -> dict[str, int]:
+    """How often each biller is paid: one takes 60 % and the others share the rest, or all take the same."""
+    if hot == UNIFORM:
+        return dict.fromkeys(billers, 1)
+    # Two parts each for the others, and for the hot one half as much again as they have together.
+    others = len(billers) - 1
+    return {biller: 3 * others if biller == hot else 2 for biller in billers}
+
+
+def payees(ids: Sequence[str]) -> tuple[Payee, ...]:
+    """The billers of these ids; the sandbox opens the books of its houses today."""
+    today, houses = Clock().today(), {house.id: house for house in HOUSES}
+    return tuple(DESCO if name == DESCO.id else payee_of(houses[name], today) for name in ids)
+
+
+class MixedTurns:
+    """Fetches for stock and pays mixes from it; every turn is checked by the books, biller by biller."""
+
+    def __init__(self, stage: Stage, load: Load, billers: Sequence[Payee]) -> None:
+        self._stage = stage
+        self._load = load
+        self._desk = Desk(stage.partners, stage.connection, billers)
+        self._books = Books(stage.connection)
+        self._best_rate = 0.0
+        self._fetched: tuple[int, ...] = (0, 0, 0)
+        self._fetches = Stock()
+        self.stock = Stock()
+
+    async def lay_in(
+        self, turns: Iterable[Mapping[str, int]], seconds: int, extra: Mapping[str, int] = _NONE
+    ) -> None:
+        """Fetch until there is enough for turns of these weights, and so many `extra` of a biller.
+
+        Raises:
+            BooksError: something was not fetched.
+        """
+        needed: dict[str, float] = dict(extra)
+        for weights in turns:
+            for biller, weight in weights.items():
+                share = weight / sum(weights.values())
+                needed[biller] = needed.get(biller, 0.0) + share * self._wanted(seconds)
+        while missing := self._missing(needed):
+            bodies = self._fetches_of(interleaved(missing), _FETCH_RATE_MAX * _FETCH_SECONDS)
+            result = await send(self._stage, _FETCH, bodies, _FETCH_SECONDS, self._load)
+            _refuse_failures("fetch", result)
+            self._fetches.put_back(result.left)
+            await self._books.settled()
+            fetched = await self._desk.payments()
+            self.stock.add(fetched)
+            # Since the beginning: what a turn left on its way may arrive in the next one.
+            told = (result.answered, len(fetched), result.sent)
+            self._fetched = tuple(map(sum, zip(self._fetched, told, strict=True)))
+            check("fetch", *self._fetched)
+
+    async def pay(
+        self,
+        hot: str,
+        seconds: int,
+        beside: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+        billers: Sequence[str] = BILLERS,
+    ) -> MixTurn:
+        """Pay a mix for a fixed time; what happens `beside` it is over before the books are looked at.
+
+        Raises:
+            BooksError: a payment was not completed, or the books tell another mix.
+        """
+        weights = weights_of(hot, billers)
+        bodies = self.stock.take(interleaved(weights), self._wanted(seconds))
+        before = await self.paid()
+        async with beside():
+            start = usage.read(self._stage.pids)
+            result = await send(self._stage, _PAY, bodies, seconds, self._load)
+            end = usage.read(self._stage.pids)
+        self.stock.put_back(result.left)
+        grown = growth(before, await self.paid(), billers)
+        completed = sum(one.completed for one in grown.values())
+        what = f"pay, hot {hot}"
+        _refuse_failures(what, result)
+        check(what, result.answered, completed, result.sent)
+        if completed != sum(one.payments for one in grown.values()):
+            message = f"{what}: not every payment of this turn is completed"
+            raise BooksError(message)
+        paid = {biller: one.completed for biller, one in grown.items()}
+        refuse_other_mix(what, paid, weights)
+        self._best_rate = max(self._best_rate, result.rate)
+        each_ms = 1_000 * (end.parts["switch"] - start.parts["switch"]) / completed
+        cores = usage.shares(start, end, "wrk")
+        return MixTurn(hot, result.answered, result.rate, result.percentiles_ms, each_ms, paid, cores)
+
+    async def paid(self) -> dict[str, Paid]:
+        """Payments so far by biller, once none is on its way any more."""
+        await self._books.settled()
+        rows = await self._stage.connection.fetch(_BY_BILLER)
+        return {row["biller_id"]: Paid(row["completed"], row["payments"]) for row in rows}
+
+    def _fetches_of(self, order: Sequence[str], wanted: int) -> list[Prepared]:
+        """So many fetch messages in this order; those that no turn got to come before new ones."""
+        for biller, number in Counter(islice(cycle(order), wanted)).items():
+            self._fetches.add(self._desk.fetches(max(number - self._fetches.holds(biller), 0), (biller,)))
+        return self._fetches.take(order, wanted)
+
+    def _wanted(self, seconds: int) -> int:
+        rate = max(self._best_rate * _MARGIN, _RATE_MIN) if self._best_rate else _RATE_FIRST
+        return int(rate * seconds)
+
+    def _missing(self, needed: Mapping[str, float]) -> dict[str, int]:
+        """How much of each biller is to be fetched yet, in small numbers: a period has to be short."""
+        short = {biller: wanted - self.stock.holds(biller) for biller, wanted in needed.items()}
+        short = {biller: number for biller, number in short.items() if number > 0}
+        whole = sum(short.values())
+        return {biller: max(round(20 * number / whole), 1) for biller, number in short.items()}
+
+
+def growth(before: Mapping[str, Paid], after: Mapping[str, Paid], billers: Sequence[str]) -> dict[str, Paid]:
+    """What was added between two counts, for each of these billers."""
+    none = Paid(0, 0)
+    pairs = {biller: (before.get(biller, none), after.get(biller, none)) for biller in billers}
+    return {
+        biller: Paid(now.completed - then.completed, now.payments - then.payments)
+        for biller, (then, now) in pairs.items()
+    }
+
+
+def refuse_other_mix(what: str, paid: Mapping[str, int], weights: Mapping[str, int]) -> None:
+    """Refuse a turn whose payments were not shared out as they were meant to be.
+
+    Raises:
+        BooksError: a biller's share differs by more than two in a hundred.
+    """
+    whole, parts = sum(paid.values()), sum(weights.values())
+    for biller, weight in weights.items():
+        if abs(paid.get(biller, 0) / whole - weight / parts) > _SHARE_TOLERANCE:
+            message = f"{what}: {paid.get(biller, 0)} of {whole} payments were {biller}'s"
+            raise BooksError(message)
+
+
+def _refuse_failures(what: str, result: LoadResult) -> None:
+    if result.not_2xx or result.broken:
+        message = f"{what}: {result.not_2xx} answers were no success, {result.broken} connections broke"
+        raise BooksError(message)
+
+
+def weighed(desco: float, direct: float) -> float:
+    """The rate of hot turns that together make up the uniform mix, from those of two hot billers.
+
+    Times add up, not rates: a fifth of the payments are made with DESCO hot, the rest with one of its kind.
+    """
+    share = 1 / len(BILLERS)
+    return 1 / (share / desco + (1 - share) / direct)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Every turn in order, and the audit's last line."""
+
+    turns: tuple[MixTurn, ...]
+    audit: str
+
+    def rates(self, hot: str) -> list[float]:
+        """The rates of one kind of turn, in order."""
+        return [turn.rate for turn in self.turns if turn.hot == hot]
+
+    @property
+    def hot_ratio(self) -> float:
+        """The median of the rounds: hot turns, weighed so that only the hotness differs, ÷ uniform."""
+        triples = zip(self.rates(UNIFORM), self.rates(DESCO.id), self.rates(HOT_HOUSE), strict=True)
+        return median(weighed(desco, direct) / uniform for uniform, desco, direct in triples)
+
+    def ratio_of(self, hot: str) -> float:
+        """The median of the rounds with this biller hot ÷ uniform; it holds the mix of adapters as well."""
+        return median(
+            rate / uniform for uniform, rate in zip(self.rates(UNIFORM), self.rates(hot), strict=True)
+        )
+
+    def figures(self) -> dict[str, Any]:
+        """For results.json: the ratio, and everything else under one key."""
+        details = {
+            "share": HOT_SHARE,
+            "billers": BILLERS,
+            "ratio_by_hot_biller": {hot: round(self.ratio_of(hot), 3) for hot in (DESCO.id, HOT_HOUSE)},
+            "turns": [asdict(turn) for turn in self.turns],
+            "audit": self.audit,
+        }
+        return {"hot_ratio": round(self.hot_ratio, 3), "hot_mix": details}
+
+    def show(self, console: Console) -> None:
+        """Print the rate by hot biller, and the ratio."""
+        table = Table("hot biller", "a second", "÷ all alike", "p99 ms", "switch ms each")
+        table.title = f"payments to {len(BILLERS)} billers, one taking {HOT_SHARE:.0%}"
+        for hot in (UNIFORM, DESCO.id, HOT_HOUSE):
+            mine = [turn for turn in self.turns if turn.hot == hot]
+            p99 = median(turn.latency_ms["p99"] for turn in mine)
+            each = median(turn.switch_ms for turn in mine)
+            rate, ratio = median(self.rates(hot)), self.ratio_of(hot)
+            table.add_row(hot, f"{rate:.0f}", f"{ratio:.2f}", f"{p99:.1f}", f"{each:.2f}")
+        console.print(table)
+        told = f"hot ÷ uniform, weighed to the same mix of adapters: {self.hot_ratio:.2f}"
+        console.print(f"{told} (aim {AIM}); audit: {self.audit}", highlight=False)
+
+
+async def measure(rounds: int = 3, seconds: int = 2, load: Load = LOAD) -> Result:
+    """Take turns: all alike, DESCO hot, one of the others hot, `rounds` times.
+
+    Raises:
+        StageError: something did not start.
+        LoadError: wrk failed.
+        BooksError: the books do not bear out a turn.
+    """
+    kinds = (UNIFORM, DESCO.id, HOT_HOUSE)
+    async with open_stage(PARTNERS, ACCOUNTS, STAGING) as stage:
+        turns = MixedTurns(stage, load, payees(BILLERS))
+        await turns.lay_in([weights_of(UNIFORM)], _WARM_UP_SECONDS)
+        await turns.pay(UNIFORM, _WARM_UP_SECONDS)
+        await stage.connection.execute("ANALYZE")
+        taken: list[MixTurn] = []
+        for _ in range(rounds):
+            await turns.lay_in([weights_of(hot) for hot in kinds], seconds)
+            taken += [await turns.pay(hot, seconds) for hot in kinds]
+        return Result(tuple(taken), await stage.audit())
+
+
+def arguments(name: str) -> argparse.Namespace:
+    """How often and how long each side takes its turn."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each side takes its turn")
+    parser.add_argument("--seconds", type=int, default=3, help="length of a turn")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    asked = arguments("paying.hot_biller")
+    sys.exit(run_alone("mix", measure(asked.rounds, asked.seconds)))

@@ -1,0 +1,188 @@
+"""The switch beside a naive build of itself: one SQLAlchemy transaction per step (`naive_store`).
+
+`python -m benchmarks.paying.naive_build serve` is `ekpay serve` with that store where the group commit
+stands, and nothing else is different: edge, envelope, flow, adapter, logs and metrics are the product's. Both
+processes stand over one database and are loaded in turns, the naive build with few connections and with many,
+of which its better number counts. `python -m benchmarks.paying.naive_build` prints the ratio.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from statistics import median
+from typing import Any
+from unittest.mock import patch
+
+from rich.console import Console
+
+from benchmarks.kit.bench_part import run_alone
+from benchmarks.kit.load import Load
+from benchmarks.kit.stage import Stage, StageError, open_stage, served_switch, until_ready
+from benchmarks.kit.turns import Turn, Turns
+from benchmarks.paying.naive_store import POOL, StepByStep
+from ekpay_switch.cli.main import run
+
+AIM = 5.0
+CONNECTIONS = 128
+NAIVE_CONNECTIONS = (32, 128)
+_PARTNERS = 16
+_ACCOUNTS = 1_000_000
+_COMMAND = (sys.executable, "-m", "benchmarks.paying.naive_build", "serve")
+_FETCH_RATE_MAX = 5_000.0
+_FETCH_SECONDS = 2
+_MARGIN = 1.5
+_WARM_UP_SECONDS = 2
+# A second of the switch, should paying be twice as fast as fetching, and as much again.
+_WARM_UP_STOCK = 4
+_WARM_UP_STOCK_MIN = 1_500
+_MS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class NaiveRatio:
+    """Turns of the switch and of the naive build in the order in which they were taken."""
+
+    switch: tuple[Turn, ...]
+    naive: tuple[Turn, ...]
+    audit: str
+
+    @property
+    def best(self) -> int:
+        """The number of connections with which the naive build pays most."""
+        return max(sorted({turn.clients for turn in self.naive}), key=self._naive_rate)
+
+    @property
+    def ratio(self) -> float:
+        """The median of the pairs: what the switch paid, by what the naive build paid right after."""
+        beside = [turn for turn in self.naive if turn.clients == self.best]
+        return median(ours.rate / theirs.rate for ours, theirs in zip(self.switch, beside, strict=True))
+
+    def figures(self) -> dict[str, Any]:
+        """The keys of results.json; `switch_ms_each` is processor time of the process, by payment."""
+        best = [turn for turn in self.naive if turn.clients == self.best]
+        return {
+            "naive_ratio": round(self.ratio, 2),
+            "naive_payments_per_second": round(self._naive_rate(self.best), 1),
+            "naive": {
+                "pool": POOL,
+                "connections": self.best,
+                "switch_ms_each": {"switch": _each(self.switch, "switch"), "naive": _each(best, "switch")},
+                "postgres_ms_each": {
+                    "switch": _each(self.switch, "postgres"),
+                    "naive": _each(best, "postgres"),
+                },
+                "turns": [asdict(turn) for turn in (*self.switch, *self.naive)],
+                "audit": self.audit,
+            },
+        }
+
+    def show(self, console: Console) -> None:
+        """Print the ratio and what each side costs."""
+        figures = self.figures()["naive"]
+        ours = median(turn.rate for turn in self.switch)
+        told = f"one SQLAlchemy transaction per step, a pool of {POOL}: {self._naive_rate(self.best):.0f}/s"
+        beside = f"with {self.best} connections; the switch beside it {ours:.0f}/s, ratio {self.ratio:.1f}"
+        console.print(f"{told} {beside} (aim {AIM:.0f})", highlight=False)
+        for part in ("switch", "postgres"):
+            each = figures[f"{part}_ms_each"]
+            console.print(
+                f"  ms of a core in {part} by payment: {each['switch']}, naive {each['naive']}",
+                highlight=False,
+            )
+        console.print(f"  audit: {self.audit}")
+
+    def _naive_rate(self, connections: int) -> float:
+        return median(turn.rate for turn in self.naive if turn.clients == connections)
+
+
+def _each(turns: Sequence[Turn], part: str) -> float:
+    return round(median(_MS * turn.cores[part] / turn.rate for turn in turns), 2)
+
+
+async def measure(rounds: int = 3, seconds: int = 3, naive_seconds: int = 5) -> NaiveRatio:
+    """Take turns, `rounds` of each kind, and of the naive build with each number of connections.
+
+    Its turns are longer: the few dozen payments that they leave on their way would weigh too much in short
+    ones.
+
+    Raises:
+        StageError: a process did not start, or was not what it should be.
+        LoadError: wrk failed.
+        BooksError: the books do not bear out what was answered.
+    """
+    async with open_stage(_PARTNERS, _ACCOUNTS) as stage:
+        with served_switch(stage.home, command=_COMMAND, **stage.environ) as (url, process):
+            await until_ready(url, process, stage.home)
+            beside = replace(stage, switch_url=url, pids=stage.pids | {"switch": process.pid})
+            pairs = _Pairs(stage, beside, seconds, naive_seconds)
+            await pairs.warm_up()
+            for _ in range(rounds):
+                await pairs.take()
+        return NaiveRatio(tuple(pairs.switch), tuple(pairs.naive), await stage.audit())
+
+
+class _Pairs:
+    """Takes a turn of the switch and turns of the naive build, on bills that the switch has fetched."""
+
+    def __init__(self, stage: Stage, beside: Stage, seconds: int, naive_seconds: int) -> None:
+        self._stage = stage
+        self._seconds, self._naive_seconds = seconds, naive_seconds
+        self._ours = Turns(stage, Load(1, CONNECTIONS))
+        self._theirs = [Turns(beside, Load(1, connections)) for connections in NAIVE_CONNECTIONS]
+        self.switch: list[Turn] = []
+        self.naive: list[Turn] = []
+
+    async def warm_up(self) -> None:
+        """A first turn of everybody, which does not count, before PostgreSQL looks at its tables."""
+        fetched = (await self._ours.fetch(_WARM_UP_SECONDS, _FETCH_RATE_MAX)).rate
+        while len(self._ours.payments) < max(_WARM_UP_STOCK * fetched, _WARM_UP_STOCK_MIN):
+            await self._ours.fetch(_WARM_UP_SECONDS, _FETCH_RATE_MAX)
+        self._rate = (await self._ours.pay(1)).rate
+        warm = [await self._pay_step_by_step(turns, _WARM_UP_SECONDS) for turns in self._theirs]
+        self._naive_rate = max(turn.rate for turn in warm)
+        await self._stage.connection.execute("ANALYZE")
+
+    async def take(self) -> None:
+        """One turn each; what is paid is fetched by the switch before."""
+        naive = len(self._theirs) * self._naive_seconds * self._naive_rate
+        while len(self._ours.payments) < _MARGIN * (self._seconds * self._rate + naive):
+            await self._ours.fetch(_FETCH_SECONDS, _FETCH_RATE_MAX)
+        self.switch.append(await self._ours.pay(self._seconds))
+        for turns in self._theirs:
+            self.naive.append(await self._pay_step_by_step(turns, self._naive_seconds))
+        self._rate = max(turn.rate for turn in self.switch)
+
+    async def _pay_step_by_step(self, turns: Turns, seconds: int) -> Turn:
+        turns.payments, self._ours.payments = self._ours.payments, []
+        try:
+            turn = await turns.pay(seconds)
+        finally:
+            turns.payments, self._ours.payments = [], turns.payments
+        if turn.batch_size != 1:
+            message = f"the naive build shares: {turn.batch_size:.1f} steps a transaction"
+            raise StageError(message)
+        return turn
+
+
+def serve() -> None:
+    """Serve as the naive build, until told to leave."""
+    sys.argv[0] = "ekpay"
+    with patch("ekpay_switch.composition.switch.GroupCommit", StepByStep):
+        run()
+
+
+def main() -> int:
+    """Measure; 0 if every turn and the audit hold."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.paying.naive_build", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="how often each side takes its turn")
+    parser.add_argument("--seconds", type=int, default=3, help="length of a turn of the switch")
+    parser.add_argument("--naive-seconds", type=int, default=5, help="length of a turn of the naive build")
+    asked = parser.parse_args()
+    return run_alone("naive", measure(asked.rounds, asked.seconds, asked.naive_seconds))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["serve"]:
+        serve()
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""The store of the naive build: one SQLAlchemy transaction per step, its rows written one after the other.
+
+What is read and written, in which order locks are taken and what is decided are those of the group commit;
+only the sharing is missing. It is given what a competent developer would give it: a pool that is as large as
+helps, no ping before use, statements whose compiled form SQLAlchemy keeps, plans that only use keys, and the
+one row that all payments of a biller wait for locked last.
+"""
+
+import time
+from dataclasses import replace
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from benchmarks.paying.naive_reads import lock_and_read
+from benchmarks.paying.naive_writes import next_number, write_entries, write_payments, write_quote
+from ekpay_switch import telemetry
+from ekpay_switch.domain.claims import Accepted, Claim, ClaimAnswer, Refused
+from ekpay_switch.domain.delivery import NextSend, Recording
+from ekpay_switch.domain.ledger.entries import keeps_balance, kind_of
+from ekpay_switch.persistence.group_commit.committer import Connect, GroupCommit, GroupCommitLimits
+from ekpay_switch.persistence.group_commit.decide import Judge
+from ekpay_switch.persistence.group_commit.steps import (
+    Answer,
+    PostEntry,
+    SaveQuote,
+    SealedRecording,
+    Step,
+    postings_of,
+)
+from ekpay_switch.persistence.schema.books import accounts
+
+POOL = 20
+# As SQLAlchemy has it: of 128 callers the last ones wait longer than the switch lets anybody wait.
+_POOL_SECONDS = 30
+
+
+class StepByStep(GroupCommit):
+    """Stands where the group commit stands, and shares nothing among callers.
+
+    A lost connection or a deadlock is the caller's error: nothing is repeated.
+    """
+
+    def __init__(self, connect: Connect, limits: GroupCommitLimits) -> None:
+        super().__init__(connect, limits)
+        self._engine = _engine(connect)
+        self._known_accounts: set[str] = set()
+
+    async def start(self) -> None:
+        """Open one connection, so that a missing database is seen at once."""
+        async with self._engine.connect():
+            pass
+
+    async def stop(self) -> None:
+        """Close the pool; nothing waits in here."""
+        await self._engine.dispose()
+
+    @property
+    def depth(self) -> int:
+        """There is no queue; who waits, waits for a connection."""
+        return 0
+
+    async def submit(self, step: Step) -> Answer:
+        """Write one step in a transaction of its own; its verdict comes back once it is durable.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: the database refused it, or no connection became free in time.
+        """
+        await self._know_accounts(step)
+        started = time.perf_counter()
+        async with self._engine.begin() as connection:
+            answer = await _write(connection, step)
+        telemetry.BATCH_SIZE.observe(1)
+        telemetry.BATCH_SECONDS.observe(time.perf_counter() - started)
+        return answer
+
+    async def _know_accounts(self, step: Step) -> None:
+        """Open the accounts that this step posts to, in a transaction of its own, once a process."""
+        codes = {posting.account for posting in postings_of(step)} | {"in_flight"}
+        missing = sorted(code for code in codes - self._known_accounts if not keeps_balance(code))
+        if missing:
+            rows = [{"code": code, "kind": str(kind_of(code))} for code in missing]
+            async with self._engine.begin() as connection:
+                await connection.execute(insert(accounts).values(rows).on_conflict_do_nothing())
+            self._known_accounts.update(missing)
+
+
+def _engine(connect: Connect) -> AsyncEngine:
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=connect,
+        pool_size=POOL,
+        max_overflow=0,
+        pool_timeout=_POOL_SECONDS,
+    )
+
+
+async def _write(connection: AsyncConnection, step: Step) -> Answer:
+    if isinstance(step, SaveQuote):
+        await write_quote(connection, step.quote)
+        return None
+    judge = Judge(await lock_and_read(connection, step))
+    if isinstance(step, Claim):
+        return await _claim(connection, judge, step)
+    answer = _judge(judge, step)
+    await write_entries(connection, judge.changes)
+    await write_payments(connection, judge.changes)
+    return answer
+
+
+def _judge(judge: Judge, step: Recording | SealedRecording | NextSend | PostEntry) -> Answer:
+    if isinstance(step, Recording):
+        return judge.record(step)
+    if isinstance(step, SealedRecording):
+        return judge.record(step.recording, step.lines)
+    if isinstance(step, NextSend):
+        return judge.begin(step)
+    judge.post_alone(step)
+    return None
+
+
+async def _claim(connection: AsyncConnection, judge: Judge, claim: Claim) -> ClaimAnswer:
+    """Judge and write a claim; the scroll number, which everybody waits for, is taken last."""
+    (verdict,) = judge.claim([claim])
+    if isinstance(verdict, Refused):
+        judge.refuse(verdict)
+        await write_payments(connection, judge.changes)
+        return verdict
+    if not isinstance(verdict, Accepted):
+        return verdict
+    started = judge.start(verdict)
+    await write_entries(connection, judge.changes)
+    if judge.changes.wanted:
+        number = await next_number(connection, claim.scroll_series, judge.seen.business_date)
+        started = replace(started, scroll_no=number)
+    await write_payments(connection, judge.changes, started.scroll_no)
+    return started

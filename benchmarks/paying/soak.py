@@ -1,0 +1,300 @@
+"""`python -m benchmarks.paying.soak`: a steady load among payments that stand, with autovacuum and a worker.
+
+Time is cut into cycles of about a minute: bills are fetched, payments are then offered at half of what the
+switch managed at the start (open loop: a request leaves at its instant, whatever became of the others), and
+at the end of a cycle as many as it takes are paid for some seconds. So each cycle tells the latency under a
+steady load and the rate that is still there. Nothing may drift: the last minutes are compared with the first.
+"""
+
+import argparse
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.kit import open_loop
+from benchmarks.kit import processor_usage as usage
+from benchmarks.kit.errors import BenchError
+from benchmarks.kit.payment_counts import BooksError
+from benchmarks.kit.stage import LEAVE_SECONDS, Stage, ekpay, environment
+from benchmarks.kit.turns import Turn
+from benchmarks.paying import growth
+from benchmarks.paying.growth import Place, audited, fetch_for, log_written, open_place
+
+MINUTES, COMPARED = 30.0, 5
+_SHARE = 0.5
+_STEADY_SECONDS, _FULL_SECONDS, _FETCH_SECONDS = 25, 5, 5
+_MARGIN = 2.0
+# The hot path's own tables: what lives in them is updated, deleted or looked at all the time.
+HOT = (
+    "payments", "attempts", "quotes", "notifications", "accounts", "lanes", "scroll_counters", "history",
+    "journal_entries", "postings",
+)  # fmt: skip
+_TABLES = """
+SELECT s.relname, s.n_live_tup, s.n_dead_tup, s.n_tup_upd, s.n_tup_hot_upd, s.autovacuum_count,
+  s.autoanalyze_count, pg_table_size(s.relid) AS bytes, pg_indexes_size(s.relid) AS index_bytes
+FROM pg_stat_user_tables AS s WHERE s.relname = ANY($1)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """What the statistics say of one table; updates and vacuums since they were last reset."""
+
+    live: int
+    dead: int
+    updated: int
+    updated_in_place: int
+    vacuums: int
+    analyzes: int
+    bytes: int
+    index_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """One of about a minute; `rate` was answered under the steady load, `full_rate` without a limit.
+
+    `load_lag_ms` is how late the load itself was, in its 99th percentile; it is a part of `p99_ms`.
+    """
+
+    at_seconds: float
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    full_rate: float
+    full_p99_ms: float
+    memory_mib: float
+    worker_mib: float
+    dead: int
+    page_images_each: float
+    load_lag_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Soak:
+    """All cycles, tables before and after, payments not completed, and the audit behind it."""
+
+    minutes: float
+    offered: float
+    cycles: tuple[Cycle, ...]
+    before: dict[str, Relation]
+    after: dict[str, Relation]
+    not_completed: int
+    audit: tuple[str, float]
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the books hold."""
+        return self.audit[0] == "clean"
+
+    def drift(self, name: str) -> float:
+        """The median of the last minutes ÷ that of the first."""
+        return ends(self.cycles, name, COMPARED)
+
+    def figures(self) -> dict[str, Any]:
+        """The keys of results.json."""
+        first, last = self.cycles[0], self.cycles[-1]
+        return {
+            "soak_rate_drift": round(self.drift("full_rate"), 3),
+            "soak_p99_drift": round(self.drift("p99_ms"), 3),
+            "soak": {
+                "minutes": round(self.minutes, 1),
+                "offered_per_second": round(self.offered, 1),
+                "p99_ms": round(median(cycle.p99_ms for cycle in self.cycles), 2),
+                "rss_mib": [round(first.memory_mib, 1), round(last.memory_mib, 1)],
+                "worker_rss_mib": [round(first.worker_mib, 1), round(last.worker_mib, 1)],
+                "not_completed": self.not_completed,
+                "autovacuum_runs": self.vacuums,
+                "tables": {name: self._grown(name) for name in self.after},
+                "cycles": [_as_figures(cycle) for cycle in self.cycles],
+                "audit": [self.audit[0], round(self.audit[1], 1)],
+            },
+        }
+
+    @property
+    def vacuums(self) -> dict[str, int]:
+        """How often autovacuum was at each table."""
+        return {name: after.vacuums - self.before[name].vacuums for name, after in self.after.items()}
+
+    def _grown(self, name: str) -> dict[str, Any]:
+        before, after = self.before[name], self.after[name]
+        updates = after.updated - before.updated
+        in_place = after.updated_in_place - before.updated_in_place
+        return {
+            "bytes": [before.bytes, after.bytes],
+            "index_bytes": [before.index_bytes, after.index_bytes],
+            "dead": [before.dead, after.dead],
+            "updated_in_place": round(in_place / max(updates, 1), 3),
+            "autovacuums": after.vacuums - before.vacuums,
+            "autoanalyzes": after.analyzes - before.analyzes,
+        }
+
+    def show(self, console: Console) -> None:
+        """Print the cycles and what became of the tables."""
+        table = Table("minute", "paid/s", "p50 ms", "p99 ms", "lag ms", "full/s", "p99 ms", "MiB", "dead")
+        table.title = f"soak of {self.minutes:.0f} minutes at {self.offered:.0f}/s"
+        for one in self.cycles:
+            latency = (f"{ms:.1f}" for ms in (one.p50_ms, one.p99_ms, one.load_lag_ms))
+            whole = (f"{number:.0f}" for number in (one.full_rate, one.full_p99_ms, one.memory_mib, one.dead))
+            table.add_row(f"{one.at_seconds / 60:.1f}", f"{one.rate:.0f}", *latency, *whole)
+        console.print(table)
+        grown = Table("table", "MB", "indexes", "dead rows", "in place", "vacuums", "analyzes")
+        for name in self.after:
+            row = self._grown(name)
+            grown.add_row(
+                name,
+                *(" → ".join(f"{size / 1e6:.0f}" for size in row[key]) for key in ("bytes", "index_bytes")),
+                " → ".join(f"{dead:,}" for dead in row["dead"]),
+                f"{row['updated_in_place']:.0%}",
+                str(row["autovacuums"]),
+                str(row["autoanalyzes"]),
+            )
+        console.print(grown)
+        console.print(
+            f"last {COMPARED} ÷ first {COMPARED}: rate {self.drift('full_rate'):.2f}, steady p99 "
+            f"{self.drift('p99_ms'):.2f}; not completed: {self.not_completed}; "
+            f"audit: {self.audit[0]}, {self.audit[1]:.0f} s",
+            highlight=False,
+        )
+
+
+def _as_figures(cycle: Cycle) -> dict[str, float]:
+    return {name: round(float(getattr(cycle, name)), 2) for name in cycle.__dataclass_fields__}
+
+
+def ends(cycles: Sequence[Cycle], name: str, compared: int) -> float:
+    """The median of one number over the last `compared` cycles ÷ that over the first, which may overlap.
+
+    Raises:
+        ValueError: there are no cycles.
+    """
+    if not cycles:
+        raise ValueError("nothing was measured")
+    numbers = [float(getattr(cycle, name)) for cycle in cycles]
+    return median(numbers[-compared:]) / median(numbers[:compared])
+
+
+async def tables(stage: Stage) -> dict[str, Relation]:
+    """The hot tables as the statistics have them now."""
+    rows = await stage.connection.fetch(_TABLES, list(HOT))
+    return {row[0]: Relation(*tuple(row)[1:]) for row in sorted(rows)}
+
+
+@contextmanager
+def served_worker(stage: Stage) -> Iterator[int]:
+    """The worker of the switch beside it: notices are given out, quotes dropped, payments counted."""
+    with (
+        (stage.home / "worker.log").open("wb") as log,
+        subprocess.Popen(  # noqa: S603 - our own command
+            ekpay("worker"), env=environment(stage.home, **stage.environ), stderr=log
+        ) as process,
+    ):
+        try:
+            yield process.pid
+        finally:
+            process.terminate()
+            process.wait(LEAVE_SECONDS)
+
+
+async def load(place: Place, minutes: float, console: Console) -> Soak:
+    """Load the stage for so long; the audit is still to be made.
+
+    Raises:
+        BooksError, OpenLoopError: a payment was not made, or the load was late.
+    """
+    await fetch_for(place.turns, _FETCH_SECONDS, needed=1)
+    offered = _SHARE * (await place.turns.pay(2)).rate
+    before, started = await tables(place.stage), time.monotonic()
+    stood, _ = await place.turns.not_completed()
+    cycles: list[Cycle] = []
+    with served_worker(place.stage) as worker:
+        while time.monotonic() < started + 60 * minutes or not cycles:
+            best = max([offered / _SHARE, *(cycle.full_rate for cycle in cycles)])
+            cycle = await _cycle(place, offered, best, started, worker)
+            cycles.append(cycle)
+            console.print(
+                f"  minute {cycle.at_seconds / 60:5.1f}: {cycle.rate:.0f}/s, p99 {cycle.p99_ms:.1f} ms; "
+                f"at full {cycle.full_rate:.0f}/s",
+                highlight=False,
+            )
+        lasted, after = (time.monotonic() - started) / 60, await tables(place.stage)
+        not_completed, other_ends = await place.turns.not_completed()
+    if not_completed > stood:
+        console.print(f"  not completed: {other_ends}", highlight=False)
+    return Soak(lasted, offered, tuple(cycles), before, after, not_completed - stood, ("not made", 0.0))
+
+
+async def _cycle(place: Place, offered: float, best: float, started: float, worker: int) -> Cycle:
+    stage, turns = place.stage, place.turns
+    instants = open_loop.poisson(offered, _STEADY_SECONDS, seed=int(time.monotonic()))
+    await fetch_for(
+        turns,
+        _FETCH_SECONDS,
+        needed=len(instants) + int(best * _MARGIN * _FULL_SECONDS),
+    )
+    before = await log_written(stage.connection)
+    bodies, turns.payments = turns.payments[: len(instants)], turns.payments[len(instants) :]
+    observed = await open_loop.offer(open_loop.at_switch(stage), instants, bodies)
+    if observed.failed:
+        raise BooksError(f"{observed.failed} of {len(instants)} payments were not answered")
+    images = (await log_written(stage.connection))["wal_fpi"] - before["wal_fpi"]
+    latencies = observed.latencies_ms()
+    until = max(sample.answered for sample in observed.samples)
+    full: Turn = await turns.pay(_FULL_SECONDS, may_fall_short=True)
+    dead = sum(one.dead for one in (await tables(stage)).values())
+    return Cycle(
+        at_seconds=time.monotonic() - started,
+        rate=len(instants) / until,
+        p50_ms=open_loop.percentile(latencies, 50),
+        p99_ms=open_loop.percentile(latencies, 99),
+        full_rate=full.rate,
+        full_p99_ms=full.latency_ms["p99"],
+        memory_mib=usage.memory_mib(stage.pids["switch"]),
+        worker_mib=usage.memory_mib(worker),
+        dead=dead,
+        page_images_each=images / len(instants),
+        load_lag_ms=observed.lag_p99_ms,
+    )
+
+
+async def measure(
+    payments: int = growth.LARGE, minutes: float = MINUTES, console: Console | None = None
+) -> Soak:
+    """Open a stage in which so many payments stand, and load it.
+
+    Raises:
+        StageError, LoadError, BooksError, ExistingError, SchemaError, OpenLoopError: something did not hold.
+    """
+    console = console or Console()
+    async with open_place(payments, console) as place:
+        soaked = await load(place, minutes, console)
+        console.print("auditing …")
+        return replace(soaked, audit=await audited(place))
+
+
+def main() -> int:
+    """Soak and print; results.json is not written."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.paying.soak", description=__doc__)
+    parser.add_argument("--payments", type=int, default=growth.LARGE, help="how many stand before")
+    parser.add_argument("--minutes", type=float, default=MINUTES)
+    asked, console = parser.parse_args(), Console()
+    try:
+        soak = asyncio.run(measure(asked.payments, asked.minutes, console))
+    except (BenchError, TimeoutError) as problem:
+        console.print(f"soak: {problem}", style="red", markup=False)
+        return 1
+    soak.show(console)
+    return 0 if soak.is_clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""What PostgreSQL does for a turn, seen from beside it: whose processor time, which statements and waits."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from types import ModuleType
+
+import asyncpg
+
+from benchmarks.kit.stage import Stage
+from ekpay_switch.persistence.embedded.roles import SUPERUSER
+from ekpay_switch.persistence.group_commit import (
+    batch,
+)
+from ekpay_switch.persistence.group_commit import (
+    committer as group_commit,
+)
+from ekpay_switch.persistence.group_commit import (
+    lock_and_read as batch_read,
+)
+from ekpay_switch.persistence.group_commit import (
+    write as batch_write,
+)
+
+COMMITTERS, OTHER_CLIENTS = "backends of the group commit", "other backends of the switch"
+OTHER_PROCESSES = "other processes of PostgreSQL"
+ON_PROCESSOR = "on a core, or ready for one"
+FOR_THE_SWITCH = "waits for the switch within a batch"
+BETWEEN = "waits for the next batch"
+_OUTSIDE = "outside of any statement"
+_SAMPLE_SECONDS = 0.01
+# Workers come and go within a turn: what they used is what nobody else did.
+_PROCESSES = """
+SELECT pid, backend_type FROM pg_stat_activity WHERE pid <> ALL($1) AND backend_type NOT LIKE '% worker'
+"""
+_SEEN = """
+SELECT state, wait_event_type, wait_event, query FROM pg_stat_activity
+WHERE pid = ANY($1) AND state IS NOT NULL
+"""
+_TEXTS_SHOWN = 40
+_KEPT = 99  # bytes at least; 1,023 by default
+_TRANSACTION = {"BEGIN;": "BEGIN", "COMMIT;": "COMMIT", "ROLLBACK;": "ROLLBACK"}
+
+
+@dataclass
+class Activity:
+    """What the backends of the group commit were found doing: by statement and state, all in `seconds`."""
+
+    seen: Counter[tuple[str, str]] = field(default_factory=Counter)
+    backends: int = 0
+    seconds: float = 0.0
+
+    @property
+    def states(self) -> dict[str, float]:
+        """Shares of the backends' time by what they did or waited for, the largest first."""
+        counted: Counter[str] = Counter()
+        for (_, state), count in self.seen.items():
+            counted[state] += count
+        return {state: count / self.seen.total() for state, count in counted.most_common()}
+
+    @property
+    def work(self) -> dict[str, float]:
+        """Shares of the time that was spent in statements, waits within the server included."""
+        counted: Counter[str] = Counter()
+        for (statement, state), count in self.seen.items():
+            if state not in {FOR_THE_SWITCH, BETWEEN}:
+                counted[statement] += count
+        return {name: count / max(counted.total(), 1) for name, count in counted.most_common()}
+
+    def served(self, statement: str) -> float:
+        """Seconds that the backends together spent in a statement, waits within the server included."""
+        within = sum(
+            count
+            for (name, state), count in self.seen.items()
+            if name == statement and state not in {FOR_THE_SWITCH, BETWEEN}
+        )
+        return within / max(self.seen.total(), 1) * self.backends * self.seconds
+
+    def processor(self, statement: str) -> float:
+        """The share of the backends' processor time that a statement was found to use."""
+        on = {name: count for (name, state), count in self.seen.items() if state == ON_PROCESSOR}
+        return on.get(statement, 0) / max(sum(on.values()), 1)
+
+
+async def watcher(stage: Stage) -> asyncpg.Connection:
+    """A connection that may see what the others do; it takes no part in the load."""
+    return await asyncpg.connect(stage.postgres.endpoint.dsn(SUPERUSER), timeout=10)
+
+
+async def processes(
+    connection: asyncpg.Connection, committers: Collection[int], own: Collection[int]
+) -> dict[int, str]:
+    """The server's lasting processes by what they are for, without the bench's own backends."""
+    rows = await connection.fetch(_PROCESSES, list(own))
+    return {row["pid"]: _purpose(row["pid"], row["backend_type"], committers) for row in rows}
+
+
+def _purpose(pid: int, kind: str, committers: Collection[int]) -> str:
+    if kind != "client backend":
+        return kind
+    return COMMITTERS if pid in committers else OTHER_CLIENTS
+
+
+@asynccontextmanager
+async def watched(connection: asyncpg.Connection, committers: Collection[int]) -> AsyncIterator[Activity]:
+    """Look at the backends of the group commit a hundred times a second until the block is left."""
+    activity, is_over = Activity(backends=len(committers)), asyncio.Event()
+    started = time.perf_counter()
+    looking = asyncio.create_task(_look(connection, list(committers), activity, is_over))
+    try:
+        yield activity
+    finally:
+        is_over.set()
+        await looking
+        activity.seconds = time.perf_counter() - started
+
+
+async def _look(
+    connection: asyncpg.Connection, committers: list[int], activity: Activity, is_over: asyncio.Event
+) -> None:
+    while not is_over.is_set():
+        for state, kind, event, query in await connection.fetch(_SEEN, committers):
+            statement = name_of(query) if state == "active" else _OUTSIDE
+            activity.seen[statement, state_of(state, kind, event)] += 1
+        await asyncio.sleep(_SAMPLE_SECONDS)
+
+
+def state_of(state: str, kind: str | None, event: str | None) -> str:
+    """What a backend does, in words: the processor, the switch, or what it waits for within the server."""
+    if state == "idle":
+        return BETWEEN
+    if state.startswith("idle in transaction") or kind == "Client":
+        return FOR_THE_SWITCH
+    return f"{kind}: {event}" if kind else ON_PROCESSOR
+
+
+def name_of(text: str) -> str:
+    """The name that a statement has in the code of the group commit, or its first words.
+
+    The server keeps the beginning of a long one only (track_activity_query_size), which is enough to know it.
+    """
+    known = _TRANSACTION.get(text) or _NAMES.get(text)
+    if known is None and len(text) >= _KEPT:
+        known = next((name for whole, name in _NAMES.items() if whole.startswith(text)), None)
+    return known or " ".join(text.split())[:_TEXTS_SHOWN]
+
+
+def _named(*modules: ModuleType) -> Mapping[str, str]:
+    """The constants of some modules by their texts."""
+    return {
+        text: name
+        for module in modules
+        for name, text in vars(module).items()
+        if name.isupper() and isinstance(text, str)
+    }
+
+
+_NAMES = _named(group_commit, batch, batch_read, batch_write)

@@ -1,0 +1,265 @@
+"""The turns behind the profile: plain ones, sampled ones, and one in which every statement is timed."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks.kit import processor_usage as usage
+from benchmarks.kit import turn_report as report
+from benchmarks.kit.load import Load
+from benchmarks.kit.machine import circumstances
+from benchmarks.kit.stage import Stage, StageError, Staging, open_stage
+from benchmarks.kit.turns import Turn, Turns
+from benchmarks.profile import postgres_activity as profile_server
+from benchmarks.profile.instrumented_switch import (
+    APPLIED,
+    FOLDER_VARIABLE,
+    FOUND,
+    MODE,
+    OFF,
+    SAMPLES,
+    STATEMENTS,
+)
+from benchmarks.profile.layers import Profile, Stack, profile_of
+from benchmarks.profile.postgres_activity import OTHER_PROCESSES, Activity
+
+FETCH, PAY = "fetch", "pay"
+SWITCH, SANDBOX = "the switch", "the simulated biller"
+_PARTNERS, _ACCOUNTS = 16, 1_000_000
+_FETCH_RATE_MAX = 5_000.0
+_WARM_UP_SECONDS = 3
+# The first turns of paying are slower than those that come: what is fetched must last for all of a turn.
+_MARGIN = 2.0
+_OBEY_SECONDS = 10
+_POLL_SECONDS = 0.02
+_COUNTED = {FETCH: "SELECT count(*) FROM quotes", PAY: "SELECT count(*) FROM payments"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many pairs of turns, how long each is, and the connections of wrk."""
+
+    rounds: int
+    seconds: int
+    connections: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One turn and the microseconds of processor time that each part used for one of what was done."""
+
+    turn: Turn
+    each: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """All turns of fetching or of paying, and what the sampled ones add up to."""
+
+    plain: tuple[Taken, ...]
+    sampled: tuple[Taken, ...]
+    profile: Profile
+
+    def each(self, part: str) -> float:
+        """Microseconds of processor time of a part for one, the median of the plain turns."""
+        return median(taken.each.get(part, 0.0) for taken in self.plain)
+
+    @property
+    def rate(self) -> float:
+        """The median rate of the plain turns, a second."""
+        return median(taken.turn.rate for taken in self.plain)
+
+    @property
+    def parts(self) -> list[str]:
+        """Everything that used processor time, the largest first."""
+        names = {name for taken in self.plain for name in taken.each}
+        return sorted(names, key=lambda name: (-self.each(name), name))
+
+    @property
+    def sampling_cost(self) -> float:
+        """The part of the switch's processor time that sampling added."""
+        return median(taken.each[SWITCH] for taken in self.sampled) / self.each(SWITCH) - 1
+
+    @property
+    def middle(self) -> Turn:
+        """The plain turn of the median rate, or just below it."""
+        ordered = sorted((taken.turn for taken in self.plain), key=lambda turn: turn.rate)
+        return ordered[(len(ordered) - 1) // 2]
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """One turn of paying with every statement timed: calls and seconds by name, as the driver saw them."""
+
+    payments: int
+    calls: dict[str, int]
+    seconds: dict[str, float]
+    activity: Activity
+
+    @property
+    def batches(self) -> int:
+        """How many transactions were committed."""
+        return self.calls.get("COMMIT", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Everything that the page is made from."""
+
+    facts: dict[str, Any]
+    fetch: Kind
+    pay: Kind
+    statements: Statements
+    audit: str
+
+
+class _Instruments:
+    """Tells the measured switch what to do, by a file and a signal."""
+
+    def __init__(self, folder: Path, pid: int) -> None:
+        self._folder = folder
+        self._pid = pid
+
+    async def set(self, mode: str) -> dict[str, Any]:
+        """Switch an instrument on or off; what was found since the last time.
+
+        Raises:
+            StageError: the switch did not obey.
+        """
+        applied = self._folder / APPLIED
+        applied.unlink(missing_ok=True)
+        (self._folder / MODE).write_text(mode)
+        os.kill(self._pid, signal.SIGUSR1)
+        try:
+            async with asyncio.timeout(_OBEY_SECONDS):
+                while not applied.exists():  # noqa: ASYNC110 - another process makes it
+                    await asyncio.sleep(_POLL_SECONDS)
+        except TimeoutError as error:
+            message = f"the measured switch did not obey {mode!r}"
+            raise StageError(message) from error
+        found: dict[str, Any] = json.loads((self._folder / FOUND).read_text())
+        return found
+
+
+class _Bench:
+    """Takes turns with an instrument on or off."""
+
+    def __init__(self, stage: Stage, plan: Plan, instruments: _Instruments, console: Console) -> None:
+        self._stage = stage
+        self._plan = plan
+        self._instruments = instruments
+        self._console = console
+        self._turns = Turns(stage, Load(1, plan.connections))
+        self._plain: dict[str, list[Taken]] = {FETCH: [], PAY: []}
+        self._sampled: dict[str, list[Taken]] = {FETCH: [], PAY: []}
+        self._stacks: dict[str, Counter[Stack]] = {FETCH: Counter(), PAY: Counter()}
+        self._committers: Collection[int] = ()
+
+    async def measure(self) -> Measured:
+        await self._turns.fetch(_WARM_UP_SECONDS, _FETCH_RATE_MAX)
+        rate = (await self._turns.pay(1)).rate
+        await self._stage.connection.execute("ANALYZE")
+        self._committers = (await self._instruments.set(OFF))["backends"]
+        for number in range(1, self._plan.rounds + 1):
+            self._console.print(f"round {number} of {self._plan.rounds}")
+            await self._pair(FETCH)
+            await self._provide(2 * rate)
+            await self._pair(PAY)
+            rate = max(taken.turn.rate for taken in self._plain[PAY])
+        await self._provide(rate)
+        statements = await self._time_statements()
+        told = await report.facts(self._stage, Load(1, self._plan.connections))
+        told |= circumstances(self._stage.home, told["server_version"]) | {"seconds": self._plan.seconds}
+        return Measured(told, self._kind(FETCH), self._kind(PAY), statements, await self._stage.audit())
+
+    def _kind(self, what: str) -> Kind:
+        profile = profile_of(self._stacks[what].items())
+        return Kind(tuple(self._plain[what]), tuple(self._sampled[what]), profile)
+
+    async def _provide(self, rate: float) -> None:
+        """Fetch until there is enough to pay at this rate."""
+        while len(self._turns.payments) < _MARGIN * rate * self._plan.seconds:
+            await self._turns.fetch(self._plan.seconds, _FETCH_RATE_MAX)
+
+    async def _pair(self, what: str) -> None:
+        self._plain[what].append(await self._take(what))
+        await self._instruments.set(SAMPLES)
+        self._sampled[what].append(await self._take(what))
+        for stack, count in (await self._instruments.set(OFF))["stacks"]:
+            self._stacks[what][tuple((file, function) for file, function in stack)] += count
+
+    async def _take(self, what: str) -> Taken:
+        """One turn, with processor times read around it."""
+        connection = await profile_server.watcher(self._stage)
+        try:
+            own = [self._stage.connection.get_server_pid(), connection.get_server_pid()]
+            purposes = await profile_server.processes(connection, self._committers, own)
+            roots = self._stage.pids
+            pids = {f"{pid}": pid for pid in (*purposes, *own, *roots.values())}
+            counted = await self._stage.connection.fetchval(_COUNTED[what])
+            before = usage.read(pids).parts
+            turn = await self._run(what)
+            after = usage.read(pids).parts
+            done = await self._stage.connection.fetchval(_COUNTED[what]) - counted
+        finally:
+            await connection.close()
+        each = {pid: 1e6 * (after[f"{pid}"] - before[f"{pid}"]) / done for pid in pids.values()}
+        used = defaultdict(float, {SWITCH: each[roots["switch"]], SANDBOX: each[roots["sandbox"]]})
+        for pid, purpose in purposes.items():
+            used[purpose] += each[pid]
+        # Our own backends, which count the books, are nobody's part of a payment.
+        used[OTHER_PROCESSES] = each[roots["postgres"]] - sum(each[pid] for pid in (*purposes, *own))
+        self._console.print(f"  {what:6} {turn.rate:6.0f}/s, {used[SWITCH]:5.0f} µs of the switch each")
+        return Taken(turn, {name: us for name, us in used.items() if us > 0})
+
+    async def _run(self, what: str) -> Turn:
+        if what == PAY:
+            return await self._turns.pay(self._plan.seconds)
+        return await self._turns.fetch(self._plan.seconds, _FETCH_RATE_MAX)
+
+    async def _time_statements(self) -> Statements:
+        connection = await profile_server.watcher(self._stage)
+        try:
+            await self._instruments.set(STATEMENTS)
+            before = await self._stage.connection.fetchval(_COUNTED[PAY])
+            async with profile_server.watched(connection, self._committers) as activity:
+                await self._turns.pay(self._plan.seconds)
+            found = (await self._instruments.set(OFF))["statements"]
+            paid = await self._stage.connection.fetchval(_COUNTED[PAY]) - before
+        finally:
+            await connection.close()
+        calls: dict[str, int] = defaultdict(int)
+        seconds: dict[str, float] = defaultdict(float)
+        for text, (count, used) in found.items():
+            calls[profile_server.name_of(text)] += count
+            seconds[profile_server.name_of(text)] += used
+        return Statements(paid, calls, seconds, activity)
+
+
+async def measure(plan: Plan, console: Console) -> Measured:
+    """Open a stage whose switch can be measured, and take all turns.
+
+    Raises:
+        StageError: something did not start or did not obey.
+        LoadError: wrk failed.
+        BooksError: a turn is not borne out by the books.
+    """
+    with TemporaryDirectory(prefix="ekpay-profile-") as name:
+        staging = Staging(
+            environ={FOLDER_VARIABLE: name},
+            command=[sys.executable, "-m", "benchmarks.profile.instrumented_switch", "serve"],
+        )
+        async with open_stage(_PARTNERS, _ACCOUNTS, staging) as stage:
+            instruments = _Instruments(Path(name), stage.pids["switch"])
+            return await _Bench(stage, plan, instruments, console).measure()

@@ -1,0 +1,1 @@
+"""Benchmarks of reconciliation: one million payments against a settlement file of one million rows."""

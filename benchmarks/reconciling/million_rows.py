@@ -1,0 +1,348 @@
+"""One million payments reconciled with one million rows, as a whole process.
+
+What runs is `ekpay reconcile check --json` behind its command line: our lines out of PostgreSQL, the file by
+its layout in config/statements, matched, judged, every break printed. Beside it runs one bare DuckDB
+statement over the same inputs, in turns, and the same check on DuckDB inside 256 MB. A run that does not find
+exactly the breaks that were made, by code, reference and amount, is none. `--full` adds ten million payments
+in the files of 65 partners, with two workers, our lines out of mirrors that were made before and are timed
+apart.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import asyncpg
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.kit import summary
+from benchmarks.kit.errors import BenchError
+from benchmarks.reconciling import day_of_rows as books
+from benchmarks.reconciling.measured_process import SAID, URL
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres, Endpoint
+from ekpay_switch.persistence.engine import Database
+from ekpay_switch.persistence.migrate import migrate
+from reconciliation.mirror.make_mirrors import make_missing, wanted_mirrors
+from reconciliation.mirror.mirror_folder import MirrorFolder
+from reconciliation.postgres_arrow import Database as LineBooks
+
+ROWS = 1_000_000
+PARTNERS, FULL_ROWS, WORKERS = 65, 10_000_000, 2
+_LIMIT = "256MB"
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_CONFIG = _REPOSITORY / "config"
+_PARTNER = "partner"
+# Aims: seconds, ratio to the bare statement, MB; the last two of the full run.
+AIMS = {"seconds": 3.0, "ratio": 2.0, "rss_mb": 700, "full_seconds": 10.0, "full_worker_rss_mb": 300}
+
+
+class ReconcileError(BenchError):
+    """A run did not find what was made, or did not run at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One process from start to end: seconds on the clock and of the processor, MB, and what it said."""
+
+    what: str
+    seconds: float
+    cpu_seconds: float
+    rss_mb: float
+    told: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Runs in their order; `full` are the workers of the ten millions with the seconds of both together.
+
+    `mirror_seconds` is what it took to make the mirrors of their lines, before the workers began.
+    """
+
+    runs: tuple[Run, ...]
+    full: tuple[Run, ...] = ()
+    full_seconds: float = 0.0
+    mirror_seconds: float = 0.0
+
+    def of(self, what: str) -> list[Run]:
+        """The runs of one kind."""
+        return [run for run in self.runs if run.what == what]
+
+    def seconds(self, what: str) -> float:
+        """The best of them; the machine can only make a run slower."""
+        return min(run.seconds for run in self.of(what))
+
+    @property
+    def ratio(self) -> float:
+        """The median of each run over the bare one beside it."""
+        pairs = zip(self.of("product"), self.of("bare"), strict=True)
+        return median(ours.seconds / bare.seconds for ours, bare in pairs)
+
+
+@contextmanager
+def _home() -> Iterator[tuple[Path, Endpoint]]:
+    """A database of its own in a temporary folder, gone afterwards."""
+    home = Path(tempfile.mkdtemp(prefix="ekpay-bench-"))
+    server = EmbeddedPostgres(home / "home")
+    try:
+        endpoint = server.start()
+        dsn = endpoint.dsn
+        asyncio.run(migrate(Database(dsn("ekpay_app"), dsn("ekpay_owner"), dsn("ekpay_audit"))))
+        yield home, endpoint
+    finally:
+        server.destroy()
+        shutil.rmtree(home)
+
+
+async def _fill(endpoint: Endpoint, rows: int, institution: str = books.INSTITUTION, each: int = 0) -> None:
+    # What is written here is made up: keys that point elsewhere need not be looked at one by one.
+    connection = await asyncpg.connect(
+        endpoint.dsn("postgres"), server_settings={"session_replication_role": "replica"}
+    )
+    try:
+        await books.fill_ledger(connection, rows, institution, each)
+    finally:
+        await connection.close()
+
+
+def _started(arguments: Sequence[str], **environ: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "benchmarks.reconciling.measured_process", *arguments]
+    # As in any installation, modules are compiled once and not in every run.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return subprocess.Popen(  # noqa: S603 - our own module, no shell
+        command, cwd=_REPOSITORY, env=inherited | environ, stdout=subprocess.PIPE, text=True
+    )
+
+
+def _ended(process: "subprocess.Popen[str]", what: str, started: float) -> Run:
+    """Wait for a child that says one line, and take what it used."""
+    output = process.stdout.read() if process.stdout else ""
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise ReconcileError(f"{what} ended with {process.returncode}")
+    told = json.loads(output.strip().splitlines()[-1])
+    seconds = time.perf_counter() - started
+    return Run(what, seconds, used.ru_utime + used.ru_stime, told.pop("peak_mb"), told)
+
+
+def _run(what: str, url: str, arguments: Sequence[str]) -> Run:
+    started = time.perf_counter()
+    return _ended(_started(arguments, **{URL: url}), what, started)
+
+
+def _said(first: Path) -> dict[str, Any]:
+    """What a check said of each file, by its name; it stands beside the first one, a line a file."""
+    lines = map(json.loads, first.with_suffix(SAID).read_text(encoding="utf-8").splitlines())
+    return {name: one for one in lines for name in one["files"]}
+
+
+def _checked(said: dict[str, Any], file: Path, rows: int, first: int = 1) -> str:
+    """The digest of what a check said of a file, if it found exactly what was made, by code and amount too.
+
+    Raises:
+        ReconcileError: it did not.
+    """
+    one = said.get(file.name, {"breaks": [], "digest": ""})
+    found = [(each["code"], each["reference"], each["amount"]) for each in one["breaks"]]
+    if set(found) != books.expected(rows, first) or len(set(found)) != len(found):
+        raise ReconcileError(f"{file.name}: {len(found)} breaks, and not exactly those that were made")
+    return str(one["digest"])
+
+
+def _whole(rounds: int, rows: int, console: Console) -> list[Run]:
+    """The million, in turns with the bare statement."""
+    with _home() as (home, endpoint):
+        console.print(f"filling the books with {rows} lines, and writing their file …")
+        asyncio.run(_fill(endpoint, rows))
+        file, lines = home / books.NAME, home / "lines.parquet"
+        books.write_file(file, books.told(rows))
+        books.write_lines(lines, rows)
+        url, runs, digests = endpoint.dsn("ekpay_audit"), [], set()
+        ways = {
+            "product": ["check", str(_CONFIG), "", str(file)],
+            "bare": ["bare", str(file)],
+            "bare-parquet": ["bare-parquet", str(file), str(lines)],
+        }
+        for what in (*list(ways) * rounds, "limited"):
+            way = ways.get(what, ["check", str(_CONFIG), _LIMIT, str(file)])
+            runs.append(_told(_run(what, url, way), console))
+            if way[0] == "check":
+                digests.add(_checked(_said(file), file, rows))
+            elif runs[-1].told["found"] != len(books.expected(rows)):
+                raise ReconcileError(f"{what} found {runs[-1].told['found']}")
+        if len(digests) > 1:
+            raise ReconcileError("another digest within a memory limit")
+    return runs
+
+
+def _partner(number: int) -> str:
+    return f"{_PARTNER}{number:02d}"
+
+
+def _configured(home: Path) -> Path:
+    """A configuration in which 65 partners send files as one institution does."""
+    config = home / "config"
+    shutil.copytree(_CONFIG, config)
+    layout = (config / "statements" / f"{books.INSTITUTION}.toml").read_text(encoding="utf-8")
+    calendar = config / "calendar.toml"
+    lines = calendar.read_text(encoding="utf-8").splitlines(keepends=True)
+    place = next(at for at, line in enumerate(lines) if line.startswith(f"{books.INSTITUTION} ="))
+    for name in map(_partner, range(PARTNERS)):
+        text = layout.replace(f'"{books.INSTITUTION}"', f'"{name}"')
+        (config / "statements" / f"{name}.toml").write_text(text, encoding="utf-8")
+        lines.append(lines[place].replace(books.INSTITUTION, name, 1))
+    # The table of institutions is the last one of the calendar.
+    calendar.write_text("".join(lines), encoding="utf-8")
+    return config
+
+
+async def _mirror(endpoint: Endpoint, home: Path) -> float:
+    """Make the mirrors of all partners as the product does after a night; the seconds that it took."""
+    connection = await asyncpg.connect(endpoint.dsn("ekpay_app"))
+    started = time.perf_counter()
+    try:
+        with LineBooks(endpoint.dsn("ekpay_audit")) as lines:
+            wanted = await wanted_mirrors(connection, [*map(_partner, range(PARTNERS))], books.DAY)
+            await make_missing(connection, lines, MirrorFolder.of(home), wanted)
+    finally:
+        await connection.close()
+    return time.perf_counter() - started
+
+
+def _full(console: Console) -> tuple[tuple[Run, ...], float, float]:
+    """Ten millions in the files of 65 partners, two workers beside each other."""
+    rows = FULL_ROWS // PARTNERS
+    with _home() as (home, endpoint):
+        console.print(f"filling the books with {rows * PARTNERS} lines, and writing {PARTNERS} files …")
+        asyncio.run(_fill(endpoint, rows * PARTNERS, _PARTNER, rows))
+        firsts = {home / f"{_partner(at)}_{books.DAY:%Y%m%d}_01.csv": 1 + at * rows for at in range(PARTNERS)}
+        for file, first in firsts.items():
+            books.write_file(file, books.told(rows, first))
+        made = asyncio.run(_mirror(endpoint, home))
+        environ = {"POLARS_MAX_THREADS": "1", URL: endpoint.dsn("ekpay_audit")}  # a core a worker
+        files, config = list(map(str, firsts)), str(_configured(home))
+        started = time.perf_counter()
+        children = [
+            _started(["check", config, "", *files[one::WORKERS]], **environ) for one in range(WORKERS)
+        ]
+        runs = tuple(_ended(child, "partners", started) for child in children)
+        seconds = max(run.seconds for run in runs)
+        said = {name: told for one in range(WORKERS) for name, told in _said(Path(files[one])).items()}
+        for file, first in firsts.items():
+            _checked(said, file, rows, first)
+            _mirrored(said[file.name], rows)
+    return tuple(_told(run, console) for run in runs), seconds, made
+
+
+def _mirrored(one: dict[str, Any], rows: int) -> None:
+    if one["ours_mirrored"] != rows:
+        raise ReconcileError(f"{one['institution']}: {one['ours_mirrored']} of {rows} lines out of mirrors")
+
+
+def _told(run: Run, console: Console) -> Run:
+    figures = f"{run.seconds:6.2f} s, processor {run.cpu_seconds:5.2f} s, {run.rss_mb:5.0f} MB"
+    console.print(f"  {run.what:13} {figures}", highlight=False)
+    return run
+
+
+def show(measured: Measured, console: Console) -> None:
+    """Print best and typical, beside the aims."""
+    table = Table(
+        "what",
+        "best s",
+        "typical s",
+        "processor s",
+        "MB",
+        title="payments of one institution against its file",
+    )
+    for what in ("product", "bare", "bare-parquet", "limited"):
+        runs = measured.of(what)
+        figures = (
+            measured.seconds(what),
+            median(r.seconds for r in runs),
+            median(r.cpu_seconds for r in runs),
+        )
+        table.add_row(what, *(f"{one:.2f}" for one in figures), f"{max(r.rss_mb for r in runs):.0f}")
+    console.print(table)
+    console.print(f"product ÷ bare, median of pairs: {measured.ratio:.2f}; aims: {AIMS}", highlight=False)
+    if measured.full:
+        worst = max(run.rss_mb for run in measured.full)
+        told = f"{measured.full_seconds:.2f} s with {WORKERS} workers, {worst:.0f} MB the larger one"
+        told += f", behind {measured.mirror_seconds:.2f} s for mirrors"
+        console.print(f"{FULL_ROWS} against as many in {PARTNERS} files: {told}", highlight=False)
+
+
+def figures(measured: Measured) -> dict[str, Any]:
+    """What goes into results.json."""
+    product = measured.of("product")
+    limited = measured.of("limited")
+    told: dict[str, Any] = {
+        "reconcile_1m_seconds": round(measured.seconds("product"), 2),
+        "reconcile_1m_typical_seconds": round(median(run.seconds for run in product), 2),
+        "reconcile_1m_cpu_seconds": round(median(run.cpu_seconds for run in product), 2),
+        "reconcile_1m_duckdb_ratio": round(measured.ratio, 2),
+        "reconcile_1m_duckdb_cpu_ratio": round(_cpu(measured, "product") / _cpu(measured, "bare"), 2),
+        "reconcile_1m_parquet_duckdb_seconds": round(measured.seconds("bare-parquet"), 2),
+        "reconcile_1m_rss_mb": round(max(run.rss_mb for run in product), 1),
+        "reconcile_256mb_ok": bool(limited),
+        "reconcile_runs": [asdict(run) for run in measured.runs],
+    }
+    if measured.full:
+        told |= {
+            "reconcile_10m_seconds": round(measured.full_seconds, 2),
+            "reconcile_10m_mirror_seconds": round(measured.mirror_seconds, 2),
+            "reconcile_10m_worker_rss_mb": round(max(run.rss_mb for run in measured.full), 1),
+        }
+    return told
+
+
+def _cpu(measured: Measured, what: str) -> float:
+    return median(run.cpu_seconds for run in measured.of(what))
+
+
+def measured(rounds: int, console: Console, rows: int = ROWS, *, full: bool = False) -> dict[str, Any]:
+    """Measure, print, and come back with the figures.
+
+    Raises:
+        ReconcileError: a run is no measurement.
+    """
+    runs = tuple(_whole(rounds, rows, console))
+    found = Measured(runs, *(_full(console) if full else ()))
+    show(found, console)
+    return figures(found)
+
+
+def main() -> int:
+    """Run alone."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.reconciling.million_rows", description=__doc__
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="how often each side takes its turn")
+    parser.add_argument("--rows", type=int, default=ROWS, help="payments of the one file")
+    parser.add_argument("--full", action="store_true", help="ten million payments in 65 files as well")
+    parser.add_argument("--results", type=Path, default=summary.RESULTS, help="where the figures are written")
+    asked, console = parser.parse_args(), Console()
+    try:
+        found = measured(asked.rounds, console, asked.rows, full=asked.full)
+    except ReconcileError as problem:
+        console.print(f"bench: {problem}", style="red", markup=False)
+        return 1
+    summary.write(found, asked.results)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
