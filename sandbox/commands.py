@@ -9,23 +9,25 @@ from typing import Annotated
 import aiohttp
 import typer
 
-from sandbox.bkash.faults import Fault as BkashFault
-from sandbox.bkash.faults import Step as BkashStep
-from sandbox.breb.faults import Fault as BrebFault
-from sandbox.breb.faults import Step as BrebStep
-from sandbox.counter.faults import Fault as CounterFault
-from sandbox.day.commands import statements
-from sandbox.demo.one_collection import Wish as CollectWish
-from sandbox.demo.one_collection import collect_once
-from sandbox.demo.one_payment import UnpayableError, Wish, pay_once
-from sandbox.desco.faults import Fault as DescoFault
-from sandbox.ekshop import commands as ekshop_commands
-from sandbox.ekshop.day.commands import ekshop_day
-from sandbox.gateway.numbers import Kind, normal_numbers
-from sandbox.institution.book import BookOfAnotherWorldError
-from sandbox.institution.journal import BrokenJournalError, JournalInUseError
-from sandbox.institution.settings import ACCOUNTS_MAX
-from sandbox.institutions import (
+from sandbox.billers.breb.faults import Fault as BrebFault
+from sandbox.billers.breb.faults import Step as BrebStep
+from sandbox.billers.desco.faults import Fault as DescoFault
+from sandbox.billers.nesco.faults import Fault as NescoFault
+from sandbox.billers.nesco.faults import Step as NescoStep
+from sandbox.callers.payer import commands as payer_commands
+from sandbox.callers.payer.payer import Does
+from sandbox.kit.biller.faults import Fault as CounterFault
+from sandbox.kit.command_options import taking
+from sandbox.kit.institution.book import BookOfAnotherWorldError
+from sandbox.kit.institution.journal import BrokenJournalError, JournalInUseError
+from sandbox.kit.institution.settings import ACCOUNTS_MAX
+from sandbox.kit.provider.payer_numbers import Kind, normal_numbers
+from sandbox.network.proxy import commands as proxy_commands
+from sandbox.network.proxy.faults import Fault as NetworkFault
+from sandbox.network.sftp.commands import sftp
+from sandbox.providers.bkash.faults import Fault as BkashFault
+from sandbox.providers.bkash.faults import Step as BkashStep
+from sandbox.registry import (
     DEFAULT_PORTS,
     GATEWAYS,
     Name,
@@ -37,15 +39,13 @@ from sandbox.institutions import (
     ports_to_serve,
     serve_together,
 )
-from sandbox.month.commands import month
-from sandbox.nesco.faults import Fault as NescoFault
-from sandbox.nesco.faults import Step as NescoStep
-from sandbox.options import taking
-from sandbox.payer import commands as payer_commands
-from sandbox.payer.payer import Does
-from sandbox.proxy import commands as proxy_commands
-from sandbox.proxy.faults import Fault as NetworkFault
-from sandbox.sftp.commands import sftp
+from sandbox.rehearsals.day.commands import statements
+from sandbox.rehearsals.demo.collecting.single_collection import Wish as CollectWish
+from sandbox.rehearsals.demo.collecting.single_collection import collect_once
+from sandbox.rehearsals.demo.paying.single_payment import UnpayableError, Wish, pay_once
+from sandbox.rehearsals.ekshop import commands as ekshop_commands
+from sandbox.rehearsals.ekshop.day.commands import ekshop_day
+from sandbox.rehearsals.month.commands import month
 
 app = typer.Typer(
     name="sandbox",

@@ -31,8 +31,8 @@ from ekpay_switch.persistence.parties.api_keys import ApiKeys
 from ekpay_switch.persistence.parties.partners import NewPartner, Partners
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.settings import Settings
-from sandbox.gateway.environment import settings_for_switch
-from sandbox.token_init_status.institution import Institution
+from sandbox.kit.provider.switch_environment import settings_for_switch
+from sandbox.providers.token_init_status.family import Institution
 
 HEALTHY, SICK = "upay", "tap"
 CLIENTS = 24  # one client of REST v1 may make fifty payments a second

@@ -13,11 +13,11 @@ from typing import Any
 import asyncpg
 
 from benchmarks.kit.stage import BenchPartner, StageError
-from sandbox.counter.bills import Kind
-from sandbox.counter.house import House
-from sandbox.counter.world import NORMAL_MAX, World
-from sandbox.partner.jwe import seal
-from sandbox.partner.messages import Message, Payout, Writer, new_reference
+from sandbox.callers.partner.messages import Message, Payout, Writer, new_reference
+from sandbox.kit.biller.accounts import NORMAL_MAX, World
+from sandbox.kit.biller.bills import Kind
+from sandbox.kit.biller.institution import House
+from sandbox.kit.jwe import seal
 
 BILLER = "b025"
 FIRST_ACCOUNT = 10_000_000

@@ -32,10 +32,10 @@ from ekpay_switch.persistence.parties.partners import NewPartner, Partners
 from ekpay_switch.security.identifiers import uuid7
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.settings import Settings
-from sandbox.counter.environment import settings_for_switch
-from sandbox.institutions import COUNTERS, Name
-from sandbox.partner.client import Partner, PartnerClient
-from sandbox.ports import free_port
+from sandbox.callers.partner.client import Partner, PartnerClient
+from sandbox.kit.biller.switch_environment import settings_for_switch
+from sandbox.kit.tcp_ports import free_port
+from sandbox.registry import COUNTERS, Name
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _SANDBOX_PASSWORD = "desco-sandbox"  # noqa: S105 - the sandbox's own, it opens nothing else

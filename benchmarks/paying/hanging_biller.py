@@ -47,8 +47,8 @@ from benchmarks.paying.hot_biller import (
     weights_of,
 )
 from ekpay_switch.wire.http import WireSettings
-from sandbox.direct.institution import Institution
-from sandbox.institutions import Name
+from sandbox.billers.direct.family import Institution
+from sandbox.registry import Name
 
 SICK = "btcl_bill"
 HEALTHY = tuple(biller for biller in BILLERS if biller != SICK)

@@ -28,9 +28,9 @@ from benchmarks.kit.load import Load, LoadResult, send
 from benchmarks.kit.payment_counts import Books, BooksError, check
 from benchmarks.kit.prepared_requests import DESCO, Desk, Payee, Prepared, Stock, interleaved, payee_of
 from benchmarks.kit.stage import Stage, Staging, open_stage
-from sandbox.direct.houses import HOUSES
-from sandbox.institution.clock import Clock
-from sandbox.institutions import Name
+from sandbox.billers.direct.institutions import HOUSES
+from sandbox.kit.institution.clock import Clock
+from sandbox.registry import Name
 
 PARTNERS, ACCOUNTS = 16, 1_000_000
 LOAD = Load(1, 128)

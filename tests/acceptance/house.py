@@ -11,14 +11,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sandbox.demo.cast import Cast, Player, engage, top_up
-from sandbox.demo.desco_desk import DescoDesk
-from sandbox.demo.desks import Address
-from sandbox.demo.stage import Setting, Stage, staged
-from sandbox.partner.client import PartnerClient, RawAnswer, result_code
-from sandbox.partner.jwe import seal
-from sandbox.partner.messages import Message, Payout, new_reference
-from sandbox.ports import free_port
+from sandbox.callers.partner.client import PartnerClient, RawAnswer, result_code
+from sandbox.callers.partner.messages import Message, Payout, new_reference
+from sandbox.kit.jwe import seal
+from sandbox.kit.tcp_ports import free_port
+from sandbox.rehearsals.demo.admin_clients.admin_client import Address
+from sandbox.rehearsals.demo.admin_clients.desco import DescoDesk
+from sandbox.rehearsals.installation.installation import Setting, Stage, staged
+from sandbox.rehearsals.installation.parties import Cast, Player, engage, top_up
 
 DESCO = "b025"
 DONE, IN_PROGRESS = "0000", "0102"

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Self
 
-from sandbox.partner.client import BASE_PATH
+from sandbox.callers.partner.client import BASE_PATH
 
 _CALL_SECONDS = 30.0
 

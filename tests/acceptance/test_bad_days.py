@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox.partner.client import result_code
-from sandbox.partner.messages import Message, Payout
+from sandbox.callers.partner.client import result_code
+from sandbox.callers.partner.messages import Message, Payout
 from tests.acceptance.house import DESCO, DONE, IN_PROGRESS, Bank, House, a_reference, paisa, sealed, until
 from tests.acceptance.raw_line import RawLine, post
 

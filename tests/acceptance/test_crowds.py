@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
-from sandbox.demo.stage import answers
-from sandbox.partner.client import result_code
-from sandbox.ports import free_port
+from sandbox.callers.partner.client import result_code
+from sandbox.kit.tcp_ports import free_port
+from sandbox.rehearsals.installation.installation import answers
 from tests.acceptance.house import DONE, IN_PROGRESS, Bank, House, a_reference
 
 # The processes and connections of the house live in one event loop, so its stories do too.

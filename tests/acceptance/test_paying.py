@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from sandbox.partner.client import result_code
-from sandbox.partner.messages import Message, Payout, dhaka_now, new_reference
+from sandbox.callers.partner.client import result_code
+from sandbox.callers.partner.messages import Message, Payout, dhaka_now, new_reference
 from tests.acceptance.house import DONE, House, UnpaidBill, a_reference, paisa
 
 # The processes and connections of the house live in one event loop, so its stories do too.

@@ -14,8 +14,8 @@ from ekpay_switch.api.syndicate.routes import BASE, Syndicate, mount
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.security.access_tokens import AccessTokens
 from ekpay_switch.security.keys import KeyRing
-from sandbox.partner.jwe import seal, unseal
-from sandbox.partner.messages import Payout, Writer
+from sandbox.callers.partner.messages import Payout, Writer
+from sandbox.kit.jwe import seal, unseal
 from tests.factories import BILL_NO, PASS_KEY, SECRET, a_partner, a_world
 from tests.fakes import SmallWorld
 

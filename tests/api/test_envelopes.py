@@ -4,7 +4,7 @@ import json
 import pytest
 
 from ekpay_switch.api.syndicate.codes import MESSAGES
-from sandbox.partner.jwe import PROTECTED_HEADER, seal
+from sandbox.kit.jwe import PROTECTED_HEADER, seal
 from tests.api.desk import Caller, Desk, code_of
 
 MALFORMED = {"resp_cd": "2001", "resp_msg": MESSAGES["2001"]}

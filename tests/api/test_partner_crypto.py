@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from ekpay_switch.api.partner_crypto import BASE, BODY_BYTES_MAX, build_partner_crypto
-from sandbox.partner.jwe import seal, unseal
+from sandbox.kit.jwe import seal, unseal
 from tests.factories import SECRET
 
 OTHER_SECRET = "Z" * 32

@@ -15,7 +15,7 @@ from ekpay_switch.api import webhook_keys
 from ekpay_switch.api.problems import install_error_handlers
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.webhook_signatures import WebhookKeys
-from sandbox.partner.webhooks import public_key
+from sandbox.callers.partner.webhooks import public_key
 
 KEYS = WebhookKeys(KeyRing(bytes(32)))
 ENDPOINT, ROTATING = UUID(int=0xA), UUID(int=0xB)

@@ -21,9 +21,9 @@ from ekpay_switch.flows.fetch_bill import chosen_parameters, payer_of
 from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
-from sandbox.challan.institution import Institution
-from sandbox.counter.settings import CounterSettings
-from sandbox.institution.clock import Clock
+from sandbox.billers.challan.family import Institution
+from sandbox.kit.biller.settings import CounterSettings
+from sandbox.kit.institution.clock import Clock
 from tests.biller_adapters.conftest import MANIFESTS
 from tests.biller_adapters.desco_stage import DhakaClock
 from tests.sandbox.caller import NOON

@@ -15,9 +15,9 @@ from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wire.http import HttpWire
-from sandbox.counter.far_side import CounterFarSide
-from sandbox.counter.settings import CounterSettings
-from sandbox.institution.clock import Clock
+from sandbox.kit.biller.family import CounterFarSide
+from sandbox.kit.biller.settings import CounterSettings
+from sandbox.kit.institution.clock import Clock
 from tests.biller_adapters.desco_stage import DhakaClock
 from tests.sandbox.caller import AdminCaller, Json, SetClock
 from tests.sandbox.conftest import served

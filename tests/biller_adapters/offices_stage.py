@@ -19,10 +19,10 @@ from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
-from sandbox.counter.settings import CounterSettings
-from sandbox.institution.clock import Clock
-from sandbox.offices.final_receipts import OfficeTimes
-from sandbox.offices.institution import Institution
+from sandbox.billers.offices.family import Institution
+from sandbox.billers.offices.final_receipts import OfficeTimes
+from sandbox.kit.biller.settings import CounterSettings
+from sandbox.kit.institution.clock import Clock
 from tests.biller_adapters.conftest import the_manifest
 from tests.biller_adapters.desco_stage import DhakaClock
 from tests.sandbox.caller import AdminCaller

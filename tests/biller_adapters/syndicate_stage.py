@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from biller_adapters.rehearsal import EXAMPLE_REFERENCE
 from ekpay_switch.domain.bill import BillQuery
-from sandbox.partner.jwe import seal, unseal
+from sandbox.kit.jwe import seal, unseal
 from tests.biller_adapters.conftest import the_manifest
 from tests.biller_adapters.far_stage import FarStage, far_stage
 from tests.wire.rude_peer import Caller, Manners

@@ -11,9 +11,9 @@ from biller_adapters.two_routes import SECOND_ROUTE, TwoRoutes
 from ekpay_switch.domain.bill import AmountRefused, BillerSilent, BillFound, BillMissing
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, NoAnswer, NotFound, Posted, Unreached
-from sandbox.aggregator.institution import Institution
-from sandbox.direct.institution import Institution as Direct
-from sandbox.institutions import DEFAULT_PORTS, Name
+from sandbox.billers.aggregator.family import Institution
+from sandbox.billers.direct.family import Institution as Direct
+from sandbox.registry import DEFAULT_PORTS, Name
 from tests.biller_adapters.conftest import MANIFESTS, the_manifest
 from tests.biller_adapters.house_stage import HouseStage, house_stage
 

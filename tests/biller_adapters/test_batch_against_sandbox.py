@@ -34,7 +34,7 @@ from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 from tests.biller_adapters.conftest import the_manifest
 from tests.biller_adapters.test_batch_file import HOUSES, NobodyOnTheWire
 from tests.fake_bill_files import BillShelf
-from tests.sandbox.batch_caller import BatchCaller, batch_at
+from tests.sandbox.billers.batch.caller import BatchCaller, batch_at
 from tests.sandbox.caller import NOON, Json, SetClock
 
 TODAY = date(2026, 3, 10)

@@ -21,11 +21,11 @@ from ekpay_switch.domain.money import parse_taka
 from ekpay_switch.domain.outcome import Approved, Declined, NotFound, Posted
 from ekpay_switch.ports.billers import BillerAdapter, Billers
 from ekpay_switch.wire.http import HttpWire
-from sandbox.counter.house import REHEARSAL
-from sandbox.counter.settings import CounterSettings
-from sandbox.direct.institution import Institution
-from sandbox.institution.clock import Clock
-from sandbox.institutions import DEFAULT_PORTS, Name
+from sandbox.billers.direct.family import Institution
+from sandbox.kit.biller.institution import REHEARSAL
+from sandbox.kit.biller.settings import CounterSettings
+from sandbox.kit.institution.clock import Clock
+from sandbox.registry import DEFAULT_PORTS, Name
 from tests.biller_adapters.conftest import CONFIG, MANIFESTS
 from tests.biller_adapters.desco_stage import DhakaClock
 from tests.sandbox.caller import AdminCaller

@@ -9,9 +9,9 @@ import pytest
 from ekpay_switch.domain.bill import AmountRefused, BillFound, BillMissing
 from ekpay_switch.domain.money import Money, format_taka
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, NotFound, Posted
-from sandbox.counter.house import REHEARSAL
-from sandbox.direct.institution import Institution
-from sandbox.institutions import DEFAULT_PORTS, Name
+from sandbox.billers.direct.family import Institution
+from sandbox.kit.biller.institution import REHEARSAL
+from sandbox.registry import DEFAULT_PORTS, Name
 from tests.biller_adapters.conftest import MANIFESTS, the_manifest
 from tests.biller_adapters.house_stage import HouseStage, house_stage
 

@@ -18,7 +18,7 @@ from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
 from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
-from sandbox.partner.jwe import seal, unseal
+from sandbox.kit.jwe import seal, unseal
 from tests.biller_adapters.desco_stage import NOON
 from tests.biller_adapters.syndicate_stage import ACK, JALALABAD, QUERY, SECRET, bill_said
 

@@ -13,7 +13,7 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import NoAnswer
 from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
-from sandbox.partner.jwe import seal
+from sandbox.kit.jwe import seal
 from tests.biller_adapters.far_stage import FarStage, rude_manners
 from tests.biller_adapters.syndicate_stage import (
     ACK,

@@ -10,8 +10,8 @@ from biller_adapters.families.syndicate_client import SyndicateClient
 from ekpay_switch.domain.bill import BillFound, BillMissing
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, NotFound, Posted
-from sandbox.institutions import DEFAULT_PORTS, Name
-from sandbox.upstream.institution import Institution
+from sandbox.billers.upstream.family import Institution
+from sandbox.registry import DEFAULT_PORTS, Name
 from tests.biller_adapters.conftest import MANIFESTS, the_manifest
 from tests.biller_adapters.house_stage import HouseStage, house_stage
 

@@ -16,7 +16,7 @@ from ekpay_switch.domain.outcome import (
     Posted,
     Unreached,
 )
-from sandbox.partner.jwe import seal
+from sandbox.kit.jwe import seal
 from tests.biller_adapters.far_stage import rude_manners
 from tests.biller_adapters.syndicate_stage import (
     ACK,

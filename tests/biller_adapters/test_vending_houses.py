@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-import sandbox.prepaid.institution as prepaid
-import sandbox.xmlvend.institution as xmlvend
+import sandbox.billers.prepaid.family as prepaid
+import sandbox.billers.xmlvend.family as xmlvend
 from ekpay_switch.cli.billers.conformance import BillerConformance
 from ekpay_switch.cli.connectors.conformance import Fact, Verdict
 from ekpay_switch.domain.bill import AmountRefused, BillFound, BillMissing
 from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, NotFound, Posted
 from ekpay_switch.domain.vending import TokenKind
-from sandbox.institutions import DEFAULT_PORTS, Name
+from sandbox.registry import DEFAULT_PORTS, Name
 from tests.biller_adapters.conftest import MANIFESTS, the_manifest
 from tests.biller_adapters.house_stage import HouseStage, house_stage
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+from tests.browser.installation import Street, opened
 from tests.browser.shopper import PATIENCE_MS, Shopper
-from tests.browser.street import Street, opened
 
 PHONE_WIDTH, PHONE_HEIGHT = 360, 740
 CHROMIUM = os.environ.get("EKPAY_TEST_CHROMIUM", "/usr/bin/chromium")

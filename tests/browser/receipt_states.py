@@ -8,7 +8,7 @@ from ekpay_switch.domain.payment import State as PaymentState
 from ekpay_switch.web import static_files
 from ekpay_switch.web.pages import Pages
 from tests.api.desk import Reply
-from tests.browser.states import State
+from tests.browser.checkout_states import State
 from tests.web.receipts.stage import PUBLIC_URL, Stage
 
 

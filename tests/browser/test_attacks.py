@@ -13,13 +13,13 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
-from sandbox.ekshop.app import build_app
-from sandbox.ekshop.shop import Settings, Shop
-from sandbox.ekshop.trade import Purchase
-from sandbox.ekshop.wire import Customer, Merchant
-from sandbox.institution.clock import Clock
+from sandbox.callers.ekshop.app import build_app
+from sandbox.callers.ekshop.pricing import Purchase
+from sandbox.callers.ekshop.shop import Settings, Shop
+from sandbox.callers.ekshop.wire import Customer, Merchant
+from sandbox.kit.institution.clock import Clock
 from tests.api.merchant.stall import Stall
-from tests.browser.hostile import (
+from tests.browser.attack_texts import (
     ADDRESSES,
     SCRIPTS,
     Answer,
@@ -30,7 +30,7 @@ from tests.browser.hostile import (
     with_script_and_without_policy,
     without_policy,
 )
-from tests.browser.states import STATES, Shown
+from tests.browser.checkout_states import STATES, Shown
 from tests.fake_receipts import a_merchants_payment, a_paid_order
 from tests.shoppers import CHECKOUT
 from tests.web.counter import HOME, ORIGIN, Counter, Seen

@@ -18,7 +18,7 @@ from ekpay_switch.persistence.notifications.endpoints import Endpoints
 from ekpay_switch.persistence.parties.partners import NewPartner, Partners
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.settings import Settings
-from sandbox.partner.webhooks import Receiver
+from sandbox.callers.partner.webhooks import Receiver
 from tests.persistence.books import Books, database_of, group_commit_of
 from tests.persistence.post import Post, taking, until
 from tests.wire.rude_peer import rude_peer

@@ -21,7 +21,7 @@ import pytest
 
 from ekpay_switch.api.partner_crypto import BASE
 from ekpay_switch.cli.main import build, carry_out
-from sandbox.partner.jwe import seal, unseal
+from sandbox.kit.jwe import seal, unseal
 
 EKPAY = [sys.executable, "-c", "from ekpay_switch.cli.main import run; run()"]
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "encrypt-as-a-partner.md"

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ekpay_switch.settings import Settings
-from sandbox.ports import free_port
+from sandbox.kit.tcp_ports import free_port
 from tests.cli.typed import Ekpay
 
 EKPAY = [sys.executable, "-c", "from ekpay_switch.cli.main import run; run()"]

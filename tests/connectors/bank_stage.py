@@ -26,13 +26,13 @@ from ekpay_switch.wing_kit.in_memory_host_links import HostShelf
 from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
 from ekpay_switch.wire.tcp import TcpLines
-from sandbox.iso8583.institution import Institution
-from sandbox.payer.payer import Does, Payer, Visit, pay
+from sandbox.callers.payer.payer import Does, Payer, Visit, pay
+from sandbox.providers.iso8583.family import Institution
 from tests.connectors.conftest import the_manifest
 from tests.connectors.link_stage import Bell, changed
 from tests.connectors.sandbox_stage import AMOUNT, StageClock
 from tests.sandbox.caller import SetClock
-from tests.sandbox.iso8583_caller import Switch, a_switch
+from tests.sandbox.providers.iso8583.caller import Switch, a_switch
 
 # An answer is waited for 30 s / 30 here.
 DIVISOR = 30.0

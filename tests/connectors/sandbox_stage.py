@@ -29,15 +29,15 @@ from ekpay_switch.ports.connectors import Connector
 from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
-from sandbox.gateway.far_side import GatewayFarSide
-from sandbox.gateway.faults import Fault, Step
-from sandbox.gateway.settings import GatewaySettings
-from sandbox.institution.clock import Clock
-from sandbox.payer.payer import Does, Payer, Visit, pay
+from sandbox.callers.payer.payer import Does, Payer, Visit, pay
+from sandbox.kit.institution.clock import Clock
+from sandbox.kit.provider.family import GatewayFarSide
+from sandbox.kit.provider.faults import Fault, Step
+from sandbox.kit.provider.settings import GatewaySettings
 from tests.connectors.conftest import the_manifest
 from tests.sandbox.caller import NOON, AdminCaller, Json
 from tests.sandbox.conftest import served
-from tests.sandbox.letterbox import Letterbox, a_letterbox
+from tests.sandbox.kit.provider.push_receiver import Letterbox, a_letterbox
 
 AMOUNT = Money(50_000)
 RETURN_PATH = "/pay/return"

@@ -21,12 +21,12 @@ from ekpay_switch.domain.collections.connector_calls import (
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
-from sandbox.bank_redirect.institution import Institution
-from sandbox.gateway.faults import Fault, Step
-from sandbox.payer.payer import Does, Payer, pay
+from sandbox.callers.payer.payer import Does, Payer, pay
+from sandbox.kit.provider.faults import Fault, Step
+from sandbox.providers.bank_redirect.family import Institution
 from tests.connectors.sandbox_stage import AMOUNT, SandboxStage, a_refund_of, sandbox_stage
 from tests.sandbox.caller import Json
-from tests.sandbox.letterbox import Letterbox, a_letterbox
+from tests.sandbox.kit.provider.push_receiver import Letterbox, a_letterbox
 
 HOUSES = ("dbbl_nexus", "rocket", "sonali_spg", "city_bank")
 

@@ -7,10 +7,10 @@ import pytest
 from ekpay_switch.cli.connectors.conformance import Conformance, Fact, Verdict
 from ekpay_switch.domain.collections.connector_calls import CollectOrder, Created
 from ekpay_switch.domain.money import Money
-from sandbox.bank_redirect.institution import Institution as BankRedirect
-from sandbox.gateway.far_side import GatewayFarSide
-from sandbox.mpgs.institution import Institution as Mpgs
-from sandbox.payer.payer import Payer, pay
+from sandbox.callers.payer.payer import Payer, pay
+from sandbox.kit.provider.family import GatewayFarSide
+from sandbox.providers.bank_redirect.family import Institution as BankRedirect
+from sandbox.providers.mpgs.family import Institution as Mpgs
 from tests.connectors.sandbox_stage import sandbox_stage
 
 HOUSES = [(family, house.id) for family in (Mpgs, BankRedirect) for house in family.houses]

@@ -34,18 +34,18 @@ from ekpay_switch.ports.connectors import Connectors
 from ekpay_switch.wing_kit.manifest_draft import MARK, UnwritableError, Wish
 from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
-from sandbox.gateway.house import House, RefundRules
-from sandbox.gateway.settings import GatewaySettings
-from sandbox.institution.clock import Clock
-from sandbox.institution.payer_page import Text
-from sandbox.payer.payer import Payer, pay
-from sandbox.token_init_status.houses import FAMILY
-from sandbox.token_init_status.institution import Institution
+from sandbox.callers.payer.payer import Payer, pay
+from sandbox.kit.institution.clock import Clock
+from sandbox.kit.institution.payer_page import Text
+from sandbox.kit.provider.institution import House, RefundRules
+from sandbox.kit.provider.settings import GatewaySettings
+from sandbox.providers.token_init_status.family import Institution
+from sandbox.providers.token_init_status.institutions import FAMILY
 from tests.connectors.conftest import CONFIG, MANIFESTS
 from tests.connectors.sandbox_stage import SandboxStage, StageClock, a_refund_of
 from tests.sandbox.caller import AdminCaller
 from tests.sandbox.conftest import served
-from tests.sandbox.letterbox import a_letterbox
+from tests.sandbox.kit.provider.push_receiver import a_letterbox
 
 ROOT = CONFIG.parent
 HOW_TO = (ROOT / "docs" / "how-to" / "add-a-connector.md").read_text(encoding="utf-8")

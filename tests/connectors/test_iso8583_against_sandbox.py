@@ -23,12 +23,12 @@ from ekpay_switch.domain.collections.connector_calls import (
     judge,
 )
 from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
-from sandbox.payer.payer import Does
+from sandbox.callers.payer.payer import Does
 from tests.connectors.bank_stage import BankStage, a_bank, doubted, next_name
 from tests.connectors.conftest import the_manifest
 from tests.connectors.sandbox_stage import AMOUNT
 from tests.sandbox.caller import SetClock
-from tests.sandbox.iso8583_caller import HOUSES
+from tests.sandbox.providers.iso8583.caller import HOUSES
 
 
 class Opens(Protocol):

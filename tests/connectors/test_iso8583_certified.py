@@ -10,7 +10,7 @@ from ekpay_switch.cli.connectors.conformance import Conformance, Fact, Finding, 
 from ekpay_switch.domain.collections.connector_calls import CollectOrder, Created
 from ekpay_switch.domain.money import Money
 from ekpay_switch.ports.world import WireReply, WireRequest
-from sandbox.payer.payer import Payer, pay
+from sandbox.callers.payer.payer import Payer, pay
 from tests.connectors.bank_stage import BankStage, a_bank
 
 

@@ -19,9 +19,9 @@ from ekpay_switch.domain.collections.connector_calls import (
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
-from sandbox.gateway.faults import Fault, Step
-from sandbox.payer.payer import Does, Payer, pay
-from sandbox.sslcommerz.institution import Institution
+from sandbox.callers.payer.payer import Does, Payer, pay
+from sandbox.kit.provider.faults import Fault, Step
+from sandbox.providers.sslcommerz.family import Institution
 from tests.connectors.sandbox_stage import SandboxStage, a_refund_of, sandbox_stage
 
 BOTH = [house.id for house in Institution.houses]

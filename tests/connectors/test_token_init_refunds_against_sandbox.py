@@ -9,11 +9,11 @@ import pytest
 from ekpay_switch.domain.collections.connector_calls import Collected, RefundLine, RefundsFound
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
-from sandbox.gateway.faults import Fault, Step
-from sandbox.payer.payer import Does
-from sandbox.token_init_status.institution import Institution
+from sandbox.callers.payer.payer import Does
+from sandbox.kit.provider.faults import Fault, Step
+from sandbox.providers.token_init_status.family import Institution
 from tests.connectors.sandbox_stage import SandboxStage, a_refund_of, sandbox_stage
-from tests.sandbox.token_init_caller import GENERIC
+from tests.sandbox.providers.token_init_status.caller import GENERIC
 
 
 @pytest.fixture

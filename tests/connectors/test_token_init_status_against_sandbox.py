@@ -20,9 +20,9 @@ from ekpay_switch.domain.collections.connector_calls import (
 )
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined, InDoubt, NoAnswer, Unreached
-from sandbox.gateway.faults import Fault, Step
-from sandbox.payer.payer import Does, Payer, pay
-from sandbox.token_init_status.institution import Institution
+from sandbox.callers.payer.payer import Does, Payer, pay
+from sandbox.kit.provider.faults import Fault, Step
+from sandbox.providers.token_init_status.family import Institution
 from tests.connectors.conftest import the_manifest
 from tests.connectors.sandbox_stage import AMOUNT, SandboxStage, sandbox_stage
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.crashes.kill_matrix import Recovery, Row, drawn, recoveries_drawn
+from tests.faults.crashes.paying_partner import Shopper, hire_staff, shopping
 from tests.faults.installation import Installation
-from tests.faults.matrix import Recovery, Row, drawn, recoveries_drawn
-from tests.faults.shopping import Shopper, hire_staff, shopping
-from tests.faults.wallet_shop import WalletShop, wallet_shop
-from tests.faults.wallet_table import WalletRow, wallets_drawn
+from tests.faults.wallet_crashes.kill_matrix import WalletRow, wallets_drawn
+from tests.faults.wallet_crashes.shop import WalletShop, wallet_shop
 
 MATRIX: pytest.StashKey[list[Row]] = pytest.StashKey()
 WALLETS: pytest.StashKey[list[WalletRow]] = pytest.StashKey()

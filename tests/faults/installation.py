@@ -22,7 +22,7 @@ from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.engine import Database, open_database
 from ekpay_switch.persistence.migrate import migrate
 from ekpay_switch.settings import Settings
-from sandbox.ports import free_port
+from sandbox.kit.tcp_ports import free_port
 
 ROOT = Path(str(sandbox.__file__)).parent.parent
 # A busy machine is slow, not wrong.
@@ -249,7 +249,7 @@ class Installation:
             where = [*served[name], "--home", str(self._folder / name)]
             return [*python, "-m", "sandbox", "serve", *where, "--slow-seconds", str(SLOW_SECONDS)]
         if crash:
-            return [*python, "-m", "tests.faults.crashing_switch", name, *crash]
+            return [*python, "-m", "tests.faults.crashes.crashing_switch", name, *crash]
         verb = "serve" if name == "web" else "worker"
         return [*python, "-c", "from ekpay_switch.cli.main import run; run()", verb]
 

@@ -13,7 +13,7 @@ from ekpay_switch.domain.notices import NOTICES, TRIES_MAX, DeliveryState, Tried
 from ekpay_switch.flows.notify import message_body, message_id, notify
 from ekpay_switch.jobs.notifier import AT_ONCE, NotifierPace, run_notifier, take_up, tell
 from ekpay_switch.ports.notifications import LeasedNotice
-from sandbox.partner.webhooks import public_key, read_message
+from sandbox.callers.partner.webhooks import public_key, read_message
 from tests.fake_post import ENDPOINT, KEYS, TAKEN, SmallPost, a_notice
 from tests.fake_steps import CrashError
 from tests.wire.rude_peer import eventually

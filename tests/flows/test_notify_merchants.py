@@ -18,7 +18,7 @@ from ekpay_switch.flows.notify import NoSuchOrderError, message_id, notify
 from ekpay_switch.jobs.notifier import AT_ONCE, NotifierPace, take_up, tell
 from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.security.webhook_signatures import signed_content
-from sandbox.partner.webhooks import public_key
+from sandbox.callers.partner.webhooks import public_key
 from tests.fake_post import ENDPOINT, KEYS, TAKEN, SmallPost, a_sold, an_ipn
 from tests.fake_steps import CrashError
 

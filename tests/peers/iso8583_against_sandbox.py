@@ -12,11 +12,11 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from sandbox.institution.clock import Clock
-from sandbox.iso8583.houses import consent_secret_of, mac_key_of
-from sandbox.iso8583.institution import Institution
-from sandbox.iso8583.settings import HostSettings
-from sandbox.payer.payer import Payer, pay
+from sandbox.callers.payer.payer import Payer, pay
+from sandbox.kit.institution.clock import Clock
+from sandbox.providers.iso8583.family import Institution
+from sandbox.providers.iso8583.institutions import consent_secret_of, mac_key_of
+from sandbox.providers.iso8583.settings import HostSettings
 from tests.peers.peer import Answer, Json, converse, desk, node_client, python_client, run
 from tests.sandbox.conftest import served
 

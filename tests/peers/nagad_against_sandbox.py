@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from sandbox.nagad.houses import MERCHANT_ID
+from sandbox.providers.nagad.institutions import MERCHANT_ID
 from tests.peers.peer import Json, converse, desk, gateway, node_client, payers_of, python_client, run
 
 # Node decrypts RSAES-PKCS1-v1_5 only when it is told to; Nagad has no other encryption.

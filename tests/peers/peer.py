@@ -21,7 +21,7 @@ from typing import Any
 
 import aiohttp
 
-from sandbox.payer.payer import Does, Payer, pay
+from sandbox.callers.payer.payer import Does, Payer, pay
 from tests.sandbox.caller import process_of
 
 Json = dict[str, Any]

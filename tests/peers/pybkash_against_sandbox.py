@@ -6,7 +6,7 @@ Not a part of the tests, because it installs packages: run `python -m tests.peer
 import sys
 from pathlib import Path
 
-from sandbox.payer.payer import Does, Payer, pay
+from sandbox.callers.payer.payer import Does, Payer, pay
 from tests.peers.peer import Json, converse, python_client, run
 from tests.sandbox.caller import process_of
 

@@ -12,8 +12,8 @@ import aiohttp
 
 from tests.connectors.sns_letters import CERTIFICATE_URL, Letter, certificate, rsa_key
 from tests.peers.peer import Json, converse, node_client, run
-from tests.sandbox.bkash_caller import BkashCaller, Endpoint, an_endpoint
 from tests.sandbox.caller import process_of
+from tests.sandbox.providers.bkash.caller import BkashCaller, Endpoint, an_endpoint
 
 SIGNED, WRONG, ELSEWHERE = "signed", "signature is invalid", "invalid domain"
 SENT = (

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.peers.peer import Answer, Json, converse, gateway, node_client, payers_of, python_client, run
-from tests.sandbox.letterbox import Letterbox, a_letterbox
+from tests.sandbox.kit.provider.push_receiver import Letterbox, a_letterbox
 
 
 def merchant(payer: Answer, letterbox: Letterbox) -> Answer:

@@ -19,7 +19,7 @@ from ekpay_switch.security.webhook_signatures import WebhookKeys
 from ekpay_switch.system_clock import SystemClock
 from ekpay_switch.wire.public_addresses import AddressRules
 from ekpay_switch.wire.webhooks import WebhookLimits, WebhookSender
-from sandbox.partner.webhooks import Receiver
+from sandbox.callers.partner.webhooks import Receiver
 from tests.fake_connector import FakeConnector, FakeConnectors
 from tests.fake_steps import Steps
 from tests.fakes import FakeAlarms, FakeBiller, FakeBillers, FakeClock

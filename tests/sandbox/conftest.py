@@ -9,21 +9,21 @@ import aiohttp
 import pytest
 from uvicorn.server import ServerState
 
-import sandbox.bkash.institution as bkash_house
-import sandbox.breb.institution as breb_house
-import sandbox.nesco.institution as nesco_house
-from sandbox.bkash.settings import BkashSettings
-from sandbox.breb.settings import BrebSettings
-from sandbox.desco.institution import Institution
-from sandbox.desco.settings import DescoSettings
-from sandbox.institution.clock import Clock
-from sandbox.institution.far_side import FarSide
-from sandbox.institution.hang_up import HangUpProtocol
-from sandbox.institution.server import build_server, listen
-from sandbox.nesco.settings import NescoSettings
-from tests.sandbox.bkash_caller import BkashCaller
+import sandbox.billers.breb.institution as breb_house
+import sandbox.billers.nesco.institution as nesco_house
+import sandbox.providers.bkash.institution as bkash_house
+from sandbox.billers.breb.settings import BrebSettings
+from sandbox.billers.desco.institution import Institution
+from sandbox.billers.desco.settings import DescoSettings
+from sandbox.billers.nesco.settings import NescoSettings
+from sandbox.kit.institution.clock import Clock
+from sandbox.kit.institution.far_side import FarSide
+from sandbox.kit.institution.hang_up import HangUpProtocol
+from sandbox.kit.institution.server import build_server, listen
+from sandbox.providers.bkash.settings import BkashSettings
 from tests.sandbox.caller import BrebCaller, Caller, NescoCaller, SetClock
-from tests.sandbox.sample_gateway import Merchant, Sample, gateway_settings
+from tests.sandbox.kit.provider.sample_family import Merchant, Sample, gateway_settings
+from tests.sandbox.providers.bkash.caller import BkashCaller
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pytest
 import uvicorn
 
-from sandbox.client.client import ApiClient, RefusedError
-from sandbox.client.messages import Order, RefundOrder
+from sandbox.callers.client.client import ApiClient, RefusedError
+from sandbox.callers.client.messages import Order, RefundOrder
 from tests.api.v1.till import NO_PAYMENT, PAYMENTS, SHOP_KEY, Till, a_key, an_order, as_bytes
 from tests.factories import BILL_NO, TOTAL
 from tests.rounds import collect_due

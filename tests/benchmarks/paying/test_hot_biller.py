@@ -22,7 +22,7 @@ from benchmarks.paying.hot_biller import (
     weighed,
     weights_of,
 )
-from sandbox.counter.world import NORMAL_MAX
+from sandbox.kit.biller.accounts import NORMAL_MAX
 
 _WEIGHTS = st.dictionaries(st.text(min_size=1, max_size=3), st.integers(1, 12), min_size=1, max_size=6)
 

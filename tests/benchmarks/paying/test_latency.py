@@ -11,9 +11,9 @@ from rich.console import Console
 
 from benchmarks.kit.open_loop import Observed, OpenLoopError, Sample
 from benchmarks.paying.latency import Biller, Result, Spread, fair
-from sandbox.desco.institution import Institution
-from sandbox.desco.settings import DescoSettings
-from sandbox.institution.clock import Clock
+from sandbox.billers.desco.institution import Institution
+from sandbox.billers.desco.settings import DescoSettings
+from sandbox.kit.institution.clock import Clock
 
 
 def took(*milliseconds: float, lag: float = 0.0) -> Observed:

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from reconciliation.cli import fetch_commands as sftp
 from reconciliation.cli.fetch_commands import fetch_from
 from reconciliation.errors import ConfigurationError, SourceError
-from sandbox.sftp.outbox import spread
-from sandbox.sftp.server import USER, Home, serving
+from sandbox.network.sftp.outbox import spread
+from sandbox.network.sftp.server import USER, Home, serving
 
 CONFIG = Path(__file__).parents[3] / "config"
 NAME, OTHER = "bkash_20260405_01.csv", "stmt_sonali_20260405_01.xml"

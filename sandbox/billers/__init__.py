@@ -1,0 +1,1 @@
+"""Simulated billers: utilities, offices and aggregators that state bills and post payments."""

@@ -1,0 +1,61 @@
+"""How the simulated BREB misbehaves: at which step, and how.
+
+Magic accounts carry their fault for ever, but it strikes only while the step is not done: a repeat
+is always answered plainly, otherwise nobody could ever learn of it. A fault set by an admin call
+strikes every call of its step until it is used up. Whatever would be refused anyway is refused,
+and the answer to that is neither lost nor late.
+"""
+
+from enum import StrEnum
+
+from sandbox.billers.breb.bills import AccountKind
+
+
+class Step(StrEnum):
+    """The calls that a fault can strike."""
+
+    BILL = "bill"
+    SAVE = "save"
+    ACKNOWLEDGE = "acknowledge"
+    STATUS = "status"
+
+
+class Fault(StrEnum):
+    """One way to misbehave at a step."""
+
+    LOST_DONE = "lost_done"
+    """Done, then the connection closes without an answer."""
+    LOST_UNDONE = "lost_undone"
+    """Not done, and the connection closes without an answer."""
+    SLOW = "slow"
+    """Done at once, answered late."""
+    REFUSE = "refuse"
+    """What would have been done is refused with 1282; a status call is not."""
+    HTML = "html"
+    """Done, and answered with a web page under HTTP 200."""
+    HTTP_500 = "http_500"
+    """Not done, HTTP 500: one of the two ways an error can mean nothing or everything."""
+    STRANGE_CODE = "strange_code"
+    """Done, and answered with a code that nobody knows: the other way."""
+    EXPIRE_TOKENS = "expire_tokens"
+    """The access token dies now and the call is answered with 1265; the refresh token lives on."""
+    EXPIRE_PAIRS = "expire_pairs"
+    """As above, and the refresh token dies too."""
+    CLOSE_BEFORE = "close_before"
+    """The connection closes and nothing is done; unless a step is named, at whichever comes next."""
+
+
+TOKEN_FAULTS = frozenset({Fault.EXPIRE_TOKENS, Fault.EXPIRE_PAIRS})
+"""Set without a target and a step they strike at once."""
+
+MAGIC = {
+    (AccountKind.SLOW_SAVE, Step.SAVE): Fault.SLOW,
+    (AccountKind.SAVE_LOST_DONE, Step.SAVE): Fault.LOST_DONE,
+    (AccountKind.SAVE_LOST_UNDONE, Step.SAVE): Fault.LOST_UNDONE,
+    (AccountKind.REFUSES, Step.SAVE): Fault.REFUSE,
+    (AccountKind.HTML_ANSWER, Step.SAVE): Fault.HTML,
+    (AccountKind.SLOW_ACKNOWLEDGE, Step.ACKNOWLEDGE): Fault.SLOW,
+    (AccountKind.ACKNOWLEDGE_LOST_DONE, Step.ACKNOWLEDGE): Fault.LOST_DONE,
+    (AccountKind.ACKNOWLEDGE_LOST_UNDONE, Step.ACKNOWLEDGE): Fault.LOST_UNDONE,
+}
+"""What goes wrong with whom, and when."""

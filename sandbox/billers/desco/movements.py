@@ -1,0 +1,30 @@
+"""What moved at DESCO, as `GET /_admin/movements` tells it: what was saved, whatever was told of it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from sandbox.billers.desco.book import Payment
+from sandbox.kit.institution.movements import Moved, Movement
+
+HOUSE = "desco_postpaid"
+
+
+def first_of(payments: Sequence[Payment]) -> datetime | None:
+    """Return when the first payment was saved, if one was."""
+    return datetime.fromisoformat(payments[0].saved_at) if payments else None
+
+
+def movements_of(payments: Iterable[Payment]) -> Iterator[Movement]:
+    """Yield every saved payment; nothing is ever taken back here."""
+    for payment in payments:
+        yield Movement(
+            house=HOUSE,
+            moved=Moved.PAYMENT,
+            at=payment.saved_at,
+            ours=payment.transaction_id,
+            theirs=f"{payment.scroll_date.replace('-', '')}{payment.scroll_no:08d}",
+            gross_paisa=payment.amount_paisa,
+            is_plain=payment.echo_extra_paisa == 0 and payment.saves == 1,
+            bill=payment.bill_number,
+            account=payment.account,
+        )

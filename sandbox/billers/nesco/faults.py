@@ -1,0 +1,70 @@
+"""How the simulated NESCO misbehaves: at which step, and how.
+
+Magic customers carry their fault for ever, but it strikes only while the quote is not vended: a
+repeat is answered plainly. A fault set by an admin call strikes every call of its step until it is
+used up. Whatever would be refused anyway is refused, and the answer to that is neither lost nor late.
+"""
+
+from enum import StrEnum
+
+from sandbox.billers.nesco.customers import CustomerKind
+
+
+class Step(StrEnum):
+    """The calls that a fault can strike."""
+
+    QUOTE = "quote"
+    VEND = "vend"
+    HISTORY = "history"
+
+
+class Fault(StrEnum):
+    """One way to misbehave at a step."""
+
+    LOST_DONE = "lost_done"
+    """Done, then the connection closes without an answer."""
+    LOST_UNDONE = "lost_undone"
+    """Not done, and the connection closes without an answer."""
+    SLOW = "slow"
+    """Done at once, answered late."""
+    REFUSE = "refuse"
+    """What would have been done is refused with 10021; a history call is not."""
+    LIMIT = "limit"
+    """As above with 10022: the meter's vend limit is reached. Vends only."""
+    HTML = "html"
+    """Done, and answered with a web page under HTTP 200."""
+    HTTP_500 = "http_500"
+    """Not done, HTTP 500."""
+    IN_DOUBT_DONE = "in_doubt_done"
+    """Done, and answered with 10012, which leaves open whether it was."""
+    IN_DOUBT_UNDONE = "in_doubt_undone"
+    """Not done, and answered with 10113, which leaves open whether it was."""
+    LATE_TOKEN = "late_token"  # noqa: S105 - the name of a misdeed
+    """Vended and answered with 10115; the first history call tells no token yet. Vends only."""
+    ECHO_OTHER_AMOUNT = "echo_other_amount"
+    """Vended, and every answer tells a purchase 1.00 taka higher. Vends only."""
+    EXPIRE_TOKENS = "expire_tokens"
+    """Every login dies now and the call is answered with HTTP 401."""
+    CLOSE_BEFORE = "close_before"
+    """The connection closes and nothing is done; unless a step is named, at whichever comes next."""
+
+
+VEND_ONLY = frozenset({Fault.LIMIT, Fault.LATE_TOKEN, Fault.ECHO_OTHER_AMOUNT})
+"""What can only befall a vend."""
+
+DROPS_FIRST = frozenset({Fault.LOST_UNDONE, Fault.IN_DOUBT_UNDONE})
+"""With a magic customer these strike the first vend of a quote only."""
+
+MAGIC = {
+    CustomerKind.IN_DOUBT_VENDED: Fault.IN_DOUBT_DONE,
+    CustomerKind.IN_DOUBT_UNVENDED: Fault.IN_DOUBT_UNDONE,
+    CustomerKind.LATE_TOKEN: Fault.LATE_TOKEN,
+    CustomerKind.VEND_LIMIT: Fault.LIMIT,
+    CustomerKind.SLOW: Fault.SLOW,
+    CustomerKind.ANSWER_LOST_VENDED: Fault.LOST_DONE,
+    CustomerKind.ANSWER_LOST_UNVENDED: Fault.LOST_UNDONE,
+    CustomerKind.REFUSES: Fault.REFUSE,
+    CustomerKind.HTML_ANSWER: Fault.HTML,
+    CustomerKind.ECHOES_OTHER_AMOUNT: Fault.ECHO_OTHER_AMOUNT,
+}
+"""The kinds of customer whose vends go wrong."""

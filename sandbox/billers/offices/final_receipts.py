@@ -1,0 +1,61 @@
+"""Final receipts, such as the dakhila of land tax: made some time after a payment, or on an order."""
+
+from datetime import datetime, timedelta
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sandbox.billers.offices.office import OfficeHouse
+from sandbox.kit.biller.book import Book, Payment
+from sandbox.kit.institution.clock import Clock
+
+_FACT = "final_receipt"
+
+
+class OfficeTimes(BaseSettings):
+    """From the environment as `EKPAY_SANDBOX_OFFICES_<NAME>`.
+
+    A final receipt is made `final_receipt_seconds` after the payment, or never by itself.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="EKPAY_SANDBOX_OFFICES_", frozen=True)
+
+    final_receipt_seconds: float = Field(default=5.0, ge=0)
+    final_receipt_by_itself: bool = True
+
+
+class FinalReceipts:
+    """The final receipts of all offices; once made, a number stays."""
+
+    def __init__(self, book: Book, clock: Clock, times: OfficeTimes) -> None:
+        self._book = book
+        self._clock = clock
+        self._times = times
+
+    def of(self, payment: Payment, house: OfficeHouse) -> str:
+        """Return the number of a payment's final receipt, made now if its time has come; empty for none."""
+        if house.has_final_receipt and _FACT not in payment.facts and self._is_due(payment):
+            self._make(payment)
+        return payment.facts.get(_FACT, "")
+
+    def make_all(self, house: OfficeHouse, reference: str | None) -> int:
+        """Make those of a house that are missing, or the one of a transaction; return how many that were."""
+        if not house.has_final_receipt:
+            return 0
+        wanted = [
+            payment
+            for payment in self._book.payments_of(house.id)
+            if _FACT not in payment.facts and reference in {None, payment.reference}
+        ]
+        for payment in wanted:
+            self._make(payment)
+        return len(wanted)
+
+    def _is_due(self, payment: Payment) -> bool:
+        due_at = datetime.fromisoformat(payment.paid_at) + timedelta(
+            seconds=self._times.final_receipt_seconds
+        )
+        return self._times.final_receipt_by_itself and self._clock.now() >= due_at
+
+    def _make(self, payment: Payment) -> None:
+        self._book.record_facts(payment.house, payment.reference, {_FACT: f"DK{payment.receipt}"})

@@ -1,0 +1,38 @@
+"""A utility that sells for prepaid meters: how meters are credited, and what its tokens are made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from typing_extensions import override
+
+from sandbox.kit.biller.bills import CounterBill
+from sandbox.kit.biller.institution import House
+
+AMOUNT, MOBILE = "amount", "mobile"
+PAISA_PER_TAKA = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepaidHouse(House):
+    """One utility; the bill of an account only says for how much it might be charged.
+
+    An account behaves by the last digit of its serial. Those in `remote_digits` are credited from afar
+    and get no token. `tariff_lines` are the lengths that a set of new prices may have.
+    """
+
+    remote_digits: frozenset[str] = frozenset()
+    tariff_lines: tuple[int, ...] = (3,)
+
+    @override
+    def fields_of(self, bill: CounterBill, *, told_paisa: int | None = None) -> dict[str, str]:
+        fields = super().fields_of(bill, told_paisa=told_paisa)
+        paisa = bill.base_paisa if told_paisa is None else told_paisa
+        return {**fields, AMOUNT: str(paisa // PAISA_PER_TAKA)}
+
+    def names_of(self, bill: CounterBill) -> Mapping[str, str]:
+        """Return every number that an account is known by, those of all groups of parameters."""
+        return self._filled(self.naming, bill, bill.base_paisa)
+
+    def is_remote(self, serial: int) -> bool:
+        """Whether the meter of an account is credited from afar."""
+        return str(serial % 10) in self.remote_digits

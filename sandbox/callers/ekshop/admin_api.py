@@ -1,0 +1,134 @@
+"""The calls under `/_admin/` of the shop: how it listens, and what its book holds. No real shop has them."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sandbox.callers.ekshop.listener_conduct import Conduct
+from sandbox.callers.ekshop.orders import Attempt, Order
+from sandbox.callers.ekshop.shop import Shop
+from sandbox.callers.partner.webhooks import MessageRefusedError, public_key
+from sandbox.kit.institution.faults import ANYBODY
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ConductOrder(_Asked):
+    """How the shop listens from now on; with `times` only to so many IPNs, of one payment if it is named."""
+
+    conduct: Conduct
+    times: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    trnx_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+
+
+class KeysOrder(_Asked):
+    """The public keys that IPNs are signed with; none checks nothing."""
+
+    keys: Annotated[list[str], Field(max_length=8)]
+
+
+class Desk:
+    """Answers the admin calls of one shop; an order that cannot be read is HTTP 400 and changes nothing."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+
+    def routes(self) -> list[Route]:
+        """Every admin call by its path."""
+        return [
+            Route("/_admin/health", self.health),
+            Route("/_admin/conduct", self.conduct),
+            Route("/_admin/conduct", self.set_conduct, methods=["POST"]),
+            Route("/_admin/conduct", self.clear_conduct, methods=["DELETE"]),
+            Route("/_admin/keys", self.set_keys, methods=["POST"]),
+            Route("/_admin/dump", self.dump),
+        ]
+
+    async def health(self, _request: Request) -> Response:
+        """Whether it is there."""
+        return JSONResponse({"status": "ok"})
+
+    async def conduct(self, _request: Request) -> Response:
+        """How it listens, and how to the next IPNs."""
+        conducts = self._shop.conducts
+        return JSONResponse({"conduct": conducts.usual, "odd": conducts.odd.listing()})
+
+    async def set_conduct(self, request: Request) -> Response:
+        """Let it listen otherwise."""
+        try:
+            order = ConductOrder.model_validate_json(await request.body())
+        except ValidationError:
+            return _unreadable()
+        conducts = self._shop.conducts
+        if order.times is None and order.trnx_id is None:
+            conducts.usual = order.conduct
+        else:
+            conducts.odd.add(order.trnx_id or ANYBODY, order.conduct, order.times or 1)
+        return await self.conduct(request)
+
+    async def clear_conduct(self, request: Request) -> Response:
+        """Forget every odd conduct that has not been used yet."""
+        self._shop.conducts.odd.clear()
+        return await self.conduct(request)
+
+    async def set_keys(self, request: Request) -> Response:
+        """Check IPNs with these keys from now on."""
+        try:
+            order = KeysOrder.model_validate_json(await request.body())
+            keys = [public_key(text) for text in order.keys]
+        except (ValidationError, MessageRefusedError):
+            return _unreadable()
+        self._shop.listener.keys = keys
+        return JSONResponse({"keys": len(keys)})
+
+    async def dump(self, _request: Request) -> Response:
+        """What the shop believes; names, addresses and secrets stay out of it."""
+        book = self._shop.book
+        return JSONResponse({"orders": [_order(one) for one in book.orders()], "strays": book.strays})
+
+
+def _unreadable() -> Response:
+    return JSONResponse({"message": "the order cannot be read"}, 400)
+
+
+def _order(order: Order) -> Mapping[str, object]:
+    return {
+        "id": order.id,
+        "number": order.number,
+        "standing": order.standing,
+        "total_paisa": order.total_paisa,
+        "agent": order.agent,
+        "shares": {share.payee: share.amount_paisa for share in order.shares},
+        "attempts": [_attempt(one) for one in order.attempts],
+    }
+
+
+def _attempt(attempt: Attempt) -> Mapping[str, object]:
+    return {
+        "trnx_id": attempt.trnx_id,
+        "standing": attempt.standing,
+        "by": attempt.by,
+        "why": attempt.why,
+        "handed_out": attempt.handed_out,
+        "contradictions": attempt.contradictions,
+        "ipns": [
+            {
+                "code": heard.code,
+                "message_id": heard.message_id,
+                "conduct": heard.conduct,
+                "answered": heard.answered,
+                "is_signed": heard.is_signed,
+                "at": heard.at,
+            }
+            for heard in attempt.ipns
+        ],
+        "checks": dict(attempt.checks),
+        "returns": dict(attempt.returns),
+        "facts": dict(attempt.facts),
+    }

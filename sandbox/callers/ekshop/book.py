@@ -1,0 +1,190 @@
+"""The shop's own book: every order, and all that it ever heard of its payments, a line each."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import override
+
+from sandbox.callers.ekshop.orders import Attempt, By, Heard, Order, Place, Standing
+from sandbox.callers.ekshop.pricing import Share
+from sandbox.callers.ekshop.wire import Customer, Told
+from sandbox.kit.institution.book import JournalledBook
+from sandbox.kit.institution.clock import Clock
+from sandbox.kit.institution.journal import Line
+
+_SEED = 0
+_PLACE_MEANS = {Place.SUCCESS: "1020", Place.FAILURE: "1021", Place.CANCEL: "1022"}
+
+
+class ShopBook(JournalledBook):
+    """Orders by their ids, payments by their trnx_ids and by the secrets of their listeners."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        """Open the book kept at `path`, or begin one.
+
+        Raises:
+            JournalInUseError: another process keeps it open.
+            BrokenJournalError: it cannot be read.
+        """
+        self._clock = clock
+        self._orders: dict[str, Order] = {}
+        self._attempts: dict[str, tuple[Order, Attempt]] = {}
+        self._by_secret: dict[str, str] = {}
+        self.strays = 0
+        self._reads = {
+            "placed": self._placed,
+            "asked": self._asked,
+            "issued": self._issued,
+            "refused": self._refused,
+            "ipn": self._ipn,
+            "status": self._status,
+            "back": self._back,
+            "stray": self._stray,
+        }
+        super().__init__(path, _SEED, clock.today())
+
+    def orders(self) -> Iterator[Order]:
+        """Every order, the oldest first."""
+        return iter(self._orders.values())
+
+    def next_number(self) -> str:
+        """The number of the next order."""
+        return f"EK-{len(self._orders) + 1:06d}"
+
+    def order(self, order_id: str) -> Order | None:
+        """The order of this id, or None."""
+        return self._orders.get(order_id)
+
+    def payment(self, trnx_id: str) -> tuple[Order, Attempt] | None:
+        """The payment of this trnx_id with its order, or None."""
+        return self._attempts.get(trnx_id)
+
+    def listened_at(self, secret: str) -> tuple[Order, Attempt] | None:
+        """The payment whose IPNs are awaited under this secret, or None."""
+        trnx_id = self._by_secret.get(secret)
+        return None if trnx_id is None else self._attempts[trnx_id]
+
+    def place(self, order: Order) -> None:
+        """Write an order down, before anybody is asked for money."""
+        self._note(
+            "placed",
+            order=order.id,
+            number=order.number,
+            quantities=dict(order.quantities),
+            district=order.district,
+            agent=order.agent,
+            customer=asdict(order.customer),
+            total=order.total_paisa,
+            carriage=order.carriage_paisa,
+            shares=[[share.payee, share.amount_paisa] for share in order.shares],
+        )
+
+    def ask(self, order: Order, trnx_id: str, secret: str) -> Attempt:
+        """Write down that a token is about to be asked for."""
+        self._note("asked", order=order.id, trnx_id=trnx_id, secret=secret)
+        return self._attempts[trnx_id][1]
+
+    def issue(self, trnx_id: str, url: str) -> None:
+        """Write down where the customer pays."""
+        self._note("issued", trnx_id=trnx_id, url=url)
+
+    def refuse(self, trnx_id: str, why: str, *, is_heard: bool) -> None:
+        """Write down that there is no token: refused, or nobody knows."""
+        self._note("refused", trnx_id=trnx_id, why=why, is_heard=is_heard)
+
+    def hear(self, trnx_id: str, heard: Heard, believed: Told | None, *, counts_each: bool = False) -> None:
+        """Write an IPN down, and what is believed because of it; `counts_each` hands goods out every time."""
+        self._note(
+            "ipn",
+            trnx_id=trnx_id,
+            heard=asdict(heard),
+            code=believed.code if believed else None,
+            facts=dict(believed.facts) if believed else {},
+            counts_each=counts_each,
+        )
+
+    def check(self, trnx_id: str, result: str, believed: Told | None) -> None:
+        """Write down what a status call came to."""
+        facts = dict(believed.facts) if believed else {}
+        self._note(
+            "status", trnx_id=trnx_id, result=result, code=believed.code if believed else None, facts=facts
+        )
+
+    def come_back(self, trnx_id: str, place: Place, *, is_believed: bool) -> None:
+        """Write down that a customer came back to one of our pages, which proves nothing to most."""
+        self._note("back", trnx_id=trnx_id, place=place.value, is_believed=is_believed)
+
+    def stray(self, what: str) -> None:
+        """Write down that somebody came who belongs to no order."""
+        self._note("stray", what=what)
+
+    def _note(self, kind: str, /, **members: object) -> None:
+        self._record({"kind": kind, "at": self._clock.now().isoformat(), **members})
+
+    @override
+    def _apply(self, kind: str, line: Line) -> None:
+        self._reads[kind](line)
+
+    def _placed(self, line: Mapping[str, Any]) -> None:
+        self._orders[line["order"]] = Order(
+            id=line["order"],
+            number=line["number"],
+            quantities=line["quantities"],
+            district=line["district"],
+            agent=line["agent"],
+            customer=Customer(**line["customer"]),
+            total_paisa=line["total"],
+            carriage_paisa=line["carriage"],
+            shares=tuple(Share(payee, amount) for payee, amount in line["shares"]),
+            placed_at=datetime.fromisoformat(line["at"]),
+        )
+
+    def _asked(self, line: Mapping[str, Any]) -> None:
+        order = self._orders[line["order"]]
+        attempt = Attempt(line["trnx_id"], line["secret"], datetime.fromisoformat(line["at"]))
+        order.attempts.append(attempt)
+        self._attempts[attempt.trnx_id] = order, attempt
+        self._by_secret[attempt.secret] = attempt.trnx_id
+
+    def _issued(self, line: Mapping[str, Any]) -> None:
+        attempt = self._of(line)
+        attempt.url = line["url"]
+        # An IPN may have been faster than the answer that carries the token.
+        if attempt.standing in {Standing.PLACED, Standing.REFUSED}:
+            attempt.standing = Standing.WAITING
+
+    def _refused(self, line: Mapping[str, Any]) -> None:
+        attempt = self._of(line)
+        attempt.why = line["why"]
+        if attempt.standing is Standing.PLACED and line["is_heard"]:
+            attempt.standing = Standing.REFUSED
+
+    def _ipn(self, line: Mapping[str, Any]) -> None:
+        attempt = self._of(line)
+        attempt.ipns.append(Heard(**line["heard"]))
+        if line["code"] is None:
+            return
+        was_paid = attempt.standing is Standing.PAID
+        attempt.learn(line["code"], By.IPN, line["facts"])
+        attempt.handed_out += bool(line["counts_each"] and was_paid and line["code"] == "1020")
+
+    def _status(self, line: Mapping[str, Any]) -> None:
+        attempt = self._of(line)
+        attempt.checks[line["result"]] += 1
+        if line["code"] is not None:
+            attempt.learn(line["code"], By.STATUS, line["facts"])
+
+    def _back(self, line: Mapping[str, Any]) -> None:
+        attempt = self._of(line)
+        attempt.returns[line["place"]] += 1
+        if line["is_believed"]:
+            attempt.learn(_PLACE_MEANS[Place(line["place"])], By.RETURN, {})
+
+    def _stray(self, _line: Mapping[str, Any]) -> None:
+        self.strays += 1
+
+    def _of(self, line: Mapping[str, Any]) -> Attempt:
+        return self._attempts[line["trnx_id"]][1]

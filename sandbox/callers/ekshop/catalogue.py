@@ -1,0 +1,120 @@
+"""What the shop sells, who sells it where, and who carries it; every name here is invented.
+
+Prices are whole paisa and odd on purpose, so that shares have to be rounded.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from sandbox.kit.institution.payer_page import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Seller:
+    """Who sells; `code` is the payee that the switch knows it by, `district` a code of `DISTRICTS`."""
+
+    code: str
+    name: Text
+    district: str
+
+
+@dataclass(frozen=True, slots=True)
+class Good:
+    """One thing on sale; `weight_grams` decides what its carriage costs."""
+
+    code: str
+    seller: str
+    name: Text
+    price_paisa: int
+    weight_grams: int
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """A delivery partner: what a parcel costs inside a district, to another, and for each kilogram more."""
+
+    code: str
+    name: Text
+    near_paisa: int
+    far_paisa: int
+    kilogram_paisa: int
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Who orders for villagers at a union digital centre; its share is a commission."""
+
+    code: str
+    name: Text
+    district: str
+
+
+DISTRICTS: Mapping[str, Text] = MappingProxyType(
+    {
+        "bogura": Text("বগুড়া", "Bogura"),
+        "jamalpur": Text("জামালপুর", "Jamalpur"),
+        "khulna": Text("খুলনা", "Khulna"),
+        "rajshahi": Text("রাজশাহী", "Rajshahi"),
+        "rangamati": Text("রাঙ্গামাটি", "Rangamati"),
+        "sylhet": Text("সিলেট", "Sylhet"),
+        "tangail": Text("টাঙ্গাইল", "Tangail"),
+        "satkhira": Text("সাতক্ষীরা", "Satkhira"),
+    }
+)
+
+SELLERS: tuple[Seller, ...] = (
+    Seller("nakshi-jamalpur", Text("নকশী ঘর", "Nakshi Ghar"), "jamalpur"),
+    Seller("tant-tangail", Text("তাঁত পল্লী", "Tant Palli"), "tangail"),
+    Seller("doi-bogura", Text("মহাস্থান দই", "Mahasthan Doi"), "bogura"),
+    Seller("modhu-satkhira", Text("বাদাবনের মধু", "Badaboner Modhu"), "satkhira"),
+    Seller("aam-rajshahi", Text("বরেন্দ্র আম", "Barendra Aam"), "rajshahi"),
+    Seller("cha-sylhet", Text("টিলার চা", "Tilar Cha"), "sylhet"),
+    Seller("pinon-rangamati", Text("পাহাড়ি বুনন", "Pahari Bunon"), "rangamati"),
+    Seller("mati-khulna", Text("মাটির কাজ", "Matir Kaj"), "khulna"),
+)
+
+GOODS: tuple[Good, ...] = (
+    Good("kantha", "nakshi-jamalpur", Text("নকশী কাঁথা", "Embroidered quilt"), 2_450_75, 1_800),
+    Good("cushion", "nakshi-jamalpur", Text("কুশন কভার", "Cushion cover"), 349_50, 250),
+    Good("purse", "nakshi-jamalpur", Text("হাতের ব্যাগ", "Stitched purse"), 189_25, 120),
+    Good("saree", "tant-tangail", Text("তাঁতের শাড়ি", "Handloom saree"), 1_875_40, 700),
+    Good("gamcha", "tant-tangail", Text("গামছা", "Gamcha"), 165_05, 150),
+    Good("lungi", "tant-tangail", Text("লুঙ্গি", "Lungi"), 420_10, 300),
+    Good("doi", "doi-bogura", Text("মিষ্টি দই", "Sweet curd"), 240_35, 1_000),
+    Good("sandesh", "doi-bogura", Text("সন্দেশ", "Sandesh"), 380_99, 500),
+    Good("honey", "modhu-satkhira", Text("খলিসা ফুলের মধু", "Khalisha honey"), 799_33, 600),
+    Good("wax", "modhu-satkhira", Text("মৌচাকের মোম", "Beeswax"), 155_45, 200),
+    Good("mango", "aam-rajshahi", Text("হিমসাগর আম", "Himsagar mangoes"), 615_60, 5_000),
+    Good("amsotto", "aam-rajshahi", Text("আমসত্ত্ব", "Mango leather"), 210_15, 400),
+    Good("pickle", "aam-rajshahi", Text("আমের আচার", "Mango pickle"), 175_85, 450),
+    Good("tea", "cha-sylhet", Text("কালো চা", "Black tea"), 285_70, 400),
+    Good("green-tea", "cha-sylhet", Text("সবুজ চা", "Green tea"), 345_95, 250),
+    Good("pinon", "pinon-rangamati", Text("পিনন", "Pinon cloth"), 1_360_20, 600),
+    Good("basket", "pinon-rangamati", Text("বাঁশের ঝুড়ি", "Bamboo basket"), 225_55, 900),
+    Good("jar", "mati-khulna", Text("মাটির কলসি", "Clay jar"), 130_65, 2_500),
+    Good("lamp", "mati-khulna", Text("মাটির প্রদীপ", "Clay lamp"), 35_00, 150),
+    Good("plate", "mati-khulna", Text("মাটির থালা", "Clay plate"), 95_90, 700),
+)
+
+# Who orders alone is brought the parcel by a courier; what an agent orders comes by post to the centre.
+COURIER = Carrier("padma-courier", Text("পদ্মা কুরিয়ার", "Padma Courier"), 60_00, 120_00, 15_50)
+POST = Carrier("gram-dak", Text("গ্রাম ডাক", "Gram Dak"), 45_00, 85_00, 12_25)
+CARRIERS: tuple[Carrier, ...] = (COURIER, POST)
+
+AGENTS: tuple[Agent, ...] = (
+    Agent("udc-fulbari", Text("ফুলবাড়ী ডিজিটাল সেন্টার", "Fulbari Digital Centre"), "bogura"),
+    Agent("udc-shimultoli", Text("শিমুলতলী ডিজিটাল সেন্টার", "Shimultoli Digital Centre"), "tangail"),
+    Agent("udc-noapara", Text("নোয়াপাড়া ডিজিটাল সেন্টার", "Noapara Digital Centre"), "khulna"),
+)
+
+SELLER_OF: Mapping[str, Seller] = MappingProxyType({one.code: one for one in SELLERS})
+GOOD_OF: Mapping[str, Good] = MappingProxyType({one.code: one for one in GOODS})
+AGENT_OF: Mapping[str, Agent] = MappingProxyType({one.code: one for one in AGENTS})
+
+PAYEES: tuple[tuple[str, str, Text], ...] = (
+    *((one.code, "seller", one.name) for one in SELLERS),
+    *((one.code, "delivery", one.name) for one in CARRIERS),
+    *((one.code, "agent", one.name) for one in AGENTS),
+)
+"""Everybody who may have a share, with the kind that the switch knows; the shop itself is none of them."""

@@ -1,0 +1,97 @@
+"""A customer of the shop without hands: fills the cart page by page, as a browser without script does."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import parse_qs, urljoin, urlsplit
+
+from sandbox.callers.ekshop.wire import Customer
+from sandbox.callers.payer.browser import Browser, LostPayerError, Shown
+from sandbox.callers.payer.forms import Form
+
+_ORDERS, _PAY, _CHECK = "/orders", "/pay", "/check"
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    """What is ordered where to, by whom."""
+
+    quantities: Mapping[str, int]
+    customer: Customer
+    district: str
+    agent: str | None = None
+
+    def fields(self) -> dict[str, str]:
+        """The fields of the order form."""
+        who = self.customer
+        fields = {f"q-{code}": str(count) for code, count in self.quantities.items()}
+        fields |= {"name": who.name, "mobile": who.mobile, "email": who.email, "address": who.address}
+        return fields | {"district": self.district, "agent": self.agent or ""}
+
+
+async def order_by_pages(browser: Browser, shop: str, basket: Basket) -> str:
+    """Fill the cart good by good and order; return where the customer is sent to pay.
+
+    Raises:
+        LostPayerError: a page lacks what it should have, or the shop sends nobody to a pay page.
+    """
+    goods = await browser.open(f"{shop}/")
+    for code, count in basket.quantities.items():
+        field = f"q-{code}"
+        form = _form(goods, partial(_asks_for, field))
+        await browser.submit(goods, {field: str(count)}, ("do", "add"), form)
+    checkout = await browser.open(f"{shop}/checkout")
+    form = _form(checkout, lambda form: form.action == _ORDERS)
+    return pay_page_of(await browser.submit(checkout, basket.fields(), ("do", "place"), form))
+
+
+async def order_at_once(browser: Browser, shop: str, basket: Basket) -> str:
+    """Send the order sheet as it would be filled in, without looking at it first.
+
+    Raises:
+        LostPayerError: the shop sends nobody to a pay page.
+    """
+    return pay_page_of(await browser.send(f"{shop}{_ORDERS}", basket.fields()))
+
+
+async def pay_again(browser: Browser, shown: Shown) -> str:
+    """Press the button of an order's page that leads to the pay page."""
+    return pay_page_of(await browser.submit(shown, {}, ("do", "pay"), _form_to(shown, _PAY)))
+
+
+async def check_payment(browser: Browser, shown: Shown) -> Shown:
+    """Press the button of an order's page that asks the switch, and return the page after it."""
+    sent = await browser.submit(shown, {}, ("do", "check"), _form_to(shown, _CHECK))
+    return await browser.visit(sent.sent_to) if sent.sent_to else sent
+
+
+def pay_page_of(sent: Shown) -> str:
+    """Where the shop sent its customer to pay.
+
+    Raises:
+        LostPayerError: nowhere.
+    """
+    if sent.sent_to is None or not trnx_id_of(sent.sent_to):
+        raise LostPayerError(f"the shop sends nobody to a pay page: HTTP {sent.status}")
+    return sent.sent_to
+
+
+def trnx_id_of(pay_page: str) -> str:
+    """The payment that a pay page is for, empty if it names none."""
+    found: Sequence[str] = parse_qs(urlsplit(pay_page).query).get("trnsID", [""])
+    return found[0]
+
+
+def _asks_for(field: str, form: Form) -> bool:
+    return field in form.fields
+
+
+def _form_to(shown: Shown, end: str) -> Form:
+    return _form(shown, lambda form: urlsplit(urljoin(shown.url, form.action)).path.endswith(end))
+
+
+def _form(shown: Shown, fits: Callable[[Form], bool]) -> Form:
+    found = next((form for form in shown.forms if fits(form)), None)
+    if found is None:
+        raise LostPayerError(f"the page at {urlsplit(shown.url).path} lacks its form: HTTP {shown.status}")
+    return found

@@ -1,0 +1,117 @@
+"""The shop's calls to the switch: a token for a payment, and how it stands. Nothing is repeated here."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple, Self
+
+import aiohttp
+import orjson
+
+from sandbox.callers.ekshop.wire import (
+    ISSUED,
+    Merchant,
+    Told,
+    UnreadableDocumentError,
+    Wanted,
+    pay_page,
+    payment_request,
+    read_object,
+    read_told,
+    status_request,
+)
+
+CALL_SECONDS = 10.0
+"""How long an answer is waited for, as the patient ones of real shops do."""
+
+_CONNECTIONS_MAX = 32
+_HTTP_OK = 200
+
+
+class Issued(NamedTuple):
+    """The payment may be made at `url`."""
+
+    url: str
+
+
+class Refused(NamedTuple):
+    """There is no token; the text is the switch's own code and words."""
+
+    why: str
+
+
+class Unheard(NamedTuple):
+    """No usable answer came: nobody knows whether there is a payment."""
+
+    why: str
+
+
+class MerchantApi:
+    """One merchant's connection; use it as an asynchronous context."""
+
+    def __init__(self, merchant: Merchant) -> None:
+        """Nothing is sent yet."""
+        self.merchant = merchant
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open the connection pool."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=_CONNECTIONS_MAX),
+            timeout=aiohttp.ClientTimeout(total=CALL_SECONDS),
+        )
+        return self
+
+    async def __aexit__(self, *_raised: object) -> None:
+        """Close the connection pool."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def ask_token(self, wanted: Wanted, now: datetime) -> Issued | Refused | Unheard:
+        """Ask for a payment."""
+        answer = await self._post("merchant-api", payment_request(self.merchant, wanted, now))
+        if isinstance(answer, Unheard):
+            return answer
+        status, body = answer
+        try:
+            document = read_object(body)
+        except UnreadableDocumentError:
+            return Unheard(f"HTTP {status} without JSON")
+        token = document.get("secure_token")
+        if status == _HTTP_OK and document.get("msg_code") == ISSUED and isinstance(token, str) and token:
+            return Issued(pay_page(self.merchant, token, wanted.trnx_id))
+        if status >= _HTTP_SERVER_ERROR:
+            return Unheard(f"HTTP {status}")
+        return Refused(_why(status, document))
+
+    async def status(self, trnx_id: str, asked_at: datetime) -> Told | Unheard:
+        """Ask how a payment stands; `asked_at` is when its token was asked for."""
+        answer = await self._post("get-status", status_request(self.merchant, trnx_id, asked_at))
+        if isinstance(answer, Unheard):
+            return answer
+        status, body = answer
+        try:
+            return read_told(body) if status == _HTTP_OK else Unheard(f"HTTP {status}")
+        except UnreadableDocumentError:
+            return Unheard(f"HTTP {status} without a document")
+
+    async def _post(self, path: str, document: Mapping[str, object]) -> tuple[int, bytes] | Unheard:
+        if self._session is None:
+            raise RuntimeError("the shop is not connected: use `async with`")
+        url, headers = f"{self.merchant.base_url}/{path}", {"Content-Type": "application/json"}
+        try:
+            async with self._session.post(
+                url, data=orjson.dumps(document), headers=headers, allow_redirects=False
+            ) as answer:
+                return answer.status, await answer.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return Unheard(type(error).__name__)
+
+
+def _why(status: int, document: Mapping[str, Any]) -> str:
+    """The two pairs that a refusal may carry, whichever is there."""
+    code = document.get("responseCode") or document.get("msg_code") or f"HTTP {status}"
+    words = document.get("responseMessage") or document.get("msg_det") or ""
+    return f"{code} {words}".strip()
+
+
+_HTTP_SERVER_ERROR = 500

@@ -1,0 +1,138 @@
+"""An order as the shop knows it, and the payments that were tried for it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from sandbox.callers.ekshop.pricing import Share
+from sandbox.callers.ekshop.wire import CANCELLED, FAILED, SUCCESS, Customer
+
+
+class Standing(StrEnum):
+    """What the shop believes of a payment."""
+
+    PLACED = "placed"
+    """The switch was not asked yet, or its answer was not heard."""
+    REFUSED = "refused"
+    """The switch gave no token."""
+    WAITING = "waiting"
+    """The customer was sent to the pay page."""
+    PAID = "paid"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+_MEANS = {SUCCESS: Standing.PAID, FAILED: Standing.FAILED, CANCELLED: Standing.CANCELLED}
+
+
+class Place(StrEnum):
+    """Which of its pages a customer came back to."""
+
+    SUCCESS = "s"
+    FAILURE = "f"
+    CANCEL = "c"
+
+
+class By(StrEnum):
+    """Where a belief comes from."""
+
+    IPN = "ipn"
+    STATUS = "status"
+    RETURN = "return"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One IPN: its code, None if it was no document; the id that it was sent under; what we answered.
+
+    `is_signed` is None where the shop holds no key to check it by.
+    """
+
+    code: str | None
+    message_id: str
+    conduct: str
+    answered: int
+    is_signed: bool | None
+    at: str
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One payment of an order under its own trnx_id.
+
+    `handed_out` is how often goods were given for it, which is more than once where the shop counts each IPN
+    for money. `contradictions` are the times that it was told something else than before.
+    """
+
+    trnx_id: str
+    secret: str = field(repr=False)
+    asked_at: datetime
+    url: str | None = field(default=None, repr=False)
+    why: str = ""
+    standing: Standing = Standing.PLACED
+    by: By | None = None
+    handed_out: int = 0
+    contradictions: int = 0
+    ipns: list[Heard] = field(default_factory=list)
+    checks: Counter[str] = field(default_factory=Counter)
+    returns: Counter[str] = field(default_factory=Counter)
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    def learn(self, code: str, by: By, facts: Mapping[str, str]) -> None:
+        """Believe what was told; a code that ends nothing changes nothing, and paid stays paid."""
+        standing = _MEANS.get(code)
+        if standing is None or standing is self.standing:
+            return
+        if self.standing in _MEANS.values():
+            self.contradictions += 1
+        if self.standing is Standing.PAID:
+            return
+        self.standing, self.by, self.facts = standing, by, dict(facts)
+        self.handed_out += standing is Standing.PAID
+
+    @property
+    def taken(self) -> int:
+        """How many IPNs were answered with 2xx."""
+        return sum(_HTTP_OK <= heard.answered < _HTTP_REDIRECT for heard in self.ipns)
+
+
+@dataclass(slots=True)
+class Order:
+    """What was ordered, by whom, and whose money it is.
+
+    `id` is unguessable and names its page; `number` is what everybody may know it by.
+    """
+
+    id: str
+    number: str
+    quantities: Mapping[str, int]
+    district: str
+    agent: str | None
+    customer: Customer = field(repr=False)
+    total_paisa: int
+    carriage_paisa: int
+    shares: Sequence[Share]
+    placed_at: datetime
+    attempts: list[Attempt] = field(default_factory=list)
+
+    @property
+    def paid(self) -> Attempt | None:
+        """The payment that paid it, if one did."""
+        return next((one for one in self.attempts if one.standing is Standing.PAID), None)
+
+    @property
+    def standing(self) -> Standing:
+        """Paid if any payment was; else how the last one stands."""
+        if self.paid is not None:
+            return Standing.PAID
+        return self.attempts[-1].standing if self.attempts else Standing.PLACED
+
+    @property
+    def may_be_paid_anew(self) -> bool:
+        """Whether another payment can be begun without the customer paying twice."""
+        return self.standing in {Standing.FAILED, Standing.CANCELLED, Standing.REFUSED}
+
+
+_HTTP_OK, _HTTP_REDIRECT = 200, 300

@@ -1,0 +1,245 @@
+"""The shop's pages: they need no script, keep the cart in a cookie, and show nobody's address."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from sandbox.callers.ekshop.catalogue import AGENTS, DISTRICTS, GOOD_OF, GOODS, PAYEES, SELLER_OF, SELLERS
+from sandbox.callers.ekshop.orders import Order, Place
+from sandbox.callers.ekshop.pricing import QUANTITY_MAX, NoSuchPurchaseError, Purchase
+from sandbox.callers.ekshop.shop import Shop
+from sandbox.callers.ekshop.wire import Customer
+from sandbox.callers.ekshop.wording import LANGUAGES, Words
+
+_TEMPLATES = Path(__file__).with_name("templates")
+_QUANTITY = "q-"
+_MOBILE = re.compile(r"(?:\+?88)?01[3-9][0-9]{8}")
+_TEXT_MAX = 200
+_FIELDS_MAX = 80
+_BODY_BYTES_MAX = 20_000
+_CART, _LANGUAGE = "cart", "lang"
+_SEEN_SECONDS = 30 * 86_400
+
+_SHELVES = [(seller, [good for good in GOODS if good.seller == seller.code]) for seller in SELLERS]
+_ALWAYS: Mapping[str, object] = {
+    "agents": AGENTS,
+    "districts": DISTRICTS,
+    "payees": {code: name for code, _, name in PAYEES},
+    "quantity_max": QUANTITY_MAX,
+    "sellers": SELLER_OF,
+    "shelves": _SHELVES,
+}
+
+
+class UnreadableFormError(ValueError):
+    """A form that no page of ours sends."""
+
+
+class Pages:
+    """The pages of one shop."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self._templates = Environment(
+            loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        )
+        self._style = (_TEMPLATES / "shop.css").read_text(encoding="utf-8")
+        pay_page = urlsplit(shop.api.merchant.base_url)
+        # A form's redirect is held to the policy as well, and ours leads to the pay page.
+        policy = (
+            f"default-src 'none'; style-src 'self'; form-action 'self' {pay_page.scheme}://{pay_page.netloc}"
+        )
+        self._headers = {
+            "Cache-Control": "no-store",
+            "Content-Security-Policy": f"{policy}; base-uri 'none'; frame-ancestors 'none'",
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        }
+
+    def routes(self) -> list[Route]:
+        """Every page by its path."""
+        return [
+            Route("/", self.goods),
+            Route("/shop.css", self.style),
+            Route("/sheet", self.sheet),
+            Route("/cart", self.cart),
+            Route("/cart", self.fill_cart, methods=["POST"]),
+            Route("/checkout", self.checkout),
+            Route("/orders", self.to_goods),
+            Route("/orders", self.place, methods=["POST"]),
+            Route("/orders/{id}", self.order),
+            Route("/orders/{id}/check", self.check, methods=["POST"]),
+            Route("/orders/{id}/pay", self.pay, methods=["POST"]),
+            Route("/back/{place}", self.back),
+        ]
+
+    async def style(self, _request: Request) -> Response:
+        """The one style sheet."""
+        return PlainTextResponse(self._style, media_type="text/css")
+
+    async def goods(self, request: Request) -> Response:
+        """Everything on sale, seller by seller."""
+        return self._show(request, "goods.html")
+
+    async def to_goods(self, _request: Request) -> Response:
+        """Where somebody goes who opens the address of a form."""
+        return RedirectResponse("/", 303)
+
+    async def sheet(self, request: Request) -> Response:
+        """The whole order on one page, as agents of digital centres fill it in."""
+        return self._show(request, "checkout.html", is_sheet=True, lines=[])
+
+    async def cart(self, request: Request) -> Response:
+        """What was chosen so far."""
+        return self._show(request, "cart.html", lines=_lines(_cart(request)))
+
+    async def fill_cart(self, request: Request) -> Response:
+        """Put goods into the cart, or change how many of them there are."""
+        try:
+            form = await _form(request)
+            asked = _quantities(form)
+        except UnreadableFormError:
+            return self._problem(request, "unreadable", 400)
+        held = _cart(request)
+        if form.get("do") == "add":
+            asked = {code: min(held.get(code, 0) + count, QUANTITY_MAX) for code, count in asked.items()}
+        filled = {code: count for code, count in (held | asked).items() if count}
+        answer = RedirectResponse("/cart", 303, headers=self._headers)
+        _keep(answer, _CART, ".".join(f"{code}:{count}" for code, count in filled.items()))
+        return answer
+
+    async def checkout(self, request: Request) -> Response:
+        """Who orders, and where to."""
+        cart = _cart(request)
+        if not cart:
+            return RedirectResponse("/cart", 303)
+        return self._show(request, "checkout.html", is_sheet=False, lines=_lines(cart))
+
+    async def place(self, request: Request) -> Response:
+        """Write the order down and send the customer to the pay page."""
+        try:
+            form = await _form(request)
+            bought = {code: count for code, count in _quantities(form).items() if count}
+            purchase = Purchase(bought, form.get("district", ""), form.get("agent") or None)
+            order = self._shop.place(purchase, _customer(form))
+        except (UnreadableFormError, NoSuchPurchaseError):
+            return self._problem(request, "unreadable", 400)
+        answer = await self._to_pay(order)
+        answer.delete_cookie(_CART)
+        return answer
+
+    async def order(self, request: Request) -> Response:
+        """What the shop knows of an order."""
+        order = self._shop.book.order(request.path_params["id"])
+        if order is None:
+            return self._problem(request, "unknown", 404)
+        return self._show(request, "order.html", order=order, lines=_lines(order.quantities))
+
+    async def check(self, request: Request) -> Response:
+        """Ask the switch how the newest payment stands."""
+        order = self._shop.book.order(request.path_params["id"])
+        if order is None:
+            return self._problem(request, "unknown", 404)
+        if order.attempts:
+            await self._shop.check(order.attempts[-1])
+        return RedirectResponse(f"/orders/{order.id}", 303, headers=self._headers)
+
+    async def pay(self, request: Request) -> Response:
+        """Send the customer to the pay page, the same one as long as it is open."""
+        order = self._shop.book.order(request.path_params["id"])
+        if order is None:
+            return self._problem(request, "unknown", 404)
+        if order.paid is not None:
+            return RedirectResponse(f"/orders/{order.id}", 303, headers=self._headers)
+        return await self._to_pay(order)
+
+    async def back(self, request: Request) -> Response:
+        """Where the switch sends customers back to, with `transId` in the query."""
+        try:
+            place = Place(request.path_params["place"])
+        except ValueError:
+            return self._problem(request, "unknown", 404)
+        order = self._shop.come_back(place, request.query_params.get("transId"))
+        if order is None:
+            return self._problem(request, "unknown", 404)
+        return RedirectResponse(f"/orders/{order.id}", 303, headers=self._headers)
+
+    async def _to_pay(self, order: Order) -> Response:
+        url = await self._shop.begin_payment(order)
+        return RedirectResponse(url or f"/orders/{order.id}", 302 if url else 303, headers=self._headers)
+
+    def _problem(self, request: Request, problem: str, status: int) -> Response:
+        answer = self._show(request, "problem.html", problem=problem)
+        answer.status_code = status
+        return answer
+
+    def _show(self, request: Request, template: str, **members: object) -> Response:
+        asked = request.query_params.get(_LANGUAGE)
+        words = Words(asked or request.cookies.get(_LANGUAGE, ""))
+        in_cart = sum(_cart(request).values())
+        text = self._templates.get_template(template).render(
+            **_ALWAYS, words=words, in_cart=in_cart, **members
+        )
+        answer = HTMLResponse(text, headers=self._headers)
+        if asked in LANGUAGES:
+            _keep(answer, _LANGUAGE, words.language)
+        return answer
+
+
+def _keep(answer: Response, name: str, value: str) -> None:
+    answer.set_cookie(name, value, max_age=_SEEN_SECONDS, httponly=True, samesite="lax")
+
+
+def _lines(quantities: Mapping[str, int]) -> list[tuple[object, int]]:
+    return [(GOOD_OF[code], count) for code, count in quantities.items()]
+
+
+def _cart(request: Request) -> dict[str, int]:
+    """The cart of the cookie; whatever in it is none of ours is left out."""
+    cart: dict[str, int] = {}
+    for part in request.cookies.get(_CART, "").split(".")[: len(GOODS)]:
+        code, _, count = part.partition(":")
+        if code in GOOD_OF and count.isascii() and count.isdigit() and 0 < int(count[:3]) <= QUANTITY_MAX:
+            cart[code] = int(count[:3])
+    return cart
+
+
+async def _form(request: Request) -> dict[str, str]:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _BODY_BYTES_MAX:
+            raise UnreadableFormError(UnreadableFormError.__doc__)
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS_MAX
+        )
+    except ValueError:
+        raise UnreadableFormError(UnreadableFormError.__doc__) from None
+    return {name: value.strip() for name, value in pairs}
+
+
+def _quantities(form: Mapping[str, str]) -> dict[str, int]:
+    """How many of which goods a form names; empty fields are none."""
+    asked: dict[str, int] = {}
+    for name, value in form.items():
+        if not name.startswith(_QUANTITY) or not value:
+            continue
+        if name.removeprefix(_QUANTITY) not in GOOD_OF or not re.fullmatch("[0-9]", value):
+            raise UnreadableFormError(UnreadableFormError.__doc__)
+        asked[name.removeprefix(_QUANTITY)] = int(value)
+    return asked
+
+
+def _customer(form: Mapping[str, str]) -> Customer:
+    name, mobile, email, address = (form.get(field, "") for field in ("name", "mobile", "email", "address"))
+    is_whole = name and address and _MOBILE.fullmatch(mobile)
+    if not is_whole or max(map(len, (name, email, address))) > _TEXT_MAX:
+        raise UnreadableFormError(UnreadableFormError.__doc__)
+    return Customer(name, mobile, email, address)

@@ -1,0 +1,113 @@
+"""What an order costs, and who has which part of it: pure, in whole paisa.
+
+Each seller has the price of its goods less the shop's margin, the delivery partner has the carriage, an agent
+of a union digital centre has a commission out of the margin, and the shop has the rest. The shares sum to the
+total.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sandbox.callers.ekshop.catalogue import AGENT_OF, COURIER, DISTRICTS, GOOD_OF, POST, SELLERS, Carrier
+from sandbox.kit.institution.seeded_values import share_half_up
+
+QUANTITY_MAX = 9
+"""Of one good, in one order."""
+
+SHOP = ""
+"""The payee that is the merchant itself."""
+
+_MARGIN_BP, _COMMISSION_BP, _WHOLE_BP = 500, 200, 10_000
+_KILOGRAM = 1_000
+
+
+class NoSuchPurchaseError(ValueError):
+    """Nothing is bought, or something that is not on sale, or by or for nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One part of what an order costs; `payee` is `SHOP` for the shop itself."""
+
+    payee: str
+    amount_paisa: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What is to be paid: goods by seller, the carriage of `parcels` parcels, and whose it all is."""
+
+    goods_paisa: Mapping[str, int]
+    carrier: Carrier
+    carriage_paisa: int
+    shares: tuple[Share, ...]
+
+    @property
+    def total_paisa(self) -> int:
+        """What the customer pays the shop, before any charge for paying."""
+        return sum(self.goods_paisa.values()) + self.carriage_paisa
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """What is wanted where: quantities by good, a district, and the agent who orders, if one does."""
+
+    quantities: Mapping[str, int]
+    district: str
+    agent: str | None = None
+
+    def bill(self) -> Bill:
+        """Price it.
+
+        Raises:
+            NoSuchPurchaseError: nothing is bought, or it cannot be bought so.
+        """
+        self._check()
+        goods, weights = _by_seller(self.quantities)
+        carrier = COURIER if self.agent is None else POST
+        districts = {one.code: one.district for one in SELLERS}
+        carriage = sum(
+            _parcel_paisa(carrier, grams, is_near=districts[seller] == self.district)
+            for seller, grams in weights.items()
+        )
+        return Bill(goods, carrier, carriage, _shares(goods, carrier, carriage, self.agent))
+
+    def _check(self) -> None:
+        known = self.quantities.keys() <= GOOD_OF.keys() and self.district in DISTRICTS
+        if not self.quantities or not known or (self.agent is not None and self.agent not in AGENT_OF):
+            raise NoSuchPurchaseError(NoSuchPurchaseError.__doc__)
+        if any(not 0 < quantity <= QUANTITY_MAX for quantity in self.quantities.values()):
+            raise NoSuchPurchaseError(f"a quantity is from 1 to {QUANTITY_MAX}")
+
+
+def _by_seller(quantities: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+    """The price and the weight of what each seller sends, in the order of the sellers."""
+    goods: dict[str, int] = {}
+    weights: dict[str, int] = {}
+    for seller in SELLERS:
+        bought = [(GOOD_OF[code], count) for code, count in quantities.items()]
+        own = [(good, count) for good, count in bought if good.seller == seller.code]
+        if own:
+            goods[seller.code] = sum(good.price_paisa * count for good, count in own)
+            weights[seller.code] = sum(good.weight_grams * count for good, count in own)
+    return goods, weights
+
+
+def _parcel_paisa(carrier: Carrier, grams: int, *, is_near: bool) -> int:
+    begun_kilograms = -(-grams // _KILOGRAM)
+    return (carrier.near_paisa if is_near else carrier.far_paisa) + (
+        begun_kilograms - 1
+    ) * carrier.kilogram_paisa
+
+
+def _shares(
+    goods: Mapping[str, int], carrier: Carrier, carriage: int, agent: str | None
+) -> tuple[Share, ...]:
+    margins = {seller: share_half_up(price, _MARGIN_BP, _WHOLE_BP) for seller, price in goods.items()}
+    commission = share_half_up(sum(goods.values()), _COMMISSION_BP, _WHOLE_BP) if agent else 0
+    shares = [Share(seller, price - margins[seller]) for seller, price in goods.items()]
+    shares.append(Share(carrier.code, carriage))
+    if agent is not None:
+        shares.append(Share(agent, commission))
+    shares.append(Share(SHOP, sum(margins.values()) - commission))
+    return tuple(share for share in shares if share.amount_paisa)

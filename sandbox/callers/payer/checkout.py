@@ -1,0 +1,161 @@
+"""A payer at the switch's own checkout: chooses an instrument, pays at its page, comes back, or leaves.
+
+Like any browser without script it knows the page by its forms: where they lead, and what they ask for.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+from sandbox.callers.payer.browser import Browser, LostPayerError, Shown
+from sandbox.callers.payer.forms import Form, links_of
+from sandbox.callers.payer.payer import Does, Payer, behave
+
+PATIENCE_SECONDS = 30.0
+"""How long a payer looks at a page that says that the switch does not know yet."""
+
+_TRY, _CANCEL, _GO_ON = "/try", "/cancel", "/go"
+_INSTRUMENT = "instrument"
+
+
+class NotOfferedError(LostPayerError):
+    """The instrument cannot be chosen now, or no page of it was opened; `offered` is what can be."""
+
+    def __init__(self, why: str, offered: Sequence[str] = ()) -> None:
+        super().__init__(why)
+        self.offered = offered
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One instrument that a payer chooses, and what they do at its page.
+
+    Who is not followed closes the tab when the provider sends them back.
+    """
+
+    instrument: str
+    payer: Payer
+    does: Does = Does.APPROVE
+    is_followed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedOut:
+    """Where a payer was last; `tries` are the instruments whose page was reached."""
+
+    shown: Shown
+    tries: Sequence[str]
+    is_left: bool = False
+    """Whether the tab was closed before anybody had been sent back."""
+
+
+async def check_out(
+    browser: Browser,
+    url: str,
+    choices: Sequence[Choice],
+    *,
+    cancels: bool = False,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> CheckedOut:
+    """Open the pay page and choose one instrument after the other until the checkout lets go of the payer.
+
+    Who `cancels` presses that once all choices are used up.
+
+    Raises:
+        NotOfferedError: one of them cannot be chosen now; those before it are used up.
+        LostPayerError: a page cannot be used.
+    """
+    tries: list[str] = []
+    shown = await browser.visit(url)
+    for choice in choices:
+        page_url = await _chosen(browser, shown, choice.instrument, patience_seconds)
+        if page_url is None:
+            break
+        tries.append(choice.instrument)
+        left = await behave(browser, page_url, choice.payer, choice.does)
+        if left.sent_to is None or not choice.is_followed:
+            return CheckedOut(left, tries, is_left=True)
+        shown = await browser.visit(left.sent_to, patience_seconds, left.carries)
+    if cancels:
+        shown = await _cancelled(browser, shown, patience_seconds)
+    return CheckedOut(shown, tries)
+
+
+def instruments_of(shown: Shown) -> list[str]:
+    """What can be chosen on a page of the checkout, in its order."""
+    found = []
+    for form in shown.forms:
+        if _leads_to(form, shown, _TRY):
+            found += form.choices.get(_INSTRUMENT, [])
+            found += [value for name, value in form.buttons if name == _INSTRUMENT]
+            found += [form.fields[_INSTRUMENT]] if _INSTRUMENT in form.fields.keys() - form.choices else []
+    return found
+
+
+async def _chosen(browser: Browser, shown: Shown, instrument: str, patience_seconds: float) -> str | None:
+    """The provider's page that choosing leads to, or the link to one that is open already; None without both.
+
+    Raises:
+        NotOfferedError: this instrument is not offered, or its page was not opened.
+    """
+    offered = [form for form in shown.forms if _leads_to(form, shown, _TRY)]
+    if not offered:
+        link = _link_to(shown, _GO_ON)
+        return None if link is None else _led_on(await browser.visit(link), instrument)
+    form = next((form for form in offered if _offers(form, instrument)), None)
+    if form is None:
+        names = instruments_of(shown)
+        raise NotOfferedError(f"the checkout does not offer {instrument}, but {', '.join(names)}", names)
+    button = (_INSTRUMENT, instrument) if (_INSTRUMENT, instrument) in form.buttons else None
+    sent = await browser.submit(shown, {_INSTRUMENT: instrument}, button, form)
+    page = await browser.visit(sent.sent_to) if sent.sent_to else sent
+    # As long as the provider opens its page, ours looks again by itself and leads nowhere yet.
+    while page.refresh is not None and not page.refresh.url and patience_seconds > 0:
+        patience_seconds -= max(page.refresh.seconds, 1.0)
+        await asyncio.sleep(page.refresh.seconds)
+        page = await browser.visit(page.url)
+    return _led_on(page, instrument)
+
+
+def _led_on(page: Shown, instrument: str) -> str:
+    """Where the page leads by itself that says that the payer is sent to a provider."""
+    if page.refresh is None or not page.refresh.url:
+        names = instruments_of(page)
+        raise NotOfferedError(f"the checkout opened no page of {instrument}: HTTP {page.status}", names)
+    url = urljoin(page.url, page.refresh.url)
+    if urlsplit(url).netloc == urlsplit(page.url).netloc:
+        raise LostPayerError(f"the checkout leads to no page of {instrument}")
+    return url
+
+
+async def _cancelled(browser: Browser, shown: Shown, patience_seconds: float) -> Shown:
+    """Follow the link that leads out, and confirm it where that is asked for.
+
+    Raises:
+        LostPayerError: nothing leads out.
+    """
+    link = _link_to(shown, _CANCEL)
+    if link is None:
+        raise LostPayerError("the checkout offers no way out")
+    asked = await browser.visit(link)
+    form = next((form for form in asked.forms if _leads_to(form, asked, _CANCEL)), None)
+    if form is None:
+        raise LostPayerError("the checkout does not let go")
+    sent = await browser.submit(asked, {}, form=form)
+    return await browser.visit(sent.sent_to, patience_seconds) if sent.sent_to else sent
+
+
+def _offers(form: Form, instrument: str) -> bool:
+    is_fixed = form.fields.get(_INSTRUMENT) == instrument
+    is_chosen = instrument in form.choices.get(_INSTRUMENT, [])
+    return is_fixed or is_chosen or (_INSTRUMENT, instrument) in form.buttons
+
+
+def _link_to(shown: Shown, end: str) -> str | None:
+    links = (urljoin(shown.url, link) for link in links_of(shown.text))
+    return next((link for link in links if urlsplit(link).path.endswith(end)), None)
+
+
+def _leads_to(form: Form, shown: Shown, end: str) -> bool:
+    return form.method == "post" and urlsplit(urljoin(shown.url, form.action)).path.endswith(end)

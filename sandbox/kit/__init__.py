@@ -1,0 +1,1 @@
+"""What simulated institutions, and those who call them, are built from."""

@@ -1,0 +1,61 @@
+"""How a counter misbehaves for single accounts and bills.
+
+Magic accounts carry their fault for ever, but it strikes only while nothing is paid under the
+reference: a repeat is answered plainly, otherwise nobody could ever learn of the payment. A fault
+set by an admin call strikes every payment of its account or bill until it is used up. Whatever
+would be refused anyway is refused, and that answer is neither lost nor late.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from sandbox.kit.biller.bills import Kind
+from sandbox.kit.institution import faults
+from sandbox.kit.institution.faults import ANYBODY
+
+
+class Fault(StrEnum):
+    """One way to misbehave when a payment comes."""
+
+    LOST_PAID = "lost_paid"
+    """Taken, then the connection closes without an answer."""
+    LOST_UNPAID = "lost_unpaid"
+    """Not taken, and the connection closes without an answer."""
+    SLOW = "slow"
+    """Taken at once, answered late."""
+    REFUSE = "refuse"
+    """A payment that would have been taken is refused."""
+    HTML = "html"
+    """Taken, and answered with a web page under HTTP 200."""
+    HTTP_500 = "http_500"
+    """Not taken, HTTP 500."""
+    ECHO_OTHER_AMOUNT = "echo_other_amount"
+    """Taken, no answer, and every later answer about it tells 1.00 taka more."""
+    EXPIRE_TOKENS = "expire_tokens"
+    """Every login dies, once and at the order; no single call can be meant."""
+    CLOSE_BEFORE = "close_before"
+    """The connection closes before anything is looked at; strikes asking calls too."""
+
+
+NOT_TAKEN = frozenset({Fault.LOST_UNPAID, Fault.HTTP_500, Fault.CLOSE_BEFORE})
+"""The faults under which a payment is not looked at at all."""
+
+MAGIC: Mapping[Kind, Fault] = {
+    Kind.SLOW: Fault.SLOW,
+    Kind.LOST_PAID: Fault.LOST_PAID,
+    Kind.LOST_UNPAID: Fault.LOST_UNPAID,
+    Kind.REFUSES: Fault.REFUSE,
+    Kind.HTML: Fault.HTML,
+    Kind.ECHOES_OTHER: Fault.ECHO_OTHER_AMOUNT,
+}
+"""The kinds of account that misbehave when a payment comes."""
+
+_CLOSE_ONLY = frozenset({Fault.CLOSE_BEFORE})
+
+
+class FaultTable(faults.FaultTable[Fault]):
+    """The faults set by admin calls for one house: for an account, a bill, or whoever comes next."""
+
+    def takes_close(self, *numbers: str) -> bool:
+        """Whether a call that moves no money is cut off; only `close_before` does that."""
+        return self.take_one_of(_CLOSE_ONLY, *numbers, ANYBODY) is not None

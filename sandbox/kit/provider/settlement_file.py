@@ -1,0 +1,160 @@
+"""The settlement file of a house: what moved on one day in Dhaka, in the columns of the house.
+
+Nobody publishes such a file, so columns are a guess made of the words of each interface. A refund is a row
+with negative amounts on the day on which it was done. The file tells what was booked, also where the answers
+told something else.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from sandbox.kit.institution.amounts import taka
+from sandbox.kit.institution.clock import DHAKA, dhaka_day
+from sandbox.kit.provider.orders import Order, Refund, RefundState
+
+
+class Event(StrEnum):
+    """Whether a row brings money or takes it back."""
+
+    PAYMENT = "payment"
+    REFUND = "refund"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One movement of money before it is written; amounts in paisa, negative for a refund, fees too.
+
+    Gross less fee less VAT is net. `seq` counts from 1 within the file.
+    """
+
+    seq: int
+    event: Event
+    instant: datetime
+    order: Order
+    refund: Refund | None
+    gross_paisa: int
+    fee_paisa: int
+    fee_vat_paisa: int
+
+    @property
+    def net_paisa(self) -> int:
+        """What is settled."""
+        return self.gross_paisa - self.fee_paisa - self.fee_vat_paisa
+
+    @property
+    def at(self) -> datetime:
+        """When it happened, in Dhaka."""
+        return self.instant.astimezone(DHAKA)
+
+    @property
+    def own_id(self) -> str:
+        """The provider's name for the movement: of the payment, or of the refund."""
+        return self.order.transaction_id if self.refund is None else self.refund.refund_id
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The columns of a file in their order, and how it is written.
+
+    `trailer` returns the cells of a last line, from the rows before it. `encoding` may be `utf-8-sig`.
+    """
+
+    columns: Mapping[str, Callable[[Row], str]]
+    delimiter: str = ","
+    has_header: bool = True
+    line_end: str = "\r\n"
+    trailer: Callable[[Sequence[Row]], Sequence[str]] | None = None
+    encoding: str = "utf-8"
+    content_type: str = "text/csv; charset=utf-8"
+
+    def write(self, rows: Iterable[Row], *, is_trailer_wrong: bool = False) -> bytes:
+        """Return the whole file; a wrong trailer has not counted the last row."""
+        listed = list(rows)
+        lines: list[Sequence[str]] = [list(self.columns)] if self.has_header else []
+        lines += [[write(row) for write in self.columns.values()] for row in listed]
+        counted = listed[:-1] if is_trailer_wrong else listed
+        lines += [self.trailer(counted)] if self.trailer is not None else []
+        text = io.StringIO()
+        csv.writer(text, delimiter=self.delimiter, lineterminator=self.line_end).writerows(lines)
+        return text.getvalue().encode(self.encoding)
+
+
+COMMON = Layout(
+    {
+        "seq": lambda row: str(row.seq),
+        "event": lambda row: row.event,
+        "provider_txn_id": lambda row: row.own_id,
+        "provider_reference": lambda row: row.order.provider_reference,
+        "merchant_reference": lambda row: row.order.reference,
+        "refund_reference": lambda row: row.refund.reference if row.refund else "",
+        "date_time": lambda row: f"{row.at:%Y-%m-%d %H:%M:%S}",
+        "currency": lambda row: row.order.currency,
+        "amount": lambda row: taka(row.gross_paisa),
+        "fee": lambda row: taka(row.fee_paisa),
+        "vat": lambda row: taka(row.fee_vat_paisa),
+        "net": lambda row: taka(row.net_paisa),
+    }
+)
+"""What a house writes that has no layout of its own."""
+
+
+class Wrong(StrEnum):
+    """One thing that is wrong with a file, on demand; most often with its first row."""
+
+    MISSING_ROW = "missing_row"
+    EXTRA_ROW = "extra_row"
+    """A payment that nobody knows."""
+    DUPLICATE_ROW = "duplicate_row"
+    OTHER_AMOUNT = "other_amount"
+    """1.00 taka more than was paid."""
+    OTHER_FEE = "other_fee"
+    """1.00 taka more of a fee."""
+    NEXT_DAY = "next_day"
+    """It carries the instant of a day later."""
+    TRAILER = "wrong_trailer"
+    """The trailer has not counted the last row; nothing is wrong where there is none."""
+
+
+def rows_of_day(orders: Iterable[Order], day: date) -> list[Row]:
+    """Return the rows of a day in Dhaka in the order in which the money moved."""
+    rows = [row for order in orders for row in _rows(order) if dhaka_day(row.instant) == day]
+    # A payment stands before its own refund even if the clock stood still: the sort is stable.
+    return _numbered(sorted(rows, key=lambda row: row.instant))
+
+
+def spoiled(rows: Sequence[Row], wrong: Wrong | None) -> list[Row]:
+    """Return the rows with one thing wrong; none has nothing to go wrong in it."""
+    if wrong in {None, Wrong.TRAILER} or not rows:
+        return list(rows)
+    first, rest = rows[0], list(rows[1:])
+    stranger = replace(
+        first.order, reference="UNKNOWN", provider_reference="UNKNOWN", transaction_id="UNKNOWN"
+    )
+    made: dict[Wrong | None, list[Row]] = {
+        Wrong.MISSING_ROW: [],
+        Wrong.EXTRA_ROW: [first, replace(first, order=stranger)],
+        Wrong.DUPLICATE_ROW: [first, first],
+        Wrong.OTHER_AMOUNT: [replace(first, gross_paisa=first.gross_paisa + 100)],
+        Wrong.OTHER_FEE: [replace(first, fee_paisa=first.fee_paisa + 100)],
+        Wrong.NEXT_DAY: [replace(first, instant=first.instant + timedelta(days=1))],
+    }
+    return _numbered([*made[wrong], *rest])
+
+
+def _rows(order: Order) -> Iterable[Row]:
+    if not order.is_paid:
+        return
+    fees = (order.fee_paisa, order.fee_vat_paisa)
+    yield Row(0, Event.PAYMENT, order.decided, order, None, order.amount_paisa, *fees)
+    for refund in order.refunds:
+        if refund.state is RefundState.DONE:
+            back = (-refund.amount_paisa, -refund.fee_paisa, -refund.fee_vat_paisa)
+            yield Row(0, Event.REFUND, refund.done, order, refund, *back)
+
+
+def _numbered(rows: Iterable[Row]) -> list[Row]:
+    return [replace(row, seq=seq) for seq, row in enumerate(rows, start=1)]

@@ -1,0 +1,21 @@
+"""What a switch has to be told so that it finds every simulated house."""
+
+from collections.abc import Iterable, Mapping
+
+from sandbox.kit.provider.family import GatewayFarSide
+
+
+def settings_for_switch(
+    families: Iterable[type[GatewayFarSide]], origin_by_family: Mapping[str, str], password: str
+) -> dict[str, str]:
+    """Return the environment variables by which a switch reaches the houses of these families.
+
+    `origin_by_family` says where a family is reached, such as `http://127.0.0.1:8202`, straight or
+    through the proxy; a family without an origin is left out.
+    """
+    variables: dict[str, str] = {}
+    for far_side in families:
+        origin = origin_by_family.get(far_side.family)
+        if origin is not None:
+            variables |= far_side.settings_for_switch(origin, password)
+    return variables

@@ -1,0 +1,173 @@
+"""An exchange that may be struck: its link is captured, and a fault decides what becomes of the bytes.
+
+The far side is asked either over the link's own connection or apart, over a fresh one that lives for this
+request alone: what is forwarded late must not depend on a connection that may have been closed by then.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from typing_extensions import override
+
+from sandbox.network.proxy.connection import Link
+from sandbox.network.proxy.framing import AnswerFraming, RequestFraming, Stretch
+
+
+class CallerGoneError(Exception):
+    """The caller left before its request was whole: there is nothing to forward."""
+
+
+class FarSideGoneError(Exception):
+    """The far side closed, or could not be reached, without a byte of an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a far side listens."""
+
+    host: str
+    port: int
+
+
+class Exchange:
+    """One captured exchange; the captor of its link until it is over."""
+
+    def __init__(self, link: Link, address: Address, opening: bytes) -> None:
+        self._link = link
+        self._address = address
+        self._asked = RequestFraming()
+        self._answered = AnswerFraming()
+        self._request = Stretch(self._asked)
+        self._answer = Stretch(self._answered)
+        self._request.feed(opening)
+
+    def caller_says(self, data: bytes) -> None:
+        """Keep what the caller says until it is asked for."""
+        self._request.feed(data)
+
+    def far_side_says(self, data: bytes) -> None:
+        """Keep what the far side says until it is asked for."""
+        self._answer.feed(data)
+
+    def caller_ends(self) -> None:
+        """Nothing more will come from the caller."""
+        self._request.end()
+
+    def far_side_ends(self) -> None:
+        """Nothing more will come from the far side."""
+        self._answer.end()
+
+    async def opening(self, length: int) -> bytes:
+        """The first bytes of the request, fewer if it is shorter."""
+        return await self._request.first(length)
+
+    async def request(self) -> bytes:
+        """The whole request.
+
+        Raises:
+            CallerGoneError: the caller left in the middle of it.
+        """
+        request = await self._request.whole()
+        if not (self._asked.is_whole or self._asked.is_opaque):
+            raise CallerGoneError
+        return request
+
+    async def answer_to(self, request: bytes, *, closing: bool = False) -> bytes:
+        """Forward the request over the link and return the far side's answer, which may lack its end.
+
+        With `closing` our end of the connection is closed after it, as it is when the caller has closed its.
+
+        Raises:
+            FarSideGoneError: there was not a byte of an answer.
+        """
+        self._answered.expect_answers_to(self._asked)
+        self._link.far_side.send(request)
+        if closing or self._is_closed_request:
+            self._link.far_side.send_end()
+        return _not_empty(await self._answer.whole())
+
+    async def answer_apart_to(self, request: bytes) -> bytes:
+        """The same over a connection of its own.
+
+        Raises:
+            FarSideGoneError: there was not a byte of an answer.
+        """
+        answered = AnswerFraming()
+        answered.expect_answers_to(self._asked)
+        answer = Stretch(answered)
+        loop = asyncio.get_running_loop()
+        try:
+            transport, _ = await loop.create_connection(
+                lambda: _Listener(answer), self._address.host, self._address.port
+            )
+        except OSError as error:
+            raise FarSideGoneError from error
+        try:
+            transport.write(request)
+            if self._is_closed_request:
+                transport.write_eof()
+            return _not_empty(await answer.whole())
+        finally:
+            transport.close()
+
+    @property
+    def _is_closed_request(self) -> bool:
+        # An HTTP request has an end of its own; any other far side may wait for the caller's.
+        return self._asked.is_opaque and self._request.is_ended
+
+    @property
+    def can_reply(self) -> bool:
+        """Whether the caller's connection still stands."""
+        return self._link.caller.is_open
+
+    def reply(self, answer: bytes) -> None:
+        """Send bytes to the caller, if it is still there."""
+        self._link.caller.send(answer)
+
+    async def caller_gone(self) -> None:
+        """Wait until the caller has closed; what it says until then is lost."""
+        await self._request.ended()
+
+    def reset(self) -> None:
+        """Reset the caller's connection."""
+        self._link.caller.reset()
+
+    def close(self) -> None:
+        """Close the caller's connection in order, after what was sent has left."""
+        self._link.caller.close()
+
+    def pass_on(self) -> None:
+        """No fault strikes: forward what has come, and let the bytes pass again."""
+        link = self._link
+        link.captor = None
+        link.caller.send(self._answer.take())
+        link.far_side.send(self._request.take())
+        if not (link.caller.is_open and link.far_side.is_open):
+            link.close()
+        elif self._request.is_ended:
+            link.far_side.send_end()
+
+    def end(self) -> None:
+        """Give the link back; it is closed if either side has gone."""
+        self._link.release(self._request.take(), self._answer.take())
+
+
+class _Listener(asyncio.Protocol):
+    """Collects what the far side says on a connection of its own."""
+
+    def __init__(self, answer: Stretch) -> None:
+        self._answer = answer
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self._answer.feed(data)
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._answer.end()
+
+
+def _not_empty(answer: bytes) -> bytes:
+    if not answer:
+        raise FarSideGoneError
+    return answer

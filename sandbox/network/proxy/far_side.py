@@ -1,0 +1,219 @@
+"""One far side and the proxy before it: who may connect, what is armed, and which exchanges it strikes.
+
+A caller must meet a dead far side as it would without a proxy. The first connection that finds nobody there
+is reset, because it was accepted before anybody could know; from then on the proxy's own address refuses
+connections, until somebody listens there again.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+
+from sandbox.network.proxy.connection import Link
+from sandbox.network.proxy.exchange import Address, CallerGoneError, Exchange, FarSideGoneError
+from sandbox.network.proxy.fault_effects import STRIKES, Waiting
+from sandbox.network.proxy.faults import OPENING_BYTES, Fault, FaultOrder, FaultQueue
+from sandbox.network.proxy.listener import Gate
+from sandbox.network.proxy.traffic_counts import Tally
+
+_LOCAL = "127.0.0.1"
+
+# How often a far side that refused a connection is tried again.
+_PROBE_SECONDS = 0.02
+# A connection is idle when nothing has come from the far side for so long, and the caller's turn is next.
+_IDLE_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where the proxy listens for a far side, port 0 being any free one, and where that listens itself."""
+
+    listen_port: int
+    to_port: int
+    listen_host: str = _LOCAL
+    to_host: str = _LOCAL
+
+
+class FarSide:
+    """The proxy before one far side; the owner of its links."""
+
+    def __init__(self, route: Route) -> None:
+        """Bind the address; nobody can connect before it is opened.
+
+        Raises:
+            OSError: the address is taken.
+        """
+        self.address = Address(route.to_host, route.to_port)
+        self.tally = Tally()
+        self.held = 0
+        self._faults = FaultQueue()
+        self._gate = Gate(route.listen_host, route.listen_port, lambda: Link(self).caller)
+        self._refusal: FaultOrder | None = None
+        self._refusal_ends: asyncio.TimerHandle | None = None
+        self._is_dead = False
+        self._released = asyncio.Event()
+        self._links: set[Link] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def port(self) -> int:
+        """Where the proxy listens."""
+        return self._gate.port
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether connections are accepted now."""
+        return self._gate.is_open
+
+    def open(self) -> None:
+        """Accept connections."""
+        self._gate.open()
+
+    async def close(self) -> None:
+        """Accept nothing more, end every connection, and give up what is delayed or held."""
+        self._forget_refusal()
+        await self._gate.remove()
+        tasks, links = list(self._tasks), list(self._links)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for link in links:
+            link.drop()
+        await asyncio.gather(*(link.gone for link in links))
+
+    def arm(self, order: FaultOrder) -> None:
+        """Let a fault strike; a refusal begins at once and replaces the one that stands."""
+        if order.fault is Fault.REFUSE:
+            self._refuse(order)
+        else:
+            self._faults.add(order)
+
+    def lift(self) -> None:
+        """Let everything pass again; what was struck already stays struck, and what is held stays held."""
+        self._faults.clear()
+        self._forget_refusal()
+        self._set_gate()
+
+    def release(self) -> int:
+        """Forward the requests that are held, and return how many."""
+        count, self.held = self.held, 0
+        self._released.set()
+        self._released = asyncio.Event()
+        return count
+
+    def listing(self) -> list[dict[str, object]]:
+        """What is still to strike, a refusal first."""
+        refusal = [] if self._refusal is None else [self._refusal.model_dump(mode="json")]
+        return refusal + self._faults.listing()
+
+    def welcome(self, link: Link) -> None:
+        """Connect a new caller's link to the far side."""
+        self.tally.connections += 1
+        self._links.add(link)
+        self._start(self._join(link))
+
+    def begin(self, link: Link, opening: bytes) -> None:
+        """Forward the first bytes of an exchange, unless a fault may strike it."""
+        if self._refusal is not None:
+            link.close()
+            return
+        self.tally.count_exchange(opening)
+        if self._faults.is_empty:
+            link.far_side.send(opening)
+            return
+        exchange = Exchange(link, self.address, opening)
+        link.captor = exchange
+        self._start(self._strike(exchange))
+
+    def forget(self, link: Link) -> None:
+        """Both connections of a link are gone."""
+        self._links.discard(link)
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _join(self, link: Link) -> None:
+        try:
+            await link.loop.create_connection(lambda: link.far_side, self.address.host, self.address.port)
+        except OSError:
+            if not self._is_dead:
+                self._is_dead = True
+                self._set_gate()
+                self._start(self._await_far_side())
+        finally:
+            if link.far_side.is_open:
+                link.join()
+            else:
+                link.give_up()
+
+    async def _await_far_side(self) -> None:
+        while self._is_dead:
+            await asyncio.sleep(_PROBE_SECONDS)
+            self._is_dead = not await _is_there(self.address)
+        self._set_gate()
+
+    async def _strike(self, exchange: Exchange) -> None:
+        opening = await exchange.opening(OPENING_BYTES) if self._faults.looks_inside else b""
+        order = self._faults.take(opening)
+        if order is None:
+            exchange.pass_on()
+            return
+        self.tally.struck[order.fault] += 1
+        try:
+            await STRIKES[order.fault](exchange, Waiting(order.seconds, self._hold))
+        except (CallerGoneError, FarSideGoneError):
+            exchange.close()
+        finally:
+            exchange.end()
+            if self._refusal is not None:
+                exchange.close()
+
+    async def _hold(self) -> None:
+        self.held += 1
+        await self._released.wait()
+
+    def _refuse(self, order: FaultOrder) -> None:
+        self._forget_refusal()
+        self._refusal = order
+        if order.seconds is not None:
+            loop = asyncio.get_running_loop()
+            self._refusal_ends = loop.call_later(order.seconds, self._end_refusal)
+        self._set_gate()
+        self._close_idle(order)
+
+    def _close_idle(self, refusal: FaultOrder) -> None:
+        if self._refusal is not refusal:
+            return
+        loop = asyncio.get_running_loop()
+        idle_since = loop.time() - _IDLE_SECONDS
+        for link in list(self._links):
+            if link.is_joined and link.is_at_rest and link.answered_at <= idle_since:
+                link.close()
+        loop.call_later(_IDLE_SECONDS, self._close_idle, refusal)
+
+    def _end_refusal(self) -> None:
+        self._forget_refusal()
+        self._set_gate()
+
+    def _forget_refusal(self) -> None:
+        self._refusal = None
+        if self._refusal_ends is not None:
+            self._refusal_ends.cancel()
+            self._refusal_ends = None
+
+    def _set_gate(self) -> None:
+        if self._refusal is None and not self._is_dead:
+            self._gate.open()
+        else:
+            self._gate.shut()
+
+
+async def _is_there(address: Address) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(address.host, address.port)
+    except OSError:
+        return False
+    writer.close()
+    return True

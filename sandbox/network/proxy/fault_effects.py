@@ -1,0 +1,144 @@
+"""What each fault does to an exchange, one function each, from its first byte to its last."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from sandbox.network.proxy.exchange import Exchange, FarSideGoneError
+from sandbox.network.proxy.faults import Fault
+from sandbox.network.proxy.framing import body_of
+
+_HTML = b"<!doctype html><title>Proxy</title><p>The service is under maintenance.</p>"
+PAGE = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: "
+    + str(len(_HTML)).encode()
+    + b"\r\n\r\n"
+    + _HTML
+)
+"""What stands in for an answer when a web page is served."""
+
+_HIGH_BIT = 0x80
+
+
+class Waiting:
+    """What a strike waits for besides the two sides: its seconds, or a hold until it is released."""
+
+    def __init__(self, seconds: float | None, hold: Callable[[], Awaitable[None]]) -> None:
+        self.seconds = seconds or 0.0
+        self.hold = hold
+
+
+async def _reset_before(exchange: Exchange, _waiting: Waiting) -> None:
+    exchange.reset()
+
+
+async def _reset_after(exchange: Exchange, _waiting: Waiting) -> None:
+    await exchange.answer_to(await exchange.request())
+    exchange.reset()
+
+
+async def _cut(exchange: Exchange, _waiting: Waiting) -> None:
+    await exchange.answer_to(await exchange.request())
+    exchange.close()
+
+
+async def _half_answer(exchange: Exchange, _waiting: Waiting) -> None:
+    answer = await exchange.answer_to(await exchange.request())
+    exchange.reply(answer[: len(answer) // 2])
+    exchange.close()
+
+
+async def _half_close(exchange: Exchange, _waiting: Waiting) -> None:
+    exchange.reply(await exchange.answer_to(await exchange.request(), closing=True))
+    # The far side will take no second request on this connection.
+    exchange.close()
+
+
+async def _black_hole_before(exchange: Exchange, _waiting: Waiting) -> None:
+    await exchange.caller_gone()
+
+
+async def _black_hole_after(exchange: Exchange, _waiting: Waiting) -> None:
+    await exchange.answer_to(await exchange.request())
+    await exchange.caller_gone()
+
+
+async def _delay_request(exchange: Exchange, waiting: Waiting) -> None:
+    request = await exchange.request()
+    await asyncio.sleep(waiting.seconds)
+    exchange.reply(await exchange.answer_apart_to(request))
+
+
+async def _hold_request(exchange: Exchange, waiting: Waiting) -> None:
+    request = await exchange.request()
+    await waiting.hold()
+    exchange.reply(await exchange.answer_apart_to(request))
+
+
+async def _delay_answer(exchange: Exchange, waiting: Waiting) -> None:
+    answer = await exchange.answer_to(await exchange.request())
+    await asyncio.sleep(waiting.seconds)
+    exchange.reply(answer)
+
+
+async def _corrupt(exchange: Exchange, _waiting: Waiting) -> None:
+    exchange.reply(corrupted(await exchange.answer_to(await exchange.request())))
+
+
+async def _html(exchange: Exchange, _waiting: Waiting) -> None:
+    await exchange.answer_to(await exchange.request())
+    exchange.reply(PAGE)
+
+
+async def _html_before(exchange: Exchange, _waiting: Waiting) -> None:
+    await exchange.request()
+    exchange.reply(PAGE)
+
+
+async def _duplicate(exchange: Exchange, _waiting: Waiting) -> None:
+    request = await exchange.request()
+    answer = await exchange.answer_to(request)
+    with suppress(FarSideGoneError):
+        await exchange.answer_apart_to(request)
+    exchange.reply(answer)
+
+
+async def _slow_drip(exchange: Exchange, waiting: Waiting) -> None:
+    answer = await exchange.answer_to(await exchange.request())
+    loop = asyncio.get_running_loop()
+    began_at = loop.time()
+    for position in range(len(answer)):
+        due_at = began_at + waiting.seconds * (position + 1) / len(answer)
+        await asyncio.sleep(due_at - loop.time())
+        if not exchange.can_reply:
+            return
+        exchange.reply(answer[position : position + 1])
+
+
+STRIKES: dict[Fault, Callable[[Exchange, Waiting], Awaitable[None]]] = {
+    Fault.RESET_BEFORE: _reset_before,
+    Fault.RESET_AFTER: _reset_after,
+    Fault.CUT: _cut,
+    Fault.HALF_ANSWER: _half_answer,
+    Fault.HALF_CLOSE: _half_close,
+    Fault.BLACK_HOLE_BEFORE: _black_hole_before,
+    Fault.BLACK_HOLE_AFTER: _black_hole_after,
+    Fault.DELAY_REQUEST: _delay_request,
+    Fault.HOLD_REQUEST: _hold_request,
+    Fault.DELAY_ANSWER: _delay_answer,
+    Fault.CORRUPT: _corrupt,
+    Fault.HTML: _html,
+    Fault.HTML_BEFORE: _html_before,
+    Fault.DUPLICATE: _duplicate,
+    Fault.SLOW_DRIP: _slow_drip,
+}
+"""Every fault but `refuse`, which strikes before there is an exchange."""
+
+
+def corrupted(answer: bytes) -> bytes:
+    """The answer with one byte of its body changed; without a body there is nothing to change."""
+    body = body_of(answer)
+    if not body:
+        return answer
+    position = body[len(body) // 2]
+    return answer[:position] + bytes([answer[position] ^ _HIGH_BIT]) + answer[position + 1 :]

@@ -1,0 +1,124 @@
+"""The proxy as a whole: several far sides behind addresses of their own, and one place to give orders."""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+from sandbox.network.proxy.far_side import FarSide, Route
+from sandbox.network.proxy.faults import Fault, FaultOrder
+
+
+class UnknownFarSideError(Exception):
+    """No far side of this name stands behind the proxy."""
+
+
+class FaultProxy:
+    """Stands before every far side of `routes` while it is entered; addresses are IPv4, times seconds.
+
+    Leaving it ends all connections, and drops what is delayed or held. All of it belongs to one event loop.
+    """
+
+    def __init__(self, routes: Mapping[str, Route]) -> None:
+        """Nothing is bound yet."""
+        self._routes = dict(routes)
+        self._far_sides: dict[str, FarSide] = {}
+        self._closing = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Listen.
+
+        Raises:
+            OSError: one of the addresses is taken; then none is kept.
+        """
+        async with AsyncExitStack() as stack:
+            for name, route in self._routes.items():
+                far_side = self._far_sides[name] = FarSide(route)
+                stack.push_async_callback(far_side.close)
+            for far_side in self._far_sides.values():
+                far_side.open()
+            self._closing = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End everything."""
+        await self._closing.aclose()
+
+    def port(self, far_side: str) -> int:
+        """Where the proxy listens for this far side."""
+        return self._far_side(far_side).port
+
+    def set(
+        self,
+        far_side: str,
+        fault: Fault,
+        *,
+        times: int | None = None,
+        seconds: float | None = None,
+        match: str | None = None,
+        also: str | None = None,
+    ) -> None:
+        """Arm a fault; see `FaultOrder` for what the arguments mean.
+
+        Raises:
+            UnknownFarSideError: nobody of that name is here.
+            pydantic.ValidationError: the arguments do not go together.
+        """
+        self.arm(
+            FaultOrder(far_side=far_side, fault=fault, times=times, seconds=seconds, match=match, also=also)
+        )
+
+    def arm(self, order: FaultOrder) -> None:
+        """Arm an order behind those that its far side has; a refusal is in force when this returns.
+
+        Raises:
+            UnknownFarSideError: nobody of that name is here.
+        """
+        self._far_side(order.far_side).arm(order)
+
+    def lift(self, far_side: str | None = None) -> None:
+        """Disarm one far side or all; callers are accepted again when this returns. Held requests stay so.
+
+        Raises:
+            UnknownFarSideError: nobody of that name is here.
+        """
+        for chosen in self._chosen(far_side):
+            chosen.lift()
+
+    def release(self, far_side: str | None = None) -> int:
+        """Forward what one far side's proxy or all of them hold, and return how many requests that is.
+
+        Raises:
+            UnknownFarSideError: nobody of that name is here.
+        """
+        return sum(chosen.release() for chosen in self._chosen(far_side))
+
+    def faults(self) -> dict[str, object]:
+        """What is still to strike, in order, and how many requests are held."""
+        armed = [line for far_side in self._far_sides.values() for line in far_side.listing()]
+        return {"faults": armed, "held": {name: one.held for name, one in self._far_sides.items()}}
+
+    def statistics(self) -> dict[str, object]:
+        """What has passed and what was struck since the start, for each far side."""
+        return {"far_sides": {name: one.tally.listing() for name, one in self._far_sides.items()}}
+
+    def health(self) -> dict[str, object]:
+        """Where each far side is reached, and whether connections to it are accepted now."""
+        return {
+            "status": "ok",
+            "far_sides": {
+                name: {"port": one.port, "to_port": one.address.port, "is_listening": one.is_listening}
+                for name, one in self._far_sides.items()
+            },
+        }
+
+    def _far_side(self, name: str) -> FarSide:
+        try:
+            return self._far_sides[name]
+        except KeyError:
+            raise UnknownFarSideError(name) from None
+
+    def _chosen(self, name: str | None) -> list[FarSide]:
+        return list(self._far_sides.values()) if name is None else [self._far_side(name)]

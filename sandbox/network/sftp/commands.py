@@ -1,0 +1,46 @@
+"""`ekpay sandbox sftp`: serve the files of institutions by SFTP."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from sandbox.network.sftp.server import Home
+
+DEFAULT_PORT = 8299
+_VARIABLES = "EKPAY_SFTP_SANDBOX"
+
+
+def sftp(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.")] = DEFAULT_PORT,
+    home: Annotated[Path, typer.Option(help="Folder of keys and files.")] = Path(".ekpay/sandbox/sftp"),
+) -> None:
+    """Serve a folder for each institution by SFTP, read only, until interrupted.
+
+    A file that is put into `outbox` below the home appears in its institution's folder, with a marker that
+    it is complete. Keys are made at the first start; what `ekpay reconcile fetch` needs of them is printed.
+    """
+    try:
+        from sandbox.network.sftp.server import Home  # noqa: PLC0415 - asyncssh is of the extra `reconciliation`
+    except ModuleNotFoundError as problem:
+        typer.echo(f"cannot start: {problem.name} is not installed, run make setup", err=True)
+        raise typer.Exit(1) from problem
+    try:
+        asyncio.run(_serve(Home(home.resolve()), host, port))
+    except OSError as error:
+        typer.echo(f"cannot start: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+async def _serve(home: "Home", host: str, port: int) -> None:
+    from sandbox.network.sftp.server import serving  # noqa: PLC0415 - as above
+
+    async with serving(home, host, port) as taken:
+        typer.echo(f"sftp sandbox listening on {host}:{taken}")
+        typer.echo(f"export {_VARIABLES}_PORT={taken}")
+        typer.echo(f"export {_VARIABLES}_KEY={home.client_key}")
+        typer.echo(f"export {_VARIABLES}_HOST_KEY={home.fingerprint}")
+        await asyncio.Event().wait()

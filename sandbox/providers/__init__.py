@@ -1,0 +1,1 @@
+"""Simulated providers that collect from payers: wallets, cards, banks and their gateways."""

@@ -1,0 +1,220 @@
+"""City Bank's JSON calls: a token, an order in paisa, its details; the browser comes back with XML.
+
+The bank knows its merchants by a client certificate as well; this server speaks plain HTTP and asks for none.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from xml.sax.saxutils import escape
+
+from sandbox.kit.institution.clock import DHAKA
+from sandbox.kit.institution.http_request import Request
+from sandbox.kit.institution.pages import is_web_address
+from sandbox.kit.institution.replies import Errors, Reply, json_reply
+from sandbox.kit.institution.requests import Form, MalformedRequestError, text_field
+from sandbox.kit.provider.call_results import Refusal, Told
+from sandbox.kit.provider.family import HouseCall, HousePage
+from sandbox.kit.provider.hooks import Telling, WayBack, random_text
+from sandbox.kit.provider.magic_numbers import Word
+from sandbox.kit.provider.orders import Order, State
+from sandbox.kit.provider.payer_numbers import masked
+from sandbox.kit.provider.provider import NewOrder, Provider
+from sandbox.providers.bank_redirect.dialect import (
+    ASKED_AS,
+    DIGITS,
+    Json,
+    approval_code,
+    free_name,
+    order_called,
+)
+
+_OK, _BAD, _NOT_LET_IN = "100", "101", "107"
+_CODES = {400: _BAD, 401: _NOT_LET_IN}
+_PAGE = "index.jsp"
+_CURRENCIES = {"BDT": "050", "USD": "840"}
+_URLS = ("approveUrl", "declineUrl", "cancelUrl")
+_SESSION, _MERCHANT = "session_id", "merchant"
+_MERCHANT_ID = "ekpay"
+_PAISA_LENGTH_MAX = 12
+_WORDS = {
+    State.OPENED: "CREATED",
+    State.AGREED: "ON-LOCK",
+    State.PAID: "APPROVED",
+    State.DECLINED: "DECLINED",
+    State.CANCELLED: "CANCELED",
+    State.EXPIRED: "EXPIRED",
+}
+_RETURNED = {
+    Word.PAID: ("approveUrl", "APPROVED", "001"),
+    Word.PENDING: ("approveUrl", "ON-LOCK", "000"),
+    Word.DECLINED: ("declineUrl", "DECLINED", "051"),
+    Word.CANCELLED: ("cancelUrl", "CANCELED", "017"),
+    Word.EXPIRED: ("declineUrl", "EXPIRED", "054"),
+}
+
+
+def _envelope(status: int, message: str) -> Reply:
+    # What is wrong with a call is told by its code, under HTTP 200.
+    code = _CODES.get(status, str(status))
+    http_status = 200 if status in _CODES else status
+    told = {"responseCode": code, "responseMessage": message, "transactionId": "", "items": None}
+    return json_reply(told, code=code, status=http_status)
+
+
+class City:
+    """The dialect of City Bank."""
+
+    errors = Errors(_envelope)
+
+    def house_calls(self, provider: Provider) -> Iterable[HouseCall]:
+        """Return the three calls; credentials stand in their bodies."""
+        return (
+            HouseCall("token", "POST", "transaction/token", partial(_token, provider)),
+            HouseCall("createorder", "POST", "transaction/createorder", partial(_create, provider)),
+            HouseCall("details", "POST", "transaction/getorderdetailsapi", partial(_details, provider)),
+        )
+
+    def house_pages(self, provider: Provider) -> Iterable[HousePage]:
+        """Return the page, which wants an order and its session."""
+        return (
+            HousePage(
+                _PAGE,
+                lambda request: _order_of(
+                    provider, request.query.get("ORDERID"), request.query.get("SESSIONID")
+                ),
+            ),
+        )
+
+    def way_back(self, provider: Provider, order: Order, telling: Telling) -> WayBack | None:
+        """Return the address for what is told, and the message as a form that the browser posts."""
+        del provider
+        place, status, code = _RETURNED[telling.word]
+        # Nothing signs the message: one that is forged is as good as any.
+        told = {
+            "OrderID": order.provider_reference,
+            "TransactionType": "Purchase",
+            "Currency": _CURRENCIES[order.currency],
+            "PurchaseAmount": str(order.amount_paisa),
+            "PAN": masked(order.payer),
+            "TranDateTime": _written(telling),
+            "ResponseCode": code,
+            "OrderStatus": status,
+            "ApprovalCode": approval_code(order.transaction_id),
+            "OrderDescription": order.facts[ASKED_AS],
+            "SessionID": order.facts[_SESSION],
+        }
+        inside = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in told.items())
+        message = (
+            f'<?xml version="1.0" encoding="UTF-8"?><Message date="{_written(telling)}">{inside}</Message>'
+        )
+        return WayBack(order.facts[place], {"xmlmsg": message}, is_post=True)
+
+    def push(self, provider: Provider, order: Order, telling: Telling) -> None:
+        """Return nothing: City Bank pushes nothing."""
+        del provider, order, telling
+
+    def new_provider_reference(self) -> str:
+        """Return an order id: a number."""
+        return f"9{random_text(8, DIGITS)}"
+
+    def secrets_for_switch(self, password: str) -> Mapping[str, str]:
+        """Return the merchant, its user and its password."""
+        return {"MERCHANT_ID": _MERCHANT_ID, "USER": "ekpay", "PASSWORD": password}
+
+
+def _token(provider: Provider, request: Request) -> Reply:
+    form = request.fields()
+    user, password = str(form.get("userName")), str(form.get("password"))
+    if not provider.is_user(user) or not provider.is_password(password):
+        return provider.errors.unauthorised
+
+    def answer() -> Reply:
+        token = provider.bearers.issue(provider.clock.now())
+        return json_reply({"responseCode": _OK, "transactionId": token}, code=_OK)
+
+    return provider.log_in(answer)
+
+
+def _is_admitted(provider: Provider, form: Form, merchant: str) -> bool:
+    token = str(form.get("secureToken")).encode()
+    is_user = provider.is_user(str(form.get("userName"))) and provider.is_password(str(form.get("passWord")))
+    is_merchant = form.get(merchant) == _MERCHANT_ID
+    return is_user and is_merchant and provider.bearers.admits(token, provider.clock.now())
+
+
+def _create(provider: Provider, request: Request) -> Reply:
+    form = request.fields()
+    if not _is_admitted(provider, form, "merchantId"):
+        return provider.errors.unauthorised
+    asked_as = text_field(form, "description")
+    facts = {ASKED_AS: asked_as, _SESSION: random_text(32), _MERCHANT: _MERCHANT_ID}
+    for name in _URLS:
+        if not is_web_address(form.get(name)):
+            raise MalformedRequestError(f"{name} is no address")
+        facts[name] = str(form[name])
+    if form.get("currency") != _CURRENCIES["BDT"]:
+        raise MalformedRequestError("currency must be 050")
+    new = NewOrder(free_name(provider, asked_as), _paisa(form.get("amount")), facts=facts)
+    return provider.create(new, partial(_created, provider))
+
+
+def _created(provider: Provider, order: Order | Refusal) -> Reply:
+    if isinstance(order, Refusal):
+        return provider.errors.malformed("not allowed")
+    items = {
+        "url": provider.url(_PAGE),
+        "orderId": order.provider_reference,
+        "sessionId": order.facts[_SESSION],
+    }
+    return json_reply({"responseCode": _OK, "items": items}, code=_OK)
+
+
+def _details(provider: Provider, request: Request) -> Reply:
+    form = request.fields()
+    if not _is_admitted(provider, form, "merchantID"):
+        return provider.errors.unauthorised
+
+    def tell(told: Told | Refusal) -> Reply:
+        if isinstance(told, Refusal):
+            return provider.errors.malformed("no such order")
+        return json_reply({"responseCode": _OK, "items": _told(told)}, code=_OK)
+
+    return provider.status(_order_of(provider, form.get("orderID"), form.get("sessionID")), tell)
+
+
+def _told(told: Told) -> Json:
+    order = told.order
+    items: Json = {
+        "orderId": order.provider_reference,
+        "merchantId": order.facts[_MERCHANT],
+        "description": order.facts[ASKED_AS],
+        "amount": str(told.amount_paisa),
+        "currency": _CURRENCIES[told.currency],
+        "orderStatus": _WORDS[told.state],
+        "pan": masked(order.payer),
+    }
+    if told.state is State.PAID:
+        at = order.decided.astimezone(DHAKA)
+        items |= {
+            "rrn": order.transaction_id,
+            "approvalCode": approval_code(order.transaction_id),
+            "approveDatetime": f"{at:%d/%m/%Y %H:%M:%S}",
+        }
+    return items
+
+
+def _order_of(provider: Provider, order_id: object, session_id: object) -> Order | None:
+    order = order_called(provider, order_id)
+    return order if order is not None and order.facts[_SESSION] == session_id else None
+
+
+def _paisa(value: object) -> int:
+    """Read whole paisa, which are digits in a text here and nothing else."""
+    is_text = isinstance(value, str) and value.isascii() and value.isdigit()
+    if not is_text or not int(str(value)) or len(str(value)) > _PAISA_LENGTH_MAX:
+        raise MalformedRequestError("amount must be paisa")
+    return int(str(value))
+
+
+def _written(telling: Telling) -> str:
+    return f"{telling.at.astimezone(DHAKA):%d/%m/%Y %H:%M:%S}"

@@ -1,0 +1,295 @@
+"""Sonali Payment Gateway: a token per invoice, credits that add up, a page by session token, a notification.
+
+Names misspelt here are misspelt on the wire (connectors.md 9). Versions 2 and 3 of the verification tell the
+same; a notification is that of version 3, whose password in the body is its only proof.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from functools import partial
+from uuid import uuid4
+
+import orjson
+
+from sandbox.kit.institution.amounts import paisa, taka
+from sandbox.kit.institution.clock import DHAKA
+from sandbox.kit.institution.http_request import Request
+from sandbox.kit.institution.pages import is_web_address
+from sandbox.kit.institution.replies import Errors, Reply, json_reply
+from sandbox.kit.institution.requests import Form, MalformedRequestError, json_object, text_field
+from sandbox.kit.provider.call_results import Refusal, Told
+from sandbox.kit.provider.family import HouseCall, HousePage
+from sandbox.kit.provider.hooks import Push, Telling, WayBack
+from sandbox.kit.provider.magic_numbers import Word
+from sandbox.kit.provider.orders import Order, State
+from sandbox.kit.provider.provider import NewOrder, Provider
+from sandbox.providers.bank_redirect.dialect import ASKED_AS, Json, free_name, order_called, registered
+
+CREDITS, COMMISSION, VAT = "credits", "commission_paisa", "vat_paisa"
+"""Facts: the accounts of an order, and what a payer makes the bank take on top of the total."""
+
+BRANCH, PAY_MODE = "00026", "A01"
+IPN_USER = "sonali"
+_PAGE = "SpgLanding/SpgLanding"
+_V2, _V3 = "api/v2/SpgService", "api/v3/spgservice"
+_VERIFICATION = "TransactionVerificationWithToken"
+_OK, _BAD, _NOT_LET_IN, _NOT_FOUND = "200", "400", "401", "404"
+_ACCOUNT = re.compile(r"[0-9]{10,20}")
+_MODES = frozenset({"TRN", "CHL"})
+_SCROLL_LENGTH = 6
+_STATUSES = {
+    State.OPENED: "202",
+    State.AGREED: "202",
+    State.PAID: _OK,
+    State.DECLINED: _BAD,
+    State.CANCELLED: "499",
+    State.EXPIRED: "408",
+}
+_RETURNED = {Word.PAID: _OK, Word.PENDING: "202", Word.DECLINED: _BAD, Word.CANCELLED: "499"}
+
+
+def _envelope(status: int, message: str) -> Reply:
+    text = "Authorization has been denied for this request." if status == int(_NOT_LET_IN) else message
+    return json_reply({"Message": text}, code=status, status=status)
+
+
+def scroll_number(order: Order) -> str:
+    """Return the number of a payment in the bank's scroll; here it is made of its transaction."""
+    return order.transaction_id[-_SCROLL_LENGTH:].lstrip("0") or "1"
+
+
+class Spg:
+    """The dialect of Sonali Bank."""
+
+    errors = Errors(_envelope)
+
+    def house_calls(self, provider: Provider) -> Iterable[HouseCall]:
+        """Return the calls of version 2, and the verification of version 3."""
+        return (
+            HouseCall("token", "POST", f"{_V2}/GetAccessToken", partial(_token, provider)),
+            HouseCall("create", "POST", f"{_V2}/CreatePaymentRequest", partial(_create, provider)),
+            HouseCall("verify", "POST", f"{_V2}/{_VERIFICATION}", partial(_verify, provider)),
+            HouseCall("verify3", "POST", f"{_V3}/{_VERIFICATION}", partial(_verify3, provider)),
+        )
+
+    def house_pages(self, provider: Provider) -> Iterable[HousePage]:
+        """Return the page, which knows an order by its session token."""
+        path = f"{_PAGE}/{{session}}"
+        return (HousePage(path, lambda request: order_called(provider, request.values["session"])),)
+
+    def way_back(self, provider: Provider, order: Order, telling: Telling) -> WayBack | None:
+        """Return the address of the call, with the token and a status that proves nothing."""
+        del provider
+        told = {"session_token": order.provider_reference, "status": _RETURNED.get(telling.word, "408")}
+        return WayBack(order.facts["return_url"], told)
+
+    def push(self, provider: Provider, order: Order, telling: Telling) -> Push | None:
+        """Return the notification of a payment; nothing else is notified."""
+        url = registered(provider.settings.registered_push_url, provider)
+        if telling.word is not Word.PAID or not url:
+            return None
+        told = {
+            "Username": IPN_USER,
+            "Password": "not the password" if telling.is_forged else provider.secret,
+            "Token": order.provider_reference,
+            "InvoiceNo": order.facts[ASKED_AS],
+            "InvoiceDate": order.facts["invoice_date"],
+            "TransactionId": order.transaction_id,
+        }
+        return Push(url, orjson.dumps(told), {"Content-Type": "application/json"})
+
+    def new_provider_reference(self) -> str:
+        """Return a session token."""
+        return str(uuid4())
+
+    def secrets_for_switch(self, password: str) -> Mapping[str, str]:
+        """Return what lets the switch in, and what the bank shows in its notifications."""
+        return {
+            "USER": "ekpay",
+            "PASSWORD": password,
+            "IPN_USER": IPN_USER,
+            "IPN_PASSWORD": "gateway-sandbox-secret",
+        }
+
+
+def is_admitted(provider: Provider, request: Request) -> bool:
+    """Whether user and password of HTTP Basic are right."""
+    user, password = request.basic or ("", "")
+    return provider.is_user(user) and provider.is_password(password)
+
+
+def is_taken(body: bytes) -> bool:
+    """Whether the merchant's answer to a notification says that it need not come again."""
+    try:
+        return str(json_object(body).get("Status")) == _OK
+    except MalformedRequestError:
+        return False
+
+
+def on_top(provider: Provider, order: Order) -> tuple[int, int]:
+    """Return commission and VAT that the bank takes from the payer over the total, in paisa."""
+    facts = provider.behaviour(order).facts
+    return int(facts.get(COMMISSION, "0")), int(facts.get(VAT, "0"))
+
+
+def _refused(status: str, message: str) -> Reply:
+    return json_reply({"status": int(status), "msg": message}, code=status)
+
+
+def _token(provider: Provider, request: Request) -> Reply:
+    form = json_object(request.body)
+    user = _part(form, "AccessUser")
+    if not provider.is_user(str(user.get("userName"))) or not provider.is_password(str(user.get("password"))):
+        return _refused(_NOT_LET_IN, "denied")
+    invoice, day = text_field(form, "invoiceNo"), _day(form)
+    total, accounts = paisa(form.get("amount")), _credits(form.get("accounts"))
+    if not total or accounts is None or sum(accounts.values()) != total:
+        return _refused(_BAD, "crAmount")
+    kept = {"invoice": invoice, "day": day, "total": str(total), CREDITS: _written(accounts)}
+
+    def answer() -> Reply:
+        token = str(uuid4())
+        provider.book.record_note(provider.house.id, token, kept)
+        return json_reply({"status": 200, "msg": "success", "access_token": token})
+
+    return provider.log_in(answer)
+
+
+def _create(provider: Provider, request: Request) -> Reply:
+    form = json_object(request.body)
+    login, about = _part(form, "authentication"), _part(form, "referenceInfo")
+    token = str(login.get("apiAccessToken"))
+    granted = provider.book.note(provider.house.id, token)
+    invoice, day = text_field(about, "InvoiceNo"), _day(about)
+    is_granted = granted is not None and (granted.get("invoice"), granted.get("day")) == (invoice, day)
+    if granted is None or not is_granted or not provider.is_user(str(login.get("apiAccessUserId"))):
+        return _refused(_NOT_LET_IN, "denied")
+    wrong = _wrong(form, about, granted)
+    if wrong:
+        return _refused(_BAD, wrong)
+    facts = {
+        ASKED_AS: invoice,
+        "invoice_date": day,
+        "return_url": str(about["returnUrl"]),
+        "name": text_field(about, "applicentName"),
+        "contact": text_field(about, "applicentContactNo"),
+        CREDITS: granted[CREDITS],
+    }
+    new = NewOrder(free_name(provider, invoice), int(granted["total"]), payer=facts["contact"], facts=facts)
+
+    def tell(order: Order | Refusal) -> Reply:
+        if isinstance(order, Refusal):
+            return _refused(_BAD, "not allowed")
+        # It was worth one invoice.
+        provider.book.record_note(provider.house.id, token, {})
+        told = {"status": 200, "msg": "success", "session_token": order.provider_reference}
+        return json_reply(told)
+
+    return provider.create(new, tell)
+
+
+def _wrong(form: Form, about: Form, granted: Mapping[str, str]) -> str:
+    """Return what is wrong with a payment request that has a token of its invoice, or nothing."""
+    credits_ = form.get("creditInformations")
+    accounts = _credits(credits_)
+    is_wrong = {
+        "totalAmount": str(paisa(about.get("totalAmount"))) != granted["total"],
+        "crAmount": accounts is None or _written(accounts) != granted[CREDITS],
+        "tranMode": not isinstance(credits_, list)
+        or any(one.get("tranMode") not in _MODES for one in credits_),
+        "returnUrl": not is_web_address(about.get("returnUrl")),
+    }
+    return next((name for name, is_so in is_wrong.items() if is_so), "")
+
+
+def _are_modes(listed: object) -> bool:
+    rows = listed if isinstance(listed, list) else []
+    return all(isinstance(one, dict) and one.get("tranMode") in _MODES for one in rows)
+
+
+def _verify(provider: Provider, request: Request) -> Reply:
+    form = json_object(request.body)
+
+    def tell(told: Told | Refusal) -> Reply:
+        if isinstance(told, Refusal):
+            return _refused(_NOT_FOUND, "no such session")
+        return json_reply({"status": _OK, "msg": "success", **_verified(provider, told)})
+
+    return provider.status(order_called(provider, form.get("session_Token")), tell)
+
+
+def _verified(provider: Provider, told: Told) -> Json:
+    order, is_paid = told.order, told.state is State.PAID
+    commission, vat = on_top(provider, order)
+    at = order.decided if order.decided_at else order.created
+    return {
+        "TransactionId": order.transaction_id,
+        "TransactionDate": f"{at.astimezone(DHAKA):%Y-%m-%d %H:%M:%S}",
+        "InvoiceNo": order.facts[ASKED_AS],
+        "InvoiceDate": order.facts["invoice_date"],
+        "BrCode": BRANCH,
+        "ApplicantName": order.facts["name"],
+        "ApplicantContactNo": order.facts["contact"],
+        "TotalAmount": taka(told.amount_paisa),
+        "PaymentStatus": _STATUSES[told.state],
+        "PayMode": PAY_MODE,
+        "PayAmount": taka(told.amount_paisa + commission + vat) if is_paid else "",
+        "Vat": taka(vat),
+        "Commission": taka(commission),
+        "ScrollNo": scroll_number(order) if is_paid else "",
+    }
+
+
+def _verify3(provider: Provider, request: Request) -> Reply:
+    form = json_object(request.body)
+
+    def tell(told: Told | Refusal) -> Reply:
+        if isinstance(told, Refusal):
+            return json_reply({"Status": _NOT_FOUND}, code=_NOT_FOUND)
+        order, status = told.order, _STATUSES[told.state]
+        return json_reply(
+            {
+                "Status": status,
+                "TransactionId": order.transaction_id,
+                "InvoiceNo": order.facts[ASKED_AS],
+                "PayMode": PAY_MODE,
+                "CustomerPaidAmount": taka(told.amount_paisa + sum(on_top(provider, order))),
+                "RequestTotalAmount": taka(told.amount_paisa),
+                "Token": order.provider_reference,
+                "SonaliVoucherLink": provider.url(f"voucher/{order.provider_reference}"),
+                "ChallanLink": provider.url(f"challan/{order.provider_reference}"),
+            },
+            code=status,
+        )
+
+    return provider.status(order_called(provider, form.get("Token")), tell)
+
+
+def _part(form: Form, name: str) -> Form:
+    part = form.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _day(form: Form) -> str:
+    try:
+        return date.fromisoformat(text_field(form, "invoiceDate")).isoformat()
+    except ValueError:
+        raise MalformedRequestError("invoiceDate must be a day") from None
+
+
+def _credits(listed: object) -> dict[str, int] | None:
+    """Read accounts and what each is credited with; None if anything in it cannot be."""
+    accounts: dict[str, int] = {}
+    for one in listed if isinstance(listed, list) else []:
+        credit = one if isinstance(one, dict) else {}
+        account, amount_paisa = credit.get("crAccount"), paisa(credit.get("crAmount"))
+        is_account = isinstance(account, str) and _ACCOUNT.fullmatch(account) is not None
+        if not is_account or account in accounts or not amount_paisa:
+            return None
+        accounts[str(account)] = amount_paisa
+    return accounts or None
+
+
+def _written(accounts: Mapping[str, int]) -> str:
+    return " ".join(f"{account}:{amount_paisa}" for account, amount_paisa in accounts.items())

@@ -1,0 +1,206 @@
+"""What bKash believes: which payments were opened, approved, executed and refunded, and who has what.
+
+The book is the second opinion the switch is compared with. It changes only through events, each in the
+journal before it counts, and is rebuilt from the same events after a kill.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from typing_extensions import override
+
+from sandbox.kit.institution.book import JournalledBook
+from sandbox.kit.institution.journal import Line
+from sandbox.providers.bkash.faults import Step
+from sandbox.providers.bkash.payment import Payment, Refund
+from sandbox.providers.bkash.tokens import Tokens
+
+
+@dataclass(slots=True)
+class Notice:
+    """A notification that is owed for an executed payment; once delivered it is owed no longer."""
+
+    message_id: str
+    payment_id: str
+    delivered_at: str | None = None
+
+
+class Execution(NamedTuple):
+    """How a payment's money moved; `notice_id` is the notification owed for it, if any."""
+
+    trx_id: str
+    at: datetime
+    fee_paisa: int
+    echo_extra_paisa: int = 0
+    notice_id: str | None = None
+
+
+class Found(NamedTuple):
+    """The payment that a transaction belongs to; the refund, if the transaction is one."""
+
+    payment: Payment
+    refund: Refund | None = None
+
+
+class Book(JournalledBook):
+    """The payments, balances, tokens and owed notifications of one simulator."""
+
+    def __init__(self, path: Path, seed: int, today: date) -> None:
+        """Open the book kept at `path`, or begin one today.
+
+        Raises:
+            BookOfAnotherWorldError: the book there was begun with another seed.
+            JournalInUseError: another process keeps it open.
+            BrokenJournalError: it cannot be read.
+        """
+        self._payments: dict[str, Payment] = {}
+        self._by_invoice: dict[str, Payment] = {}
+        self._by_trx: dict[str, Found] = {}
+        self._moved: Counter[str] = Counter()
+        self._dropped: set[tuple[str, str]] = set()
+        self._notices: dict[str, Notice] = {}
+        self.tokens = Tokens()
+        self.endpoint: str | None = None
+        super().__init__(path, seed, today)
+
+    def payment(self, payment_id: str) -> Payment | None:
+        """Return a payment by its id."""
+        return self._payments.get(payment_id)
+
+    def payments(self) -> Iterable[Payment]:
+        """Return all payments in the order in which they were opened."""
+        return self._payments.values()
+
+    def latest_of(self, invoice: str) -> Payment | None:
+        """Return the payment opened last for an invoice."""
+        return self._by_invoice.get(invoice)
+
+    def movement(self, trx_id: str) -> Found | None:
+        """Return what a transaction id names: a payment, or a refund of one."""
+        return self._by_trx.get(trx_id)
+
+    def moved_paisa(self, wallet: str) -> int:
+        """Return what a wallet has gained since the book was begun; negative if it has paid."""
+        return self._moved[wallet]
+
+    def was_dropped(self, step: Step, payment_id: str) -> bool:
+        """Whether this step of the payment was once thrown away on purpose."""
+        return (step.value, payment_id) in self._dropped
+
+    def notice(self, message_id: str) -> Notice | None:
+        """Return a notification that is or was owed, by its id."""
+        return self._notices.get(message_id)
+
+    def notices(self) -> Iterable[Notice]:
+        """Return every notification that is or was owed, oldest first."""
+        return self._notices.values()
+
+    def owed(self) -> list[Notice]:
+        """Return the notifications not yet delivered."""
+        return [notice for notice in self._notices.values() if notice.delivered_at is None]
+
+    def record(self, line: Line) -> None:
+        """Keep an event of the tokens."""
+        self._record(line)
+
+    def record_created(self, payment: Payment) -> None:
+        """Keep a new payment; the caller has checked its invoice."""
+        self._record({"kind": "created", **asdict(payment)})
+
+    def record_verified(self, payment_id: str, wallet: str, now: datetime) -> None:
+        """Keep that the payer has approved; no money moves."""
+        values = {"payment_id": payment_id, "wallet": wallet, "at": now.isoformat()}
+        self._record({"kind": "verified", **values})
+
+    def record_cancelled(self, payment_id: str) -> None:
+        """Keep that the payer has cancelled."""
+        self._record({"kind": "cancelled", "payment_id": payment_id})
+
+    def record_declined(self, payment_id: str, wallet: str | None, code: str) -> None:
+        """Keep that the payment has come to nothing, and why."""
+        self._record({"kind": "declined", "payment_id": payment_id, "wallet": wallet, "code": code})
+
+    def record_executed(self, payment_id: str, execution: Execution) -> None:
+        """Move the money; the caller has checked that it can be moved and has not been."""
+        values = execution._asdict() | {"at": execution.at.isoformat()}
+        self._record({"kind": "executed", "payment_id": payment_id, **values})
+
+    def record_repeat(self, payment_id: str) -> None:
+        """Count another execute call of an executed payment."""
+        self._record({"kind": "repeated", "payment_id": payment_id})
+
+    def record_refunded(self, payment_id: str, refund: Refund) -> None:
+        """Move money back; the caller has checked that it can be."""
+        self._record({"kind": "refunded", "payment_id": payment_id, "refund": asdict(refund)})
+
+    def record_dropped(self, step: Step, payment_id: str) -> None:
+        """Keep that a step was thrown away, so that the next time it is not."""
+        self._record({"kind": "dropped", "payment_id": payment_id, "step": step})
+
+    def record_delivered(self, message_id: str, now: datetime) -> None:
+        """Keep that a notification is owed no longer; one that was never owed does not count."""
+        if message_id in self._notices:
+            self._record({"kind": "delivered", "message_id": message_id, "at": now.isoformat()})
+
+    def record_subscribed(self, endpoint: str) -> None:
+        """Keep where notifications go from now on."""
+        self._record({"kind": "subscribed", "endpoint": endpoint})
+
+    @override
+    def _apply(self, kind: str, line: Line) -> None:
+        match kind:
+            case "granted" | "expired" | "blocked":
+                self.tokens.apply(kind, line)
+            case "created":
+                values = {name: value for name, value in line.items() if name not in {"kind", "refunds"}}
+                self._keep(Payment(**values))  # type: ignore[arg-type]  # our own line
+            case "delivered":
+                self._notices[str(line["message_id"])].delivered_at = str(line["at"])
+            case "subscribed":
+                self.endpoint = str(line["endpoint"])
+            case _:
+                self._advance(kind, self._payments[str(line["payment_id"])], line)
+
+    def _advance(self, kind: str, payment: Payment, line: Line) -> None:
+        match kind:
+            case "verified":
+                payment.wallet, payment.verified_at = str(line["wallet"]), str(line["at"])
+            case "cancelled":
+                payment.is_cancelled = True
+            case "declined":
+                payment.failure_code = str(line["code"])
+                payment.wallet = str(line["wallet"]) if line["wallet"] else payment.wallet
+            case "executed":
+                self._execute(payment, line)
+            case "repeated":
+                payment.execute_calls += 1
+            case "refunded":
+                self._refund(payment, Refund(**line["refund"]))  # type: ignore[arg-type]  # our own line
+            case "dropped":
+                self._dropped.add((str(line["step"]), payment.payment_id))
+            case _:
+                raise ValueError(f"the book has no event called {kind}")
+
+    def _keep(self, payment: Payment) -> None:
+        self._payments[payment.payment_id] = payment
+        self._by_invoice[payment.invoice] = payment
+
+    def _execute(self, payment: Payment, line: Line) -> None:
+        payment.trx_id, payment.executed_at = str(line["trx_id"]), str(line["at"])
+        payment.fee_paisa = int(str(line["fee_paisa"]))
+        payment.echo_extra_paisa = int(str(line["echo_extra_paisa"]))
+        payment.execute_calls += 1
+        self._by_trx[payment.trx_id] = Found(payment)
+        self._moved[str(payment.wallet)] -= payment.amount_paisa
+        if line["notice_id"] is not None:
+            notice_id = str(line["notice_id"])
+            self._notices[notice_id] = Notice(notice_id, payment.payment_id)
+
+    def _refund(self, payment: Payment, refund: Refund) -> None:
+        payment.refunds.append(refund)
+        self._by_trx[refund.refund_trx_id] = Found(payment, refund)
+        self._moved[str(payment.wallet)] += refund.amount_paisa

@@ -1,0 +1,148 @@
+"""bKash behind one port: which call is answered by whom, and who is turned away before.
+
+Calls stand below the prefix of version 1.2.0-beta, refunds of version 2 at the root of the host, and the
+payer's page on the same port. Every call is synchronous and runs to its end before the next begins.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hmac import compare_digest
+from typing import ClassVar
+
+from typing_extensions import override
+
+from sandbox.kit.institution.clock import Clock
+from sandbox.kit.institution.far_side import Call, FarSide, Headers
+from sandbox.kit.institution.faults import StepFaults
+from sandbox.kit.institution.pages import Page, Visit
+from sandbox.kit.institution.replies import Errors, Reply, page_reply
+from sandbox.kit.institution.requests import Form, json_object
+from sandbox.providers.bkash import replies
+from sandbox.providers.bkash.admin_api import BkashDesk
+from sandbox.providers.bkash.book import Book
+from sandbox.providers.bkash.checkout import Checkout
+from sandbox.providers.bkash.faults import Step
+from sandbox.providers.bkash.notification_delivery import Post
+from sandbox.providers.bkash.notifications import Composer, Sender, Signer
+from sandbox.providers.bkash.payment_calls import PAGE_PATH, Payments
+from sandbox.providers.bkash.refund_calls import Refunds
+from sandbox.providers.bkash.settings import BkashSettings
+from sandbox.providers.bkash.shared_state import House
+from sandbox.providers.bkash.tokens import Standing
+from sandbox.providers.bkash.wallets import World
+
+_BEARER = b"bearer "
+_BAD_TOKEN = {Standing.EXPIRED: replies.TOKEN_EXPIRED, Standing.UNKNOWN: replies.ERRORS.unauthorised}
+
+
+@dataclass(frozen=True)
+class Institution(FarSide):
+    """bKash: its house, its page, and the key its notifications are signed with."""
+
+    name: ClassVar[str] = "bKash"
+    base_path: ClassVar[str] = "/v1.2.0-beta/tokenized/checkout"
+    errors: ClassVar[Errors] = replies.ERRORS
+
+    house: House
+    checkout: Checkout
+    signer: Signer
+
+    @classmethod
+    def open(cls, settings: BkashSettings, clock: Clock) -> "Institution":
+        """Open the book below `settings.home`, replaying its journal.
+
+        Raises:
+            BookOfAnotherWorldError: the book was begun with another seed.
+            JournalInUseError: another process keeps it open.
+            BrokenJournalError: the journal cannot be read.
+        """
+        book = Book(settings.journal_path, settings.seed, clock.today())
+        sender = Sender(settings.sns_topic_arn, settings.merchant_name, settings.short_code)
+        signer = Signer(clock.now())
+        composer = Composer(sender, signer, Signer(clock.now()))
+        house = House(
+            settings=settings,
+            clock=clock,
+            world=World(settings.accounts),
+            book=book,
+            faults=StepFaults(Step),
+            post=Post(settings, book, clock, composer),
+        )
+        return cls(house, Checkout(house), signer)
+
+    @override
+    def calls(self) -> Mapping[str, Call]:
+        payments, refunds = Payments(self.house), Refunds(self.house)
+        return {
+            "token/grant": Call("grant", payments.grant, needs_login=False),
+            "token/refresh": Call("refresh", payments.refresh, needs_login=False),
+            "create": Call("create", payments.create),
+            "execute": Call("execute", payments.execute),
+            "payment/status": Call("status", payments.status),
+            "general/searchTransaction": Call("search", payments.search),
+            "payment/refund": Call("refund", refunds.refund),
+            "payment/refund/status": Call("refund_status", refunds.refund_status),
+        }
+
+    @override
+    def root_calls(self) -> Mapping[str, Call]:
+        refunds = Refunds(self.house)
+        return {
+            "/v2/tokenized-checkout/refund/payment/transaction": Call("refund_v2", refunds.refund_v2),
+            "/v2/tokenized-checkout/refund/payment/status": Call(
+                "refund_status_v2", refunds.refund_status_v2
+            ),
+        }
+
+    @override
+    def pages(self) -> Mapping[str, Page]:
+        return {PAGE_PATH: self.checkout.visit, "/": self._confirm_subscription}
+
+    @override
+    def learn_address(self, origin: str) -> None:
+        self.house.whereabouts.origin = origin
+
+    @override
+    async def work(self) -> None:
+        await self.house.post.work()
+
+    @override
+    def turn_away(self, call: Call, headers: Headers) -> Reply | None:
+        if self.house.book.tokens.is_blocked(self.house.clock.now()):
+            return replies.APP_BLOCKED
+        given = dict(headers)
+        if not call.needs_login:
+            return None if self._knows_user(given) else replies.ERRORS.unauthorised
+        token = given.get(b"authorization", b"")
+        if token[: len(_BEARER)].lower() == _BEARER:
+            token = token[len(_BEARER) :]
+        standing = self.house.book.tokens.standing(token.decode("latin-1").strip(), self.house.clock.now())
+        if standing is not Standing.ALIVE:
+            return _BAD_TOKEN[standing]
+        is_our_app = given.get(b"x-app-key") == self.house.settings.app_key.encode()
+        return None if is_our_app else replies.WRONG_APP
+
+    @override
+    def read(self, body: bytes) -> Form:
+        return json_object(body)
+
+    @override
+    def desk(self) -> BkashDesk:
+        return BkashDesk(self.house, self.checkout, self.signer)
+
+    @override
+    def close(self) -> None:
+        self.house.book.close()
+
+    def _knows_user(self, headers: Mapping[bytes, bytes]) -> bool:
+        settings = self.house.settings
+        password = settings.password.get_secret_value().encode()
+        is_named = headers.get(b"username") == settings.user.encode()
+        return compare_digest(headers.get(b"password", b""), password) and is_named
+
+    def _confirm_subscription(self, visit: Visit) -> Reply:
+        """Stand in for Amazon, where a SubscribeURL leads."""
+        is_asked = visit.query.get("Action") == "ConfirmSubscription"
+        if not is_asked or not self.house.post.confirm(visit.query.get("Token", "")):
+            return replies.ERRORS.no_such_path
+        return page_reply("<ConfirmSubscriptionResponse/>")

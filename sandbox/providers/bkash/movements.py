@@ -1,0 +1,44 @@
+"""What moved at bKash, as `GET /_admin/movements` tells it: what was executed and what was given back."""
+
+from collections.abc import Iterable, Iterator
+
+from sandbox.kit.institution.movements import Moved, Movement
+from sandbox.providers.bkash.payment import Payment, Refund
+from sandbox.providers.bkash.settlement_file import masked_wallet
+
+HOUSE = "bkash"
+
+
+def movements_of(payments: Iterable[Payment]) -> Iterator[Movement]:
+    """Yield what moved, with the amounts that did; a refund brings no fee back."""
+    for payment in payments:
+        if payment.trx_id is None:
+            continue
+        yield Movement(
+            house=HOUSE,
+            moved=Moved.PAYMENT,
+            at=payment.executed.isoformat(),
+            ours=payment.invoice,
+            theirs=payment.trx_id,
+            gross_paisa=payment.amount_paisa,
+            fee_paisa=payment.fee_paisa,
+            is_plain=payment.echo_extra_paisa == 0 and not payment.refunds,
+            bill=payment.payment_id,
+            account=masked_wallet(payment.wallet or ""),
+        )
+        for refund in payment.refunds:
+            yield _refund(payment, refund)
+
+
+def _refund(payment: Payment, refund: Refund) -> Movement:
+    return Movement(
+        house=HOUSE,
+        moved=Moved.REFUND,
+        at=refund.at.isoformat(),
+        ours=payment.invoice,
+        theirs=refund.refund_trx_id,
+        gross_paisa=-refund.amount_paisa,
+        original=payment.trx_id or "",
+        bill=payment.payment_id,
+        account=masked_wallet(payment.wallet or ""),
+    )

@@ -1,0 +1,291 @@
+"""The calls of a payment: create, execute, status and search, and the two that give out tokens."""
+
+import asyncio
+import secrets
+import string
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from hmac import compare_digest
+from urllib.parse import urlencode
+
+from sandbox.kit.institution.amounts import taka
+from sandbox.kit.institution.pages import with_query
+from sandbox.kit.institution.replies import Reply
+from sandbox.kit.institution.requests import Form
+from sandbox.kit.institution.seeded_values import share_half_up
+from sandbox.providers.bkash import replies, tokens, wire
+from sandbox.providers.bkash.book import Execution, Found
+from sandbox.providers.bkash.faults import Fault, Step
+from sandbox.providers.bkash.payment import Payment, Status
+from sandbox.providers.bkash.replies import fine, refused
+from sandbox.providers.bkash.shared_state import V1, Aim, House
+from sandbox.providers.bkash.wallets import WalletKind
+from sandbox.providers.bkash.wire import BadFieldError, CreateRequest, id_field, read_create, time_v1
+
+PAGE_PATH = "/checkout"
+
+_OTHER_AMOUNT_PAISA = 100
+_NOTICE_SECONDS_MAX = 20
+_WHOLE = 10_000
+_TRX_LETTERS = string.ascii_uppercase + string.digits
+_ID_LETTERS = string.ascii_letters + string.digits
+_ENDED = {Status.CANCELLED: "2069", Status.EXPIRED: "2056"}
+_ENDS_PAYMENT = frozenset({"2023", "2037"})
+"""Refusals of an execute after which the payment is declined; a duplicate says nothing about it."""
+
+
+@dataclass(frozen=True)
+class Payments:
+    """Answers these calls; each runs to its end before the next begins, so no payment is executed twice."""
+
+    house: House
+
+    def grant(self, form: Form) -> Reply:
+        """Give out a pair of tokens for the right app; the one too many blocks the app for an hour."""
+        return self._struck_grant(form, "")
+
+    def refresh(self, form: Form) -> Reply:
+        """Give out a new pair for a living refresh token; it counts as a grant."""
+        return self._struck_grant(form, id_field(form, "refresh_token") or "-")
+
+    def create(self, form: Form) -> Reply:
+        """Open a payment and tell where its payer approves it; no money moves."""
+        try:
+            asked = read_create(form)
+        except BadFieldError as error:
+            return refused(str(error))
+        aim = Aim(Step.CREATE, (asked.invoice, asked.payer_reference))
+        return self.house.struck(aim, V1, lambda fault: self._create(asked, fault))
+
+    def execute(self, form: Form) -> Reply:
+        """Move the money of an approved payment, once."""
+        payment = self._payment(form)
+        if payment is None:
+            return refused("2002")
+        is_open = payment.verified_at is not None and payment.trx_id is None
+        aim = Aim(Step.EXECUTE, _numbers(payment), payment, is_open)
+        return self.house.struck(aim, V1, lambda fault: self._execute(payment, fault))
+
+    def status(self, form: Form) -> Reply:
+        """Tell what has become of a payment; changes nothing."""
+        payment = self._payment(form)
+        if payment is None:
+            return refused("2002")
+        aim = Aim(Step.STATUS, _numbers(payment), payment)
+        return self.house.struck(aim, V1, lambda _fault: self._status(payment))
+
+    def search(self, form: Form) -> Reply:
+        """Tell about a movement of money by its transaction id."""
+        found = self.house.book.movement(id_field(form, "trxID") or "")
+        if found is None:
+            return refused("2033")
+        aim = Aim(Step.SEARCH, _numbers(found.payment), found.payment)
+        return self.house.struck(aim, V1, lambda _fault: self._found(found))
+
+    def _struck_grant(self, form: Form, refresh_token: str) -> Reply:
+        return self.house.struck(Aim(Step.GRANT), V1, lambda fault: self._grant(form, refresh_token, fault))
+
+    def _grant(self, form: Form, refresh_token: str, fault: Fault | None) -> Reply:
+        settings, book, now = self.house.settings, self.house.book, self.house.clock.now()
+        secret = settings.app_secret.get_secret_value().encode()
+        if id_field(form, "app_key") != settings.app_key:
+            return refused("2001")
+        if not compare_digest((id_field(form, "app_secret") or "").encode(), secret):
+            return replies.ERRORS.unauthorised
+        if fault is Fault.REFUSE or (refresh_token and not book.tokens.may_refresh(refresh_token, now)):
+            return replies.ERRORS.unauthorised
+        if 0 < settings.grants_an_hour <= book.tokens.grants_within_an_hour(now):
+            self.house.block_app()
+            return replies.APP_BLOCKED
+        pair = tokens.granted(now)
+        book.record(pair)
+        return fine(
+            id_token=pair["id_token"],
+            token_type="Bearer",  # noqa: S106 - the name of a scheme
+            expires_in=tokens.TOKEN_SECONDS,
+            refresh_token=pair["refresh_token"],
+        )
+
+    def _payment(self, form: Form) -> Payment | None:
+        return self.house.book.payment(id_field(form, "paymentID") or "")
+
+    def _create(self, asked: CreateRequest, fault: Fault | None) -> Reply:
+        now = self.house.clock.now()
+        latest = self.house.book.latest_of(asked.invoice)
+        span = timedelta(seconds=self.house.settings.duplicate_seconds)
+        if latest is not None and now < latest.created + span:
+            return refused("2029")
+        code = self.house.refusal_code(fault, Step.CREATE)
+        if code is not None:
+            return refused(code)
+        payment = Payment(
+            payment_id=_payment_id(now),
+            page_hash=secrets.token_urlsafe(18),
+            invoice=asked.invoice,
+            amount_paisa=asked.amount_paisa,
+            payer_reference=asked.payer_reference,
+            callback_url=asked.callback_url,
+            created_at=now.isoformat(),
+        )
+        self.house.book.record_created(payment)
+        return fine(
+            paymentID=payment.payment_id,
+            bkashURL=self._page_url(payment),
+            callbackURL=payment.callback_url,
+            successCallbackURL=callback_url(payment, "success"),
+            failureCallbackURL=callback_url(payment, "failure"),
+            cancelledCallbackURL=callback_url(payment, "cancel"),
+            amount=taka(payment.amount_paisa),
+            intent="sale",
+            currency="BDT",
+            paymentCreateTime=time_v1(now),
+            transactionStatus=payment.status(now),
+            merchantInvoiceNumber=payment.invoice,
+        )
+
+    def _page_url(self, payment: Payment) -> str:
+        query = urlencode(
+            {
+                "paymentId": payment.payment_id,
+                "hash": payment.page_hash,
+                "mode": wire.MODE,
+                "apiVersion": wire.API_VERSION,
+            }
+        )
+        return f"{self.house.settings.public_url or self.house.whereabouts.origin}{PAGE_PATH}?{query}"
+
+    def _execute(self, payment: Payment, fault: Fault | None) -> Reply:
+        if payment.trx_id is not None:
+            self.house.book.record_repeat(payment.payment_id)
+            kind = self.house.world.kind(payment.wallet or "")
+            return refused("2062" if kind is WalletKind.COMPLETED_ALREADY else "2117")
+        code = self._refusal_of_execute(payment, fault)
+        if code is not None:
+            if code in _ENDS_PAYMENT and payment.failure_code is None:
+                self.house.book.record_declined(payment.payment_id, payment.wallet, code)
+            return refused(code)
+        tried = self._move(payment, fault)
+        reply = fine(
+            paymentID=payment.payment_id,
+            payerReference=payment.payer_reference,
+            customerMsisdn=payment.wallet,
+            trxID=payment.trx_id,
+            amount=taka(payment.told_paisa),
+            transactionStatus=Status.COMPLETED,
+            paymentExecuteTime=time_v1(payment.executed),
+            currency="BDT",
+            intent="sale",
+            merchantInvoiceNumber=payment.invoice,
+        )
+        if tried is None or fault is not Fault.NOTICE_FIRST:
+            return reply
+        return reply._replace(waits_for=partial(asyncio.wait, [tried], timeout=_NOTICE_SECONDS_MAX))
+
+    def _refusal_of_execute(self, payment: Payment, fault: Fault | None) -> str | None:
+        status = payment.status(self.house.clock.now())
+        if status is not Status.INITIATED:
+            return payment.failure_code or _ENDED[status]
+        if payment.wallet is None or payment.verified_at is None:
+            return "2060"
+        if self.house.balance_paisa(payment.wallet) < payment.amount_paisa:
+            return "2023"
+        return self.house.refusal_code(fault, Step.EXECUTE)
+
+    def _move(self, payment: Payment, fault: Fault | None) -> asyncio.Future[None] | None:
+        book, settings = self.house.book, self.house.settings
+        execution = Execution(
+            trx_id=new_trx_id(self.house),
+            at=self.house.clock.now(),
+            fee_paisa=share_half_up(payment.amount_paisa, settings.fee_basis_points, _WHOLE),
+            echo_extra_paisa=_OTHER_AMOUNT_PAISA if fault is Fault.OTHER_AMOUNT else 0,
+            notice_id=None if book.endpoint is None else self.house.post.message_id(payment),
+        )
+        book.record_executed(payment.payment_id, execution)
+        notice = book.notice(execution.notice_id or "")
+        if notice is None or book.endpoint is None:
+            return None
+        return self.house.post.deliver(notice, payment, book.endpoint)
+
+    def _status(self, payment: Payment) -> Reply:
+        is_done = payment.trx_id is not None
+        return fine(
+            paymentID=payment.payment_id,
+            mode=wire.MODE,
+            paymentCreateTime=time_v1(payment.created),
+            paymentExecuteTime=time_v1(payment.executed) if is_done else None,
+            amount=taka(payment.told_paisa),
+            currency="BDT",
+            intent="sale",
+            merchantInvoice=payment.invoice,
+            trxID=payment.trx_id,
+            transactionStatus=payment.status(self.house.clock.now()),
+            verificationStatus="Complete" if payment.verified_at else "Incomplete",
+            payerReference=payment.payer_reference,
+            customerMsisdn=payment.wallet,
+            payerAccount=payment.wallet or "",
+            payerType="Customer",
+            maxRefundableAmount=taka(payment.refundable_paisa) if is_done else None,
+        )
+
+    def _found(self, found: Found) -> Reply:
+        payment, refund = found
+        told = payment.told_paisa
+        common: dict[str, object] = {
+            "customerMsisdn": payment.wallet,
+            "payerAccount": payment.wallet,
+            "transactionStatus": Status.COMPLETED,
+            "currency": "BDT",
+            "organizationShortCode": self.house.settings.short_code,
+            "transactionReference": payment.payer_reference,
+        }
+        if refund is not None:
+            return fine(
+                trxID=refund.refund_trx_id,
+                initiationTime=time_v1(refund.at),
+                completedTime=time_v1(refund.at),
+                transactionType="Refund",
+                amount=taka(refund.amount_paisa),
+                originalTrxAmount=taka(told),
+                **common,
+            )
+        return fine(
+            trxID=payment.trx_id,
+            initiationTime=time_v1(payment.created),
+            completedTime=time_v1(payment.executed),
+            transactionType="bKash Tokenized Checkout via API",
+            payerType="Customer",
+            amount=taka(told),
+            serviceFee=taka(payment.fee_paisa),
+            creditedAmount=taka(told - payment.fee_paisa),
+            maxRefundableAmount=taka(payment.refundable_paisa),
+            saleAmount=taka(told),
+            couponAmount="0.00",
+            **common,
+        )
+
+
+def callback_url(payment: Payment, status: str) -> str:
+    """Return where a browser is sent with this status."""
+    return with_query(payment.callback_url, paymentID=payment.payment_id, status=status)
+
+
+def new_trx_id(house: House) -> str:
+    """Return the id of a movement of money that no other has."""
+    while True:
+        trx_id = _random(_TRX_LETTERS, 10)
+        if house.book.movement(trx_id) is None:
+            return trx_id
+
+
+def _payment_id(now: datetime) -> str:
+    return f"TR00{wire.MODE[2:]}{_random(_ID_LETTERS, 8)}{int(now.timestamp() * 1_000)}"
+
+
+def _random(letters: str, length: int) -> str:
+    return "".join(secrets.choice(letters) for _ in range(length))
+
+
+def _numbers(payment: Payment) -> tuple[str, ...]:
+    named = (payment.payment_id, payment.invoice)
+    return named if payment.wallet is None else (*named, payment.wallet)

@@ -1,0 +1,134 @@
+"""The consent page: the signed link that opens it, the alias that it makes, and the signed way back."""
+
+import hmac
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from hashlib import sha256
+from typing import NamedTuple
+
+from sandbox.kit.institution import payer_page
+from sandbox.kit.institution.pages import is_web_address
+from sandbox.kit.institution.payer_page import Look, Text, notice_page
+from sandbox.kit.institution.replies import Reply, page_reply
+from sandbox.kit.provider.book import Decision
+from sandbox.kit.provider.call_results import Refusal
+from sandbox.kit.provider.hooks import Telling, WayBack, random_text
+from sandbox.kit.provider.magic_numbers import Word
+from sandbox.kit.provider.orders import Order, State
+from sandbox.kit.provider.provider import NewOrder, Provider
+from sandbox.providers.iso8583.book import ALIAS, HostBook
+from sandbox.providers.iso8583.faults import REFUSED_AT_PAGE
+from sandbox.providers.iso8583.institutions import ACCEPTOR, CURRENCY, PAN, consent_secret_of, terms_of
+
+RETURN = "return"
+"""The fact of an order that holds where its payer's browser goes back."""
+
+_LINK = ("acceptor", "order", "amount", "currency", RETURN)
+_SIGN = "sign"
+_BIN, _ALIAS_PREFIX = "506099", "AL"
+_PAN_LENGTH, _ALIAS_LENGTH = 19, 20
+_REFERENCE_LENGTHS = range(20, 33)
+_AMOUNT_LENGTH_MAX = 12
+_REFUSED = "refused"
+
+_FORGED = Text("এই লিংকের স্বাক্ষর সঠিক নয়", "The link is not signed by the merchant")
+_MALFORMED = Text("এই লিংকটি পড়া যায় না", "The link cannot be read")
+_CHANGED = Text("এই অর্ডারটি অন্য পরিমাণের জন্য খোলা আছে", "The order is open for another amount or return")
+_STATUSES = {
+    Word.PAID: "AGREED",
+    Word.PENDING: "AGREED",
+    Word.DECLINED: "REFUSED",
+    Word.CANCELLED: "CANCELLED",
+    Word.EXPIRED: "REFUSED",
+}
+
+
+class _Refused(NamedTuple):
+    status: int
+    text: Text
+
+
+_NOT_SIGNED = _Refused(403, _FORGED)
+_NOT_READ = _Refused(400, _MALFORMED)
+_NOT_SAME = _Refused(409, _CHANGED)
+
+
+def sign(secret: str, members: Mapping[str, str]) -> str:
+    """Return the signature of members in the order in which they are given."""
+    text = "\n".join(f"{name}={value}" for name, value in members.items())
+    return hmac.new(secret.encode(), text.encode(), sha256).hexdigest()
+
+
+def order_of_link(provider: Provider, query: Mapping[str, str]) -> Order | Reply:
+    """Return the order that a link opens, a new one at its first time; or the page that refuses it.
+
+    Nothing is recorded of a link that is refused.
+    """
+    found = _read(provider, query)
+    if isinstance(found, Order):
+        return found
+    look = Look(provider.house.name, provider.house.colour)
+    return page_reply(notice_page(look, found.text), status=found.status, headers=payer_page.HEADERS)
+
+
+def agree(provider: Provider, book: HostBook, order: Order, alias_seconds: float) -> None:
+    """Make the alias of an order whose payer has agreed, or refuse that payer."""
+    now = provider.clock.now()
+    if REFUSED_AT_PAGE in provider.behaviour(order).facts:
+        book.record_decided(order, Decision(State.DECLINED, now, reason=_REFUSED))
+        return
+    life = timedelta(seconds=alias_seconds / provider.settings.page_times_divisor)
+    book.record_consented(order, provider.unused(lambda: _alias(provider)), now + life)
+
+
+def way_back(provider: Provider, order: Order, telling: Telling) -> WayBack:
+    """Return where the browser goes and what it brings: with an alias if the payer has agreed."""
+    says = provider.behaviour(order).says
+    # What became of the money afterwards changes nothing about what the payer agreed to.
+    is_agreed = ALIAS in order.facts and says is None
+    status = "AGREED" if is_agreed else _STATUSES[telling.word]
+    told = {"order": order.reference, "status": status}
+    if status == "AGREED":
+        told["alias"] = order.facts.get(ALIAS) or _alias(provider)
+    told["amount"] = str(order.amount_paisa)
+    secret = "wrong" if telling.is_forged else consent_secret_of(provider.house.id)
+    return WayBack(order.facts[RETURN], {**told, _SIGN: sign(secret, told)})
+
+
+def _read(provider: Provider, query: Mapping[str, str]) -> Order | _Refused:
+    signed = {name: query.get(name, "") for name in _LINK}
+    right = sign(consent_secret_of(provider.house.id), signed)
+    if not hmac.compare_digest(right.encode(), query.get(_SIGN, "").encode()):
+        return _NOT_SIGNED
+    if not _is_readable(signed):
+        return _NOT_READ
+    amount_paisa, back = int(signed["amount"]), signed[RETURN]
+    known = provider.find(signed["order"])
+    if known is not None:
+        is_same = (known.amount_paisa, known.facts[RETURN]) == (amount_paisa, back)
+        return known if is_same else _NOT_SAME
+    opened = provider.open(NewOrder(signed["order"], amount_paisa, facts={RETURN: back}))
+    return _NOT_SAME if isinstance(opened, Refusal) else opened
+
+
+def _is_readable(signed: Mapping[str, str]) -> bool:
+    reference, amount = signed["order"], signed["amount"]
+    is_reference = len(reference) in _REFERENCE_LENGTHS and reference.isascii() and reference.isalnum()
+    is_amount = 0 < len(amount) <= _AMOUNT_LENGTH_MAX and amount.isascii() and amount.isdigit()
+    return (
+        signed["acceptor"] == ACCEPTOR
+        and is_reference
+        and reference == reference.upper()
+        and is_amount
+        and int(amount) > 0
+        and signed["currency"] == CURRENCY
+        and is_web_address(signed[RETURN])
+    )
+
+
+def _alias(provider: Provider) -> str:
+    if terms_of(provider.house).alias_field == PAN:
+        rest = _PAN_LENGTH - len(_BIN)
+        return f"{_BIN}{secrets.randbelow(10**rest):0{rest}d}"
+    return _ALIAS_PREFIX + random_text(_ALIAS_LENGTH - len(_ALIAS_PREFIX))

@@ -1,0 +1,155 @@
+"""How a host misbehaves on its link: at which step, how, and which payers make it do so.
+
+Set at the desk, a fault strikes so many messages of a step, of one order, one payer or anybody; that of a
+payer strikes the first 0200 of an order, or as many of its reversals as the payer's number says.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from sandbox.kit.provider import faults as kit
+from sandbox.kit.provider.magic_numbers import Behaviour, Magic, Money
+
+
+class Step(StrEnum):
+    """The messages that a fault can strike."""
+
+    SIGN_ON = "sign_on"
+    ECHO = "echo"
+    REQUEST = "request"
+    """0200."""
+    REVERSAL = "reversal"
+    """0420 and 0421."""
+
+
+class Fault(StrEnum):
+    """One way to misbehave; `refuse` is of the whole link and knows no step."""
+
+    LOST_DONE = "lost_done"
+    """Done, and never answered."""
+    LOST_UNDONE = "lost_undone"
+    """Not done, and never answered."""
+    SLOW = "slow"
+    """Done at once, answered after `slow_seconds`."""
+    AFTER_REVERSAL = "after_reversal"
+    """Posted, and answered only after a reversal of it was confirmed."""
+    BAD_MAC = "bad_mac"
+    RUBBISH = "rubbish"
+    """Done, and answered with bytes that are no message."""
+    OTHER_AMOUNT = "other_amount"
+    """Done, and the answer tells 1.00 taka more."""
+    OTHER_CURRENCY = "other_currency"
+    """Done, and the answer tells US dollars."""
+    OTHER_STAN = "other_stan"
+    """Done, and the answer bears the STAN after the one that was asked with."""
+    CUT = "cut"
+    """Done; half the answer is sent, then the connection closes."""
+    TWICE_IN_ONE = "twice_in_one"
+    """Done; the answer comes twice in one TCP segment."""
+    SINGLE_BYTES = "single_bytes"
+    """Done; every byte of the answer comes in a segment of its own."""
+    NO_ORIGINAL = "no_original"
+    """A reversal is carried out, and answered with 25 as if there had been nothing to reverse."""
+    CODE_05 = "code_05"
+    """Not done, and DE39 says so much; all the same for those that follow."""
+    CODE_06 = "code_06"
+    CODE_51 = "code_51"
+    CODE_77 = "code_77"
+    CODE_91 = "code_91"
+    CODE_94 = "code_94"
+    CODE_96 = "code_96"
+    CODE_06_DONE = "code_06_done"
+    """Done, and DE39 says so much; all the same for those that follow."""
+    CODE_77_DONE = "code_77_done"
+    CODE_94_DONE = "code_94_done"
+    CODE_96_DONE = "code_96_done"
+    REFUSE = "refuse"
+    """Every connection closes, and for `seconds` there is none to be had."""
+
+
+class Mischief(NamedTuple):
+    """What befalls one message: the fault, whether the message is carried out, and the code it is answered.
+
+    Without a code the answer has the right one.
+    """
+
+    fault: Fault | None = None
+    is_done: bool = True
+    code: str = ""
+    waits_seconds: float = 0.0
+
+
+NOTHING_ODD = Mischief()
+
+_CODE, _DONE = "code_", "_done"
+
+
+def mischief_of(fault: Fault) -> Mischief:
+    """Return what a fault does to a message."""
+    if fault.startswith(_CODE):
+        code = fault.removeprefix(_CODE).removesuffix(_DONE)
+        return Mischief(fault, is_done=fault.endswith(_DONE), code=code)
+    return Mischief(fault, is_done=fault is not Fault.LOST_UNDONE)
+
+
+# ---- what payers bring
+
+_REQUEST, _REVERSAL, _ANY_CODE = "request", "reversal", "any_code"
+REFUSED_AT_PAGE = "refused_at_page"
+
+_NNN = 3
+# What the kinds of all houses mean here whose fault strikes the merchant's own call.
+_OF_KIT = {
+    kit.Fault.LOST_DONE: Fault.LOST_DONE,
+    kit.Fault.LOST_UNDONE: Fault.LOST_UNDONE,
+    kit.Fault.HTML: Fault.RUBBISH,
+    kit.Fault.HTTP_500: Fault.CODE_96,
+    kit.Fault.SLOW: Fault.SLOW,
+}
+
+
+def _on_request(digits: int, name: str, fault: Fault, means: str) -> Magic:
+    return Magic(digits, name, means, Behaviour(facts={_REQUEST: fault}))
+
+
+OWN_KINDS: tuple[Magic, ...] = (
+    Magic(90, "any_code", "the first 0200 is answered with the last two digits of the number in DE39; it is "
+          "posted all the same if the digit before them is 1", Behaviour(facts={_ANY_CODE: "yes"})),
+    _on_request(91, "bad_mac", Fault.BAD_MAC, "posted, and the 0210 has a wrong MAC"),
+    _on_request(92, "other_stan", Fault.OTHER_STAN, "posted, and the 0210 bears another STAN"),
+    _on_request(93, "cut", Fault.CUT, "posted, and the link is dropped in the middle of the 0210"),
+    _on_request(94, "twice_in_one", Fault.TWICE_IN_ONE, "posted, and the 0210 comes twice in one segment"),
+    _on_request(95, "single_bytes", Fault.SINGLE_BYTES, "posted, and the 0210 comes byte by byte"),
+    _on_request(96, "after_reversal", Fault.AFTER_REVERSAL,
+                "posted, and the 0210 comes after a reversal of it was confirmed"),
+    Magic(97, "reversal_unanswered", "posted, the 0210 lost; NNN reversals and one more are not carried out "
+          "and not answered", Behaviour(facts={_REQUEST: Fault.LOST_DONE, _REVERSAL: Fault.LOST_UNDONE})),
+    Magic(98, "reversal_96", "posted, the 0210 lost; NNN reversals and one more are not carried out and "
+          "answered with 96", Behaviour(facts={_REQUEST: Fault.LOST_DONE, _REVERSAL: Fault.CODE_96})),
+    Magic(99, "refused_at_page", "the bank refuses on its page", Behaviour(facts={REFUSED_AT_PAGE: "yes"})),
+)  # fmt: skip
+"""Payers of this family alone; NNN are the last three digits of the number."""
+
+
+def request_mischief(does: Behaviour, payer: str, pending_seconds: float) -> Mischief:
+    """Return what befalls the first 0200 of a payer's order."""
+    if _ANY_CODE in does.facts:
+        code = payer[-2:]
+        return Mischief(is_done=payer[-_NNN] == "1" or code == "00", code=code)
+    if does.money is Money.PENDING:
+        return mischief_of(Fault.LOST_UNDONE)
+    if does.money in {Money.PENDING_THEN_MOVES, Money.PENDING_THEN_DECLINED}:
+        return Mischief(waits_seconds=pending_seconds)
+    named = does.facts.get(_REQUEST)
+    if named is not None:
+        return mischief_of(Fault(named))
+    fault = _OF_KIT.get(does.faults[kit.Step.TAKE]) if kit.Step.TAKE in does.faults else None
+    return NOTHING_ODD if fault is None else mischief_of(fault)
+
+
+def reversal_mischief(does: Behaviour, payer: str, heard_before: int) -> Mischief:
+    """Return what befalls a reversal of a payer's order, of which so many were heard before."""
+    named = does.facts.get(_REVERSAL)
+    if named is None or heard_before > int(payer[-_NNN:]):
+        return NOTHING_ODD
+    return mischief_of(Fault(named))

@@ -1,0 +1,278 @@
+"""What Nagad does with its four calls (DFS API v-0.2.0).
+
+The payer's PIN on the page takes the money; nothing is pushed, and nobody signs what verify says. The first
+call burns an order's name, the second one names the amount. A refund is not known again by its reference:
+whoever sends it twice is told that one payment is given back once.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+import orjson
+from typing_extensions import override
+
+from sandbox.kit.institution.amounts import paisa
+from sandbox.kit.institution.clock import DHAKA, Clock, dhaka_day
+from sandbox.kit.institution.http_request import Request
+from sandbox.kit.institution.pages import is_web_address
+from sandbox.kit.institution.replies import Errors, Reply, json_reply
+from sandbox.kit.institution.requests import Form, MalformedRequestError, text_field
+from sandbox.kit.provider.call_results import Refusal, Returned, Told
+from sandbox.kit.provider.family import GatewayFarSide, HouseCall
+from sandbox.kit.provider.hooks import Telling, WayBack, random_text
+from sandbox.kit.provider.institution import House
+from sandbox.kit.provider.magic_numbers import Magic, Word
+from sandbox.kit.provider.orders import Order, State
+from sandbox.kit.provider.provider import NewOrder, Provider
+from sandbox.kit.provider.refunds import NewRefund
+from sandbox.kit.provider.settings import GatewaySettings
+from sandbox.providers.nagad.admin_api import NagadDesk
+from sandbox.providers.nagad.institutions import FAMILY, HOUSES, MERCHANT_ID, OWN_KINDS, SEAL, STATUS
+from sandbox.providers.nagad.keys import keys_at
+from sandbox.providers.nagad.replies import BDT, ERRORS, PRICED, given_back, refusal_reply, refused, verified
+from sandbox.providers.nagad.seal import BrokenSealError, Spoilt, WrongSignatureError
+
+_API = "api/dfs"
+_VERSION = "v-0.2.0"
+_ORDER_ID = re.compile(r"[A-Za-z0-9]{5,20}")
+_MOMENT = re.compile(r"[0-9]{14}")
+_CHALLENGE_LENGTH_MAX = 40
+_BACK_WORDS = {
+    Word.PAID: ("Success", "00_0000_000"),
+    Word.DECLINED: ("Failed", "99_0000_001"),
+    Word.CANCELLED: ("Cancelled", "99_0000_002"),
+    Word.EXPIRED: ("Aborted", "99_0000_003"),
+}
+
+
+class Institution(GatewayFarSide):
+    """Nagad, a wallet."""
+
+    name: ClassVar[str] = "NAGAD"
+    family: ClassVar[str] = FAMILY
+    errors: ClassVar[Errors] = ERRORS
+    houses: ClassVar[tuple[House, ...]] = HOUSES
+    own_kinds: ClassVar[tuple[Magic, ...]] = OWN_KINDS
+    pushes_on: ClassVar[frozenset[State]] = frozenset()
+
+    def __init__(self, settings: GatewaySettings, clock: Clock) -> None:
+        """Open book and keys below `settings.home`.
+
+        Raises:
+            BookOfAnotherWorldError: the book was begun with another seed.
+            JournalInUseError: another process keeps it open.
+            BrokenJournalError: the journal cannot be read.
+            UnreadableKeysError: the file of keys there is none.
+        """
+        self.keys = keys_at(settings.home)
+        super().__init__(settings, clock)
+        self.seal = self.keys.seal
+        self.spoilt: deque[Spoilt] = deque()
+        """What is to be wrong with the next answers under seal."""
+
+    @override
+    def desk(self) -> NagadDesk:
+        return NagadDesk(self)
+
+    @classmethod
+    @override
+    def secrets_for_switch(cls, house: House, password: str) -> Mapping[str, str]:
+        # The keys are the home's: see `settings_of_home`.
+        return {"MERCHANT_ID": MERCHANT_ID}
+
+    @classmethod
+    @override
+    def settings_of_home(cls, home: Path) -> Mapping[str, str]:
+        return keys_at(home).for_switch()
+
+    def keys_for_switch(self) -> Mapping[str, str]:
+        """Return what `settings_of_home` does, of the home that this family is open in."""
+        return self.keys.for_switch()
+
+    @override
+    def house_calls(self, provider: Provider) -> Iterable[HouseCall]:
+        start, complete = "check-out/initialize/{merchant}/{order}", "check-out/complete/{payment}"
+        return (
+            HouseCall("initialise", "POST", f"{_API}/{start}", partial(self.initialise, provider)),
+            HouseCall("complete", "POST", f"{_API}/{complete}", partial(self.complete, provider)),
+            HouseCall("verify", "GET", f"{_API}/verify/payment/{{payment}}", partial(self.verify, provider)),
+            HouseCall("cancel", "POST", f"{_API}/purchase/cancel", partial(self.cancel, provider)),
+        )
+
+    @override
+    def way_back(self, provider: Provider, order: Order, telling: Telling) -> WayBack | None:
+        # There is no word for what is still in motion: the browser stays until it is decided.
+        if telling.word not in _BACK_WORDS:
+            return None
+        status, code = _BACK_WORDS[telling.word]
+        fields = {
+            "merchant": MERCHANT_ID,
+            "order_id": order.reference,
+            "payment_ref_id": order.provider_reference,
+            "status": status,
+            "status_code": code,
+            "message": f"the payment is {telling.word}",
+            "payment_dt": f"{telling.at.astimezone(DHAKA):%Y%m%d%H%M%S}",
+            "issuer_payment_ref": order.transaction_id,
+        }
+        return WayBack(order.facts["callback_url"], fields) if "callback_url" in order.facts else None
+
+    @override
+    def new_provider_reference(self, provider: Provider, new: NewOrder) -> str:
+        return f"{provider.clock.now().astimezone(DHAKA):%m%d%H%M%S}{random_text(22)}"
+
+    @override
+    def new_transaction_id(self, provider: Provider, order: Order) -> str:
+        return random_text(8)
+
+    def initialise(self, provider: Provider, request: Request) -> Reply:
+        """Make an order known; its name is burnt with that."""
+        form = _posted(request)
+        sealed = self._opened(form, "sensitiveData")
+        if isinstance(sealed, Reply):
+            return sealed
+        order_id = request.values["order"]
+        if request.values["merchant"] != MERCHANT_ID:
+            return ERRORS.unauthorised
+        if not _ORDER_ID.fullmatch(order_id) or sealed.get("orderId") != order_id:
+            return refused("InvalidOrderId", "5 to 20 letters and digits, twice the same")
+        if not _MOMENT.fullmatch(text_field(sealed, "datetime")):
+            raise MalformedRequestError("datetime must be yyyyMMddHHmmss")
+        _challenge_of(sealed)
+        payer = form.get("accountNumber")
+        new = NewOrder(order_id, 0, payer=payer if isinstance(payer, str) else "")
+        wrong = provider.payers.behaviour(new.payer).facts.get(SEAL, "")
+        return provider.create(new, partial(self._begun, provider, wrong))
+
+    def complete(self, provider: Provider, request: Request) -> Reply:
+        """Take the amount of an order and tell its page."""
+        form = _posted(request)
+        sealed = self._opened(form, "sensitiveData")
+        if isinstance(sealed, Reply):
+            return sealed
+        order = provider.find_named(request.values["payment"])
+        if order is None or order.provider_reference != request.values["payment"]:
+            return refusal_reply(Refusal.UNKNOWN)
+        if sealed.get("currencyCode") != BDT:
+            return refused("InvalidCurrency", "050 and no other")
+        amount_paisa, callback_url = paisa(sealed.get("amount")), form.get("merchantCallbackURL")
+        is_same = PRICED not in order.facts or amount_paisa == order.amount_paisa
+        is_right = is_same and is_web_address(callback_url) and _is_begun(order, sealed)
+        if not amount_paisa or not is_right:
+            return refused("InvalidPurchaseInformation", "amount, order, challenge or callback")
+        facts = {"callback_url": str(callback_url), "info": _info(form), PRICED: "yes"}
+        return provider.prepare(order, partial(_completed, provider, amount_paisa, facts))
+
+    def verify(self, provider: Provider, request: Request) -> Reply:
+        """Tell what has become of a payment, by its reference alone and to whoever asks."""
+        order = provider.find_named(request.values["payment"])
+        if order is not None and order.provider_reference != request.values["payment"]:
+            order = None
+
+        def tell(told: Told | Refusal) -> Reply:
+            word = "" if order is None else provider.behaviour(order).facts.get(STATUS, "")
+            return verified(told, word)
+
+        return provider.status(order, tell)
+
+    def cancel(self, provider: Provider, request: Request) -> Reply:
+        """Give a payment back, or a part of it, once."""
+        sealed = self._opened(_posted(request), "sensitiveDataCancelRequest")
+        if isinstance(sealed, Reply):
+            return sealed
+        order = _ordered(provider, request.query)
+        original, amount_paisa = paisa(sealed.get("originalAmount")), paisa(sealed.get("cancelAmount"))
+        if order is not None and (original != order.amount_paisa or not _is_of(order, sealed)):
+            return refused("InvalidPurchaseInformation", "another amount, day, order or payment")
+        facts = {"reference_no": text_field(sealed, "referenceNo")}
+        new = NewRefund(amount_paisa or 0, facts=facts)
+        return provider.refund(order, new, partial(self._returned, provider))
+
+    def _opened(self, form: Form, member: str) -> Form | Reply:
+        try:
+            sealed = self.seal.open(form.get(member), form.get("signature"))
+        except BrokenSealError:
+            return refused("DecryptionError", "what came cannot be decrypted")
+        except WrongSignatureError:
+            return refused("SignatureVerificationFailed", "the merchant has not signed this")
+        return sealed if sealed.get("merchantId") == MERCHANT_ID else ERRORS.unauthorised
+
+    def _sealed(self, fields: Mapping[str, object], wrong: str) -> Reply:
+        spoilt = self.spoilt.popleft() if self.spoilt else None
+        return json_reply(self.seal.close(fields, spoilt or (Spoilt(wrong) if wrong else None)))
+
+    def _begun(self, provider: Provider, wrong: str, order: Order | Refusal) -> Reply:
+        if isinstance(order, Refusal):
+            return refusal_reply(order)
+        challenge = random_text(_CHALLENGE_LENGTH_MAX, "0123456789abcdef")
+        provider.keep(order, challenge=challenge)
+        fields = {
+            "paymentReferenceId": order.provider_reference,
+            "acceptDateTime": f"{provider.clock.now().astimezone(DHAKA):%Y%m%d%H%M%S}",
+            "challenge": challenge,
+        }
+        return self._sealed(fields, wrong)
+
+    def _returned(self, provider: Provider, returned: Returned | Refusal) -> Reply:
+        if isinstance(returned, Refusal):
+            return refusal_reply(Refusal.NOT_PAID if returned is Refusal.REFUSED else returned)
+        wrong = provider.behaviour(returned.order).facts.get(SEAL, "")
+        return self._sealed(given_back(returned.order, returned.refund), wrong)
+
+
+def _completed(provider: Provider, amount_paisa: int, facts: dict[str, str], order: Order | Refusal) -> Reply:
+    if isinstance(order, Refusal):
+        return refusal_reply(order)
+    if provider.state(order) is not State.OPENED:
+        return refusal_reply(Refusal.OVER)
+    provider.price(order, amount_paisa)
+    provider.keep(order, **facts)
+    return json_reply({"callBackUrl": provider.page_url(order), "status": "Success"})
+
+
+def _posted(request: Request) -> Form:
+    if request.headers.get("x-km-api-version") != _VERSION:
+        raise MalformedRequestError(f"X-KM-Api-Version must be {_VERSION}")
+    return request.fields()
+
+
+def _challenge_of(sealed: Form) -> str:
+    challenge = text_field(sealed, "challenge")
+    if len(challenge) > _CHALLENGE_LENGTH_MAX:
+        raise MalformedRequestError(f"challenge must not be longer than {_CHALLENGE_LENGTH_MAX}")
+    return challenge
+
+
+def _is_begun(order: Order, sealed: Form) -> bool:
+    """Whether what is sealed carries on with what the first call began."""
+    is_ours = sealed.get("orderId") == order.reference
+    return is_ours and _challenge_of(sealed) == order.facts["challenge"]
+
+
+def _info(form: Form) -> str:
+    info = form.get("additionalMerchantInfo")
+    return orjson.dumps(info).decode() if isinstance(info, dict) else ""
+
+
+def _ordered(provider: Provider, query: Mapping[str, str]) -> Order | None:
+    """Return the payment that a query names, by one name or by both."""
+    named = [
+        provider.find(query["orderId"]) if "orderId" in query else None,
+        provider.find_named(query["paymentRefId"]) if "paymentRefId" in query else None,
+    ]
+    asked = [order for order, name in zip(named, ("orderId", "paymentRefId"), strict=True) if name in query]
+    return asked[0] if asked and all(order is asked[0] for order in asked) else None
+
+
+def _is_of(order: Order, sealed: Form) -> bool:
+    """Whether what is sealed is about this order, by its day, and by its names where it has them."""
+    days = {order.created, datetime.fromisoformat(order.decided_at or order.created_at)}
+    written = {f"{dhaka_day(day):%Y%m%d}" for day in days}
+    names = {"orderId": order.reference, "paymentRefId": order.provider_reference}
+    is_named = all(sealed.get(name, right) == right for name, right in names.items())
+    return is_named and sealed.get("originalRequestDate") in written

@@ -1,0 +1,100 @@
+"""The two key pairs of a rehearsal: Nagad's own, and the merchant's, which a real one would make itself.
+
+They are made when a home has none, stay there for ever (mode 0600, beside the book) and stand nowhere else.
+So the simulator and a switch in another process hold the same ones if they have the same home, or if the
+switch's settings are read at the admin desk.
+"""
+
+import base64
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_private_key,
+)
+
+from sandbox.providers.nagad.seal import Seal
+
+_FILE = "gateway_nagad_keys.json"
+_BITS, _EXPONENT = 2_048, 65_537
+_OWNER_ONLY = 0o600
+
+
+class UnreadableKeysError(Exception):
+    """The file of keys in a home is none; who deletes it gets new keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Both pairs."""
+
+    gateway: RSAPrivateKey
+    merchant: RSAPrivateKey
+
+    @property
+    def seal(self) -> Seal:
+        """What Nagad writes and reads with."""
+        return Seal(self.gateway, self.merchant.public_key())
+
+    def for_switch(self) -> Mapping[str, str]:
+        """Return the settings of a switch with what the merchant holds, in base64 of DER.
+
+        These are the merchant's private key and Nagad's public one.
+        """
+        public = self.gateway.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return {
+            "EKPAY_NAGAD_PRIVATE_KEY": _written(self.merchant),
+            "EKPAY_NAGAD_GATEWAY_KEY": base64.b64encode(public).decode(),
+        }
+
+
+def keys_at(home: Path) -> Keys:
+    """Return the keys of a home, made now if it has none; also right if two processes ask at once.
+
+    Raises:
+        UnreadableKeysError: there is a file, and it holds no keys.
+        OSError: the home cannot be read or written.
+    """
+    path = home / _FILE
+    if not path.exists():
+        made = [generate_private_key(_EXPONENT, _BITS) for _ in range(2)]
+        _keep(path, json.dumps(dict(zip(("gateway", "merchant"), map(_written, made), strict=True))))
+    try:
+        kept = json.loads(path.read_text(encoding="ascii"))
+        return Keys(_read(kept["gateway"]), _read(kept["merchant"]))
+    except (ValueError, KeyError, TypeError):
+        raise UnreadableKeysError(str(path)) from None
+
+
+def _keep(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(text)
+    # Whoever comes second keeps what the first one made.
+    with suppress(FileExistsError):
+        path.hardlink_to(draft)
+    draft.unlink()
+
+
+def _written(key: RSAPrivateKey) -> str:
+    der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    return base64.b64encode(der).decode()
+
+
+def _read(written: str) -> RSAPrivateKey:
+    key = load_der_private_key(base64.b64decode(written), password=None)
+    if not isinstance(key, RSAPrivateKey):
+        raise TypeError
+    return key

@@ -1,0 +1,130 @@
+"""The answers of the generic dialect: one JSON object with `code` and `message`, under an HTTP status."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from sandbox.kit.institution.amounts import taka
+from sandbox.kit.institution.clock import DHAKA
+from sandbox.kit.institution.replies import Errors, Reply, json_reply
+from sandbox.kit.provider.call_results import Refusal, Returned, Told
+from sandbox.kit.provider.magic_numbers import Word
+from sandbox.kit.provider.orders import Order, Refund, RefundState, State
+from sandbox.kit.provider.provider import Provider
+from sandbox.providers.token_init_status.masking import masked
+
+SAYS: Mapping[Word, str] = MappingProxyType(
+    {
+        Word.PAID: "paid",
+        Word.PENDING: "pending",
+        Word.DECLINED: "failed",
+        Word.CANCELLED: "cancelled",
+        Word.EXPIRED: "expired",
+    }
+)
+"""What the browser brings back."""
+
+_STANDS = {
+    State.OPENED: "pending",
+    State.AGREED: "pending",
+    State.PAID: "paid",
+    State.DECLINED: "failed",
+    State.CANCELLED: "cancelled",
+    State.EXPIRED: "expired",
+}
+_REFUND_STANDS = {
+    RefundState.DONE: "done",
+    RefundState.PROCESSING: "processing",
+    RefundState.FAILED: "refused",
+}
+_CODES = {401: "4010", 500: "5000", 503: "5030"}
+_MALFORMED = "4001"
+
+
+def _error(status: int, code: str, message: str) -> Reply:
+    return json_reply({"code": code, "message": message}, code=code, status=status)
+
+
+ERRORS = Errors(lambda status, message: _error(status, _CODES.get(status, _MALFORMED), message))
+WRONG_LOGIN = _error(401, "4011", "Wrong user or password")
+OTHER_AMOUNTS = _error(422, "4220", "The amount is outside what is taken")
+OTHER_TRANSACTION = _error(422, "4222", "The payment was not paid, or by another transaction")
+
+_NOT_ALLOWED = _error(403, "4030", "Not allowed")
+_UNKNOWN = _error(404, "4041", "No such payment")
+_USED_BEFORE = _error(409, "4091", "The merchant_reference was used before")
+_TOO_MUCH = _error(422, "4221", "More than is left to give back, or too many parts")
+_NOT_GIVEN = {
+    Refusal.UNKNOWN: _UNKNOWN,
+    Refusal.DUPLICATE: _error(409, "4092", "The refund_reference was used for another refund"),
+    Refusal.TOO_MUCH: _TOO_MUCH,
+    Refusal.TOO_MANY: _TOO_MUCH,
+    Refusal.NOT_PAID: OTHER_TRANSACTION,
+    Refusal.TOO_LATE: _error(422, "4223", "Too late to give back"),
+}
+
+
+def let_in(token: str, life_seconds: int) -> Reply:
+    """Give out a token."""
+    return _fine({"access_token": token, "token_type": "Bearer", "expires_in": life_seconds})
+
+
+def opened(provider: Provider, order: Order | Refusal) -> Reply:
+    """Say where the page of a new payment is."""
+    if isinstance(order, Refusal):
+        return _USED_BEFORE if order is Refusal.DUPLICATE else _NOT_ALLOWED
+    told = _payment(Told(order, State.OPENED, order.amount_paisa, order.currency))
+    return _fine(told | {"page_url": provider.page_url(order)})
+
+
+def told(told: Told | Refusal) -> Reply:
+    """Say what has become of a payment."""
+    if isinstance(told, Refusal):
+        return _UNKNOWN if told is Refusal.UNKNOWN else _NOT_ALLOWED
+    order = told.order
+    moved = {
+        "transaction_id": order.transaction_id,
+        "payer_account": masked(order.payer),
+        "paid_at": order.decided_at and order.decided.astimezone(DHAKA).isoformat(timespec="seconds"),
+    }
+    return _fine(_payment(told) | (moved if told.state is State.PAID else {}))
+
+
+def returned(returned: Returned | Refusal) -> Reply:
+    """Say what has become of a refund."""
+    if isinstance(returned, Refusal):
+        return _NOT_GIVEN.get(returned, _NOT_ALLOWED)
+    return _fine({"payment_id": returned.order.provider_reference} | _refund(returned.order, returned.refund))
+
+
+def refunds(order: Order | Refusal) -> Reply:
+    """List every refund of a payment, oldest first."""
+    if isinstance(order, Refusal):
+        return _UNKNOWN if order is Refusal.UNKNOWN else _NOT_ALLOWED
+    rows = [_refund(order, refund) for refund in order.refunds]
+    return _fine({"payment_id": order.provider_reference, "refunds": rows})
+
+
+def _fine(told: Mapping[str, object]) -> Reply:
+    return json_reply({"code": "0000", "message": "Successful", **told}, code="0000")
+
+
+def _payment(told: Told) -> dict[str, object]:
+    order = told.order
+    return {
+        "payment_id": order.provider_reference,
+        "merchant_reference": order.reference,
+        "amount": taka(told.amount_paisa),
+        "currency": told.currency,
+        "status": _STANDS[told.state],
+        "created_at": order.created.astimezone(DHAKA).isoformat(timespec="seconds"),
+    }
+
+
+def _refund(order: Order, refund: Refund) -> dict[str, object]:
+    return {
+        "refund_id": refund.refund_id,
+        "refund_reference": refund.reference,
+        "amount": taka(refund.amount_paisa),
+        "currency": order.currency,
+        "status": _REFUND_STANDS[refund.state],
+    }

@@ -1,0 +1,226 @@
+"""Which institutions the sandbox has, and how those that are wanted are opened and served together.
+
+A family of houses joins with three lines: a member of `Name`, its port and its class, among the counters that
+are paid at or the gateways that collect.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
+from enum import StrEnum
+from pathlib import Path
+from typing import TypedDict
+
+import sandbox.billers.aggregator.family as aggregator
+import sandbox.billers.batch.family as batch
+import sandbox.billers.breb.institution as breb
+import sandbox.billers.challan.family as challan
+import sandbox.billers.desco.institution as desco
+import sandbox.billers.direct.family as direct
+import sandbox.billers.nesco.institution as nesco
+import sandbox.billers.offices.family as offices
+import sandbox.billers.prepaid.family as prepaid
+import sandbox.billers.upstream.family as upstream
+import sandbox.billers.xmlvend.family as xmlvend
+import sandbox.providers.bank_redirect.family as bank_redirect
+import sandbox.providers.bkash.institution as bkash
+import sandbox.providers.iso8583.family as iso8583
+import sandbox.providers.mpgs.family as mpgs
+import sandbox.providers.nagad.family as nagad
+import sandbox.providers.sslcommerz.family as sslcommerz
+import sandbox.providers.token_init_status.family as token_init_status
+from sandbox.billers.breb.settings import BrebSettings
+from sandbox.billers.desco.settings import DescoSettings
+from sandbox.billers.nesco.settings import NescoSettings
+from sandbox.kit.biller.family import CounterFarSide
+from sandbox.kit.biller.settings import CounterSettings
+from sandbox.kit.institution.clock import Clock
+from sandbox.kit.institution.far_side import FarSide
+from sandbox.kit.institution.server import Stand, serve
+from sandbox.kit.provider.family import GatewayFarSide
+from sandbox.providers.bkash.settings import BkashSettings
+from sandbox.providers.iso8583.settings import HostSettings
+
+
+class Name(StrEnum):
+    """The simulated institutions, in the order in which they are announced."""
+
+    DESCO = "desco"
+    BREB = "breb"
+    NESCO = "nesco"
+    BKASH = "bkash"
+    DIRECT = "direct"
+    PREPAID = "prepaid"
+    XMLVEND = "xmlvend"
+    AGGREGATOR = "aggregator"
+    UPSTREAM = "upstream"
+    CHALLAN = "challan"
+    OFFICES = "offices"
+    BATCH = "batch"
+    NAGAD = "nagad"
+    SSLCOMMERZ = "sslcommerz"
+    TOKEN_INIT_STATUS = "token_init_status"  # noqa: S105 - a family
+    BANK_REDIRECT = "bank_redirect"
+    MPGS = "mpgs"
+    ISO8583 = "iso8583"
+
+
+PORT_MAX = 65_535
+
+DEFAULT_PORTS: Mapping[Name, int] = {
+    Name.DESCO: 8190,
+    Name.BREB: 8191,
+    Name.NESCO: 8192,
+    Name.BKASH: 8193,
+    Name.DIRECT: 8194,
+    Name.PREPAID: 8195,
+    Name.XMLVEND: 8196,
+    Name.AGGREGATOR: 8197,
+    Name.UPSTREAM: 8198,
+    Name.CHALLAN: 8199,
+    Name.OFFICES: 8200,
+    Name.BATCH: 8201,
+    Name.NAGAD: 8202,
+    Name.SSLCOMMERZ: 8203,
+    Name.TOKEN_INIT_STATUS: 8204,
+    Name.BANK_REDIRECT: 8205,
+    Name.MPGS: 8206,
+    Name.ISO8583: 8207,
+}
+
+COUNTERS: Mapping[Name, type[CounterFarSide]] = {
+    Name.DIRECT: direct.Institution,
+    Name.PREPAID: prepaid.Institution,
+    Name.XMLVEND: xmlvend.Institution,
+    Name.AGGREGATOR: aggregator.Institution,
+    Name.UPSTREAM: upstream.Institution,
+    Name.CHALLAN: challan.Institution,
+    Name.OFFICES: offices.Institution,
+    Name.BATCH: batch.Institution,
+}
+"""The families whose houses are counters, each served as one institution."""
+
+GATEWAYS: Mapping[Name, type[GatewayFarSide]] = {
+    Name.NAGAD: nagad.Institution,
+    Name.SSLCOMMERZ: sslcommerz.Institution,
+    Name.TOKEN_INIT_STATUS: token_init_status.Institution,
+    Name.BANK_REDIRECT: bank_redirect.Institution,
+    Name.MPGS: mpgs.Institution,
+    Name.ISO8583: iso8583.Institution,
+}
+"""The families whose houses collect from payers, each served as one institution."""
+
+
+class UnservedPortError(Exception):
+    """A port was named for an institution that is not served."""
+
+
+class UnreadablePortError(Exception):
+    """A port was not written as `PORT` or `NAME=PORT`."""
+
+
+class Shared(TypedDict):
+    """What goes for all institutions of one process, as in `InstitutionSettings`."""
+
+    home: Path
+    seed: int
+    accounts: int
+    slow_seconds: float
+
+
+def named_ports(texts: Sequence[str]) -> dict[Name, int | None]:
+    """Return the ports written as `NAME=PORT`, or as `PORT` for DESCO, the first institution there was.
+
+    Raises:
+        UnreadablePortError: one is written in another way, or two are of one institution.
+    """
+    ports: dict[Name, int | None] = {}
+    for text in texts:
+        name, _, port = text.rpartition("=")
+        is_port = port.isascii() and port.isdigit() and int(port) <= PORT_MAX
+        if not is_port or (name or Name.DESCO) not in set(Name) - set(ports) or text.startswith("="):
+            known = ", ".join(Name)
+            raise UnreadablePortError(f"{text} must be [NAME=]PORT, each name once and one of {known}")
+        ports[Name(name or Name.DESCO)] = int(port)
+    return ports
+
+
+def ports_to_serve(named: Mapping[Name, int | None], only: Sequence[Name]) -> dict[Name, int]:
+    """Return who is served at which port, given the ports that were named.
+
+    Those in `only` are served; if it is empty, those whose port was named; if none was, all. So a
+    command that names one port never takes another one, and several may run side by side.
+
+    Raises:
+        UnservedPortError: a port was named for one that is not in `only`.
+    """
+    with_port = [name for name in Name if named.get(name) is not None]
+    wanted = only or with_port or list(Name)
+    stray = [name for name in with_port if name not in wanted]
+    if stray:
+        raise UnservedPortError(f"a port is named for {', '.join(stray)}, which is not to be served")
+    served = {name: named.get(name) for name in Name if name in wanted}
+    return {name: DEFAULT_PORTS[name] if port is None else port for name, port in served.items()}
+
+
+def named_host_ports(texts: Sequence[str]) -> dict[str, int]:
+    """Return the ports of banks' hosts, written as `HOUSE=PORT`.
+
+    Raises:
+        UnreadablePortError: one is written in another way, or two are of one house.
+    """
+    houses = {house.id for house in iso8583.Institution.houses}
+    ports: dict[str, int] = {}
+    for text in texts:
+        name, _, port = text.partition("=")
+        is_port = port.isascii() and port.isdigit() and int(port) <= PORT_MAX
+        if not is_port or name not in houses - set(ports):
+            known = ", ".join(sorted(houses))
+            raise UnreadablePortError(f"{text} must be HOUSE=PORT, each house once and one of {known}")
+        ports[name] = int(port)
+    return ports
+
+
+def serve_together(
+    host: str,
+    ports: Mapping[Name, int],
+    shared: Shared,
+    announce: Callable[[str, str], None],
+    host_ports: Mapping[str, int],
+) -> None:
+    """Serve institutions in one process until interrupted; port 0 takes a free one.
+
+    `announce` is told the name and base address of each, in the order of `ports`. `host_ports` are those of
+    banks' hosts, by house, whose port is named.
+
+    Raises:
+        OSError: an address is taken, or a book cannot be opened; nobody is served then.
+        BookOfAnotherWorldError: a book was begun with another seed.
+        JournalInUseError: another process keeps a book open.
+        BrokenJournalError: a journal cannot be read.
+    """
+    with ExitStack() as books:
+        stands = []
+        for name, port in ports.items():
+            far_side = books.enter_context(closing(_open(name, shared, host_ports)))
+            stands.append(Stand(far_side, host, port))
+        serve(stands, announce)
+
+
+def _open(name: Name, shared: Shared, host_ports: Mapping[str, int]) -> FarSide:
+    if name in COUNTERS:
+        return COUNTERS[name].open(CounterSettings(**shared), Clock())
+    if name in GATEWAYS:
+        family = GATEWAYS[name]
+        settings = family.settings_type(**shared)
+        if isinstance(settings, HostSettings) and host_ports:
+            settings = settings.model_copy(update={"host_ports": host_ports})
+        return family.open(settings, Clock())
+    return _OPENED_BY[name](shared)
+
+
+_OPENED_BY: Mapping[Name, Callable[[Shared], FarSide]] = {
+    Name.DESCO: lambda shared: desco.Institution.open(DescoSettings(**shared), Clock()),
+    Name.BREB: lambda shared: breb.Institution.open(BrebSettings(**shared), Clock()),
+    Name.NESCO: lambda shared: nesco.Institution.open(NescoSettings(**shared), Clock()),
+    Name.BKASH: lambda shared: bkash.Institution.open(BkashSettings(**shared), Clock()),
+}

@@ -1,0 +1,107 @@
+"""`ekpay sandbox statements`: let every simulated institution leave the files of a night."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sandbox.kit.command_options import taking
+from sandbox.kit.institution.clock import dhaka_day, utc_now
+from sandbox.registry import DEFAULT_PORTS, Name
+from sandbox.rehearsals.day.file_writer import Leaving, Night, in_words, leave
+from sandbox.rehearsals.day.injected_errors import CODES, NothingToSpoilError, Wish
+from sandbox.rehearsals.day.institutions import BANKS, HOUSES
+from sandbox.rehearsals.day.movement_queries import InstitutionSilentError
+from sandbox.rehearsals.installation.home_folder import home
+from sandbox.rehearsals.month.model.answer_key import Code
+
+_CODES = ", ".join(CODES)
+
+
+@dataclass(frozen=True)
+class StatementsOptions:
+    """Which night, where the files go, and what is wrong with them."""
+
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder that takes the files, such as an inbox.")]
+    night: Annotated[
+        datetime | None,
+        typer.Option(
+            "--date", formats=["%Y-%m-%d"], help="The night of this Dhaka date; today's by default."
+        ),
+    ] = None
+    wrong: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE[@INSTITUTION]", help=f"What shall be wrong, repeatable: {_CODES}."),
+    ] = None
+    seed: Annotated[int, typer.Option(min=0, help="Decides whom a wrong thing befalls.")] = 1
+    home: Annotated[
+        Path | None,
+        typer.Option(help="Where is kept what was left before; EKPAY_HOME/sandbox/day by default."),
+    ] = None
+    address: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=URL", help="Where an institution listens; all at their own ports else."),
+    ] = None
+    as_json: Annotated[bool, typer.Option("--json", help="Print names and wrong things as JSON.")] = False
+
+
+@taking(StatementsOptions)
+def statements(options: StatementsOptions) -> None:
+    """Leave the settlement files and account statements that come in the night of a date.
+
+    Every institution writes what its own book says, by docs/protocols/reconciliation-month.md, and no file
+    twice; run it for each night in turn. What is made wrong is printed, to hold a reconciliation against it.
+    """
+    night_of = dhaka_day(utc_now()) if options.night is None else options.night.date()
+    wishes = [_wish(text) for text in options.wrong or []]
+    kept = options.home or home() / "sandbox" / "day"
+    night = Night(night_of, kept, options.out, wishes, options.seed)
+    try:
+        left = asyncio.run(leave(night, _addresses(options.address or [])))
+    except (InstitutionSilentError, NothingToSpoilError) as problem:
+        typer.echo(str(problem), err=True)
+        raise typer.Exit(1) from problem
+    _tell(left, night_of, is_json=options.as_json)
+
+
+def _tell(left: Leaving, night_of: date, *, is_json: bool) -> None:
+    if is_json:
+        seeded = [
+            {
+                "code": one.code,
+                "institution": one.institution,
+                "reference": one.reference,
+                "night": one.night_date.isoformat(),
+            }
+            for one in left.seeded
+        ]
+        typer.echo(json.dumps({"files": list(left.files), "seeded": seeded}, indent=2))
+        return
+    typer.echo(f"{len(left.files)} files for the night of {night_of}")
+    for line in in_words(left.seeded):
+        typer.echo(f"wrong on purpose: {line}")
+
+
+def _wish(text: str) -> Wish:
+    code, _, institution = text.partition("@")
+    if code not in set(CODES):
+        raise typer.BadParameter(f"{code} is none of {_CODES}", param_hint="--wrong")
+    if institution and institution not in {*HOUSES, *BANKS}:
+        raise typer.BadParameter(f"{institution} leaves no files here", param_hint="--wrong")
+    return Wish(Code(code), institution)
+
+
+def _addresses(named: list[str]) -> dict[Name, str]:
+    if not named:
+        return {name: f"http://127.0.0.1:{port}" for name, port in DEFAULT_PORTS.items()}
+    addresses = {}
+    for text in named:
+        name, _, url = text.partition("=")
+        if name not in set(Name) or not url:
+            raise typer.BadParameter(f"{text} is no NAME=URL of {', '.join(Name)}", param_hint="--address")
+        addresses[Name(name)] = url.rstrip("/")
+    return addresses

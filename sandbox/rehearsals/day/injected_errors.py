@@ -1,0 +1,292 @@
+"""What may be wrong with the files of a night on purpose, and the list of it to check a night against.
+
+Each wrong thing strikes another movement or another file, so each raises what its line says and nothing else:
+only plain movements are taken, none in the last minutes before a cut-off, and no row of a file that is wrong
+as a whole. No row is left out at an institution whose other file is still to come: until it has, nobody can
+know that the row is in neither. The same books, seed and night give the same choice.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from random import Random
+
+from sandbox.rehearsals.day.plan import Line, PlannedFile
+from sandbox.rehearsals.day.state import State
+from sandbox.rehearsals.month.model.answer_key import Code
+from sandbox.rehearsals.month.model.days import date_of
+from sandbox.rehearsals.month.model.instants import minute_of, plain
+from sandbox.rehearsals.month.model.institutions import Leg, Trait
+from sandbox.rehearsals.month.model.rows import Row, Spoiled, Status
+
+_TAKA = 100
+_STRANGERS_FROM = 900_000_000
+_RING = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A finding to be seeded, at one institution or, without a name, wherever it can be."""
+
+    code: Code
+    institution: str = ""
+
+    def __str__(self) -> str:
+        """As it is typed."""
+        return f"{self.code}@{self.institution}" if self.institution else str(self.code)
+
+
+class NothingToSpoilError(Exception):
+    """No file of this night has anything that could go wrong in this way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """One finding that a reconciliation must raise; `night` is the first in which it can be known."""
+
+    code: Code
+    institution: str
+    reference: str
+    night: int
+
+    @property
+    def night_date(self) -> date:
+        """The night as a date."""
+        return date_of(self.night)
+
+
+@dataclass(slots=True)
+class Spoiler:
+    """Spoils the files of one night; what it has done to whole files stands in the sets of their keys.
+
+    `rejected` holds rows whose place in the file is their reference, which is known once it is written.
+    """
+
+    night: int
+    files: Sequence[PlannedFile]
+    state: State
+    random: Random
+    seeded: list[Seeded] = field(default_factory=list)
+    rejected: list[Row] = field(default_factory=list)
+    late: set[str] = field(default_factory=set)
+    cut: set[str] = field(default_factory=set)
+    gapped: set[str] = field(default_factory=set)
+    copied: set[str] = field(default_factory=set)
+    replayed: set[str] = field(default_factory=set)
+    corrected: dict[str, list[Line]] = field(default_factory=dict)
+    _touched_files: set[str] = field(default_factory=set)
+    _touched_names: set[tuple[str, str]] = field(default_factory=set)
+    # Institutions of which a file is still to come, and of which a row was left out: none is both.
+    _awaited: set[str] = field(default_factory=set)
+    _left_out: set[str] = field(default_factory=set)
+
+    def spoil(self, wish: Wish) -> None:
+        """Let one thing go wrong.
+
+        Raises:
+            NothingToSpoilError: nothing of the night can.
+        """
+        if wish.code in _OF_FILES:
+            self._spoil_file(wish)
+        else:
+            self._spoil_row(wish)
+
+    def told(self, row: Row, reference: str) -> None:
+        """Hear under which reference a row that cannot be read stands in its file."""
+        self.seeded.append(Seeded(Code.ROW_REJECTED, row.house.id, reference, self.night))
+
+    # ---- whole files
+
+    def _spoil_file(self, wish: Wish) -> None:
+        can = [one for one in self._files_of(wish) if _OF_FILES[wish.code](one)]
+        if not can:
+            raise NothingToSpoilError(f"{wish}: {NothingToSpoilError.__doc__}")
+        chosen = self.random.choice(can)
+        self._touched_files.add(chosen.name_key)
+        if wish.code in _AWAITED:
+            self._awaited.add(chosen.house.id)
+        getattr(self, f"_{wish.code.lower()}")(chosen)
+
+    def _files_of(self, wish: Wish) -> Iterator[PlannedFile]:
+        for one in self.files:
+            is_meant = wish.institution in {"", one.house.id}
+            touched = {name for house, name in self._touched_names if house == one.house.id}
+            is_clean = not touched.intersection(line.row.ours for line in one.lines)
+            is_whole = wish.code not in _AWAITED or one.house.id not in self._left_out
+            if is_meant and is_clean and is_whole and one.name_key not in self._touched_files:
+                yield one
+
+    def _file_missing(self, file: PlannedFile) -> None:
+        self.late.add(file.name_key)
+
+    def _file_duplicate(self, file: PlannedFile) -> None:
+        self.copied.add(file.name_key)
+
+    def _file_replayed(self, file: PlannedFile) -> None:
+        self.replayed.add(file.name_key)
+
+    def _control_total(self, file: PlannedFile) -> None:
+        self.cut.add(file.name_key)
+
+    def _sequence_gap(self, file: PlannedFile) -> None:
+        self.gapped.add(file.name_key)
+        file.sequence += 1
+        self.state.skipped[file.house.id] = self.state.skipped.get(file.house.id, 0) + 1
+
+    def _file_superseded(self, file: PlannedFile) -> None:
+        """Exchange the amounts of three payments in a ring, which leaves the totals right."""
+        ring = self.random.sample(_of_distinct_amounts(file.lines), _RING)
+        self.corrected[file.name_key] = [Line(line.row) for line in file.lines]
+        rows = [line.row for line in ring]
+        for line, other in zip(ring, [*rows[1:], rows[0]], strict=True):
+            row = line.row
+            line.row = row.but(gross=other.gross, fee=other.fee, vat=other.vat)
+            self._seed(Code.AMOUNT, row)
+
+    # ---- rows
+
+    def _spoil_row(self, wish: Wish) -> None:
+        can = [(file, line) for file, line in self._lines_of(wish) if _OF_ROWS[wish.code].can(line.row)]
+        if not can:
+            raise NothingToSpoilError(f"{wish}: {NothingToSpoilError.__doc__}")
+        file, line = self.random.choice(can)
+        self._touched_names.add((file.house.id, line.row.ours))
+        made = _OF_ROWS[wish.code].make(self, line.row)
+        if not made:
+            self._left_out.add(file.house.id)
+        file.lines.remove(line)
+        file.lines.extend(Line(row) for row in made)
+        if wish.code is Code.ROW_REJECTED:
+            self.rejected.extend(made)
+        elif wish.code is Code.FILE_ONLY:
+            self._seed(wish.code, made[1])
+        else:
+            self._seed(wish.code, line.row)
+
+    def _lines_of(self, wish: Wish) -> Iterator[tuple[PlannedFile, Line]]:
+        for file in self.files:
+            is_meant = wish.institution in {"", file.house.id}
+            is_whole = wish.code not in _LEFT_OUT or file.house.id not in self._awaited
+            if is_meant and is_whole and file.name_key not in self._touched_files:
+                yield from ((file, line) for line in file.lines if self._may_spoil(line))
+
+    def _may_spoil(self, line: Line) -> bool:
+        first, last = line.row.house.window
+        is_late = first <= minute_of(line.row.ms) < last
+        # Refunds and what failed have a code each that no other payment can bear.
+        can = line.is_plain or line.row.is_taking_back or line.row.status is Status.FAILED
+        return can and not is_late and (line.row.house.id, line.row.ours) not in self._touched_names
+
+    def _seed(self, code: Code, row: Row) -> None:
+        self._touched_names.add((row.house.id, row.ours))
+        self.seeded.append(Seeded(code, row.house.id, row.ours, self.night))
+
+    def stranger(self, row: Row) -> Row:
+        """Return a payment of the same amount that nobody knows."""
+        self.state.strangers += 1
+        number = _STRANGERS_FROM + self.state.strangers
+        # A host knows digits alone, twelve of them.
+        ours = f"999{number:09d}" if row.ours.isdecimal() else f"EKX{plain(self.night)}{number:09d}"
+        return row.but(ours=ours, theirs=_other_name(row), bill="", original=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    can: Callable[[Row], bool]
+    make: Callable[[Spoiler, Row], list[Row]]
+
+
+def _is_payment(row: Row) -> bool:
+    return not row.is_taking_back and row.status is Status.SUCCESS
+
+
+def _at(leg: Leg, *traits: Trait, without: Trait | None = None) -> Callable[[Row], bool]:
+    def _can(row: Row) -> bool:
+        has = all(row.house.has(trait) for trait in traits)
+        return _is_payment(row) and row.house.leg is leg and has and not (without and row.house.has(without))
+
+    return _can
+
+
+def _other_name(row: Row) -> str:
+    """Another name of the same length, where the house names anything."""
+    return f"{row.theirs[:-1]}{'Z' if row.theirs[-1:] != 'Z' else 'Y'}" if row.theirs else ""
+
+
+def _twin(row: Row, more: int) -> Row:
+    return row.but(theirs=_other_name(row), gross=row.gross + more)
+
+
+def _unreadable(_: Spoiler, row: Row) -> list[Row]:
+    is_workbook = row.house.layout == "nagad"
+    return [row.but(spoiled=Spoiled.NUMBER if is_workbook else Spoiled.NO_DAY, mark=1)]
+
+
+def _nothing(_spoiler: Spoiler, _row: Row) -> list[Row]:
+    return []
+
+
+def _can_amount(row: Row) -> bool:
+    return _is_payment(row) and not row.house.has(Trait.NET_ONLY)
+
+
+_OF_ROWS: Mapping[Code, _Rule] = {
+    Code.ROW_REJECTED: _Rule(_is_payment, _unreadable),
+    Code.LEDGER_ONLY: _Rule(_at(Leg.FUNDS), _nothing),
+    Code.BILLER_NOT_POSTED: _Rule(_at(Leg.DELIVERY), _nothing),
+    Code.REVERSAL_PENDING: _Rule(lambda row: row.is_taking_back, _nothing),
+    Code.FILE_ONLY: _Rule(_is_payment, lambda spoiler, row: [row, spoiler.stranger(row)]),
+    Code.BILLER_DOUBLE_POST: _Rule(
+        _at(Leg.DELIVERY, without=Trait.NO_THEIRS), lambda _, row: [row, _twin(row, 0)]
+    ),
+    Code.DUP_IN_FILE: _Rule(_is_payment, lambda _, row: [row, row.but()]),
+    Code.AMBIGUOUS: _Rule(_at(Leg.FUNDS), lambda _, row: [row, _twin(row, 5 * _TAKA)]),
+    Code.AMOUNT: _Rule(_can_amount, lambda _, row: [row.but(gross=row.gross + _TAKA)]),
+    Code.FEE_VARIANCE: _Rule(_at(Leg.FUNDS), lambda _, row: [row.but(fee=row.fee + _TAKA)]),
+    Code.CURRENCY: _Rule(_at(Leg.FUNDS, Trait.CURRENCY), lambda _, row: [row.but(currency="USD")]),
+    Code.WE_SUCCESS_THEY_FAILED: _Rule(_at(Leg.FUNDS, Trait.STATUS), lambda _, row: [row.failed()]),
+    Code.THEY_SUCCESS_WE_FAILED: _Rule(
+        lambda row: row.status is Status.FAILED, lambda _, row: [row.but(status=Status.SUCCESS)]
+    ),
+}
+
+
+_LEFT_OUT = frozenset(code for code, rule in _OF_ROWS.items() if rule.make is _nothing)
+# A file that contradicts itself is refused whole, and comes again.
+_AWAITED = frozenset({Code.FILE_MISSING, Code.CONTROL_TOTAL})
+
+
+def _has_rows(file: PlannedFile) -> bool:
+    return bool(file.lines)
+
+
+def _can_be_cut(file: PlannedFile) -> bool:
+    return _has_rows(file) and (file.house.has(Trait.TOTALS))
+
+
+def _can_replay(file: PlannedFile) -> bool:
+    return any(_can_amount(line.row) for line in file.lines)
+
+
+def _can_ring(file: PlannedFile) -> bool:
+    rows = [line for line in file.lines if line.is_plain and _can_amount(line.row)]
+    return len(_of_distinct_amounts(rows)) >= _RING
+
+
+def _of_distinct_amounts(lines: Sequence[Line]) -> list[Line]:
+    of_amount = {line.row.gross: line for line in lines if line.is_plain and _can_amount(line.row)}
+    return list(of_amount.values())
+
+
+_OF_FILES: Mapping[Code, Callable[[PlannedFile], bool]] = {
+    Code.FILE_MISSING: lambda _: True,
+    Code.FILE_DUPLICATE: _has_rows,
+    Code.FILE_REPLAYED: _can_replay,
+    Code.FILE_SUPERSEDED: _can_ring,
+    Code.SEQUENCE_GAP: lambda file: file.house.has(Trait.SEQUENCE) and len(file.house.cycle_ends) == 1,
+    Code.CONTROL_TOTAL: _can_be_cut,
+}
+"""Which files each thing that befalls a whole file can befall."""
+
+CODES = (*_OF_FILES, *_OF_ROWS)
+"""What can be made wrong."""

@@ -1,0 +1,128 @@
+"""Who leaves files at the end of a day, in which layout, when, and where its book is kept.
+
+The institutions of the month keep the layouts and times that it gives them. All others write the layout of
+one of these under their own name and code, for every date, in the night of that date. The bank on whose
+account a connector pays is ours to choose.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sandbox.registry import COUNTERS, GATEWAYS, Name
+from sandbox.rehearsals.month.model import institutions as month
+from sandbox.rehearsals.month.model.institutions import JANATA_ACCOUNT, SONALI_ACCOUNT, House, Leg
+
+SECOND_ROUTES: Mapping[str, str] = {"dpdc_postpaid_aggregator": "dpdc_postpaid"}
+"""Houses that take what is another's: the file of that one tells their movements too."""
+
+_REHEARSAL = "rehearsal"
+_ALONE: Mapping[str, Name] = {
+    "desco_postpaid": Name.DESCO,
+    "breb_postpaid": Name.BREB,
+    "nesco_prepaid": Name.NESCO,
+    "bkash": Name.BKASH,
+}
+"""The institutions that are one house each, so their desks are asked without naming one."""
+
+# id, code, the institution of the month whose layout it writes; connectors also name their bank.
+_OTHER_FUNDS = (
+    ("aamarpay", "AAMARPAY", "sslcommerz", SONALI_ACCOUNT),
+    ("agrani", "AGRANI", "janata", SONALI_ACCOUNT),
+    ("bank_asia", "BKASIA", "janata", JANATA_ACCOUNT),
+    ("brac_bank", "BRAC", "ebl", SONALI_ACCOUNT),
+    ("city_bank", "CITY", "dbbl_nexus", SONALI_ACCOUNT),
+    ("islami_bank", "ISLAMI", "janata", JANATA_ACCOUNT),
+    ("mutual_trust", "MTB", "ebl", JANATA_ACCOUNT),
+    ("mycash", "MYCASH", "mcash", JANATA_ACCOUNT),
+    ("pubali", "PUBALI", "janata", JANATA_ACCOUNT),
+    ("rocket", "ROCKET", "dbbl_nexus", SONALI_ACCOUNT),
+    ("rupali", "RUPALI", "janata", SONALI_ACCOUNT),
+    ("shurjopay", "SHURJO", "upay", JANATA_ACCOUNT),
+    ("surecash", "SURECASH", "mcash", SONALI_ACCOUNT),
+    ("tap", "TAP", "mcash", SONALI_ACCOUNT),
+)
+_OTHER_DELIVERY = (
+    ("bakhrabad_gas", "BAKHRGAS", "jalalabad_gas"),
+    ("birth_registration", "BIRTHREG", "achallan_generic"),
+    ("bpdb_postpaid", "BPDB", "desco_postpaid"),
+    ("bpdb_prepaid", "BPDBPRE", "desco_postpaid"),
+    ("breb_prepaid", "BREBPRE", "breb_postpaid"),
+    ("brta_driving_licence", "BRTADL", "achallan_generic"),
+    ("brta_vehicle", "BRTAVEH", "achallan_generic"),
+    ("btcl_bill", "BTCL", "desco_postpaid"),
+    ("bteb_admission", "BTEB", "desco_postpaid"),
+    ("chattogram_wasa", "CTGWASA", "dhaka_wasa"),
+    ("court_fee", "COURTFEE", "achallan_generic"),
+    ("customs_duty", "CUSTOMS", "achallan_generic"),
+    ("desco_prepaid", "DESCOPRE", "nesco_postpaid"),
+    ("dpdc_postpaid", "DPDC", "nesco_postpaid"),
+    ("dpdc_prepaid", "DPDCPRE", "nesco_postpaid"),
+    ("egp_fee", "EGP", "desco_postpaid"),
+    ("emutation_application", "EMUTAPP", "desco_postpaid"),
+    ("emutation_dcr", "EMUTDCR", "desco_postpaid"),
+    ("epassport_fee", "EPASS", "achallan_generic"),
+    ("eporcha_khatian", "EPORCHA", "desco_postpaid"),
+    ("holding_tax_city", "HTAXCITY", "desco_postpaid"),
+    ("income_tax", "INCTAX", "achallan_generic"),
+    ("kgdcl_gas", "KGDCL", "jalalabad_gas"),
+    ("khulna_wasa", "KHLWASA", "dhaka_wasa"),
+    ("landport_passenger_charge", "LANDPORT", "desco_postpaid"),
+    ("ldtax", "LDTAX", "desco_postpaid"),
+    ("nesco_prepaid", "NESCOPRE", "nesco_postpaid"),
+    ("nid_correction", "NIDCORR", "desco_postpaid"),
+    ("nid_reissue", "NIDREISS", "desco_postpaid"),
+    ("nu_fee", "NUFEE", "desco_postpaid"),
+    ("pgcl_gas", "PGCL", "jalalabad_gas"),
+    ("police_clearance", "POLICE", "achallan_generic"),
+    ("rajshahi_wasa", "RAJWASA", "dhaka_wasa"),
+    ("school_fee", "SCHOOL", "desco_postpaid"),
+    ("sundarban_gas", "SUNDGAS", "jalalabad_gas"),
+    ("titas_metered", "TITASMET", "desco_postpaid"),
+    ("titas_nonmetered", "TITASNON", "desco_postpaid"),
+    ("trade_licence", "TRADELIC", "desco_postpaid"),
+    ("up_certificate", "UPCERT", "desco_postpaid"),
+    ("up_holding_tax", "UPHTAX", "desco_postpaid"),
+    ("vat_online", "VAT", "achallan_generic"),
+    ("wzpdcl_postpaid", "WZPDCL", "nesco_postpaid"),
+    ("wzpdcl_prepaid", "WZPDCPRE", "nesco_postpaid"),
+    ("xi_admission", "XIADM", "desco_postpaid"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Which simulator keeps a book, and what a house is called there; nothing where it has but one."""
+
+    name: Name
+    house: str = ""
+
+
+def _other(house_id: str, code: str, like: House, leg: Leg, bank: str = "") -> House:
+    return House(house_id, code, leg, 0, like.traits, bank=bank, written_as=like.id)
+
+
+def _houses() -> Iterator[House]:
+    # What moved is charged as the books say, so no schedule of the month counts here.
+    of_month = {house.id: house for house in (*month.FUNDS, *month.DELIVERY)}
+    yield from of_month.values()
+    for house_id, code, like, bank in _OTHER_FUNDS:
+        yield _other(house_id, code, of_month[like], Leg.FUNDS, bank)
+    for house_id, code, like in _OTHER_DELIVERY:
+        yield _other(house_id, code, of_month[like], Leg.DELIVERY)
+
+
+HOUSES: Mapping[str, House] = {house.id: house for house in _houses()}
+"""Everybody with a book of movements, by id."""
+
+BANKS: Mapping[str, House] = {house.id: house for house in month.STATEMENTS}
+"""The banks on whose accounts connectors pay us."""
+
+
+def desks() -> Mapping[str, Desk]:
+    """Where each book is kept, second routes among them, by the id of the house."""
+    found = {house_id: Desk(name) for house_id, name in _ALONE.items()}
+    for name, counters in COUNTERS.items():
+        found |= {house.id: Desk(name, house.id) for house in counters.houses if house.id != _REHEARSAL}
+    for name, gateways in GATEWAYS.items():
+        found |= {house.id: Desk(name, house.id) for house in gateways.houses}
+    return found

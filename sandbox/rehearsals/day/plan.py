@@ -1,0 +1,149 @@
+"""Which files come in a night, and which rows each of them has."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from sandbox.kit.institution.movements import LOOK_BACK, Moved, Movement
+from sandbox.rehearsals.day.institutions import HOUSES
+from sandbox.rehearsals.day.movement_queries import DayBook
+from sandbox.rehearsals.day.state import State
+from sandbox.rehearsals.month.files.layouts import Cover
+from sandbox.rehearsals.month.model.days import day_number
+from sandbox.rehearsals.month.model.instants import day_of, minute_of, plain
+from sandbox.rehearsals.month.model.institutions import House, Trait
+from sandbox.rehearsals.month.model.rows import Event, Row, Status
+
+_EVENTS = {Moved.PAYMENT: Event.PAYMENT, Moved.REFUND: Event.REFUND, Moved.REVERSAL: Event.REVERSAL}
+_NUMBERS = 10**9
+_MS = 1_000
+
+Place = tuple[int, int]
+"""Date and cycle of a file; dates are days as `sandbox.rehearsals.month.model.days` counts them."""
+
+
+@dataclass(slots=True)
+class Line:
+    """A row of a file, to which something may be done if it is plain.
+
+    One that is only counted is in the totals and not in the body.
+    """
+
+    row: Row
+    is_plain: bool = False
+    is_only_counted: bool = False
+
+
+@dataclass(slots=True)
+class PlannedFile:
+    """A file that comes in this night."""
+
+    house: House
+    date: int
+    cycle: int
+    sequence: int
+    lines: list[Line] = field(default_factory=list)
+
+    @property
+    def name_key(self) -> str:
+        """What it is about, whatever its extension."""
+        return file_key(self.house, (self.date, self.cycle))
+
+    @property
+    def settled_paisa(self) -> int:
+        """What its institution pays for it."""
+        return sum(line.row.net for line in self.lines if line.row.is_settled)
+
+    def cover(self, correction: int = 0) -> Cover:
+        """Return what it says of itself."""
+        return Cover(self.house, self.date, self.cycle, self.sequence, correction)
+
+
+def file_key(house: House, place: Place) -> str:
+    """Return the name of a file without its extension."""
+    return f"{house.id}_{plain(place[0])}_{place[1]:02d}"
+
+
+def plan_night(books: Mapping[str, DayBook], night: int, state: State) -> list[PlannedFile]:
+    """Return every file that is to come in a night and was not left before, institution by institution."""
+    return [
+        one for house_id, book in books.items() for one in _of_house(HOUSES[house_id], book, night, state)
+    ]
+
+
+def _of_house(house: House, book: DayBook, night: int, state: State) -> Iterator[PlannedFile]:
+    first = day_number(book.first)
+    waiting = [
+        place for place in _places(house, first, night)
+        if house.arrival(place[0]) <= night and file_key(house, place) not in state.left
+    ]  # fmt: skip
+    if not waiting:
+        return
+    lines = _lines(house, book, state)
+    for place in waiting:
+        sequence = _places_until(house, first, place) + state.skipped.get(house.id, 0)
+        yield PlannedFile(house, *place, sequence, lines.get(place, []))
+
+
+def _places(house: House, first: int, night: int) -> Iterator[Place]:
+    for date in range(max(first, night - LOOK_BACK.days), night + 1):
+        if house.is_made(date):
+            for cycle in range(1, len(house.cycle_ends) + 1):
+                yield date, cycle
+
+
+def _places_until(house: House, first: int, place: Place) -> int:
+    """The number of a file among all of its institution, counted from 1."""
+    dates = sum(house.is_made(date) for date in range(first, place[0]))
+    return dates * len(house.cycle_ends) + place[1]
+
+
+def _lines(house: House, book: DayBook, state: State) -> Mapping[Place, list[Line]]:
+    payments = {one.ours: one for one in book.movements if one.moved is Moved.PAYMENT and one.is_success}
+    found: dict[Place, list[Line]] = {}
+    for movement in book.movements:
+        if movement.is_success or house.has(Trait.STATUS):
+            row = row_of(house, movement, payments.get(movement.ours))
+            place = _place_of(house, row.ms, state)
+            found.setdefault(place, []).append(Line(row, movement.is_plain))
+    return found
+
+
+def _place_of(house: House, ms: int, state: State) -> Place:
+    """The file that ought to show an instant, or the first one after it that was not made before the instant.
+
+    Whoever ends a day early tells what comes after in the next file.
+    """
+    place = house.due(day_of(ms), minute_of(ms))
+    while (left := state.left.get(file_key(house, place))) is not None and _ms(left.made_at) <= ms:
+        date, cycle = place
+        place = (date, cycle + 1) if cycle < len(house.cycle_ends) else (house.next_date(date), 1)
+    return place
+
+
+def row_of(house: House, movement: Movement, payment: Movement | None) -> Row:
+    """Return a movement as the layouts want it; `payment` is what it takes back, if it does."""
+    row = _bare(house, movement, movement.gross_paisa).but(
+        event=_EVENTS[movement.moved],
+        status=Status.SUCCESS if movement.is_success else Status.FAILED,
+        fee=movement.fee_paisa,
+        vat=movement.fee_vat_paisa,
+        theirs=movement.theirs,
+        bill=movement.bill,
+        account=movement.account,
+    )
+    if movement.moved is Moved.PAYMENT:
+        return row if movement.is_success else row.failed()
+    gross = -movement.gross_paisa if payment is None else payment.gross_paisa
+    original = _bare(house, movement, gross).but(theirs=movement.original)
+    return row.but(original=original)
+
+
+def _bare(house: House, movement: Movement, gross: int) -> Row:
+    number = int.from_bytes(sha256(movement.ours.encode()).digest()[:8]) % _NUMBERS
+    return Row("", house, number, movement.ours, _ms(movement.at), gross)
+
+
+def _ms(instant: str) -> int:
+    return int(datetime.fromisoformat(instant).astimezone(UTC).timestamp() * _MS)

@@ -1,0 +1,94 @@
+"""Our desk at the simulated bKash: its book as its own settlement files have it, and its notifications."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sandbox.kit.institution.amounts import paisa
+from sandbox.kit.institution.clock import dhaka_day
+from sandbox.providers.bkash.notifications import Kind
+from sandbox.providers.bkash.settlement_file import COLUMNS
+from sandbox.rehearsals.demo.admin_clients.admin_client import AdminDesk, DeskClosedError, Document
+from sandbox.rehearsals.demo.comparison.bkash_books import Movement
+
+_REFUND = "Refund"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Whether an endpoint has confirmed that it wants notifications, how many it was owed, and is still."""
+
+    is_confirmed: bool
+    owed: int
+    untaken: int
+
+
+class BkashDesk(AdminDesk):
+    """What the simulator tells those who run it; nothing here is seen by the switch."""
+
+    async def subscribe(self, endpoint: str) -> None:
+        """Send notifications there from now on, and ask the endpoint to confirm that it wants them."""
+        await self.admin("POST", "sns-endpoint", {"url": endpoint})
+
+    async def told(self) -> Told:
+        """How its notifications stand with the endpoint."""
+        dump = await self.admin("GET", "dump")
+        taken = [notice["delivered_at"] is not None for notice in dump["notices"]]
+        return Told(bool(dump["subscription"]["is_confirmed"]), len(taken), taken.count(False))
+
+    async def notify(self, payment_id: str) -> None:
+        """Send a notification that says the payment was paid, rightly signed, whatever is true."""
+        await self.admin("POST", "sns", {"kind": Kind.UNFOUNDED, "paymentID": payment_id})
+
+    async def book(self) -> list[Movement]:
+        """Every movement of money, in the order of the settlement files.
+
+        Raises:
+            DeskClosedError: a file holds something that is none.
+        """
+        dump = await self.admin("GET", "dump")
+        told = {line["trxID"]: line["told_paisa"] for line in dump["payments"] if line["trxID"]}
+        movements = []
+        today = date.fromisoformat((await self.admin("GET", "unpaid?count=1"))["today"])
+        for day in _days(dump, today):
+            text = await self.admin_text(f"settlement?date={day.isoformat()}")
+            movements += [_movement(row, told) for row in csv.DictReader(io.StringIO(text))]
+        return movements
+
+
+def _days(dump: Document, today: date) -> Iterator[date]:
+    """The days in Dhaka on which money can have moved: from the first payment to today."""
+    executed = [line["executed_at"] for line in dump["payments"] if line["executed_at"]]
+    if not executed:
+        return
+    day = min(dhaka_day(datetime.fromisoformat(instant)) for instant in executed)
+    while day <= today:
+        yield day
+        day += timedelta(days=1)
+
+
+def _movement(row: dict[str, str], told: dict[str, int]) -> Movement:
+    if tuple(row) != COLUMNS or row["transactionStatus"] != "Completed" or row["currency"] != "BDT":
+        raise DeskClosedError(f"a line of the settlement file that nobody understands: {row}")
+    amount, fee, credited = (_signed_paisa(row[name]) for name in ("amount", "serviceFee", "creditedAmount"))
+    is_refund = row["transactionType"] == _REFUND
+    if credited != (-amount if is_refund else amount - fee):
+        raise DeskClosedError(f"a line of the settlement file that does not add up: {row}")
+    return Movement(
+        transaction=row["trxID"],
+        payment=row["paymentID"],
+        invoice=row["merchantInvoiceNumber"],
+        amount_paisa=amount,
+        fee_paisa=fee,
+        refund_of=row["originalTrxID"] if is_refund else None,
+        told_paisa=amount if is_refund else told[row["trxID"]],
+    )
+
+
+def _signed_paisa(text: str) -> int:
+    amount = paisa(text.removeprefix("-"))
+    if amount is None:
+        raise DeskClosedError(f"an amount of the settlement file that is none: {text}")
+    return -amount if text.startswith("-") else amount

@@ -1,0 +1,71 @@
+"""Our desk at the simulated BREB: bills that are locked, saved and acknowledged, and paid in whole taka."""
+
+from types import MappingProxyType
+
+from typing_extensions import override
+
+from sandbox.billers.breb.faults import Fault, Step
+from sandbox.rehearsals.demo.admin_clients.admin_client import Desk, Mischief, Payable
+from sandbox.rehearsals.demo.comparison.biller_books import TheirLine
+
+_MOBILE = "01712345678"  # nobody's: the example of the biller's own catalogue entry
+_PAISA = 100
+_STRUCK = (Step.SAVE, Step.ACKNOWLEDGE)
+
+
+class BrebDesk(Desk):
+    """A fault is a step and what goes wrong there, such as `acknowledge lost_done`."""
+
+    name = "BREB"
+    biller = "b9001"
+    known_as = "breb_postpaid"
+    bucket = "postpaid"
+    parameters = MappingProxyType(
+        {
+            "bllr_accno": "sms_account_no",
+            "bll_period": "period",
+            "bill_mobno": "mobile",
+        }
+    )
+    mischief = Mischief([f"{step} {fault}" for step in _STRUCK for fault in Fault])
+
+    @override
+    async def payables(self, count: int) -> list[Payable]:
+        answer = await self.admin("GET", f"unpaid?count={count}")
+        return [
+            Payable(
+                self.biller,
+                one["bill_number"],
+                (
+                    {
+                        "bllr_accno": one["account"],
+                        "bll_period": one["year"] + one["month"],
+                        "bill_mobno": _MOBILE,
+                    },
+                ),
+                -(-one["due_paisa"] // _PAISA) * _PAISA,
+            )
+            for one in answer["bills"]
+        ]
+
+    @override
+    async def set_fault(self, target: str, fault: str) -> None:
+        step, name = fault.split(" ")
+        await self.admin("POST", "faults", {"bill": target, "step": step, "fault": name})
+
+    @override
+    async def book(self) -> list[TheirLine]:
+        return [
+            TheirLine(
+                transaction_id=line["transaction_id"],
+                bill_number=line["bill_number"],
+                amount_paisa=line["amount_taka"] * _PAISA,
+                owed_paisa=line["due_paisa"],
+                is_whole=line["is_acknowledged"],
+            )
+            for line in (await self.admin("GET", "dump"))["payments"]
+        ]
+
+    @override
+    async def asked(self, line: TheirLine) -> TheirLine:
+        return line  # BREB echoes no amount, so it cannot contradict itself

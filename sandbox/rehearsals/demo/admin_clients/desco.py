@@ -1,0 +1,63 @@
+"""Our desk at the simulated DESCO."""
+
+from dataclasses import replace
+from types import MappingProxyType
+
+from typing_extensions import override
+
+from sandbox.billers.desco.faults import Fault
+from sandbox.billers.desco.wire import amount_field
+from sandbox.rehearsals.demo.admin_clients.admin_client import Desk, Mischief, Payable
+from sandbox.rehearsals.demo.comparison.biller_books import TheirLine
+
+
+class DescoDesk(Desk):
+    """Bills that are named by their number or by the account."""
+
+    name = "DESCO"
+    biller = "b025"
+    known_as = "desco_postpaid"
+    bucket = "postpaid"
+    parameters = MappingProxyType({"bll_no": "bill_no", "bllr_accno": "account_no"})
+    mischief = Mischief(
+        [fault.value for fault in Fault if fault is not Fault.ECHO_OTHER_AMOUNT],
+        contradicting=Fault.ECHO_OTHER_AMOUNT.value,
+    )
+
+    @override
+    async def payables(self, count: int) -> list[Payable]:
+        answer = await self.admin("GET", f"unpaid?count={count}")
+        return [
+            Payable(
+                self.biller,
+                one["bill_number"],
+                ({"bll_no": one["bill_number"]}, {"bllr_accno": one["account"]}),
+                one["total_paisa"],
+            )
+            for one in answer["bills"]
+        ]
+
+    @override
+    async def set_fault(self, target: str, fault: str) -> None:
+        await self.admin("POST", "faults", {"bill": target, "fault": fault})
+
+    @override
+    async def book(self) -> list[TheirLine]:
+        return [
+            TheirLine(
+                transaction_id=line["transaction_id"],
+                bill_number=line["bill_number"],
+                amount_paisa=line["amount_paisa"],
+                scroll_no=line["scroll_no"],
+                scroll_date=line["scroll_date"],
+            )
+            for line in (await self.admin("GET", "dump"))["payments"]
+        ]
+
+    @override
+    async def asked(self, line: TheirLine) -> TheirLine:
+        login = await self.bank("/desco/api/login", {"user": "ekpay", "password": self.address.password}, {})
+        bearer = {"Authorization": f"Bearer {login['token']}"}
+        pair = {"billNumber": line.bill_number or "", "transactionId": line.transaction_id}
+        told = (await self.bank("/desco/api/payment-status", pair, bearer))["data"]
+        return replace(line, told_paisa=amount_field(told[0], "paymentAmount") if told else None)

@@ -1,0 +1,1 @@
+"""Shops of a demo that collect from payers: scenarios, script, load, and what is compared afterwards."""

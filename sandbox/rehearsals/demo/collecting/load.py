@@ -1,0 +1,348 @@
+"""The payers: a shop that collects from many of them at a sane pace, and settles what stayed open.
+
+What it returns is what shop and payers experienced. Whether that is right is for the comparison to say, but
+for an end that a course cannot have: that is a surprise, and a demo with one has failed.
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
+
+from sandbox.callers.client.client import RefusedError
+from sandbox.callers.client.messages import (
+    FAILED,
+    PAID,
+    PENDING,
+    REFUND_DONE,
+    REFUND_PENDING,
+    REFUND_WAITS,
+    REFUNDED,
+    Order,
+    Payment,
+    RefundOrder,
+    UnreadableAnswerError,
+    new_key,
+)
+from sandbox.callers.payer.browser import LostPayerError
+from sandbox.callers.payer.payer import Payer, pay
+from sandbox.rehearsals.demo.admin_clients.admin_client import by_own_names
+from sandbox.rehearsals.demo.collecting.participants import PayerSide
+from sandbox.rehearsals.demo.collecting.scenarios import Conduct, PayerOrder, Then
+from sandbox.rehearsals.demo.paying.load import FarSideDoor, House
+from sandbox.rehearsals.demo.paying.partner import SwitchSilentError
+
+Answer = TypeVar("Answer")
+
+# No provider is asked more than five questions a second, and payers are no flood.
+_EVERY_SECONDS = 0.12
+_AT_ONCE = 120
+_TRIES_MAX = 60
+_PAGES_MAX = 3
+_PAUSE_SECONDS = 0.5
+_PATIENCE_SECONDS = 60.0
+_AT_OUR_PAGE_SECONDS = 20.0
+_ASK_EVERY_SECONDS = 1.0
+_SETTLE_SECONDS = 120.0
+_REASON = "paid for the wrong meter"
+_BILLER_REFUSED = "biller_refused"
+_NOT_YET = frozenset({"payment_not_payable", "payment_not_cancellable"})
+# A slow machine may be too late for a host, whose answer is then taken back.
+_PAID_ANEW_MAX = 3
+
+
+@dataclass(slots=True)
+class Collected:
+    """One payment of the shop: what was to become of it, and what it was told last.
+
+    `key` is its idempotency key, which the shop's return page knows the order by. `paid_anew` counts the
+    tries that its course does not know of.
+    """
+
+    order: PayerOrder
+    key: str
+    payment: Payment
+    paid_anew: int = 0
+
+    @property
+    def is_as_wanted(self) -> bool:
+        """Whether payment and refunds stand as its course must end.
+
+        A biller that has forgotten our login refuses the next payment, whichever that is: then everything is
+        back with the payer, or owed.
+        """
+        conduct = self.order.conduct
+        back = (REFUNDED, (REFUND_DONE,)) if self.order.gives_back else (REFUND_PENDING, (REFUND_WAITS,))
+        ends = [(conduct.end, conduct.refunds)]
+        if conduct.end == PAID and self.payment.reason == _BILLER_REFUSED:
+            ends.append(back)
+        statuses = sorted(one.status for one in self.payment.refunds)
+        return any((self.payment.status, statuses) == (end, sorted(refunds)) for end, refunds in ends)
+
+    @property
+    def is_to_be_paid_anew(self) -> bool:
+        """Whether its course wants money, and nothing but another try can bring any."""
+        payment = self.payment
+        is_between = payment.page_url is None and payment.next_check_at == payment.pay_until
+        is_wanted = self.order.conduct.end not in {FAILED, PENDING}
+        return is_wanted and is_between and payment.status == PENDING and self.paid_anew < _PAID_ANEW_MAX
+
+
+@dataclass(slots=True)
+class PayerExperience:
+    """What was tried: payments by their ids, and counts.
+
+    `came_back` payers reached the shop's page, `waited` were asked by the switch's page to wait. `repeats`
+    are answers that said that they were repeats, `tries` the pages that were asked for beyond the first.
+    """
+
+    payments: dict[str, Collected] = field(default_factory=dict)
+    came_back: int = 0
+    waited: int = 0
+    repeats: int = 0
+    tries: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
+    surprises: list[str] = field(default_factory=list)
+
+
+class PayerLoad:
+    """Acts out one script of payers."""
+
+    def __init__(self, house: House, side: PayerSide, door: FarSideDoor) -> None:
+        """`door` says when a biller may be told to misbehave."""
+        self.experience = PayerExperience()
+        self._house = house
+        self._side = side
+        self._door = door
+        self._page_desks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def perform(self, orders: Sequence[PayerOrder], advance: Callable[[], None]) -> None:
+        """Let every payer pay, some at a time; `advance` is called after each."""
+        places = asyncio.Semaphore(_AT_ONCE)
+
+        async def _begin(order: PayerOrder) -> None:
+            try:
+                await self._act(order)
+            except (RefusedError, LostPayerError) as trouble:
+                self._surprise(f"{order.connector}: {order.course} of bill {order.bill.target}: {trouble}")
+            finally:
+                places.release()
+                advance()
+
+        async with asyncio.TaskGroup() as payers:
+            for order in orders:
+                await places.acquire()
+                payers.create_task(_begin(order))
+                await asyncio.sleep(_EVERY_SECONDS)
+
+    async def settle(self, told: Callable[[int], None]) -> None:
+        """Ask about all that is not yet as it must end; `told` gets the number left.
+
+        Gives up after two minutes: what is open then is counted by whoever reads the books.
+        """
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + _SETTLE_SECONDS
+        while (left := self._left()) and loop.time() < give_up_at:
+            told(len(left))
+            await asyncio.sleep(_ASK_EVERY_SECONDS)
+            for one in left:
+                await self._look_after(one)
+        told(len(left))
+
+    def judge(self) -> None:
+        """Count as a surprise every end that a course cannot have, and every payer who came for nothing."""
+        for one in self.experience.payments.values():
+            if not one.is_as_wanted:
+                conduct, refunds = one.order.conduct, [refund.status for refund in one.payment.refunds]
+                self._surprise(
+                    f"{one.order.connector}: {one.order.course} {one.payment.id} ended {one.payment.status} "
+                    f"with refunds {refunds}, not {conduct.end} with {list(conduct.refunds)}"
+                )
+        came = self._side.page.came
+        own = {(one.key, one.payment.id) for one in self.experience.payments.values()}
+        strangers = self._side.page.strangers + sum(pair not in own for pair in came)
+        if strangers:
+            self._surprise(f"{strangers} payers came back for nothing, or for another payment than theirs")
+        self.experience.came_back = came.total()
+
+    def _left(self) -> list[Collected]:
+        return [one for one in self.experience.payments.values() if not one.is_as_wanted]
+
+    async def _act(self, order: PayerOrder) -> None:
+        conduct, key = order.conduct, new_key()
+        one = await self._made(order, key)
+        page_url = await self._page_of(one)
+        if conduct.biller_fault is None:
+            await self._at_page(page_url, order.number, conduct)
+        else:
+            async with self._door.armed_fault():
+                desk = self._house.desks[order.bill.biller]
+                await desk.set_fault(order.bill.target, conduct.biller_fault)
+                await self._at_page(page_url, order.number, conduct)
+                # The fault waits in the biller's memory until the payment has come there.
+                await self._until(one, lambda payment: payment.status != PENDING)
+        await self._after_page(one, page_url)
+        if conduct.refund_percents:
+            await self._until(one, lambda payment: payment.status != PENDING)
+            for percent in conduct.refund_percents if one.payment.status == PAID else ():
+                await self._refund(one, percent)
+        await self._look(one)
+
+    async def _made(self, order: PayerOrder, key: str) -> Collected:
+        client, desk = self._side.client, self._house.desks[order.bill.biller]
+        sent = Order(
+            biller=order.bill.biller,
+            parameters=by_own_names(desk.parameters, order.bill.named[0]),
+            amount=order.bill.amount_paisa,
+            return_url=self._side.page.url(key),
+            instrument=order.connector,
+        )
+        async with self._page_desk(order):
+            answers = await asyncio.gather(
+                *(self._answered(lambda: client.create(sent, key)) for _ in range(1 + order.is_sent_twice))
+            )
+        first = answers[0].payment
+        self.experience.repeats += sum(made.is_repeat for made in answers)
+        if {made.payment.id for made in answers} != {first.id}:
+            self._surprise(f"one key made the payments {[made.payment.id for made in answers]}")
+        one = Collected(order, key, first)
+        self.experience.payments[first.id] = one
+        return one
+
+    @asynccontextmanager
+    async def _page_desk(self, order: PayerOrder, *, is_struck: bool = True) -> AsyncIterator[None]:
+        """While this holds, nobody else asks this provider for a page: a fault there meets whom it is for."""
+        conduct, desk = order.conduct, self._side.gateways.get(order.connector)
+        if desk is None:
+            yield
+            return
+        async with self._page_desks[order.connector]:
+            if conduct.ends_logins and is_struck:
+                await desk.end_logins(order.connector)
+            if conduct.strikes is not None and is_struck:
+                await desk.strike(order.connector, *conduct.strikes)
+            yield
+
+    async def _page_of(self, one: Collected) -> str:
+        """Where the payer pays; another try where the provider opened no page."""
+        if one.payment.page_url is None:
+            # A late answer, or that of a repeat, may have come before the page was there.
+            await asyncio.sleep(_PAUSE_SECONDS)
+            await self._look(one)
+        for _ in range(_PAGES_MAX):
+            if one.payment.page_url is not None:
+                return one.payment.page_url
+            await self._try_again(one)
+        raise LostPayerError("the provider opens no page")
+
+    async def _at_page(self, page_url: str, number: str, conduct: Conduct) -> None:
+        """Be the payer; whoever is sent back to the switch's page stays there until it sends on."""
+        visit = await pay(
+            page_url,
+            Payer(number),
+            conduct.does,
+            follow=conduct.is_followed,
+            patience_seconds=_AT_OUR_PAGE_SECONDS,
+        )
+        self.experience.waited += visit.looks > 0
+
+    async def _after_page(self, one: Collected, page_url: str) -> None:
+        match one.order.conduct.then:
+            case Then.NOTHING:
+                pass
+            case Then.NOTICE:
+                await self._side.bkash.notify(_payment_at_wallet(page_url))
+            case Then.SHOP_CANCELS:
+                await self._cancel(one)
+            case Then.ANOTHER_TRY:
+                await self._pay_anew(one)
+            case Then.PAYS_TOO_LATE:
+                await self._cancel(one)
+                await self._at_page(page_url, one.order.number, Conduct())
+
+    async def _pay_anew(self, one: Collected) -> None:
+        await self._try_again(one)
+        await self._at_page(await self._page_of(one), one.order.other_number, Conduct())
+
+    async def _cancel(self, one: Collected) -> None:
+        one.payment = await self._once_allowed(lambda: self._side.client.cancel(one.payment.id))
+
+    async def _try_again(self, one: Collected) -> None:
+        self.experience.tries += 1
+        client, instrument = self._side.client, one.order.connector
+        async with self._page_desk(one.order, is_struck=False):
+            one.payment = await self._once_allowed(lambda: client.try_again(one.payment.id, instrument))
+
+    async def _refund(self, one: Collected, percent: int) -> None:
+        key, order = new_key(), RefundOrder(one.payment.amount * percent // 100, _REASON)
+        await self._answered(lambda: self._side.client.refund(one.payment.id, order, key))
+
+    async def _look(self, one: Collected) -> None:
+        one.payment = await self._answered(lambda: self._side.client.get(one.payment.id))
+
+    async def _look_after(self, one: Collected) -> None:
+        """Look, and let the payer pay once more where that try came to nothing by no fault of theirs."""
+        await self._look(one)
+        if not one.is_to_be_paid_anew:
+            return
+        one.paid_anew += 1
+        try:
+            await self._pay_anew(one)
+        except (RefusedError, LostPayerError) as trouble:
+            self._surprise(f"{one.order.connector}: {one.order.course} {one.payment.id} paid anew: {trouble}")
+
+    async def _until(self, one: Collected, holds: Callable[[Payment], bool]) -> None:
+        """Ask until something holds, or for a minute: what comes after it will fail, and say so."""
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + _PATIENCE_SECONDS
+        await self._look_after(one)
+        while not holds(one.payment) and loop.time() < give_up_at:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            await self._look_after(one)
+
+    async def _once_allowed(self, send: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Send what is refused as long as money was asked for and the answer is not known."""
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + _PATIENCE_SECONDS
+        while True:
+            try:
+                return await self._answered(send)
+            except RefusedError as refused:
+                if refused.problem.code not in _NOT_YET or loop.time() >= give_up_at:
+                    raise
+                self.experience.refusals[refused.problem.code] += 1
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _answered(self, send: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Send the same thing again until it is answered with anything but "again, later".
+
+        Raises:
+            RefusedError: the answer is a refusal that another sending does not change.
+            SwitchSilentError: no usable answer came.
+        """
+        for _ in range(_TRIES_MAX):
+            try:
+                return await send()
+            except RefusedError as refused:
+                if not refused.problem.is_retryable:
+                    raise
+                self.experience.refusals[refused.problem.code] += 1
+            except (aiohttp.ClientError, TimeoutError):
+                self.experience.refusals["no_answer"] += 1
+            except UnreadableAnswerError as answer:
+                self._surprise(f"an answer that is not as the document says: {answer}")
+            await asyncio.sleep(_PAUSE_SECONDS)
+        raise SwitchSilentError(f"no usable answer in {_TRIES_MAX} tries")
+
+    def _surprise(self, what: str) -> None:
+        self.experience.surprises.append(what)
+
+
+def _payment_at_wallet(page_url: str) -> str:
+    """The wallet's own name of the payment that its page is for."""
+    return parse_qs(urlsplit(page_url).query)["paymentId"][0]

@@ -1,0 +1,43 @@
+"""Everybody on the payers' side: a shop with its client and return page, and our desks at all providers."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from sandbox.callers.client import return_page
+from sandbox.callers.client.client import ApiClient
+from sandbox.callers.client.return_page import ReturnPage
+from sandbox.registry import GATEWAYS, Name
+from sandbox.rehearsals.demo.admin_clients.admin_client import Address
+from sandbox.rehearsals.demo.admin_clients.bkash import BkashDesk
+from sandbox.rehearsals.demo.admin_clients.provider_family import GatewayDesk
+from sandbox.rehearsals.installation.installation import WALLET, Stage
+from sandbox.rehearsals.installation.rest_shop import engage_shop
+
+
+@dataclass(frozen=True, slots=True)
+class PayerSide:
+    """A shop that is ready to collect; `gateways` are the desks by the ids of the connectors."""
+
+    shop_id: str
+    client: ApiClient
+    page: ReturnPage
+    bkash: BkashDesk
+    gateways: Mapping[str, GatewayDesk]
+
+
+@asynccontextmanager
+async def opened(stage: Stage) -> AsyncIterator[PayerSide]:
+    """A new shop that is ready to collect; bKash notifies the switch from now on."""
+    wallet = stage.setting.wallet
+    shop = await engage_shop(stage.tool, wallet.return_place)
+    async with AsyncExitStack() as closing:
+        page = await closing.enter_async_context(return_page.opened(wallet.return_port))
+        client = await closing.enter_async_context(ApiClient(stage.setting.switch_address, shop.key))
+        bkash = await closing.enter_async_context(BkashDesk(Address(wallet.address, stage.passwords[WALLET])))
+        await bkash.subscribe(stage.callback_address)
+        gateways: dict[str, GatewayDesk] = {}
+        for name, port in stage.setting.gateways.items():
+            desk = await closing.enter_async_context(GatewayDesk(Address(f"http://127.0.0.1:{port}", "")))
+            gateways |= dict.fromkeys((house.id for house in GATEWAYS[Name(name)].houses), desk)
+        yield PayerSide(shop.partner_id, client, page, bkash, gateways)

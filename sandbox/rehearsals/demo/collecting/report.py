@@ -1,0 +1,188 @@
+"""What a demo has to say about its payers: tables and a few lines for a person, an object for a program."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from sandbox.kit.institution.amounts import taka
+from sandbox.rehearsals.demo.collecting.book_reader import PayerOutcome, ProviderOutcome
+from sandbox.rehearsals.demo.collecting.scenarios import Course
+from sandbox.rehearsals.demo.comparison.biller_books import COMPLETED, DECLINED, EXPIRED, IN_REVIEW, REFUNDED
+from sandbox.rehearsals.demo.comparison.bkash_books import (
+    GIVE_BACK,
+    REFUND_BY_HAND,
+    REFUND_DONE,
+    REFUNDING,
+    Collection,
+)
+from sandbox.rehearsals.demo.comparison.provider_books import work_items
+
+_OWED = "owed"
+"""The column of payments that finance has to give back, because their provider does not."""
+
+_COLUMNS = (COMPLETED, REFUNDED, DECLINED, EXPIRED, IN_REVIEW, _OWED)
+_OPEN = "open"
+# Short, and the table without padding: a hundred columns are soon full.
+_HEADINGS = (
+    "payments", "paid", "back", "refused", "expired", "suspense", "owed", "its book", "our book",
+    "unex-\nplained",
+)  # fmt: skip
+
+
+def open_payments(outcome: PayerOutcome) -> int:
+    """How many payments are neither final nor in review nor left to finance."""
+    return _states(outcome.ours)[_OPEN]
+
+
+def disagreements(outcome: PayerOutcome) -> list[str]:
+    """Everything that nothing explains: lines that disagree, ends that make no sense, who never collected."""
+    found = [one for each in outcome.providers for one in each.comparison.unexplained]
+    lines = [f"{one.where}: {one.what}" for one in (*found, *outcome.strays)]
+    lines += [f"connector {one}: it is the switch's, and nobody here plays it" for one in outcome.missing]
+    return lines + outcome.experience.surprises
+
+
+def payers_json(outcome: PayerOutcome) -> dict[str, object]:
+    """The payers' part of the outcome for programs; payments = the sum of the states and of `open`."""
+    experience = outcome.experience
+    contradictions = [one for each in outcome.providers for one in each.comparison.contradictions]
+    return {
+        "payments": len(outcome.ours),
+        **_counted(outcome.ours),
+        "unexplained": len(disagreements(outcome)),
+        "work_items": work_items(outcome.ours),
+        "connectors": {one.provider.id: _provider_json(one) for one in outcome.providers},
+        "courses": {course: dict(ends) for course, ends in _ends(outcome, outcome.ours).items()},
+        "refunds": dict(_refunds(outcome.ours)),
+        "notices": {"owed": outcome.told.owed, "untaken": outcome.told.untaken},
+        "came_back": experience.came_back,
+        "waited": experience.waited,
+        "more_tries": experience.tries,
+        "repeats": experience.repeats,
+        "refused_for_now": dict(experience.refusals),
+        "explanations": {one.where: one.what for one in contradictions},
+    }
+
+
+def show_payers(outcome: PayerOutcome, screen: Console) -> None:
+    """Print how each course ended, what each provider's own book says, and who is owed something."""
+    screen.print(_course_table(outcome))
+    screen.print(_provider_table(outcome))
+    for each in outcome.providers:
+        for one in each.comparison.contradictions:
+            screen.print(f"In review, rightly: {one.where}: {one.what}.")
+    for line in _words(outcome):
+        screen.print(line)
+
+
+def _words(outcome: PayerOutcome) -> Iterator[str]:
+    experience, told = outcome.experience, outcome.told
+    yield (
+        f"{experience.came_back} payers came back to the shop's page, {experience.waited} were asked to wait "
+        f"by ours; {experience.tries} more tries, {experience.repeats} orders answered as repeats."
+    )
+    yield f"bKash notified of {told.owed} payments, and the switch has taken all but {told.untaken}."
+    by_kind = ", ".join(f"{kind.replace('_', ' ')} {times}" for kind, times in _refunds(outcome.ours).items())
+    yield f"Refunds that are done, in the switch's books: {by_kind or 'none'}."
+    owed = [one for line in outcome.ours for one in line.refunds if one.state == REFUND_BY_HAND]
+    yield (
+        f"Work items for finance: {len(owed)}, refunds of {taka(sum(one.amount_paisa for one in owed))} taka "
+        "that are owed and whose provider has no call that gives money back."
+    )
+
+
+def _provider_json(outcome: ProviderOutcome) -> dict[str, object]:
+    return {
+        "family": outcome.provider.family,
+        "payments": len(outcome.ours),
+        **_counted(outcome.ours),
+        "unexplained": len(outcome.comparison.unexplained),
+        "work_items": work_items(outcome.ours),
+        "paid_orders": outcome.orders,
+        "refunds": outcome.refunds,
+        "owed_paisa": outcome.owed_paisa,
+        "receivable_paisa": outcome.receivable_paisa,
+    }
+
+
+def _provider_table(outcome: PayerOutcome) -> Table:
+    table = Table(
+        title="Collected; and what each provider owes us by its own book and by our ledger, in taka",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=0,
+    )
+    table.add_column("connector", no_wrap=True)
+    for heading in _HEADINGS:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for family, members in _families(outcome.providers).items():
+        for one in members:
+            table.add_row(one.provider.id, *_cells(one.ours, [one]))
+        if len(members) > 1:
+            lines = [line for one in members for line in one.ours]
+            table.add_row(family, *_cells(lines, members), style="bold")
+        table.add_section()
+    table.add_row("all", *_cells(outcome.ours, outcome.providers), style="bold")
+    return table
+
+
+def _cells(lines: Sequence[Collection], providers: Sequence[ProviderOutcome]) -> list[str]:
+    counts = _counted(lines)
+    unexplained = sum(len(one.comparison.unexplained) for one in providers)
+    return [
+        str(len(lines)),
+        *(str(counts[column]) for column in _COLUMNS),
+        taka(sum(one.owed_paisa for one in providers)),
+        taka(sum(one.receivable_paisa for one in providers)),
+        str(unexplained),
+    ]
+
+
+def _families(providers: Iterable[ProviderOutcome]) -> Mapping[str, list[ProviderOutcome]]:
+    families: defaultdict[str, list[ProviderOutcome]] = defaultdict(list)
+    for one in providers:
+        families[one.provider.family].append(one)
+    return families
+
+
+def _course_table(outcome: PayerOutcome) -> Table:
+    table = Table(title="Payers", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("course")
+    table.add_column("times", justify="right")
+    table.add_column("ended as")
+    for course, ends in _ends(outcome, outcome.ours).items():
+        counted = ", ".join(f"{state.replace('_', ' ')} ({times})" for state, times in sorted(ends.items()))
+        table.add_row(course.replace("_", " "), str(ends.total()), counted)
+    return table
+
+
+def _ends(outcome: PayerOutcome, lines: Iterable[Collection]) -> dict[str, Counter[str]]:
+    """How often each course ended in which state, in the order of the courses."""
+    ends: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for line in lines:
+        ends[outcome.course_of(line)][_column(line)] += 1
+    return {course.value: ends[course.value] for course in Course if course.value in ends}
+
+
+def _counted(lines: Iterable[Collection]) -> dict[str, int]:
+    states = _states(lines)
+    return {column: states[column] for column in (*_COLUMNS, _OPEN)}
+
+
+def _states(lines: Iterable[Collection]) -> Counter[str]:
+    return Counter(_column(line) for line in lines)
+
+
+def _column(line: Collection) -> str:
+    is_owed = any((one.kind, one.state) == (GIVE_BACK, REFUND_BY_HAND) for one in line.refunds)
+    if line.state == REFUNDING and is_owed:
+        return _OWED
+    return line.state if line.state in _COLUMNS else _OPEN
+
+
+def _refunds(lines: Iterable[Collection]) -> Counter[str]:
+    done = (one for line in lines for one in line.refunds if one.state == REFUND_DONE)
+    return Counter(one.kind for one in done)

@@ -1,0 +1,210 @@
+"""How the collection of one payment may go: what its payer and its shop do, and how it must end.
+
+Data alone: which provider plays which course is for `providers`, and nothing here is sent.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from sandbox.callers.client.messages import (
+    FAILED,
+    PAID,
+    PENDING,
+    REFUND_DONE,
+    REFUND_FAILED,
+    REFUND_PENDING,
+    REFUND_WAITS,
+    REFUNDED,
+)
+from sandbox.callers.payer.payer import Does
+from sandbox.kit.provider.faults import Fault, Step
+from sandbox.rehearsals.demo.admin_clients.admin_client import Payable
+
+
+class Course(StrEnum):
+    """How the collection of one payment goes; the words are those of the report."""
+
+    PLAIN = "plain"
+    # The payer does not pay, or not at once.
+    CANCELLED = "cancelled"
+    LAPSED = "left_and_lapsed"
+    SECOND_TRY = "left_and_paid_by_a_second_try"
+    WRONG_PIN = "wrong_pin"
+    INSUFFICIENT = "balance_too_low_then_another_try"
+    DECLINED = "declined"
+    PAGE_REFUSES = "refused_on_the_page"
+    FRAUD = "declined_as_fraud"
+    ABORTED = "declined_as_aborted"
+    SECOND_ATTEMPT = "declined_and_paid_on_the_same_page"
+    PENDING_PAID = "pending_for_long_then_paid"
+    PAID_TOO_LATE = "paid_after_the_shop_cancelled"
+    PAID_TOO_LATE_BY_HAND = "paid_after_the_shop_cancelled_and_owed"
+    # The page cannot be asked for at first.
+    CREATE_LOST = "page_lost"
+    CREATE_HTML = "page_answered_by_a_web_page"
+    CREATE_500 = "page_answered_by_http_500"
+    CREATE_REFUSED = "page_refused"
+    LOGIN_DIES = "login_dies"
+    # The answer about the money is lost, late or wrong.
+    EXECUTE_LOST_DONE = "execute_lost_done"
+    EXECUTE_LOST_UNDONE = "execute_lost_undone"
+    EXECUTE_HANGS_DONE = "execute_hangs_done"
+    STATUS_LOST = "status_lost"
+    STATUS_HTML = "status_answered_by_a_web_page"
+    STATUS_500 = "status_answered_by_http_500"
+    STATUS_LATE = "status_late"
+    STATUS_REFUSED = "status_turned_away"
+    # The host that takes the money on our word is not understood: what is in doubt is reversed.
+    HOST_LOST_DONE = "host_unheard_and_done"
+    HOST_LOST_UNDONE = "host_unheard_and_undone"
+    HOST_LATE = "host_heard_after_the_reversal"
+    HOST_BAD_MAC = "host_answers_with_a_wrong_mac"
+    HOST_OTHER_STAN = "host_answers_with_another_stan"
+    HOST_RUBBISH = "host_answers_rubbish"
+    HOST_CUT = "host_drops_the_link_in_its_answer"
+    HOST_91 = "host_answers_91"
+    HOST_94 = "host_answers_94"
+    HOST_96 = "host_answers_96"
+    HOST_TWICE = "host_answers_twice_in_a_segment"
+    HOST_BYTES = "host_answers_byte_by_byte"
+    REVERSAL_LOST = "reversal_unheard"
+    REVERSAL_96 = "reversal_answered_96"
+    OTHER_AMOUNT = "other_amount_told"
+    OTHER_CURRENCY = "other_currency_told"
+    CHARGES_ON_TOP = "charges_taken_on_top"
+    # The browser comes back wrongly, or not at all.
+    NEVER_BACK_NOTICE = "never_sent_back_but_notified"
+    NEVER_BACK_CLOCK = "never_sent_back_but_the_clock"
+    NOTHING_COMES = "neither_browser_nor_message_comes"
+    RETURN_LOST = "return_lost"
+    RETURN_TWICE = "return_twice"
+    RETURN_FORGED = "return_forged"
+    SAYS_PAID = "browser_says_paid_and_is_wrong"
+    SAYS_DECLINED = "browser_says_declined_and_is_wrong"
+    INDICATOR_WRONG = "browser_brings_another_indicator"
+    INDICATOR_MISSING = "browser_brings_no_indicator"
+    # The provider's own message comes oddly.
+    NOTICE_FIRST = "notice_before_the_answer"
+    PUSH_FIRST = "message_before_the_browser"
+    PUSH_TWICE = "message_twice"
+    PUSH_FORGED = "message_forged"
+    PUSH_UNFOUNDED = "message_says_paid_and_is_wrong"
+    # Money goes back.
+    BILLER_REFUSES = "biller_refuses"
+    BILLER_REFUSES_BY_HAND = "biller_refuses_and_it_is_owed"
+    REFUND_WHOLE = "refund_whole"
+    REFUND_PART = "refund_of_a_part"
+    REFUND_PARTS = "refund_in_three_parts"
+    REFUND_LOST = "refund_answer_lost"
+    REFUND_UNDONE = "refund_lost_undone"
+    REFUND_WORKS = "refund_in_work_for_long"
+    REFUND_REFUSED = "refund_refused"
+    REFUND_OWED = "refund_left_to_finance"
+
+
+class Then(StrEnum):
+    """What follows once the payer has left the page."""
+
+    NOTHING = "nothing"
+    SHOP_CANCELS = "shop_cancels"
+    ANOTHER_TRY = "another_try"
+    NOTICE = "notice"
+    """The wallet notifies, before anybody has executed."""
+    PAYS_TOO_LATE = "pays_too_late"
+    """The shop cancels, and then the payer comes back to the page and pays after all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """What a course is made of; `end` is the status that the shop must be told last.
+
+    `strikes` is a fault of the provider that meets the call for a page, `ends_logins` that the provider
+    forgets all logins before it. `refund_percents` of the amount are asked back once it is paid, and
+    `refunds` are the statuses that the refunds must have in the end, in any order.
+    """
+
+    does: Does = Does.APPROVE
+    is_followed: bool = True
+    then: Then = Then.NOTHING
+    biller_fault: str | None = None
+    strikes: tuple[Step, Fault] | None = None
+    ends_logins: bool = False
+    refund_percents: tuple[int, ...] = ()
+    refunds: tuple[str, ...] = ()
+    end: str = PAID
+
+
+_CANCELLED_BY_SHOP = Conduct(then=Then.SHOP_CANCELS, end=FAILED)
+_NOT_PAID = (
+    Course.DECLINED, Course.PAGE_REFUSES, Course.FRAUD, Course.ABORTED, Course.RETURN_FORGED,
+    Course.SAYS_PAID, Course.PUSH_UNFOUNDED,
+)  # fmt: skip
+_PAID_BY_ANOTHER_TRY = (
+    Course.INSUFFICIENT, Course.HOST_LOST_DONE, Course.HOST_LOST_UNDONE, Course.HOST_LATE,
+    Course.HOST_BAD_MAC, Course.HOST_OTHER_STAN, Course.HOST_RUBBISH, Course.HOST_CUT, Course.HOST_91,
+    Course.HOST_94, Course.HOST_96, Course.REVERSAL_LOST, Course.REVERSAL_96,
+)  # fmt: skip
+_LEFT = Does.LEAVE_AT_PIN
+
+CONDUCT: Mapping[Course, Conduct] = MappingProxyType(
+    dict.fromkeys(Course, Conduct())
+    | dict.fromkeys(_NOT_PAID, _CANCELLED_BY_SHOP)
+    | dict.fromkeys(_PAID_BY_ANOTHER_TRY, Conduct(then=Then.ANOTHER_TRY))
+    | {
+        Course.CANCELLED: Conduct(does=Does.CANCEL, then=Then.SHOP_CANCELS, end=FAILED),
+        Course.LAPSED: Conduct(does=_LEFT, end=FAILED),
+        Course.SECOND_TRY: Conduct(does=Does.LEAVE, then=Then.ANOTHER_TRY),
+        Course.WRONG_PIN: Conduct(does=Does.WRONG_PIN, then=Then.SHOP_CANCELS, end=FAILED),
+        Course.PAID_TOO_LATE: Conduct(
+            does=_LEFT, then=Then.PAYS_TOO_LATE, refunds=(REFUND_DONE,), end=FAILED
+        ),
+        Course.PAID_TOO_LATE_BY_HAND: Conduct(
+            does=_LEFT, then=Then.PAYS_TOO_LATE, refunds=(REFUND_WAITS,), end=FAILED
+        ),
+        Course.CREATE_LOST: Conduct(strikes=(Step.CREATE, Fault.LOST_DONE)),
+        Course.CREATE_HTML: Conduct(strikes=(Step.CREATE, Fault.HTML)),
+        Course.CREATE_500: Conduct(strikes=(Step.CREATE, Fault.HTTP_500)),
+        Course.CREATE_REFUSED: Conduct(strikes=(Step.CREATE, Fault.REFUSE)),
+        Course.LOGIN_DIES: Conduct(ends_logins=True),
+        Course.OTHER_AMOUNT: Conduct(end=PENDING),
+        Course.OTHER_CURRENCY: Conduct(end=PENDING),
+        Course.NEVER_BACK_NOTICE: Conduct(then=Then.NOTICE),
+        Course.NEVER_BACK_CLOCK: Conduct(is_followed=False),
+        Course.BILLER_REFUSES: Conduct(biller_fault="refuse", refunds=(REFUND_DONE,), end=REFUNDED),
+        Course.BILLER_REFUSES_BY_HAND: Conduct(
+            biller_fault="refuse", refunds=(REFUND_WAITS,), end=REFUND_PENDING
+        ),
+        Course.REFUND_WHOLE: Conduct(refund_percents=(100,), refunds=(REFUND_DONE,)),
+        Course.REFUND_PART: Conduct(refund_percents=(35,), refunds=(REFUND_DONE,)),
+        Course.REFUND_PARTS: Conduct(refund_percents=(15, 20, 25), refunds=(REFUND_DONE,) * 3),
+        Course.REFUND_LOST: Conduct(refund_percents=(40,), refunds=(REFUND_DONE,)),
+        Course.REFUND_UNDONE: Conduct(refund_percents=(45,), refunds=(REFUND_DONE,)),
+        Course.REFUND_WORKS: Conduct(refund_percents=(50,), refunds=(REFUND_DONE,)),
+        Course.REFUND_REFUSED: Conduct(refund_percents=(30,), refunds=(REFUND_FAILED,)),
+        Course.REFUND_OWED: Conduct(refund_percents=(30,), refunds=(REFUND_WAITS,)),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PayerOrder:
+    """One payer at one bill; `number` is its wallet, card or account, `other_number` the one for another try.
+
+    Where `is_sent_twice`, the shop sends the same order twice at the same moment. `gives_back` says whether
+    the connector has a call that gives money back.
+    """
+
+    course: Course
+    connector: str
+    bill: Payable
+    number: str
+    other_number: str
+    is_sent_twice: bool = False
+    gives_back: bool = True
+
+    @property
+    def conduct(self) -> Conduct:
+        """What its course is made of."""
+        return CONDUCT[self.course]

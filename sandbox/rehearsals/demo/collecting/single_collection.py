@@ -1,0 +1,198 @@
+"""One bill, paid by a payer from a wallet, a card or an account: what a shop's programmer tries first."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from uuid import UUID
+
+import aiohttp
+
+from sandbox.billers.desco.wire import amount_field, taka
+from sandbox.callers.client import return_page
+from sandbox.callers.client.client import ApiClient, RefusedError
+from sandbox.callers.client.messages import Order, Payment, UnreadableAnswerError, new_key
+from sandbox.callers.client.return_page import ReturnPage
+from sandbox.callers.partner.client import PartnerClient, TokenRefusedError, result_code
+from sandbox.callers.partner.client import UnreadableAnswerError as UnreadableBillError
+from sandbox.callers.payer.browser import LostPayerError
+from sandbox.callers.payer.payer import Does, Payer, Visit, pay
+from sandbox.rehearsals.demo.admin_clients.admin_client import Desk, by_own_names
+from sandbox.rehearsals.demo.admin_clients.breb import BrebDesk
+from sandbox.rehearsals.demo.admin_clients.desco import DescoDesk
+from sandbox.rehearsals.demo.admin_clients.nesco import NescoDesk
+from sandbox.rehearsals.demo.paying.single_payment import UnpayableError
+from sandbox.rehearsals.installation.ekpay_command import Tool
+from sandbox.rehearsals.installation.home_folder import home
+from sandbox.rehearsals.installation.parties import Cast, CastUnreadableError
+from sandbox.rehearsals.installation.parties import load as load_cast
+from sandbox.rehearsals.installation.rest_shop import Shop
+from sandbox.rehearsals.installation.rest_shop import load as load_shop
+
+_DESKS: Mapping[str, type[Desk]] = {desk.biller: desk for desk in (DescoDesk, BrebDesk, NescoDesk)}
+_DONE = "0000"
+_PAISA = 100
+_WAIT_SECONDS, _ASK_EVERY_SECONDS = 30.0, 0.5
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be collected for, by which connector and from which number there, and how its payer behaves.
+
+    `amount_taka` is what the biller is paid; None asks the biller first, as one of the partners. `more` are
+    further members of `bll_inf` that the biller wants.
+    """
+
+    biller: str
+    account: str
+    wallet: str
+    does: Does
+    amount_taka: str | None = None
+    more: Mapping[str, str] = field(default_factory=dict)
+    address: str | None = None
+    instrument: str = "bkash"
+
+
+async def collect_once(wish: Wish, say: Say) -> None:
+    """Make a payment, be its payer at the provider's page, follow back and tell what became of it.
+
+    Raises:
+        UnpayableError: nothing was made, or nobody knows; the text says which.
+    """
+    cast, shop = _who()
+    address = wish.address or cast.address
+    say(f"{shop.partner_id} at {address}")
+    members = {"bllr_accno": wish.account, **wish.more}
+    if wish.biller == NescoDesk.biller and wish.amount_taka is not None:
+        members["amount"] = wish.amount_taka
+    try:
+        amount = await _amount(wish, members, cast, address)
+        async with return_page.opened(shop.port) as page, ApiClient(address, shop.key) as client:
+            key = new_key()
+            order = Order(wish.biller, _parameters(wish, members), amount, page.url(key[:8]), wish.instrument)
+            made = await client.create(order, key)
+            _say_bill(made.payment, say)
+            await _visit(client, made.payment, wish, page, say)
+    except OSError as problem:
+        raise UnpayableError(f"no return page at {shop.place}, or no switch: {problem}") from problem
+    except RefusedError as refused:
+        raise UnpayableError(_refusal(refused)) from refused
+    except (aiohttp.ClientError, UnreadableAnswerError, LostPayerError, TimeoutError) as problem:
+        raise UnpayableError(f"no usable answer: {type(problem).__name__} {problem}".rstrip()) from problem
+
+
+def _who() -> tuple[Cast, Shop]:
+    folder = home() / "sandbox"
+    try:
+        cast, shop = load_cast(folder), load_shop(folder)
+    except CastUnreadableError as problem:
+        raise UnpayableError(str(problem)) from problem
+    if cast is None or shop is None:
+        raise UnpayableError(f"there is no shop in {home()} yet: start `make run` first, in another terminal")
+    return cast, shop
+
+
+def _parameters(wish: Wish, members: Mapping[str, str]) -> dict[str, str]:
+    """What names the bill, by the biller's own names."""
+    desk = _DESKS.get(wish.biller)
+    if desk is None or not members.keys() <= desk.parameters.keys():
+        known = ", ".join(f"{name} ({', '.join(one.parameters)})" for name, one in _DESKS.items())
+        raise UnpayableError(f"the sandbox has no such biller with such a bill; it has {known}")
+    return by_own_names(desk.parameters, members)
+
+
+async def _amount(wish: Wish, members: Mapping[str, str], cast: Cast, address: str) -> int:
+    """What the biller is to be paid, in paisa; REST v1 wants it named, so a shop must know it."""
+    if wish.amount_taka is not None:
+        return _paisa(wish.amount_taka)
+    try:
+        async with PartnerClient(address, cast.players[0].credentials()) as client:
+            fetched = await client.fetch_bill(wish.biller, **members)
+    except (TokenRefusedError, UnreadableBillError) as problem:
+        raise UnpayableError(f"the bill cannot be fetched: {problem}") from problem
+    if result_code(fetched) != _DONE:
+        raise UnpayableError(f"the bill cannot be fetched: {result_code(fetched)}; name its --amount")
+    bill = fetched["bllr_inf"]
+    if bill["is_bll_pd"] == "Y":
+        raise UnpayableError("nothing to pay: the biller says that it is paid already")
+    return amount_field(bill, "bll_amnt_ttl")
+
+
+def _paisa(text: str) -> int:
+    try:
+        paisa = Decimal(text) * _PAISA
+    except InvalidOperation:
+        raise UnpayableError(f"{text} is no amount") from None
+    if paisa != paisa.to_integral_value() or paisa <= 0:
+        raise UnpayableError(f"{text} is no amount")
+    return int(paisa)
+
+
+def _say_bill(payment: Payment, say: Say) -> None:
+    parts = (("to the biller", payment.amount), ("for paying so", payment.charge), ("our fee", payment.fee))
+    say(f"  bill           {payment.bill['number']}")
+    for words, paisa in (*parts, ("VAT", payment.vat), ("in all", payment.total)):
+        say(f"  {words:<14} {taka(paisa):>10}")
+
+
+async def _visit(client: ApiClient, payment: Payment, wish: Wish, page: ReturnPage, say: Say) -> None:
+    if payment.page_url is None:
+        raise UnpayableError(f"the provider opened no page; payment {payment.id} is {payment.status}")
+    say(f"{wish.wallet} at {payment.page_url}")
+    payer = Payer(wish.wallet)
+    visit = await pay(payment.page_url, payer, wish.does, follow=True, patience_seconds=_WAIT_SECONDS)
+    say(f"  the browser    {_fate(visit, page)}")
+    standing = await client.get(payment.id)
+    if visit.sent_to is not None:
+        standing = await _known(client, standing)
+    why = f" ({standing.reason})" if standing.reason else ""
+    say(f"payment: {standing.status}{why}")
+    for line in standing.tokens:
+        say(f"  token {line.seq:>2}     {_grouped(line.digits)}  {line.kind}")
+    for refund in standing.refunds:
+        say(f"  back         {taka(refund.amount)}  {refund.status}")
+    program = Tool.here().typed()
+    if _is_moving(standing) and standing.next_check_at is not None:
+        say(f"  next look    {standing.next_check_at:%X}Z")
+    elif not standing.is_final:
+        say(f"  another try  may begin until {standing.pay_until:%X}Z")
+    say(f"  payment id   {payment.id}")
+    if standing.page_url is not None:
+        say(f"Come back: {program} sandbox payer '{standing.page_url}' --wallet {wish.wallet} --follow")
+    say(f"See its life: {program} payments show {UUID(payment.id.removeprefix('pay_'))}")
+
+
+async def _known(client: ApiClient, payment: Payment) -> Payment:
+    """The payment once it is over or waits for another try, as it is after some patience at the latest."""
+    loop = asyncio.get_running_loop()
+    give_up_at = loop.time() + _WAIT_SECONDS
+    while _is_moving(payment) and loop.time() < give_up_at:
+        await asyncio.sleep(_ASK_EVERY_SECONDS)
+        payment = await client.get(payment.id)
+    return payment
+
+
+def _is_moving(payment: Payment) -> bool:
+    """Whether the switch will find out more by itself before the time to pay is over."""
+    return not payment.is_final and payment.next_check_at not in {None, payment.pay_until}
+
+
+def _fate(visit: Visit, page: ReturnPage) -> str:
+    if visit.sent_to is None:
+        return "left the page, and was sent nowhere"
+    waited = ", once our page knew" if visit.looks else ""
+    where = f"was shown the shop's page{waited}" if page.came else "was asked by our page to wait"
+    return f"was sent back with {visit.status} and {where}"
+
+
+def _refusal(refused: RefusedError) -> str:
+    problem = refused.problem
+    places = ", ".join(f"{pointer} {code}" for pointer, code in problem.errors)
+    held = f"; see payment {problem.payment_id}" if problem.payment_id else ""
+    return f"the switch refuses: {problem.code}{f' ({places})' if places else ''}{held}"
+
+
+def _grouped(digits: str) -> str:
+    return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))

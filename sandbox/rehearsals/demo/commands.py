@@ -1,0 +1,243 @@
+"""`ekpay demo` and `ekpay run`: a whole installation on this machine, for two minutes or until Ctrl-C."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+
+from sandbox.kit.tcp_ports import free_port, is_port_free
+from sandbox.registry import COUNTERS, GATEWAYS, Name
+from sandbox.rehearsals.day.injected_errors import NothingToSpoilError
+from sandbox.rehearsals.day.movement_queries import InstitutionSilentError
+from sandbox.rehearsals.demo.admin_clients.admin_client import DeskClosedError
+from sandbox.rehearsals.demo.collecting.script import COLLECTED_MIN
+from sandbox.rehearsals.demo.demo_run import NoBillsLeftError, play
+from sandbox.rehearsals.demo.paying.partner import SwitchSilentError
+from sandbox.rehearsals.demo.paying.script import Plan
+from sandbox.rehearsals.demo.report import Outcome, as_json, show
+from sandbox.rehearsals.demo.run_session import keep_open
+from sandbox.rehearsals.installation.ekpay_command import ToolFailedError, ToolMissingError
+from sandbox.rehearsals.installation.home_folder import home
+from sandbox.rehearsals.installation.installation import (
+    TIME_DIVISOR,
+    NotReadyError,
+    Setting,
+    WalletPorts,
+    staged,
+)
+from sandbox.rehearsals.installation.parties import PARTNERS_MAX, CastUnreadableError
+from sandbox.rehearsals.installation.processes import ChildDiedError
+
+Result = TypeVar("Result")
+
+PAYMENTS_MIN = 20
+PAYMENTS_MAX = 100_000
+COLLECTED_MAX = 1_000
+# One payment at each of the other billers for so many of the three that the demo is about.
+_PER_HOUSE_DIVISOR = 250
+
+# A page of an hour ends before a quote of half an hour does, so that whoever leaves it is over within a demo.
+_PAGE_DIVISOR = 50
+# Enough for many demos in one home: an account costs nothing until it is used.
+_ACCOUNTS = 1_000_000
+_BILLERS = ("desco", "breb", "nesco")
+# 8190 to 8192 are the billers then, 8193 is bKash, and from 8194 on the families of houses, those that
+# collect last; the proxy before each of the others is a hundred higher, and at 8319 it takes orders.
+_PROXY_ABOVE, _CONTROL_ABOVE = 100, 29
+# A partner's sample receiver may listen at 8210 (docs/how-to/receive-notifications.md), from 8211 on the
+# banks' hosts do, payers come back to a shop at 8218, and ekShop is at 8220.
+_MAILBOX_ABOVE, _RETURN_ABOVE, _SHOP_ABOVE = 20, 28, 30
+_HIGHEST = 65_400
+_PIPE_WIDTH = 140
+TROUBLES = (
+    CastUnreadableError, ChildDiedError, DeskClosedError, InstitutionSilentError, NoBillsLeftError,
+    NothingToSpoilError, NotReadyError, SwitchSilentError, ToolFailedError, ToolMissingError,
+)  # fmt: skip
+
+
+def demo(
+    seed: Annotated[int, typer.Option(min=0, help="Decides which bill is paid by whom and what fails.")] = 1,
+    payments: Annotated[
+        int, typer.Option(min=PAYMENTS_MIN, max=PAYMENTS_MAX, help="How many bills are paid.")
+    ] = 2_000,
+    collected: Annotated[
+        int,
+        typer.Option(
+            min=COLLECTED_MIN,
+            max=COLLECTED_MAX,
+            help="How many payers pay themselves, by all connectors; more if every trouble needs one.",
+        ),
+    ] = 400,
+    partners: Annotated[int, typer.Option(min=2, max=PARTNERS_MAX, help="How many partners pay them.")] = 3,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the outcome here as well.")
+    ] = None,
+    *,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Use EKPAY_HOME and leave the data there; only processes stop.")
+    ] = False,
+) -> None:
+    """Pay thousands of bills over real protocols with faults on purpose, and prove that each is explained."""
+    per_house = max(2, payments // _PER_HOUSE_DIVISOR)
+    screen, plan = screen_here(), Plan(seed, payments, partners, per_house)
+    folder = home() if keep else home() / f"demo-{os.getpid()}"
+    setting = _anywhere(folder)
+    screen.print(
+        f"{payments:,} bills paid by {partners} partners and {per_house} more at each other biller, "
+        f"{collected:,} by payers with wallets, cards and accounts, seed {seed}. Logs: {setting.logs}"
+    )
+    screen.print(
+        f"Waiting times are divided by {setting.time_divisor}, so that doubts are settled in seconds."
+    )
+    try:
+        outcome = until_told(_staged_play(setting, (plan, collected), screen, keep=keep), screen)
+    except KeyboardInterrupt:
+        _tidy(folder, keep=keep)
+        raise
+    show(outcome, screen)
+    if json_file is not None:
+        json_file.write_text(json.dumps(as_json(outcome), indent=2, ensure_ascii=False) + "\n")
+    if not outcome.is_proven:
+        screen.print(f"Everything is left as it was in {folder}; EKPAY_HOME={folder} ekpay payments list")
+        raise typer.Exit(1)
+    _tidy(folder, keep=keep)
+
+
+def run(
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="The switch's TCP port.")] = 8180,
+    billers_port: Annotated[
+        int,
+        typer.Option(
+            min=1, max=_HIGHEST, help="DESCO's TCP port; BREB, NESCO and bKash have the next three."
+        ),
+    ] = 8190,
+    time_divisor: Annotated[
+        int, typer.Option(min=1, help="Waiting times are divided by it; 1 is life's own pace.")
+    ] = TIME_DIVISOR,
+) -> None:
+    """Start database, switch, worker, proxy, billers and bKash, print what to try, and run until Ctrl-C."""
+    screen = screen_here()
+    setting = _setting(home(), port, billers_port, time_divisor)
+    wanted = {port: "--port"}
+    wallet = setting.wallet
+    others = (*setting.billers.values(), *setting.counters.values(), *setting.proxied.values())
+    others += (*setting.gateways.values(), setting.control_port)
+    for name, taken in setting.gateways.items():
+        others += (*GATEWAYS[Name(name)].further_ports(taken),)
+    others += (wallet.port, wallet.proxied_port, setting.shop_port)
+    for number, name in (wanted | dict.fromkeys(others, "--billers-port")).items():
+        if not is_port_free(number):
+            raise typer.BadParameter(
+                f"port {number} is taken: stop who listens there, or choose another {name}"
+            )
+    try:
+        until_told(_open_house(setting, screen), screen)
+    except KeyboardInterrupt:
+        screen.print(f"Stopped; the data stays in {setting.home}.")
+
+
+def _anywhere(folder: Path) -> Setting:
+    """A setting on ports that nobody uses."""
+    return Setting(
+        home=folder,
+        switch_port=free_port(),
+        billers={name: free_port() for name in _BILLERS},
+        counters={str(name): free_port() for name in COUNTERS},
+        gateways={str(name): free_port() for name in GATEWAYS},
+        hosts={house.id: free_port() for house in GATEWAYS[Name.ISO8583].houses},
+        page_divisor=_PAGE_DIVISOR,
+        proxied={name: free_port() for name in (*_BILLERS, *map(str, COUNTERS))},
+        control_port=free_port(),
+        mailbox_port=free_port(),
+        accounts=_ACCOUNTS,
+        wallet_ports=WalletPorts(free_port(), free_port(), free_port()),
+    )
+
+
+def _setting(folder: Path, port: int, billers_port: int, time_divisor: int) -> Setting:
+    """A setting on known ports: the far sides one after the other, the proxy before each a hundred higher."""
+    billers = {name: billers_port + number for number, name in enumerate(_BILLERS)}
+    wallet_port = billers_port + len(billers)
+    counters = {str(name): wallet_port + number for number, name in enumerate(COUNTERS, 1)}
+    gateways = {str(name): max(counters.values()) + number for number, name in enumerate(GATEWAYS, 1)}
+    return Setting(
+        home=folder,
+        switch_port=port,
+        billers=billers,
+        counters=counters,
+        gateways=gateways,
+        proxied={name: number + _PROXY_ABOVE for name, number in (billers | counters).items()},
+        control_port=billers_port + _PROXY_ABOVE + _CONTROL_ABOVE,
+        mailbox_port=billers_port + _MAILBOX_ABOVE,
+        time_divisor=time_divisor,
+        wallet_ports=WalletPorts(wallet_port, wallet_port + _PROXY_ABOVE, billers_port + _RETURN_ABOVE),
+        shop_port=billers_port + _SHOP_ABOVE,
+    )
+
+
+async def _staged_play(setting: Setting, plans: tuple[Plan, int], screen: Console, *, keep: bool) -> Outcome:
+    async with staged(setting) as stage:
+        stage.keeps_data = keep
+        try:
+            outcome = await stage.children.watched(play(stage, *plans, screen))
+        except (*TROUBLES, ExceptionGroup):
+            stage.keeps_data = True
+            raise
+        stage.keeps_data = keep or not outcome.is_proven
+        return outcome
+
+
+async def _open_house(setting: Setting, screen: Console) -> None:
+    async with staged(setting) as stage:
+        await stage.children.watched(keep_open(stage, screen))
+
+
+def until_told(work: Coroutine[Any, Any, Result], screen: Console) -> Result:
+    """Run to the end, or until Ctrl-C or a polite signal: all children are stopped either way."""
+
+    async def _main() -> Result:
+        task = asyncio.current_task()
+        if task is not None:
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(_main())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+    except (*TROUBLES, ExceptionGroup) as problem:
+        troubles = list(_leaves(problem))
+        if not all(isinstance(one, TROUBLES) for one in troubles):
+            raise
+        for one in troubles:
+            screen.print(str(one), style="red")
+        raise typer.Exit(1) from None
+
+
+def _leaves(problem: Exception) -> Iterator[Exception]:
+    if isinstance(problem, ExceptionGroup):
+        for part in problem.exceptions:
+            yield from _leaves(part)
+    else:
+        yield problem
+
+
+def _tidy(folder: Path, *, keep: bool) -> None:
+    if not keep:
+        shutil.rmtree(folder)
+
+
+def screen_here() -> Console:
+    """The screen of this process; where nobody watches it has a width of its own."""
+    screen = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
+    if not screen.is_terminal:
+        screen.width = _PIPE_WIDTH
+    return screen

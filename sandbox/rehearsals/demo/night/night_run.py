@@ -1,0 +1,295 @@
+"""The night of a demo: files are left, some of them wrong on purpose, and reconciled until nothing waits.
+
+The day is ended early, so the nights behind it are run as well, with no payment of their own: files that come
+later and banks that pay later belong to it. What the switch finds must be what was made wrong, and what a
+provider that contradicts itself left in review; the day itself is closed by two persons.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from sandbox.kit.institution.clock import dhaka_day, utc_now
+from sandbox.registry import Name
+from sandbox.rehearsals.day.bank_statements import payout_ends
+from sandbox.rehearsals.day.file_writer import Night, leave
+from sandbox.rehearsals.day.injected_errors import Seeded, Wish
+from sandbox.rehearsals.installation.ekpay_command import Tool
+from sandbox.rehearsals.installation.installation import Stage
+from sandbox.rehearsals.installation.parties import Cast, Person, employ
+from sandbox.rehearsals.installation.progress import Steps
+from sandbox.rehearsals.month.model.answer_key import Code
+from sandbox.rehearsals.month.model.days import business_days_after, date_of, day_number
+from sandbox.rehearsals.month.model.institutions import SONALI_ACCOUNT
+
+# Whole files first, while every institution is still whole.
+WISHES = tuple(
+    Wish(code)
+    for code in (
+        Code.CONTROL_TOTAL, Code.FILE_MISSING, Code.FILE_DUPLICATE, Code.LEDGER_ONLY, Code.BILLER_NOT_POSTED,
+        Code.BILLER_DOUBLE_POST, Code.FILE_ONLY, Code.DUP_IN_FILE, Code.AMBIGUOUS, Code.AMOUNT,
+        Code.FEE_VARIANCE, Code.WE_SUCCESS_THEY_FAILED, Code.ROW_REJECTED,
+    )
+)  # fmt: skip
+"""What goes wrong in the night of the last day on which something was paid."""
+
+WISHES_OF_PAYOUT = (Wish(Code.SEQUENCE_GAP), Wish(Code.AMOUNT, SONALI_ACCOUNT))
+"""And in the night of the next business day, on which the first files are paid: on a statement too.
+
+The first file of an institution says where its numbers stand, so a number can be left out only now.
+"""
+
+# A break may stay open and the day be closed, if somebody has said a word about it.
+_NOTED = frozenset({Code.FILE_MISSING, Code.SEQUENCE_GAP, Code.ROW_REJECTED})
+_ACCEPTED = {
+    Code.CONTROL_TOTAL: ("no_action", "the bank sends it again on the next business day"),
+    Code.FEE_VARIANCE: ("accept_fee", "one taka more, agreed by telephone"),
+}
+"""What two persons do about some of them, and why."""
+
+_CHECKER = "nasrin"
+_CODES_MIN = 8
+_STATES = ("open", "proposed", "resolved", "closed")
+_Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NightOutcome:
+    """What the nights found: `nights` runs over `files` files, and what became of what was made wrong.
+
+    `explained` are findings of payments that are rightly in review. `missed` were made wrong and not found,
+    `unexplained` found and by nothing explained, `waiting` names what is open at the end.
+    """
+
+    nights: Sequence[date]
+    files: int
+    seeded: Sequence[Seeded]
+    explained: Sequence[str]
+    missed: Sequence[str]
+    unexplained: Sequence[str]
+    decided: Sequence[str]
+    closed: Sequence[date]
+    waiting: Sequence[str]
+    positions: int = 0
+    position_sum_paisa: int = 0
+    cover_paisa: int = 0
+    reports: Sequence[Path] = ()
+    seconds: float = 0.0
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether all was found that was made wrong, which is enough, and nothing that nothing explains."""
+        is_whole = len({one.code for one in self.seeded}) >= _CODES_MIN
+        return is_whole and not self.missed and not self.unexplained and self.position_sum_paisa == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A payment that is left to people, and every name that an institution may have for it."""
+
+    payment: str
+    names: frozenset[str]
+
+
+@dataclass(slots=True)
+class _Nights:
+    """The nights while they are run."""
+
+    stage: Stage
+    staff: Sequence[Person]
+    seed: int
+    files: int = 0
+    seeded: list[Seeded] = field(default_factory=list)
+    decided: list[str] = field(default_factory=list)
+    closed: list[date] = field(default_factory=list)
+
+    @property
+    def tool(self) -> Tool:
+        return self.stage.tool
+
+    async def leave(self, night: date, wishes: Sequence[Wish] = ()) -> None:
+        """Let every institution leave its files in the inbox."""
+        home = self.stage.setting.home
+        inbox = home / "reconciliation" / "inbox"
+        told = Night(night, home / "sandbox" / "day", inbox, wishes, self.seed, is_strict=False)
+        left = await leave(told, _addresses(self.stage))
+        self.files += len(left.files)
+        self.seeded += left.seeded
+
+    async def run(self, night: date) -> None:
+        """Reconcile a night, whose exit code says that something red stands, as it does in most."""
+        await self.tool.read_answer("reconcile", "run", "--night", f"{night}", "--early", "--json")
+
+    async def breaks(self, *states: str) -> list[_Row]:
+        """The breaks in these states."""
+        asked = [word for state in states for word in ("--state", state)]
+        found: list[_Row] = await self.tool.read("reconcile", "breaks", "--json", *asked)
+        return found
+
+    async def work(self) -> None:
+        """Say a word about what needs one, and decide what must not stay open: one asks, one approves."""
+        standing = await self.breaks("open")
+        tasks = [self._note(one) for one in standing if one["code"] in _NOTED]
+        tasks += [self._decide(one) for one in standing if one["code"] in _ACCEPTED]
+        await asyncio.gather(*tasks)
+
+    async def close(self, day: date) -> None:
+        """Close a day by two persons."""
+        maker, checker, *_ = self.staff
+        await self.tool.run(
+            "reconcile", "close", f"{day}", "--by", maker.name, "--approved-by", checker.name,
+            EKPAY_STAFF_PASSPHRASE=maker.passphrase, EKPAY_APPROVER_PASSPHRASE=checker.passphrase,
+        )  # fmt: skip
+        self.closed.append(day)
+
+    async def _note(self, one: _Row) -> None:
+        maker, *_ = self.staff
+        await self.tool.run(
+            "reconcile", "note", one["id"], "asked for by telephone", "--by", maker.name,
+            EKPAY_STAFF_PASSPHRASE=maker.passphrase,
+        )  # fmt: skip
+
+    async def _decide(self, one: _Row) -> None:
+        maker, *checkers = self.staff
+        action, reason = _ACCEPTED[Code(one["code"])]
+        told = await self.tool.run(
+            "reconcile", "resolve", one["id"], "--action", action, "--reason", reason, "--by", maker.name,
+            EKPAY_STAFF_PASSPHRASE=maker.passphrase,
+        )  # fmt: skip
+        # The first words name the decision, and how many more persons a sum of this size wants.
+        resolution, wanted = told.split()[1], 2 if "waits for 2 more persons" in told else 1
+        for checker in checkers[:wanted]:
+            await self.tool.run(
+                "reconcile", "approve", resolution, "--by", checker.name,
+                EKPAY_APPROVER_PASSPHRASE=checker.passphrase,
+            )  # fmt: skip
+        self.decided.append(f"{one['code']} of {one['institution']}: {action}, {reason}")
+
+
+async def hold_nights(
+    stage: Stage, cast: Cast, began: tuple[date, int], exported: Sequence[_Row], steps: Steps
+) -> NightOutcome:
+    """Run the nights of all days of a demo, and those behind them; `exported` are our payments.
+
+    `began` is its first day and the seed that decides what goes wrong where.
+
+    Raises:
+        ToolFailedError: a command of the switch failed.
+        InstitutionSilentError: a simulator does not answer.
+        NothingToSpoilError: the bank has no credit that could be short.
+    """
+    began_at, ended_on = time.monotonic(), dhaka_day(utc_now())
+    began_on, seed = began
+    # Large sums want two checkers beside whoever asks.
+    nights = _Nights(stage, (*cast.staff, await employ(stage.tool, _CHECKER)), seed)
+    days = _dates(began_on, ended_on)
+    for day in days:
+        with steps.step(f"ending {day}: statements of every institution, and the night"):
+            await nights.leave(day, WISHES if day == ended_on else ())
+            await nights.run(day)
+            await nights.work()
+            await nights.close(day)
+    first_payout = _first_payout(ended_on)
+    behind = _dates(ended_on + timedelta(days=1), date_of(payout_ends(day_number(ended_on))))
+    with steps.step(
+        "the nights behind it, until all files have come and are paid", total=len(behind)
+    ) as step:
+        for night in behind:
+            await nights.leave(night, WISHES_OF_PAYOUT if night == first_payout else ())
+            await nights.run(night)
+            step.advance()
+    with steps.step("settling, and holding what was found against what was made wrong"):
+        return await _judged(nights, (*days, *behind), exported, began_at)
+
+
+async def _judged(
+    nights: _Nights, dates: Sequence[date], exported: Sequence[_Row], began_at: float
+) -> NightOutcome:
+    found, sheet, (_, cover) = await asyncio.gather(
+        nights.breaks(*_STATES),
+        nights.tool.read("settle", "positions", "--json"),
+        # What connectors still owe us is no cover, so this says no on the evening of the day.
+        nights.tool.read_answer("settle", "cover", "--json"),
+    )
+    explained, missed, unexplained = _held_against(nights.seeded, found, list(reviews_of(exported)))
+    return NightOutcome(
+        nights=dates,
+        files=nights.files,
+        seeded=nights.seeded,
+        explained=explained,
+        missed=missed,
+        unexplained=unexplained,
+        decided=nights.decided,
+        closed=nights.closed,
+        waiting=[_in_words(one) for one in found if one["state"] == "open"],
+        positions=len(sheet["positions"]),
+        position_sum_paisa=sheet["sum"],
+        cover_paisa=cover["strict"],
+        reports=list(_reports(nights.stage)),
+        seconds=time.monotonic() - began_at,
+    )
+
+
+def _held_against(
+    seeded: Iterable[Seeded], found: Iterable[_Row], reviews: Sequence[Review]
+) -> tuple[list[str], list[str], list[str]]:
+    """What is explained by a review, what was not found, and what nothing explains."""
+    wanted = {(one.code.value, one.institution, one.reference, one.night_date.isoformat()) for one in seeded}
+    explained, unexplained = [], []
+    for one in found:
+        key = (one["code"], one["institution"], one["reference"], one["first_seen"])
+        if key in wanted:
+            wanted.discard(key)
+        elif (review := _review_of(one, reviews)) is not None:
+            explained.append(f"{_in_words(one)} (payment {review.payment} is in review)")
+        else:
+            unexplained.append(_in_words(one))
+    return explained, [" ".join(key) for key in sorted(wanted)], unexplained
+
+
+def _review_of(one: _Row, reviews: Iterable[Review]) -> Review | None:
+    return next((review for review in reviews if one["reference"] in review.names), None)
+
+
+def _in_words(one: _Row) -> str:
+    return f"{one['code']} {one['institution']} {one['reference']}, seen {one['first_seen']}"
+
+
+def reviews_of(exported: Iterable[_Row]) -> Iterator[Review]:
+    """Every payment of ours that is left to people, with all names of its movements."""
+    for line in exported:
+        if line["state"] == "in_review":
+            yield Review(line["id"], frozenset(_names(line)))
+
+
+def _names(line: _Row) -> Iterator[str]:
+    yield line["bill_number"] or line["bill_key"]
+    yield from (text for text in (line["facts"].get("payment_id"), line["id"]) if text)
+    yield from (one["reference"] for one in line["attempts"])
+    for one in line["tries"]:
+        # A host's name for it ends with the RRN.
+        yield from (one["provider_transaction"] or "").split("-")[-1:]
+
+
+def _dates(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def _first_payout(day: date) -> date:
+    return date_of(business_days_after(day_number(day), 1))
+
+
+def _addresses(stage: Stage) -> Mapping[Name, str]:
+    setting = stage.setting
+    ports = {**setting.billers, **setting.counters, **setting.gateways, "bkash": setting.wallet.port}
+    return {Name(name): f"http://127.0.0.1:{port}" for name, port in ports.items()}
+
+
+def _reports(stage: Stage) -> Iterator[Path]:
+    with suppress(FileNotFoundError):
+        yield from sorted((stage.setting.home / "reconciliation" / "reports").rglob("*.*"))

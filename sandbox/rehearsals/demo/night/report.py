@@ -1,0 +1,67 @@
+"""What a demo has to say of its night, for a person and for a program."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from sandbox.billers.desco.wire import taka
+from sandbox.rehearsals.demo.night.night_run import NightOutcome
+
+_SHOWN_MAX = 20
+
+
+def night_json(night: NightOutcome) -> Mapping[str, object]:
+    """The night for programs; found = seeded + explained where nothing is missed or unexplained."""
+    return {
+        "nights": [f"{one}" for one in night.nights],
+        "files": night.files,
+        "seeded": dict(Counter(one.code.value for one in night.seeded)),
+        "explained": list(night.explained),
+        "missed": list(night.missed),
+        "unexplained": list(night.unexplained),
+        "decided": list(night.decided),
+        "closed": [f"{one}" for one in night.closed],
+        "waiting": list(night.waiting),
+        "positions": night.positions,
+        "position_sum_paisa": night.position_sum_paisa,
+        "cover_paisa": night.cover_paisa,
+        "reports": [f"{path}" for path in night.reports],
+        "seconds": round(night.seconds, 1),
+    }
+
+
+def show_night(night: NightOutcome, screen: Console) -> None:
+    """Print what was made wrong, whether it was found, and what was done about it."""
+    screen.print(_wrongs_table(night))
+    for line in night.explained:
+        screen.print(f"Found as well, rightly: {line}.")
+    for line in night.missed[:_SHOWN_MAX]:
+        screen.print(f"MISSED {line}", style="bold red")
+    for line in night.unexplained[:_SHOWN_MAX]:
+        screen.print(f"UNEXPLAINED {line}", style="bold red")
+    for line in night.decided:
+        screen.print(f"Decided by two persons: {line}.")
+    days = ", ".join(f"{day}" for day in night.closed)
+    screen.print(
+        f"{night.files} files and statements in {len(night.nights)} nights; closed by two persons: {days}. "
+        f"Positions of {night.positions} parties sum to {taka(night.position_sum_paisa)}; trust cover "
+        f"{taka(night.cover_paisa)}; {len(night.waiting)} breaks wait for people; "
+        f"{len(night.reports)} reports; {night.seconds:.0f} s."
+    )
+
+
+def _wrongs_table(night: NightOutcome) -> Table:
+    table = Table(
+        title="Made wrong in files, on purpose, and found again",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for heading in ("what", "of", "reference", "night"):
+        table.add_column(heading)
+    for one in sorted(night.seeded, key=lambda one: (one.night, one.code)):
+        table.add_row(one.code, one.institution, one.reference, one.night_date.isoformat())
+    return table

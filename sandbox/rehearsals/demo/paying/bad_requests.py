@@ -1,0 +1,111 @@
+"""Requests that must be refused, each with the code that it must get and no effect on any book."""
+
+import json
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from sandbox.callers.partner.client import result_code
+from sandbox.callers.partner.messages import Message, Payout, new_reference
+from sandbox.kit.jwe import seal
+from sandbox.rehearsals.demo.admin_clients.admin_client import Payable
+from sandbox.rehearsals.demo.admin_clients.desco import DescoDesk
+from sandbox.rehearsals.demo.paying.partner import PartnerSide
+from sandbox.rehearsals.demo.paying.script import Bad
+
+EXPECTED: Mapping[Bad, frozenset[str]] = MappingProxyType(
+    {
+        Bad.RUBBISH: frozenset({"2001"}),
+        Bad.WRONG_KEY: frozenset({"2001"}),
+        Bad.DEAD_TOKEN: frozenset({"2002"}),
+        Bad.NO_TOKEN: frozenset({"2002"}),
+        # Whoever guesses often is told to wait instead.
+        Bad.WRONG_PASS_KEY: frozenset({"2003", "2004"}),
+        Bad.UNKNOWN_BILLER: frozenset({"1001"}),
+        Bad.UNKNOWN_ACCOUNT: frozenset({"1002"}),
+        Bad.PAID_BILL: frozenset({"1003"}),
+        Bad.WRONG_AMOUNT: frozenset({"1004"}),
+        Bad.MALFORMED_AMOUNT: frozenset({"2001"}),
+        Bad.FOREIGN_REFNO_ACK: frozenset({"1005"}),
+        Bad.OTHER_NODE: frozenset({"2003"}),
+    }
+)
+
+_BILLER = DescoDesk.biller
+_UNKNOWN_BILLER = "b998"
+
+
+@dataclass(frozen=True, slots=True)
+class Offender:
+    """Who sends bad requests: a partner, another whose things it borrows, and a token that has died."""
+
+    side: PartnerSide
+    other: PartnerSide
+    dead_token: str
+
+    async def send(self, kind: Bad, bill: Payable) -> str:
+        """Send one and return the code it got; `bill` is not paid by it."""
+        senders: dict[Bad, Callable[[Payable], Awaitable[str]]] = {
+            Bad.RUBBISH: lambda _: self._raw(b"this is no envelope"),
+            Bad.WRONG_KEY: self._wrong_key,
+            Bad.DEAD_TOKEN: lambda bill: self._raw(self._sealed_fetch(bill), self.dead_token),
+            Bad.NO_TOKEN: self._no_token,
+            Bad.WRONG_PASS_KEY: self._wrong_pass_key,
+            Bad.UNKNOWN_BILLER: self._unknown_biller,
+            Bad.UNKNOWN_ACCOUNT: self._unknown_account,
+            Bad.PAID_BILL: self._paid_bill,
+            Bad.WRONG_AMOUNT: lambda bill: self._paid_with(bill, "1.23"),
+            Bad.MALFORMED_AMOUNT: lambda bill: self._paid_with(bill, "1e3"),
+            Bad.FOREIGN_REFNO_ACK: self._foreign_refno_ack,
+            Bad.OTHER_NODE: self._other_node,
+        }
+        return await senders[kind](bill)
+
+    async def _raw(self, body: bytes, token: str | None = None) -> str:
+        client = self.side.client
+        answer = await client.send("fetch-bill", body, token=token or await client.get_token())
+        return result_code(json.loads(answer.body))
+
+    def _sealed_fetch(self, bill: Payable, secret: str | None = None) -> bytes:
+        message = self.side.client.write.fetch(_BILLER, bll_no=bill.target)
+        return seal(json.dumps(message).encode(), secret or self.side.player.secret).encode()
+
+    async def _wrong_key(self, bill: Payable) -> str:
+        return await self._raw(self._sealed_fetch(bill, secrets.token_hex(16)))
+
+    async def _no_token(self, bill: Payable) -> str:
+        answer = await self.side.client.send("fetch-bill", self._sealed_fetch(bill))
+        return result_code(json.loads(answer.body))
+
+    async def _wrong_pass_key(self, _: Payable) -> str:
+        login = {"user_id": self.side.player.user_id, "pass_key": secrets.token_urlsafe(16)}
+        answer = await self.side.client.send("get-token", json.dumps(login).encode())
+        return result_code(json.loads(answer.body))
+
+    async def _unknown_biller(self, bill: Payable) -> str:
+        return result_code(await self.side.fetch(_UNKNOWN_BILLER, bll_no=bill.target))
+
+    async def _unknown_account(self, bill: Payable) -> str:
+        return result_code(await self.side.fetch(_BILLER, bllr_accno=f"92000{bill.target[-3:]}"))
+
+    async def _paid_bill(self, bill: Payable) -> str:
+        fetched = await self.side.fetch(_BILLER, bllr_accno=f"91000{bill.target[-3:]}")
+        if fetched["bllr_inf"]["is_bll_pd"] != "Y":
+            return result_code(fetched)
+        return await self.side.pay(fetched, self.side.promise(fetched))
+
+    async def _paid_with(self, bill: Payable, amount: str) -> str:
+        fetched = await self.side.fetch(_BILLER, bll_no=bill.target)
+        return await self.side.pay(fetched, self.side.promise(fetched), amount=amount)
+
+    async def _foreign_refno_ack(self, bill: Payable) -> str:
+        fetched = await self.other.fetch(_BILLER, bll_no=bill.target)
+        return await self.side.pay(fetched, self.side.promise(fetched))
+
+    async def _other_node(self, bill: Payable) -> str:
+        fetched: Mapping[str, Any] = await self.side.fetch(_BILLER, bll_no=bill.target)
+        message: Message = self.side.client.write.payment(fetched, Payout(new_reference()))
+        message["hdrs"]["nd_id"] = self.other.player.node_id
+        return result_code(await self.side.client.exchange("update-billPayment", message))

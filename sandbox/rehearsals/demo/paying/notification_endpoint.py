@@ -1,0 +1,93 @@
+"""A partner's endpoint on the stage: it takes the switch's notifications, and refuses some on purpose.
+
+Nothing is lost by that: what was refused comes again under the same id, and each id counts once.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from sandbox.callers.partner.webhooks import Receiver, build_server
+from sandbox.rehearsals.demo.comparison.biller_books import NotifiedLine
+from sandbox.rehearsals.installation.ekpay_command import Tool
+from sandbox.rehearsals.installation.parties import Player
+
+REFUSED_EVERY = 50
+"""One message in so many is answered with an error the first time it comes."""
+
+_WAIT_SECONDS = 60.0
+_HTTP_500 = 500
+
+Scope = dict[str, Any]
+
+_RECEIPT = "payment.receipt_issued"
+
+
+class Mailbox:
+    """What one partner was told by itself."""
+
+    def __init__(self, player: Player) -> None:
+        """Nothing has come yet, and no key is known."""
+        self.player = player
+        self.refusals = 0
+        self._receiver = Receiver([])
+        self._arrived = 0
+        self._came = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+        """Answer one message."""
+        self._arrived += 1
+        if self._arrived % REFUSED_EVERY:
+            await self._receiver(scope, receive, send)
+            self._came.set()
+            return
+        self.refusals += 1
+        head = {"type": "http.response.start", "status": _HTTP_500, "headers": [(b"content-length", b"0")]}
+        await send(head)
+        await send({"type": "http.response.body", "body": b""})
+
+    async def register(self, tool: Tool, url: str) -> None:
+        """Have the switch send here, and learn its key."""
+        told = await tool.read("notifications", "endpoints", "add", self.player.id, url, "--json")
+        self._receiver.trust(told["public_keys"])
+
+    async def wait_for(self, references: Collection[str]) -> None:
+        """Wait until something was heard of each of these references, for a minute at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_WAIT_SECONDS):
+                while set(references) - {line.reference for line in self.lines()}:
+                    self._came.clear()
+                    await self._came.wait()
+
+    @property
+    def repeats(self) -> int:
+        """How many messages came again after they had been taken."""
+        return len(self._receiver.heard) - len(self._receiver.taken)
+
+    @property
+    def strangers(self) -> int:
+        """How many messages were not the switch's own: none, if all is right."""
+        return len(self._receiver.refused)
+
+    def lines(self) -> list[NotifiedLine]:
+        """What every payment came to, once; a receipt that follows is no news about that."""
+        events = self._receiver.taken.values()
+        told = [event["data"] for event in events if event["type"] != _RECEIPT]
+        return [NotifiedLine(self.player.id, one["reference"], one["status"], one["amount"]) for one in told]
+
+
+@asynccontextmanager
+async def opened(player: Player, port: int) -> AsyncIterator[Mailbox]:
+    """A mailbox that listens on loopback until it is left."""
+    mailbox = Mailbox(player)
+    server = build_server(mailbox)
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            yield mailbox
+        finally:
+            server.should_exit = True
+            with suppress(asyncio.CancelledError):
+                await serving

@@ -1,0 +1,156 @@
+"""A partner on the stage: its client, and its own record of every reference it has ever used.
+
+It behaves as a careful partner does. What was not answered is sent again under the same reference, what
+was not sent is paid under a new one, and what is in progress is asked about and never paid twice.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+
+from sandbox.billers.desco.wire import amount_field
+from sandbox.callers.partner.client import PartnerClient, UnreadableAnswerError, result_code
+from sandbox.callers.partner.messages import Payout, new_reference
+from sandbox.rehearsals.demo.comparison.biller_books import IN_PROGRESS, ToldLine
+from sandbox.rehearsals.installation.parties import Player
+
+NOTHING_SENT = "1007"
+
+_TRIES_MAX = 60
+_PAUSE_SECONDS = 0.5
+_BUSY = frozenset({429, 503})
+
+
+class SwitchSilentError(Exception):
+    """The switch gave no usable answer to many tries in a row."""
+
+
+class UnexpectedAnswerError(Exception):
+    """A bill that is there was not told; the text is the code that came instead."""
+
+
+@dataclass(slots=True)
+class Reference:
+    """One reference of a partner: what it pays, and the codes it was answered with."""
+
+    text: str
+    fetch_reference: str
+    bill_number: str
+    amount_paisa: int
+    charged_paisa: int
+    biller: str
+    codes: list[str] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+
+    @property
+    def code(self) -> str:
+        """What the partner goes by: the last final answer, else "in progress"."""
+        return next((code for code in reversed(self.codes) if code != IN_PROGRESS), IN_PROGRESS)
+
+    @property
+    def is_two_valued(self) -> bool:
+        """Whether it was told two different final answers or tokens, which must never happen."""
+        return len(set(self.codes) - {IN_PROGRESS}) > 1 or len(set(self.tokens)) > 1
+
+    def heard(self, answer: Mapping[str, Any]) -> str:
+        """Remember an answer; its code."""
+        self.codes.append(result_code(answer))
+        if token := answer.get("bllr_inf", {}).get("token"):
+            self.tokens.append(token)
+        return self.codes[-1]
+
+
+@dataclass(slots=True)
+class PartnerSide:
+    """One partner: who it is, how it talks, what it remembers."""
+
+    player: Player
+    client: PartnerClient
+    references: dict[str, Reference] = field(default_factory=dict)
+
+    async def fetch(self, biller: str, **bill: str) -> Mapping[str, Any]:
+        """Fetch a bill, again and again while the biller is away; the answer may be a refusal."""
+        for _ in range(_TRIES_MAX):
+            answer = await until_answered(lambda: self.client.fetch_bill(biller, **bill))
+            if result_code(answer) != NOTHING_SENT:
+                return answer
+            await asyncio.sleep(_PAUSE_SECONDS)
+        raise SwitchSilentError(f"the biller was away for {_TRIES_MAX} tries")
+
+    def promise(self, fetched: Mapping[str, Any]) -> Reference:
+        """Write down a new reference for a fetched bill, before anything is sent under it.
+
+        Raises:
+            UnexpectedAnswerError: the fetch was refused.
+        """
+        if "bllr_inf" not in fetched:
+            raise UnexpectedAnswerError(f"a fetch was answered {result_code(fetched)}")
+        bill = fetched["bllr_inf"]
+        reference = Reference(
+            text=new_reference(),
+            fetch_reference=fetched["hdrs"]["ref_id"],
+            bill_number=bill["bll_no"],
+            amount_paisa=amount_field(bill, "bll_amnt_ttl"),
+            charged_paisa=amount_field(bill, "ekpay_fee"),
+            biller=bill["bllr_id"],
+        )
+        self.references[reference.text] = reference
+        return reference
+
+    async def pay(
+        self,
+        fetched: Mapping[str, Any],
+        reference: Reference,
+        *,
+        amount: str | None = None,
+        is_whole: bool = True,
+    ) -> str:
+        """Send an order until it is answered; remember and return the code."""
+        payout = Payout(reference.text, amount)
+        answer = await until_answered(lambda: self.client.pay(fetched, payout, is_whole=is_whole))
+        return reference.heard(answer)
+
+    async def ask(self, reference: Reference) -> str:
+        """Ask what became of an order; remember and return the code."""
+        question = reference.fetch_reference
+        answer = await until_answered(lambda: self.client.status(question, reference.biller))
+        return reference.heard(answer)
+
+    def pending(self) -> list[Reference]:
+        """The references that it was last told are in progress."""
+        return [one for one in self.references.values() if one.codes and one.code == IN_PROGRESS]
+
+    def told(self) -> list[ToldLine]:
+        """Its whole record."""
+        return [
+            ToldLine(
+                self.player.id,
+                one.text,
+                one.bill_number,
+                one.amount_paisa,
+                one.charged_paisa,
+                one.code,
+                one.tokens[-1] if one.tokens else "",
+            )
+            for one in self.references.values()
+        ]
+
+
+async def until_answered(send: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+    """Send the same thing again until an answer comes that can be read and is not "too busy".
+
+    Raises:
+        SwitchSilentError: none came.
+    """
+    for _ in range(_TRIES_MAX):
+        try:
+            answer = await send()
+        except (aiohttp.ClientError, TimeoutError, UnreadableAnswerError):
+            answer = None
+        if answer is not None and answer.get("http_status") not in _BUSY:
+            return answer
+        await asyncio.sleep(_PAUSE_SECONDS)
+    raise SwitchSilentError(f"no usable answer in {_TRIES_MAX} tries")

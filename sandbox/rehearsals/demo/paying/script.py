@@ -1,0 +1,185 @@
+"""The script of a demo: which partner pays which bill, what goes wrong with it, and what else is tried.
+
+Everything follows from the seed and the bills; nothing here is sent. What depends on timing alone, such as
+which payments are on their way when the biller goes down, is for the load to find out.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import chain, cycle
+
+from sandbox.rehearsals.demo.admin_clients.admin_client import Mischief, Payable
+from sandbox.rehearsals.demo.admin_clients.desco import DescoDesk
+from sandbox.rehearsals.demo.paying import network_faults as network
+
+FAULTED_PERCENT = 3
+REPEATED_PERCENT = 3
+BAD_PERCENT = 3
+
+SHARES_PERCENT = {"b9001": 25, "b9002": 15}
+"""How much of the payments goes to BREB and NESCO; the rest is DESCO's."""
+# Faults in the first part only: the doubts that they leave are settled while the rest is being paid.
+_FAULTS_WITHIN_PERCENT = 70
+_OUTAGE_AT_PERCENT = 40
+_BEARERS_DIE_AT_PERCENT = (15, 55, 85)
+
+
+class Again(StrEnum):
+    """What a partner sends a second time."""
+
+    AT_ONCE = "at_once"
+    """The same order twice at the same moment."""
+    LATER = "later"
+    """The same order again when everything is over."""
+    OTHER_REFERENCE = "other_reference"
+    """The same bill under another reference."""
+    OTHER_CONTENT = "other_content"
+    """The same reference with another amount."""
+
+
+class Bad(StrEnum):
+    """A request that must be refused."""
+
+    RUBBISH = "rubbish"
+    WRONG_KEY = "wrong_key"
+    DEAD_TOKEN = "dead_token"  # noqa: S105 - the name of a misdeed
+    NO_TOKEN = "no_token"  # noqa: S105 - the name of a misdeed
+    WRONG_PASS_KEY = "wrong_pass_key"  # noqa: S105 - the name of a misdeed
+    UNKNOWN_BILLER = "unknown_biller"
+    UNKNOWN_ACCOUNT = "unknown_account"
+    PAID_BILL = "paid_bill"
+    WRONG_AMOUNT = "wrong_amount"
+    MALFORMED_AMOUNT = "malformed_amount"
+    FOREIGN_REFNO_ACK = "foreign_refno_ack"
+    OTHER_NODE = "other_node"
+
+
+class Happening(StrEnum):
+    """What befalls the biller as a whole."""
+
+    GOES_DOWN = "billers_go_down"
+    """Their process is killed and started again; connections are refused meanwhile."""
+    BEARERS_DIE = "billers_forget_logins"
+    """Every login dies at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One partner pays one thing; `is_whole` says whether it echoes the whole bill or the least it may.
+
+    `named` is the one of its names that the partner uses. `fault` is the biller's own, or the network's
+    behind the word "network".
+    """
+
+    partner: int
+    bill: Payable
+    fault: str | None = None
+    again: Again | None = None
+    named: Mapping[str, str] = field(default_factory=dict)
+    is_whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class BadRequest:
+    """One partner sends something that must be refused; `bill` stays unpaid."""
+
+    partner: int
+    kind: Bad
+    bill: Payable
+
+
+Scene = Order | BadRequest | Happening
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much a script holds."""
+
+    seed: int
+    payments: int
+    partners: int
+    per_house: int = 0
+
+    @property
+    def bad_requests(self) -> int:
+        """How many bad requests: each kind at least once."""
+        return max(len(Bad), self.payments * BAD_PERCENT // 100)
+
+    def wanted(self, biller: str) -> int:
+        """How many things of this biller it pays or misuses; DESCO's alone are misused.
+
+        `per_house` are paid of each biller that has no share of the `payments`.
+        """
+        shares = {name: self.payments * percent // 100 for name, percent in SHARES_PERCENT.items()}
+        if biller != DescoDesk.biller:
+            return shares.get(biller, self.per_house)
+        return self.payments - sum(shares.values()) + self.bad_requests
+
+
+def write_script(
+    plan: Plan, payables: Mapping[str, Sequence[Payable]], mischief: Mapping[str, Mischief]
+) -> list[Scene]:
+    """Return the scenes in the order in which they begin.
+
+    Both mappings are by the billers' ekPay ids, and `payables` holds what `plan.wanted` says. Every kind of
+    fault strikes at least once if there are so many orders, so a small script has more than its percentage.
+    """
+    chance = random.Random(plan.seed)  # noqa: S311 - a script is to be repeated, not to be unguessable
+    misused = list(payables[DescoDesk.biller][: plan.bad_requests])
+    paid = [one for biller in payables for one in payables[biller] if one not in misused]
+    chance.shuffle(paid)
+    orders = [
+        Order(
+            partner=number % plan.partners,
+            bill=bill,
+            named=chance.choice(bill.named),
+            is_whole=chance.choice((False, True)),
+        )
+        for number, bill in enumerate(paid)
+    ]
+    _put_faults(orders, mischief, chance)
+    _put_repeats(orders, chance)
+    scenes: list[Scene] = [*orders]
+    kinds = list(Bad)
+    for number, bill in enumerate(misused):
+        bad = BadRequest(chance.randrange(plan.partners), kinds[number % len(kinds)], bill)
+        scenes.insert(chance.randrange(len(scenes) // 4, len(scenes)), bad)
+    return _with_happenings(scenes)
+
+
+def _put_faults(orders: list[Order], mischief: Mapping[str, Mischief], chance: random.Random) -> None:
+    """Let each biller's share of the orders meet its own faults and the network's in turn."""
+    for biller, wrong in mischief.items():
+        places = [place for place, order in enumerate(orders) if order.bill.biller == biller]
+        on_the_way = network.FAULTS if wrong.meets_network else ()
+        kinds = [*wrong.faults, *(f"{network.WORD} {fault}" for fault in on_the_way)]
+        chance.shuffle(kinds)
+        once = [wrong.contradicting] if wrong.contradicting else []
+        faulted = max(len(once) + len(kinds), len(places) * FAULTED_PERCENT // 100)
+        within = places[: max(faulted, len(places) * _FAULTS_WITHIN_PERCENT // 100)]
+        chosen = chance.sample(within, min(faulted, len(within)))
+        for place, fault in zip(chosen, chain(once, cycle(kinds)), strict=False):
+            orders[place] = replace(orders[place], fault=fault)
+
+
+def _put_repeats(orders: list[Order], chance: random.Random) -> None:
+    repeated = max(len(Again), len(orders) * REPEATED_PERCENT // 100)
+    kinds = list(Again)
+    unharmed = [place for place, order in enumerate(orders) if order.fault is None]
+    for number, place in enumerate(chance.sample(unharmed, min(repeated, len(unharmed)))):
+        orders[place] = replace(orders[place], again=kinds[number % len(kinds)])
+    # Whatever was in doubt is sent once more at the end, when it must have one answer.
+    for place, order in enumerate(orders):
+        if order.fault is not None:
+            orders[place] = replace(order, again=Again.LATER)
+
+
+def _with_happenings(scenes: list[Scene]) -> list[Scene]:
+    happenings = [(percent, Happening.BEARERS_DIE) for percent in _BEARERS_DIE_AT_PERCENT]
+    happenings.append((_OUTAGE_AT_PERCENT, Happening.GOES_DOWN))
+    count = len(scenes)
+    for percent, happening in sorted(happenings, reverse=True):
+        scenes.insert(count * percent // 100, happening)
+    return scenes

@@ -1,0 +1,125 @@
+"""One bill, fetched and paid by hand: what a newcomer tries first."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+
+from sandbox.callers.partner.client import (
+    PartnerClient,
+    TokenRefusedError,
+    UnreadableAnswerError,
+    result_code,
+)
+from sandbox.callers.partner.messages import Payout, new_reference
+from sandbox.rehearsals.installation.ekpay_command import Tool, ToolFailedError, ToolMissingError
+from sandbox.rehearsals.installation.home_folder import home
+from sandbox.rehearsals.installation.parties import CastUnreadableError, Player, load
+
+_DONE = "0000"
+_SHOWN = (
+    ("bll_no", "bill"), ("bll_cstnm", "customer"), ("bll_dt_due", "due on"), ("bll_amnt", "without VAT"),
+    ("bll_vat", "VAT"), ("bll_late_fee", "late fee"), ("bll_rndng", "rounded up"), ("bll_amnt_ttl", "to pay"),
+    ("ekpay_fee", "our fee"),
+)  # fmt: skip
+
+Say = Callable[[str], None]
+
+
+class UnpayableError(Exception):
+    """Nothing could be paid; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be paid, by which partner of the stage and at which switch; None: the first, and its.
+
+    `more` are further members of `bll_inf` that the biller wants.
+    """
+
+    biller: str
+    account: str
+    more: Mapping[str, str] = field(default_factory=dict)
+    partner: str | None = None
+    address: str | None = None
+
+
+async def pay_once(wish: Wish, say: Say) -> None:
+    """Fetch what an account owes, or quote what it buys, and pay it, telling each step in a line.
+
+    Raises:
+        UnpayableError: nothing was paid, or nobody knows; the text says which.
+    """
+    address, player = _who(wish)
+    say(f"{player.name} ({player.id}) at {address}")
+    try:
+        async with PartnerClient(address, player.credentials()) as client:
+            await _pay(client, wish, say)
+    except (aiohttp.ClientError, TokenRefusedError, UnreadableAnswerError, TimeoutError) as problem:
+        raise UnpayableError(f"the switch gave no usable answer: {type(problem).__name__}") from problem
+
+
+async def _pay(client: PartnerClient, wish: Wish, say: Say) -> None:
+    before = _balances(await client.balance())
+    fetched = await client.fetch_bill(wish.biller, bllr_accno=wish.account, **wish.more)
+    if result_code(fetched) != _DONE:
+        raise UnpayableError(f"fetching: {_answer(fetched)}")
+    bill = fetched["bllr_inf"]
+    if bill["is_bll_pd"] == "Y":
+        raise UnpayableError("nothing to pay: the biller says that it is paid already")
+    for member, words in _SHOWN:
+        if bill.get(member):
+            say(f"  {words:<12} {bill[member]}")
+    for line in bill.get("bll_lines", ()):
+        say(f"    {line['nm']:<14} {line['amnt']:>10}")
+    reference = new_reference()
+    paid = await client.pay(fetched, Payout(reference))
+    say(f"paying: {_answer(paid)}")
+    for line in paid.get("bllr_inf", {}).get("token_lines", ()):
+        say(f"  token {line['seq']:>2}     {_grouped(line['digits'])}  {line['kind']}")
+    say(f"  prefund      {before} before, {_balances(await client.balance())} after")
+    say(f"  reference    {reference}")
+    payment_id = await _payment_id(reference)
+    if payment_id:
+        say(f"  payment id   {payment_id}")
+    say(f"See its life: {Tool.here().typed()} payments show {payment_id or reference}")
+
+
+def _grouped(digits: str) -> str:
+    return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
+
+
+def _who(wish: Wish) -> tuple[str, Player]:
+    try:
+        cast = load(home() / "sandbox")
+    except CastUnreadableError as problem:
+        raise UnpayableError(str(problem)) from problem
+    if cast is None:
+        raise UnpayableError(
+            f"there are no partners in {home()} yet: start `make run` first, in another terminal"
+        )
+    player = cast.player(wish.partner)
+    if player is None:
+        known = ", ".join(one.id for one in cast.players)
+        raise UnpayableError(f"there is no partner {wish.partner}; there are {known}")
+    return wish.address or cast.address, player
+
+
+async def _payment_id(reference: str) -> str | None:
+    """Our id of the payment: no partner is told it, so the switch's own books are asked."""
+    try:
+        listed = await Tool.here().read("payments", "list", "--json")
+    except (ToolFailedError, ToolMissingError):
+        return None
+    return next((str(line["id"]) for line in listed if line["reference"] == reference), None)
+
+
+def _answer(answer: Mapping[str, Any]) -> str:
+    status = answer.get("resp_status", {})
+    return f"{result_code(answer)} {status.get('rsp_msg') or answer.get('resp_msg', '')}"
+
+
+def _balances(answer: Mapping[str, Any]) -> str:
+    told = answer.get("bckt_blnc_inf", {})
+    return f"{told.get('bckt_blnc', '?')} and {told.get('prepaid_blnc', '?')} prepaid"

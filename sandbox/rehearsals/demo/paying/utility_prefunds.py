@@ -1,0 +1,53 @@
+"""What the demo does for prefunded utilities: two persons put money there, and it is counted afterwards."""
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+
+from sandbox.rehearsals.demo.comparison.biller_books import COMPLETED, Disagreement, OurLine
+from sandbox.rehearsals.installation.ekpay_command import Tool, few_at_once
+from sandbox.rehearsals.installation.parties import Cast
+
+DEPOSIT_TAKA = 1_000_000
+_PAISA = 100
+
+
+async def fill_deposits(tool: Tool, cast: Cast) -> Mapping[str, int]:
+    """Book a transfer to every prefunded utility; what each got, in paisa.
+
+    Raises:
+        ToolFailedError: the switch refused one.
+    """
+    listed = await tool.read("billers", "list", "--json")
+    prefunded = [biller["id"] for biller in listed if biller["pays_from_deposit"]]
+    await few_at_once(partial(_deposit, tool, cast), prefunded)
+    return dict.fromkeys(prefunded, DEPOSIT_TAKA * _PAISA)
+
+
+async def _deposit(tool: Tool, cast: Cast, biller_id: str) -> None:
+    asking, approving = cast.staff
+    await tool.run(
+        "billers", "deposit", biller_id, str(DEPOSIT_TAKA),
+        "--reference", f"DEMO-{secrets.token_hex(6)}",
+        "--asked-by", asking.name, "--approved-by", approving.name,
+        EKPAY_STAFF_PASSPHRASE=asking.passphrase, EKPAY_APPROVER_PASSPHRASE=approving.passphrase,
+    )  # fmt: skip
+
+
+async def deposit_paisa(tool: Tool) -> Mapping[str, int]:
+    """What the switch's books say is left at each prefunded utility, in paisa."""
+    listed = await tool.read("billers", "deposits", "--json")
+    return {one["biller_id"]: one["balance_paisa"] for one in listed}
+
+
+def deposit_faults(
+    put: Mapping[str, int], left: Mapping[str, int], ours: Sequence[OurLine]
+) -> Iterable[Disagreement]:
+    """Where a deposit is not what was put there less what was delivered from it."""
+    for biller_id, paisa in put.items():
+        delivered = sum(
+            line.owed_paisa or 0 for line in ours if (line.biller, line.state) == (biller_id, COMPLETED)
+        )
+        if left.get(biller_id) != paisa - delivered:
+            what = f"{left.get(biller_id)} paisa are left there, {paisa - delivered} are right"
+            yield Disagreement(f"deposit at {biller_id}", what)

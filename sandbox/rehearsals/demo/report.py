@@ -1,0 +1,209 @@
+"""What a demo has to say at its end: tables for a person, one JSON object for a program."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from sandbox.billers.desco.wire import taka
+from sandbox.rehearsals.demo.collecting.book_reader import PayerOutcome
+from sandbox.rehearsals.demo.collecting.report import disagreements, open_payments, payers_json, show_payers
+from sandbox.rehearsals.demo.comparison.biller_books import (
+    COMPLETED,
+    DECLINED,
+    EXPIRED,
+    IN_REVIEW,
+    REFUNDED,
+    Comparison,
+    OurLine,
+)
+from sandbox.rehearsals.demo.night.night_run import NightOutcome
+from sandbox.rehearsals.demo.night.report import night_json, show_night
+from sandbox.rehearsals.demo.paying.load import Experience
+
+CLEAN = "clean"
+
+_COLUMNS = (COMPLETED, REFUNDED, DECLINED, EXPIRED, IN_REVIEW)
+_OPEN = "open"
+_SHOWN_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """What came to a partner's endpoint: events, each once, and how often something was odd.
+
+    `refused` messages were refused on purpose, `repeats` came again though they were taken, `strangers` were
+    not the switch's own.
+    """
+
+    events: int = 0
+    refused: int = 0
+    repeats: int = 0
+    strangers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything that a demo found out about one run; `payments` are those of its own partners' prefunds.
+
+    `posted` is how many payments stand in each biller's own book, by its name, those of `payers` among them.
+    """
+
+    seed: int
+    seconds: float
+    time_divisor: int
+    payments: Sequence[OurLine]
+    posted: Mapping[str, int]
+    experience: Experience
+    comparison: Comparison
+    audit: str
+    payers: PayerOutcome
+    night: NightOutcome
+    notified: Notified = field(default_factory=Notified)
+    partner_names: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def unexplained(self) -> int:
+        """How many things nothing explains: lines that disagree, and answers that make no sense."""
+        return len(_disagreements(self))
+
+    @property
+    def open(self) -> int:
+        """How many payments are neither final nor in review nor left to finance."""
+        return self.count(_OPEN) + open_payments(self.payers)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether every payment is final or rightly in review, all is explained, and the books are clean."""
+        is_whole = self.unexplained == 0 and self.open == 0
+        return is_whole and self.notified.strangers == 0 and self.audit == CLEAN and self.night.is_explained
+
+    def count(self, column: str, partner_id: str | None = None) -> int:
+        """How many payments are in this state, or `open`: neither final nor in review."""
+        return sum(_column(line) == column for line in self._of(partner_id))
+
+    def _of(self, partner_id: str | None) -> list[OurLine]:
+        return [line for line in self.payments if partner_id in {None, line.partner_id}]
+
+    def completed_paisa(self, partner_id: str | None) -> int:
+        """What was completed, in paisa."""
+        return sum(line.total_paisa for line in self._of(partner_id) if line.state == COMPLETED)
+
+
+def as_json(outcome: Outcome) -> dict[str, object]:
+    """The outcome for programs; payments = completed + refunded + declined + expired + in_review + open.
+
+    These are the payments from prefunds; `payers` holds the same of collected ones, `unexplained` is both.
+    """
+    experience = outcome.experience
+    return {
+        "payments": len(outcome.payments),
+        **{column: outcome.count(column) for column in (*_COLUMNS, _OPEN)},
+        "unexplained": outcome.unexplained,
+        "audit": outcome.audit,
+        "posted": dict(outcome.posted),
+        "notified": asdict(outcome.notified),
+        "seed": outcome.seed,
+        "seconds": round(outcome.seconds, 1),
+        "time_divisor": outcome.time_divisor,
+        "faults": dict(experience.faults),
+        "paid_anew": experience.paid_anew,
+        "duplicates": {kind: dict(codes) for kind, codes in experience.duplicates.items()},
+        "bad_requests": {kind: dict(codes) for kind, codes in experience.bad_requests.items()},
+        "explanations": {one.where: one.what for one in outcome.comparison.contradictions},
+        "payers": payers_json(outcome.payers),
+        "night": night_json(outcome.night),
+        "disagreements": _disagreements(outcome),
+    }
+
+
+def show(outcome: Outcome, screen: Console) -> None:
+    """Print the outcome as tables, and every disagreement in words."""
+    screen.print(_payments_table(outcome))
+    screen.print(_tried_table(outcome))
+    for one in outcome.comparison.contradictions:
+        screen.print(f"In review, rightly: {one.where}: {one.what}.")
+    show_payers(outcome.payers, screen)
+    show_night(outcome.night, screen)
+    unexplained = _disagreements(outcome)
+    for line in unexplained[:_SHOWN_MAX]:
+        screen.print(f"UNEXPLAINED {line}", style="bold red")
+    if len(unexplained) > _SHOWN_MAX:
+        screen.print(f"… and {len(unexplained) - _SHOWN_MAX} more.")
+    told = outcome.notified
+    screen.print(
+        f"A partner's endpoint was told of {told.events:,} payments, each once; it refused {told.refused} "
+        f"messages on purpose, and {told.repeats} came again."
+    )
+    posted = ", ".join(f"{name} {count:,}" for name, count in outcome.posted.items())
+    screen.print(
+        f"Payments in the billers' own books: {posted}; in the switch's: {len(outcome.payments):,} from "
+        f"prefunds, {len(outcome.payers.ours):,} collected over {len(outcome.payers.providers)} connectors; "
+        f"unexplained: {outcome.unexplained}, open: {outcome.open}, audit: {outcome.audit}."
+    )
+    verdict, style = ("proven", "bold green") if outcome.is_proven else ("NOT PROVEN", "bold red")
+    screen.print(f"{verdict} in {outcome.seconds:.0f} s", style=style)
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+
+
+def _payments_table(outcome: Outcome) -> Table:
+    table = _table("Payments from prefunds in the switch's books")
+    # No prefund payment ever expires, and eighty columns are soon full.
+    columns = [column for column in (*_COLUMNS, _OPEN) if column != EXPIRED or outcome.count(column)]
+    table.add_column("partner")
+    for heading in ("total", *columns, "taka"):
+        table.add_column(heading.replace("_", " "), justify="right", no_wrap=True)
+    for partner_id in [*outcome.partner_names, None]:
+        if partner_id is None:
+            table.add_section()
+        counts = [outcome.count(column, partner_id) for column in columns]
+        table.add_row(
+            outcome.partner_names[partner_id] if partner_id else "all",
+            f"{sum(counts):,}",
+            *(f"{count:,}" for count in counts),
+            taka(outcome.completed_paisa(partner_id)),
+        )
+    return table
+
+
+def _tried_table(outcome: Outcome) -> Table:
+    table = _table("What went wrong on purpose")
+    table.add_column("what")
+    table.add_column("times", justify="right")
+    table.add_column("ended or answered as")
+    experience = outcome.experience
+    ends: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for line in outcome.payments:
+        if line.reference in experience.struck:
+            ends[experience.struck[line.reference]][line.state] += 1
+    for kind, times in sorted(experience.faults.items()):
+        table.add_row(f"fault: {_words(kind)}", str(times), _counted(ends[kind]))
+    table.add_row("nothing sent, paid anew", str(experience.paid_anew), "")
+    for group, answers in (("sent again", experience.duplicates), ("bad", experience.bad_requests)):
+        table.add_section()
+        for kind, codes in sorted(answers.items()):
+            table.add_row(f"{group}: {_words(kind)}", str(sum(codes.values())), _counted(codes))
+    return table
+
+
+def _disagreements(outcome: Outcome) -> list[str]:
+    lines = [f"{one.where}: {one.what}" for one in outcome.comparison.unexplained]
+    return lines + outcome.experience.surprises + disagreements(outcome.payers)
+
+
+def _column(line: OurLine) -> str:
+    return line.state if line.state in _COLUMNS else _OPEN
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{_words(what)} ({times})" for what, times in sorted(counts.items()))
+
+
+def _words(kind: str) -> str:
+    return kind.replace("_", " ")

@@ -1,0 +1,126 @@
+"""`ekpay run`: the stage stays open, with a cast whose credentials are kept, until somebody stops it."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+
+from rich.console import Console
+
+from sandbox.providers.bkash.wallets import FIRST_NORMAL_WALLET, WALLET_LENGTH, WalletKind, magic_wallet
+from sandbox.rehearsals.demo.admin_clients.admin_client import Address
+from sandbox.rehearsals.demo.admin_clients.bkash import BkashDesk
+from sandbox.rehearsals.demo.admin_clients.breb import BrebDesk
+from sandbox.rehearsals.installation import ekshop_account as ekshop
+from sandbox.rehearsals.installation.installation import WALLET, Stage
+from sandbox.rehearsals.installation.parties import BUCKETS, Cast, engage, load, save, top_up
+from sandbox.rehearsals.installation.rest_shop import load as load_shop
+from sandbox.rehearsals.installation.rest_shop import open_account
+from sandbox.rehearsals.installation.rest_shop import save as save_shop
+
+_PARTNERS = 3
+_LOST = magic_wallet(WalletKind.EXECUTE_LOST_DONE)
+_WALLETS = f"wallets {FIRST_NORMAL_WALLET:0{WALLET_LENGTH}d} and on"
+_FIRST_TOP_UP_TAKA = 1_000_000
+
+
+async def keep_open(stage: Stage, screen: Console) -> None:
+    """Start everything, make the cast on the first start, say what to try, and wait to be cancelled."""
+    with screen.status("starting PostgreSQL …"):
+        await stage.open_database()
+    with screen.status("starting billers, bKash, proxy, switch and worker …"):
+        await stage.open_far_side()
+        await stage.open_counters()
+        await stage.open_wallet()
+        await stage.open_gateways()
+        await stage.open_proxy()
+        await stage.open_switch()
+        async with BkashDesk(Address(stage.setting.wallet.address, stage.passwords[WALLET])) as bkash:
+            await bkash.subscribe(stage.callback_address)
+    cast = await _cast(stage, screen)
+    await _shop(stage, cast)
+    await _ekshop(stage, cast)
+    address = Address(stage.setting.biller_address("breb"), stage.passwords["breb"])
+    async with BrebDesk(address) as desk:
+        (bill,) = await desk.payables(1)
+    for line in _what_to_try(stage, cast, bill.named[0]):
+        screen.print(line)
+    await asyncio.get_running_loop().create_future()
+
+
+async def _cast(stage: Stage, screen: Console) -> Cast:
+    """The cast of earlier starts, at the address of this one; or a new one with filled prefunds."""
+    folder = stage.setting.sandbox_home
+    cast = load(folder)
+    if cast is None:
+        with screen.status("making staff, partners and prefunds …"):
+            cast = await engage(stage.tool, stage.setting.switch_address, _PARTNERS)
+            save(cast, folder)
+            for player in cast.players:
+                for bucket in BUCKETS:
+                    await top_up(stage.tool, cast, player, bucket, _FIRST_TOP_UP_TAKA)
+    cast = replace(cast, address=stage.setting.switch_address)
+    save(cast, folder)
+    return cast
+
+
+async def _shop(stage: Stage, cast: Cast) -> None:
+    """The first partner collects as well: its key of earlier starts, or a new one for another return page."""
+    folder, place = stage.setting.sandbox_home, stage.setting.wallet.return_place
+    shop = load_shop(folder)
+    if shop is None or shop.place != place:
+        save_shop(await open_account(stage.tool, cast.players[0].id, place), folder)
+
+
+async def _ekshop(stage: Stage, cast: Cast) -> None:
+    """Open ekShop with its account of earlier starts, or with a new one for another address."""
+    folder, place = stage.setting.sandbox_home, stage.setting.shop_place
+    account = ekshop.load(folder)
+    if account is None or account.place != place:
+        ekshop.save(await ekshop.engage(stage.tool, cast.staff[0], place, folder), folder)
+    await stage.open_shop()
+
+
+def _what_to_try(stage: Stage, cast: Cast, breb: Mapping[str, str]) -> list[str]:
+    setting, program = stage.setting, stage.tool.typed()
+    partners = ", ".join(player.id for player in cast.players)
+    pay, collect = f"  {program} sandbox pay", f"  {program} sandbox collect"
+    order = f"  {program} sandbox shop-order"
+    named = f"--account {breb['bllr_accno']} --period {breb['bll_period']} --mobile {breb['bill_mobno']}"
+    proxied = ", ".join(map(str, (*setting.proxied.values(), setting.wallet.proxied_port)))
+    billers = ", ".join(f"{name.upper()} {setting.biller_address(name)}" for name in setting.billers)
+    counters = ", ".join(f"{name} {port}" for name, port in setting.counters.items())
+    gateways = ", ".join(f"{name} {port}" for name, port in setting.gateways.items())
+    return [
+        f"switch   {setting.switch_address}   /health/ready, /metrics, /syndicate/api, /v1",
+        f"billers  {billers}   simulated",
+        f"houses   {counters}   47 more billers, a port a family; GET /_admin/houses, /_admin/unpaid",
+        f"gateways {gateways}   24 more ways to pay, a port a family; GET /_admin/houses, /_admin/payers",
+        f"bKash    {setting.wallet.address}   simulated; {_WALLETS}",
+        f"proxy    before them, at ports {proxied}",
+        f"partners {partners}   their secrets: {setting.sandbox_home / 'partners.json'}",
+        f"shop     {cast.players[0].id}   its API key: {setting.sandbox_home / 'shop.json'}",
+        f"ekShop   http://{setting.shop_place}   a shop of several sellers, paid through the merchant API",
+        f"logs     {setting.logs}",
+        f"Waiting times are divided by {setting.time_divisor}.",
+        "",
+        "Try in another terminal:",
+        f"{pay} --biller b025 --account 10000007                  DESCO",
+        f"{pay} --biller b025 --account 94000001                  its answer is lost",
+        f"{pay} --biller b9001 {named}   BREB",
+        f"{pay} --biller b9002 --account 84000001 --amount 500     NESCO, a token of twelve lines",
+        f"{collect} --account 10000008                           a payer of bKash pays DESCO",
+        f"{collect} --account 10000009 --wallet {_LOST}     the answer of its execute is lost",
+        f"{collect} --account 10000010 --instrument nagad        another wallet; any connector will do",
+        f"{collect} --account 10000011 --does cancel             and changes their mind",
+        f"{collect} --biller b9002 --account 84000002 --amount 500   NESCO, and gets tokens",
+        f"{order}                                       a customer of ekShop, from the cart to the goods",
+        f"{order} --as-agent --instrument nagad         an agent orders for a villager",
+        f"{order} --cancel                              and changes their mind",
+        f"  {program} sandbox faults reset_after --of desco --network",
+        f"  {program} sandbox statements --out {setting.home / 'reconciliation' / 'inbox'}",
+        f"  {program} payments list",
+        f"  {program} partners list",
+        f"  {program} audit",
+        "",
+        "Ctrl-C stops everything; the data stays.",
+    ]

@@ -1,0 +1,1 @@
+"""Orders at ekShop: a single one by hand, and a whole day of them."""

@@ -1,0 +1,95 @@
+"""`ekpay sandbox ekshop-day`: a day of ekShop on an installation of its own, and the proof of it."""
+
+import json
+import os
+import shutil
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from sandbox.callers.ekshop.listener_conduct import Conduct
+from sandbox.kit.tcp_ports import free_port
+from sandbox.registry import Name
+from sandbox.rehearsals.demo.commands import TROUBLES, screen_here, until_told
+from sandbox.rehearsals.ekshop.day.day_run import Wish, play
+from sandbox.rehearsals.ekshop.day.plan import ORDERS_MIN
+from sandbox.rehearsals.ekshop.day.report import Outcome, as_json, show
+from sandbox.rehearsals.installation.home_folder import home
+from sandbox.rehearsals.installation.installation import Setting, WalletPorts, staged
+
+ORDERS_MAX = 100_000
+TIME_DIVISOR = 5
+"""What waiting times are divided by: a wallet on a busy machine must not look like one in doubt."""
+
+_FAMILIES = (Name.NAGAD, Name.TOKEN_INIT_STATUS)
+
+
+class Usual(StrEnum):
+    """What a shop may be for a whole day without its own books being wrong by its own fault."""
+
+    HONEST = Conduct.HONEST.value
+    ASKING = Conduct.ASKING.value
+    TRUSTING = Conduct.TRUSTING.value
+
+
+def ekshop_day(
+    orders: Annotated[int, typer.Option(min=ORDERS_MIN, max=ORDERS_MAX, help="How many orders.")] = 3_500,
+    seed: Annotated[int, typer.Option(min=0, help="Decides who orders what and what befalls them.")] = 1,
+    conduct: Annotated[
+        Usual, typer.Option(help="How the shop learns of payments: what real shops do, right and wrong.")
+    ] = Usual.HONEST,
+    day_home: Annotated[
+        Path | None,
+        typer.Option("--home", help="Keep everything in this folder; without it all is deleted if proven."),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the outcome here as well.")
+    ] = None,
+) -> None:
+    """Let thousands of customers order at ekShop and pay, and prove both books equal to the paisa."""
+    screen = screen_here()
+    folder = day_home or home() / f"ekshop-day-{os.getpid()}"
+    setting = _anywhere(folder.resolve())
+    screen.print(f"{orders:,} orders of 1 to 6 sellers, seed {seed}. Logs: {setting.logs}")
+    wish = Wish(orders, seed, Conduct(conduct))
+    outcome = until_told(_staged_day(setting, wish, screen, keep=day_home is not None), screen)
+    show(outcome, screen)
+    if json_file is not None:
+        json_file.write_text(json.dumps(as_json(outcome), indent=2, ensure_ascii=False) + "\n")
+    if not outcome.is_proven:
+        screen.print(f"Everything is left as it was in {folder}; EKPAY_HOME={folder} ekpay payments list")
+        raise typer.Exit(1)
+    if day_home is None:
+        shutil.rmtree(folder)
+
+
+def _anywhere(folder: Path) -> Setting:
+    """A setting on ports that nobody uses; there are no billers, and nothing stands before the wallets."""
+    wallet_port = free_port()
+    return Setting(
+        home=folder,
+        switch_port=free_port(),
+        billers={},
+        gateways={str(name): free_port() for name in _FAMILIES},
+        proxied={},
+        control_port=free_port(),
+        mailbox_port=free_port(),
+        wallet_ports=WalletPorts(wallet_port, wallet_port, free_port()),
+        shop_port=free_port(),
+        time_divisor=TIME_DIVISOR,
+    )
+
+
+async def _staged_day(setting: Setting, wish: Wish, screen: Console, *, keep: bool) -> Outcome:
+    async with staged(setting) as stage:
+        stage.keeps_data = keep
+        try:
+            outcome = await stage.children.watched(play(stage, wish, screen))
+        except (*TROUBLES, ExceptionGroup):
+            stage.keeps_data = True
+            raise
+        stage.keeps_data = keep or not outcome.is_proven
+        return outcome

@@ -1,0 +1,194 @@
+"""The plan of a day: who orders what, pays it how, and what goes wrong. Everything follows from the seed."""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from sandbox.callers.ekshop.catalogue import AGENTS, DISTRICTS, GOODS, SELLERS
+from sandbox.callers.ekshop.listener_conduct import Conduct
+from sandbox.callers.ekshop.orders import Standing
+from sandbox.callers.ekshop.pricing import Purchase
+from sandbox.callers.ekshop.wire import Customer
+from sandbox.kit.institution.seeded_values import INVENTED_NAMES, invented_name
+from sandbox.rehearsals.demo.collecting.provider_scenarios import BKASH, Provider
+from sandbox.rehearsals.demo.collecting.scenarios import Course as AtProvider
+
+ORDERS_MIN = 20
+
+
+class Course(StrEnum):
+    """How one order goes; the words are those of the report."""
+
+    PAID = "paid"
+    OTHER_INSTRUMENT = "refused, then paid by another instrument"
+    REFUSED = "refused, then cancelled"
+    CANCELLED = "cancelled at the checkout"
+    PAID_ANEW = "cancelled, then paid by a new payment"
+    CALLBACK_LOST = "paid, and never sent back"
+    REOPENED = "left, then paid in another browser"
+    TAB_CLOSED = "left for good"
+
+
+_PER_MILLE: Mapping[Course, int] = MappingProxyType(
+    {
+        Course.OTHER_INSTRUMENT: 50,
+        Course.REFUSED: 30,
+        Course.CANCELLED: 40,
+        Course.PAID_ANEW: 20,
+        Course.CALLBACK_LOST: 40,
+        Course.REOPENED: 20,
+        Course.TAB_CLOSED: 30,
+    }
+)
+"""How many of a thousand orders take each course; all others are plainly paid."""
+
+ENDS: Mapping[Course, Standing] = MappingProxyType(
+    dict.fromkeys(Course, Standing.PAID)
+    | {
+        Course.REFUSED: Standing.CANCELLED,
+        Course.CANCELLED: Standing.CANCELLED,
+        Course.TAB_CLOSED: Standing.WAITING,
+    }
+)
+"""What the shop must believe of an order in the end."""
+
+SENT_BACK = frozenset(Course) - {Course.CALLBACK_LOST, Course.TAB_CLOSED}
+"""Whose customers see the shop again."""
+
+# What the shop's listener does with the first IPN of some orders; the switch has to come again.
+_ODD_CONDUCTS = (
+    Conduct.HTTP_500, Conduct.HTTP_401, Conduct.EMPTY, Conduct.TRUE, Conduct.HTML, Conduct.ASKING,
+)  # fmt: skip
+_ODD_EVERY = 40
+_AGENT_PERCENT, _BKASH_PERCENT = 30, 55
+_SELLERS_MAX = 6
+_REFUND_PERCENTS = ((100,), (35,), (15, 20, 25), (40, 60))
+_REFUNDS_EVERY = 60
+_REFUND_PARTS_MIN = 3
+_REFUSALS: Mapping[str, AtProvider] = MappingProxyType(
+    {BKASH: AtProvider.INSUFFICIENT, "nagad": AtProvider.DECLINED}
+)
+"""Who says no so that another instrument can be chosen at once."""
+
+WALLETS = (BKASH, "nagad", "upay", "tap", "mcash", "mycash", "okwallet", "surecash")
+"""By whom the day is paid."""
+
+
+class TooFewProvidersError(ValueError):
+    """The switch has not the wallets that the day is paid by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paying:
+    """One instrument, and the number that its page is given."""
+
+    instrument: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayOrder:
+    """One order of the day; `first_ipn` is what the listener does with the first IPN about it.
+
+    `refund_percents` of its price are given back at the end, one after the other. `spares` are what its
+    customer pays by where an instrument cannot be had.
+    """
+
+    nth: int
+    purchase: Purchase
+    customer: Customer
+    course: Course
+    payings: tuple[Paying, ...]
+    first_ipn: Conduct = Conduct.HONEST
+    refund_percents: tuple[int, ...] = ()
+    spares: tuple[Paying, ...] = ()
+
+
+def write_day(seed: int, orders: int, providers: Sequence[Provider]) -> list[DayOrder]:
+    """Return the orders in the order in which they are placed; those that settle slowly come first.
+
+    Raises:
+        TooFewProvidersError: a wallet of the day is missing.
+    """
+    known = {one.id: one for one in providers}
+    if any(name not in known for name in WALLETS):
+        raise TooFewProvidersError(TooFewProvidersError.__doc__)
+    luck = random.Random(seed)  # noqa: S311 - to be repeated, not to be unguessable
+    courses = list(_courses(orders))
+    luck.shuffle(courses)
+    courses.sort(key=lambda course: course not in {Course.CALLBACK_LOST, Course.TAB_CLOSED})
+    day = []
+    for nth, course in enumerate(courses):
+        payings = tuple(_payings(luck, course, known, nth))
+        is_paid = ENDS[course] is Standing.PAID
+        refunds: tuple[int, ...] = ()
+        if is_paid and nth % _REFUNDS_EVERY == 1:
+            refunds = _affordable(known[payings[-1].instrument], nth // _REFUNDS_EVERY)
+        day.append(
+            DayOrder(
+                nth=nth,
+                purchase=_purchase(luck),
+                customer=_customer(luck, nth),
+                course=course,
+                payings=payings,
+                first_ipn=_first_ipn(nth, course),
+                refund_percents=refunds,
+                spares=tuple(Paying(name, known[name].number(AtProvider.PLAIN, nth)) for name in WALLETS),
+            )
+        )
+    return day
+
+
+def _courses(orders: int) -> Iterator[Course]:
+    """Every odd course its share of times, and once at least."""
+    odd = [course for course, share in _PER_MILLE.items() for _ in range(max(1, orders * share // 1_000))]
+    yield from odd[:orders]
+    yield from (Course.PAID for _ in range(orders - len(odd)))
+
+
+def _affordable(provider: Provider, turn: int) -> tuple[int, ...]:
+    """Refunds that the provider can do: in as many parts as it gives back in."""
+    percents = _REFUND_PERCENTS[turn % len(_REFUND_PERCENTS)]
+    if provider.parts_max >= _REFUND_PARTS_MIN:
+        return percents
+    return percents[:1] if provider.parts_max else ()
+
+
+def _first_ipn(nth: int, course: Course) -> Conduct:
+    if nth % _ODD_EVERY or course is Course.TAB_CLOSED:
+        return Conduct.HONEST
+    return _ODD_CONDUCTS[nth // _ODD_EVERY % len(_ODD_CONDUCTS)]
+
+
+def _payings(
+    luck: random.Random, course: Course, known: Mapping[str, Provider], nth: int
+) -> Iterator[Paying]:
+    """What is chosen at the checkout, one after the other; who cancels there at once chooses nothing."""
+    if course in {Course.OTHER_INSTRUMENT, Course.REFUSED}:
+        refusing = luck.choice(list(_REFUSALS))
+        yield Paying(refusing, known[refusing].number(_REFUSALS[refusing], nth))
+    if course in {Course.REFUSED, Course.CANCELLED}:
+        return
+    by_bkash = luck.randrange(100) < _BKASH_PERCENT
+    paying = BKASH if by_bkash else luck.choice(WALLETS[1:])
+    yield Paying(paying, known[paying].number(AtProvider.PLAIN, nth))
+
+
+def _purchase(luck: random.Random) -> Purchase:
+    sellers = luck.sample([one.code for one in SELLERS], luck.randint(1, _SELLERS_MAX))
+    bought: dict[str, int] = {}
+    for seller in sellers:
+        own = [good.code for good in GOODS if good.seller == seller]
+        for code in luck.sample(own, luck.randint(1, min(2, len(own)))):
+            bought[code] = luck.choice((1, 1, 1, 2))
+    agent = luck.choice(AGENTS) if luck.randrange(100) < _AGENT_PERCENT else None
+    district = agent.district if agent else luck.choice(list(DISTRICTS))
+    return Purchase(bought, district, agent.code if agent else None)
+
+
+def _customer(luck: random.Random, nth: int) -> Customer:
+    name = invented_name(luck.randrange(INVENTED_NAMES))
+    email = f"buyer{nth}@shop.example" if luck.randrange(2) else ""
+    return Customer(name, f"+8801{7_00000000 + nth:09d}", email, f"House {nth + 1}, Sandbox Road")

@@ -1,0 +1,145 @@
+"""What a day has to say at its end: tables for a person, one JSON object for a program."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from sandbox.callers.ekshop.orders import Standing
+from sandbox.kit.institution.amounts import taka
+from sandbox.rehearsals.ekshop.day.books import Difference, ShopPayment
+from sandbox.rehearsals.ekshop.day.customers import Experience
+from sandbox.rehearsals.ekshop.day.plan import ENDS, DayOrder
+
+CLEAN = "clean"
+_SHOWN_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything that a day found out; `refunds` are how many were asked back and how many paisa that was.
+
+    `paying_seconds` are those from the first customer to the last, `seconds` all of them.
+    """
+
+    seed: int
+    seconds: float
+    paying_seconds: float
+    day: Sequence[DayOrder]
+    experience: Experience
+    payments: Sequence[ShopPayment]
+    refunds: tuple[int, int]
+    differences: Sequence[Difference]
+    audit: str
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether both books are one, nobody was surprised, and the audit is clean."""
+        return not self.differences and not self.experience.surprises and self.audit == CLEAN
+
+    def standings(self) -> Counter[str]:
+        """How many payments stand how in the shop's book."""
+        return Counter(one.standing for one in self.payments)
+
+    def payees(self) -> Mapping[str, int]:
+        """What each payee has from paid orders, in paisa, before refunds."""
+        sums: Counter[str] = Counter()
+        for one in self.payments:
+            if one.standing == Standing.PAID:
+                sums.update(one.shares)
+        return sums
+
+
+def as_json(outcome: Outcome) -> dict[str, object]:
+    """The outcome for programs; amounts in whole paisa."""
+    paid = [one for one in outcome.payments if one.standing == Standing.PAID]
+    return {
+        "orders": len(outcome.day),
+        "payments": len(outcome.payments),
+        "standings": dict(outcome.standings()),
+        "courses": dict(Counter(order.course.value for order in outcome.day)),
+        "paid_paisa": sum(one.amount_paisa for one in paid),
+        "shares": sum(len(one.shares) for one in paid),
+        "ipns_taken": sum(len(one.ipns) for one in outcome.payments),
+        "ipns_turned_away": sum(one.turned_away for one in outcome.payments),
+        "refunds": {"count": outcome.refunds[0], "paisa": outcome.refunds[1]},
+        "payees": dict(outcome.payees()),
+        "shown": {
+            f"{wanted} and was {said}": times for (wanted, said), times in outcome.experience.shown.items()
+        },
+        "differences": [f"{one.where}: {one.what}" for one in outcome.differences],
+        "surprises": outcome.experience.surprises,
+        "detours": outcome.experience.detours,
+        "audit": outcome.audit,
+        "seed": outcome.seed,
+        "paying_seconds": round(outcome.paying_seconds, 1),
+        "seconds": round(outcome.seconds, 1),
+    }
+
+
+def show(outcome: Outcome, screen: Console) -> None:
+    """Print the outcome as tables, and every difference in words."""
+    screen.print(_course_table(outcome))
+    screen.print(_payee_table(outcome))
+    taken = sum(len(one.ipns) for one in outcome.payments)
+    away = sum(one.turned_away for one in outcome.payments)
+    screen.print(f"IPNs: {taken:,} taken, each once; {away} were turned away first, on purpose.")
+    screen.print(f"Customers chose another instrument {outcome.experience.detours} times, as one was down.")
+    came, found = sum(outcome.experience.shown.values()), outcome.experience.shown
+    right = sum(times for (wanted, said), times in found.items() if wanted == said)
+    screen.print(f"{came:,} customers came back to the shop; {right:,} found there what had become of it.")
+    count, paisa = outcome.refunds
+    screen.print(f"Refunds: {count}, {taka(paisa)} taka, taken from the same shares.")
+    troubles = [f"{one.where}: {one.what}" for one in outcome.differences] + outcome.experience.surprises
+    for line in troubles[:_SHOWN_MAX]:
+        screen.print(f"DIFFERENCE {line}", style="bold red")
+    if len(troubles) > _SHOWN_MAX:
+        screen.print(f"… and {len(troubles) - _SHOWN_MAX} more.")
+    verdict, style = ("proven", "bold green") if outcome.is_proven else ("NOT PROVEN", "bold red")
+    screen.print(
+        f"{len(outcome.day):,} orders in {outcome.paying_seconds:.0f} s; differences: "
+        f"{len(outcome.differences)}, surprises: {len(outcome.experience.surprises)}, audit: {outcome.audit}."
+    )
+    screen.print(f"{verdict} in {outcome.seconds:.0f} s", style=style)
+
+
+def _course_table(outcome: Outcome) -> Table:
+    table = _table("Orders of the day")
+    for heading in ("what befell them", "ends"):
+        table.add_column(heading)
+    table.add_column("orders", justify="right")
+    table.add_column("payments", justify="right")
+    standings = {one.trnx_id: one.standing for one in outcome.payments}
+    orders: Counter[str] = Counter(order.course.value for order in outcome.day)
+    for course, end in ENDS.items():
+        names = [
+            name
+            for order in outcome.day
+            if order.course is course
+            for name in outcome.experience.payments.get(order.nth, ())
+        ]
+        ended = Counter(standings.get(name, "unknown") for name in names)
+        words = ", ".join(f"{standing} {times:,}" for standing, times in sorted(ended.items()))
+        table.add_row(course.value, end.value, f"{orders[course.value]:,}", words)
+    return table
+
+
+def _payee_table(outcome: Outcome) -> Table:
+    table = _table("Who has what of the paid orders, in taka")
+    table.add_column("payee")
+    table.add_column("shares", justify="right")
+    table.add_column("taka", justify="right")
+    counts: Counter[str] = Counter()
+    for one in outcome.payments:
+        if one.standing == Standing.PAID:
+            counts.update(one.shares.keys())
+    for payee, paisa in sorted(outcome.payees().items()):
+        table.add_row(payee or "ekshop itself", f"{counts[payee]:,}", taka(paisa))
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))

@@ -1,0 +1,93 @@
+"""Who the shop is at the switch: made by the same commands that a real merchant is made by."""
+
+import csv
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from sandbox.callers.ekshop.catalogue import PAYEES
+from sandbox.callers.ekshop.wire import Merchant
+from sandbox.rehearsals.installation.ekpay_command import Tool, ToolFailedError
+from sandbox.rehearsals.installation.parties import CastUnreadableError, Person, keep
+
+API_PATH = "/ekpaypg/v1"
+
+_FILE = "ekshop.json"
+_REG_ID = "ekshop_test"
+# The shop calls from this machine, and a refund of any order is one person's to ask for.
+_TERMS = ("networks=127.0.0.1", "refund_limit=100000.00", "debt_limit=1000000.00")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a shop is given: its ids and its pass key; `place` is the `host:port` it is registered with."""
+
+    partner_id: str
+    mer_reg_id: str
+    place: str
+    pass_key: str = field(repr=False)
+
+    def merchant(self, switch_address: str) -> Merchant:
+        """What its calls to a switch need."""
+        return Merchant(f"{switch_address.rstrip('/')}{API_PATH}", self.mer_reg_id, self.pass_key)
+
+
+async def engage(
+    tool: Tool, by: Person, place: str, folder: Path, instruments: Sequence[str] = ()
+) -> Account:
+    """Make the merchant and its payees; payers and IPNs may go to this place alone.
+
+    It takes these instruments, or all if none is named. `folder` is where the file of payees is written.
+
+    Raises:
+        ToolFailedError: the switch refused for another reason than an id that is taken.
+    """
+    terms = [f"return_hosts={place}", *_TERMS]
+    terms += [f"instruments={' '.join(instruments)}"] if instruments else []
+    try:
+        given = await _added(tool, by, _REG_ID, terms)
+    except ToolFailedError:
+        # An earlier start may have made one for another place.
+        given = await _added(tool, by, f"{_REG_ID}_{secrets.token_hex(3)}", terms)
+    account = Account(given["partner_id"], given["mer_reg_id"], place, given["pass_key"])
+    payees = folder / "ekshop-payees.csv"
+    with payees.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("code", "kind", "name"))
+        writer.writerows((code, kind, name.english) for code, kind, name in PAYEES)
+    await tool.run(
+        "merchants", "payees", "import", account.partner_id, str(payees), "--by", by.name,
+        EKPAY_STAFF_PASSPHRASE=by.passphrase,
+    )  # fmt: skip
+    return account
+
+
+async def _added(tool: Tool, by: Person, reg_id: str, terms: Sequence[str]) -> dict[str, str]:
+    options = [option for term in terms for option in ("--set", term)]
+    given: dict[str, str] = await tool.read(
+        "merchants", "add", reg_id, "--name-en", "ekShop", "--name-bn", "একশপ", *options,
+        "--by", by.name, "--json",
+        EKPAY_STAFF_PASSPHRASE=by.passphrase,
+    )  # fmt: skip
+    return given
+
+
+def save(account: Account, folder: Path) -> None:
+    """Keep an account for the shop's own process; readable by its owner alone."""
+    keep(folder / _FILE, asdict(account))
+
+
+def load(folder: Path) -> Account | None:
+    """Return the account that was kept in this folder, or None if there is none.
+
+    Raises:
+        CastUnreadableError: something else stands in its file.
+    """
+    try:
+        return Account(**json.loads((folder / _FILE).read_text()))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError) as problem:
+        raise CastUnreadableError(CastUnreadableError.__doc__) from problem

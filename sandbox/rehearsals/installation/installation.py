@@ -1,0 +1,347 @@
+"""The stage: home, addresses, and the processes of a whole installation on this machine.
+
+The database is always the embedded one: a stage invents partners and moves money, so a database that
+`EKPAY_DATABASE_URL` names is left alone.
+"""
+
+import asyncio
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+
+from sandbox.kit.biller.switch_environment import settings_for_switch
+from sandbox.kit.provider.switch_environment import settings_for_switch as settings_for_gateways
+from sandbox.providers.iso8583.family import Institution as Hosts
+from sandbox.registry import COUNTERS, GATEWAYS, Name
+from sandbox.rehearsals.installation.ekpay_command import Tool
+from sandbox.rehearsals.installation.processes import Children
+
+TIME_DIVISOR = 20
+"""What the manifests' waiting times are divided by, so that a doubt of minutes is settled in seconds."""
+
+SLOW_SECONDS = 3
+"""How late a slow answer of the simulator is: later than the switch waits, once its times are divided."""
+
+HANG_SECONDS = 5
+"""How long a call of a simulated wallet hangs before its connection closes, for the same reason."""
+
+COUNTER_ACCOUNTS = 2_000
+"""How many normal accounts each house has."""
+
+WALLET = "bkash"
+
+_REAL_DATABASE = ("EKPAY_DATABASE_URL", "EKPAY_DATABASE_OWNER_URL", "EKPAY_DATABASE_AUDIT_URL")
+_READY_SECONDS = 60.0
+_POLL_SECONDS = 0.1
+_HTTP_OK = 200
+_BILLERS, _COUNTERS, _WALLETS, _PROXY = "billers", "counters", "wallets", "proxy"
+_GATEWAYS, _SHOP = "gateways", "ekshop"
+_PENDING_SECONDS = 120
+_USER = "ekpay"
+_APP_KEY = "ekpay-stage"
+_TOPIC = "arn:aws:sns:ap-southeast-1:000000000000:bkash-sandbox"
+
+
+class NotReadyError(Exception):
+    """A process was started and did not answer in time."""
+
+
+class NoWalletError(Exception):
+    """The stage was set without a wallet."""
+
+
+@dataclass(frozen=True, slots=True)
+class WalletPorts:
+    """Where the simulated bKash listens, the proxy before it, and the page that payers come back to."""
+
+    port: int
+    proxied_port: int
+    return_port: int
+
+    @property
+    def address(self) -> str:
+        """Base URL of the simulated bKash, past the proxy."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def return_place(self) -> str:
+        """Host and port that payers come back to."""
+        return f"127.0.0.1:{self.return_port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Where a stage stands: its folder, and TCP ports of this machine.
+
+    `billers` are the ports at which the simulated billers listen, by name, `counters` those of the families
+    of houses and `gateways` those of the families that collect; `proxied` are those before billers and
+    counters, which the switch knows; `control_port` is where the proxy takes orders, `mailbox_port` where a
+    partner is told. `hosts` are the ports of the banks' hosts by house, where they do not follow from that of
+    their pages. The lives of pages are divided by `page_divisor`, or as everything else if that is 0. ekShop
+    listens at `shop_port`; without one there is none.
+    """
+
+    home: Path
+    switch_port: int
+    billers: Mapping[str, int]
+    proxied: Mapping[str, int]
+    control_port: int
+    mailbox_port: int
+    accounts: int = 20_000
+    time_divisor: int = TIME_DIVISOR
+    wallet_ports: WalletPorts | None = None
+    counters: Mapping[str, int] = field(default_factory=dict)
+    gateways: Mapping[str, int] = field(default_factory=dict)
+    hosts: Mapping[str, int] = field(default_factory=dict)
+    page_divisor: int = 0
+    shop_port: int = 0
+
+    @property
+    def shop_place(self) -> str:
+        """Host and port of ekShop."""
+        return f"127.0.0.1:{self.shop_port}"
+
+    @property
+    def wallet(self) -> WalletPorts:
+        """The ports around the wallet.
+
+        Raises:
+            NoWalletError: the stage has none.
+        """
+        if self.wallet_ports is None:
+            raise NoWalletError(NoWalletError.__doc__)
+        return self.wallet_ports
+
+    @property
+    def switch_address(self) -> str:
+        """The switch's base URL."""
+        return f"http://127.0.0.1:{self.switch_port}"
+
+    @property
+    def control_address(self) -> str:
+        """Where the proxy takes orders."""
+        return f"http://127.0.0.1:{self.control_port}"
+
+    def biller_address(self, name: str) -> str:
+        """A simulator's base URL, past the proxy."""
+        return f"http://127.0.0.1:{(self.billers.get(name) or self.counters[name])}"
+
+    @property
+    def sandbox_home(self) -> Path:
+        """What the far side keeps: the billers' books, and who our partners are."""
+        return self.home / "sandbox"
+
+    @property
+    def logs(self) -> Path:
+        """Where each process writes what it has to say."""
+        return self.home / "logs"
+
+
+class Stage:
+    """A running installation: the tool that looks into it, and the processes that it is made of."""
+
+    def __init__(self, setting: Setting) -> None:
+        """Nothing is started yet."""
+        self.setting = setting
+        self.keeps_data = True
+        names = (*setting.billers, WALLET, _COUNTERS, _GATEWAYS)
+        self.passwords = {name: _secret(name, "PASSWORD") for name in names}
+        environment = {name: value for name, value in os.environ.items() if name not in _REAL_DATABASE}
+        environment |= {
+            "EKPAY_HOME": str(setting.home),
+            "EKPAY_TIME_DIVISOR": str(setting.time_divisor),
+            "EKPAY_PUBLIC_URL": setting.switch_address,
+            "EKPAY_WEBHOOK_TRUSTED_HOSTS": _trusted(setting),
+        }
+        for name in setting.billers:
+            environment |= self._known_as(name, f"http://127.0.0.1:{setting.proxied[name]}/{name}/api")
+        if setting.counters:
+            environment |= self._of_counters()
+        if setting.gateways:
+            environment |= self._of_gateways()
+        if setting.wallet_ports is not None:
+            environment |= self._known_as(WALLET, f"http://127.0.0.1:{setting.wallet.proxied_port}")
+            environment |= _of_wallet(setting.wallet)
+        self.tool = Tool(environment)
+        self.children = Children(setting.logs, environment)
+
+    @property
+    def counter_password(self) -> str:
+        """What opens every house."""
+        return self.passwords[_COUNTERS]
+
+    @property
+    def callback_address(self) -> str:
+        """Where the wallet's notifications go."""
+        return f"{self.setting.switch_address}/callbacks/{WALLET}"
+
+    async def open_far_side(self) -> None:
+        """Start the simulated billers and wait until they answer."""
+        await self._open(_BILLERS, self.setting.billers)
+        for name in self.setting.billers:
+            await answers(f"{self.setting.biller_address(name)}/_admin/health")
+
+    async def open_counters(self) -> None:
+        """Start the families of houses, a process of their own, and wait until they answer."""
+        await self._open(_COUNTERS, self.setting.counters, accounts=COUNTER_ACCOUNTS)
+        for name in self.setting.counters:
+            await answers(f"{self.setting.biller_address(name)}/_admin/health")
+
+    async def open_gateways(self) -> None:
+        """Start the families that collect, a process of their own, and wait until they answer."""
+        await self._open(_GATEWAYS, self.setting.gateways, accounts=COUNTER_ACCOUNTS)
+        for port in self.setting.gateways.values():
+            await answers(f"http://127.0.0.1:{port}/_admin/health")
+
+    async def open_wallet(self) -> None:
+        """Start the simulated bKash, a process of its own, and wait until it answers."""
+        await self._open(_WALLETS, {WALLET: self.setting.wallet.port})
+        await answers(f"{self.setting.wallet.address}/_admin/health")
+
+    async def open_shop(self) -> None:
+        """Start ekShop, whose account must stand in the sandbox's home, and wait until it answers."""
+        setting = self.setting
+        arguments = ["--port", str(setting.shop_port), "--switch", setting.switch_address]
+        arguments += ["--home", str(setting.sandbox_home)]
+        await self.children.start(_SHOP, [sys.executable, "-m", "sandbox", "ekshop", *arguments])
+        await answers(f"http://{setting.shop_place}/_admin/health")
+
+    async def open_proxy(self) -> None:
+        """Start the proxy before the billers and wait until it answers."""
+        setting = self.setting
+        arguments = ["--control", f"127.0.0.1:{setting.control_port}"]
+        for name, port in {**setting.billers, **setting.counters}.items():
+            arguments += ["--before", f"{name}:{setting.proxied[name]}:{port}"]
+        if (wallet := setting.wallet_ports) is not None:
+            arguments += ["--before", f"{WALLET}:{wallet.proxied_port}:{wallet.port}"]
+        await self.children.start(_PROXY, [sys.executable, "-m", "sandbox.network.proxy", *arguments])
+        await answers(f"{setting.control_address}/health")
+
+    async def kill_far_side(self) -> None:
+        """Kill the simulated billers; until they are opened again, connections to them come to nothing."""
+        await self.children.stop(_BILLERS, signal.SIGKILL)
+
+    async def open_switch(self) -> None:
+        """Start the switch's web process and its worker, and wait until payments can be taken."""
+        port = str(self.setting.switch_port)
+        serve = self.tool.command("serve", "--host", "127.0.0.1", "--port", port)
+        await self.children.start("switch", serve)
+        await self.children.start("worker", self.tool.command("worker"))
+        await answers(f"{self.setting.switch_address}/health/ready")
+
+    async def open_database(self) -> None:
+        """Start the embedded PostgreSQL and bring it to the newest schema."""
+        await self.tool.run("migrate")
+
+    async def close_database(self) -> None:
+        """Stop the embedded PostgreSQL; unless `keeps_data`, all it holds is deleted."""
+        await self.tool.run("db", "stop", *([] if self.keeps_data else ["--destroy"]))
+
+    def _known_as(self, far_side: str, url: str) -> dict[str, str]:
+        """What both the switch and a simulator read about themselves."""
+        prefix = f"EKPAY_{far_side.upper()}"
+        return {
+            f"{prefix}_URL": url,
+            f"{prefix}_USER": _USER,
+            f"{prefix}_PASSWORD": self.passwords[far_side],
+        }
+
+    def _of_counters(self) -> dict[str, str]:
+        """What the switch and the houses must know of each other; one password opens them all."""
+        origins = {name: f"http://127.0.0.1:{self.setting.proxied[name]}" for name in self.setting.counters}
+        families = [COUNTERS[Name(name)] for name in self.setting.counters]
+        told = settings_for_switch(families, origins, self.passwords[_COUNTERS])
+        return told | {"EKPAY_SANDBOX_COUNTER_PASSWORD": self.passwords[_COUNTERS]}
+
+    def _of_gateways(self) -> dict[str, str]:
+        """What the switch and the families that collect must know of each other, at the stage's own pace."""
+        origins = {name: f"http://127.0.0.1:{port}" for name, port in self.setting.gateways.items()}
+        families, pace = [GATEWAYS[Name(name)] for name in self.setting.gateways], self.setting.time_divisor
+        told = settings_for_gateways(families, origins, self.passwords[_GATEWAYS])
+        for family in families:
+            told |= family.settings_of_home(self.setting.sandbox_home)
+        if self.setting.hosts:
+            told |= Hosts.hosts_at(self.setting.hosts)
+        prefix = "EKPAY_SANDBOX_GATEWAY_"
+        return told | {
+            f"{prefix}PASSWORD": self.passwords[_GATEWAYS],
+            f"{prefix}PAGE_TIMES_DIVISOR": str(self.setting.page_divisor or pace),
+            f"{prefix}PUSH_TIMES_DIVISOR": str(pace),
+            f"{prefix}PENDING_SECONDS": str(_PENDING_SECONDS / pace),
+            f"{prefix}REFUND_SECONDS": str(_PENDING_SECONDS / pace),
+            f"{prefix}HANG_SECONDS": str(HANG_SECONDS),
+            f"{prefix}REGISTERED_RETURN_URL": f"{self.setting.switch_address}/pay/return/at/{{house}}",
+            f"{prefix}REGISTERED_PUSH_URL": f"{self.setting.switch_address}/callbacks/{{house}}",
+        }
+
+    async def _open(self, process: str, ports: Mapping[str, int], accounts: int = 0) -> None:
+        setting = self.setting
+        arguments = ["--home", str(setting.sandbox_home), "--slow-seconds", str(SLOW_SECONDS)]
+        arguments += ["--accounts", str(accounts or setting.accounts)]
+        for name, port in ports.items():
+            arguments += ["--port", f"{name}={port}"]
+        await self.children.start(process, [sys.executable, "-m", "sandbox", "serve", *arguments])
+
+
+def _trusted(setting: Setting) -> str:
+    """Whom the switch may tell at a loopback address: a partner's mailbox, and the shop."""
+    shop = f",{setting.shop_place}" if setting.shop_port else ""
+    return f"127.0.0.1:{setting.mailbox_port}{shop}"
+
+
+def _secret(far_side: str, name: str) -> str:
+    return os.environ.get(f"EKPAY_{far_side.upper()}_{name}") or secrets.token_urlsafe(16)
+
+
+def _of_wallet(ports: WalletPorts) -> dict[str, str]:
+    """What bKash and the switch must know beyond what billers have; some of it both of them read.
+
+    Payers are sent to the proxy's port, as the switch is: it lets them go to no other place than it asks.
+    """
+    return {
+        "EKPAY_BKASH_APP_KEY": _APP_KEY,
+        "EKPAY_BKASH_APP_SECRET": _secret(WALLET, "APP_SECRET"),
+        "EKPAY_BKASH_SNS_TOPIC_ARN": _TOPIC,
+        "EKPAY_BKASH_SNS_CERTIFICATE_URL": f"{ports.address}/_admin/sns-certificate.pem",
+        "EKPAY_BKASH_PUBLIC_URL": f"http://127.0.0.1:{ports.proxied_port}",
+        "EKPAY_BKASH_HANG_SECONDS": str(HANG_SECONDS),
+    }
+
+
+@asynccontextmanager
+async def staged(setting: Setting) -> AsyncIterator[Stage]:
+    """A stage whose processes and database are stopped at the end, whatever happened on it."""
+    setting.home.mkdir(parents=True, exist_ok=True)
+    stage = Stage(setting)
+    try:
+        async with stage.children:
+            yield stage
+    finally:
+        await stage.close_database()
+
+
+async def answers(url: str) -> None:
+    """Wait until this address answers with HTTP 200.
+
+    Raises:
+        NotReadyError: it did not within a minute.
+    """
+    give_up_at = time.monotonic() + _READY_SECONDS
+    async with aiohttp.ClientSession() as session:
+        while time.monotonic() < give_up_at:
+            try:
+                async with session.get(url) as answer:
+                    if answer.status == _HTTP_OK:
+                        return
+            except aiohttp.ClientError:
+                pass  # nobody listens there yet
+            await asyncio.sleep(_POLL_SECONDS)
+    raise NotReadyError(f"{url} does not answer")

@@ -1,0 +1,178 @@
+"""The people and partners of a stage: two of the staff, some partners, and money in their prefunds.
+
+All of them are made by the commands that a real installation uses, so a top-up takes two persons here as
+well. Names and institutions are invented.
+"""
+
+import asyncio
+import json
+import os
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sandbox.callers.partner.client import Partner
+from sandbox.rehearsals.installation.ekpay_command import Tool, ToolFailedError
+
+Somebody = TypeVar("Somebody")
+
+PARTNERS_MAX = 20
+BUCKETS = ("postpaid", "prepaid")
+
+_STAFF = ("rahima", "tanvir")
+_NAMES = ("Shapla Wallet", "Doyel Bank", "Kadam Agents")
+
+
+class CastUnreadableError(Exception):
+    """The file of our partners cannot be read; delete it and start again to get new ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A member of staff, with the passphrase that the stage knows because it has chosen it."""
+
+    name: str
+    passphrase: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Player:
+    """A partner of the stage: what the switch calls it, and what it was given."""
+
+    id: str
+    name: str
+    node_id: str
+    syndicate_id: str
+    user_id: str
+    pass_key: str = field(repr=False)
+    secret: str = field(repr=False)
+
+    def credentials(self) -> Partner:
+        """What its client needs."""
+        return Partner(self.node_id, self.syndicate_id, self.user_id, self.pass_key, self.secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Everybody on the stage, and where the switch is that they talk to."""
+
+    address: str
+    staff: tuple[Person, ...]
+    players: tuple[Player, ...]
+
+    def player(self, name: str | None) -> Player | None:
+        """The partner with this id or name, or the first one if none is named."""
+        if name is None:
+            return self.players[0]
+        return next((one for one in self.players if name in {one.id, one.name}), None)
+
+
+async def engage(tool: Tool, address: str, partners: int) -> Cast:
+    """Make two persons and as many partners as wished, all of them new.
+
+    Raises:
+        ToolFailedError: the switch refused somebody for another reason than a name that is taken.
+    """
+    staff = await asyncio.gather(*(employ(tool, name) for name in _STAFF))
+    players = await asyncio.gather(*(_player(tool, number) for number in range(partners)))
+    return Cast(address, tuple(staff), tuple(players))
+
+
+async def top_up(tool: Tool, cast: Cast, player: Player, bucket: str, amount_taka: int) -> None:
+    """Put money into one of a partner's prefunds: one person asks, the other approves."""
+    asking, approving = cast.staff
+    reference = f"DEMO-{secrets.token_hex(6)}"
+    await tool.run(
+        "partners", "top-up", player.id, bucket, str(amount_taka),
+        "--reference", reference, "--asked-by", asking.name, "--approved-by", approving.name,
+        EKPAY_STAFF_PASSPHRASE=asking.passphrase, EKPAY_APPROVER_PASSPHRASE=approving.passphrase,
+    )  # fmt: skip
+
+
+async def with_new_secret(tool: Tool, player: Player) -> Player:
+    """The same partner after its secret was rotated, which ends its security tokens of before."""
+    given = await tool.read("partners", "rotate-secret", player.id, "--json")
+    return Player(**{**asdict(player), "secret": given["shared_secret"]})
+
+
+async def prefund_paisa(tool: Tool) -> dict[tuple[str, str], int]:
+    """What stands in every prefund, in paisa by partner and bucket."""
+    listed = await tool.read("partners", "list", "--json")
+    return {(one["id"], bucket): one["prefunds"][bucket] for one in listed for bucket in BUCKETS}
+
+
+def save(cast: Cast, folder: Path) -> None:
+    """Keep a cast for the commands that act as a partner later; readable by its owner alone."""
+    keep(folder / "partners.json", {"address": cast.address, "partners": _plain(cast.players)})
+    keep(folder / "staff.json", {"staff": _plain(cast.staff)})
+
+
+def load(folder: Path) -> Cast | None:
+    """Return the cast that was kept in this folder, or None if there is none.
+
+    Raises:
+        CastUnreadableError: something else stands in its files.
+    """
+    try:
+        partners = json.loads((folder / "partners.json").read_text())
+        staff = json.loads((folder / "staff.json").read_text())["staff"]
+        people = tuple(Person(**one) for one in staff)
+        players = tuple(Player(**one) for one in partners["partners"])
+        return Cast(str(partners["address"]), people, players)
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as problem:
+        raise CastUnreadableError(CastUnreadableError.__doc__) from problem
+
+
+def keep(path: Path, content: object) -> None:
+    """Write JSON that holds secrets: whole or not at all, and readable by its owner alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(content, file, indent=2)
+    partial.replace(path)
+
+
+def _plain(people: Sequence[Any]) -> list[dict[str, object]]:
+    return [asdict(one) for one in people]
+
+
+async def employ(tool: Tool, name: str) -> Person:
+    """Make a member of staff with a passphrase of their own."""
+    passphrase = secrets.token_urlsafe(15)
+
+    async def _add(free_name: str) -> Person:
+        await tool.run("staff", "add", free_name, EKPAY_STAFF_PASSPHRASE=passphrase)
+        return Person(free_name, passphrase)
+
+    return await under_a_free_name(name, _add)
+
+
+async def _player(tool: Tool, number: int) -> Player:
+    name = _NAMES[number] if number < len(_NAMES) else f"Partner {number + 1}"
+
+    async def _add(free_id: str) -> Player:
+        given = await tool.read("partners", "add", free_id, "--name", name, "--json")
+        return Player(
+            id=free_id,
+            name=name,
+            node_id=given["nd_id"],
+            syndicate_id=given["syndct_id"],
+            user_id=given["user_id"],
+            pass_key=given["pass_key"],
+            secret=given["shared_secret"],
+        )
+
+    return await under_a_free_name(name.lower().replace(" ", "-"), _add)
+
+
+async def under_a_free_name(name: str, add: Callable[[str], Awaitable[Somebody]]) -> Somebody:
+    """Add somebody under this name, or with a tag behind it if an earlier run has taken the name."""
+    try:
+        return await add(name)
+    except ToolFailedError:
+        return await add(f"{name}-{secrets.token_hex(3)}")

@@ -1,0 +1,75 @@
+"""A shop of the stage: a partner with an API key of REST v1, and the place that its payers come back to."""
+
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from sandbox.rehearsals.installation.ekpay_command import Tool, ToolFailedError
+from sandbox.rehearsals.installation.parties import CastUnreadableError, keep, under_a_free_name
+
+_FILE = "shop.json"
+_NAME = "Padma Bazar"
+# The command says more than the key.
+_KEY = re.compile(r"\bsk_[A-Za-z0-9_-]{16,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What a shop needs: which partner it is, `host:port` of its return page, and its key."""
+
+    partner_id: str
+    place: str
+    key: str = field(repr=False)
+
+    @property
+    def port(self) -> int:
+        """Where its return page listens."""
+        return int(self.place.rpartition(":")[2])
+
+
+async def engage_shop(tool: Tool, place: str) -> Shop:
+    """Make a new partner that only collects, with a key.
+
+    Raises:
+        ToolFailedError: the switch refused it for another reason than a name that is taken.
+    """
+
+    async def _add(free_id: str) -> str:
+        await tool.run("partners", "add", free_id, "--name", _NAME, "--json")
+        return free_id
+
+    partner_id = await under_a_free_name(_NAME.lower().replace(" ", "-"), _add)
+    return await open_account(tool, partner_id, place)
+
+
+async def open_account(tool: Tool, partner_id: str, place: str) -> Shop:
+    """Give a partner a key whose payers may be sent back to this place.
+
+    Raises:
+        ToolFailedError: the switch refused, or printed no key.
+    """
+    printed = await tool.run("partners", "add-key", partner_id, "--return-host", place, "--json")
+    found = _KEY.search(printed)
+    if found is None:
+        raise ToolFailedError("ekpay partners add-key: it printed no key")
+    return Shop(partner_id, place, found[0])
+
+
+def save(shop: Shop, folder: Path) -> None:
+    """Keep a shop for the command that collects later; readable by its owner alone."""
+    keep(folder / _FILE, asdict(shop))
+
+
+def load(folder: Path) -> Shop | None:
+    """Return the shop that was kept in this folder, or None if there is none.
+
+    Raises:
+        CastUnreadableError: something else stands in its file.
+    """
+    try:
+        return Shop(**json.loads((folder / _FILE).read_text()))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError) as problem:
+        raise CastUnreadableError(CastUnreadableError.__doc__) from problem

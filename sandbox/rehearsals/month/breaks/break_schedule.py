@@ -1,0 +1,99 @@
+"""When rows go wrong: how many of each kind, and at which payments."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle, islice
+from random import Random
+
+from sandbox.rehearsals.month.breaks.break_kinds import KINDS, Kind
+from sandbox.rehearsals.month.files.file_faults import FilePlan
+from sandbox.rehearsals.month.model.days import LAST
+from sandbox.rehearsals.month.model.institutions import House
+
+_OF_EACH_CODE_MIN = 6
+_PAYMENTS_A_SEED = 4_000
+# The first days have few files, and what begins late in the month could not be known in it.
+_FIRST_PART, _LAST_PART = 0.03, 0.70
+_MINUTES_A_DAY = 24 * 60
+_WINDOW_TRIES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """A kind, and the institution if that is decided."""
+
+    kind: Kind
+    house: House | None = None
+
+
+class Seeds:
+    """Hands out what goes wrong; what cannot be done at one payment is offered again at the next."""
+
+    def __init__(self, random: Random, days: Sequence[int], plan: FilePlan) -> None:
+        """`days` tells how many payments each day has."""
+        self._random = random
+        self._days = days
+        self._plan = plan
+        self.pinned: Mapping[tuple[int, int], Seed] = {}
+        kinds = _kinds_of(sum(days))
+        free = [kind for kind in kinds if not kind.is_pinned]
+        random.shuffle(free)
+        at = sorted(int(sum(days) * random.uniform(_FIRST_PART, _LAST_PART)) for _ in free)
+        self._free = deque(zip(at, free, strict=True))
+        self.pinned = self._pin([kind for kind in kinds if kind.is_pinned])
+
+    def __len__(self) -> int:
+        """How many have not been handed out, pinned ones aside."""
+        return len(self._free)
+
+    def is_due(self, payment: int) -> bool:
+        """Whether one is due at a payment, by its number in the month."""
+        return bool(self._free) and self._free[0][0] <= payment
+
+    @property
+    def next_kind(self) -> Kind:
+        """The kind that is due."""
+        return self._free[0][1]
+
+    def done(self) -> None:
+        """Take the one that was due off the list."""
+        self._free.popleft()
+
+    def put_off(self) -> None:
+        """Let the next one have its turn before the one that was due."""
+        self._free.rotate(-1)
+        at, kind = self._free.pop()
+        self._free.insert(min(1, len(self._free)), (at, kind))
+
+    def _pin(self, kinds: Sequence[Kind]) -> dict[tuple[int, int], Seed]:
+        pinned: dict[tuple[int, int], Seed] = {}
+        for kind in kinds:
+            for _ in range(_WINDOW_TRIES):
+                place, house = self._window(kind)
+                if place is not None and place not in pinned:
+                    pinned[place] = Seed(kind, house)
+                    break
+        return pinned
+
+    def _window(self, kind: Kind) -> tuple[tuple[int, int] | None, House]:
+        """Return day and number of a payment that falls into the late window of a house, if there is one."""
+        house, day = self._random.choice(kind.houses()), self._random.randrange(1, LAST)
+        first, after = house.window
+        late = house.next_date(day)
+        is_open = (
+            house.is_made(day) and house.arrival(late) <= LAST and house.arrival(late) > house.arrival(day)
+        )
+        if not is_open or not (self._plan.is_clean(house, day) and self._plan.is_clean(house, late)):
+            return None, house
+        count = self._days[day]
+        low, high = -(-first * count // _MINUTES_A_DAY), after * count // _MINUTES_A_DAY - 1
+        return ((day, self._random.randint(low, high)) if low <= high else None), house
+
+
+def _kinds_of(payments: int) -> list[Kind]:
+    count = max(_OF_EACH_CODE_MIN, payments // _PAYMENTS_A_SEED)
+    kinds: list[Kind] = []
+    for code in dict.fromkeys(kind.code for kind in KINDS):
+        kinds += islice(cycle(kind for kind in KINDS if kind.code is code), count)
+    return kinds

@@ -1,0 +1,304 @@
+"""What goes wrong with one row, and what the key says of it.
+
+Each of these gets a successful leg and the clean file that ought to show it. It puts rows into files and
+findings into the key, and returns the leg as our books have it; or it does nothing and returns None where it
+cannot be done here. What may be found beside it is in `docs/protocols/reconciliation-month.md`.
+"""
+
+from collections.abc import Callable
+
+from sandbox.rehearsals.month.files.month_output import Payment, Stage
+from sandbox.rehearsals.month.files.row_slots import Slot
+from sandbox.rehearsals.month.model.answer_key import Code
+from sandbox.rehearsals.month.model.days import DAY_MS
+from sandbox.rehearsals.month.model.instants import day_of
+from sandbox.rehearsals.month.model.institutions import Leg, Trait
+from sandbox.rehearsals.month.model.rows import Event, Row, Spoiled, Status
+
+Act = Callable[[Stage, Payment, Row, Slot], Row | None]
+
+_TAKA = 100
+_FACTOR = 100
+_FACTOR_MAX_PAISA = 5_000_000
+_OFF_MOST_PAISA = 900
+_SPOILS = {"nagad": (Spoiled.NUMBER,), "janata": (Spoiled.NO_DAY,), "dbbl_nexus": (Spoiled.BLANK_TIME,)}
+_ANY_SPOIL = (Spoiled.BLANK_TIME, Spoiled.NO_DAY)
+_HOUR_MS = 3_600_000
+
+
+def stranger(stage: Stage, leg: Row) -> Row:
+    """Return a row of the same house and instant that nobody knows, of another amount."""
+    ours = stage.names.ours(leg.house, day_of(leg.ms), is_stranger=True)
+    theirs = stage.names.theirs(leg.house)
+    return leg.of_amount(leg.gross // 3 + 1_700).but(ours=ours, theirs=theirs)
+
+
+def reject(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """Its row cannot be read; which row it is in its file is known when it is written."""
+    del payment
+    spoiled = stage.random.choice(_SPOILS.get(leg.house.id, _ANY_SPOIL))
+    slot.add(leg.but(spoiled=spoiled, mark=slot.arrival))
+    return leg
+
+
+def lose(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """It is in no file."""
+    del payment
+    code = Code.LEDGER_ONLY if leg.house.leg is Leg.FUNDS else Code.BILLER_NOT_POSTED
+    stage.blame(code, leg, slot.arrival, "in no file")
+    return leg
+
+
+def delay(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """It comes in the next file."""
+    del payment
+    late = stage.next_night_slot(slot)
+    if late is None:
+        return None
+    late.add(leg)
+    stage.blame(Code.TIMING, leg, slot.arrival, "in the next file")
+    return leg
+
+
+def delay_for_ever(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """It might come in the next file, and does not."""
+    del payment
+    late = stage.next_night_slot(slot)
+    if late is None:
+        return None
+    code = Code.LEDGER_ONLY if leg.house.leg is Leg.FUNDS else Code.BILLER_NOT_POSTED
+    stage.blame(Code.TIMING, leg, slot.arrival, "not in the next file either")
+    stage.blame(code, leg, late.arrival, "not in the next file either")
+    return leg
+
+
+def invent(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """Beside it stands a row that nobody knows."""
+    del payment
+    slot.add(leg)
+    unknown = stranger(stage, leg)
+    slot.add(unknown)
+    stage.blame(Code.FILE_ONLY, unknown, slot.arrival, "known to nobody")
+    return leg
+
+
+def charge_back(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """It is refunded whole, and charged back as well (case 19)."""
+    del payment
+    ms = leg.ms + stage.random.randint(DAY_MS, 3 * DAY_MS)
+    if not stage.is_booked(ms):
+        return None
+    refund_slot = stage.desk.due(leg.house, ms)
+    later = [] if not refund_slot.is_clean else list(stage.later_slots(refund_slot, dates=3))
+    if not later:
+        return None
+    refund = stage.taken_back(leg, Event.REFUND, leg.gross, ms)
+    slot.add(leg)
+    refund_slot.add(refund)
+    stage.books.write_later((refund,))
+    last = stage.random.choice(later)
+    back = leg.but(
+        event=Event.CHARGEBACK, gross=-leg.gross, fee=0, vat=0, ms=ms + _HOUR_MS,
+        theirs=stage.names.theirs(leg.house), original=leg,
+    )  # fmt: skip
+    last.add(back)
+    stage.blame(Code.FILE_ONLY, back, last.arrival, "chargeback after refund")
+    return leg
+
+
+def post_twice(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """The biller has it under two names of its own."""
+    del payment
+    slot.add(leg)
+    slot.add(leg.but(theirs=stage.names.theirs(leg.house)))
+    stage.blame(Code.BILLER_DOUBLE_POST, leg, slot.arrival, "same file")
+    return leg
+
+
+def post_twice_later(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """The biller has it under another name in the next file."""
+    del payment
+    late = stage.next_night_slot(slot)
+    if late is None:
+        return None
+    slot.add(leg)
+    late.add(leg.but(theirs=stage.names.theirs(leg.house)))
+    stage.blame(Code.BILLER_DOUBLE_POST, leg, late.arrival, "next file")
+    return leg
+
+
+def repeat_in_file(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """Its row stands twice."""
+    del payment
+    slot.add(leg)
+    slot.add(leg)
+    stage.blame(Code.DUP_IN_FILE, leg, slot.arrival, "row twice")
+    return leg
+
+
+def repeat_across(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """Its row stands again in a later file."""
+    del payment
+    later = list(stage.later_slots(slot))
+    if not later:
+        return None
+    again = stage.random.choice(later)
+    slot.add(leg)
+    again.add(leg)
+    stage.blame(Code.DUP_ACROSS_FILES, leg, again.arrival, "row again")
+    return leg
+
+
+def repeat_in_ledger(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """Its line in our export stands twice."""
+    del payment
+    slot.add(leg)
+    stage.books.repeat(leg)
+    stage.blame(Code.DUP_IN_LEDGER, leg, day_of(leg.ms), "line twice")
+    return leg
+
+
+def make_ambiguous(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """Beside it stands a part of it under the same name of ours."""
+    del payment
+    slot.add(leg)
+    slot.add(leg.of_amount(leg.gross * 3 // 5).but(theirs=stage.names.theirs(leg.house)))
+    stage.blame(Code.AMBIGUOUS, leg, slot.arrival, "partial twin")
+    return leg
+
+
+def hide_ours(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """Its row lacks ours, and we never learnt the name that it has (case 17)."""
+    del payment
+    slot.add(leg.but(ours=""))
+    stage.blame(Code.LEDGER_ONLY, leg, slot.arrival, "two payers alike")
+    stage.key.add(Code.FILE_ONLY, leg.house.id, leg.theirs, slot.arrival, "two payers alike")
+    return leg.but(theirs="")
+
+
+def _misstate(stage: Stage, leg: Row, slot: Slot, gross: int, cause: str) -> Row:
+    slot.add(leg.of_amount(gross))
+    stage.blame(Code.AMOUNT, leg, slot.arrival, cause)
+    return leg
+
+
+def add_a_taka(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """Its amount is a taka higher."""
+    del payment
+    return _misstate(stage, leg, slot, leg.gross + _TAKA, "one taka more")
+
+
+def slip_the_unit(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """Its amount is a hundred times what it was, or a hundredth."""
+    del payment
+    is_small = leg.gross <= _FACTOR_MAX_PAISA
+    return _misstate(stage, leg, slot, leg.gross * _FACTOR if is_small else leg.gross // _FACTOR, "unit slip")
+
+
+def exchange_digits(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """Two digits of its amount have changed places."""
+    del payment
+    text = str(leg.gross)
+    places = [at for at in range(1, len(text) - 1) if text[at] != text[at + 1]]
+    if not places:
+        return None
+    at = stage.random.choice(places)
+    exchanged = text[:at] + text[at + 1] + text[at] + text[at + 2 :]
+    return _misstate(stage, leg, slot, int(exchanged), "two digits exchanged")
+
+
+def net_an_unknown_refund(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """Its row is less a refund that our books do not have (case 4)."""
+    del payment
+    part = leg.gross * 3 // 10
+    fee, vat = leg.house.charge.of_taking_back(-part)
+    slot.add(leg.but(gross=leg.gross - part, fee=leg.fee + fee, vat=leg.vat + vat))
+    stage.blame(Code.AMOUNT, leg, slot.arrival, "netted refund not in our books")
+    return leg
+
+
+def overcharge(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """More or less is kept than the schedule says."""
+    del payment
+    # Two paisa at least: one would be a rounding. A fee is not made negative.
+    off = stage.random.randint(2, _OFF_MOST_PAISA)
+    off = -off if off < leg.fee and stage.random.getrandbits(1) else off
+    slot.add(leg.but(fee=leg.fee + off))
+    stage.blame(Code.FEE_VARIANCE, leg, slot.arrival, "fee off the schedule")
+    return leg
+
+
+def change_currency(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """It is dollars."""
+    del payment
+    slot.add(leg.but(currency="USD"))
+    stage.blame(Code.CURRENCY, leg, slot.arrival, "another currency")
+    return leg
+
+
+def fail_at_ours(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """We gave it up, they have it."""
+    del payment
+    slot.add(leg)
+    stage.blame(Code.THEY_SUCCESS_WE_FAILED, leg, slot.arrival, "given up by us")
+    return leg.but(status=Status.FAILED, theirs="")
+
+
+def fail_at_theirs(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """We have it, they list it as failed."""
+    del payment
+    slot.add(leg.failed())
+    stage.blame(Code.WE_SUCCESS_THEY_FAILED, leg, slot.arrival, "failed in the file")
+    return leg
+
+
+def leave_open(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """We do not know, and the file does not say."""
+    del payment
+    stage.blame(Code.UNKNOWN_OPEN, leg, slot.arrival, "unknown and in no file")
+    return leg.but(status=Status.UNKNOWN, theirs="")
+
+
+def _delay_taking_back(stage: Stage, back: Row) -> bool:
+    """Put the row of taking back into a file that arrives later than it ought to; whether there is one."""
+    due = stage.desk.due(back.house, back.ms)
+    later = list(stage.later_slots(due, dates=3)) if due.is_clean else []
+    if not later:
+        return False
+    stage.random.choice(later).add(back)
+    stage.blame(Code.REVERSAL_PENDING, back, due.arrival, f"{back.event.value} comes later")
+    return True
+
+
+def delay_refund(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """It is refunded, which their files show later."""
+    del payment
+    ms = leg.ms + stage.random.randint(DAY_MS, 4 * DAY_MS)
+    if not stage.is_booked(ms):
+        return None
+    part = leg.gross if stage.random.getrandbits(1) else leg.gross // 4
+    refund = stage.taken_back(leg, Event.REFUND, part, ms)
+    if not _delay_taking_back(stage, refund):
+        return None
+    slot.add(leg)
+    stage.books.write_later((refund,))
+    return leg
+
+
+def delay_reversal(stage: Stage, payment: Payment, leg: Row, slot: Slot) -> Row | None:
+    """It is undone on both legs, which the biller's files show later."""
+    ms = leg.ms + stage.random.randint(_HOUR_MS, DAY_MS)
+    funds = payment.funds
+    if not stage.is_booked(ms) or (funds is not None and not funds.house.has(Trait.TAKES_BACK)):
+        return None
+    undone = stage.taken_back(leg, Event.REVERSAL, leg.gross, ms)
+    if not _delay_taking_back(stage, undone):
+        return None
+    slot.add(leg)
+    if funds is None:
+        stage.books.write_later((undone,))
+        return leg
+    funds_undone = stage.taken_back(funds, Event.REVERSAL, funds.gross, ms)
+    stage.desk.add(funds_undone)
+    stage.books.write_later((funds_undone, undone))
+    return leg

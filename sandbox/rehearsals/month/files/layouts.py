@@ -1,0 +1,129 @@
+"""What every layout is: a first part, a text a row, a last part; and what is counted on the way.
+
+The layouts themselves are in `layouts_of_wallets`, `layouts_of_banks` and `layouts_of_billers`.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from sandbox.kit.institution.amounts import taka
+from sandbox.rehearsals.month.model.instants import plain
+from sandbox.rehearsals.month.model.institutions import House
+from sandbox.rehearsals.month.model.rows import Row, Spoiled
+
+NO_DAY = "2026-02-31"
+HASH_MODULUS = 10**12
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """What a file says of itself."""
+
+    house: House
+    date: int
+    cycle: int
+    sequence: int = 0
+    correction: int = 0
+    """Which correction it is; 0 is the original."""
+
+    def name(self, extension: str) -> str:
+        """Return the name of the file."""
+        tail = f"_c{self.correction}" if self.correction else ""
+        return f"{self.house.id}_{plain(self.date)}_{self.cycle:02d}{tail}.{extension}"
+
+    @property
+    def flag(self) -> str:
+        """O for an original, C for a correction."""
+        return "C" if self.correction else "O"
+
+
+@dataclass(slots=True)
+class Totals:
+    """What the rows of a file add up to; `size` is gross without signs, `hashed` the sum of ours."""
+
+    rows: int = 0
+    gross: int = 0
+    size: int = 0
+    fee: int = 0
+    vat: int = 0
+    net: int = 0
+    hashed: int = 0
+
+    def add(self, row: Row, *, is_hashed: bool) -> None:
+        """Count one row."""
+        self.rows += 1
+        self.gross += row.gross
+        self.size += abs(row.gross)
+        self.fee += row.fee
+        self.vat += row.vat
+        self.net += row.net
+        if is_hashed:
+            self.hashed = (self.hashed + int(row.ours)) % HASH_MODULUS
+
+
+class Layout(ABC):
+    """How a file is written; the texts have their line ends with them."""
+
+    extension = "csv"
+    encoding = "utf-8"
+    is_counted = False
+    """Whether the last part needs totals."""
+    is_hashed = False
+    is_digested = False
+    """Whether the last part needs the SHA-256 of what is before it."""
+
+    def head(self, cover: Cover) -> str:
+        """Return what stands before the rows."""
+        del cover
+        return ""
+
+    @abstractmethod
+    def line(self, row: Row, ordinal: int, cover: Cover) -> str:
+        """Return one row; `ordinal` counts from 1 within the file."""
+
+    def tail(self, totals: Totals, cover: Cover, digest: str) -> str:
+        """Return what stands after the rows."""
+        del totals, cover, digest
+        return ""
+
+    @abstractmethod
+    def time(self, ms: int) -> str:
+        """Write an instant."""
+
+    no_day = f"{NO_DAY} 10:20:30"
+    """The 31 of February as this layout would write it."""
+
+    def when(self, row: Row) -> str:
+        """Write the instant of a row, or what stands in its place."""
+        if row.spoiled is None:
+            return self.time(row.ms)
+        return "" if row.spoiled is Spoiled.BLANK_TIME else self.no_day
+
+
+def masked_wallet(number: int) -> str:
+    """Return a wallet that is nobody's, its middle masked."""
+    return f"017****{number * 7_919 % 10_000:04d}"
+
+
+def masked_card(number: int) -> str:
+    """Return a card that is nobody's, its middle masked."""
+    return f"506099******{number * 6_311 % 10_000:04d}"
+
+
+def lakh(paisa: int) -> str:
+    """Write taka grouped as here: 1,23,456.78 after the sign."""
+    text = taka(abs(paisa))
+    head, tail = text[:-6], text[-6:]
+    while head:
+        head, tail = head[:-2], f"{head[-2:]},{tail}"
+    return f"{'-' if paisa < 0 else ''}{tail}"
+
+
+def bracketed(paisa: int) -> str:
+    """Write taka, a negative amount in brackets."""
+    return f"({taka(-paisa)})" if paisa < 0 else taka(paisa)
+
+
+def credit_or_debit(paisa: int) -> str:
+    """Write taka with CR, a negative amount with DR."""
+    return f"{taka(abs(paisa))} {'DR' if paisa < 0 else 'CR'}"

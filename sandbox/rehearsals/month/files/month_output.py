@@ -1,0 +1,68 @@
+"""What everybody who takes part in the month has in hand."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+from sandbox.rehearsals.month.files.institution_files import Desk
+from sandbox.rehearsals.month.files.own_books import Books
+from sandbox.rehearsals.month.files.row_slots import Slot
+from sandbox.rehearsals.month.model.answer_key import Code, Key
+from sandbox.rehearsals.month.model.days import LAST
+from sandbox.rehearsals.month.model.instants import day_of
+from sandbox.rehearsals.month.model.references import Names
+from sandbox.rehearsals.month.model.rows import Event, Row
+
+_DAYS_LOOKED_AHEAD = 15
+
+
+@dataclass(slots=True)
+class Payment:
+    """The legs of one payment; at least one is there."""
+
+    funds: Row | None
+    delivery: Row | None
+
+    @property
+    def legs(self) -> tuple[Row, ...]:
+        """The legs that are there, funds first."""
+        return tuple(leg for leg in (self.funds, self.delivery) if leg is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Books, files, key and names, and what decides everything."""
+
+    random: Random
+    names: Names
+    books: Books
+    desk: Desk
+    key: Key
+
+    def blame(self, code: Code, row: Row, night: int, cause: str) -> None:
+        """Put a finding about a row into the key, by ours."""
+        self.key.add(code, row.house.id, row.ours, night, cause)
+
+    def later_slots(self, slot: Slot, dates: int = _DAYS_LOOKED_AHEAD) -> Iterator[Slot]:
+        """Iterate over clean files of the next so many dates that arrive in a later night than this one."""
+        date = slot.date
+        for _ in range(dates):
+            date = slot.house.next_date(date)
+            if slot.house.arrival(date) > LAST:
+                return
+            cycle = self.random.randint(1, len(slot.house.cycle_ends))
+            later = self.desk.slot(slot.house, date, cycle)
+            if later.is_clean and later.arrival > slot.arrival:
+                yield later
+
+    def next_night_slot(self, slot: Slot) -> Slot | None:
+        """Return the file of the next date where it is clean and arrives in a later night."""
+        return next(self.later_slots(slot, dates=1), None)
+
+    def taken_back(self, leg: Row, event: Event, part: int, ms: int) -> Row:
+        """Return the row that takes a part of a leg back at an instant."""
+        return leg.taken_back(event, part, ms, self.names.theirs(leg.house))
+
+    def is_booked(self, ms: int) -> bool:
+        """Whether an instant lies within the month."""
+        return day_of(ms) <= LAST

@@ -1,0 +1,233 @@
+"""Where the rows of each file go: as they are, or through what is wrong with the file."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+
+from sandbox.rehearsals.month.files.file_faults import Fate, FilePlan
+from sandbox.rehearsals.month.files.layouts import Cover
+from sandbox.rehearsals.month.files.row_writer import RowFile
+from sandbox.rehearsals.month.model.answer_key import Code, Key
+from sandbox.rehearsals.month.model.days import LAST
+from sandbox.rehearsals.month.model.instants import dashed
+from sandbox.rehearsals.month.model.institutions import House
+from sandbox.rehearsals.month.model.rows import Event, Row, Status
+
+RING = 3
+ROUNDED_LINES_MAX = 400
+ROUNDED_LINES_MIN = 11
+_RAISED_PAISA = 10_000
+
+
+class UnluckyMonthError(Exception):
+    """A file has too few rows for what was to go wrong with it: take another seed."""
+
+
+class Taker(ABC):
+    """What hands the rows of a file on."""
+
+    def __init__(self, file: RowFile) -> None:
+        self.file = file
+
+    @abstractmethod
+    def take(self, row: Row) -> None:
+        """Take a row."""
+
+    def close(self) -> None:
+        """End the file."""
+        self.file.close()
+
+
+class Plain(Taker):
+    """As it is."""
+
+    def take(self, row: Row) -> None:
+        """Take a row."""
+        self.file.add(row)
+
+
+class Raised(Taker):
+    """The first payment comes with a higher amount."""
+
+    _is_done = False
+
+    def take(self, row: Row) -> None:
+        """Take a row."""
+        if not self._is_done and is_plain_success(row):
+            self._is_done = True
+            row = row.of_amount(row.gross + _RAISED_PAISA)
+        self.file.add(row)
+
+    def close(self) -> None:
+        """End the file."""
+        if not self._is_done:
+            raise UnluckyMonthError
+        super().close()
+
+
+class Shortened(Taker):
+    """The first row is counted and not there."""
+
+    _is_done = False
+
+    def take(self, row: Row) -> None:
+        """Take a row."""
+        self.file.add(row, is_only_counted=not self._is_done)
+        self._is_done = True
+
+    def close(self) -> None:
+        """End the file."""
+        if not self._is_done:
+            raise UnluckyMonthError
+        super().close()
+
+
+class Ringed(Taker):
+    """Three payments have exchanged their amounts; `told` learns of each."""
+
+    def __init__(self, file: RowFile, told: Callable[[Row], None]) -> None:
+        super().__init__(file)
+        self._told = told
+        self._ring: list[Row] = []
+
+    def take(self, row: Row) -> None:
+        """Take a row."""
+        amounts = {waiting.gross for waiting in self._ring}
+        if len(self._ring) == RING or not is_plain_success(row) or row.gross in amounts:
+            self.file.add(row)
+            return
+        self._ring.append(row)
+        if len(self._ring) == RING:
+            for mine, other in zip(self._ring, [*self._ring[1:], self._ring[0]], strict=True):
+                self._told(mine)
+                self.file.add(mine.but(gross=other.gross, fee=other.fee, vat=other.vat))
+
+    def close(self) -> None:
+        """End the file."""
+        if len(self._ring) < RING:
+            raise UnluckyMonthError
+        super().close()
+
+
+def is_plain_success(row: Row) -> bool:
+    """Whether nothing but its amount can be told of a row."""
+    return row.event is Event.PAYMENT and row.status is Status.SUCCESS and bool(row.ours)
+
+
+class Slot:
+    """One file of one date and cycle, with everything that happens to it."""
+
+    def __init__(self, house: House, date: int, cycle: int) -> None:
+        self.house = house
+        self.date = date
+        self.cycle = cycle
+        self.arrival = house.arrival(date)
+        self.is_quiet = True
+        """Whether nothing happens to any file of its date."""
+        self.settled = 0
+        """What the bank pays for it, in paisa."""
+        self.odd_paisa = 0
+        """How many of its lines are a paisa off, and no more than that."""
+        self.is_rounding = False
+        self._rounded = 0
+        self.takers: list[Taker] = []
+        self.copied_to: Path | None = None
+
+    @property
+    def is_in_month(self) -> bool:
+        """Whether it ought to arrive within the month."""
+        return self.arrival <= LAST
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether rows may go wrong in it."""
+        return self.is_quiet and self.is_in_month
+
+    def add(self, row: Row) -> None:
+        """Take a row."""
+        if self.is_rounding and self._rounded < ROUNDED_LINES_MAX and is_plain_success(row):
+            self._rounded += 1
+            row = row.but(vat=row.vat + 1)
+        if row.is_settled:
+            self.settled += row.net
+        for taker in self.takers:
+            taker.take(row)
+
+    def close(self) -> None:
+        """End its files.
+
+        Raises:
+            UnluckyMonthError: what was to go wrong with it could not.
+        """
+        if self.is_rounding and self._rounded < ROUNDED_LINES_MIN:
+            raise UnluckyMonthError
+        for taker in self.takers:
+            taker.close()
+        if self.copied_to is not None:
+            self.takers[0].file.copy_to(self.copied_to)
+        self.takers.clear()
+
+
+class SlotMaker:
+    """Makes slots, and puts into the key what happens to their files."""
+
+    def __init__(
+        self, files: Path, seed: int, plan: FilePlan, key: Key, told: Callable[[Row, str], None]
+    ) -> None:
+        self._files = files
+        self._seed = seed
+        self._plan = plan
+        self._key = key
+        self._told = told
+
+    def make(self, house: House, date: int, cycle: int) -> Slot:
+        """Make the slot of one file; one that comes after the month takes rows and writes nothing."""
+        slot = Slot(house, date, cycle)
+        if not slot.is_in_month:
+            return slot
+        slot.is_quiet = self._plan.is_clean(house, date)
+        fate = self._plan.fates.get((house.id, date, cycle))
+        if fate is None:
+            slot.takers = [Plain(self._file(slot, slot.arrival))]
+        else:
+            self._strike(slot, fate)
+        return slot
+
+    def _strike(self, slot: Slot, fate: Fate) -> None:
+        arrival, night = slot.arrival, fate.night
+        original = self._file(slot, arrival if fate.code is not Code.FILE_MISSING or night is None else night)
+        name = original.path.name
+        first_known = arrival
+        slot.takers = [Plain(original)]
+        match fate.code:
+            case Code.FILE_MISSING if night is None:
+                slot.takers = []
+            case Code.ROUNDING:
+                slot.is_rounding = True
+            case Code.CONTROL_TOTAL if night is not None:
+                slot.takers = [Shortened(original), Plain(self._file(slot, night, correction=1))]
+            case Code.FILE_DUPLICATE if night is not None:
+                first_known, slot.copied_to = night, self._folder(night)
+            case Code.FILE_REPLAYED if night is not None:
+                first_known = night
+                slot.takers.append(Raised(self._file(slot, night)))
+            case Code.FILE_SUPERSEDED if night is not None:
+                first_known = night
+                slot.takers = [
+                    Ringed(original, self._exchanged(arrival)),
+                    Plain(self._file(slot, night, correction=1)),
+                ]
+            case _:
+                pass
+        self._key.add(fate.code, slot.house.id, name, first_known, "never" if night is None else "file")
+
+    def _exchanged(self, night: int) -> Callable[[Row], None]:
+        return lambda row: self._key.add(Code.AMOUNT, row.house.id, row.ours, night, "corrected later")
+
+    def _folder(self, night: int) -> Path:
+        return self._files / dashed(night)
+
+    def _file(self, slot: Slot, night: int, correction: int = 0) -> RowFile:
+        place = (slot.house.id, slot.date, slot.cycle)
+        cover = Cover(slot.house, slot.date, slot.cycle, self._plan.sequence(place), correction)
+        return RowFile(self._folder(night), cover, self._seed, self._told)

@@ -1,0 +1,209 @@
+"""Write a whole month, payment by payment; memory does not grow with how many there are."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from sandbox.rehearsals.month.breaks import ordinary_noise as usual
+from sandbox.rehearsals.month.breaks.break_kinds import Kind
+from sandbox.rehearsals.month.breaks.break_schedule import Seed, Seeds
+from sandbox.rehearsals.month.breaks.row_breaks import Act
+from sandbox.rehearsals.month.files.bank_statements import Statements, plan_statements
+from sandbox.rehearsals.month.files.file_faults import plan_files
+from sandbox.rehearsals.month.files.institution_files import Desk
+from sandbox.rehearsals.month.files.month_output import Payment, Stage
+from sandbox.rehearsals.month.files.own_books import Books
+from sandbox.rehearsals.month.files.row_slots import SlotMaker, UnluckyMonthError
+from sandbox.rehearsals.month.model.answer_key import Code, Key
+from sandbox.rehearsals.month.model.days import DAY_MS, EPOCH_MS, NIGHTS, date_of, is_business
+from sandbox.rehearsals.month.model.instants import dashed, minute_of
+from sandbox.rehearsals.month.model.institutions import House, Leg
+from sandbox.rehearsals.month.model.references import Names
+from sandbox.rehearsals.month.model.rows import Row, Status
+from sandbox.rehearsals.month.payments import DELIVERY_PERCENT, FUNDS_PERCENT, PaymentMaker, Wish
+
+PAYMENTS_MIN, PAYMENTS_MAX = 10_000, 10_000_000
+LEDGER, FILES, KEY = "ledger", "files", "key"
+
+# Of a business day's payments, in percent.
+_FRIDAY, _SATURDAY = 4, 5
+_WEIGHTS = {_FRIDAY: 70, _SATURDAY: 85}
+_WHOLE = 100
+_MINUTE_MS = 60_000
+_MINUTE_NEARLY_OVER_MS = 55_000
+# What goes wrong outside the late window keeps well away from it.
+_MARGIN_MINUTES = 40
+_ALIKE_IN = 2_000
+"""One payment in so many is followed by one of the same amount in the same minute."""
+_HOUSES_TRIED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written."""
+
+    payments: int
+    ledger_rows: int
+    seeded: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Twin:
+    """The payment that follows one like it; without an act nothing is wrong with it."""
+
+    wish: Wish
+    before_ms: int
+    act: Act | None
+
+
+def write_month(payments: int, seed: int, out: Path, told: Callable[[int], None]) -> Written:
+    """Write ledger, files and key of a month; `told` learns how many payments each day brought.
+
+    Raises:
+        UnluckyMonthError: something could not go wrong as planned; another seed will do.
+    """
+    for folder in (out / LEDGER, *(out / FILES / dashed(night) for night in range(NIGHTS))):
+        folder.mkdir(parents=True)
+    days = payments_of_days(payments)
+    month = _Month(days, seed, out)
+    for day, count in enumerate(days):
+        month.pass_day(day, count)
+        told(count)
+    return month.end(out / KEY)
+
+
+def payments_of_days(payments: int) -> list[int]:
+    """Spread the payments over the days, fewer on Fridays and Saturdays; they sum to all of them."""
+    weights = [_WEIGHTS.get(date_of(day).weekday(), _WHOLE) for day in range(NIGHTS)]
+    ends = [payments * sum(weights[: day + 1]) // sum(weights) for day in range(NIGHTS)]
+    return [end - before for before, end in zip([0, *ends], ends, strict=False)]
+
+
+class _Month:
+    """The month while it passes."""
+
+    def __init__(self, days: Sequence[int], seed: int, out: Path) -> None:
+        random = Random(f"month {seed} {sum(days)}")  # noqa: S311 - the same seed makes the same month
+        plan = plan_files(random, lambda house, date: rows_expected(days, house, date))
+        self._key = Key()
+        names = Names(random)
+        files = out / FILES
+        desk = Desk(SlotMaker(files, seed, plan, self._key, self._reject))
+        self._stage = Stage(random, names, Books(out / LEDGER), desk, self._key)
+        self._statements = Statements(files, plan_statements(random, plan), self._key, names)
+        self._maker = PaymentMaker(random, names)
+        self._seeds = Seeds(random, days, plan)
+        self._twin: _Twin | None = None
+
+    def pass_day(self, day: int, count: int) -> None:
+        """Let a day's payments happen, and end its files."""
+        books, randrange = self._stage.books, self._stage.random.randrange
+        books.open_day(day)
+        begin = EPOCH_MS + day * DAY_MS
+        for number in range(count):
+            ms = begin + (number * DAY_MS + randrange(DAY_MS)) // count
+            books.write_until(ms)
+            self._pass(ms, self._seeds.pinned.get((day, number)), is_last=number == count - 1)
+        books.close_day()
+        self._stage.desk.close_date(day)
+        if is_business(day):
+            self._statements.write_day(day, self._stage.desk.settled(day))
+
+    def end(self, path: Path) -> Written:
+        """Write the key.
+
+        Raises:
+            UnluckyMonthError: not everything that was to go wrong did.
+        """
+        if len(self._seeds) or self._key.codes() != set(Code):
+            raise UnluckyMonthError
+        self._key.write(path)
+        return Written(self._stage.names.number, self._stage.books.rows, len(self._key))
+
+    def _reject(self, row: Row, place: str) -> None:
+        if row.mark is not None and row.spoiled is not None:
+            self._key.add(Code.ROW_REJECTED, row.house.id, place, row.mark, row.spoiled.value)
+
+    def _pass(self, ms: int, pinned: Seed | None, *, is_last: bool) -> None:
+        twin, self._twin = self._twin, None
+        if twin is not None:
+            self._pass_twin(min(ms, twin.before_ms), twin)
+        elif pinned is not None and pinned.house is not None:
+            wish = Wish(pinned.house, is_prompt=True)
+            self._strike(self._maker.make(ms, wish), pinned.house, pinned.kind.act)
+        elif self._seeds.is_due(self._stage.names.number):
+            self._pass_seed(ms, self._seeds.next_kind, is_last=is_last)
+        else:
+            self._pass_usual(self._maker.make(ms), is_last=is_last)
+
+    def _pass_usual(self, payment: Payment, *, is_last: bool) -> None:
+        stage = self._stage
+        if usual.reverse(stage, payment):
+            return
+        booked = [usual.pass_leg(stage, payment.legs[0])]
+        if booked[0].house.leg is Leg.FUNDS and booked[0].status is Status.SUCCESS and payment.delivery:
+            booked.append(usual.pass_leg(stage, payment.delivery))
+        stage.books.write(booked)
+        if payment.funds and not is_last and not stage.random.randrange(_ALIKE_IN):
+            self._twin = _twin_of(payment.funds, None)
+
+    def _pass_seed(self, ms: int, kind: Kind, *, is_last: bool) -> None:
+        house = self._house_for(kind, ms)
+        if house is None or (kind.is_twin and (is_last or ms % _MINUTE_MS > _MINUTE_NEARLY_OVER_MS)):
+            self._seeds.put_off()
+            self._pass_usual(self._maker.make(ms), is_last=is_last)
+            return
+        payment = self._maker.make(ms, Wish(house, is_alone=kind.is_undelivered))
+        if kind.is_twin and payment.funds is not None:
+            self._twin = _twin_of(payment.funds, kind.act)
+            is_done = self._strike(payment, house, None)
+        else:
+            is_done = self._strike(payment, house, kind.act)
+        if is_done:
+            self._seeds.done()
+        else:
+            self._seeds.put_off()
+
+    def _pass_twin(self, ms: int, twin: _Twin) -> None:
+        self._strike(self._maker.make(ms, twin.wish), twin.wish.house, twin.act)
+
+    def _house_for(self, kind: Kind, ms: int) -> House | None:
+        """Return one of those at whom it can happen now."""
+        minute = minute_of(ms)
+        for _ in range(_HOUSES_TRIED):
+            house = self._stage.random.choice(kind.houses())
+            is_near = house.cut_off - _MARGIN_MINUTES <= minute < house.cut_off
+            if not is_near and self._stage.desk.due(house, ms).is_clean:
+                return house
+        return None
+
+    def _strike(self, payment: Payment, house: House, act: Act | None) -> bool:
+        """Let one leg go wrong and the other be as usual as can be; whether it did."""
+        stage, booked, is_done = self._stage, [], act is None
+        for leg in payment.legs:
+            slot = stage.desk.due(leg.house, leg.ms)
+            struck = None
+            if act is not None and leg.house is house and slot.is_clean:
+                struck = act(stage, payment, leg, slot)
+                is_done = struck is not None
+            if struck is None:
+                slot.add(leg)
+            booked.append(struck or leg)
+        stage.books.write(booked)
+        return is_done
+
+
+def _twin_of(leg: Row, act: Act | None) -> _Twin:
+    end_of_minute = leg.ms - leg.ms % _MINUTE_MS + _MINUTE_MS - 1
+    return _Twin(Wish(leg.house, leg.gross), end_of_minute, act)
+
+
+def rows_expected(days: Sequence[int], house: House, date: int) -> float:
+    """Return how many rows one file of a date will have, about."""
+    percent = FUNDS_PERCENT if house.leg is Leg.FUNDS else DELIVERY_PERCENT
+    first = date
+    while house.is_business and first > 0 and not house.is_made(first - 1):
+        first -= 1
+    payments = sum(days[first : date + 1])
+    return payments * percent * house.share / _WHOLE / _WHOLE / len(house.cycle_ends)

@@ -1,0 +1,72 @@
+"""References: ours, theirs and the payment's, each of them once in a month."""
+
+from collections import Counter
+from functools import cache
+from random import Random
+
+from sandbox.rehearsals.month.model.days import date_of
+from sandbox.rehearsals.month.model.institutions import House, Leg, Trait
+
+_ISO_HOUSES = {"janata", "npsb"}
+_LEG_LETTERS = {Leg.FUNDS: "F", Leg.DELIVERY: "D"}
+_STRANGERS_FROM = 900_000_000
+"""Above every number of ours, so that nobody knows such a reference."""
+
+# How a house names a movement: what stands before, how many digits follow, and in which base. Each number is
+# multiplied by a prime that shares nothing with the base, so that names do not count up and still differ.
+_FORMS = {
+    "bkash": ("", 10, "X"), "nagad": ("00", 18, "d"), "dbbl_nexus": ("", 12, "d"),
+    "sslcommerz": ("2604", 18, "d"), "upay": ("UP", 12, "X"), "sonali_spg": ("SPG", 14, "d"),
+    "ebl": ("", 12, "d"), "janata": ("", 6, "X"), "npsb": ("", 16, "d"), "okwallet": ("OKW", 10, "X"),
+    "mcash": ("MC", 12, "d"), "desco_postpaid": ("RD", 12, "d"), "breb_postpaid": ("", 16, "d"),
+    "nesco_postpaid": ("N", 12, "X"), "jalalabad_gas": ("JG", 12, "d"),
+    "achallan_generic": ("2526-", 12, "d"), "stmt_sonali": ("SB", 12, "d"), "stmt_janata": ("JB", 12, "d"),
+}  # fmt: skip
+_PRIME = 7_368_787
+_BASES = {"d": 10, "X": 16}
+_RANDOM_BITS = 74
+
+
+@cache
+def _before_number(house: House, day: int) -> tuple[str, int]:
+    """Return what stands before the number in our names of a day, and how many digits follow."""
+    if house.id in _ISO_HOUSES:
+        return f"{date_of(day):%j}", 9
+    return f"EK{_LEG_LETTERS[house.leg]}{date_of(day):%y%m%d}", 11
+
+
+class Names:
+    """Makes names in turn; the same turns give the same names."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._strangers = _STRANGERS_FROM
+        self._of_house: Counter[str] = Counter()
+        self.number = 0
+        """How many payments there were."""
+
+    def payment_id(self, ms: int) -> str:
+        """Return the name of the next payment, in the form of a UUID of version 7."""
+        self.number += 1
+        bits = self._random.getrandbits(_RANDOM_BITS)
+        whole = ms << 80 | 7 << 76 | (bits >> 62) << 64 | 2 << 62 | bits & (1 << 62) - 1
+        text = f"{whole:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def ours(self, house: House, day: int, *, is_stranger: bool = False) -> str:
+        """Return our name of the present payment at a house, or one that looks like ours and is not."""
+        number = self.number
+        if is_stranger:
+            self._strangers += 1
+            number = self._strangers
+        before, length = _before_number(house, day)
+        return f"{before}{number:0{length}d}"
+
+    def theirs(self, house: House) -> str:
+        """Return the next name that a house gives; nothing where it gives none."""
+        if house.has(Trait.NO_THEIRS):
+            return ""
+        self._of_house[house.id] += 1
+        before, length, kind = _FORMS[house.id]
+        number = self._of_house[house.id] * _PRIME % _BASES[kind] ** length
+        return f"{before}{number:0{length}{kind}}"

@@ -1,0 +1,102 @@
+"""One movement of money, as a line of our books or as a row of a file."""
+
+from copy import copy
+from enum import StrEnum
+from typing import Any
+
+from sandbox.rehearsals.month.model.institutions import House
+
+
+class Event(StrEnum):
+    """What moved; our books have no chargeback."""
+
+    PAYMENT = "payment"
+    REFUND = "refund"
+    REVERSAL = "reversal"
+    CHARGEBACK = "chargeback"
+
+
+class Status(StrEnum):
+    """What became of it."""
+
+    SUCCESS = "success"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class Spoiled(StrEnum):
+    """What makes a row unreadable."""
+
+    BLANK_TIME = "blank time"
+    NO_DAY = "a day that is none"
+    NUMBER = "a reference that is a number"
+
+
+class Row:
+    """A movement; amounts in signed paisa, the instant in milliseconds since 1970 in UTC.
+
+    Gross less fee less VAT is net. `number` decides what only decorates a file. A row that was handed on is
+    never changed: `but` makes another.
+    """
+
+    __slots__ = (
+        "account", "bill", "currency", "event", "fee", "gross", "house", "mark", "ms", "net", "number",
+        "original", "ours", "payment_id", "spoiled", "status", "theirs", "vat",
+    )  # fmt: skip
+
+    def __init__(self, payment_id: str, house: House, number: int, ours: str, ms: int, gross: int) -> None:
+        """A successful payment of an amount, charged by the schedule of its house."""
+        self.payment_id = payment_id
+        self.house = house
+        self.number = number
+        self.event = Event.PAYMENT
+        self.status = Status.SUCCESS
+        self.ours = ours
+        self.theirs = ""
+        self.ms = ms
+        self.gross = gross
+        self.fee, self.vat = house.charge.of(gross)
+        self.net = gross - self.fee - self.vat
+        self.currency = "BDT"
+        self.original: Row | None = None
+        """What it takes back."""
+        self.spoiled: Spoiled | None = None
+        self.bill = ""
+        """What it was paid for, and for which account: decoration, made of the number where it is empty."""
+        self.account = ""
+        self.mark: int | None = None
+        """The night in which its place in the file goes into the key."""
+
+    @property
+    def is_taking_back(self) -> bool:
+        """Whether it takes money back."""
+        return self.event is not Event.PAYMENT
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether its net is paid out."""
+        return self.status is Status.SUCCESS and self.currency == "BDT"
+
+    def but(self, **other: Any) -> "Row":  # noqa: ANN401 - any of the slots
+        """Return a copy with other values; net follows."""
+        made = copy(self)
+        for name, value in other.items():
+            setattr(made, name, value)
+        made.net = made.gross - made.fee - made.vat
+        return made
+
+    def of_amount(self, gross: int) -> "Row":
+        """Return a copy with another amount and what the schedule takes of it."""
+        fee, vat = self.house.charge.of(gross)
+        return self.but(gross=gross, fee=fee, vat=vat)
+
+    def failed(self) -> "Row":
+        """Return it as a file lists what did not succeed: nothing is charged or settled."""
+        made = self.but(status=Status.FAILED, fee=0, vat=0)
+        made.net = 0
+        return made
+
+    def taken_back(self, event: Event, part: int, ms: int, theirs: str) -> "Row":
+        """Return the row that takes a part of a payment back."""
+        fee, vat = self.house.charge.of_taking_back(-part)
+        return self.but(event=event, gross=-part, fee=fee, vat=vat, ms=ms, theirs=theirs, original=self)

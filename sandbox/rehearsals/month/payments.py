@@ -1,0 +1,86 @@
+"""Payments as they happen: who pays by what, to whom, and how much."""
+
+from dataclasses import dataclass
+from random import Random
+
+from sandbox.rehearsals.month.files.month_output import Payment
+from sandbox.rehearsals.month.model.days import DAY_MS, EPOCH_MS
+from sandbox.rehearsals.month.model.instants import day_of
+from sandbox.rehearsals.month.model.institutions import DELIVERY, FUNDS, House, Leg
+from sandbox.rehearsals.month.model.references import Names
+from sandbox.rehearsals.month.model.rows import Row
+
+_MERCHANT_PERCENT, _PREFUND_PERCENT = 10, 20
+"""Of all payments: paid to a merchant, without a biller; paid from a prefund, without a connector."""
+_WHOLE = 100
+_TABLE = 4_096
+_AMOUNT_MIN, _AMOUNT_MAX = 2_000, 4_990_000
+_MEDIAN_LOG, _SPREAD = 11.3, 1.0
+_FEES = ((40_000, 500), (150_000, 1_000), (500_000, 1_500))
+_FEE_ABOVE = 2_000
+_PROMPT_MS, _SLOW_MS = 1_000, 20_000
+FUNDS_PERCENT, DELIVERY_PERCENT = _WHOLE - _PREFUND_PERCENT, _WHOLE - _MERCHANT_PERCENT
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What of a payment is decided; a prompt one is delivered in the instant in which it was paid."""
+
+    house: House
+    gross: int | None = None
+    is_prompt: bool = False
+    is_alone: bool = False
+    """Without the other leg."""
+
+
+class PaymentMaker:
+    """Draws one payment after the other; the legs are successes as our books have them."""
+
+    def __init__(self, random: Random, names: Names) -> None:
+        self._random = random
+        self._names = names
+        self._funds = [house for house in FUNDS for _ in range(house.share)]
+        self._delivery = [house for house in DELIVERY for _ in range(house.share)]
+        self._amounts = [
+            min(max(int(random.lognormvariate(_MEDIAN_LOG, _SPREAD)), _AMOUNT_MIN), _AMOUNT_MAX) // 100 * 100
+            for _ in range(_TABLE)
+        ]
+
+    def make(self, ms: int, wish: Wish | None = None) -> Payment:
+        """Make the payment of an instant."""
+        draw = self._random.random() * _WHOLE
+        is_funded, is_delivered = draw >= _PREFUND_PERCENT, draw < _WHOLE - _MERCHANT_PERCENT
+        funds, delivery = self._random.choice(self._funds), self._random.choice(self._delivery)
+        if wish is not None:
+            if wish.house.leg is Leg.FUNDS:
+                funds, is_funded, is_delivered = wish.house, True, is_delivered and not wish.is_alone
+            else:
+                delivery, is_delivered = wish.house, True
+        return self._payment(ms, funds if is_funded else None, delivery if is_delivered else None, wish)
+
+    def _payment(self, ms: int, funds: House | None, delivery: House | None, wish: Wish | None) -> Payment:
+        payment_id = self._names.payment_id(ms)
+        gross = self._gross() if wish is None or wish.gross is None else wish.gross
+        funds_leg = self._leg(payment_id, funds, ms, gross) if funds else None
+        if delivery is None:
+            return Payment(funds_leg, None)
+        is_prompt = wish is not None and wish.is_prompt
+        delay = 0 if is_prompt else self._random.randrange(_PROMPT_MS, _SLOW_MS)
+        end_of_day = EPOCH_MS + (day_of(ms) + 1) * DAY_MS - 1
+        billed = gross - _fee_inside(gross) if funds_leg else gross
+        return Payment(funds_leg, self._leg(payment_id, delivery, min(ms + delay, end_of_day), billed))
+
+    def _leg(self, payment_id: str, house: House, ms: int, gross: int) -> Row:
+        leg = Row(payment_id, house, self._names.number, self._names.ours(house, day_of(ms)), ms, gross)
+        leg.theirs = self._names.theirs(house)
+        return leg
+
+    def _gross(self) -> int:
+        bits = self._random.getrandbits(20)
+        # Half of them are whole taka.
+        return self._amounts[bits & (_TABLE - 1)] + (bits >> 13) % 100 * (bits >> 12 & 1)
+
+
+def _fee_inside(gross: int) -> int:
+    """Return our own fee in what a payer pays."""
+    return next((fee for limit, fee in _FEES if gross - fee <= limit), _FEE_ABOVE)

@@ -1,0 +1,117 @@
+"""No page and no error state has a barrier that axe-core finds, and all fit a narrow or a magnified window.
+
+The states that only time brings are shown by the small world of the checkout's own tests: Chromium gets them
+through the same application, without a network.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, Route
+
+from tests.browser.accessibility import barriers, overflow_pixels
+from tests.browser.checkout_states import STATES, State
+from tests.browser.conftest import OpenWindow
+from tests.browser.installation import Street
+from tests.browser.receipt_states import RECEIPTS
+from tests.web.counter import ORIGIN
+
+# 1,280 pixels at 400 % are as wide as 320.
+NARROW = 320
+WAIT_SECONDS = 30.0
+LANGUAGES = ["bn", "en"]
+ALL_STATES: dict[str, State] = {**STATES, **RECEIPTS}
+FIRST_VIEW_BYTES_MAX = 60 * 1024
+
+
+@contextmanager
+def shown_state(
+    chromium: Browser, loop: asyncio.AbstractEventLoop, state: State, language: str
+) -> Iterator[Page]:
+    """A page in one state, answered by the application itself."""
+    context = chromium.new_context(viewport={"width": NARROW, "height": 640})
+    shown = asyncio.run_coroutine_threadsafe(state(language), loop).result(WAIT_SECONDS)
+
+    def answer(route: Route) -> None:
+        asked = route.request
+        place = urlsplit(asked.url)
+        url = f"{place.path}?{place.query}" if place.query else place.path
+        answering = shown.answer(asked.method, url, asked.post_data_buffer or b"", asked.headers)
+        seen = asyncio.run_coroutine_threadsafe(answering, loop).result(WAIT_SECONDS)
+        # Axe looks at the page as it is; by itself it would be another one soon.
+        kept = {name: value for name, value in seen.headers.items() if name != "refresh"}
+        route.fulfill(status=seen.status, headers=kept, body=seen.body)
+
+    page = context.new_page()
+    page.route("**/*", answer)
+    page.goto(f"{ORIGIN}{shown.path}")
+    try:
+        yield page
+    finally:
+        context.close()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", list(ALL_STATES))
+def test_no_barrier_in_any_state(
+    chromium: Browser, loop: asyncio.AbstractEventLoop, name: str, language: str
+) -> None:
+    with shown_state(chromium, loop, ALL_STATES[name], language) as page:
+        assert barriers(page) == []
+        assert overflow_pixels(page) == 0
+        assert page.locator("html").get_attribute("lang") == language
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_barrier_on_the_way_from_the_shop_to_the_receipt(
+    street: Street, window: OpenWindow, language: str
+) -> None:
+    shopper = window(language, width=NARROW)
+    seen: list[str] = []
+
+    def looked() -> None:
+        found = barriers(shopper.page)
+        if overflow_pixels(shopper.page):
+            found.append("wider than the window")
+        seen.extend(f"{shopper.page.url}: {one}" for one in found)
+
+    shopper.page.goto(f"{street.shop}/?lang={language}")
+    looked()
+    shopper.order({"honey": 1})
+    looked()
+    shopper.submit()  # nothing chosen
+    looked()
+    shopper.choose("bkash")
+    looked()
+    shopper.go_on()
+    shopper.pay_there()
+    shopper.page.goto(f"{shopper.checkout}?stay=1")
+    shopper.sees_end(f"{shopper.checkout}?stay=1")
+    looked()
+    shopper.page.locator('a[href^="/receipt/"]').first.click()
+    shopper.page.wait_for_url(lambda url: "/receipt/" in url)
+    looked()
+    for lost in (
+        "/pay/checkout/AAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "/receipt/nothing",
+        "/ekpaypg/v1?sToken=&trnsID=1",
+    ):
+        shopper.page.goto(f"{street.switch}{lost}")
+        looked()
+    assert seen == []
+
+
+def test_the_first_view_is_light(window: OpenWindow) -> None:
+    shopper = window("bn")
+    weights: dict[str, int] = {}
+    shopper.order({"honey": 1})
+    shopper.page.on(
+        "response", lambda answer: weights.update({answer.url: len(answer.body())}) if answer.ok else None
+    )
+    shopper.page.goto(shopper.checkout, wait_until="networkidle")
+    without_font = {url: size for url, size in weights.items() if ".woff2" not in url}
+    assert without_font
+    assert sum(without_font.values()) < FIRST_VIEW_BYTES_MAX, without_font

@@ -1,0 +1,194 @@
+"""The shop from its pages: ordering, paying again, what it sends, what it keeps over a restart."""
+
+import re
+
+import pytest
+
+from sandbox.callers.ekshop.shop import described
+from sandbox.callers.ekshop.wording import Words
+from sandbox.kit.institution.amounts import paisa
+from sandbox.kit.institution.payer_page import Text
+from tests.sandbox.callers.ekshop.conftest import FORM, Customer, Opening
+from tests.sandbox.callers.ekshop.stub_merchant_api import TOKEN, StubMerchantApi
+
+
+async def test_an_order_is_sent_as_the_description_says(customer: Customer, switch: StubMerchantApi) -> None:
+    status, location = await customer.send("/orders", FORM | {"agent": "udc-fulbari"})
+    (trnx_id, sent), *_ = switch.orders.items()
+    assert (status, location) == (302, f"{switch.base_url}?sToken={TOKEN}&trnsID={trnx_id}")
+    assert list(sent) == [
+        "mer_info", "req_timestamp", "feed_uri", "cust_info", "trns_info", "ipn_info", "mac_addr",
+        "settlement_split",
+    ]  # fmt: skip
+    assert sent["mer_info"] == {"mer_reg_id": "ekshop_test", "mer_pas_key": "a-pass-key"}
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d GMT\+6", sent["req_timestamp"])
+    assert sent["feed_uri"] == {
+        f"{place}_uri": f"{customer.origin}/back/{place}?shop=ekshop" for place in ("s", "f", "c")
+    }
+    assert sent["trns_info"]["ord_det"] == "1 x Embroidered quilt, 2 x Sweet curd"
+    parts = [paisa(share["amount"]) for share in sent["settlement_split"]]
+    assert sum(part or 0 for part in parts) == paisa(sent["trns_info"]["trnx_amt"])
+    assert [share["payee"] for share in sent["settlement_split"]] == [
+        "nakshi-jamalpur", "doi-bogura", "gram-dak", "udc-fulbari", "",
+    ]  # fmt: skip
+    assert sent["ipn_info"]["ipn_channel"] == "3"
+    assert sent["ipn_info"]["ipn_uri"].startswith(f"{customer.origin}/ipn/")
+
+
+async def test_the_cart_lives_in_the_browser(customer: Customer) -> None:
+    assert (await customer.get("/checkout"))[0] == 303
+    assert await customer.send("/cart", {"q-doi": "2", "do": "add"}) == (303, "/cart")
+    await customer.send("/cart", {"q-doi": "1", "do": "add"})
+    await customer.send("/cart", {"q-tea": "9", "do": "add"})
+    await customer.send("/cart", {"q-tea": "9", "do": "add"})
+    _, page = await customer.get("/checkout?lang=en")
+    assert re.findall(r'name="q-(\w+)" value="(\d)"', page) == [("doi", "3"), ("tea", "9")]
+    await customer.send("/cart", {"q-doi": "0", "q-tea": "1", "do": "change"})
+    _, page = await customer.get("/checkout")
+    assert re.findall(r'name="q-(\w+)" value="(\d)"', page) == [("tea", "1")]
+    assert 'lang="en"' in page
+    assert (await customer.send("/orders", FORM))[0] == 302
+    assert "nothing in the cart" in (await customer.get("/cart"))[1]
+
+
+@pytest.mark.parametrize("page", ["/", "/sheet", "/cart", "/checkout"])
+@pytest.mark.parametrize("language", ["bn", "en"])
+async def test_every_page_is_there_in_both_languages(customer: Customer, page: str, language: str) -> None:
+    await customer.send("/cart", {"q-doi": "1", "do": "add"})
+    status, text = await customer.get(f"{page}?lang={language}")
+    assert status == 200
+    assert f'<html lang="{language}">' in text
+    assert text.count("<h1") == 1
+    labels, ids = re.findall(r'<label for="([^"]+)"', text), re.findall(r' id="([^"]+)"', text)
+    assert set(labels) <= set(ids)
+    assert len(ids) == len(set(ids))
+    assert "<script" not in text
+
+
+async def test_an_order_page_tells_what_is_known_and_nobodys_address(customer: Customer) -> None:
+    trnx_id = await customer.order()
+    (order,) = customer.shop.book.orders()
+    status, page = await customer.get(f"/orders/{order.id}?lang=en")
+    assert status == 200
+    assert "Waiting for the payment" in page
+    assert trnx_id in page
+    assert all(text not in page for text in ("Anwara", "01700000000", "Sandbox Road", TOKEN))
+    assert (await customer.get("/orders/nothing"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"q-kantha": "0", "q-doi": "0"}, {"q-kantha": "many"}, {"q-moon": "1"}, {"mobile": "0170000000"},
+        {"name": ""}, {"address": ""}, {"district": "atlantis"}, {"agent": "nobody"}, {"name": "x" * 201},
+        {f"f{nth}": "" for nth in range(90)}, {"name": "x" * 20_001},
+    ],
+)  # fmt: skip
+async def test_an_order_that_cannot_be_read_is_told_so(
+    customer: Customer, switch: StubMerchantApi, changes: dict[str, str]
+) -> None:
+    assert (await customer.send("/orders", FORM | changes))[0] == 400
+    assert (list(customer.shop.book.orders()), switch.asked) == ([], 0)
+
+
+async def test_without_a_token_nobody_is_sent_anywhere(customer: Customer, switch: StubMerchantApi) -> None:
+    switch.refusal = (400, {"responseCode": "1030", "responseMessage": "Not a BD mobile number"})
+    status, location = await customer.send("/orders", FORM)
+    assert (status, location.startswith("/orders/")) == (303, True)
+    (order,) = customer.shop.book.orders()
+    assert (order.standing, order.attempts[0].why) == ("refused", "1030 Not a BD mobile number")
+    switch.refusal = (200, {"secure_token": None, "msg_code": "1001", "msg_det": "Failure"})
+    await customer.send(f"/orders/{order.id}/pay")
+    assert order.attempts[1].why == "1001 Failure"
+    switch.refusal = None
+    assert (await customer.send(f"/orders/{order.id}/pay"))[0] == 302
+    assert [one.standing for one in order.attempts] == ["refused", "refused", "waiting"]
+    assert len({one.trnx_id for one in order.attempts}) == 3
+
+
+@pytest.mark.parametrize("refusal", [(500, {"msg": "oops"}), (200, None), (502, {})])
+async def test_an_answer_that_was_not_heard_is_asked_for_again_under_the_same_id(
+    customer: Customer, switch: StubMerchantApi, refusal: tuple[int, dict[str, str] | None]
+) -> None:
+    if refusal[1] is None:
+        switch.is_silent = True
+    else:
+        switch.refusal = (refusal[0], refusal[1])
+    await customer.send("/orders", FORM)
+    (order,) = customer.shop.book.orders()
+    assert order.standing == "placed"
+    switch.is_silent, switch.refusal = False, None
+    first = order.attempts[0].trnx_id
+    status, location = await customer.send(f"/orders/{order.id}/pay")
+    assert (status, location.endswith(first), len(order.attempts)) == (302, True, 1)
+
+
+async def test_a_page_that_is_open_is_used_again_and_a_paid_order_is_never_paid_twice(
+    customer: Customer, switch: StubMerchantApi
+) -> None:
+    trnx_id = await customer.order()
+    (order,) = customer.shop.book.orders()
+    assert await customer.send(f"/orders/{order.id}/pay") == (302, order.attempts[0].url)
+    assert switch.asked == 1
+    await switch.notify(trnx_id, "1022")
+    status, location = await customer.send(f"/orders/{order.id}/pay")
+    assert (status, switch.asked, trnx_id in location) == (302, 2, False)
+    await switch.notify(order.attempts[1].trnx_id, "1020")
+    assert await customer.send(f"/orders/{order.id}/pay") == (303, f"/orders/{order.id}")
+    assert (order.standing, switch.asked) == ("paid", 2)
+
+
+async def test_the_button_asks_the_switch(customer: Customer, switch: StubMerchantApi) -> None:
+    trnx_id = await customer.order()
+    (order,) = customer.shop.book.orders()
+    await customer.send(f"/orders/{order.id}/check")
+    assert (order.standing, dict(order.attempts[0].checks)) == ("waiting", {"1023": 1})
+    asked = switch.status_calls[0]
+    assert (asked["trnx_id"], asked["username"]) == (trnx_id, "ekshop_test")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", asked["trans_date"])
+    switch.codes[trnx_id] = "1020"
+    switch.amounts[trnx_id] = "1.00"
+    await customer.send(f"/orders/{order.id}/check")
+    assert order.standing == "waiting"
+    switch.amounts.clear()
+    switch.status_text = "<html>"
+    await customer.send(f"/orders/{order.id}/check")
+    assert order.standing == "waiting"
+    switch.status_text = None
+    await customer.send(f"/orders/{order.id}/check")
+    assert (order.standing, order.attempts[0].by) == ("paid", "status")
+
+
+async def test_whoever_comes_back_proves_nothing(customer: Customer) -> None:
+    trnx_id = await customer.order()
+    (order,) = customer.shop.book.orders()
+    for place in ("s", "f", "c"):
+        assert await customer.get(f"/back/{place}?shop=ekshop&transId={trnx_id}") == (303, "")
+    assert order.standing == "waiting"
+    assert dict(order.attempts[0].returns) == {"s": 1, "f": 1, "c": 1}
+    for path in (f"/back/x?transId={trnx_id}", "/back/s", "/back/s?transId=other"):
+        assert (await customer.get(path))[0] == 404
+    assert customer.shop.book.strays == 2
+
+
+async def test_the_book_is_the_same_after_a_restart(opening: Opening, switch: StubMerchantApi) -> None:
+    async with opening() as customer:
+        paid, waiting = await customer.order(), await customer.order(agent="udc-noapara")
+        await switch.notify(paid, "1020")
+        await customer.get(f"/back/s?transId={paid}")
+        before = [await customer.known(one) for one in (paid, waiting)]
+        orders = [order.id for order in customer.shop.book.orders()]
+    async with opening() as customer:
+        assert [await customer.known(one) for one in (paid, waiting)] == before
+        assert [order.id for order in customer.shop.book.orders()] == orders
+        assert customer.shop.book.next_number() == "EK-000003"
+        # The listener's address of before still counts.
+        url = switch.orders[waiting]["ipn_info"]["ipn_uri"].rpartition("/")[2]
+        await switch.notify(waiting, "1021", f"{customer.origin}/ipn/{url}")
+        assert (await customer.known(waiting))["standing"] == "failed"
+
+
+def test_long_orders_are_described_briefly_and_numbers_are_written_in_the_readers_digits() -> None:
+    assert described(dict.fromkeys(["doi", "tea", "wax", "jar"], 1)).endswith("1 x Beeswax and 1 more")
+    assert (Words("bn").money(1_234_50), Words("en").money(5)) == ("৳ ১২৩৪.৫০", "৳ 0.05")
+    assert Words("xx").of(Text("ক", "a")) == "ক"

@@ -1,0 +1,162 @@
+"""The demo as a person runs it: a command that starts processes and must end with a proof."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sandbox
+from sandbox.rehearsals.demo.collecting.scenarios import Course
+from sandbox.rehearsals.demo.collecting.script import COLLECTED_MIN
+from sandbox.rehearsals.installation.parties import Cast, CastUnreadableError, Person, Player, load, save
+from sandbox.rehearsals.installation.processes import ChildDiedError, Children
+
+ROOT = Path(str(sandbox.__file__)).parent.parent
+EKPAY = Path(sys.executable).with_name("ekpay")
+STATES = ("completed", "refunded", "declined", "expired", "in_review", "open")
+OF_PAYERS = (*STATES, "owed")
+SIZE = ("--payments", "60", "--collected", str(COLLECTED_MIN))
+
+
+async def start(home: Path, *arguments: str, **settings: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        str(EKPAY),
+        *arguments,
+        env=os.environ | {"EKPAY_HOME": str(home)} | settings,
+        cwd=home,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+
+
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def total(counts: dict[str, dict[str, int]]) -> int:
+    return sum(sum(codes.values()) for codes in counts.values())
+
+
+def hurried(folder: Path) -> Path:
+    """The configuration with quotes of NESCO that die sooner: nobody waits long for a payer who left."""
+    shutil.copytree(ROOT / "config", folder)
+    manifest = folder / "billers" / "nesco_prepaid.toml"
+    text, times = re.subn(r"(?m)^quote_life_seconds = \d+", "quote_life_seconds = 600", manifest.read_text())
+    assert times == 1
+    manifest.write_text(text)
+    return folder
+
+
+async def test_a_small_demo_explains_every_payment_and_leaves_nothing(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    config = hurried(tmp_path_factory.mktemp("hurried") / "config")
+    size = (*SIZE, "--seed", "3")
+    process = await start(tmp_path, "demo", *size, "--json", "outcome.json", EKPAY_CONFIG=str(config))
+    said, _ = await process.communicate()
+    assert process.returncode == 0, said.decode()
+    told: dict[str, Any] = json.loads((tmp_path / "outcome.json").read_text())
+    assert told["payments"] == sum(told[state] for state in STATES)
+    assert (told["unexplained"], told["open"], told["expired"], told["audit"]) == (0, 0, 0, "clean")
+    assert told["completed"] >= 45
+    assert told["in_review"] == 2
+    payers = told["payers"]
+    assert sum(told["posted"].values()) == told["completed"] + told["in_review"] + payers["completed"]
+    assert set(told["posted"]) == {"DESCO", "BREB", "NESCO", "the others"}
+    assert (told["notified"]["strangers"], told["notified"]["events"] >= 15) == (0, True)
+    assert told["refunded"] >= 2
+    assert told["declined"] >= 3
+    assert len(told["faults"]) >= 40
+    assert len(told["bad_requests"]) == total(told["bad_requests"]) == 12
+    assert (told["seed"], told["time_divisor"], told["disagreements"]) == (3, 20, [])
+    assert "proven" in said.decode()
+    assert names_in(tmp_path) == ["outcome.json"]
+    assert_that_every_provider_was_paid(payers)
+    assert_that_the_night_found_what_was_wrong(told["night"])
+
+
+def assert_that_the_night_found_what_was_wrong(night: dict[str, Any]) -> None:
+    assert (night["missed"], night["unexplained"], night["position_sum_paisa"]) == ([], [], 0)
+    assert len(night["seeded"]) >= 8
+    assert (len(night["decided"]), night["closed"]) == (2, night["nights"][: len(night["closed"])])
+    assert len(night["nights"]) >= 4
+    assert night["files"] > 200
+    assert night["reports"]
+
+
+def assert_that_every_provider_was_paid(payers: dict[str, Any]) -> None:
+    """What a small day must have brought in, whichever providers there are."""
+    connectors = payers["connectors"]
+    assert payers["payments"] == sum(payers[state] for state in OF_PAYERS)
+    assert payers["payments"] == sum(one["payments"] for one in connectors.values())
+    assert (payers["unexplained"], payers["open"], payers["notices"]["untaken"]) == (0, 0, 0)
+    assert set(payers["courses"]) == {course.value for course in Course}
+    assert all(one["completed"] >= 1 for one in connectors.values())
+    # A family's troubles are dealt out among its providers, so only all of them together have each.
+    assert min(payers["expired"], payers["refunded"], payers["in_review"], payers["owed"]) >= 1
+    assert payers["work_items"] > payers["owed"]
+    assert set(payers["refunds"]) == {"refund", "give_back", "unexpected"}
+    gives_back = [one for one in connectors.values() if one["refunds"]]
+    assert sum(one["refunds"] for one in gives_back) == sum(payers["refunds"].values())
+    # What a provider tells wrongly is believed by our ledger until two persons have looked.
+    for one in connectors.values():
+        assert one["in_review"] or one["owed_paisa"] == one["receivable_paisa"]
+    assert payers["came_back"] >= payers["payments"] // 2
+
+
+async def test_an_interrupted_demo_leaves_nothing(tmp_path: Path) -> None:
+    process = await start(tmp_path, "demo", *SIZE)
+    assert process.stdout is not None
+    async with asyncio.timeout(60):
+        while b"making staff" not in await process.stdout.readline():
+            assert process.returncode is None
+    process.send_signal(signal.SIGTERM)
+    await process.communicate()
+    assert process.returncode == 130
+    assert names_in(tmp_path) == []
+
+
+async def test_a_child_that_dies_ends_the_work_and_shows_what_it_said_last(tmp_path: Path) -> None:
+    async with Children(tmp_path, os.environ) as children:
+        await children.start("patient", [sys.executable, "-c", "import time; time.sleep(600)"])
+        await children.start("hasty", [sys.executable, "-c", "print('no bread left'); raise SystemExit(3)"])
+        with pytest.raises(ChildDiedError, match=r"hasty ended by itself with 3(.|\n)*no bread left"):
+            await children.watched(asyncio.sleep(600))
+
+
+async def test_a_child_that_was_stopped_may_be_started_again(tmp_path: Path) -> None:
+    sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
+    async with Children(tmp_path, os.environ) as children:
+        await children.start("sleeper", sleeper)
+        await children.stop("sleeper", signal.SIGKILL)
+        await children.start("sleeper", sleeper)
+        assert await children.watched(asyncio.sleep(0, "done")) == "done"
+
+
+def a_cast() -> Cast:
+    player = Player("bank", "A Bank", "NS1", "s1", "bank", "pass-key", "s" * 32)
+    people = (Person("rahima", "a passphrase"), Person("tanvir", "another one"))
+    return Cast("http://127.0.0.1:8180", people, (player,))
+
+
+def test_the_secrets_of_a_cast_are_kept_for_their_owner_alone(tmp_path: Path) -> None:
+    save(a_cast(), tmp_path)
+    assert load(tmp_path) == a_cast()
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    assert "pass-key" not in repr(a_cast())
+    assert "passphrase" not in repr(a_cast())
+
+
+def test_a_cast_that_cannot_be_read_is_not_replaced_silently(tmp_path: Path) -> None:
+    assert load(tmp_path) is None
+    save(a_cast(), tmp_path)
+    (tmp_path / "partners.json").write_text("{}")
+    with pytest.raises(CastUnreadableError):
+        load(tmp_path)
