@@ -12,7 +12,7 @@ from ekpay_switch.flows.fetch_bill import FetchOrder
 from ekpay_switch.flows.pay_bill import PayOrderOfPartner
 from ekpay_switch.ports.world import Partner
 from ekpay_switch.security.pass_keys import hash_pass_key
-from tests.fakes import NOON, SmallWorld
+from tests.fakes.world import NOON, SmallWorld
 
 BILL_NO = "092512345678"
 PASS_KEY = "a pass key that opens nothing"

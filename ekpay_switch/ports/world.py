@@ -1,7 +1,7 @@
 """What flows need of the world outside, as protocols.
 
 The core's own rooms (`persistence`, `wire`) and the wings implement these; flows know nothing else. Fakes in
-tests/fakes.py implement the same protocols.
+tests/fakes implement the same protocols.
 """
 
 import math

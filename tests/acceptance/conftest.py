@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.acceptance.house import House, opened
+from tests.acceptance.installation import House, opened
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.api.desk import Caller, Desk
+from tests.api.api_setup import Caller, Desk
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import pytest
 from ekpay_switch.api.problems import STATUS_OF
 from ekpay_switch.api.syndicate.routes import BASE
 from ekpay_switch.domain.errors import NoFeeError, OverloadedError, SwitchError, VerdictUnknownError
-from tests.api.desk import Caller, Desk
+from tests.api.api_setup import Caller, Desk
 
 PROBLEM = "application/problem+json"
 

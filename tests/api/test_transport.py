@@ -11,7 +11,7 @@ from uvicorn.server import ServerState
 
 from ekpay_switch.api.limits import LimitRequests, Message, Receive, RequestLimits, Scope, Send
 from ekpay_switch.api.syndicate.routes import BASE
-from tests.api.desk import Desk, code_of
+from tests.api.api_setup import Desk, code_of
 
 FETCH = f"{BASE}/fetch-bill"
 

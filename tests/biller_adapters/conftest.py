@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from biller_adapters.manifest import Manifest, read_manifest
-from tests.biller_adapters.desco_stage import Staged, staging
+from tests.biller_adapters.families.scroll_rest.desco_stage import Staged, staging
 from tests.wire.conftest import HandClock
 
 CONFIG = Path(__file__).parents[2] / "config"

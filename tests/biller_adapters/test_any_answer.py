@@ -21,9 +21,10 @@ from ekpay_switch.ports.billers import BillerAdapter
 from ekpay_switch.ports.world import WireAnswer, WireReply, WireRequest
 from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
-from tests.biller_adapters import breb_stage, nesco_stage
 from tests.biller_adapters.conftest import the_manifest
-from tests.biller_adapters.desco_stage import NOON
+from tests.biller_adapters.families.prepaid_vend import nesco_stage
+from tests.biller_adapters.families.scroll_rest.desco_stage import NOON
+from tests.biller_adapters.families.three_step import breb_stage
 
 FIELDS = (
     "resultcode", "RESULT_CODE", "data", "fee", "token", "tokenType", "purchaseAmount", "transactionId",

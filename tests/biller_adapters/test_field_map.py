@@ -19,8 +19,8 @@ from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.rehearsal_ports import StoppedClock, TokenShelf
 from tests.biller_adapters.conftest import the_manifest
-from tests.biller_adapters.desco_stage import NOON
-from tests.biller_adapters.direct_stage import WEST_ZONE, reworded
+from tests.biller_adapters.families.direct_rest.direct_rest_stage import WEST_ZONE, reworded
+from tests.biller_adapters.families.scroll_rest.desco_stage import NOON
 
 DPDC = the_manifest("dpdc_postpaid")
 OTHER_WORDS = {

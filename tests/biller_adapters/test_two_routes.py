@@ -19,7 +19,8 @@ from ekpay_switch.ports.billers import BillerProfile
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 from ekpay_switch.wing_kit.rehearsal_ports import TokenShelf
 from ekpay_switch.wire.http import HttpWire
-from tests.biller_adapters.aggregator_stage import (
+from tests.biller_adapters.conftest import CONFIG, the_manifest
+from tests.biller_adapters.families.aggregator.aggregator_stage import (
     DPDC,
     INFO,
     PAYMENT,
@@ -31,10 +32,9 @@ from tests.biller_adapters.aggregator_stage import (
     refused,
     told,
 )
-from tests.biller_adapters.conftest import CONFIG, the_manifest
-from tests.biller_adapters.far_stage import rude_manners
+from tests.biller_adapters.far_side_stage import rude_manners
 from tests.wire.conftest import HandClock
-from tests.wire.rude_peer import Manners
+from tests.wire.scripted_peer import Manners
 
 QUERY = BillQuery("dpdc_postpaid", {"customer_no": "23456789", "bill_period": "202509"})
 OWED = Money(106_000)

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Route
 
 from ekpay_switch.domain.collections.connector_calls import Created
 from tests.browser.checkout_states import Shown
-from tests.shoppers import an_order_text
+from tests.scenarios.checkout import an_order_text
 
 WAIT_SECONDS = 30.0
 LED_ON_MAX = 5

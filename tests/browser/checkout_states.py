@@ -12,10 +12,10 @@ from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.routing.breaker import Breaker, BreakerState
 from ekpay_switch.web import static_files
 from ekpay_switch.web.pages import Pages
-from tests.fakes import NOON
-from tests.shoppers import LIFE_SECONDS
-from tests.web.counter import HOME, ORIGIN, Seen
-from tests.web.stand import TOLD, Stand
+from tests.fakes.world import NOON
+from tests.scenarios.checkout import LIFE_SECONDS
+from tests.web.checkout.checkout_setup import HOME, ORIGIN, Seen
+from tests.web.checkout.language_setup import TOLD, Stand
 
 
 @dataclass

@@ -7,9 +7,9 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State as PaymentState
 from ekpay_switch.web import static_files
 from ekpay_switch.web.pages import Pages
-from tests.api.desk import Reply
+from tests.api.api_setup import Reply
 from tests.browser.checkout_states import State
-from tests.web.receipts.stage import PUBLIC_URL, Stage
+from tests.web.receipts.receipt_setup import PUBLIC_URL, Stage
 
 
 @dataclass

@@ -17,7 +17,7 @@ from tests.browser.checkout_states import STATES, State
 from tests.browser.conftest import OpenWindow
 from tests.browser.installation import Street
 from tests.browser.receipt_states import RECEIPTS
-from tests.web.counter import ORIGIN
+from tests.web.checkout.checkout_setup import ORIGIN
 
 # 1,280 pixels at 400 % are as wide as 320.
 NARROW = 320

@@ -18,7 +18,7 @@ from sandbox.callers.ekshop.pricing import Purchase
 from sandbox.callers.ekshop.shop import Settings, Shop
 from sandbox.callers.ekshop.wire import Customer, Merchant
 from sandbox.kit.institution.clock import Clock
-from tests.api.merchant.stall import Stall
+from tests.api.merchant.merchant_api_setup import Stall
 from tests.browser.attack_texts import (
     ADDRESSES,
     SCRIPTS,
@@ -31,10 +31,10 @@ from tests.browser.attack_texts import (
     without_policy,
 )
 from tests.browser.checkout_states import STATES, Shown
-from tests.fake_receipts import a_merchants_payment, a_paid_order
-from tests.shoppers import CHECKOUT
-from tests.web.counter import HOME, ORIGIN, Counter, Seen
-from tests.web.receipts.stage import Stage
+from tests.fakes.receipts import a_merchants_payment, a_paid_order
+from tests.scenarios.checkout import CHECKOUT
+from tests.web.checkout.checkout_setup import HOME, ORIGIN, Counter, Seen
+from tests.web.receipts.receipt_setup import Stage
 
 Loop = asyncio.AbstractEventLoop
 PATIENCE_SECONDS = 30.0

@@ -7,8 +7,8 @@ import pytest
 
 from ekpay_switch.cli.main import build, carry_out
 from ekpay_switch.settings import Settings
-from tests.cli.homes import a_home
-from tests.cli.typed import Ekpay, Typed
+from tests.cli.command_result import Ekpay, Typed
+from tests.cli.migrated_home import a_home
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from ekpay_switch.cli.main import CORE, build, carry_out
 from ekpay_switch.cli.operations.database import without_password
 from ekpay_switch.cli.operations.plugin_commands import join
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
-from tests.cli.typed import Ekpay
+from tests.cli.command_result import Ekpay
 
 
 def test_help_lists_every_command(ekpay: Ekpay) -> None:

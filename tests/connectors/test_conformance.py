@@ -14,11 +14,11 @@ from ekpay_switch.domain.collections.connector_calls import CollectOrder, Create
 from ekpay_switch.domain.money import Money
 from ekpay_switch.wing_kit.context import Surroundings
 from ekpay_switch.wire.http import HttpWire
-from tests.biller_adapters.desco_stage import DhakaClock
-from tests.connectors.bkash_stage import SECRETS
-from tests.connectors.honest_desk import HonestDesk
+from tests.biller_adapters.families.scroll_rest.desco_stage import DhakaClock
+from tests.connectors.families.bkash.bkash_simulator import HonestDesk
+from tests.connectors.families.bkash.bkash_stage import SECRETS
 from tests.wing_kit.shared_tokens import SharedTokens
-from tests.wire.rude_peer import rude_peer
+from tests.wire.scripted_peer import rude_peer
 
 ALL_PROVEN = dict.fromkeys(Fact, Verdict.PROVEN)
 

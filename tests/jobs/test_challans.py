@@ -8,8 +8,8 @@ from ekpay_switch.domain.challans import Progress
 from ekpay_switch.flows.raise_challan import raise_challan
 from ekpay_switch.jobs.challans import AT_ONCE, ChallanClerk, run_challans
 from ekpay_switch.jobs.slots import Pace
-from tests.fake_challans import Scene, an_order
-from tests.fake_steps import CrashError
+from tests.fakes.challans import Scene, an_order
+from tests.fakes.crash_points import CrashError
 
 PACE = Pace(poll_seconds=0.001, lease_seconds=45.0, leave_seconds=0.01)
 

@@ -20,9 +20,9 @@ from ekpay_switch.jobs.collector import AT_ONCE_OF_ONE, Collector, run_collector
 from ekpay_switch.jobs.slots import AT_ONCE, Pace
 from ekpay_switch.ports.collections import Funded
 from tests.factories import BILL_NO, a_bill
-from tests.fake_connector import BKASH, FakeConnector
-from tests.fakes import PROFILE, Deed, FakeBiller, SmallWorld
-from tests.payers import Payer
+from tests.fakes.connectors import BKASH, FakeConnector
+from tests.fakes.world import PROFILE, Deed, FakeBiller, SmallWorld
+from tests.scenarios.collections import Payer
 
 PACE = Pace(poll_seconds=0.001, lease_seconds=45.0, leave_seconds=0.01)
 PATIENCE_SECONDS = 30

@@ -7,8 +7,8 @@ import pytest
 
 from ekpay_switch.jobs import host_links
 from ekpay_switch.jobs.host_links import host_links_kept, run_host_links
-from tests.fake_connector import FakeConnector
-from tests.fakes import SmallWorld
+from tests.fakes.connectors import FakeConnector
+from tests.fakes.world import SmallWorld
 
 Keep = Callable[[asyncio.Event], Awaitable[None]]
 

@@ -23,9 +23,9 @@ from ekpay_switch.jobs.resolver import run_resolver
 from ekpay_switch.jobs.slots import Pace
 from ekpay_switch.ports.world import Leased, World
 from tests.factories import TOTAL, a_world, an_order, quote_another
-from tests.fake_books import FakePayments, books_balance
-from tests.fakes import LOSES_ANSWER, FakeBudget, SmallWorld
-from tests.rounds import resolve_due
+from tests.fakes.payments import FakePayments, books_balance
+from tests.fakes.world import LOSES_ANSWER, FakeBudget, SmallWorld
+from tests.scenarios.job_rounds import resolve_due
 
 LEASE_SECONDS = 45.0
 PACE = Pace(poll_seconds=0.001, lease_seconds=LEASE_SECONDS)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.connectors.sns_letters import CERTIFICATE_URL, Letter, certificate, rsa_key
+from tests.connectors.families.bkash.sns_messages import CERTIFICATE_URL, Letter, certificate, rsa_key
 from tests.peers.peer import Json, converse, node_client, run
 from tests.sandbox.caller import process_of
 from tests.sandbox.providers.bkash.caller import BkashCaller, Endpoint, an_endpoint

@@ -13,8 +13,9 @@ from ekpay_switch.persistence.embedded.server import EmbeddedPostgres, Endpoint
 from ekpay_switch.persistence.migrate import migrate
 from ekpay_switch.persistence.payments.store import PostgresPayments
 from tests.persistence.books import SEALER, Books, database_of, group_commit_of
-from tests.persistence.collecting import Till, open_till
-from tests.persistence.post import Post
+from tests.persistence.collections.collection_setup import Till, open_till
+from tests.persistence.collections.merchant_money_setup import PAYEES, Stall, open_stall
+from tests.persistence.notifications.notifier_setup import Post
 
 TEMPLATE = "ekpay"
 NAMES = (f"books_{number}" for number in itertools.count())
@@ -93,3 +94,12 @@ async def till(books: Books) -> AsyncIterator[Till]:
     await books.partner()
     async with open_till(books) as till:
         yield till
+
+
+@pytest.fixture
+async def stall(books: Books) -> AsyncIterator[Stall]:
+    """A merchant with payees, whose books are proven once the test is through."""
+    async with open_stall(books, connections=8) as stall:
+        await stall.shop.merchant(payees=PAYEES)
+        yield stall
+        assert await books.audit() is None

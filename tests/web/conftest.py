@@ -1,6 +1,6 @@
 import pytest
 
-from tests.web.stand import LANGUAGES, Stand
+from tests.web.checkout.language_setup import LANGUAGES, Stand
 
 
 @pytest.fixture(params=LANGUAGES)

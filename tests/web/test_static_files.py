@@ -8,7 +8,7 @@ import pytest
 
 from ekpay_switch.web.pages import TEMPLATES
 from ekpay_switch.web.static_files import FOLDER, static_files, static_path
-from tests.web.counter import HOME, Browser, Counter
+from tests.web.checkout.checkout_setup import HOME, Browser, Counter
 
 STYLE = static_files()["checkout.css"].body.decode()
 # sha256 of the fonts as their package has them: static/ORIGIN.md.

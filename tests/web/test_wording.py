@@ -14,7 +14,7 @@ from ekpay_switch.web.checkout.models import REASONS
 from ekpay_switch.web.checkout.situations import WAITING, Situation
 from ekpay_switch.web.pages import TEMPLATES
 from ekpay_switch.web.wording import LOCALE, Language, read_texts, words_of
-from tests.fakes import NOON
+from tests.fakes.world import NOON
 
 BANGLA, ENGLISH = read_texts(Language.BANGLA), read_texts(Language.ENGLISH)
 CHECKOUT_TEMPLATES = [*sorted(TEMPLATES.glob("checkout/*.html")), TEMPLATES / "layout.html"]

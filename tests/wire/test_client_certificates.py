@@ -9,7 +9,7 @@ import pytest
 from ekpay_switch.ports.world import ClientCertificate, NotSent, WireAnswer, WireRequest
 from ekpay_switch.wire.http import HttpWire
 from tests.wire.certificates import Authority
-from tests.wire.rude_peer import Caller, a_request, rude_peer
+from tests.wire.scripted_peer import Caller, a_request, rude_peer
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from ekpay_switch.ports.world import NotSent, NoUsableAnswer, WireAnswer
 from ekpay_switch.wire.http import HttpWire, WireSettings
 from tests.wire.conftest import HandClock
-from tests.wire.rude_peer import Caller, a_request, eventually, http_answer, rude_peer
+from tests.wire.scripted_peer import Caller, a_request, eventually, http_answer, rude_peer
 
 LATE = 1_000.0  # the hand clock's own reading: already too late
 IN_TIME = 1_001.0

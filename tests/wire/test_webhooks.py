@@ -20,7 +20,7 @@ from ekpay_switch.domain.notices import Tried
 from ekpay_switch.wire.public_addresses import AddressRules, UnsafeAddressError, target_of
 from ekpay_switch.wire.webhooks import Names, WebhookLimits, WebhookSender, checked_addresses
 from tests.wire.conftest import HandClock
-from tests.wire.rude_peer import Caller, RudePeer, rude_peer
+from tests.wire.scripted_peer import Caller, RudePeer, rude_peer
 
 BODY = b'{"type":"payment.completed"}'
 HEADERS = {"webhook-id": "msg_1"}

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.api.echallan.shop_window import Window
+from tests.api.echallan.echallan_setup import Window
 
 
 @pytest.fixture

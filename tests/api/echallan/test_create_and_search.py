@@ -10,9 +10,9 @@ from ekpay_switch.domain.challans import ChallanRefusal
 from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.domain.payment import State
-from tests.api.echallan.shop_window import CREATE, Window
-from tests.fake_challans import CREDITED, FEE, STRANGE, VAT, gives
-from tests.fakes import LOSES_ANSWER, Deed
+from tests.api.echallan.echallan_setup import CREATE, Window
+from tests.fakes.challans import CREDITED, FEE, STRANGE, VAT, gives
+from tests.fakes.world import LOSES_ANSWER, Deed
 
 REFUSES = Deed(Declined("refused", "104"))
 ONE = [{"SLNO": "1", "CREDIT_ACCOUNT": FEE, "AMOUNT": "500"}]

@@ -6,7 +6,7 @@ import pytest
 
 from ekpay_switch.api.echallan.routes import TOKEN_SECONDS
 from ekpay_switch.security.access_tokens import AccessTokens
-from tests.api.echallan.shop_window import KEY, KEYS, Window, a_user
+from tests.api.echallan.echallan_setup import KEY, KEYS, Window, a_user
 
 DEAD = {"STATUS": "401", "MESSAGE": "Token missing or expired"}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api.echallan.shop_window import Window
+from tests.api.echallan.echallan_setup import Window
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.api.merchant.stall import Stall
+from tests.api.merchant.merchant_api_setup import Stall
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.merchant.stall import Stall
-from tests.market import ELSEWHERE, SERVER, an_order
+from tests.api.merchant.merchant_api_setup import Stall
+from tests.scenarios.merchant_orders import ELSEWHERE, SERVER, an_order
 
 SMALL = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 LEAVES = (

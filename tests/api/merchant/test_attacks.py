@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from ekpay_switch.api.merchant.refusals import BASE
-from tests.api.merchant.stall import MALFORMED, NOBODY, Stall
-from tests.market import ELSEWHERE, an_order, as_bytes
+from tests.api.merchant.merchant_api_setup import MALFORMED, NOBODY, Stall
+from tests.scenarios.merchant_orders import ELSEWHERE, an_order, as_bytes
 
 ROUTES = ("merchant-api", "get-status")
 ECHO = "{{7*7}}<script>alert(1)</script>'; DROP TABLE payments --"

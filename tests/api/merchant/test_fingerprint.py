@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from ekpay_switch.api.merchant.reading import fingerprint
 from ekpay_switch.api.merchant.refusals import Code, RefusedError
 from ekpay_switch.api.strict_json import parse_object
-from tests.api.merchant.stall import Stall
-from tests.market import an_order, as_bytes
+from tests.api.merchant.merchant_api_setup import Stall
+from tests.scenarios.merchant_orders import an_order, as_bytes
 
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=4)
 LEAVES = st.none() | st.booleans() | st.integers() | TEXTS

@@ -1,5 +1,5 @@
 from ekpay_switch.api.merchant.known_servers import ADDRESSES_MAX, KNOWN_SECONDS, KnownServers
-from tests.fakes import FakeClock
+from tests.fakes.world import FakeClock
 
 
 def test_an_address_is_known_for_an_hour_after_its_last_proof() -> None:

@@ -6,7 +6,7 @@ import copy
 import pytest
 
 from ekpay_switch.domain.errors import OverloadedError
-from tests.api.merchant.stall import (
+from tests.api.merchant.merchant_api_setup import (
     MALFORMED,
     NO_MOBILE,
     NO_URL,
@@ -15,7 +15,7 @@ from tests.api.merchant.stall import (
     Stall,
     refusal,
 )
-from tests.market import ELSEWHERE, KEY, SERVER, an_order, as_bytes
+from tests.scenarios.merchant_orders import ELSEWHERE, KEY, SERVER, an_order, as_bytes
 
 BUSY = refusal("1028", "Busy, send the same again")
 BROKEN = refusal("1099", "Internal error, send the same again")

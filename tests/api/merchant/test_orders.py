@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from ekpay_switch.domain.money import Money
-from tests.api.merchant.stall import NOBODY, STAMP, TOKENS, Stall
-from tests.fakes import NOON
-from tests.market import ELSEWHERE, OLD_KEY, a_merchant, an_order, as_bytes
+from tests.api.merchant.merchant_api_setup import NOBODY, STAMP, TOKENS, Stall
+from tests.fakes.world import NOON
+from tests.scenarios.merchant_orders import ELSEWHERE, OLD_KEY, a_merchant, an_order, as_bytes
 
 FAILURE = (
     b'{"secure_token":null,"token_exp_time":null,"msg_code":"1001","msg_det":"Failure",'

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 import uvicorn
 
-from tests.api.merchant.stall import MALFORMED, NOBODY, Stall
-from tests.market import an_order, as_bytes
+from tests.api.merchant.merchant_api_setup import MALFORMED, NOBODY, Stall
+from tests.scenarios.merchant_orders import an_order, as_bytes
 
 
 @pytest.fixture

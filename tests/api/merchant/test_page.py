@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.api.merchant.stall import TOKENS, Stall
-from tests.fakes import NOON
-from tests.market import a_payment, an_order
+from tests.api.merchant.merchant_api_setup import TOKENS, Stall
+from tests.fakes.world import NOON
+from tests.scenarios.merchant_orders import a_payment, an_order
 
 
 async def address_of(stall: Stall, content: object = None) -> str:

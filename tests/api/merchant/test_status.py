@@ -7,8 +7,8 @@ import pytest
 
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.merchant_document import document, instruments_of, masked
-from tests.api.merchant.stall import MALFORMED, TOKENS, TOO_MANY, Stall, refusal
-from tests.market import BY_BKASH, ELSEWHERE, a_payment
+from tests.api.merchant.merchant_api_setup import MALFORMED, TOKENS, TOO_MANY, Stall, refusal
+from tests.scenarios.merchant_orders import BY_BKASH, ELSEWHERE, a_payment
 
 ASKED = {"trnx_id": "1709272800", "trans_date": "2026-03-01"}
 NOT_FOUND = b'{"msg_code":"404","msg_det":"Transaction not found"}'

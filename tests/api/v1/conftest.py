@@ -1,6 +1,6 @@
 import pytest
 
-from tests.api.v1.till import Shop, Till
+from tests.api.v1.v1_setup import Shop, Till
 
 
 @pytest.fixture

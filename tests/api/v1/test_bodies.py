@@ -7,18 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.api.desk import Reply
-from tests.api.v1.till import (
-    PAYMENTS,
-    Content,
-    Shop,
-    Till,
-    a_key,
-    a_refund,
-    an_order,
-    as_bytes,
-    code_of,
-)
+from tests.api.api_setup import Reply
+from tests.api.v1.v1_setup import PAYMENTS, Content, Shop, Till, a_key, a_refund, an_order, as_bytes, code_of
 from tests.factories import BILL_NO, TOTAL
 
 Changed = Callable[..., Content]

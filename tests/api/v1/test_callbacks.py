@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.api.desk import Reply
-from tests.api.v1.till import Shop, Till
-from tests.rounds import collect_due
+from tests.api.api_setup import Reply
+from tests.api.v1.v1_setup import Shop, Till
+from tests.scenarios.job_rounds import collect_due
 
 RECEIVED = {"received": True}
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.api.desk import Reply
-from tests.api.v1.till import (
+from tests.api.api_setup import Reply
+from tests.api.v1.v1_setup import (
     PAYMENTS,
     SHOP,
     SHOP_KEY,

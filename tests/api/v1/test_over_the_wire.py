@@ -9,9 +9,9 @@ import uvicorn
 
 from sandbox.callers.client.client import ApiClient, RefusedError
 from sandbox.callers.client.messages import Order, RefundOrder
-from tests.api.v1.till import NO_PAYMENT, PAYMENTS, SHOP_KEY, Till, a_key, an_order, as_bytes
+from tests.api.v1.v1_setup import NO_PAYMENT, PAYMENTS, SHOP_KEY, Till, a_key, an_order, as_bytes
 from tests.factories import BILL_NO, TOTAL
-from tests.rounds import collect_due
+from tests.scenarios.job_rounds import collect_due
 
 ORDER = Order("b025", {"bill_no": BILL_NO}, TOTAL, "https://shop.example/done?order=7")
 

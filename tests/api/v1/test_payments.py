@@ -9,7 +9,7 @@ from ekpay_switch.domain.bill import BillerSilent
 from ekpay_switch.domain.outcome import Declined, Unreached
 from ekpay_switch.domain.payment import State
 from ekpay_switch.flows.collect import CollectRefusal
-from tests.api.v1.till import (
+from tests.api.v1.v1_setup import (
     NO_PAYMENT,
     PAYMENTS,
     Shop,
@@ -21,7 +21,7 @@ from tests.api.v1.till import (
     uuid_of,
 )
 from tests.factories import BILL_NO, CHARGED, TOTAL, a_bill
-from tests.payers import CHARGE
+from tests.scenarios.collections import CHARGE
 
 
 async def test_a_payment_is_made_as_the_contract_shows_it(till: Till, shop: Shop) -> None:

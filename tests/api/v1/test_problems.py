@@ -13,7 +13,7 @@ from ekpay_switch.domain.errors import (
     OverloadedError,
     VerdictUnknownError,
 )
-from tests.api.v1.till import NO_PAYMENT, PAYMENTS, Shop, Till, an_order, as_bytes, code_of
+from tests.api.v1.v1_setup import NO_PAYMENT, PAYMENTS, Shop, Till, an_order, as_bytes, code_of
 
 
 @pytest.mark.parametrize("code", Code)

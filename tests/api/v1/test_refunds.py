@@ -11,9 +11,9 @@ from ekpay_switch.api.v1.problems import Code
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refunds.refund import RefundRefusal, RefundState
 from ekpay_switch.ports.connectors import RefundRules
-from tests.api.v1.till import NO_PAYMENT, PAYMENTS, Shop, Till, a_refund, code_of
+from tests.api.v1.v1_setup import NO_PAYMENT, PAYMENTS, Shop, Till, a_refund, code_of
 from tests.factories import TOTAL
-from tests.rounds import collect_due
+from tests.scenarios.job_rounds import collect_due
 
 
 async def test_a_refund_is_told_as_the_contract_shows_it(till: Till, shop: Shop) -> None:

@@ -9,9 +9,9 @@ import pytest
 from ekpay_switch.domain.merchants import Share, payee_of
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.refund import RefundState
-from tests.api.v1.till import Shop, Till, a_refund, code_of
+from tests.api.v1.v1_setup import Shop, Till, a_refund, code_of
 from tests.factories import TOTAL
-from tests.shoppers import a_merchant
+from tests.scenarios.checkout import a_merchant
 
 ALONE_MAX = 40_000
 

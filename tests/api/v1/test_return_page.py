@@ -14,10 +14,10 @@ from ekpay_switch.domain.outcome import NoAnswer
 from ekpay_switch.domain.payment import State
 from ekpay_switch.edge_kit.bilingual_text import taka_text
 from ekpay_switch.ports.collections import Client
-from tests.api.desk import Reply
-from tests.api.v1.till import SHOP_KEY, Shop, Till, an_order
-from tests.fakes import LOSES_ANSWER
-from tests.rounds import resolve_due
+from tests.api.api_setup import Reply
+from tests.api.v1.v1_setup import SHOP_KEY, Shop, Till, an_order
+from tests.fakes.world import LOSES_ANSWER
+from tests.scenarios.job_rounds import resolve_due
 
 KNOWN = (State.CREATED, State.COMPLETED, State.DECLINED, State.EXPIRED, State.REFUNDING, State.REFUNDED)
 UNKNOWN = (State.COLLECTING, State.FUNDED, State.DELIVERING, State.IN_REVIEW)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ekpay_switch.edge_kit.return_urls import is_return_host, why_not, with_payment_id
-from tests.api.v1.till import Shop, Till, an_order, code_of
+from tests.api.v1.v1_setup import Shop, Till, an_order, code_of
 
 HOSTS = frozenset({"shop.example", "shop.example:8443", "localhost:3000", "10.0.0.7:80"})
 

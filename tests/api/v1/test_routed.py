@@ -6,9 +6,9 @@ import pytest
 
 from ekpay_switch.domain.outcome import Unreached
 from ekpay_switch.domain.routing.breaker import Breaker, BreakerState
-from tests.api.v1.till import PAYMENTS, Shop, Till, an_order, as_bytes, code_of
-from tests.fake_connector import FakeConnector
-from tests.routes import ACQUIRER, CARDS, card_rules
+from tests.api.v1.v1_setup import PAYMENTS, Shop, Till, an_order, as_bytes, code_of
+from tests.fakes.connectors import FakeConnector
+from tests.scenarios.routing import ACQUIRER, CARDS, card_rules
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.persistence.books import Books
-from tests.persistence.challans.counter import Counter, open_counter
+from tests.persistence.challans.challan_setup import Counter, open_counter
 
 
 @pytest.fixture

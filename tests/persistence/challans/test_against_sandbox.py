@@ -13,10 +13,10 @@ from ekpay_switch.domain.challans import BILLER, ChallanOrder, ChallanRefusal, C
 from ekpay_switch.domain.money import Money
 from ekpay_switch.flows.raise_challan import raise_challan
 from ekpay_switch.ports.challans import TreasuryOffice
-from tests.biller_adapters.challan_town import Town, town
-from tests.fakes import FakeBillers
-from tests.persistence.challans.counter import Counter
-from tests.persistence.merchants_money.stall import AMOUNT
+from tests.biller_adapters.challans.treasury_sandbox_stage import Town, town
+from tests.fakes.world import FakeBillers
+from tests.persistence.challans.challan_setup import Counter
+from tests.persistence.collections.merchant_money_setup import AMOUNT
 
 CONFIG = Path(__file__).parents[3] / "config"
 ACCOUNTS = read_challan_accounts(CONFIG / "challan_accounts.toml")

@@ -9,7 +9,7 @@ from ekpay_switch.persistence.challans.users import (
 )
 from ekpay_switch.persistence.merchants.staff_actions import MerchantDesk, UnknownMerchantError
 from ekpay_switch.security.pass_keys import pass_key_matches
-from tests.persistence.challans.counter import BIN, Counter
+from tests.persistence.challans.challan_setup import BIN, Counter
 
 SPEAKS = """
 UPDATE partners SET nd_id = 'NS9', syndct_id = 's9', user_id = 'both', pass_key_hash = '', secret_sealed = ''

@@ -10,12 +10,12 @@ from ekpay_switch.domain.merchants import PayeeKind, Share
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.flows.raise_challan import raise_challan, take_up_challan
-from tests.fake_challans import FEE, VAT, an_order, gives
-from tests.fake_steps import CrashError
-from tests.fakes import LOSES_ANSWER, LOSES_ORDER, Deed
-from tests.persistence.challans.counter import Counter
-from tests.persistence.merchants_money.stall import AMOUNT, SELLER
-from tests.persistence.refunding import wanted
+from tests.fakes.challans import FEE, VAT, an_order, gives
+from tests.fakes.crash_points import CrashError
+from tests.fakes.world import LOSES_ANSWER, LOSES_ORDER, Deed
+from tests.persistence.challans.challan_setup import Counter
+from tests.persistence.collections.merchant_money_setup import AMOUNT, SELLER
+from tests.persistence.refunds.refund_setup import wanted
 
 REFUSES = Deed(Declined("refused", "104"))
 ASIDE = 57_500

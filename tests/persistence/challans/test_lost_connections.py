@@ -8,9 +8,15 @@ from ekpay_switch.domain.challans import Progress
 from ekpay_switch.domain.outcome import Declined
 from ekpay_switch.persistence.challans.store import PostgresChallans
 from ekpay_switch.persistence.own_transactions import OwnTransactions, TransactionLimits
-from tests.fakes import Deed
-from tests.persistence.challans.counter import Counter
-from tests.persistence.test_lost_connections import AFTER_COMMIT, BEFORE_COMMIT, NEVER, Fragile, Trouble
+from tests.fakes.world import Deed
+from tests.persistence.challans.challan_setup import Counter
+from tests.persistence.group_commit.test_lost_connections import (
+    AFTER_COMMIT,
+    BEFORE_COMMIT,
+    NEVER,
+    Fragile,
+    Trouble,
+)
 
 # One after the accounts are opened, then every second of the statements that set aside or move back.
 PLACES = (1, 2, *range(3, 24, 2), BEFORE_COMMIT, AFTER_COMMIT)

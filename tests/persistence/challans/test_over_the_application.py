@@ -11,10 +11,10 @@ from fastapi import FastAPI
 from ekpay_switch.api.limits import Message
 from ekpay_switch.composition.switch import build_app, run_worker
 from ekpay_switch.settings import Settings
-from tests.api.echallan.shop_window import CREATE
+from tests.api.echallan.echallan_setup import CREATE
 from tests.persistence.books import Books
-from tests.persistence.challans.counter import open_counter
-from tests.persistence.merchants_money.stall import AMOUNT
+from tests.persistence.challans.challan_setup import open_counter
+from tests.persistence.collections.merchant_money_setup import AMOUNT
 
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # 32 bytes that open nothing
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.persistence.books import Books
-from tests.persistence.merchants.shop import Shop, open_shop
+from tests.persistence.merchants.merchant_setup import Shop, open_shop
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import pytest
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.security.pass_keys import hash_pass_key
 from ekpay_switch.system_clock import SystemClock
-from tests.api.desk import Content
-from tests.api.merchant.stall import NOBODY, Stall
-from tests.market import ELSEWHERE, KEY, an_order
-from tests.persistence.merchants.shop import Shop
+from tests.api.api_setup import Content
+from tests.api.merchant.merchant_api_setup import NOBODY, Stall
+from tests.persistence.merchants.merchant_setup import Shop
+from tests.scenarios.merchant_orders import ELSEWHERE, KEY, an_order
 
 SET_KEY = "UPDATE merchants SET pass_key_hash = $1"
 COUNT = "SELECT count(*) FROM merchant_orders"

@@ -15,7 +15,7 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.persistence.merchants.openings import OutOfNamesError
 from ekpay_switch.ports.merchants import MerchantOpened, TrnxIdTaken
 from tests.persistence.books import Books, kinds
-from tests.persistence.merchants.shop import ORDER, Shop, a_text, open_shop
+from tests.persistence.merchants.merchant_setup import ORDER, Shop, a_text, open_shop
 
 DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 OTHER_CONTENT = b"another amount"

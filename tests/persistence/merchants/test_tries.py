@@ -14,8 +14,8 @@ from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.ports.collections import NoNewTry
 from ekpay_switch.ports.merchants import MerchantPayment
 from tests.persistence.books import Books, kinds
-from tests.persistence.collecting import LAPSED, QUOTE_OVER, a_try, agreed, page
-from tests.persistence.merchants.shop import BKASH, CARD, Shop, a_priced_try, open_shop
+from tests.persistence.collections.collection_setup import LAPSED, QUOTE_OVER, a_try, agreed, page
+from tests.persistence.merchants.merchant_setup import BKASH, CARD, Shop, a_priced_try, open_shop
 
 AMOUNT = Money(105_000)
 PRICE = "SELECT charge, fee, vat FROM {} WHERE {} = $1"

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from tests.fake_receipts import a_merchants_payment, a_paid_order
-from tests.web.receipts.stage import Stage
+from tests.fakes.receipts import a_merchants_payment, a_paid_order
+from tests.web.receipts.receipt_setup import Stage
 from tests.web.receipts.test_receipt_pdf import a_pdf, inflated
 
 NAMES = ("merchant_en", "merchant_bn", "trnx_id", "order_id", "details", "customer", "mobile")

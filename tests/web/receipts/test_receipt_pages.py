@@ -14,8 +14,8 @@ from ekpay_switch.edge_kit.bilingual_text import in_bangla
 from ekpay_switch.ports.receipts import PaidPayment
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.receipt_keys import ReceiptKeys, SignedFacts, check, key_id
-from tests.fake_receipts import PAYMENT_ID, SUMS, a_paid_bill, a_paid_order
-from tests.web.receipts.stage import KEYS, PUBLIC_URL, Stage
+from tests.fakes.receipts import PAYMENT_ID, SUMS, a_paid_bill, a_paid_order
+from tests.web.receipts.receipt_setup import KEYS, PUBLIC_URL, Stage
 
 NO_RECEIPT = "There is no receipt at this address"
 FACTS = SignedFacts(PAYMENT_ID, "EKP260301A1B2C3D4", "ekShop", SUMS.total.minor, date(2026, 3, 2))

@@ -22,8 +22,8 @@ from ekpay_switch.web.receipts import typeset as child
 from ekpay_switch.web.receipts.lines import signed_facts
 from ekpay_switch.web.receipts.pages import Shown, for_pdf
 from ekpay_switch.web.receipts.typesetter import PROGRAM, TypesetLimits
-from tests.fake_receipts import a_merchants_payment, a_paid_bill, a_paid_order
-from tests.web.receipts.stage import KEYS, Stage, python
+from tests.fakes.receipts import a_merchants_payment, a_paid_bill, a_paid_order
+from tests.web.receipts.receipt_setup import KEYS, Stage, python
 
 # Conjuncts that fall apart where Bangla is not shaped, and every letter that others may put on a receipt.
 HARD = "ক্ষ জ্ঞ ন্ত্র র‍্য স্কুল কর্তৃপক্ষ ৳ ১,২৩,৪৫৬.৭৮ Ünïcödé Ωμέγα Привет 中文 \u202e <b> #let $x$ @y \\ \u25cc"

@@ -25,8 +25,7 @@ from reconciliation.settlement.positions.lines import Kind
 from reconciliation.settlement.positions.net_positions import rest, sheet_of
 from reconciliation.settlement.settle_value_date import Issued
 from tests.persistence.books import Books
-from tests.persistence.closing import Closing
-from tests.persistence.merchants_money.stall import (
+from tests.persistence.collections.merchant_money_setup import (
     ACCOUNTS,
     AGENT,
     AMOUNT,
@@ -37,6 +36,7 @@ from tests.persistence.merchants_money.stall import (
     Stall,
     open_stall,
 )
+from tests.persistence.ledger.window_closing_setup import Closing
 from tests.reconciliation.settlement.sample_lines import CALENDAR, CYCLES, MON, REGISTRY, SUN
 from tests.reconciliation.settlement.stage import Stage
 

@@ -1,0 +1,146 @@
+"""The merchant API over a small world, called from any address without a network in between."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from fastapi import FastAPI
+
+from ekpay_switch.api.limits import LimitRequests, Message, RequestLimits
+from ekpay_switch.api.merchant.known_servers import KnownServers
+from ekpay_switch.api.merchant.refusals import BASE
+from ekpay_switch.api.merchant.routes import MerchantApi, mount
+from ekpay_switch.api.problems import install_error_handlers
+from ekpay_switch.edge_kit.rates import RateLimit
+from ekpay_switch.ports.merchants import MerchantOpened, MerchantPayment, NewMerchantPayment, TrnxIdTaken
+from ekpay_switch.security.keys import KeyRing
+from ekpay_switch.security.merchant_tokens import MerchantTokens
+from tests.api.api_setup import Content, Reply
+from tests.scenarios.merchant_orders import SERVER, Market, OrderBook, an_order, as_bytes
+
+TOKENS = MerchantTokens(KeyRing(bytes(range(32))))
+STAMP = "2026-03-01 12:00:00 GMT+06:00"
+JSON = [("Content-Type", "application/json")]
+
+
+class Books(OrderBook):
+    """Books that may think a while, or be away."""
+
+    trouble: Exception | None = None
+    gate: asyncio.Event | None = None
+
+    async def open(self, new: NewMerchantPayment) -> MerchantOpened | TrnxIdTaken:
+        await self._reached()
+        return await super().open(new)
+
+    async def by_order(self, partner_id: str, trnx_id: str) -> MerchantPayment | None:
+        await self._reached()
+        return await super().by_order(partner_id, trnx_id)
+
+    async def named(self, trnx_id: str, limit: int = 10) -> Sequence[MerchantPayment]:
+        await self._reached()
+        return await super().named(trnx_id, limit)
+
+    async def _reached(self) -> None:
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.trouble is not None:
+            raise self.trouble
+
+
+class Stall:
+    """The application over fakes; `market` is its world."""
+
+    def __init__(
+        self, *, calls: int = 1_000_000, strange_calls: int = 1_000_000, answer_seconds: float = 25.0
+    ) -> None:
+        self.market = Market(Books)
+        assert isinstance(self.market.book, Books)
+        clock, self.books = self.market.small.clock, self.market.book
+        self.api = MerchantApi(
+            world=self.market.world,
+            tokens=TOKENS,
+            answer_seconds=answer_seconds,
+            orders=RateLimit(clock, 1, calls),
+            arrivals=RateLimit(clock, 1, calls),
+            strangers=RateLimit(clock, 1, strange_calls),
+            servers=KnownServers(clock),
+        )
+        self.app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+        install_error_handlers(self.app, (OSError,))
+        mount(self.app, self.api)
+        self.app.add_middleware(LimitRequests, limits=RequestLimits(64 * 1024))
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        *,
+        query: bytes = b"",
+        address: str = SERVER,
+        headers: Iterable[tuple[str, str]] = JSON,
+    ) -> Reply:
+        """One request, whole at once; a bug is answered like one, and not raised."""
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query,
+            "root_path": "",
+            "scheme": "http",
+            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers],
+            "server": ("switch", 80),
+            "client": (address, 1) if address else None,
+        }
+        arriving: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            return arriving.pop() if arriving else {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        try:
+            await self.app(scope, receive, send)
+        except Exception:
+            # What nothing expected is answered 500 and raised once more, for the server's own log.
+            if not sent:
+                raise
+        start, *rest = sent
+        told = {name.decode(): value.decode() for name, value in start["headers"]}
+        return Reply(start["status"], told, b"".join(message.get("body", b"") for message in rest))
+
+    async def order(self, content: object = None, *, address: str = SERVER) -> Reply:
+        """An order as JSON, or as whatever bytes it is given as."""
+        body = content if isinstance(content, bytes) else as_bytes(an_order() if content is None else content)
+        return await self.request("POST", f"{BASE}/merchant-api", body, address=address)
+
+    async def ask(self, content: object, *, address: str = SERVER) -> Reply:
+        body = content if isinstance(content, bytes) else as_bytes(content)
+        return await self.request("POST", f"{BASE}/get-status", body, address=address)
+
+    async def visit(self, query: str | bytes, *, method: str = "GET") -> Reply:
+        """A payer's browser on the address that the merchant made."""
+        sent = query if isinstance(query, bytes) else query.encode()
+        return await self.request(method, BASE, query=sent, address="198.51.100.77")
+
+    async def taken(self, content: object = None) -> Content:
+        reply = await self.order(content)
+        assert (reply.status, reply.plain["msg_code"]) == (200, "1000"), reply.body
+        return reply.plain
+
+
+def refusal(code: str, message: str) -> bytes:
+    """The two keys, byte for byte."""
+    return f'{{"responseCode":"{code}","responseMessage":"{message}"}}'.encode()
+
+
+MALFORMED = refusal("1024", "Validation error")
+NO_MOBILE = refusal("1030", "Not a BD mobile number")
+NO_URL = refusal("1052", "must be a valid URL")
+NOBODY = refusal("1004", "Merchant authentication failed")
+TOO_MANY = refusal("1029", "Too many requests")

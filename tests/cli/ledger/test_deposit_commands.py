@@ -1,0 +1,74 @@
+"""`ekpay billers deposits`, `deposit` and `approve-deposit` as people type them."""
+
+import json
+import re
+from itertools import count
+from uuid import uuid4
+
+import pytest
+
+from tests.cli.command_result import Ekpay
+
+ASKER, APPROVER = "correct horse battery", "another horse battery"
+BOTH = {"EKPAY_STAFF_PASSPHRASE": ASKER, "EKPAY_APPROVER_PASSPHRASE": APPROVER}
+UTILITY = "nesco_prepaid"
+_NUMBERS = count(1)
+
+
+@pytest.fixture
+def persons(ekpay: Ekpay) -> tuple[str, str]:
+    asks, approves = f"Shirin {next(_NUMBERS)}", f"Tareq {next(_NUMBERS)}"
+    assert ekpay("staff", "add", asks, EKPAY_STAFF_PASSPHRASE=ASKER).code == 0
+    assert ekpay("staff", "add", approves, EKPAY_STAFF_PASSPHRASE=APPROVER).code == 0
+    return asks, approves
+
+
+def _left(ekpay: Ekpay) -> int:
+    listed = json.loads(ekpay("billers", "deposits", "--json").out)
+    (line,) = [line for line in listed if line["biller_id"] == UTILITY]
+    return int(line["balance_paisa"])
+
+
+def _deposit(asks: str, *more: str, biller: str = UTILITY, taka: str = "1250.50") -> tuple[str, ...]:
+    words = ("billers", "deposit", biller, taka, "--reference", f"BANK-{uuid4()}", "--asked-by", asks)
+    return (*words, *more)
+
+
+def test_two_persons_book_a_transfer_to_a_utility(ekpay: Ekpay, persons: tuple[str, str]) -> None:
+    asks, approves = persons
+    before = _left(ekpay)
+    done = ekpay(*_deposit(asks, "--approved-by", approves), **BOTH)
+    assert (done.code, done.err) == (0, "")
+    assert _left(ekpay) - before == 125_050
+    assert UTILITY in ekpay("billers", "deposits").out
+
+
+def test_the_second_person_may_come_later(ekpay: Ekpay, persons: tuple[str, str]) -> None:
+    asks, approves = persons
+    before = _left(ekpay)
+    waiting = ekpay(*_deposit(asks), EKPAY_STAFF_PASSPHRASE=ASKER)
+    assert _left(ekpay) == before
+    transfer = re.search(r"approve-deposit (\S+)", waiting.out)
+    assert transfer is not None
+    approve = ("billers", "approve-deposit", transfer[1], "--approved-by")
+    assert ekpay(*approve, asks, EKPAY_APPROVER_PASSPHRASE=ASKER).code == 1
+    assert ekpay(*approve, approves, EKPAY_APPROVER_PASSPHRASE=APPROVER).code == 0
+    assert _left(ekpay) - before == 125_050
+
+
+@pytest.mark.parametrize(
+    "change", [{"biller": "desco_postpaid"}, {"biller": "nobody"}, {"taka": "-5"}, {"taka": "1.234"}], ids=str
+)
+def test_a_transfer_that_makes_no_sense_changes_nothing(
+    ekpay: Ekpay, persons: tuple[str, str], change: dict[str, str]
+) -> None:
+    asks, approves = persons
+    before = _left(ekpay)
+    refused = ekpay(*_deposit(asks, "--approved-by", approves, **change), **BOTH)
+    assert refused.code == 2
+    assert _left(ekpay) == before
+
+
+def test_one_person_is_not_two(ekpay: Ekpay, persons: tuple[str, str]) -> None:
+    asks, _ = persons
+    assert ekpay(*_deposit(asks, "--approved-by", asks), **BOTH).code == 1

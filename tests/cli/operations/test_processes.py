@@ -1,0 +1,108 @@
+"""`ekpay serve` and `ekpay worker` as processes of their own, as they run in production."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ekpay_switch.settings import Settings
+from sandbox.kit.tcp_ports import free_port
+from tests.cli.command_result import Ekpay
+
+EKPAY = [sys.executable, "-c", "from ekpay_switch.cli.main import run; run()"]
+WAIT_SECONDS = 60
+
+
+@contextmanager
+def _running(home: Path, log: Path, *words: str) -> Iterator["subprocess.Popen[bytes]"]:
+    ours = {f"EKPAY_{name.upper()}" for name in Settings.model_fields}
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
+    environment |= {"EKPAY_HOME": str(home)}
+    with log.open("wb") as stderr:
+        process = subprocess.Popen([*EKPAY, *words], env=environment, stderr=stderr)  # noqa: S603 - ourselves
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def _get(port: int, path: str) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        return str(answer.read().decode())
+
+
+def _wait_for(log: Path, event: str, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not any(line["event"] == event for line in _lines(log)):
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
+
+
+def _lines(log: Path) -> list[dict[str, object]]:
+    """Every line of stderr, whole; one that is no JSON fails the test."""
+    return [json.loads(line) for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+def test_serve_is_ready_shows_its_numbers_and_leaves_when_told(home: Path, tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "stderr"
+    with _running(home, log, "serve", "--port", str(port)) as process:
+        _wait_for(log, "serving", process)
+        _wait_until_it_answers(port)
+        assert "ekpay_queue_depth" in _get(port, "/metrics")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(WAIT_SECONDS) in {0, -signal.SIGTERM}
+    assert {line["process"] for line in _lines(log)} == {"web"}
+
+
+def _wait_until_it_answers(port: int) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            assert "ready" in _get(port, "/health/ready")
+        except urllib.error.URLError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        else:
+            return
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_worker_works_until_told_to_leave(number: signal.Signals, home: Path, tmp_path: Path) -> None:
+    log = tmp_path / "stderr"
+    with _running(home, log, "worker") as process:
+        _wait_for(log, "worker_started", process)
+        process.send_signal(number)
+        assert process.wait(WAIT_SECONDS) == 0
+    assert {line["process"] for line in _lines(log)} == {"worker"}
+
+
+def test_a_port_that_is_taken_ends_serve_with_a_line_that_says_so(home: Path, tmp_path: Path) -> None:
+    log = tmp_path / "stderr"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with _running(home, log, "serve", "--port", str(port)) as process:
+            assert process.wait(WAIT_SECONDS) == 1
+    assert any(line["level"] == "error" for line in _lines(log))
+
+
+def test_the_billers_are_listed_from_their_manifests(ekpay: Ekpay) -> None:
+    (desco,) = [
+        one for one in json.loads(ekpay("billers", "list", "--json").out) if one["ekpay_id"] == "b025"
+    ]
+    assert (desco["id"], desco["bucket"], desco["takes_bill_once"]) == ("desco_postpaid", "postpaid", True)
+    assert "desco_postpaid" in ekpay("billers", "list").out

@@ -1,0 +1,133 @@
+"""Partners, staff, top-ups and billers from the command line."""
+
+import json
+from itertools import count
+from uuid import uuid4
+
+import pytest
+
+from tests.cli.command_result import Ekpay
+
+ASKER, APPROVER = "correct horse battery", "another horse battery"
+BOTH = {"EKPAY_STAFF_PASSPHRASE": ASKER, "EKPAY_APPROVER_PASSPHRASE": APPROVER}
+_NUMBERS = count(1)
+
+
+@pytest.fixture
+def partner(ekpay: Ekpay) -> str:
+    partner = f"p{uuid4().hex[:10]}"
+    assert ekpay("partners", "add", partner, "--name", "A wallet").code == 0
+    return partner
+
+
+@pytest.fixture
+def persons(ekpay: Ekpay) -> tuple[str, str]:
+    asks, approves = f"Rahima {next(_NUMBERS)}", f"Karim {next(_NUMBERS)}"
+    assert ekpay("staff", "add", asks, EKPAY_STAFF_PASSPHRASE=ASKER).code == 0
+    assert ekpay("staff", "add", approves, EKPAY_STAFF_PASSPHRASE=APPROVER).code == 0
+    return asks, approves
+
+
+def _prefund(ekpay: Ekpay, partner: str, bucket: str) -> int:
+    listed = json.loads(ekpay("partners", "list", "--json").out)
+    (line,) = [line for line in listed if line["id"] == partner]
+    return int(line["prefunds"][bucket])
+
+
+def _top_up(partner: str, asks: str, *more: str, reference: str = "") -> tuple[str, ...]:
+    reference = reference or f"BANK-{uuid4()}"
+    return (
+        "partners",
+        "top-up",
+        partner,
+        "postpaid",
+        "1250.50",
+        "--reference",
+        reference,
+        "--asked-by",
+        asks,
+        *more,
+    )
+
+
+def test_a_new_partner_is_told_its_secrets_once(ekpay: Ekpay) -> None:
+    name = f"p{uuid4().hex[:10]}"
+    told = json.loads(ekpay("partners", "add", name, "--name", "Upay", "--json").out)
+    assert set(told) == {"partner_id", "nd_id", "syndct_id", "user_id", "shared_secret", "pass_key"}
+    assert len(told["shared_secret"]) == 32
+    listed = ekpay("partners", "list", "--json").out + ekpay("partners", "list").out
+    assert "Upay" in listed
+    assert told["shared_secret"] not in listed
+    assert told["pass_key"] not in listed
+
+
+def test_a_partner_is_added_once(ekpay: Ekpay, partner: str) -> None:
+    done = ekpay("partners", "add", partner, "--name", "Again")
+    assert done.code == 1
+    assert done.err.startswith("ekpay: Another partner already has this id")
+
+
+def test_a_rotation_tells_the_new_secret_alone(ekpay: Ekpay, partner: str) -> None:
+    told = json.loads(ekpay("partners", "rotate-secret", partner, "--overlap-hours", "0", "--json").out)
+    assert set(told) == {"partner_id", "nd_id", "syndct_id", "user_id", "shared_secret"}
+    done = ekpay("partners", "rotate-secret", "nobody")
+    assert (done.code, done.err) == (1, "ekpay: There is no such partner.\n")
+
+
+def test_two_persons_top_up_together(ekpay: Ekpay, partner: str, persons: tuple[str, str]) -> None:
+    asks, approves = persons
+    done = ekpay(*_top_up(partner, asks, "--approved-by", approves), **BOTH)
+    assert (done.code, done.out) == (0, f"Added 1250.50 BDT to the postpaid prefund of {partner}.\n")
+    assert _prefund(ekpay, partner, "postpaid") == 125_050
+    assert _prefund(ekpay, partner, "prepaid") == 0
+
+
+def test_the_second_person_may_come_later(ekpay: Ekpay, partner: str, persons: tuple[str, str]) -> None:
+    asks, approves = persons
+    waiting = ekpay(*_top_up(partner, asks), EKPAY_STAFF_PASSPHRASE=ASKER)
+    top_up_id = waiting.out.split()[1]
+    assert _prefund(ekpay, partner, "postpaid") == 0
+    approve = ("partners", "approve", top_up_id, "--approved-by")
+    done = ekpay(*approve, asks, EKPAY_APPROVER_PASSPHRASE=ASKER)
+    assert done.code == 1
+    assert "second person" in done.err
+    assert ekpay(*approve, approves, EKPAY_APPROVER_PASSPHRASE=APPROVER).code == 0
+    assert _prefund(ekpay, partner, "postpaid") == 125_050
+    assert ekpay(*approve, approves, EKPAY_APPROVER_PASSPHRASE=APPROVER).code == 1
+    assert _prefund(ekpay, partner, "postpaid") == 125_050
+
+
+def test_a_wrong_passphrase_of_either_person_leaves_nothing_behind(
+    ekpay: Ekpay, partner: str, persons: tuple[str, str]
+) -> None:
+    asks, approves = persons
+    words = _top_up(partner, asks, "--approved-by", approves)
+    for wrong in ("EKPAY_STAFF_PASSPHRASE", "EKPAY_APPROVER_PASSPHRASE"):
+        done = ekpay(*words, **BOTH | {wrong: "not the horse battery"})
+        assert done.code == 1
+        assert done.err.startswith("ekpay: Name and passphrase do not belong together")
+    assert _prefund(ekpay, partner, "postpaid") == 0
+    # The reference is still free: nothing of the refused tries was kept.
+    assert ekpay(*words, **BOTH).code == 0
+
+
+def test_one_person_alone_cannot_top_up(ekpay: Ekpay, partner: str, persons: tuple[str, str]) -> None:
+    done = ekpay(*_top_up(partner, persons[0], "--approved-by", persons[0]), **BOTH)
+    assert done.code == 1
+    assert "second person" in done.err
+    assert _prefund(ekpay, partner, "postpaid") == 0
+
+
+def test_an_operator_cannot_top_up(ekpay: Ekpay, partner: str, persons: tuple[str, str]) -> None:
+    name = f"Operator {next(_NUMBERS)}"
+    added = ekpay("staff", "add", name, "--role", "operator", EKPAY_STAFF_PASSPHRASE=ASKER)
+    assert added.out == f"{name} is on the staff: operator.\n"
+    assert ekpay(*_top_up(partner, name, "--approved-by", persons[1]), **BOTH).code == 1
+    assert _prefund(ekpay, partner, "postpaid") == 0
+
+
+def test_a_weak_passphrase_and_a_taken_name_are_refused(ekpay: Ekpay, persons: tuple[str, str]) -> None:
+    done = ekpay("staff", "add", "Somebody", EKPAY_STAFF_PASSPHRASE="short")
+    assert (done.code, done.err) == (1, "ekpay: a passphrase has 12 to 256 characters\n")
+    done = ekpay("staff", "add", persons[0], EKPAY_STAFF_PASSPHRASE=ASKER)
+    assert (done.code, done.err) == (1, "ekpay: Somebody of that name is on the staff already.\n")

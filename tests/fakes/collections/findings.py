@@ -1,0 +1,159 @@
+"""Writing what was found out about a try, in memory: judged by `domain.funding.decide` like the real ones."""
+
+from dataclasses import dataclass
+
+from ekpay_switch.domain.alarms import Alarm
+from ekpay_switch.domain.collections.funding import (
+    CameToNothing,
+    Finding,
+    HeldTry,
+    MoneyCame,
+    PageOpened,
+    SeenTry,
+    StillOpen,
+    TryEnd,
+    TryPlan,
+    TryState,
+    decide,
+)
+from ekpay_switch.domain.payment import Event, State
+from ekpay_switch.domain.refunds.refund import RefundKind
+from ekpay_switch.ports.collections import TryRecorded
+from tests.fakes.collections.tables import MONEY_ENDS, CollectTables, StoredTry
+
+
+@dataclass
+class Findings:
+    """The part of `Collections` that believes or does not."""
+
+    tables: CollectTables
+
+    def begin_execute(self, held: HeldTry, hold_seconds: float) -> bool:
+        tables, one = self.tables, self.tables.one(held)
+        if not _is_ours(one, held) or one.state is not TryState.OPEN or tables.is_over(held.payment_id):
+            return False
+        if tables.books.payments[held.payment_id].state is not State.COLLECTING:
+            return False
+        one.executes_begun, one.asked = held.executes_begun + 1, 0
+        one.lease_until = one.next_action_at = tables.later(hold_seconds)
+        one.send_until = tables.clock.now()
+        tables.keep_evidence(held.payment_id, f"begun:execute:{one.executes_begun}")
+        return True
+
+    def record(self, held: HeldTry, finding: Finding) -> TryRecorded | None:
+        tables, one = self.tables, self.tables.one(held)
+        if not _is_ours(one, held):
+            tables.keep_evidence(held.payment_id, f"late:{type(finding).__name__}")
+            if isinstance(finding, MoneyCame) and one.collected is None:
+                one.next_action_at, one.is_woken = tables.clock.now(), True
+            return None
+        if one.collected is not None:
+            return self._beside(one, held, finding)
+        if isinstance(finding, PageOpened) and self._is_anothers(one, finding):
+            finding = CameToNothing(TryEnd.NO_PAGE, "the connector told another try's name")
+        plan = decide(self._seen(one, finding), finding)
+        self._write(one, plan, finding)
+        tables.tell_routing(held, finding)
+        return TryRecorded(tables.books.payments[held.payment_id].state, plan.alarm)
+
+    # ---- how it is done ------------------------------------------------------------
+
+    def _beside(self, one: StoredTry, held: HeldTry, finding: Finding) -> TryRecorded:
+        """The money of this try stands already; another movement under it is a matter for people."""
+        self.tables.keep_evidence(held.payment_id, f"beside:{type(finding).__name__}")
+        one.recorded, one.lease_until, one.next_action_at, one.is_woken = held.epoch, None, None, False
+        is_another = _movement_of(finding) not in {"", one.provider_transaction}
+        state = self.tables.books.payments[held.payment_id].state
+        return TryRecorded(state, Alarm.COLLECTED_MISMATCH if is_another else None)
+
+    def _others(self, one: StoredTry) -> list[StoredTry]:
+        return [
+            other
+            for other in self.tables.tries
+            if other is not one and other.new.connector_id == one.new.connector_id
+        ]
+
+    def _is_anothers(self, one: StoredTry, page: PageOpened) -> bool:
+        name = page.created.provider_reference
+        return any(other.provider_reference == name for other in self._others(one))
+
+    def _seen(self, one: StoredTry, finding: Finding) -> SeenTry:
+        name = _movement_of(finding)
+        return SeenTry(
+            payment_state=self.tables.books.payments[one.payment_id].state,
+            state=one.state,
+            connector_id=one.new.connector_id,
+            sums=self.tables.sums_of(one),
+            is_over=self.tables.is_over(one.payment_id),
+            is_movement_known=any(name == other.provider_transaction != "" for other in self._others(one)),
+            shares=self.tables.shares.of(one.payment_id),
+        )
+
+    def _write(self, one: StoredTry, plan: TryPlan, finding: Finding) -> None:
+        tables = self.tables
+        if plan.events:
+            tables.move(one.payment_id, plan.events, plan.facts)
+            self._plan_payment(one, plan)
+        elif plan.end is not None:
+            tables.keep_evidence(one.payment_id, plan.end)
+        if plan.end is not None and (one.state is not TryState.CLOSED or plan.end in MONEY_ENDS):
+            one.state, one.end = plan.state, plan.end
+        self._write_next(one, finding)
+        for entry in plan.entries:
+            tables.post(one.payment_id, entry)
+        if Event.MERCHANT_CREDITED in plan.events:
+            tables.shares.credit(one.payment_id, tables.sums_of(one))
+        tables.tell(one.payment_id, plan.notice)
+        if plan.collected is not None:
+            one.collected, one.collected_at = plan.collected, tables.clock.now()
+            one.provider_transaction = _movement_of(finding)
+        if plan.gives_back is not None:
+            tables.owe_by_itself(one, RefundKind.UNEXPECTED, plan.gives_back)
+
+    def _plan_payment(self, one: StoredTry, plan: TryPlan) -> None:
+        """When the payment itself has something to do, and who brought its money."""
+        tables, payment = self.tables, self.tables.books.payments[one.payment_id]
+        payment.next_action_at = None
+        if payment.state is State.CREATED:
+            payment.next_action_at = tables.collections[one.payment_id].pay_until
+        if plan.payment_due_seconds is not None:
+            payment.next_action_at = tables.later(plan.payment_due_seconds)
+        if plan.end is TryEnd.APPROVED:
+            payment.collected_by = one.new.connector_id
+            tables.show_price(one)
+            for other in tables.tries_of(one.payment_id):
+                if other is not one and other.state is TryState.OPEN:
+                    other.state = TryState.ABANDONED
+
+    def _write_next(self, one: StoredTry, finding: Finding) -> None:
+        """Nobody holds the try, and it is looked at again when there is reason to."""
+        tables = self.tables
+        one.recorded, one.lease_until, one.next_action_at = one.epoch, None, None
+        match finding:
+            case PageOpened(created=created, ask_again_seconds=again, life_seconds=life):
+                one.provider_reference, one.page_url = created.provider_reference, created.page_url
+                one.page_until, one.next_action_at = tables.later(life), tables.later(again)
+                for hint in tables.hints_for(one):
+                    one.is_woken, one.is_agreed = True, one.is_agreed or hint.is_agreed
+                    one.consent = one.consent or hint.consent
+            case StillOpen(ask_again_seconds=again):
+                one.next_action_at = None if again is None else tables.later(again)
+                one.asked = finding.was_asked + (0 if finding.is_new_doubt else one.asked)
+                one.asked_at = tables.clock.now() if finding.was_asked else one.asked_at
+                one.executes_begun -= finding.is_execute_undone
+            case MoneyCame():
+                one.is_woken = False
+            case CameToNothing(look_again_seconds=again):
+                one.next_action_at = None if again is None else tables.later(again)
+        if one.is_woken:
+            one.next_action_at = tables.soon(one)
+        one.is_agreed, one.is_woken = one.is_agreed and one.is_woken, False
+
+
+def _is_ours(one: StoredTry, held: HeldTry) -> bool:
+    """An epoch has one holder, who records one finding."""
+    return one.epoch == held.epoch != one.recorded
+
+
+def _movement_of(finding: Finding) -> str:
+    return finding.judged.collected.provider_transaction if isinstance(finding, MoneyCame) else ""

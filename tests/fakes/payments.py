@@ -1,0 +1,405 @@
+"""The books in memory: the same judgements as the real ones, without the database."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from ekpay_switch.domain.asking import DoubtfulSend
+from ekpay_switch.domain.bill import Quote
+from ekpay_switch.domain.business_day import business_date
+from ekpay_switch.domain.claims import (
+    Accepted,
+    Claim,
+    ClaimAnswer,
+    QuotedBill,
+    Refused,
+    Snapshot,
+    Standing,
+    Started,
+    Verdict,
+    decide,
+)
+from ekpay_switch.domain.collections.file_proofs import NO_FILES, FilesSaid
+from ekpay_switch.domain.delivery import (
+    FINAL_RECEIPT,
+    LATE_TO_ASK_ABOUT,
+    Begun,
+    Delivery,
+    NextSend,
+    PayOrder,
+    RecordAnswer,
+    Recorded,
+    Recording,
+    SendAnswer,
+    Stale,
+    plan_receipt_taken,
+)
+from ekpay_switch.domain.ledger.entries import Entry, kind_of
+from ekpay_switch.domain.ledger.posting_rules import (
+    IN_FLIGHT,
+    accepted_from_prefund,
+    prefund_account,
+    topped_up,
+)
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.payment import RELEASED, TRANSITIONS, Event, State, walk
+from ekpay_switch.domain.vending import TokenLine
+from ekpay_switch.ports.world import Clock, Leased, RequestStatus
+from tests.fakes.crash_points import Steps
+
+RESOLVABLE = {State.DELIVERING, State.REFUNDED, State.COMPLETED}
+
+
+@dataclass
+class StoredPayment:
+    """One payment as the tables would hold it."""
+
+    standing: Standing
+    claim: Claim
+    quote: QuotedBill | None
+    collected_by: str = ""
+    scroll_no: int = 0
+    step: str = "pay"
+    sends: int = 1
+    send_until: datetime | None = None
+    lease_until: datetime | None = None
+    next_action_at: datetime | None = None
+    asked: int = 0
+    history: list[tuple[State, Event, State]] = field(default_factory=list)
+
+    @property
+    def state(self) -> State:
+        return self.standing.state
+
+
+@dataclass
+class FakePayments:
+    """The ports `Payments` and `Enquiries`, and the journal beside them."""
+
+    clock: Clock
+    steps: Steps
+    quotes: dict[tuple[str, str], Quote] = field(default_factory=dict)
+    payments: dict[UUID, StoredPayment] = field(default_factory=dict)
+    entries: list[tuple[UUID | None, Entry]] = field(default_factory=list)
+    evidence: list[tuple[UUID, str]] = field(default_factory=list)
+    notices: list[tuple[UUID, str]] = field(default_factory=list)
+    token_lines: dict[UUID, tuple[TokenLine, ...]] = field(default_factory=dict)
+    used_receipts: dict[str, UUID] = field(default_factory=dict)
+    scrolls: Counter[str] = field(default_factory=Counter)
+    files: dict[UUID, FilesSaid] = field(default_factory=dict)
+    """What settlement files have said of attempts and refunds."""
+    trouble: list[Exception] = field(default_factory=list)
+    """What the next calls fail with, one each."""
+
+    # ---- what a test asks and does ------------------------------------------------------------
+
+    def top_up(self, partner_id: str, bucket: str, minor: int) -> None:
+        self.entries.append((None, topped_up(prefund_account(partner_id, bucket), Money(minor))))
+
+    def balance(self, account: str) -> int:
+        debit = sum(p.amount for _, entry in self.entries for p in entry.postings if p.account == account)
+        return debit if kind_of(account).is_debit_normal else -debit
+
+    def image(self) -> object:
+        """Everything that counts as changed if it differs."""
+        states = [(payment_id, kept.state) for payment_id, kept in self.payments.items()]
+        return states, list(self.entries), list(self.evidence), list(self.notices)
+
+    def only(self) -> StoredPayment:
+        (payment,) = self.payments.values()
+        return payment
+
+    def moments(self, payment_id: UUID) -> list[str]:
+        return [entry.moment for owner, entry in self.entries if owner == payment_id]
+
+    def held(self) -> int:
+        """What the payments that nobody has ended yet hold, by their own sums."""
+        open_now = [p for p in self.payments.values() if p.state in {State.DELIVERING, State.FUNDED}]
+        return sum(p.quote.sums.total.minor for p in open_now if p.quote is not None)
+
+    def claim_batch(self, claims: Sequence[Claim]) -> list[ClaimAnswer]:
+        """Judge and write several claims as one batch."""
+        return [self._write(verdict) for verdict in decide(claims, self._snapshot(claims))]
+
+    # ---- the port Payments ------------------------------------------------------------
+
+    async def save_quote(self, quote: Quote) -> None:
+        with self.steps.step("save_quote"):
+            self.fail_if_told()
+            self.quotes[quote.partner_id, quote.quote_id] = quote
+
+    async def claim(self, claim: Claim) -> ClaimAnswer:
+        with self.steps.step("claim"):
+            self.fail_if_told()
+            return self.claim_batch([claim])[0]
+
+    async def record(self, recording: Recording) -> RecordAnswer:
+        with self.steps.step("record"):
+            self.fail_if_told()
+            return self._record(recording)
+
+    async def lease_due(
+        self,
+        limit: int,
+        lease_seconds: float,
+        *,
+        per_far_side: int = 16,
+        passing_over: Collection[str] = (),
+    ) -> Sequence[Leased]:
+        now, places = self.clock.now(), Counter(dict.fromkeys(passing_over, per_far_side))
+        with self.steps.step("lease_due"):
+            self.fail_if_told()
+            due: list[StoredPayment] = []
+            for payment in self.payments.values():
+                biller_id = payment.claim.biller_id
+                if _is_due(payment, now) and places[biller_id] < per_far_side and len(due) < limit:
+                    places[biller_id] += 1
+                    due.append(payment)
+            return [self._lease(payment, now + timedelta(seconds=lease_seconds)) for payment in due]
+
+    async def postpone(
+        self, leased: Leased, ask_again_seconds: float | None, why: str, *, asked: bool
+    ) -> None:
+        with self.steps.step("postpone"):
+            payment = self.payments[leased.delivery.payment_id]
+            if payment.standing.epoch != leased.delivery.epoch:
+                return
+            payment.next_action_at = (
+                None if ask_again_seconds is None else self.clock.now() + timedelta(seconds=ask_again_seconds)
+            )
+            payment.lease_until = None
+            payment.asked += 1 if asked else 0
+            if asked:
+                self.evidence.append((leased.delivery.payment_id, why))
+
+    async def begin_send(self, send: NextSend) -> SendAnswer:
+        with self.steps.step("begin_send"):
+            self.fail_if_told()
+            payment, now = self.payments[send.delivery.payment_id], self.clock.now()
+            if payment.standing.epoch != send.delivery.epoch:
+                return Stale(payment.state, payment.standing.refusal, payment.standing.paid_at)
+            payment.lease_until = payment.next_action_at = now + timedelta(seconds=send.hold_seconds)
+            payment.step, payment.sends = send.step, send.sends
+            payment.asked = send.delivery.asked
+            payment.send_until = now + timedelta(seconds=send.send_seconds)
+            self.evidence.append((send.delivery.payment_id, f"begun:{send.step}:{send.sends}"))
+            return Begun()
+
+    async def tokens(self, payment_id: UUID) -> Sequence[TokenLine]:
+        with self.steps.step("tokens"):
+            return list(self.token_lines.get(payment_id, ()))
+
+    async def standing(self, payment_id: UUID) -> Standing | None:
+        with self.steps.step("standing"):
+            payment = self.payments.get(payment_id)
+            return None if payment is None else payment.standing
+
+    # ---- the port Enquiries ------------------------------------------------------------
+
+    async def status_of_request(self, partner_id: str, request_reference: str) -> RequestStatus | None:
+        with self.steps.step("status_of_request"):
+            self.fail_if_told()
+        asked = [
+            q
+            for q in self.quotes.values()
+            if (q.partner_id, q.request_reference) == (partner_id, request_reference)
+        ]
+        if not asked:
+            return None
+        paid_on = {p.standing.quote_id: p for p in self.payments.values() if p.state is not State.DECLINED}
+        chosen = next((q for q in asked if q.quote_id in paid_on), asked[-1])
+        paid = paid_on.get(chosen.quote_id)
+        standing = None if paid is None else paid.standing
+        return RequestStatus(chosen.biller_id, chosen.bill.is_paid, chosen.sums.billed, standing)
+
+    # ---- how it is done ------------------------------------------------------------
+
+    def fail_if_told(self) -> None:
+        if self.trouble:
+            raise self.trouble.pop(0)
+
+    def _snapshot(self, claims: Sequence[Claim]) -> Snapshot:
+        taken = {
+            (p.quote.biller_id, p.quote.bill_key): payment_id
+            for payment_id, p in self.payments.items()
+            if p.quote is not None and p.state not in RELEASED
+        }
+        prefunds = {
+            prefund_account(c.partner_id, bucket) for c in claims for bucket in ("postpaid", "prepaid")
+        }
+        return Snapshot(
+            now=self.clock.now(),
+            standing={
+                (p.standing.partner_id, p.standing.reference): p.standing for p in self.payments.values()
+            },
+            quotes={key: _stored(quote) for key, quote in self.quotes.items()},
+            taken_bills=taken,
+            headroom={account: self.balance(account) for account in prefunds},
+        )
+
+    def _write(self, verdict: Verdict) -> ClaimAnswer:
+        match verdict:
+            case Accepted(claim=claim, quote=quote):
+                return self._start(verdict, claim, quote)
+            case Refused(claim=claim, quote=quote, refusal=refusal):
+                standing = replace(_standing(claim, State.DECLINED), refusal=refusal)
+                history = walk(State.CREATED, (Event.REFUSED,))
+                self.payments[claim.payment_id] = StoredPayment(standing, claim, quote, history=history)
+                return verdict
+            case _:
+                return verdict
+
+    def _start(self, accepted: Accepted, claim: Claim, quote: QuotedBill) -> Started:
+        now = self.clock.now()
+        if claim.scroll_series:
+            self.scrolls[claim.scroll_series] += 1
+        lease_until = now + timedelta(seconds=claim.lease_seconds)
+        self.payments[claim.payment_id] = StoredPayment(
+            standing=_standing(claim, State.DELIVERING),
+            claim=claim,
+            quote=quote,
+            scroll_no=self.scrolls[claim.scroll_series],
+            step=claim.step,
+            send_until=now + timedelta(seconds=claim.send_seconds),
+            lease_until=lease_until,
+            next_action_at=lease_until,
+            history=walk(State.CREATED, (Event.PREFUND_TAKEN,)),
+        )
+        self.entries.append((claim.payment_id, accepted_from_prefund(accepted.prefund, quote.sums)))
+        return Started(claim, quote, self.scrolls[claim.scroll_series], business_date(now))
+
+    def _record(self, recording: Recording) -> RecordAnswer:
+        payment, plan = self.payments[recording.delivery.payment_id], recording.plan
+        standing, now = payment.standing, self.clock.now()
+        is_current = standing.epoch == recording.delivery.epoch
+        if is_current and _stands_already(standing, plan.events):
+            return Recorded(standing.state, standing.refusal, now, standing.facts)
+        if not is_current or not _is_legal(standing.state, plan.events):
+            return self._keep_as_evidence(payment, recording)
+        was_taken = self._is_receipt_taken(recording)
+        if was_taken:
+            plan = plan_receipt_taken(plan)
+        steps = walk(standing.state, plan.events)
+        state = steps[-1][2] if steps else standing.state
+        payment.history += steps
+        payment.standing = replace(
+            standing,
+            state=state,
+            refusal=plan.refusal or standing.refusal,
+            facts={**standing.facts, **plan.facts},
+            paid_at=now,
+        )
+        payment.lease_until = None
+        again = None if was_taken else recording.ask_again_seconds
+        payment.next_action_at = None if again is None else now + timedelta(seconds=again)
+        if plan.entry is not None:
+            self.entries.append((standing.payment_id, plan.entry))
+        if plan.notice:
+            self.notices.append((standing.payment_id, plan.notice))
+        if plan.tokens:
+            self.token_lines.setdefault(standing.payment_id, plan.tokens)
+        return Recorded(state, payment.standing.refusal, now, payment.standing.facts, was_taken)
+
+    def _is_receipt_taken(self, recording: Recording) -> bool:
+        receipt, payment_id = recording.plan.unique_receipt, recording.delivery.payment_id
+        return bool(receipt) and self.used_receipts.setdefault(receipt, payment_id) != payment_id
+
+    def _keep_as_evidence(self, payment: StoredPayment, recording: Recording) -> Stale:
+        self.evidence.append((payment.standing.payment_id, f"late:{recording.plan.end}"))
+        if recording.plan.end in LATE_TO_ASK_ABOUT and payment.state is State.REFUNDED:
+            payment.next_action_at = self.clock.now()
+        return Stale(payment.state, payment.standing.refusal, payment.standing.paid_at)
+
+    def _lease(self, payment: StoredPayment, until: datetime) -> Leased:
+        payment.standing = replace(payment.standing, epoch=payment.standing.epoch + 1)
+        payment.lease_until = until
+        claim, quote, now = payment.claim, payment.quote, self.clock.now()
+        assert quote is not None
+        assert payment.send_until is not None
+        delivery = Delivery(
+            payment_id=claim.payment_id,
+            attempt_id=claim.attempt_id,
+            partner_id=claim.partner_id,
+            lane=claim.lane,
+            epoch=payment.standing.epoch,
+            biller_id=claim.biller_id,
+            prefund="" if payment.collected_by else prefund_account(claim.partner_id, quote.bucket),
+            sums=quote.sums,
+            sends=payment.sends,
+            collected_by=payment.collected_by,
+        )
+        order = PayOrder(
+            payment_id=claim.payment_id,
+            biller_id=claim.biller_id,
+            reference=claim.attempt_reference,
+            sums=quote.sums,
+            biller_quote=quote.biller_quote,
+            scroll_no=payment.scroll_no,
+            business_date=business_date(now),
+            send_before=0.0,
+            step=payment.step,
+        )
+        send = DoubtfulSend(payment.send_until, payment.sends, quote.expires_at)
+        files = self.files.get(claim.attempt_id, NO_FILES)
+        return Leased(delivery, order, payment.state, send, payment.asked, now, files=files)
+
+
+def books_balance(books: FakePayments) -> bool:
+    """Whether what is in flight is exactly what the open payments hold (review cases hold theirs too)."""
+    reviewed = sum(
+        p.quote.sums.total.minor
+        for p in books.payments.values()
+        if p.quote is not None and (State.DELIVERING, Event.FACTS_DISAGREED, State.IN_REVIEW) in p.history
+    )
+    return books.balance(IN_FLIGHT) == books.held() + reviewed
+
+
+def _is_due(payment: StoredPayment, now: datetime) -> bool:
+    is_free = payment.lease_until is None or payment.lease_until < now
+    return (
+        payment.next_action_at is not None
+        and payment.next_action_at <= now
+        and is_free
+        and payment.state in RESOLVABLE
+    )
+
+
+def _stored(quote: Quote) -> QuotedBill:
+    return QuotedBill(
+        quote_id=quote.quote_id,
+        biller_id=quote.biller_id,
+        bill_key=quote.bill_key,
+        bucket=quote.bucket,
+        is_paid=quote.bill.is_paid,
+        sums=quote.sums,
+        expires_at=quote.expires_at,
+        biller_quote=quote.bill.biller_quote,
+    )
+
+
+def _standing(claim: Claim, state: State) -> Standing:
+    return Standing(
+        payment_id=claim.payment_id,
+        partner_id=claim.partner_id,
+        reference=claim.reference,
+        fingerprint=claim.fingerprint,
+        state=state,
+        epoch=1,
+        refusal=None,
+        quote_id=claim.quote_id,
+        biller_id=claim.biller_id,
+    )
+
+
+def _stands_already(standing: Standing, events: Sequence[Event]) -> bool:
+    if events == (Event.RECEIPT_ISSUED,):
+        return FINAL_RECEIPT in standing.facts
+    return bool(events) and standing.state in {
+        to for (_, event), to in TRANSITIONS.items() if event is events[-1]
+    }
+
+
+def _is_legal(state: State, events: Sequence[Event]) -> bool:
+    return (state, events[0]) in TRANSITIONS if events else state is State.DELIVERING

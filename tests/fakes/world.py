@@ -1,0 +1,362 @@
+"""A small world in memory that implements every port, for tests of flows and of the API."""
+
+import asyncio
+from collections import Counter, defaultdict, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+from ekpay_switch.domain.asking import SafetyFacts, Timing
+from ekpay_switch.domain.bill import Bill, BillFound, BillMissing, BillQuery, FetchReply, HeldBill
+from ekpay_switch.domain.delivery import PayOrder
+from ekpay_switch.domain.fees import ANY, FeeRow, FeeTable
+from ekpay_switch.domain.ledger.posting_rules import prefund_account
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.outcome import Approved, InDoubt, Inquiry, NotFound, Outcome, Posted, Unreached
+from ekpay_switch.ports.billers import BillerAdapter, BillerProfile, Parameter
+from ekpay_switch.ports.world import Clock, NotSent, Partner, WireReply, WireRequest, World
+from tests.fakes.collections.refunds import FakeRefunds
+from tests.fakes.collections.store import FakeCallbacks, FakeClients, FakeCollections
+from tests.fakes.collections.tables import CollectTables
+from tests.fakes.connectors import FakeConnector, FakeConnectors
+from tests.fakes.crash_points import Steps
+from tests.fakes.merchants import FakeMerchantPayments, FakeMerchants
+from tests.fakes.payments import FakePayments
+from tests.fakes.routing import FakeRouting
+
+NOON = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)  # 12:00 in Dhaka
+
+
+@dataclass
+class FakeClock:
+    """Time that passes only when somebody waits or a test says so."""
+
+    instant: datetime = NOON
+    reading: float = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.reading
+
+    def now(self) -> datetime:
+        return self.instant
+
+    async def sleep(self, seconds: float) -> None:
+        self.pass_by(seconds)
+        await asyncio.sleep(0)
+
+    def pass_by(self, seconds: float) -> None:
+        self.reading += seconds
+        self.instant += timedelta(seconds=seconds)
+
+
+@dataclass
+class FakeAlarms:
+    raised: list[tuple[str, UUID]] = field(default_factory=list)
+
+    def raise_alarm(self, event: str, payment_id: UUID, **_: str) -> None:
+        self.raised.append((event, payment_id))
+
+
+@dataclass
+class FakeBudget:
+    """Questions spaced evenly, as the real one spaces them."""
+
+    clock: Clock
+    steps: Steps
+    next_at: dict[str, float] = field(default_factory=dict)
+
+    async def take(self, far_side: str, per_second: float) -> float:
+        with self.steps.step("budget"):
+            now = self.clock.monotonic()
+            wait_seconds = self.next_at.get(far_side, now) - now
+            if wait_seconds <= 0:
+                self.next_at[far_side] = now + 1 / per_second
+            return max(wait_seconds, 0.0)
+
+
+@dataclass
+class FakeTokens:
+    """One token a far side, and one holder of the right to fetch it."""
+
+    clock: Clock
+    kept: dict[str, tuple[str, float]] = field(default_factory=dict)
+    leased_until: dict[str, float] = field(default_factory=dict)
+    epochs: Counter[str] = field(default_factory=Counter)
+    logins_at: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    async def current(self, far_side: str) -> str | None:
+        token, until = self.kept.get(far_side, ("", 0.0))
+        return token if until > self.clock.monotonic() else None
+
+    async def lease(self, far_side: str, seconds: float) -> int | None:
+        now = self.clock.monotonic()
+        if self.leased_until.get(far_side, 0.0) > now:
+            return None
+        self.leased_until[far_side] = now + seconds
+        self.epochs[far_side] += 1
+        return self.epochs[far_side]
+
+    async def count_login(self, far_side: str, epoch: int, per_hour: int) -> bool:
+        now = self.clock.monotonic()
+        recent = [instant for instant in self.logins_at[far_side] if instant > now - 3600]
+        if self.epochs[far_side] != epoch or len(recent) >= per_hour:
+            return False
+        self.logins_at[far_side] = [*recent, now]
+        return True
+
+    async def uncount_login(self, far_side: str, epoch: int) -> None:
+        if self.epochs[far_side] == epoch:
+            self.logins_at[far_side] = self.logins_at[far_side][:-1]
+
+    async def store(self, far_side: str, epoch: int, token: str, life_seconds: float) -> bool:
+        if self.epochs[far_side] != epoch:
+            return False
+        self.kept[far_side] = (token, self.clock.monotonic() + life_seconds)
+        self.leased_until.pop(far_side, None)
+        return True
+
+    async def release(self, far_side: str, epoch: int) -> None:
+        if self.epochs[far_side] == epoch:
+            self.leased_until.pop(far_side, None)
+
+    async def drop(self, far_side: str, token: str) -> None:
+        if self.kept.get(far_side, ("", 0.0))[0] == token:
+            del self.kept[far_side]
+
+
+@dataclass
+class FakeHeldBills:
+    """Bills that a fetch has locked, and who may ask for one."""
+
+    clock: FakeClock
+    steps: Steps
+    held: dict[str, HeldBill] = field(default_factory=dict)
+    asking_until: dict[str, datetime] = field(default_factory=dict)
+    epochs: Counter[str] = field(default_factory=Counter)
+
+    async def current(self, biller_id: str, bill_name: str) -> HeldBill | None:
+        held = self.held.get(f"{biller_id} {bill_name}")
+        return held if held is not None and held.until > self.clock.now() else None
+
+    async def lease(self, biller_id: str, bill_name: str, seconds: float) -> int | None:
+        name, now = f"{biller_id} {bill_name}", self.clock.now()
+        with self.steps.step("lease_bill"):
+            if self.asking_until.get(name, now) > now:
+                return None
+            self.asking_until[name] = now + timedelta(seconds=seconds)
+            self.epochs[name] += 1
+            return self.epochs[name]
+
+    async def keep(self, query: BillQuery, epoch: int, bill: Bill, life_seconds: float) -> HeldBill:
+        name = f"{query.biller_id} {query.bill_name}"
+        kept = HeldBill(bill, self.clock.now() + timedelta(seconds=life_seconds))
+        with self.steps.step("keep_bill"):
+            if self.epochs[name] == epoch:
+                self.held[name] = kept
+                self.asking_until.pop(name, None)
+        return kept
+
+    async def release(self, biller_id: str, bill_name: str, epoch: int) -> None:
+        name = f"{biller_id} {bill_name}"
+        if self.epochs[name] == epoch:
+            self.asking_until.pop(name, None)
+
+
+@dataclass
+class FakeWire:
+    """Answers in the order given; without one, not a byte leaves."""
+
+    replies: deque[WireReply] = field(default_factory=deque)
+    sent: list[tuple[str, WireRequest]] = field(default_factory=list)
+
+    async def send(self, far_side: str, request: WireRequest) -> WireReply:
+        if not self.replies:
+            return NotSent("no reply was prepared")
+        self.sent.append((far_side, request))
+        return self.replies.popleft()
+
+
+@dataclass
+class FakePartners:
+    """The port `PartnerDirectory` over the fake books."""
+
+    books: FakePayments
+    known: dict[str, Partner] = field(default_factory=dict)
+
+    def add(self, partner: Partner) -> None:
+        self.known[partner.id] = partner
+
+    async def by_user_id(self, user_id: str) -> Partner | None:
+        return next((found for found in self.known.values() if found.user_id == user_id), None)
+
+    async def by_id(self, partner_id: str) -> Partner | None:
+        return self.known.get(partner_id)
+
+    async def prefunds(self, partner_id: str) -> Mapping[str, Money]:
+        buckets = ("postpaid", "prepaid")
+        return {bucket: Money(self.books.balance(prefund_account(partner_id, bucket))) for bucket in buckets}
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What a biller does with one payment: whether it takes it into its book, and what it says."""
+
+    says: Outcome
+    posts: bool = False
+
+
+APPROVES = Deed(Approved({"receipt_no": "D-1"}), posts=True)
+LOSES_ANSWER = Deed(InDoubt("the answer was cut off"), posts=True)
+LOSES_ORDER = Deed(InDoubt("the answer was cut off"))
+LATE = Unreached("the deadline to send passed")
+
+SAFETY = SafetyFacts(
+    deduplicates=True,
+    can_be_asked=True,
+    not_found_settle_seconds=120,
+    can_be_undone=False,
+    echoes_amount=True,
+)
+TIMING = Timing(
+    answer_seconds=20,
+    send_seconds=10,
+    ask_after_seconds=(90, 300, 3600),
+    ask_every_seconds=3600,
+    settle_margin_seconds=60,
+    quote_life_seconds=900,
+)
+BILL_NUMBER = Parameter(
+    "bill_no", "bll_no", "Bill number", "বিল নম্বর", "^[0-9]{12}$", "092512345678", "A", is_required=True
+)
+PROFILE = BillerProfile(
+    id="desco_postpaid",
+    ekpay_id="b025",
+    name_en="DESCO (postpaid)",
+    name_bn="ডেসকো (পোস্টপেইড)",
+    category="electricity",
+    bucket="postpaid",
+    status="active",
+    parameters=(BILL_NUMBER,),
+    takes_bill_once=True,
+    has_scroll=True,
+    safety=SAFETY,
+    timing=TIMING,
+    inquiries_per_second=5,
+)
+
+
+@dataclass
+class FakeBiller:
+    """A biller with a book of its own; it approves what it is not told to treat otherwise."""
+
+    clock: FakeClock
+    steps: Steps
+    profile: BillerProfile = PROFILE
+    bills: dict[str, Bill] = field(default_factory=dict)
+    deeds: deque[Deed] = field(default_factory=deque)
+    replies: deque[FetchReply] = field(default_factory=deque)
+    inquiries: deque[Inquiry] = field(default_factory=deque)
+    book: dict[str, int] = field(default_factory=dict)
+    orders: list[PayOrder] = field(default_factory=list)
+    stalls_seconds: float = 0.0
+    gate: asyncio.Event | None = None
+    was_asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def fetch(self, query: BillQuery) -> FetchReply:
+        with self.steps.step("fetch"):
+            if self.gate is not None:
+                await self.gate.wait()
+            if self.replies:
+                return self.replies.popleft()
+            bill = self.bills.get(query.parameters.get("bill_no", ""))
+            return BillMissing() if bill is None else BillFound(bill)
+
+    async def pay(self, order: PayOrder) -> Outcome:
+        with self.steps.step("pay"):
+            self.clock.pass_by(self.stalls_seconds)
+            if self.clock.monotonic() >= order.send_before:
+                return LATE
+            self.orders.append(order)
+            self.was_asked.set()
+            deed = self.deeds.popleft() if self.deeds else APPROVES
+            if deed.posts:
+                self.book.setdefault(order.reference, order.sums.billed.minor)
+            if self.gate is not None:
+                await self.gate.wait()
+            return deed.says
+
+    async def inquire(self, order: PayOrder) -> Inquiry:
+        with self.steps.step("inquire"):
+            if self.inquiries:
+                return self.inquiries.popleft()
+            amount = self.book.get(order.reference)
+            return NotFound() if amount is None else Posted(order.reference, amount, {"receipt_no": "D-1"})
+
+
+@dataclass
+class FakeBillers:
+    known: list[BillerAdapter] = field(default_factory=list)
+
+    def by_ekpay_id(self, ekpay_id: str) -> BillerAdapter | None:
+        return next((biller for biller in self.known if biller.profile.ekpay_id == ekpay_id), None)
+
+    def by_id(self, biller_id: str) -> BillerAdapter | None:
+        return next((biller for biller in self.known if biller.profile.id == biller_id), None)
+
+    def all(self) -> Sequence[BillerAdapter]:
+        return self.known
+
+
+FIVE_TAKA = FeeRow(
+    payee=ANY,
+    instrument=ANY,
+    amount_max=None,
+    fixed=500,
+    rate_basis_points=0,
+    vat_basis_points=1_500,
+    is_vat_inside=False,
+    effective_from=date(2025, 1, 1),
+)
+
+
+class SmallWorld:
+    """Every fake, and the `World` that they make."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.steps = Steps()
+        self.books = FakePayments(self.clock, self.steps)
+        self.biller = FakeBiller(self.clock, self.steps)
+        self.billers = FakeBillers([self.biller])
+        self.held_bills = FakeHeldBills(self.clock, self.steps)
+        self.budget = FakeBudget(self.clock, self.steps)
+        self.alarms = FakeAlarms()
+        self.partners = FakePartners(self.books)
+        self.connector = FakeConnector(self.clock, self.steps)
+        self.connectors = FakeConnectors([self.connector])
+        self.tables = CollectTables(self.clock, self.steps, self.books)
+        self.collections = FakeCollections(self.tables)
+        self.callbacks = FakeCallbacks(self.tables)
+        self.refunds = FakeRefunds(self.tables)
+        self.routing = FakeRouting(self.clock, self.steps, self.connectors, self.tables)
+        self.tables.tell_routing = self.routing.record
+        self.clients = FakeClients()
+        self.merchants, self.merchant_payments = FakeMerchants(), FakeMerchantPayments()
+        self.world = World(
+            billers=self.billers,
+            connectors=self.connectors,
+            payments=self.books,
+            collections=self.collections,
+            callbacks=self.callbacks,
+            refunds=self.refunds,
+            routing=self.routing,
+            held_bills=self.held_bills,
+            fees=FeeTable("test", (FIVE_TAKA,)),
+            budget=self.budget,
+            clock=self.clock,
+            alarms=self.alarms,
+            public_url="https://pay.example",
+            merchants=self.merchants,
+            merchant_payments=self.merchant_payments,
+        )

@@ -1,0 +1,132 @@
+from dataclasses import replace
+
+import pytest
+
+from ekpay_switch.domain.amount_bounds import AmountBounds
+from ekpay_switch.domain.bill import BillerSilent, BillFound, BillMissing, FetchReply, Quote
+from ekpay_switch.domain.money import Money
+from ekpay_switch.domain.refusals import Refusal
+from ekpay_switch.flows.fetch_bill import FetchOrder, chosen_parameters, fetch_bill
+from ekpay_switch.ports.billers import Parameter
+from tests.factories import BILL_NO, a_bill, a_fetch, a_world
+from tests.fakes.crash_points import CrashError
+from tests.fakes.world import BILL_NUMBER, PROFILE
+
+ACCOUNT = Parameter("account_no", "bllr_accno", "", "", "^[0-9]{8}$", "12345678", "B", is_required=True)
+MOBILE = Parameter("mobile", "bill_mobno", "", "", "^01[0-9]{9}$", "", "B", is_required=False)
+
+
+async def test_a_quote_is_stored_before_it_is_told() -> None:
+    small = a_world()
+    quote = await fetch_bill(a_fetch(), small.world)
+    assert isinstance(quote, Quote)
+    assert small.steps.taken == ["fetch", "save_quote"]
+    assert small.books.quotes["bank1", quote.quote_id] == quote
+
+
+async def test_our_fee_and_its_vat_are_frozen_into_the_quote() -> None:
+    quote = await fetch_bill(a_fetch(), a_world().world)
+    assert isinstance(quote, Quote)
+    assert (quote.fee.fee, quote.fee.vat, quote.fee.version) == (Money(500), Money(75), "test")
+
+
+async def test_a_quote_lives_as_long_as_the_biller_says_but_not_past_the_day() -> None:
+    small = a_world()
+    quote = await fetch_bill(a_fetch(), small.world)
+    assert isinstance(quote, Quote)
+    assert (quote.expires_at - small.clock.now()).total_seconds() == 900
+    small.clock.pass_by(12 * 3600 - 60)
+    late = await fetch_bill(a_fetch(), small.world)
+    assert isinstance(late, Quote)
+    assert (late.expires_at - small.clock.now()).total_seconds() == 60
+
+
+async def test_no_two_quotes_have_the_same_reference() -> None:
+    small = a_world()
+    quotes = [await fetch_bill(a_fetch(), small.world) for _ in range(50)]
+    assert len({quote.quote_id for quote in quotes if isinstance(quote, Quote)}) == 50
+
+
+async def test_a_paid_bill_is_an_answer_like_any_other() -> None:
+    small = a_world()
+    small.biller.bills[BILL_NO] = a_bill(is_paid=True)
+    quote = await fetch_bill(a_fetch(), small.world)
+    assert isinstance(quote, Quote)
+    assert quote.bill.is_paid
+
+
+async def test_an_unknown_biller_is_not_asked() -> None:
+    small = a_world()
+    assert await fetch_bill(a_fetch(ekpay_biller_id="b999"), small.world) is Refusal.UNKNOWN_BILLER
+    assert small.steps.taken == []
+
+
+async def test_a_bill_that_is_not_named_properly_is_not_asked_for() -> None:
+    small = a_world()
+    assert await fetch_bill(a_fetch("12"), small.world) is Refusal.MALFORMED
+    assert await fetch_bill(FetchOrder("bank1", "F" * 24, "b025", {}), small.world) is Refusal.MALFORMED
+    assert small.steps.taken == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "refusal"),
+    [
+        (BillMissing(), Refusal.NO_SUCH_BILL),
+        (BillerSilent("timed out"), Refusal.BILLER_UNAVAILABLE),
+        (BillFound(a_bill(total=-1)), Refusal.BILLER_UNAVAILABLE),
+    ],
+)
+async def test_without_a_usable_bill_nothing_is_stored(reply: FetchReply, refusal: Refusal) -> None:
+    small = a_world()
+    small.biller.replies.append(reply)
+    before = dict(small.books.quotes)
+    assert await fetch_bill(a_fetch(), small.world) is refusal
+    assert small.books.quotes == before
+
+
+async def test_a_quote_that_could_not_be_stored_is_never_told() -> None:
+    small = a_world()
+    small.steps.crash_at = "before save_quote"
+    with pytest.raises(CrashError):
+        await fetch_bill(a_fetch(), small.world)
+    assert len(small.books.quotes) == 1
+
+
+def test_the_first_group_that_is_filled_in_names_the_bill() -> None:
+    profile = replace(PROFILE, parameters=(BILL_NUMBER, ACCOUNT, MOBILE))
+    both = {"bll_no": BILL_NO, "bllr_accno": "12345678"}
+    assert chosen_parameters(profile, both) == {"bill_no": BILL_NO}
+    assert chosen_parameters(profile, {"bllr_accno": "12345678"}) == {"account_no": "12345678"}
+
+
+@pytest.mark.parametrize(("told", "is_taken"), [("M", True), ("NM", True), ("X", False)])
+def test_a_field_with_choices_takes_one_of_them(told: str, *, is_taken: bool) -> None:
+    kind = replace(ACCOUNT, name="kind", wire_name="bll_typ", pattern="^[A-Z]{1,2}$")
+    kind = replace(kind, choices=(("M", "metered", "মিটারযুক্ত"), ("NM", "non-metered", "মিটারবিহীন")))
+    profile = replace(PROFILE, parameters=(ACCOUNT, kind))
+    chosen = chosen_parameters(profile, {"bllr_accno": "12345678", "bll_typ": told})
+    assert (chosen is not None) == is_taken
+
+
+@pytest.mark.parametrize(
+    ("told", "is_taken"), [("99.99", False), ("100", True), ("১০০.৫০", False), ("100.50", True), ("0", False)]
+)
+def test_an_amount_that_the_payer_chooses_keeps_its_bounds(told: str, *, is_taken: bool) -> None:
+    bounds = AmountBounds(Money(10_000), None, Money(50))
+    amount = replace(ACCOUNT, name="amount", wire_name="amount", pattern="^[0-9.]+$", bounds=bounds)
+    profile = replace(PROFILE, parameters=(ACCOUNT, amount))
+    chosen = chosen_parameters(profile, {"bllr_accno": "12345678", "amount": told})
+    assert (chosen is not None) == is_taken
+
+
+def test_an_optional_field_alone_names_no_bill() -> None:
+    profile = replace(PROFILE, parameters=(ACCOUNT, MOBILE))
+    assert chosen_parameters(profile, {"bill_mobno": "01711111111"}) is None
+    filled = {"bll_no": "ignored", "bllr_accno": "12345678", "bill_mobno": "01711111111"}
+    assert chosen_parameters(profile, filled) == {"account_no": "12345678", "mobile": "01711111111"}
+
+
+@pytest.mark.parametrize("text", ["12345678\n", "১২৩৪৫৬৭৮", "1234567", "٣٤٥٦٧٨٩٠", " 12345678", "123456789"])
+def test_one_field_with_rubbish_spoils_the_whole_request(text: str) -> None:
+    profile = replace(PROFILE, parameters=(BILL_NUMBER, ACCOUNT))
+    assert chosen_parameters(profile, {"bll_no": BILL_NO, "bllr_accno": text}) is None

@@ -1,0 +1,97 @@
+"""Bugs that other payment switches had when they collected money, each by its own name (anchors.md 4.4)."""
+
+import asyncio
+
+import pytest
+
+from ekpay_switch.domain.collections.connector_calls import CollectOrder, CreateOutcome, ExecuteOutcome
+from ekpay_switch.domain.payment import State
+from ekpay_switch.domain.refunds.refund import RefundRefusal, RefundState
+from ekpay_switch.flows.payer_returned import Received, receive_callback
+from ekpay_switch.ports.collections import RefundTaken
+from tests.factories import BILL_NO, TOTAL, a_bill
+from tests.fakes.connectors import LOST, FakeConnector
+from tests.fakes.world import SmallWorld
+from tests.scenarios.collections import COLLECTED, KEPT, RECEIVABLE, Payer, a_paid_bill, a_refund
+from tests.scenarios.job_rounds import collect_due
+
+
+class EagerConnector(FakeConnector):
+    """Tells of the payment by a callback of its own before its answer is on the way."""
+
+    world: SmallWorld
+    tells_during = ""
+
+    async def create(self, order: CollectOrder) -> CreateOutcome:
+        answer = await super().create(order)
+        await self._tell("create")
+        return answer
+
+    async def execute(self, order: CollectOrder) -> ExecuteOutcome:
+        answer = await super().execute(order)
+        await self._tell("execute")
+        return answer
+
+    async def _tell(self, call: str) -> None:
+        if call == self.tells_during:
+            self.latest().is_agreed = True
+            await receive_callback(self, {}, b"paymentID=P1&status=success", self.world.world)
+
+
+def eager(tells_during: str) -> Payer:
+    payer = Payer()
+    connector = EagerConnector(payer.small.clock, payer.small.steps)
+    connector.world, connector.tells_during = payer.small, tells_during
+    payer.small.connector = connector
+    payer.small.connectors.known[:] = [connector]
+    return payer
+
+
+@pytest.mark.parametrize("is_lost", ["the answer comes", "the answer is lost"])
+@pytest.mark.parametrize("call", ["create", "execute"])
+async def test_webhook_before_response(call: str, is_lost: str) -> None:
+    """It names a page that we have not heard of yet, or an execute whose answer is on the way."""
+    payer = eager(call)
+    if is_lost == "the answer is lost":
+        payer.small.connector.executes.append(LOST)
+    await payer.order()
+    if call == "execute":
+        payer.agree()
+        await payer.come_back()
+    await payer.wait(0)
+    await payer.wait(90)
+    await payer.wait(1)
+    assert payer.state is State.COMPLETED
+    assert payer.moments() == ["collected", "delivered"]
+    assert payer.balance(RECEIVABLE) == COLLECTED - KEPT
+    assert payer.small.connector.asked["execute"] == 1
+
+
+async def test_refund_webhook_without_peer_id() -> None:
+    payer = await a_paid_bill()
+    await payer.small.refunds.ask(a_refund(payer.payment_id), 10, 60)
+    payer.small.connector.refunds.append(LOST)
+    await collect_due(payer.small.world)
+    refund = payer.small.refunds.only()
+    payer.small.clock.pass_by(1)
+    await collect_due(payer.small.world)
+    assert refund.state is RefundState.IN_DOUBT
+    body = f"status=refunded&reference={refund.our_reference}".encode()
+    connector, world = payer.small.connector, payer.small.world
+    assert await receive_callback(connector, {}, body, world) is Received.UNDERSTOOD
+    await collect_due(world)
+    assert (refund.state.value, connector.given_back()) == ("done", TOTAL)
+
+
+async def test_refund_toctou() -> None:
+    """The race itself is run against PostgreSQL; here the judgement."""
+    payer = Payer()
+    payer.small.biller.bills[BILL_NO] = a_bill(total=10_000)
+    await payer.order()
+    await payer.pay()
+    refunds = [a_refund(payer.payment_id, number, amount=6_000) for number in (1, 2)]
+    answers = await asyncio.gather(*(payer.small.refunds.ask(new, 10, 60) for new in refunds))
+    assert [isinstance(answer, RefundTaken) for answer in answers].count(True) == 1
+    assert RefundRefusal.EXCEEDS_REMAINING in answers
+    await payer.wait_for_days()
+    assert payer.small.connector.given_back() == 6_000

@@ -1,0 +1,25 @@
+"""What a connector must be told of a refund, and what becomes of money that it cannot be told of."""
+
+from dataclasses import replace
+
+from ekpay_switch.domain.outcome import Declined
+from ekpay_switch.domain.refunds.refund import RefundState
+from ekpay_switch.flows.refund import refund
+from tests.fakes.world import Deed
+from tests.scenarios.collections import Payer
+
+
+async def test_a_movement_that_nobody_named_cannot_be_asked_back_from_the_connector() -> None:
+    payer = Payer()
+    await payer.order()
+    payer.small.biller.deeds.append(Deed(Declined("blocked")))
+    await payer.pay()
+    await payer.small.refunds.open_give_backs(10)
+    (nameless,) = await payer.small.refunds.lease_due(10, 45)
+
+    order = replace(nameless.order, provider_transaction="")
+    await refund(replace(nameless, order=order), payer.small.world)
+
+    (stored,) = payer.small.tables.refunds.values()
+    assert stored.state is RefundState.BY_HAND
+    assert payer.small.connector.given_back() == 0

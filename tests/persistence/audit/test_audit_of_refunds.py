@@ -1,0 +1,140 @@
+"""`ekpay audit` finds a lively book of collected money clean, and names the row that was tampered with."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from ekpay_switch.domain.collections.funding import HeldTry
+from ekpay_switch.domain.money import Money
+from ekpay_switch.persistence.audit.run import audit, run
+from ekpay_switch.persistence.embedded.server import Endpoint
+from tests.persistence.audit.refund_tamperings import TAMPERINGS, placed
+from tests.persistence.audit.tamperings import Tampering
+from tests.persistence.books import database_of
+from tests.persistence.collections.collection_setup import open_till
+from tests.persistence.conftest import a_copy, at_the_server, open_books
+from tests.persistence.refunds.refund_setup import NO, SILENCE, Office, open_office
+
+COLLECTED = "collected"
+ASKS, AGREES = "Rahima", "Karim"
+
+
+async def _live(office: Office) -> None:
+    """Every fate that collected money and its refunds can have."""
+    await _refund(office)
+    await _give_back(office)
+    await _surprise(office)
+    await office.till.on_page()
+    await office.till.funded()
+    await office.books.top_up("bank0", 100_000)
+    await office.books.finish(await office.books.start("bank0"))
+
+
+async def _refund(office: Office) -> None:
+    """One completed payment of which everything was tried, and others for what would stand in its way."""
+    paid, doubtful, waiting, taken = [await office.completed() for _ in range(4)]
+    await office.done((await office.take(paid, 30_000)).refund_id)
+    failed = await office.take(paid, 20_000)
+    await office.record(await office.sent(failed.refund_id), NO)
+    unsure = await office.take(doubtful, 10_000)
+    await office.record(await office.sent(unsure.refund_id), SILENCE)
+    await office.take(doubtful, 5_000, needs_approval=True, asked_by=ASKS)
+    await office.take(waiting, 10_000)
+    rejected = await office.take(waiting, 7_000, needs_approval=True, asked_by=ASKS)
+    await office.desk.reject(rejected.refund_id, AGREES)
+    view = await office.desk.ask_chargeback(taken.payment_id, Money(9_000), "CB-1", ASKS)
+    await office.desk.approve(view.refund_id, AGREES)
+
+
+async def _give_back(office: Office) -> None:
+    """What billers refused: back, on its way, paid by hand, and not even opened."""
+    await office.done(await office.given_back(await office.refused()))
+    await office.sent(await office.given_back(await office.refused()))
+    by_hand = await office.by_hand()
+    await office.desk.say_paid_by_hand(by_hand, "BANK-1", ASKS)
+    await office.desk.confirm_paid_by_hand(by_hand, AGREES)
+    await office.by_hand()
+    await office.refused()
+
+
+async def _surprise(office: Office) -> None:
+    """Money that came twice, and money that disagreed: in review, on its way back, and back."""
+    await office.paid_twice()
+    await _asked_of_review(office, await office.disagreed(99_900))
+    refund_ids = [
+        await _asked_of_review(office, await office.disagreed(amount)) for amount in (88_800, 77_700)
+    ]
+    refund_ids.append(await _asked_of_review(office, await office.completed_and_disagreed()))
+    for refund_id in refund_ids:
+        await office.desk.approve(refund_id, AGREES)
+    await office.done(refund_ids[0])
+
+
+async def _asked_of_review(office: Office, held: HeldTry) -> UUID:
+    return (await office.desk.ask_review_give_back(held.payment_id, "not what was asked for", ASKS)).refund_id
+
+
+@pytest.fixture(scope="module")
+def collected(endpoint: Endpoint) -> Iterator[Endpoint]:
+    """A database with a lively book of collected money, which no test changes for good."""
+
+    async def build() -> None:
+        async with a_copy(endpoint) as place:
+            async with open_books(place) as books:
+                await books.partner("bank0")
+                await books.partner("bank1")
+                async with open_till(books) as till, open_office(till) as office:
+                    await _live(office)
+            await at_the_server(endpoint, f"ALTER DATABASE {place.database} RENAME TO {COLLECTED}")
+            await at_the_server(endpoint, f"CREATE DATABASE {place.database}")
+
+    asyncio.run(build())
+    yield replace(endpoint, database=COLLECTED)
+    asyncio.run(at_the_server(endpoint, f"DROP DATABASE {COLLECTED} WITH (FORCE)"))
+
+
+@pytest.fixture
+async def superuser(collected: Endpoint) -> AsyncIterator[asyncpg.Connection]:
+    """Whom no grant holds back, and whose changes are undone after the test."""
+    connection = await asyncpg.connect(collected.dsn("postgres"))
+    tampering = connection.transaction(isolation="repeatable_read")
+    await tampering.start()
+    yield connection
+    await tampering.rollback()
+    await connection.close()
+
+
+async def test_a_lively_book_of_collected_money_is_clean(
+    collected: Endpoint, superuser: asyncpg.Connection
+) -> None:
+    kinds = {(row[0], row[1]) for row in await superuser.fetch("SELECT kind, state FROM refunds")}
+    assert kinds == {
+        *(("refund", state) for state in ("approved", "asked", "done", "failed", "in_doubt", "rejected")),
+        *(("give_back", state) for state in ("asked", "approved", "sent", "by_hand", "done")),
+        ("unexpected", "approved"),
+        ("chargeback", "done"),
+    }
+    states = {row[0] for row in await superuser.fetch("SELECT DISTINCT state FROM payments")}
+    assert states == {"collecting", "funded", "completed", "refunding", "refunded", "in_review"}
+    assert await run(database_of(collected)) is None
+
+
+@pytest.mark.parametrize("tampering", TAMPERINGS, ids=lambda tampering: tampering.name.replace(" ", "_"))
+async def test_a_tampering_with_collected_money_is_found_and_its_row_named(
+    superuser: asyncpg.Connection, tampering: Tampering
+) -> None:
+    named = await superuser.fetchval(placed(tampering.row))
+    assert named is not None
+    for statement in tampering.statements:
+        touched = await superuser.execute(placed(statement))
+        assert not touched.endswith(" 0"), f"changed nothing: {statement}"
+
+    finding = await audit(superuser)
+
+    assert finding is not None, "not found"
+    assert finding.row == named, str(finding)
+    assert finding.why
