@@ -32,8 +32,7 @@ class Credentials:
 
 
 def _never_granted(_: Mapping[str, Any]) -> Grant:
-    message = "this far side gives out no tokens"
-    raise BrokenReplyError(message)
+    raise BrokenReplyError("this far side gives out no tokens")
 
 
 @dataclass(frozen=True, slots=True)

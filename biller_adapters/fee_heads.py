@@ -45,11 +45,9 @@ def read_heads(rows: object) -> tuple[FeeHead, ...]:
     )
     codes = {head.code for head in heads}
     if not 0 < len(heads) <= _HEADS_MAX or len(codes) != len(heads):
-        message = "their heads are none, or not told apart"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("their heads are none, or not told apart")
     if not all(_CODE.fullmatch(code) for code in codes):
-        message = "a head without a name"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("a head without a name")
     return heads
 
 
@@ -100,8 +98,7 @@ class HeadPlan:
             amounts[code] = _tax_within(fee, percent)
         rest = fee - total(amounts.values())
         if rest < ZERO:
-            message = "the heads come to more than the fee"
-            raise ValueError(message)
+            raise ValueError("the heads come to more than the fee")
         return tuple(FeeHead(code, amounts.get(code, rest)) for code in self.codes)
 
 
@@ -118,8 +115,7 @@ def plan_of(told: str) -> HeadPlan:
     codes = tuple(part[1] for part in parts)
     rests = [part for part in parts if not part[2] and not part[3]]
     if len(parts) != len(found) or len(set(codes)) != len(codes) or len(rests) != 1:
-        message = f"{told!r} is no plan of heads"
-        raise ValueError(message)
+        raise ValueError(f"{told!r} is no plan of heads")
     return HeadPlan(
         codes,
         fixed={part[1]: parse_taka(part[2]) for part in parts if part[2]},

@@ -62,8 +62,7 @@ def chosen_amount(manifest: Manifest, parameters: Mapping[str, str]) -> Money | 
     try:
         return parse_taka(told) if told else None
     except MalformedAmountError:
-        message = "the amount that was asked for is no amount"
-        raise BrokenReplyError(message) from None
+        raise BrokenReplyError("the amount that was asked for is no amount") from None
 
 
 def part_of(bill: Bill, wanted: Money | None) -> FetchReply:

@@ -177,8 +177,7 @@ class FieldMap(Section):
             return taka(fields, member)
         value = text(fields, member)
         if not (value.isascii() and value.isdecimal()):
-            message = f"{member} is no amount"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError(f"{member} is no amount")
         return Money(int(value))
 
     def read_day(self, fields: Mapping[str, Any], member: str) -> date:
@@ -210,5 +209,4 @@ def _read(fields: Mapping[str, Any], member: str, form: str) -> date:
             return instant.date()
     except ValueError:
         pass  # not written so, or not in the calendar
-    message = f"{member} is no day"
-    raise BrokenReplyError(message)
+    raise BrokenReplyError(f"{member} is no day")

@@ -36,11 +36,9 @@ class _Reading:
     def take(self, name: str, attributes: Mapping[str, str]) -> None:
         del name
         if self._has_begun:
-            message = "more than one element"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("more than one element")
         self._has_begun, self.attributes = True, attributes
 
     def say(self, data: str) -> None:
         if data.strip():
-            message = "text beside the attributes"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("text beside the attributes")

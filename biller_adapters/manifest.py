@@ -110,28 +110,24 @@ class Manifest(Section):
     @model_validator(mode="after")
     def _dates_are_in_order(self) -> Self:
         if self.effective_until is not None and self.effective_until < self.effective_from:
-            message = "effective_until lies before effective_from"
-            raise ValueError(message)
+            raise ValueError("effective_until lies before effective_from")
         return self
 
     @model_validator(mode="after")
     def _deposit_goes_with_settlement(self) -> Self:
         if (self.deposit is not None) != (self.settlement == "H2"):
-            message = "a deposit, and only a deposit, is what settlement H2 needs"
-            raise ValueError(message)
+            raise ValueError("a deposit, and only a deposit, is what settlement H2 needs")
         return self
 
     @model_validator(mode="after")
     def _chosen_amount_has_bounds(self) -> Self:
         is_chosen = self.amount_rule == "range"
         if is_chosen and (self.amount.min_taka is None or self.amount.max_taka is None):
-            message = "a range needs min_taka and max_taka"
-            raise ValueError(message)
+            raise ValueError("a range needs min_taka and max_taka")
         if self.amount_rule in {"part", "range"} and not any(
             entry.wire_name == "amount" for entry in self.parameters
         ):
-            message = "an amount that the payer chooses needs a parameter that carries it"
-            raise ValueError(message)
+            raise ValueError("an amount that the payer chooses needs a parameter that carries it")
         return self
 
     @model_validator(mode="after")
@@ -139,36 +135,30 @@ class Manifest(Section):
         refuse_repeats("step", self.steps)
         paying = {name for name, operation in self.operations.items() if operation.role is Role.PAY}
         if self.steps != _ONE_STEP and set(self.steps) != paying:
-            message = "the steps must be the operations of the role pay"
-            raise ValueError(message)
+            raise ValueError("the steps must be the operations of the role pay")
         waited_for = {reply.next_step for call in self.operations.values() for reply in call.replies.values()}
         if not waited_for <= {"", *self.steps[1:]}:
-            message = "next_step must be one of the later steps"
-            raise ValueError(message)
+            raise ValueError("next_step must be one of the later steps")
         return self
 
     @model_validator(mode="after")
     def _examples_cover_every_verb(self) -> Self:
         for example in self.examples:
             if example.operation not in self.operations:
-                message = f"example {example.title!r} names an operation that is not there"
-                raise ValueError(message)
+                raise ValueError(f"example {example.title!r} names an operation that is not there")
         for role, wanted in _EXPECTATIONS_MIN.items():
             for shown in self._shown(role):
                 if not wanted <= {example.expect for example in shown}:
-                    message = f"examples of {role} must show {', '.join(sorted(wanted))}"
-                    raise ValueError(message)
+                    raise ValueError(f"examples of {role} must show {', '.join(sorted(wanted))}")
         if any(all(example.body for example in shown) for shown in self._shown(Role.PAY)):
-            message = "examples of pay must show an empty reply"
-            raise ValueError(message)
+            raise ValueError("examples of pay must show an empty reply")
         return self
 
     @model_validator(mode="after")
     def _examples_count_their_tokens(self) -> Self:
         for example in self.examples:
             if (example.tokens is not None) != (self.gives_tokens and example.expect in _IN_HAND):
-                message = f"example {example.title!r} must say how many tokens there are, or none"
-                raise ValueError(message)
+                raise ValueError(f"example {example.title!r} must say how many tokens there are, or none")
         return self
 
     def _shown(self, role: Role) -> list[list[Example]]:

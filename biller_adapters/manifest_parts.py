@@ -63,15 +63,13 @@ class Reply(Section):
     @model_validator(mode="after")
     def _only_a_decline_has_a_reason(self) -> Self:
         if (self.means is Means.DECLINED) != (self.reason is not None):
-            message = "a decline, and only a decline, has a reason"
-            raise ValueError(message)
+            raise ValueError("a decline, and only a decline, has a reason")
         return self
 
     @model_validator(mode="after")
     def _only_half_done_has_a_next_step(self) -> Self:
         if (self.means is Means.HALF_DONE) != bool(self.next_step):
-            message = "what is half done, and nothing else, has a next step"
-            raise ValueError(message)
+            raise ValueError("what is half done, and nothing else, has a next step")
         return self
 
 
@@ -99,8 +97,7 @@ class Operation(Section):
     def _only_an_inquiry_finds_things_out(self) -> Self:
         found_out = {Means.NOT_FOUND, Means.HALF_DONE}
         if self.role is not Role.INQUIRE and any(reply.means in found_out for reply in self.replies.values()):
-            message = "only the answer to an inquiry means not_found or half_done"
-            raise ValueError(message)
+            raise ValueError("only the answer to an inquiry means not_found or half_done")
         return self
 
 
@@ -138,16 +135,13 @@ class ParameterEntry(Section):
         try:
             pattern = re.compile(self.pattern, re.ASCII)
         except re.error as error:
-            message = f"pattern of {self.name}: {error}"
-            raise ValueError(message) from error
+            raise ValueError(f"pattern of {self.name}: {error}") from error
         shown = {self.example: "the example", **dict.fromkeys(self.values, "a choice")}
         for value, what in shown.items():
             if pattern.fullmatch(value) is None:
-                message = f"{what} of {self.name} does not fit its own pattern"
-                raise ValueError(message)
+                raise ValueError(f"{what} of {self.name} does not fit its own pattern")
         if self.choices and self.example not in self.values:
-            message = f"the example of {self.name} is none of its choices"
-            raise ValueError(message)
+            raise ValueError(f"the example of {self.name} is none of its choices")
         return self
 
     @property
@@ -197,8 +191,7 @@ class Amount(Section):
         bounds = self.bounds
         is_turned = bounds.least is not None and bounds.most is not None and bounds.most < bounds.least
         if bounds.step.minor == 0 or is_turned:
-            message = "the bounds of the amount admit nothing"
-            raise ValueError(message)
+            raise ValueError("the bounds of the amount admit nothing")
         return self
 
     @property

@@ -103,8 +103,7 @@ def words_of(manifest: Manifest, operations: frozenset[str]) -> OfficeWords:
         for row in manifest.amount.schedule:
             plan.heads(parse_taka(row.taka))
     except ValueError as error:
-        message = f"{manifest.id}: {error}"
-        raise ManifestError(message) from error
+        raise ManifestError(f"{manifest.id}: {error}") from error
     words = OfficeWords(
         service=settings.service,
         reference_names=tuple(settings.reference.split()),
@@ -131,8 +130,7 @@ def _refuse_strangers(manifest: Manifest, words: OfficeWords) -> None:
     sometimes = {*words.reference_names, *words.details.values(), *words.needed}
     strange = sorted((always - required) | (sometimes - all_of_them))
     if strange:
-        message = f"{manifest.id}: no parameter {', '.join(strange)}, or it may be left out"
-        raise ManifestError(message)
+        raise ManifestError(f"{manifest.id}: no parameter {', '.join(strange)}, or it may be left out")
 
 
 def _holds(when: tuple[str, str] | None, named: Mapping[str, str]) -> bool:

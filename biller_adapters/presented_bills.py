@@ -64,16 +64,14 @@ class PresentedBills:
         lines = {name: taka(told, name) for name in _LINES}
         whole, payable = taka(told, "total"), taka(told, "payable")
         if total(lines.values()) != whole:
-            message = "their total is not ours"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("their total is not ours")
         if whole == ZERO:
             return BillFound(paid_bill(number, account))
         held_back = held_back_in(named)
         if isinstance(held_back, AmountRefused) or (held_back is not None and held_back.tax >= whole):
             return AmountRefused()
         if payable != whole - (held_back.tax if held_back else ZERO):
-            message = "they would take another amount"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("they would take another amount")
         # Less the tax, it is told as one amount: from which line the tax was taken is nobody's affair.
         vat, late_fee = (ZERO, ZERO) if held_back else (lines["vat"], lines["surcharge"])
         return BillFound(
@@ -98,8 +96,7 @@ class PresentedBills:
         for entry in self._manifest.parameters:
             wanted = named.get(entry.name, "")
             if wanted and told.get(entry.wire_name, wanted) != wanted:
-                message = "a bill of another number, account or month"
-                raise BrokenReplyError(message)
+                raise BrokenReplyError("a bill of another number, account or month")
 
     def _bill_key(self, named: Mapping[str, str], number: str) -> str:
         if not self._manifest.takes_bill_once:

@@ -53,8 +53,7 @@ class Catalogue:
         self._by_id = {adapter.profile.id: adapter for adapter in self._all}
         self._by_ekpay_id = {adapter.profile.ekpay_id: adapter for adapter in self._all}
         if len(self._by_ekpay_id) != len(self._all):
-            message = "two billers have the same ekPay id"
-            raise ManifestError(message)
+            raise ManifestError("two billers have the same ekPay id")
 
     def by_ekpay_id(self, ekpay_id: str) -> BillerAdapter | None:
         """The biller that partners call `b025`, or None."""
@@ -77,8 +76,7 @@ def adapter_of(manifest: Manifest, around: Surroundings) -> BillerAdapter:
     """
     family = FAMILIES.get(manifest.family)
     if family is None:
-        message = f"{manifest.id}: there is no family {manifest.family}"
-        raise ManifestError(message)
+        raise ManifestError(f"{manifest.id}: there is no family {manifest.family}")
     return family(manifest, around)
 
 
@@ -98,8 +96,7 @@ def build(  # the entry point's signature: the six things a wing of billers may 
             biller that somebody configured would refuse its payers without a word.
     """
     if divisor < 1:
-        message = "the divisor of times must be one or more"
-        raise ManifestError(message)
+        raise ManifestError("the divisor of times must be one or more")
     around = Surroundings(wire, tokens, clock, environ, divisor, **more)
     paths = sorted((config_dir / "billers").glob("*.toml"))
     return Catalogue(_with_routes([read_manifest(path) for path in paths], around))
@@ -116,8 +113,9 @@ def _with_routes(manifests: Sequence[Manifest], around: Surroundings) -> list[Bi
         if manifest.route_of is None:
             continue
         if manifest.route_of not in billers or manifest.route_of in routed:
-            message = f"{manifest.id}: {manifest.route_of} is no biller, or has a second route already"
-            raise ManifestError(message)
+            raise ManifestError(
+                f"{manifest.id}: {manifest.route_of} is no biller, or has a second route already"
+            )
         routed.add(manifest.route_of)
         both = TwoRoutes(billers[manifest.route_of], adapter_of(manifest, around))
         if manifest.status == "active":

@@ -143,8 +143,7 @@ async def _renewal(manifest: Manifest, example: Example) -> Understood:
             if example.operation in wire.asked:
                 roles = [manifest.operations[name].role for name in wire.asked]
                 return Understood("renewed" if roles.count(Role.LOG_IN) == 1 else "not_renewed")
-    message = f"{manifest.id}: no example shows a fetch whose token is refused"
-    raise ManifestError(message)
+    raise ManifestError(f"{manifest.id}: no example shows a fetch whose token is refused")
 
 
 def _adapter(manifest: Manifest, wire: PlayedWire, example: Example) -> BillerAdapter:

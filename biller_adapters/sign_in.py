@@ -32,8 +32,7 @@ class SignIn:
         self._credentials = credentials_of(manifest, environ)
         self._renewed = ""
         if not self._log_in or dialect.log_in is None:
-            message = f"{manifest.id}: no operation has the role {Role.LOG_IN}"
-            raise ManifestError(message)
+            raise ManifestError(f"{manifest.id}: no operation has the role {Role.LOG_IN}")
         self._login_fields = dialect.log_in
 
     @property

@@ -97,13 +97,11 @@ class StatedBills:
         account = text(told, "account_no")
         is_theirs = account == told_as("bllr_accno", named, self._manifest)
         if not is_theirs or text(told, "particulars") != stated.particulars:
-            message = "an answer about another customer or other months"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("an answer about another customer or other months")
         owed = (taka(told, "amount"), taka(told, "surcharge"), taka(told, "payable"))
         whole = stated.amount + stated.surcharge
         if owed != (stated.amount, stated.surcharge, whole):
-            message = "their amounts are not ours"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("their amounts are not ours")
         first, last = stated.months[0], stated.months[-1]
         return BillFound(
             Bill(

@@ -173,8 +173,7 @@ class Sealing:
         if body.lstrip()[:1] == b"{":
             told = json_object(body)
             if told.keys() != _GRANT_MEMBERS:
-                message = "an answer in the clear"
-                raise BrokenReplyError(message)
+                raise BrokenReplyError("an answer in the clear")
             return {CODE: told["resp_cd"], _GRANT: told}
         told = json_object(self.opened(body))
         return {CODE: as_object(told.get("resp_status")).get("rsp_cd"), MESSAGE: told}
@@ -184,8 +183,7 @@ class Sealing:
         try:
             return open_envelope(body, (self.secret.encode("ascii"),))
         except EnvelopeError:
-            message = "no envelope of ours"
-            raise BrokenReplyError(message) from None
+            raise BrokenReplyError("no envelope of ours") from None
 
     def as_answer(self, request: bytes, example: bytes) -> bytes:
         """A recorded answer as the far side would send it to this request: with its ids, sealed.
@@ -210,8 +208,7 @@ def _grant(answer: Mapping[str, Any]) -> Grant:
     told = as_object(answer.get(_GRANT))
     life = _LIFE.fullmatch(text(told, "token_exp_time"))
     if life is None or text(told, "token_type") != "Bearer":
-        message = "a token that says not how long it lives, or is no bearer"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("a token that says not how long it lives, or is no bearer")
     return Grant(bearer_token(told, "security_token"), int(life[1]) * _SECONDS[life[2]])
 
 

@@ -31,8 +31,7 @@ def token_lines(token: str, kinds: str, words: Mapping[str, TokenKind]) -> tuple
             for seq, (kind, digits) in enumerate(zip(named, lines, strict=True), start=1)
         )
     except ValueError:
-        message = "a token line is no token line"
-        raise BrokenReplyError(message) from None
+        raise BrokenReplyError("a token line is no token line") from None
 
 
 def without_digits(facts: Mapping[str, str], lines: Iterable[TokenLine]) -> dict[str, str]:

@@ -31,15 +31,13 @@ class TwoRoutes:
 
     def __init__(self, first: BillerAdapter, second: BillerAdapter) -> None:
         if any(len(route.profile.steps) != 1 for route in (first, second)):
-            message = f"{second.profile.id}: only payments of one step may go another way"
-            raise ManifestError(message)
+            raise ManifestError(f"{second.profile.id}: only payments of one step may go another way")
         known = {parameter.name for parameter in first.profile.parameters}
         needed = {parameter.name for parameter in second.profile.parameters if parameter.is_required}
         if not needed <= known:
-            message = (
+            raise ManifestError(
                 f"{second.profile.id}: {first.profile.id} does not ask {', '.join(sorted(needed - known))}"
             )
-            raise ManifestError(message)
         self._first = first
         self._second = second
         self._profile = replace(first.profile, second_route=SECOND_ROUTE)

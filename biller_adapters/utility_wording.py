@@ -110,8 +110,7 @@ def words_of(manifest: Manifest) -> UtilityWords:
         (not manifest.safety.echoes_amount, "the aggregator echoes the amount"),
     ):
         if is_fault:
-            message = f"{manifest.id}: {fault}"
-            raise ManifestError(message)
+            raise ManifestError(f"{manifest.id}: {fault}")
     return words
 
 

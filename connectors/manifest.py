@@ -93,16 +93,14 @@ class Manifest(Section):
     @model_validator(mode="after")
     def _limits_are_in_order(self) -> Self:
         if not 0 < parse_taka(self.amount_min).minor <= parse_taka(self.amount_max).minor:
-            message = "amount_min must be more than nothing and no more than amount_max"
-            raise ValueError(message)
+            raise ValueError("amount_min must be more than nothing and no more than amount_max")
         return self
 
     @model_validator(mode="after")
     def _the_payer_is_asked_about_while_the_page_lives(self) -> Self:
         asks = list(self.page_ask_after_seconds)
         if asks != sorted(set(asks)) or any(seconds >= self.page_life_seconds for seconds in asks):
-            message = "page_ask_after_seconds must grow and end before the page does"
-            raise ValueError(message)
+            raise ValueError("page_ask_after_seconds must grow and end before the page does")
         return self
 
     @model_validator(mode="after")
@@ -112,11 +110,9 @@ class Manifest(Section):
         if self.endpoint.url_setting != f"{own}URL" or not all(
             name.startswith(own) for name in self.secrets.values()
         ):
-            message = f"the settings must be {own}URL and others that begin with {own}"
-            raise ValueError(message)
+            raise ValueError(f"the settings must be {own}URL and others that begin with {own}")
         if not _LOOPBACK.fullmatch(self.endpoint.url_default):
-            message = "url_default must be the sandbox: no real provider is asked by default"
-            raise ValueError(message)
+            raise ValueError("url_default must be the sandbox: no real provider is asked by default")
         return self
 
     @field_validator("callback_answer")
@@ -132,28 +128,25 @@ class Manifest(Section):
         if self.refunds and not self.refunds.can_be_asked:
             wanted = frozenset({Role.REFUND})
         if roles != wanted:
-            message = "refunds, the call that gives back and the call that asks come together or not at all"
-            raise ValueError(message)
+            raise ValueError(
+                "refunds, the call that gives back and the call that asks come together or not at all"
+            )
         return self
 
     @model_validator(mode="after")
     def _examples_cover_every_call(self) -> Self:
         for example in self.examples:
             if example.operation not in self.operations:
-                message = f"example {example.title!r} names an operation that is not there"
-                raise ValueError(message)
+                raise ValueError(f"example {example.title!r} names an operation that is not there")
             if example.after not in {"", *(other.title for other in self.examples)}:
-                message = f"example {example.title!r} comes after one that is not there"
-                raise ValueError(message)
+                raise ValueError(f"example {example.title!r} comes after one that is not there")
         for name, operation in self.operations.items():
             shown = [example for example in self.examples if example.operation == name]
             wanted = _EXPECTATIONS_MIN[operation.role]
             if not wanted <= {example.expect for example in shown}:
-                message = f"examples of {name} must show {', '.join(sorted(wanted))}"
-                raise ValueError(message)
+                raise ValueError(f"examples of {name} must show {', '.join(sorted(wanted))}")
             if operation.role in _MOVES_MONEY and all(example.body for example in shown):
-                message = f"examples of {name} must show an empty reply"
-                raise ValueError(message)
+                raise ValueError(f"examples of {name} must show an empty reply")
         return self
 
     def url(self, environ: Mapping[str, str]) -> str:

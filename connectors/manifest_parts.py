@@ -53,8 +53,7 @@ class Reply(Section):
     @model_validator(mode="after")
     def _only_a_decline_has_a_reason(self) -> Self:
         if (self.means is Means.DECLINED) != (self.reason is not None):
-            message = "a decline, and only a decline, has a reason"
-            raise ValueError(message)
+            raise ValueError("a decline, and only a decline, has a reason")
         return self
 
 

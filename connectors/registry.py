@@ -60,8 +60,7 @@ def connector_of(manifest: Manifest, around: Surroundings) -> Connector:
     """
     family = FAMILIES.get(manifest.family)
     if family is None:
-        message = f"{manifest.id}: there is no family {manifest.family}"
-        raise ManifestError(message)
+        raise ManifestError(f"{manifest.id}: there is no family {manifest.family}")
     return family(manifest, around)
 
 
@@ -80,8 +79,7 @@ def build(  # the entry point's signature: the six things a wing may ask for, an
         ManifestError: a manifest is unusable, or `divisor` is below one.
     """
     if divisor < 1:
-        message = "the divisor of times must be one or more"
-        raise ManifestError(message)
+        raise ManifestError("the divisor of times must be one or more")
     around = Surroundings(wire, tokens, clock, environ, divisor, **more)
     paths = sorted((config_dir / "connectors").glob("*.toml"))
     return Catalogue([connector_of(read_manifest(path), around) for path in paths])

@@ -24,8 +24,7 @@ class _Together:
         self._by_id = {adapter.profile.id: adapter for adapter in adapters}
         self._by_ekpay_id = {adapter.profile.ekpay_id: adapter for adapter in adapters}
         if not len(self._by_id) == len(self._by_ekpay_id) == len(adapters):
-            message = "two wings bring the same biller"
-            raise PluginError(message)
+            raise PluginError("two wings bring the same biller")
 
     def by_ekpay_id(self, ekpay_id: str) -> BillerAdapter | None:
         """See `ports.Billers`."""
@@ -46,8 +45,7 @@ class _ConnectedTogether:
     def __init__(self, connectors: list[Connector]) -> None:
         self._by_id = {connector.profile.id: connector for connector in connectors}
         if len(self._by_id) != len(connectors):
-            message = "two wings bring the same connector"
-            raise PluginError(message)
+            raise PluginError("two wings bring the same connector")
 
     def by_id(self, connector_id: str) -> Connector | None:
         """See `connector_ports.Connectors`."""
@@ -108,8 +106,9 @@ def _loaded(point: EntryPoint) -> AuditCheck:
     try:
         check: AuditCheck = point.load()
     except Exception as problem:
-        message = f"the audit {point.name} cannot be loaded from {point.value}: {problem}"
-        raise PluginError(message) from problem
+        raise PluginError(
+            f"the audit {point.name} cannot be loaded from {point.value}: {problem}"
+        ) from problem
     return check
 
 
@@ -117,6 +116,5 @@ def _wings(group: str, what: str) -> list[Any]:
     """What builds each wing of a group; typed by the protocols of the ports alone."""
     wings: list[Any] = [point.load() for point in entry_points(group=group)]
     if not wings:
-        message = f"no wing of {what} is installed (entry point group {group})"
-        raise PluginError(message)
+        raise PluginError(f"no wing of {what} is installed (entry point group {group})")
     return wings

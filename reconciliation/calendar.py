@@ -26,8 +26,7 @@ def _minutes(text: object) -> int:
     found = _TIME.fullmatch(text) if isinstance(text, str) else None
     minutes = int(found[1]) * 60 + int(found[2]) if found else DAY_MINUTES + 1
     if minutes > DAY_MINUTES:
-        message = f"{text!r} is no time of day"
-        raise ValueError(message)
+        raise ValueError(f"{text!r} is no time of day")
     return minutes
 
 
@@ -60,8 +59,7 @@ class Times(BaseModel):
     @model_validator(mode="after")
     def _cycles_end_with_the_day(self) -> "Times":
         if list(self.cycle_ends) != sorted(set(self.cycle_ends)) or self.cycle_ends[-1] != self.cut_off:
-            message = "cycle ends rise, and the last one is the cut-off"
-            raise ValueError(message)
+            raise ValueError("cycle ends rise, and the last one is the cut-off")
         return self
 
 

@@ -137,8 +137,7 @@ async def _turn(stage: _Stage, orders: _Orders, seconds: int) -> float:
             beside.cancel()
             await asyncio.gather(beside, return_exceptions=True)
     if told["not_2xx"] or told["broken"] or told["sent_by"][0] > _RATE_MAX * seconds:
-        message = f"payments at the healthy connector were not made: {told}"
-        raise StageError(message)
+        raise StageError(f"payments at the healthy connector were not made: {told}")
     return float(told["answered"]) / float(told["seconds"])
 
 

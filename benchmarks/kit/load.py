@@ -63,8 +63,7 @@ def wrk() -> str:
     """
     found = shutil.which("wrk")
     if found is None:
-        message = "wrk is missing; on Debian and Ubuntu: apt-get install wrk"
-        raise LoadError(message)
+        raise LoadError("wrk is missing; on Debian and Ubuntu: apt-get install wrk")
     return found
 
 
@@ -141,8 +140,7 @@ async def run_wrk(script: Path, url: str, folder: Path, seconds: int, load: Load
     output = (await process.communicate())[0].decode()
     line = next((line for line in output.splitlines() if line.startswith(_MARK)), "")
     if not line:
-        message = f"wrk ended without a result: {output.strip()[-500:]}"
-        raise LoadError(message)
+        raise LoadError(f"wrk ended without a result: {output.strip()[-500:]}")
     told: dict[str, Any] = json.loads(line.removeprefix(_MARK))
     return told
 
@@ -156,8 +154,7 @@ def _write(folder: Path, shares: Sequence[Sequence[Prepared]], tokens: Sequence[
 def _result(told: dict[str, Any], shares: Sequence[Sequence[Prepared]]) -> LoadResult:
     sent_by: list[int] = told["sent_by"]
     if any(sent > len(share) for sent, share in zip(sent_by, shares, strict=True)):
-        message = f"wrk ran out of prepared bodies ({sum(map(len, shares))}): prepare more"
-        raise LoadError(message)
+        raise LoadError(f"wrk ran out of prepared bodies ({sum(map(len, shares))}): prepare more")
     left = [one for sent, share in zip(sent_by, shares, strict=True) for one in share[sent:]]
     return LoadResult(
         seconds=told["seconds"],

@@ -115,5 +115,4 @@ def check(what: str, answered: int, grown: int, sent: int) -> None:
         BooksError: more was answered than stands, or more stands than was sent.
     """
     if not answered <= grown <= sent:
-        message = f"{what}: {sent} sent, {answered} answered, but {grown} in the books"
-        raise BooksError(message)
+        raise BooksError(f"{what}: {sent} sent, {answered} answered, but {grown} in the books")

@@ -77,8 +77,7 @@ async def pay(stage: Stage, turn: int, clients: int, seconds: int, *, has_scroll
         )
         output = (await process.communicate())[0].decode()
     if process.returncode != 0 or _number(_FAILED, output) != 0:
-        message = f"pgbench failed: {output.strip()[-800:]}"
-        raise PgbenchError(message)
+        raise PgbenchError(f"pgbench failed: {output.strip()[-800:]}")
     payments = int(_number(_COUNT, output))
     return ReferenceResult(clients, payments, _number(_RATE, output), _number(_LATENCY, output))
 
@@ -92,14 +91,12 @@ def _pgbench(psql: str) -> str:
     beside = Path(psql).with_name("pgbench")
     found = str(beside) if beside.is_file() else shutil.which("pgbench")
     if found is None:
-        message = "pgbench is missing; on Debian and Ubuntu: apt-get install postgresql-contrib"
-        raise PgbenchError(message)
+        raise PgbenchError("pgbench is missing; on Debian and Ubuntu: apt-get install postgresql-contrib")
     return found
 
 
 def _number(pattern: re.Pattern[str], output: str) -> float:
     found = pattern.search(output)
     if found is None:
-        message = f"pgbench did not say {pattern.pattern}: {output.strip()[-800:]}"
-        raise PgbenchError(message)
+        raise PgbenchError(f"pgbench did not say {pattern.pattern}: {output.strip()[-800:]}")
     return float(found[1])

@@ -184,8 +184,7 @@ def served_sandbox(home: Path, wanted: Sequence[str]) -> Iterator[tuple[dict[str
         try:
             told = [(process.stdout.readline() if process.stdout else "").split() for _ in _ports(wanted)]
             if not all(told):
-                message = "the sandbox did not start"
-                raise StageError(message)
+                raise StageError("the sandbox did not start")
             yield {words[0]: words[-1] for words in told}, process.pid
         finally:
             process.terminate()
@@ -235,8 +234,7 @@ async def until_ready(url: str, switch: subprocess.Popen[bytes], home: Path) -> 
             except aiohttp.ClientError:
                 pass  # not listening yet
             await asyncio.sleep(_POLL_SECONDS)
-    message = f"the switch did not start: {_log_of(home, url).read_text(errors='replace')[-500:]}"
-    raise StageError(message)
+    raise StageError(f"the switch did not start: {_log_of(home, url).read_text(errors='replace')[-500:]}")
 
 
 def _log_of(home: Path, url: str) -> Path:

@@ -85,10 +85,9 @@ class Turns:
         self.payments = list(result.left)
         check("pay", result.answered, grown.payments, result.sent)
         if grown.not_completed and not may_fall_short:
-            message = (
+            raise BooksError(
                 f"pay: {grown.not_completed} payments were not completed ({await self._books.other_ends()})"
             )
-            raise BooksError(message)
         done = turn.done - grown.not_completed
         return replace(turn, done=done, rate=done / result.seconds, not_completed=grown.not_completed)
 
@@ -106,8 +105,7 @@ class Turns:
         cores = usage.shares(start, usage.read(self._stage.pids), "pgbench")
         grown = _growth(before, await self._books.settled())
         if grown.completed != result.payments:
-            message = f"pgbench: {result.payments} said to be paid, {grown.completed} in the books"
-            raise BooksError(message)
+            raise BooksError(f"pgbench: {result.payments} said to be paid, {grown.completed} in the books")
         latency = {"mean": result.mean_ms}
         what = "pgbench" if has_scroll else WITHOUT_SCROLL
         return Turn(what, clients, grown.completed, result.rate, latency, cores, grown.wal / grown.completed)
@@ -135,8 +133,9 @@ class Turns:
         cores = usage.shares(start, usage.read(stage.pids), "wrk")
         grown = _growth(before, await self._books.settled())
         if result.not_2xx or result.broken:
-            message = f"{what}: {result.not_2xx} answers were no success, {result.broken} connections broke"
-            raise BooksError(message)
+            raise BooksError(
+                f"{what}: {result.not_2xx} answers were no success, {result.broken} connections broke"
+            )
         size, batch_ms = _mean_batch(batches, await self._batches())
         wal = grown.wal / max(result.answered, 1)
         turn = Turn(

@@ -167,13 +167,13 @@ def judged(healthy: MixTurn, sent: int, grown: Paid, *, hangs: bool) -> Bulkhead
     """
     turn = BulkheadTurn(hangs, healthy, sent, grown.completed, grown.payments - grown.completed)
     if grown.payments != sent:
-        message = f"bulkhead: {sent} payments sent to {SICK}, {grown.payments} in the books"
-        raise BooksError(message)
+        raise BooksError(f"bulkhead: {sent} payments sent to {SICK}, {grown.payments} in the books")
     is_as_meant = turn.completed >= POOL and turn.given_back if hangs else not turn.given_back
     if not is_as_meant:
         conduct = "hangs" if hangs else "answers"
-        message = f"bulkhead: {SICK} {conduct}, {turn.completed} completed, {turn.given_back} given back"
-        raise BooksError(message)
+        raise BooksError(
+            f"bulkhead: {SICK} {conduct}, {turn.completed} completed, {turn.given_back} given back"
+        )
     return turn
 
 
@@ -211,8 +211,7 @@ async def _turn(turns: MixedTurns, trickle: Trickle, seconds: int, *, hangs: boo
     before = await turns.paid()
     healthy = await turns.pay(UNIFORM, seconds, lambda: trickle.beside(bodies, seconds, hangs=hangs), HEALTHY)
     if trickle.failed:
-        message = f"bulkhead: {trickle.failed} payments at {SICK} had no answer"
-        raise BooksError(message)
+        raise BooksError(f"bulkhead: {trickle.failed} payments at {SICK} had no answer")
     grown = growth(before, await turns.paid(), (SICK,))[SICK]
     return judged(healthy, len(bodies), grown, hangs=hangs)
 

@@ -160,8 +160,7 @@ class MixedTurns:
         _refuse_failures(what, result)
         check(what, result.answered, completed, result.sent)
         if completed != sum(one.payments for one in grown.values()):
-            message = f"{what}: not every payment of this turn is completed"
-            raise BooksError(message)
+            raise BooksError(f"{what}: not every payment of this turn is completed")
         paid = {biller: one.completed for biller, one in grown.items()}
         refuse_other_mix(what, paid, weights)
         self._best_rate = max(self._best_rate, result.rate)
@@ -212,14 +211,14 @@ def refuse_other_mix(what: str, paid: Mapping[str, int], weights: Mapping[str, i
     whole, parts = sum(paid.values()), sum(weights.values())
     for biller, weight in weights.items():
         if abs(paid.get(biller, 0) / whole - weight / parts) > _SHARE_TOLERANCE:
-            message = f"{what}: {paid.get(biller, 0)} of {whole} payments were {biller}'s"
-            raise BooksError(message)
+            raise BooksError(f"{what}: {paid.get(biller, 0)} of {whole} payments were {biller}'s")
 
 
 def _refuse_failures(what: str, result: LoadResult) -> None:
     if result.not_2xx or result.broken:
-        message = f"{what}: {result.not_2xx} answers were no success, {result.broken} connections broke"
-        raise BooksError(message)
+        raise BooksError(
+            f"{what}: {result.not_2xx} answers were no success, {result.broken} connections broke"
+        )
 
 
 def weighed(desco: float, direct: float) -> float:

@@ -160,8 +160,7 @@ class _Pairs:
         finally:
             turns.payments, self._ours.payments = [], turns.payments
         if turn.batch_size != 1:
-            message = f"the naive build shares: {turn.batch_size:.1f} steps a transaction"
-            raise StageError(message)
+            raise StageError(f"the naive build shares: {turn.batch_size:.1f} steps a transaction")
         return turn
 
 

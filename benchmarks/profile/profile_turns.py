@@ -146,8 +146,7 @@ class _Instruments:
                 while not applied.exists():  # noqa: ASYNC110 - another process makes it
                     await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError as error:
-            message = f"the measured switch did not obey {mode!r}"
-            raise StageError(message) from error
+            raise StageError(f"the measured switch did not obey {mode!r}") from error
         found: dict[str, Any] = json.loads((self._folder / FOUND).read_text())
         return found
 

@@ -47,8 +47,7 @@ async def ask_office(
         asked.document, query.parameters, manifest.family_settings.get("vat_economic_code", "")
     )
     if payable.valid_until is not None and payable.valid_until < on:
-        message = "a demand that has run out"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("a demand that has run out")
     return BillFound(bill_of(payable, manifest, query))
 
 
@@ -91,12 +90,10 @@ def main_number(manifest: Manifest, query: BillQuery) -> str:
 def _read_demand(told: Mapping[str, Any], named: Mapping[str, str], vat_economic_code: str) -> Payable:
     """The demand, once it answers what was asked and its heads are its total."""
     if as_object(told.get("asked")) != named:
-        message = "a demand for something else"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("a demand for something else")
     heads = read_heads(told.get("heads"))
     if sum_of(heads) != taka(told, "total"):
-        message = "their heads are not their total"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("their heads are not their total")
     return Payable(
         organization_code=organization_code(text(told, "organization_code")),
         heads=heads,

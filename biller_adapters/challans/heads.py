@@ -48,8 +48,7 @@ def challan_number(fields: Mapping[str, Any]) -> str:
     """
     found = _CHALLAN.fullmatch(folded(text(fields, "challan_no").strip()))
     if found is None:
-        message = "challan_no is no challan number"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("challan_no is no challan number")
     return f"{found[1]}-{found[2]}"
 
 
@@ -64,11 +63,9 @@ def read_heads(rows: object) -> tuple[Head, ...]:
         for row in as_rows(rows)
     )
     if not 0 < len(heads) <= _HEADS_MAX or len({head.economic_code for head in heads}) != len(heads):
-        message = "their heads are none"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("their heads are none")
     if any(head.amount <= ZERO for head in heads):
-        message = "a head with nothing in it"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("a head with nothing in it")
     return heads
 
 
@@ -90,6 +87,5 @@ def sum_of(heads: Sequence[Head]) -> Money:
 
 def _of_form(form: re.Pattern[str], told: str, what: str) -> str:
     if form.fullmatch(told) is None:
-        message = f"a malformed {what}"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError(f"a malformed {what}")
     return told

@@ -206,8 +206,7 @@ def _standing(asked: Meant, order: PayOrder) -> Posted:
     """The payment as the aggregator tells it; raises BrokenReplyError where it is not wholly ours."""
     told = asked.document
     if text(told, "core_transaction_id") != order.reference:
-        message = "an answer about another payment"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("an answer about another payment")
     facts = {
         "message": text_or_empty(told, "message"),
         "receipt": text(told, "lid"),

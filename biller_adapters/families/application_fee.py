@@ -169,21 +169,17 @@ class ApplicationFee:
         self._refuse_another(demand, self._words.reference(named), self._words.stage(named))
         heads, whole = read_heads(demand.get("heads")), taka(demand, "total")
         if sum_of(heads) != whole:
-            message = "their heads are not their total"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("their heads are not their total")
         owed = taka(demand, "outstanding")
         if owed > whole:
-            message = "more is left than was demanded"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("more is left than was demanded")
         is_announced = self._manifest.fetch_mode != "optional"
         fee = scheduled_fee(self._manifest, named) if is_announced else None
         if fee is not None and fee != whole:
-            message = "a fee that is not the one of the schedule"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("a fee that is not the one of the schedule")
         payable_from, payable_until = day(demand, "payableFrom"), day(demand, "payableUntil")
         if owed > ZERO and not payable_from <= business_date(self._clock.now()) <= payable_until:
-            message = "a demand of other days"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("a demand of other days")
         applicant, takes_part = text_or_empty(demand, "applicant"), _truth(demand, "partAllowed")
         return _Demand(heads, owed, applicant, payable_from, payable_until, takes_part)
 
@@ -266,15 +262,13 @@ class ApplicationFee:
         """Raise where an answer is about another demand than the one that was named."""
         is_ours = text(told, "reference") == reference and text(told, "service") == self._words.service
         if not is_ours or text_or_empty(told, "stage") != stage:
-            message = "an answer about another demand"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("an answer about another demand")
 
     def _taken(self, told: Mapping[str, Any], order: PayOrder) -> tuple[Money, dict[str, str]]:
         """How much was taken for this order, and the receipts that exist by now."""
         quote = order.biller_quote
         if text(told, "transactionId") != order.reference:
-            message = "an answer about another payment"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("an answer about another payment")
         self._refuse_another(told, quote["reference"], quote["stage"])
         receipt = text(told, "receiptNo", _RECEIPT_LENGTH_MAX)
         facts = {RECEIPT: receipt}
@@ -294,8 +288,7 @@ def _no_demand(asked: Asked, reference: str) -> FetchReply:
 def _truth(told: Mapping[str, Any], name: str) -> bool:
     value = told.get(name)
     if not isinstance(value, bool):
-        message = f"{name} is neither true nor false"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError(f"{name} is neither true nor false")
     return value
 
 

@@ -153,11 +153,9 @@ class DirectRest:
         for wire_name, value in told.items():
             wanted = self._named(query.parameters, wire_name)
             if wanted and value and value != wanted:
-                message = "a bill of another number, account or meter"
-                raise BrokenReplyError(message)
+                raise BrokenReplyError("a bill of another number, account or meter")
         if month and not month.endswith(self._named(query.parameters, "bll_period")):
-            message = "the bill of another month"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("the bill of another month")
 
     def _owed(self, data: Mapping[str, Any]) -> Money:
         words = self._map
@@ -177,11 +175,9 @@ class DirectRest:
             within = words.amount_holds_vat == "yes"
             parts = (words.read_amount(data, words.bill_amount), ZERO if within else vat, late_fee, stamp)
             if total(parts) != stated:
-                message = "their total is not ours"
-                raise BrokenReplyError(message)
+                raise BrokenReplyError("their total is not ours")
         if total((vat, late_fee, stamp)) > stated:
-            message = "more VAT and fees than bill"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("more VAT and fees than bill")
         return vat, late_fee, stamp
 
     def _is_late_fee_owed(self, due_on: date | None) -> bool:
@@ -328,8 +324,7 @@ def _field_map(manifest: Manifest) -> FieldMap:
         ),
     ):
         if is_fault:
-            message = f"{manifest.id}: {fault}"
-            raise ManifestError(message)
+            raise ManifestError(f"{manifest.id}: {fault}")
     return words
 
 

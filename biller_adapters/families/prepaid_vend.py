@@ -186,8 +186,7 @@ class PrepaidVend:
         """For how much the order's quote was vended, and what came of it; no lines while they are made."""
         data = as_object(asked.document.get("data"))
         if text(data, "transactionId") != order.biller_quote["transaction_id"]:
-            message = "an answer about another payment"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("an answer about another payment")
         amount = taka(as_object(data.get("fee")), _PURCHASE)
         lines: tuple[TokenLine, ...] = ()
         if data.get("token") not in (None, ""):
@@ -215,10 +214,9 @@ def _names(manifest: Manifest, settings: FamilySettings) -> frozenset[str]:
     strange = settings.send.keys() - payers.keys()
     names = frozenset(member for name, member in settings.send.items() if not payers.get(name, True))
     if strange or not names or "amount" not in payers:
-        message = (
+        raise ManifestError(
             f"{manifest.id}: what is sent must be parameters, one of them a customer or meter, and amount"
         )
-        raise ManifestError(message)
     return names
 
 
@@ -226,19 +224,15 @@ def _quote(data: Mapping[str, Any], named: Mapping[str, str], wanted: Money) -> 
     """What the biller makes of the amount, once it is an answer to what was asked."""
     fee = as_object(data.get("fee"))
     if any(text(data, member) != value for member, value in named.items()):
-        message = "a quote for another customer"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("a quote for another customer")
     if taka(fee, _PURCHASE) != wanted:
-        message = "a quote for another amount"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("a quote for another amount")
     charges = _charges(fee)
     if total(line.amount for line in charges) != wanted:
-        message = "their lines are not their total"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("their lines are not their total")
     vat = taka(fee, _VAT) if _VAT in fee else ZERO
     if vat > wanted:
-        message = "more VAT than money"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("more VAT than money")
     transaction_id = text(data, "transactionId")
     return Bill(
         bill_key="",
@@ -261,8 +255,7 @@ def _charges(fee: Mapping[str, Any]) -> tuple[ChargeLine, ...]:
     """The biller's lines in its order, under its labels, which are names and no more."""
     labels = [label for label in fee if label != _PURCHASE]
     if len(labels) > _CHARGES_MAX or not all(_LABEL.fullmatch(label) for label in labels):
-        message = "their lines have no names"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("their lines have no names")
     return tuple(ChargeLine(label, signed_taka(fee, label)) for label in labels)
 
 

@@ -134,11 +134,9 @@ class ScrollRest:
         due_on = day(data, "dueDate")
         late_fee = late_charge if self._is_late(business_date(self._clock.now()), due_on) else ZERO
         if vat > stated:
-            message = "more VAT than bill"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("more VAT than bill")
         if total((stated, late_fee)) != taka(data, "totalAmountTobePaid"):
-            message = "their total is not ours"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("their total is not ours")
         number = text(data, "billNo")
         return Bill(
             bill_key=number,

@@ -78,8 +78,7 @@ class SyndicateClient:
         self._manifest = manifest
         self._settings = settings_of(manifest, FamilySettings, _OPERATIONS)
         if _SECRET not in manifest.secrets.more:
-            message = f"{manifest.id}: secrets.more.{_SECRET} is missing"
-            raise ManifestError(message)
+            raise ManifestError(f"{manifest.id}: secrets.more.{_SECRET} is missing")
         self._clock = around.clock
         self._sealing, self._fault = _sealing(manifest, around)
         self._speaker = Speaker(self._settings, self._settings.bllr_id or manifest.ekpay_id)
@@ -197,19 +196,16 @@ class SyndicateClient:
 
     def _refuse_another(self, told: Mapping[str, Any], named: Mapping[str, str]) -> None:
         if text(told, "bllr_id") != self._speaker.bllr_id:
-            message = "a bill of another biller"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("a bill of another biller")
         for member in ("bll_no", "bllr_accno", "meter_no"):
             value, wanted = text_or_empty(told, member), named.get(member)
             if wanted and value and value != wanted:
-                message = "a bill of another number, account or meter"
-                raise BrokenReplyError(message)
+                raise BrokenReplyError("a bill of another number, account or meter")
 
     def _says_paid(self, told: Mapping[str, Any]) -> bool:
         word = text(told, "is_bll_pd")
         if word not in {"Y", "N"}:
-            message = "neither paid nor unpaid"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("neither paid nor unpaid")
         return word == "Y"
 
     def _parts(self, told: Mapping[str, Any], owed: Money, due_on: date | None) -> tuple[Money, Money]:
@@ -220,16 +216,14 @@ class SyndicateClient:
         if rule == "none" or (rule == "stated_after_due_date" and is_early):
             late_fee = ZERO
         if total((taka(told, "bll_amnt"), vat, late_fee, taka_or_zero(told, "bll_rndng"))) != owed:
-            message = "their total is not ours"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("their total is not ours")
         return vat, late_fee
 
     def _bill_key(self, number: str, account: str, period_from: str) -> str:
         if not self._manifest.takes_bill_once:
             return ""
         if not number and not (account and period_from):
-            message = "a bill without a number, or an account and a period"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("a bill without a number, or an account and a period")
         return number or f"{account}/{period_from}"
 
     # ---- paying and asking afterwards --------------------------------------------------------------------
@@ -309,8 +303,7 @@ def _day(told: Mapping[str, Any], member: str) -> date | None:
     try:
         return date.fromisoformat(value) if value else None
     except ValueError:
-        message = f"{member} is no day"
-        raise BrokenReplyError(message) from None
+        raise BrokenReplyError(f"{member} is no day") from None
 
 
 def _count(told: Mapping[str, Any]) -> int:

@@ -59,8 +59,7 @@ class ThreeStep:
 
     def __init__(self, manifest: Manifest, around: Surroundings) -> None:
         if manifest.steps != (_SAVE, _ACKNOWLEDGE):
-            message = f"{manifest.id}: the steps of this family are {_SAVE}, {_ACKNOWLEDGE}"
-            raise ManifestError(message)
+            raise ManifestError(f"{manifest.id}: the steps of this family are {_SAVE}, {_ACKNOWLEDGE}")
         self._profile = manifest.profile(around.divisor)
         self._manifest = manifest
         self._settings = settings_of(manifest, FamilySettings, _OPERATIONS)
@@ -142,8 +141,7 @@ class ThreeStep:
         """The bill that was locked, once it is the one that was asked for."""
         year, month = text(document, "BILL_YEAR"), text(document, "BILL_MONTH").zfill(2)
         if text(document, "SMS_AC_NO") != account or year + month != period:
-            message = "a bill of another account or month"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("a bill of another account or month")
         due, number = taka(document, "DUE_AMOUNT"), text(document, "BILL_NO")
         period_from, period_to = month_span(year, month)
         return Bill(

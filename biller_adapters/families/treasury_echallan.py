@@ -124,5 +124,4 @@ def _refuse_gaps(manifest: Manifest, settings: FamilySettings, *, is_validated: 
         if not is_there
     ]
     if gaps:
-        message = f"{manifest.id}: nothing says the {', '.join(gaps)}"
-        raise ManifestError(message)
+        raise ManifestError(f"{manifest.id}: nothing says the {', '.join(gaps)}")

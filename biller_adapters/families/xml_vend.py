@@ -92,8 +92,7 @@ class XmlVend:
         self._profile = manifest.profile(around.divisor)
         self._settings = settings_of(manifest, FamilySettings, _OPERATIONS)
         if not {entry.name for entry in manifest.parameters} >= _PARAMETERS:
-            message = f"{manifest.id}: a meter_no and an amount are what is vended by"
-            raise ManifestError(message)
+            raise ManifestError(f"{manifest.id}: a meter_no and an amount are what is vended by")
         self._line = BillerLine(manifest, around, _dialect(self._settings.form_field))
 
     @property
@@ -181,8 +180,7 @@ def _bill(told: Mapping[str, Any], meter: str, wanted: Money) -> Bill:
     """What the biller makes of the amount, in its own lines."""
     charges = tuple(ChargeLine(label, signed_taka(told, label)) for label in _LINES)
     if total(line.amount for line in charges) != wanted:
-        message = "their lines are not the amount that was asked for"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("their lines are not the amount that was asked for")
     ref_code = _ref_code(told)
     return Bill(
         bill_key="",
@@ -202,8 +200,7 @@ def _vended(told: Mapping[str, Any], order: PayOrder) -> _Vend:
     """What was vended, once it is an answer about this order; no lines while they are made."""
     ref_code = _ref_code(told)
     if (text(told, "transID"), ref_code) != (order.reference, order.biller_quote["ref_code"]):
-        message = "an answer about another payment"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("an answer about another payment")
     amount = total(signed_taka(told, label) for label in _LINES)
     lines = token_lines(_with_commas(text(told, "token")), "", {}) if told.get("token") else ()
     facts = {"vendor_balance": text_or_empty(told, "balance")}
@@ -214,8 +211,7 @@ def _ref_code(told: Mapping[str, Any]) -> str:
     """Their number of what was verified: the payer's receipt, and therefore no token."""
     ref_code = text(told, "refCode", 40)
     if _UNBROKEN.search(ref_code):
-        message = "refCode is no reference"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("refCode is no reference")
     return ref_code
 
 

@@ -19,15 +19,13 @@ class Number(str):
 
 
 def _no_constant(_: str) -> NoReturn:
-    message = "NaN and Infinity are no JSON"
-    raise MalformedJsonError(message)
+    raise MalformedJsonError("NaN and Infinity are no JSON")
 
 
 def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        message = "a member stands twice"
-        raise MalformedJsonError(message)
+        raise MalformedJsonError("a member stands twice")
     return found
 
 
@@ -50,11 +48,9 @@ def parse_object(body: bytes) -> dict[str, object]:
         text = body.decode("utf-8")
         found = _DECODER.decode(text)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        message = "not one JSON document in UTF-8"
-        raise MalformedJsonError(message) from error
+        raise MalformedJsonError("not one JSON document in UTF-8") from error
     if not isinstance(found, dict):
-        message = "not a JSON object"
-        raise MalformedJsonError(message)
+        raise MalformedJsonError("not a JSON object")
     # Only an escape can smuggle one in: UTF-8 has no half characters, and the decoder takes no bare NUL.
     if "\\u" in text:
         _refuse_what_no_database_holds(found)
@@ -71,5 +67,4 @@ def _refuse_what_no_database_holds(found: dict[str, object]) -> None:
         elif isinstance(value, list):
             waiting += value
         elif isinstance(value, str) and any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in value):
-            message = "NUL or half a character"
-            raise MalformedJsonError(message)
+            raise MalformedJsonError("NUL or half a character")

@@ -27,8 +27,7 @@ class _File(BaseModel):
     @model_validator(mode="after")
     def _each_once(self) -> Self:
         if len({row.credit_account for row in self.accounts}) != len(self.accounts):
-            message = "a credit account stands twice"
-            raise ValueError(message)
+            raise ValueError("a credit account stands twice")
         return self
 
 

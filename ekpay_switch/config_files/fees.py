@@ -19,8 +19,7 @@ def _taka(text: str) -> str:
 
 def _percent(text: str) -> str:
     if re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,2})?", text) is None:
-        message = "not a percentage with at most two decimals"
-        raise ValueError(message)
+        raise ValueError("not a percentage with at most two decimals")
     return text
 
 

@@ -46,22 +46,19 @@ def _taka(text: str) -> str:
     try:
         parse_taka(text)
     except MalformedAmountError:
-        message = "not an amount in taka with at most two decimals"
-        raise ValueError(message) from None
+        raise ValueError("not an amount in taka with at most two decimals") from None
     return text
 
 
 def _percent(text: str) -> str:
     if re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,2})?", text) is None:
-        message = "not a percentage below 100 with at most two decimals"
-        raise ValueError(message)
+        raise ValueError("not a percentage below 100 with at most two decimals")
     return text
 
 
 def _time(text: str) -> str:
     if _TIME.fullmatch(text) is None:
-        message = "not a time of the Dhaka day, from 00:00 to 24:00"
-        raise ValueError(message)
+        raise ValueError("not a time of the Dhaka day, from 00:00 to 24:00")
     return text
 
 
@@ -88,8 +85,7 @@ class _Record(_Section):
     @model_validator(mode="after")
     def _the_least_is_within_the_most(self) -> Self:
         if self.outcomes_min > self.outcomes_max:
-            message = "outcomes_min must be no more than outcomes_max"
-            raise ValueError(message)
+            raise ValueError("outcomes_min must be no more than outcomes_max")
         return self
 
     def rules(self) -> RecordRules:
@@ -113,11 +109,9 @@ class _Breaker(_Section):
     @model_validator(mode="after")
     def _it_can_open_and_come_back(self) -> Self:
         if max(self.doubts_in_a_row, self.doubts_in_window) > self.window:
-            message = "doubts_in_a_row and doubts_in_window must be no more than window"
-            raise ValueError(message)
+            raise ValueError("doubts_in_a_row and doubts_in_window must be no more than window")
         if self.by_itself_seconds < self.hold_seconds:
-            message = "by_itself_seconds must be no less than hold_seconds"
-            raise ValueError(message)
+            raise ValueError("by_itself_seconds must be no less than hold_seconds")
         return self
 
     def rules(self) -> BreakerRules:
@@ -150,17 +144,16 @@ class _Maintenance(_Section):
     @model_validator(mode="after")
     def _is_one_kind_and_in_order(self) -> Self:
         if self.weekday is not None and self.weekday not in _DAYS:
-            message = f"weekday must be one of {', '.join(_DAYS)}"
-            raise ValueError(message)
+            raise ValueError(f"weekday must be one of {', '.join(_DAYS)}")
         is_weekly = isinstance(self.start, str) and isinstance(self.end, str) and self.weekday is not None
         is_dated = _is_local(self.start) and _is_local(self.end) and self.weekday is None
         if not is_weekly and not is_dated:
-            message = "a window has a weekday and two times, or two dates with times and no offset (Dhaka)"
-            raise ValueError(message)
+            raise ValueError(
+                "a window has a weekday and two times, or two dates with times and no offset (Dhaka)"
+            )
         start, end = self._ends()
         if start >= end:
-            message = "start must be before end; a night is two windows, the first one until 24:00"
-            raise ValueError(message)
+            raise ValueError("start must be before end; a night is two windows, the first one until 24:00")
         return self
 
     def _ends(self) -> tuple[float, float]:
@@ -196,19 +189,15 @@ class _Rule(_Section):
     @model_validator(mode="after")
     def _does_one_thing_under_a_condition_that_can_hold(self) -> Self:
         if len(list(self._actions())) != 1:
-            message = "a rule does one thing: only, exclude, prefer or split"
-            raise ValueError(message)
+            raise ValueError("a rule does one thing: only, exclude, prefer or split")
         if self.split is not None and sum(self.split.values()) != _WHOLE:
-            message = f"the shares of a split sum to {sum(self.split.values())}, not to {_WHOLE}"
-            raise ValueError(message)
+            raise ValueError(f"the shares of a split sum to {sum(self.split.values())}, not to {_WHOLE}")
         condition = self.condition()
         least, most = condition.amount_min, condition.amount_max
         if least is not None and most is not None and least > most:
-            message = "amount_min is more than amount_max"
-            raise ValueError(message)
+            raise ValueError("amount_min is more than amount_max")
         if condition.minute_from >= condition.minute_until:
-            message = "time_from must be before time_until; a night is two rules"
-            raise ValueError(message)
+            raise ValueError("time_from must be before time_until; a night is two rules")
         return self
 
     def _actions(self) -> Iterator[tuple[Action, Sequence[str]]]:

@@ -20,8 +20,7 @@ def in_dhaka(instant: datetime) -> datetime:
         ValueError: the instant is naive, so nobody knows when it was.
     """
     if instant.tzinfo is None:
-        message = "a naive datetime is no instant"
-        raise ValueError(message)
+        raise ValueError("a naive datetime is no instant")
     return instant.astimezone(DHAKA)
 
 

@@ -69,8 +69,7 @@ class FeeTable:
         for row in self.rows:
             if row.covers(names, instrument, amount.minor, on):
                 return _priced(row, amount, self.version)
-        message = f"no fee row for {sorted(payee_names)} by {instrument} on {on}"
-        raise NoFeeError(message)
+        raise NoFeeError(f"no fee row for {sorted(payee_names)} by {instrument} on {on}")
 
 
 def _priced(row: FeeRow, amount: Money, version: str) -> Fee:

@@ -26,8 +26,7 @@ class Money:
 
     def _same_currency(self, other: Self) -> None:
         if self.currency != other.currency:
-            message = f"{self.currency} and {other.currency}"
-            raise CurrencyMismatchError(message)
+            raise CurrencyMismatchError(f"{self.currency} and {other.currency}")
 
     def __add__(self, other: Self) -> "Money":
         self._same_currency(other)

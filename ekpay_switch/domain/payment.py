@@ -111,8 +111,7 @@ def after(state: State, event: Event) -> State:
     """
     following = TRANSITIONS.get((state, event))
     if following is None:
-        message = f"{event} cannot happen to a payment that is {state}"
-        raise IllegalTransitionError(message)
+        raise IllegalTransitionError(f"{event} cannot happen to a payment that is {state}")
     return following
 
 

@@ -34,8 +34,7 @@ class TokenLine:
 
     def __post_init__(self) -> None:
         if self.seq < 1 or _DIGITS.fullmatch(self.digits) is None:
-            message = "a token line has a number from 1 and 20 digits"
-            raise ValueError(message)
+            raise ValueError("a token line has a number from 1 and 20 digits")
 
     @property
     def grouped(self) -> str:

@@ -42,8 +42,7 @@ class AccessTokens:
             ValueError: `expires_at` is naive.
         """
         if expires_at.tzinfo is None:
-            message = "a naive datetime is no instant"
-            raise ValueError(message)
+            raise ValueError("a naive datetime is no instant")
         plain = _HEAD.pack(generation, int(expires_at.timestamp())) + partner_id.encode()
         return _to_text(self._sealer.seal(_CONTEXT, plain))
 

@@ -76,8 +76,7 @@ def _from_text(text: bytes) -> bytes:
     raw = base64.b64decode(text + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
     # One envelope has one text: the spare bits of the last letter are not free.
     if _to_text(raw) != text:
-        message = "base64 that its bytes are not spelled as"
-        raise ValueError(message)
+        raise ValueError("base64 that its bytes are not spelled as")
     return raw
 
 
@@ -88,8 +87,7 @@ _OUR_HEADER = _to_text(f'{{"cty":"{_CONTENT_TYPE}","enc":"{_ENCRYPTION}","alg":"
 def _key(secret: bytes) -> AESGCM:
     """The key object of a secret; making one costs more than opening a message with it."""
     if len(secret) != SECRET_BYTES:
-        message = f"a shared secret is {SECRET_BYTES} bytes long"
-        raise ValueError(message)
+        raise ValueError(f"a shared secret is {SECRET_BYTES} bytes long")
     return AESGCM(secret)
 
 

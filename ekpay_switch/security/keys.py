@@ -31,8 +31,7 @@ class KeyRing:
 
     def __init__(self, master: bytes) -> None:
         if len(master) != KEY_BYTES:
-            message = f"the master key must be {KEY_BYTES} bytes long"
-            raise MasterKeyError(message)
+            raise MasterKeyError(f"the master key must be {KEY_BYTES} bytes long")
         self._master = master
 
     @classmethod
@@ -49,8 +48,7 @@ class KeyRing:
             _create_once(file)
             return cls(_read(file))
         except OSError as problem:
-            message = f"{file}: {problem.strerror}"
-            raise MasterKeyError(message) from problem
+            raise MasterKeyError(f"{file}: {problem.strerror}") from problem
 
     def sub_key(self, purpose: str) -> bytes:
         """The 32-byte key of one purpose; a purpose that is renamed loses everything it has locked."""
@@ -64,8 +62,7 @@ def _decode(text: str, origin: str) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if len(key) != KEY_BYTES:
-        message = f"{origin} must hold {KEY_BYTES} random bytes in base64"
-        raise MasterKeyError(message)
+        raise MasterKeyError(f"{origin} must hold {KEY_BYTES} random bytes in base64")
     return key
 
 
@@ -104,6 +101,7 @@ def _read(file: Path) -> bytes:
     handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
     with os.fdopen(handle, "rb") as opened:
         if stat.S_IMODE(os.fstat(handle).st_mode) & 0o077:
-            message = f"{file} may be read by others: run chmod 600 on it, and treat the key as known"
-            raise MasterKeyError(message)
+            raise MasterKeyError(
+                f"{file} may be read by others: run chmod 600 on it, and treat the key as known"
+            )
         return _decode(opened.read(1_024).decode("ascii", "replace"), str(file))

@@ -38,8 +38,7 @@ class MerchantTokens:
             ValueError: `expires_at` is naive.
         """
         if expires_at.tzinfo is None:
-            message = "a naive datetime is no instant"
-            raise ValueError(message)
+            raise ValueError("a naive datetime is no instant")
         claims = {"sub": mer_reg_id, "auth": _ROLE, "exp": int(expires_at.timestamp())}
         key = OctKey.import_key(hmac.digest(self._key, payment_id.bytes, hashlib.sha512))
         text = json.dumps(claims, separators=(",", ":")).encode()

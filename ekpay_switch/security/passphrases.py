@@ -27,8 +27,7 @@ def hash_passphrase(passphrase: str) -> str:
         WeakPassphraseError: fewer than 12 or more than 256 characters.
     """
     if not LENGTH_MIN <= len(passphrase) <= LENGTH_MAX:
-        message = f"a passphrase has {LENGTH_MIN} to {LENGTH_MAX} characters"
-        raise WeakPassphraseError(message)
+        raise WeakPassphraseError(f"a passphrase has {LENGTH_MIN} to {LENGTH_MAX} characters")
     with _TURNSTILE:
         return _HASHER.hash(_normal(passphrase))
 

@@ -39,10 +39,8 @@ def settings_of(manifest: OverFamily, model: type[Settings], operations: Abstrac
     """
     missing = operations - manifest.operations.keys()
     if missing:
-        message = f"{manifest.id}: operations {', '.join(sorted(missing))} are missing"
-        raise ManifestError(message)
+        raise ManifestError(f"{manifest.id}: operations {', '.join(sorted(missing))} are missing")
     try:
         return model.model_validate(dict(manifest.family_settings))
     except ValidationError as error:
-        message = f"{manifest.id}: {error}"
-        raise ManifestError(message) from error
+        raise ManifestError(f"{manifest.id}: {error}") from error

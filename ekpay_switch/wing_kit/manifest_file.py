@@ -26,11 +26,9 @@ def read_manifest_file(path: Path, model: type[Model]) -> Model:
         # Through JSON, because strict models take lists for tuples and text for dates only from there.
         manifest = model.model_validate_json(json.dumps(tables, default=str))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
-        message = f"{path.name}: {error}"
-        raise ManifestError(message) from error
+        raise ManifestError(f"{path.name}: {error}") from error
     if tables["id"] != path.stem:
-        message = f"{path.name}: is about {tables['id']}"
-        raise ManifestError(message)
+        raise ManifestError(f"{path.name}: is about {tables['id']}")
     return manifest
 
 
@@ -39,6 +37,5 @@ def refuse_repeats(what: str, names: Iterable[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            message = f"{what} {name} appears twice"
-            raise ValueError(message)
+            raise ValueError(f"{what} {name} appears twice")
         seen.add(name)

@@ -65,8 +65,7 @@ class TimingEntry(Section):
     @model_validator(mode="after")
     def _questions_come_in_order(self) -> Self:
         if list(self.ask_after_seconds) != sorted(set(self.ask_after_seconds)):
-            message = "ask_after_seconds must grow"
-            raise ValueError(message)
+            raise ValueError("ask_after_seconds must grow")
         return self
 
     def timing(self, quote_life_seconds: float, divisor: float) -> Timing:

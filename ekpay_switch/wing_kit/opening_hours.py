@@ -40,11 +40,9 @@ class Downtime(Section):
     @model_validator(mode="after")
     def _is_a_stretch(self) -> Self:
         if self.begins_at.tzinfo is None or self.ends_at.tzinfo is None:
-            message = "a downtime is stated with its offset (+06:00)"
-            raise ValueError(message)
+            raise ValueError("a downtime is stated with its offset (+06:00)")
         if self.ends_at <= self.begins_at:
-            message = "a downtime ends after it begins"
-            raise ValueError(message)
+            raise ValueError("a downtime ends after it begins")
         return self
 
 

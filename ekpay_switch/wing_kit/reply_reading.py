@@ -40,24 +40,21 @@ def json_value(body: bytes) -> object:
     try:
         value: object = json.loads(body.decode(), parse_float=Decimal, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        message = "not JSON"
-        raise BrokenReplyError(message) from None
+        raise BrokenReplyError("not JSON") from None
     return value
 
 
 def as_object(value: object) -> Mapping[str, Any]:
     """The value as a JSON object; raises BrokenReplyError."""
     if not isinstance(value, dict):
-        message = "no JSON object"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("no JSON object")
     return value
 
 
 def as_rows(value: object) -> list[Mapping[str, Any]]:
     """The value as a list of JSON objects; raises BrokenReplyError."""
     if not isinstance(value, list):
-        message = "no JSON list"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("no JSON list")
     return [as_object(row) for row in value]
 
 
@@ -67,8 +64,7 @@ def text(fields: Mapping[str, Any], name: str, length_max: int = _TEXT_LENGTH_MA
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not 0 < len(value) <= length_max or _UNSTORABLE.search(value):
-        message = f"{name} is no text"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError(f"{name} is no text")
     return value
 
 
@@ -76,16 +72,14 @@ def text_like(fields: Mapping[str, Any], name: str, pattern: re.Pattern[str], wh
     """A text that a pattern matches whole; `what` says what it would then be. Raises BrokenReplyError."""
     value = text(fields, name)
     if not pattern.fullmatch(value):
-        message = f"{name} is no {what}"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError(f"{name} is no {what}")
     return value
 
 
 def require_same(fields: Mapping[str, Any], name: str, ours: str) -> None:
     """Raise BrokenReplyError where an answer is about something else than was asked."""
     if text(fields, name) != ours:
-        message = f"another {name}"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError(f"another {name}")
 
 
 def reply_code(fields: Mapping[str, Any], name: str) -> str:
@@ -95,8 +89,7 @@ def reply_code(fields: Mapping[str, Any], name: str) -> str:
     """
     code = text(fields, name)
     if len(code) > _CODE_LENGTH_MAX:
-        message = f"{name} is no code"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError(f"{name} is no code")
     return code
 
 
@@ -121,8 +114,7 @@ def taka(fields: Mapping[str, Any], name: str) -> Money:
     try:
         return parse_taka(value if isinstance(value, str) else "")
     except MalformedAmountError:
-        message = f"{name} is no amount"
-        raise BrokenReplyError(message) from None
+        raise BrokenReplyError(f"{name} is no amount") from None
 
 
 def signed_taka(fields: Mapping[str, Any], name: str) -> Money:
@@ -144,16 +136,14 @@ def day(fields: Mapping[str, Any], name: str) -> date:
             return date(int(found[3]), int(found[2]), int(found[1]))
     except ValueError:
         pass  # well written, but not in the calendar
-    message = f"{name} is no day"
-    raise BrokenReplyError(message)
+    raise BrokenReplyError(f"{name} is no day")
 
 
 def whole_seconds(fields: Mapping[str, Any], name: str) -> int:
     """A length of time in whole seconds, more than none; raises BrokenReplyError."""
     value = fields.get(name)
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        message = f"{name} is no time"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError(f"{name} is no time")
     return value
 
 

@@ -24,8 +24,7 @@ def read_xml(body: bytes, start: Start, say: Say, end: End | None = None) -> Non
         BrokenReplyError: it is no XML, too long or has a DOCTYPE, or one of the three refuses it.
     """
     if len(body) > _BYTES_MAX:
-        message = "too long to be read"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("too long to be read")
     parser = expat.ParserCreate("utf-8")
     parser.StartDoctypeDeclHandler = _refuse_doctype
     parser.StartElementHandler = start
@@ -34,10 +33,8 @@ def read_xml(body: bytes, start: Start, say: Say, end: End | None = None) -> Non
     try:
         parser.Parse(body, True)  # noqa: FBT003 - the signature is expat's
     except expat.ExpatError:
-        message = "no XML"
-        raise BrokenReplyError(message) from None
+        raise BrokenReplyError("no XML") from None
 
 
 def _refuse_doctype(*_: object) -> None:
-    message = "a DOCTYPE"
-    raise BrokenReplyError(message)
+    raise BrokenReplyError("a DOCTYPE")

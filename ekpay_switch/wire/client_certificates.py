@@ -44,6 +44,7 @@ def _context(pair: ClientCertificate) -> ssl.SSLContext:
         # Without a passphrase of its own, OpenSSL would ask for one on the terminal.
         context.load_cert_chain(pair.certificate, pair.key, password="")
     except (OSError, ValueError) as fault:
-        message = f"the client certificate cannot be used: {type(fault).__name__}"
-        raise UnusableCertificateError(message) from None
+        raise UnusableCertificateError(
+            f"the client certificate cannot be used: {type(fault).__name__}"
+        ) from None
     return context

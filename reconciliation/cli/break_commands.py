@@ -173,8 +173,7 @@ def _refuse_unfit(csv_file: Path | None, codes: list[str]) -> None:
 
     _refuse_unknown(codes, set(Code), "code", "--code")
     if csv_file is not None and not csv_file.parent.is_dir():
-        message = f"{csv_file.parent} is no folder"
-        raise typer.BadParameter(message, param_hint="--csv")
+        raise typer.BadParameter(f"{csv_file.parent} is no folder", param_hint="--csv")
 
 
 def _refuse_strangers(wanted: "BreakFilter", context: typer.Context) -> None:

@@ -85,12 +85,12 @@ def month(
 def _refuse_unfit(json_file: Path | None, left: Mapping[str, Path | None]) -> None:
     """Refuse places where nothing can be left, before anything runs."""
     if json_file is not None and not json_file.parent.is_dir():
-        message = f"{json_file.parent} is no folder"
-        raise typer.BadParameter(message, param_hint="--json")
+        raise typer.BadParameter(f"{json_file.parent} is no folder", param_hint="--json")
     for option, place in left.items():
         if place is not None and place.exists() and any(place.iterdir()):
-            message = f"{place} is not empty: what a run leaves is in a folder of its own"
-            raise typer.BadParameter(message, param_hint=option)
+            raise typer.BadParameter(
+                f"{place} is not empty: what a run leaves is in a folder of its own", param_hint=option
+            )
 
 
 def _show(report: "Report") -> None:

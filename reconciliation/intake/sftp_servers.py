@@ -69,11 +69,9 @@ class Server(_Strict):
     @model_validator(mode="after")
     def _each_key_stands_in_one_place(self) -> "Server":
         if bool(self.key) == bool(self.key_env) or bool(self.host_key) == bool(self.host_key_env):
-            message = "a key, and a host key, stand in one place each"
-            raise ValueError(message)
+            raise ValueError("a key, and a host key, stand in one place each")
         if self.host_key and not _FINGERPRINT.fullmatch(self.host_key):
-            message = "a host key is pinned as SHA256:<43 letters>"
-            raise ValueError(message)
+            raise ValueError("a host key is pinned as SHA256:<43 letters>")
         return self
 
     def fingerprint(self) -> str:

@@ -28,8 +28,7 @@ async def break_by(connection: Connection, break_id: UUID, calendar: Calendar) -
         for one in await read_breaks(connection, wanted, await newest_night(connection), calendar):
             if one.id == break_id:
                 return one
-    message = f"there is no break {break_id}"
-    raise UnknownIdError(message)
+    raise UnknownIdError(f"there is no break {break_id}")
 
 
 async def newest_night(connection: Connection) -> date:

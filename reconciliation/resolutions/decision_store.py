@@ -65,15 +65,12 @@ async def id_of(connection: Connection, what: str, text: str) -> UUID:
     """
     wanted = text.strip().lower()
     if len(wanted) < _SHORTEST or not set(wanted) <= _HEX:
-        message = f"{text!r} is no id: give at least {_SHORTEST} of its digits"
-        raise UnknownIdError(message)
+        raise UnknownIdError(f"{text!r} is no id: give at least {_SHORTEST} of its digits")
     found = await connection.fetch(_BY_PREFIX[what], wanted)
     if not found:
-        message = f"no {what} has an id that begins with {wanted}"
-        raise UnknownIdError(message)
+        raise UnknownIdError(f"no {what} has an id that begins with {wanted}")
     if len(found) > 1:
-        message = f"several ids begin with {wanted}: {', '.join(str(row['id']) for row in found)}"
-        raise UnknownIdError(message)
+        raise UnknownIdError(f"several ids begin with {wanted}: {', '.join(str(row['id']) for row in found)}")
     return UUID(str(found[0]["id"]))
 
 

@@ -257,8 +257,7 @@ async def the_resolution(connection: Connection, resolution_id: UUID) -> Resolut
     """A decision that must be there; raises UnknownIdError."""
     one = await resolution_by(connection, resolution_id)
     if one is None:
-        message = f"there is no resolution {resolution_id}"
-        raise UnknownIdError(message)
+        raise UnknownIdError(f"there is no resolution {resolution_id}")
     return one
 
 
@@ -295,8 +294,7 @@ def _named(decisions: Sequence[Resolution], wanted: UUID) -> Resolution:
     for one in decisions:
         if one.id == wanted:
             return one
-    message = f"the break has no decision {wanted}"
-    raise UnknownIdError(message)
+    raise UnknownIdError(f"the break has no decision {wanted}")
 
 
 def _drawn_up(proposal: Proposal, plan: Plan, entry_id: UUID, number: int) -> Resolution:

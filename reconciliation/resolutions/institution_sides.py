@@ -17,8 +17,7 @@ def side_of(config: Path, institution: str) -> Side:
     """
     layout = read_layouts(config / "statements").get(institution)
     if layout is None:
-        message = f"config/statements does not know {institution}"
-        raise UnfitError(message)
+        raise UnfitError(f"config/statements does not know {institution}")
     return Side(
         institution, layout.kind, has_deposit=_has_deposit(config / "billers" / f"{institution}.toml")
     )

@@ -52,8 +52,7 @@ class Line(_Strict):
     @model_validator(mode="after")
     def _each_column_has_its_width(self) -> "Line":
         if self.widths and len(self.widths) != len(self.columns):
-            message = "as many widths as columns, or none"
-            raise ValueError(message)
+            raise ValueError("as many widths as columns, or none")
         return self
 
     @property
@@ -183,24 +182,18 @@ class Layout(_Strict):
     def _says_what_its_kind_needs(self) -> "Layout":
         is_table = self.container in TABLES
         if is_table and not (self.names and self.amounts and self.time and self.events and self.fields):
-            message = "a table needs row, amounts, time, events and fields"
-            raise ValueError(message)
+            raise ValueError("a table needs row, amounts, time, events and fields")
         if self.container in _FIXED_CELLS and self.row is not None:
-            message = "the cells of a clearing record are fixed"
-            raise ValueError(message)
+            raise ValueError("the cells of a clearing record are fixed")
         if (self.container == "text") != (self.text is not None):
-            message = "text, and only text, has a section for it"
-            raise ValueError(message)
+            raise ValueError("text, and only text, has a section for it")
         if (self.container == "iso8583") != (self.messages is not None):
-            message = "messages, and only these, have a section for them"
-            raise ValueError(message)
+            raise ValueError("messages, and only these, have a section for them")
         if (self.kind == "funds") != (self.fee is not None and self.payout is not None):
-            message = "who brings funds, and nobody else, has a fee and a payout"
-            raise ValueError(message)
+            raise ValueError("who brings funds, and nobody else, has a fee and a payout")
         has_trailer = self.trailer is not None or bool(self.messages and self.messages.trailer)
         if has_trailer != (self.control is not None):
-            message = "a trailer is there to be checked"
-            raise ValueError(message)
+            raise ValueError("a trailer is there to be checked")
         self._names_its_columns()
         return self
 
@@ -214,14 +207,12 @@ class Layout(_Strict):
             return
         known = {*self.names, ""}
         if self.messages and (unknown := sorted(known - {*self.messages.names, ""})):
-            message = f"no cell of a message: {', '.join(unknown)}"
-            raise ValueError(message)
+            raise ValueError(f"no cell of a message: {', '.join(unknown)}")
         named = [value for value in self.fields.model_dump().values() if isinstance(value, str)]
         for section in (self.time, self.events, self.status):
             named.extend(section.columns if section else ())
         if unknown := sorted(set(named) - known):
-            message = f"no column of the row: {', '.join(unknown)}"
-            raise ValueError(message)
+            raise ValueError(f"no column of the row: {', '.join(unknown)}")
 
 
 def read_layout(path: Path) -> Layout:

@@ -24,8 +24,7 @@ def free_port() -> int:
     for _ in _PORTS:
         if is_port_free(port := next(_next)):
             return port
-    message = f"no port from {_PORTS[0]} to {_PORTS[-1]} is free"
-    raise OSError(message)
+    raise OSError(f"no port from {_PORTS[0]} to {_PORTS[-1]} is free")
 
 
 def is_port_free(port: int) -> bool:

@@ -129,8 +129,7 @@ def _shop_told(log: Path, process: subprocess.Popen[bytes]) -> str:
             return found[1]
         assert process.poll() is None, f"ekpay run ended: {text[-2_000:]}"
         time.sleep(POLL_SECONDS)
-    message = f"ekpay run is not ready: {log.read_text()[-2_000:]}"
-    raise TimeoutError(message)
+    raise TimeoutError(f"ekpay run is not ready: {log.read_text()[-2_000:]}")
 
 
 def _free_base() -> int:
@@ -138,8 +137,7 @@ def _free_base() -> int:
     for base in range(20_000, 32_500, 250):
         if all(_is_free(base + above) for above in range(160)):
             return base
-    message = "no free ports"
-    raise OSError(message)
+    raise OSError("no free ports")
 
 
 def _is_free(port: int) -> bool:

@@ -129,8 +129,7 @@ class Shopper:
                 return
             self.page.wait_for_timeout(1_000)
             self.page.goto(checkout)
-        message = f"the checkout still says: {self.page.inner_text('main')}"
-        raise AssertionError(message)
+        raise AssertionError(f"the checkout still says: {self.page.inner_text('main')}")
 
     def back_at_shop(self) -> None:
         """Wait until the switch has led back to the shop."""

@@ -151,8 +151,7 @@ class Storm:
             total += found
             if not found:
                 return total
-        message = "the resolver would never have paused"
-        raise AssertionError(message)
+        raise AssertionError("the resolver would never have paused")
 
     def let_there_be_light(self) -> None:
         for side in self.sides:

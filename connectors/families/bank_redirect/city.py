@@ -160,8 +160,7 @@ class City:
         mark = "&" if "?" in url else "?"
         page_url = f"{url}{mark}ORDERID={quote(order_id, safe='')}&SESSIONID={quote(session_id, safe='')}"
         if _BETWEEN in order_id or "#" in url or not self._pages.allow(page_url):
-            message = "a page that is none of City Bank's"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("a page that is none of City Bank's")
         return Created(f"{order_id}{_BETWEEN}{session_id}", page_url)
 
 

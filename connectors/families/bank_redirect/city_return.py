@@ -16,8 +16,7 @@ def texts_of(xml: str) -> Mapping[str, str]:
     try:
         body = xml.encode()
     except UnicodeEncodeError:
-        message = "no XML"
-        raise BrokenReplyError(message) from None
+        raise BrokenReplyError("no XML") from None
     read_xml(body, reading.open, reading.say, reading.close)
     return reading.texts
 
@@ -41,6 +40,5 @@ class _Reading:
         if self._is_leaf:
             told = "".join(self._pieces).strip()
             if self.texts.setdefault(name, told) != told:
-                message = "an element that says two things"
-                raise BrokenReplyError(message)
+                raise BrokenReplyError("an element that says two things")
         self._is_leaf = False

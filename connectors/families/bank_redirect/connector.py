@@ -61,11 +61,9 @@ class BankRedirect:
     def __init__(self, manifest: Manifest, around: Surroundings) -> None:
         dialect = DIALECTS.get(str(manifest.family_settings.get("dialect")))
         if dialect is None:
-            message = f"{manifest.id}: dialect is one of {', '.join(DIALECTS)}"
-            raise ManifestError(message)
+            raise ManifestError(f"{manifest.id}: dialect is one of {', '.join(DIALECTS)}")
         if manifest.executes or manifest.refunds is not None:
-            message = f"{manifest.id}: nothing is executed and nothing refunded in this family"
-            raise ManifestError(message)
+            raise ManifestError(f"{manifest.id}: nothing is executed and nothing refunded in this family")
         self._profile = manifest.profile(around.environ, around.divisor)
         self._dialect = dialect(manifest, around)
 

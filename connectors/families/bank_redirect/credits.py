@@ -38,8 +38,7 @@ def refuse_unless_whole(shares: Sequence[Share]) -> None:
     refuse_repeats("account", (share.account for share in shares))
     total = sum(share.basis_points for share in shares)
     if total != _WHOLE_BASIS_POINTS:
-        message = f"the shares of the credits add up to {total}, not {_WHOLE_BASIS_POINTS}"
-        raise ValueError(message)
+        raise ValueError(f"the shares of the credits add up to {total}, not {_WHOLE_BASIS_POINTS}")
 
 
 def split(amount: Money, shares: Sequence[Share]) -> tuple[Credit, ...]:

@@ -86,8 +86,7 @@ class Dbbl:
         transaction_id = name_of(asked, "TRANSACTION_ID")
         page_url = page_of(text(asked, "REDIRECT_URL", 2_000), transaction_id, self._card_type)
         if not self._pages.allow(page_url):
-            message = "a page on a host that is none of DBBL's"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("a page on a host that is none of DBBL's")
         return Created(transaction_id, page_url)
 
     async def inquire(self, order: CollectOrder) -> CollectInquiry:
@@ -128,8 +127,7 @@ class Dbbl:
             case Means.AWAITING_PAYER:
                 return AwaitingPayer()
             case Means.DONE | Means.ENDED:
-                message = "a result that nobody signed"
-                raise BrokenReplyError(message)
+                raise BrokenReplyError("a result that nobody signed")
             case _:
                 return nothing_learned(meant)
 
@@ -137,8 +135,7 @@ class Dbbl:
         signed = (text_or_empty(document, name) for name in ("TRANSACTION_ID", "RESULT_CODE", "RRN"))
         told = text_or_empty(document, "SIGNATURE").lower().encode()
         if not hmac.compare_digest(told, signature(self._secrets["checksum_secret"], *signed).encode()):
-            message = "a wrong signature"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("a wrong signature")
 
 
 def page_of(redirect_url: str, transaction_id: str, card_type: str) -> str:
@@ -151,8 +148,7 @@ def page_of(redirect_url: str, transaction_id: str, card_type: str) -> str:
     pieces = [piece for piece in query.split("&") if piece]
     named = [unquote(piece.partition("=")[2]) for piece in pieces if piece.startswith(f"{_ID_FIELD}=")]
     if named not in ([], [transaction_id]) or "#" in redirect_url:
-        message = "a page of another transaction"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("a page of another transaction")
     kept = [piece for piece in pieces if not piece.startswith(f"{_ID_FIELD}=")]
     if not named and not any(piece.startswith("card_type=") for piece in kept):
         kept.append(f"card_type={card_type}")

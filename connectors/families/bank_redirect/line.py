@@ -92,8 +92,7 @@ class Secrets:
 
     def __init__(self, manifest: Manifest, environ: Mapping[str, str], names: tuple[str, ...]) -> None:
         if set(names) != manifest.secrets.keys():
-            message = f"{manifest.id}: secrets of this dialect are {', '.join(names)}"
-            raise ManifestError(message)
+            raise ManifestError(f"{manifest.id}: secrets of this dialect are {', '.join(names)}")
         self._settings = manifest.secrets
         self._held = {name: environ.get(manifest.secrets[name], "") for name in names}
 

@@ -34,25 +34,21 @@ def paisa(document: Mapping[str, Any], name: str, currency: str) -> Money:
     """An amount in whole paisa, as digits or a whole number, of a currency; raises BrokenReplyError."""
     value = text(document, name)
     if not _PAISA.fullmatch(value):
-        message = f"{name} is no amount"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError(f"{name} is no amount")
     return Money(int(value), currency)
 
 
 def brought_fields(body: bytes) -> Mapping[str, str]:
     """The fields of a query or of a form, as both are written the same; raises BrokenReplyError."""
     if len(body) > _BROUGHT_BYTES_MAX:
-        message = "too long to be read"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("too long to be read")
     try:
         pairs = parse_qsl(
             body.decode("ascii"), keep_blank_values=True, max_num_fields=_FIELDS_MAX, errors="strict"
         )
     except ValueError:
-        message = "no query and no form"
-        raise BrokenReplyError(message) from None
+        raise BrokenReplyError("no query and no form") from None
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        message = "a field that stands twice"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("a field that stands twice")
     return fields

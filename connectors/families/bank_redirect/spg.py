@@ -99,8 +99,7 @@ class Spg:
         session_token = name_of(opened, "session_token")
         page_url = f"{self._landing}{_LANDING_PATH}/{quote(session_token, safe='')}"
         if not self._pages.allow(page_url):
-            message = "a page on a host that is none of Sonali's"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("a page on a host that is none of Sonali's")
         return Created(session_token, page_url)
 
     async def inquire(self, order: CollectOrder) -> CollectInquiry:

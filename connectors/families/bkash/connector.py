@@ -151,12 +151,10 @@ class Bkash:
         require_same(document, "merchantInvoiceNumber", order.reference)
         require_same(document, "transactionStatus", _INITIATED)
         if money(document, "amount") != order.amount:
-            message = "a page for another amount"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("a page for another amount")
         page_url = text(document, "bkashURL", 2_000)
         if not self._pages.allow(page_url):
-            message = "a page on a host that is none of bKash's"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("a page on a host that is none of bKash's")
         return Created(reference(document, "paymentID"), page_url)
 
 

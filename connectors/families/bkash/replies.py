@@ -47,8 +47,7 @@ def code_of(status: int, document: Mapping[str, Any]) -> str:
     first, second = "statusCode" in document, "errorCode" in document
     third = "externalCode" in document or "internalCode" in document
     if first + second + third > 1:
-        message = "several envelopes"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("several envelopes")
     if first:
         return reply_code(document, "statusCode")
     if second:
@@ -58,8 +57,7 @@ def code_of(status: int, document: Mapping[str, Any]) -> str:
     if "message" in document and status in _CLIENT_ERRORS:
         return gateway_code(status)
     if status != OK:
-        message = f"no envelope under HTTP {status}"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError(f"no envelope under HTTP {status}")
     return ""
 
 
@@ -77,8 +75,7 @@ def money(document: Mapping[str, Any], name: str) -> Money:
     """An amount in the currency that stands beside it; raises BrokenReplyError."""
     currency = text(document, "currency")
     if not _CURRENCY.fullmatch(currency):
-        message = "currency is no currency"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("currency is no currency")
     return Money(taka(document, name).minor, currency)
 
 
@@ -116,6 +113,5 @@ def _invoice(document: Mapping[str, Any]) -> str:
     """Our reference, which queries call otherwise than executes do."""
     told = {text(document, name) for name in _INVOICES if name in document}
     if len(told) != 1:
-        message = "no invoice number, or two"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("no invoice number, or two")
     return told.pop()

@@ -35,8 +35,7 @@ class SignIn:
 
     def __init__(self, manifest: Manifest, environ: Mapping[str, str], ask: AskWithoutToken) -> None:
         if set(_SECRETS) != manifest.secrets.keys():
-            message = f"{manifest.id}: secrets of this family are {', '.join(_SECRETS)}"
-            raise ManifestError(message)
+            raise ManifestError(f"{manifest.id}: secrets of this family are {', '.join(_SECRETS)}")
         secrets = {name: environ.get(manifest.secrets[name], "") for name in _SECRETS}
         self._missing = next((manifest.secrets[name] for name in _SECRETS if not secrets[name]), "")
         self._headers = {"username": secrets["user"], "password": secrets["password"]}
@@ -78,8 +77,7 @@ def _granted(asked: Asked) -> Grant | NoToken:
 def _grant(asked: Meant) -> Grant:
     token = bearer_token(asked.document, "id_token")
     if not _VISIBLE.fullmatch(token):
-        message = "id_token is no token"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("id_token is no token")
     pair = TokenPair(token, text_or_empty(asked.document, "refresh_token"))
     return Grant(pair.kept, min(_life_seconds(asked), _LIFE_SECONDS_MAX))
 

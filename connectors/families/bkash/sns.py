@@ -61,8 +61,9 @@ class Notifications:
         self._topic = around.environ.get(settings.sns_topic_setting, "")
         self._rehearsed = around.environ.get(settings.sns_certificate_setting, "")
         if self._rehearsed and not _LOOPBACK.fullmatch(self._rehearsed):
-            message = f"{settings.sns_certificate_setting} is for rehearsals: it must be a loopback address"
-            raise ManifestError(message)
+            raise ManifestError(
+                f"{settings.sns_certificate_setting} is for rehearsals: it must be a loopback address"
+            )
         found = _TOPIC.fullmatch(self._topic)
         hosts = (f"sns.{found[1]}.amazonaws.com", f"sns.{found[1]}.amazonaws.com.cn") if found else ()
         self._origins = frozenset(f"https://{host}" for host in hosts)
@@ -115,8 +116,7 @@ class Notifications:
         try:
             certificate = x509.load_pem_x509_certificate(answer)
         except ValueError:
-            message = "no certificate where one should be"
-            raise BrokenReplyError(message) from None
+            raise BrokenReplyError("no certificate where one should be") from None
         if len(self._certificates) >= _CERTIFICATES_MAX:
             self._certificates.clear()
         self._certificates[url] = certificate
@@ -135,8 +135,7 @@ class Notifications:
     async def _get(self, url: str) -> bytes:
         answer = await self._wire.send(self._far_side, WireRequest("GET", url, {}, b"", self._seconds))
         if not isinstance(answer, WireAnswer) or answer.status != _OK:
-            message = "an address of a notification did not answer"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("an address of a notification did not answer")
         return answer.body
 
 

@@ -66,14 +66,12 @@ def decode(message: bytes, key: MacKey | None = None) -> dict[str, str]:
         read, _ = iso8583.decode(message, SPEC)
     except (iso8583.DecodeError, KeyError):
         # Its text quotes what was sent.
-        why = "a message that cannot be read"
-        raise BrokenReplyError(why) from None
+        raise BrokenReplyError("a message that cannot be read") from None
     fields = {name: text for name, text in read.items() if name not in (*_BITMAPS, *_MAC_FIELDS)}
     if key is not None:
         told = bytes.fromhex(read.get(_mac_field(fields), ""))
         if not key.is_right(message[:-MAC_BYTES], told):
-            why = "a wrong MAC"
-            raise BrokenReplyError(why)
+            raise BrokenReplyError("a wrong MAC")
     return fields
 
 

@@ -52,10 +52,9 @@ class HostLink:
 
     def __init__(self, manifest: Manifest, around: Surroundings) -> None:
         if not manifest.executes or manifest.refunds is not None or manifest.secrets.keys() != _SECRETS:
-            message = (
+            raise ManifestError(
                 f"{manifest.id}: executes, refunds nothing, has the secrets {', '.join(sorted(_SECRETS))}"
             )
-            raise ManifestError(message)
         self._settings = settings_of(manifest, LinkSettings, _OPERATIONS)
         address = around.environ.get(self._settings.host_setting, self._settings.host_default)
         self._profile = replace(manifest.profile(around.environ, around.divisor), host=address)

@@ -109,8 +109,7 @@ class Hearing:
         """The request that is answered; raises BrokenReplyError where we sent none."""
         message = await self._ports.links.find(self._host.connector_id, answer.get(RRN, ""))
         if message is None:
-            why = "an answer to a request that was never sent"
-            raise BrokenReplyError(why)
+            raise BrokenReplyError("an answer to a request that was never sent")
         return message
 
     def _strange(self, why: str) -> None:

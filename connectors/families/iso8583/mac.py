@@ -19,8 +19,7 @@ class MacKey:
     def __init__(self, written: str) -> None:
         """Take the key; raises ValueError where it is none, without quoting it."""
         if not _KEY.fullmatch(written):
-            message = "a MAC key has 32 hexadecimal digits"
-            raise ValueError(message)
+            raise ValueError("a MAC key has 32 hexadecimal digits")
         key = bytes.fromhex(written)
         self._first, self._both = key[:_HALF], key
 

@@ -89,8 +89,7 @@ def require_answer(answer: Fields, sent: NewHostMessage, settings: LinkSettings)
     _require_same(answer, asked, (MTI, *_ECHOED, settings.alias_field))
     _code(answer)
     if not all(_DIGITS.fullmatch(answer.get(name, "")) for name in ("4", "49")):
-        why = "no amount"
-        raise BrokenReplyError(why)
+        raise BrokenReplyError("no amount")
 
 
 def require_reversal_answer(answer: Fields, message: HostMessage, settings: LinkSettings) -> None:
@@ -160,16 +159,14 @@ def _both(sent: NewHostMessage, settings: LinkSettings) -> dict[str, str]:
 def _require_same(answer: Fields, asked: Fields, names: tuple[str, ...]) -> None:
     for name in names:
         if answer.get(name) != asked[name]:
-            why = f"another field {name}"
-            raise BrokenReplyError(why)
+            raise BrokenReplyError(f"another field {name}")
 
 
 def _code(answer: Fields) -> str:
     """The response code, which must be there; raises BrokenReplyError."""
     code = answer.get(CODE, "")
     if not code.isalnum():
-        why = "no response code"
-        raise BrokenReplyError(why)
+        raise BrokenReplyError("no response code")
     return code
 
 

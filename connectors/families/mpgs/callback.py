@@ -59,8 +59,7 @@ def _hint(body: bytes) -> CallbackHint:
     kind = word(movement, "type")
     name = text(movement if kind == REFUND else as_object(notice.get("order")), "id")
     if not is_reference(name):
-        message = "no reference"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("no reference")
     # The same order is told of several times, once for each change; only the same bytes are the same notice.
     event_id = f"notice {hashlib.sha256(body).hexdigest()}"
     return CallbackHint(event_id, "", f"{kind} {word(notice, 'result')}", name)

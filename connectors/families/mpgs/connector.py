@@ -47,8 +47,9 @@ class Mpgs:
     def __init__(self, manifest: Manifest, around: Surroundings) -> None:
         self._settings = settings_of(manifest, FamilySettings, PLACES.keys())
         if manifest.executes:
-            message = f"{manifest.id}: the gateway takes the money itself, so executes must be false"
-            raise ManifestError(message)
+            raise ManifestError(
+                f"{manifest.id}: the gateway takes the money itself, so executes must be false"
+            )
         secrets = Secrets(manifest, around.environ)
         self._profile = manifest.profile(around.environ, around.divisor)
         self._line = MpgsLine(manifest, self._settings, secrets, around)

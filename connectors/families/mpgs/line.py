@@ -54,8 +54,9 @@ class MpgsLine:
         self._operations = {name: manifest.operations[name] for name in PLACES}
         for name, operation in self._operations.items():
             if set(_PLACE.findall(operation.path)) != PLACES[name]:
-                message = f"{manifest.id}: the path of {name} needs {', '.join(sorted(PLACES[name]))}"
-                raise ManifestError(message)
+                raise ManifestError(
+                    f"{manifest.id}: the path of {name} needs {', '.join(sorted(PLACES[name]))}"
+                )
         self._ours = {"rest_version": settings.rest_version, "merchant_id": secrets.merchant_id}
         self._headers = {"Accept": "application/json", "Authorization": secrets.authorization}
         self._replies = manifest.replies
@@ -99,8 +100,7 @@ class MpgsLine:
         """The code of an answer as the manifest writes it; raises BrokenReplyError."""
         if status in FINE:
             if "error" in document:
-                message = "an error under a status that is none"
-                raise BrokenReplyError(message)
+                raise BrokenReplyError("an error under a status that is none")
             return f"result {word(document, 'result')}"
         cause, field = error_of(document)
         if status == NOT_THERE:

@@ -86,8 +86,7 @@ def _told(document: Mapping[str, Any], order: CollectOrder, line: MpgsLine) -> C
 def _require_nothing_taken(document: Mapping[str, Any], order: CollectOrder) -> None:
     require_same(document, "id", order.reference)
     if _CAPTURED in document and taka(document, _CAPTURED).minor:
-        message = "money under a status that says that there is none"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("money under a status that says that there is none")
 
 
 def _collected(document: Mapping[str, Any], order: CollectOrder) -> Collected:
@@ -98,13 +97,11 @@ def _collected(document: Mapping[str, Any], order: CollectOrder) -> Collected:
     """
     taken = [one for one in movements(document) if one.is_taken]
     if not taken:
-        message = "money that no movement brought"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("money that no movement brought")
     amounts = (money(document, _CAPTURED), money(document, "amount"), _sum(taken))
     amount = next((amount for amount in amounts if amount != order.amount), order.amount)
     if amount == order.amount and text(document, "status") == _IN_PART:
-        message = "all of it, captured in part"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("all of it, captured in part")
     return Collected(
         reference=text(document, "id"),
         amount=amount,
@@ -118,5 +115,4 @@ def _sum(taken: Sequence[Movement]) -> Money:
     try:
         return total((one.amount for one in taken), taken[0].amount.currency)
     except CurrencyMismatchError:
-        message = "movements in several currencies"
-        raise BrokenReplyError(message) from None
+        raise BrokenReplyError("movements in several currencies") from None

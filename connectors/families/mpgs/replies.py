@@ -69,8 +69,7 @@ def word(document: Mapping[str, Any], name: str) -> str:
     """A code of the gateway: capitals, with underscores between them; raises BrokenReplyError."""
     value = text(document, name)
     if len(value) > _WORD_LENGTH_MAX or not _WORD.fullmatch(value):
-        message = f"{name} is no code"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError(f"{name} is no code")
     return value
 
 
@@ -91,8 +90,7 @@ def session_id(document: Mapping[str, Any]) -> str:
     session = as_object(document.get("session"))
     name = text(session, "id")
     if not _SESSION.fullmatch(name):
-        message = "session.id is no name"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("session.id is no name")
     if "updateStatus" in session:
         require_same(session, "updateStatus", SUCCESS)
     return name
@@ -102,8 +100,7 @@ def money(document: Mapping[str, Any], name: str) -> Money:
     """An amount in the currency that stands beside it; raises BrokenReplyError."""
     currency = text(document, "currency")
     if not _CURRENCY.fullmatch(currency):
-        message = "currency is no currency"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("currency is no currency")
     return Money(taka(document, name).minor, currency)
 
 
@@ -121,8 +118,7 @@ def movement(row: Mapping[str, Any]) -> Movement:
     told = as_object(row.get("transaction"))
     name = text(told, "id")
     if not is_reference(name):
-        message = "transaction.id is no reference"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("transaction.id is no reference")
     response = as_object(row.get("response", {}))
     return Movement(
         id=name,

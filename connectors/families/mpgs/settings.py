@@ -35,8 +35,7 @@ class Secrets:
 
     def __init__(self, manifest: Manifest, environ: Mapping[str, str]) -> None:
         if manifest.secrets.keys() != _SECRETS:
-            message = f"{manifest.id}: secrets of this family are {', '.join(sorted(_SECRETS))}"
-            raise ManifestError(message)
+            raise ManifestError(f"{manifest.id}: secrets of this family are {', '.join(sorted(_SECRETS))}")
         names = (manifest.secrets["merchant_id"], manifest.secrets["api_password"])
         self.merchant_id, password = (environ.get(name, "") for name in names)
         self.missing = next((name for name in names if not environ.get(name)), "")

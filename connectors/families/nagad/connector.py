@@ -190,8 +190,7 @@ class Nagad:
         require_same(document, "status", SUCCESS)
         page_url = text(document, "callBackUrl", _URL_LENGTH_MAX)
         if not self._pages.allow(page_url):
-            message = "a page on a host that is none of Nagad's"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("a page on a host that is none of Nagad's")
         return page_url
 
     def _told(self, document: Mapping[str, Any], order: CollectOrder) -> CollectInquiry:
@@ -235,6 +234,5 @@ def _sealed(us: Credentials, fields: Mapping[str, str]) -> dict[str, str]:
 def _initialised(document: Mapping[str, Any]) -> Initialised:
     challenge = text(document, "challenge")
     if not _CHALLENGE.fullmatch(challenge):
-        message = "challenge is none"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("challenge is none")
     return Initialised(reference(document, "paymentReferenceId"), challenge)

@@ -32,8 +32,7 @@ def read_credentials(manifest: Manifest, environ: Mapping[str, str]) -> Credenti
         ManifestError: the manifest names other secrets than this family needs.
     """
     if set(_SECRETS) != manifest.secrets.keys():
-        message = f"{manifest.id}: secrets of this family are {', '.join(_SECRETS)}"
-        raise ManifestError(message)
+        raise ManifestError(f"{manifest.id}: secrets of this family are {', '.join(_SECRETS)}")
     settings = manifest.secrets
     missing = next((settings[name] for name in _SECRETS if not environ.get(settings[name])), "")
     if missing:

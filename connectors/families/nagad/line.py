@@ -89,8 +89,7 @@ class NagadLine:
         status = text(document, "status")
         reply = self._replies.get(status)
         if reply is None:
-            message = "a status that nobody mapped"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("a status that nobody mapped")
         return status, reply.means
 
     def opened(self, document: Mapping[str, Any]) -> Mapping[str, Any]:

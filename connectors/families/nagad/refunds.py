@@ -118,14 +118,12 @@ class Refunds:
         require_taka(document)
         status, means = self._line.means(document)
         if status not in _GIVEN and means is not Means.AWAITING_PAYER:
-            message = "a status that says neither given back nor on its way"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("a status that says neither given back nor on its way")
         if (
             taka(document, "originalAmount") != order.collected
             or taka(document, "cancelAmount") != order.amount
         ):
-            message = "another amount"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("another amount")
         return RefundLine(reference(document, "cancelTrxId"), order.amount, status in _GIVEN)
 
     def _shown(self, document: Mapping[str, Any], order: RefundOrder) -> RefundInquiry:

@@ -63,8 +63,7 @@ class Seal:
             plaintext = self._own.decrypt(_decoded(sensitive_data), PKCS1v15())
             self._theirs.verify(_decoded(signature), plaintext, PKCS1v15(), SHA256())
         except (ValueError, InvalidSignature):
-            message = "the seal of the answer is not right"
-            raise BrokenReplyError(message) from None
+            raise BrokenReplyError("the seal of the answer is not right") from None
         return plaintext
 
 
@@ -89,6 +88,5 @@ def public_key(written: str) -> RSAPublicKey | None:
 def _decoded(written: object) -> bytes:
     """The bytes of a base64 text; raises ValueError."""
     if not isinstance(written, str) or len(written) > _TEXT_LENGTH_MAX:
-        message = "no base64"
-        raise ValueError(message)
+        raise ValueError("no base64")
     return base64.b64decode(written.strip(), validate=True)

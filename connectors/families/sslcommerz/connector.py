@@ -48,8 +48,7 @@ class Sslcommerz:
     def __init__(self, manifest: Manifest, around: Surroundings) -> None:
         dialect = _DIALECTS.get(str(manifest.family_settings.get("dialect")))
         if dialect is None:
-            message = f"{manifest.id}: the dialect must be {' or '.join(sorted(_DIALECTS))}"
-            raise ManifestError(message)
+            raise ManifestError(f"{manifest.id}: the dialect must be {' or '.join(sorted(_DIALECTS))}")
         self._dialect = dialect(manifest, around)
         self._profile = manifest.profile(around.environ, around.divisor)
         self._pages = PageRules(self._dialect.page_hosts, self._profile.url)

@@ -45,8 +45,7 @@ class Line:
     def __init__(self, manifest: Manifest, around: Surroundings, writing: Writing) -> None:
         wanted = sorted(writing.credentials.values())
         if wanted != sorted(manifest.secrets):
-            message = f"{manifest.id}: secrets of this family are {', '.join(wanted)}"
-            raise ManifestError(message)
+            raise ManifestError(f"{manifest.id}: secrets of this family are {', '.join(wanted)}")
         self._settings = {
             wire_name: manifest.secrets[ours] for wire_name, ours in writing.credentials.items()
         }

@@ -122,8 +122,7 @@ def _begun(document: Mapping[str, Any], order: RefundOrder) -> str:
     """SSLCommerz's name of the refund that was begun of this very payment; raises BrokenReplyError."""
     require_same(document, "bank_tran_id", order.provider_transaction)
     if "refund_amount" in document and taka(document, "refund_amount") != order.amount:
-        message = "another amount was given back"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("another amount was given back")
     return reference(document, "refund_ref_id")
 
 

@@ -158,8 +158,7 @@ def _rows(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """All attempts, as many as are said to be there; raises BrokenReplyError."""
     rows = as_rows(document.get("element") or [])
     if text(document, "no_of_trans_found") != str(len(rows)):
-        message = "another number of attempts than it says"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("another number of attempts than it says")
     return rows
 
 
@@ -204,6 +203,5 @@ def _money(document: Mapping[str, Any]) -> Money:
     charged = Money(taka(document, "currency_amount").minor, currency(document, "currency_type"))
     settled = Money(taka(document, "amount").minor, currency(document, "currency"))
     if charged.currency == BDT and settled != charged:
-        message = "two amounts that contradict each other"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError("two amounts that contradict each other")
     return charged

@@ -39,8 +39,7 @@ def dialect_of(manifest: Manifest) -> Dialect:
     dialect = settings_of(manifest, Dialect, operations)
     fault = next(_faults(manifest, dialect), "")
     if fault:
-        message = f"{manifest.id}: {fault}"
-        raise ManifestError(message)
+        raise ManifestError(f"{manifest.id}: {fault}")
     return dialect
 
 

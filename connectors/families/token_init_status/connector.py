@@ -119,15 +119,12 @@ class TokenInitStatus:
         reads = self._dialect.init.reads
         require_same(document, reads.reference, order.reference)
         if reads.amount and self._reader.money(document, reads.amount, reads.currency) != order.amount:
-            message = "a page for another amount"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("a page for another amount")
         if reads.status and self._means(text_at(document, reads.status)) != "awaiting_payer":
-            message = "a page of a payment that waits for nobody"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("a page of a payment that waits for nobody")
         page_url = text_at(document, reads.page_url, _PAGE_URL_LENGTH_MAX)
         if not self._pages.allow(page_url):
-            message = "a page on a host that is none of the provider's"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("a page on a host that is none of the provider's")
         return Created(reference_at(document, reads.provider_reference), page_url)
 
     def _standing(self, asked: Asked, order: CollectOrder) -> CollectInquiry:

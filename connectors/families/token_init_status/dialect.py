@@ -55,8 +55,7 @@ class Sent(Section):
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:
         if sum(one is not None for one in (self.source, self.secret, self.login, self.literal)) != 1:
-            message = "a member has one of from, secret, login and literal"
-            raise ValueError(message)
+            raise ValueError("a member has one of from, secret, login and literal")
         return self
 
 
@@ -163,8 +162,7 @@ class ComesBack(Section):
     @model_validator(mode="after")
     def _names_the_payment(self) -> Self:
         if not (self.provider_reference or self.reference):
-            message = "a browser that comes back must name the payment"
-            raise ValueError(message)
+            raise ValueError("a browser that comes back must name the payment")
         return self
 
 

@@ -68,16 +68,14 @@ def reference_at(document: Document, paths: str) -> str:
     """One of the provider's names of things; raises BrokenReplyError."""
     value = text_at(document, paths)
     if not is_reference(value):
-        message = f"{paths} is no reference"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError(f"{paths} is no reference")
     return value
 
 
 def require_same(document: Document, paths: str, ours: str) -> None:
     """Raise BrokenReplyError where an answer is about something else; what is never told is not compared."""
     if paths and text_at(document, paths) != ours:
-        message = f"another {paths}"
-        raise BrokenReplyError(message)
+        raise BrokenReplyError(f"another {paths}")
 
 
 def list_at(document: Document, paths: str, text_member: str) -> list[Document]:
@@ -104,8 +102,7 @@ class Reader:
             return as_object(value)
         rows = as_rows(value)
         if not rows or (not self._is_paid(rows[0]) and any(self._is_paid(row) for row in rows)):
-            message = "an empty list, or one that contradicts itself"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("an empty list, or one that contradicts itself")
         return rows[0]
 
     def _is_paid(self, row: Document) -> bool:
@@ -126,8 +123,7 @@ class Reader:
             return taka({name: value}, name).minor
         digits = text({name: value}, name)
         if not (digits.isascii() and digits.isdecimal() and len(digits) <= _PAISA_DIGITS_MAX):
-            message = f"{name} is no amount"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError(f"{name} is no amount")
         return int(digits)
 
     def _currency(self, document: Document, paths: str) -> str:
@@ -136,8 +132,7 @@ class Reader:
             return self._dialect.currency_untold
         currency = text_at(document, paths)
         if not _CURRENCY.fullmatch(currency):
-            message = f"{paths} is no currency"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError(f"{paths} is no currency")
         return currency
 
     def instant(self, document: Document, paths: str) -> str:

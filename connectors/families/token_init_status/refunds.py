@@ -113,8 +113,7 @@ class Refunds:
         done = _of_ours(document, reads.rows, reads, order)
         refused = _of_ours(document, reads.refused_rows, reads, order)
         if len(done) + len(refused) != 1:
-            message = "a list without this refund, or with more than one of it"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("a list without this refund, or with more than one of it")
         if refused:
             return _Row("", RefundLine("", order.amount, is_done=False), is_refused=True)
         return self._row(done[0], reads, order)
@@ -123,8 +122,7 @@ class Refunds:
         word = text_at(document, reads.status) if reads.status else ""
         means = self._words.get(word) if reads.status else "done"
         if means is None:
-            message = "a refund's status that nobody mapped"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError("a refund's status that nobody mapped")
         is_untold = reads.amount_may_be_untold and found(document, reads.amount) is None
         amount = order.amount if is_untold else self._reader.money(document, reads.amount, reads.currency)
         reference = text_at(document, reads.refund_reference) if reads.refund_reference else ""

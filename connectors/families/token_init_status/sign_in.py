@@ -76,8 +76,7 @@ class SignIn:
         reads, document = self._login.reads, asked.document
         token = text_at(document, reads.token, _TOKEN_LENGTH_MAX)
         if not _VISIBLE.fullmatch(token):
-            message = f"{reads.token} is no token"
-            raise BrokenReplyError(message)
+            raise BrokenReplyError(f"{reads.token} is no token")
         told = {name: _kept(document, path) for name, path in reads.keeps.items()}
         return Grant(LoggedIn(token, told).kept, min(self._life_seconds(document), _LIFE_SECONDS_MAX))
 

@@ -27,26 +27,22 @@ def _amount(value: object) -> Money:
     try:
         amount = parse_taka(value) if isinstance(value, str) else ZERO
     except MalformedAmountError as error:
-        message = "not an amount"
-        raise ValueError(message) from error
+        raise ValueError("not an amount") from error
     if amount == ZERO:
-        message = "not an amount above nothing"
-        raise ValueError(message)
+        raise ValueError("not an amount above nothing")
     return amount
 
 
 def _day(value: object) -> date:
     if not isinstance(value, str) or _DATE.fullmatch(value) is None:
-        message = "not a day"
-        raise ValueError(message)
+        raise ValueError("not a day")
     return date.fromisoformat(value)
 
 
 def _mobile(value: str) -> str:
     found = _MOBILE.fullmatch(folded(value))
     if found is None:
-        message = "not a mobile number"
-        raise ValueError(message)
+        raise ValueError("not a mobile number")
     return found[1]
 
 
@@ -144,6 +140,5 @@ def read_members(body: bytes) -> dict[str, Any]:
 def _trimmed(members: Mapping[str, Any]) -> dict[str, Any]:
     trimmed = {name.strip(): value for name, value in members.items()}
     if len(trimmed) != len(members):
-        message = "a member stands twice"
-        raise MalformedJsonError(message)
+        raise MalformedJsonError("a member stands twice")
     return trimmed

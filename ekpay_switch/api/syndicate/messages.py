@@ -30,13 +30,12 @@ Field = Annotated[str, StringConstraints(max_length=128, pattern=r"^[^\x00-\x1f\
 
 def _amount(value: object) -> Money:
     if not isinstance(value, str):
-        message = "not an amount"
-        raise ValueError(message)  # noqa: TRY004 - pydantic turns a ValueError into a field error
+        # pydantic turns a ValueError into a field error
+        raise ValueError("not an amount")  # noqa: TRY004
     try:
         return parse_taka(value)
     except MalformedAmountError as error:
-        message = "not an amount"
-        raise ValueError(message) from error
+        raise ValueError("not an amount") from error
 
 
 def _empty_is_none(value: object) -> object:

@@ -58,8 +58,7 @@ def partner_id_of(reg_id: str) -> str:
     """Our id of a merchant that has none of its own, from its registration id."""
     made = re.sub(r"[_.]", "-", reg_id.lower())
     if not PARTNER_ID.fullmatch(made):
-        message = f"{made} made of it is no partner id, so name one"
-        raise TermError(message)
+        raise TermError(f"{made} made of it is no partner id, so name one")
     return made
 
 
@@ -89,15 +88,13 @@ def payee_kind(text: str) -> PayeeKind:
     try:
         return PayeeKind(text)
     except ValueError as problem:
-        message = f"not one of {', '.join(sorted(PayeeKind))}"
-        raise TermError(message) from problem
+        raise TermError(f"not one of {', '.join(sorted(PayeeKind))}") from problem
 
 
 def one_name(text: str) -> str:
     """A name that people read: one line, nothing before or after it."""
     if not text or text != text.strip() or not text.isprintable() or len(text) > NAME_LENGTH_MAX:
-        message = f"a name is one line of up to {NAME_LENGTH_MAX} visible characters"
-        raise TermError(message)
+        raise TermError(f"a name is one line of up to {NAME_LENGTH_MAX} visible characters")
     return text
 
 
@@ -115,14 +112,12 @@ def read_terms(texts: Mapping[str, str], known: Known) -> tuple[dict[str, Any], 
 
 
 def _no_such_term(_: str, __: Known) -> object:
-    message = f"there is no such term; there are {', '.join(sorted(_READERS))}"
-    raise TermError(message)
+    raise TermError(f"there is no such term; there are {', '.join(sorted(_READERS))}")
 
 
 def _shaped(text: str, shape: re.Pattern[str], meaning: str) -> str:
     if not shape.fullmatch(text):
-        message = f"not {meaning}"
-        raise TermError(message)
+        raise TermError(f"not {meaning}")
     return text
 
 
@@ -130,8 +125,7 @@ def _hosts(text: str, _: Known) -> frozenset[str]:
     hosts = frozenset(text.lower().split())
     wrong = sorted(host for host in hosts if not is_return_host(host))
     if wrong or not hosts:
-        message = "hosts are names, perhaps with a port, such as shop.example or localhost:3000"
-        raise TermError(message)
+        raise TermError("hosts are names, perhaps with a port, such as shop.example or localhost:3000")
     return hosts
 
 
@@ -140,11 +134,9 @@ def _networks(text: str, _: Known) -> tuple[str, ...]:
     try:
         found = {ipaddress.ip_network(one) for one in text.split()}
     except ValueError as problem:
-        message = f"networks are addresses such as 192.0.2.7 or 192.0.2.0/24: {problem}"
-        raise TermError(message) from problem
+        raise TermError(f"networks are addresses such as 192.0.2.7 or 192.0.2.0/24: {problem}") from problem
     if not found or any(one.prefixlen == 0 for one in found):
-        message = "at least one network, and none that is everybody's"
-        raise TermError(message)
+        raise TermError("at least one network, and none that is everybody's")
     return tuple(sorted(str(one) for one in found))
 
 
@@ -152,15 +144,13 @@ def _instruments(text: str, known: Known) -> frozenset[str] | None:
     wanted = frozenset(text.split())
     strange = sorted(wanted - set(known.instruments))
     if strange:
-        message = f"no instrument is called {', '.join(strange)}"
-        raise TermError(message)
+        raise TermError(f"no instrument is called {', '.join(strange)}")
     return wanted or None
 
 
 def _fee_plan(text: str, known: Known) -> str:
     if text not in known.fee_plans:
-        message = f"not a payee of config/fees.toml: {', '.join(sorted(known.fee_plans))}"
-        raise TermError(message)
+        raise TermError(f"not a payee of config/fees.toml: {', '.join(sorted(known.fee_plans))}")
     return text
 
 
@@ -168,16 +158,14 @@ def _charges_on_refund(text: str, _: Known) -> ChargesOnRefund:
     try:
         return ChargesOnRefund(text)
     except ValueError as problem:
-        message = f"not one of {', '.join(sorted(ChargesOnRefund))}"
-        raise TermError(message) from problem
+        raise TermError(f"not one of {', '.join(sorted(ChargesOnRefund))}") from problem
 
 
 def _taka(text: str, _: Known) -> Money:
     try:
         return parse_taka(text)
     except MalformedAmountError as problem:
-        message = "not taka with at most two decimals, such as 1250.50"
-        raise TermError(message) from problem
+        raise TermError("not taka with at most two decimals, such as 1250.50") from problem
 
 
 _READERS: Mapping[str, Callable[[str, Known], object]] = {

@@ -67,8 +67,7 @@ def kind_of(account: str) -> AccountKind:
     """
     kind = CHART.get(account.split(":", 1)[0])
     if kind is None:
-        message = f"{account} is not in the chart of accounts"
-        raise UnknownAccountError(message)
+        raise UnknownAccountError(f"{account} is not in the chart of accounts")
     return kind
 
 

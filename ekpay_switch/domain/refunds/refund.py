@@ -101,8 +101,7 @@ def refund_after(state: RefundState, event: RefundEvent) -> RefundState:
     """
     following = REFUND_TRANSITIONS.get((state, event))
     if following is None:
-        message = f"{event} cannot happen to a refund that is {state}"
-        raise IllegalTransitionError(message)
+        raise IllegalTransitionError(f"{event} cannot happen to a refund that is {state}")
     return following
 
 

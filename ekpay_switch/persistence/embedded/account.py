@@ -60,13 +60,13 @@ class ServerAccount:
             folder.mkdir(mode=0o700, exist_ok=True)
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except OSError as problem:
-            message = f"{folder} must be a folder of our own: remove it and try again"
-            raise EmbeddedPostgresError(message) from problem
+            raise EmbeddedPostgresError(
+                f"{folder} must be a folder of our own: remove it and try again"
+            ) from problem
         try:
             # Ours too: a crash between making the folder and handing it over leaves it so.
             if os.fstat(handle).st_uid not in {self.user_id, os.geteuid()}:
-                message = f"{folder} belongs to another user: remove it and try again"
-                raise EmbeddedPostgresError(message)
+                raise EmbeddedPostgresError(f"{folder} belongs to another user: remove it and try again")
             os.fchown(handle, self.user_id, self.group_id)
             os.fchmod(handle, 0o700)
         finally:
@@ -96,8 +96,7 @@ def server_account(passes_through: Iterable[Path], reads: Iterable[Path]) -> Ser
     entry = _system_user()
     setpriv = shutil.which("setpriv")
     if setpriv is None:
-        message = "setpriv (util-linux) is missing: install it, or run as an ordinary user"
-        raise EmbeddedPostgresError(message)
+        raise EmbeddedPostgresError("setpriv (util-linux) is missing: install it, or run as an ordinary user")
     becoming = [setpriv, f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}"]
     becoming += ["--clear-groups", "--no-new-privs"]
     if not (_open_to_others(passes_through, _OTHERS_PASS) and _open_to_others(reads, _OTHERS_READ_AND_PASS)):
@@ -125,11 +124,10 @@ def _require_capability() -> None:
     status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
     permitted = re.search(r"^CapPrm:\s*([0-9a-f]+)$", status, re.MULTILINE)
     if permitted is None or not int(permitted[1], 16) & _CAP_DAC_READ_SEARCH:
-        message = (
+        raise EmbeddedPostgresError(
             f"{SYSTEM_USER} cannot reach EKPAY_HOME or the installation through a folder closed to others, "
             "and this root lacks CAP_DAC_READ_SEARCH: use open folders, or run as an ordinary user"
         )
-        raise EmbeddedPostgresError(message)
 
 
 def _system_user() -> pwd.struct_passwd:
@@ -137,8 +135,9 @@ def _system_user() -> pwd.struct_passwd:
         return entry
     useradd = shutil.which("useradd", path=os.defpath + ":/usr/sbin:/sbin")
     if useradd is None:
-        message = f"useradd is missing: create the system user {SYSTEM_USER}, or run as an ordinary user"
-        raise EmbeddedPostgresError(message)
+        raise EmbeddedPostgresError(
+            f"useradd is missing: create the system user {SYSTEM_USER}, or run as an ordinary user"
+        )
     arguments = ["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
     arguments += ["--shell", "/usr/sbin/nologin", "--comment", "ekPay embedded PostgreSQL", SYSTEM_USER]
     made = subprocess.run(  # noqa: S603 (fixed arguments, no shell)
@@ -148,8 +147,7 @@ def _system_user() -> pwd.struct_passwd:
     deadline = time.monotonic() + _USERADD_WAIT_SECONDS
     while (entry := _password_entry()) is None:
         if made.returncode == 0 or time.monotonic() > deadline:
-            message = f"cannot create the system user {SYSTEM_USER}: {made.stderr.strip()}"
-            raise EmbeddedPostgresError(message)
+            raise EmbeddedPostgresError(f"cannot create the system user {SYSTEM_USER}: {made.stderr.strip()}")
         time.sleep(0.1)
     return entry
 

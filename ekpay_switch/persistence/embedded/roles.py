@@ -49,8 +49,9 @@ def read_passwords(file: Path) -> Mapping[str, str]:
     try:
         lines = file.read_text(encoding="utf-8").split()
     except FileNotFoundError as problem:
-        message = f"{file} is gone, so nobody can log in any more: restore it, or begin with an empty folder"
-        raise EmbeddedPostgresError(message) from problem
+        raise EmbeddedPostgresError(
+            f"{file} is gone, so nobody can log in any more: restore it, or begin with an empty folder"
+        ) from problem
     return dict(line.split(":")[3:] for line in lines)
 
 

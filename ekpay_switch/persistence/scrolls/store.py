@@ -108,8 +108,7 @@ async def _make_new(connection: Connection, order: ScrollOrder) -> ScrollFile:
     payments = await read_happened(connection, biller_id, first, day)
     forgotten = forgotten_day(payments, day, terms, newest)
     if forgotten is not None:
-        message = f"{ScrollRefusal.EARLIER_IS_OPEN}: {forgotten}"
-        raise RefusedScrollError(message)
+        raise RefusedScrollError(f"{ScrollRefusal.EARLIER_IS_OPEN}: {forgotten}")
     last_seq = await read_last_seq(connection, biller_id, day)
     rows = rows_due(payments, day, last_seq + 1, terms)
     file = sealed(ScrollFile(biller_id, day, order.cycle, place.is_last, terms.layout, rows))

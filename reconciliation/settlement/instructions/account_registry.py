@@ -48,23 +48,20 @@ def is_routing_number(text: str) -> bool:
 
 def _routing_number(text: str) -> str:
     if not is_routing_number(text):
-        message = f"{text} is no routing number"
-        raise ValueError(message)
+        raise ValueError(f"{text} is no routing number")
     return text
 
 
 def _paisa(text: object) -> int:
     amount = paisa_of_decimal(text) if isinstance(text, str) and _TAKA.fullmatch(text) else None
     if amount is None:
-        message = f"{text!r} is no amount of taka with two decimals"
-        raise ValueError(message)
+        raise ValueError(f"{text!r} is no amount of taka with two decimals")
     return amount
 
 
 def _readable(text: str) -> str:
     if not latin(text):
-        message = f"{text!r} leaves nothing in Latin letters"
-        raise ValueError(message)
+        raise ValueError(f"{text!r} leaves nothing in Latin letters")
     return text
 
 
@@ -99,8 +96,9 @@ class Bounds(_Strict):
     @model_validator(mode="after")
     def _leaves_room(self) -> "Bounds":
         if not 0 < self.minimum <= self.maximum <= _PAISA_MAX:
-            message = "a minimum is above zero and not above the maximum, which has twelve digits of paisa"
-            raise ValueError(message)
+            raise ValueError(
+                "a minimum is above zero and not above the maximum, which has twelve digits of paisa"
+            )
         return self
 
 
@@ -135,11 +133,9 @@ class Registry(_Strict):
     def _is_whole(self) -> "Registry":
         creditors = [account.creditor for account in self.accounts]
         if len(set(creditors)) != len(creditors):
-            message = "a creditor has one account"
-            raise ValueError(message)
+            raise ValueError("a creditor has one account")
         if {account.rail for account in self.accounts} - set(self.rails):
-            message = "a rail is used that has no bounds"
-            raise ValueError(message)
+            raise ValueError("a rail is used that has no bounds")
         return self
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:

@@ -59,8 +59,7 @@ def batch(instructions: Sequence[Instruction], debtor: Debtor, created: datetime
     """
     ordered = sorted(instructions, key=lambda one: one.end_to_end_id)
     if len({one.value_date for one in ordered}) != 1:
-        text = "a batch has instructions of one value date"
-        raise ValueError(text)
+        raise ValueError("a batch has instructions of one value date")
     totals = totals_of(ordered)
     root = etree.Element("EFT")
     _put_file_header(etree.SubElement(root, "FHR"), debtor, created)

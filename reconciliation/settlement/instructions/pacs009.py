@@ -85,8 +85,7 @@ def message(instructions: Sequence[Instruction], debtor: Debtor, created: dateti
     ordered = sorted(instructions, key=lambda one: one.end_to_end_id)
     dates = {one.value_date for one in ordered}
     if len(dates) != 1:
-        text = "a message has instructions of one value date"
-        raise ValueError(text)
+        raise ValueError("a message has instructions of one value date")
     root = etree.Element(f"{{{NAMESPACE}}}Document", nsmap={None: NAMESPACE})
     transfer = etree.SubElement(root, f"{{{NAMESPACE}}}FICdtTrf")
     _put_header(etree.SubElement(transfer, f"{{{NAMESPACE}}}GrpHdr"), ordered, debtor, created)

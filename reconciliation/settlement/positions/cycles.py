@@ -70,8 +70,7 @@ class Cycles:
             ValueError: the instant has no zone.
         """
         if at.tzinfo is None:
-            message = "an instant without a zone belongs to no cycle"
-            raise ValueError(message)
+            raise ValueError("an instant without a zone belongs to no cycle")
         times = self.times(party)
         local = at.astimezone(DHAKA)
         minute = local.hour * _MINUTES_AN_HOUR + local.minute

@@ -120,11 +120,13 @@ def _cells(number: int, frame: bytes, messages: Messages, spec: Mapping[str, Any
     try:
         read_, _ = iso8583.decode(frame, spec)
     except iso8583.DecodeError as problem:
-        place = TYPE if problem.field == "t" else f"DE{problem.field}"
-        raise UnreadableFileError(problem.msg, number, place, "message") from problem
+        raise UnreadableFileError(
+            problem.msg, number, TYPE if problem.field == "t" else f"DE{problem.field}", "message"
+        ) from problem
     except KeyError as problem:
-        name = f"DE{problem.args[0]}"
-        raise UnreadableFileError("an element that the layout lacks", number, name, "message") from problem
+        raise UnreadableFileError(
+            "an element that the layout lacks", number, f"DE{problem.args[0]}", "message"
+        ) from problem
     cells = {TYPE: read_["t"]}
     for name, text in read_.items():
         if name in _NOT_CELLS:
@@ -146,8 +148,12 @@ def _parts(text: str, tags: Mapping[str, str], number: int, element: str) -> dic
         begin += _TAG + _TAG_LENGTH
         length = int(digits) if len(digits) == _TAG_LENGTH and digits.isascii() and digits.isdecimal() else -1
         if tag not in tags or length < 0 or begin + length > len(text) or tags[tag] in cells:
-            what = f"a part {tag!r} that the layout lacks, or that is cut off or doubled"
-            raise UnreadableFileError(what, number, f"DE{element}", "message")
+            raise UnreadableFileError(
+                f"a part {tag!r} that the layout lacks, or that is cut off or doubled",
+                number,
+                f"DE{element}",
+                "message",
+            )
         cells[tags[tag]] = text[begin : begin + length].strip()
         begin += length
     return cells

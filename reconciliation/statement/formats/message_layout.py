@@ -64,15 +64,12 @@ class Messages(_Strict):
     def _elements_are_numbered(self) -> "Messages":
         numbers = {number for number in self.elements if number.isdecimal() and number not in _BITMAPS}
         if numbers != set(self.elements) or any(not 1 < int(number) <= _LAST_ELEMENT for number in numbers):
-            message = "elements are called by their numbers from 2 to 128, bitmaps apart"
-            raise ValueError(message)
+            raise ValueError("elements are called by their numbers from 2 to 128, bitmaps apart")
         if len(set(self.names)) != len(self.names):
-            message = "two cells have one name"
-            raise ValueError(message)
+            raise ValueError("two cells have one name")
         marks = {*self.header, *self.row, *self.trailer}
         if unknown := sorted(marks - set(self.names)):
-            message = f"no cell of a message: {', '.join(unknown)}"
-            raise ValueError(message)
+            raise ValueError(f"no cell of a message: {', '.join(unknown)}")
         return self
 
     def name_of(self, number: str) -> str:

@@ -121,8 +121,9 @@ async def _chosen(browser: Browser, shown: Shown, instrument: str, patience_seco
 def _led_on(page: Shown, instrument: str) -> str:
     """Where the page leads by itself that says that the payer is sent to a provider."""
     if page.refresh is None or not page.refresh.url:
-        names = instruments_of(page)
-        raise NotOfferedError(f"the checkout opened no page of {instrument}: HTTP {page.status}", names)
+        raise NotOfferedError(
+            f"the checkout opened no page of {instrument}: HTTP {page.status}", instruments_of(page)
+        )
     url = urljoin(page.url, page.refresh.url)
     if urlsplit(url).netloc == urlsplit(page.url).netloc:
         raise LostPayerError(f"the checkout leads to no page of {instrument}")

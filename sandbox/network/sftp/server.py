@@ -84,8 +84,7 @@ class _Door(asyncssh.SSHServer):
 
 
 def _refuse(*_arguments: object) -> None:
-    why = "this server shows files and takes none"
-    raise asyncssh.SFTPPermissionDenied(why)
+    raise asyncssh.SFTPPermissionDenied("this server shows files and takes none")
 
 
 # It stands for calls of every form.

@@ -151,8 +151,7 @@ async def _refunded_in_parts(scene: Scene) -> None:
         if refused.problem.code != "refund_exceeds_remaining":
             raise
     else:
-        message = "a paisa more than was paid may be refunded"
-        raise UnexpectedAnswerError(message)
+        raise UnexpectedAnswerError("a paisa more than was paid may be refunded")
     await scene.until_refunded(len(PARTS))
 
 

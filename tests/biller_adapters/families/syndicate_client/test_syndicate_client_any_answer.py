@@ -90,8 +90,7 @@ def _bill() -> dict[str, Any]:
 def the_order() -> PayOrder:
     found = asyncio.run(process(_bill()).fetch(QUERY))
     if not isinstance(found, BillFound):
-        message = "the bill of the stage is none"
-        raise TypeError(message)
+        raise TypeError("the bill of the stage is none")
     return order_for(JALALABAD.id, found.bill, NOON.date())
 
 
