@@ -1,11 +1,13 @@
 """Telling a biller about a payment whose money is held, and recording what it answered.
 
-A biller may have a second route. It is taken only where not a byte left us on the first, and its send is
-durable before it happens; from then on the payment is pinned to it, whatever comes.
+A biller may have a second route. It is taken once, only where the first was unreached or gave one of the few
+declines that its manifest names (ADR 0005), and its send is durable before it happens. From then on the
+payment is pinned to it.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import assert_never
 
 from ekpay_switch import telemetry
 from ekpay_switch.domain.alarms import Alarm
@@ -25,7 +27,15 @@ from ekpay_switch.domain.delivery import (
     plan_outcome,
 )
 from ekpay_switch.domain.ledger.posting_rules import prefund_account
-from ekpay_switch.domain.outcome import Approved, Outcome, Unreached, named
+from ekpay_switch.domain.outcome import (
+    Approved,
+    Declined,
+    InDoubt,
+    Outcome,
+    Unreached,
+    may_try_another_route,
+    named,
+)
 from ekpay_switch.ports.billers import BillerAdapter, BillerProfile
 from ekpay_switch.ports.world import World
 
@@ -72,8 +82,7 @@ async def send_and_record(
         if not _goes_on(outcome, step, profile):
             break
         is_first_step = step == profile.second_route
-        answered = outcome.facts if isinstance(outcome, Approved) else {"outcome": named(outcome)}
-        begun = await _begin(delivery, step, answered, profile, world)
+        begun = await _begin(delivery, step, _evidence_of(outcome), profile, world)
         if isinstance(begun, Stale):
             return begun
         order = replace(order, step=step, send_before=begun)
@@ -104,8 +113,23 @@ def _steps_after(step: str, profile: BillerProfile, sends: int) -> tuple[str, ..
 
 
 def _goes_on(outcome: Outcome, step: str, profile: BillerProfile) -> bool:
-    """A further step follows an approval; another route follows nothing but a call that never left us."""
-    return isinstance(outcome, Unreached if step == profile.second_route else Approved)
+    """A further step follows an approval, the second route an outcome after which no money can have moved."""
+    if step == profile.second_route:
+        return may_try_another_route(outcome)
+    return isinstance(outcome, Approved)
+
+
+def _evidence_of(outcome: Outcome) -> Mapping[str, str]:
+    """What is kept of an answer before the next send: an approval's facts, else the outcome and why."""
+    match outcome:
+        case Approved(facts=facts):
+            return facts
+        case Declined(reason=reason, code=code):
+            return {"outcome": named(outcome), "reason": reason, "code": code}
+        case Unreached(why=why) | InDoubt(why=why):
+            return {"outcome": named(outcome), "why": why}
+        case _:
+            assert_never(outcome)
 
 
 async def _begin(

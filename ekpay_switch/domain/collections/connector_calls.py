@@ -8,7 +8,6 @@ and the provider's own word; `judge` compares them, so that no connector has to 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import assert_never
 from uuid import UUID
 
 from ekpay_switch.domain.money import Money
@@ -202,17 +201,3 @@ def judge(order: CollectOrder, collected: Collected) -> Agreed | Disagreed:
 
 # The named declines of a call that say that the provider refuses us and not our payer.
 TECHNICAL_DECLINES = frozenset({"malformed", "not_allowed"})
-
-
-def may_try_another_instrument(outcome: CreateOutcome) -> bool:
-    """Whether another instrument may be offered at once: no page stands where the payer could pay as well.
-
-    A create call that returned no provider reference moved no money (architecture.md 4, "Attempts").
-    """
-    match outcome:
-        case Created():
-            return False
-        case Declined() | Unreached() | InDoubt():
-            return True
-        case _:
-            assert_never(outcome)

@@ -7,15 +7,11 @@ from ekpay_switch.domain.collections.connector_calls import (
     Agreed,
     Collected,
     CollectOrder,
-    Created,
-    CreateOutcome,
     Disagreed,
     RefundOrder,
     judge,
-    may_try_another_instrument,
 )
 from ekpay_switch.domain.money import Money
-from ekpay_switch.domain.outcome import Declined, InDoubt, Unreached
 
 ORDER = CollectOrder(
     payment_id=UUID(int=1),
@@ -45,19 +41,6 @@ def test_four_equalities_make_a_collection() -> None:
 )
 def test_whatever_differs_is_for_two_persons(collected: Collected, why: str) -> None:
     assert judge(ORDER, collected) == Disagreed(collected, why)
-
-
-@pytest.mark.parametrize(
-    ("outcome", "may"),
-    [
-        (Created("TR0011", "https://page.example"), False),
-        (Declined("refused"), True),
-        (Unreached("breaker open"), True),
-        (InDoubt("no answer"), True),
-    ],
-)
-def test_another_instrument_is_offered_unless_a_page_stands(outcome: CreateOutcome, may: bool) -> None:  # noqa: FBT001
-    assert may_try_another_instrument(outcome) is may
 
 
 def test_a_refund_counts_as_heard_until_somebody_knows_better() -> None:

@@ -14,6 +14,8 @@ from tests.fakes.world import PROFILE, Deed, SmallWorld
 
 SECOND = "second_route"
 DARK = Deed(Unreached("connection refused"))
+# The biller behind the first route cannot be reached by it: nothing was sent on, so it may be by the second.
+NOT_SENT_ON = Deed(Declined("refused", "1007", may_reroute=True))
 
 
 def a_world_of_two_routes(*deeds: Deed) -> SmallWorld:
@@ -45,6 +47,33 @@ async def test_whatever_the_first_route_answered_is_the_answer(says: Outcome) ->
     assert routes(small) == ["pay"]
 
 
+async def test_a_named_decline_is_followed_by_the_second_route_made_durable_before() -> None:
+    small = a_world_of_two_routes(NOT_SENT_ON)
+    await pay_bill(an_order(), small.world)
+    assert routes(small) == ["pay", SECOND]
+    assert len({order.reference for order in small.biller.orders}) == 1
+    assert small.books.only().state is State.COMPLETED
+    assert small.steps.taken == ["claim", "pay", "begin_send", "pay", "record"]
+    assert small.books.balance("payable:desco_postpaid") == TOTAL
+
+
+async def test_a_named_decline_without_a_second_route_is_a_refusal() -> None:
+    small = a_world()
+    small.biller.deeds.append(NOT_SENT_ON)
+    await pay_bill(an_order(), small.world)
+    assert routes(small) == ["pay"]
+    assert small.books.only().state is State.REFUNDED
+
+
+@pytest.mark.parametrize("second", [DARK, NOT_SENT_ON, Deed(Declined("refused", "328"))], ids=repr)
+async def test_the_second_route_is_tried_once_and_what_it_refuses_goes_back(second: Deed) -> None:
+    small = a_world_of_two_routes(NOT_SENT_ON, second)
+    await pay_bill(an_order(), small.world)
+    assert routes(small) == ["pay", SECOND]
+    assert small.books.only().state is State.REFUNDED
+    assert small.books.balance(IN_FLIGHT) == 0
+
+
 async def test_where_both_are_dark_the_money_goes_back() -> None:
     small = a_world_of_two_routes(DARK, DARK)
     await pay_bill(an_order(), small.world)
@@ -61,6 +90,18 @@ async def test_a_doubt_on_the_second_route_is_asked_about_there() -> None:
     small.biller.inquiries.append(Posted(leased.order.reference, TOTAL))
     await resolve_in_doubt(leased, small.world)
     assert small.books.only().state is State.COMPLETED
+
+
+async def test_after_a_proven_loss_a_named_decline_leads_to_no_other_route() -> None:
+    """What was lost on the first route may yet arrive there: on another it could be paid beside it."""
+    small = a_world_of_two_routes(Deed(InDoubt("the answer was cut off")), NOT_SENT_ON)
+    await pay_bill(an_order(), small.world)
+    small.clock.pass_by(400)
+    (leased,) = await small.books.lease_due(16, 60.0)
+    small.biller.inquiries.append(NotFound())
+    await resolve_in_doubt(leased, small.world)
+    assert routes(small) == ["pay", "pay"]
+    assert small.books.only().state is State.REFUNDED
 
 
 @pytest.mark.parametrize("step", ["pay", SECOND])
