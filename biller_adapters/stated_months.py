@@ -1,7 +1,7 @@
 """Bills that nobody makes: a household without a gas meter states its months and pays the tariff for each.
 
 The collector tells customer, amount, surcharge and particulars, and the utility only says whether that is
-right (billers.md 1.1 row 13, 2.7). What may surprise: everything here is our arithmetic, so whatever the
+right (billers.md 1.1, row 13, 2.7). What may surprise: everything here is our arithmetic, so whatever the
 utility repeats of it must be the same to the paisa.
 """
 

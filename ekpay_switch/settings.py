@@ -121,7 +121,9 @@ class Settings(BaseSettings):
         1.0, gt=0, description="Seconds that an idle worker waits before it looks for due work again."
     )
     quote_keep_days: int = Field(
-        30, ge=1, description="Days after which an unpaid quote is dropped (ekpay-syndicate-api.md, Binding)."
+        30,
+        ge=1,
+        description='Days after which an unpaid quote is dropped (ekpay-syndicate-api.md, "Binding").',
     )
     webhook_ports: Ports = Field(
         frozenset({443, 8443}), description="TCP ports that endpoints of partners may have, with commas."

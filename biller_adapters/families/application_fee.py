@@ -1,10 +1,10 @@
 """application_fee: JSON over POST under a standing key; a public office demands the fee of one reference.
 
-Applications, holdings, admission rolls (billers.md rows 25, 27 to 29, 32, 34, 35, 40, 41, 44, 46 and 52; the
-wire is ours). What the office calls things stands in the manifest (`office_words`). Where the office cannot
-be asked for its demand (`none`), or does not answer (`optional`), the manifest's schedule makes the quote and
-the office refuses at the payment what it does not agree with. Where it must be asked and there is a schedule,
-the two must agree: a fee that nobody announced is not passed on.
+Applications, holdings, admission rolls (billers.md 1.1, rows 25, 27 to 29, 32, 34, 35, 40, 41, 44, 46 and 52;
+the wire is ours). What the office calls things stands in the manifest (`office_words`). Where the office
+cannot be asked for its demand (`none`), or does not answer (`optional`), the manifest's schedule makes the
+quote and the office refuses at the payment what it does not agree with. Where it must be asked and there is a
+schedule, the two must agree: a fee that nobody announced is not passed on.
 
 What may surprise: a step that is not open yet and one whose days are over are missing bills, since nothing is
 owed there. The receipt of a payment may be an interim one; the final one is told by a later inquiry.

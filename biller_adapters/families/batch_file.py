@@ -1,6 +1,6 @@
 """batch_file: bills arrive as files and payments leave as the scroll; in between nobody is asked.
 
-The protocol is ours: how these offices exchange files is not public (billers.md 1.1 rows 39, 42 and 47,
+The protocol is ours: how these offices exchange files is not public (billers.md 1.1, rows 39, 42 and 47,
 finding 7). What may surprise: paying makes no call. A payment is accepted because its bill stands in the
 newest file, unpaid and over this amount, and taking it is one write in our own books. A question about a
 payment therefore has a final answer at once: it holds its bill, or from that moment it never will.

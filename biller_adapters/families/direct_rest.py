@@ -1,9 +1,10 @@
 """direct_rest: JSON over POST in a biller's own words, a bill, a payment and a question about it.
 
-The plain protocol that most billers speak who have no published one (billers.md rows 2, 5, 6, 16, 22, 45 and
-53; the wire is ours). What things are called stands in the manifest (`field_map`), so that one more such
-biller is a file and no code. What may surprise: a payment is approved only with everything that the manifest
-gives a name to, our reference, the amount and the receipt; without, it is in doubt and the inquiry brings it.
+The plain protocol that most billers speak who have no published one (billers.md 1.1, rows 2, 5, 6, 16, 22,
+45 and 53; the wire is ours). What things are called stands in the manifest (`field_map`), so that one more
+such biller is a file and no code. What may surprise: a payment is approved only with everything that the
+manifest gives a name to, our reference, the amount and the receipt; without, it is in doubt and the inquiry
+brings it.
 """
 
 import re

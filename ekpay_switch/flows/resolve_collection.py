@@ -199,7 +199,7 @@ def _lapsed(profile: ConnectorProfile, since_seconds: float) -> StillOpen | Came
 
 
 def _next_look_seconds(held: HeldTry, connector: Connector) -> float:
-    """Until the next of the moments of the manifest, the end of the quote, or the page's own (section 5)."""
+    """Until the next moment of the manifest, the end of the quote, or the page's own (architecture.md 5)."""
     profile, age = connector.profile, (held.now - held.opened_at).total_seconds()
     moments = [seconds - age for seconds in profile.page_ask_after_seconds]
     if profile.executes:

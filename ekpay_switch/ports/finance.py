@@ -155,7 +155,7 @@ class FileEvidence(Protocol):
         In the caller's transaction. An answer that stands already changes nothing. Success wakes the
         resolver, which asks and records as always (a vend still waits for its token). A failure or absence
         counts together with one negative answer of the far side, absence only from its second file on
-        (reconciliation.md part 5, case 10).
+        (reconciliation.md 5, case 10).
         """
         ...
 

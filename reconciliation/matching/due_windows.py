@@ -2,7 +2,7 @@
 
 The due date of a leg is its Dhaka date, one more from the cut-off on, moved to a business day where the
 institution makes files on those only. What moved in the last ten minutes before the cut-off may come one file
-later (reconciliation.md part 5, case 1).
+later (reconciliation.md 5, case 1).
 """
 
 from collections.abc import Mapping

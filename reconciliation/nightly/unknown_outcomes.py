@@ -1,4 +1,4 @@
-"""What a run has to tell payments that nobody knows the end of (reconciliation.md part 5, case 10).
+"""What a run has to tell payments that nobody knows the end of (reconciliation.md 5, case 10).
 
 A line that is `unknown` is a question. A file answers it with success or failure; a window that is over
 without an answer is an absence, which is told again by a later night once the next file lacks it too. What is

@@ -2,7 +2,7 @@
 
 An approved write-off of a break that a correction has ended would make money: the row is matched now, and the
 loss stands as well. So every decision that stands on such a break gets a reversing one, newest first, with a
-new entry; nothing is deleted (reconciliation.md part 5, case 13). A proposal that nobody has checked lapses.
+new entry; nothing is deleted (reconciliation.md 5, case 13). A proposal that nobody has checked lapses.
 No person is asked: the maker is the rule, and the database takes a rule's rows for reversals alone.
 """
 

@@ -1,4 +1,4 @@
-"""The limits of the house, checked on the source text: architecture.md 2 (law 8, law 12) and style.md 3.b."""
+"""The limits of the house, checked on the source text: architecture.md 2, laws 8 and 12."""
 
 import ast
 import re

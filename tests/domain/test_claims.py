@@ -1,4 +1,4 @@
-"""Who may start, judged a batch at a time: architecture.md 6 and the syndicate document's "Binding"."""
+"""Who may start, judged a batch at a time: architecture.md 6; ekpay-syndicate-api.md, "Binding"."""
 
 from collections import Counter
 from dataclasses import replace

@@ -1,6 +1,7 @@
 """Far sides that go dark under load: how often they are asked meanwhile, and that nothing is guessed.
 
-A flood of status inquiries is what took a national scheme down for five hours (anchors.md 3.2).
+A flood of status inquiries is what took a national scheme down for five hours
+(api-conventions-and-security.md, finding 15).
 """
 
 from itertools import pairwise, repeat

@@ -11,7 +11,7 @@ from ekpay_switch.web.static_files import FOLDER, static_files, static_path
 from tests.web.checkout.checkout_setup import HOME, Browser, Counter
 
 STYLE = static_files()["checkout.css"].body.decode()
-# sha256 of the fonts as their package has them: static/ORIGIN.md.
+# sha256 of the fonts as their package has them: ekpay_switch/web/static/ORIGIN.md.
 FONTS = {
     "noto-sans-bengali-400.woff2": "adb805ae2eb639cc5d7276ee0e3798a8092fbfe02a6e5a0e19d82587680b528c",
     "noto-sans-bengali-700.woff2": "67ffaf548d85c2022569374b5401cd8d296a2434c2df4b57399c31f9118ce8c3",

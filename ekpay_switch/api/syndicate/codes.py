@@ -1,4 +1,4 @@
-"""The rsp_cd of every answer and the text that a payer may be shown (ekpay-syndicate-api.md, table)."""
+"""The rsp_cd of every answer and the text for its payer (ekpay-syndicate-api.md, "Response codes")."""
 
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal

@@ -3,7 +3,7 @@
     credited + charge  =  receivable + suspense + rounding        in whole paisa
 
 What is agreed of the files goes against what the connector owes us, what is not agreed stands in suspense,
-and a paisa that is missing stays owed (reconciliation.md part 5, case 18).
+and a paisa that is missing stays owed (reconciliation.md 5, case 18).
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""kill -9 of the web process at every step of a payment; the worker lives on (api-conventions T83)."""
+"""kill -9 of the web process at every step of a payment; the worker lives on (T83)."""
 
 import signal
 import time

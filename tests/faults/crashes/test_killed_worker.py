@@ -1,4 +1,4 @@
-"""kill -9 of the worker at every step of resolving a doubt, and of both (api-conventions T84, T90)."""
+"""kill -9 of the worker at every step of resolving a doubt, and of both (T84, T90)."""
 
 import signal
 import time

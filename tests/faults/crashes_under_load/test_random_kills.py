@@ -1,9 +1,9 @@
-"""kill -9 of web, worker and PostgreSQL at moments that nobody chose, under load (api-conventions T83-T85).
+"""kill -9 of web, worker and PostgreSQL at moments that nobody chose, under load (T83-T85).
 
 Partners pay from their prefunds, and a shop collects from payers by wallet. Whatever the moment, the outcome
-holds: the history of all that was asked and heard proves it, with the books of both sides (api-conventions
-4.5, "consistency"), and the three books of wallet payments beside it. A history that fails is kept;
-`python -m tests.faults.crashes_under_load.history FILE` reads it again.
+holds: the history of all that was asked and heard proves it, with the books of both sides
+(api-conventions-and-security.md 4.5, "consistency"), and the three books of wallet payments beside it.
+A history that fails is kept; `python -m tests.faults.crashes_under_load.history FILE` reads it again.
 """
 
 import asyncio
@@ -29,7 +29,8 @@ from tests.faults.wallet_crashes.kill_matrix import WalletRow
 from tests.faults.wallet_crashes.shop import WalletShop
 
 MOMENTS, MOMENTS_A_WAVE = 200, 50
-# The targets of api-conventions 4.5, for the product at its own pace; here it is up to ten times as fast.
+# The targets of api-conventions-and-security.md 4.5, for the product at its own pace; here it is up to ten
+# times as fast.
 DATABASE_SECONDS_MAX, WORKER_SECONDS_MAX = 30, 60
 
 

@@ -1,6 +1,7 @@
 """The storm that does not happen: three far sides dark for ten minutes of life, and partners that pay on.
 
-A flood of status inquiries is what took a national scheme down for five hours (anchors.md 3.2). Waiting times
+A flood of status inquiries is what took a national scheme down for five hours
+(api-conventions-and-security.md, finding 15). Waiting times
 are divided and the budgets of the manifests are not, so that five times as many questions want to be asked in
 the same budget; and they want to be asked every 30 s of life, which is more often than in any manifest.
 """

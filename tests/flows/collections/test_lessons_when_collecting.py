@@ -1,4 +1,4 @@
-"""Bugs that other payment switches had when they collected money, each by its own name (anchors.md 4.4)."""
+"""Bugs of other payment switches that collect money, each by its own name (docs/lessons-of-others.md)."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Bugs that other payment switches had, each by its own name (anchors.md 4.4)."""
+"""Bugs that other payment switches had, each by its own name (docs/lessons-of-others.md)."""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Case 10 of reconciliation.md part 5 for a delivery: our books do not know, and a settlement file answers.
+"""reconciliation.md 5, case 10, for a delivery: our books do not know, and a settlement file answers.
 
 (a) the file says success, (b) it says failed, (c) it does not name the payment. From the row in doubt through
 `tell` to the end state, in PostgreSQL; the audit is clean after each.

@@ -1,4 +1,4 @@
-"""Case 10 of reconciliation.md part 5 for a payer's money: a try whose word was given, and a refund.
+"""reconciliation.md 5, case 10, for a payer's money: a try whose word was given, and a refund.
 
 (a) the file says success, (b) it says failed, (c) it does not name it; through `tell` to the end state.
 """

@@ -1,4 +1,4 @@
-"""The subtle cases of reconciliation.md part 5, under their numbers. Amounts in paisa, days in Dhaka.
+"""The subtle cases of reconciliation.md 5, under their numbers. Amounts in paisa, days in Dhaka.
 
 Cases 10 (c) and 13 have a second half that needs the database: the negative answer that closes a doubt, and
 the write-off that a restatement reverses. Case 20, a write-off by its own maker, needs it altogether.

@@ -1,4 +1,4 @@
-"""Case 13 of reconciliation.md part 5 through whole nights.
+"""reconciliation.md 5, case 13 through whole nights.
 
 D file v1 (3 rows wrong), v2 flagged as correction on D+2, after the write-off of one break was approved: v1
 is FILE_SUPERSEDED; the result equals a from-scratch run with v2; the delta report lists 3 rows; the approved

@@ -1,4 +1,4 @@
-"""Case 13 of reconciliation.md part 5, as decisions and closed days see it: nothing is deleted."""
+"""reconciliation.md 5, case 13, as decisions and closed days see it: nothing is deleted."""
 
 from dataclasses import replace
 from datetime import date

@@ -1,4 +1,4 @@
-"""Case 20 of reconciliation.md part 5: one person never decides alone, and who tries is written down."""
+"""reconciliation.md 5, case 20: one person never decides alone, and who tries is written down."""
 
 import asyncio
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""Asking a bank's host for money, over a link that is there, sick or gone (connectors.md 17.2, F7)."""
+"""Asking a bank's host for money, over a link that is there, sick or gone (connectors.md 17.2, row F7)."""
 
 import asyncio
 import time
