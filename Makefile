@@ -160,6 +160,10 @@ new-biller: $(CORE) ## start a biller: make new-biller ID=some_utility FAMILY=di
 	@test -n "$(ID)" -a -n "$(FAMILY)" || { echo "say which: make new-biller ID=some_utility FAMILY=direct_rest" >&2; exit 1; }
 	$(BIN)/python -m biller_adapters.new_biller "$(ID)" "$(FAMILY)" $(if $(LIKE),--like "$(LIKE)")
 
+.PHONY: docs
+docs: $(DEV) ## make a site of docs/ in site/; a dead link or anchor fails, and nothing is fetched
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 .PHONY: states
 states: $(CORE) ## write docs/payment-states.md and docs/codes-and-events.md again from the tables that decide
 	$(BIN)/python -m ekpay_switch.cli.reference.payment_states > docs/payment-states.md
