@@ -73,12 +73,24 @@ migrate: $(CORE) ## bring the database to the newest schema
 
 # ---- proving it
 
+TEST_FOLDERS = $(BIN)/pytest -n 2 --dist loadfile --ignore=tests/reconciliation/scale
+
 .PHONY: test
-test: $(DEV) $(RECONCILIATION) ## every test but the heavy suites; domain and flows must be covered by their own tests
+test: $(DEV) $(RECONCILIATION) ## every test but the heavy suites; ROOM=persistence/refunds runs those of one room
+ifdef ROOM
+	@folders=$$($(BIN)/python -m tests.rooms $(ROOM)); $(TEST_FOLDERS) $$folders
+else
 	$(BIN)/coverage run -m pytest tests/domain tests/flows
 	$(BIN)/coverage report --include='ekpay_switch/domain/*,ekpay_switch/flows/*' --fail-under=100
 	$(BIN)/pytest -n 2 --dist loadfile --ignore=tests/faults --ignore=tests/browser \
 		--ignore=tests/domain --ignore=tests/flows --ignore=tests/reconciliation/scale
+endif
+
+.PHONY: test-changed
+test-changed: $(DEV) $(RECONCILIATION) ## the tests of the rooms that differ from main, or from BASE=rev
+	@folders=$$($(BIN)/python -m tests.changed $(BASE)); \
+	if [ -n "$$folders" ]; then echo "testing $$folders"; $(TEST_FOLDERS) $$folders; \
+	else echo "no folder of tests covers what changed"; fi
 
 .PHONY: test-faults
 test-faults: $(DEV) ## kill processes at every step of a payment, then audit

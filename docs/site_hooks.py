@@ -29,7 +29,7 @@ CODE_OR_LINK = re.compile(
 )
 LIST_ITEM = re.compile(r"(?:[-*]|\d+\.) +")
 FENCE = re.compile(r" *(?:`{3,}|~{3,})")
-FETCHED = re.compile(r"<(?:script|img|iframe|link)\b[^>]*\b(?:src|href)=\"?(?:https?:)?//[^\s>]*")
+EXTERNAL_FETCH = re.compile(r"<(?:script|img|iframe|link)\b[^>]*\b(?:src|href)=\"?(?:https?:)?//[^\s>]*")
 
 
 def links(markdown: str) -> Iterator[tuple[str, str]]:
@@ -53,7 +53,7 @@ def repository_path(target: str, page: str) -> str | None:
 def without_repository_links(markdown: str, page: str) -> str:
     """The page with each link to a file outside docs/ as text and path, since the site has no such page."""
 
-    def replaced(match: re.Match[str]) -> str:
+    def path_as_text(match: re.Match[str]) -> str:
         path = match["target"] and repository_path(match["target"], page)
         if not path:
             return match[0]
@@ -62,7 +62,7 @@ def without_repository_links(markdown: str, page: str) -> str:
         text = match["text"]
         return f"`{path}`" if text.strip("`") in {path, posixpath.basename(path)} else f"{text} (`{path}`)"
 
-    return CODE_OR_LINK.sub(replaced, markdown)
+    return CODE_OR_LINK.sub(path_as_text, markdown)
 
 
 def with_four_spaces(markdown: str) -> str:
@@ -119,6 +119,6 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
 
 def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:  # noqa: ARG001
     """MkDocs calls it for each page before the page is written."""
-    for fetched in FETCHED.findall(output):
-        log.warning("%s fetches from elsewhere: %s", page.file.src_uri, fetched)
+    for tag in EXTERNAL_FETCH.findall(output):
+        log.warning("%s fetches from elsewhere: %s", page.file.src_uri, tag)
     return output
