@@ -1,0 +1,50 @@
+"""The workflow proves what `.ci/run` proves, and the settings of editors and hosts can be read."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+ROOT = Path(__file__).parents[2]
+PROOF = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def workflow() -> dict[str, Any]:
+    return dict(yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")))
+
+
+def test_the_jobs_are_the_targets_of_the_proof() -> None:
+    targets = re.findall(r"^make ([\w-]+)$", PROOF, re.MULTILINE)
+    assert workflow()["jobs"]["make"]["strategy"]["matrix"]["target"] == targets
+    assert all(f"\n{target}: " in MAKEFILE for target in targets)
+
+
+def test_the_workflow_and_the_proof_install_the_same_packages() -> None:
+    steps = [step.get("run") for step in workflow()["jobs"]["make"]["steps"]]
+    assert "bash .ci/packages" in steps
+    assert "\nbash .ci/packages\n" in PROOF
+    assert "apt-get" not in PROOF
+
+
+def test_the_workflow_may_read_and_nothing_else() -> None:
+    assert workflow()["permissions"] == {"contents": "read"}
+    assert "permissions" not in workflow()["jobs"]["make"]
+
+
+def test_the_workflow_uses_only_actions_of_the_host_itself() -> None:
+    used = [step["uses"] for step in workflow()["jobs"]["make"]["steps"] if "uses" in step]
+    assert used
+    assert [
+        action for action in used if not re.fullmatch(r"actions/[\w-]+@(?:v\d+|[0-9a-f]{40})", action)
+    ] == []
+
+
+def test_the_development_container_sets_up_what_the_makefile_sets_up() -> None:
+    text = (ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8")
+    container = json.loads(re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE))
+    assert "3.11" in container["image"]
+    assert container["postCreateCommand"].startswith("make setup")
+    assert ".ci/packages" in container["onCreateCommand"]
