@@ -1,4 +1,4 @@
-"""The job behind collected money: looks at tries, delivers what is funded, gives back what is owed."""
+"""The job behind collected payments: resolves tries, delivers funded payments, sends refunds."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -6,26 +6,27 @@ from dataclasses import dataclass, field
 from ekpay_switch.flows.deliver_collected import deliver_collected
 from ekpay_switch.flows.refund import refund
 from ekpay_switch.flows.resolve_collection import follow_up
-from ekpay_switch.jobs.slots import Pace, Places, run_rounds
+from ekpay_switch.jobs.slots import Pace, Slots, run_worker
 from ekpay_switch.ports.world import World
 
 AT_ONCE_OF_ONE = 8
 CHORES_AT_ONCE = 100
-NOBODY = ""  # the far side of what needs none
-FAILURE = "collecting_failed"
+NO_FAR_SIDE = ""
+TASK_FAILURE = "collecting_failed"
 
 
 @dataclass(slots=True)
 class Collector:
-    """What this process is looking at now."""
+    """The tries, deliveries and refunds that this process works on now."""
 
     world: World
     lease_seconds: float
-    places: Places = field(default_factory=lambda: Places(AT_ONCE_OF_ONE))
+    slots: Slots = field(default_factory=lambda: Slots(AT_ONCE_OF_ONE))
+    failure: str = "collector_failed"
 
     async def take_up(self) -> None:
-        """Take up whatever is due, as far as there is place."""
-        self.places.tidy()
+        """Start whatever is due, as far as there are free slots."""
+        self.slots.tidy()
         await self.world.collections.expire_due(CHORES_AT_ONCE)
         await self.world.refunds.open_give_backs(CHORES_AT_ONCE)
         await self._take_up_tries()
@@ -34,38 +35,39 @@ class Collector:
         await self.world.routing.look_after_breakers()
 
     async def _take_up_tries(self) -> None:
-        held = await self.world.collections.lease_due_tries(
-            self.places.free,
+        due = await self.world.collections.lease_due_tries(
+            self.slots.free,
             self.lease_seconds,
             per_far_side=AT_ONCE_OF_ONE,
-            passing_over=self.places.crowded,
+            passing_over=self.slots.crowded,
         )
-        for one in held:
-            self.places.start(one.connector_id, follow_up(one, self.world), FAILURE, one.payment_id)
+        for locked_try in due:
+            work = follow_up(locked_try, self.world)
+            self.slots.start(locked_try.connector_id, work, TASK_FAILURE, payment_id=locked_try.payment_id)
 
     async def _take_up_refunds(self) -> None:
-        held = await self.world.refunds.lease_due(
-            min(self.places.free, AT_ONCE_OF_ONE), self.lease_seconds, passing_over=self.places.crowded
+        due = await self.world.refunds.lease_due(
+            min(self.slots.free, AT_ONCE_OF_ONE), self.lease_seconds, passing_over=self.slots.crowded
         )
-        for one in held:
-            self.places.start(one.order.connector_id, refund(one, self.world), FAILURE, one.payment_id)
+        for locked_refund in due:
+            work, connector_id = refund(locked_refund, self.world), locked_refund.order.connector_id
+            self.slots.start(connector_id, work, TASK_FAILURE, payment_id=locked_refund.payment_id)
 
     async def _take_up_deliveries(self) -> None:
-        """Deliver as far as each biller has places; giving up needs none, since nobody is told."""
+        """Deliver as far as each biller has free slots; giving up needs none, since no far side is called."""
         due = await self.world.collections.funded_due(
-            CHORES_AT_ONCE, per_far_side=AT_ONCE_OF_ONE, passing_over=self.places.crowded
+            CHORES_AT_ONCE, per_far_side=AT_ONCE_OF_ONE, passing_over=self.slots.crowded
         )
         for funded in due:
             payment_id, biller_id = funded.payment_id, funded.biller_id
             if funded.is_over:
                 given_up = self.world.collections.give_up_delivery(payment_id)
-                self.places.start(NOBODY, given_up, FAILURE, payment_id)
-            elif self.places.counts[biller_id] < AT_ONCE_OF_ONE and self.places.free:
+                self.slots.start(NO_FAR_SIDE, given_up, TASK_FAILURE, payment_id=payment_id)
+            elif self.slots.counts[biller_id] < AT_ONCE_OF_ONE and self.slots.free:
                 work = deliver_collected(payment_id, biller_id, self.world)
-                self.places.start(biller_id, work, FAILURE, payment_id)
+                self.slots.start(biller_id, work, TASK_FAILURE, payment_id=payment_id)
 
 
 async def run_collector(world: World, pace: Pace, stop: asyncio.Event) -> None:
-    """Do what is due until told to stop."""
-    collector = Collector(world, pace.lease_seconds)
-    await run_rounds(collector.take_up, collector.places, pace, stop, "collector_failed")
+    """Do what is due until `stop` is set."""
+    await run_worker(Collector(world, pace.lease_seconds), pace, stop)

@@ -1,4 +1,4 @@
-"""The job that keeps links to banks' hosts, in every process: whoever has a link's lease keeps it."""
+"""The job that keeps links to banks' hosts, in every process: the one with a link's lease keeps it."""
 
 import asyncio
 import contextlib
@@ -9,13 +9,13 @@ from ekpay_switch import telemetry
 from ekpay_switch.ports.connectors import Connector, KeepsLink
 
 AGAIN_SECONDS = 1.0
-# What was said on a link may still be answered, and its end is told to the host.
+# Time for outstanding answers and the sign-off.
 LEAVE_SECONDS = 15.0
 
 
 @asynccontextmanager
 async def host_links_kept(connectors: Sequence[Connector]) -> AsyncIterator[None]:
-    """Keep the links while something else is done; on the way out they are ended, orderly if they can be."""
+    """Keep the links while the block runs, then end them, with sign-off where possible."""
     stop = asyncio.Event()
     keeping = asyncio.create_task(run_host_links(connectors, stop))
     try:
@@ -28,7 +28,7 @@ async def host_links_kept(connectors: Sequence[Connector]) -> AsyncIterator[None
 
 
 async def run_host_links(connectors: Sequence[Connector], stop: asyncio.Event) -> None:
-    """Keep every link that no other process keeps, until told to stop; each link's trouble is its own."""
+    """Keep every link that no other process keeps, until `stop` is set; links fail independently."""
     await asyncio.gather(
         *(
             _keep(connector.profile.id, connector, stop)
@@ -42,7 +42,7 @@ async def _keep(connector_id: str, connector: KeepsLink, stop: asyncio.Event) ->
     while not stop.is_set():
         try:
             await connector.keep_link(stop)
-        except Exception as error:  # noqa: BLE001 - a sick database must not end the link for good
+        except Exception as error:  # noqa: BLE001 - a database error must not end the link for good
             telemetry.count_error("host_link_failed", connector_id=connector_id, error=error)
         else:
             return

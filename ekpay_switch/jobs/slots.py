@@ -1,26 +1,27 @@
-"""Work of the clock, each piece a task of its own, so that one far side never holds up another.
+"""The loop of every background worker: each piece of work is a task of its own, limited by slots.
 
-A far side that hangs keeps its own few places and no others, and nothing more of it is taken up meanwhile:
-what waits, waits in the books and not in a process.
+A far side that hangs keeps its own few slots and no others, and nothing more is started for it meanwhile: due
+work waits in the database and not in a process.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from uuid import UUID
+from typing import Protocol, TypeVar
 
 from ekpay_switch import telemetry
 
 AT_ONCE = 64
+DueT_co = TypeVar("DueT_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often to look, how long work is held, how long the last pieces may take to end; in seconds.
+    """How often to poll, how long work is leased, how long the last tasks may take to end; in seconds.
 
-    The lease outlasts a question and its record, and is short enough that what a killed worker held is taken
-    up again within a minute (api-conventions-and-security.md T84).
+    The lease outlasts an inquiry and its record, and is short enough that the work of a killed process is
+    taken up again within a minute (api-conventions-and-security.md T84).
     """
 
     poll_seconds: float
@@ -29,41 +30,44 @@ class Pace:
 
 
 @dataclass(slots=True)
-class Places:
-    """What this process does now; each task stands under the far side that it may wait for."""
+class Slots:
+    """The tasks that this process runs now, each under the far side that it may wait for."""
 
-    at_once_of_one: int
+    per_far_side: int
+    at_once: int = AT_ONCE
     running: dict[asyncio.Task[None], str] = field(default_factory=dict)
 
     @property
     def free(self) -> int:
-        """How much more may be taken up."""
-        return max(AT_ONCE - len(self.running), 0)
+        """How many more tasks may be started."""
+        return max(self.at_once - len(self.running), 0)
 
     @property
     def crowded(self) -> list[str]:
-        """The far sides that have all their places, sorted."""
-        return sorted(far_side for far_side, count in self.counts.items() if count >= self.at_once_of_one)
+        """The far sides that have no free slot, sorted."""
+        return sorted(far_side for far_side, count in self.counts.items() if count >= self.per_far_side)
 
     @property
     def counts(self) -> Counter[str]:
-        """How much runs of each far side."""
+        """The number of tasks of each far side."""
         return Counter(self.running.values())
 
-    def start(self, far_side: str, work: Coroutine[object, object, object], failure: str, of: UUID) -> None:
-        """Do it in a task of its own; an error is counted as `failure`, and a lease brings the work back.
+    def start(
+        self, far_side: str, work: Coroutine[object, object, object], failure: str, **facts: object
+    ) -> None:
+        """Run the work in a task of its own; an error is counted as `failure`, and a lease brings it back.
 
-        `of` is the payment that the log line names then.
+        `facts` are fields of the log line of an error.
         """
-        self.running[asyncio.create_task(_guarded(work, failure, of))] = far_side
+        self.running[asyncio.create_task(_guarded(work, failure, facts))] = far_side
 
     def tidy(self) -> None:
-        """Forget what has ended."""
+        """Remove the tasks that have ended."""
         for task in [task for task in self.running if task.done()]:
             del self.running[task]
 
     async def settle(self, within_seconds: float | None = None) -> None:
-        """Wait for what runs; what is unfinished then comes back when its lease ends."""
+        """Wait for the running tasks, then cancel the rest; unfinished work comes back after its lease."""
         if self.running:
             await asyncio.wait(self.running, timeout=within_seconds)
         for task in self.running:
@@ -71,32 +75,51 @@ class Places:
         await asyncio.gather(*self.running, return_exceptions=True)
 
 
-async def _guarded(work: Coroutine[object, object, object], failure: str, of: UUID) -> None:
+class Worker(Protocol[DueT_co]):
+    """A background job that leases due work and runs it in slots."""
+
+    @property
+    def slots(self) -> Slots:
+        """The tasks that it runs now."""
+        ...
+
+    @property
+    def failure(self) -> str:
+        """The event that is counted when a round fails."""
+        ...
+
+    async def take_up(self) -> DueT_co:
+        """Lease what is due, as far as there are free slots, and start it; what or how much that was."""
+        ...
+
+
+async def _guarded(work: Coroutine[object, object, object], failure: str, facts: dict[str, object]) -> None:
     try:
         await work
-    except Exception as error:  # noqa: BLE001 - one payment's trouble is not the others'
-        telemetry.count_error(failure, payment_id=of, error=error)
+    except Exception as error:  # noqa: BLE001 - one task's failure must not end the others
+        telemetry.count_error(failure, **facts, error=error)
 
 
-async def run_rounds(
-    take_up: Callable[[], Awaitable[object]], places: Places, pace: Pace, stop: asyncio.Event, failure: str
-) -> None:
-    """Take up what is due until told to stop; again whenever a place has become free.
+async def run_round(worker: Worker[DueT_co]) -> DueT_co | None:
+    """Take up what is due, once; None after an error, which is counted and logged: due work comes back."""
+    try:
+        return await worker.take_up()
+    except Exception as error:  # noqa: BLE001 - a database error must not end the job; the next round retries
+        telemetry.count_error(worker.failure, error=error)
+        return None
 
-    An error is counted as `failure`, logged and left to the leases: what was due comes back.
-    """
-    told_to_stop = asyncio.ensure_future(stop.wait())
+
+async def run_worker(worker: Worker[object], pace: Pace, stop: asyncio.Event) -> None:
+    """Run rounds until `stop` is set: one every `poll_seconds`, and one whenever a slot has become free."""
+    stopped = asyncio.ensure_future(stop.wait())
     try:
         while not stop.is_set():
-            try:
-                await take_up()
-            except Exception as error:  # noqa: BLE001 - a sick database must not end the job that heals payments
-                telemetry.count_error(failure, error=error)
+            await run_round(worker)
             await asyncio.wait(
-                {told_to_stop, *places.running},
+                {stopped, *worker.slots.running},
                 timeout=pace.poll_seconds,
                 return_when=asyncio.FIRST_COMPLETED,
             )
     finally:
-        told_to_stop.cancel()
-        await places.settle(pace.leave_seconds)
+        stopped.cancel()
+        await worker.slots.settle(pace.leave_seconds)

@@ -44,9 +44,9 @@ async def test_a_treasury_that_hangs_keeps_a_few_places_and_no_more_is_taken_up(
     assert await clerk.take_up() == AT_ONCE
     assert await clerk.take_up() == 0
     scene.treasury.gate.set()
-    await clerk.places.settle(5)
+    await clerk.slots.settle(5)
     assert await clerk.take_up() == 2
-    await clerk.places.settle(5)
+    await clerk.slots.settle(5)
     assert len(scene.treasury.book) == AT_ONCE + 2
 
 
@@ -56,9 +56,9 @@ async def test_a_request_that_breaks_keeps_nobody_else_waiting() -> None:
     scene.small.books.trouble.append(RuntimeError("a bug"))
     clerk = ChallanClerk(scene.office, 45.0)
     await clerk.take_up()
-    await clerk.places.settle(5)
+    await clerk.slots.settle(5)
     assert sorted(scene.standing(f"R{number}").progress for number in range(2)) == ["done", "in_progress"]
     scene.small.clock.pass_by(45)
     await clerk.take_up()
-    await clerk.places.settle(5)
+    await clerk.slots.settle(5)
     assert {scene.standing(f"R{number}").progress for number in range(2)} == {Progress.DONE}

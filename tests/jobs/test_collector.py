@@ -119,7 +119,7 @@ async def test_a_dark_connector_keeps_its_own_few_places() -> None:
     assert dark.waiting == AT_ONCE_OF_ONE
     assert {payer.state for payer in bright} == {State.COMPLETED}
     dark.light.set()
-    await collector.places.settle()
+    await collector.slots.settle()
 
 
 async def test_a_dark_biller_keeps_its_own_few_places() -> None:
@@ -134,7 +134,7 @@ async def test_a_dark_biller_keeps_its_own_few_places() -> None:
     assert dark.waiting == AT_ONCE_OF_ONE
     assert {payer.state for payer in bright} == {State.COMPLETED}
     dark.light.set()
-    await collector.places.settle()
+    await collector.slots.settle()
 
 
 async def test_refunds_of_a_dark_connector_leave_places_to_everybody_else() -> None:
@@ -145,7 +145,7 @@ async def test_refunds_of_a_dark_connector_leave_places_to_everybody_else() -> N
     collector = Collector(small.world, 45.0)
     while any(payer.state is State.FUNDED for payer in payers):
         await collector.take_up()
-        await collector.places.settle()
+        await collector.slots.settle()
     dark.pages = small.connector.pages
     small.connectors.known[:] = [dark]
     for _ in range(6):
@@ -153,7 +153,7 @@ async def test_refunds_of_a_dark_connector_leave_places_to_everybody_else() -> N
         await some_turns()
     assert AT_ONCE_OF_ONE <= dark.waiting < 2 * AT_ONCE_OF_ONE
     dark.light.set()
-    await collector.places.settle()
+    await collector.slots.settle()
 
 
 async def test_what_a_dark_biller_was_never_told_is_given_up_all_the_same() -> None:
@@ -171,7 +171,7 @@ async def test_what_a_dark_biller_was_never_told_is_given_up_all_the_same() -> N
     assert states.count(State.DELIVERING) == AT_ONCE_OF_ONE
     assert states.count(State.REFUNDING) == len(payers) - AT_ONCE_OF_ONE
     dark.light.set()
-    await collector.places.settle()
+    await collector.slots.settle()
 
 
 async def test_there_is_an_end_to_what_one_process_does_at_once() -> None:
@@ -183,9 +183,9 @@ async def test_there_is_an_end_to_what_one_process_does_at_once() -> None:
         another_biller(small, await payments(small, AT_ONCE_OF_ONE, until=State.FUNDED), dark)
     collector = Collector(small.world, 45.0)
     await collector.take_up()
-    assert len(collector.places.running) == AT_ONCE
-    await collector.places.settle(within_seconds=0.01)
-    assert all(task.done() for task in collector.places.running)
+    assert len(collector.slots.running) == AT_ONCE
+    await collector.slots.settle(within_seconds=0.01)
+    assert all(task.done() for task in collector.slots.running)
 
 
 async def test_what_is_due_is_taken_up_until_nothing_is_left() -> None:

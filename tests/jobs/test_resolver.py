@@ -133,5 +133,5 @@ async def test_a_question_that_was_held_up_for_half_a_lease_is_left_to_the_next(
         small.steps.taken.clear()
         resolver = Resolver(small.world, 45.0)
         await resolver.take_up()
-        await resolver.places.settle(5)
+        await resolver.slots.settle(5)
         assert [step for step in small.steps.taken if step == "inquire"] == asked

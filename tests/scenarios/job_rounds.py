@@ -9,7 +9,7 @@ async def resolve_due(world: World, lease_seconds: float) -> int:
     """Ask about what is due, as far as there is place, and wait for all answers; how many there were."""
     resolver = Resolver(world, lease_seconds)
     found = await resolver.take_up()
-    await resolver.places.settle()
+    await resolver.slots.settle()
     return found
 
 
@@ -17,4 +17,4 @@ async def collect_due(world: World, lease_seconds: float = 45.0) -> None:
     """Look at what is due of collected payments, and wait for all of it."""
     collector = Collector(world, lease_seconds)
     await collector.take_up()
-    await collector.places.settle()
+    await collector.slots.settle()

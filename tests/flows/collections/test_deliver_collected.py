@@ -229,7 +229,7 @@ async def test_a_delivery_that_was_taken_over_is_recorded_once() -> None:
     await first.take_up()
     payer.small.clock.pass_by(11)
     await resolve_due(payer.small.world, 45)
-    await first.places.settle()
+    await first.slots.settle()
     await payer.wait(1)
     assert payer.moments() == ["collected", "delivered"]
 

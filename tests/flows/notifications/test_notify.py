@@ -11,7 +11,8 @@ import pytest
 
 from ekpay_switch.domain.notices import NOTICES, TRIES_MAX, DeliveryState, Tried
 from ekpay_switch.flows.notify import message_body, message_id, notify
-from ekpay_switch.jobs.notifier import AT_ONCE, NotifierPace, run_notifier, take_up, tell
+from ekpay_switch.jobs.notifier import Notifier, NotifierPace, run_notifier
+from ekpay_switch.jobs.slots import Slots
 from ekpay_switch.ports.notifications import LeasedNotice
 from sandbox.callers.partner.webhooks import public_key, read_message
 from tests.fakes.crash_points import CrashError
@@ -26,8 +27,9 @@ STEPS = [
 
 
 async def one_round(small: SmallPost) -> int:
-    due = await take_up(small.office, PACE, AT_ONCE)
-    await asyncio.gather(*(tell(leased, small.office) for leased in due))
+    notifier = Notifier(small.office, PACE.lease_seconds)
+    due = await notifier.take_up()
+    await notifier.slots.settle()
     return len(due)
 
 
@@ -230,5 +232,8 @@ async def test_a_send_that_hangs_holds_up_nobody_and_is_cut_off_at_the_end() -> 
 async def test_no_more_is_leased_than_there_is_place_for() -> None:
     small = SmallPost()
     small.is_told(a_notice(1), a_notice(2), a_notice(3))
-    assert await take_up(small.office, PACE, 0) == []
-    assert len(await take_up(small.office, PACE, 2)) == 2
+    notifier = Notifier(small.office, PACE.lease_seconds, Slots(2, at_once=0))
+    assert await notifier.take_up() == []
+    notifier.slots.at_once = 2
+    assert len(await notifier.take_up()) == 2
+    await notifier.slots.settle()

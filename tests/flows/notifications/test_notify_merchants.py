@@ -1,6 +1,5 @@
 """Telling merchants: an IPN is what get-status answers then, and leaves once, in order, or not at all."""
 
-import asyncio
 import base64
 import contextlib
 import json
@@ -15,7 +14,7 @@ from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.flows.merchant_document import document, instruments_of
 from ekpay_switch.flows.notify import NoSuchOrderError, message_id, notify
-from ekpay_switch.jobs.notifier import AT_ONCE, NotifierPace, take_up, tell
+from ekpay_switch.jobs.notifier import Notifier, NotifierPace
 from ekpay_switch.ports.merchants import MerchantPayment
 from ekpay_switch.security.webhook_signatures import signed_content
 from sandbox.callers.partner.webhooks import public_key
@@ -36,8 +35,9 @@ STEPS = [
 
 
 async def one_round(small: SmallPost) -> int:
-    due = await take_up(small.office, PACE, AT_ONCE)
-    await asyncio.gather(*(tell(leased, small.office) for leased in due))
+    notifier = Notifier(small.office, PACE.lease_seconds)
+    due = await notifier.take_up()
+    await notifier.slots.settle()
     return len(due)
 
 

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.jobs.notifier import AT_ONCE, NotifierPace, run_notifier, take_up, tell
+from ekpay_switch.jobs.notifier import Notifier, NotifierPace, run_notifier
+from ekpay_switch.jobs.slots import run_round
 from ekpay_switch.persistence.merchants.payments import PostgresMerchantPayments
 from ekpay_switch.persistence.notifications.endpoints import EndpointLine, Endpoints
 from ekpay_switch.persistence.notifications.store import PostgresNotifications
@@ -83,10 +84,10 @@ class Post:
 
     async def round(self) -> list[LeasedNotice]:
         """Send what is due now, once."""
-        office = self.office()
-        due = await take_up(office, PACE, AT_ONCE)
-        await asyncio.gather(*(tell(leased, office) for leased in due))
-        return list(due)
+        notifier = Notifier(self.office(), PACE.lease_seconds)
+        due = await run_round(notifier)
+        await notifier.slots.settle()
+        return list(due or ())
 
     async def rounds(self, count: int) -> None:
         for _ in range(count):

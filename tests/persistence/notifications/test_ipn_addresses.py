@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ekpay_switch.jobs.notifier import AT_ONCE, take_up, tell
+from ekpay_switch.jobs.notifier import Notifier
 from ekpay_switch.ports.notifications import PostOffice
 from ekpay_switch.system_clock import SystemClock
 from ekpay_switch.wire.public_addresses import AddressRules
@@ -71,8 +71,9 @@ def office_of(
 
 
 async def one_round(office: PostOffice) -> None:
-    due = await take_up(office, PACE, AT_ONCE)
-    await asyncio.gather(*(tell(leased, office) for leased in due))
+    notifier = Notifier(office, PACE.lease_seconds)
+    await notifier.take_up()
+    await notifier.slots.settle()
 
 
 async def test_each_address_that_may_not_be_reached_is_a_failed_try_with_its_reason(stand: Stand) -> None:
