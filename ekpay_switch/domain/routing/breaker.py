@@ -1,9 +1,9 @@
-"""The breaker of a connector, shared by all processes: when nobody is asked for a payment any more.
+"""The circuit breaker of a connector, shared by all processes: when it gets no payments any more.
 
-It judges what payment calls came to, so that payers are not sent where nobody answers; the breaker of the
-wire (`wire.breaker`) judges single requests of one process. It opens on doubts, half-opens once the connector
-answers a question about a payment (a status call, which moves no money) and closes by a payment that worked.
-`judge` is pure; `persistence` calls it under the lock of the breaker's row, with the finding's transaction.
+It judges the outcomes of payment calls, so that payers are not sent to a connector that does not answer; the
+breaker of the wire (`wire.breaker`) judges single requests of one process. It opens on doubts, half-opens
+once the connector answers an inquiry (which moves no money) and closes when a payment is collected. `judge`
+is pure; `persistence` calls it under the lock of the breaker's row, with the finding's transaction.
 """
 
 from collections.abc import Sequence
@@ -14,37 +14,37 @@ from typing import assert_never
 
 
 class RouteOutcome(StrEnum):
-    """What a payment call of a connector came to; these are the words in `routing_outcomes.outcome`."""
+    """The outcome of a connector's payment call; the values of `routing_outcomes.outcome`."""
 
     COLLECTED = "collected"  # the money is there
     DECLINED = "declined"  # the connector refused us, whoever the payer is
     UNREACHED = "unreached"  # not a byte left us
     NO_PAGE = "no_page"  # asked for a page, and no usable answer
     IN_DOUBT = "in_doubt"  # asked for the money, and no usable answer
-    PAGE = "page"  # a page is open; how that ends is the payer's matter
+    PAGE = "page"  # a page is open; how that ends depends on the payer
     REFUSED = "refused"  # the payer was refused: an empty account is empty on every route
 
 
 DOUBTS = frozenset({RouteOutcome.UNREACHED, RouteOutcome.NO_PAGE, RouteOutcome.IN_DOUBT})
-# What says nothing about how well a connector collects.
+# These say nothing about how well a connector collects.
 UNCOUNTED = frozenset({RouteOutcome.PAGE, RouteOutcome.REFUSED})
 
 
 class BreakerState(StrEnum):
-    """How a breaker stands; these are the words in `connector_breakers.state`."""
+    """The state of a breaker; the values of `connector_breakers.state`."""
 
-    CLOSED = "closed"  # payments go
-    OPEN = "open"  # no payment goes; questions do
-    HALF_OPEN = "half_open"  # one payment at a time goes
+    CLOSED = "closed"  # payments are sent
+    OPEN = "open"  # no payments are sent; inquiries are
+    HALF_OPEN = "half_open"  # one payment at a time is sent
 
 
 @dataclass(frozen=True, slots=True)
 class BreakerRules:
-    """When to open and how to come back; times in seconds.
+    """When a breaker opens and half-opens; times in seconds.
 
-    Outcomes older than `memory_seconds` are forgotten. An open breaker half-opens by an answered question
-    once it was open for `hold_seconds`, and without any after `by_itself_seconds`: not every connector can be
-    asked, and not every one has a payment to be asked about.
+    Outcomes older than `memory_seconds` do not count. An open breaker half-opens by an answered inquiry once
+    it was open for `hold_seconds`, and without one after `by_itself_seconds`: some connectors cannot be
+    asked, or have no payment to be asked about.
     """
 
     doubts_in_a_row: int = 5
@@ -55,7 +55,7 @@ class BreakerRules:
     by_itself_seconds: float = 600.0
 
     def faster(self, divisor: float) -> "BreakerRules":
-        """The same rules where time runs faster than life."""
+        """The same rules with all times divided, for demos and tests."""
         return replace(
             self,
             memory_seconds=self.memory_seconds / divisor,
@@ -66,7 +66,7 @@ class BreakerRules:
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """A breaker as it stands; `probe` is the try that a half-open one has let through, as text."""
+    """A breaker; `probe` is the attempt that a half-open one has let through, as text."""
 
     state: BreakerState = BreakerState.CLOSED
     since: datetime | None = None
@@ -76,7 +76,7 @@ class Breaker:
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """What one payment call came to, and the try that it was of; `now` is the database's."""
+    """The outcome of one payment call, and its attempt; `now` is the database's."""
 
     outcome: RouteOutcome
     attempt: str
@@ -87,9 +87,9 @@ class Called:
 def judge(
     called: Called, breaker: Breaker, newest_first: Sequence[RouteOutcome], rules: BreakerRules
 ) -> Breaker | None:
-    """The breaker after a call, or None where it stays as it is.
+    """The breaker after a call, or None where it does not change.
 
-    `newest_first` are the outcomes since it closed last, this one included.
+    `newest_first` are the outcomes since it last closed, this one included.
     """
     match breaker.state:
         case BreakerState.CLOSED:
@@ -104,7 +104,7 @@ def judge(
 
 
 def why_open(newest_first: Sequence[RouteOutcome], rules: BreakerRules) -> str:
-    """Why nobody should be asked any more, or an empty text."""
+    """Why the breaker has to open, or an empty text."""
     in_a_row = doubts_in_a_row(newest_first)
     if in_a_row >= rules.doubts_in_a_row:
         return f"{in_a_row} in doubt in a row"
@@ -116,9 +116,9 @@ def why_open(newest_first: Sequence[RouteOutcome], rules: BreakerRules) -> str:
 
 
 def doubts_in_a_row(newest_first: Sequence[RouteOutcome]) -> int:
-    """How many calls at the end came without an answer.
+    """How many of the newest calls in a row were in doubt.
 
-    A page that opened ends the row of pages that did not; it says nothing about whether money is taken.
+    An opened page ends a row of pages that did not open, but says nothing about whether money is collected.
     """
     in_a_row, has_opened_pages = 0, False
     for outcome in newest_first:
@@ -132,9 +132,9 @@ def doubts_in_a_row(newest_first: Sequence[RouteOutcome]) -> int:
 
 
 def _after_probe(called: Called, breaker: Breaker) -> Breaker | None:
-    """Money closes, a doubt opens, any other answer of the try let through makes room for the next one.
+    """Collected money closes the breaker, a doubt opens it, any other answer to the probe allows another.
 
-    Money of a page from before proves nothing about the calls of now.
+    Money of a try that was begun before the breaker half-opened does not close it.
     """
     if called.outcome in DOUBTS:
         return Breaker(BreakerState.OPEN, called.now, f"{called.outcome} while half open")

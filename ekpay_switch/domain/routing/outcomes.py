@@ -1,7 +1,7 @@
-"""What a finding about a try says about its connector, for its record and its breaker (docs/adr/0038).
+"""What a finding about a try counts as in its connector's record and breaker (docs/adr/0038).
 
-Good is the money alone. In doubt counts as failure, whatever comes of the doubt later. What a payer does or
-leaves undone, and what the payer's own bank refuses, says nothing about the connector.
+Only collected money is a success. In doubt is a failure, however the doubt ends. What a payer does or does
+not do, and what the payer's own bank refuses, does not count.
 """
 
 from typing import assert_never
@@ -19,36 +19,36 @@ from ekpay_switch.domain.routing.breaker import RouteOutcome
 
 
 def outcome_of(finding: Finding) -> RouteOutcome | None:
-    """What the payment call behind a finding came to, None where no payment call is behind it."""
+    """The outcome of the payment call that led to a finding, None where no payment call did."""
     match finding:
         case PageOpened():
             return RouteOutcome.PAGE
         case MoneyCame(judged=judged):
-            # Money that is not what was asked for is no usable answer.
+            # Money that differs from what was asked for is no usable answer.
             return RouteOutcome.COLLECTED if isinstance(judged, Agreed) else RouteOutcome.IN_DOUBT
         case CameToNothing():
-            return _of_nothing(finding)
+            return _outcome_of_ended_try(finding)
         case StillOpen():
-            return _of_open(finding)
+            return _outcome_of_open_try(finding)
         case _:
             assert_never(finding)
 
 
-def may_ask_another(nothing: CameToNothing) -> bool:
+def may_ask_another(finding: CameToNothing) -> bool:
     """Whether the switch itself may ask another connector for the same payment (law 4).
 
-    Safe, since no page was opened; and useful, since another one may be reached or may take what this one
-    refuses us. An answer that was lost is left to the payer's next try.
+    It is safe, since no page was opened, and useful, since another connector may be reachable or may accept
+    what this one refuses. After a lost answer only the payer begins another try.
     """
-    return nothing.end is TryEnd.UNREACHED or nothing.is_technical
+    return finding.end is TryEnd.UNREACHED or finding.is_technical
 
 
-def _of_nothing(nothing: CameToNothing) -> RouteOutcome | None:
-    if nothing.is_our_own:
+def _outcome_of_ended_try(finding: CameToNothing) -> RouteOutcome | None:
+    if finding.is_our_own:
         return None
-    match nothing.end:
+    match finding.end:
         case TryEnd.DECLINED:
-            return RouteOutcome.DECLINED if nothing.is_technical else RouteOutcome.REFUSED
+            return RouteOutcome.DECLINED if finding.is_technical else RouteOutcome.REFUSED
         case TryEnd.UNREACHED:
             return RouteOutcome.UNREACHED
         case TryEnd.NO_PAGE:
@@ -57,8 +57,8 @@ def _of_nothing(nothing: CameToNothing) -> RouteOutcome | None:
             return None
 
 
-def _of_open(still: StillOpen) -> RouteOutcome | None:
-    """Of an execute alone: questions that were asked about it are none of a payer's calls."""
-    if still.is_new_doubt:
+def _outcome_of_open_try(finding: StillOpen) -> RouteOutcome | None:
+    """Only an execute counts: an inquiry about it is no payment call."""
+    if finding.is_new_doubt:
         return RouteOutcome.IN_DOUBT
-    return RouteOutcome.UNREACHED if still.is_execute_undone and not still.was_asked else None
+    return RouteOutcome.UNREACHED if finding.is_execute_undone and not finding.was_asked else None

@@ -1,7 +1,6 @@
-"""What a draft of the rules would have decided in the past: the same requests, records and luck.
+"""What a draft of the routing rules would have decided for past requests, with the same records and draws.
 
-Counterfactual, so nobody knows what would have become of them: values are expected ones, by the record that
-stood then and the draft's own measure of a failure.
+The results are expected values, by the record of that time and the draft's own cost of a failure.
 """
 
 from collections.abc import Sequence
@@ -13,10 +12,10 @@ from ekpay_switch.domain.routing.rules import RoutingRules
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """A decision beside what the draft makes of it; None is nobody.
+    """A past decision and the decision of the draft.
 
-    `gain` is the expected value of asking the draft's choice above that of the one that was asked, in
-    millionths of a paisa; 0 where either of them is nobody.
+    `gain` is the expected value of the draft's choice less that of the connector that was asked, in
+    millionths of a paisa; 0 where either decision chose nobody.
     """
 
     before: Decision
@@ -25,21 +24,21 @@ class Rehearsed:
 
     @property
     def differs(self) -> bool:
-        """Whether somebody else would have been asked."""
+        """Whether the draft chooses another connector."""
         return self.before.chosen != self.after.chosen
 
 
-def rehearse(before: Decision, draft: RoutingRules, others: Sequence[Candidate]) -> Rehearsed:
+def rehearse(before: Decision, draft: RoutingRules, candidates: Sequence[Candidate]) -> Rehearsed:
     """Decide a past request again by the draft.
 
-    Of `others`, those that were no candidates then are taken without a record: what they would have done
-    in those minutes nobody wrote down.
+    Those of `candidates` that were none at the time are added as they are, since their record of that time is
+    not stored.
     """
-    then = [verdict.candidate for verdict in before.verdicts]
-    known = {candidate.connector_id for candidate in then}
-    new = [other for other in others if other.connector_id not in known]
-    after = decide(before.request, [*then, *new], draft, before.draw)
+    past_candidates = [verdict.candidate for verdict in before.verdicts]
+    known = {candidate.connector_id for candidate in past_candidates}
+    new_candidates = [candidate for candidate in candidates if candidate.connector_id not in known]
+    after = decide(before.request, [*past_candidates, *new_candidates], draft, before.draw)
     if before.chosen is None or after.chosen is None:
         return Rehearsed(before, after, 0)
-    asked = weigh(before.verdict_on(before.chosen).candidate, before.request, draft)
-    return Rehearsed(before, after, after.verdict_on(after.chosen).score - asked.score)
+    original = weigh(before.verdict_on(before.chosen).candidate, before.request, draft)
+    return Rehearsed(before, after, after.verdict_on(after.chosen).score - original.score)

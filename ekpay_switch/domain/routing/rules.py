@@ -1,7 +1,7 @@
-"""What decides between connectors that could carry the same payment, as config/routing.toml says it.
+"""The routing rules of config/routing.toml, which decide between connectors that could take the same payment.
 
-A payment asks for an instrument. Which connectors stand for it, who is down for maintenance when, how much
-each may take a day, and which rules our agreements make: all of it is data here, and none of it is luck.
+A payment asks for an instrument. The rules say which connectors serve it, when each is down for maintenance,
+its daily cap, and what our agreements demand.
 """
 
 from collections.abc import Mapping
@@ -20,11 +20,11 @@ PPM = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class RouteRequest:
-    """What is to be routed, at an instant (UTC).
+    """A payment to be routed, at an instant (UTC).
 
     `instrument` is a routable one of the rules, or the id of the one connector that the caller wants. Where
     `charge` is set, the sums are frozen and only a connector with exactly this charge to the payer fits.
-    `tried` came to nothing a moment ago; `probed` are half open and just let another payment through.
+    `tried` were just tried without success; `probed` are half open and just let another payment through.
     """
 
     instrument: str
@@ -41,7 +41,7 @@ class RouteRequest:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """An instant as windows and rules read it: on a Dhaka clock, Monday is 0."""
+    """An instant with its Dhaka weekday (Monday is 0) and minute of the day."""
 
     instant: datetime
     weekday: int
@@ -83,9 +83,9 @@ Window = WeeklyWindow | DatedWindow
 
 
 class Action(StrEnum):
-    """What a rule does with the connectors that it names; these are the keys of the file."""
+    """What a rule does with the connectors that it names; the keys of the file."""
 
-    ONLY = "only"  # nobody else may be asked
+    ONLY = "only"  # no other connector may be asked
     EXCLUDE = "exclude"  # these may not be asked
     PREFER = "prefer"  # these are asked before all others, as long as one of them can be
     SPLIT = "split"  # each gets its share of the payments
@@ -93,7 +93,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """When a rule holds: all that is set must agree; what is empty or None is not asked.
+    """When a rule applies: every condition that is set must match; empty or None is no condition.
 
     Amounts are of the bill, both ends included; minutes are of the Dhaka day, the last one excluded.
     """
@@ -107,7 +107,7 @@ class Condition:
     minute_until: int = MINUTES_A_DAY
 
     def holds(self, request: RouteRequest, moment: Moment) -> bool:
-        """Whether the rule is about this request."""
+        """Whether the rule applies to this request."""
         return (
             (not self.instruments or request.instrument in self.instruments)
             and (not self.billers or request.biller_id in self.billers)
@@ -145,19 +145,19 @@ class RecordRules:
 
 @dataclass(frozen=True, slots=True)
 class FailureCost:
-    """What a try that comes to nothing costs us and its payer: a fixed amount and a share of the bill."""
+    """What a failed try costs us and its payer: a fixed amount and a share of the bill."""
 
     fixed: Money = TWENTY_TAKA
     rate_basis_points: int = 100
 
     def of(self, billed: Money) -> int:
-        """In paisa, for a bill."""
+        """The cost for a bill, in paisa."""
         return self.fixed.minor + percent_half_up(billed.minor, self.rate_basis_points)
 
 
 @dataclass(frozen=True, slots=True)
 class RoutingRules:
-    """Everything that config/routing.toml says; `version` names the file's content.
+    """The content of config/routing.toml; `version` identifies it.
 
     `instruments` are the routable ones with their connectors, in the order that breaks ties. `daily_caps` is
     what a connector may take in one Dhaka day, by agreement with its provider.
@@ -173,6 +173,6 @@ class RoutingRules:
     failure_cost: FailureCost = field(default_factory=FailureCost)
 
     def faster(self, divisor: float) -> "RoutingRules":
-        """The same rules where time runs faster than life (docs/adr/0015)."""
+        """The same rules with all times divided, for demos and tests (docs/adr/0015)."""
         record = replace(self.record, window_seconds=self.record.window_seconds / divisor)
         return replace(self, record=record, breaker=self.breaker.faster(divisor))

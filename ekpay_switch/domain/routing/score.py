@@ -1,10 +1,10 @@
-"""How good it is to ask a connector: score = p times margin, in whole numbers (docs/adr/0038).
+"""The score of a connector: p times margin, in whole numbers (docs/adr/0038).
 
-p is what we can be sure of: the lower bound of Wilson's interval for the share of tries that worked, in parts
-per million. The margin is what a success is worth more than a failure, in paisa: what it earns us, and what a
-failure would have cost: p·earned - (1 - p)·cost = p·(earned + cost) - cost, so the scores are in the order
-of the expected values. Earnings are below zero where a bill is free to its payer and the connector keeps a
-share of it; a margin is at least 1 paisa, so that the better record always goes first.
+p is the lower bound of Wilson's interval for the share of tries that succeeded, in parts per million. The
+margin, in paisa, is what a success earns us plus what a failure would have cost: the expected value is
+p·earned - (1 - p)·cost = p·(earned + cost) - cost, so the scores are in the order of the expected values.
+Earnings are below zero where a bill is free to its payer and the connector keeps a share of it; a margin is
+at least 1 paisa, so that the better record always goes first.
 """
 
 from functools import lru_cache
@@ -34,7 +34,7 @@ def wilson_lower_bound(successes: int, outcomes: int) -> int:
 
 @lru_cache(maxsize=65_536)
 def estimate(successes: int, outcomes: int, outcomes_min: int, unknown_percent: int) -> int:
-    """The p of a record, filled up with assumed outcomes to the least number that says anything."""
+    """The p of a record, in parts per million; a short one is filled up with assumed outcomes."""
     missing = max(outcomes_min - outcomes, 0)
     assumed = missing * unknown_percent // 100
     return wilson_lower_bound(successes + assumed, outcomes + missing)
