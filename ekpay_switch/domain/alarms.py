@@ -1,4 +1,4 @@
-"""What a person must know, by name: every alarm that can be raised, and what it asks for."""
+"""Every alarm that can be raised, and its meaning for the operator."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 
 class Alarm(StrEnum):
-    """One reason to look."""
+    """The name of an alarm."""
 
     LATE_SUCCESS = "late_success"
     AMOUNT_ECHO_MISMATCH = "amount_echo_mismatch"

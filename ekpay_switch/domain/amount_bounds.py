@@ -15,7 +15,7 @@ class AmountBounds:
     step: Money
 
     def admit(self, text: str) -> bool:
-        """Whether the text is an amount in taka, more than nothing and within the bounds."""
+        """Whether the text is an amount in taka, above zero and within the bounds."""
         try:
             amount = parse_taka(text)
         except MalformedAmountError:

@@ -1,4 +1,4 @@
-"""When to ask again about a doubtful payment, and what the answer proves (architecture.md 5, law 14)."""
+"""When to inquire about a payment in doubt, and what the answer proves (architecture.md 5, law 14)."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -32,9 +32,9 @@ class SafetyFacts:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """An institution's clock, in seconds, already divided where a demo or a test runs faster than life.
+    """An institution's timings, in seconds, already divided for demos and tests.
 
-    For `watch_seconds` after its last send, a payment that was given back on a "not found" is asked about.
+    A payment that was given back on a "not found" is inquired about for `watch_seconds` after its last send.
     """
 
     answer_seconds: float
@@ -47,37 +47,37 @@ class Timing:
 
     @property
     def lease_seconds(self) -> float:
-        """How long a payment is the sender's: until the last moment to send, then the whole answer."""
+        """How long the sender holds a payment: until its send deadline, then the whole answer time."""
         return self.send_seconds + self.answer_seconds
 
     @property
     def hold_seconds(self) -> float:
-        """How long nobody else touches a payment that is being sent.
+        """How long no other process touches a payment that is being sent.
 
-        Not before its first question is due, whether or not its sender is still alive.
+        At least until its first inquiry is due, even where its sender has died.
         """
         return max(self.lease_seconds, self.next_ask_seconds(0))
 
-    def next_ask_seconds(self, asked: int) -> float:
-        """Seconds from the last question (or the doubt) to the next one, after `asked` questions."""
+    def next_ask_seconds(self, questions: int) -> float:
+        """Seconds from the last inquiry (or the doubt) to the next one, after `questions` inquiries."""
         times = (0.0, *self.ask_after_seconds)
-        if asked < len(self.ask_after_seconds):
-            return times[asked + 1] - times[asked]
+        if questions < len(self.ask_after_seconds):
+            return times[questions + 1] - times[questions]
         return self.ask_every_seconds
 
 
 class NextStep(StrEnum):
-    """What a final or unfinal "not found" leads to."""
+    """What a "not found" leads to, final or not."""
 
     WAIT = "wait"
     SEND_AGAIN = "send_again"
     GIVE_BACK = "give_back"
-    ASK_A_PERSON = "ask_a_person"  # its own settlement file says otherwise
+    ASK_A_PERSON = "ask_a_person"  # the far side's settlement file says otherwise
 
 
 @dataclass(frozen=True, slots=True)
 class DoubtfulSend:
-    """What is known about the last send of an attempt that nobody confirmed."""
+    """The last send of an attempt that was not confirmed."""
 
     send_until: datetime
     sends: int
@@ -85,7 +85,7 @@ class DoubtfulSend:
 
 
 def begun_on(send_until: datetime, timing: Timing) -> date:
-    """The day, in Dhaka, on which a send was begun that had to start until then."""
+    """The Dhaka date on which a send with this deadline was begun."""
     return business_date(send_until - timedelta(seconds=timing.send_seconds))
 
 
@@ -94,8 +94,8 @@ def final_not_found_at(
 ) -> datetime | None:
     """From when on a "not found" is final: send deadline + settle time + 60 s; None for never.
 
-    Where settlement files say as well that it was not done there is nothing to settle, so that it is final
-    even where a "not found" alone never is.
+    Where settlement files prove that it was not done, the settle time is zero, so that it is final even where
+    a "not found" alone never is.
     """
     if not facts.can_be_asked:
         return None
@@ -108,7 +108,7 @@ def final_not_found_at(
 
 
 def is_watched(send: DoubtfulSend, now: datetime, timing: Timing) -> bool:
-    """Whether a payment given back on a "not found" is worth one more question (law 15)."""
+    """Whether a payment that was given back on a "not found" is inquired about once more (law 15)."""
     return now < send.send_until + timedelta(seconds=timing.watch_seconds)
 
 
@@ -117,9 +117,9 @@ def after_not_found(
 ) -> NextStep:
     """What a "not found" at `now` leads to (architecture.md 4, "Attempts").
 
-    Proven not posted, the quote still alive and the far side deduplicates: sent again once with the same
-    reference; else given back. What its file names as failed or leaves out is never sent again, and what its
-    file names as done is neither.
+    Proven not posted, with a live quote and a far side that deduplicates: sent again once with the same
+    reference; else given back. What its settlement file names as failed or leaves out is never sent again;
+    what the file names as done is neither sent again nor given back.
     """
     proof = proof_of(files, begun_on(send.send_until, timing))
     if proof in SAYS_DONE:

@@ -1,6 +1,6 @@
 """A bill as its biller stated it, and the quote we bind to it.
 
-A bill is what the biller said; a quote is what we promised one partner about it, for a while.
+A bill is the biller's statement; a quote is our promise about it to one partner, for a limited time.
 """
 
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ from ekpay_switch.domain.money import ZERO, Money
 
 @dataclass(frozen=True, slots=True)
 class BillQuery:
-    """Which bill is asked for: the parameters by their names in the biller's manifest, already checked.
+    """Names the bill to fetch: the parameters by their names in the biller's manifest, already checked.
 
-    `payer` are those that name the payer instead of the bill, such as a mobile number; they are among
+    `payer` are those that name the payer instead of the bill, such as a mobile number; they are in
     `parameters` as well.
     """
 
@@ -27,14 +27,14 @@ class BillQuery:
 
     @property
     def bill_name(self) -> str:
-        """The bill as its payer names it, one text for one bill whoever asks."""
+        """The bill as its payer names it: the same text for the same bill, whoever asks."""
         named = (pair for pair in self.parameters.items() if pair[0] not in self.payer)
         return "&".join(f"{name}={value}" for name, value in sorted(named))
 
 
 @dataclass(frozen=True, slots=True)
 class ChargeLine:
-    """One line of what a biller makes of the money, labelled and valued as the biller gave it.
+    """One line of a bill, labelled and valued by the biller.
 
     Never recomputed (billers.md 1.3); a rebate is negative.
     """
@@ -48,9 +48,9 @@ class Bill:
     """What a biller answered about one bill.
 
     `bill_key` names the bill among all of this biller's, whichever parameter it was fetched by, or is
-    empty where a biller takes any number of payments. `biller_quote` is the biller's own hold on what it
-    said (DESCO's billToken); only its adapter reads it. Total = energy or service + VAT + late fee; the
-    payer gives `rounding` on top where the biller takes whole taka only. `charges` are the biller's own
+    empty where a biller takes any number of payments. `biller_quote` is the biller's own token for this
+    answer (DESCO's billToken); only its adapter reads it. Total = energy or service + VAT + late fee; the
+    payer pays `rounding` on top where the biller takes whole taka only. `charges` are the biller's own
     lines, in its order.
     """
 
@@ -73,7 +73,7 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class HeldBill:
-    """A bill that its biller has locked for us until then."""
+    """A bill that its biller has locked for us, until an instant (UTC)."""
 
     bill: Bill
     until: datetime
@@ -93,14 +93,14 @@ class BillMissing:
 
 @dataclass(frozen=True, slots=True)
 class BillerSilent:
-    """The biller could not be asked or did not answer usably; nothing is known about the bill."""
+    """The biller could not be reached or gave no usable answer; nothing is known about the bill."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class AmountRefused:
-    """The bill is known and cannot be paid with the amount asked for; `highest` is what can be, if told."""
+    """The bill cannot be paid with this amount; `highest` is the most that can be, if known."""
 
     highest: Money | None = None
 
@@ -110,7 +110,7 @@ FetchReply = BillFound | BillMissing | BillerSilent | AmountRefused
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What was promised to one partner: this bill, these sums, until then.
+    """Our promise to one partner: this bill, these sums, until `expires_at` (UTC).
 
     `quote_id` is the unguessable refno_ack; `request_reference` is the partner's hdrs.ref_id of the fetch.
     `charge` is what a payer is charged for the instrument; a prefund has none.
@@ -133,7 +133,7 @@ class Quote:
 
     @property
     def sums(self) -> Sums:
-        """The parts that the partner or the payer will pay."""
+        """The parts of what the partner or the payer will pay."""
         return Sums(self.bill.total, self.charge, self.fee.fee, self.fee.vat, self.bill.rounding)
 
 

@@ -1,6 +1,6 @@
 """The business date: the scheme's day, counted in Dhaka.
 
-Bangladesh keeps UTC+6 all year, so a fixed offset says all there is to say and needs no time-zone files.
+Bangladesh has UTC+6 all year, so a fixed offset is enough and no time-zone files are needed.
 """
 
 from datetime import date, datetime, time, timedelta, timezone
@@ -17,7 +17,7 @@ def in_dhaka(instant: datetime) -> datetime:
     """The same instant on a Dhaka clock.
 
     Raises:
-        ValueError: the instant is naive, so nobody knows when it was.
+        ValueError: the datetime is naive.
     """
     if instant.tzinfo is None:
         raise ValueError("a naive datetime is no instant")
@@ -25,5 +25,5 @@ def in_dhaka(instant: datetime) -> datetime:
 
 
 def end_of_business_date(instant: datetime) -> datetime:
-    """The first instant of the next Dhaka day, when a quote of today stops being true (billers.md 1.2)."""
+    """The first instant of the next Dhaka day, when a quote of today expires (billers.md 1.2)."""
     return datetime.combine(business_date(instant) + timedelta(days=1), time.min, DHAKA)

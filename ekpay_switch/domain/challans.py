@@ -2,7 +2,7 @@
 
 A merchant collects a fee of the state, then pays it on to the treasury. One request names the payment whose
 money is spent and splits it into lines, each to one account of the treasury and each an ordinary payment to
-the treasury's biller. `persistence.challans` locks, reads, calls what stands here and writes.
+the treasury's biller. This module only decides; `persistence.challans` locks, reads, calls it and writes.
 """
 
 from collections.abc import Mapping
@@ -23,14 +23,14 @@ LINES_MAX = 20  # ours; the treasury's own limit is not known
 
 
 class LineEnd(StrEnum):
-    """How a line ended; until then it is open."""
+    """How a line ended; an open line has no end yet."""
 
-    PAID = "paid"  # the treasury has it, and gave a challan
-    MOVED_BACK = "moved_back"  # the treasury has nothing of it, and the merchant is owed the amount again
+    PAID = "paid"  # the treasury was paid and issued a challan
+    MOVED_BACK = "moved_back"  # the treasury was not paid, and the merchant is owed the amount again
 
 
 class Progress(StrEnum):
-    """How a whole request stands."""
+    """The status of a whole request."""
 
     DONE = "done"
     IN_PROGRESS = "in_progress"
@@ -39,14 +39,14 @@ class Progress(StrEnum):
 
 
 class ChallanRefusal(StrEnum):
-    """Why a request was not taken on; nothing moved and nothing was written. In the order of checking."""
+    """Why a request was refused; no money moved and nothing was written. In the order of checking."""
 
-    OTHER_CONTENT = "other_content"  # the REQUEST_ID stands already with other content
+    OTHER_CONTENT = "other_content"  # the REQUEST_ID was used before with other content
     SUM_DIFFERS = "sum_differs"  # TRANAMOUNT is not the sum of the lines
-    UNKNOWN_ACCOUNT = "unknown_account"  # a CREDIT_ACCOUNT that we cannot tell the treasury
-    NOT_TAKEN = "not_taken"  # the treasury takes no such amount, or not from this payer
+    UNKNOWN_ACCOUNT = "unknown_account"  # a CREDIT_ACCOUNT that has no treasury codes
+    NOT_TAKEN = "not_taken"  # the treasury does not accept this amount, or this payer
     UNAVAILABLE = "unavailable"  # the treasury cannot be asked now
-    UNKNOWN_PAYMENT = "unknown_payment"  # or another merchant's: never told apart
+    UNKNOWN_PAYMENT = "unknown_payment"  # or another merchant's: the answer does not tell which
     NOT_COMPLETED = "not_completed"  # the payment is not paid, or not credited
     EXCEEDS_PAYMENT = "exceeds_payment"  # more than it credited to the merchant itself, less refunds
     EXCEEDS_OWED = "exceeds_owed"  # more than the merchant is owed altogether: it was paid out, or refunded
@@ -54,7 +54,7 @@ class ChallanRefusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TreasuryHead:
-    """Where the treasury books a line: a 7-digit economic code and a 13-digit organisation code."""
+    """The treasury's codes of a line: a 7-digit economic code and a 13-digit organisation code."""
 
     economic_code: str
     organization_code: str
@@ -74,8 +74,8 @@ class ChallanOrder:
     """A merchant's request.
 
     `request_id` is its idempotency key; `fingerprint` covers what a repeat must equal. `pay_trxid` names the
-    payment whose money is spent: by our transaction id, the merchant's, or the provider's. `written` is what
-    is kept as it came, `payer` what the treasury is told of whoever pays.
+    payment whose money is spent: by our transaction id, the merchant's, or the provider's. `written` holds
+    the merchant's fields as received, `payer` the payer's details that are sent to the treasury.
     """
 
     partner_id: str
@@ -92,7 +92,7 @@ class ChallanOrder:
 
 @dataclass(frozen=True, slots=True)
 class ChallanLine:
-    """One line with what the treasury is told; `reference` names its payment, made before anything moves."""
+    """One line as it is sent to the treasury; `reference` is that of its payment, made before money moves."""
 
     seq: int
     slno: str
@@ -104,7 +104,7 @@ class ChallanLine:
 
 @dataclass(frozen=True, slots=True)
 class LineStanding:
-    """A line as it stands: `state` and `refusal` are its payment's, None where none was made yet."""
+    """A stored line; `state` and `refusal` are its payment's, None while it has no payment."""
 
     line: ChallanLine
     state: State | None = None
@@ -115,7 +115,7 @@ class LineStanding:
 
 @dataclass(frozen=True, slots=True)
 class ChallanStanding:
-    """A request that stands in the books, with its lines in order."""
+    """A stored request, with its lines in order."""
 
     challan_id: UUID
     partner_id: str
@@ -131,7 +131,7 @@ class ChallanStanding:
 
     @property
     def progress(self) -> Progress:
-        """How the whole of it stands."""
+        """The status of the whole request."""
         ends = {standing.end for standing in self.lines}
         if None in ends:
             return Progress.IN_PROGRESS
@@ -141,19 +141,19 @@ class ChallanStanding:
 
     @property
     def open_lines(self) -> tuple[LineStanding, ...]:
-        """The lines that somebody still has to see to."""
+        """The lines that have not ended yet."""
         return tuple(standing for standing in self.lines if standing.end is None)
 
 
 def challan_prefund(partner_id: str) -> str:
-    """The account that a merchant's challans are paid from; nothing else is."""
+    """The prefund account that pays a merchant's challans, and nothing else."""
     return prefund_account(partner_id, BUCKET)
 
 
 def lines_of(
     challan_id: UUID, order: ChallanOrder, accounts: Mapping[str, TreasuryHead]
 ) -> tuple[ChallanLine, ...] | ChallanRefusal:
-    """The lines of a request, each with its reference, or why it cannot have any."""
+    """The lines of a request, each with its payment reference, or why the request is refused."""
     if total(credit.amount for credit in order.credits) != order.total:
         return ChallanRefusal.SUM_DIFFERS
     if any(credit.credit_account not in accounts for credit in order.credits):
@@ -173,7 +173,7 @@ def lines_of(
 
 @dataclass(frozen=True, slots=True)
 class Spendable:
-    """What is read under lock before anything is set aside.
+    """What is read under lock before money is set aside.
 
     `credited` is what the payment credited to the merchant itself less what refunds took of it, `raised` what
     earlier challans against it took and did not give back, `owed` what the merchant is owed altogether.
@@ -185,23 +185,23 @@ class Spendable:
     owed: Money
 
 
-def refuse_challan(wanted: Money, seen: Spendable) -> ChallanRefusal | None:
+def refuse_challan(amount: Money, spendable: Spendable) -> ChallanRefusal | None:
     """The first reason that applies; None where the amount may be set aside.
 
-    A challan never makes a debt, whatever debt a merchant may have by refunds: it is paid from what is owed.
+    A challan is paid from what the merchant is owed and never creates a debt, although refunds may.
     """
     checks = (
-        (ChallanRefusal.NOT_COMPLETED, seen.payment_state is not State.COMPLETED),
-        (ChallanRefusal.EXCEEDS_PAYMENT, wanted + seen.raised > seen.credited),
-        (ChallanRefusal.EXCEEDS_OWED, wanted > seen.owed),
+        (ChallanRefusal.NOT_COMPLETED, spendable.payment_state is not State.COMPLETED),
+        (ChallanRefusal.EXCEEDS_PAYMENT, amount + spendable.raised > spendable.credited),
+        (ChallanRefusal.EXCEEDS_OWED, amount > spendable.owed),
     )
     return next((refusal for refusal, applies in checks if applies), None)
 
 
 def end_of(state: State | None) -> LineEnd | None:
-    """What the state of its payment means for a line, None while it is open.
+    """How a line ended, by the state of its payment; None while it is open.
 
-    A payment that is reviewed leaves its line open: the money stays where it is until two persons decide.
+    A payment in review leaves its line open: the money does not move until two persons decide.
     """
     match state:
         case State.COMPLETED:

@@ -1,7 +1,7 @@
-"""Claiming payments from a prefund: who may start, decided for a whole batch at once.
+"""Claiming payments from a prefund: which may start, decided for a whole batch at once.
 
-`decide` is pure. The group commit locks, reads a `Snapshot`, calls it and writes what it says; the unique
-indexes and the CHECK on the account row refuse the same things again (architecture.md 6, "Group commit").
+`decide` is pure. The group commit locks, reads a `Snapshot`, calls it and writes the verdicts; the unique
+indexes and the CHECK on the account row refuse the same claims again (architecture.md 6, "Group commit").
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,9 +20,9 @@ class Claim:
     """A partner's order to pay a quoted bill, made ready before the database is asked.
 
     `payment_id`, `attempt_id` and `attempt_reference` are made by us before anything is stored, so that a
-    claim that is written twice is recognised as itself. Durations are seconds from the database's now:
-    the send may start within `send_seconds`, nobody else touches the payment within `lease_seconds`.
-    `step` is the first of the steps in which its biller is told.
+    claim that is written twice is recognised. Durations are seconds from the database's now: the send may
+    start within `send_seconds`, no other process touches the payment within `lease_seconds`. `step` is the
+    first of the steps that post the payment at its biller.
     """
 
     payment_id: UUID
@@ -63,7 +63,7 @@ class QuotedBill:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A stored payment, as far as a repeat of its reference or an answer about it needs to know."""
+    """A stored payment, as far as a repeat of its reference or an answer about it needs it."""
 
     payment_id: UUID
     partner_id: str
@@ -82,7 +82,7 @@ class Standing:
 class Snapshot:
     """What the database says, read after every lock is held.
 
-    `decide` keeps it current as it goes: a claim accepted earlier in the batch counts for the later ones.
+    `decide` updates it: a claim accepted earlier in the batch counts for the later ones.
     """
 
     now: datetime
@@ -94,7 +94,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The prefund is taken and the attempt is open: tell the biller now."""
+    """The prefund is taken and the attempt is open: send the payment to the biller now."""
 
     claim: Claim
     quote: QuotedBill
@@ -107,7 +107,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """An accepted claim as it was written: with its scroll number (0 where the biller wants none) and day."""
+    """An accepted claim as written, with its scroll number (0 where the biller wants none) and day."""
 
     claim: Claim
     quote: QuotedBill
@@ -126,14 +126,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """The reference stands already with the same content: its payment's current truth is the answer."""
+    """The reference was used before with the same content: its payment's current state is the answer."""
 
     standing: Standing
 
 
 @dataclass(frozen=True, slots=True)
 class Conflicting:
-    """The reference stands already with other content; nothing is stored."""
+    """The reference was used before with other content; nothing is stored."""
 
     standing: Standing
 
@@ -142,31 +142,31 @@ Verdict = Accepted | Refused | Repeated | Conflicting
 ClaimAnswer = Started | Refused | Repeated | Conflicting
 
 
-def decide(claims: Iterable[Claim], seen: Snapshot) -> list[Verdict]:
+def decide(claims: Iterable[Claim], snapshot: Snapshot) -> list[Verdict]:
     """Judge the claims in order of arrival, one verdict each.
 
     A refused claim frees its headroom for later ones: of 60, 60 and 30 on 100 the first and the third
-    are accepted. A claim that the database already holds under the same payment id (a batch that was
-    written but not heard of) is accepted again as long as nobody else has taken the payment over.
+    are accepted. A claim that is stored already under the same payment id (a batch that was committed without
+    our knowing) is accepted again as long as no other process has taken the payment over.
     """
-    return [_judge(claim, seen) for claim in claims]
+    return [_judge_claim(claim, snapshot) for claim in claims]
 
 
-def _judge(claim: Claim, seen: Snapshot) -> Verdict:
-    quote = seen.quotes.get((claim.partner_id, claim.quote_id))
-    standing = seen.standing.get((claim.partner_id, claim.reference))
+def _judge_claim(claim: Claim, snapshot: Snapshot) -> Verdict:
+    quote = snapshot.quotes.get((claim.partner_id, claim.quote_id))
+    standing = snapshot.standing.get((claim.partner_id, claim.reference))
     if standing is not None:
-        return _repeat(claim, quote, standing)
-    refusal = _refusal(claim, quote, seen)
+        return _answer_repeat(claim, quote, standing)
+    refusal = _first_refusal(claim, quote, snapshot)
     if refusal is not None or quote is None:
         verdict: Accepted | Refused = Refused(claim, refusal or Refusal.QUOTE_EXPIRED, quote)
     else:
         verdict = Accepted(claim, quote)
-    _remember(verdict, seen)
+    _update_snapshot(verdict, snapshot)
     return verdict
 
 
-def _repeat(claim: Claim, quote: QuotedBill | None, standing: Standing) -> Verdict:
+def _answer_repeat(claim: Claim, quote: QuotedBill | None, standing: Standing) -> Verdict:
     if standing.payment_id == claim.payment_id:
         is_still_ours = standing.state is State.DELIVERING and standing.epoch == 1
         if is_still_ours and quote is not None:
@@ -177,16 +177,16 @@ def _repeat(claim: Claim, quote: QuotedBill | None, standing: Standing) -> Verdi
     return Repeated(standing)
 
 
-def _refusal(claim: Claim, quote: QuotedBill | None, seen: Snapshot) -> Refusal | None:
+def _first_refusal(claim: Claim, quote: QuotedBill | None, snapshot: Snapshot) -> Refusal | None:
     """The first reason that applies, in the order in which docs/adr/0011 says they are checked."""
     if quote is None:
         return Refusal.QUOTE_EXPIRED
-    headroom = seen.headroom.get(prefund_account(claim.partner_id, quote.bucket), 0)
+    headroom = snapshot.headroom.get(prefund_account(claim.partner_id, quote.bucket), 0)
     checks = (
-        (Refusal.BILL_TAKEN, (quote.biller_id, quote.bill_key) in seen.taken_bills),
-        # A biller that is owed nothing, or owes the payer, has nothing to be paid.
+        (Refusal.BILL_TAKEN, (quote.biller_id, quote.bill_key) in snapshot.taken_bills),
+        # Where nothing is owed, or the biller owes the payer, there is nothing to pay.
         (Refusal.ALREADY_PAID, quote.is_paid or quote.sums.amount.minor <= 0),
-        (Refusal.QUOTE_EXPIRED, quote.expires_at <= seen.now),
+        (Refusal.QUOTE_EXPIRED, quote.expires_at <= snapshot.now),
         (Refusal.AMOUNT_DIFFERS, not _matches(claim, quote)),
         (Refusal.PREFUND_TOO_LOW, quote.sums.total.minor > headroom),
     )
@@ -204,11 +204,11 @@ def _matches(claim: Claim, quote: QuotedBill) -> bool:
     )
 
 
-def _remember(verdict: Accepted | Refused, seen: Snapshot) -> None:
+def _update_snapshot(verdict: Accepted | Refused, snapshot: Snapshot) -> None:
     claim, quote = verdict.claim, verdict.quote
     refusal = verdict.refusal if isinstance(verdict, Refused) else None
     state = State.DELIVERING if refusal is None else State.DECLINED
-    seen.standing[claim.partner_id, claim.reference] = Standing(
+    snapshot.standing[claim.partner_id, claim.reference] = Standing(
         payment_id=claim.payment_id,
         partner_id=claim.partner_id,
         reference=claim.reference,
@@ -221,5 +221,5 @@ def _remember(verdict: Accepted | Refused, seen: Snapshot) -> None:
     )
     if quote is None or state in RELEASED:
         return
-    seen.taken_bills[quote.biller_id, quote.bill_key] = claim.payment_id
-    seen.headroom[prefund_account(claim.partner_id, quote.bucket)] -= quote.sums.total.minor
+    snapshot.taken_bills[quote.biller_id, quote.bill_key] = claim.payment_id
+    snapshot.headroom[prefund_account(claim.partner_id, quote.bucket)] -= quote.sums.total.minor

@@ -8,16 +8,16 @@
     ├── UnknownAccountError       an account code is not in the chart of accounts
     ├── NoFeeError                no fee row covers this payee, instrument, amount and day
     ├── OverloadedError           the queue to the database is full; nothing was done
-    └── VerdictUnknownError       the database went away before it said whether it kept our rows
+    └── VerdictUnknownError       the connection to the database was lost before the commit was confirmed
 
-A decline is not here: a decline is an answer, see `outcome`.
-A refusal of a partner's request is not here either: it is a value, see `refusals`.
-HTTP is at the edge: `api.problems` says which status each class gets.
+A decline is an answer and no error, see `outcome`.
+A refusal of a partner's request is a value and no error, see `refusals`.
+`api.problems` maps each class to an HTTP status.
 """
 
 
 class SwitchError(Exception):
-    """The root of every refusal of the core; without a message of its own, the docstring is the message."""
+    """The base of all errors of the core; the docstring of a class is its default message."""
 
     def __str__(self) -> str:
         return super().__str__() or (type(self).__doc__ or type(self).__name__).split("\n", 1)[0]

@@ -40,7 +40,7 @@ class FeeRow:
 
 @dataclass(frozen=True, slots=True)
 class Fee:
-    """The fee without its VAT, the VAT, and the version of the table that said so."""
+    """The fee without its VAT, the VAT, and the version of the fee table that priced it."""
 
     fee: Money
     vat: Money
@@ -63,7 +63,7 @@ class FeeTable:
         """The fee on `amount`, each line rounded half up.
 
         Raises:
-            NoFeeError: no row covers it; a missing price is never taken for free.
+            NoFeeError: no row covers it; a missing price never means free of charge.
         """
         names = payee_names | {ANY}
         for row in self.rows:

@@ -1,8 +1,8 @@
-"""A request over a bank's host link: how it stands and what may become of it (docs/adr/0037).
+"""A request over a bank's host link: its states and transitions (docs/adr/0037).
 
-A host link can be asked for money and cannot be asked what became of that: the only question is the
-reversal. So a request is a row that is complete before anything is sent, and this table says which step
-may follow which; `persistence.host_messages` takes them one at a time.
+A host link takes financial requests but no inquiries: the only way to settle a doubt is the reversal. So a
+request is a complete row before anything is sent, and this table says which step may follow which;
+`persistence.host_links` writes them one at a time.
 """
 
 from collections.abc import Mapping
@@ -18,29 +18,29 @@ STAN_MAX = 999_999
 
 
 class HostState(StrEnum):
-    """How a request stands; these are the words in `host_messages.state`."""
+    """The state of a request; the values of `host_messages.state`."""
 
-    WAITING = "waiting"  # handed over; not a byte of it has left us
+    WAITING = "waiting"  # handed over to the link owner; not a byte of it has left us
     WITHDRAWN = "withdrawn"  # never sent, and never will be
-    TAKEN = "taken"  # about to be written, or written; from here on only an answer tells
-    ANSWERED = "answered"  # what the host said stands in the row; it may have settled nothing
-    REVERSING = "reversing"  # being taken back, again and again until the host confirms it
+    TAKEN = "taken"  # about to be sent, or sent; from here on only an answer proves anything
+    ANSWERED = "answered"  # the host's answer is recorded; it may not settle the request
+    REVERSING = "reversing"  # a reversal is repeated until the host confirms it
     REVERSED = "reversed"  # the host has confirmed that nothing moved, or moved back
 
 
 class HostEvent(StrEnum):
-    """What moves a request on."""
+    """What happened to a request, as a past fact."""
 
-    WITHDRAWN = "withdrawn"  # by who handed it over, or who took its try over
-    TAKEN = "taken"  # by who keeps the link
-    NOT_WRITTEN = "not_written"  # taken, and its last moment passed before the write
+    WITHDRAWN = "withdrawn"  # by its maker, or by whoever took its try over
+    TAKEN = "taken"  # by the link owner, to send it
+    NOT_WRITTEN = "not_written"  # taken, and its send deadline passed before the write
     ANSWERED = "answered"
     REVERSAL_BEGUN = "reversal_begun"
     REVERSAL_CONFIRMED = "reversal_confirmed"
 
 
-# An answer that has settled the request ends it, though its state is the same as one that has not: of an
-# answered request only one without a settling answer may be reversed.
+# An answer that settles the request ends it. The state ANSWERED does not tell: only an answered request whose
+# answer settled nothing may be reversed.
 HOST_TRANSITIONS: Mapping[tuple[HostState, HostEvent], HostState] = MappingProxyType(
     {
         (HostState.WAITING, HostEvent.WITHDRAWN): HostState.WITHDRAWN,
@@ -55,20 +55,20 @@ HOST_TRANSITIONS: Mapping[tuple[HostState, HostEvent], HostState] = MappingProxy
 
 
 def state_after(state: HostState, event: HostEvent, *, is_decided: bool = False) -> HostState | None:
-    """Where an event leads, or None where it may not happen; `is_decided` says that an answer settled it."""
+    """The state after an event, None where it may not happen; `is_decided`: an answer settled the request."""
     if is_decided and state is HostState.ANSWERED:
         return None
     return HOST_TRANSITIONS.get((state, event))
 
 
 def states_before(event: HostEvent) -> tuple[HostState, ...]:
-    """The states in which an event may happen, in order of their words."""
+    """The states in which an event may happen, in alphabetical order."""
     return tuple(sorted(before for before, name in HOST_TRANSITIONS if name is event))
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A number that names one message of an acquirer within a Dhaka day, and the instant it was given out."""
+    """A STAN, which names one message of an acquirer within a Dhaka day, and when it was assigned."""
 
     stan: int
     at: datetime
@@ -76,7 +76,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class MessageKey:
-    """Which request: our reference of the try, and the epoch of the holder who asks."""
+    """Names a request: our reference of the try, and the epoch of its holder."""
 
     connector_id: str
     reference: str
@@ -87,7 +87,7 @@ class MessageKey:
 class NewHostMessage:
     """A request for money, complete and unchanging before it is handed over.
 
-    `alias` is good for one request and is nobody's account; `rrn` is the name that the host knows it by.
+    `alias` is good for one request and is no account number; `rrn` is the host's name of the request.
     """
 
     key: MessageKey
@@ -113,9 +113,9 @@ class HostReply:
 
 @dataclass(frozen=True, slots=True)
 class Reversal:
-    """How far the taking back of a request has come; `code` is the host's last word about it.
+    """The progress of a reversal; `code` is the host's last response code.
 
-    `sends` counts what was about to be written, `answers` what came back.
+    `sends` counts the sends that were begun, `answers` the answers.
     """
 
     trace: Trace
@@ -126,7 +126,7 @@ class Reversal:
 
 @dataclass(frozen=True, slots=True)
 class HostMessage:
-    """A request as it stands; `is_lost` says that the connection it went over has ended without an answer."""
+    """A stored request; `is_lost` says that its connection has ended without an answer."""
 
     new: NewHostMessage
     state: HostState
@@ -144,10 +144,10 @@ class HostMessage:
         """Whether the host's answer has settled it."""
         return self.state is HostState.ANSWERED and self.reply is not None and self.reply.is_decided
 
-    def has_news(self, seen: "HostMessage") -> bool:
-        """Whether it stands otherwise than when it was seen last; that more of it was sent is no news."""
-        return _told(self) != _told(seen)
+    def has_news(self, earlier: "HostMessage") -> bool:
+        """Whether it has changed since it was read as `earlier`; a further send is no news."""
+        return _news_of(self) != _news_of(earlier)
 
 
-def _told(message: HostMessage) -> tuple[HostState, bool, int]:
+def _news_of(message: HostMessage) -> tuple[HostState, bool, int]:
     return message.state, message.is_lost, message.reversal.answers if message.reversal else 0

@@ -17,10 +17,10 @@ _PREFIX = f"{MERCHANT}:"
 
 
 class ChargesOnRefund(StrEnum):
-    """Who has the payer's charges after a refund, as the agreement says."""
+    """What happens to the payer's charges at a refund, by the merchant's agreement."""
 
-    KEPT = "kept"  # they were for carrying the payment, which was carried
-    RETURNED = "returned"  # they go back to the payer in the same shares as the price
+    KEPT = "kept"  # not refunded
+    RETURNED = "returned"  # refunded in proportion to the price
 
 
 class PayeeKind(StrEnum):
@@ -56,12 +56,12 @@ class Share:
 
 
 def payee_of(partner_id: str) -> str:
-    """What stands in the place of a biller's id in a merchant's payments."""
+    """The value that takes the place of a biller's id in a merchant's payments."""
     return f"{_PREFIX}{partner_id}"
 
 
 def is_merchant(biller_id: str) -> bool:
-    """Whether a payment goes to a merchant, by what stands in the place of its biller."""
+    """Whether a payment goes to a merchant, by the value in the place of its biller's id."""
     return biller_id.startswith(_PREFIX)
 
 
@@ -74,7 +74,7 @@ def share_account(partner_id: str, share: Share) -> str:
 
 
 def code_of(state: State, refusal: Refusal | None) -> MerchantCode:
-    """What a merchant is told of a payment; only a success reads as one (ekpay-merchant-api.md 3.4)."""
+    """The code of a payment in the merchant API; only a success reads so (ekpay-merchant-api.md 3.4)."""
     match state:
         case State.COMPLETED:
             return MerchantCode.SUCCESS

@@ -1,7 +1,7 @@
 """Money: an exact whole number of minor units in one currency.
 
 Amounts never meet a float. Text becomes money only through `parse_taka`, at the edge that
-received the text, so that a bad amount is refused where its sender can be told.
+received the text, so that a bad amount is refused towards its sender.
 """
 
 import re
@@ -24,17 +24,17 @@ class Money:
     minor: int
     currency: str = BDT
 
-    def _same_currency(self, other: Self) -> None:
-        if self.currency != other.currency:
-            raise CurrencyMismatchError(f"{self.currency} and {other.currency}")
+    def _same_currency(self, amount: Self) -> None:
+        if self.currency != amount.currency:
+            raise CurrencyMismatchError(f"{self.currency} and {amount.currency}")
 
-    def __add__(self, other: Self) -> "Money":
-        self._same_currency(other)
-        return Money(self.minor + other.minor, self.currency)
+    def __add__(self, amount: Self) -> "Money":
+        self._same_currency(amount)
+        return Money(self.minor + amount.minor, self.currency)
 
-    def __sub__(self, other: Self) -> "Money":
-        self._same_currency(other)
-        return Money(self.minor - other.minor, self.currency)
+    def __sub__(self, amount: Self) -> "Money":
+        self._same_currency(amount)
+        return Money(self.minor - amount.minor, self.currency)
 
     def __str__(self) -> str:
         return f"{format_taka(self.minor)} {self.currency}"
@@ -50,10 +50,10 @@ def parse_taka(text: str) -> Money:
         MalformedAmountError: on a sign, exponent, separator, space, third decimal, more than thirteen
             digits or a digit outside ASCII (ekpay-syndicate-api.md, "Tolerant where real clients are").
     """
-    found = _TAKA.fullmatch(text)
-    if found is None:
+    match = _TAKA.fullmatch(text)
+    if match is None:
         raise MalformedAmountError
-    taka, decimals = found[1], (found[2] or "").ljust(2, "0")
+    taka, decimals = match[1], (match[2] or "").ljust(2, "0")
     return Money(int(taka) * PAISA_PER_TAKA + int(decimals))
 
 
@@ -65,7 +65,7 @@ def format_taka(minor: int) -> str:
 
 
 def total(parts: Iterable[Money], currency: str = BDT) -> Money:
-    """Add up amounts of one currency; nothing at all is zero."""
+    """The sum of amounts of one currency; zero without any."""
     running = Money(0, currency)
     for part in parts:
         running += part

@@ -1,8 +1,8 @@
-"""What partners are told by themselves, and when an endpoint that did not take it is tried again.
+"""Which notifications partners get, and when delivery to an endpoint is retried.
 
-A notice is the word that a delivery plan carries; partners know event types. The state they are told is that
-of the moment, not of the sending, since the same notification must read the same on each try. Pure: answers,
-times and luck come in, decisions go out.
+A notice is the key that a plan carries and the database stores; partners see event types. A notification
+reports the state at the event, not at the sending, so that it reads the same on each retry. All functions are
+pure.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from ekpay_switch.domain.payment import State
 
 
 class EventType(StrEnum):
-    """The types that partners may ask for; the names are those of the messages."""
+    """The event types that partners may subscribe to, as named in the messages."""
 
     COMPLETED = "payment.completed"
     REFUNDED = "payment.refunded"
@@ -29,7 +29,7 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """How one notice is told: its type, the state that it reports, and what it means to the receiver."""
+    """What a notice sends: the event type, the state that it reports, and its meaning for the receiver."""
 
     event: EventType
     state: State
@@ -37,7 +37,7 @@ class Told:
 
 
 _DISAGREED = "What the biller says does not agree with our books; two persons decide, so do nothing yet."
-_HELD_AFTER_ALL = (
+_POSTED_AFTER_REFUND = (
     "The biller holds the refunded payment after all; it stays refunded while two persons decide."
 )
 NOTICES: Mapping[str, Told] = MappingProxyType(
@@ -50,10 +50,10 @@ NOTICES: Mapping[str, Told] = MappingProxyType(
             State.REFUNDED,
             "The bill was not paid; everything, fees included, is back in the prefund.",
         ),
-        # What was refused stays refused to the partner, whatever two persons are looking at (law 14).
-        "late_success": Told(EventType.LATE_SUCCESS, State.REFUNDED, _HELD_AFTER_ALL),
-        "late_echo_mismatch": Told(EventType.LATE_SUCCESS, State.REFUNDED, _HELD_AFTER_ALL),
-        "half_done_after_give_back": Told(EventType.LATE_SUCCESS, State.REFUNDED, _HELD_AFTER_ALL),
+        # A refused payment stays refused to its partner, even while it is in review (law 14).
+        "late_success": Told(EventType.LATE_SUCCESS, State.REFUNDED, _POSTED_AFTER_REFUND),
+        "late_echo_mismatch": Told(EventType.LATE_SUCCESS, State.REFUNDED, _POSTED_AFTER_REFUND),
+        "half_done_after_give_back": Told(EventType.LATE_SUCCESS, State.REFUNDED, _POSTED_AFTER_REFUND),
         "amount_echo_mismatch": Told(EventType.IN_REVIEW, State.IN_REVIEW, _DISAGREED),
         "collected_mismatch": Told(
             EventType.IN_REVIEW,
@@ -88,14 +88,15 @@ NOTICES: Mapping[str, Told] = MappingProxyType(
 
 
 class EndpointKind(StrEnum):
-    """Who is told, and how; these are the words in `notification_endpoints.kind`."""
+    """Who is notified, and how; the values of `notification_endpoints.kind`."""
 
     WEBHOOK = "webhook"  # a partner at one URL of its own, by signed events
     IPN = "ipn"  # a merchant, by the document of the payment, at the address that its order names
 
 
-# The ends of a merchant's payment, by the code that its document then has. Nothing else is an IPN: clients
-# take an unknown code for a failure, and a second success for a second payment (ekpay-merchant-api.md 3.3).
+# The final notices of a merchant's payment, with the code of its document. No other notice is sent as an IPN:
+# clients take an unknown code for a failure, and a second success for a second payment (ekpay-merchant-api.md
+# 3.3).
 IPN_CODES: Mapping[str, MerchantCode] = MappingProxyType(
     {
         "completed": MerchantCode.SUCCESS,
@@ -107,24 +108,24 @@ IPN_CODES: Mapping[str, MerchantCode] = MappingProxyType(
 
 
 class DeliveryState(StrEnum):
-    """How a notification stands with one endpoint."""
+    """The state of a notification at one endpoint."""
 
-    WAITING = "waiting"  # it is still to be taken, or is being sent
+    WAITING = "waiting"  # not accepted yet, or being sent
     DELIVERED = "delivered"  # the endpoint answered with success
-    GIVEN_UP = "given_up"  # nobody tries any more, unless it is replayed
+    GIVEN_UP = "given_up"  # no further retry, unless it is replayed
 
 
 # Seconds before each try (Standard Webhooks 1.0.0): 75 h 35 min in all.
 RETRY_SECONDS = (0.0, 5.0, 300.0, 1_800.0, 7_200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
 TRIES_MAX = len(RETRY_SECONDS)
-# Where pauses held tries back, a notification is over when its tries could have been.
+# A notification whose tries were delayed by pauses is given up once all of them could have been made.
 AGE_SECONDS_MAX = sum(RETRY_SECONDS) * 1.1
 JITTER_PART = 0.1
 RETRY_AFTER_SECONDS_MAX = 86_400.0
 THROTTLE_SECONDS = 60.0
 FAILURES_MAX = 5
 PAUSE_SECONDS, PAUSE_SECONDS_MAX = 30.0, 1_800.0
-# The other orders of a merchant may name addresses that work, and a payer may be waiting for one of them.
+# Short, since the merchant's other orders may name addresses that work, and a payer may be waiting.
 IPN_PAUSE_SECONDS_MAX = 60.0
 GIVEN_UP_MAX = 3
 GONE = 410
@@ -134,7 +135,7 @@ _SUCCESS = range(200, 300)
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What one try came to; `status` is None where no answer came, and `why` says so in our words."""
+    """The result of one try; `status` is the HTTP status, None where no answer came, and `why` says why."""
 
     status: int | None
     why: str = ""
@@ -143,7 +144,7 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How times are stretched: divided by `divisor` in demos, up to a tenth longer by `luck` in [0, 1)."""
+    """How retry times are scaled: divided by `divisor` in demos, up to a tenth longer by `luck` in [0, 1)."""
 
     divisor: float = 1.0
     luck: float = 0.0
@@ -153,8 +154,8 @@ class Pace:
 class Decision:
     """What follows from one try.
 
-    `again_seconds` counts while it is waiting; `throttle_seconds` is how long the endpoint wants to be left
-    alone; `is_gone` says that it wants nothing any more; `is_unsent` that it was not even tried.
+    `again_seconds` is when a waiting one is retried; `throttle_seconds` is how long the endpoint asks for no
+    messages; `is_gone`: the endpoint answered 410; `is_unsent`: nothing was sent.
     """
 
     state: DeliveryState
@@ -165,7 +166,7 @@ class Decision:
 
     @property
     def outcome(self) -> str:
-        """One word for the numbers of /metrics."""
+        """The label value in /metrics."""
         if self.is_unsent:
             return "unsent"
         if self.is_gone:
@@ -176,26 +177,26 @@ class Decision:
 
 
 def after_try(tried: Tried, tries: int, age_seconds: float, pace: Pace) -> Decision:
-    """What a try leads to; `tries` counts it, `age_seconds` runs since the sending was asked for.
+    """What a try leads to; `tries` includes it, `age_seconds` is the age of the notification.
 
-    Success is 2xx alone: a redirect is a failure. What an endpoint asks for by Retry-After is believed up to
-    a day and never shortens our own schedule.
+    Only 2xx is a success: a redirect is a failure. Retry-After is followed up to a day and never shortens our
+    own schedule.
     """
     if tried.status in _SUCCESS:
         return Decision(DeliveryState.DELIVERED)
     if tried.status == GONE:
         return Decision(DeliveryState.GIVEN_UP, is_gone=True)
-    asked = min(tried.retry_after_seconds or 0.0, RETRY_AFTER_SECONDS_MAX)
-    throttle = max(THROTTLE_SECONDS / pace.divisor, asked) if tried.status in THROTTLING else 0.0
+    requested_seconds = min(tried.retry_after_seconds or 0.0, RETRY_AFTER_SECONDS_MAX)
+    throttle = max(THROTTLE_SECONDS / pace.divisor, requested_seconds) if tried.status in THROTTLING else 0.0
     if tries >= TRIES_MAX or age_seconds >= AGE_SECONDS_MAX / pace.divisor:
         return Decision(DeliveryState.GIVEN_UP, throttle_seconds=throttle)
     scheduled = RETRY_SECONDS[tries] * (1 + JITTER_PART * pace.luck) / pace.divisor
-    return Decision(DeliveryState.WAITING, max(scheduled, asked, throttle), throttle)
+    return Decision(DeliveryState.WAITING, max(scheduled, requested_seconds, throttle), throttle)
 
 
 @dataclass(frozen=True, slots=True)
 class KeptBack:
-    """An IPN that must not leave (any more), what becomes of it and why, in our words."""
+    """An IPN that must not be sent (any more), its state and the reason."""
 
     state: DeliveryState
     why: str
@@ -203,29 +204,29 @@ class KeptBack:
 
 @dataclass(frozen=True, slots=True)
 class Siblings:
-    """The other IPNs of the same payment: whether one is newer, and the code that was taken last, or None."""
+    """The other IPNs of the same payment: whether one is newer, and the code last accepted, or None."""
 
     has_newer: bool = False
     taken: MerchantCode | None = None
 
 
-def keep_back(notice: str, now: MerchantCode, siblings: Siblings, *, is_replay: bool) -> KeptBack | None:
-    """Whether the IPN of this notice must stay; `now` is the code of the payment's document at this moment.
+def keep_back(notice: str, code: MerchantCode, siblings: Siblings, *, is_replay: bool) -> KeptBack | None:
+    """Whether the IPN of this notice must not be sent; `code` is that of the payment's document now.
 
-    What a merchant hears never goes back in time, and says the same end twice only where it is replayed.
+    A merchant never gets an older state after a newer one, and the same end twice only by a replay.
     """
     if siblings.has_newer:
         return KeptBack(DeliveryState.GIVEN_UP, "a newer notice of the payment took its place")
-    if IPN_CODES.get(notice) is not now:
-        return KeptBack(DeliveryState.GIVEN_UP, f"the payment reads {now} meanwhile")
-    if siblings.taken is now and not is_replay:
+    if IPN_CODES.get(notice) is not code:
+        return KeptBack(DeliveryState.GIVEN_UP, f"the payment reads {code} meanwhile")
+    if siblings.taken is code and not is_replay:
         return KeptBack(DeliveryState.DELIVERED, "the merchant took the same before")
     return None
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What an endpoint did lately: tries that failed in a row, and notifications given up in a row."""
+    """The health of an endpoint: failed tries in a row, and notifications given up in a row."""
 
     failures_in_a_row: int = 0
     given_up_in_a_row: int = 0
@@ -233,9 +234,9 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """An endpoint after a try: its health, how long it is left alone, and why it is disabled if it is.
+    """An endpoint after a try: its health, how long it is paused, and why it is disabled, or empty.
 
-    `alarming` says what a person must know of one that is not disabled, or is empty.
+    `alarming` is the reason for an alarm about an endpoint that is not disabled, or empty.
     """
 
     health: Health
@@ -250,8 +251,8 @@ def after_decision(
     """What a try means for the endpoint: five failures in a row pause it, longer each time.
 
     The first try after a pause is a probe. Three notifications given up in a row disable a webhook. IPNs go
-    to as many addresses as there are orders: 410, a wish to be left alone and giving up concern that order
-    alone, a pause is short, and nothing disables them; the first one given up in a row is alarming.
+    to as many addresses as there are orders: 410, throttling and giving up concern that order alone, a pause
+    is short, and nothing disables them; the first one given up in a row raises an alarm.
     """
     if decision.is_unsent:
         return Verdict(health)

@@ -16,20 +16,20 @@ from ekpay_switch.domain.errors import IllegalTransitionError
 class State(StrEnum):
     """Where a payment stands; the comment of each member is its meaning."""
 
-    CREATED = "created"  # recorded; nothing asked, or the last try came to nothing
+    CREATED = "created"  # recorded; no connector asked yet, or the last try collected nothing
     COLLECTING = "collecting"  # a connector was asked, or the payer is on its page
     FUNDED = "funded"  # the money is ours to deliver; its entry stands
-    DELIVERING = "delivering"  # the biller was told
+    DELIVERING = "delivering"  # the payment was sent to the biller
     COMPLETED = "completed"  # the biller acknowledged, or the merchant was credited
     DECLINED = "declined"  # refused for good; no money moved
     EXPIRED = "expired"  # the payer never paid
-    REFUNDING = "refunding"  # delivery came to nothing; everything is on its way back
-    REFUNDED = "refunded"  # it is back
+    REFUNDING = "refunding"  # delivery failed; everything is on its way back
+    REFUNDED = "refunded"  # everything is back
     IN_REVIEW = "in_review"  # facts disagree; two persons decide
 
 
 class PublicState(StrEnum):
-    """What a caller is told; a total function of the state."""
+    """The state that callers see; a total function of the state."""
 
     PENDING = "pending"
     PAID = "paid"
@@ -39,7 +39,7 @@ class PublicState(StrEnum):
 
 
 class Event(StrEnum):
-    """What happened to a payment, as a past fact; who and why are facts beside it, not more events."""
+    """What happened to a payment, as a past fact; the actor and the reason are stored beside it."""
 
     PREFUND_TAKEN = "prefund_taken"
     REFUSED = "refused"
@@ -126,7 +126,7 @@ def walk(state: State, events: Iterable[Event]) -> list[tuple[State, Event, Stat
 
 
 def public(state: State) -> PublicState:
-    """What a caller is told of this state (architecture.md 4)."""
+    """The public state of this state (architecture.md 4)."""
     match state:
         case State.CREATED | State.COLLECTING | State.FUNDED | State.DELIVERING | State.IN_REVIEW:
             return PublicState.PENDING

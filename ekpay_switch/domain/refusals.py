@@ -1,28 +1,28 @@
-"""Why a partner's request was not carried out: one vocabulary, ordered as it is checked."""
+"""Why a partner's request was refused: one vocabulary, in the order of checking."""
 
 from enum import StrEnum
 
 
 class Refusal(StrEnum):
-    """A reason, in our words; `api.syndicate.codes` gives each its ekPay number."""
+    """A reason for refusal; `api.syndicate.codes` maps each to its ekPay number."""
 
     MALFORMED = "malformed"
     NOT_ALLOWED = "not_allowed"
     UNKNOWN_BILLER = "unknown_biller"
     NO_SUCH_BILL = "no_such_bill"
-    OTHER_CONTENT = "other_content"  # the reference is taken by a payment with other content
-    QUOTE_EXPIRED = "quote_expired"  # or unknown, or another partner's: never told apart
+    OTHER_CONTENT = "other_content"  # the reference was used for a payment with other content
+    QUOTE_EXPIRED = "quote_expired"  # or unknown, or another partner's: the answer does not tell which
     BILL_TAKEN = "bill_taken"  # we pay, or have paid, this bill under another reference
-    ALREADY_PAID = "already_paid"  # the biller's own word
+    ALREADY_PAID = "already_paid"  # the biller says so
     AMOUNT_DIFFERS = "amount_differs"
     PREFUND_TOO_LOW = "prefund_too_low"
     BILLER_UNAVAILABLE = "biller_unavailable"  # nothing was sent, or it was proven not posted
     BILLER_REFUSED = "biller_refused"
-    CANCELLED = "cancelled"  # whoever made the payment took it back before any money moved
+    CANCELLED = "cancelled"  # by its maker, before any money moved
 
 
-# These are remembered with the reference, so that a late duplicate can never succeed after its sender was
-# told no (architecture law 14; ekpay-syndicate-api.md, "Idempotency").
+# These refusals burn the reference, so that a late duplicate can never succeed after its sender was refused
+# (architecture law 14; ekpay-syndicate-api.md, "Idempotency").
 BURNING = frozenset(
     {
         Refusal.QUOTE_EXPIRED,

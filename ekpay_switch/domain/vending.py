@@ -1,7 +1,7 @@
-"""What a prepaid biller returns for money: lines of 20 digits, in the order in which the meter wants them.
+"""The token that a prepaid biller returns: lines of 20 digits, in the order in which the meter needs them.
 
-A line is worth money to whoever types it in, so its text form shows no digit; `digits` is the deliberate
-way to see them. A line that was shown cannot be taken back (billers.md 2.14).
+A line is worth money to whoever types it in, so its text form shows no digits; only `digits` does. A line
+that was shown cannot be revoked (billers.md 2.14).
 """
 
 import re

@@ -1,1 +1,1 @@
-"""Money brought in by connectors: what they answer, and what that leads to."""
+"""Money collected by connectors: their answers, and what follows from them."""

@@ -1,8 +1,8 @@
-"""What a connector is asked to do with a payer's money, and what its answers mean.
+"""Orders to connectors, and their answers.
 
-Like `outcome`, answers are values: a connector returns one and raises nothing for what the far side did.
-Money counts as collected only where four things are equal (law 6): our reference, the amount, the currency
-and the provider's own word; `judge` compares them, so that no connector has to be trusted with it.
+Like in `outcome`, answers are values: a connector returns one and raises nothing for what the far side did.
+Money counts as collected only where the provider says so with our reference, amount and currency (law 6);
+`judge` compares them, so that no connector has to be trusted with it.
 """
 
 from collections.abc import Mapping
@@ -19,12 +19,11 @@ class CollectOrder:
     """Everything that a connector needs to collect one payment, the same on every repeat.
 
     `reference` is ours and made before the first send, `provider_reference` the provider's own name of it,
-    empty until a create call has told it. `return_url` is where the payer's browser comes back to,
-    `notify_url` where the provider may tell us something unasked; only a create call needs them.
-    `send_before` is a reading of the monotonic clock, in seconds: not a byte may leave after it.
-    `consent` is what the payer's agreement brought to be shown when the money is asked for, empty where
-    there is no such thing. `executes_begun` counts how often the money was asked for and may have been
-    heard; `epoch` grows with each holder of the try.
+    empty until a create call has returned it. `return_url` is where the payer's browser comes back to,
+    `notify_url` where the provider sends callbacks; only a create call needs them. `send_before` is a reading
+    of the monotonic clock, in seconds: not a byte may leave after it. `consent` comes from the payer's
+    agreement and is shown at the execute, empty where there is none. `executes_begun` counts the executes
+    that may have arrived; `epoch` grows with each holder of the try.
     """
 
     payment_id: UUID
@@ -55,9 +54,9 @@ CreateOutcome = Created | Declined | Unreached | InDoubt
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """The provider says that it has the money, for this reference and of this amount.
+    """The provider says that it has collected this amount under this reference.
 
-    `provider_transaction` is the provider's name of the movement of money, which a refund needs.
+    `provider_transaction` is the provider's name of the movement of money; a refund needs it.
     """
 
     reference: str
@@ -68,9 +67,9 @@ class Collected:
 
 @dataclass(frozen=True, slots=True)
 class AwaitingPayer:
-    """Not paid yet; `may_execute` says that the payer has agreed and only our word is missing.
+    """Not paid yet; `may_execute` says that the payer has agreed and only our execute is missing.
 
-    `is_execute_undone` says that our word, which was begun, provably never left us and never will.
+    `is_execute_undone` says that an execute that was begun provably never left us and never will.
     """
 
     may_execute: bool = False
@@ -92,12 +91,11 @@ ExecuteOutcome = Collected | AwaitingPayer | Declined | Unreached | InDoubt
 class RefundOrder:
     """One refund of a collected payment; `reference` is ours and made before the first send.
 
-    `amount` is what goes back this time, `collected` what was taken in all, at `collected_at` (UTC) under
-    our `collected_reference`. `known_refunds` are the
-    provider's names of refunds of this payment that other records of ours hold: where a refund has no
-    reference of its own over there, whatever else the provider has is this one, sent before. Where
+    `amount` is what goes back this time, `collected` what was collected in all, at `collected_at` (UTC) under
+    our `collected_reference`. `known_refunds` are the provider's names of the payment's other refunds: where
+    a refund has no reference at the provider, any further refund there is this one, sent before. Where
     `may_have_been_heard` is false, no earlier send can have arrived, and the provider is not asked first.
-    `provider_refund` is the provider's name of this very refund, where an earlier answer has told it.
+    `provider_refund` is the provider's name of this refund, where an earlier answer contained it.
     """
 
     refund_id: UUID
@@ -127,7 +125,7 @@ class RefundLine:
 
 @dataclass(frozen=True, slots=True)
 class RefundsFound:
-    """All refunds of one collected payment that the provider has, in its order; none is an answer too."""
+    """All refunds of one collected payment that the provider has, in its order; may be empty."""
 
     lines: tuple[RefundLine, ...]
 
@@ -138,7 +136,7 @@ RefundInquiry = RefundsFound | NoAnswer
 
 @dataclass(frozen=True, slots=True)
 class MovementFound:
-    """One movement of money under the provider's name of it, a refund too; it names no payment of ours."""
+    """One movement of money by the provider's name of it, payment or refund; it names no payment of ours."""
 
     provider_transaction: str
     amount: Money
@@ -147,12 +145,12 @@ class MovementFound:
 
 @dataclass(frozen=True, slots=True)
 class CallbackHint:
-    """What an unsolicited message seems to say: it wakes the resolver and sets nothing (law 6).
+    """The content of a callback: it wakes the resolver and changes no state (law 6).
 
-    `event_id` is the same on every repeat of the same message. `claims` is the provider's own word, and
-    `is_agreed` says that it claims the payer's agreement, after which only our word is missing. The payment
-    (or the refund) is named by the provider's reference or by ours; the other one is empty where it is not
-    told. `consent` is what an agreement brings to be shown when the money is asked for.
+    `event_id` is the same on every repeat of the message. `claims` is the status that the provider states;
+    `is_agreed`: it states the payer's agreement, so that only our execute is missing. The payment or refund
+    is named by the provider's reference or by ours; the other one may be empty. `consent` comes with an
+    agreement and is shown at the execute.
     """
 
     event_id: str
@@ -165,7 +163,7 @@ class CallbackHint:
 
 @dataclass(frozen=True, slots=True)
 class NoHint:
-    """The message is not the provider's, or cannot be read; `is_forged` where its proof is wrong."""
+    """The callback is not the provider's or cannot be read; `is_forged` where its signature is wrong."""
 
     why: str
     is_forged: bool = False
@@ -173,21 +171,21 @@ class NoHint:
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """The provider's answer is about our payment, whole and right."""
+    """The provider's answer matches our order in full."""
 
     collected: Collected
 
 
 @dataclass(frozen=True, slots=True)
 class Disagreed:
-    """The provider has money under our payment, and not what we asked for: two persons decide."""
+    """The provider has collected something else than ordered: two persons decide."""
 
     collected: Collected
     why: str
 
 
 def judge(order: CollectOrder, collected: Collected) -> Agreed | Disagreed:
-    """Compare what the provider says that it has with what we asked it for."""
+    """Compare what the provider says it collected with our order."""
     if collected.reference != order.reference:
         return Disagreed(collected, "another reference")
     if collected.amount.currency != order.amount.currency:

@@ -1,7 +1,7 @@
-"""What settlement files prove about money in doubt, beside what its far side answers.
+"""What settlement files prove about money in doubt, beside the far side's answers.
 
-A row of a file is a far side's own word, but a word of yesterday: it wakes whoever asks, it makes a negative
-answer final, and only where there is nobody to ask may it stand in for an answer
+A row of a file is the far side's statement of an earlier day: it triggers an inquiry and makes a negative
+answer final; only where the far side cannot be asked does it replace an answer
 (docs/adr/0055-what-a-settlement-file-proves-about-a-payment.md).
 """
 
@@ -27,10 +27,10 @@ ABSENCES_NEEDED = 2
 
 @dataclass(frozen=True, slots=True)
 class FilesSaid:
-    """What files have said of one attempt or refund until now; days are those of the nights, in Dhaka.
+    """What settlement files have stated about one attempt or refund; days are those of the nights, in Dhaka.
 
     `amounts` are those of the rows that name it as done, in paisa, `their_reference` the far side's name of
-    it in the newest of them. `is_news` says that nobody was asked since the last of these answers came.
+    it in the newest of them. `is_news` says that there was no inquiry since the last of these statements.
     """
 
     amounts: frozenset[int] = frozenset()
@@ -44,12 +44,12 @@ NO_FILES = FilesSaid()
 
 
 class FileProof(StrEnum):
-    """What all of it together comes to."""
+    """What the statements prove together."""
 
-    NONE = "none"  # nothing that counts yet
+    NONE = "none"  # nothing yet
     DONE = "done"  # a row names it as done
     FAILED = "failed"  # a row names it as failed
-    ABSENT = "absent"  # two files that had to name it do not
+    ABSENT = "absent"  # two files that should name it do not
     DISPUTED = "disputed"  # rows contradict each other
 
 
@@ -58,9 +58,9 @@ SAYS_NOT_DONE = frozenset({FileProof.FAILED, FileProof.ABSENT})
 
 
 def proof_of(files: FilesSaid, begun_on: date) -> FileProof:
-    """What files prove of something whose last send was begun on this day, in Dhaka.
+    """What files prove about an attempt or refund whose last send was begun on this Dhaka date.
 
-    What an earlier night says of failing or lacking was said of an earlier send, or of none.
+    Failures and absences of earlier nights do not count: they are about an earlier send, or none.
     """
     has_failed = any(night >= begun_on for night in files.failed_on)
     if files.amounts:
@@ -73,7 +73,7 @@ def proof_of(files: FilesSaid, begun_on: date) -> FileProof:
 
 
 class FileStep(StrEnum):
-    """What a file leads to where nobody can be asked."""
+    """What a file leads to where the far side cannot be asked."""
 
     WAIT = "wait"
     BELIEVE = "believe"
@@ -84,9 +84,9 @@ class FileStep(StrEnum):
 def without_asking(proof: FileProof, state: State, *, owes_us: bool) -> FileStep:
     """What files lead to for a delivery whose biller cannot be asked.
 
-    `owes_us` says that the biller returns something for the money that no file holds, a token or a receipt
-    that counts. A row that names it as failed is the biller's only way of saying no; that no file names it
-    is nobody's word, and never gives money back.
+    `owes_us` says that the biller returns something for the money that no file contains, such as a token or a
+    final receipt. A row that names it as failed counts as a decline; absence from all files is no statement
+    and never gives money back.
     """
     is_in_doubt = state is State.DELIVERING
     if proof is FileProof.DONE and state in {State.DELIVERING, State.REFUNDED}:
@@ -97,17 +97,18 @@ def without_asking(proof: FileProof, state: State, *, owes_us: bool) -> FileStep
 
 
 def found_refund(order: RefundOrder, answer: RefundInquiry) -> RefundOutcome:
-    """What it means for a refund that files name as done, and that is therefore only asked about.
+    """The outcome of a refund that files name as done, by an inquiry; it is not sent again.
 
-    The refund is the one of its name, or one that no other record of ours holds, of its very amount.
+    The refund is the provider's one of the same name, or one that no other record of ours has, of the same
+    amount.
     """
     if not isinstance(answer, RefundsFound):
         return InDoubt(f"a settlement file names it as done; asked for it: {answer.why}")
-    ours = next((line for line in answer.lines if _may_be(order, line)), None)
+    ours = next((line for line in answer.lines if _matches_order(order, line)), None)
     return ours or InDoubt("a settlement file names it as done, and the connector does not know it")
 
 
-def _may_be(order: RefundOrder, line: RefundLine) -> bool:
+def _matches_order(order: RefundOrder, line: RefundLine) -> bool:
     is_named = not order.provider_refund or line.provider_refund == order.provider_refund
     return is_named and line.provider_refund not in order.known_refunds and line.amount == order.amount
 
@@ -115,9 +116,9 @@ def _may_be(order: RefundOrder, line: RefundLine) -> bool:
 def refund_by_file(
     outcome: RefundOutcome, order: RefundOrder, files: FilesSaid, begun_on: date
 ) -> RefundOutcome:
-    """What a doubt about a refund becomes where its connector cannot be asked about refunds.
+    """The outcome of a refund in doubt, by files, where its connector cannot be asked about refunds.
 
-    Whatever the connector does say counts more. A row of another amount leaves the doubt.
+    An answer of the connector counts before files. A row of another amount leaves the doubt.
     """
     if not isinstance(outcome, InDoubt):
         return outcome

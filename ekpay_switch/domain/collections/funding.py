@@ -1,8 +1,8 @@
-"""How a payment gets its money from a payer: tries, what is learned about them, and what that leads to.
+"""How a payment is funded by a payer: tries, findings about them, and what follows.
 
 A try is one attempt of the funds leg: one page of one connector. `decide` is pure; `persistence.collections`
-locks the payment and the try, calls it and writes what it says in the same transaction. A payment gets its
-money once: whatever comes beside that stands in suspense and goes back to the payer (architecture.md 4).
+locks the payment and the try, calls it and writes the plan in the same transaction. A payment is funded once:
+any other money goes to suspense and back to the payer (architecture.md 4).
 """
 
 from collections.abc import Mapping
@@ -30,28 +30,28 @@ from ekpay_switch.domain.shares import Stake
 
 
 class TryState(StrEnum):
-    """How a try stands; these are the words in `attempts.state`."""
+    """The state of a try; the values of `attempts.state`."""
 
-    OPEN = "open"  # the payment waits for this one
-    ABANDONED = "abandoned"  # another one was begun; asked about until its page has lapsed, never executed
-    CLOSED = "closed"  # what came of it is known
+    OPEN = "open"  # the payment waits for this try
+    ABANDONED = "abandoned"  # another try was begun; inquired about until its page has lapsed, never executed
+    CLOSED = "closed"  # its end is known
 
 
 class TryEnd(StrEnum):
-    """What came of a try; these are the words in `attempts.outcome`."""
+    """The end of a try; the values of `attempts.outcome`."""
 
-    APPROVED = "approved"  # it funded its payment; at most one does
-    DECLINED = "declined"  # the connector said no
-    UNREACHED = "unreached"  # the page was never asked for
-    NO_PAGE = "no_page"  # asked for, and no usable answer: without a name over there nothing can be paid
-    NEVER_PAID = "never_paid"  # cancelled, refused or lapsed over there
-    LAPSED = "lapsed"  # our own time for it was over, and only our word could have moved money
-    DISAGREED = "disagreed"  # money is there, and not what was asked for
-    SECOND_SUCCESS = "second_success"  # money is there, and its payment did not wait for it
+    APPROVED = "approved"  # it funded its payment; at most one try does
+    DECLINED = "declined"  # the connector declined
+    UNREACHED = "unreached"  # the request for the page never left us
+    NO_PAGE = "no_page"  # no usable answer: without the provider's reference nothing can be paid
+    NEVER_PAID = "never_paid"  # cancelled, refused or lapsed at the provider
+    LAPSED = "lapsed"  # the time to pay was over, and only an execute could have moved money
+    DISAGREED = "disagreed"  # money was collected that differs from the order
+    SECOND_SUCCESS = "second_success"  # money was collected that its payment did not wait for
 
 
 class Step(StrEnum):
-    """The calls of a try, in order; `attempts.step` names the last one that was made durable."""
+    """The calls of a try, in order; `attempts.step` has the last one that was made durable."""
 
     CREATE = "create"
     EXECUTE = "execute"
@@ -59,13 +59,13 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewTry:
-    """A try before anything is asked; ids and reference are made by us.
+    """A try before its connector is asked; ids and reference are made by us.
 
-    `reference` is unguessable, since it names the page that the payer's browser comes back to. Nobody else
-    touches the try within `hold_seconds` of the database's now. `decision` says why this connector is asked.
-    `charges` are what this try adds to the price where each instrument has its own (a merchant's payment);
-    None: the payment's own. `nth` is which try of its payment it is to be, so that one order of a payer that
-    comes twice begins one; None: whichever it is.
+    `reference` is unguessable, since it names the page that the payer's browser comes back to. No other
+    process touches the try within `hold_seconds` of the database's now. `decision` is why this connector is
+    asked. `charges` are what this try adds to the price where each instrument has its own (a merchant's
+    payment); None: the payment's own. `nth` is the number of this try within its payment, so that a repeated
+    order of a payer begins only one; None: any number.
     """
 
     attempt_id: UUID
@@ -80,11 +80,11 @@ class NewTry:
 
 @dataclass(frozen=True, slots=True)
 class NewCollection:
-    """A payment whose money is to be collected, made ready before the database is asked.
+    """A payment whose money is to be collected, before it is stored.
 
     `reference` is the caller's idempotency key, in a name space apart from the syndicate's references;
-    `fingerprint` covers what a repeat must equal. `pay_until` is when its quote dies: money is not taken
-    after it. `bill` is what may be shown of the bill, as text and whole paisa.
+    `fingerprint` covers what a repeat must equal. `pay_until` is when its quote expires: no money is
+    taken after it. `bill` is what may be shown of the bill, as text and whole paisa.
     """
 
     payment_id: UUID
@@ -105,13 +105,12 @@ class NewCollection:
 
 @dataclass(frozen=True, slots=True)
 class HeldTry:
-    """A try that this process holds under `epoch`, with its payment as it stood then.
+    """A try that this process holds under `epoch`, with its payment as of the lease.
 
-    `executes_begun` counts how often the payer's money was asked for; `asked` the questions of the present
-    doubt. `is_agreed` says that a callback claims the payer's agreement: a hint, nothing more.
-    `page_until` is when the page lapses over there, `send_until` until when its last send had to start; times
-    are the database's, UTC. `files` are the answers of the connector's settlement files about the try, as
-    they stood when it was leased.
+    `executes_begun` counts the executes; `asked` the inquiries of the present doubt. `is_agreed` says that a
+    callback states the payer's agreement, which is a hint only. `page_until` is when the page lapses at the
+    provider, `send_until` the send deadline of its last send; times are the database's, UTC. `files` are the
+    statements of the connector's settlement files about the try when it was leased.
     """
 
     payment_id: UUID
@@ -136,12 +135,12 @@ class HeldTry:
 
     @property
     def connector_id(self) -> str:
-        """The connector that was asked."""
+        """The id of the try's connector."""
         return self.order.connector_id
 
     @property
     def may_be_executed(self) -> bool:
-        """Whether taking the money now is what the payer wants and the quote still allows."""
+        """Whether the try is open, its provider reference known and its quote alive."""
         return (
             self.state is TryState.OPEN
             and self.payment_state is State.COLLECTING
@@ -152,7 +151,7 @@ class HeldTry:
 
 @dataclass(frozen=True, slots=True)
 class PageOpened:
-    """The connector waits for the payer, who is asked about later; the page lapses after `life_seconds`."""
+    """The connector waits for the payer; the inquiry is due later, the page ends after `life_seconds`."""
 
     created: Created
     ask_again_seconds: float
@@ -161,7 +160,7 @@ class PageOpened:
 
 @dataclass(frozen=True, slots=True)
 class MoneyCame:
-    """The connector has money under this try; `kept_basis_points` is what it keeps of it."""
+    """The connector has collected money under this try; it keeps `kept_basis_points` of it."""
 
     judged: Agreed | Disagreed
     kept_basis_points: int
@@ -171,9 +170,9 @@ class MoneyCame:
 class CameToNothing:
     """No money moved under this try and none ever will.
 
-    `is_technical` says that the connector refused us, whoever the payer is; `is_our_own` that we were cut off
-    ourselves, so that its answer, if there was one, says nothing about it. The try is looked at once more
-    after `look_again_seconds`, where the provider might yet find money that nobody waits for (law 15).
+    `is_technical` says that the connector refused us, whoever the payer is; `is_our_own` that the cause is
+    ours and does not count against the connector. The try is inquired about once more after
+    `look_again_seconds`, where the provider might still report money (law 15).
     """
 
     end: TryEnd
@@ -185,10 +184,10 @@ class CameToNothing:
 
 @dataclass(frozen=True, slots=True)
 class StillOpen:
-    """Nothing is decided; `ask_again_seconds` is None where nothing is left to ask.
+    """The try stays open; `ask_again_seconds` is None where no further inquiry is due.
 
-    `was_asked` counts one more question; `is_new_doubt` starts the count again, after an execute. Where
-    `is_execute_undone`, the execute that was begun last provably came to nothing and does not count.
+    `was_asked` counts one more inquiry; `is_new_doubt` starts the count again, after an execute. Where
+    `is_execute_undone`, the last execute provably moved no money and does not count.
     """
 
     ask_again_seconds: float | None
@@ -213,9 +212,9 @@ class SeenTry:
     connector_id: str
     sums: Sums
     is_over: bool
-    """Whether the quote is dead, by the database's clock."""
+    """Whether the quote has expired, by the database's clock."""
     is_movement_known: bool = False
-    """Whether this very movement of money brought money in under another try already."""
+    """Whether this movement of money was recorded under another try already."""
     shares: tuple[Stake, ...] | None = None
 
 
@@ -223,9 +222,9 @@ class SeenTry:
 class TryPlan:
     """What to write about one finding, all of it in one transaction.
 
-    `payment_due_seconds` is when the payment itself has something to do next, None for leave it alone.
-    `gives_back` is money that goes back to the payer by itself. `collected` is what the try brought in.
-    `entries` are posted in their order.
+    `payment_due_seconds` is when the payment is next due for work, None for no change. `gives_back` is money
+    that is refunded to the payer at once. `collected` is what the try collected. `entries` are posted in
+    order.
     """
 
     state: TryState
@@ -243,50 +242,50 @@ class TryPlan:
 WAITS_FOR_MONEY = frozenset({State.CREATED, State.COLLECTING})
 
 
-def decide(seen: SeenTry, finding: Finding) -> TryPlan:
-    """What a finding about a try leads to, given how payment and try stand under lock."""
+def decide(snapshot: SeenTry, finding: Finding) -> TryPlan:
+    """What a finding about a try leads to, by the states of payment and try under lock."""
     match finding:
         case PageOpened() | StillOpen():
-            return TryPlan(seen.state)
+            return TryPlan(snapshot.state)
         case CameToNothing():
-            return _nothing(seen, finding)
-        case MoneyCame(judged=Agreed(collected=came)) if not seen.is_movement_known:
-            if seen.payment_state in WAITS_FOR_MONEY:
-                return _funded(seen, came.amount, finding)
-            return _unexpected(seen, came.amount, finding)
+            return _plan_nothing_collected(snapshot, finding)
+        case MoneyCame(judged=Agreed(collected=money)) if not snapshot.is_movement_known:
+            if snapshot.payment_state in WAITS_FOR_MONEY:
+                return _plan_funded(snapshot, money.amount, finding)
+            return _plan_unexpected(snapshot, money.amount, finding)
         case MoneyCame(judged=judged):
             why = judged.why if isinstance(judged, Disagreed) else "this movement of money is another try's"
-            return _disagreed(seen, judged.collected.amount, why, finding)
+            return _plan_mismatch(snapshot, judged.collected.amount, why, finding)
         case _:
             assert_never(finding)
 
 
 def kept_of(amount: Money, basis_points: int) -> Money:
-    """What the connector keeps of an amount that it collected, half a paisa rounded up."""
+    """The connector's fee on an amount that it collected, half a paisa rounded up."""
     return Money(percent_half_up(amount.minor, basis_points), amount.currency)
 
 
-def _nothing(seen: SeenTry, nothing: CameToNothing) -> TryPlan:
-    """The payment waits for another try, or for its quote to die; a try it does not wait for just ends."""
-    plan = TryPlan(TryState.CLOSED, nothing.end, facts={"why": nothing.why})
-    if seen.state is not TryState.OPEN or seen.payment_state is not State.COLLECTING:
+def _plan_nothing_collected(snapshot: SeenTry, finding: CameToNothing) -> TryPlan:
+    """The payment waits for another try, or expires with its quote; any other try just ends."""
+    plan = TryPlan(TryState.CLOSED, finding.end, facts={"why": finding.why})
+    if snapshot.state is not TryState.OPEN or snapshot.payment_state is not State.COLLECTING:
         return plan
     events: tuple[Event, ...] = (Event.COLLECTION_CAME_TO_NOTHING,)
-    if seen.is_over:
+    if snapshot.is_over:
         events += (Event.PAYER_NEVER_PAID,)
-    notice = "expired" if seen.is_over else ""
+    notice = "expired" if snapshot.is_over else ""
     return TryPlan(plan.state, plan.end, events, facts=plan.facts, notice=notice)
 
 
-def _funded(seen: SeenTry, amount: Money, came: MoneyCame) -> TryPlan:
-    """A bill is delivered next; a merchant is credited at once, so that nothing is left to be done."""
-    kept = kept_of(amount, came.kept_basis_points)
-    events: tuple[Event, ...] = (*_begun(seen), Event.COLLECTED)
-    entries: tuple[Entry, ...] = (collected(seen.connector_id, seen.sums, kept),)
-    is_bill = seen.shares is None
-    if seen.shares is not None:
+def _plan_funded(snapshot: SeenTry, amount: Money, finding: MoneyCame) -> TryPlan:
+    """A bill is delivered next; a merchant is credited at once, which completes the payment."""
+    connector_fee = kept_of(amount, finding.kept_basis_points)
+    events: tuple[Event, ...] = (*_restart_events(snapshot), Event.COLLECTED)
+    entries: tuple[Entry, ...] = (collected(snapshot.connector_id, snapshot.sums, connector_fee),)
+    is_bill = snapshot.shares is None
+    if snapshot.shares is not None:
         events += (Event.MERCHANT_CREDITED,)
-        entries += (credited(seen.shares, seen.sums),)
+        entries += (credited(snapshot.shares, snapshot.sums),)
     return TryPlan(
         TryState.CLOSED,
         TryEnd.APPROVED,
@@ -294,41 +293,41 @@ def _funded(seen: SeenTry, amount: Money, came: MoneyCame) -> TryPlan:
         entries,
         collected=amount,
         payment_due_seconds=0.0 if is_bill else None,
-        facts=_movement(came),
+        facts=_movement_facts(finding),
         notice="" if is_bill else "completed",
     )
 
 
-def _unexpected(seen: SeenTry, amount: Money, came: MoneyCame) -> TryPlan:
-    """Money that its payment does not wait for (any more): suspense, and back to the payer (law 15)."""
-    kept = kept_of(amount, came.kept_basis_points)
+def _plan_unexpected(snapshot: SeenTry, amount: Money, finding: MoneyCame) -> TryPlan:
+    """Money that its payment does not wait for (any more) goes to suspense and back to the payer (law 15)."""
+    connector_fee = kept_of(amount, finding.kept_basis_points)
     return TryPlan(
         TryState.CLOSED,
         TryEnd.SECOND_SUCCESS,
-        entries=(collected_without_payment(seen.connector_id, amount, kept),),
+        entries=(collected_without_payment(snapshot.connector_id, amount, connector_fee),),
         collected=amount,
         gives_back=amount,
-        facts=_movement(came),
+        facts=_movement_facts(finding),
         alarm=Alarm.UNEXPECTED_MONEY,
     )
 
 
-def _disagreed(seen: SeenTry, amount: Money, why: str, came: MoneyCame) -> TryPlan:
-    """Two persons decide. Money in taka stands in suspense meanwhile; of other money we keep no account."""
-    if seen.payment_state in WAITS_FOR_MONEY:
-        events: tuple[Event, ...] = (*_begun(seen), Event.FACTS_DISAGREED)
-    elif seen.payment_state in FINAL:
+def _plan_mismatch(snapshot: SeenTry, amount: Money, why: str, finding: MoneyCame) -> TryPlan:
+    """Two persons decide. Money in taka waits in suspense; other currencies are not posted."""
+    if snapshot.payment_state in WAITS_FOR_MONEY:
+        events: tuple[Event, ...] = (*_restart_events(snapshot), Event.FACTS_DISAGREED)
+    elif snapshot.payment_state in FINAL:
         events = (Event.CONTRARY_EVIDENCE,)
     else:
         events = ()
-    is_ours = amount.currency == BDT and amount.minor > 0 and not seen.is_movement_known
-    kept = kept_of(amount, came.kept_basis_points)
-    facts = {**_movement(came), "why": why, "collected_amount": str(amount.minor)}
+    is_ours = amount.currency == BDT and amount.minor > 0 and not snapshot.is_movement_known
+    connector_fee = kept_of(amount, finding.kept_basis_points)
+    facts = {**_movement_facts(finding), "why": why, "collected_amount": str(amount.minor)}
     return TryPlan(
         TryState.CLOSED,
         TryEnd.DISAGREED,
         events,
-        (collected_without_payment(seen.connector_id, amount, kept),) if is_ours else (),
+        (collected_without_payment(snapshot.connector_id, amount, connector_fee),) if is_ours else (),
         collected=amount if is_ours else None,
         facts=facts | {"collected_currency": amount.currency},
         notice="collected_mismatch" if events else "",
@@ -336,11 +335,11 @@ def _disagreed(seen: SeenTry, amount: Money, why: str, came: MoneyCame) -> TryPl
     )
 
 
-def _begun(seen: SeenTry) -> tuple[Event, ...]:
-    """A payment that waits between tries is collecting again once one of them turns out to have money."""
-    return (Event.COLLECTION_STARTED,) if seen.payment_state is State.CREATED else ()
+def _restart_events(snapshot: SeenTry) -> tuple[Event, ...]:
+    """A payment between tries is collecting again once one of them turns out to have money."""
+    return (Event.COLLECTION_STARTED,) if snapshot.payment_state is State.CREATED else ()
 
 
-def _movement(came: MoneyCame) -> dict[str, str]:
-    found = came.judged.collected
-    return {**found.facts, "provider_transaction": found.provider_transaction}
+def _movement_facts(finding: MoneyCame) -> dict[str, str]:
+    money = finding.judged.collected
+    return {**money.facts, "provider_transaction": money.provider_transaction}

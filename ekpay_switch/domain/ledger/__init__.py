@@ -1,1 +1,1 @@
-"""Double entry: entries, and which accounts move at which moment."""
+"""Double entry: journal entries, and which accounts each moment moves."""

@@ -85,21 +85,20 @@ class Posting:
 
 
 def grow(account: str, amount: int) -> Posting:
-    """The posting after which the account's own balance is `amount` higher, whichever its kind."""
+    """The posting that raises the account's own balance by `amount`, whichever its kind."""
     return Posting(account, amount if kind_of(account).is_debit_normal else -amount)
 
 
 def shrink(account: str, amount: int) -> Posting:
-    """The posting after which the account's own balance is `amount` lower."""
+    """The posting that lowers the account's own balance by `amount`."""
     return grow(account, -amount)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Postings that stand together: they sum to zero or the entry does not exist.
+    """Postings that sum to zero; an unbalanced entry cannot be made.
 
-    `moment` names the row of the posting table that made it. Postings of nothing are dropped,
-    since a line of zero explains nothing.
+    `moment` names the row of the posting table that made it. `of` drops postings of zero.
     """
 
     moment: str
@@ -116,14 +115,14 @@ class Entry:
         return cls(moment, tuple(posting for posting in postings if posting.amount), currency)
 
     def reversal(self) -> "Entry":
-        """The entry that takes this one back, line by line."""
+        """The entry that reverses this one, line by line."""
         undone = tuple(Posting(posting.account, -posting.amount) for posting in self.postings)
         return Entry(f"{self.moment}_reversed", undone, self.currency)
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What an entry is bound to in the books: its identity, payment and day; all of it is hashed."""
+    """The identity, payment, day and window of a stored entry; all of it is hashed."""
 
     entry_id: UUID
     payment_id: UUID | None

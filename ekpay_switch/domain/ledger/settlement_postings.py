@@ -1,7 +1,7 @@
-"""Which accounts move when a day is settled: what we instruct, what the bank books, what connectors pay us.
+"""Which accounts move when a day is settled: instructions, bank bookings and payouts of connectors.
 
-An instruction makes what we owe a party a debt that is on its way: it stands in `clearing`, one account a
-rail, until the bank's own statement books it (docs/adr/0060). Amounts are whole paisa.
+An instruction moves what we owe a party to `clearing`, one account a rail, until the bank's statement books
+it (docs/adr/0060). Amounts are whole paisa.
 """
 
 from dataclasses import dataclass
@@ -17,34 +17,34 @@ def clearing_account(rail: str) -> str:
 
 
 def instructed(account: str, rail: str, amount: int, set_off: int = 0, debtor: str = "") -> Entry:
-    """What we owe on `account` is on its way to whom we owe it.
+    """What we owe on `account` is instructed on a rail.
 
-    `set_off` is what of the same party's debt, on the account `debtor`, is taken off what it is owed.
-    `account` may be a receivable that is below zero, so that we owe its connector.
+    `set_off` is the part of the same party's debt, on the account `debtor`, that is deducted. `account` may
+    be a receivable below zero, where we owe the connector.
     """
-    owed = amount + set_off
-    settled = grow(account, owed) if kind_of(account).is_debit_normal else shrink(account, owed)
+    debt = amount + set_off
+    settled = grow(account, debt) if kind_of(account).is_debit_normal else shrink(account, debt)
     postings = (settled, grow(clearing_account(rail), amount), shrink(debtor or account, set_off))
     return Entry.of("settlement_instructed", postings)
 
 
 def instruction_rejected(instruction: Entry) -> Entry:
-    """The bank has refused the instruction: the party is owed what it was owed before."""
+    """The bank has rejected the instruction: the party is owed the amount again."""
     return Entry("settlement_rejected", instruction.reversal().postings, instruction.currency)
 
 
 def instruction_paid(rail: str, amount: int) -> Entry:
-    """The bank has taken it off our account; below zero, it has come back."""
+    """The bank has debited our account; `amount` is below zero where the money was returned."""
     postings = (shrink(clearing_account(rail), amount), shrink(SETTLEMENT_BANK, amount))
     return Entry.of("settlement_paid" if amount > 0 else "settlement_returned", postings)
 
 
 @dataclass(frozen=True, slots=True)
 class PayoutParts:
-    """One credit of a connector, or what has changed of it since: each part in paisa, of either sign.
+    """One payout of a connector, or a later change of it: each part in paisa, of either sign.
 
-    `credited` stands on our account, `charge` was kept by the bank. What both are for: `receivable` is
-    agreed, `rounding` is what files round in our favour, `suspense` is what came and is not agreed.
+    `credited` was credited to our bank account, `charge` kept by the bank. Together they pay: `receivable`,
+    which is agreed; `rounding`, which files round in our favour; `suspense`, which is not agreed.
     """
 
     credited: int
@@ -55,10 +55,10 @@ class PayoutParts:
 
 
 def payout_received(connector_id: str, parts: PayoutParts) -> Entry:
-    """A connector has paid for its files on our account at the bank.
+    """A connector has paid out its files to our bank account.
 
     Raises:
-        UnbalancedEntryError: the parts are not what came.
+        UnbalancedEntryError: the parts do not add up.
     """
     postings = (
         grow(SETTLEMENT_BANK, parts.credited),
@@ -71,12 +71,12 @@ def payout_received(connector_id: str, parts: PayoutParts) -> Entry:
 
 
 def owed_of(entry: Entry) -> tuple[tuple[str, int], ...]:
-    """By how many paisa each merchant is owed more, its payees included; below zero less."""
-    moved: dict[str, int] = {}
+    """How many paisa more each merchant is owed, its payees included; less where below zero."""
+    changes: dict[str, int] = {}
     for posting in entry.postings:
         kind, _, rest = posting.account.partition(":")
-        whose, _, name = rest.partition(":")
-        if kind in {"payable", "commission_payable"} and whose == "merchant":
+        party_kind, _, name = rest.partition(":")
+        if kind in {"payable", "commission_payable"} and party_kind == "merchant":
             merchant = name.split(":", 1)[0]
-            moved[merchant] = moved.get(merchant, 0) - posting.amount
-    return tuple(sorted((merchant, amount) for merchant, amount in moved.items() if amount))
+            changes[merchant] = changes.get(merchant, 0) - posting.amount
+    return tuple(sorted((merchant, amount) for merchant, amount in changes.items() if amount))

@@ -1,6 +1,6 @@
-"""Money on its way back to a payer: refunds as records of their own, with a locked running total.
+"""Refunds to a payer as records of their own, with a locked running total.
 
-Every refund belongs to one try that brought money in, and all of them never exceed what it brought. A refund
+Every refund belongs to one try that collected money, and all of them never exceed what it collected. A refund
 of a completed payment leaves the payment completed; a give-back ends it as refunded. `decide_refund` is pure;
 `persistence.refunds` locks, reads, calls it and writes (architecture.md 4, "Refunds").
 """
@@ -34,23 +34,23 @@ from ekpay_switch.domain.shares import Split
 class RefundKind(StrEnum):
     """Why money goes back."""
 
-    REFUND = "refund"  # a completed payment is given back, whole or in part, because somebody asked
-    GIVE_BACK = "give_back"  # delivery came to nothing, or a review ended so
-    UNEXPECTED = "unexpected"  # money that its payment did not wait for
+    REFUND = "refund"  # a requested refund of a completed payment, whole or in part
+    GIVE_BACK = "give_back"  # delivery failed, or a review decided so
+    UNEXPECTED = "unexpected"  # money that its payment was not waiting for
     CHARGEBACK = "chargeback"  # the connector has taken the money back by itself
 
 
 class RefundState(StrEnum):
-    """How a refund stands; the comment of each member is its meaning."""
+    """The state of a refund; the comment of each member is its meaning."""
 
-    ASKED = "asked"  # a second person has to agree; the amount is held in the running total
+    ASKED = "asked"  # a second person has to approve; the amount counts in the running total
     APPROVED = "approved"  # the money is owed; to be sent, or sent and proven not to have left us
-    SENT = "sent"  # the connector is being told
-    IN_DOUBT = "in_doubt"  # the connector was told and nobody knows
-    DONE = "done"  # the payer has it
-    FAILED = "failed"  # the connector will not give it, and the payee keeps the money
-    BY_HAND = "by_hand"  # the connector will not give it, and it is owed: finance pays it
-    REJECTED = "rejected"  # the second person said no; nothing moved
+    SENT = "sent"  # being sent to the connector
+    IN_DOUBT = "in_doubt"  # sent to the connector, outcome unknown
+    DONE = "done"  # the payer has the money
+    FAILED = "failed"  # the connector refused it, and the payee keeps the money
+    BY_HAND = "by_hand"  # the connector refused it, and it is owed: finance pays it
+    REJECTED = "rejected"  # the second person rejected it; no money moved
 
 
 class RefundEvent(StrEnum):
@@ -86,7 +86,7 @@ REFUND_TRANSITIONS: Mapping[tuple[RefundState, RefundEvent], RefundState] = Mapp
         (RefundState.BY_HAND, RefundEvent.PAID_BY_HAND): RefundState.DONE,
     }
 )
-# What these hold of the running total is free again.
+# Refunds in these states no longer count in the running total.
 FREED = frozenset({RefundState.FAILED, RefundState.REJECTED})
 # At most one refund of a try is in one of these: a provider that knows no reference of ours for it could not
 # tell two of them apart (connectors.md 1.6).
@@ -106,24 +106,24 @@ def refund_after(state: RefundState, event: RefundEvent) -> RefundState:
 
 
 class RefundRefusal(StrEnum):
-    """Why a refund was not taken on; nothing was written."""
+    """Why a refund was refused; nothing was written."""
 
-    UNKNOWN_PAYMENT = "unknown_payment"  # or another partner's: never told apart
+    UNKNOWN_PAYMENT = "unknown_payment"  # or another partner's: the answer does not tell which
     NOT_REFUNDABLE = "not_refundable"  # it is not completed, or was not collected by a connector
     EXCEEDS_REMAINING = "refund_exceeds_remaining"
-    TOO_MANY_PARTS = "too_many_refunds"  # the connector gives back in so many parts at most
-    TOO_LATE = "refund_period_over"  # the connector gives back for so many days
+    TOO_MANY_PARTS = "too_many_refunds"  # the connector allows no more refunds of one payment
+    TOO_LATE = "refund_period_over"  # the connector's refund period is over
     OTHER_CURRENCY = "currency_mismatch"
-    DEBT_LIMIT = "debt_limit_reached"  # the merchant may not be owed so much less
+    DEBT_LIMIT = "debt_limit_reached"  # the refund would exceed the merchant's debt limit
     OTHER_CONTENT = "idempotency_key_reused"
 
 
 @dataclass(frozen=True, slots=True)
 class NewRefund:
-    """Somebody asks that a completed payment be given back, whole or in part.
+    """A request to refund a completed payment, whole or in part.
 
     `reference` is the caller's idempotency key; `fingerprint` covers what a repeat must equal. `asked_by` is
-    a person of the staff, or `api:` and the partner. Where `needs_approval`, a second person has to agree.
+    a person of the staff, or `api:` and the partner. Where `needs_approval`, a second person has to approve.
     """
 
     refund_id: UUID
@@ -140,10 +140,10 @@ class NewRefund:
 
 @dataclass(frozen=True, slots=True)
 class Refundable:
-    """What is read under lock before a refund is taken on.
+    """What is read under lock before a refund is accepted.
 
-    `collected` is what the try brought in, `refunded` the running total, `amount_max` the most that it may
-    come to: what the payee was credited, since charges stay, unless a merchant's agreement returns them
+    `collected` is what the try collected, `refunded` the running total, `amount_max` the limit of the running
+    total: what the payee was credited, since charges stay, unless a merchant's agreement returns them
     (architecture.md 4). `parts` counts the refunds that are not freed. `split` is a merchant payment's, None
     where a bill was paid.
     """
@@ -160,45 +160,46 @@ class Refundable:
     split: Split | None = None
 
 
-def refuse_refund(new: NewRefund, seen: Refundable) -> RefundRefusal | None:
-    """The first reason that applies; None where the refund may be taken on.
+def refuse_refund(new: NewRefund, payment: Refundable) -> RefundRefusal | None:
+    """The first reason that applies; None where the refund may be accepted.
 
-    What a connector gave back by itself is a fact, so parts, days and a merchant's debt limit do not bind a
-    chargeback.
+    A chargeback has happened already, so the limits of parts and days and the debt limit do not apply to it.
     """
-    if seen.payment_state is not State.COMPLETED or seen.collected is None or seen.collected_at is None:
+    is_completed = payment.payment_state is State.COMPLETED
+    if not is_completed or payment.collected is None or payment.collected_at is None:
         return RefundRefusal.NOT_REFUNDABLE
-    if new.amount.currency != seen.collected.currency:
+    if new.amount.currency != payment.collected.currency:
         return RefundRefusal.OTHER_CURRENCY
     is_asked_for = new.kind is not RefundKind.CHARGEBACK
-    age = seen.now - seen.collected_at
+    age = payment.now - payment.collected_at
     checks = (
-        (RefundRefusal.EXCEEDS_REMAINING, (new.amount + seen.refunded).minor > seen.amount_max.minor),
-        (RefundRefusal.TOO_MANY_PARTS, is_asked_for and seen.parts >= seen.parts_max),
-        (RefundRefusal.TOO_LATE, is_asked_for and age.days >= seen.days_max),
+        (RefundRefusal.EXCEEDS_REMAINING, (new.amount + payment.refunded).minor > payment.amount_max.minor),
+        (RefundRefusal.TOO_MANY_PARTS, is_asked_for and payment.parts >= payment.parts_max),
+        (RefundRefusal.TOO_LATE, is_asked_for and age.days >= payment.days_max),
     )
     refusal = next((refusal for refusal, applies in checks if applies), None)
-    if refusal is None and is_asked_for and seen.split is not None and not seen.split.covers(new.amount):
+    split = payment.split
+    if refusal is None and is_asked_for and split is not None and not split.covers(new.amount):
         return RefundRefusal.DEBT_LIMIT
     return refusal
 
 
-def takes_two_persons(new: NewRefund, seen: Refundable) -> bool:
-    """Whether somebody else has to agree: who asks says so, or a merchant's refund limit does.
+def takes_two_persons(new: NewRefund, payment: Refundable) -> bool:
+    """Whether a second person has to approve: by the request, or by the merchant's refund limit.
 
-    All refunds of a payment together are held against the limit, so that nobody passes it in small parts.
+    All refunds of a payment together count against the limit, so that small parts cannot evade it.
     """
-    is_alone = seen.split is None or new.amount + seen.refunded <= seen.split.alone_max
+    is_alone = payment.split is None or new.amount + payment.refunded <= payment.split.alone_max
     return new.needs_approval or not is_alone
 
 
 @dataclass(frozen=True, slots=True)
 class HeldRefund:
-    """A refund that this process holds under `epoch`, with all that its connector must be told.
+    """A refund that this process holds under `epoch`, with all that its connector needs.
 
-    `sends` counts how often it was begun. `collected_at` is when its money came; times are the
-    database's, UTC. `files` are the answers of the connector's settlement files about the refund, as they
-    stood when it was leased.
+    `sends` counts how often a send was begun, `asked` the inquiries. `collected_at` is when its money was
+    collected; times are the database's, UTC. `files` are the statements of the connector's settlement files
+    about the refund when it was leased.
     """
 
     payment_id: UUID
@@ -217,13 +218,13 @@ class HeldRefund:
 
     @property
     def refund_id(self) -> UUID:
-        """The refund."""
+        """The id of the refund."""
         return self.order.refund_id
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The connector answered, or did not."""
+    """The outcome of a refund call to the connector."""
 
     outcome: RefundOutcome
     ask_again_seconds: float
@@ -231,7 +232,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class NoRoute:
-    """The connector cannot be told at all: it gives nothing back, or not any more."""
+    """The connector cannot refund: it gives nothing back, or not any more."""
 
     why: str
 
@@ -250,9 +251,9 @@ RefundFinding = Answered | NoRoute | PaidByHand
 class RefundPlan:
     """What to write about one finding, all of it in one transaction.
 
-    `payment_events` move the payment that waits for this refund. `ask_again_seconds` is None where nothing is
-    left to do by itself. `frees` says that the amount leaves the running total; what a merchant payment's
-    shares gave for it then moves back as `unwinding` says, since they alone know how.
+    `payment_events` move the payment that waits for this refund. `ask_again_seconds` is None where no retry
+    is due. `frees` says that the amount leaves the running total; the shares of a merchant payment then get
+    back what they gave for it (`share_reversals`).
     """
 
     event: RefundEvent
@@ -266,31 +267,33 @@ class RefundPlan:
     alarm: Alarm | None = None
 
 
-def decide_refund(held: HeldRefund, payment_state: State, finding: RefundFinding) -> RefundPlan:
+def decide_refund(refund: HeldRefund, payment_state: State, finding: RefundFinding) -> RefundPlan:
     """What a finding about a refund leads to, given the payment's state under lock."""
     match finding:
         case PaidByHand(bank_reference=reference):
-            entry = paid_back_by_hand(held.order.connector_id, held.order.amount)
-            return _given(held, payment_state, RefundEvent.PAID_BY_HAND, entry, {"bank_reference": reference})
+            entry = paid_back_by_hand(refund.order.connector_id, refund.order.amount)
+            return _plan_done(
+                refund, payment_state, RefundEvent.PAID_BY_HAND, entry, {"bank_reference": reference}
+            )
         case NoRoute(why=why):
-            return _left_to_finance({"why": why})
-        case Answered(outcome=RefundLine(name, amount, is_done=True)) if amount == held.order.amount:
-            entry = paid_back(held.order.connector_id, amount)
-            return _given(held, payment_state, RefundEvent.GIVEN, entry, {"provider_refund": name})
+            return _plan_by_hand({"why": why})
+        case Answered(outcome=RefundLine(name, amount, is_done=True)) if amount == refund.order.amount:
+            entry = paid_back(refund.order.connector_id, amount)
+            return _plan_done(refund, payment_state, RefundEvent.GIVEN, entry, {"provider_refund": name})
         case Answered(outcome=Declined(reason=reason, code=code)):
-            return _not_given(held, {"reason": reason, "code": code})
+            return _plan_refused(refund, {"reason": reason, "code": code})
         case Answered(outcome=outcome, ask_again_seconds=again):
-            # An earlier send may have been heard: only what was never sent is as it was before.
-            is_unsent = isinstance(outcome, Unreached) and held.sends == 0
+            # An earlier send may have arrived: only a refund that was never sent is not in doubt.
+            is_unsent = isinstance(outcome, Unreached) and refund.sends == 0
             event = RefundEvent.NOT_SENT if is_unsent else RefundEvent.DOUBTED
-            name = _name_begun(outcome, held.order.amount)
+            name = _pending_refund_name(outcome, refund.order.amount)
             return RefundPlan(event, provider_refund=name, ask_again_seconds=again, facts=_why(outcome))
         case _:
             assert_never(finding)
 
 
-def _name_begun(outcome: RefundOutcome, amount: Money) -> str:
-    """What the provider calls the refund that it has begun and not done: its notice may use no other name."""
+def _pending_refund_name(outcome: RefundOutcome, amount: Money) -> str:
+    """The provider's name of a refund that it has begun and not done; its callback may use only this name."""
     if isinstance(outcome, RefundLine) and not outcome.is_done and outcome.amount == amount:
         return outcome.provider_refund
     return ""
@@ -303,41 +306,47 @@ def _why(outcome: RefundOutcome) -> dict[str, str]:
     return {"why": "another amount was given back" if is_done else "begun over there and not done"}
 
 
-def _given(
-    held: HeldRefund, payment_state: State, event: RefundEvent, entry: Entry, facts: Mapping[str, str]
+def _plan_done(
+    refund: HeldRefund,
+    payment_state: State,
+    event: RefundEvent,
+    entry: Entry,
+    facts: Mapping[str, str],
 ) -> RefundPlan:
-    is_waited_for = held.kind is RefundKind.GIVE_BACK and payment_state is State.REFUNDING
+    is_waited_for = refund.kind is RefundKind.GIVE_BACK and payment_state is State.REFUNDING
     return RefundPlan(
         event,
         entry,
         payment_events=(Event.GIVEN_BACK,) if is_waited_for else (),
         provider_refund=facts.get("provider_refund", ""),
         facts=facts,
-        notice="given_back" if is_waited_for else "refund_done" if held.kind is RefundKind.REFUND else "",
+        notice="given_back" if is_waited_for else "refund_done" if refund.kind is RefundKind.REFUND else "",
     )
 
 
-def _not_given(held: HeldRefund, facts: Mapping[str, str]) -> RefundPlan:
-    """What the connector refuses: a refund that somebody asked for fails and the payee keeps the money.
+def _plan_refused(refund: HeldRefund, facts: Mapping[str, str]) -> RefundPlan:
+    """The connector refused: a requested refund fails and the payee keeps the money.
 
-    What is owed is never dropped.
+    Money that is owed to the payer is left to finance.
     """
-    if held.kind is RefundKind.REFUND:
+    if refund.kind is RefundKind.REFUND:
         entry = None
-        if not is_merchant(held.payee):
-            entry = owed_back_by_payee(held.payee, held.order.connector_id, held.order.amount).reversal()
+        if not is_merchant(refund.payee):
+            entry = owed_back_by_payee(
+                refund.payee, refund.order.connector_id, refund.order.amount
+            ).reversal()
         return RefundPlan(RefundEvent.REFUSED, entry, frees=True, facts=facts, notice="refund_failed")
-    return _left_to_finance(facts)
+    return _plan_by_hand(facts)
 
 
-def _left_to_finance(facts: Mapping[str, str]) -> RefundPlan:
+def _plan_by_hand(facts: Mapping[str, str]) -> RefundPlan:
     return RefundPlan(RefundEvent.LEFT_TO_FINANCE, facts=facts, alarm=Alarm.REFUND_NEEDS_A_PERSON)
 
 
 def owing(kind: RefundKind, payee: str, connector_id: str, amount: Money) -> Entry | None:
-    """The entry that makes the money owed to its payer; None where others have done so, or will.
+    """The entry that makes the money owed to its payer; None where another entry does.
 
-    An earlier entry has made a give-back owed, and the shares of a merchant payment give by `unwinding`.
+    A give-back is owed by an earlier entry, a merchant payment's refund by `share_reversals`.
     """
     match kind:
         case RefundKind.REFUND | RefundKind.CHARGEBACK:
@@ -352,8 +361,9 @@ def owing(kind: RefundKind, payee: str, connector_id: str, amount: Money) -> Ent
             assert_never(kind)
 
 
-# What a payment is again once money that came against its end has gone back, and what its partner is told.
-_IS_AGAIN: Mapping[State, tuple[Event, str]] = MappingProxyType(
+# The event that restores a payment's final state once money that contradicted it has gone back, and its
+# notice.
+_STATE_RESTORED: Mapping[State, tuple[Event, str]] = MappingProxyType(
     {
         State.COMPLETED: (Event.REVIEWED_AS_COMPLETED, "completed"),
         State.DECLINED: (Event.REVIEWED_AS_DECLINED, "cancelled"),
@@ -365,23 +375,23 @@ _IS_AGAIN: Mapping[State, tuple[Event, str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class ReviewEnd:
-    """What giving back money that disagreed does to its payment; without events it stays as it is."""
+    """What the refund of mismatched money does to its payment; without events the payment does not change."""
 
     kind: RefundKind
     payment_events: tuple[Event, ...] = ()
     notice: str = ""
 
 
-def end_of_review(state: State, came_from: State, *, is_its_reason: bool) -> ReviewEnd:
-    """What it means for a payment that money which disagreed, and stands in suspense, goes back to its payer.
+def end_of_review(state: State, previous_state: State, *, is_its_reason: bool) -> ReviewEnd:
+    """What the refund of mismatched money in suspense means for its payment.
 
-    `came_from` is the state before the payment's last step, and `is_its_reason` says that this money was the
-    reason of it. A payment that waited for the money ends with it; one that was final before is so again; one
-    that does not stand in review because of this money goes on as if it had never come.
+    `previous_state` is the state before the payment's last step, and `is_its_reason` says that this money was
+    the reason of that step. A payment that waited for the money is given back; one that was final before is
+    final again; one that is not in review because of this money does not change.
     """
     if state is not State.IN_REVIEW or not is_its_reason:
         return ReviewEnd(RefundKind.UNEXPECTED)
-    if came_from in _IS_AGAIN:
-        event, notice = _IS_AGAIN[came_from]
+    if previous_state in _STATE_RESTORED:
+        event, notice = _STATE_RESTORED[previous_state]
         return ReviewEnd(RefundKind.UNEXPECTED, (event,), notice)
     return ReviewEnd(RefundKind.GIVE_BACK, (Event.REVIEWED_TO_GIVE_BACK,))

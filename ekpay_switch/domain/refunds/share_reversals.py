@@ -1,7 +1,7 @@
-"""Taking refunds of a merchant payment from its shares, and moving them back where a refund fails.
+"""Taking refunds of a merchant payment from its shares, and returning them where a refund fails.
 
-`persistence.merchant_money` reads the split under lock, calls this and writes what it says in the same
-transaction (architecture.md 4 and 6).
+`persistence.collections.share_postings` reads the split under lock, calls this and writes the result in the
+same transaction (architecture.md 4 and 6).
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from ekpay_switch.domain.shares import Split
 
 @dataclass(frozen=True, slots=True)
 class Unwound:
-    """What one refund, or one that failed, writes: entries, what each stake has given back, who is owed what.
+    """What a refund, or a failed one, writes: entries, and what each stake has given back.
 
-    `refunded` has the order of the split's stakes. `owed` is by how much the merchant and its payees are owed
-    more now, and below zero by how much less.
+    `refunded` has the order of the split's stakes. `owed` is how much more the merchant and its payees are
+    owed now, less where it is below zero.
     """
 
     entries: tuple[Entry, ...]
@@ -26,17 +26,17 @@ class Unwound:
 
 
 def unwind(split: Split, change: Money, connector_id: str) -> Unwound:
-    """Refunds come to `change` more in all, or less where it is below zero.
+    """Divide a change of the refunds' total over the shares; `change` is below zero where a refund failed.
 
-    What the debt limit does not cover is owed to us by the merchant on an account of its own: nobody asks the
-    limit about a fact, such as a chargeback, and the merchant is never owed less than its limit says.
+    What exceeds the debt limit (a chargeback is not bound by it) becomes a receivable from the merchant, so
+    that what the merchant is owed never falls below the limit.
     """
-    moved = split.moved_by(change)
-    lines = [(stake.account, part) for stake, part in zip(split.stakes, moved, strict=True)]
+    changes = split.moved_by(change)
+    lines = [(stake.account, part) for stake, part in zip(split.stakes, changes, strict=True)]
     entries = [owed_back_by_shares(lines, connector_id, change)]
-    taken = split.taken_from_payees(change)
-    beyond = max(taken - split.room, ZERO)
-    if beyond > ZERO:
-        entries.append(owed_by_merchant(split.merchant, beyond))
-    refunded = tuple(stake.refunded + part for stake, part in zip(split.stakes, moved, strict=True))
-    return Unwound(tuple(entries), refunded, beyond - taken)
+    reduction = split.taken_from_payees(change)
+    excess = max(reduction - split.room, ZERO)
+    if excess > ZERO:
+        entries.append(owed_by_merchant(split.merchant, excess))
+    refunded = tuple(stake.refunded + part for stake, part in zip(split.stakes, changes, strict=True))
+    return Unwound(tuple(entries), refunded, excess - reduction)

@@ -1,6 +1,6 @@
-"""Reading a bill file: all of it is right, or every problem is named by its line and nothing is taken over.
+"""Reading a bill file: the whole file is valid, or all problems are named by line and nothing is loaded.
 
-A file is CSV in UTF-8: a line BILLS with format, biller, the file's number and its date, then headings, a
+A file is CSV in UTF-8: a line BILLS with format, biller, the file's number and its date, then headings, one
 row a bill, and a line TRAILER. First and last line end in the same control totals: how many rows, the sum of
 amount and VAT in taka, and the SHA-256 of the rows as they stand, line ends included. Days are YYYY-MM-DD,
 amounts taka with two decimals, `lines` is `label=taka` with semicolons between. The headings after the fixed
@@ -38,7 +38,7 @@ _TEXT_MAX = 120
 
 @dataclass(frozen=True, slots=True)
 class NamedBy:
-    """One parameter that names a bill, as the biller's manifest has it."""
+    """One parameter that names a bill, from the biller's manifest."""
 
     name: str
     pattern: str
@@ -46,12 +46,12 @@ class NamedBy:
     is_required: bool
 
 
-class _Wrong(Exception):  # noqa: N818 - carries one problem to the line's edge, never out of this module
-    """What is wrong with the cell being read."""
+class _CellError(Exception):
+    """What is wrong with a cell; never leaves this module."""
 
 
 def read_bill_file(content: bytes, biller_id: str, naming: Sequence[NamedBy]) -> BillFile | list[Problem]:
-    """The file's bills, or everything that is wrong with it, in the order of its lines."""
+    """The file's bills, or all problems in the order of its lines."""
     if len(content) > BYTES_MAX:
         return [Problem(1, "the file is too large")]
     try:
@@ -68,34 +68,34 @@ class _Reader:
     def __init__(self, lines: list[str], biller_id: str, naming: Sequence[NamedBy]) -> None:
         self._lines = lines
         self._biller_id = biller_id
-        self._naming = {one.name: one for one in naming}
+        self._naming = {parameter.name: parameter for parameter in naming}
         self._problems: list[Problem] = []
 
     def read(self, digest: bytes) -> BillFile | list[Problem]:
         if len(self._lines) < len((_HEAD, FIXED, _TAIL)):
             return [Problem(max(1, len(self._lines)), "not even a header, headings and a trailer")]
-        head = self._framed(1, _HEAD, _HEAD_CELLS)
+        head = self._frame_line(1, _HEAD, _HEAD_CELLS)
         names = self._headings()
-        tail = self._framed(len(self._lines), _TAIL, _TAIL_CELLS)
+        tail = self._frame_line(len(self._lines), _TAIL, _TAIL_CELLS)
         if head is None or names is None or tail is None:
             return self._problems
         bills = self._bills(names)
         if self._problems:
             return self._problems
-        stated = self._stated(head)
-        owed = total(bill.amount + bill.vat for bill in bills)
-        self._compare(bills, owed, head[-3:], tail[-3:])
+        stated = self._read_number_and_day(head)
+        sum_of_bills = total(bill.amount + bill.vat for bill in bills)
+        self._compare_totals(bills, sum_of_bills, head[-3:], tail[-3:])
         if self._problems or stated is None:
             return self._problems
         number, made_on = stated
-        return BillFile(self._biller_id, number, made_on, digest, tuple(bills), owed)
+        return BillFile(self._biller_id, number, made_on, digest, tuple(bills), sum_of_bills)
 
-    # ---- what stands around the bills
+    # ---- header, headings and trailer
 
-    def _framed(self, line: int, word: str, cells: int) -> list[str] | None:
+    def _frame_line(self, line: int, first_cell: str, cells: int) -> list[str] | None:
         row = self._cells(line)
-        if row is None or len(row) != cells or row[0] != word:
-            self._add(line, f"no line that begins with {word} and has {cells} cells")
+        if row is None or len(row) != cells or row[0] != first_cell:
+            self._add_problem(line, f"no line that begins with {first_cell} and has {cells} cells")
             return None
         return row
 
@@ -103,30 +103,30 @@ class _Reader:
         row = self._cells(2) or []
         names = row[len(FIXED) :]
         if tuple(row[: len(FIXED)]) != FIXED:
-            self._add(2, f"the headings must begin with {', '.join(FIXED)}")
+            self._add_problem(2, f"the headings must begin with {', '.join(FIXED)}")
         elif len(set(names)) != len(names) or not set(names) <= self._naming.keys():
-            self._add(2, "a heading is no parameter of this biller, or stands twice")
+            self._add_problem(2, "a heading is no parameter of this biller, or stands twice")
         else:
             return row
         return None
 
-    def _stated(self, head: Sequence[str]) -> tuple[int, date] | None:
+    def _read_number_and_day(self, head: Sequence[str]) -> tuple[int, date] | None:
         try:
             return _number_and_day(head, self._biller_id)
-        except _Wrong as wrong:
-            self._add(1, str(wrong))
+        except _CellError as error:
+            self._add_problem(1, str(error))
             return None
 
-    def _compare(
-        self, bills: Sequence[FiledBill], owed: Money, head: Sequence[str], tail: Sequence[str]
+    def _compare_totals(
+        self, bills: Sequence[FiledBill], sum_of_bills: Money, head: Sequence[str], tail: Sequence[str]
     ) -> None:
         rows = "".join(f"{line}\n" for line in self._lines[2:-1])
         digest = hashlib.sha256(rows.encode()).hexdigest()
-        totals = [str(len(bills)), format_taka(owed.minor), digest]
+        totals = [str(len(bills)), format_taka(sum_of_bills.minor), digest]
         for line, stated in ((1, head), (len(self._lines), tail)):
-            for what, theirs, ours in zip(("count", "sum", "SHA-256"), stated, totals, strict=True):
+            for total_name, theirs, ours in zip(("count", "sum", "SHA-256"), stated, totals, strict=True):
                 if theirs != ours:
-                    self._add(line, f"the {what} is not that of the rows")
+                    self._add_problem(line, f"the {total_name} is not that of the rows")
 
     # ---- the bills
 
@@ -135,7 +135,7 @@ class _Reader:
         for line in range(3, len(self._lines)):
             row = self._cells(line)
             if row is None or len(row) != len(headings):
-                self._add(line, f"no CSV row of {len(headings)} cells")
+                self._add_problem(line, f"no CSV row of {len(headings)} cells")
                 continue
             bill = self._bill(line, dict(zip(headings, row, strict=True)))
             if bill is not None:
@@ -143,38 +143,41 @@ class _Reader:
         counts = Counter(bill.bill_key for _, bill in bills)
         for line, bill in bills:
             if counts[bill.bill_key] > 1:
-                self._add(line, "bill_no: stands in this file more than once")
+                self._add_problem(line, "bill_no: stands in this file more than once")
         return [bill for _, bill in bills]
 
     def _bill(self, line: int, cells: Mapping[str, str]) -> FiledBill | None:
         before = len(self._problems)
-        for name, reading in _READINGS.items():
+        for name, read_cell in _CELL_READERS.items():
             try:
-                reading(cells[name])
-            except _Wrong as wrong:
-                self._add(line, f"{name}: {wrong}")
+                read_cell(cells[name])
+            except _CellError as error:
+                self._add_problem(line, f"{name}: {error}")
         parameters = self._parameters(line, cells)
         if len(self._problems) > before:
             return None
-        bill = _assembled(cells, parameters)
+        bill = _build_bill(cells, parameters)
         if bill.amount + bill.vat == ZERO:
-            self._add(line, "amount: nothing is owed")
-        if bill.lines and total(one.amount for one in bill.lines) != bill.amount:
-            self._add(line, "lines: they do not sum to the amount")
+            self._add_problem(line, "amount: nothing is owed")
+        if bill.lines and total(charge.amount for charge in bill.lines) != bill.amount:
+            self._add_problem(line, "lines: they do not sum to the amount")
         return bill
 
     def _parameters(self, line: int, cells: Mapping[str, str]) -> dict[str, str]:
         filled = {name: cells[name] for name in self._naming if cells.get(name)}
-        for name, told in filled.items():
-            if re.fullmatch(self._naming[name].pattern, told, re.ASCII) is None:
-                self._add(line, f"{name}: not of the form that the manifest wants")
-        lacking = {one.group for one in self._naming.values() if one.is_required and one.name not in filled}
-        if {one.group for one in self._naming.values()} <= lacking:
-            self._add(line, "no group of parameters is filled in, so nobody could name the bill")
+        for name, text in filled.items():
+            if re.fullmatch(self._naming[name].pattern, text, re.ASCII) is None:
+                self._add_problem(line, f"{name}: not of the form that the manifest wants")
+        parameters = self._naming.values()
+        missing = [
+            parameter for parameter in parameters if parameter.is_required and parameter.name not in filled
+        ]
+        if {parameter.group for parameter in parameters} <= {parameter.group for parameter in missing}:
+            self._add_problem(line, "no group of parameters is filled in, so nobody could name the bill")
         return filled
 
     def _cells(self, line: int) -> list[str] | None:
-        """The cells of one line, or None where it is no CSV."""
+        """The cells of one line, or None where it is no valid CSV."""
         written = self._lines[line - 1].removesuffix("\r")
         if not written.isprintable():
             return None
@@ -184,21 +187,21 @@ class _Reader:
             return None
         return row
 
-    def _add(self, line: int, what: str) -> None:
-        self._problems.append(Problem(line, what))
+    def _add_problem(self, line: int, description: str) -> None:
+        self._problems.append(Problem(line, description))
 
 
 def _number_and_day(head: Sequence[str], biller_id: str) -> tuple[int, date]:
     if head[1:3] != [FORMAT, biller_id]:
-        raise _Wrong("another format, or another biller's file")
+        raise _CellError("another format, or another biller's file")
     number = _count(head[3])
     if number == 0:
-        raise _Wrong("files are numbered from 1 on")
+        raise _CellError("files are numbered from 1 on")
     return number, _day(head[4])
 
 
-def _assembled(cells: Mapping[str, str], parameters: Mapping[str, str]) -> FiledBill:
-    """The bill of cells that were all found right."""
+def _build_bill(cells: Mapping[str, str], parameters: Mapping[str, str]) -> FiledBill:
+    """The bill of cells that were all checked."""
     return FiledBill(
         bill_key=cells["bill_no"],
         status=_status(cells["status"]),
@@ -216,7 +219,7 @@ def _assembled(cells: Mapping[str, str], parameters: Mapping[str, str]) -> Filed
 
 def _bill_no(cell: str) -> str:
     if _BILL_NO.fullmatch(cell) is None:
-        raise _Wrong("not 1 to 40 letters, digits, / _ or -")
+        raise _CellError("not 1 to 40 letters, digits, / _ or -")
     return cell
 
 
@@ -224,12 +227,12 @@ def _status(cell: str) -> BillStatus:
     try:
         return BillStatus(cell.lower())
     except ValueError:
-        raise _Wrong(f"none of {', '.join(status.upper() for status in BillStatus)}") from None
+        raise _CellError(f"none of {', '.join(status.upper() for status in BillStatus)}") from None
 
 
 def _text(cell: str) -> str:
     if len(cell) > _TEXT_MAX:
-        raise _Wrong(f"longer than {_TEXT_MAX} signs")
+        raise _CellError(f"longer than {_TEXT_MAX} signs")
     return cell
 
 
@@ -238,7 +241,7 @@ def _day(cell: str) -> date:
         # The standard library reads more forms than this one.
         return date.fromisoformat(cell if _DAY.fullmatch(cell) else "")
     except ValueError:
-        raise _Wrong("no date as YYYY-MM-DD") from None
+        raise _CellError("no date as YYYY-MM-DD") from None
 
 
 def _day_or_none(cell: str) -> date | None:
@@ -246,15 +249,15 @@ def _day_or_none(cell: str) -> date | None:
 
 
 def _taka(cell: str) -> Money:
-    found = _TAKA.fullmatch(cell)
-    if found is None:
-        raise _Wrong("no taka with two decimals")
-    return Money(int(found[1] + found[2]))
+    match = _TAKA.fullmatch(cell)
+    if match is None:
+        raise _CellError("no taka with two decimals")
+    return Money(int(match[1] + match[2]))
 
 
 def _count(cell: str) -> int:
     if _COUNT.fullmatch(cell) is None:
-        raise _Wrong("no number")
+        raise _CellError("no number")
     return int(cell)
 
 
@@ -263,13 +266,13 @@ def _charges(cell: str) -> tuple[ChargeLine, ...]:
 
 
 def _charge(part: str) -> ChargeLine:
-    label, _, told = part.partition("=")
+    label, _, amount = part.partition("=")
     if _LABEL.fullmatch(label) is None:
-        raise _Wrong("a line has no label of small letters")
-    return ChargeLine(label, _taka(told))
+        raise _CellError("a line has no label of small letters")
+    return ChargeLine(label, _taka(amount))
 
 
-_READINGS: Mapping[str, Callable[[str], object]] = {
+_CELL_READERS: Mapping[str, Callable[[str], object]] = {
     "bill_no": _bill_no,
     "status": _status,
     "customer_name": _text,

@@ -1,8 +1,8 @@
-"""Bills that their biller hands over as files, and how they are taken: without a wire, in our own books.
+"""Bills that their biller hands over as files, and how payments take them in our own database.
 
-A newer file adds bills, changes those that nobody has paid, and says which were paid elsewhere or are owed no
-more. A payment takes its bill in one write; a question about a payment bars its reference unless it has taken
-its bill. The first of the two is the truth, so a payment whose fate we missed has exactly one.
+A newer file adds bills, changes unpaid ones, and says which were paid elsewhere or withdrawn. A payment takes
+its bill in one write; an inquiry bars the payment's reference unless it has taken its bill already. Whichever
+is first counts, so a payment in doubt has exactly one outcome.
 """
 
 from collections.abc import Mapping
@@ -16,16 +16,16 @@ from ekpay_switch.domain.money import ZERO, Money
 
 
 class BillStatus(StrEnum):
-    """What the newest file says of a bill."""
+    """The status of a bill by the newest file."""
 
     UNPAID = "unpaid"
     PAID = "paid"  # at the biller's own counter, or through somebody else
-    WITHDRAWN = "withdrawn"  # it is owed no more, as if it had never been made
+    WITHDRAWN = "withdrawn"  # no longer owed, as if it had never been issued
 
 
 @dataclass(frozen=True, slots=True)
 class FiledBill:
-    """One bill of a file. The lines sum to `amount`; the late fee counts from the day after `due_on`."""
+    """One bill of a file. The lines sum to `amount`; the late fee applies from the day after `due_on`."""
 
     bill_key: str
     status: BillStatus
@@ -50,7 +50,7 @@ class FiledBill:
 
 @dataclass(frozen=True, slots=True)
 class BillFile:
-    """A whole file, read and found right; `digest` is of its bytes, `sum` is all amounts with their VAT."""
+    """A valid file; `digest` is of its bytes, `sum` is all amounts with their VAT."""
 
     biller_id: str
     number: int
@@ -61,13 +61,13 @@ class BillFile:
 
     @property
     def lines(self) -> Mapping[str, int]:
-        """The line of each bill in the file, by its key: they begin below the header and the headings."""
+        """The line of each bill in the file, by its key; bills begin on line 3."""
         return {bill.bill_key: line for line, bill in enumerate(self.bills, 3)}
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with one line of a file; never says what stands there."""
+    """What is wrong with one line of a file; never quotes its content."""
 
     line: int
     what: str
@@ -75,7 +75,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class FoundBill:
-    """A bill as it stands, and whether a payment through us has it."""
+    """A stored bill, and whether a payment of ours has taken it."""
 
     bill: FiledBill
     is_taken: bool = False
@@ -83,7 +83,7 @@ class FoundBill:
 
 @dataclass(frozen=True, slots=True)
 class Taking:
-    """A payment that wants its bill for this amount on this Dhaka day, and the receipt it would be given."""
+    """A payment that is to take its bill for this amount on this Dhaka day, and the receipt it would get."""
 
     biller_id: str
     reference: str
@@ -100,13 +100,13 @@ class NotTaken(StrEnum):
     NO_SUCH_BILL = "no_such_bill"
     ALREADY_PAID = "already_paid"
     AMOUNT_DIFFERS = "amount_differs"
-    BARRED = "barred"  # a question came first, and was told that the payment is not there
+    BARRED = "barred"  # an inquiry came first and was answered "not found"
     OTHER_CONTENT = "other_content"  # the reference has another bill or amount
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The payment has its bill, now or since earlier."""
+    """The payment has taken its bill, now or earlier."""
 
     amount: Money
     receipt: str
@@ -115,22 +115,22 @@ class Taken:
 TakeAnswer = Taken | NotTaken
 
 
-def judge_taking(taking: Taking, found: FoundBill | None) -> NotTaken | None:
-    """Why this bill cannot be taken by a reference that is new here, or None."""
-    if found is None or found.bill.status is BillStatus.WITHDRAWN:
+def judge_taking(taking: Taking, stored_bill: FoundBill | None) -> NotTaken | None:
+    """Why this bill cannot be taken by a new reference, or None."""
+    if stored_bill is None or stored_bill.bill.status is BillStatus.WITHDRAWN:
         return NotTaken.NO_SUCH_BILL
-    if found.is_taken or found.bill.status is BillStatus.PAID:
+    if stored_bill.is_taken or stored_bill.bill.status is BillStatus.PAID:
         return NotTaken.ALREADY_PAID
-    if found.bill.total_on(taking.on) != taking.amount:
+    if stored_bill.bill.total_on(taking.on) != taking.amount:
         return NotTaken.AMOUNT_DIFFERS
     return None
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What loading a file did, in bills.
+    """The result of loading a file, as numbers of bills.
 
-    `kept` were not touched since a payment of ours has them; `paid_twice` names, of those, the lines that
+    `kept` were not changed since a payment of ours has taken them; `paid_twice` are the lines of those that
     the biller says were paid elsewhere as well.
     """
 

@@ -1,9 +1,9 @@
-"""How a scroll looks as a file: a layout is a table of headings, each with what stands below it.
+"""How a scroll is written as a file: a layout maps each heading to the value of its column.
 
 A file is a line that begins with SCROLL, the headings, the rows and a line that begins with TRAILER; first
 and last line carry the same control totals: how many rows, their sum in taka, and the SHA-256 of the rows as
-they are written, each with its line feed. Files are written again from their rows, so a layout that has made
-files is never changed: a new one gets a new name.
+they are written, each with its line feed. Files are rewritten from their rows, so a layout that has been used
+is never changed: a new one gets a new name.
 """
 
 import csv
@@ -19,7 +19,7 @@ from ekpay_switch.domain.scrolls.scroll import RowType, ScrollFile, ScrollRow
 
 FORMAT = "1"
 COLLECTOR = "EKPAY"
-_NOTHING = "0.00"
+_ZERO_TAKA = "0.00"
 
 Column = Callable[[ScrollRow, str], str]  # from a row and its biller's id
 Columns = Mapping[str, Column]
@@ -33,22 +33,22 @@ def _instant(row: ScrollRow) -> str:
     return in_dhaka(row.paid_at).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _labelled(row: ScrollRow, word: str) -> Money:
-    """The biller's own lines whose label has this word in it."""
+def _sum_of_labelled(row: ScrollRow, word: str) -> Money:
+    """The sum of the biller's own lines whose label contains this word."""
     return total(amount for label, amount in row.charges.items() if word in label.lower())
 
 
 def _water(row: ScrollRow) -> str:
-    apart = _labelled(row, "sewer") + _labelled(row, "fixed")
-    return _taka(row.lines.principal + row.lines.stamp + row.lines.other - apart)
+    separate_lines = _sum_of_labelled(row, "sewer") + _sum_of_labelled(row, "fixed")
+    return _taka(row.lines.principal + row.lines.stamp + row.lines.other - separate_lines)
 
 
 def _count(row: ScrollRow) -> str:
     return {RowType.PAY: "1", RowType.REV: "-1", RowType.VOID: "0"}[row.row_type]
 
 
-# What makes a row one of ours, behind the columns of billers that have none for it.
-_OURS: Columns = {
+# The identity of a row, after the columns of layouts that have none for it.
+_ROW_IDENTITY: Columns = {
     "Seq": lambda row, _: str(row.seq),
     "ScrollNo": lambda row, _: str(row.scroll_no),
     "RowType": lambda row, _: row.row_type,
@@ -93,7 +93,7 @@ _NESCO: Columns = {
     "Lpc": lambda row, _: _taka(row.lines.late_fee),
     "Stamp": lambda row, _: _taka(row.lines.stamp),
     "NetAmount": lambda row, _: _taka(row.lines.total - row.lines.stamp),
-    **_OURS,
+    **_ROW_IDENTITY,
 }
 
 # Water, sewer, fixed charge, VAT and surcharge sum to what was paid; we take no fee off it.
@@ -105,14 +105,14 @@ _WASA: Columns = {
     "BillNo": lambda row, _: row.bill_ref,
     "AccountNumber": lambda row, _: row.account_ref,
     "WaterBill": lambda row, _: _water(row),
-    "SewerBill": lambda row, _: _taka(_labelled(row, "sewer")),
-    "FixedCharge": lambda row, _: _taka(_labelled(row, "fixed")),
+    "SewerBill": lambda row, _: _taka(_sum_of_labelled(row, "sewer")),
+    "FixedCharge": lambda row, _: _taka(_sum_of_labelled(row, "fixed")),
     "VatAmt": lambda row, _: _taka(row.lines.vat),
     "SchargeAmt": lambda row, _: _taka(row.lines.late_fee),
-    "NetServiceFee": lambda _, __: _NOTHING,
+    "NetServiceFee": lambda _, __: _ZERO_TAKA,
     "TotalPayAmount": lambda row, _: _taka(row.lines.total),
     "Gateway": lambda _, __: COLLECTOR,
-    **_OURS,
+    **_ROW_IDENTITY,
 }
 
 # Commissions are settled apart, so TotalCost is PayAmt.
@@ -123,15 +123,15 @@ _GAS: Columns = {
     "TransTo": lambda _, biller_id: biller_id,
     "BillNo": lambda row, _: row.bill_ref,
     "PayAmt": lambda row, _: _taka(row.lines.total),
-    "AgentCom": lambda _, __: _NOTHING,
-    "DistributorCom": lambda _, __: _NOTHING,
-    "BankRevenue": lambda _, __: _NOTHING,
+    "AgentCom": lambda _, __: _ZERO_TAKA,
+    "DistributorCom": lambda _, __: _ZERO_TAKA,
+    "BankRevenue": lambda _, __: _ZERO_TAKA,
     "TotalCost": lambda row, _: _taka(row.lines.total),
     "Gateway": lambda _, __: COLLECTOR,
     "BranchCode": lambda row, _: row.office_code,
     "PaidBy": lambda row, _: row.account_ref,
     "ExtraId": lambda row, _: row.biller_ack_ref,
-    **_OURS,
+    **_ROW_IDENTITY,
 }
 
 LAYOUTS: Mapping[str, Columns] = MappingProxyType(
@@ -172,10 +172,14 @@ def content_of(file: ScrollFile) -> bytes:
 
 def _line(cells: Iterable[str]) -> str:
     written = io.StringIO()
-    csv.writer(written, lineterminator="\n").writerow(_on_one_line(cell) for cell in cells)
+    csv.writer(written, lineterminator="\n").writerow(_printable(cell) for cell in cells)
     return written.getvalue()
 
 
-def _on_one_line(cell: str) -> str:
-    """The text with a question mark for whatever could break a line or hide in it."""
-    return cell if cell.isprintable() else "".join(sign if sign.isprintable() else "?" for sign in cell)
+def _printable(cell: str) -> str:
+    """The text with a question mark for each character that is not printable."""
+    return (
+        cell
+        if cell.isprintable()
+        else "".join(character if character.isprintable() else "?" for character in cell)
+    )

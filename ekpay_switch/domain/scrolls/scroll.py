@@ -1,9 +1,9 @@
-"""A biller's scroll: the file that tells it which payments of a business date are its own (billers.md 2.12).
+"""A biller's scroll: the file that lists its payments of a business date (billers.md 2.12).
 
-A row is written once. What is found out later, that a payment was given back or was posted after all, is a
-new row in a later file. `seq` counts the rows of a biller's day without a gap, over all files of the day;
-`scroll_no` with `scroll_date` names a payment's place in the scroll, which for a biller that numbers payments
-as they are paid is the number that it was told. How rows look in a file is `scroll_layouts`.
+A row is written once. A later change, such as a refund or a late posting, is a new row in a later file. `seq`
+counts the rows of a biller's day without a gap, over all files of the day; `scroll_no` with `scroll_date`
+names a payment's place in the scroll, which for a biller with numbered payments is the number sent with the
+payment. `layouts` writes rows as files.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,19 +16,19 @@ from ekpay_switch.domain.money import ZERO, Money, total
 
 
 class RowType(StrEnum):
-    """What a row says of its payment; the comment of each member is its meaning."""
+    """The type of a row; the comment of each member is its meaning."""
 
-    PAY = "PAY"  # it was posted, and the biller is owed for it
-    REV = "REV"  # it, or a part of it, was given back to the payer: the amounts are negative
-    VOID = "VOID"  # its number was taken and came to nothing
+    PAY = "PAY"  # the payment was posted, and the biller is owed for it
+    REV = "REV"  # the payment was refunded, whole or in part: the amounts are negative
+    VOID = "VOID"  # the number was used, and the payment was not posted
 
 
 @dataclass(frozen=True, slots=True)
 class ScrollTerms:
-    """What a biller's manifest says of its scroll.
+    """The scroll settings of a biller's manifest.
 
-    `cycles` is how many files of one day there may be, the last of them once the day is over. Where
-    `is_numbered`, payments have their number from the moment they are paid, counted from `base` on.
+    `cycles` is the number of files of one day, the last one made once the day is over. Where `is_numbered`,
+    payments get their number when they are paid, counted from `base`.
     """
 
     layout: str = "common"
@@ -39,7 +39,7 @@ class ScrollTerms:
 
 @dataclass(frozen=True, slots=True)
 class ScrollLines:
-    """The parts of an amount; `other` holds what has no column of its own, such as rounding."""
+    """The parts of an amount; `other` is what has no column of its own, such as rounding."""
 
     principal: Money
     vat: Money
@@ -57,10 +57,10 @@ NOTHING = ScrollLines(ZERO, ZERO, ZERO, ZERO, ZERO)
 
 
 def split_lines(paid: Money, bill: Mapping[str, Money], charges: Mapping[str, Money]) -> ScrollLines:
-    """What was paid, by the parts that the biller stated.
+    """Divide what was paid by the parts that the biller stated.
 
-    `bill` has the members amount, vat and late_fee, `charges` the biller's own labels; a stamp is the charge
-    whose label says so, and lies inside the amount. What no part explains is `other`.
+    `bill` has the members amount, vat and late_fee, `charges` the biller's own labels; the stamp is the
+    charge whose label contains "stamp", and is part of the amount. The rest is `other`.
     """
     vat, late_fee = bill["vat"], bill["late_fee"]
     stamp = total(amount for label, amount in charges.items() if "stamp" in label.lower())
@@ -70,7 +70,7 @@ def split_lines(paid: Money, bill: Mapping[str, Money], charges: Mapping[str, Mo
 
 @dataclass(frozen=True, slots=True)
 class GivenBack:
-    """A completed payment was given back to its payer, whole or in part; this is final."""
+    """A final refund of a completed payment, whole or in part."""
 
     refund_id: UUID | None
     on: date
@@ -80,7 +80,7 @@ class GivenBack:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """When something became so: the business date of its entry, and the instant."""
+    """When something was booked: the business date of its entry, and the instant."""
 
     on: date
     at: datetime
@@ -88,7 +88,7 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """How a payment was told as paid: its place in the scroll, and its lines."""
+    """The PAY row of a payment: its place in the scroll, and its lines."""
 
     scroll_date: date
     scroll_no: int
@@ -97,9 +97,9 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What the files say of a payment so far.
+    """The rows of a payment in earlier files.
 
-    Among `refunds`, None stands for what was given back without one.
+    `told` is its PAY row. Among `refunds`, None stands for a return without a refund record.
     """
 
     has_void: bool = False
@@ -109,11 +109,11 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class ScrollPayment:
-    """One payment as far as a scroll tells of it.
+    """One payment as far as a scroll needs it.
 
-    `number` is its own number and `number_date` the day of it, 0 where it has none. `posted` is when the
-    biller was owed for it, `came_to_nothing` when its money was on its way back unposted; `exact` is what the
-    biller is owed, without what it rounds up.
+    `number` is its own number (0 where it has none) and `number_date` the day of it. `posted` is when the
+    biller was owed for it, `came_to_nothing` when it was given up unposted; `exact` is what the biller is
+    owed, without rounding.
     """
 
     payment_id: UUID
@@ -138,7 +138,7 @@ class ScrollPayment:
 
 @dataclass(frozen=True, slots=True)
 class ScrollRow:
-    """One row; the amounts of a REV are negative and those of a VOID are nothing."""
+    """One row; the amounts of a REV are negative and those of a VOID are zero."""
 
     seq: int
     row_type: RowType
@@ -161,7 +161,7 @@ class ScrollRow:
 
 @dataclass(frozen=True, slots=True)
 class ScrollFile:
-    """One file of a biller: its day and cycle, its rows in order, and the digest that was made of them."""
+    """One file of a biller: its day and cycle, its rows in order, and their digest."""
 
     biller_id: str
     business_date: date
@@ -173,7 +173,7 @@ class ScrollFile:
 
     @property
     def name(self) -> str:
-        """The file's name: one a biller, day and cycle."""
+        """The file's name, made of biller, day and cycle."""
         return f"scroll_{self.biller_id}_{self.business_date:%Y%m%d}_{self.cycle:02d}.csv"
 
     @property
@@ -186,7 +186,7 @@ class ScrollFile:
 
 
 class ScrollRefusal(StrEnum):
-    """Why a file is not made; nothing is written then."""
+    """Why a file is not made; nothing is written."""
 
     NO_SUCH_CYCLE = "the manifest allows no such cycle of a day"
     DAY_TO_COME = "that day has not begun in Dhaka"
@@ -205,17 +205,17 @@ class ScrollPlace:
 
 
 def refuse_scroll(
-    wanted: ScrollPlace, terms: ScrollTerms, today: date, newest: ScrollPlace | None
+    requested: ScrollPlace, terms: ScrollTerms, today: date, newest: ScrollPlace | None
 ) -> ScrollRefusal | None:
-    """The first reason against a new file, given the newest that stands; files are made in order."""
+    """The first reason against a new file, given the newest one; files are made in order."""
     checks = [
-        (ScrollRefusal.NO_SUCH_CYCLE, not 1 <= wanted.cycle <= terms.cycles),
-        (ScrollRefusal.DAY_TO_COME, wanted.business_date > today),
-        (ScrollRefusal.DAY_NOT_OVER, wanted.is_last and wanted.business_date >= today),
+        (ScrollRefusal.NO_SUCH_CYCLE, not 1 <= requested.cycle <= terms.cycles),
+        (ScrollRefusal.DAY_TO_COME, requested.business_date > today),
+        (ScrollRefusal.DAY_NOT_OVER, requested.is_last and requested.business_date >= today),
     ]
     if newest is not None:
-        places = [(place.business_date, place.cycle) for place in (wanted, newest)]
-        is_same_day = wanted.business_date == newest.business_date
+        places = [(place.business_date, place.cycle) for place in (requested, newest)]
+        is_same_day = requested.business_date == newest.business_date
         checks += [
             (ScrollRefusal.LATER_STANDS, places[0] <= places[1] or (is_same_day and newest.is_last)),
             (ScrollRefusal.EARLIER_IS_OPEN, not is_same_day and not newest.is_last),
@@ -226,9 +226,9 @@ def refuse_scroll(
 def forgotten_day(
     payments: Iterable[ScrollPayment], day: date, terms: ScrollTerms, newest: ScrollPlace | None
 ) -> date | None:
-    """The first day before the wanted one that has rows to tell and no file yet, or None.
+    """The first day before `day` that has rows due and no file yet, or None.
 
-    What belongs to the day of the newest file was written while that file was made: it follows in the next.
+    Rows of the newest file's own day were booked while that file was made: they follow in the next file.
     """
     days = (on for payment in payments for on in _days_due(payment, terms))
     after = date.min if newest is None else newest.business_date
@@ -241,27 +241,31 @@ def forgotten_day(
 def rows_due(
     payments: Sequence[ScrollPayment], day: date, first_seq: int, terms: ScrollTerms
 ) -> tuple[ScrollRow, ...]:
-    """Every row that no earlier file has, numbered from `first_seq` on.
+    """Every row that no earlier file has, numbered from `first_seq`.
 
-    Payments stand first, in the order of their numbers or else of their posting; what takes something back
-    follows. Nothing is taken back that was not told as paid.
+    PAY and VOID rows come first, in the order of their numbers or else of their posting; REV rows follow. A
+    payment without a PAY row gets no REV row.
     """
-    first = [payment for payment in payments if _is_to_be_told(payment, terms)]
+    payments_due = [payment for payment in payments if _has_first_row_due(payment, terms)]
     rows: list[ScrollRow] = []
-    told = {one.payment_id: one.listed.told for one in payments if one.listed.told is not None}
-    for seq, payment in enumerate(sorted(first, key=_order), first_seq):
+    paid_rows = {
+        refund.payment_id: refund.listed.told for refund in payments if refund.listed.told is not None
+    }
+    for seq, payment in enumerate(sorted(payments_due, key=_order), first_seq):
         row = _first_row(payment, day, seq, terms)
         rows.append(row)
         if row.row_type is RowType.PAY:
-            told[payment.payment_id] = Told(row.scroll_date, row.scroll_no, row.lines)
+            paid_rows[payment.payment_id] = Told(row.scroll_date, row.scroll_no, row.lines)
     for payment in payments:
-        if payment.payment_id in told:
-            for one in _to_be_taken_back(payment):
-                rows.append(_row_back(payment, one, told[payment.payment_id], first_seq + len(rows)))
+        if payment.payment_id in paid_rows:
+            for refund in _refunds_due(payment):
+                rows.append(
+                    _reversal_row(payment, refund, paid_rows[payment.payment_id], first_seq + len(rows))
+                )
     return tuple(rows)
 
 
-def _is_to_be_told(payment: ScrollPayment, terms: ScrollTerms) -> bool:
+def _has_first_row_due(payment: ScrollPayment, terms: ScrollTerms) -> bool:
     """Whether a PAY row is due, or for a biller that numbers payments a VOID."""
     if payment.posted is not None:
         return payment.listed.told is None
@@ -269,26 +273,26 @@ def _is_to_be_told(payment: ScrollPayment, terms: ScrollTerms) -> bool:
     return is_void and not payment.listed.has_void
 
 
-def _to_be_taken_back(payment: ScrollPayment) -> list[GivenBack]:
-    due = [one for one in payment.given_back if one.refund_id not in payment.listed.refunds]
-    return sorted(due, key=lambda one: one.at)
+def _refunds_due(payment: ScrollPayment) -> list[GivenBack]:
+    due = [refund for refund in payment.given_back if refund.refund_id not in payment.listed.refunds]
+    return sorted(due, key=lambda refund: refund.at)
 
 
 def _days_due(payment: ScrollPayment, terms: ScrollTerms) -> list[date]:
-    days = [one.on for one in _to_be_taken_back(payment)]
-    if _is_to_be_told(payment, terms):
-        days.append(_told_as(payment).on)
+    days = [refund.on for refund in _refunds_due(payment)]
+    if _has_first_row_due(payment, terms):
+        days.append(_first_booking(payment).on)
     return days
 
 
-def _told_as(payment: ScrollPayment) -> Happened:
-    happened = payment.posted or payment.came_to_nothing
-    assert happened is not None, "what is told has happened"
-    return happened
+def _first_booking(payment: ScrollPayment) -> Happened:
+    booked = payment.posted or payment.came_to_nothing
+    assert booked is not None, "a payment with a row due was booked"
+    return booked
 
 
 def _order(payment: ScrollPayment) -> tuple[date, int, datetime, UUID]:
-    return payment.number_date, payment.number, _told_as(payment).at, payment.payment_id
+    return payment.number_date, payment.number, _first_booking(payment).at, payment.payment_id
 
 
 def _first_row(payment: ScrollPayment, day: date, seq: int, terms: ScrollTerms) -> ScrollRow:
@@ -304,7 +308,7 @@ def _first_row(payment: ScrollPayment, day: date, seq: int, terms: ScrollTerms) 
         office_code=payment.office_code,
         bill_ref=payment.bill_ref,
         account_ref=payment.account_ref,
-        paid_at=_told_as(payment).at,
+        paid_at=_first_booking(payment).at,
         ekpay_ref=payment.ekpay_ref,
         collector_ref=payment.collector_ref,
         biller_ack_ref=payment.biller_ack_ref if is_paid else "",
@@ -315,35 +319,35 @@ def _first_row(payment: ScrollPayment, day: date, seq: int, terms: ScrollTerms) 
     )
 
 
-def _row_back(payment: ScrollPayment, back: GivenBack, told: Told, seq: int) -> ScrollRow:
+def _reversal_row(payment: ScrollPayment, refund: GivenBack, paid_row: Told, seq: int) -> ScrollRow:
     return ScrollRow(
         seq=seq,
         row_type=RowType.REV,
         payment_id=payment.payment_id,
-        refund_id=back.refund_id,
-        scroll_date=told.scroll_date,
-        scroll_no=told.scroll_no,
+        refund_id=refund.refund_id,
+        scroll_date=paid_row.scroll_date,
+        scroll_no=paid_row.scroll_no,
         office_code=payment.office_code,
         bill_ref=payment.bill_ref,
         account_ref=payment.account_ref,
-        paid_at=back.at,
+        paid_at=refund.at,
         ekpay_ref=payment.ekpay_ref,
         collector_ref=payment.collector_ref,
         biller_ack_ref=payment.biller_ack_ref,
-        lines=_lines_back(back.amount, told.lines, payment.exact),
+        lines=_reversal_lines(refund.amount, paid_row.lines, payment.exact),
         channel=payment.channel,
         collector_code=payment.collector_code,
     )
 
 
-def _lines_back(amount: Money, told: ScrollLines, exact: Money) -> ScrollLines:
-    """The lines of what is taken back: the payment's own where it is all of it, else the amount alone.
+def _reversal_lines(amount: Money, paid_lines: ScrollLines, exact: Money) -> ScrollLines:
+    """The lines of a refund: the payment's own where it is refunded in full, else the amount alone.
 
-    How a biller splits a part is its own affair. What it rounded up was never its money.
+    How a biller splits a partial refund is up to the biller. Rounding was never the biller's money.
     """
-    none = Money(0, amount.currency)
+    zero = Money(0, amount.currency)
     if amount != exact:
-        return ScrollLines(none - amount, none, none, none, none)
-    principal, vat, late_fee = none - told.principal, none - told.vat, none - told.late_fee
-    stamp = none - told.stamp
-    return ScrollLines(principal, vat, late_fee, stamp, none - amount - principal - vat - late_fee - stamp)
+        return ScrollLines(zero - amount, zero, zero, zero, zero)
+    principal, vat, late_fee = zero - paid_lines.principal, zero - paid_lines.vat, zero - paid_lines.late_fee
+    stamp = zero - paid_lines.stamp
+    return ScrollLines(principal, vat, late_fee, stamp, zero - amount - principal - vat - late_fee - stamp)
