@@ -1,1 +1,1 @@
-"""The flows: each is one function, read top to bottom, that reaches the world through ports alone."""
+"""The flows: each is one function, read top to bottom, that uses the outside world through ports alone."""

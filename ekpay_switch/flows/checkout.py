@@ -1,8 +1,8 @@
-"""The hosted checkout: a payer chooses an instrument for a merchant's payment, looks at it, or leaves.
+"""The hosted checkout: a payer chooses an instrument for a merchant's payment, looks at it, or cancels.
 
-Whatever comes twice, a double click, a second tab or a page from before, is told apart by which try of its
-payment it asks for: only one order of a payer can begin the second try, and it is durable before anybody is
-asked (docs/adr/0047).
+Repeated requests (a double click, a second tab, an old page) are recognised by the number of the try that
+they ask for: only one request of a payer can begin the second try, and the try is durable before any
+connector is asked (docs/adr/0047).
 """
 
 from dataclasses import dataclass, replace
@@ -32,27 +32,27 @@ from ekpay_switch.ports.world import World
 class NotChosen(StrEnum):
     """Why a choice opened no page; without a page no money can move."""
 
-    UNKNOWN = "unknown"  # this merchant does not offer such an instrument
-    PRICE_CHANGED = "price_changed"  # it costs something else by now than what was shown
+    UNKNOWN = "unknown"  # this merchant does not offer this instrument
+    PRICE_CHANGED = "price_changed"  # the price is no longer the one that was shown
     LIMITS = "limits"
     MAINTENANCE = "maintenance"
     UNAVAILABLE = "unavailable"
-    MOVED_ON = "moved_on"  # the payment does not wait for this choice (any more): nothing was begun
-    NO_PAGE = "no_page"  # it was asked for, and none came: the payment's tries say why
+    MOVED_ON = "moved_on"  # the payment does not wait for this choice (any more); no try was begun
+    NO_PAGE = "no_page"  # the connector opened none: the payment's tries say why
 
 
 @dataclass(frozen=True, slots=True)
 class PageChosen:
-    """The page stands, and the payer can be sent there."""
+    """The page is open, and the payer can be redirected to it."""
 
     url: str
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a payer chose: the instrument, as which try of the payment, at which total it was shown.
+    """A payer's choice: the instrument, the number of the try, and the total that was shown.
 
-    `total` is None where the caller takes any price.
+    `total` is None where the caller accepts any price.
     """
 
     instrument: str
@@ -63,7 +63,7 @@ class Choice:
 async def choose(payment: MerchantPayment, choice: Choice, world: World) -> PageChosen | NotChosen:
     """Price the try, route it, make it durable, ask for its page.
 
-    Nobody pays more than was shown: where the routing would charge something else by now, nothing is begun.
+    The payer pays exactly what was shown: where routing would charge something else by now, no try is begun.
     """
     if choice.nth != next_try(payment) or payment.state not in WAITS_FOR_MONEY:
         return NotChosen.MOVED_ON
@@ -73,92 +73,102 @@ async def choose(payment: MerchantPayment, choice: Choice, world: World) -> Page
         return NotChosen.UNKNOWN
     request = route_request(choice.instrument, connectors, payment, merchant, world)
     if choice.total is not None:
-        shown = choice.total - payment.amount - request.fee - request.vat
-        request = replace(request, charge=shown)
+        shown_charge = choice.total - payment.amount - request.fee - request.vat
+        request = replace(request, charge=shown_charge)
     routed = await route(request, world)
     if isinstance(routed, Decision):
-        is_other = is_priced_otherwise(routed, connectors)
-        return NotChosen.PRICE_CHANGED if is_other else _NOBODY[why_nobody(routed, connectors)]
+        is_price_changed = is_priced_otherwise(routed, connectors)
+        return NotChosen.PRICE_CHANGED if is_price_changed else _NOT_CHOSEN[why_nobody(routed, connectors)]
     verdict = routed.decision.verdict_on(routed.connector.profile.id)
     charges = Charges(Money(verdict.charge, payment.amount.currency), request.fee, request.vat)
     new = new_try(routed, charges, choice.nth)
-    safe_after = _safe_after(payment, world)
-    held = await world.collections.open_try(payment.partner_id, payment.payment_id, new, safe_after)
-    if isinstance(held, NoNewTry):
+    page_expiry_seconds = _page_expiry_seconds(payment, world)
+    opened = await world.collections.open_try(
+        payment.partner_id, payment.payment_id, new, page_expiry_seconds
+    )
+    if isinstance(opened, NoNewTry):
         return NotChosen.MOVED_ON
-    await open_page(held, routed, new, world)
-    return await _page_of(payment, world)
+    await open_page(opened, routed, new, world)
+    return await _opened_page(payment, world)
 
 
-_NOBODY = {
+_NOT_CHOSEN = {
     WhyNot.LIMITS: NotChosen.LIMITS,
     WhyNot.MAINTENANCE: NotChosen.MAINTENANCE,
     WhyNot.UNAVAILABLE: NotChosen.UNAVAILABLE,
 }
 
 
-async def _page_of(payment: MerchantPayment, world: World) -> PageChosen | NotChosen:
-    now = await world.merchant_payments.by_id(payment.payment_id)
-    one = open_try_of(now) if now is not None else None
-    return PageChosen(one.page_url) if one is not None and one.page_url else NotChosen.NO_PAGE
+async def _opened_page(payment: MerchantPayment, world: World) -> PageChosen | NotChosen:
+    current = await world.merchant_payments.by_id(payment.payment_id)
+    open_try = open_try_of(current) if current is not None else None
+    return PageChosen(open_try.page_url) if open_try is not None and open_try.page_url else NotChosen.NO_PAGE
 
 
 async def leave(payment: MerchantPayment, world: World) -> bool:
-    """The payer gives up: the payment ends before its money was asked for; False where it cannot (any more).
+    """Cancel the payment for the payer before an execute; False where that is not possible (any more).
 
-    A page that moves money without our word may still be paid: that goes back to its payer.
+    A page that moves money without our execute may still be paid: that money goes back to the payer.
     """
     refused = await world.collections.cancel(payment.partner_id, payment.payment_id)
     return refused is None
 
 
 async def look(payment: MerchantPayment, world: World) -> None:
-    """The payer asks to have it looked at now: as when the browser comes back, at most once in five seconds.
+    """Inquire now at the payer's request, as when the browser comes back; at most once in five seconds.
 
-    The wish is kept like a hint that names the try, since it makes its question due; it claims nothing.
+    The request is stored like a callback that names the try, which makes its inquiry due; it states nothing.
     """
-    one = open_try_of(payment)
-    if one is None or not one.page_url:
+    open_try = open_try_of(payment)
+    if open_try is None or not open_try.page_url:
         return
-    name = f"looked-for:{one.reference}"
-    hint = CallbackHint(event_id=name, provider_reference="", claims="", reference=one.reference)
-    await world.callbacks.keep(RawCallback(one.connector_id, name, {}, b""), hint)
-    await come_back(one.reference, {}, b"", world)
+    name = f"looked-for:{open_try.reference}"
+    hint = CallbackHint(event_id=name, provider_reference="", claims="", reference=open_try.reference)
+    await world.callbacks.keep(RawCallback(open_try.connector_id, name, {}, b""), hint)
+    await come_back(open_try.reference, {}, b"", world)
 
 
 def next_try(payment: MerchantPayment) -> int:
-    """Which try of its payment a choice made now would be."""
+    """The number of the try that a choice made now would begin."""
     return len(payment.tries) + 1
 
 
 def open_try_of(payment: MerchantPayment) -> TryLine | None:
     """The try that the payment waits for, or None."""
-    return next((one for one in payment.tries if one.state is TryState.OPEN), None)
+    return next((payment_try for payment_try in payment.tries if payment_try.state is TryState.OPEN), None)
 
 
 def may_leave(payment: MerchantPayment) -> bool:
-    """Whether leaving is worth offering: nobody has asked for the payer's money yet."""
-    is_asked = any(one.executes_begun for one in payment.tries if one.state is not TryState.CLOSED)
-    return payment.state in WAITS_FOR_MONEY and not is_asked
+    """Whether the payer may still cancel: no execute was begun."""
+    is_executed = any(
+        payment_try.executes_begun
+        for payment_try in payment.tries
+        if payment_try.state is not TryState.CLOSED
+    )
+    return payment.state in WAITS_FOR_MONEY and not is_executed
 
 
 def another_from(payment: MerchantPayment, world: World) -> datetime | None:
-    """From when another instrument may be chosen, perhaps since long; None: not while its money is asked for.
+    """From when another instrument may be chosen, maybe in the past; None while an execute may be running.
 
-    Where the payer's agreement alone moves money, the page that is open may be paid as long as it lives.
+    Where the payer's agreement alone moves money, the open page may be paid until it lapses.
     """
-    one = open_try_of(payment)
-    if one is None or not one.page_url:
+    open_try = open_try_of(payment)
+    if open_try is None or not open_try.page_url:
         return payment.created_at
-    if one.executes_begun:
+    if open_try.executes_begun:
         return None
-    return one.opened_at + timedelta(seconds=_safe_after(payment, world))
+    return open_try.opened_at + timedelta(seconds=_page_expiry_seconds(payment, world))
 
 
-def _safe_after(payment: MerchantPayment, world: World) -> float:
-    """Seconds after which a page that is open can be paid no more; of a connector we lost, nobody knows."""
-    one = open_try_of(payment)
-    older = world.connectors.by_id(one.connector_id) if one is not None else None
+def _page_expiry_seconds(payment: MerchantPayment, world: World) -> float:
+    """Seconds after which the open page can no longer be paid; its whole life where its connector is gone."""
+    open_try = open_try_of(payment)
+    older = world.connectors.by_id(open_try.connector_id) if open_try is not None else None
     if older is not None:
         return page_is_ours_after(older.profile)
-    return 0.0 if one is None or one.page_until is None else (one.page_until - one.opened_at).total_seconds()
+    return (
+        0.0
+        if open_try is None or open_try.page_until is None
+        else (open_try.page_until - open_try.opened_at).total_seconds()
+    )

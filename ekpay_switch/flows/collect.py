@@ -1,6 +1,6 @@
 """Collecting a payment from a payer: the bill, the payment, the page (architecture.md 4).
 
-What happens once the payer is on the page is `follow_up`.
+`resolve_collection` goes on once the payer is on the page.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ from ekpay_switch.security.identifiers import uuid7
 
 
 class CollectRefusal(StrEnum):
-    """Why a payment was not made; nothing was written. The words are the codes of REST v1."""
+    """Why a payment was refused; nothing was written. The values are the codes of REST v1."""
 
     UNKNOWN_BILLER = "unknown_biller"
     UNKNOWN_INSTRUMENT = "unknown_instrument"
@@ -68,7 +68,7 @@ class CollectOrderOfClient:
 
 @dataclass(frozen=True, slots=True)
 class Collecting:
-    """The payment as it stands now; `is_repeat` where the same order came before."""
+    """The payment as it is now; `is_repeat` where the same order came before."""
 
     view: PaymentView
     is_repeat: bool = False
@@ -76,7 +76,7 @@ class Collecting:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a payment would come to: the priced bill, and who would collect it."""
+    """The priced bill, and the connector that would collect it."""
 
     quote: Quote
     routed: Routed
@@ -85,29 +85,29 @@ class Terms:
 async def collect(order: CollectOrderOfClient, world: World) -> Collecting | CollectRefusal | BillHeld:
     """Fetch the bill, choose a connector, record the payment with its first try, ask for a page.
 
-    Whoever comes with the same key gets this payment's truth. The try is durable before the connector is
-    asked; without a page no money can move, so a payment whose page was lost simply waits for another try.
+    A repeat with the same key gets the stored payment. The try is durable before the connector is asked;
+    without a page no money can move, so a payment whose page was lost waits for another try.
     """
     known = await world.collections.by_reference(order.client.partner_id, order.reference)
     if known is not None:
-        return _repeated(order, known)
-    terms = await _terms(order, world)
+        return _answer_repeat(order, known)
+    terms = await _work_out_terms(order, world)
     if isinstance(terms, CollectRefusal):
         return terms
     new = _new_collection(order, terms)
     opened = await world.collections.open(new)
     if not isinstance(opened, Opened):
-        return _not_opened(order, opened)
+        return _answer_not_opened(order, opened)
     await open_page(opened.held, terms.routed, new.first, world)
-    return Collecting(await _now(order.client.partner_id, opened.held.payment_id, world))
+    return Collecting(await _current_view(order.client.partner_id, opened.held.payment_id, world))
 
 
-def _not_opened(
+def _answer_not_opened(
     order: CollectOrderOfClient, answer: AlreadyOpened | OtherContent | BillHeld
 ) -> Collecting | CollectRefusal | BillHeld:
     match answer:
         case AlreadyOpened(view=view):
-            return _repeated(order, view)
+            return _answer_repeat(order, view)
         case OtherContent():
             return CollectRefusal.KEY_REUSED
         case BillHeld():
@@ -125,35 +125,35 @@ async def try_again(
     view = await world.collections.view(client.partner_id, payment_id)
     if view is None:
         return NoNewTry(None)
-    routed = await route(_request_of(view, instrument, world), world)
+    routed = await route(_request_for_next_try(view, instrument, world), world)
     if isinstance(routed, Decision):
-        return _nobody(routed)
+        return _routing_refusal(routed)
     new, older = new_try(routed), world.connectors.by_id(view.connector_id)
-    is_safe_after = page_is_ours_after((older or routed.connector).profile)
-    held = await world.collections.open_try(client.partner_id, payment_id, new, is_safe_after)
-    if isinstance(held, NoNewTry):
-        return held
-    await open_page(held, routed, new, world)
-    return await _now(client.partner_id, payment_id, world)
+    page_expiry_seconds = page_is_ours_after((older or routed.connector).profile)
+    opened = await world.collections.open_try(client.partner_id, payment_id, new, page_expiry_seconds)
+    if isinstance(opened, NoNewTry):
+        return opened
+    await open_page(opened, routed, new, world)
+    return await _current_view(client.partner_id, payment_id, world)
 
 
-async def _terms(order: CollectOrderOfClient, world: World) -> Terms | CollectRefusal:
-    """The bill with all that is added to it for this instrument, or why it cannot be collected so."""
+async def _work_out_terms(order: CollectOrderOfClient, world: World) -> Terms | CollectRefusal:
+    """The priced bill and its connector for this instrument, or why it cannot be collected."""
     connectors = active_connectors(order.instrument, world)
     if not connectors:
         return CollectRefusal.UNKNOWN_INSTRUMENT
-    # Whoever stands for one instrument is of one kind, so that the fee is the same for all of them.
-    quote = await _quoted(order, connectors[0].profile.instrument, world)
+    # The connectors of one instrument are of one kind, so the fee is the same for all of them.
+    quote = await _quote_bill(order, connectors[0].profile.instrument, world)
     if isinstance(quote, CollectRefusal):
         return quote
     if quote.bill.is_paid or quote.bill.total.minor == 0:
         return CollectRefusal.BILL_ALREADY_PAID
     if order.amount != quote.sums.billed:
         return CollectRefusal.AMOUNT_MISMATCH
-    return await _routed(order, quote, world)
+    return await _route_quote(order, quote, world)
 
 
-async def _routed(order: CollectOrderOfClient, quote: Quote, world: World) -> Terms | CollectRefusal:
+async def _route_quote(order: CollectOrderOfClient, quote: Quote, world: World) -> Terms | CollectRefusal:
     """The quote with what the chosen connector charges the payer."""
     sums = quote.sums
     request = RouteRequest(
@@ -167,13 +167,13 @@ async def _routed(order: CollectOrderOfClient, quote: Quote, world: World) -> Te
     )
     routed = await route(request, world)
     if isinstance(routed, Decision):
-        return _nobody(routed)
+        return _routing_refusal(routed)
     charge = routed.decision.verdict_on(routed.connector.profile.id).charge
     return Terms(replace(quote, charge=Money(charge, sums.billed.currency)), routed)
 
 
-def _request_of(view: PaymentView, instrument: str, world: World) -> RouteRequest:
-    """A further try of a payment, whose sums are frozen; whoever names a connector takes them as they are."""
+def _request_for_next_try(view: PaymentView, instrument: str, world: World) -> RouteRequest:
+    """A route request for a further try; the sums are frozen, and a named connector takes them as is."""
     is_routed = instrument in world.routing.rules.instruments
     return RouteRequest(
         instrument=instrument,
@@ -187,14 +187,14 @@ def _request_of(view: PaymentView, instrument: str, world: World) -> RouteReques
     )
 
 
-def _nobody(decision: Decision) -> CollectRefusal:
-    """Why nobody is left to be asked."""
+def _routing_refusal(decision: Decision) -> CollectRefusal:
+    """Why no connector was left to ask."""
     if is_about_the_amount(decision):
         return CollectRefusal.AMOUNT_OUT_OF_RANGE
     return CollectRefusal.INSTRUMENT_UNAVAILABLE
 
 
-async def _quoted(order: CollectOrderOfClient, instrument: str, world: World) -> Quote | CollectRefusal:
+async def _quote_bill(order: CollectOrderOfClient, instrument: str, world: World) -> Quote | CollectRefusal:
     biller = world.billers.by_ekpay_id(order.ekpay_biller_id)
     if biller is None:
         return CollectRefusal.UNKNOWN_BILLER
@@ -204,18 +204,18 @@ async def _quoted(order: CollectOrderOfClient, instrument: str, world: World) ->
     fetch = FetchOrder(order.client.partner_id, order.reference, order.ekpay_biller_id, fields)
     quote = await quote_for(fetch, instrument, world)
     if isinstance(quote, Refusal):
-        return _WHY.get(quote, CollectRefusal.BILLER_UNAVAILABLE)
+        return _REFUSALS.get(quote, CollectRefusal.BILLER_UNAVAILABLE)
     return quote
 
 
-_WHY = {
+_REFUSALS = {
     Refusal.MALFORMED: CollectRefusal.MALFORMED_PARAMETERS,
     Refusal.NO_SUCH_BILL: CollectRefusal.BILL_NOT_FOUND,
 }
 
 
 def _by_wire_name(biller: BillerAdapter, parameters: Mapping[str, str]) -> dict[str, str] | None:
-    """The parameters as a fetch takes them; None where one is none of this biller's."""
+    """The parameters as a fetch takes them; None where one is not a parameter of this biller."""
     wire_names = {parameter.name: parameter.wire_name for parameter in biller.profile.parameters}
     if not parameters.keys() <= wire_names.keys():
         return None
@@ -243,7 +243,7 @@ def _new_collection(order: CollectOrderOfClient, terms: Terms) -> NewCollection:
 
 
 def shown_bill(quote: Quote) -> dict[str, object]:
-    """What the bill's payer may be shown of it: text and whole paisa."""
+    """What of the bill its payer may be shown, as text and whole paisa."""
     bill = quote.bill
     return {
         "number": bill.bill_number,
@@ -257,13 +257,13 @@ def shown_bill(quote: Quote) -> dict[str, object]:
     }
 
 
-def _repeated(order: CollectOrderOfClient, view: PaymentView) -> Collecting | CollectRefusal:
+def _answer_repeat(order: CollectOrderOfClient, view: PaymentView) -> Collecting | CollectRefusal:
     if view.fingerprint != order.fingerprint:
         return CollectRefusal.KEY_REUSED
     return Collecting(view, is_repeat=True)
 
 
-async def _now(partner_id: str, payment_id: UUID, world: World) -> PaymentView:
+async def _current_view(partner_id: str, payment_id: UUID, world: World) -> PaymentView:
     view = await world.collections.view(partner_id, payment_id)
-    assert view is not None, "a payment that was just written stands"
+    assert view is not None, "a payment that was just written exists"
     return view

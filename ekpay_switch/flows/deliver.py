@@ -82,10 +82,10 @@ async def send_and_record(
         if not _goes_on(outcome, step, profile):
             break
         is_first_step = step == profile.second_route
-        begun = await _begin(delivery, step, _evidence_of(outcome), profile, world)
-        if isinstance(begun, Stale):
-            return begun
-        order = replace(order, step=step, send_before=begun)
+        send_before = await _begin(delivery, step, _evidence_of(outcome), profile, world)
+        if isinstance(send_before, Stale):
+            return send_before
+        order = replace(order, step=step, send_before=send_before)
         outcome = await _send(delivery, order, biller, world)
     plan = plan_outcome(delivery, outcome, is_first_step=is_first_step)
     return await record_plan(delivery, plan, biller, world)
@@ -139,8 +139,8 @@ async def _begin(
     timing = profile.timing
     send_before = world.clock.monotonic() + timing.send_seconds
     following = NextSend(delivery, step, delivery.sends, timing.send_seconds, timing.hold_seconds, answered)
-    begun = await world.payments.begin_send(following)
-    return begun if isinstance(begun, Stale) else send_before
+    answer = await world.payments.begin_send(following)
+    return answer if isinstance(answer, Stale) else send_before
 
 
 def _ask_again_seconds(delivery: Delivery, plan: Plan, timing: Timing) -> float | None:

@@ -1,4 +1,4 @@
-"""Delivering what a payer has paid for: like a delivery from a prefund, begun once the money is there."""
+"""Delivering a collected payment: like a delivery from a prefund, begun once the payment is funded."""
 
 import base64
 from dataclasses import replace
@@ -12,9 +12,9 @@ from ekpay_switch.security.identifiers import uuid7
 
 
 async def deliver_collected(payment_id: UUID, biller_id: str, world: World) -> None:
-    """Tell the biller about a funded payment; whoever comes second, or after its quote died, does nothing.
+    """Send a funded payment to its biller; does nothing where another process did, or its quote has expired.
 
-    A merchant is credited instead: its payment stands here only where a review has led it to be delivered.
+    A merchant is credited instead: its payment comes here only where a review decided to deliver it.
     """
     if is_merchant(biller_id):
         await world.collections.credit_merchant(payment_id)

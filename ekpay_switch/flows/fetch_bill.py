@@ -30,7 +30,7 @@ PARTNER_INSTRUMENT = "prefund"
 
 @dataclass(frozen=True, slots=True)
 class FetchOrder:
-    """Which bill a partner asks for; `fields` are the filled members of its message by their wire names."""
+    """A partner's request for a bill; `fields` are the filled members of its message by their wire names."""
 
     partner_id: str
     request_reference: str
@@ -39,9 +39,9 @@ class FetchOrder:
 
 
 async def fetch_bill(order: FetchOrder, world: World) -> Quote | Refusal:
-    """Ask the biller, add our fee, store the quote; the quote is durable before it is told.
+    """Ask the biller, add our fee, store the quote; the quote is durable before it is returned.
 
-    A bill that is paid already is an answer like any other: a quote that cannot be paid.
+    A bill that is paid already gets a quote too, which cannot be paid.
     """
     quote = await quote_for(order, PARTNER_INSTRUMENT, world)
     if isinstance(quote, Quote):
@@ -52,7 +52,7 @@ async def fetch_bill(order: FetchOrder, world: World) -> Quote | Refusal:
 async def quote_for(order: FetchOrder, instrument: str, world: World) -> Quote | Refusal:
     """Ask the biller and add our fee for the instrument; nothing is stored.
 
-    Where looking at a bill locks it, only the first look reaches the biller.
+    Where a fetch locks the bill, only the first fetch reaches the biller.
     """
     biller = world.billers.by_ekpay_id(order.ekpay_biller_id)
     if biller is None:
@@ -63,28 +63,28 @@ async def quote_for(order: FetchOrder, instrument: str, world: World) -> Quote |
         return Refusal.MALFORMED
     query = BillQuery(profile.id, parameters, payer_of(profile, parameters))
     if profile.fetch_has_side_effects:
-        held = _usable(await fetch_once(query, biller, world), profile)
+        bill = _quotable(await fetch_once(query, biller, world), profile)
     else:
-        held = _usable(await biller.fetch(query), profile)
-    if isinstance(held, Refusal):
-        return held
-    return _quote(order, query, held, profile, instrument, world)
+        bill = _quotable(await biller.fetch(query), profile)
+    if isinstance(bill, Refusal):
+        return bill
+    return _quote(order, query, bill, profile, instrument, world)
 
 
 def _quote(
     order: FetchOrder,
     query: BillQuery,
-    found: Bill | HeldBill,
+    fetched_bill: Bill | HeldBill,
     profile: BillerProfile,
     instrument: str,
     world: World,
 ) -> Quote:
-    """Our promise about the bill; what names the payer goes to the biller with the payment."""
+    """The quote for the bill; the parameters that name the payer are sent with the payment."""
     now = world.clock.now()
     expires_at = quote_expiry(now, profile.timing.quote_life_seconds)
-    bill = found.bill if isinstance(found, HeldBill) else found
-    if isinstance(found, HeldBill):
-        expires_at = min(found.until, expires_at)
+    bill = fetched_bill.bill if isinstance(fetched_bill, HeldBill) else fetched_bill
+    if isinstance(fetched_bill, HeldBill):
+        expires_at = min(fetched_bill.until, expires_at)
     payees = frozenset({profile.id, profile.category})
     return Quote(
         quote_id=unguessable_in_order(now),
@@ -98,7 +98,7 @@ def _quote(
     )
 
 
-def _usable(reply: FetchReply | HeldBill, profile: BillerProfile) -> Bill | HeldBill | Refusal:
+def _quotable(reply: FetchReply | HeldBill, profile: BillerProfile) -> Bill | HeldBill | Refusal:
     """The bill of an answer that can be quoted, or why there is none."""
     match reply:
         case BillerSilent(why=why):
@@ -120,7 +120,7 @@ def _unavailable(profile: BillerProfile, event: str, why: str) -> Refusal:
 
 
 def payer_of(profile: BillerProfile, parameters: Mapping[str, str]) -> dict[str, str]:
-    """Those of the chosen parameters that name the payer and not the bill."""
+    """The parameters that name the payer and not the bill."""
     names = {parameter.name for parameter in profile.parameters if parameter.names_payer}
     return {name: text for name, text in parameters.items() if name in names}
 
@@ -128,8 +128,8 @@ def payer_of(profile: BillerProfile, parameters: Mapping[str, str]) -> dict[str,
 def chosen_parameters(profile: BillerProfile, fields: Mapping[str, str]) -> dict[str, str] | None:
     """The first group of parameters that is filled in whole and well formed, by the manifest's names.
 
-    None where no group is whole, or where a field that is filled in breaks its rule: guessing which one was
-    meant could fetch somebody else's bill. Bangla digits are folded by who lets people type, not here.
+    None where no group is complete, or where a field that is filled in breaks its rule: guessing could fetch
+    another payer's bill. Callers with human input convert Bangla digits first.
     """
     groups: dict[str, dict[str, str]] = {}
     incomplete = set()
@@ -141,11 +141,11 @@ def chosen_parameters(profile: BillerProfile, fields: Mapping[str, str]) -> dict
             groups.setdefault(parameter.group, {})[parameter.name] = text
         elif parameter.is_required:
             incomplete.add(parameter.group)
-    return next((found for group, found in groups.items() if group not in incomplete), None)
+    return next((parameters for group, parameters in groups.items() if group not in incomplete), None)
 
 
 def _fits(parameter: Parameter, text: str) -> bool:
-    """Whether a text keeps the rule of its field: its pattern, its choices, its bounds."""
+    """Whether a text matches the pattern, the choices and the bounds of its field."""
     if re.fullmatch(parameter.pattern, text, re.ASCII) is None:
         return False
     if parameter.choices and all(text != value for value, _, _ in parameter.choices):

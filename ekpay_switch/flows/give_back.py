@@ -5,8 +5,8 @@ from ekpay_switch.ports.world import World
 
 
 async def give_back(delivery: Delivery, watch_again_seconds: float, world: World) -> RecordAnswer:
-    """Everything, charges included, is the partner's again; only ever on proof, never on a time-out.
+    """Give everything back, charges included; only on proof, never on a timeout.
 
-    Even a proof may be wrong: the biller is asked once more after so many seconds (law 15).
+    Since even a proof may be wrong, the biller is asked again after `watch_again_seconds` (law 15).
     """
     return await world.payments.record(Recording(delivery, plan_not_posted(delivery), watch_again_seconds))

@@ -1,8 +1,8 @@
-"""What a merchant is told of a payment: one document, posted as IPN and answered by get-status.
+"""The merchant's document of a payment, posted as IPN and returned by get-status.
 
-Its keys stand in the order of ekpay-merchant-api.md 2.4, every leaf is a text or null, and every block is
-there in every state, since live clients index them unasked (3.3). What no source records is decided in
-docs/adr/0046.
+Its keys are in the order of ekpay-merchant-api.md 2.4, every leaf is a text or null, and every block is
+present in every state, since live clients index them unchecked (3.3). docs/adr/0046 decides what no source
+records.
 """
 
 import re
@@ -34,7 +34,7 @@ _DETAILS: Mapping[MerchantCode, str] = MappingProxyType(
 )
 _CUSTOMER = ("cust_id", "cust_name", "cust_mobo_no", "cust_email", "cust_mail_addr")
 _SPACED_ZONE = re.compile(r"GMT\s*\+\s*(?=[0-9])")
-# What only the merchant's own servers are shown, by block; cust_id finds a record and stays.
+# Fields that only the merchant's own servers see, by block; cust_id is not hidden, since it finds a record.
 _PERSONAL = MappingProxyType(
     {
         "cust_info": ("cust_name", "cust_mobo_no", "cust_email", "cust_mail_addr"),
@@ -46,7 +46,7 @@ _HIDDEN = "***"
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """What a payer paid with, as far as a merchant is told; `kind` is the connector's own."""
+    """The payer's instrument as a merchant sees it; `kind` is the connector's own."""
 
     name: str
     kind: str
@@ -56,7 +56,7 @@ InstrumentOf = Callable[[str], Instrument]
 
 
 def instruments_of(connectors: Connectors) -> InstrumentOf:
-    """How to find the instrument of a connector by its id; one that is gone is called by its id."""
+    """A function that finds a connector's instrument by its id; a missing connector is named by its id."""
 
     def instrument(connector_id: str) -> Instrument:
         connector = connectors.by_id(connector_id)
@@ -68,9 +68,9 @@ def instruments_of(connectors: Connectors) -> InstrumentOf:
 
 
 def document(payment: MerchantPayment, token: str, instrument_of: InstrumentOf) -> Document:
-    """The document of a payment as it stands; `token` is the payment's secure token."""
+    """The document of a payment as it is now; `token` is the payment's secure token."""
     code, order = code_of(payment.state, payment.refusal), payment.text.order
-    # Unless it was a success, what brought money is not told: nothing else may look paid (3.4).
+    # The funding is shown for a success only: nothing else may look paid (3.4).
     funding = payment.funding if code is MerchantCode.SUCCESS else None
     return {
         "secure_token": token,
@@ -86,24 +86,25 @@ def document(payment: MerchantPayment, token: str, instrument_of: InstrumentOf) 
 
 
 def not_found() -> Document:
-    """What is said of a payment that is not there, or that the caller may not know of."""
+    """The document of a payment that does not exist, or that the caller may not see."""
     code = MerchantCode.NOT_FOUND
     return {"msg_code": code.value, "msg_det": _DETAILS[code]}
 
 
-def masked(told: Document) -> Document:
-    """The document for whoever calls from elsewhere than the merchant's own addresses.
+def masked(full_document: Document) -> Document:
+    """The document for callers from outside the merchant's own addresses.
 
-    Where the payer is sent and the IPN is posted is left out too: a merchant may keep a secret in either
-    address (3.2).
+    The redirect and IPN addresses are left out too: a merchant may keep a secret in either (3.2).
     """
-    basic = _block(told, "basic_Info")
+    basic = _get_block(full_document, "basic_Info")
     channel = (basic["ipn_info"] or "").partition(",")[0]
     return {
-        **told,
+        **full_document,
         "secure_token": None,
         "basic_Info": {**basic, "ipn_info": f"{channel},{_HIDDEN},{_HIDDEN}", "redirect_to": None},
-        **{block: _with_hidden(_block(told, block), names) for block, names in _PERSONAL.items()},
+        **{
+            block: _hide_fields(_get_block(full_document, block), names) for block, names in _PERSONAL.items()
+        },
     }
 
 
@@ -113,12 +114,12 @@ def stamp(instant: datetime) -> str:
 
 
 def readable(written: str | None) -> str | None:
-    """A merchant's time with its zone in one piece: strict readers stumble over `GMT + 6` (2.4)."""
+    """A merchant's time without spaces in its zone: strict parsers fail on `GMT + 6` (2.4)."""
     return None if written is None else _SPACED_ZONE.sub("GMT+", written)
 
 
 def plain_taka(minor: int) -> str:
-    """Paisa as taka without idle zeros, as ekPay writes what it adds up: `1.5`, `102`, `0.05` (2.4)."""
+    """Paisa as taka without trailing zeros, as ekPay writes its sums: `1.5`, `102`, `0.05` (2.4)."""
     return format_taka(minor).rstrip("0").rstrip(".")
 
 
@@ -127,21 +128,21 @@ def _basic(payment: MerchantPayment, code: MerchantCode) -> Block:
     return {
         "mer_reg_id": payment.mer_reg_id,
         "ipn_info": f"{text.ipn_channel},{text.ipn_email},{text.ipn_uri}",
-        "redirect_to": _redirect(text, code),
+        "redirect_to": _redirect_address(text, code),
         "dgtl_sign": "WEB",
         "ord_desc": text.order.get("ord_det"),
         "remarks": None,
     }
 
 
-def _redirect(text: OrderText, code: MerchantCode) -> str | None:
-    """Where the payer is sent with this result; nowhere as long as there is none."""
-    found = {
+def _redirect_address(text: OrderText, code: MerchantCode) -> str | None:
+    """The address that the payer is redirected to with this result, None while there is no result."""
+    addresses = {
         MerchantCode.SUCCESS: text.s_uri,
         MerchantCode.FAILED: text.f_uri,
         MerchantCode.CANCELLED: text.c_uri,
     }
-    return found.get(code)
+    return addresses.get(code)
 
 
 def _transaction(payment: MerchantPayment, funding: Funding | None) -> Block:
@@ -157,7 +158,7 @@ def _transaction(payment: MerchantPayment, funding: Funding | None) -> Block:
 
 
 def _charges(sums: Sums) -> Block:
-    """What the payer gives beside the price; an instrument that takes nothing reads null (LIVE)."""
+    """The charges on top of the price; an instrument without a charge reads null (LIVE)."""
     ours = sums.fee.minor + sums.vat.minor
     return {
         "pi_charge": plain_taka(sums.charge.minor) if sums.charge.minor else None,
@@ -171,7 +172,7 @@ def _charges(sums: Sums) -> Block:
 
 
 def _instrument(funding: Funding | None, instrument_of: InstrumentOf) -> Block:
-    """What brought the money."""
+    """The instrument that funded the payment."""
     if funding is None:
         names = ("pay_timestamp", "pi_name", "pi_type", "pi_number", "pi_gateway", "card_holder_name")
         return dict.fromkeys(names)
@@ -188,16 +189,16 @@ def _instrument(funding: Funding | None, instrument_of: InstrumentOf) -> Block:
     }
 
 
-def _block(told: Document, name: str) -> Block:
-    found = told[name]
-    assert isinstance(found, dict), "a document of a payment has every block"
-    return found
+def _get_block(full_document: Document, name: str) -> Block:
+    block = full_document[name]
+    assert isinstance(block, dict), "a document of a payment has every block"
+    return block
 
 
-def _with_hidden(block: Block, names: tuple[str, ...]) -> Block:
+def _hide_fields(block: Block, names: tuple[str, ...]) -> Block:
     return block | {name: _hidden(block[name]) for name in names}
 
 
 def _hidden(text: str | None) -> str | None:
-    """The first sign of a text and nothing of its length; what is empty may be seen to be."""
+    """The first character of a text without its length; empty text and None stay as they are."""
     return f"{text[0]}{_HIDDEN}" if text else text

@@ -1,10 +1,10 @@
-"""Telling a partner's endpoint about a payment: build, sign, send once, record what it answered.
+"""Sending one notification to a partner's endpoint: build, sign, send once, record the answer.
 
 An event is built from the rows alone and reads the same on every try; only its time and its signatures are
-new. It holds no token, no account and nothing of the payer: whoever wants to know more asks the API.
+new. It contains no token, no account and no payer data: the API has the rest.
 
-An IPN is the document that get-status answers at the moment of the try, posted to the address of the order.
-It has been true there since the commit: whoever asks from within the IPN is told the same.
+An IPN is the document that get-status returns at the moment of the try, posted to the address of the order.
+It is committed before: a merchant that calls get-status from within the IPN gets the same answer.
 """
 
 from datetime import UTC, datetime
@@ -32,52 +32,50 @@ from ekpay_switch.ports.notifications import LeasedNotice, PostOffice
 
 
 class NoSuchOrderError(SwitchError):
-    """An IPN is to be sent about a payment that is no merchant's."""
+    """An IPN is due for a payment that is not a merchant's."""
 
 
-async def notify(leased: LeasedNotice, office: PostOffice) -> None:
-    """Try one delivery that we hold; killed anywhere in here, it is tried again when the lease ends."""
-    said = await _what_to_say(leased, office)
-    if isinstance(said, KeptBack):
-        await _record(leased, Tried(None, said.why), Decision(said.state, is_unsent=True), office)
+async def notify(leased: LeasedNotice, ports: PostOffice) -> None:
+    """Try one leased delivery; if the process dies anywhere in here, it is retried when the lease ends."""
+    body = await _build_body(leased, ports)
+    if isinstance(body, KeptBack):
+        await _record(leased, Tried(None, body.why), Decision(body.state, is_unsent=True), ports)
         return
-    timestamp = int(office.clock.now().timestamp())
-    headers = office.signer.headers(
-        leased.endpoint_id, leased.key_generations, message_id(leased), timestamp, said
+    timestamp = int(ports.clock.now().timestamp())
+    headers = ports.signer.headers(
+        leased.endpoint_id, leased.key_generations, message_id(leased), timestamp, body
     )
-    began_at = office.clock.monotonic()
-    tried = await office.sender.send(leased.url, headers, said)
-    took_ms = round((office.clock.monotonic() - began_at) * 1_000)
-    pace = Pace(office.time_divisor, office.luck())
-    await _record(
-        leased, tried, after_try(tried, leased.tries + 1, leased.age_seconds, pace), office, took_ms
-    )
+    began_at = ports.clock.monotonic()
+    tried = await ports.sender.send(leased.url, headers, body)
+    took_ms = round((ports.clock.monotonic() - began_at) * 1_000)
+    pace = Pace(ports.time_divisor, ports.luck())
+    await _record(leased, tried, after_try(tried, leased.tries + 1, leased.age_seconds, pace), ports, took_ms)
 
 
-async def _what_to_say(leased: LeasedNotice, office: PostOffice) -> bytes | KeptBack:
+async def _build_body(leased: LeasedNotice, ports: PostOffice) -> bytes | KeptBack:
     if leased.kind is EndpointKind.IPN:
-        return await _ipn_body(leased, office)
-    biller = office.billers.by_id(leased.biller_id)
-    # A biller whose manifest is gone is told by our own name for it.
+        return await _ipn_body(leased, ports)
+    biller = ports.billers.by_id(leased.biller_id)
+    # A biller whose manifest is gone is named by our own id.
     return message_body(leased, biller.profile.ekpay_id if biller else leased.biller_id)
 
 
-async def _ipn_body(leased: LeasedNotice, office: PostOffice) -> bytes | KeptBack:
-    merchants = office.merchants
+async def _ipn_body(leased: LeasedNotice, ports: PostOffice) -> bytes | KeptBack:
+    merchants = ports.merchants
     payment = await merchants.payments.by_id(leased.payment_id)
     if payment is None:
         raise NoSuchOrderError
-    now = code_of(payment.state, payment.refusal)
-    kept = keep_back(leased.notice, now, leased.siblings, is_replay=leased.is_replay)
-    if kept:
-        return kept
+    code = code_of(payment.state, payment.refusal)
+    withheld = keep_back(leased.notice, code, leased.siblings, is_replay=leased.is_replay)
+    if withheld:
+        return withheld
     return orjson.dumps(document(payment, merchants.token_of(payment), instruments_of(merchants.connectors)))
 
 
 async def _record(
-    leased: LeasedNotice, tried: Tried, decision: Decision, office: PostOffice, took_ms: int = 0
+    leased: LeasedNotice, tried: Tried, decision: Decision, ports: PostOffice, took_ms: int = 0
 ) -> None:
-    why = await office.notifications.record(leased, tried, decision, took_ms)
+    why = await ports.notifications.record(leased, tried, decision, took_ms)
     telemetry.NOTIFICATION_TRIES.labels(decision.outcome).inc()
     telemetry.log(
         "notification_tried",
@@ -93,7 +91,7 @@ async def _record(
     )
     if why:
         is_ipn = leased.kind is EndpointKind.IPN
-        office.alarms.raise_alarm(
+        ports.alarms.raise_alarm(
             Alarm.IPNS_NOT_TAKEN if is_ipn else Alarm.NOTIFICATION_ENDPOINT_DISABLED,
             leased.payment_id,
             partner_id=leased.partner_id,
@@ -109,17 +107,17 @@ def message_id(leased: LeasedNotice) -> str:
 
 def message_body(leased: LeasedNotice, ekpay_id: str) -> bytes:
     """The JSON that is sent; `amount` is what the payment takes from the prefund, fees included."""
-    told = NOTICES[leased.notice]
+    terms = NOTICES[leased.notice]
     return orjson.dumps(
         {
-            "type": told.event.value,
+            "type": terms.event.value,
             "timestamp": _instant(leased.noticed_at),
             "data": {
                 "payment_id": str(leased.payment_id),
                 "reference": leased.reference,
                 "refno_ack": leased.quote_id,
                 "biller_id": ekpay_id,
-                "status": public(told.state).value,
+                "status": public(terms.state).value,
                 "amount": format_taka(leased.total.minor),
                 "version": leased.version,
             },

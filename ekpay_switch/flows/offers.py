@@ -1,4 +1,4 @@
-"""What a payer may pay a merchant with now, and what each way costs: instrument offers (docs/adr/0047).
+"""Instrument offers: what a payer may pay a merchant with now, and what each costs (docs/adr/0047).
 
 An offer is one line of the checkout: a routable instrument, such as `card`, as a whole, or one connector. Its
 price is worked out as the try would be: the connector's charge as the routing computes it, our fee and VAT by
@@ -23,27 +23,27 @@ from ekpay_switch.ports.merchants import Merchant, MerchantPayment
 from ekpay_switch.ports.routing import ACTIVE
 from ekpay_switch.ports.world import World
 
-# What is shown is what would be chosen on an ordinary try: nobody is shown an exploration.
+# Offers are priced without exploration, as most tries are routed.
 _NO_LUCK = Draw(explore=PPM - 1, place=0)
-# Windows of one connector that touch each other are one; more than a week of them says nothing to a payer.
+# Adjacent maintenance windows count as one, up to this many.
 _TOUCHING_WINDOWS_MAX = 7
 
 
 class WhyNot(StrEnum):
     """Why an instrument cannot be chosen at this moment."""
 
-    LIMITS = "limits"  # it does not take such an amount
-    MAINTENANCE = "maintenance"  # it is down, as was announced
-    UNAVAILABLE = "unavailable"  # nobody who stands for it can be asked now
+    LIMITS = "limits"  # the amount is outside its limits
+    MAINTENANCE = "maintenance"  # announced downtime
+    UNAVAILABLE = "unavailable"  # none of its connectors can be asked now
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One way to pay as it stands now.
+    """One way to pay at this moment.
 
     `instrument` is what a choice names, `profile` the connector behind it, None for a routed instrument.
     `total` is what the payer would pay in all. `until` is when an announced downtime ends, UTC. `is_shaky`
-    says that the connector is only just coming back. The limits are on the total.
+    says that the connector's breaker is half open. The limits are on the total.
     """
 
     instrument: str
@@ -59,39 +59,39 @@ class Offer:
 
 
 async def offers(payment: MerchantPayment, merchant: Merchant, world: World) -> Sequence[Offer]:
-    """Every instrument that the merchant takes, with its price for this payment: first what can be had now.
+    """Every instrument that the merchant accepts, with its price for this payment; available ones first.
 
-    Within that the cheaper ones come first, then by name, so that nobody is favoured.
+    Within that, cheaper ones come first, then by name.
     """
     candidates = await world.routing.candidates()
-    found = [
+    offers_now = [
         _offer(route_request(name, connectors, payment, merchant, world), connectors, candidates, world)
         for name, connectors in instruments_of(merchant, world).items()
     ]
-    return sorted(found, key=lambda one: (one.why_not is not None, one.total, one.instrument))
+    return sorted(offers_now, key=lambda offer: (offer.why_not is not None, offer.total, offer.instrument))
 
 
 def instruments_of(merchant: Merchant, world: World) -> Mapping[str, Sequence[Connector]]:
-    """What a payer of this merchant may name, with the active connectors that stand for it.
+    """The instruments that a payer of this merchant may choose, with the active connectors of each.
 
-    A routable instrument hides its members where the merchant takes it as a whole; one that takes single
-    members of it gets those as they are. A merchant that is not active takes nothing.
+    A routable instrument hides its members where the merchant accepts it as a whole; a merchant that accepts
+    single members gets those. An inactive merchant accepts nothing.
     """
-    taken = merchant.instruments
+    accepted = merchant.instruments
     if not merchant.is_active:
         return {}
-    found: dict[str, Sequence[Connector]] = {}
+    connectors_by_name: dict[str, Sequence[Connector]] = {}
     for name in world.routing.rules.instruments:
         members = active_connectors(name, world)
-        if members and (taken is None or name in taken):
-            found[name] = members
-    hidden = {member.profile.id for members in found.values() for member in members}
-    for one in world.connectors.all():
-        profile = one.profile
-        is_taken = taken is None or not taken.isdisjoint({profile.id, profile.instrument})
-        if profile.status == ACTIVE and is_taken and profile.id not in hidden:
-            found[profile.id] = [one]
-    return found
+        if members and (accepted is None or name in accepted):
+            connectors_by_name[name] = members
+    hidden = {member.profile.id for members in connectors_by_name.values() for member in members}
+    for connector in world.connectors.all():
+        profile = connector.profile
+        is_accepted = accepted is None or not accepted.isdisjoint({profile.id, profile.instrument})
+        if profile.status == ACTIVE and is_accepted and profile.id not in hidden:
+            connectors_by_name[profile.id] = [connector]
+    return connectors_by_name
 
 
 def route_request(
@@ -101,14 +101,14 @@ def route_request(
     merchant: Merchant,
     world: World,
 ) -> RouteRequest:
-    """The payment by this instrument as the routing sees it, with our fee and its VAT; any charge fits.
+    """The route request of the payment by this instrument, with our fee and its VAT; any charge fits.
 
     Raises:
-        NoFeeError: the table has no row; a missing price is never taken for free.
+        NoFeeError: the fee table has no row.
     """
     payee, now = payee_of(payment.partner_id), world.clock.now()
     names = frozenset({merchant.fee_plan, MERCHANT, payee})
-    # Whoever stands for one instrument is of one kind, so that the fee is the same for all of them.
+    # The connectors of one instrument are of one kind, so the fee is the same for all of them.
     kind = connectors[0].profile.instrument
     fee = world.fees.price(names, kind, payment.amount, business_date(now))
     return RouteRequest(
@@ -123,7 +123,7 @@ def route_request(
 
 
 def why_nobody(decision: Decision, connectors: Sequence[Connector]) -> WhyNot:
-    """Why none of the instrument's connectors could be asked."""
+    """Why none of the instrument's connectors can be asked."""
     reasons = _reasons(decision, connectors)
     if reasons == {Exclusion.LIMITS}:
         return WhyNot.LIMITS
@@ -131,24 +131,24 @@ def why_nobody(decision: Decision, connectors: Sequence[Connector]) -> WhyNot:
 
 
 def is_priced_otherwise(decision: Decision, connectors: Sequence[Connector]) -> bool:
-    """Whether somebody could be asked, but not at the charge that the payer was shown."""
+    """Whether a connector could be asked, but not at the charge that the payer was shown."""
     return Exclusion.CHARGE in _reasons(decision, connectors)
 
 
 def _reasons(decision: Decision, connectors: Sequence[Connector]) -> set[Exclusion | None]:
     reasons = decision.reasons()
-    return {reasons[one.profile.id] for one in connectors}
+    return {reasons[connector.profile.id] for connector in connectors}
 
 
 def _offer(
     request: RouteRequest, connectors: Sequence[Connector], candidates: Sequence[Candidate], world: World
 ) -> Offer:
-    rules, profiles = world.routing.rules, [one.profile for one in connectors]
+    rules, profiles = world.routing.rules, [connector.profile for connector in connectors]
     decision = decide(request, candidates, rules, _NO_LUCK)
     verdict = decision.verdict_on(decision.chosen or profiles[0].id)
     charges = Charges(Money(verdict.charge, request.billed.currency), request.fee, request.vat)
     why_not = None if decision.chosen else why_nobody(decision, connectors)
-    ends = (down_until(rules.calendar.get(one.id, ()), request.at) for one in profiles)
+    ends = (down_until(rules.calendar.get(profile.id, ()), request.at) for profile in profiles)
     return Offer(
         instrument=request.instrument,
         kind=profiles[0].instrument,
@@ -158,13 +158,13 @@ def _offer(
         why_not=why_not,
         until=min(filter(None, ends), default=None) if why_not is WhyNot.MAINTENANCE else None,
         is_shaky=verdict.candidate.breaker is BreakerState.HALF_OPEN,
-        amount_min=min(one.amount_min for one in profiles),
-        amount_max=max(one.amount_max for one in profiles),
+        amount_min=min(profile.amount_min for profile in profiles),
+        amount_max=max(profile.amount_max for profile in profiles),
     )
 
 
 def down_until(windows: Sequence[Window], at: datetime) -> datetime | None:
-    """When the downtime ends that covers this instant, None where none does; windows that touch are one."""
+    """When the downtime at this instant ends, None without downtime; adjacent windows count as one."""
     until = at
     for _ in range(_TOUCHING_WINDOWS_MAX):
         moment = Moment.of(until)

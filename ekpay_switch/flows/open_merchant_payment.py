@@ -1,6 +1,6 @@
-"""Taking a merchant's order on: its shares, its page, its place in the books (architecture.md 4).
+"""Opening a merchant's payment from its order: shares, checkout page, record (architecture.md 4).
 
-Nobody is asked for money here. The payer comes to the page later and chooses an instrument there.
+No connector is asked here. The payer comes to the page later and chooses an instrument there.
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class SplitLine:
 
 @dataclass(frozen=True, slots=True)
 class MerchantOrder:
-    """An order as read from a request: its addresses are the merchant's own, its mobile number is one.
+    """An order as read from a request; addresses and mobile number are checked already.
 
     `split` is None where the merchant named no shares. `fingerprint` covers what a repeat must equal.
     """
@@ -52,18 +52,18 @@ class MerchantOrder:
 
 
 class OrderRefusal(StrEnum):
-    """Why an order was not taken; nothing was written."""
+    """Why an order was refused; nothing was written."""
 
     AMOUNT_OUT_OF_RANGE = "amount_out_of_range"
     SPLIT_DOES_NOT_ADD_UP = "split_does_not_add_up"
     UNKNOWN_PAYEE = "unknown_payee"
-    OTHER_CONTENT = "other_content"  # the trnx_id stands already with another order
-    TOKEN_ENDED = "token_ended"  # noqa: S105 - the same order came before, and its page has ended
+    OTHER_CONTENT = "other_content"  # the trnx_id was used before with another order
+    TOKEN_ENDED = "token_ended"  # noqa: S105 - the same order came before, and its token has expired
 
 
 @dataclass(frozen=True, slots=True)
 class OrderTaken:
-    """The payment stands; its token lives `left_seconds` from now."""
+    """The payment is stored; its token is valid for `left_seconds` from now."""
 
     payment: MerchantPayment
     left_seconds: int
@@ -71,29 +71,29 @@ class OrderTaken:
 
 
 async def take_order(merchant: Merchant, order: MerchantOrder, world: World) -> OrderTaken | OrderRefusal:
-    """Record the payment with its shares, durable on return; the same order finds the payment that stands."""
+    """Record the payment with its shares, durable on return; a repeated order finds the stored payment."""
     if not 0 < order.amount.minor <= AMOUNT_MAX.minor:
         return OrderRefusal.AMOUNT_OUT_OF_RANGE
     now = world.clock.now()
     shares = await _shares(merchant, order, world)
     if isinstance(shares, OrderRefusal):
-        # What was taken once stays taken, whatever has become of a payee meanwhile.
+        # An order that was accepted once stays accepted, even if a payee has changed meanwhile.
         known = await world.merchant_payments.by_order(merchant.partner_id, order.text.trnx_id)
         if known is None or known.fingerprint != order.fingerprint:
             return shares
-        return _taken(known, now, is_repeat=True)
+        return _opened_order(known, now, is_repeat=True)
     opened = await world.merchant_payments.open(_new_payment(merchant, order, shares, now, world))
     match opened:
         case TrnxIdTaken():
             return OrderRefusal.OTHER_CONTENT
         case MerchantOpened(payment=payment, is_repeat=is_repeat):
-            return _taken(payment, now, is_repeat=is_repeat)
+            return _opened_order(payment, now, is_repeat=is_repeat)
         case _:
             assert_never(opened)
 
 
-def _taken(payment: MerchantPayment, now: datetime, *, is_repeat: bool) -> OrderTaken | OrderRefusal:
-    """Seconds are rounded up, so that a new token is said to live as long as every other."""
+def _opened_order(payment: MerchantPayment, now: datetime, *, is_repeat: bool) -> OrderTaken | OrderRefusal:
+    """The answer to an order; seconds are rounded up, so that every new token shows the same life."""
     left_seconds = -((now - payment.token_expires_at) // timedelta(seconds=1))
     return OrderTaken(payment, left_seconds, is_repeat) if left_seconds > 0 else OrderRefusal.TOKEN_ENDED
 
@@ -115,7 +115,7 @@ async def _shares(merchant: Merchant, order: MerchantOrder, world: World) -> tup
 
 
 def _adds_up(lines: tuple[SplitLine, ...], amount: Money) -> bool:
-    """Whether each payee stands once, with something, and all lines together are the amount."""
+    """Whether each payee occurs once, with a positive amount, and all lines sum to the amount."""
     return (
         0 < len(lines) <= LINES_MAX
         and len({line.payee for line in lines}) == len(lines)

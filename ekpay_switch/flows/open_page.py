@@ -1,6 +1,6 @@
 """Asking connectors for the page on which a payer pays: one after the other, each a try of its own.
 
-Whoever collects money comes through here: a client's order, a further try, a payer at our own checkout.
+Every collection comes through here: a client's order, a further try, a payer at our own checkout.
 """
 
 from dataclasses import replace
@@ -28,12 +28,12 @@ from ekpay_switch.security.identifiers import unguessable
 
 RETURN_PATH = "/pay/return"
 CALLBACK_PATH = "/callbacks"
-# How many more connectors the switch asks by itself, all within one call of its caller.
+# How many more connectors the switch asks by itself within one call.
 MORE_CONNECTORS_MAX = 2
 
 
 def new_try(routed: Routed, charges: Charges | None = None, nth: int | None = None) -> NewTry:
-    """A try of the connector that was routed to, before anything is written or asked."""
+    """A try at the routed connector, before it is stored or sent."""
     profile = routed.connector.profile
     return NewTry(
         attempt_id=routed.attempt_id,
@@ -48,46 +48,47 @@ def new_try(routed: Routed, charges: Charges | None = None, nth: int | None = No
 
 
 def page_is_ours_after(older: ConnectorProfile) -> float:
-    """Seconds after which an older page of this connector can be paid no more beside a new one.
+    """Seconds after which an older page of this connector can no longer be paid beside a new one.
 
-    None are needed where only our word moves money; where the payer's agreement does, the page's whole life.
+    Zero where only our execute moves money; where the payer's agreement does, the page's whole life.
     """
     return 0.0 if older.executes else older.page_life_seconds
 
 
-async def open_page(held: HeldTry, routed: Routed, new: NewTry, world: World) -> None:
-    """Ask for a page, and where the switch chose the connector and it came to nothing, ask the next one.
+async def open_page(locked_try: HeldTry, routed: Routed, new: NewTry, world: World) -> None:
+    """Ask for a page; where that fails and the switch chose the connector, ask the next one.
 
-    `held` is the try that was begun as `new`. Each further one is a try of its own at the same price, durable
-    with its decision before it is asked, and counted on from the first where that was counted.
+    `locked_try` is the try that was begun as `new`. Each further one is a try of its own at the same price,
+    durable with its decision before its connector is asked, and numbered on from the first where that has a
+    number.
     """
-    nothing = await _ask_for_page(held, routed.connector, world)
+    failure = await _create_page(locked_try, routed.connector, world)
     for _ in range(MORE_CONNECTORS_MAX):
-        if nothing is None or not may_ask_another(nothing) or not routed.is_ours_to_change:
+        if failure is None or not may_ask_another(failure) or not routed.is_ours_to_change:
             return
-        following = await route_on(routed, held.sums.charge, world)
+        following = await route_on(routed, locked_try.sums.charge, world)
         if isinstance(following, Decision):
             return
         new = new_try(following, new.charges, None if new.nth is None else new.nth + 1)
-        begun = await world.collections.open_try(held.partner_id, held.payment_id, new, 0.0)
-        if isinstance(begun, NoNewTry):
+        opened = await world.collections.open_try(locked_try.partner_id, locked_try.payment_id, new, 0.0)
+        if isinstance(opened, NoNewTry):
             return
-        held, routed = begun, following
-        nothing = await _ask_for_page(held, routed.connector, world)
+        locked_try, routed = opened, following
+        failure = await _create_page(locked_try, routed.connector, world)
 
 
-async def _ask_for_page(held: HeldTry, connector: Connector, world: World) -> CameToNothing | None:
-    """Ask for a page and record what came; what it came to, if nothing can be paid and the try was ours."""
+async def _create_page(locked_try: HeldTry, connector: Connector, world: World) -> CameToNothing | None:
+    """Ask for a page and record the answer; the failure, where no page was opened and the try was ours."""
     profile = connector.profile
     send_before = world.clock.monotonic() + profile.timing.send_seconds
     order = replace(
-        held.order,
-        return_url=f"{world.public_url}{RETURN_PATH}/{held.order.reference}",
+        locked_try.order,
+        return_url=f"{world.public_url}{RETURN_PATH}/{locked_try.order.reference}",
         notify_url=f"{world.public_url}{CALLBACK_PATH}/{profile.id}",
         send_before=send_before,
     )
     outcome = await connector.create(order)
-    log_answer(held, "page_asked_for", outcome)
+    log_answer(locked_try, "page_asked_for", outcome)
     match outcome:
         case Created():
             first_ask = (*profile.page_ask_after_seconds, profile.page_life_seconds)[0]
@@ -101,5 +102,5 @@ async def _ask_for_page(held: HeldTry, connector: Connector, world: World) -> Ca
             finding = CameToNothing(TryEnd.NO_PAGE, why)
         case _:
             assert_never(outcome)
-    state = await record_finding(held, finding, world)
+    state = await record_finding(locked_try, finding, world)
     return finding if isinstance(finding, CameToNothing) and state is not None else None

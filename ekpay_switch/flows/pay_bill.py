@@ -24,7 +24,7 @@ class PayOrderOfPartner:
     """A partner's order, as read from its message.
 
     `fingerprint` covers what a repeat of the reference must equal; `answer_before` is the monotonic reading
-    at which the partner is told "in progress" if nothing better is known.
+    at which the partner is answered "in progress" if the outcome is not known.
     """
 
     partner_id: str
@@ -41,10 +41,10 @@ class PayOrderOfPartner:
 
 @dataclass(frozen=True, slots=True)
 class PaymentAnswer:
-    """The current truth about a payment; `refusal` says why where no money stays taken.
+    """The current state of a payment; `refusal` says why where no money was kept.
 
-    `tokens` are what a prepaid biller returned: the same lines on every repeat, for ever. `receipts` are what
-    proves the payment at its biller, by the names of `domain.delivery`.
+    `tokens` are what a prepaid biller returned: the same lines on every repeat. `receipts` prove the payment
+    at its biller, by the names of `domain.delivery`.
     """
 
     state: State
@@ -56,10 +56,10 @@ class PaymentAnswer:
 
 
 async def pay_bill(order: PayOrderOfPartner, world: World) -> PaymentAnswer | Refusal:
-    """Claim the reference and the money, tell the biller, record what it said.
+    """Claim the reference and the money, send the payment to the biller, record the answer.
 
-    What we are about to do is durable before we do it, and no wire call is inside a transaction. Whoever
-    comes with the same reference gets this payment's truth; another reference for the same bill gets a no.
+    Every step is durable before it is done, and no wire call is inside a transaction. A repeat of the
+    reference gets this payment's current state; another reference for the same bill is refused.
     """
     biller = world.billers.by_ekpay_id(order.ekpay_biller_id)
     if biller is None:
@@ -70,40 +70,42 @@ async def pay_bill(order: PayOrderOfPartner, world: World) -> PaymentAnswer | Re
         case Started(claim=claim):
             done = await deliver(answer, send_before, biller, world)
             facts = done.facts if isinstance(done, Recorded) else {}
-            truth = _truth(done.state, done.refusal, claim.payment_id, done.recorded_at, facts)
+            current = _payment_answer(done.state, done.refusal, claim.payment_id, done.recorded_at, facts)
         case Refused(claim=claim, refusal=refusal):
             return PaymentAnswer(State.DECLINED, refusal, claim.payment_id)
         case Conflicting():
             return Refusal.OTHER_CONTENT
         case Repeated(standing=standing):
-            truth = await _truth_about(standing, order.answer_before, world)
+            current = await _await_outcome(standing, order.answer_before, world)
         case _:
             assert_never(answer)
-    return await _with_tokens(truth, biller, world)
+    return await _with_tokens(current, biller, world)
 
 
-async def _truth_about(standing: Standing, answer_before: float, world: World) -> PaymentAnswer:
+async def _await_outcome(standing: Standing, answer_before: float, world: World) -> PaymentAnswer:
     """Wait for a payment that is still running, for as long as its partner may wait."""
     pause = 0.05
     while standing.state is State.DELIVERING and world.clock.monotonic() + pause < answer_before:
         await world.clock.sleep(pause)
         pause = min(pause * 2, 1.0)
         standing = await world.payments.standing(standing.payment_id) or standing
-    return _truth(standing.state, standing.refusal, standing.payment_id, standing.paid_at, standing.facts)
+    return _payment_answer(
+        standing.state, standing.refusal, standing.payment_id, standing.paid_at, standing.facts
+    )
 
 
-def _truth(
+def _payment_answer(
     state: State, refusal: Refusal | None, payment_id: UUID, at: datetime | None, facts: Mapping[str, str]
 ) -> PaymentAnswer:
     receipts = receipts_of(facts) if state is State.COMPLETED else {}
     return PaymentAnswer(state, refusal, payment_id, at, receipts=receipts)
 
 
-async def _with_tokens(truth: PaymentAnswer, biller: BillerAdapter, world: World) -> PaymentAnswer:
-    """What was bought, read from our books: showing it again is never a new vend."""
-    if not biller.profile.gives_tokens or truth.state is not State.COMPLETED or truth.payment_id is None:
-        return truth
-    return replace(truth, tokens=await world.payments.tokens(truth.payment_id))
+async def _with_tokens(current: PaymentAnswer, biller: BillerAdapter, world: World) -> PaymentAnswer:
+    """The answer with its tokens, read from our database: showing them again is no new vend."""
+    if not biller.profile.gives_tokens or current.state is not State.COMPLETED or current.payment_id is None:
+        return current
+    return replace(current, tokens=await world.payments.tokens(current.payment_id))
 
 
 def _claim(order: PayOrderOfPartner, biller: BillerAdapter) -> Claim:

@@ -1,8 +1,8 @@
 """Raising treasury challans: set the money aside, then pay each line like any partner's payment.
 
-The request and the money it spends are durable before the treasury hears of it. Each line has a payment
-reference of its own, made with the request, so whoever takes a request up again, a repeated call or the
-worker, claims the same payments and never others.
+The request and its money are durable before anything is sent to the treasury. Each line has a payment
+reference of its own, made with the request, so a repeated call or the worker claims the same payments and
+never others.
 """
 
 import hashlib
@@ -27,68 +27,68 @@ from ekpay_switch.security.identifiers import uuid7
 
 HOLD_SECONDS = 60.0
 NO_QUOTE = "-"  # no quote has this id: a claim on it burns its reference
-# Nobody knows whether the next asking ends alike, so the line stays open.
-_PASSING = frozenset({Refusal.BILLER_UNAVAILABLE, Refusal.UNKNOWN_BILLER})
+# A retry may succeed after these, so the line stays open.
+_TEMPORARY = frozenset({Refusal.BILLER_UNAVAILABLE, Refusal.UNKNOWN_BILLER})
 
 
-async def raise_challan(order: ChallanOrder, office: TreasuryOffice) -> ChallanStanding | ChallanRefusal:
-    """Take a request on and see its lines through; a repeat finds its request and goes on with it.
+async def raise_challan(order: ChallanOrder, ports: TreasuryOffice) -> ChallanStanding | ChallanRefusal:
+    """Store a request and pay its lines; a repeat finds the stored request and continues it.
 
-    Nothing moves for a request of which the treasury would not take every line.
+    No money moves unless the treasury would accept every line.
     """
-    standing = await office.challans.by_request(order.partner_id, order.request_id)
+    standing = await ports.challans.by_request(order.partner_id, order.request_id)
     if standing is None:
-        taken = await _take_on(order, office)
-        if isinstance(taken, ChallanRefusal):
-            return taken
-        standing = taken
+        opened = await _open_challan(order, ports)
+        if isinstance(opened, ChallanRefusal):
+            return opened
+        standing = opened
     if standing.fingerprint != order.fingerprint:
         return ChallanRefusal.OTHER_CONTENT
-    return await take_up_challan(standing, office)
+    return await take_up_challan(standing, ports)
 
 
-async def take_up_challan(challan: ChallanStanding, office: TreasuryOffice) -> ChallanStanding:
-    """Pay the lines that were not paid yet, write down how others ended; the request as it stands then."""
+async def take_up_challan(challan: ChallanStanding, ports: TreasuryOffice) -> ChallanStanding:
+    """Pay the lines that have no payment yet, record the ends of the others; the request afterwards."""
     if not challan.open_lines:
         return challan
     for standing in challan.open_lines:
         if standing.state is None:
-            await _pay(challan, standing.line, office)
-        end = await office.challans.end_line(challan, standing.line)
+            await _pay_line(challan, standing.line, ports)
+        end = await ports.challans.end_line(challan, standing.line)
         telemetry.log("challan_line", reference=standing.line.reference, outcome=end)
-    return await office.challans.by_request(challan.partner_id, challan.request_id) or challan
+    return await ports.challans.by_request(challan.partner_id, challan.request_id) or challan
 
 
-async def _take_on(order: ChallanOrder, office: TreasuryOffice) -> ChallanStanding | ChallanRefusal:
+async def _open_challan(order: ChallanOrder, ports: TreasuryOffice) -> ChallanStanding | ChallanRefusal:
     challan_id = uuid7()
-    lines = lines_of(challan_id, order, office.accounts)
+    lines = lines_of(challan_id, order, ports.accounts)
     if isinstance(lines, ChallanRefusal):
         return lines
-    refusal = await _why_not_taken(order, lines, office)
+    refusal = await _refusal_of_lines(order, lines, ports)
     if refusal is not None:
         return refusal
-    connectors = [connector.profile.id for connector in office.world.connectors.all()]
-    return await office.challans.set_aside(order, challan_id, lines, connectors, HOLD_SECONDS)
+    connectors = [connector.profile.id for connector in ports.world.connectors.all()]
+    return await ports.challans.set_aside(order, challan_id, lines, connectors, HOLD_SECONDS)
 
 
-async def _why_not_taken(
-    order: ChallanOrder, lines: Sequence[ChallanLine], office: TreasuryOffice
+async def _refusal_of_lines(
+    order: ChallanOrder, lines: Sequence[ChallanLine], ports: TreasuryOffice
 ) -> ChallanRefusal | None:
     for line in lines:
-        quote = await _quote(order.partner_id, order.payer, line, office)
+        quote = await _quote_line(order.partner_id, order.payer, line, ports)
         if isinstance(quote, Refusal):
-            return ChallanRefusal.UNAVAILABLE if quote in _PASSING else ChallanRefusal.NOT_TAKEN
+            return ChallanRefusal.UNAVAILABLE if quote in _TEMPORARY else ChallanRefusal.NOT_TAKEN
     return None
 
 
-async def _pay(challan: ChallanStanding, line: ChallanLine, office: TreasuryOffice) -> None:
-    """Claim the line's payment and deliver it; one that cannot be quoted any more burns its reference.
+async def _pay_line(challan: ChallanStanding, line: ChallanLine, ports: TreasuryOffice) -> None:
+    """Claim the line's payment and deliver it; a line that can no longer be quoted burns its reference.
 
-    Only a payment that stands, and stands refused, lets its money move back: nobody can claim it later.
+    Only a stored, refused payment lets its money move back, since it cannot be claimed later.
     """
-    world = office.world
-    quote = await _quote(challan.partner_id, challan.payer, line, office)
-    if isinstance(quote, Refusal) and quote in _PASSING:
+    world = ports.world
+    quote = await _quote_line(challan.partner_id, challan.payer, line, ports)
+    if isinstance(quote, Refusal) and quote in _TEMPORARY:
         return
     if isinstance(quote, Quote):
         await world.payments.save_quote(quote)
@@ -109,23 +109,23 @@ async def _pay(challan: ChallanStanding, line: ChallanLine, office: TreasuryOffi
     await pay_bill(order, world)
 
 
-async def _quote(
-    partner_id: str, payer: Mapping[str, str], line: ChallanLine, office: TreasuryOffice
+async def _quote_line(
+    partner_id: str, payer: Mapping[str, str], line: ChallanLine, ports: TreasuryOffice
 ) -> Quote | Refusal:
-    """What the treasury would take for the line: exactly its amount, since exactly that is set aside."""
-    biller = office.world.billers.by_id(BILLER)
+    """The treasury's quote for the line; a refusal where it is not exactly the amount that is set aside."""
+    biller = ports.world.billers.by_id(BILLER)
     if biller is None:
         return Refusal.UNKNOWN_BILLER
-    told = {
+    values = {
         **payer,
         "economic_code": line.head.economic_code,
         "organization_code": line.head.organization_code,
         "amount": format_taka(line.amount.minor).removesuffix(".00"),
     }
     profile = biller.profile
-    fields = {entry.wire_name: told[entry.name] for entry in profile.parameters if entry.name in told}
-    asked = FetchOrder(partner_id, line.reference, profile.ekpay_id, fields)
-    quote = await quote_for(asked, PARTNER_INSTRUMENT, office.world)
+    fields = {entry.wire_name: values[entry.name] for entry in profile.parameters if entry.name in values}
+    fetch_order = FetchOrder(partner_id, line.reference, profile.ekpay_id, fields)
+    quote = await quote_for(fetch_order, PARTNER_INSTRUMENT, ports.world)
     if isinstance(quote, Quote) and quote.sums.total != line.amount:
         telemetry.log_warning("challan_costs_more", reference=line.reference)
         return Refusal.AMOUNT_DIFFERS

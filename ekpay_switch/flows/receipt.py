@@ -1,7 +1,7 @@
 """The receipt of a payment that we collected: who was paid, for what, how much, and whether it still holds.
 
-Read from the books alone: no far side is asked, nothing is written. What names a payer is masked here, so
-that whatever shows a receipt has nothing to hide. Other names stand as their owners wrote them.
+Read from our database alone: no far side is asked, nothing is written. Whatever names a payer is masked here,
+so that a receipt may be shown as it is. Other names are as their owners wrote them.
 """
 
 import re
@@ -30,12 +30,12 @@ class ReceiptStatus(StrEnum):
     VALID = "valid"  # the payee has the money
     PARTLY_REFUNDED = "partly_refunded"  # part of the price is back with the payer
     REFUNDED = "refunded"  # the whole price is back with the payer
-    UNKNOWN = "unknown"  # it was paid once, and what holds now is being looked into
+    UNKNOWN = "unknown"  # it was completed, and is under review now
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """What something is called, in both languages."""
+    """A name in both languages."""
 
     bangla: str
     english: str
@@ -43,10 +43,10 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """What was paid for; empty where it is not known. Whatever names a payer is masked.
+    """What was paid for; empty where unknown. Whatever names a payer is masked.
 
     `order_id` and `details` are the merchant's; `bill_number` and `account` the biller's, as are `proof` (its
-    receipt or challan number) and `final_proof`, which came later.
+    receipt or challan number) and the later `final_proof`.
     """
 
     order_id: str = ""
@@ -105,7 +105,7 @@ async def receipt_of(
         status=status,
         payee=_payee(paid, billers),
         is_merchant=order is not None,
-        bought=_order(order) if order is not None else _bill(paid, billers),
+        bought=_purchase_by_order(order) if order is not None else _purchase_by_bill(paid, billers),
         sums=paid.sums,
         refunded=paid.refunded,
         on_its_way=paid.on_its_way,
@@ -118,7 +118,7 @@ async def receipt_of(
 
 
 def _status(paid: PaidPayment) -> ReceiptStatus | None:
-    """What a receipt says of this payment; charges that stay do not keep a price from being refunded."""
+    """The status of the receipt, None without one; a refunded price counts in full without the charges."""
     if paid.state is State.REFUNDED:
         return ReceiptStatus.REFUNDED
     if not paid.was_completed:
@@ -139,7 +139,7 @@ def _payee(paid: PaidPayment, billers: Billers) -> Name:
     return Name(biller.profile.name_bn, biller.profile.name_en)
 
 
-def _order(order: PaidOrder) -> Bought:
+def _purchase_by_order(order: PaidOrder) -> Bought:
     return Bought(
         order_id=order.order_id,
         details=_E_MAIL.sub(_HIDDEN, mask_long_numbers(order.details)),
@@ -148,11 +148,11 @@ def _order(order: PaidOrder) -> Bought:
     )
 
 
-def _bill(paid: PaidPayment, billers: Billers) -> Bought:
+def _purchase_by_bill(paid: PaidPayment, billers: Billers) -> Bought:
     biller, proofs = billers.by_id(paid.biller_id), receipts_of(paid.facts)
     proof = proofs.get(RECEIPT, "")
     if biller is None or biller.profile.has_unique_receipt:
-        # Whoever knows this number may use up the service that it bought.
+        # Anybody who knows this number could use the service that it bought.
         proof = mask_account(proof)
     return Bought(
         bill_number=mask_account(str(paid.bill.get("number") or "")),

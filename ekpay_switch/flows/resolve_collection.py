@@ -1,8 +1,7 @@
-"""Finding out about a try and doing what the answer allows: the one place where collected money is believed.
+"""Resolving a try: the only place where collected money is accepted.
 
-It runs whenever there is reason to look: the payer came back, a callback came, or the clock says so. Only an
-answer of the connector counts (law 6). Delivering what was paid for is the next step and somebody else's, so
-that a slow biller never holds up a connector.
+It runs when the payer came back, a callback came, or an inquiry is due. Only an answer of the connector
+counts (law 6). Delivery is a separate step, so that a slow biller never delays a connector.
 """
 
 from dataclasses import replace
@@ -36,42 +35,47 @@ from ekpay_switch.ports.connectors import Connector, ConnectorProfile
 from ekpay_switch.ports.world import World
 
 ASK_AGAIN_WITHOUT_CONNECTOR_SECONDS = 3_600.0
-# Past the moment, not just before it.
-_A_MOMENT = 0.001
+# Added to intervals, so that a retry is never a moment too early.
+_MARGIN_SECONDS = 0.001
 
 
-async def follow_up(held: HeldTry, world: World) -> State | None:
-    """Find out about one try that we hold under a fresh epoch, and do what the answer allows.
+async def follow_up(locked_try: HeldTry, world: World) -> State | None:
+    """Inquire about one try that we hold under a fresh epoch, and do what the answer allows.
 
-    The state that the payment was led to, or None where somebody else had taken the try over.
+    The payment's new state, or None where another process had taken the try over.
     """
-    connector = world.connectors.by_id(held.connector_id)
+    connector = world.connectors.by_id(locked_try.connector_id)
     if connector is None:
-        nobody = StillOpen(ASK_AGAIN_WITHOUT_CONNECTOR_SECONDS, "nobody to ask", was_asked=False)
-        return await record_finding(held, nobody, world)
-    if not held.order.provider_reference:
-        # Whoever asked for the page is gone: without a name over there nothing can be paid.
-        nothing = CameToNothing(TryEnd.NO_PAGE, "no page was told", is_our_own=True)
-        return await record_finding(held, nothing, world)
-    if held.is_agreed and held.may_be_executed and connector.profile.executes and not held.executes_begun:
-        return await _execute(held, connector, world)
-    return await _inquire(held, connector, world)
+        no_connector = StillOpen(ASK_AGAIN_WITHOUT_CONNECTOR_SECONDS, "nobody to ask", was_asked=False)
+        return await record_finding(locked_try, no_connector, world)
+    if not locked_try.order.provider_reference:
+        # The process that asked for the page died: without a provider reference nothing can be paid.
+        no_page = CameToNothing(TryEnd.NO_PAGE, "no page was told", is_our_own=True)
+        return await record_finding(locked_try, no_page, world)
+    if (
+        locked_try.is_agreed
+        and locked_try.may_be_executed
+        and connector.profile.executes
+        and not locked_try.executes_begun
+    ):
+        return await _execute(locked_try, connector, world)
+    return await _inquire(locked_try, connector, world)
 
 
-async def _execute(held: HeldTry, connector: Connector, world: World) -> State | None:
-    """Take the money that the payer has agreed to; asking for it is durable before it happens."""
+async def _execute(locked_try: HeldTry, connector: Connector, world: World) -> State | None:
+    """Take the money that the payer has agreed to; the execute is durable before it is sent."""
     timing = connector.profile.timing
     send_before = world.clock.monotonic() + timing.send_seconds
-    if not await world.collections.begin_execute(held, timing.send_seconds, timing.hold_seconds):
+    if not await world.collections.begin_execute(locked_try, timing.send_seconds, timing.hold_seconds):
         return None
-    order = replace(held.order, send_before=send_before, executes_begun=held.executes_begun + 1)
+    order = replace(locked_try.order, send_before=send_before, executes_begun=locked_try.executes_begun + 1)
     outcome = await connector.execute(order)
-    log_answer(held, "executed", outcome)
+    log_answer(locked_try, "executed", outcome)
     match outcome:
         case Collected():
-            finding: Finding = _money_came(held, outcome, connector)
+            finding: Finding = _money_finding(locked_try, outcome, connector)
         case AwaitingPayer():
-            finding = _awaiting(held, connector, has_executed=True)
+            finding = _awaiting_finding(locked_try, connector, has_executed=True)
         case Declined(reason=reason, code=code):
             is_technical = reason in TECHNICAL_DECLINES
             finding = CameToNothing(TryEnd.DECLINED, f"{reason} {code}".rstrip(), is_technical)
@@ -82,143 +86,151 @@ async def _execute(held: HeldTry, connector: Connector, world: World) -> State |
             finding = StillOpen(timing.next_ask_seconds(0), why, was_asked=False, is_new_doubt=True)
         case _:
             assert_never(outcome)
-    return await record_finding(held, finding, world)
+    return await record_finding(locked_try, finding, world)
 
 
-async def _inquire(held: HeldTry, connector: Connector, world: World) -> State | None:
+async def _inquire(locked_try: HeldTry, connector: Connector, world: World) -> State | None:
     profile = connector.profile
     wait_seconds = await world.budget.take(profile.id, profile.inquiries_per_second)
     if wait_seconds > 0:
         used_up = StillOpen(wait_seconds, "inquiry budget is used up", was_asked=False)
-        return await record_finding(held, used_up, world)
-    inquiry = await connector.inquire(held.order)
+        return await record_finding(locked_try, used_up, world)
+    inquiry = await connector.inquire(locked_try.order)
     telemetry.QUESTIONS.labels(profile.id, type(inquiry).__name__).inc()
-    log_answer(held, "inquired", inquiry)
+    log_answer(locked_try, "inquired", inquiry)
     if not isinstance(inquiry, NoAnswer):
         await world.routing.answered(profile.id)
     if isinstance(inquiry, AwaitingPayer):
-        if _proof(held, connector) in SAYS_DONE:
-            return await _leave_to_a_person(held, connector, world)
-        is_wanted = inquiry.may_execute and not inquiry.is_execute_undone
-        if is_wanted and held.may_be_executed and profile.executes:
-            return await _execute(held, connector, world)
-    return await record_finding(held, _found(held, inquiry, connector), world)
+        if _proof(locked_try, connector) in SAYS_DONE:
+            return await _leave_to_a_person(locked_try, connector, world)
+        may_execute = inquiry.may_execute and not inquiry.is_execute_undone
+        if may_execute and locked_try.may_be_executed and profile.executes:
+            return await _execute(locked_try, connector, world)
+    return await record_finding(locked_try, _finding_of(locked_try, inquiry, connector), world)
 
 
-def _found(held: HeldTry, inquiry: CollectInquiry, connector: Connector) -> Finding:
+def _finding_of(locked_try: HeldTry, inquiry: CollectInquiry, connector: Connector) -> Finding:
     match inquiry:
         case Collected():
-            return _money_came(held, inquiry, connector)
+            return _money_finding(locked_try, inquiry, connector)
         case AwaitingPayer(is_execute_undone=is_undone):
-            return _awaiting(held, connector, has_executed=is_undone and held.executes_begun > 0)
+            return _awaiting_finding(
+                locked_try, connector, has_executed=is_undone and locked_try.executes_begun > 0
+            )
         case NeverPaid(why=why):
             return CameToNothing(TryEnd.NEVER_PAID, why)
         case NoAnswer(why=why, was_asked=was_asked):
-            again = connector.profile.timing.next_ask_seconds(held.asked + was_asked)
+            again = connector.profile.timing.next_ask_seconds(locked_try.asked + was_asked)
             return StillOpen(again, why, was_asked)
         case _:
             assert_never(inquiry)
 
 
-async def _leave_to_a_person(held: HeldTry, connector: Connector, world: World) -> State | None:
-    """The connector's settlement file has the money, and the connector says "not yet": one of them is wrong.
+async def _leave_to_a_person(locked_try: HeldTry, connector: Connector, world: World) -> State | None:
+    """The connector's settlement file has the money, and the connector says "not yet": they contradict.
 
-    The try is neither executed nor ended; the connector is asked until it says what its file says, and the
-    first time a person is told.
+    The try is neither executed nor ended; the connector is asked until its answer agrees with its file, and
+    the first time an alarm is raised.
     """
     why = "its settlement file has the money, and it says that it does not"
-    again = connector.profile.timing.next_ask_seconds(held.asked + 1)
-    state = await record_finding(held, StillOpen(again, why), world)
-    if state is not None and held.files.is_news:
-        facts = {"connector_id": held.connector_id, "why": why}
-        world.alarms.raise_alarm(Alarm.FILE_NEEDS_A_PERSON, held.payment_id, **facts)
+    again = connector.profile.timing.next_ask_seconds(locked_try.asked + 1)
+    state = await record_finding(locked_try, StillOpen(again, why), world)
+    if state is not None and locked_try.files.is_news:
+        facts = {"connector_id": locked_try.connector_id, "why": why}
+        world.alarms.raise_alarm(Alarm.FILE_NEEDS_A_PERSON, locked_try.payment_id, **facts)
     return state
 
 
-def _proof(held: HeldTry, connector: Connector) -> FileProof:
-    return proof_of(held.files, begun_on(held.send_until, connector.profile.timing))
+def _proof(locked_try: HeldTry, connector: Connector) -> FileProof:
+    return proof_of(locked_try.files, begun_on(locked_try.send_until, connector.profile.timing))
 
 
-async def record_finding(held: HeldTry, finding: Finding, world: World) -> State | None:
-    """Write what was found, and say what a person must know; the payment's state, or None if it came late."""
-    recorded = await world.collections.record(held, finding)
+async def record_finding(locked_try: HeldTry, finding: Finding, world: World) -> State | None:
+    """Record a finding and raise its alarm; the payment's state, or None where the try is no longer ours."""
+    recorded = await world.collections.record(locked_try, finding)
     if recorded is None:
         return None
     if recorded.alarm is not None:
-        world.alarms.raise_alarm(recorded.alarm, held.payment_id, connector_id=held.connector_id)
+        world.alarms.raise_alarm(recorded.alarm, locked_try.payment_id, connector_id=locked_try.connector_id)
     return recorded.state
 
 
-def _money_came(held: HeldTry, collected: Collected, connector: Connector) -> MoneyCame:
-    return MoneyCame(judge(held.order, collected), connector.profile.charge_basis_points)
+def _money_finding(locked_try: HeldTry, collected: Collected, connector: Connector) -> MoneyCame:
+    return MoneyCame(judge(locked_try.order, collected), connector.profile.charge_basis_points)
 
 
-def _awaiting(
-    held: HeldTry, connector: Connector, *, has_executed: bool = False
+def _awaiting_finding(
+    locked_try: HeldTry, connector: Connector, *, has_executed: bool = False
 ) -> StillOpen | CameToNothing:
-    """Not paid yet: when to look again, or that nobody will ever take money here.
+    """Not paid yet: when to inquire again, or that no money will ever be taken here.
 
-    `has_executed` says that our own word, given now or before, provably came to nothing.
+    `has_executed` says that our execute, now or before, provably moved no money.
     """
     profile = connector.profile
-    if held.executes_begun:
-        return _not_executed(held, connector, is_undone=has_executed)
-    if profile.executes and held.state is not TryState.OPEN:
+    if locked_try.executes_begun:
+        return _unexecuted_finding(locked_try, connector, is_undone=has_executed)
+    if profile.executes and locked_try.state is not TryState.OPEN:
         return CameToNothing(TryEnd.LAPSED, "another try was begun")
-    if profile.executes and held.now >= held.pay_until:
+    if profile.executes and locked_try.now >= locked_try.pay_until:
         return CameToNothing(TryEnd.LAPSED, "the time to pay was over")
-    if held.page_until is not None and held.now > held.page_until:
-        return _lapsed(profile, (held.now - held.page_until).total_seconds())
-    again = _next_look_seconds(held, connector)
+    if locked_try.page_until is not None and locked_try.now > locked_try.page_until:
+        return _lapsed_finding(profile, (locked_try.now - locked_try.page_until).total_seconds())
+    again = _next_look_seconds(locked_try, connector)
     return StillOpen(again, "the payer has not agreed yet", is_execute_undone=has_executed)
 
 
-def _not_executed(held: HeldTry, connector: Connector, *, is_undone: bool) -> StillOpen | CameToNothing:
-    """Our word was given before and may still be heard: that it never will takes more than a "not yet".
+def _unexecuted_finding(
+    locked_try: HeldTry, connector: Connector, *, is_undone: bool
+) -> StillOpen | CameToNothing:
+    """An earlier execute may still take effect: a "not yet" does not prove that it never will.
 
-    A settlement file that has none of it makes this one final, since only our word moves money there.
+    Absence from a settlement file makes it final, since only our execute moves money there.
     """
-    if not is_undone and _proof(held, connector) in SAYS_NOT_DONE:
+    if not is_undone and _proof(locked_try, connector) in SAYS_NOT_DONE:
         return CameToNothing(TryEnd.NEVER_PAID, "not executed, and its settlement file has none of it")
-    again = connector.profile.timing.next_ask_seconds(held.asked + 1)
+    again = connector.profile.timing.next_ask_seconds(locked_try.asked + 1)
     return StillOpen(again, "not executed yet", is_execute_undone=is_undone)
 
 
-def _lapsed(profile: ConnectorProfile, since_seconds: float) -> StillOpen | CameToNothing:
-    """The page is over, and the provider says neither that it was paid nor that it never will be.
+def _lapsed_finding(profile: ConnectorProfile, since_seconds: float) -> StillOpen | CameToNothing:
+    """The page has lapsed, and the provider says neither that it was paid nor that it never will be.
 
-    Where the payer's agreement alone moves money, it may still be deciding about one that came at the last
-    moment: it is asked once more before the try ends, and a few times after, at the times of a doubt. What
-    it finds then belongs to no payment any more and goes back to the payer (law 15).
+    Where the payer's agreement alone moves money, it may have come at the last moment: the provider is asked
+    once more before the try ends, and a few times after, on the schedule of a doubt. Money that is found then
+    belongs to no payment and goes back to the payer (law 15).
     """
-    looks = () if profile.executes else profile.timing.ask_after_seconds
-    left = [moment - since_seconds + _A_MOMENT for moment in looks if moment > since_seconds]
-    if left and len(left) == len(looks):
-        return StillOpen(left[0], "the page has lapsed, and may have been paid at the last moment")
-    return CameToNothing(TryEnd.NEVER_PAID, "the page has lapsed", look_again_seconds=min(left, default=None))
+    ask_after_seconds = () if profile.executes else profile.timing.ask_after_seconds
+    remaining = [
+        moment - since_seconds + _MARGIN_SECONDS for moment in ask_after_seconds if moment > since_seconds
+    ]
+    if remaining and len(remaining) == len(ask_after_seconds):
+        return StillOpen(remaining[0], "the page has lapsed, and may have been paid at the last moment")
+    return CameToNothing(
+        TryEnd.NEVER_PAID, "the page has lapsed", look_again_seconds=min(remaining, default=None)
+    )
 
 
-def _next_look_seconds(held: HeldTry, connector: Connector) -> float:
-    """Until the next moment of the manifest, the end of the quote, or the page's own (architecture.md 5)."""
-    profile, age = connector.profile, (held.now - held.opened_at).total_seconds()
+def _next_look_seconds(locked_try: HeldTry, connector: Connector) -> float:
+    """Seconds until the manifest's next inquiry, the end of the quote, or of the page (architecture.md 5)."""
+    profile, age = connector.profile, (locked_try.now - locked_try.opened_at).total_seconds()
     moments = [seconds - age for seconds in profile.page_ask_after_seconds]
     if profile.executes:
-        moments.append(_seconds(held.now, held.pay_until))
-    if held.page_until is not None:
-        moments.append(_seconds(held.now, held.page_until))
+        moments.append(_seconds(locked_try.now, locked_try.pay_until))
+    if locked_try.page_until is not None:
+        moments.append(_seconds(locked_try.now, locked_try.page_until))
     return min((moment for moment in moments if moment > 0), default=profile.timing.ask_every_seconds)
 
 
 def _seconds(start: datetime, end: datetime) -> float:
-    return (end - start).total_seconds() + _A_MOMENT
+    return (end - start).total_seconds() + _MARGIN_SECONDS
 
 
-def log_answer(held: HeldTry, event: str, answer: object) -> None:
-    """Say which kind of answer came, and nothing of what stands in it."""
+def log_answer(locked_try: HeldTry, event: str, answer: object) -> None:
+    """Log the type of an answer, and nothing of its content."""
     telemetry.log(
         event,
-        payment_id=held.payment_id,
-        connector_id=held.connector_id,
+        payment_id=locked_try.payment_id,
+        connector_id=locked_try.connector_id,
         outcome=type(answer).__name__,
-        asked=held.asked,
+        asked=locked_try.asked,
     )

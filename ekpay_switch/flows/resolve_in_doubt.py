@@ -1,8 +1,8 @@
-"""Finding out what became of payments that nobody could say (architecture.md 5).
+"""Resolving payments in doubt (architecture.md 5).
 
-In doubt is a state with a job. This is the job: it asks on schedule and within the far side's budget,
-and only a proof ends the doubt. What settlement files say has it ask at once and counts beside the answer;
-alone it counts only where the far side cannot be asked.
+The resolver inquires on schedule and within the far side's budget, and only a proof ends the doubt. A
+statement of a settlement file triggers an inquiry at once and counts beside the answer; alone it counts only
+where the far side cannot be asked.
 """
 
 from dataclasses import replace
@@ -46,10 +46,10 @@ LOOK_AGAIN_SECONDS = 3_600.0
 
 
 async def resolve_in_doubt(leased: Leased, world: World) -> None:
-    """Ask once about one payment that we hold under a fresh epoch, and do what the answer allows."""
+    """Inquire once about one payment that we hold under a fresh epoch, and do what the answer allows."""
     biller = world.billers.by_id(leased.delivery.biller_id)
     if biller is None or not biller.profile.safety.can_be_asked:
-        await _go_by_files(leased, biller, world)
+        await _resolve_by_files(leased, biller, world)
         return
     if not await _may_ask(leased, biller, world):
         return
@@ -70,7 +70,7 @@ async def resolve_in_doubt(leased: Leased, world: World) -> None:
         case Posted():
             await _record_posted(leased, inquiry, biller, world)
         case HalfDone(next_step=step):
-            await _go_on(leased, step, biller, world)
+            await _send_next_step(leased, step, biller, world)
         case NotFound():
             await _act_on_not_found(leased, biller, world)
         case NoAnswer():
@@ -83,16 +83,16 @@ def _with_terms(leased: Leased, biller: BillerAdapter) -> Leased:
     return replace(leased, delivery=replace(leased.delivery, terms=biller.profile.terms))
 
 
-async def _go_by_files(leased: Leased, biller: BillerAdapter | None, world: World) -> None:
-    """Do what settlement files allow where nobody can be asked; mostly that is to wait for one."""
+async def _resolve_by_files(leased: Leased, biller: BillerAdapter | None, world: World) -> None:
+    """Do what settlement files allow where the biller cannot be asked; mostly that is to wait for one."""
     step = FileStep.WAIT
     if biller is not None:
         profile, leased = biller.profile, _with_terms(leased, biller)
-        # A token, and a receipt that counts, are in no file.
+        # No file contains a token or a final receipt.
         owes_us = profile.gives_tokens or profile.has_unique_receipt or profile.receipt_comes_later
         step = without_asking(_proof(leased, biller), leased.state, owes_us=owes_us)
     if biller is None or step is FileStep.WAIT:
-        # What was given back waits for nothing; a file that holds it after all wakes it.
+        # A payment that was given back needs no inquiry; a file that names it as done wakes it.
         again = None if leased.state is State.REFUNDED else LOOK_AGAIN_SECONDS
         await world.payments.postpone(leased, again, "nobody to ask", asked=False)
     elif step is FileStep.BELIEVE:
@@ -109,7 +109,7 @@ async def _leave_to_a_person(leased: Leased, biller: BillerAdapter, world: World
     why = f"settlement files come to {_proof(leased, biller)}, and the biller cannot be asked"
     if leased.files.is_news:
         world.alarms.raise_alarm(Alarm.FILE_NEEDS_A_PERSON, leased.delivery.payment_id, why=why)
-    # Counted as if it had been asked, so that what was told is no news any more.
+    # Counted like an inquiry, so that the statements are no longer news.
     await world.payments.postpone(leased, LOOK_AGAIN_SECONDS, why, asked=leased.files.is_news)
 
 
@@ -117,14 +117,14 @@ def _proof(leased: Leased, biller: BillerAdapter) -> FileProof:
     return proof_of(leased.files, begun_on(leased.send.send_until, biller.profile.timing))
 
 
-def _tell_of_files(leased: Leased, why: str, biller: BillerAdapter, world: World) -> None:
-    """Have a person ask a biller whose file holds what it does not say itself; once an answer of files."""
+def _alarm_for_file(leased: Leased, why: str, biller: BillerAdapter, world: World) -> None:
+    """Raise an alarm where the biller's file contradicts its answer; once for each new statement."""
     if leased.files.is_news and _proof(leased, biller) in SAYS_DONE:
         world.alarms.raise_alarm(Alarm.FILE_NEEDS_A_PERSON, leased.delivery.payment_id, why=why)
 
 
 async def _may_ask(leased: Leased, biller: BillerAdapter, world: World) -> bool:
-    """Whether the budget has a question left for this payment, and the payment is still ours to ask about."""
+    """Whether the budget allows an inquiry now, and the payment is still ours to inquire about."""
     wait_seconds = await world.budget.take(biller.profile.id, biller.profile.inquiries_per_second)
     if wait_seconds > 0:
         await world.payments.postpone(leased, wait_seconds, "inquiry budget is used up", asked=False)
@@ -134,18 +134,20 @@ async def _may_ask(leased: Leased, biller: BillerAdapter, world: World) -> bool:
 
 async def _ask_later(leased: Leased, answer: NoAnswer, biller: BillerAdapter, world: World) -> None:
     if answer.was_asked and biller.profile.gives_tokens:
-        _tell_of_files(leased, "its settlement file holds a vend whose token it does not give", biller, world)
-    # Whoever is shut out was not heard: the schedule of questions stands still, and the door is tried soon.
-    asked = 0 if answer.is_shut_out else leased.asked + answer.was_asked
+        _alarm_for_file(
+            leased, "its settlement file holds a vend whose token it does not give", biller, world
+        )
+    # Where our login is refused, the inquiry does not count: the schedule stops, and a retry is due soon.
+    questions = 0 if answer.is_shut_out else leased.asked + answer.was_asked
     if answer.is_shut_out:
         facts = {"biller_id": biller.profile.id, "why": answer.why}
         world.alarms.raise_alarm(Alarm.SHUT_OUT, leased.delivery.payment_id, **facts)
-    again = biller.profile.timing.next_ask_seconds(asked)
+    again = biller.profile.timing.next_ask_seconds(questions)
     await world.payments.postpone(leased, again, answer.why, asked=answer.was_asked)
 
 
 async def _look_for_receipt(leased: Leased, inquiry: Inquiry, biller: BillerAdapter, world: World) -> None:
-    """Keep the final receipt of a completed payment, or ask again; nothing else can change here."""
+    """Record the final receipt of a completed payment, or inquire again; nothing else can change here."""
     receipt = inquiry.facts.get(FINAL_RECEIPT, "") if isinstance(inquiry, Posted) else ""
     if receipt:
         await world.payments.record(Recording(leased.delivery, plan_receipt(receipt)))
@@ -161,14 +163,14 @@ async def _record_posted(leased: Leased, posted: Posted, biller: BillerAdapter, 
         world.alarms.raise_alarm(Alarm(plan.notice), leased.delivery.payment_id)
 
 
-async def _go_on(leased: Leased, step: str, biller: BillerAdapter, world: World) -> None:
-    """Send the step that the biller still waits for; what was given back is not paid for after all."""
+async def _send_next_step(leased: Leased, step: str, biller: BillerAdapter, world: World) -> None:
+    """Send the step that the biller waits for; not for a payment that was given back."""
     if leased.state is State.REFUNDED:
         plan = plan_half_done(step)
         await world.payments.record(Recording(leased.delivery, plan))
         world.alarms.raise_alarm(Alarm(plan.notice), leased.delivery.payment_id)
         return
-    # The doubt goes on, so the next question waits as if this one had been answered by nothing.
+    # The doubt goes on, so the next inquiry is scheduled as after one without an answer.
     delivery = replace(leased.delivery, asked=leased.asked + 1)
     await _send_step(delivery, replace(leased.order, step=step), biller, world)
 
@@ -186,7 +188,7 @@ async def _act_on_not_found(leased: Leased, biller: BillerAdapter, world: World)
     """Wait until "not found" is final; then send once more where that is safe, else give the money back."""
     profile, timing, safety = biller.profile, biller.profile.timing, biller.profile.safety
     if leased.state is State.REFUNDED:
-        _tell_of_files(leased, "its settlement file holds what was given back", biller, world)
+        _alarm_for_file(leased, "its settlement file holds what was given back", biller, world)
         again = timing.ask_every_seconds if is_watched(leased.send, leased.now, timing) else None
         await world.payments.postpone(leased, again, "not found, as given back", asked=True)
         return
@@ -204,14 +206,14 @@ async def _act_on_not_found(leased: Leased, biller: BillerAdapter, world: World)
             await give_back(leased.delivery, timing.ask_every_seconds, world)
         case NextStep.ASK_A_PERSON:
             why = "its settlement file holds what it says that it does not have"
-            _tell_of_files(leased, why, biller, world)
+            _alarm_for_file(leased, why, biller, world)
             await world.payments.postpone(leased, timing.next_ask_seconds(leased.asked + 1), why, asked=True)
         case _:
             assert_never(next_step)
 
 
 def _seconds_until_final(leased: Leased, biller: BillerAdapter) -> float:
-    """The next question on schedule, but not before its answer could be final."""
+    """Seconds to the next inquiry on schedule, but not before its answer could be final."""
     scheduled = biller.profile.timing.next_ask_seconds(leased.asked + 1)
     profile = biller.profile
     final_at = final_not_found_at(leased.send, profile.safety, profile.timing, leased.files)

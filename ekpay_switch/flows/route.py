@@ -1,4 +1,4 @@
-"""Finding the connector to ask for a payer's money: the decision, and a place behind a half-open breaker."""
+"""Choosing the connector for a payment: the decision, and the probe of a half-open breaker."""
 
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -15,7 +15,7 @@ from ekpay_switch.security.identifiers import uuid7
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """Who is to be asked, in which attempt, and why."""
+    """The chosen connector, the attempt's id, and the decision."""
 
     attempt_id: UUID
     connector: Connector
@@ -28,10 +28,10 @@ class Routed:
 
 
 async def route(request: RouteRequest, world: World) -> Routed | Decision:
-    """Whom to ask, or the decision by which nobody was left.
+    """The connector to ask, or the decision that left none.
 
-    A half-open breaker lets one payment through at a time: where another one was quicker, that connector is
-    left out and the rest decides.
+    A half-open breaker lets one payment through at a time: where another payment was first, that connector is
+    excluded and the decision is repeated.
     """
     attempt_id = uuid7()
     while True:
@@ -48,20 +48,22 @@ async def route(request: RouteRequest, world: World) -> Routed | Decision:
 
 
 async def route_on(before: Routed, charge: Money, world: World) -> Routed | Decision:
-    """Whom to ask once that one came to nothing: another, at the same charge, since the sums are frozen."""
+    """The next connector after a failed try, at the same charge, since the sums are frozen."""
     request = before.decision.request
     tried = request.tried | {before.connector.profile.id}
     return await route(replace(request, charge=charge, tried=tried, at=world.clock.now()), world)
 
 
 def active_connectors(instrument: str, world: World) -> list[Connector]:
-    """Those that stand for an instrument and take payments at all; of a connector's id, that one."""
+    """The active connectors of an instrument; for a connector's id, that one."""
     names = world.routing.rules.instruments.get(instrument, (instrument,))
-    found = (world.connectors.by_id(name) for name in names)
-    return [one for one in found if one is not None and one.profile.status == ACTIVE]
+    connectors = (world.connectors.by_id(name) for name in names)
+    return [
+        connector for connector in connectors if connector is not None and connector.profile.status == ACTIVE
+    ]
 
 
-def is_about_the_amount(nobody: Decision) -> bool:
-    """Whether every connector of the instrument that takes payments does not take this amount."""
-    reasons = set(nobody.reasons().values()) - {Exclusion.INSTRUMENT, Exclusion.DISABLED}
+def is_about_the_amount(decision: Decision) -> bool:
+    """Whether the amount limits exclude every active connector of the instrument."""
+    reasons = set(decision.reasons().values()) - {Exclusion.INSTRUMENT, Exclusion.DISABLED}
     return reasons == {Exclusion.LIMITS}
