@@ -1,1 +1,1 @@
-"""What flows and wings need of the world outside, as protocols; a module for each noun."""
+"""What flows and wings need of the outside world, as protocols; one module for each noun."""

@@ -1,8 +1,8 @@
-"""What a wing proves of its own rows in `ekpay audit`, as a protocol (entry point group `ekpay.audits`).
+"""A wing's checks of its own rows in `ekpay audit`, as a protocol (entry point group `ekpay.audits`).
 
-A check is handed the connection of the audit role, inside the one snapshot that the whole audit sees. It
-reads and writes nothing. Its module imports the standard library and this one alone: the audit runs where
-the extras of a wing are not installed.
+A check gets the connection of the audit role, inside the one snapshot of the whole audit. It only reads. Its
+module imports the standard library and this one alone, since the audit runs where the extras of a wing are
+not installed.
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ class Finding:
 
 
 class AuditCheck(Protocol):
-    """One further check of the audit."""
+    """One check of the audit."""
 
     async def __call__(self, connection: Any, /) -> Finding | None:  # noqa: ANN401 - asyncpg is not typed
-        """The first broken row, or None where all are as they must be."""
+        """The first broken row, or None where all rows are right."""
         ...

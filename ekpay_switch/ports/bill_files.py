@@ -1,4 +1,4 @@
-"""What billers need whose bills arrive as files, as a protocol: no far side is asked, our own books are."""
+"""What billers with bill files need, as a protocol: they read our own database and ask no far side."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -8,20 +8,20 @@ from ekpay_switch.domain.scrolls.bill_files import FoundBill, TakeAnswer, Taken,
 
 
 class BillFiles(Protocol):
-    """Bills that their billers handed over, and which of them we have taken.
+    """Bills from bill files, and which of them our payments have taken.
 
     Each call is one durable transaction and raises `OverloadedError` where nothing was done, and
-    `VerdictUnknownError` where nobody knows.
+    `VerdictUnknownError` where the commit is unknown.
     """
 
     async def named(self, biller_id: str, parameters: Mapping[str, str]) -> Sequence[FoundBill]:
-        """The bills that these parameters name, whatever became of them, the one due first at the front."""
+        """The bills that these parameters name, in any status, by due date."""
         ...
 
     async def take(self, taking: Taking) -> TakeAnswer:
-        """Take a bill for a payment, once: the same reference for the same bill and amount is told again."""
+        """Take a bill for a payment, once: a repeat with the same bill and amount gets the same answer."""
         ...
 
     async def settle(self, biller_id: str, reference: str, payment_id: UUID) -> Taken | None:
-        """What this reference has taken; or None, and from this moment it never takes anything."""
+        """The bill that this reference has taken; or None, and from now on it can take none."""
         ...

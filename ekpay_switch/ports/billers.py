@@ -34,13 +34,12 @@ class BillerProfile:
     """What the core must know of a biller; all of it comes from its manifest.
 
     `steps` are the calls that post one payment, in order; after the first the biller holds it. Where
-    `fetch_has_side_effects` a fetch locks the bill, so nothing may fetch in bulk or again and again. One that
-    `pays_from_deposit` is a utility that takes each payment off money we left there; an alarm is raised below
-    what the last `deposit_alarm_days` took. Where
-    `has_unique_receipt` the fact `receipt` of an approval buys one service only, and where
-    `receipt_comes_later` the biller is asked for it after the payment. `second_route` is the step that takes
-    the other way to the same biller, where there is one; `scroll` says how its files look and how many a day
-    there may be. One that `has_bill_files` hands its bills over in files.
+    `fetch_has_side_effects` a fetch locks the bill, so it is never fetched in bulk or repeatedly. One that
+    `pays_from_deposit` is a utility that takes each payment off our deposit there; an alarm is raised below
+    what the last `deposit_alarm_days` took. Where `has_unique_receipt` the fact `receipt` of an approval buys
+    one service only, and where `receipt_comes_later` the biller is asked for it after the payment.
+    `second_route` is the step of the other route to the same biller, where there is one; `scroll` has the
+    layout and the number of its files a day. One that `has_bill_files` hands its bills over in files.
     """
 
     id: str
@@ -72,15 +71,15 @@ class BillerProfile:
 
     @property
     def terms(self) -> Terms:
-        """What a delivery must know of how this biller is settled with."""
+        """The settlement terms of this biller, for a delivery."""
         return Terms(self.pays_from_deposit, self.has_unique_receipt, self.receipt_comes_later)
 
 
 class BillerAdapter(Protocol):
-    """One biller, spoken to in its own protocol.
+    """One biller, in its own protocol.
 
     Implementations translate and answer. They write no rows, decide no routing and raise nothing for a
-    refusal, a timeout or rubbish: those are outcomes (law 4).
+    refusal, a timeout or an unreadable answer: those are outcomes (law 4).
     """
 
     @property
@@ -93,11 +92,11 @@ class BillerAdapter(Protocol):
         ...
 
     async def pay(self, order: PayOrder) -> Outcome:
-        """Send one step of one payment, once; the same may come again only where the biller deduplicates."""
+        """Send one step of one payment, once; it may be repeated only where the biller deduplicates."""
         ...
 
     async def inquire(self, order: PayOrder) -> Inquiry:
-        """Ask what became of a payment by our reference; moves no money."""
+        """Inquire about a payment by our reference; moves no money."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What raising treasury challans needs of the world outside, as protocols: the rules of `ports` hold too."""
+"""What raising treasury challans needs of the outside world, as protocols."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from ekpay_switch.ports.world import World
 
 @dataclass(frozen=True, slots=True)
 class ChallanUser:
-    """A merchant that may raise challans, as its calls are checked by; a token dies with its generation."""
+    """A merchant that may raise challans, with its credentials; a token expires with its generation."""
 
     partner_id: str
     username: str
@@ -30,7 +30,7 @@ class ChallanUser:
 
 
 class ChallanUsers(Protocol):
-    """Who may raise challans, as it stands now; switched off with its partner."""
+    """Merchants that may raise challans, at this moment; disabled together with the partner."""
 
     async def by_username(self, username: str) -> ChallanUser | None:
         """The user that logs in under this name, active or not, or None."""
@@ -42,7 +42,7 @@ class ChallanUsers(Protocol):
 
 
 class Challans(Protocol):
-    """Challan requests in the books; each call is one short transaction, durable on return."""
+    """Stored challan requests; each call is one short transaction, durable on return."""
 
     async def by_request(self, partner_id: str, request_id: str) -> ChallanStanding | None:
         """The merchant's request of this REQUEST_ID, or None."""
@@ -56,33 +56,33 @@ class Challans(Protocol):
         connectors: Collection[str],
         hold_seconds: float,
     ) -> ChallanStanding | ChallanRefusal:
-        """Move the total to the merchant's challan prefund and write the request down, or say why not.
+        """Move the total to the merchant's challan prefund and store the request, or say why not.
 
-        Whatever stands under the REQUEST_ID is found under the same locks: the same content is the answer.
-        `connectors` are those by whose transaction a payment may be named. The worker leaves a new request
-        alone for `hold_seconds`.
+        A request stored earlier under the REQUEST_ID is found under the same locks and returned. `connectors`
+        are those by whose transaction id a payment may be named. The worker does not touch a new request for
+        `hold_seconds`.
 
         Raises:
             OverloadedError: no connection became free; nothing was done.
-            VerdictUnknownError: the database went away; nothing may be paid.
+            VerdictUnknownError: the connection was lost during the commit; nothing may be paid.
         """
         ...
 
     async def end_line(self, challan: ChallanStanding, line: ChallanLine) -> LineEnd | None:
-        """Write how the line ended, as its payment says under lock; None while it is open.
+        """Record how the line ended, by its payment under lock; None while it is open.
 
-        What the treasury did not take is owed to the merchant again, once; raises like `set_aside`.
+        An amount that the treasury was not paid is owed to the merchant again, once; raises like `set_aside`.
         """
         ...
 
     async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[ChallanStanding]:
-        """Take up requests with open lines that nobody has looked at for a while; the older, the rarer."""
+        """Lease requests with open lines that are due; older ones are due less often."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TreasuryOffice:
-    """What raising challans reaches out to; `accounts` are those the treasury can be told."""
+    """Everything that raising challans uses; `accounts` maps credit accounts to treasury codes."""
 
     world: World
     challans: Challans

@@ -1,7 +1,7 @@
-"""What flows need to collect money and to give it back, as protocols; `persistence` implements them.
+"""What flows need to collect money and to refund it, as protocols; `persistence` implements them.
 
-Each call is one durable transaction and none is open around a wire call. Beside these stand `ports` (bills
-and deliveries) and `connector_ports` (the connectors themselves).
+Each call is one durable transaction and none is open around a wire call. `ports.world` has bills and
+deliveries, `ports.connectors` the connectors themselves.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -30,7 +30,7 @@ from ekpay_switch.domain.refusals import Refusal
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Whoever calls REST v1: a partner by one of its API keys (docs/adr/0027).
+    """The caller of REST v1: a partner by one of its API keys (docs/adr/0027).
 
     `return_hosts` are the hosts (`host` or `host:port`) that payers may be sent back to.
     """
@@ -42,16 +42,16 @@ class Client:
 
 
 class Clients(Protocol):
-    """Who holds which API key."""
+    """Clients by API key."""
 
     async def by_key(self, key: str) -> Client | None:
-        """The client whose key this is, or None: unknown, revoked, or of a partner that is not active."""
+        """The client of this key, or None: unknown, revoked, or of an inactive partner."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class RefundView:
-    """A refund as its payment's owner may see it."""
+    """A refund as the partner of its payment may see it."""
 
     refund_id: UUID
     payment_id: UUID
@@ -65,11 +65,10 @@ class RefundView:
 
 @dataclass(frozen=True, slots=True)
 class PaymentView:
-    """A collected payment as its owner may see it.
+    """A collected payment as its partner may see it.
 
-    `page_url` is where the payer pays now, empty where no page is open. `next_look_at` is when we look again
-    by ourselves, None when nothing is left to look at. `connector_id` brought the money, or was asked
-    for it last.
+    `page_url` is where the payer pays now, empty where no page is open. `next_look_at` is when the next
+    inquiry is due, None without one. `connector_id` collected the money, or was asked last.
     """
 
     payment_id: UUID
@@ -94,26 +93,26 @@ class PaymentView:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The payment stands and its first try is open: ask the connector now."""
+    """The payment is stored and its first try is open: ask the connector now."""
 
     held: HeldTry
 
 
 @dataclass(frozen=True, slots=True)
 class AlreadyOpened:
-    """The reference stands already with the same content: its payment is the answer."""
+    """The reference was used before with the same content: its payment is the answer."""
 
     view: PaymentView
 
 
 @dataclass(frozen=True, slots=True)
 class OtherContent:
-    """The reference stands already with other content; nothing was written."""
+    """The reference was used before with other content; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class BillHeld:
-    """Another payment holds this bill; `payment_id` only where it is the same partner's."""
+    """Another payment has taken this bill; `payment_id` only where it is the same partner's."""
 
     payment_id: UUID | None
 
@@ -123,7 +122,7 @@ OpenAnswer = Opened | AlreadyOpened | OtherContent | BillHeld
 
 @dataclass(frozen=True, slots=True)
 class NoNewTry:
-    """No further try may be begun (or the payment not be cancelled) as it stands; nothing was written."""
+    """The payment's state allows no further try (or no cancellation); nothing was written."""
 
     state: State | None
     """None where there is no such payment of this partner."""
@@ -131,7 +130,7 @@ class NoNewTry:
 
 @dataclass(frozen=True, slots=True)
 class TryRecorded:
-    """The finding stands in the books; `state` is what it led the payment to."""
+    """The finding is recorded; `state` is the payment's new state."""
 
     state: State
     alarm: Alarm | None = None
@@ -139,7 +138,7 @@ class TryRecorded:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStart:
-    """How a delivery of a funded payment begins; ids are made by us, seconds run from the database's now."""
+    """The start of a funded payment's delivery; ids are made by us, seconds count from the database's now."""
 
     payment_id: UUID
     attempt_id: UUID
@@ -152,7 +151,7 @@ class DeliveryStart:
 
 @dataclass(frozen=True, slots=True)
 class StartedDelivery:
-    """The delivery is durable and this process holds it: tell the biller now."""
+    """The delivery is durable and this process holds it: send it to the biller now."""
 
     delivery: Delivery
     order: PayOrder
@@ -160,7 +159,7 @@ class StartedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Funded:
-    """A payment whose money is there and whose delivery is due; `is_over` says that its quote is dead."""
+    """A funded payment whose delivery is due; `is_over` says that its quote has expired."""
 
     payment_id: UUID
     biller_id: str
@@ -169,7 +168,7 @@ class Funded:
 
 @dataclass(frozen=True, slots=True)
 class Returning:
-    """What the page needs that the payer's browser comes back to.
+    """The data of the page that the payer's browser returns to.
 
     `checkout_reference` names our own page of a merchant's payment, and is empty where there is none.
     """
@@ -204,82 +203,83 @@ class Collections(Protocol):
     ) -> HeldTry | NoNewTry:
         """Begin another try of a payment that waits for money; the open one is abandoned.
 
-        Not where the quote is dead, where the open try asked for money already, or where its page is younger
-        than `page_is_ours_after_seconds` (0 where only our word moves money).
+        Not where the quote has expired, where the open try has begun an execute, or where its page is younger
+        than `page_is_ours_after_seconds` (0 where only our execute moves money).
         """
         ...
 
     async def cancel(self, partner_id: str, payment_id: UUID) -> NoNewTry | None:
-        """End a payment before its money was asked for; None when it is declined now (or was already)."""
+        """Decline a payment before any execute; None where it is declined now (or was already)."""
         ...
 
     async def lease_try(self, reference: str, lease_seconds: float) -> HeldTry | None:
-        """Hold the try of this reference of ours if it is due and nobody holds it; it gets a new epoch."""
+        """Lease the try of our reference if it is due and not leased; it gets a new epoch."""
         ...
 
     async def lease_due_tries(
         self, limit: int, lease_seconds: float, *, per_far_side: int, passing_over: Collection[str] = ()
     ) -> Sequence[HeldTry]:
-        """Hold tries whose next question is due and that nobody holds; each gets a new epoch."""
+        """Lease tries whose next inquiry is due and that are not leased; each gets a new epoch."""
         ...
 
-    async def begin_execute(self, held: HeldTry, send_seconds: float, hold_seconds: float) -> bool:
-        """Make asking for the money durable before it happens; False where nothing may be sent.
+    async def begin_execute(self, locked_try: HeldTry, send_seconds: float, hold_seconds: float) -> bool:
+        """Make an execute durable before it is sent; False where it may not be sent.
 
-        That is where the try is not ours any more, was abandoned, or its quote has died.
+        That is where the try is no longer ours, was abandoned, or its quote has expired.
         """
         ...
 
-    async def record(self, held: HeldTry, finding: Finding) -> TryRecorded | None:
+    async def record(self, locked_try: HeldTry, finding: Finding) -> TryRecorded | None:
         """Write what a finding leads to, under the try's epoch.
 
-        None where somebody else took it over: the finding is kept as evidence only.
+        None where another process took the try over: the finding is stored as evidence only.
         """
         ...
 
     async def expire_due(self, limit: int) -> int:
-        """End payments that wait for no try and whose quote is dead; how many."""
+        """Expire payments without an open try whose quote has expired; how many."""
         ...
 
     async def funded_due(
         self, limit: int, *, per_far_side: int = 16, passing_over: Collection[str] = ()
     ) -> Sequence[Funded]:
-        """Funded payments whose delivery is due: so many of one biller, and none of those passed over.
+        """Funded payments whose delivery is due: at most `per_far_side` of a biller, none of `passing_over`.
 
-        Where a quote is dead the delivery is to be given up, which asks nobody: those are never passed over.
+        Where a quote has expired, the delivery is to be given up, which calls no far side: those are never
+        passed over.
         """
         ...
 
     async def start_delivery(self, start: DeliveryStart) -> StartedDelivery | None:
-        """Begin to deliver a funded payment; None where somebody else did, or its quote is dead.
+        """Begin to deliver a funded payment; None where another process did, or its quote has expired.
 
-        The order's `send_before` is the caller's to fill in.
+        The caller fills in the order's `send_before`.
         """
         ...
 
     async def give_up_delivery(self, payment_id: UUID) -> bool:
-        """A funded payment whose quote is dead is owed back to its payer; False where it is not one."""
+        """Owe a funded payment with an expired quote back to its payer; False where it is not one."""
         ...
 
     async def credit_merchant(self, payment_id: UUID) -> bool:
-        """Credit the shares of a funded merchant payment, which a review has led there; False elsewhere.
+        """Credit the shares of a merchant payment that a review has made funded; False for any other.
 
-        Money that comes for a merchant payment is credited by `record`, in the transaction that believes it.
+        Otherwise `record` credits a merchant payment in the transaction that accepts its money.
         """
         ...
 
     async def returning(self, reference: str) -> Returning | None:
-        """What stands behind the page of this try, or None."""
+        """The data of this try's return page, or None."""
         ...
 
     async def reference_of(self, connector_id: str, provider_reference: str) -> str | None:
-        """Our reference of the try that the connector knows by this name of its own, or None."""
+        """Our reference of the try with this provider reference, or None."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class RawCallback:
-    """An unsolicited message as it came, kept before anything is done about it.
+    """A callback as received, stored before anything is done about it.
 
     `name` is the same on every repeat; `why` is empty where it was understood.
     """
@@ -293,20 +293,20 @@ class RawCallback:
 
 
 class Callbacks(Protocol):
-    """Messages that came unasked."""
+    """Callbacks of connectors."""
 
     async def keep(self, callback: RawCallback, hint: CallbackHint | None) -> bool:
-        """Store it once, durable on return; False where it stands already.
+        """Store it once, durable on return; False where it is stored already.
 
-        A hint also wakes what it names, each try at most once in five seconds: its next question is due now.
-        One that names what we do not know yet wakes it when we get to know it.
+        A hint also makes the inquiry of what it names due now, for each try at most once in five seconds. A
+        hint about an unknown reference takes effect once that reference is known.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class RefundTaken:
-    """The refund stands (`is_repeat`: it stood already with the same content)."""
+    """The refund is stored (`is_repeat`: it was stored before with the same content)."""
 
     view: RefundView
     is_repeat: bool = False
@@ -314,7 +314,7 @@ class RefundTaken:
 
 @dataclass(frozen=True, slots=True)
 class RefundRecorded:
-    """The finding stands in the books; `state` is what it led the refund to."""
+    """The finding is recorded; `state` is the refund's new state."""
 
     state: RefundState
     alarm: Alarm | None = None
@@ -324,31 +324,32 @@ class Refunds(Protocol):
     """Refunds as records of their own."""
 
     async def ask(self, new: NewRefund, parts_max: int, days_max: int) -> RefundTaken | RefundRefusal:
-        """Take a refund on under the locked running total, or say why not; durable on return."""
+        """Accept a refund under the locked running total, or say why not; durable on return."""
         ...
 
     async def open_give_backs(self, limit: int) -> int:
-        """Make the refund of each payment that is refunding and has none yet; how many."""
+        """Create the refund of each payment that is refunding and has none yet; how many."""
         ...
 
     async def lease_due(
         self, limit: int, lease_seconds: float, *, passing_over: Collection[str] = ()
     ) -> Sequence[HeldRefund]:
-        """Hold refunds that are due and that nobody holds, at most one of each try; each gets a new epoch."""
+        """Lease refunds that are due and not leased, at most one of each try; each gets a new epoch."""
         ...
 
-    async def begin_send(self, held: HeldRefund, hold_seconds: float) -> bool:
-        """Make the sending durable before it happens; False where the refund is not ours any more."""
+    async def begin_send(self, locked_refund: HeldRefund, hold_seconds: float) -> bool:
+        """Make a send durable before it happens; False where the refund is no longer ours."""
         ...
 
-    async def postpone(self, held: HeldRefund, again_seconds: float) -> None:
-        """Let go of the refund until then; nothing was sent."""
+    async def postpone(self, locked_refund: HeldRefund, again_seconds: float) -> None:
+        """Release the refund until its next retry; nothing was sent."""
         ...
 
-    async def record(self, held: HeldRefund, finding: RefundFinding) -> RefundRecorded | None:
+    async def record(self, locked_refund: HeldRefund, finding: RefundFinding) -> RefundRecorded | None:
         """Write what a finding leads to, under the refund's epoch.
 
-        None where it is not ours any more: the finding is evidence only, and an alarm where money went twice.
+        None where it is no longer ours: the finding is evidence only, and an alarm where money was refunded
+        twice.
         """
         ...
 

@@ -1,7 +1,7 @@
 """What flows need of the connectors, as protocols; the wing of connectors implements them.
 
-A connector is one way for money to come in. It translates and answers: it writes no rows, decides no routing
-and raises nothing for a refusal, a timeout or rubbish.
+A connector is one way to collect money. It translates and answers: it writes no rows, decides no routing and
+raises nothing for a refusal, a timeout or an unreadable answer.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ from ekpay_switch.domain.outcome import NoAnswer, NotFound
 
 @dataclass(frozen=True, slots=True)
 class RefundRules:
-    """How a provider gives money back; `days_max` from the day of collection, `parts_max` refunds in all.
+    """A provider's refund limits: `days_max` from the day of collection, `parts_max` refunds of one payment.
 
-    `can_be_asked` says whether it can be asked which refunds of a payment it has.
+    `can_be_asked` says whether it can list the refunds of a payment.
     """
 
     days_max: int
@@ -40,23 +40,23 @@ class RefundRules:
 
 
 BY_HAND = RefundRules(days_max=sys.maxsize, parts_max=sys.maxsize)
-"""Where a connector gives nothing back, finance pays by hand, in any number of parts and at any time."""
+"""Without refunds by the connector, finance pays by hand, in any number of parts and at any time."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectorProfile:
     """What the core must know of a connector; all of it comes from its manifest.
 
-    `executes` says that we ourselves take the money once the payer has agreed; where it is false, the payer's
+    `executes` says that our execute takes the money once the payer has agreed; where it is false, the payer's
     agreement takes it. A page lapses `page_life_seconds` after it was created; while the payer is on it, the
-    provider is asked `page_ask_after_seconds` after that (architecture.md 5). `refunds` is None where only
-    people can give money back. The provider keeps `charge_basis_points` of what it collects, and the payer is
-    charged `payer_charge_basis_points` of the bill for the instrument. `url` is where it is spoken to, and
-    `host` (`host:port`) where it has a host link as well.
-    References of ours are `reference_length` characters there. `protocol` says how its protocol is known:
-    `public`, `borrowed` from an institution whose protocol is, or our `generic` dialect. What it sends
-    unasked is answered with the JSON text `callback_answer`. Where `registers_return`, payers come back to
-    one address that was registered with the provider, and bring its own name of their payment.
+    provider is asked `page_ask_after_seconds` after that (architecture.md 5). `refunds` is None where refunds
+    are possible by hand only. The provider keeps `charge_basis_points` of what it collects, and the payer is
+    charged `payer_charge_basis_points` of the bill for the instrument. `url` is its address, and `host`
+    (`host:port`) that of its host link, if any. Our references have `reference_length` characters there.
+    `protocol` says how its protocol is known: `public`, `borrowed` from an institution with a public one, or
+    our `generic` dialect. Callbacks are answered with the JSON text `callback_answer`. Where
+    `registers_return`, payers come back to one address that was registered with the provider, with the
+    provider's name of their payment.
     """
 
     id: str
@@ -84,7 +84,7 @@ class ConnectorProfile:
 
 
 class Connector(Protocol):
-    """One way for money to come in, spoken to in its own protocol."""
+    """One way to collect money, in its own protocol."""
 
     @property
     def profile(self) -> ConnectorProfile:
@@ -100,40 +100,40 @@ class Connector(Protocol):
         ...
 
     async def inquire(self, order: CollectOrder) -> CollectInquiry:
-        """Ask what became of a payment by its provider reference; moves no money."""
+        """Inquire about a payment by its provider reference; moves no money."""
         ...
 
     async def refund(self, order: RefundOrder) -> RefundOutcome:
-        """Give money back, once; ask first wherever an earlier send may have been heard."""
+        """Refund once; inquire first wherever an earlier send may have arrived."""
         ...
 
     async def inquire_refunds(self, order: RefundOrder) -> RefundInquiry:
-        """Ask which refunds of a collected payment the provider has; moves no money.
+        """List the refunds of a collected payment at the provider; moves no money.
 
-        A provider that lists none is asked for the one that the order names.
+        A provider without such a list is asked for the refund that the order names.
         """
         ...
 
     async def read_callback(self, headers: Mapping[str, str], body: bytes) -> CallbackHint | NoHint:
-        """What a message that came unasked seems to say, if its proof is right; headers in small letters."""
+        """Read a callback, if its signature is right; header names are in lower case."""
         ...
 
 
 @runtime_checkable
 class FindsMovements(Protocol):
-    """A connector that can also be asked by the provider's own name of a movement of money."""
+    """A connector that can also find a movement of money by the provider's own name of it."""
 
     async def search(self, provider_transaction: str) -> MovementFound | NotFound | NoAnswer:
-        """What the provider has under that name; moves no money."""
+        """The movement with this name; moves no money."""
         ...
 
 
 @runtime_checkable
 class KeepsLink(Protocol):
-    """A connector whose far side is spoken to over one lasting connection, which one process of all keeps."""
+    """A connector with one lasting connection to its far side, which one process of all keeps."""
 
     async def keep_link(self, stop: asyncio.Event) -> None:
-        """Keep the connection whenever no other process does, until told to stop; then end it orderly."""
+        """Keep the connection whenever no other process does, until `stop` is set; then sign off."""
         ...
 
 

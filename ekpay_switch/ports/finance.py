@@ -1,8 +1,8 @@
-"""What the nightly reconciliation needs of the core: windows, lines to match, entries, evidence, persons.
+"""What the nightly reconciliation needs of the core: windows, frozen lines, entries, evidence, staff.
 
-The wing that closes the day reads our books and never pays. What it decides reaches them through these ports
-alone, each in the transaction of its caller where money or evidence moves, so that a decision and what it
-changes are durable together. The command line hands an implementation over as the context's object.
+The reconciliation reads our database and never pays. It writes through these ports alone, in the transaction
+of the caller where money or evidence changes, so that a decision and its effects are durable together. The
+command line passes an implementation as the context's object.
 """
 
 from collections.abc import Collection, Sequence
@@ -21,16 +21,16 @@ Connection = Any
 
 
 class LineRole(StrEnum):
-    """Whose statement a line of our books is matched with."""
+    """Whose statement a frozen line is matched with."""
 
-    CONNECTOR = "connector"  # funds that a connector brought or gave back
-    BILLER = "biller"  # what a biller was told, or took back
-    PARTNER = "partner"  # what a partner's prefund paid, or was given back
-    MERCHANT = "merchant"  # what a merchant or its payee was credited, or gave back
+    CONNECTOR = "connector"  # funds that a connector collected or refunded
+    BILLER = "biller"  # a payment to a biller, or its reversal
+    PARTNER = "partner"  # a payment from a partner's prefund, or its return
+    MERCHANT = "merchant"  # a credit to a merchant or its payee, or its refund
 
 
 class LineEvent(StrEnum):
-    """What a line does with the money."""
+    """The kind of movement of a line."""
 
     PAYMENT = "payment"
     REFUND = "refund"
@@ -38,7 +38,7 @@ class LineEvent(StrEnum):
 
 
 class LineStatus(StrEnum):
-    """What we know of it when the window closed."""
+    """Our state of the movement when the window closed."""
 
     SUCCESS = "success"
     FAILED = "failed"
@@ -62,10 +62,9 @@ class Windows(Protocol):
         """Close every open window of a date not after `up_to` and freeze the lines of `ledger_lines`.
 
         One transaction under the exclusive form of the lock that every posting shares, so no entry is posted
-        to a closed window. Closing again closes nothing and freezes nothing twice. Where no window stands
-        open but a line is missing (a process died between the two) there is nothing to repair: both are one
-        transaction. A date without any window gets an empty closed one, so that a day on which nothing was
-        paid is a day that was closed.
+        to a closed window. A repeat closes nothing and freezes nothing twice; since closing and freezing are
+        one transaction, no line can be missing. A date without any window gets an empty closed one, so that a
+        day without payments is closed too.
         """
         ...
 
@@ -74,9 +73,9 @@ class Windows(Protocol):
 class Adjustment:
     """A journal entry that finance decides on: its moment, and accounts with signed paisa, debit positive.
 
-    `id` is the entry's id, made before anything is written; the same id is the same entry. `owed` says by how
-    many paisa merchants are owed more (below zero: less), where one of their accounts or of their payees'
-    moves (`merchant_money.move_owed`).
+    `id` is the entry's id, made before anything is written; the same id is the same entry. `owed` is how many
+    paisa more each merchant is owed (below zero: less), where an account of the merchant or its payees moves
+    (`share_postings.move_owed`).
     """
 
     id: UUID
@@ -88,7 +87,7 @@ class Adjustment:
 
     @classmethod
     def of(cls, entry_id: UUID, entry: Entry, payment_id: UUID | None = None) -> "Adjustment":
-        """An entry of `domain.settling`, with what it makes merchants owed."""
+        """An entry of `settlement_postings`, with how much more merchants are owed by it."""
         postings = tuple((posting.account, posting.amount) for posting in entry.postings)
         return cls(entry_id, entry.moment, postings, payment_id, owed_of(entry), entry.currency)
 
@@ -97,7 +96,7 @@ class AdjustmentBooks(Protocol):
     """Entries that settle or correct, in the caller's transaction."""
 
     async def open_accounts(self, accounts: Collection[str]) -> None:
-        """Make sure that accounts stand, in a transaction of their own, before the caller begins its own.
+        """Make sure that accounts exist, in a transaction of their own, before the caller begins its own.
 
         Raises:
             UnknownAccountError: the chart has no such account.
@@ -105,7 +104,7 @@ class AdjustmentBooks(Protocol):
         ...
 
     async def post(self, connection: Connection, adjustments: Sequence[Adjustment]) -> None:
-        """Write entries in order in the transaction that `connection` is in; one that stands is skipped.
+        """Write entries in order in the transaction of `connection`; one that is stored already is skipped.
 
         Raises:
             ProvenByPaymentError: one names its payment and moves an account that is proven by payments.
@@ -120,18 +119,18 @@ class AdjustmentBooks(Protocol):
 
 
 class FileSays(StrEnum):
-    """What a far side's file says of a movement that we do not know the end of."""
+    """What a far side's file states about a movement whose end we do not know."""
 
     SUCCESS = "success"
     FAILED = "failed"
-    ABSENT = "absent"  # the window is over and the file that had to name it does not
+    ABSENT = "absent"  # the window is over and the file that should name it does not
 
 
 @dataclass(frozen=True, slots=True)
 class FileAnswer:
-    """One answer: `movement` is the attempt or refund that the frozen line names, `amount` is in paisa.
+    """One statement of a file: `movement` is the attempt or refund of the frozen line, `amount` is in paisa.
 
-    `file` and `ordinal` name the row, 0 where it is absent. `night` is the night that found it.
+    `file` and `ordinal` name the row, 0 where it is absent. `night` is the night of the statement.
     """
 
     movement: UUID
@@ -147,37 +146,37 @@ class FileAnswer:
 
 
 class FileEvidence(Protocol):
-    """Hands what files say to the payments that wait for it; never sets an outcome by itself (law 6)."""
+    """Passes statements of files to the payments in doubt; never sets an outcome by itself (law 6)."""
 
     async def tell(self, connection: Connection, answers: Sequence[FileAnswer]) -> int:
-        """Keep answers as evidence and wake the payments, tries and refunds; how many were new.
+        """Store statements as evidence and make inquiries of payments, tries, refunds due; how many were new.
 
-        In the caller's transaction. An answer that stands already changes nothing. Success wakes the
-        resolver, which asks and records as always (a vend still waits for its token). A failure or absence
-        counts together with one negative answer of the far side, absence only from its second file on
+        In the caller's transaction. A statement that is stored already changes nothing. Success wakes the
+        resolver, which inquires and records as always (a vend still waits for its token). A failure or
+        absence counts together with one negative answer of the far side, absence only from its second file on
         (reconciliation.md 5, case 10).
         """
         ...
 
     async def wake(self, connection: Connection, movements: Collection[UUID]) -> int:
-        """Wake the payments, tries and refunds of these movements, so that the far side is asked now.
+        """Make the inquiries of the payments, tries and refunds of these movements due now.
 
-        In the caller's transaction; how many were woken. No evidence is kept: that people want to know is no
-        second absent file.
+        In the caller's transaction; how many there were. No evidence is stored: a request of staff is no
+        statement of a file.
         """
         ...
 
 
 class Persons(Protocol):
-    """The staff, as far as finance is asked."""
+    """The staff with the role `finance`."""
 
     async def verify(self, name: str, passphrase: str) -> None:
-        """Raises NotAllowedError unless the passphrase is theirs and they have the role `finance`."""
+        """Check the passphrase and the role `finance`; raises NotAllowedError otherwise."""
         ...
 
 
 class Finance(Protocol):
-    """Everything together, opened when it is first used."""
+    """All ports of the reconciliation; each is opened at its first use."""
 
     @property
     def home(self) -> Path:
@@ -210,9 +209,9 @@ class Finance(Protocol):
         ...
 
     async def leave_partner_statements(self, night: date, folder: Path) -> int:
-        """Leave every partner's statement of a closed business date in `folder`; how many there are.
+        """Write every partner's statement of a closed business date into `folder`; how many there are.
 
-        The same night leaves the same files. Raises where something may yet be posted to the date.
+        A repeat writes the same files. Raises where the date is not closed yet.
         """
         ...
 

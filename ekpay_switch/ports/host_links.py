@@ -1,9 +1,9 @@
-"""What a family needs that speaks over a bank's host link, as protocols; `persistence` and `wire` do it.
+"""What a family with a host link needs, as protocols; `persistence` and `wire` implement them.
 
-A host link is one TCP connection a bank and installation. Whoever wants something of the bank hands it over
-as a row (`HostMessages`); the one process that holds the link's lease takes rows and writes them to the wire
-(`HostLinks` and `Line`). Each call of the first two is one short transaction, and none is open around a wire
-call. Seconds run from the database's now.
+A host link is one TCP connection for a bank and installation. A request is handed over as a row
+(`HostMessages`); the one process with the link's lease takes rows and writes them to the wire (`HostLinks`
+and `Line`). Each call of the first two is one short transaction, and none is open around a wire call. Seconds
+count from the database's now.
 """
 
 from collections.abc import Sequence
@@ -16,47 +16,46 @@ from ekpay_switch.ports.world import Alarms, NotSent, NoUsableAnswer
 
 
 class HostMessages(Protocol):
-    """Requests to hosts, from whoever makes them."""
+    """Requests to hosts, from the side of their makers."""
 
     async def next_trace(self, acquirer: str) -> Trace | None:
-        """The next number of this acquirer and Dhaka day; None once all of the day are used up."""
+        """The next STAN of this acquirer and Dhaka day; None once all of the day are used up."""
         ...
 
     async def hand_over(self, new: NewHostMessage, send_seconds: float) -> HostMessage | None:
-        """Make the request durable for the link's owner, who sends it within `send_seconds` or never.
+        """Make the request durable for the link owner, which sends it within `send_seconds` or never.
 
-        The request that stands under its key, which is this one unless there was one before. None where
-        it may not be sent: a newer holder has settled its try, or another request of the try stands.
+        Returns the request that is stored under its key: this one, or an earlier one. None where it may not
+        be sent: a newer holder has settled its try, or the try has another request.
         """
         ...
 
     async def withdraw(self, key: MessageKey) -> bool:
-        """Take it back before it is sent; True where it provably never left us and never will."""
+        """Withdraw it before it is sent; True where it provably never left us and never will."""
         ...
 
     async def settle(self, connector_id: str, reference: str, epoch: int) -> HostMessage | None:
-        """The request that older holders of the try have sent, or None: nothing of theirs was or will be.
+        """The request that older holders of the try have sent, or None: none was sent or will be.
 
-        One that waits is withdrawn, and one that a slow holder has yet to hand over is refused when it
-        comes (law 14).
+        A waiting one is withdrawn, and one that a slow holder hands over later is refused (law 14).
         """
         ...
 
     async def reverse(self, key: MessageKey, trace: Trace) -> HostMessage:
-        """Have the request taken back, or taken back once more, unless its answer has settled it.
+        """Start or repeat the reversal of a request, unless an answer has settled it; the request then.
 
-        As it stands now. `trace` names the reversal where it is the first, for all its repeats.
+        `trace` names the first reversal and all its repeats.
         """
         ...
 
-    async def await_news(self, seen: HostMessage, within_seconds: float) -> HostMessage:
-        """The request once it stands otherwise than it was seen, at the latest after that time."""
+    async def await_news(self, earlier: HostMessage, within_seconds: float) -> HostMessage:
+        """The request once it differs from `earlier`, at the latest after `within_seconds`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class LinkLease:
-    """The right to keep a link; whoever takes it over has a greater epoch."""
+    """The right to keep a link; a later owner has a greater epoch."""
 
     connector_id: str
     epoch: int
@@ -64,25 +63,25 @@ class LinkLease:
 
 @dataclass(frozen=True, slots=True)
 class TakenMessage:
-    """A request that the owner must write within `send_seconds`, counted from before it asked for it."""
+    """A request that the owner must send within `send_seconds`, counted from before it called `take`."""
 
     message: HostMessage
     send_seconds: float
 
 
 class Noted(StrEnum):
-    """What was made of an answer of a host."""
+    """How a host's answer was recorded."""
 
     RECORDED = "recorded"
-    LATE = "late"  # the request is being taken back, or was; kept as evidence and believed never
-    NOT_AWAITED = "not_awaited"  # it is answered already, or was never sent
+    LATE = "late"  # the request is being reversed, or was; stored as evidence only
+    NOT_AWAITED = "not_awaited"  # the request is answered already, or was never sent
 
 
 class HostLinks(Protocol):
     """Links to hosts, and requests from the owner's side."""
 
     async def lease(self, connector_id: str, holder: str, seconds: float) -> LinkLease | None:
-        """The right to keep this link, or None while somebody else has it."""
+        """The right to keep this link, or None while another process has it."""
         ...
 
     async def renew(self, lease: LinkLease, seconds: float) -> bool:
@@ -94,7 +93,7 @@ class HostLinks(Protocol):
         ...
 
     async def lose(self, lease: LinkLease) -> None:
-        """What was sent under this lease or an older one gets no answer: its connection has ended."""
+        """Mark what was sent under this lease or an older one as lost: its connection has ended."""
         ...
 
     async def await_work(self, connector_id: str, within_seconds: float) -> None:
@@ -104,16 +103,16 @@ class HostLinks(Protocol):
     async def take(self, lease: LinkLease, limit: int) -> Sequence[TakenMessage]:
         """Requests to write now, the oldest first, each taken once and durable as taken before it is written.
 
-        None under a lease that was lost, and none whose last moment has passed.
+        None under a lease that was lost, and none whose send deadline has passed.
         """
         ...
 
     async def not_written(self, key: MessageKey) -> None:
-        """A request that was taken provably never left us: it is withdrawn, unless it is being reversed."""
+        """Withdraw a taken request that provably never left us, unless it is being reversed."""
         ...
 
     async def take_reversals(self, lease: LinkLease, limit: int) -> Sequence[HostMessage]:
-        """Reversals to write now, each counted as sent; one that was counted before goes as a repeat."""
+        """Reversals to send now, each counted as sent; one that was counted before is a repeat."""
         ...
 
     async def find(self, connector_id: str, rrn: str) -> HostMessage | None:
@@ -125,7 +124,7 @@ class HostLinks(Protocol):
         ...
 
     async def answer_reversal(self, key: MessageKey, code: str, *, is_confirmed: bool) -> bool:
-        """Record what the host said of a reversal; False where none is open."""
+        """Record the host's answer to a reversal; False where none is open."""
         ...
 
 
@@ -159,7 +158,7 @@ class Lines(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HostPorts:
-    """Everything that a family with a host link reaches out to."""
+    """Everything that a family with a host link uses."""
 
     messages: HostMessages
     links: HostLinks

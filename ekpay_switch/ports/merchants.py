@@ -1,7 +1,7 @@
 """What flows need of merchants and their payments, as protocols; `persistence` implements them.
 
 A merchant payment is a collected payment whose payee is a merchant: its tries, refunds and postings go
-through `collect_ports` like any other. Here is what only it has: the order as the merchant wrote it, its
+through `ports.collections` like any other. This module has the rest: the order as the merchant wrote it, its
 token, its page, its shares.
 """
 
@@ -21,10 +21,10 @@ from ekpay_switch.domain.refusals import Refusal
 
 @dataclass(frozen=True, slots=True)
 class Merchant:
-    """A merchant with what its calls are checked by.
+    """A merchant with its agreement and credentials.
 
-    `pass_key_hashes` are those that are good now, the newest first. `fee_plan` is a payee name of
-    config/fees.toml. `instruments` are the kinds and connector ids that it takes, None for all.
+    `pass_key_hashes` are the valid ones, the newest first. `fee_plan` is a payee name of config/fees.toml.
+    `instruments` are the kinds and connector ids that it accepts, None for all.
     `return_hosts` are the hosts (`host` or `host:port`) that payers and IPNs may go to; `networks` are the
     addresses its servers call from, in CIDR notation. Above `refund_limit` a refund takes two persons.
     """
@@ -47,7 +47,7 @@ class Merchant:
 
 @dataclass(frozen=True, slots=True)
 class Payee:
-    """Somebody who may have a share of a merchant's payments."""
+    """A registered payee of a merchant, which may have a share of its payments."""
 
     code: str
     kind: PayeeKind
@@ -66,15 +66,15 @@ class Merchants(Protocol):
         ...
 
     async def payees(self, partner_id: str, codes: Collection[str]) -> Mapping[str, Payee]:
-        """Those of these payees that the merchant has registered and that are active, by code."""
+        """The active registered payees with these codes, by code."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class OrderText:
-    """What a merchant wrote, echoed byte for byte: texts as they came, numbers as they were spelled.
+    """A merchant's order as written, echoed byte for byte, with numbers as they were spelled.
 
-    None is a field that was left out or null. `order` has the fields of ekpay-merchant-api.md 1.2 that come
+    None is a field that was missing or null. `order` has the fields of ekpay-merchant-api.md 1.2 that come
     back in a status or an IPN, under their wire names: cust_id, cust_name, cust_mobo_no, cust_email,
     cust_mail_addr, trnx_amt, trnx_currency, ord_id, ord_det, req_timestamp.
     """
@@ -91,12 +91,12 @@ class OrderText:
 
 @dataclass(frozen=True, slots=True)
 class NewMerchantPayment:
-    """A merchant payment made ready before the database is asked.
+    """A merchant payment before it is stored.
 
     `fingerprint` covers what a repeat must equal: all but req_timestamp and mac_addr. `checkout_reference` is
     unguessable and names the page. `trnx_id` of `text` is the merchant's; `ekpay_trnx_id` is ours, 17
-    characters (ekpay-merchant-api.md 2.4). `token_expires_at` is when its token and its quote die, in whole
-    seconds UTC. Nothing is charged yet: each try brings its own price.
+    characters (ekpay-merchant-api.md 2.4). `token_expires_at` is when its token and its quote expire, in
+    whole seconds UTC. Nothing is charged yet: each try has its own price.
     """
 
     payment_id: UUID
@@ -114,9 +114,9 @@ class NewMerchantPayment:
 
 @dataclass(frozen=True, slots=True)
 class TryLine:
-    """One try as the payer's page needs it; `total` is what its page asks for.
+    """One try as the payer's page needs it; `total` is the price on its page.
 
-    `page_url` is empty where no page was opened; `page_until` is when it lapses over there.
+    `page_url` is empty where no page was opened; `page_until` is when it lapses at the provider.
     """
 
     attempt_id: UUID
@@ -135,7 +135,7 @@ class TryLine:
 
 @dataclass(frozen=True, slots=True)
 class Funding:
-    """What funded a payment; `transaction` is the provider's name of the movement of money."""
+    """How a payment was funded; `transaction` is the provider's name of the movement of money."""
 
     connector_id: str
     transaction: str
@@ -145,12 +145,12 @@ class Funding:
 
 @dataclass(frozen=True, slots=True)
 class MerchantPayment:
-    """A merchant payment as it stands.
+    """A stored merchant payment.
 
     `sums` are those of the try that funded it, or of its newest one; without a try nothing is charged.
     `refunded` is what has been given back or is on its way. `tries` are all of them, the oldest first.
-    `is_told` says that the IPN about its end was taken by the merchant, or that there is none to send;
-    `ipn_tries` counts its sendings. `read_at` is the database's now.
+    `is_told` says that the merchant accepted the IPN about its end, or that there is none to send;
+    `ipn_tries` counts the sends. `read_at` is the database's now.
     """
 
     payment_id: UUID
@@ -182,7 +182,7 @@ class MerchantPayment:
 
 @dataclass(frozen=True, slots=True)
 class MerchantOpened:
-    """The payment stands; `is_repeat` where the same order came before."""
+    """The payment is stored; `is_repeat` where the same order came before."""
 
     payment: MerchantPayment
     is_repeat: bool = False
@@ -190,14 +190,14 @@ class MerchantOpened:
 
 @dataclass(frozen=True, slots=True)
 class TrnxIdTaken:
-    """The merchant's trnx_id stands already with other content; nothing was written."""
+    """The merchant's trnx_id was used before with other content; nothing was written."""
 
 
 class MerchantPayments(Protocol):
-    """Merchant payments in the books; each call is one short transaction."""
+    """Stored merchant payments; each call is one short transaction."""
 
     async def open(self, new: NewMerchantPayment) -> MerchantOpened | TrnxIdTaken:
-        """Record the payment, durable on return, or find the one that stands under its trnx_id."""
+        """Record the payment, durable on return, or find the stored one of its trnx_id."""
         ...
 
     async def by_id(self, payment_id: UUID) -> MerchantPayment | None:

@@ -1,4 +1,4 @@
-"""What telling partners needs of the world outside, as protocols: the rules of `ports` hold for them too."""
+"""What notifying partners needs of the outside world, as protocols."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,11 +16,11 @@ from ekpay_switch.ports.world import Alarms, Clock
 
 @dataclass(frozen=True, slots=True)
 class LeasedNotice:
-    """One notification for one endpoint, held for a while, with every row that its message is built from.
+    """One leased notification for one endpoint, with all the data of its message.
 
-    `key_generations` are those to sign with, the newest first; `tries` counts those that were made before.
-    Of an IPN `url` is the address of its order, as the merchant wrote it, and `siblings` are the other ones
-    of its payment at this moment.
+    `key_generations` are those to sign with, the newest first; `tries` counts the earlier tries. For an IPN
+    `url` is the address in its order, as the merchant wrote it, and `siblings` are the payment's other IPNs
+    at this moment.
     """
 
     notification_id: UUID
@@ -45,31 +45,30 @@ class LeasedNotice:
 
 
 class Notifications(Protocol):
-    """The notifications in the books and their deliveries; each call is short and durable on return."""
+    """Stored notifications and their deliveries; each call is short and durable on return."""
 
     async def fan_out(self) -> int:
-        """Give new notifications to the endpoints that want them; how many notifications were looked at."""
+        """Assign new notifications to the endpoints that subscribe to them; how many were processed."""
         ...
 
     async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[LeasedNotice]:
-        """Take over deliveries that are due, a few of each endpoint; each gets a new epoch.
+        """Lease deliveries that are due, a few of each endpoint; each gets a new epoch.
 
-        Two IPNs of one payment are never held at once, unless one is there only to be ended unsent.
+        Two IPNs of one payment are never leased at once, unless one of them is only to be ended unsent.
         """
         ...
 
     async def record(self, leased: LeasedNotice, tried: Tried, decision: Decision, took_ms: int) -> str:
-        """Log a try and write what it led to; the answer is what a person must know of it, or "".
+        """Record a try and its decision; the reason for an alarm, or "".
 
-        That is why the endpoint was disabled, or that a merchant's IPNs begin to be given up.
-
+        An alarm is due where the endpoint was disabled, or where a merchant's IPNs begin to be given up.
         Under an old epoch the try is logged and nothing else changes.
         """
         ...
 
 
 class NoticeSender(Protocol):
-    """HTTP towards URLs that partners chose, which are trusted with nothing."""
+    """HTTP to URLs that partners chose, which are not trusted."""
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Tried:
         """Post once, within a deadline, to a public address; raises nothing for what the endpoint does."""
@@ -91,16 +90,16 @@ class NoticeSigner(Protocol):
 
 
 class EndpointKeys(Protocol):
-    """Which key generations of an endpoint are good now."""
+    """The valid key generations of endpoints."""
 
     async def key_generations(self, endpoint_id: UUID) -> Sequence[int]:
-        """The newest first, or nothing where there is no such endpoint."""
+        """The newest first; empty where there is no such endpoint."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class MerchantPost:
-    """What IPNs are built from; `token_of` is the secure token that a payment's document shows."""
+    """What IPNs are built from; `token_of` gives the secure token of a payment's document."""
 
     payments: MerchantPayments
     connectors: Connectors
@@ -109,7 +108,7 @@ class MerchantPost:
 
 @dataclass(frozen=True, slots=True)
 class PostOffice:
-    """Everything that telling partners reaches out to; `luck` gives a number in [0, 1) for each try."""
+    """Everything that notifying partners uses; `luck` gives a random number in [0, 1) for each try."""
 
     notifications: Notifications
     sender: NoticeSender

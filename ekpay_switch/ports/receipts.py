@@ -1,7 +1,6 @@
-"""What a receipt is made of, as a protocol; `persistence` implements it.
+"""The data of receipts, as a protocol; `persistence` implements it.
 
-Everything is read in one snapshot and nothing is locked: a receipt changes nothing, and a payment that moves
-meanwhile is told as it stood at one moment.
+Everything is read in one snapshot without locks, so a receipt shows a payment as it was at one moment.
 """
 
 from collections.abc import Mapping
@@ -17,9 +16,9 @@ from ekpay_switch.domain.payment import State
 
 @dataclass(frozen=True, slots=True)
 class PaidOrder:
-    """A merchant's part of a payment: who it is, and its order as it wrote it.
+    """The merchant of a payment, and its order as written.
 
-    `customer` and `mobile` are the merchant's words about its customer; only their masked forms are shown.
+    `customer` and `mobile` are the merchant's data about its customer; only their masked forms are shown.
     """
 
     merchant_en: str
@@ -34,11 +33,11 @@ class PaidOrder:
 
 @dataclass(frozen=True, slots=True)
 class PaidPayment:
-    """A payment whose money a connector brought, as it stands.
+    """A stored payment whose money a connector collected.
 
-    `was_completed` says that it was completed once, whatever became of it since. `bill` and `facts` are those
-    of `collect_ports.PaymentView`; `order` is None where the payee is a biller. `reference` is our own name
-    of the movement of money, `provider_transaction` the connector's. `refunded` is back with the payer and
+    `was_completed` says that it was completed once, also where it changed since. `bill` and `facts` are those
+    of `collections.PaymentView`; `order` is None where the payee is a biller. `reference` is our own name of
+    the movement of money, `provider_transaction` the connector's. `refunded` is back with the payer and
     `on_its_way` is owed to the payer; money that the payment never waited for counts in neither.
     """
 
@@ -59,8 +58,8 @@ class PaidPayment:
 
 
 class Receipts(Protocol):
-    """Payments as far as their receipts need them."""
+    """Collected payments for receipts."""
 
     async def paid(self, payment_id: UUID) -> PaidPayment | None:
-        """The payment, or None: unknown, or no connector has brought its money."""
+        """The payment, or None: unknown, or not collected by a connector."""
         ...

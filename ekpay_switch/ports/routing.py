@@ -17,10 +17,10 @@ ACTIVE = "active"
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the database says about one connector.
+    """What the database knows of one connector.
 
     `successes` of `outcomes` within the window, its breaker, whether a half-open one has let a payment
-    through that is not answered yet, and what it took in the present Dhaka day where a cap stands.
+    through that is not answered yet, and what it collected in this Dhaka day where it has a daily cap.
     """
 
     successes: int = 0
@@ -32,7 +32,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class ShownBreaker:
-    """A breaker as a person may see it; `half_opens_by` is when an open one half-opens by itself."""
+    """A breaker for display; `half_opens_by` is when an open one half-opens without an answer."""
 
     connector_id: str
     breaker: Breaker
@@ -40,7 +40,7 @@ class ShownBreaker:
 
 
 class Routing(Protocol):
-    """How connectors stand, shared by all processes; read from memory, at most a second old."""
+    """Connectors' records and breakers, shared by all processes; read from memory, at most a second old."""
 
     @property
     def rules(self) -> RoutingRules:
@@ -48,29 +48,29 @@ class Routing(Protocol):
         ...
 
     async def candidates(self) -> Sequence[Candidate]:
-        """Every connector with what is known of it."""
+        """Every connector as a candidate."""
         ...
 
     async def let_through(self, connector_id: str, attempt_id: UUID, hold_seconds: float) -> bool:
-        """Whether this try may be the one payment that a half-open breaker lets through; True where closed.
+        """Whether this try may be the probe of a half-open breaker; True where the breaker is closed.
 
-        The place is kept for `hold_seconds` of the database's clock, so that a process that dies holds up
-        nobody for longer.
+        The probe is reserved for `hold_seconds` of the database's clock, so that a process that dies blocks
+        it no longer.
         """
         ...
 
     async def answered(self, connector_id: str) -> None:
-        """The connector has answered a question about a payment: its breaker half-opens, if it was open.
+        """The connector has answered an inquiry about a payment: its breaker half-opens, if it was open.
 
-        Not before the breaker was open for the time that the rules say. Where it is not open nothing is
-        asked of the database; where the database is away nothing is raised, and the next answer tries again.
+        Not before the breaker was open for the time in the rules. Where it is not open, the database is not
+        used; where the database is unavailable nothing is raised, and the next answer retries.
         """
         ...
 
     async def look_after_breakers(self) -> None:
-        """Make a question due for each open breaker that nobody asks about; half-open one that nobody can.
+        """Make an inquiry due for each open breaker without one; half-open one whose connector has none.
 
-        The question is about the newest try that has ended, and moves no money.
+        The inquiry is about the newest try that has ended, and moves no money.
         """
         ...
 

@@ -1,7 +1,7 @@
-"""What flows need of the world outside, as protocols.
+"""What flows need of the outside world, as protocols.
 
-The core's own rooms (`persistence`, `wire`) and the wings implement these; flows know nothing else. Fakes in
-tests/fakes implement the same protocols.
+The core's own packages (`persistence`, `wire`) and the wings implement them; flows know nothing else. Fakes
+in tests/fakes implement the same protocols.
 """
 
 import math
@@ -36,10 +36,10 @@ from ekpay_switch.ports.routing import Routing
 
 
 class Clock(Protocol):
-    """Time as this process sees it; deadlines only, never anything that is stored."""
+    """The clock of this process; for deadlines, never for anything that is stored."""
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """A reading of the monotonic clock, in seconds."""
         ...
 
     def now(self) -> datetime:
@@ -47,17 +47,17 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait; anything else may run meanwhile."""
+        """Wait without blocking other tasks."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Leased:
-    """A payment that the resolver holds for a while: nobody else may record about it under this epoch.
+    """A payment that the resolver has leased: no other process may record about it under this epoch.
 
-    `ask_before` is a reading of the monotonic clock, in seconds: who was held up beyond it leaves the
-    question to whoever holds the payment next, who may be asking it already. `files` are the answers of its
-    biller's settlement files about the attempt, as they stood when it was leased.
+    `ask_before` is a reading of the monotonic clock, in seconds, after which no inquiry may be sent: the next
+    holder may be inquiring already. `files` are the statements of its biller's settlement files about the
+    attempt when it was leased.
     """
 
     delivery: Delivery
@@ -71,7 +71,7 @@ class Leased:
 
 
 class Payments(Protocol):
-    """The payments in the books; each call is one durable transaction, never around a wire call."""
+    """Stored payments; each call is one durable transaction, never around a wire call."""
 
     async def save_quote(self, quote: Quote) -> None:
         """Store a quote; it is durable on return."""
@@ -82,12 +82,12 @@ class Payments(Protocol):
 
         Raises:
             OverloadedError: the queue is full; nothing was done.
-            VerdictUnknownError: the database went away; send nothing.
+            VerdictUnknownError: the connection was lost during the commit; send nothing.
         """
         ...
 
     async def record(self, recording: Recording) -> RecordAnswer:
-        """Write what an answer led to, under its epoch; raises like `claim`."""
+        """Write what an answer leads to, under its epoch; raises like `claim`."""
         ...
 
     async def lease_due(
@@ -98,16 +98,16 @@ class Payments(Protocol):
         per_far_side: int = 16,
         passing_over: Collection[str] = (),
     ) -> Sequence[Leased]:
-        """Take over payments whose next question is due and that nobody holds; each gets a new epoch.
+        """Lease payments whose next inquiry is due and that are not leased; each gets a new epoch.
 
-        At most `per_far_side` of one far side, and none of those that are passed over.
+        At most `per_far_side` of one far side, and none of the far sides in `passing_over`.
         """
         ...
 
     async def postpone(
         self, leased: Leased, ask_again_seconds: float | None, why: str, *, asked: bool
     ) -> None:
-        """Let go of the payment until its next question, None for never; `asked` counts one more question."""
+        """Release the payment until its next inquiry, None for never; `asked` counts one more inquiry."""
         ...
 
     async def begin_send(self, send: NextSend) -> SendAnswer:
@@ -115,7 +115,7 @@ class Payments(Protocol):
         ...
 
     async def standing(self, payment_id: UUID) -> Standing | None:
-        """The current truth about a payment."""
+        """The stored payment, or None."""
         ...
 
     async def tokens(self, payment_id: UUID) -> Sequence[TokenLine]:
@@ -124,25 +124,25 @@ class Payments(Protocol):
 
 
 class HeldBills(Protocol):
-    """Bills that a fetch has locked at their biller: while the lock lives, fetches are answered from here.
+    """Bills that a fetch has locked at their biller: until the lock ends, fetches are answered from here.
 
     `bill_name` is `BillQuery.bill_name`. Times are seconds from the database's now.
     """
 
     async def current(self, biller_id: str, bill_name: str) -> HeldBill | None:
-        """The bill whose lock is alive and which nobody has paid through us, else None."""
+        """The bill if its lock has not ended and no payment of ours has paid it, else None."""
         ...
 
     async def lease(self, biller_id: str, bill_name: str, seconds: float) -> int | None:
-        """The right to ask the biller, durable before it is asked, or None while somebody else has it."""
+        """The right to ask the biller, durable before it is asked, or None while another process has it."""
         ...
 
     async def keep(self, query: BillQuery, epoch: int, bill: Bill, life_seconds: float) -> HeldBill:
-        """Remember the bill that the biller locked for us; under an old epoch nothing is written."""
+        """Store the bill that the biller locked for us; under an old epoch nothing is written."""
         ...
 
     async def release(self, biller_id: str, bill_name: str, epoch: int) -> None:
-        """Give the right to ask back, after an answer that locked nothing."""
+        """Release the right to ask, after an answer that locked nothing."""
         ...
 
 
@@ -162,7 +162,7 @@ class Partner:
 
 
 class PartnerDirectory(Protocol):
-    """Partners as they stand now, or stood at most a second ago."""
+    """Partners, at most a second old."""
 
     async def by_user_id(self, user_id: str) -> Partner | None:
         """The partner that logs in under this name, or None."""
@@ -173,13 +173,13 @@ class PartnerDirectory(Protocol):
         ...
 
     async def prefunds(self, partner_id: str) -> Mapping[str, Money]:
-        """What stands in each bucket now."""
+        """The balance of each bucket now."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class RequestStatus:
-    """What became of a fetch: the biller and bill that were quoted, and the payment on it if there is one."""
+    """The state of a fetch: the biller and amount of its quote, and the payment of it, if any."""
 
     biller_id: str
     is_bill_paid: bool
@@ -188,30 +188,30 @@ class RequestStatus:
 
 
 class Enquiries(Protocol):
-    """What a partner's status call is answered from: our books, never a wire call (architecture.md 5)."""
+    """Answers to partners' status calls, from our database without a wire call (architecture.md 5)."""
 
     async def status_of_request(self, partner_id: str, request_reference: str) -> RequestStatus | None:
-        """The newest fetch under this hdrs.ref_id; one that was paid goes before one that was not."""
+        """The newest fetch under this hdrs.ref_id; a paid one takes precedence."""
         ...
 
 
 class Budget(Protocol):
-    """How often each far side may be asked (architecture.md 5), shared by all processes."""
+    """The rate of inquiries to each far side (architecture.md 5), shared by all processes."""
 
     async def take(self, far_side: str, per_second: float) -> float:
-        """Take one question now and answer 0, or the seconds until one may be had."""
+        """Take one inquiry from the budget and return 0, or the seconds until one is available."""
         ...
 
 
 class Tokens(Protocol):
-    """The bearer tokens that far sides gave us: one holder at a time fetches a new one for all processes."""
+    """Bearer tokens of far sides: one process at a time fetches a new one for all processes."""
 
     async def current(self, far_side: str) -> str | None:
-        """The stored token if it is still good, else None."""
+        """The stored token if it is still valid, else None."""
         ...
 
     async def lease(self, far_side: str, seconds: float) -> int | None:
-        """The right to log in, as an epoch, or None while somebody else has it."""
+        """The right to log in, as an epoch, or None while another process has it."""
         ...
 
     async def count_login(self, far_side: str, epoch: int, per_hour: int) -> bool:
@@ -222,25 +222,25 @@ class Tokens(Protocol):
         ...
 
     async def uncount_login(self, far_side: str, epoch: int) -> None:
-        """Take the login that was counted last off the count: provably not a byte of it was sent."""
+        """Undo the last count of a login: provably not a byte of it was sent."""
         ...
 
     async def store(self, far_side: str, epoch: int, token: str, life_seconds: float) -> bool:
-        """Keep a new token, sealed; False if the lease was lost meanwhile."""
+        """Store a new token, sealed; False if the lease was lost meanwhile."""
         ...
 
     async def release(self, far_side: str, epoch: int) -> None:
-        """Give the right to log in back after a login that failed, so that the next caller may try."""
+        """Release the right to log in after a failed login, so that the next caller may try."""
         ...
 
     async def drop(self, far_side: str, token: str) -> None:
-        """Forget a token that the far side refused; another one that came meanwhile stays."""
+        """Delete a token that the far side refused; a newer one is not deleted."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ClientCertificate:
-    """What a far side knows us by under TLS: the paths of two PEM files, the key without a passphrase."""
+    """Our TLS client certificate: the paths of two PEM files, the key without a passphrase."""
 
     certificate: str
     key: str
@@ -250,8 +250,8 @@ class ClientCertificate:
 class WireRequest:
     """One HTTP request to a far side, complete.
 
-    `send_before` is a monotonic reading after which not a byte may leave, or None where nothing moves money.
-    `client_certificate` is shown where the far side asks for one; over plain http there is nothing to show.
+    `send_before` is a monotonic reading after which not a byte may leave, or None where the request moves no
+    money. `client_certificate` is used where the far side asks for one, and ignored over plain http.
     """
 
     method: str
@@ -265,7 +265,7 @@ class WireRequest:
 
 @dataclass(frozen=True, slots=True)
 class WireAnswer:
-    """A whole answer of a far side: whatever it means is for the family to say."""
+    """A complete HTTP answer of a far side; its family interprets it."""
 
     status: int
     headers: Mapping[str, str]
@@ -281,7 +281,7 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True)
 class NoUsableAnswer:
-    """Something left us and no whole answer came back."""
+    """At least a part of the request left us, and no complete answer came back."""
 
     why: str
 
@@ -290,7 +290,7 @@ WireReply = WireAnswer | NotSent | NoUsableAnswer
 
 
 class Wire(Protocol):
-    """HTTP towards far sides. Never sends a request twice and never follows a redirect (law 4)."""
+    """HTTP to far sides. Never sends a request twice and never follows a redirect (law 4)."""
 
     async def send(self, far_side: str, request: WireRequest) -> WireReply:
         """Send one request over the far side's own pool; raises nothing for what the far side does."""
@@ -298,16 +298,16 @@ class Wire(Protocol):
 
 
 class Alarms(Protocol):
-    """Where what a person must know is raised: the log, the metrics and the operator's screen."""
+    """Raises alarms to the log, the metrics and the operator's screen."""
 
     def raise_alarm(self, event: Alarm, payment_id: UUID, **facts: str) -> None:
-        """Say it once, with the payment it is about."""
+        """Raise an alarm once, with its payment."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything a flow reaches out to; `public_url` is where payers' browsers reach us, without a slash."""
+    """Everything that flows use; `public_url` is our address for payers' browsers, without a final slash."""
 
     billers: Billers
     connectors: Connectors
