@@ -128,7 +128,7 @@ PAUSE_SECONDS, PAUSE_SECONDS_MAX = 30.0, 1_800.0
 # Short, since the merchant's other orders may name addresses that work, and a payer may be waiting.
 IPN_PAUSE_SECONDS_MAX = 60.0
 GIVEN_UP_MAX = 3
-GONE = 410
+HTTP_GONE = 410
 THROTTLING = frozenset({429, 502, 504})
 _SUCCESS = range(200, 300)
 
@@ -184,7 +184,7 @@ def after_try(tried: Tried, tries: int, age_seconds: float, pace: Pace) -> Decis
     """
     if tried.status in _SUCCESS:
         return Decision(DeliveryState.DELIVERED)
-    if tried.status == GONE:
+    if tried.status == HTTP_GONE:
         return Decision(DeliveryState.GIVEN_UP, is_gone=True)
     requested_seconds = min(tried.retry_after_seconds or 0.0, RETRY_AFTER_SECONDS_MAX)
     throttle = max(THROTTLE_SECONDS / pace.divisor, requested_seconds) if tried.status in THROTTLING else 0.0

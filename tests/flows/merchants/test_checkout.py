@@ -181,8 +181,8 @@ async def test_a_payer_who_chooses_meanwhile_is_not_overtaken_by_the_next_connec
         shopper.refuses(name, Unreached("nobody there"))
     record = shopper.world.collections.record
 
-    async def chooses_after(held: HeldTry, finding: Finding) -> TryRecorded | None:
-        recorded = await record(held, finding)
+    async def chooses_after(locked_try: HeldTry, finding: Finding) -> TryRecorded | None:
+        recorded = await record(locked_try, finding)
         if len(shopper.tries()) == 1:
             assert isinstance(await shopper.choose("bkash", nth=2), PageChosen)
         return recorded
