@@ -1,7 +1,7 @@
-"""What an answer about a delivery means for its payment: events, entry, refusal, all decided here.
+"""What an answer about a delivery means for its payment: events, entry and refusal.
 
-`plan_outcome` judges the answer to a pay call, `plan_inquiry` the answer to a later question. Neither
-knows the database: the group commit walks the events from the state it finds under lock.
+`plan_outcome` judges the answer to a pay call, the other plans the answer to a later inquiry. None knows the
+database: the group commit walks the events from the state under lock.
 """
 
 from collections.abc import Mapping
@@ -62,9 +62,9 @@ class Delivery:
     """A payment that is being delivered, as far as judging an answer needs it.
 
     Its money came from `prefund`, or was collected by the connector `collected_by`; the other one is empty.
-    `sends` is how often its attempt was begun: once, and once more after a proven loss. `asked` is how many
-    questions its present doubt has cost: the next one waits accordingly. `terms` are what its biller's
-    profile says about the money and the receipt.
+    `sends` counts the sends of its attempt: one, and one more after a proven loss. `asked` counts the
+    inquiries of its present doubt, which set the time of the next one. `terms` are those of its biller's
+    profile about the money and the receipt.
     """
 
     payment_id: UUID
@@ -82,7 +82,7 @@ class Delivery:
 
 
 class AttemptEnd:
-    """How an attempt stands after an answer: the words stored in `attempts.outcome`."""
+    """The state of an attempt after an answer; the values of `attempts.outcome`."""
 
     APPROVED = "approved"
     DECLINED = "declined"
@@ -97,7 +97,7 @@ class Plan:
     """What to write about one answer.
 
     An empty `events` leaves the state alone (the doubt goes on); `entry` is the journal entry of the same
-    transaction; `notice` names what somebody must be told, or is empty; `tokens` are kept sealed.
+    transaction; `notice` names the notification, or is empty; `tokens` are kept sealed.
     `unique_receipt` is a receipt that no other payment may have, or empty.
     """
 
@@ -113,7 +113,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A plan for one attempt under one epoch; an answer under an older epoch is kept as evidence only.
+    """A plan for one attempt under one epoch; an answer under an older epoch is stored as evidence only.
 
     `ask_again_seconds` says when the resolver looks again, None when nothing is left to ask.
     """
@@ -128,8 +128,8 @@ class NextSend:
     """One more send of the same attempt, made durable before it happens: the next step, or one again.
 
     `sends` is how often the attempt will then have been begun; it grows only when a proven loss is sent
-    again. `answered` is what the step before was told, kept as evidence, or None where a step is repeated.
-    The send may start within `send_seconds`, nobody else touches the payment within `hold_seconds`.
+    again. `answered` is the answer to the step before, stored as evidence, or None where a step is repeated.
+    The send may start within `send_seconds`, no other process touches the payment within `hold_seconds`.
     """
 
     delivery: Delivery
@@ -147,9 +147,9 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The plan stands in the books; `state` is what it led to.
+    """The plan is recorded; `state` is the payment's new state.
 
-    `receipt_was_taken`: the books knew its receipt from another payment, so it went to review instead.
+    `receipt_was_taken`: another payment has the same receipt, so this one went to review instead.
     """
 
     state: State
@@ -161,9 +161,9 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """Somebody else took the payment over: the answer was kept as evidence and the resolver woken.
+    """Another process took the payment over: the answer is stored as evidence and an inquiry made due.
 
-    State, refusal and time are those of the payment as it stands.
+    State, refusal and time are those of the stored payment.
     """
 
     state: State
@@ -184,7 +184,7 @@ NOT_POSTED = (Event.PROVEN_NOT_POSTED,)
 
 
 def receipts_of(facts: Mapping[str, str]) -> dict[str, str]:
-    """Those facts of a payment that its payer is given."""
+    """The facts of a payment that its payer may see."""
     return {name: facts[name] for name in (RECEIPT, FINAL_RECEIPT) if facts.get(name)}
 
 
@@ -215,7 +215,7 @@ def plan_outcome(delivery: Delivery, outcome: Outcome, *, is_first_step: bool = 
 
 
 def plan_posted(delivery: Delivery, state: State, posted: Posted) -> Plan:
-    """What it means that the biller, asked later, holds the payment.
+    """What it leads to when an inquiry finds the payment at the biller.
 
     Completed needs the equal amount where the far side echoes one (law 6). A payment that was given back
     meanwhile goes to review with the biller owed out of suspense (law 15).
@@ -246,7 +246,7 @@ def plan_posted(delivery: Delivery, state: State, posted: Posted) -> Plan:
 
 
 def plan_receipt(final_receipt: str) -> Plan:
-    """The final receipt of a completed payment has come; the payment stays as it is."""
+    """The final receipt of a completed payment; the state does not change."""
     return Plan(
         AttemptEnd.APPROVED,
         (Event.RECEIPT_ISSUED,),
@@ -256,7 +256,7 @@ def plan_receipt(final_receipt: str) -> Plan:
 
 
 def plan_receipt_taken(plan: Plan) -> Plan:
-    """What becomes of a completion whose receipt has bought another service already: two persons look."""
+    """A completion whose receipt belongs to another payment already goes to review."""
     return replace(
         plan,
         end=AttemptEnd.DISAGREED,
@@ -268,7 +268,7 @@ def plan_receipt_taken(plan: Plan) -> Plan:
 
 
 def plan_half_done(waits_for: str) -> Plan:
-    """The biller holds what we gave back and waits for a step: it is not sent, two persons decide."""
+    """The biller holds a payment that we gave back and waits for a step: it is not sent but reviewed."""
     facts = {"waits_for": waits_for}
     return Plan(
         AttemptEnd.DISAGREED, (Event.CONTRARY_EVIDENCE,), facts=facts, notice="half_done_after_give_back"

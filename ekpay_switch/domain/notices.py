@@ -95,7 +95,7 @@ class EndpointKind(StrEnum):
 
 
 # The final notices of a merchant's payment, with the code of its document. No other notice is sent as an IPN:
-# clients take an unknown code for a failure, and a second success for a second payment (ekpay-merchant-api.md
+# clients take an unknown code for a failure, a second success for a second payment (ekpay-merchant-api.md
 # 3.3).
 IPN_CODES: Mapping[str, MerchantCode] = MappingProxyType(
     {

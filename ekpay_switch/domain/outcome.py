@@ -47,8 +47,8 @@ class Unreached:
 class InDoubt:
     """No usable answer: money may or may not have moved.
 
-    A timeout, a broken reply and a reply code nobody mapped all land here. Never try an in-doubt
-    attempt elsewhere before it has been asked after: the payer would pay twice.
+    A timeout, a broken reply and an unmapped reply code all count as in doubt. Never try an in-doubt
+    attempt elsewhere before an inquiry: the payer would pay twice.
     """
 
     why: str
@@ -74,7 +74,7 @@ def named(outcome: Outcome) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """Asked later, the far side says that it holds the payment; `amount_minor` is what it echoes, or None."""
+    """An inquiry found the payment at the far side; `amount_minor` is the amount that it echoes, or None."""
 
     reference: str
     amount_minor: int | None
@@ -84,22 +84,22 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class HalfDone:
-    """Asked later, the far side holds the payment but waits for a further step, the one named."""
+    """An inquiry found the payment at the far side, which waits for `next_step`."""
 
     next_step: str
 
 
 @dataclass(frozen=True, slots=True)
 class NotFound:
-    """Asked later, the far side knows nothing of our reference; final only after its settle time (law 14)."""
+    """An inquiry found nothing under our reference; final only after the settle time (law 14)."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """Asked later, there was no usable answer; nothing is learned and the doubt stands.
+    """An inquiry got no usable answer; the doubt goes on.
 
-    `was_asked` is false where not a byte left us, so that an outage of hours uses up no questions. Neither
-    does a far side that does not take our login: it never looked at the question, and `is_shut_out` is true.
+    `was_asked` is false where not a byte left us, so that an outage uses up no inquiries. Where the far side
+    refuses our login, the inquiry does not count either, and `is_shut_out` is true.
     """
 
     why: str

@@ -1,4 +1,4 @@
-"""Telling a biller about a payment whose money is held, and recording what it answered.
+"""Sending a funded payment to its biller, and recording the answer.
 
 A biller may have a second route. It is taken once, only where the first was unreached or gave one of the few
 declines that its manifest names (ADR 0005), and its send is durable before it happens. From then on the
@@ -41,7 +41,7 @@ from ekpay_switch.ports.world import World
 
 
 async def deliver(started: Started, send_before: float, biller: BillerAdapter, world: World) -> RecordAnswer:
-    """Tell the biller, then write one of the four outcomes; a doubt leaves the payment to the resolver."""
+    """Send the payment, then record one of the four outcomes; a doubt is left to the resolver."""
     claim, quote = started.claim, started.quote
     delivery = Delivery(
         payment_id=claim.payment_id,
@@ -73,7 +73,7 @@ async def send_and_record(
 ) -> RecordAnswer:
     """Send the order's step and those after it, each durable before it is sent, then write the outcome.
 
-    A step that is not approved ends the row: the resolver takes it up from what the biller then says.
+    A step that is not approved ends the sequence: the resolver continues it by the biller's later answers.
     """
     profile = biller.profile
     is_first_step = order.step in {profile.steps[0], profile.second_route}
@@ -92,7 +92,7 @@ async def send_and_record(
 
 
 async def record_plan(delivery: Delivery, plan: Plan, biller: BillerAdapter, world: World) -> RecordAnswer:
-    """Write what an answer led to, and raise the alarm of what only the books could find out."""
+    """Write what an answer leads to, and raise the alarm of a receipt that was used before."""
     again = _ask_again_seconds(delivery, plan, biller.profile.timing)
     recorded = await world.payments.record(Recording(delivery, plan, again))
     if isinstance(recorded, Recorded) and recorded.receipt_was_taken:
@@ -135,7 +135,7 @@ def _evidence_of(outcome: Outcome) -> Mapping[str, str]:
 async def _begin(
     delivery: Delivery, step: str, answered: Mapping[str, str], profile: BillerProfile, world: World
 ) -> float | Stale:
-    """Make one more send durable; the monotonic reading before which it may start, or that it is not ours."""
+    """Make one more send durable; its monotonic send deadline, or Stale where it is no longer ours."""
     timing = profile.timing
     send_before = world.clock.monotonic() + timing.send_seconds
     following = NextSend(delivery, step, delivery.sends, timing.send_seconds, timing.hold_seconds, answered)
@@ -144,9 +144,9 @@ async def _begin(
 
 
 def _ask_again_seconds(delivery: Delivery, plan: Plan, timing: Timing) -> float | None:
-    """When the biller is asked about what it answered: never, where the answer is the end of it.
+    """Seconds to the next inquiry or retry after an answer; None where nothing is left to do.
 
-    A payer's money that is to go back, or a biller that could not be reached, is somebody's work as well.
+    Refunding a payer's money, or retrying an unreached biller, is also due then.
     """
     if plan.end == AttemptEnd.IN_DOUBT:
         return timing.next_ask_seconds(delivery.asked)
@@ -155,7 +155,7 @@ def _ask_again_seconds(delivery: Delivery, plan: Plan, timing: Timing) -> float 
         return timing.next_ask_seconds(0) if comes_later and plan.end == AttemptEnd.APPROVED else None
     if delivery.collected_by:
         return 0.0 if plan.refusal is not None else timing.next_ask_seconds(0)
-    # Given back after a second sending, the first may still arrive.
+    # After a second send and a give-back, the first send may still arrive.
     is_watched = plan.refusal is not None and delivery.sends > 1
     return timing.ask_every_seconds if is_watched else None
 
