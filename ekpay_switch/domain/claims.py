@@ -17,7 +17,7 @@ from ekpay_switch.domain.refusals import Refusal
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A partner's order to pay a quoted bill, made ready before the database is asked.
+    """A partner's order to pay a quoted bill, before it is stored.
 
     `payment_id`, `attempt_id` and `attempt_reference` are made by us before anything is stored, so that a
     claim that is written twice is recognised. Durations are seconds from the database's now: the send may

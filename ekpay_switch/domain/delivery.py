@@ -189,13 +189,13 @@ def receipts_of(facts: Mapping[str, str]) -> dict[str, str]:
 
 
 def plan_outcome(delivery: Delivery, outcome: Outcome, *, is_first_step: bool = True) -> Plan:
-    """What the answer to a pay call leads to; a prefund payment that came to nothing goes back at once.
+    """What the answer to a pay call leads to; a failed prefund payment goes back at once.
 
     Collected money goes back by the connector that brought it, which takes its time; so where nothing was
     ever sent, another try comes first. After a proven loss none does: what was lost may yet arrive.
 
     Only the first step can come to nothing. After it the biller holds the payment, so a later step that was
-    refused or never sent leaves a doubt, which is asked about, and never gives money back by itself.
+    refused or never sent leaves a doubt for the resolver, and never gives money back by itself.
     """
     if not is_first_step:
         outcome = _doubted(outcome)

@@ -46,11 +46,11 @@ async def follow_up(locked_try: HeldTry, world: World) -> State | None:
     """
     connector = world.connectors.by_id(locked_try.connector_id)
     if connector is None:
-        no_connector = StillOpen(ASK_AGAIN_WITHOUT_CONNECTOR_SECONDS, "nobody to ask", was_asked=False)
+        no_connector = StillOpen(ASK_AGAIN_WITHOUT_CONNECTOR_SECONDS, "no connector to ask", was_asked=False)
         return await record_finding(locked_try, no_connector, world)
     if not locked_try.order.provider_reference:
         # The process that asked for the page died: without a provider reference nothing can be paid.
-        no_page = CameToNothing(TryEnd.NO_PAGE, "no page was told", is_our_own=True)
+        no_page = CameToNothing(TryEnd.NO_PAGE, "no page was opened", is_our_own=True)
         return await record_finding(locked_try, no_page, world)
     if (
         locked_try.is_agreed

@@ -94,7 +94,7 @@ async def _resolve_by_files(leased: Leased, biller: BillerAdapter | None, world:
     if biller is None or step is FileStep.WAIT:
         # A payment that was given back needs no inquiry; a file that names it as done wakes it.
         again = None if leased.state is State.REFUNDED else LOOK_AGAIN_SECONDS
-        await world.payments.postpone(leased, again, "nobody to ask", asked=False)
+        await world.payments.postpone(leased, again, "the biller cannot be asked", asked=False)
     elif step is FileStep.BELIEVE:
         facts = {"their_reference": leased.files.their_reference, "proven_by": "settlement file"}
         posted = Posted(leased.order.reference, min(leased.files.amounts), facts)
@@ -205,7 +205,7 @@ async def _act_on_not_found(leased: Leased, biller: BillerAdapter, world: World)
         case NextStep.GIVE_BACK:
             await give_back(leased.delivery, timing.ask_every_seconds, world)
         case NextStep.ASK_A_PERSON:
-            why = "its settlement file holds what it says that it does not have"
+            why = 'its settlement file names the payment that it answers "not found" about'
             _alarm_for_file(leased, why, biller, world)
             await world.payments.postpone(leased, timing.next_ask_seconds(leased.asked + 1), why, asked=True)
         case _:

@@ -181,7 +181,7 @@ def _receivable_postings(connector_id: str, amount: int, connector_fee: int) -> 
 
 
 def posted_after_give_back(payee: str, amount: Money, *, from_deposit: bool = False) -> Entry:
-    """The biller has a payment that we gave back: it is owed, against suspense since nobody paid for it."""
+    """The biller has a payment that we gave back: it is owed, against suspense."""
     postings = (
         shrink(f"suspense:{payee}", amount.minor),
         _payee_posting(payee, amount, from_deposit=from_deposit),

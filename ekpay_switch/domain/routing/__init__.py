@@ -1,1 +1,1 @@
-"""Which connector is asked for a payer's money, and why."""
+"""Routing: which connector collects a payment, and why."""

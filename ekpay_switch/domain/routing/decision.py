@@ -1,4 +1,4 @@
-"""Which connector is asked for a payer's money, and why: filter → rules → volume split → score.
+"""Which connector collects a payment, and why: filter → rules → volume split → score.
 
 `decide` is pure. It takes what is known as candidates and chance as two numbers made of the attempt's id, and
 gives a reason for each connector that was not chosen, so that a decision can be read and repeated years later
@@ -138,7 +138,7 @@ def draw_of(attempt_id: UUID) -> Draw:
 def decide(
     request: RouteRequest, candidates: Sequence[Candidate], rules: RoutingRules, draw: Draw
 ) -> Decision:
-    """Choose one of the candidates, or nobody; the same inputs give the same decision.
+    """Choose one of the candidates, or none; the same inputs give the same decision.
 
     The order of the instrument's connectors in the rules breaks ties. A connector that the caller names is
     taken as it is: no rule, share or score applies, and where it may not be asked none is.

@@ -15,7 +15,7 @@ class Rehearsed:
     """A past decision and the decision of the draft.
 
     `gain` is the expected value of the draft's choice less that of the connector that was asked, in
-    millionths of a paisa; 0 where either decision chose nobody.
+    millionths of a paisa; 0 where either decision chose none.
     """
 
     before: Decision

@@ -19,7 +19,7 @@ class BillStatus(StrEnum):
     """The status of a bill by the newest file."""
 
     UNPAID = "unpaid"
-    PAID = "paid"  # at the biller's own counter, or through somebody else
+    PAID = "paid"  # at the biller's own counter, or through another channel
     WITHDRAWN = "withdrawn"  # no longer owed, as if it had never been issued
 
 

@@ -249,7 +249,7 @@ def rows_due(
     payments_due = [payment for payment in payments if _has_first_row_due(payment, terms)]
     rows: list[ScrollRow] = []
     paid_rows = {
-        refund.payment_id: refund.listed.told for refund in payments if refund.listed.told is not None
+        payment.payment_id: payment.listed.told for payment in payments if payment.listed.told is not None
     }
     for seq, payment in enumerate(sorted(payments_due, key=_order), first_seq):
         row = _first_row(payment, day, seq, terms)
