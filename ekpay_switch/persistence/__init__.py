@@ -1,4 +1,4 @@
-"""Everything that touches PostgreSQL: tables, queries, group commit and the embedded server.
+"""Everything that uses PostgreSQL: tables, queries, group commit and the embedded server.
 
 Implements ports; never calls a flow.
 """

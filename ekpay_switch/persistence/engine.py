@@ -1,7 +1,7 @@
-"""Reaching PostgreSQL: which server, as which role, through which driver.
+"""Connecting to PostgreSQL: which server, as which role, through which driver.
 
-The hot path speaks asyncpg directly (group commit), everything else SQLAlchemy Core over the same driver.
-`EKPAY_DATABASE_URL` names a real server; without it the embedded one is started when it is needed.
+The hot path uses asyncpg directly (group commit), everything else SQLAlchemy Core over the same driver.
+`EKPAY_DATABASE_URL` names an external server; without it the embedded one is started when it is needed.
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,9 @@ SESSION_GUARDS = {
     "idle_in_transaction_session_timeout": "30s",
 }
 
-# The hot path only ever looks rows up by key. Its plans are made once, on tables that may be empty then, so
-# they are kept from scanning whole tables later; planning each time would cost more than the work.
+# The hot path only looks rows up by key. Its plans are made once, when tables may be empty, so scans are
+# switched off: they would be slow once the tables have grown. Planning each time would cost more than the
+# work.
 KEYED_ONLY = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
@@ -31,7 +32,7 @@ KEYED_ONLY = {
     "jit": "off",
 }
 
-# What driver, pool and network say when the database cannot be reached: it may be back any moment.
+# The errors of driver, pool and network while the database cannot be reached; it may be back any moment.
 _DRIVER_AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -44,9 +45,9 @@ DATABASE_AWAY: tuple[type[Exception], ...] = (*_DRIVER_AWAY, DBAPIError, PoolTim
 
 
 def is_away(error: Exception) -> bool:
-    """Whether one of DATABASE_AWAY says that the database is away, and not that a statement was wrong.
+    """Whether an error of DATABASE_AWAY means that the database cannot be reached, not a wrong statement.
 
-    SQLAlchemy has a class of its own for a lost connection, but none for a server that starts or shuts down.
+    SQLAlchemy has a class for a lost connection, but none for a server that starts or shuts down.
     """
     if not isinstance(error, DBAPIError) or isinstance(error, InterfaceError | OperationalError):
         return isinstance(error, DATABASE_AWAY)
@@ -60,7 +61,7 @@ def is_away(error: Exception) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Where the database is, as libpq URLs of the three roles; they hold passwords, so there is no repr."""
+    """The libpq URLs of the database for its three roles; they contain passwords, so the repr hides them."""
 
     _app: str
     _owner: str
@@ -74,15 +75,15 @@ class Database:
         return {"app": self._app, "owner": self._owner, "audit": self._audit}[role]
 
     async def connect(self, role: str = "app") -> asyncpg.Connection:
-        """One connection of the driver's own, with the session guards on."""
+        """One asyncpg connection with the session guards on."""
         return await asyncpg.connect(self.url(role), server_settings=SESSION_GUARDS, timeout=10)
 
     async def connect_hot(self) -> asyncpg.Connection:
-        """One connection of the group commit: the application's, with plans that only use keys."""
+        """One asyncpg connection for the group commit: the app role, with plans that use keys only."""
         return await asyncpg.connect(self._app, server_settings=SESSION_GUARDS | KEYED_ONLY, timeout=10)
 
     def engine(self, role: str = "app", *, pool_size: int = 4) -> AsyncEngine:
-        """A SQLAlchemy engine whose pool is small, so that waiting shows early."""
+        """A SQLAlchemy engine with a small pool, so that overload shows early."""
         return create_async_engine(
             "postgresql+asyncpg://",
             async_creator=lambda: self.connect(role),

@@ -1,4 +1,4 @@
-"""What all processes share about a far side: its inquiry budget and the bearer token it gave us."""
+"""What all processes share about a far side: its inquiry budget and its bearer token for us."""
 
 from datetime import timedelta
 from typing import Any
@@ -19,16 +19,16 @@ class FarSides:
         self._sealer = sealer
 
     async def take(self, far_side: str, per_second: float) -> float:
-        """See `ports.Budget`: questions are spaced evenly, so that no burst ever meets a sick far side."""
+        """See `ports.world.Budget`: inquiries are spaced evenly, so a failing far side gets no burst."""
         spacing = timedelta(seconds=1 / per_second)
         async with self._engine.begin() as connection:
-            await _know(connection, far_side)
-            taken = await connection.execute(
+            await _ensure_row(connection, far_side)
+            updated = await connection.execute(
                 update(far_sides)
                 .where(far_sides.c.id == far_side, far_sides.c.next_inquiry_at <= func.clock_timestamp())
                 .values(next_inquiry_at=func.clock_timestamp() + spacing)
             )
-            if taken.rowcount == 1:
+            if updated.rowcount == 1:
                 return 0.0
             wait: Any = await connection.scalar(
                 select(func.extract("epoch", far_sides.c.next_inquiry_at - func.clock_timestamp())).where(
@@ -39,7 +39,7 @@ class FarSides:
         return max(float(wait), shortest)
 
     async def current(self, far_side: str) -> str | None:
-        """See `ports.Tokens`."""
+        """See `ports.world.Tokens`."""
         async with self._engine.connect() as connection:
             sealed = await connection.scalar(
                 select(far_sides.c.token_sealed).where(
@@ -49,9 +49,9 @@ class FarSides:
         return None if sealed is None else self._sealer.unseal(_context(far_side), sealed).decode()
 
     async def lease(self, far_side: str, seconds: float) -> int | None:
-        """See `ports.Tokens`."""
+        """See `ports.world.Tokens`."""
         async with self._engine.begin() as connection:
-            await _know(connection, far_side)
+            await _ensure_row(connection, far_side)
             epoch: int | None = await connection.scalar(
                 update(far_sides)
                 .where(
@@ -67,7 +67,7 @@ class FarSides:
         return epoch
 
     async def count_login(self, far_side: str, epoch: int, per_hour: int) -> bool:
-        """See `ports.Tokens`: the last instants stand in the row, and those older than an hour go."""
+        """See `ports.world.Tokens`: the row keeps the instants of the last hour; older ones are dropped."""
         instant = func.unnest(far_sides.c.logins_at).column_valued("instant")
         within_an_hour = func.array(
             select(instant)
@@ -88,7 +88,7 @@ class FarSides:
         return counted.rowcount == 1
 
     async def uncount_login(self, far_side: str, epoch: int) -> None:
-        """See `ports.Tokens`."""
+        """See `ports.world.Tokens`."""
         async with self._engine.begin() as connection:
             await connection.execute(
                 update(far_sides)
@@ -101,7 +101,7 @@ class FarSides:
             )
 
     async def store(self, far_side: str, epoch: int, token: str, life_seconds: float) -> bool:
-        """See `ports.Tokens`."""
+        """See `ports.world.Tokens`."""
         sealed = self._sealer.seal(_context(far_side), token.encode())
         async with self._engine.begin() as connection:
             stored = await connection.execute(
@@ -116,7 +116,7 @@ class FarSides:
         return stored.rowcount == 1
 
     async def release(self, far_side: str, epoch: int) -> None:
-        """See `ports.Tokens`."""
+        """See `ports.world.Tokens`."""
         async with self._engine.begin() as connection:
             await connection.execute(
                 update(far_sides)
@@ -125,7 +125,7 @@ class FarSides:
             )
 
     async def drop(self, far_side: str, token: str) -> None:
-        """See `ports.Tokens`."""
+        """See `ports.world.Tokens`."""
         async with self._engine.begin() as connection:
             sealed = await connection.scalar(
                 select(far_sides.c.token_sealed).where(far_sides.c.id == far_side).with_for_update()
@@ -138,7 +138,7 @@ class FarSides:
                 )
 
 
-async def _know(connection: AsyncConnection, far_side: str) -> None:
+async def _ensure_row(connection: AsyncConnection, far_side: str) -> None:
     await connection.execute(insert(far_sides).values(id=far_side).on_conflict_do_nothing())
 
 

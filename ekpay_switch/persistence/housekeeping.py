@@ -1,7 +1,7 @@
-"""What is tidied up and counted by the clock: quotes nobody paid, payments that are open.
+"""Periodic housekeeping: dropping unpaid quotes, and counting open payments for the gauges.
 
-It comes every few seconds, so each of it costs what is to be done: paid quotes and payments that have ended
-stand for ever and are never read through.
+It runs every few seconds, so its cost depends on what there is to do: paid quotes and finished payments,
+which are kept for ever, are never scanned.
 """
 
 from datetime import timedelta
@@ -16,11 +16,11 @@ from ekpay_switch.persistence.schema.upkeep import OPEN, UNSCHEDULED
 QUOTES_AT_ONCE = 10_000
 OVERDUE_AFTER = timedelta(minutes=5)
 
-# Held to the end of the transaction: another worker has nothing to do meanwhile.
+# Locked to the end of the transaction; another worker skips this chore meanwhile.
 HOLD_MARK = text("""
 SELECT passed_until FROM housekeeping_marks WHERE chore = 'old_quotes' FOR UPDATE SKIP LOCKED
 """)
-# So many quotes further, or as far as quotes are old. Quotes of one batch have one instant, and go together.
+# The instant so many quotes further, or of the youngest old quote. Quotes of one batch share their instant.
 FIND_END = text("""
 SELECT coalesce(
   (SELECT created_at FROM quotes
@@ -28,13 +28,13 @@ SELECT coalesce(
    ORDER BY created_at OFFSET :passed LIMIT 1),
   now() - CAST(:kept AS interval))
 """)
-# A subquery for each, and no join: every quote is looked up by its own key, whatever statistics say.
+# A subquery instead of a join: each quote's payment is looked up by its key, whatever the statistics say.
 DROP_QUOTES = text("""
 DELETE FROM quotes WHERE created_at > :since AND created_at <= :until
   AND (SELECT true FROM payments WHERE payments.quote_id = quotes.quote_id LIMIT 1) IS NULL
 """)
 MOVE_MARK = text("UPDATE housekeeping_marks SET passed_until = :until WHERE chore = 'old_quotes'")
-# Two indexes that have every open payment between them (`upkeep_tables`).
+# Two partial indexes together contain every open payment (`schema.upkeep`).
 READ_OPEN = text(f"""
 SELECT state, count(*) AS payments, extract(epoch FROM now() - min(created_at)) AS oldest_seconds FROM (
   SELECT state, created_at FROM payments WHERE {OPEN} AND next_action_at IS NOT NULL
@@ -45,18 +45,17 @@ COUNT_OVERDUE = text("SELECT count(*) FROM payments WHERE next_action_at < now()
 
 
 async def drop_old_quotes(engine: AsyncEngine, keep_days: int) -> int:
-    """Drop quotes that were never paid and are older than `keep_days`; how many went.
+    """Drop quotes that were never paid and are older than `keep_days`; returns how many.
 
-    It goes on from where it, or another process, has come: an old quote expired long ago, so whoever has not
-    paid it by then never will, and a quote that was paid stays. More than `QUOTES_AT_ONCE` wait for the next
-    turn.
+    Continues where this or another process stopped: an old quote expired long ago, so it will never be paid,
+    and paid quotes stay. Looks at `QUOTES_AT_ONCE` quotes a call.
     """
     async with engine.begin() as connection:
         since = await connection.scalar(HOLD_MARK)
         if since is None:
             return 0
-        wanted = {"since": since, "kept": timedelta(days=keep_days), "passed": QUOTES_AT_ONCE - 1}
-        until = await connection.scalar(FIND_END, wanted)
+        parameters = {"since": since, "kept": timedelta(days=keep_days), "passed": QUOTES_AT_ONCE - 1}
+        until = await connection.scalar(FIND_END, parameters)
         if until <= since:
             return 0
         dropped = await connection.execute(DROP_QUOTES, {"since": since, "until": until})

@@ -13,7 +13,7 @@ MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
-    """Alembic's settings without a file of its own."""
+    """Alembic's settings, without an alembic.ini."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
@@ -21,7 +21,7 @@ def alembic_config(connection: Connection | None = None) -> Config:
 
 
 async def migrate(database: Database, revision: str = "head") -> None:
-    """Upgrade (or, for `base`, take everything back) as the owner; does nothing when all is there already.
+    """Upgrade to a revision (for `base`: downgrade everything) as the owner role; idempotent.
 
     Two processes that migrate at once wait for each other on an advisory lock.
     """

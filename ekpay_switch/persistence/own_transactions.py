@@ -1,7 +1,7 @@
-"""Short transactions beside the group commit, over a few connections of the driver's own.
+"""Short transactions beside the group commit, over a few asyncpg connections.
 
-What is done here is not the hot path but posts through the same batch writer, so it speaks asyncpg. Each
-piece of work knows itself when it is done again: a COMMIT that was not heard of is simply repeated.
+This is not the hot path, but it posts through the same batch writer, so it uses asyncpg. Each piece of work
+is idempotent: after a COMMIT that was not acknowledged it is simply repeated.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ import asyncpg
 from ekpay_switch import telemetry
 from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
 from ekpay_switch.domain.ledger.entries import kind_of
-from ekpay_switch.persistence.group_commit.committer import LOST, NEW_ACCOUNTS, REPEATABLE
+from ekpay_switch.persistence.group_commit.committer import CONNECTION_LOST, NEW_ACCOUNTS, RETRYABLE
 
 T = TypeVar("T")
 # The driver does not type its methods.
@@ -30,73 +30,73 @@ _PAUSE_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class TransactionLimits:
-    """How many connections are kept, and for how many seconds work waits for one or is repeated."""
+    """The number of connections, and for how many seconds work waits for one or is repeated."""
 
     connections: int = 4
     patience_seconds: float = 8.0
 
 
 class OwnTransactions:
-    """Runs work in transactions, each on a connection of its own while it lasts."""
+    """Runs work in transactions, each on a connection of its own."""
 
     def __init__(self, connect: Connect, limits: TransactionLimits | None = None) -> None:
         self._connect = connect
         self._limits = limits or TransactionLimits()
-        self._places = asyncio.Semaphore(self._limits.connections)
+        self._slots = asyncio.Semaphore(self._limits.connections)
         self._idle: list[Connection] = []
         self._known_accounts: set[str] = set()
 
     async def run(self, work: Work[T], accounts: Iterable[str] = ()) -> T:
-        """Do `work` in one transaction and answer once it is durable; `accounts` are opened before it.
+        """Do `work` in one transaction and return once it is durable; `accounts` get their rows before it.
 
         Raises:
             OverloadedError: no connection became free in time; nothing was done.
-            VerdictUnknownError: the database went away, or locks were not to be had, for too long.
+            VerdictUnknownError: the database was lost, or locks were not granted, for too long.
         """
         give_up_at = time.monotonic() + self._limits.patience_seconds
         while True:
             try:
-                async with self._lent() as connection:
-                    await self._know_accounts(connection, accounts)
+                async with self._borrow() as connection:
+                    await self._add_accounts(connection, accounts)
                     async with connection.transaction():
                         return await work(connection)
-            except REPEATABLE as error:
+            except RETRYABLE as error:
                 telemetry.log_warning("transaction_repeated", error=error)
                 _give_up_after(give_up_at, error)
-            except LOST as error:
+            except CONNECTION_LOST as error:
                 telemetry.log_warning("database_lost", error=error)
                 _give_up_after(give_up_at, error)
                 await asyncio.sleep(_PAUSE_SECONDS)
 
     async def close(self) -> None:
-        """Close what nobody uses."""
+        """Close the idle connections."""
         while self._idle:
             await self._idle.pop().close()
 
     @asynccontextmanager
-    async def _lent(self) -> AsyncIterator[Connection]:
-        """A connection for a while; after any surprise it is not used again."""
+    async def _borrow(self) -> AsyncIterator[Connection]:
+        """Borrow a connection; after an unexpected error it is closed."""
         try:
             async with asyncio.timeout(self._limits.patience_seconds):
-                await self._places.acquire()
+                await self._slots.acquire()
         except TimeoutError as error:
             raise OverloadedError from error
         try:
-            connection = await self._connected()
+            connection = await self._open_connection()
             try:
                 yield connection
-            except REPEATABLE:
+            except RETRYABLE:
                 self._idle.append(connection)
                 raise
             except BaseException:
-                with contextlib.suppress(*LOST):
+                with contextlib.suppress(*CONNECTION_LOST):
                     connection.terminate()
                 raise
             self._idle.append(connection)
         finally:
-            self._places.release()
+            self._slots.release()
 
-    async def _connected(self) -> Connection:
+    async def _open_connection(self) -> Connection:
         while self._idle:
             connection = self._idle.pop()
             if not connection.is_closed():
@@ -106,8 +106,8 @@ class OwnTransactions:
         except asyncpg.PostgresError as error:
             raise ConnectionError(str(error)) from error
 
-    async def _know_accounts(self, connection: Connection, accounts: Iterable[str]) -> None:
-        """Open accounts outside the transaction: a row that it added would be locked until its end."""
+    async def _add_accounts(self, connection: Connection, accounts: Iterable[str]) -> None:
+        """Add account rows outside the transaction, which would lock them until its end."""
         missing = sorted(set(accounts) - self._known_accounts)
         if missing:
             await connection.execute(NEW_ACCOUNTS, missing, [str(kind_of(code)) for code in missing])

@@ -1,8 +1,8 @@
-"""Rows of collected payments under their locks, and what every writer of them needs.
+"""Reading, locking and writing the rows of collected payments.
 
-The order of locks is that of the group commit (`batch_read`): settlement window, lane, advisory locks, the
-payment, its tries with their attempts; scroll counters come last. A lease and a callback lock tries alone and
-wait for nothing while they hold them.
+The order of locks is that of the group commit (`group_commit.lock_and_read`): settlement window, lane,
+advisory locks, the payment, its tries with their attempts; scroll counters come last. A lease and a callback
+lock only tries, and wait for no other lock meanwhile.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from ekpay_switch.domain.collections.connector_calls import CollectOrder
 from ekpay_switch.domain.collections.funding import HeldTry, NewTry, Step, TryState
 from ekpay_switch.domain.payment import FINAL, Event, State, walk
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.persistence.file_statements import FILES_SAID, files_said
+from ekpay_switch.persistence.file_statements import FILE_STATEMENTS, file_statements_of
 from ekpay_switch.persistence.group_commit.decide import ACTOR
 from ekpay_switch.persistence.group_commit.lock_and_read import LOCK_LANES, WINDOW_LOCK, sums_of
 from ekpay_switch.persistence.group_commit.write import LostRowError
@@ -28,7 +28,7 @@ from ekpay_switch.security.identifiers import uuid7
 Row = Mapping[str, Any]
 
 LEG = "funds"
-# The numbers of the two-number advisory locks; 1 is taken by windows, migrations and partners.
+# First keys of the two-key advisory locks; 1 is used by windows, migrations and partners.
 REFERENCE_LOCK, MOVEMENT_LOCK, HOST_LOCK = 2, 3, 4
 LOCK_PAYMENT = "SELECT *, now() AS now FROM payments WHERE id = $1 FOR UPDATE"
 _TRIES = """
@@ -37,8 +37,8 @@ JOIN attempts AS a ON a.id = t.attempt_id
 """
 LOCK_TRY = f"{_TRIES} WHERE t.attempt_id = $1 FOR UPDATE"
 LOCK_UNDECIDED = f"{_TRIES} WHERE t.payment_id = $1 AND a.state <> 'closed' ORDER BY t.attempt_id FOR UPDATE"
-# One that has never been asked about was heard of when it was begun.
-_FILES = FILES_SAID.format(
+# A try that was never asked about counts from its beginning.
+_FILES = FILE_STATEMENTS.format(
     payment="t.payment_id", attempt="t.attempt_id", since="coalesce(t.asked_at, a.opened_at)"
 )
 READ_HELD = f"""
@@ -72,13 +72,13 @@ ON CONFLICT DO NOTHING
 
 
 async def lock_books(connection: Connection, lane: int) -> None:
-    """The first two locks of whoever may post."""
+    """The locks of everyone who may post: the settlement window (shared) and the lane."""
     await connection.execute(WINDOW_LOCK)
     await connection.fetch(LOCK_LANES, [lane])
 
 
 async def lock_name(connection: Connection, kind: int, connector_id: str, name: str) -> None:
-    """Wait for whoever writes about this name of a connector's at the same time."""
+    """Lock a connector's name for something, so that writers about it wait for each other."""
     digest = hashlib.sha256(f"{connector_id}\x1f{name}".encode("utf-8", "surrogatepass")).digest()
     number = int.from_bytes(digest[:4], "big", signed=True)
     await connection.execute("SELECT pg_advisory_xact_lock($1::int, $2::int)", kind, number)
@@ -86,19 +86,19 @@ async def lock_name(connection: Connection, kind: int, connector_id: str, name: 
 
 async def lock_payment(connection: Connection, payment_id: UUID) -> Row | None:
     """The payment under lock with the transaction's `now`, or None."""
-    found: Row | None = await connection.fetchrow(LOCK_PAYMENT, payment_id)
-    return found
+    payment: Row | None = await connection.fetchrow(LOCK_PAYMENT, payment_id)
+    return payment
 
 
-async def change(connection: Connection, table: str, key: Mapping[str, object], new: Row) -> None:
+async def update_row(connection: Connection, table: str, key: Mapping[str, object], new: Row) -> None:
     """Set columns of the one row with this key, its epoch if it has one (law 14); the names are ours.
 
     Raises:
-        LostRowError: there is no such row, though the caller holds it.
+        LostRowError: there is no such row, though the caller has locked it.
     """
-    where = " AND ".join(f"{column} = ${number}" for number, column in enumerate(key, 1))
+    condition = " AND ".join(f"{column} = ${number}" for number, column in enumerate(key, 1))
     columns = ", ".join(f"{column} = ${number}" for number, column in enumerate(new, len(key) + 1))
-    statement = f"UPDATE {table} SET {columns} WHERE {where}"  # noqa: S608 - constants
+    statement = f"UPDATE {table} SET {columns} WHERE {condition}"  # noqa: S608 - constants
     if await connection.execute(statement, *key.values(), *new.values()) != "UPDATE 1":
         raise LostRowError
 
@@ -108,7 +108,7 @@ async def move_payment(
 ) -> State:
     """Walk a payment that is under lock through `events`, with its history; `new` are its other columns.
 
-    What contradicts a final state is added to the facts of before, what moves an open payment replaces them.
+    In a final state `facts` are added to those of the payment; otherwise they replace them.
 
     Raises:
         IllegalTransitionError: it is not in a state that allows them.
@@ -117,76 +117,83 @@ async def move_payment(
     steps = walk(before, events)
     for seq, step in enumerate(steps, payment["steps"] + 1):
         await connection.execute(NEW_HISTORY, payment["id"], seq, *map(str, step), ACTOR, as_json(facts))
-    kept = from_json(payment["facts"]) if before in FINAL else {}
-    moved = {
+    standing_facts = from_json(payment["facts"]) if before in FINAL else {}
+    columns = {
         "state": str(steps[-1][2]),
         "steps": payment["steps"] + len(steps),
-        "facts": as_json({**kept, **facts}),
+        "facts": as_json({**standing_facts, **facts}),
         "updated_at": payment["now"],
         "lease_until": None,
     }
     if steps[-1][2] is State.EXPIRED:
-        moved["refusal"] = str(Refusal.QUOTE_EXPIRED)
+        columns["refusal"] = str(Refusal.QUOTE_EXPIRED)
     key = {"id": payment["id"], "epoch": payment["epoch"]}
-    await change(connection, "payments", key, {**moved, **new})
+    await update_row(connection, "payments", key, {**columns, **new})
     return steps[-1][2]
 
 
-async def tell(connection: Connection, payment: Row, notice: str, version: int) -> None:
-    """Leave a notification of that many history rows."""
+async def add_notification(connection: Connection, payment: Row, notice: str, version: int) -> None:
+    """Write a notification; `version` is the number of history rows of the payment."""
     await connection.execute(NEW_NOTIFICATION, uuid7(), payment["id"], payment["partner_id"], notice, version)
 
 
 async def begin_try(connection: Connection, payment_id: UUID, new: NewTry) -> HeldTry:
-    """Rows of a try that its maker holds from now on, under epoch 1, at its own price where it has one."""
+    """Write a try, leased to the caller under epoch 1, with its own price where it has one."""
     send, hold = timedelta(seconds=new.send_seconds), timedelta(seconds=new.hold_seconds)
-    reference = (new.connector_id, new.reference)
-    await connection.execute(NEW_ATTEMPT, new.attempt_id, payment_id, LEG, *reference, str(Step.CREATE), send)
-    price = tuple(price_of(new).values()) or (None, None, None)
-    await connection.execute(NEW_TRY, new.attempt_id, payment_id, new.connector_id, hold, *price)
-    (held,) = await read_held(connection, [new.attempt_id])
+    await connection.execute(
+        NEW_ATTEMPT, new.attempt_id, payment_id, LEG, new.connector_id, new.reference, str(Step.CREATE), send
+    )
+    price = price_of(new)
+    await connection.execute(
+        NEW_TRY, new.attempt_id, payment_id, new.connector_id, hold, price.get("charge"), price.get("fee"),
+        price.get("vat"),
+    )  # fmt: skip
+    (locked_try,) = await read_locked_tries(connection, [new.attempt_id])
     if new.decision is not None:
-        await keep_decision(connection, new.attempt_id, payment_id, new.decision, held.order.amount)
-    return held
+        await keep_decision(connection, new.attempt_id, payment_id, new.decision, locked_try.order.amount)
+    return locked_try
 
 
 def price_of(new: NewTry) -> dict[str, object]:
-    """The columns of a try's own price, which its payment takes on; none where it has the payment's."""
+    """The columns of a try's own price; empty where the payment's price holds."""
     if new.charges is None:
         return {}
     return {name: getattr(new.charges, name).minor for name in ("charge", "fee", "vat")}
 
 
 async def read_own_try(connection: Connection, new: NewTry) -> HeldTry | None:
-    """A try that this very call has begun before and that is still its maker's, or None."""
+    """The try if this very call began it before and still holds it, or None."""
     is_ours = """
     SELECT true FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
     WHERE t.attempt_id = $1 AND a.state = 'open' AND t.epoch = 1 AND t.recorded = 0 AND t.lease_until > now()
     """
     if not await connection.fetchval(is_ours, new.attempt_id):
         return None
-    (held,) = await read_held(connection, [new.attempt_id])
-    return held
+    (locked_try,) = await read_locked_tries(connection, [new.attempt_id])
+    return locked_try
 
 
-async def read_held(connection: Connection, attempt_ids: Sequence[UUID]) -> list[HeldTry]:
-    """The tries as their holder needs them, the longest due first."""
-    return [_held(row) for row in await connection.fetch(READ_HELD, attempt_ids)]
+async def read_locked_tries(connection: Connection, attempt_ids: Sequence[UUID]) -> list[HeldTry]:
+    """The tries as their holder needs them, the one due longest first."""
+    return [_locked_try(row) for row in await connection.fetch(READ_HELD, attempt_ids)]
 
 
-async def keep_evidence(connection: Connection, held: HeldTry, kind: str, facts: Mapping[str, str]) -> None:
-    """Keep what set nothing, once however often it is written; inquiries alone may repeat."""
-    of = (held.payment_id, held.attempt_id, held.epoch)
-    await connection.execute(NEW_EVIDENCE, *of, kind, as_json(facts))
+async def keep_evidence(
+    connection: Connection, locked_try: HeldTry, kind: str, facts: Mapping[str, str]
+) -> None:
+    """Store an answer that sets nothing as evidence, once; only inquiries may repeat."""
+    await connection.execute(
+        NEW_EVIDENCE, locked_try.payment_id, locked_try.attempt_id, locked_try.epoch, kind, as_json(facts)
+    )
 
 
-def is_held(row: Row, now: object) -> bool:
-    """Whether somebody holds a try or a payment at that moment."""
+def is_leased(row: Row, now: object) -> bool:
+    """Whether a try or a payment is leased at that moment."""
     return row["lease_until"] is not None and row["lease_until"] > now
 
 
 def as_json(value: object) -> str:
-    """JSON as the driver wants it."""
+    """JSON as text, as the driver takes it."""
     return orjson.dumps(value).decode()
 
 
@@ -196,7 +203,7 @@ def from_json(value: Any) -> dict[str, str]:  # noqa: ANN401 - JSONB, decoded or
     return read
 
 
-def _held(row: Row) -> HeldTry:
+def _locked_try(row: Row) -> HeldTry:
     sums = sums_of(row)
     order = CollectOrder(
         payment_id=row["payment_id"],
@@ -229,5 +236,5 @@ def _held(row: Row) -> HeldTry:
         pay_until=row["quote_expires_at"],
         send_until=row["send_until"],
         now=row["now"],
-        files=files_said(row["files"]),
+        files=file_statements_of(row["files"]),
     )

@@ -79,7 +79,7 @@ _STEPS = (
     ("refunded", "contrary_evidence", "in_review"),
     ("refunding", "given_back", "refunded"),
 )
-_CAME = ("completed", "receipt_issued", "completed")
+_LATE_RECEIPT = ("completed", "receipt_issued", "completed")
 
 
 def upgrade() -> None:
@@ -87,7 +87,7 @@ def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '3s'")
     for statement in UP.split(";\n"):
         op.execute(statement)
-    _allow((*_STEPS, _CAME))
+    _allow((*_STEPS, _LATE_RECEIPT))
 
 
 def downgrade() -> None:

@@ -1,1 +1,1 @@
-"""`ekpay audit`: each module proves one part of the books from its rows alone."""
+"""`ekpay audit`: each module checks one part of the books from its rows alone."""

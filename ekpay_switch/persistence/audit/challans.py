@@ -1,4 +1,4 @@
-"""The audit's questions about treasury challans: what was set aside is paid, moved back, or still there."""
+"""Audit checks of treasury challans: money that was set aside is paid, moved back, or still there."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from ekpay_switch.domain.challans import BILLER, LineEnd, end_of
 from ekpay_switch.domain.payment import State
 
 _SET_ASIDE, _BACK = "set_aside_for_challan", "set_aside_for_challan_reversed"
-# Each request beside its entry, which has its id; either may be missing.
+# Each request with its entry, which has the same id; either may be missing.
 CHALLANS = f"""
 SELECT coalesce(r.id, e.id) AS id, r.total, e.amount AS posted, e.prefund,
   'prefund:' || r.partner_id || ':postpaid' AS expected_prefund,
@@ -17,7 +17,7 @@ FROM challan_requests AS r FULL JOIN (
 ) AS e ON e.id = r.id
 ORDER BY 1
 """  # noqa: S608 - constants
-# Each line that moved back beside its entry; either may be missing.
+# Each line that moved back with its entry; either may be missing.
 MOVED_BACK = f"""
 SELECT coalesce(n.entry_id, e.id) AS id, n.amount, e.amount AS posted, e.prefund, n.expected_prefund
 FROM (
@@ -30,7 +30,7 @@ FULL JOIN (
 ) AS e ON e.id = n.entry_id
 ORDER BY 1
 """  # noqa: S608 - constants
-# Each line beside the payment under its reference, and what that payment took from the prefund.
+# Each line with the payment under its reference, and what that payment took from the prefund.
 CHALLAN_LINES = """
 SELECT l.challan_id, l.seq, l.amount, n.ending, p.state, p.biller_id, p.refusal,
   p.amount + p.rounding + p.charge + p.fee + p.vat AS taken, w.next_action_at IS NOT NULL AS is_watched
@@ -40,7 +40,7 @@ LEFT JOIN challan_work AS w ON w.challan_id = l.challan_id
 LEFT JOIN payments AS p ON p.partner_id = r.partner_id AND p.reference = l.reference
 ORDER BY l.challan_id, l.seq
 """
-# What challans against each payment took and did not give back, beside what it credited to the merchant.
+# What challans took of each payment and did not move back, with what it credited to the merchant.
 CHALLANS_OF_PAYMENTS = f"""
 SELECT r.paid_by AS id, sum(l.amount)::bigint AS raised, max(s.amount) AS credited,
   bool_and(p.partner_id = r.partner_id) AS is_own
@@ -51,7 +51,7 @@ LEFT JOIN merchant_shares AS s ON s.payment_id = r.paid_by AND s.payee = ''
 WHERE n.ending IS DISTINCT FROM '{LineEnd.MOVED_BACK}'
 GROUP BY r.paid_by ORDER BY r.paid_by
 """  # noqa: S608 - constants
-# What lines that nobody has claimed yet need, beside what stands there for them.
+# What lines without a claimed payment need, with the balance of their prefund.
 CHALLAN_PREFUNDS = """
 SELECT a.code, a.balance, w.waiting FROM (
   SELECT 'prefund:' || r.partner_id || ':postpaid' AS code, sum(l.amount)::bigint AS waiting
@@ -67,7 +67,7 @@ Row = Any
 
 
 def challan_fault(row: Row) -> str | None:
-    """Whether a request set aside exactly its total, and its lines are that total."""
+    """What is wrong unless a request set aside exactly its total, which its lines make up."""
     if row["total"] is None:
         return "an entry set money aside for it, but there is no such request"
     if row["posted"] != row["total"] or row["prefund"] != row["expected_prefund"]:
@@ -78,7 +78,7 @@ def challan_fault(row: Row) -> str | None:
 
 
 def moved_back_fault(row: Row) -> str | None:
-    """Whether every line that moved back has its entry, and every such entry its line."""
+    """What is wrong unless every line that moved back has its entry, and every such entry its line."""
     if row["amount"] is None:
         return "it moved money back for a challan line that did not end so"
     if row["posted"] != row["amount"] or row["prefund"] != row["expected_prefund"]:
@@ -87,13 +87,13 @@ def moved_back_fault(row: Row) -> str | None:
 
 
 def challan_line_fault(row: Row) -> str | None:
-    """Whether a line ended as its payment did, and an open one is looked after."""
+    """What is wrong unless a line ended as its payment did, and an open one is due to be looked at."""
     state = None if row["state"] is None else State(row["state"])
     if state is not None and (row["biller_id"] != BILLER or row["taken"] != row["amount"]):
         return "its payment is of another amount, or to somebody else"
     if row["ending"] is None:
         return None if row["is_watched"] else "it is open and nobody looks after it"
-    # A success that came late, or contrary evidence, is reviewed: how the line ended before stays.
+    # In a review of a late success or of contrary evidence, the earlier end of the line stays.
     if state is State.IN_REVIEW:
         return None
     if end_of(state) != row["ending"]:
@@ -102,7 +102,7 @@ def challan_line_fault(row: Row) -> str | None:
 
 
 def challans_of_payment_fault(row: Row) -> str | None:
-    """Whether challans of a merchant's own payment took at most what it credited to the merchant itself."""
+    """What is wrong unless challans took at most what the merchant's own payment credited to it."""
     if not row["is_own"]:
         return "challans of another merchant were raised against it"
     if row["raised"] > (row["credited"] or 0):
@@ -111,13 +111,13 @@ def challans_of_payment_fault(row: Row) -> str | None:
 
 
 def challan_prefund_fault(row: Row) -> str | None:
-    """Whether what open lines wait for is still there."""
+    """What is wrong unless the prefund covers the open lines."""
     if (row["balance"] or 0) < row["waiting"]:
         return f"open challan lines wait for {row['waiting']} paisa, and {row['balance'] or 0} are there"
     return None
 
 
-# What the audit asks, in order: the query, what is wrong with a row of it, and what the row is called.
+# The checks in order: the query, the function that returns what is wrong with a row, and the row's name.
 CHALLAN_CHECKS = (
     (CHALLANS, challan_fault, "challan_requests {id}"),
     (MOVED_BACK, moved_back_fault, "challan_line_ends with entry {id}"),

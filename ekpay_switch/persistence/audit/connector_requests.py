@@ -1,7 +1,7 @@
-"""The audit's questions about what connectors were asked: requests to hosts, and why each one was chosen.
+"""Audit checks of requests to connectors: host messages, and routing decisions.
 
-A request over a host link is the only trace of money that a bank took and of money that it took back, so it
-has to agree with its try (docs/adr/0037).
+A request over a host link is the only record of money that a bank took and reversed, so it has to agree with
+its try (docs/adr/0037).
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from ekpay_switch.domain.collections.funding import TryEnd, TryState
 from ekpay_switch.domain.host_messages import HostState
 
-# Each request that was not withdrawn, beside its try and what it asks for: its own price, or its payment's.
+# Each request that was not withdrawn, with its try and the total at the try's own price or its payment's.
 REQUESTS = """
 SELECT m.connector_id, m.reference, m.state, m.reply_decided, m.reply_code, m.amount,
   t.attempt_id IS NOT NULL AND t.payment_id = m.payment_id AS belongs, a.state AS try_state, a.outcome,
@@ -34,7 +34,7 @@ _UNANSWERED = frozenset({HostState.WAITING, HostState.TAKEN, HostState.REVERSING
 
 
 def request_fault(row: Row) -> str | None:
-    """What is wrong between a request to a host and its try, or None."""
+    """What is wrong unless a request to a host and its try agree."""
     is_settled = row["state"] == HostState.ANSWERED and row["reply_decided"]
     has_ended = row["try_state"] == TryState.CLOSED
     is_taken = is_settled and row["reply_code"] == _APPROVED
@@ -52,6 +52,6 @@ def request_fault(row: Row) -> str | None:
 
 
 def decision_fault(row: Row) -> str:
-    """A decision that is of no try, or chose another connector than was asked."""
+    """What is wrong with a decision without a try, or with another connector than its try."""
     del row
     return "another connector was asked than was decided, or nobody was"

@@ -1,8 +1,8 @@
-"""The audit's questions about frozen lines: do they say what was posted, and are they all there.
+"""Audit checks of frozen lines: they agree with what was posted, and none is missing.
 
-What a statement is matched with is held against the entries of its window, payment by payment: an entry that
-is in no line, and a line that says something else than was posted, are found (docs/adr/0054). The postings
-are added up here in words of their own, not in those that froze the lines.
+The lines of a window are compared with its entries, payment by payment, to find an entry without a line and a
+line that differs from what was posted (docs/adr/0054). The postings are summed by queries of their own, not
+by those that froze the lines.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ Row = Any
 
 _MERCHANT = payee_of("")
 _CLOSED = "SELECT id, business_date FROM settlement_windows WHERE state <> 'open'"
-# Whose statement each posting belongs to, as what, and by how much it moves what stands there.
+# The role, place and event of each posting on the statement it belongs to, and its amount there.
 _POSTED = f"""
 SELECT e.window_id, e.payment_id,
   CASE WHEN e.moment IN ('paid_back', 'owed_back_by_shares') THEN '{LineEvent.REFUND}'
@@ -40,8 +40,8 @@ WHERE e.payment_id IS NOT NULL AND (
       'owed_back_by_shares_reversed')
     AND (o.account LIKE '%payable:%' OR o.account LIKE 'biller_deposit:%'))
 """  # noqa: S608 - constants
-# A biller was told the rounded bill (docs/adr/0025), and is owed the exact one.
-_SAID = f"""
+# The biller was sent the rounded bill (docs/adr/0025), and is owed the exact one.
+_STATED = f"""
 SELECT l.window_id, l.payment_id, l.event, l.role,
   CASE WHEN l.account = '' THEN l.party ELSE l.account END AS place,
   l.net - CASE l.role WHEN '{LineRole.BILLER}' THEN p.rounding ELSE 0 END AS said, l.id
@@ -55,7 +55,7 @@ SELECT coalesce(s.window_id, e.window_id) AS window_id, coalesce(s.payment_id, e
   coalesce('ledger_lines ' || s.line, 'settlement_windows ' || e.window_id) AS row
 FROM (
   SELECT window_id, payment_id, event, role, place, sum(said)::bigint AS said, min(id) AS line
-  FROM ({_SAID}) AS s GROUP BY 1, 2, 3, 4, 5) AS s
+  FROM ({_STATED}) AS s GROUP BY 1, 2, 3, 4, 5) AS s
 FULL JOIN (
   SELECT window_id, payment_id, event, role, place, sum(moved)::bigint AS moved
   FROM ({_POSTED}) AS e GROUP BY 1, 2, 3, 4, 5) AS e
@@ -63,7 +63,7 @@ FULL JOIN (
   AND e.place = s.place
 WHERE s.said IS DISTINCT FROM e.moved ORDER BY s.line, 1, 2, 3, 4, 5
 """  # noqa: S608 - constants
-# What connectors keep, window by window: gross and fee together could be changed with net as it was.
+# The fees of connectors, window by window: net alone would not show a change of gross and fee together.
 FEES = f"""
 SELECT coalesce(l.window_id, e.window_id) AS window_id, coalesce(l.party, e.party) AS party,
   coalesce(l.fee, 0) AS fee, coalesce(e.kept, 0) AS kept
@@ -79,14 +79,14 @@ FULL JOIN (
   ON e.window_id = l.window_id AND e.party = l.party
 WHERE coalesce(l.fee, 0) <> coalesce(e.kept, 0) ORDER BY 1, 2
 """  # noqa: S608 - constants
-# Lines of a window are numbered 1..n, of its date, and only of one that has closed.
+# Lines of a window are numbered 1..n, have its date, and exist only once it has closed.
 NUMBERED = """
 SELECT l.window_id, count(*) AS count, max(l.ordinal) AS last, bool_and(l.business_date = w.business_date)
   AS is_of_its_day, bool_and(w.state <> 'open') AS is_closed
 FROM ledger_lines AS l JOIN settlement_windows AS w ON w.id = l.window_id GROUP BY l.window_id
 ORDER BY l.window_id
 """
-# The name under which an institution looks for it.
+# Lines whose reference is not the one that the institution knows.
 NAMED = f"""
 SELECT l.id, l.our_reference, a.reference FROM ledger_lines AS l
 LEFT JOIN refunds AS r ON r.id = l.movement
@@ -107,23 +107,23 @@ GROUP BY role, movement, account, event HAVING count(*) > 1 OR max(revision) > 1
 
 
 def posted_fault(row: Row) -> str:
-    """A payment whose lines in a window do not say what was posted there."""
-    said, moved = row["said"], row["moved"]
-    of = f"{row['role']} {row['place']}, {row['event']} of {row['payment_id']}"
-    if said is None:
-        return f"{moved} paisa of {of}, were posted, and no line says so"
-    if moved is None:
-        return f"{said} paisa of {of}, are said, and nothing was posted"
-    return f"{said} paisa of {of}, are said, and {moved} were posted"
+    """What is wrong: a payment's lines in a window differ from what was posted."""
+    stated, posted = row["said"], row["moved"]
+    subject = f"{row['role']} {row['place']}, {row['event']} of {row['payment_id']}"
+    if stated is None:
+        return f"{posted} paisa of {subject}, were posted, and no line says so"
+    if posted is None:
+        return f"{stated} paisa of {subject}, are said, and nothing was posted"
+    return f"{stated} paisa of {subject}, are said, and {posted} were posted"
 
 
 def fee_fault(row: Row) -> str:
-    """A connector whose lines in a window do not say what it kept."""
+    """What is wrong: a connector's lines in a window differ from the fees that were posted."""
     return f"lines say that {row['party']} kept {row['fee']} paisa, and {row['kept']} were posted"
 
 
 def numbered_fault(row: Row) -> str | None:
-    """Whether the lines of a window are all there, of its date, and it has closed."""
+    """What is wrong unless the lines of a window are complete and of its date, and it has closed."""
     checks = (
         (row["count"] != row["last"], f"{row['count']} lines, and the last is number {row['last']}"),
         (not row["is_of_its_day"], "a line of another date"),
@@ -133,12 +133,12 @@ def numbered_fault(row: Row) -> str | None:
 
 
 def named_fault(row: Row) -> str:
-    """A line whose institution would not find it."""
+    """What is wrong: the institution does not know the reference of the line."""
     return f"its reference is {row['our_reference']}, and was told as {row['reference']}"
 
 
 def revised_fault(row: Row) -> str | None:
-    """Whether something was said again only where it had been open, or turned out well after all."""
+    """What is wrong unless later revisions only resolve an unknown outcome, or are a late success."""
     if row["count"] != row["last"]:
         return f"{row['count']} revisions, and the last is number {row['last']}"
     *before, _ = row["told"]
@@ -147,7 +147,7 @@ def revised_fault(row: Row) -> str | None:
     return None
 
 
-# Without a window that has closed there is no line, and nothing to ask.
+# Without a closed window there are no lines to check.
 IS_CLOSED = "SELECT EXISTS (SELECT FROM settlement_windows WHERE state <> 'open')"
 LINE_CHECKS = (
     (POSTED, posted_fault, "{row}"),

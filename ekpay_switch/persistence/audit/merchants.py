@@ -1,7 +1,7 @@
-"""The audit's questions about merchants' money: who was credited what, what went back, who is owed how much.
+"""Audit checks of merchants' money: credited shares, refunds from them, and what merchants are owed.
 
-Each payment's shares are held against its entries, and against the rule that divides refunds over them; what
-a merchant is owed in all is held against its accounts (docs/adr/0045).
+Each payment's shares are compared with its entries and with the rule that divides refunds; what a merchant is
+owed is compared with its accounts (docs/adr/0045).
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from ekpay_switch.persistence.collections.share_postings import CHARGES
 
 _MERCHANT = payee_of("")
 _UNDECIDED = ", ".join(f"'{state}'" for state in sorted(UNDECIDED))
-# Each merchant payment with its order, its shares, what was credited and what its refunds took again.
+# Each merchant payment with its order, its shares, what was credited and what refunds took from it.
 SALES = f"""
 SELECT p.id, p.partner_id, p.biller_id, p.state, p.amount, p.rounding, p.charge, p.fee, p.vat,
   o.partner_id AS ordered_of, s.payees, s.kinds, s.accounts, s.amounts, s.refunded,
@@ -69,7 +69,7 @@ SELECT t.attempt_id, a.outcome, t.charge IS NOT NULL AS is_priced,
 FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id JOIN payments AS p ON p.id = t.payment_id
 WHERE t.charge IS NOT NULL OR starts_with(p.biller_id, '{_MERCHANT}') ORDER BY t.attempt_id
 """  # noqa: S608 - constants
-OWED = f"""
+BALANCES = f"""
 SELECT coalesce(m.partner_id, a.partner_id) AS partner_id, m.owed, m.debt_limit, coalesce(a.held, 0) AS held
 FROM merchants AS m FULL JOIN (
   SELECT split_part(account, ':', 3) AS partner_id, -sum(amount)::bigint AS held FROM postings
@@ -82,12 +82,12 @@ Row = Any
 
 
 def sale_fault(row: Row) -> str | None:
-    """Whether a merchant payment was credited to its shares once, and refunds took from them by the rule."""
+    """What is wrong unless a payment was credited to its shares once, and refunds divided by the rule."""
     return _order_fault(row) or _credit_fault(row) or _refunds_fault(row)
 
 
 def _order_fault(row: Row) -> str | None:
-    """Whether its order is its merchant's, and its shares are whole and on the accounts of their payees."""
+    """What is wrong unless its order is its merchant's and its shares are whole and on their accounts."""
     if row["ordered_of"] != row["partner_id"] or row["biller_id"] != payee_of(row["partner_id"]):
         return "it has no order of its merchant"
     shares = zip(row["payees"] or [], row["kinds"] or [], row["amounts"] or [], strict=True)
@@ -100,7 +100,7 @@ def _order_fault(row: Row) -> str | None:
 
 
 def _credit_fault(row: Row) -> str | None:
-    """Whether it was credited once if it was paid, by one entry that says the same as its shares."""
+    """What is wrong unless it was credited once if it was paid, by one entry equal to its shares."""
     times, is_paid = row["credits"], row["state"] == State.COMPLETED
     checks = (
         (row["attempts"], "somebody was told of it as of a bill"),
@@ -112,7 +112,7 @@ def _credit_fault(row: Row) -> str | None:
 
 
 def _lines_due(row: Row) -> list[str]:
-    """What the one entry that credits it posts; nothing where its parts are not what it cost."""
+    """The expected postings of the entry that credits it; empty where its parts do not sum up."""
     parts = (Money(row[name]) for name in ("amount", "charge", "fee", "vat", "rounding"))
     shares = [Stake(*line) for line in zip(row["accounts"], map(Money, row["amounts"]), strict=True)]
     try:
@@ -123,7 +123,7 @@ def _lines_due(row: Row) -> list[str]:
 
 
 def _refunds_fault(row: Row) -> str | None:
-    """Whether each share has given back its largest-remainder part of what refunds took, by its entries."""
+    """What is wrong unless each share gave back its largest-remainder part of the refunds, by its entries."""
     accounts, weights, refunded = [*row["accounts"]], [*row["amounts"]], [*row["refunded"]]
     if row["returned"] is not None:
         accounts += [account for _, account, _ in CHARGES]
@@ -131,13 +131,15 @@ def _refunds_fault(row: Row) -> str | None:
         refunded += row["returned"]
     if refunded != [*divide(row["taken"], weights)]:
         return f"its shares have given back {refunded}, which are not the parts of {row['taken']}"
-    moved: Mapping[str, int] = dict(zip(row["moved_accounts"] or [], row["moved_amounts"] or [], strict=True))
+    posted: Mapping[str, int] = dict(
+        zip(row["moved_accounts"] or [], row["moved_amounts"] or [], strict=True)
+    )
     due = {account: part for account, part in zip(accounts, refunded, strict=True) if part}
-    return None if moved == due else "its entries did not take from its shares what they have given back"
+    return None if posted == due else "its entries did not take from its shares what they have given back"
 
 
 def price_fault(row: Row) -> str | None:
-    """Whether a try has a price where it should, and the one that funded its payment is what was paid."""
+    """What is wrong unless tries have prices where they should, and the funding try collected its price."""
     if row["is_priced"] != row["is_merchants"]:
         return "it has no price of its own" if row["is_merchants"] else "a bill's try has a price of its own"
     if row["outcome"] != TryEnd.APPROVED:
@@ -147,8 +149,8 @@ def price_fault(row: Row) -> str | None:
     return None if row["is_shown"] else "its payment shows another price"
 
 
-def owed_fault(row: Row) -> str | None:
-    """Whether what a merchant is owed is what its accounts and its payees' hold, within its debt limit."""
+def merchant_balance_fault(row: Row) -> str | None:
+    """What is wrong unless `owed` is the balance of its accounts and its payees', within the debt limit."""
     if row["owed"] is None:
         return "accounts name it, but there is no such merchant"
     if row["owed"] != row["held"]:

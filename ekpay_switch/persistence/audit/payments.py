@@ -1,4 +1,4 @@
-"""The audit's questions about payments: where their money is, how they got there, are scrolls whole."""
+"""Audit checks of payments: the place of their money, their history, and scroll numbers."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ from ekpay_switch.domain.merchants import payee_of
 from ekpay_switch.domain.payment import FINAL, TRANSITIONS, State
 
 _IS_MERCHANT = f"starts_with(p.biller_id, '{payee_of('')}') AS is_merchant"
-# What each payment holds in flight and what its payee was credited, beside its state and the state before it;
-# for collected ones also what refunds have taken from the payee again.
+# What each payment holds in flight and what its payee was credited, with its state and the one before; for
+# collected payments also what refunds have taken from the payee.
 PAYMENTS = f"""
 SELECT coalesce(p.id, e.payment_id) AS id, p.state, p.amount, {_IS_MERCHANT},
   p.collected_by IS NOT NULL OR c.payment_id IS NOT NULL AS is_collected, coalesce(r.taken, 0) AS taken,
@@ -32,7 +32,7 @@ SELECT p.id, p.state, {_IS_MERCHANT}, count(*) FILTER (WHERE a.outcome = 'approv
 FROM payments AS p LEFT JOIN attempts AS a ON a.payment_id = p.id AND a.leg = 'delivery'
 GROUP BY p.id ORDER BY p.id
 """  # noqa: S608 - constants
-# A merchant's payment has taken no step until its payer chooses how to pay.
+# A merchant's payment has no step until its payer chooses how to pay.
 HISTORY = """
 SELECT p.id, p.state, p.steps, coalesce(h.numbers, '{}') AS numbers, coalesce(h.starts, '{}') AS starts,
   coalesce(h.events, '{}') AS events, coalesce(h.ends, '{}') AS ends
@@ -57,30 +57,30 @@ Row = Any
 
 
 def payment_fault(row: Row) -> str | None:
-    """Whether the money of a payment is where its state says: cleared when finished, held while open.
+    """What is wrong unless a payment's money is where its state says: in flight while open, and then cleared.
 
-    Collected money that goes back is owed to its payer, and in flight no more. What a merchant's shares were
-    credited is `audit_merchants`' question.
+    Collected money that goes back is owed to its payer, and no longer in flight. The shares of merchants are
+    checked by `audit.merchants`.
     """
     if row["state"] is None:
         return "entries name it, but there is no such payment"
     state = State(row["state"])
-    # What is reviewed still holds what it held before the facts disagreed.
-    held_as = State(row["came_from"]) if state is State.IN_REVIEW and row["came_from"] else state
-    is_owed_back = row["is_collected"] and held_as is State.REFUNDING
-    held = row["total"] if held_as in HOLDING and not is_owed_back else 0
-    if row["in_flight"] != held:
-        return f"{state}, and in_flight holds {row['in_flight']} paisa for it instead of {held}"
+    # In review a payment still holds what it held in its state before.
+    effective_state = State(row["came_from"]) if state is State.IN_REVIEW and row["came_from"] else state
+    is_owed_back = row["is_collected"] and effective_state is State.REFUNDING
+    expected_in_flight = row["total"] if effective_state in HOLDING and not is_owed_back else 0
+    if row["in_flight"] != expected_in_flight:
+        return f"{state}, and in_flight holds {row['in_flight']} paisa for it instead of {expected_in_flight}"
     if row["is_merchant"]:
         return None
-    owed = row["amount"] - row["taken"] if held_as is State.COMPLETED else 0
-    if state is not State.IN_REVIEW and row["payable"] != owed:
-        return f"{state}, and its payee was credited {row['payable']} paisa instead of {owed}"
+    expected_payable = row["amount"] - row["taken"] if effective_state is State.COMPLETED else 0
+    if state is not State.IN_REVIEW and row["payable"] != expected_payable:
+        return f"{state}, and its payee was credited {row['payable']} paisa instead of {expected_payable}"
     return None
 
 
 def success_fault(row: Row) -> str | None:
-    """Whether a leg has at most one success, and a completed bill exactly one; a merchant is told nothing."""
+    """What is wrong unless a leg has at most one success, and a completed bill exactly one."""
     if row["successes"] > 1:
         return "two attempts of one leg succeeded"
     if row["state"] == State.COMPLETED and row["successes"] != 1 and not row["is_merchant"]:
@@ -91,7 +91,7 @@ def success_fault(row: Row) -> str | None:
 
 
 def history_fault(row: Row) -> str | None:
-    """Whether the history starts at created, follows the table and ends in the payment's state."""
+    """What is wrong unless the history starts at created, has legal steps and ends in the payment's state."""
     numbers, starts, events, ends = (row[name] for name in ("numbers", "starts", "events", "ends"))
     if numbers != list(range(1, row["steps"] + 1)):
         return "its steps are not numbered 1..n"
@@ -104,7 +104,7 @@ def history_fault(row: Row) -> str | None:
 
 
 def _review_fault(starts: list[str], events: list[str], ends: list[str]) -> str | None:
-    """A review may only lead back to the final state that a payment had before it."""
+    """What is wrong unless a review leads back to a state that the payment had before."""
     for number, (event, following) in enumerate(zip(events, ends, strict=True)):
         is_return = event.startswith("reviewed_as_")
         if is_return and following not in starts[:number]:
@@ -113,7 +113,7 @@ def _review_fault(starts: list[str], events: list[str], ends: list[str]) -> str 
 
 
 def scroll_fault(row: Row) -> str | None:
-    """Whether the day's scroll numbers are 1..n."""
+    """What is wrong unless the day's scroll numbers are 1..n."""
     if row["last"] == row["count"] == row["highest"]:
         return None
     return f"{row['count'] or 0} numbers up to {row['highest'] or 0}, and {row['last'] or 0} were given out"

@@ -1,6 +1,6 @@
-"""The audit's questions about collected money: who brought it, where it waits, and whether it went back.
+"""Audit checks of collected money: who collected it, where it is, and whether it was refunded.
 
-Refunds are tied to entries through their payment: what is compared stands by payment, connector and amount.
+Refunds have no entry id: they are compared with entries by payment, connector and amount.
 """
 
 from typing import Any
@@ -9,14 +9,14 @@ from ekpay_switch.domain.collections.funding import TryEnd
 from ekpay_switch.domain.refunds.refund import FREED, REFUND_TRANSITIONS, RefundEvent, RefundKind, RefundState
 
 
-def _listed(words: object) -> str:
-    return ", ".join(f"'{word}'" for word in sorted(words))  # type: ignore[call-overload]
+def _quoted_list(values: object) -> str:
+    return ", ".join(f"'{value}'" for value in sorted(values))  # type: ignore[call-overload]
 
 
-BIRTHS = frozenset({RefundState.ASKED, RefundState.APPROVED})
+FIRST_STATES = frozenset({RefundState.ASKED, RefundState.APPROVED})
 UNDECIDED = FREED | {RefundState.ASKED}
-# Owed to their payers and not yet with them.
-OWED = frozenset(RefundState) - UNDECIDED - {RefundState.DONE}
+# The states in which a refund is owed and not yet paid.
+DUE_STATES = frozenset(RefundState) - UNDECIDED - {RefundState.DONE}
 
 FUNDERS = """
 SELECT coalesce(p.id, f.payment_id) AS id, p.collected_by, f.brought_by,
@@ -30,7 +30,7 @@ FULL JOIN (
 ) AS f ON f.payment_id = p.id
 ORDER BY 1
 """
-# What the tries of each payment say that they brought, beside what was posted of it.
+# What the tries of each payment collected, with what was posted of it.
 COLLECTED = """
 SELECT coalesce(t.payment_id, e.payment_id) AS id, coalesce(t.funding, 0) AS funding,
   coalesce(t.beside, 0) AS beside, coalesce(e.funding, 0) AS posted_funding,
@@ -50,7 +50,7 @@ ORDER BY 1
 """
 TOTALS = f"""
 SELECT t.attempt_id, a.outcome, t.collected, t.refunded,
-  coalesce(sum(r.amount) FILTER (WHERE r.state NOT IN ({_listed(FREED)})), 0) AS held
+  coalesce(sum(r.amount) FILTER (WHERE r.state NOT IN ({_quoted_list(FREED)})), 0) AS held
 FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id
 LEFT JOIN refunds AS r ON r.attempt_id = t.attempt_id
 GROUP BY t.attempt_id, a.outcome ORDER BY t.attempt_id
@@ -66,15 +66,15 @@ LEFT JOIN (
   FROM refund_history GROUP BY refund_id) AS h ON h.refund_id = r.id
 ORDER BY r.id
 """
-# What each payment has in refund_due, beside what its refunds say is owed: all of it from the moment that it
-# is refunding, whether or not its give-back was opened yet.
+# What each payment has in refund_due, with what its refunds owe; a refunding payment owes all of it, even
+# before its give-back is written.
 DUES = f"""
 SELECT coalesce(r.payment_id, e.payment_id) AS id, coalesce(r.account, e.account) AS account,
   coalesce(r.due, 0) AS due, coalesce(e.held, 0) AS held
 FROM (
   SELECT d.payment_id, d.account, sum(d.due) AS due FROM (
     SELECT payment_id, 'refund_due:' || connector_id AS account, amount AS due FROM refunds
-    WHERE state IN ({_listed(OWED)})
+    WHERE state IN ({_quoted_list(DUE_STATES)})
     UNION ALL
     SELECT p.id, 'refund_due:' || p.collected_by, p.amount + p.rounding + p.charge + p.fee + p.vat
     FROM payments AS p WHERE p.state = 'refunding' AND p.collected_by IS NOT NULL AND NOT EXISTS (
@@ -95,7 +95,7 @@ FROM (
   FROM tries AS t JOIN attempts AS a ON a.id = t.attempt_id AND a.outcome <> 'approved'
   LEFT JOIN (
     SELECT attempt_id, sum(amount) AS opened FROM refunds
-    WHERE state NOT IN ({_listed(UNDECIDED)}) GROUP BY attempt_id) AS r ON r.attempt_id = t.attempt_id
+    WHERE state NOT IN ({_quoted_list(UNDECIDED)}) GROUP BY attempt_id) AS r ON r.attempt_id = t.attempt_id
   WHERE t.collected IS NOT NULL GROUP BY t.payment_id, t.connector_id) AS w
 LEFT JOIN (
   SELECT j.payment_id, o.account, -sum(o.amount) AS held
@@ -104,7 +104,7 @@ LEFT JOIN (
   ON e.payment_id = w.payment_id AND e.account = w.account
 ORDER BY 1, 2
 """  # noqa: S608 - constants
-# The refunds of each payment that are done beside the entries that paid them, amount by amount.
+# The completed refunds of each payment with the entries that paid them, amount by amount.
 PAID = """
 SELECT coalesce(r.payment_id, e.payment_id) AS id, coalesce(r.moment, e.moment) AS moment, r.done, e.paid
 FROM (
@@ -123,28 +123,28 @@ Row = Any
 
 
 def funder_fault(row: Row) -> str | None:
-    """Whether a payment's money was brought once, by the connector that the payment names."""
+    """What is wrong unless a payment's money was collected once, by the connector that it names."""
     if row["successes"] > 1:
         return "two tries of one payment brought its money"
     if row["unnamed"]:
         return "an attempt to collect has no try"
     if row["brought_by"] != row["collected_by"]:
-        named, brought = row["collected_by"] or "none", row["brought_by"] or "none"
-        return f"its money was brought by {brought}, and it names {named}"
+        named, funder = row["collected_by"] or "none", row["brought_by"] or "none"
+        return f"its money was brought by {funder}, and it names {named}"
     return None
 
 
 def collected_fault(row: Row) -> str | None:
-    """Whether what tries say that they brought is what was posted."""
-    for part, what in (("funding", "for its payment"), ("beside", "into suspense")):
-        said, posted = row[part], row[f"posted_{part}"]
-        if said != posted:
-            return f"they say that {said} paisa came {what}, and {posted} were posted"
+    """What is wrong unless what tries collected is what was posted."""
+    for part, destination in (("funding", "for its payment"), ("beside", "into suspense")):
+        stated, posted = row[part], row[f"posted_{part}"]
+        if stated != posted:
+            return f"they say that {stated} paisa came {destination}, and {posted} were posted"
     return None
 
 
 def total_fault(row: Row) -> str | None:
-    """Whether a try's running total is the sum of its refunds and within what it brought."""
+    """What is wrong unless a try's running total is the sum of its refunds, and at most what it collected."""
     if row["refunded"] != row["held"]:
         return f"its running total is {row['refunded']} paisa, and its refunds hold {row['held']}"
     if row["refunded"] > (row["collected"] or 0):
@@ -155,14 +155,14 @@ def total_fault(row: Row) -> str | None:
 
 
 def refund_fault(row: Row) -> str | None:
-    """Whether a refund belongs to its try, and its history starts, goes on and ends as the table says."""
+    """What is wrong unless a refund belongs to its try, and its history is legal from start to end."""
     if not row["belongs"]:
         return "its try is another payment's, connector's or partner's"
     numbers, starts, events, ends = (row[name] or [] for name in ("numbers", "starts", "events", "ends"))
     if numbers != list(range(1, row["steps"] + 1)):
         return "its steps are not numbered 1..n"
     first = starts[0] if starts else row["state"]
-    if first not in BIRTHS or [first, *ends] != [*starts, row["state"]]:
+    if first not in FIRST_STATES or [first, *ends] != [*starts, row["state"]]:
         return "its steps do not lead from asked or approved to its state"
     for before, event, following in zip(starts, events, ends, strict=True):
         if REFUND_TRANSITIONS.get((before, event)) != following:
@@ -171,7 +171,7 @@ def refund_fault(row: Row) -> str | None:
 
 
 def _person_fault(row: Row, first: str, events: list[str]) -> str | None:
-    """Whether two persons stand behind what takes two."""
+    """What is wrong unless two persons decided what needs two."""
     is_agreed = row["approved_by"] is not None
     if is_agreed and (first != RefundState.ASKED or row["approved_by"] == row["asked_by"]):
         return "the person who approved it is not a second one"
@@ -189,21 +189,21 @@ def _person_fault(row: Row, first: str, events: list[str]) -> str | None:
 
 
 def due_fault(row: Row) -> str | None:
-    """Whether what is owed to payers of a payment, and not with them yet, stands in refund_due."""
+    """What is wrong unless refund_due holds what is owed to the payer and not yet paid."""
     if row["due"] == row["held"]:
         return None
     return f"{row['account']} holds {row['held']} paisa for it instead of {row['due']}"
 
 
 def suspense_fault(row: Row) -> str | None:
-    """Whether money that nobody waited for stands in suspense until its refund is opened, and no longer."""
+    """What is wrong unless suspense holds unexpected money until its refund is approved, and no longer."""
     if row["waiting"] == row["held"]:
         return None
     return f"{row['account']} holds {row['held']} paisa for it instead of {row['waiting']}"
 
 
 def paid_fault(row: Row) -> str | None:
-    """Whether every refund that is done was paid once, and nothing else was."""
+    """What is wrong unless every completed refund was paid once, and nothing else was."""
     if row["done"] == row["paid"]:
         return None
     return (

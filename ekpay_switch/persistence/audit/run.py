@@ -1,8 +1,8 @@
-"""`ekpay audit`: proving the books from their rows alone (architecture.md 6).
+"""`ekpay audit`: checking the books from their rows alone (architecture.md 6).
 
-Each check is one query whose rows are judged in order; the first broken row ends it. All of them see the same
-snapshot, so the audit is true of one moment even while payments are being made. A superuser can change rows,
-and is found out: every entry is hashed into the chain of its lane.
+Each check is one query whose rows are checked in order; the first wrong row ends the audit. All checks see
+the same snapshot, so the result is consistent even while payments are being made. Changes by a superuser are
+found, since every entry is hashed into the chain of its lane.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -29,7 +29,14 @@ from ekpay_switch.persistence.audit.connector_requests import (
     request_fault,
 )
 from ekpay_switch.persistence.audit.lines import IS_CLOSED, LINE_CHECKS
-from ekpay_switch.persistence.audit.merchants import OWED, PRICES, SALES, owed_fault, price_fault, sale_fault
+from ekpay_switch.persistence.audit.merchants import (
+    BALANCES,
+    PRICES,
+    SALES,
+    merchant_balance_fault,
+    price_fault,
+    sale_fault,
+)
 from ekpay_switch.persistence.audit.payments import (
     HISTORY,
     PAYMENTS,
@@ -59,12 +66,12 @@ from ekpay_switch.persistence.audit.refunds import (
 from ekpay_switch.persistence.audit.scrolls import (
     FILES,
     NUMBERS,
+    SCROLL_TOTALS,
     TAKINGS,
-    TOLD,
     ScrollProof,
     number_fault,
+    scroll_totals_fault,
     taking_fault,
-    told_fault,
 )
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.ports.audit import AuditCheck, Finding
@@ -106,10 +113,10 @@ __all__ = ["Finding", "audit", "run"]
 
 
 async def run(database: Database, further: Sequence[AuditCheck] = ()) -> Finding | None:
-    """Audit as the role that may only read; None when the books are clean, and what `further` checks read."""
+    """Run the audit as the read-only role, with `further` checks last; None if the books are right."""
     connection = await database.connect("audit")
     try:
-        # The guards of payments would cut a long proof short.
+        # The timeouts of payments would end a long audit.
         await connection.execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
         return await audit(connection, further)
     finally:
@@ -117,34 +124,39 @@ async def run(database: Database, further: Sequence[AuditCheck] = ()) -> Finding
 
 
 async def audit(connection: asyncpg.Connection, further: Sequence[AuditCheck] = ()) -> Finding | None:
-    """Run every check on one snapshot, those of the wings last; the first finding, or None."""
+    """Run every check on one snapshot, those of the wings last; returns the first finding, or None."""
     checks: tuple[Callable[[asyncpg.Connection], Awaitable[Finding | None]], ...] = (
         _chains,
-        lambda c: _first(c, LANES, _lane_fault, "lanes {lane}"),
-        lambda c: _first(c, ORPHANS, lambda _: "posting without its entry", "postings {entry_id} line {seq}"),
-        lambda c: _first(c, WINDOWS, lambda _: "not in a window of its day", "journal_entries {id}"),
-        lambda c: _first(c, ACCOUNTS, _account_fault, "accounts {code}"),
-        lambda c: _first(c, PAYMENTS, payment_fault, "payments {id}"),
-        lambda c: _first(c, SUCCESSES, success_fault, "attempts of payment {id}"),
-        lambda c: _first(c, HISTORY, history_fault, "history of payment {id}"),
-        lambda c: _first(c, FUNDERS, funder_fault, "attempts of payment {id}"),
-        lambda c: _first(c, COLLECTED, collected_fault, "tries of payment {id}"),
-        lambda c: _first(c, TOTALS, total_fault, "tries {attempt_id}"),
-        lambda c: _first(c, SALES, sale_fault, "merchant payment {id}"),
-        lambda c: _first(c, PRICES, price_fault, "tries {attempt_id}"),
-        lambda c: _first(c, OWED, owed_fault, "merchants {partner_id}"),
-        lambda c: _first(c, REQUESTS, request_fault, "host_messages {connector_id} {reference}"),
-        lambda c: _first(c, DECISIONS, decision_fault, "routing_decisions {attempt_id}"),
-        lambda c: _first(c, STEPS, refund_fault, "refunds {id}"),
-        lambda c: _first(c, SUSPENSE, suspense_fault, "suspense of payment {id}"),
-        lambda c: _first(c, DUES, due_fault, "refunds of payment {id}"),
-        lambda c: _first(c, PAID, paid_fault, "refunds of payment {id}"),
-        lambda c: _first(c, SCROLLS, scroll_fault, "scroll {series} {day}"),
+        lambda c: _first_finding(c, LANES, _lane_fault, "lanes {lane}"),
+        lambda c: _first_finding(
+            c, ORPHANS, lambda _: "posting without its entry", "postings {entry_id} line {seq}"
+        ),
+        lambda c: _first_finding(c, WINDOWS, lambda _: "not in a window of its day", "journal_entries {id}"),
+        lambda c: _first_finding(c, ACCOUNTS, _account_fault, "accounts {code}"),
+        lambda c: _first_finding(c, PAYMENTS, payment_fault, "payments {id}"),
+        lambda c: _first_finding(c, SUCCESSES, success_fault, "attempts of payment {id}"),
+        lambda c: _first_finding(c, HISTORY, history_fault, "history of payment {id}"),
+        lambda c: _first_finding(c, FUNDERS, funder_fault, "attempts of payment {id}"),
+        lambda c: _first_finding(c, COLLECTED, collected_fault, "tries of payment {id}"),
+        lambda c: _first_finding(c, TOTALS, total_fault, "tries {attempt_id}"),
+        lambda c: _first_finding(c, SALES, sale_fault, "merchant payment {id}"),
+        lambda c: _first_finding(c, PRICES, price_fault, "tries {attempt_id}"),
+        lambda c: _first_finding(c, BALANCES, merchant_balance_fault, "merchants {partner_id}"),
+        lambda c: _first_finding(c, REQUESTS, request_fault, "host_messages {connector_id} {reference}"),
+        lambda c: _first_finding(c, DECISIONS, decision_fault, "routing_decisions {attempt_id}"),
+        lambda c: _first_finding(c, STEPS, refund_fault, "refunds {id}"),
+        lambda c: _first_finding(c, SUSPENSE, suspense_fault, "suspense of payment {id}"),
+        lambda c: _first_finding(c, DUES, due_fault, "refunds of payment {id}"),
+        lambda c: _first_finding(c, PAID, paid_fault, "refunds of payment {id}"),
+        lambda c: _first_finding(c, SCROLLS, scroll_fault, "scroll {series} {day}"),
         _scroll_files,
-        lambda c: _first(c, TOLD, told_fault, "scroll rows of payment {id}"),
-        lambda c: _first(c, NUMBERS, number_fault, "scroll rows of payment {id}"),
-        lambda c: _first(c, TAKINGS, taking_fault, "bill_takings {biller_id} {reference}"),
-        *(partial(_first, query=query, fault=fault, name=name) for query, fault, name in CHALLAN_CHECKS),
+        lambda c: _first_finding(c, SCROLL_TOTALS, scroll_totals_fault, "scroll rows of payment {id}"),
+        lambda c: _first_finding(c, NUMBERS, number_fault, "scroll rows of payment {id}"),
+        lambda c: _first_finding(c, TAKINGS, taking_fault, "bill_takings {biller_id} {reference}"),
+        *(
+            partial(_first_finding, query=query, fault=fault, name=name)
+            for query, fault, name in CHALLAN_CHECKS
+        ),
         _frozen_lines,
         *further,
     )
@@ -161,7 +173,7 @@ async def _rows(connection: asyncpg.Connection, query: str) -> AsyncIterator[Row
         yield row
 
 
-async def _first(
+async def _first_finding(
     connection: asyncpg.Connection, query: str, fault: Callable[[Row], str | None], name: str
 ) -> Finding | None:
     async for row in _rows(connection, query):
@@ -172,7 +184,7 @@ async def _first(
 
 
 async def _scroll_files(connection: asyncpg.Connection) -> Finding | None:
-    """Every scroll file is what its rows make of it, and the rows of a day are 1..n."""
+    """Every scroll file has the totals and digest of its rows, and the rows of a day are 1..n."""
     proof = ScrollProof()
     async for row in _rows(connection, FILES):
         broken = proof.check(row)
@@ -183,18 +195,18 @@ async def _scroll_files(connection: asyncpg.Connection) -> Finding | None:
 
 
 async def _frozen_lines(connection: asyncpg.Connection) -> Finding | None:
-    """Lines of windows that have closed say what was posted there, and are all there."""
+    """The lines of closed windows agree with what was posted, and none is missing."""
     if not await connection.fetchval(IS_CLOSED):
         return None
     for query, fault, name in LINE_CHECKS:
-        finding = await _first(connection, query, fault, name)
+        finding = await _first_finding(connection, query, fault, name)
         if finding is not None:
             return finding
     return None
 
 
 async def _chains(connection: asyncpg.Connection) -> Finding | None:
-    """Every entry balances, hashes to what it says and follows the one before it in its lane."""
+    """Every entry balances, has the right hash and follows the one before it in its lane."""
     lane, seq, digest = -1, 0, GENESIS
     async for row in _rows(connection, ENTRIES):
         if row["lane"] != lane:

@@ -1,4 +1,4 @@
-"""The audit's questions about scrolls and bill files: are files whole, is each payment told as it is."""
+"""Audit checks of scrolls and bill files: files are whole, and report each payment as it is."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -21,8 +21,8 @@ FROM scroll_files AS f FULL JOIN scroll_rows AS r
   ON r.biller_id = f.biller_id AND r.business_date = f.business_date AND r.cycle = f.cycle
 ORDER BY 1, 2, 3, r.seq
 """
-# What the rows say of each payment, beside what the books say of it, and those of which no row speaks.
-TOLD = """
+# The totals of each payment in scroll rows, with those of the books; either may be missing.
+SCROLL_TOTALS = """
 SELECT coalesce(r.payment_id, e.payment_id) AS id, coalesce(r.pays, 0) AS pays, coalesce(r.voids, 0) AS voids,
   coalesce(r.paid, 0) AS paid, coalesce(r.taken_back, 0) AS taken_back,
   coalesce(r.refunded, 0) AS told_refunded, r.billers, p.biller_id, p.amount, p.rounding, p.scroll_no,
@@ -51,8 +51,8 @@ LEFT JOIN (
   ON d.payment_id = r.payment_id
 ORDER BY 1
 """
-# Where the payments of a biller's day that were numbered while they were paid stand in its scroll; `base` is
-# the least distance of the two numbers, which is the same for all of them.
+# The scroll rows of payments that got a scroll number while they were paid; `base` is the least difference of
+# the two numbers of a biller's day, which is the same for all of them.
 NUMBERS = """
 SELECT p.id, p.business_date AS day, r.scroll_date, r.scroll_no AS told_no,
   r.scroll_no - p.scroll_no AS distance,
@@ -69,15 +69,15 @@ LEFT JOIN attempts AS a
   ON a.far_side = t.biller_id AND a.reference = t.reference AND a.payment_id = t.payment_id
 ORDER BY 1, 2
 """
-# With its bill taken a payment is completed, or will be once somebody asks; it never gets its money back.
-HAS_ITS_BILL = frozenset({State.DELIVERING, State.COMPLETED, State.IN_REVIEW})
+# The states of a payment that has taken its bill: completed, or completed after an inquiry, never refunded.
+STATES_WITH_BILL = frozenset({State.DELIVERING, State.COMPLETED, State.IN_REVIEW})
 
 Row = Any
 
 
 @dataclass(slots=True)
 class ScrollProof:
-    """Proves files row by row, in the order of FILES; `check` is told each row and at the end None."""
+    """Checks files row by row, in the order of FILES; `check` gets each row, and None at the end."""
 
     key: tuple[str, date, int] | None = None
     file: Row = None
@@ -87,7 +87,7 @@ class ScrollProof:
     digest: Any = field(default_factory=hashlib.sha256)
 
     def check(self, row: Row | None) -> tuple[str, str] | None:
-        """The name of what is broken and why, or None."""
+        """The name of what is wrong and why, or None."""
         key = None if row is None else (row["biller_id"], row["business_date"], row["cycle"])
         if key != self.key:
             why = self._end()
@@ -127,12 +127,12 @@ class ScrollProof:
         return None
 
     def _name(self) -> str:
-        assert self.key is not None, "only a file that was begun can end wrongly"
+        assert self.key is not None, "a file was begun"
         return f"scroll_files {self.key[0]} {self.key[1]} cycle {self.key[2]}"
 
 
-def told_fault(row: Row) -> str | None:
-    """Whether files tell a payment once, as the books have it, and leave out none that was due."""
+def scroll_totals_fault(row: Row) -> str | None:
+    """What is wrong unless files report a payment once, as in the books, and no due row is missing."""
     if row["billers"] not in (None, [row["biller_id"]]):
         return "in the scroll of another biller"
     if row["pays"] > 1 or row["voids"] > 1:
@@ -141,7 +141,7 @@ def told_fault(row: Row) -> str | None:
         return "told as paid, and its biller was never owed for it"
     if row["voids"] and row["back_on"] is None:
         return "told as void, and its money was never given back"
-    return _sums_fault(row) or _left_out(row)
+    return _sums_fault(row) or _missing_rows_fault(row)
 
 
 def _sums_fault(row: Row) -> str | None:
@@ -154,8 +154,8 @@ def _sums_fault(row: Row) -> str | None:
     return None
 
 
-def _left_out(row: Row) -> str | None:
-    """Whether a file was made that should have had it; one of the day after may still have missed it."""
+def _missing_rows_fault(row: Row) -> str | None:
+    """What is wrong if a file that should have the payment was made; the day after may still miss it."""
     if row["newest"] is None:
         return None
     over = row["newest"] - timedelta(days=1)
@@ -168,19 +168,19 @@ def _left_out(row: Row) -> str | None:
 
 
 def number_fault(row: Row) -> str | None:
-    """Whether a scroll tells a payment under the number and day that it had while it was paid."""
+    """What is wrong unless a scroll has a payment under the number and date it got while it was paid."""
     if row["scroll_date"] != row["day"] or row["distance"] != row["base"]:
         return f"told as number {row['told_no']} of {row['scroll_date']}"
     return None
 
 
 def taking_fault(row: Row) -> str | None:
-    """Whether the payment that has taken a bill is the one it is paid by, and a barred one was not paid."""
+    """What is wrong unless a taken bill is paid by its payment, and a barred one was not paid."""
     if row["attempt_id"] is None or row["paid_to"] != row["biller_id"]:
         return "no attempt at this biller has its reference"
     if row["state"] == "barred":
         return "barred, and yet approved" if row["outcome"] == "approved" else None
-    if row["payment_state"] not in HAS_ITS_BILL:
+    if row["payment_state"] not in STATES_WITH_BILL:
         return f"its payment has the bill and is {row['payment_state']}"
     if (row["paid_bill"], row["billed"]) != (row["bill_key"], row["amount"]):
         return "another bill or amount than its payment"

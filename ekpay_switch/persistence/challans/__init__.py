@@ -1,1 +1,1 @@
-"""Treasury challans in PostgreSQL, and the merchants that may raise them."""
+"""Treasury challans in PostgreSQL, and the merchants with access to them."""

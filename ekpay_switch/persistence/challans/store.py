@@ -1,7 +1,7 @@
-"""The port `Challans` over PostgreSQL: what is set aside, whose lines ended how, and what waits.
+"""The port `Challans` over PostgreSQL: requests, the money set aside for them, and how each line ended.
 
-The order of locks is that of the group commit, with the merchant's row last (`merchant_money`). Whoever moves
-a merchant's challan prefund holds its lane first, so requests of one merchant are judged one after the other.
+The order of locks is that of the group commit, with the merchant's row last (`share_postings`). Everyone who
+moves a merchant's challan prefund locks its lane first, so requests of one merchant are decided in turn.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -48,8 +48,8 @@ LEFT JOIN challan_line_ends AS e ON e.challan_id = l.challan_id AND e.seq = l.se
 LEFT JOIN payments AS p ON p.partner_id = $2 AND p.reference = l.reference
 WHERE l.challan_id = $1 ORDER BY l.seq
 """
-# Clients fill the field differently (ekpay-merchant-api.md 5.2): our transaction id goes before the
-# merchant's, and that before the provider's.
+# Clients fill the field differently (ekpay-merchant-api.md 5.2): our transaction id is looked for first, then
+# the merchant's, then the provider's.
 FIND_PAYMENT = """
 SELECT payment_id FROM (
   SELECT payment_id, 1 AS rank FROM merchant_orders WHERE partner_id = $1 AND ekpay_trnx_id = $2
@@ -69,8 +69,8 @@ JOIN challan_lines AS l ON l.challan_id = r.id
 LEFT JOIN challan_line_ends AS e ON e.challan_id = l.challan_id AND e.seq = l.seq
 WHERE r.paid_by = $1 AND e.ending IS DISTINCT FROM '{LineEnd.MOVED_BACK}'
 """  # noqa: S608 - constants
-# No key of it changes, so new orders of the merchant need not wait.
-LOCK_OWED = "SELECT owed FROM merchants WHERE partner_id = $1 FOR NO KEY UPDATE"
+# NO KEY UPDATE: new orders of the merchant, which reference the row, need not wait.
+LOCK_MERCHANT_OWED = "SELECT owed FROM merchants WHERE partner_id = $1 FOR NO KEY UPDATE"
 NEW_REQUEST = """
 INSERT INTO challan_requests (id, partner_id, request_id, fingerprint, paid_by, tran_date, total, text)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -85,13 +85,13 @@ NEW_WORK = "INSERT INTO challan_work (challan_id, next_action_at) VALUES ($1, no
 READ_END = "SELECT ending FROM challan_line_ends WHERE challan_id = $1 AND seq = $2"
 LOCK_LINE_PAYMENT = "SELECT state FROM payments WHERE partner_id = $1 AND reference = $2 FOR UPDATE"
 NEW_END = "INSERT INTO challan_line_ends (challan_id, seq, ending, entry_id) VALUES ($1, $2, $3, $4)"
-REST_IF_ENDED = """
+STOP_WHEN_ENDED = """
 UPDATE challan_work SET next_action_at = NULL WHERE challan_id = $1 AND NOT EXISTS (
   SELECT FROM challan_lines AS l LEFT JOIN challan_line_ends AS e
     ON e.challan_id = l.challan_id AND e.seq = l.seq
   WHERE l.challan_id = $1 AND e.challan_id IS NULL)
 """
-# What waits long is looked at ever more rarely, every ten minutes at last.
+# The older a request, the longer until it is looked at again, up to ten minutes.
 LEASE_DUE = """
 WITH due AS (
   SELECT challan_id FROM challan_work WHERE next_action_at <= now()
@@ -110,8 +110,10 @@ class PostgresChallans:
         self._transactions = transactions
 
     async def by_request(self, partner_id: str, request_id: str) -> ChallanStanding | None:
-        """See `challan_ports.Challans`."""
-        return await self._transactions.run(lambda connection: _standing(connection, partner_id, request_id))
+        """See `ports.challans.Challans`."""
+        return await self._transactions.run(
+            lambda connection: _find_request(connection, partner_id, request_id)
+        )
 
     async def set_aside(
         self,
@@ -121,24 +123,27 @@ class PostgresChallans:
         connectors: Collection[str],
         hold_seconds: float,
     ) -> ChallanStanding | ChallanRefusal:
-        """See `challan_ports.Challans`. A COMMIT that was not heard of is found under its REQUEST_ID."""
+        """See `ports.challans.Challans`. After an unacknowledged COMMIT it is found by REQUEST_ID."""
         work = partial(
             _set_aside,
             order=order,
-            request=(challan_id, tuple(lines)),
+            challan_id=challan_id,
+            lines=lines,
             connectors=sorted(connectors),
             hold=timedelta(seconds=hold_seconds),
         )
-        return await self._transactions.run(work, _plain_accounts(_entry(order.partner_id, order.total)))
+        return await self._transactions.run(
+            work, _accounts_without_balance(_set_aside_entry(order.partner_id, order.total))
+        )
 
     async def end_line(self, challan: ChallanStanding, line: ChallanLine) -> LineEnd | None:
-        """See `challan_ports.Challans`."""
-        entry_id, entry = uuid7(), _entry(challan.partner_id, line.amount).reversal()
-        work = partial(_end_line, challan=challan, line=line, back=(entry_id, entry))
-        return await self._transactions.run(work, _plain_accounts(entry))
+        """See `ports.challans.Challans`."""
+        entry = _set_aside_entry(challan.partner_id, line.amount).reversal()
+        work = partial(_end_line, challan=challan, line=line, entry_id=uuid7(), entry=entry)
+        return await self._transactions.run(work, _accounts_without_balance(entry))
 
     async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[ChallanStanding]:
-        """See `challan_ports.Challans`. Rows that somebody holds are passed over, not waited for."""
+        """See `ports.challans.Challans`. Rows that somebody holds are skipped, not waited for."""
 
         async def _lease(connection: Connection) -> list[ChallanStanding]:
             leased = await connection.fetch(LEASE_DUE, limit, timedelta(seconds=lease_seconds))
@@ -151,13 +156,14 @@ class PostgresChallans:
 async def _set_aside(
     connection: Connection,
     order: ChallanOrder,
-    request: tuple[UUID, tuple[ChallanLine, ...]],
+    challan_id: UUID,
+    lines: Sequence[ChallanLine],
     connectors: Sequence[str],
     hold: timedelta,
 ) -> ChallanStanding | ChallanRefusal:
-    """Judge a request under its locks and write it down, or say why not."""
+    """Decide a request under its locks; write it and post its entry, or return the refusal."""
     await _lock_money(connection, order.lane, order.partner_id)
-    standing = await _standing(connection, order.partner_id, order.request_id)
+    standing = await _find_request(connection, order.partner_id, order.request_id)
     if standing is not None:
         return standing
     paid_by = await connection.fetchval(FIND_PAYMENT, order.partner_id, order.pay_trxid, connectors)
@@ -166,34 +172,33 @@ async def _set_aside(
     refusal = refuse_challan(order.total, await _spendable(connection, paid_by, order.partner_id))
     if refusal is not None:
         return refusal
-    challan_id, lines = request
     await _write_request(connection, order, challan_id, paid_by)
     await _write_lines(connection, challan_id, lines)
     await connection.execute(NEW_WORK, challan_id, hold)
-    await _move(connection, order, challan_id, _entry(order.partner_id, order.total), -order.total.minor)
-    written = await _standing(connection, order.partner_id, order.request_id)
+    entry = _set_aside_entry(order.partner_id, order.total)
+    await _post_and_move_owed(connection, order, challan_id, entry, -order.total.minor)
+    written = await _find_request(connection, order.partner_id, order.request_id)
     assert written is not None, "it was written in this transaction"
     return written
 
 
 async def _end_line(
-    connection: Connection, challan: ChallanStanding, line: ChallanLine, back: tuple[UUID, Entry]
+    connection: Connection, challan: ChallanStanding, line: ChallanLine, entry_id: UUID, entry: Entry
 ) -> LineEnd | None:
-    """End a line as its payment says, once, and move back what the treasury did not take."""
+    """End a line as its payment did, once; `entry` moves its money back if the treasury did not take it."""
     await _lock_money(connection, challan.lane, challan.partner_id)
-    known = await connection.fetchval(READ_END, challan.challan_id, line.seq)
-    if known is not None:
-        return LineEnd(known)
+    recorded_end = await connection.fetchval(READ_END, challan.challan_id, line.seq)
+    if recorded_end is not None:
+        return LineEnd(recorded_end)
     state = await connection.fetchval(LOCK_LINE_PAYMENT, challan.partner_id, line.reference)
     end = end_of(None if state is None else State(state))
     if end is None:
         return None
-    entry_id, entry = back
     is_back = end is LineEnd.MOVED_BACK
     await connection.execute(NEW_END, challan.challan_id, line.seq, end, entry_id if is_back else None)
-    await connection.execute(REST_IF_ENDED, challan.challan_id)
+    await connection.execute(STOP_WHEN_ENDED, challan.challan_id)
     if is_back:
-        await _move(connection, challan, entry_id, entry, line.amount.minor)
+        await _post_and_move_owed(connection, challan, entry_id, entry, line.amount.minor)
     return end
 
 
@@ -202,12 +207,16 @@ async def _lock_money(connection: Connection, lane: int, partner_id: str) -> Non
     await connection.fetch(LOCK_ACCOUNTS, [challan_prefund(partner_id)])
 
 
-async def _move(
-    connection: Connection, of: ChallanOrder | ChallanStanding, entry_id: UUID, entry: Entry, owed: int
+async def _post_and_move_owed(
+    connection: Connection,
+    challan: ChallanOrder | ChallanStanding,
+    entry_id: UUID,
+    entry: Entry,
+    owed_change: int,
 ) -> None:
-    """Write the entry and move what the merchant is owed with it."""
-    await write_batch(connection, [PostEntry(entry_id, of.lane, entry)])
-    await move_owed(connection, of.partner_id, owed)
+    """Write the entry and change the merchant's running total `owed` by `owed_change` paisa."""
+    await write_batch(connection, [PostEntry(entry_id, challan.lane, entry)])
+    await move_owed(connection, challan.partner_id, owed_change)
 
 
 async def _spendable(connection: Connection, paid_by: UUID, partner_id: str) -> Spendable:
@@ -215,16 +224,18 @@ async def _spendable(connection: Connection, paid_by: UUID, partner_id: str) -> 
     assert payment is not None, "an order stands with its payment"
     credited = await connection.fetchval(READ_CREDITED, paid_by)
     raised = await connection.fetchval(READ_RAISED, paid_by)
-    owed = await connection.fetchval(LOCK_OWED, partner_id)
-    return Spendable(State(payment["state"]), Money(credited or 0), Money(raised), Money(owed))
+    owed_to_merchant = await connection.fetchval(LOCK_MERCHANT_OWED, partner_id)
+    return Spendable(State(payment["state"]), Money(credited or 0), Money(raised), Money(owed_to_merchant))
 
 
 async def _write_request(
     connection: Connection, order: ChallanOrder, challan_id: UUID, paid_by: UUID
 ) -> None:
     text = as_json({"written": dict(order.written), "payer": dict(order.payer)})
-    named = (challan_id, order.partner_id, order.request_id, order.fingerprint, paid_by)
-    await connection.execute(NEW_REQUEST, *named, order.tran_date, order.total.minor, text)
+    await connection.execute(
+        NEW_REQUEST, challan_id, order.partner_id, order.request_id, order.fingerprint, paid_by,
+        order.tran_date, order.total.minor, text,
+    )  # fmt: skip
 
 
 async def _write_lines(connection: Connection, challan_id: UUID, lines: Sequence[ChallanLine]) -> None:
@@ -236,7 +247,7 @@ async def _write_lines(connection: Connection, challan_id: UUID, lines: Sequence
     await connection.execute(NEW_LINES, challan_id, *(list(column) for column in zip(*rows, strict=True)))
 
 
-async def _standing(connection: Connection, partner_id: str, request_id: str) -> ChallanStanding | None:
+async def _find_request(connection: Connection, partner_id: str, request_id: str) -> ChallanStanding | None:
     row = await connection.fetchrow(READ_BY_NAME, partner_id, request_id)
     return None if row is None else await _with_lines(connection, row)
 
@@ -279,10 +290,10 @@ def _line(row: Row) -> LineStanding:
     )
 
 
-def _entry(partner_id: str, amount: Money) -> Entry:
+def _set_aside_entry(partner_id: str, amount: Money) -> Entry:
     return set_aside_for_challan(partner_id, challan_prefund(partner_id), amount)
 
 
-def _plain_accounts(entry: Entry) -> list[str]:
-    """What the entry posts to beside the prefund, which came with the access."""
+def _accounts_without_balance(entry: Entry) -> list[str]:
+    """The accounts of the entry beside the prefund, whose row was added with the access."""
     return [posting.account for posting in entry.postings if not keeps_balance(posting.account)]

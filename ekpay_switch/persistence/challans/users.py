@@ -1,7 +1,7 @@
-"""Merchants that may raise treasury challans (the port `ChallanUsers`), and who gives them that access.
+"""Merchants that may raise treasury challans (the port `ChallanUsers`), and granting that access.
 
-A key is stored as a hash and told once. The challan prefund comes with the access, and nothing else is paid
-from it: a merchant that also pays bills through the syndicate API would pay them with the state's money.
+A key is stored as a hash and shown once. The access comes with a challan prefund of its own. A merchant that
+pays bills through the syndicate API gets no access: it would pay them from the same prefund.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from ekpay_switch.security.pass_keys import hash_pass_key, new_pass_key
 
 
 class SpeaksSyndicateError(SwitchError):
-    """The merchant pays bills from a prefund as well: its challans would be paid from the same money."""
+    """The merchant speaks the syndicate API: its bills and challans would be paid from the same prefund."""
 
 
 class ChallanAccessExistsError(SwitchError):
@@ -40,7 +40,7 @@ class NoChallanAccessError(SwitchError):
 
 @dataclass(frozen=True, slots=True)
 class ChallanKey:
-    """What a merchant is told once."""
+    """A new key with its user name; the key is shown once and stored only as a hash."""
 
     partner_id: str
     username: str
@@ -49,7 +49,7 @@ class ChallanKey:
 
 @dataclass(frozen=True, slots=True)
 class ChallanUserLine:
-    """A user as an operator sees it in a list; nothing that opens anything."""
+    """A user as an operator sees it in a list; without secrets."""
 
     partner_id: str
     username: str
@@ -60,20 +60,20 @@ class ChallanUserLine:
 
 
 class PostgresChallanUsers:
-    """The users in PostgreSQL, always read afresh."""
+    """The users in PostgreSQL; never cached."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def by_username(self, username: str) -> ChallanUser | None:
-        """See `challan_ports.ChallanUsers`."""
-        return await self._one(challan_users.c.username, username)
+        """See `ports.challans.ChallanUsers`."""
+        return await self._find(challan_users.c.username, username)
 
     async def by_partner(self, partner_id: str) -> ChallanUser | None:
-        """See `challan_ports.ChallanUsers`."""
-        return await self._one(challan_users.c.partner_id, partner_id)
+        """See `ports.challans.ChallanUsers`."""
+        return await self._find(challan_users.c.partner_id, partner_id)
 
-    async def _one(self, column: Any, value: str) -> ChallanUser | None:  # noqa: ANN401 - a column of any type
+    async def _find(self, column: Any, value: str) -> ChallanUser | None:  # noqa: ANN401 - a column of any type
         if not can_be_stored(value):
             return None
         is_active = and_(challan_users.c.is_active, partners.c.is_active).label("may_call")
@@ -88,27 +88,27 @@ class PostgresChallanUsers:
 
 
 class ChallanAccess:
-    """Giving, changing and taking away the access; each call is one short transaction with its trace."""
+    """Granting, changing and ending the access; each call is one short transaction that records by whom."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def give(self, partner_id: str, username: str, bin_: str, by: str) -> ChallanKey:
-        """Let a merchant raise challans under its own BIN, with an empty prefund for them; tell its key.
+        """Let a merchant raise challans under its own BIN, with an empty prefund for them; returns its key.
 
         Raises:
-            ChallanAccessExistsError: it may already, or the user name is taken.
+            ChallanAccessExistsError: it has access already, or the user name is taken.
             UnknownMerchantError: there is no such merchant.
-            SpeaksSyndicateError: it pays bills from a prefund as well.
+            SpeaksSyndicateError: it speaks the syndicate API and pays bills from a prefund.
         """
         key = new_pass_key()
         row = {"partner_id": partner_id, "username": username, "bin": bin_, "key_hash": hash_pass_key(key)}
         try:
             async with self._engine.begin() as connection:
-                await _refuse_others(connection, partner_id)
+                await _require_challan_merchant(connection, partner_id)
                 await connection.execute(insert(challan_users).values(row))
                 await connection.execute(
-                    insert_or_not(accounts).values(_prefund(partner_id)).on_conflict_do_nothing()
+                    insert_or_not(accounts).values(_prefund_row(partner_id)).on_conflict_do_nothing()
                 )
                 await note_change(
                     connection,
@@ -121,7 +121,7 @@ class ChallanAccess:
         return ChallanKey(partner_id, username, key)
 
     async def rotate_key(self, partner_id: str, by: str) -> ChallanKey:
-        """Give a new key; the one before and every token of before are dead at once.
+        """Give a new key; the previous key and all existing tokens are invalid at once.
 
         Raises:
             NoChallanAccessError: the merchant has no access.
@@ -132,7 +132,7 @@ class ChallanAccess:
         return ChallanKey(partner_id, username, key)
 
     async def switch(self, partner_id: str, by: str, *, is_active: bool) -> None:
-        """Switch the access on or off; off, no new request is taken, and what was taken on is seen through.
+        """Switch the access on or off; when off, new requests are refused and accepted ones are completed.
 
         Raises:
             NoChallanAccessError: the merchant has no access.
@@ -166,7 +166,7 @@ class ChallanAccess:
         return username
 
 
-async def _refuse_others(connection: AsyncConnection, partner_id: str) -> None:
+async def _require_challan_merchant(connection: AsyncConnection, partner_id: str) -> None:
     query = (
         select(partners.c.nd_id)
         .join(merchants, merchants.c.partner_id == partners.c.id)
@@ -179,7 +179,7 @@ async def _refuse_others(connection: AsyncConnection, partner_id: str) -> None:
         raise SpeaksSyndicateError
 
 
-def _prefund(partner_id: str) -> dict[str, object]:
+def _prefund_row(partner_id: str) -> dict[str, object]:
     code = challan_prefund(partner_id)
     return {"code": code, "kind": str(kind_of(code)), "balance": 0, "floor": 0}
 

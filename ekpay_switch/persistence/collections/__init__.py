@@ -1,1 +1,1 @@
-"""Collected payments in PostgreSQL: openings, findings, deliveries, and what each posts."""
+"""Collected payments in PostgreSQL: openings, findings, deliveries, and the entries of each."""

@@ -1,4 +1,4 @@
-"""The port `Callbacks` over PostgreSQL: what came unasked is stored once, and wakes what it names (law 6)."""
+"""The port `Callbacks` over PostgreSQL: a callback is stored once and makes its try or refund due (law 6)."""
 
 import hashlib
 from collections.abc import Mapping
@@ -10,24 +10,24 @@ from ekpay_switch.persistence.payment_rows import LEG, REFERENCE_LOCK, as_json, 
 from ekpay_switch.ports.collections import RawCallback
 
 BODY_BYTES_MAX = 65_536
-# What is longer names nothing of ours, and would not fit into an index.
+# A longer name is none of ours, and would not fit into an index.
 NAME_LENGTH_MAX = 200
-# They would let whoever reads the table act for somebody.
+# Credentials: who reads the table could act in somebody's name.
 DROPPED_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 KEEP = """
 INSERT INTO callbacks (connector_id, name, headers, body, provider_reference, reference, is_agreed, is_forged,
   why, consent)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (connector_id, name) DO NOTHING RETURNING true
 """
-# In one order, so that two callbacks never wait for each other's tries crosswise.
+# In one order, so that two callbacks never deadlock on each other's tries.
 LOCK_NAMED = f"""
 SELECT attempt_id FROM tries WHERE connector_id = $1 AND attempt_id IN (
   SELECT attempt_id FROM tries WHERE connector_id = $1 AND provider_reference = $2
   UNION ALL SELECT id FROM attempts WHERE reference = $3 AND leg = '{LEG}')
 ORDER BY attempt_id FOR UPDATE
 """  # noqa: S608 - constants
-# Read afresh once the locks are held. What money came of is asked about no more. The first consent stays: one
-# that may be on its way to the provider is never exchanged for another.
+# Read again under the locks. A try that collected money is not asked about again. The first consent stays:
+# one that may be on its way to the provider is never replaced.
 WAKE_TRIES = f"""
 UPDATE tries AS t SET is_woken = true, is_agreed = t.is_agreed OR $2, consent = coalesce(t.consent, $3),
   next_action_at = least(t.next_action_at, greatest(now(), t.asked_at + interval '{CALM_SECONDS} seconds'))
@@ -49,7 +49,7 @@ class PostgresCallbacks:
         self._transactions = transactions
 
     async def keep(self, callback: RawCallback, hint: CallbackHint | None) -> bool:
-        """See `collect_ports.Callbacks`. The body is cut at 64 KiB, and credentials are not stored."""
+        """See `ports.collections.Callbacks`. The body is cut at 64 KiB, and credentials are not stored."""
         is_believed = hint is not None and not callback.is_forged
         return await self._transactions.run(
             lambda connection: _keep(connection, callback, hint if is_believed else None)
@@ -58,16 +58,16 @@ class PostgresCallbacks:
 
 async def _keep(connection: Connection, callback: RawCallback, hint: CallbackHint | None) -> bool:
     connector_id = callback.connector_id
-    provider_reference = _named(hint.provider_reference) if hint is not None else None
-    reference = _named(hint.reference) if hint is not None else None
-    consent = _named(hint.consent) if hint is not None and hint.is_agreed else None
+    provider_reference = _storable_name(hint.provider_reference) if hint is not None else None
+    reference = _storable_name(hint.reference) if hint is not None else None
+    consent = _storable_name(hint.consent) if hint is not None and hint.is_agreed else None
     if provider_reference is not None:
-        # Whoever writes down that a page has this name sees this callback, or is seen here.
+        # Who records this provider reference for a try sees this callback, or this transaction sees that try.
         await lock_name(connection, REFERENCE_LOCK, connector_id, provider_reference)
     is_new = await connection.fetchval(
-        KEEP, connector_id, _name(callback.name), as_json(_kept_headers(callback.headers)),
+        KEEP, connector_id, _name_or_digest(callback.name), as_json(_headers_to_store(callback.headers)),
         callback.body[:BODY_BYTES_MAX], provider_reference, reference, hint is not None and hint.is_agreed,
-        callback.is_forged, _clean(callback.why), consent,
+        callback.is_forged, _storable_text(callback.why), consent,
     )  # fmt: skip
     if hint is not None:
         names = (connector_id, provider_reference, reference)
@@ -77,20 +77,20 @@ async def _keep(connection: Connection, callback: RawCallback, hint: CallbackHin
     return bool(is_new)
 
 
-def _kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    kept = (pair for pair in headers.items() if pair[0].lower() not in DROPPED_HEADERS)
-    return {_clean(name): _clean(value) for name, value in kept}
+def _headers_to_store(headers: Mapping[str, str]) -> dict[str, str]:
+    headers_to_store = (pair for pair in headers.items() if pair[0].lower() not in DROPPED_HEADERS)
+    return {_storable_text(name): _storable_text(value) for name, value in headers_to_store}
 
 
-def _clean(told: str) -> str:
-    """Text that PostgreSQL can hold: it knows neither NUL nor half characters."""
-    return told.encode("utf-8", "replace").decode().replace("\0", "")
+def _storable_text(text: str) -> str:
+    """Text that PostgreSQL can store: without NUL and unpaired surrogates."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "")
 
 
-def _named(told: str) -> str | None:
-    return told if told and told.isprintable() and len(told) <= NAME_LENGTH_MAX else None
+def _storable_name(name: str) -> str | None:
+    return name if name and name.isprintable() and len(name) <= NAME_LENGTH_MAX else None
 
 
-def _name(told: str) -> str:
-    """The name itself, or what stands for one that cannot be stored."""
-    return _named(told) or hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
+def _name_or_digest(name: str) -> str:
+    """The name itself, or the SHA-256 of a name that cannot be stored."""
+    return _storable_name(name) or hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,7 +1,7 @@
-"""What happens to collected payments after the waiting: they expire, are delivered, or are owed back.
+"""Collected payments after their payer has paid or has not: they expire, are delivered, or are owed back.
 
-A merchant's payment is credited with its money; only a review may leave one funded, and then it is credited
-here.
+A merchant's payment is credited in the transaction that funds it; one that a review has left funded is
+credited here.
 """
 
 from datetime import timedelta
@@ -13,7 +13,7 @@ from ekpay_switch.domain.ledger.posting_rules import credited, owed_back
 from ekpay_switch.domain.merchants import is_merchant, payee_of
 from ekpay_switch.domain.payment import Event, State, walk
 from ekpay_switch.domain.refusals import Refusal
-from ekpay_switch.persistence.collections.share_postings import owe_merchant, post_all, read_shares
+from ekpay_switch.persistence.collections.share_postings import owe_merchant, post_entries, read_shares
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.decide import ACTOR
 from ekpay_switch.persistence.group_commit.lock_and_read import WINDOW_LOCK, open_window, sums_of
@@ -23,37 +23,37 @@ from ekpay_switch.persistence.own_transactions import Connection
 from ekpay_switch.persistence.payment_rows import (
     NEW_ATTEMPT,
     Row,
+    add_notification,
     from_json,
-    is_held,
+    is_leased,
     lock_books,
     lock_payment,
     move_payment,
-    tell,
 )
 from ekpay_switch.ports.collections import DeliveryStart, StartedDelivery
 from ekpay_switch.security.identifiers import uuid7
 
 DELIVERY_LEG = "delivery"
-# Set-wise, since nothing has to be judged but the clock; rows that somebody holds are passed over.
+# In one statement, since only the clock decides; locked rows are skipped.
 EXPIRE = """
 WITH due AS (
   SELECT id FROM payments WHERE state = 'created' AND next_action_at <= now() AND quote_expires_at <= now()
   ORDER BY next_action_at LIMIT $1 FOR UPDATE SKIP LOCKED
-), moved AS (
+), expired AS (
   UPDATE payments AS p SET state = $4::text, steps = p.steps + 1, next_action_at = NULL, updated_at = now(),
     refusal = $7::text
   FROM due WHERE p.id = due.id RETURNING p.id, p.partner_id, p.steps
-), told AS (
+), recorded AS (
   INSERT INTO history (payment_id, seq, from_state, event, to_state, actor, facts)
-  SELECT id, steps, $2::text, $3::text, $4::text, $5::text, '{}'::jsonb FROM moved
+  SELECT id, steps, $2::text, $3::text, $4::text, $5::text, '{}'::jsonb FROM expired
 )
 INSERT INTO notifications (id, payment_id, partner_id, notice, version)
-SELECT n.id, m.id, m.partner_id, 'expired', m.steps
-FROM (SELECT *, row_number() OVER () AS nth FROM moved) AS m
-JOIN unnest($6::uuid[]) WITH ORDINALITY AS n (id, nth) ON n.nth = m.nth RETURNING true
+SELECT n.id, e.id, e.partner_id, 'expired', e.steps
+FROM (SELECT *, row_number() OVER () AS nth FROM expired) AS e
+JOIN unnest($6::uuid[]) WITH ORDINALITY AS n (id, nth) ON n.nth = e.nth RETURNING true
 """
-# Giving up asks nobody, so a biller that is passed over holds up no payment whose quote is dead. A merchant
-# is credited however late it is: two persons have decided so.
+# Giving up calls no biller, so a payment whose quote has expired is due even if its biller is skipped. A
+# merchant is credited however late it is: two persons have decided so.
 FUNDED_DUE = f"""
 SELECT id, biller_id, is_over FROM (
   SELECT id, biller_id, next_action_at,
@@ -68,45 +68,47 @@ BOOKS_OF = "SELECT lane, biller_id, collected_by FROM payments WHERE id = $1 AND
 
 
 async def expire(connection: Connection, limit: int) -> int:
-    """See `collect_ports.Collections.expire_due`."""
+    """See `ports.collections.Collections.expire_due`."""
     ((before, event, following),) = walk(State.CREATED, (Event.PAYER_NEVER_PAID,))
     ids = [uuid7() for _ in range(limit)]
-    words = (str(before), str(event), str(following), ACTOR)
-    # A bill that was not paid in time is free for ever, whatever is found out about this payment later.
-    return len(await connection.fetch(EXPIRE, limit, *words, ids, str(Refusal.QUOTE_EXPIRED)))
+    # The refusal releases the bill for good, whatever is found out about this payment later.
+    rows = await connection.fetch(
+        EXPIRE, limit, str(before), str(event), str(following), ACTOR, ids, str(Refusal.QUOTE_EXPIRED)
+    )
+    return len(rows)
 
 
 async def begin_delivery(connection: Connection, start: DeliveryStart) -> StartedDelivery | None:
-    """See `collect_ports.Collections.start_delivery`.
+    """See `ports.collections.Collections.start_delivery`.
 
-    A scroll number is given once and stays, with the Dhaka day it belongs to. Written again after a COMMIT
-    that was not heard of it is the same delivery, as long as nobody else may have taken it over.
+    A scroll number is allocated once and stays, with its Dhaka day. Repeated after a COMMIT that was not
+    acknowledged this returns the same delivery, unless another process may have taken it over.
     """
     await connection.execute(WINDOW_LOCK)
     payment = await lock_payment(connection, start.payment_id)
     if payment is None:
         return None
     state = State(payment["state"])
-    if state is State.DELIVERING and is_held(payment, payment["now"]):
+    if state is State.DELIVERING and is_leased(payment, payment["now"]):
         is_ours = await connection.fetchval(IS_OURS, start.attempt_id, start.payment_id)
-        return _started(payment, start) if is_ours else None
+        return _started_delivery(payment, start) if is_ours else None
     if state is not State.FUNDED or not _is_to_be_delivered(payment):
         return None
     hold_until = payment["now"] + timedelta(seconds=start.hold_seconds)
-    new = {
+    changes = {
         "epoch": payment["epoch"] + 1,
         "asked": 0,
         "lease_until": hold_until,
         "next_action_at": hold_until,
         "facts": payment["facts"],
-        **await _scroll(connection, payment, start.scroll_series),
+        **await _allocate_scroll_number(connection, payment, start.scroll_series),
     }
-    await move_payment(connection, payment, (Event.DELIVERY_STARTED,), {}, new)
+    await move_payment(connection, payment, (Event.DELIVERY_STARTED,), {}, changes)
     await connection.execute(
         NEW_ATTEMPT, start.attempt_id, start.payment_id, DELIVERY_LEG, payment["biller_id"],
         start.attempt_reference, start.step, timedelta(seconds=start.send_seconds),
     )  # fmt: skip
-    return _started({**payment, **new}, start)
+    return _started_delivery({**payment, **changes}, start)
 
 
 def _is_to_be_delivered(payment: Row) -> bool:
@@ -115,16 +117,16 @@ def _is_to_be_delivered(payment: Row) -> bool:
     return is_bill and due is not None and due <= now < payment["quote_expires_at"]
 
 
-async def _scroll(connection: Connection, payment: Row, series: str) -> dict[str, Any]:
-    """The payment's number in its biller's scroll of today, where there is one and it has none yet."""
+async def _allocate_scroll_number(connection: Connection, payment: Row, series: str) -> dict[str, Any]:
+    """The next number in the biller's scroll of today, as columns; empty if it has one or needs none."""
     if not series or payment["scroll_no"] is not None:
         return {}
     day = (await open_window(connection))["business_date"]
-    (given,) = await connection.fetch(ALLOCATE, [series], [1], day)
-    return {"scroll_no": given["last"], "business_date": day}
+    (counter,) = await connection.fetch(ALLOCATE, [series], [1], day)
+    return {"scroll_no": counter["last"], "business_date": day}
 
 
-def _started(payment: Row, start: DeliveryStart) -> StartedDelivery:
+def _started_delivery(payment: Row, start: DeliveryStart) -> StartedDelivery:
     sums = sums_of(payment)
     delivery = Delivery(
         payment_id=payment["id"],
@@ -152,24 +154,24 @@ def _started(payment: Row, start: DeliveryStart) -> StartedDelivery:
 
 
 async def credit(connection: Connection, payment_id: UUID, lane: int) -> bool:
-    """See `collect_ports.Collections.credit_merchant`; its accounts are open."""
+    """See `ports.collections.Collections.credit_merchant`; its accounts have rows."""
     await lock_books(connection, lane)
     payment = await lock_payment(connection, payment_id)
     if payment is None or State(payment["state"]) is not State.FUNDED:
         return False
     if not is_merchant(payment["biller_id"]):
         return False
-    kept = {"facts": payment["facts"], "next_action_at": None}
-    await move_payment(connection, payment, (Event.MERCHANT_CREDITED,), {}, kept)
+    changes = {"facts": payment["facts"], "next_action_at": None}
+    await move_payment(connection, payment, (Event.MERCHANT_CREDITED,), {}, changes)
     shares = await read_shares(connection, payment_id)
-    await post_all(connection, payment, [credited(shares, sums_of(payment))])
+    await post_entries(connection, payment, [credited(shares, sums_of(payment))])
     await owe_merchant(connection, payment)
-    await tell(connection, payment, "completed", payment["steps"] + 1)
+    await add_notification(connection, payment, "completed", payment["steps"] + 1)
     return True
 
 
 async def give_up(connection: Connection, payment_id: UUID, lane: int) -> bool:
-    """See `collect_ports.Collections.give_up_delivery`; its accounts are open."""
+    """See `ports.collections.Collections.give_up_delivery`; its accounts have rows."""
     await lock_books(connection, lane)
     payment = await lock_payment(connection, payment_id)
     if payment is None or State(payment["state"]) is not State.FUNDED:
@@ -177,8 +179,8 @@ async def give_up(connection: Connection, payment_id: UUID, lane: int) -> bool:
     if payment["now"] < payment["quote_expires_at"] or is_merchant(payment["biller_id"]):
         return False
     facts = {"why": "the time to deliver was over"}
-    fate = {"refusal": str(Refusal.BILLER_UNAVAILABLE), "next_action_at": payment["now"]}
-    await move_payment(connection, payment, (Event.DELIVERY_GIVEN_UP,), facts, fate)
+    changes = {"refusal": str(Refusal.BILLER_UNAVAILABLE), "next_action_at": payment["now"]}
+    await move_payment(connection, payment, (Event.DELIVERY_GIVEN_UP,), facts, changes)
     entry = owed_back(payment["collected_by"], sums_of(payment))
     await write_batch(connection, [PostEntry(uuid7(), lane, entry, payment_id)])
     return True

@@ -1,7 +1,7 @@
-"""The port `FileEvidence` over PostgreSQL: what settlement files say is kept once, and wakes what waits.
+"""The port `FileEvidence` over PostgreSQL: what settlement files say is stored once, and makes rows due.
 
-It sets no outcome: whoever leases the payment, the try or the refund next reads the answers with it and
-decides (law 6, docs/adr/0055-what-a-settlement-file-proves-about-a-payment.md).
+It sets no outcome: the next to lease the payment, the try or the refund reads the answers with it and decides
+(law 6, docs/adr/0055-what-a-settlement-file-proves-about-a-payment.md).
 """
 
 from collections.abc import Collection, Sequence
@@ -15,26 +15,26 @@ from ekpay_switch.persistence.file_statements import COUNTED
 from ekpay_switch.persistence.payment_rows import as_json
 from ekpay_switch.ports.finance import Connection, FileAnswer, FileSays, LineEvent, LineRole
 
-# What a file says of something else than the sending of a payment or refund is kept and proves nothing here.
+# What a file says of anything but the sending of a payment or refund is stored, and proves nothing here.
 ASIDE = "aside:"
 LOCK_PAYMENTS = "SELECT FROM payments WHERE id = ANY($1) ORDER BY id FOR UPDATE"
 LOCK_TRIES = "SELECT FROM tries WHERE attempt_id = ANY($1) ORDER BY attempt_id FOR UPDATE"
 LOCK_REFUNDS = "SELECT FROM refunds WHERE id = ANY($1) ORDER BY id FOR UPDATE"
-# The moment itself, not the start of the transaction, which may be a long one: it is after everything that
-# was written under the locks before.
+# `clock_timestamp()` and not the start of the transaction, which may be long: later than everything that was
+# written under these locks before.
 KEEP = """
 INSERT INTO evidence (payment_id, attempt_id, epoch, kind, facts, at)
 SELECT *, clock_timestamp() FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::jsonb[])
 ON CONFLICT DO NOTHING RETURNING attempt_id, kind
 """
-# Of what was given back only a success is worth a question (law 15). Whoever holds the payment keeps it, and
+# A payment that was given back is asked about only after a success (law 15). Who holds the payment keeps it:
 # `PostgresPayments.postpone` sees by the later time that it was woken meanwhile.
 WAKE_PAYMENTS = f"""
 UPDATE payments SET next_action_at = clock_timestamp() WHERE id = ANY($1)
   AND (state = '{State.DELIVERING}' OR (state = '{State.REFUNDED}' AND id = ANY($2))) RETURNING true
 """  # noqa: S608 - constants
-# As a callback wakes: what money came of is asked about no more, and what has ended without money only where
-# a file has some.
+# As after a callback: a try that collected money is not asked about again, and one that ended without money
+# only where a file has some.
 WAKE_TRIES = f"""
 UPDATE tries AS t SET is_woken = true,
   next_action_at = least(t.next_action_at, greatest(now(), t.asked_at + interval '{CALM_SECONDS} seconds'))
@@ -47,7 +47,7 @@ WAKE_REFUNDS = f"""
 UPDATE refunds SET next_action_at = least(next_action_at, clock_timestamp())
 WHERE id = ANY($1) AND state IN ({_IN_THE_AIR}) RETURNING true
 """  # noqa: S608 - constants
-# Whose movement each id is: `payment_id` is what is locked first.
+# What each id is, and its payment, which is locked first.
 OF_MOVEMENTS = """
 SELECT 'delivery' AS kind, id, payment_id FROM attempts WHERE id = ANY($1) AND leg = 'delivery'
 UNION ALL SELECT 'try', attempt_id, payment_id FROM tries WHERE attempt_id = ANY($1)
@@ -56,8 +56,8 @@ UNION ALL SELECT 'refund', id, payment_id FROM refunds WHERE id = ANY($1)
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """Whom to wake, by id; what `even_ended_…` names as well where it has ended without success."""
+class _WakeTargets:
+    """What to make due, by id; `even_ended_…` also where it has ended without success."""
 
     payments: Collection[UUID]
     tries: Collection[UUID]
@@ -67,57 +67,57 @@ class _Wanted:
 
 
 class FileEvidenceStore:
-    """Keeps what files say; an answer is the same one if movement, night, word and amount are."""
+    """Stores what files say; answers of equal movement, night, outcome and amount are the same answer."""
 
     async def tell(self, connection: Connection, answers: Sequence[FileAnswer]) -> int:
-        """See `finance_ports.FileEvidence`.
+        """See `ports.finance.FileEvidence`.
 
-        Locks payments, then tries, then refunds, each in the order of their ids, and holds them until the
-        caller's transaction ends: whoever posts in the same transaction does that before, since lanes and
-        accounts come first everywhere (`batch_read`).
+        Locks payments, then tries, then refunds, each in the order of their ids, until the caller's
+        transaction ends. A caller that also posts does so before: lanes and accounts are locked first
+        everywhere (`group_commit.lock_and_read`).
         """
         if not answers:
             return 0
         await connection.execute(LOCK_PAYMENTS, sorted({answer.payment_id for answer in answers}))
-        kept = {(row["attempt_id"], row["kind"]) for row in await connection.fetch(KEEP, *_rows(answers))}
-        fresh = [answer for answer in answers if (answer.movement, _kind(answer)) in kept]
-        await _wake(connection, _wanted(fresh))
-        return len(kept)
+        stored = {(row["attempt_id"], row["kind"]) for row in await connection.fetch(KEEP, *_rows(answers))}
+        new_answers = [answer for answer in answers if (answer.movement, _kind(answer)) in stored]
+        await _wake(connection, _wake_targets(new_answers))
+        return len(stored)
 
     async def wake(self, connection: Connection, movements: Collection[UUID]) -> int:
-        """See `finance_ports.FileEvidence`. Locks as `tell` does; what has had its success stays asleep."""
-        found = await connection.fetch(OF_MOVEMENTS, list(movements))
-        if not found:
+        """See `ports.finance.FileEvidence`. Locks as `tell` does; what has succeeded is not woken."""
+        rows = await connection.fetch(OF_MOVEMENTS, list(movements))
+        if not rows:
             return 0
-        await connection.execute(LOCK_PAYMENTS, sorted({row["payment_id"] for row in found}))
-        payments = {row["payment_id"] for row in found if row["kind"] == "delivery"}
-        tries = {row["id"] for row in found if row["kind"] == "try"}
-        refunds = {row["id"] for row in found if row["kind"] == "refund"}
-        return await _wake(connection, _Wanted(payments, tries, refunds, payments, tries))
+        await connection.execute(LOCK_PAYMENTS, sorted({row["payment_id"] for row in rows}))
+        payments = {row["payment_id"] for row in rows if row["kind"] == "delivery"}
+        tries = {row["id"] for row in rows if row["kind"] == "try"}
+        refunds = {row["id"] for row in rows if row["kind"] == "refund"}
+        return await _wake(connection, _WakeTargets(payments, tries, refunds, payments, tries))
 
 
-def _wanted(fresh: Sequence[FileAnswer]) -> _Wanted:
-    paid = [answer for answer in fresh if answer.event is LineEvent.PAYMENT]
+def _wake_targets(answers: Sequence[FileAnswer]) -> _WakeTargets:
+    paid = [answer for answer in answers if answer.event is LineEvent.PAYMENT]
     delivered = [answer for answer in paid if answer.role is LineRole.BILLER]
     collected = [answer for answer in paid if answer.role is LineRole.CONNECTOR]
-    return _Wanted(
+    return _WakeTargets(
         payments={answer.payment_id for answer in delivered},
         tries={answer.movement for answer in collected},
-        refunds={answer.movement for answer in fresh if _is_refund(answer)},
+        refunds={answer.movement for answer in answers if _is_refund(answer)},
         even_ended_payments={answer.payment_id for answer in delivered if answer.says is FileSays.SUCCESS},
         even_ended_tries={answer.movement for answer in collected if answer.says is FileSays.SUCCESS},
     )
 
 
-async def _wake(connection: Connection, wanted: _Wanted) -> int:
-    """Have them asked about now; how many that was. Their payments are locked."""
-    payments, tries, refunds = sorted(wanted.payments), sorted(wanted.tries), sorted(wanted.refunds)
+async def _wake(connection: Connection, targets: _WakeTargets) -> int:
+    """Make the targets due now; returns how many were. Their payments are locked."""
+    payments, tries, refunds = sorted(targets.payments), sorted(targets.tries), sorted(targets.refunds)
     woken: list[object] = []
     if payments:
-        woken += await connection.fetch(WAKE_PAYMENTS, payments, sorted(wanted.even_ended_payments))
+        woken += await connection.fetch(WAKE_PAYMENTS, payments, sorted(targets.even_ended_payments))
     if tries:
         await connection.execute(LOCK_TRIES, tries)
-        woken += await connection.fetch(WAKE_TRIES, tries, sorted(wanted.even_ended_tries))
+        woken += await connection.fetch(WAKE_TRIES, tries, sorted(targets.even_ended_tries))
     if refunds:
         await connection.execute(LOCK_REFUNDS, refunds)
         woken += await connection.fetch(WAKE_REFUNDS, refunds)
@@ -134,14 +134,14 @@ def _is_counted(answer: FileAnswer) -> bool:
 
 
 def _kind(answer: FileAnswer) -> str:
-    """What the answer is kept under, once: a corrected file may name another amount the same night."""
+    """The kind under which an answer is stored once; a corrected file may state another amount."""
     amount = f":{answer.amount}" if answer.says is FileSays.SUCCESS else ""
-    told = f"{answer.says}:{answer.night}{amount}"
-    return f"{COUNTED}{told}" if _is_counted(answer) else f"{ASIDE}{answer.role}:{answer.event}:{told}"
+    content = f"{answer.says}:{answer.night}{amount}"
+    return f"{COUNTED}{content}" if _is_counted(answer) else f"{ASIDE}{answer.role}:{answer.event}:{content}"
 
 
 def _rows(answers: Sequence[FileAnswer]) -> tuple[list[object], ...]:
-    """The columns of the rows to be kept; files know no epochs, so theirs is 0."""
+    """The columns of the rows to store; files know no epochs, so the epoch is 0."""
     return (
         [answer.payment_id for answer in answers],
         [answer.movement for answer in answers],

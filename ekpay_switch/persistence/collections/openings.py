@@ -1,4 +1,4 @@
-"""Beginning and ending to wait for a payer's money: new payments, further tries, cancelling."""
+"""Opening collected payments, beginning further tries, and cancelling."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -21,28 +21,28 @@ from ekpay_switch.persistence.own_transactions import Connection
 from ekpay_switch.persistence.payment_rows import (
     LOCK_UNDECIDED,
     Row,
+    add_notification,
     as_json,
     begin_try,
-    change,
-    is_held,
+    is_leased,
     lock_payment,
     move_payment,
     price_of,
     read_own_try,
-    tell,
+    update_row,
 )
 from ekpay_switch.ports.collections import BillHeld, NoNewTry, Opened, OtherContent
 
 LOCK_BILL = "SELECT pg_advisory_xact_lock($1::bigint)"
 READ_STANDING = "SELECT id, fingerprint FROM payments WHERE partner_id = $1 AND reference = $2"
-# The same two questions as `batch_read.READ_CLAIMS`: a live payment, or one whose success is under review.
+# The same two conditions as in `lock_and_read.READ_CLAIMS`: a live payment of the bill, or one in review.
 READ_HOLDER = """
 SELECT id, partner_id FROM payments WHERE biller_id = $1 AND bill_key = $2
   AND state NOT IN ('declined', 'expired', 'refunded') AND refusal IS NULL
 UNION ALL
 SELECT id, partner_id FROM payments WHERE biller_id = $1 AND bill_key = $2 AND state = 'in_review' LIMIT 1
 """
-# A key that another call is taking at this moment is waited for, and then found to be taken.
+# A key that another transaction is inserting is waited for, and is then a conflict.
 NEW_PAYMENT = """
 INSERT INTO payments (id, partner_id, lane, reference, fingerprint, biller_id, bill_key, bucket, currency,
   amount, charge, fee, vat, rounding, state, biller_quote, quote_expires_at, business_date, epoch, steps)
@@ -60,10 +60,10 @@ WHERE p.id = $1 AND p.partner_id = $2 FOR UPDATE OF p
 async def open_collection(
     connection: Connection, new: NewCollection
 ) -> Opened | OtherContent | BillHeld | None:
-    """The rows of a payment with its first try; None where the same payment stands already.
+    """Write a payment with its first try; None where the same payment exists already.
 
-    Written again after a COMMIT that was not heard of it is the same payment, opened, as long as nobody else
-    has taken its try over.
+    Repeated after a COMMIT that was not acknowledged it returns the same opened payment, unless another
+    process has taken its try over.
     """
     await connection.execute(WINDOW_LOCK)
     await connection.execute(LOCK_BILL, bill_lock(new.biller_id, new.bill_key))
@@ -82,43 +82,47 @@ async def open_collection(
 
 
 async def _write_payment(connection: Connection, new: NewCollection) -> bool:
-    """False where its key is taken, by a payment that is committed now."""
+    """Write the rows of the payment; False where a committed payment has its key."""
     sums, day = new.sums, (await open_window(connection))["business_date"]
-    parts = (part.minor for part in (sums.amount, sums.charge, sums.fee, sums.vat, sums.rounding))
-    of = (new.payment_id, new.partner_id, new.lane, new.reference, new.fingerprint)
-    bill = (new.biller_id, new.bill_key, new.bucket, sums.amount.currency)
-    quote = (as_json(dict(new.biller_quote)), new.pay_until, day)
-    if not await connection.fetchval(NEW_PAYMENT, *of, *bill, *parts, *quote):
+    is_written = await connection.fetchval(
+        NEW_PAYMENT, new.payment_id, new.partner_id, new.lane, new.reference, new.fingerprint, new.biller_id,
+        new.bill_key, new.bucket, sums.amount.currency, sums.amount.minor, sums.charge.minor, sums.fee.minor,
+        sums.vat.minor, sums.rounding.minor, as_json(dict(new.biller_quote)), new.pay_until, day,
+    )  # fmt: skip
+    if not is_written:
         return False
-    shown = as_json(dict(new.bill))
-    await connection.execute(NEW_COLLECTION, new.payment_id, shown, new.return_url, new.pay_until)
+    bill_text = as_json(dict(new.bill))
+    await connection.execute(NEW_COLLECTION, new.payment_id, bill_text, new.return_url, new.pay_until)
     return True
 
 
 async def _begin(connection: Connection, payment_id: UUID, new: NewTry) -> HeldTry:
-    """A try of a payment that waits for money; between tries the clock looks at it, during one at the try.
+    """Begin a try of a payment that waits for money; while it lasts, the try is due and not the payment.
 
-    The payment's row shows the price of the try that was begun last.
+    The payment's row takes on the price of the newest try.
     """
     payment = await lock_payment(connection, payment_id)
-    assert payment is not None, "its writer, or its reader, holds it"
+    assert payment is not None, "the caller wrote or locked it"
     price = price_of(new)
     if State(payment["state"]) is State.CREATED:
-        fate = {"next_action_at": None, **price}
-        await move_payment(connection, payment, (Event.COLLECTION_STARTED,), {}, fate)
+        changes = {"next_action_at": None, **price}
+        await move_payment(connection, payment, (Event.COLLECTION_STARTED,), {}, changes)
     elif price:
-        await change(connection, "payments", {"id": payment_id, "epoch": payment["epoch"]}, price)
+        await update_row(connection, "payments", {"id": payment_id, "epoch": payment["epoch"]}, price)
     return await begin_try(connection, payment_id, new)
 
 
-async def begin_another(
-    connection: Connection, whose: tuple[str, UUID], new: NewTry, page_is_ours_after_seconds: float
+async def begin_another_try(
+    connection: Connection,
+    partner_id: str,
+    payment_id: UUID,
+    new: NewTry,
+    page_is_ours_after_seconds: float,
 ) -> HeldTry | NoNewTry:
-    """See `collect_ports.Collections.open_try`; `whose` are the partner and the payment.
+    """See `ports.collections.Collections.open_try`.
 
-    The try before keeps its next question: there may be a page of it that its payer still has open.
+    The previous try stays due: its payer may still have a page of it open.
     """
-    partner_id, payment_id = whose
     payment = await connection.fetchrow(LOCK_OF_PARTNER, payment_id, partner_id)
     if payment is None:
         return NoNewTry(None)
@@ -127,41 +131,41 @@ async def begin_another(
         return own
     state = State(payment["state"])
     is_over = state not in WAITS_FOR_MONEY or payment["now"] >= payment["quote_expires_at"]
-    if is_over or not await _is_in_turn(connection, payment, new):
+    if is_over or not await _is_next_try(connection, payment, new):
         return NoNewTry(state)
-    before = _open_one(await connection.fetch(LOCK_UNDECIDED, payment_id))
+    before = _find_open_try(await connection.fetch(LOCK_UNDECIDED, payment_id))
     if before is not None:
         if _is_in_use(before, payment["now"], page_is_ours_after_seconds):
             return NoNewTry(state)
-        await change(connection, "attempts", {"id": before["attempt_id"]}, {"state": TryState.ABANDONED})
+        await update_row(connection, "attempts", {"id": before["attempt_id"]}, {"state": TryState.ABANDONED})
     return await _begin(connection, payment_id, new)
 
 
-async def _is_in_turn(connection: Connection, payment: Row, new: NewTry) -> bool:
-    """Whether this is the try that its maker takes it for: the nth, and priced where each try is to be."""
+async def _is_next_try(connection: Connection, payment: Row, new: NewTry) -> bool:
+    """Whether it is the nth try that its maker counts, and has a price of its own where tries need one."""
     if is_merchant(payment["biller_id"]) != (new.charges is not None):
         return False
     return new.nth is None or await connection.fetchval(COUNT_TRIES, payment["id"]) == new.nth - 1
 
 
-def _open_one(tries: Sequence[Row]) -> Row | None:
-    return next((one for one in tries if one["state"] == TryState.OPEN), None)
+def _find_open_try(tries: Sequence[Row]) -> Row | None:
+    return next((try_row for try_row in tries if try_row["state"] == TryState.OPEN), None)
 
 
-def _is_in_use(one: Row, now: object, page_is_ours_after_seconds: float) -> bool:
-    """Whether its money was asked for, or its page might still be paid without our word."""
-    if one["executes_begun"]:
+def _is_in_use(try_row: Row, now: object, page_is_ours_after_seconds: float) -> bool:
+    """Whether its money was asked for, or its page may still be paid without an execute of ours."""
+    if try_row["executes_begun"]:
         return True
-    ours_at = one["opened_at"] + timedelta(seconds=page_is_ours_after_seconds)
-    return one["provider_reference"] is not None and now < ours_at
+    ours_at = try_row["opened_at"] + timedelta(seconds=page_is_ours_after_seconds)
+    return try_row["provider_reference"] is not None and now < ours_at
 
 
 async def cancel_payment(connection: Connection, partner_id: str, payment_id: UUID) -> NoNewTry | None:
-    """See `collect_ports.Collections.cancel`.
+    """See `ports.collections.Collections.cancel`.
 
-    A try whose page is being asked for at this moment is let be: whoever cancels asks again. Anybody else
-    who holds the try loses it, so that what is found becomes evidence; its next question stays, since a page
-    may be open that needs no word of ours.
+    While a try's page is being opened nothing is cancelled, and the caller has to repeat. Any other holder of
+    the try loses it, so that its finding becomes evidence; the try stays due, since its page may be one that
+    is paid without an execute of ours.
     """
     payment = await connection.fetchrow(LOCK_OF_PARTNER, payment_id, partner_id)
     if payment is None:
@@ -170,23 +174,25 @@ async def cancel_payment(connection: Connection, partner_id: str, payment_id: UU
     if state is State.DECLINED and payment["refusal"] == Refusal.CANCELLED:
         return None
     undecided = await connection.fetch(LOCK_UNDECIDED, payment_id)
-    open_one = _open_one(undecided)
-    if state not in WAITS_FOR_MONEY or any(one["executes_begun"] for one in undecided):
+    open_try = _find_open_try(undecided)
+    if state not in WAITS_FOR_MONEY or any(try_row["executes_begun"] for try_row in undecided):
         return NoNewTry(state)
-    if open_one is not None:
-        if open_one["provider_reference"] is None and is_held(open_one, payment["now"]):
+    if open_try is not None:
+        if open_try["provider_reference"] is None and is_leased(open_try, payment["now"]):
             return NoNewTry(state)
-        await _lapse(connection, open_one, payment["now"])
-    began = (Event.COLLECTION_CAME_TO_NOTHING,) if state is State.COLLECTING else ()
-    events = (*began, Event.REFUSED)
-    fate = {"refusal": str(Refusal.CANCELLED), "next_action_at": None}
-    await move_payment(connection, payment, events, {"refusal": str(Refusal.CANCELLED)}, fate)
-    await tell(connection, payment, "cancelled", payment["steps"] + len(events))
+        await _close_as_lapsed(connection, open_try, payment["now"])
+    end_of_collecting = (Event.COLLECTION_CAME_TO_NOTHING,) if state is State.COLLECTING else ()
+    events = (*end_of_collecting, Event.REFUSED)
+    changes = {"refusal": str(Refusal.CANCELLED), "next_action_at": None}
+    await move_payment(connection, payment, events, {"refusal": str(Refusal.CANCELLED)}, changes)
+    await add_notification(connection, payment, "cancelled", payment["steps"] + len(events))
     return None
 
 
-async def _lapse(connection: Connection, one: Row, now: object) -> None:
+async def _close_as_lapsed(connection: Connection, try_row: Row, now: object) -> None:
     closed = {"state": TryState.CLOSED, "outcome": TryEnd.LAPSED, "closed_at": now}
-    await change(connection, "attempts", {"id": one["attempt_id"]}, closed)
-    lost = {"epoch": one["epoch"] + 1, "lease_until": None}
-    await change(connection, "tries", {"attempt_id": one["attempt_id"], "epoch": one["epoch"]}, lost)
+    await update_row(connection, "attempts", {"id": try_row["attempt_id"]}, closed)
+    lost = {"epoch": try_row["epoch"] + 1, "lease_until": None}
+    await update_row(
+        connection, "tries", {"attempt_id": try_row["attempt_id"], "epoch": try_row["epoch"]}, lost
+    )

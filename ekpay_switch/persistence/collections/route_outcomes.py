@@ -1,8 +1,8 @@
-"""Writing what a payment call came to, and what that does to its connector's breaker, with the finding.
+"""Recording the outcome of a payment call with its finding, and moving the breaker of its connector.
 
-The breaker's row is the last that a finding locks, and only where there is something to judge: a doubt, or a
-breaker that is not closed. Whoever locks it counts every outcome that was committed before, so that the fifth
-doubt in a row opens it whichever process writes it.
+The breaker's row is the last one that a finding locks, and only for a doubt or a breaker that is not closed.
+The count under this lock includes every outcome committed before, so that the fifth doubt in a row opens the
+breaker whichever process writes it.
 """
 
 from datetime import timedelta
@@ -25,7 +25,7 @@ from ekpay_switch.persistence.payment_rows import Row
 READ_STATE = "SELECT state FROM connector_breakers WHERE connector_id = $1"
 KNOW_BREAKER = "INSERT INTO connector_breakers (connector_id) VALUES ($1) ON CONFLICT DO NOTHING"
 LOCK_BREAKER = "SELECT *, now() AS now FROM connector_breakers WHERE connector_id = $1 FOR UPDATE"
-# A try from before there were decisions has no say.
+# A try without a routing decision, from before they were kept, does not count.
 NEW_OUTCOME = """
 INSERT INTO routing_outcomes (attempt_id, connector_id, instrument, outcome)
 SELECT attempt_id, chosen, kind, $2::text FROM routing_decisions WHERE attempt_id = $1
@@ -41,28 +41,32 @@ WHERE connector_id = $1 AND epoch = $2
 """
 
 
-async def note_outcome(connection: Connection, held: HeldTry, finding: Finding, rules: BreakerRules) -> None:
-    """Keep the outcome behind a finding, if there is one, and move the breaker as it says."""
+async def note_outcome(
+    connection: Connection, locked_try: HeldTry, finding: Finding, rules: BreakerRules
+) -> None:
+    """Record the outcome of a finding, if it has one, and move the breaker accordingly."""
     outcome = outcome_of(finding)
     if outcome is None:
         return
-    row = await _locked(connection, held.connector_id, outcome)
-    if not await connection.fetchval(NEW_OUTCOME, held.attempt_id, str(outcome)) or row is None:
+    row = await _lock_breaker(connection, locked_try.connector_id, outcome)
+    if not await connection.fetchval(NEW_OUTCOME, locked_try.attempt_id, str(outcome)) or row is None:
         return
-    seen = Breaker(BreakerState(row["state"]), row["since"], row["because"], row["probe"])
-    called = Called(outcome, str(held.attempt_id), held.opened_at, row["now"])
-    after = judge(called, seen, await _newest(connection, row, rules), rules)
+    before = Breaker(BreakerState(row["state"]), row["since"], row["because"], row["probe"])
+    called = Called(outcome, str(locked_try.attempt_id), locked_try.opened_at, row["now"])
+    after = judge(called, before, await _newest_outcomes(connection, row, rules), rules)
     if after is None:
         return
-    moved = (str(after.state), after.since, after.because, after.probe)
-    await connection.execute(MOVE_BREAKER, held.connector_id, row["epoch"], *moved)
-    if after.state is not seen.state:
+    await connection.execute(
+        MOVE_BREAKER, locked_try.connector_id, row["epoch"], str(after.state), after.since, after.because,
+        after.probe,
+    )  # fmt: skip
+    if after.state is not before.state:
         telemetry.log_warning(
-            "breaker_moved", connector_id=held.connector_id, state=after.state, reason=after.because
+            "breaker_moved", connector_id=locked_try.connector_id, state=after.state, reason=after.because
         )
 
 
-async def _locked(connection: Connection, connector_id: str, outcome: RouteOutcome) -> Row | None:
+async def _lock_breaker(connection: Connection, connector_id: str, outcome: RouteOutcome) -> Row | None:
     """The breaker under lock, or None where this outcome cannot move it."""
     if outcome in DOUBTS:
         await connection.execute(KNOW_BREAKER, connector_id)
@@ -72,8 +76,8 @@ async def _locked(connection: Connection, connector_id: str, outcome: RouteOutco
     return row
 
 
-async def _newest(connection: Connection, breaker: Row, rules: BreakerRules) -> list[RouteOutcome]:
-    """What counts, the newest first: since the breaker closed last, as far as anybody remembers."""
+async def _newest_outcomes(connection: Connection, breaker: Row, rules: BreakerRules) -> list[RouteOutcome]:
+    """The outcomes that count, the newest first: since the breaker last closed, within the rules' memory."""
     since = max(breaker["since"], breaker["now"] - timedelta(seconds=rules.memory_seconds))
     rows = await connection.fetch(NEWEST, breaker["connector_id"], since, rules.window)
     return [RouteOutcome(row["outcome"]) for row in rows]

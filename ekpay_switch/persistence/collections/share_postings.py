@@ -1,7 +1,7 @@
 """The money of merchant payments: crediting shares and taking refunds from them, in the caller's transaction.
 
-The caller holds the payment, and with it its shares. The merchant's row is locked after refunds, and
-its running total `owed` moves with every posting on its accounts and on its payees' (docs/adr/0045).
+The caller has locked the payment, and with it its shares. The merchant's row is locked after refunds; its
+running total `owed` changes with every posting to its accounts and its payees' (docs/adr/0045).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ from ekpay_switch.security.identifiers import uuid7
 
 Row = Mapping[str, Any]
 
-# What a try adds to the price, the account that earns it, and the column that says what of it went back.
+# The parts that a try adds to the price, each with its income account and the column of what was refunded.
 CHARGES = (
     ("charge", "charge_income", "charge_refunded"),
     ("fee", "fee_income", "fee_refunded"),
@@ -30,12 +30,12 @@ CHARGES = (
 )
 READ_SHARES = "SELECT account, amount, refunded FROM merchant_shares WHERE payment_id = $1 ORDER BY seq"
 READ_RETURNED = "SELECT * FROM merchant_sums WHERE payment_id = $1"
-# Orders point at the row, and do not wait for it.
+# NO KEY UPDATE: new orders, which reference the row, need not wait.
 LOCK_MERCHANT = """
 SELECT owed + debt_limit AS room, refund_limit FROM merchants WHERE partner_id = $1 FOR NO KEY UPDATE
 """
 OWE = "UPDATE merchants SET owed = owed + $2 WHERE partner_id = $1 RETURNING charges_on_refund"
-# What the agreement says at this moment holds for all refunds of the payment: the row is there or it is not.
+# The row exists if the agreement at this moment returns charges; that holds for all refunds of the payment.
 RETURNS_CHARGES = "INSERT INTO merchant_sums (payment_id) VALUES ($1)"
 WRITE_SHARES = """
 UPDATE merchant_shares AS s SET refunded = n.refunded FROM (
@@ -49,11 +49,11 @@ UPDATE merchant_sums SET charge_refunded = $2, fee_refunded = $3, vat_refunded =
 """
 
 
-def sums_of_try(payment: Row, one: Row) -> Sums:
+def sums_of_try(payment: Row, try_row: Row) -> Sums:
     """The sums of a try: its own charges where it has any, else its payment's."""
-    if one["charge"] is None:
+    if try_row["charge"] is None:
         return sums_of(payment)
-    return sums_of({**payment, **{column: one[column] for column, _, _ in CHARGES}})
+    return sums_of({**payment, **{column: try_row[column] for column, _, _ in CHARGES}})
 
 
 def accounts_of_shares(shares: Iterable[str]) -> set[str]:
@@ -78,10 +78,10 @@ async def read_shares(connection: Connection, payment_id: UUID) -> tuple[Stake, 
 
 
 async def move_owed(connection: Connection, partner_id: str, minor: int) -> ChargesOnRefund:
-    """The merchant and its payees together are owed so much more, below zero less; the entry is the caller's.
+    """Change what the merchant and its payees together are owed, by `minor` paisa; the caller posts it.
 
-    Whoever posts to one of their accounts calls it in the same transaction; it locks the merchant's row. What
-    the agreement says of charges is the answer.
+    To be called in the transaction of every posting to one of their accounts; locks the merchant's row.
+    Returns what the merchant's agreement says of charges on refunds.
 
     Raises:
         asyncpg.CheckViolationError: the debt limit does not allow it.
@@ -90,14 +90,14 @@ async def move_owed(connection: Connection, partner_id: str, minor: int) -> Char
 
 
 async def owe_merchant(connection: Connection, payment: Row) -> None:
-    """The merchant is owed the payment's amount from now on; its entry is the caller's."""
+    """Add the payment's amount to what the merchant is owed; the caller writes the entry."""
     agreement = await move_owed(connection, payment["partner_id"], payment["amount"])
     if agreement is ChargesOnRefund.RETURNED:
         await connection.execute(RETURNS_CHARGES, payment["id"])
 
 
 async def read_split(connection: Connection, payment: Row) -> Split | None:
-    """What refunds of this payment take money from, its merchant locked; None where a bill was paid."""
+    """The stakes that refunds of this payment are taken from, its merchant locked; None for a paid bill."""
     if not is_merchant(payment["biller_id"]):
         return None
     stakes = await read_shares(connection, payment["id"])
@@ -111,8 +111,10 @@ async def read_split(connection: Connection, payment: Row) -> Split | None:
     return Split(payment["biller_id"], stakes, Money(merchant["room"]), Money(merchant["refund_limit"]))
 
 
-async def write_unwound(connection: Connection, payment: Row, connector_id: str, change: Money) -> None:
-    """Take a refund from the shares of its merchant payment; below zero, move it back where it failed."""
+async def write_share_reversal(
+    connection: Connection, payment: Row, connector_id: str, change: Money
+) -> None:
+    """Take a refund of `change` from the shares of its merchant payment; below zero, return a failed one."""
     split = await read_split(connection, payment)
     assert split is not None, "the caller looked"
     unwound = unwind(split, change, connector_id)
@@ -122,11 +124,11 @@ async def write_unwound(connection: Connection, payment: Row, connector_id: str,
     if refunded[count:]:
         await connection.execute(WRITE_RETURNED, payment["id"], *refunded[count:])
     await move_owed(connection, payment["partner_id"], unwound.owed.minor)
-    await post_all(connection, payment, unwound.entries)
+    await post_entries(connection, payment, unwound.entries)
 
 
-async def post_all(connection: Connection, payment: Row, entries: Iterable[Entry]) -> None:
-    """Write entries of a payment in their order; the head of its lane is locked, their accounts are open."""
+async def post_entries(connection: Connection, payment: Row, entries: Iterable[Entry]) -> None:
+    """Write entries of a payment in their order; its lane is locked and their accounts have rows."""
     posted = [PostEntry(uuid7(), payment["lane"], entry, payment["id"]) for entry in entries]
     if posted:
         await write_batch(connection, [*posted])

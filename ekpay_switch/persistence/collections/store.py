@@ -1,6 +1,6 @@
-"""The port `Collections` over PostgreSQL: every call one durable transaction, none around a wire call.
+"""The port `Collections` over PostgreSQL: every call is one durable transaction, none is open in a wire call.
 
-How each is done stands in the `collection_*` modules beside this one; here is what binds them together.
+The modules of this folder do the work; this class runs each in a transaction, after adding its accounts.
 """
 
 from collections.abc import Collection, Sequence
@@ -24,11 +24,11 @@ from ekpay_switch.persistence.collections.deliveries import (
     give_up,
 )
 from ekpay_switch.persistence.collections.findings import begin_execute, record_finding
-from ekpay_switch.persistence.collections.openings import begin_another, cancel_payment, open_collection
+from ekpay_switch.persistence.collections.openings import begin_another_try, cancel_payment, open_collection
 from ekpay_switch.persistence.collections.share_postings import accounts_of_shares, read_shares
 from ekpay_switch.persistence.collections.views import read_reference, read_returning, read_view
 from ekpay_switch.persistence.own_transactions import Connection, OwnTransactions
-from ekpay_switch.persistence.payment_rows import LEG, read_held
+from ekpay_switch.persistence.payment_rows import LEG, read_locked_tries
 from ekpay_switch.persistence.schema.books import payments
 from ekpay_switch.ports.collections import (
     AlreadyOpened,
@@ -54,7 +54,7 @@ WITH due AS (
   FOR UPDATE)
 {_HOLD}
 """  # noqa: S608 - constants
-# Judged once more under the lock: between the two somebody else may have taken a row.
+# Checked again under the lock: another process may have leased a row meanwhile.
 LEASE_DUE = f"""
 WITH first AS (
   SELECT attempt_id, row_number() OVER (PARTITION BY connector_id ORDER BY next_action_at) AS nth
@@ -84,104 +84,107 @@ class PostgresCollections:
         self._breaker = breaker or BreakerRules()
 
     async def by_reference(self, partner_id: str, reference: str) -> PaymentView | None:
-        """See `collect_ports.Collections`."""
+        """See `ports.collections.Collections`."""
         return await self._view_under(partner_id, payments.c.reference == reference)
 
     async def view(self, partner_id: str, payment_id: UUID) -> PaymentView | None:
-        """See `collect_ports.Collections`."""
+        """See `ports.collections.Collections`."""
         return await self._view_under(partner_id, payments.c.id == payment_id)
 
     async def _view_under(self, partner_id: str, condition: Any) -> PaymentView | None:  # noqa: ANN401 - a SQL expression
         return await read_view(self._engine, and_(payments.c.partner_id == partner_id, condition))
 
     async def open(self, new: NewCollection) -> OpenAnswer:
-        """See `collect_ports.Collections`."""
+        """See `ports.collections.Collections`."""
         answer = await self._transactions.run(lambda connection: open_collection(connection, new))
         if answer is not None:
             return answer
         view = await self.by_reference(new.partner_id, new.reference)
-        assert view is not None, "a payment that was found stands"
+        assert view is not None, "the payment was found a moment ago"
         return AlreadyOpened(view)
 
     async def open_try(
         self, partner_id: str, payment_id: UUID, new: NewTry, page_is_ours_after_seconds: float
     ) -> HeldTry | NoNewTry:
-        """See `collect_ports.Collections`."""
+        """See `ports.collections.Collections`."""
 
         async def begin(connection: Connection) -> HeldTry | NoNewTry:
-            return await begin_another(connection, (partner_id, payment_id), new, page_is_ours_after_seconds)
+            return await begin_another_try(
+                connection, partner_id, payment_id, new, page_is_ours_after_seconds
+            )
 
         return await self._transactions.run(begin)
 
     async def cancel(self, partner_id: str, payment_id: UUID) -> NoNewTry | None:
-        """See `collect_ports.Collections`."""
+        """See `ports.collections.Collections`."""
         return await self._transactions.run(
             lambda connection: cancel_payment(connection, partner_id, payment_id)
         )
 
     async def lease_try(self, reference: str, lease_seconds: float) -> HeldTry | None:
-        """See `collect_ports.Collections`. A callback that is being written about the try is waited for."""
+        """See `ports.collections.Collections`. Waits for a callback that is being written about the try."""
         if not reference.isprintable():
             return None
-        held = await self._lease(LEASE_ONE, timedelta(seconds=lease_seconds), reference)
-        return held[0] if held else None
+        leased = await self._lease(LEASE_ONE, timedelta(seconds=lease_seconds), reference)
+        return leased[0] if leased else None
 
     async def lease_due_tries(
         self, limit: int, lease_seconds: float, *, per_far_side: int, passing_over: Collection[str] = ()
     ) -> Sequence[HeldTry]:
-        """See `collect_ports.Collections`. Rows that somebody is writing are passed over."""
-        bounds = (limit, per_far_side, list(passing_over))
-        return await self._lease(LEASE_DUE, timedelta(seconds=lease_seconds), *bounds)
+        """See `ports.collections.Collections`. Locked rows are skipped."""
+        lease = timedelta(seconds=lease_seconds)
+        return await self._lease(LEASE_DUE, lease, limit, per_far_side, list(passing_over))
 
     async def _lease(self, statement: str, *values: object) -> list[HeldTry]:
         async def lease(connection: Connection) -> list[HeldTry]:
             leased = await connection.fetch(statement, *values)
-            return await read_held(connection, [row["attempt_id"] for row in leased])
+            return await read_locked_tries(connection, [row["attempt_id"] for row in leased])
 
         return await self._transactions.run(lease)
 
-    async def begin_execute(self, held: HeldTry, send_seconds: float, hold_seconds: float) -> bool:
-        """See `collect_ports.Collections`."""
+    async def begin_execute(self, locked_try: HeldTry, send_seconds: float, hold_seconds: float) -> bool:
+        """See `ports.collections.Collections`."""
         return await self._transactions.run(
-            lambda connection: begin_execute(connection, held, send_seconds, hold_seconds)
+            lambda connection: begin_execute(connection, locked_try, send_seconds, hold_seconds)
         )
 
-    async def record(self, held: HeldTry, finding: Finding) -> TryRecorded | None:
-        """See `collect_ports.Collections`."""
+    async def record(self, locked_try: HeldTry, finding: Finding) -> TryRecorded | None:
+        """See `ports.collections.Collections`."""
         accounts: set[str] = set()
         if isinstance(finding, MoneyCame):
-            accounts.update(collect_accounts(held.connector_id))
-            accounts |= await self._credit_accounts(held.payment_id, held.biller_id)
+            accounts.update(collect_accounts(locked_try.connector_id))
+            accounts |= await self._credit_accounts(locked_try.payment_id, locked_try.biller_id)
         return await self._transactions.run(
-            lambda connection: record_finding(connection, held, finding, self._breaker), accounts
+            lambda connection: record_finding(connection, locked_try, finding, self._breaker), accounts
         )
 
     async def _credit_accounts(self, payment_id: UUID, biller_id: str) -> set[str]:
-        """What crediting a merchant may post to; shares never change, so no lock is needed to read them."""
+        """The accounts that crediting a merchant may post to; shares never change, so no lock is needed."""
         if not is_merchant(biller_id):
             return set()
         shares = await self._transactions.run(lambda connection: read_shares(connection, payment_id))
         return accounts_of_shares(share.account for share in shares)
 
     async def expire_due(self, limit: int) -> int:
-        """See `collect_ports.Collections`."""
+        """See `ports.collections.Collections`."""
         return await self._transactions.run(lambda connection: expire(connection, limit))
 
     async def funded_due(
         self, limit: int, *, per_far_side: int = 16, passing_over: Collection[str] = ()
     ) -> Sequence[Funded]:
-        """See `collect_ports.Collections`."""
-        bounds = (limit, per_far_side, list(passing_over))
-        rows = await self._transactions.run(lambda connection: connection.fetch(FUNDED_DUE, *bounds))
+        """See `ports.collections.Collections`."""
+        rows = await self._transactions.run(
+            lambda connection: connection.fetch(FUNDED_DUE, limit, per_far_side, list(passing_over))
+        )
         return [Funded(row["id"], row["biller_id"], row["is_over"]) for row in rows]
 
     async def start_delivery(self, start: DeliveryStart) -> StartedDelivery | None:
-        """See `collect_ports.Collections`."""
+        """See `ports.collections.Collections`."""
         return await self._transactions.run(lambda connection: begin_delivery(connection, start))
 
     async def credit_merchant(self, payment_id: UUID) -> bool:
-        """See `collect_ports.Collections`."""
-        # None of it ever changes once there is money, so all of it may be read before the locks are taken.
+        """See `ports.collections.Collections`."""
+        # These columns never change once money came in, so they may be read before the locks.
         books = await self._transactions.run(lambda connection: connection.fetchrow(BOOKS_OF, payment_id))
         if books is None:
             return False
@@ -191,8 +194,8 @@ class PostgresCollections:
         )
 
     async def give_up_delivery(self, payment_id: UUID) -> bool:
-        """See `collect_ports.Collections`."""
-        # Neither ever changes once there is money, so both may be read before the locks are taken.
+        """See `ports.collections.Collections`."""
+        # These columns never change once money came in, so they may be read before the locks.
         books = await self._transactions.run(lambda connection: connection.fetchrow(BOOKS_OF, payment_id))
         if books is None:
             return False
@@ -202,11 +205,11 @@ class PostgresCollections:
         )
 
     async def returning(self, reference: str) -> Returning | None:
-        """See `collect_ports.Collections`."""
+        """See `ports.collections.Collections`."""
         return await read_returning(self._engine, reference) if reference.isprintable() else None
 
     async def reference_of(self, connector_id: str, provider_reference: str) -> str | None:
-        """See `collect_ports.Collections`."""
+        """See `ports.collections.Collections`."""
         if not provider_reference.isprintable():
             return None
         return await read_reference(self._engine, connector_id, provider_reference)

@@ -1,4 +1,4 @@
-"""Collected payments as their owners and their payers may see them: read, never locked."""
+"""Collected payments as partners and payers see them; read without locks."""
 
 from typing import Any
 
@@ -22,12 +22,12 @@ from ekpay_switch.ports.collections import PaymentView, RefundView, Returning
 async def read_view(engine: AsyncEngine, condition: Any) -> PaymentView | None:  # noqa: ANN401 - a SQL expression
     """The collected payment that meets the condition, with its refunds, or None.
 
-    One without a try, as a merchant's payment begins, has neither a connector nor a page.
+    A payment without a try, as a merchant's begins, has neither a connector nor a page.
     """
     newest = _newest_try()
     connector_id = func.coalesce(newest.c.connector_id, "").label("connector_id")
     page_url = func.coalesce(newest.c.page_url, "").label("page_url")
-    # `least` passes over nulls: what is not due by itself does not count.
+    # `least` ignores nulls: what is not due does not count.
     due = func.least(newest.c.next_action_at, payments.c.next_action_at)
     query = (
         select(payments, collections.c.bill, collections.c.return_url, connector_id, page_url,
@@ -42,19 +42,19 @@ async def read_view(engine: AsyncEngine, condition: Any) -> PaymentView | None: 
 
 
 async def read_reference(engine: AsyncEngine, connector_id: str, provider_reference: str) -> str | None:
-    """See `collect_ports.Collections.reference_of`."""
+    """See `ports.collections.Collections.reference_of`."""
     query = (
         select(attempts.c.reference)
         .join(tries, tries.c.attempt_id == attempts.c.id)
         .where(tries.c.connector_id == connector_id, tries.c.provider_reference == provider_reference)
     )
     async with engine.connect() as connection:
-        found: str | None = await connection.scalar(query)
-    return found
+        reference: str | None = await connection.scalar(query)
+    return reference
 
 
 async def read_returning(engine: AsyncEngine, reference: str) -> Returning | None:
-    """See `collect_ports.Collections.returning`; the total is by the try's own price where it has one."""
+    """See `ports.collections.Collections.returning`; the total is by the try's own price where it has one."""
     price = (tries.c.charge + tries.c.fee + tries.c.vat).label("price")
     query = (
         select(payments, attempts.c.far_side, attempts.c.state.label("try_state"), partners.c.name,
@@ -85,9 +85,9 @@ async def read_returning(engine: AsyncEngine, reference: str) -> Returning | Non
 
 
 def _newest_try() -> LateralFromClause:
-    """The try that each payment waits for, else its newest: where its payer pays, and when we look.
+    """The open try of each payment, or else its newest: its page, and when it is due.
 
-    Of two that were begun at once, the one that waited longer for the payment's row is open.
+    Of two tries begun at the same time, the one that got the lock on the payment later is open.
     """
     is_open = attempts.c.state == TryState.OPEN
     is_payable = and_(is_open, tries.c.executes_begun == 0, func.now() < payments.c.quote_expires_at)

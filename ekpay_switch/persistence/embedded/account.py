@@ -1,9 +1,9 @@
-"""Whom the embedded PostgreSQL runs as, and how little that user may do.
+"""The operating-system user that the embedded PostgreSQL runs as, with as few rights as possible.
 
-PostgreSQL refuses to run as root. Started as root, the server gets a system user of its
-own; started by anyone else, it runs as that person. What may surprise: no folder outside
-EKPAY_HOME is ever opened up for that user. Where a parent is closed to it (a clone below
-root's own home), the server gets one Linux capability, to pass through and read, instead.
+PostgreSQL refuses to run as root. Started as root, the server gets a system user of its own;
+started by anyone else, it runs as that user. No folder outside EKPAY_HOME is ever opened up
+for the system user. Where a parent folder is closed to it (a clone below root's own home), the
+server gets one Linux capability instead, which lets it pass through and read.
 """
 
 import os
@@ -11,10 +11,11 @@ import pwd
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 SYSTEM_USER = "ekpay-postgres"
 _USERADD_WAIT_SECONDS = 10
@@ -25,7 +26,7 @@ _CAP_DAC_READ_SEARCH = 1 << 2
 
 
 class EmbeddedPostgresError(Exception):
-    """The embedded PostgreSQL could not do what was asked; the text says what to do."""
+    """The embedded PostgreSQL failed; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,13 @@ class ServerAccount:
         return [*self.becoming, *arguments]
 
     def make_private_folder(self, folder: Path) -> None:
-        """Make a folder only this user can use, or prove that an existing one is that.
+        """Make a folder only this user can use, or check that an existing one is.
 
-        Refuses a link, and a folder of somebody else: below a shared temporary directory
-        anybody could have put one there first.
+        Refuses a link and a folder of another user: below a shared temporary directory
+        anybody could have made one first.
 
         Raises:
-            EmbeddedPostgresError: The name is taken by something we must not trust.
+            EmbeddedPostgresError: Something that we must not trust has this name.
         """
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
@@ -64,7 +65,7 @@ class ServerAccount:
                 f"{folder} must be a folder of our own: remove it and try again"
             ) from problem
         try:
-            # Ours too: a crash between making the folder and handing it over leaves it so.
+            # Our own user too: a crash between making the folder and the chown leaves it so.
             if os.fstat(handle).st_uid not in {self.user_id, os.geteuid()}:
                 raise EmbeddedPostgresError(f"{folder} belongs to another user: remove it and try again")
             os.fchown(handle, self.user_id, self.group_id)
@@ -111,7 +112,7 @@ def server_account(passes_through: Iterable[Path], reads: Iterable[Path]) -> Ser
 
 
 def _open_to_others(paths: Iterable[Path], bits: int) -> bool:
-    """Whether a user without rights of its own can reach each path and has these bits on it."""
+    """Whether every user can reach each path and has these permission bits on it."""
     resolved = [path.resolve() for path in paths]
     parents = {parent for path in resolved for parent in path.parents}
     return all(parent.stat().st_mode & _OTHERS_PASS for parent in parents) and all(
@@ -120,7 +121,7 @@ def _open_to_others(paths: Iterable[Path], bits: int) -> bool:
 
 
 def _require_capability() -> None:
-    """Refuse in words where root itself is not allowed what it would have to lend, as in containers."""
+    """Raise EmbeddedPostgresError where root itself lacks the capability to pass on, as in containers."""
     status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
     permitted = re.search(r"^CapPrm:\s*([0-9a-f]+)$", status, re.MULTILINE)
     if permitted is None or not int(permitted[1], 16) & _CAP_DAC_READ_SEARCH:
@@ -143,12 +144,22 @@ def _system_user() -> pwd.struct_passwd:
     made = subprocess.run(  # noqa: S603 (fixed arguments, no shell)
         [useradd, *arguments], capture_output=True, text=True, timeout=60, check=False
     )
-    # Another home may be making the same user at this moment, which makes ours fail.
-    deadline = time.monotonic() + _USERADD_WAIT_SECONDS
-    while (entry := _password_entry()) is None:
-        if made.returncode == 0 or time.monotonic() > deadline:
-            raise EmbeddedPostgresError(f"cannot create the system user {SYSTEM_USER}: {made.stderr.strip()}")
-        time.sleep(0.1)
+    # Another installation may be adding the same user at this moment, which makes ours fail.
+    entry = _password_entry() if made.returncode == 0 else _await_password_entry()
+    if entry is None:
+        raise EmbeddedPostgresError(f"cannot create the system user {SYSTEM_USER}: {made.stderr.strip()}")
+    return entry
+
+
+def _await_password_entry() -> pwd.struct_passwd | None:
+    """The entry of the system user, looked up again for some seconds; None if it never appears."""
+    lookups = Retrying(
+        retry=retry_if_result(lambda entry: entry is None),
+        wait=wait_fixed(0.1),
+        stop=stop_after_delay(_USERADD_WAIT_SECONDS),
+        retry_error_callback=lambda _: None,
+    )
+    entry: pwd.struct_passwd | None = lookups(_password_entry)
     return entry
 
 

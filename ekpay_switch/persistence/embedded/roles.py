@@ -1,7 +1,7 @@
 """The roles of the embedded PostgreSQL, their passwords, and the database they share.
 
-Each password is random and stands in one 0600 file in pgpass format, written before the
-cluster exists, so that no crash can leave a cluster whose password nobody knows.
+Each password is random and kept in one 0600 file in pgpass format, written before the
+cluster exists, so that no crash can leave a cluster with unknown passwords.
 """
 
 import os
@@ -13,22 +13,22 @@ from ekpay_switch.persistence.embedded.account import EmbeddedPostgresError
 
 DATABASE = "ekpay"
 SUPERUSER = "postgres"
-# Migrations log in as the first and own all; the switch as the second; audit only reads.
+# The owner of all tables, for migrations; the switch; the audit, which may only read.
 APPLICATION_ROLES = ("ekpay_owner", "ekpay_app", "ekpay_audit")
 ROLES = (SUPERUSER, *APPLICATION_ROLES)
 
-# Each statement is made only where its work is undone, so a crash between two is harmless.
+# Each statement runs only where its work is still to be done, so a crash between two is harmless.
 _PROVISION = """
 {passwords}
 SELECT format('CREATE ROLE %I LOGIN PASSWORD %L', role, password)
-  FROM (VALUES {roles}) AS wanted (role, password)
+  FROM (VALUES {roles}) AS roles (role, password)
  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) \\gexec
 SELECT 'CREATE DATABASE ekpay OWNER ekpay_owner'
  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'ekpay') \\gexec
 SELECT 'REVOKE ALL ON DATABASE ekpay FROM PUBLIC'
  WHERE has_database_privilege('public', 'ekpay', 'CONNECT') \\gexec
 SELECT format('GRANT CONNECT ON DATABASE ekpay TO %I', role)
-  FROM (VALUES ('ekpay_app'), ('ekpay_audit')) AS wanted (role)
+  FROM (VALUES ('ekpay_app'), ('ekpay_audit')) AS roles (role)
  WHERE NOT has_database_privilege(role, 'ekpay', 'CONNECT') \\gexec
 """
 

@@ -1,9 +1,8 @@
-"""An embedded PostgreSQL 18 of our own, for the demo, the tests and a first look.
+"""An embedded PostgreSQL 18, for the demo, the tests and a first look.
 
-The binaries come from an installed wheel, the launcher is this module. What may surprise:
-the server outlives the process that started it, so that a killed switch can never take
-its database along; `stop` ends it. It listens on a Unix socket in a private folder only,
-and each role has a random password.
+The binaries come from an installed wheel. The server outlives the process that started it,
+so that a killed switch never stops its database; `stop` ends it. It listens only on a Unix
+socket in a private folder, and each role has a random password.
 """
 
 import fcntl
@@ -15,16 +14,17 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import NoReturn
 from urllib.parse import quote
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
 from ekpay_switch.persistence.embedded.account import EmbeddedPostgresError, ServerAccount, server_account
+from ekpay_switch.persistence.embedded.configuration import CONF
 from ekpay_switch.persistence.embedded.roles import (
     DATABASE,
     ROLES,
@@ -38,38 +38,6 @@ from ekpay_switch.persistence.embedded.roles import (
 
 __all__ = ["CONF", "DATABASE", "ROLES", "EmbeddedPostgres", "EmbeddedPostgresError", "Endpoint"]
 
-CONF: Mapping[str, str] = MappingProxyType(
-    {
-        # No TCP at all: who may connect is decided by a folder's owner and a password.
-        "listen_addresses": "''",
-        # Only names the socket file here; no port is opened.
-        "port": "5432",
-        # A second fence behind the 0700 folder.
-        "unix_socket_permissions": "0700",
-        "password_encryption": "scram-sha-256",
-        # An acknowledged payment must survive a power cut: these three are never traded for speed.
-        "fsync": "on",
-        "synchronous_commit": "on",
-        "full_page_writes": "on",
-        # The hot tables and indexes of a demo day fit; still modest on a 2 GB machine.
-        "shared_buffers": "256MB",
-        # Web, worker and tools of one machine together stay well below; more would only queue on two cores.
-        "max_connections": "100",
-        # These binaries compress by pglz alone: 0.4 ms of a core a payment to write a quarter less of log.
-        "wal_compression": "off",
-        # Checkpoints by the clock, not forced by volume in the middle of a burst: after each one every page
-        # that is touched goes into the log as a whole again.
-        "max_wal_size": "4GB",
-        "checkpoint_timeout": "15min",
-        # Instants are UTC everywhere; business dates are computed in Dhaka time by the domain.
-        "timezone": "'UTC'",
-        "log_timezone": "'UTC'",
-        # Error texts are matched and searched for: never in the machine's language.
-        "lc_messages": "'C'",
-        "log_line_prefix": "'%m [%p] %q%u@%d '",
-    }
-)
-
 _FOLDERS = ("data", "data.partial", "socket")
 _FILES = ("passwords", "passwords.partial", "postgres.log", "postgresql.conf", "initdb-password")
 
@@ -78,11 +46,15 @@ _START_SECONDS = 120
 _TOOL_SECONDS = 60
 _PROBE_SECONDS = 5
 _PREDECESSOR_SECONDS = 30
-# What a kernel accepts is 107; the rest is room for the lock file beside the socket.
+# The kernel accepts 107; the rest is room for the lock file beside the socket.
 _SOCKET_PATH_BYTES_MAX = 100
 _PLAIN_PATH = re.compile(r"[\w./+-]+", re.ASCII)
-# What PostgreSQL logs while processes of a killed or leaving server are still there.
+# Logged while processes of a killed or stopping server are still there.
 _PREDECESSOR_LEAVING = re.compile(r"pre-existing shared memory block|lock file \S+ already exists")
+
+
+class _PredecessorLeavingError(EmbeddedPostgresError):
+    """The server cannot start yet: processes of a killed or stopping one are still there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +73,8 @@ class Endpoint:
             KeyError: No such role.
         """
         password = quote(self.passwords[role], safe="")
-        where = f"host={quote(str(self.socket_dir))}&port={self.port}"
-        return f"postgresql://{role}:{password}@/{self.database}?{where}"
+        query = f"host={quote(str(self.socket_dir))}&port={self.port}"
+        return f"postgresql://{role}:{password}@/{self.database}?{query}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +82,8 @@ class EmbeddedPostgres:
     """The one embedded server of a folder, EKPAY_HOME.
 
     The folder holds `data`, `socket`, `postgresql.conf` (rewritten at each start),
-    `postgres.log`, `passwords` (pgpass format, 0600) and a lock file; all else in it is
-    somebody else's and left alone. Every method may be called from several processes at once.
+    `postgres.log`, `passwords` (pgpass format, 0600) and a lock file; anything else in it is
+    left alone. Every method may be called from several processes at once.
     """
 
     home: Path
@@ -146,10 +118,10 @@ class EmbeddedPostgres:
         return self._pid_file_line(8) == "ready" and self._live_socket_dir() is not None
 
     def start(self) -> Endpoint:
-        """Make sure the server runs with its roles and database, and say where.
+        """Make sure the server runs with its roles and database; returns where.
 
-        Does nothing that is done already, so it may be called by every command, and again
-        after a crash at any point of an earlier call. Waits up to 120 s for recovery.
+        Idempotent: may be called by every command, and again after a crash at any point of
+        an earlier call. Waits up to 120 s for recovery.
 
         Raises:
             EmbeddedPostgresError: It cannot run; the text ends with the last lines of its log,
@@ -162,7 +134,7 @@ class EmbeddedPostgres:
             try:
                 return self._provision()
             except EmbeddedPostgresError:
-                # A server that was just killed may still have answered the probe.
+                # A server that was being killed may still have accepted the probe's connection.
                 if self.is_running():
                     raise
             self._launch(lock)
@@ -193,7 +165,7 @@ class EmbeddedPostgres:
             for folder in (self.home / name for name in _FOLDERS):
                 if folder.exists() and not folder.is_symlink():
                     shutil.rmtree(folder)
-            # Others may own that name in a shared temporary directory: then it was never ours.
+            # In a shared temporary directory another user may own that name; then it cannot be removed.
             shutil.rmtree(self._short_socket_dir(), ignore_errors=True)
             for file in _FILES:
                 (self.home / file).unlink(missing_ok=True)
@@ -205,14 +177,14 @@ class EmbeddedPostgres:
             EmbeddedPostgresError: The server is not running.
         """
         endpoint = self.endpoint
-        where = ["-h", str(endpoint.socket_dir), "-p", str(endpoint.port)]
+        address = ["-h", str(endpoint.socket_dir), "-p", str(endpoint.port)]
         # A PGPASSWORD or PGSERVICE of the caller's would win over the file.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         environment["PGPASSFILE"] = str(self.passwords_file)
-        return [_binary("psql"), *where, "-U", role, "-d", endpoint.database], environment
+        return [_binary("psql"), *address, "-U", role, "-d", endpoint.database], environment
 
     def _make_home(self) -> None:
-        # As root the server's user must pass through, but not list; nobody else has to.
+        # Started as root, the server's user must be able to pass through the folder.
         self.home.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
         if self.home.stat().st_uid != os.geteuid():
             raise EmbeddedPostgresError(
@@ -229,10 +201,10 @@ class EmbeddedPostgres:
             os.close(handle)
 
     def _live_socket_dir(self) -> Path | None:
-        """The socket folder the server itself names, if somebody listens there.
+        """The socket folder named in the server's pid file, if something listens there.
 
-        Asked of the socket, not of the process id: after a reboot that number may belong
-        to anybody.
+        Checked by the socket and not by the process id, which after a reboot may be that of
+        another process.
         """
         named = self._pid_file_line(5)
         if not named:
@@ -270,21 +242,37 @@ class EmbeddedPostgres:
         # Names relative to home: pg_ctl pastes them into a shell command.
         arguments = ["pg_ctl", "start", "-w", "-t", str(_START_SECONDS), "-D", "data"]
         arguments += ["-l", self.log_file.name, "-o", "-c config_file=postgresql.conf"]
-        deadline = time.monotonic() + _PREDECESSOR_SECONDS
-        while not self.is_running():
-            log_bytes = self.log_file.stat().st_size
-            started = self._run(account, arguments, _START_SECONDS + 10)
-            if started.returncode == 0:
-                return
-            with self.log_file.open(errors="replace") as log:
-                log.seek(log_bytes)
-                new_lines = log.read()
-            if not _PREDECESSOR_LEAVING.search(new_lines) or time.monotonic() > deadline:
-                self._fail("the embedded PostgreSQL did not start", started.stderr + new_lines)
-            time.sleep(0.2)
+        attempts = Retrying(
+            retry=retry_if_exception_type(_PredecessorLeavingError),
+            wait=wait_fixed(0.2),
+            stop=stop_after_delay(_PREDECESSOR_SECONDS),
+            reraise=True,
+        )
+        attempts(self._try_to_start, account, arguments)
+
+    def _try_to_start(self, account: ServerAccount, arguments: Sequence[str]) -> None:
+        """Run pg_ctl once unless the server runs.
+
+        Raises:
+            _PredecessorLeavingError: it did not start since processes of a previous server are still there.
+            EmbeddedPostgresError: it did not start for another reason.
+        """
+        if self.is_running():
+            return
+        log_bytes = self.log_file.stat().st_size
+        started = self._run(account, arguments, _START_SECONDS + 10)
+        if started.returncode == 0:
+            return
+        with self.log_file.open(errors="replace") as log:
+            log.seek(log_bytes)
+            new_lines = log.read()
+        text = self._failure("the embedded PostgreSQL did not start", started.stderr + new_lines)
+        if _PREDECESSOR_LEAVING.search(new_lines):
+            raise _PredecessorLeavingError(text)
+        raise EmbeddedPostgresError(text)
 
     def _make_cluster(self, account: ServerAccount, lock: int) -> None:
-        """Make `data` under another name first: whatever bears the name is complete."""
+        """Make the cluster under another name, then rename it to `data`: so `data` is always complete."""
         passwords = make_passwords(self.passwords_file)
         partial, password_file = self.home / "data.partial", self.home / "initdb-password"
         shutil.rmtree(partial, ignore_errors=True)
@@ -295,15 +283,15 @@ class EmbeddedPostgres:
         locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8"]
         arguments = ["initdb", "-D", partial.name, "-U", SUPERUSER, *locale, "--data-checksums"]
         arguments += ["--auth=scram-sha-256", f"--pwfile={password_file.name}", "--no-instructions"]
-        # If we are killed now, initdb works on: it holds the lock until it has ended.
-        made = self._run(account, arguments, _START_SECONDS, held=(lock,))
+        # If we are killed now, initdb goes on: it inherits the lock and holds it until it ends.
+        made = self._run(account, arguments, _START_SECONDS, inherited=(lock,))
         password_file.unlink()
         if made.returncode != 0:
             self._fail("initdb failed", made.stdout + made.stderr)
         rename_durably(partial, self.home / "data")
 
     def _provision(self) -> Endpoint:
-        """Create what is missing of roles, database and grants; say where."""
+        """Create missing roles, database and grants; returns where the server is."""
         command, environment = self.psql_command()
         script, additions = provisioning(read_passwords(self.passwords_file))
         # The database of the last argument may not exist yet.
@@ -330,12 +318,14 @@ class EmbeddedPostgres:
         account: ServerAccount,
         arguments: Sequence[str],
         timeout_seconds: int,
-        held: tuple[int, ...] = (),
+        inherited: tuple[int, ...] = (),
     ) -> subprocess.CompletedProcess[str]:
         """Run one of the server's programs as the server's user."""
         command = account.command([_binary(arguments[0]), *arguments[1:]])
-        # Nothing of our own environment: it may hold the switch's secrets.
-        return self._execute(command, {"PATH": os.defpath, "LC_ALL": "C"}, timeout_seconds, held=held)
+        # Not our own environment, which may contain secrets of the switch.
+        return self._execute(
+            command, {"PATH": os.defpath, "LC_ALL": "C"}, timeout_seconds, inherited=inherited
+        )
 
     def _execute(
         self,
@@ -343,20 +333,20 @@ class EmbeddedPostgres:
         environment: Mapping[str, str],
         timeout_seconds: int,
         script: str = "",
-        held: tuple[int, ...] = (),
+        inherited: tuple[int, ...] = (),
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command in home, in a session of its own so that our Ctrl-C never reaches the server."""
+        """Run a command in home, in a session of its own, so that our Ctrl-C does not reach the server."""
         try:
             return subprocess.run(  # noqa: S603 (our own binaries, no shell)
                 command, cwd=self.home, env=environment, input=script, capture_output=True, text=True,
                 errors="replace", timeout=timeout_seconds, start_new_session=True,
-                pass_fds=held, check=False,
+                pass_fds=inherited, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             self._fail(f"no answer for {timeout_seconds} s from the server's tools", "")
 
     def _socket_dir(self) -> Path:
-        """In home, or a short folder named after home where a socket's path has no room or is not plain."""
+        """`socket` in home, or a short temporary folder where its path is too long or not plain."""
         for folder in (self.home / "socket", self._short_socket_dir()):
             path = f"{folder}/.s.PGSQL.{CONF['port']}"
             if len(os.fsencode(path)) <= _SOCKET_PATH_BYTES_MAX and _PLAIN_PATH.fullmatch(path):
@@ -369,20 +359,24 @@ class EmbeddedPostgres:
         name = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
         return Path(tempfile.gettempdir()).resolve() / f"ekpay-{name}"
 
-    def _fail(self, what: str, detail: str) -> NoReturn:
+    def _fail(self, problem: str, detail: str) -> NoReturn:
+        raise EmbeddedPostgresError(self._failure(problem, detail))
+
+    def _failure(self, problem: str, detail: str) -> str:
+        """The text of an error, with the last lines of `detail` or else of the server's log."""
         log = self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
         last_lines = "\n".join((detail.strip() or log).splitlines()[-20:])
-        raise EmbeddedPostgresError(f"{what} (log: {self.log_file})\n{last_lines}".strip())
+        return f"{problem} (log: {self.log_file})\n{last_lines}".strip()
 
 
 def _binary(name: str) -> str:
-    """The path of a program of the installed wheel; found without importing the wheel.
+    """The path of a program of the installed wheel, which is not imported.
 
     Raises:
         EmbeddedPostgresError: The wheel is not installed.
     """
-    found = importlib.util.find_spec(_PACKAGE)
-    for folder in (found and found.submodule_search_locations) or ():
+    spec = importlib.util.find_spec(_PACKAGE)
+    for folder in (spec and spec.submodule_search_locations) or ():
         binary = Path(folder) / "pginstall18" / "bin" / name
         if binary.is_file():
             return str(binary)

@@ -1,4 +1,4 @@
-"""One batch of the group commit: many callers' steps in one durable transaction."""
+"""One batch of the group commit: the steps of many callers in one durable transaction."""
 
 import hashlib
 from collections.abc import Mapping
@@ -32,50 +32,53 @@ async def write_batch(connection: asyncpg.Connection, steps: list[Step]) -> list
     async with under_window_lock(connection):
         if quotes:
             await write_quotes(connection, quotes)
-        judge = Judge(await lock_and_read(connection, money))
-        answers = _judged(judge, money)
-        firsts = await write_changes(connection, judge.changes, judge.seen.business_date)
-        return [_numbered(answers.get(id(step)), judge.changes.ranks, firsts) for step in steps]
+        decider = Judge(await lock_and_read(connection, money))
+        answers = _decide_steps(decider, money)
+        first_numbers = await write_changes(connection, decider.changes, decider.seen.business_date)
+        ranks = decider.changes.ranks
+        return [_with_scroll_number(answers.get(id(step)), ranks, first_numbers) for step in steps]
 
 
-def _judged(judge: Judge, steps: list[Step]) -> dict[int, Answer]:
-    """The answer to each step by its identity; the rows that follow stand in the changes of the judge."""
+def _decide_steps(decider: Judge, steps: list[Step]) -> dict[int, Answer]:
+    """The answer to each step by the step's identity; the rows to write are in the decider's changes."""
     answers: dict[int, Answer] = {}
     claims: list[Claim] = []
     for step in steps:
         if isinstance(step, Recording):
-            answers[id(step)] = judge.record(step)
+            answers[id(step)] = decider.record(step)
         elif isinstance(step, SealedRecording):
-            answers[id(step)] = judge.record(step.recording, step.lines)
+            answers[id(step)] = decider.record(step.recording, step.lines)
         elif isinstance(step, NextSend):
-            answers[id(step)] = judge.begin(step)
+            answers[id(step)] = decider.begin(step)
         elif isinstance(step, PostEntry):
-            judge.post_alone(step)
+            decider.post_alone(step)
         elif isinstance(step, Claim):
             claims.append(step)
-    for claim, verdict in zip(claims, judge.claim(claims), strict=True):
-        answers[id(claim)] = _answer(judge, verdict)
+    for claim, verdict in zip(claims, decider.claim(claims), strict=True):
+        answers[id(claim)] = _claim_answer(decider, verdict)
     return answers
 
 
-def _answer(judge: Judge, verdict: Verdict) -> ClaimAnswer:
+def _claim_answer(decider: Judge, verdict: Verdict) -> ClaimAnswer:
     if isinstance(verdict, Accepted):
-        return judge.start(verdict)
+        return decider.start(verdict)
     if isinstance(verdict, Refused):
-        judge.refuse(verdict)
+        decider.refuse(verdict)
     return verdict
 
 
-def _numbered(answer: Answer, ranks: Mapping[UUID, int], firsts: Mapping[str, int]) -> Answer:
-    """A start with the scroll number that the write gave it; any other answer as it is."""
+def _with_scroll_number(
+    answer: Answer, ranks: Mapping[UUID, int], first_numbers: Mapping[str, int]
+) -> Answer:
+    """A started payment with the scroll number that the write allocated; any other answer as it is."""
     if not isinstance(answer, Started) or answer.claim.payment_id not in ranks:
         return answer
-    number = firsts[answer.claim.scroll_series] + ranks[answer.claim.payment_id]
+    number = first_numbers[answer.claim.scroll_series] + ranks[answer.claim.payment_id]
     return replace(answer, scroll_no=number)
 
 
 def quote_row(quote: Quote) -> Row:
-    """A quote as a row of `quotes`, in the order of `batch_write.QUOTES`."""
+    """A quote as a row of `quotes`, in the order of `write.QUOTES`."""
     bill, sums = quote.bill, quote.sums
     return (
         quote.quote_id, quote.partner_id, quote.request_reference, quote.biller_id, quote.bucket,
@@ -88,7 +91,7 @@ def quote_row(quote: Quote) -> Row:
 
 
 def bill_lock(biller_id: str, bill_key: str) -> int:
-    """The number that the advisory lock of a bill is taken on; two bills may share one at no harm."""
+    """The key of a bill's advisory lock; two bills with the same key only wait for each other."""
     digest = hashlib.sha256(f"{biller_id}\x1f{bill_key}".encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 

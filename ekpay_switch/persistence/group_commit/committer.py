@@ -1,8 +1,7 @@
-"""Group commit: concurrent callers' steps gathered and written together, one durable transaction a batch.
+"""Group commit: the steps of concurrent callers, collected and written in one durable transaction a batch.
 
-Nobody waits for a timer: a committer that is idle takes whatever stands in its queue. Committers share the
-lanes out among themselves to keep out of each other's way; correctness comes from the row locks alone
-(architecture.md 6, "Group commit").
+There is no timer: an idle committer takes whatever is in its queue. Lanes are divided among the committers to
+avoid lock contention; correctness comes from the row locks alone (architecture.md 6, "Group commit").
 """
 
 import asyncio
@@ -21,13 +20,13 @@ from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.steps import Answer, Step, lane_of, postings_of
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
-Waiting = tuple[Step, "asyncio.Future[Answer]"]
+QueuedStep = tuple[Step, "asyncio.Future[Answer]"]
 
-REPEATABLE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
-LOST = (
+RETRYABLE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
+CONNECTION_LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
-    # What the driver says where the server died between two messages: "the protocol is in the failed state".
+    # Raised where the server died between two messages: "the protocol is in the failed state".
     asyncpg.InternalClientError,
     asyncpg.OperatorInterventionError,
     asyncpg.CannotConnectNowError,
@@ -40,7 +39,7 @@ INSERT INTO accounts (code, kind) SELECT * FROM unnest($1::text[], $2::text[]) O
 
 @dataclass(frozen=True, slots=True)
 class GroupCommitLimits:
-    """How much is taken together and how much may wait; seconds for the last."""
+    """The largest batch and queue, and for how many seconds a lost connection is retried."""
 
     committers: int = 1
     batch_max: int = 256
@@ -49,7 +48,7 @@ class GroupCommitLimits:
 
 
 class GroupCommit:
-    """The one way that money is written. `submit` answers when the step is durable."""
+    """The only way to post money. `submit` returns when the step is durable."""
 
     def __init__(self, connect: Connect, limits: GroupCommitLimits) -> None:
         self._connect = connect
@@ -57,26 +56,26 @@ class GroupCommit:
         self._committers = [_Committer(connect, limits) for _ in range(limits.committers)]
 
     async def start(self) -> None:
-        """Open the connections, so that a missing database is seen at once."""
+        """Open the connections; fails at once where the database cannot be reached."""
         for committer in self._committers:
             await committer.start()
 
     async def stop(self) -> None:
-        """Write what waits, then close."""
+        """Write the queued steps, then close the connections."""
         for committer in self._committers:
             await committer.stop()
 
     @property
     def depth(self) -> int:
-        """How many steps wait."""
+        """How many steps are queued."""
         return sum(committer.depth for committer in self._committers)
 
     async def submit(self, step: Step) -> Answer:
-        """Write one step with whatever else waits; its own verdict comes back once it is durable.
+        """Write one step in the next batch; returns its answer once it is durable.
 
         Raises:
             OverloadedError: the queue is full; nothing was written.
-            VerdictUnknownError: the database went away and did not come back in time to be asked.
+            VerdictUnknownError: the database was lost and did not come back in time; the outcome is unknown.
         """
         return await self._committers[lane_of(step) % len(self._committers)].submit(step)
 
@@ -87,7 +86,7 @@ class _Committer:
     def __init__(self, connect: Connect, limits: GroupCommitLimits) -> None:
         self._connect = connect
         self._limits = limits
-        self._queue: deque[Waiting] = deque()
+        self._queue: deque[QueuedStep] = deque()
         self._filled = asyncio.Event()
         self._connection: asyncpg.Connection | None = None
         self._known_accounts: set[str] = set()
@@ -128,14 +127,14 @@ class _Committer:
             size = min(len(self._queue), self._limits.batch_max)
             await self._commit([self._queue.popleft() for _ in range(size)])
 
-    async def _commit(self, batch: list[Waiting]) -> None:
-        """Write a batch; where the statement fails, split it until the culprit stands alone."""
+    async def _commit(self, batch: list[QueuedStep]) -> None:
+        """Write a batch; where it fails, split it until the failing step is alone."""
         started = time.perf_counter()
         try:
-            answers = await self._write_until_heard([step for step, _ in batch])
+            answers = await self._write_until_acknowledged([step for step, _ in batch])
         except VerdictUnknownError as error:
             _fail(batch, error)
-        except Exception as error:  # noqa: BLE001 - the culprit is found by splitting, then told
+        except Exception as error:  # noqa: BLE001 - the failing step is found by splitting, and its caller gets the error
             await self._split(batch, error)
         else:
             telemetry.BATCH_SIZE.observe(len(batch))
@@ -144,7 +143,7 @@ class _Committer:
                 if not future.done():
                     future.set_result(answer)
 
-    async def _split(self, batch: list[Waiting], error: Exception) -> None:
+    async def _split(self, batch: list[QueuedStep], error: Exception) -> None:
         if len(batch) == 1:
             telemetry.count_error("batch_step_failed", error=error, step=type(batch[0][0]).__name__)
             _fail(batch, error)
@@ -153,27 +152,27 @@ class _Committer:
         await self._commit(batch[:middle])
         await self._commit(batch[middle:])
 
-    async def _write_until_heard(self, steps: list[Step]) -> list[Answer]:
-        """Repeat the batch after a deadlock or a lost connection: its steps know themselves again."""
+    async def _write_until_acknowledged(self, steps: list[Step]) -> list[Answer]:
+        """Write a batch, again after a deadlock or a lost connection; steps written before are recognised."""
         give_up_at = time.monotonic() + self._limits.reconnect_seconds
         while True:
             try:
-                connection = await self._connected()
-                await self._know_accounts(connection, steps)
+                connection = await self._open_connection()
+                await self._add_accounts(connection, steps)
                 return await write_batch(connection, steps)
-            except REPEATABLE as error:
+            except RETRYABLE as error:
                 telemetry.BATCH_REPEATS.labels("deadlock").inc()
                 telemetry.log_warning("batch_repeated", error=error)
                 _give_up_after(give_up_at, error)
-            except LOST as error:
+            except CONNECTION_LOST as error:
                 telemetry.BATCH_REPEATS.labels("connection_lost").inc()
                 telemetry.log_warning("database_lost", error=error)
                 await self._drop_connection()
                 _give_up_after(give_up_at, error)
                 await asyncio.sleep(0.1)
 
-    async def _connected(self) -> asyncpg.Connection:
-        """The connection, made anew where it was lost; failing at that is one more loss, not a verdict."""
+    async def _open_connection(self) -> asyncpg.Connection:
+        """The connection, opened again where it was lost; failing to open it counts as one more loss."""
         if self._connection is None or self._connection.is_closed():
             try:
                 self._connection = await self._connect()
@@ -184,11 +183,11 @@ class _Committer:
     async def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with contextlib.suppress(*LOST):
+            with contextlib.suppress(*CONNECTION_LOST):
                 connection.terminate()
 
-    async def _know_accounts(self, connection: asyncpg.Connection, steps: list[Step]) -> None:
-        """Open the accounts that these steps post to, in a transaction of its own, once a process."""
+    async def _add_accounts(self, connection: asyncpg.Connection, steps: list[Step]) -> None:
+        """Add the rows of accounts that these steps post to, in a transaction of its own, once a process."""
         codes = {posting.account for step in steps for posting in postings_of(step)} | {"in_flight"}
         missing = sorted(code for code in codes - self._known_accounts if not keeps_balance(code))
         if missing:
@@ -201,7 +200,7 @@ def _give_up_after(give_up_at: float, error: Exception) -> None:
         raise VerdictUnknownError from error
 
 
-def _fail(batch: list[Waiting], error: Exception) -> None:
+def _fail(batch: list[QueuedStep], error: Exception) -> None:
     for _, future in batch:
         if not future.done():
             future.set_exception(error)

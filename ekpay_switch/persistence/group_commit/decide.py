@@ -1,13 +1,13 @@
-"""Turning judged steps into rows: pure, between the reads and the one write of a batch."""
+"""Deciding the steps of one batch and collecting the rows to write; pure, between its reads and its write."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import orjson
 
-from ekpay_switch.domain.claims import Accepted, Claim, Refused, Started, Verdict, decide
+from ekpay_switch.domain.claims import Accepted, Claim, QuotedBill, Refused, Started, Verdict, decide
 from ekpay_switch.domain.delivery import (
     FINAL_RECEIPT,
     LATE_TO_ASK_ABOUT,
@@ -23,7 +23,9 @@ from ekpay_switch.domain.delivery import (
 )
 from ekpay_switch.domain.ledger.entries import Entry, Written, chain_hash, keeps_balance
 from ekpay_switch.domain.ledger.posting_rules import Sums, accepted_from_prefund
+from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import TRANSITIONS, Event, State, walk
+from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.group_commit.lock_and_read import Held, Seen
 from ekpay_switch.persistence.group_commit.steps import PostEntry
 from ekpay_switch.security.identifiers import uuid7
@@ -34,7 +36,7 @@ ACTOR = "switch"
 
 @dataclass(slots=True)
 class Changes:
-    """The rows of one batch, a list a table; `batch_write` says which columns they fill."""
+    """The rows that one batch writes, a list for each table; `write` says which columns they fill."""
 
     quotes: list[Row] = field(default_factory=list)
     payments: list[Row] = field(default_factory=list)
@@ -52,15 +54,15 @@ class Changes:
     ended_attempts: list[Row] = field(default_factory=list)
     balances: dict[str, int] = field(default_factory=dict)
     lanes: dict[int, tuple[int, bytes]] = field(default_factory=dict)
-    # How many new scroll numbers each series needs, and which of them each payment gets, from 0 on.
+    # How many new scroll numbers each series needs, and which of them each payment gets, counted from 0.
     wanted: dict[str, int] = field(default_factory=dict)
     ranks: dict[UUID, int] = field(default_factory=dict)
 
 
 class Judge:
-    """Judges the steps of one batch against what was seen, and gathers the rows that follow.
+    """Decides the steps of one batch by what was read under its locks, and collects the rows to write.
 
-    Recordings come first, since what they give back may pay for claims of the same batch.
+    Recordings are decided before claims: a prefund that they give back may pay for a claim of the same batch.
     """
 
     def __init__(self, seen: Seen) -> None:
@@ -68,46 +70,47 @@ class Judge:
         self.changes = Changes()
 
     def record(self, recording: Recording, token_lines: Sequence[Row] = ()) -> RecordAnswer:
-        """Write an answer's plan if its epoch still holds the payment, else keep it as evidence."""
-        held = self.seen.payments[recording.delivery.payment_id]
-        if _stands_already(held, recording):
-            standing = held.standing
+        """Write the plan of an answer if its epoch still holds the payment; otherwise keep it as evidence."""
+        payment = self.seen.payments[recording.delivery.payment_id]
+        if _is_recorded_already(payment, recording):
+            standing = payment.standing
             return Recorded(standing.state, standing.refusal, self.seen.now, standing.facts)
-        if held.epoch != recording.delivery.epoch or not _is_legal(held, recording):
-            return self._keep_as_evidence(held, recording)
+        if payment.epoch != recording.delivery.epoch or not _is_legal(payment, recording):
+            return self._keep_as_evidence(payment, recording)
         was_taken = self._is_receipt_taken(recording)
         if was_taken:
             recording = replace(recording, plan=plan_receipt_taken(recording.plan), ask_again_seconds=None)
         plan, delivery = recording.plan, recording.delivery
-        steps = walk(held.standing.state, plan.events)
-        self._history(delivery.payment_id, held.steps, steps, plan.facts)
+        steps = walk(payment.standing.state, plan.events)
+        self._add_history(delivery.payment_id, payment.steps, steps, plan.facts)
         if plan.entry is not None:
             self.post(uuid7(), delivery.lane, delivery.payment_id, plan.entry)
-        state = steps[-1][2] if steps else held.standing.state
-        refusal = plan.refusal or held.standing.refusal
+        state = steps[-1][2] if steps else payment.standing.state
+        refusal = plan.refusal or payment.standing.refusal
         ask_at = None
         if recording.ask_again_seconds is not None:
             ask_at = self.seen.now + timedelta(seconds=recording.ask_again_seconds)
-        if state is State.REFUNDED and held.has_late_answer:
+        if state is State.REFUNDED and payment.has_late_answer:
             ask_at = self.seen.now
-        facts = _facts_after(held, plan)
+        facts = _facts_after(payment, plan)
         if not steps:
-            self._evidence(recording, plan.end)
+            self._add_evidence(recording, plan.end)
         self.changes.moved_payments[delivery.payment_id] = (
-            delivery.payment_id, held.epoch, state, refusal, _json(facts), held.steps + len(steps), ask_at,
+            delivery.payment_id, payment.epoch, state, refusal, _json(facts), payment.steps + len(steps),
+            ask_at,
         )  # fmt: skip
-        held.steps += len(steps)
-        held.epoch = -1  # a second answer in the same batch is evidence
-        held.standing = replace(
-            held.standing, state=state, refusal=refusal, paid_at=self.seen.now, facts=facts
+        payment.steps += len(steps)
+        payment.epoch = -1  # a second answer in the same batch is evidence
+        payment.standing = replace(
+            payment.standing, state=state, refusal=refusal, paid_at=self.seen.now, facts=facts
         )
         self.changes.token_lines += token_lines
         self._end_attempt(recording, is_over=bool(steps))
-        self._notify(recording, held.steps)
+        self._notify(recording, payment.steps)
         return Recorded(state, refusal, self.seen.now, facts, was_taken)
 
     def _is_receipt_taken(self, recording: Recording) -> bool:
-        """Whether another payment has the receipt already; else it is this one's from now on."""
+        """Whether another payment has used the receipt already; if none has, this payment uses it now."""
         receipt, payment_id = recording.plan.unique_receipt, recording.delivery.payment_id
         if not receipt:
             return False
@@ -119,14 +122,14 @@ class Judge:
     def begin(self, send: NextSend) -> SendAnswer:
         """Make one more send of an attempt ready, if its epoch still holds the payment.
 
-        Written twice it is the same: it says which step and which send, not one more.
+        Idempotent: it names the step and the number of the send instead of counting one up.
         """
-        delivery, held = send.delivery, self.seen.payments[send.delivery.payment_id]
-        if held.epoch != delivery.epoch:
-            return Stale(held.standing.state, held.standing.refusal, held.standing.paid_at)
+        delivery, payment = send.delivery, self.seen.payments[send.delivery.payment_id]
+        if payment.epoch != delivery.epoch:
+            return Stale(payment.standing.state, payment.standing.refusal, payment.standing.paid_at)
         hold_until = self.seen.now + timedelta(seconds=send.hold_seconds)
         send_until = self.seen.now + timedelta(seconds=send.send_seconds)
-        self.changes.held_payments.append((delivery.payment_id, held.epoch, hold_until, delivery.asked))
+        self.changes.held_payments.append((delivery.payment_id, payment.epoch, hold_until, delivery.asked))
         self.changes.begun_sends.append((delivery.attempt_id, send.step, send.sends, send_until))
         kind, facts = f"begun:{send.step}:{send.sends}", send.answered or {}
         self.changes.evidence.append(
@@ -135,35 +138,35 @@ class Judge:
         return Begun()
 
     def claim(self, claims: list[Claim]) -> list[Verdict]:
-        """Judge the claims in order of arrival."""
+        """The verdicts on the claims, in order of arrival."""
         return decide(claims, self.seen.snapshot)
 
     def start(self, accepted: Accepted) -> Started:
-        """Rows of a payment that takes its prefund and is being delivered from this moment.
+        """Rows of a payment that takes its prefund and is being delivered from now on.
 
-        Its scroll number is given as the rows are written: until then it has a rank, and 0 for a number.
+        The scroll number is allocated by the write: until then the payment has a rank, and 0 as its number.
         """
         claim, quote = accepted.claim, accepted.quote
-        again = self.seen.scrolls.get(claim.payment_id)
-        if again is not None:
-            return Started(claim, quote, *again)
+        standing_scroll = self.seen.scrolls.get(claim.payment_id)
+        if standing_scroll is not None:
+            scroll_no, business_date = standing_scroll
+            return Started(claim, quote, scroll_no, business_date)
         now = self.seen.now
         lease_until = now + timedelta(seconds=claim.lease_seconds)
-        self._payment(
-            claim, quote.sums, (quote.bill_key, quote.bucket, _json(quote.biller_quote), quote.expires_at),
-            (State.DELIVERING, None, self._rank(claim), lease_until),
-        )  # fmt: skip
+        self._add_payment(
+            claim, quote.sums, quote, state=State.DELIVERING, rank=self._rank(claim), lease_until=lease_until
+        )
         self.changes.attempts.append(
             (claim.attempt_id, claim.payment_id, "delivery", claim.biller_id, claim.attempt_reference,
              "open", claim.step, 1, now + timedelta(seconds=claim.send_seconds))
         )  # fmt: skip
-        self._history(claim.payment_id, 0, walk(State.CREATED, (Event.PREFUND_TAKEN,)), {})
+        self._add_history(claim.payment_id, 0, walk(State.CREATED, (Event.PREFUND_TAKEN,)), {})
         entry = accepted_from_prefund(accepted.prefund, quote.sums)
         self.post(uuid7(), claim.lane, claim.payment_id, entry)
         return Started(claim, quote, 0, self.seen.business_date)
 
     def _rank(self, claim: Claim) -> int | None:
-        """Which of the new numbers of its series a payment gets: after the verdict, so that none is lost."""
+        """Which of the new numbers of its series a payment gets; only after the verdict, so none is lost."""
         if not claim.scroll_series:
             return None
         rank = self.changes.wanted.get(claim.scroll_series, 0)
@@ -172,16 +175,16 @@ class Judge:
         return rank
 
     def refuse(self, refused: Refused) -> None:
-        """Rows of a reference that is burnt: a payment that was declined before any money moved."""
+        """Rows of a burnt reference: a payment that was declined before any money moved."""
         claim, quote = refused.claim, refused.quote
-        sums = quote.sums if quote else Sums(claim.paid, *(claim.paid - claim.paid,) * 3)
-        told = (quote.bill_key, quote.bucket, "{}", quote.expires_at) if quote else ("", "", "{}", None)
-        self._payment(claim, sums, told, (State.DECLINED, refused.refusal, None, None))
+        zero = Money(0, claim.paid.currency)
+        sums = quote.sums if quote else Sums(claim.paid, charge=zero, fee=zero, vat=zero)
+        self._add_payment(claim, sums, quote, state=State.DECLINED, refusal=refused.refusal)
         facts = {"refusal": str(refused.refusal)}
-        self._history(claim.payment_id, 0, walk(State.CREATED, (Event.REFUSED,)), facts)
+        self._add_history(claim.payment_id, 0, walk(State.CREATED, (Event.REFUSED,)), facts)
 
     def post(self, entry_id: UUID, lane: int, payment_id: UUID | None, entry: Entry) -> None:
-        """Rows of a journal entry, chained to the head of its lane."""
+        """Rows of a journal entry, hashed into the chain of its lane."""
         seq, previous = self.changes.lanes.get(lane) or self.seen.lanes[lane]
         window_id, day = self.seen.window_id, self.seen.business_date
         digest = chain_hash(previous, Written(entry_id, payment_id, day, window_id), entry)
@@ -195,20 +198,32 @@ class Judge:
                 self._move_balance(posting.account, -posting.amount)
 
     def post_alone(self, step: PostEntry) -> None:
-        """Rows of an entry that comes by itself, unless it stands already."""
+        """Rows of an entry that is a step of its own, unless it was written before."""
         if step.entry_id not in self.seen.entries:
             self.seen.entries.add(step.entry_id)
             self.post(step.entry_id, step.lane, step.payment_id, step.entry)
 
     def _move_balance(self, account: str, growth: int) -> None:
         self.changes.balances[account] = self.changes.balances.get(account, 0) + growth
-        # A taken prefund is already off the headroom by `decide`; what comes back frees it here.
+        # `decide` has already taken an accepted claim off the headroom; what is given back is added here.
         if growth > 0 and account in self.seen.snapshot.headroom:
             self.seen.snapshot.headroom[account] += growth
 
-    def _payment(self, claim: Claim, sums: Sums, told: Row, fate: Row) -> None:
-        bill_key, bucket, biller_quote, expires_at = told
-        state, refusal, rank, lease_until = fate
+    def _add_payment(
+        self,
+        claim: Claim,
+        sums: Sums,
+        quote: QuotedBill | None,
+        *,
+        state: State,
+        refusal: Refusal | None = None,
+        rank: int | None = None,
+        lease_until: datetime | None = None,
+    ) -> None:
+        """The payment's row; only one that is being delivered keeps what its biller has to be sent."""
+        bill_key, bucket = (quote.bill_key, quote.bucket) if quote else ("", "")
+        biller_quote = _json(quote.biller_quote) if quote and state is State.DELIVERING else "{}"
+        expires_at = quote.expires_at if quote else None
         self.changes.payments.append(
             (claim.payment_id, claim.partner_id, claim.lane, claim.reference, claim.fingerprint,
              claim.quote_id, claim.biller_id, bill_key, bucket, sums.amount.currency, sums.amount.minor,
@@ -217,10 +232,10 @@ class Judge:
              claim.scroll_series)
         )  # fmt: skip
 
-    def _history(
-        self, payment_id: UUID, stands: int, steps: list[tuple[State, Event, State]], facts: object
+    def _add_history(
+        self, payment_id: UUID, steps_before: int, steps: list[tuple[State, Event, State]], facts: object
     ) -> None:
-        for number, (before, event, following) in enumerate(steps, stands + 1):
+        for number, (before, event, following) in enumerate(steps, steps_before + 1):
             self.changes.history.append((payment_id, number, before, event, following, ACTOR, _json(facts)))
 
     def _end_attempt(self, recording: Recording, *, is_over: bool) -> None:
@@ -233,58 +248,57 @@ class Judge:
     def _notify(self, recording: Recording, version: int) -> None:
         delivery, notice = recording.delivery, recording.plan.notice
         if notice:
-            told = (uuid7(), delivery.payment_id, delivery.partner_id, notice, version)
-            self.changes.notifications.append(told)
+            row = (uuid7(), delivery.payment_id, delivery.partner_id, notice, version)
+            self.changes.notifications.append(row)
 
-    def _evidence(self, recording: Recording, kind: str) -> None:
+    def _add_evidence(self, recording: Recording, kind: str) -> None:
         delivery, facts = recording.delivery, _json(recording.plan.facts)
         self.changes.evidence.append((delivery.payment_id, delivery.attempt_id, delivery.epoch, kind, facts))
 
-    def _keep_as_evidence(self, held: Held, recording: Recording) -> Stale:
-        self._evidence(recording, f"late:{recording.plan.end}")
+    def _keep_as_evidence(self, payment: Held, recording: Recording) -> Stale:
+        self._add_evidence(recording, f"late:{recording.plan.end}")
         if recording.plan.end in LATE_TO_ASK_ABOUT:
-            held.has_late_answer = True
-            if held.standing.state is State.REFUNDED:
-                self._wake_resolver(held)
-        return Stale(held.standing.state, held.standing.refusal, held.standing.paid_at)
+            payment.has_late_answer = True
+            if payment.standing.state is State.REFUNDED:
+                self._wake_resolver(payment)
+        return Stale(payment.standing.state, payment.standing.refusal, payment.standing.paid_at)
 
-    def _wake_resolver(self, held: Held) -> None:
-        """Ask at once about what was given back and yet may have succeeded."""
-        standing = held.standing
-        moved: Row = (
+    def _wake_resolver(self, payment: Held) -> None:
+        """Have a payment asked about at once that was given back and yet may have succeeded."""
+        standing = payment.standing
+        self.changes.moved_payments[standing.payment_id] = (
             standing.payment_id, standing.epoch, standing.state, standing.refusal, _json(standing.facts),
-            held.steps,
+            payment.steps, self.seen.now,
         )  # fmt: skip
-        self.changes.moved_payments[standing.payment_id] = (*moved, self.seen.now)
 
 
-def _facts_after(held: Held, plan: Plan) -> Mapping[str, str]:
-    """What is known of a payment after a plan: its last answer, and a final receipt beside the first one."""
+def _facts_after(payment: Held, plan: Plan) -> Mapping[str, str]:
+    """What is known of a payment after a plan: its last answer; a final receipt is added to the first one."""
     if plan.events == (Event.RECEIPT_ISSUED,):
-        return {**held.standing.facts, **plan.facts}
-    return plan.facts if plan.events else held.standing.facts
+        return {**payment.standing.facts, **plan.facts}
+    return plan.facts if plan.events else payment.standing.facts
 
 
-def _stands_already(held: Held, recording: Recording) -> bool:
-    """Whether this very recording was written before and only its COMMIT was not heard of.
+def _is_recorded_already(payment: Held, recording: Recording) -> bool:
+    """Whether this very recording was written before, and only its COMMIT was not acknowledged.
 
-    An epoch has one holder, and a holder records one end, so the same epoch with that end is itself. A final
-    receipt ends nothing: it stands if its fact does.
+    An epoch has one holder and a holder records one end, so the same epoch with that end is this recording. A
+    final receipt ends nothing: it was written if its fact is there.
     """
     events = recording.plan.events
-    if not events or held.epoch != recording.delivery.epoch:
+    if not events or payment.epoch != recording.delivery.epoch:
         return False
     if events[-1] is Event.RECEIPT_ISSUED:
-        return FINAL_RECEIPT in held.standing.facts
-    return held.standing.state in {
+        return FINAL_RECEIPT in payment.standing.facts
+    return payment.standing.state in {
         following for (_, event), following in TRANSITIONS.items() if event is events[-1]
     }
 
 
-def _is_legal(held: Held, recording: Recording) -> bool:
-    """Whether the first event may happen in the state found; the rest of a plan follows from the first."""
+def _is_legal(payment: Held, recording: Recording) -> bool:
+    """Whether the first event is allowed in the payment's state; the others follow from the first."""
     events = recording.plan.events
-    state = held.standing.state
+    state = payment.standing.state
     return (state, events[0]) in TRANSITIONS if events else state is State.DELIVERING
 
 

@@ -1,12 +1,12 @@
-"""Locking and reading for one batch: every lock first, in one order everywhere, then fresh reads.
+"""Locking and reading for one batch: first every lock, in the one order used everywhere, then the reads.
 
 The order is: settlement window (shared), lane rows, account rows of both buckets, advisory locks on bills,
-payment rows, advisory locks on receipts; scroll counters come after the verdicts. READ COMMITTED gives each
-later statement a fresh snapshot, so what is read here is what the locks protect (architecture.md 6, "Group
-commit").
+payment rows, advisory locks on receipts; scroll counters come after the verdicts. Under READ COMMITTED each
+later statement sees a fresh snapshot, so what is read here is what the locks protect (architecture.md 6,
+"Group commit").
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -26,59 +26,60 @@ from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.group_commit.steps import PostEntry, SealedRecording, Step, lane_of, postings_of
 
 BUCKETS = ("postpaid", "prepaid")
-# The two-number advisory locks are a space of their own; single numbers are bills.
+# Advisory locks with two keys are a separate space; those with one key are bills.
 WINDOW_LOCK = "SELECT pg_advisory_xact_lock_shared(1, 1)"
 BEGIN_UNDER_WINDOW_LOCK = f"BEGIN; {WINDOW_LOCK}"
 LOCK_LANES = "SELECT lane, seq, hash FROM lanes WHERE lane = ANY($1) ORDER BY lane FOR UPDATE"
 LOCK_ACCOUNTS = "SELECT code, balance, floor FROM accounts WHERE code = ANY($1) ORDER BY code FOR UPDATE"
 _LATE_KINDS = ", ".join(f"'late:{end}'" for end in sorted(LATE_TO_ASK_ABOUT))
-# Bills first, then the payments: the count is asked for before any row is looked at. The lanes were locked by
-# an earlier statement, so what another batch of them wrote about late answers is seen here.
+# Bills are locked before payments: `count(*)` is evaluated before any payment row is read. The lanes were
+# locked by an earlier statement, so late answers that another batch of these lanes has kept are seen here.
 LOCK_BILLS_AND_PAYMENTS = f"""
 WITH bills AS MATERIALIZED (
   SELECT pg_advisory_xact_lock(bill_lock) FROM (
-    SELECT DISTINCT bill_lock FROM quotes WHERE quote_id = ANY($1) ORDER BY bill_lock) AS wanted),
-held AS MATERIALIZED (
+    SELECT DISTINCT bill_lock FROM quotes WHERE quote_id = ANY($1) ORDER BY bill_lock) AS quoted),
+locked_payments AS MATERIALIZED (
   SELECT id, partner_id, reference, fingerprint, state, epoch, steps, refusal, quote_id, biller_id, facts,
     updated_at, next_action_at,
     (SELECT true FROM evidence WHERE payment_id = payments.id AND kind IN ({_LATE_KINDS}) LIMIT 1)
       IS NOT NULL AS has_late_answer
   FROM payments WHERE (SELECT count(*) FROM bills) >= 0 AND id = ANY($2) ORDER BY id FOR UPDATE)
-SELECT held.* FROM (SELECT count(*) FROM bills) AS locked LEFT JOIN held ON true
+SELECT locked_payments.* FROM (SELECT count(*) FROM bills) AS locked LEFT JOIN locked_payments ON true
 """  # noqa: S608 - constants
 OPEN_WINDOW = """
 SELECT id, business_date, now() AS now FROM settlement_windows
 WHERE state = 'open' AND business_date = (now() AT TIME ZONE INTERVAL '+06:00')::date
 """
-# Lanes first, then the accounts: the count is asked for before any of them is looked at. Both come as they
-# are once they are ours, and today's window stands still under the lock that was taken before.
+# Lanes are locked before accounts: `count(*)` is evaluated before any account row is read. Both are read as
+# they are once they are locked, and today's window cannot close under the lock taken before.
 LOCK_LANES_AND_ACCOUNTS = """
-WITH held_lanes AS MATERIALIZED (
+WITH locked_lanes AS MATERIALIZED (
   SELECT lane, seq, hash FROM lanes WHERE lane = ANY($1) ORDER BY lane FOR UPDATE),
-held_accounts AS MATERIALIZED (
+locked_accounts AS MATERIALIZED (
   SELECT code, balance - floor AS headroom FROM accounts
-  WHERE (SELECT count(*) FROM held_lanes) >= 0 AND code = ANY($2) ORDER BY code FOR UPDATE)
+  WHERE (SELECT count(*) FROM locked_lanes) >= 0 AND code = ANY($2) ORDER BY code FOR UPDATE)
 SELECT l.lane, l.seq, l.hash, w.id, w.business_date, now() AS now, NULL AS code, NULL AS headroom
-FROM held_lanes AS l LEFT JOIN settlement_windows AS w
+FROM locked_lanes AS l LEFT JOIN settlement_windows AS w
   ON w.state = 'open' AND w.business_date = (now() AT TIME ZONE INTERVAL '+06:00')::date
 UNION ALL
-SELECT NULL, NULL, NULL, NULL, NULL, NULL, code, headroom FROM held_accounts
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, code, headroom FROM locked_accounts
 """
 NEW_WINDOW = """
 INSERT INTO settlement_windows (business_date) VALUES ((now() AT TIME ZONE INTERVAL '+06:00')::date)
 ON CONFLICT DO NOTHING
 """
-# A space of its own beside the window's; two receipts that hash alike wait for each other at no harm.
+# Receipts have their own first key; two receipts with the same hash only wait for each other.
 LOCK_RECEIPTS = """
 SELECT pg_advisory_xact_lock(2, key) FROM (
   SELECT DISTINCT hashtext(receipt) AS key FROM unnest($1::text[]) AS r (receipt) ORDER BY key) AS receipts
 """
 READ_RECEIPTS = "SELECT receipt, payment_id FROM used_receipts WHERE receipt = ANY($1)"
 READ_ENTRIES = "SELECT id FROM journal_entries WHERE id = ANY($1)"
-# One row a claim, in order: its quote, the payment under its reference, the live payment on its bill.
-# A payment that succeeded after it was given back is reviewed beside one made meanwhile: looked for apart.
-# Each is looked up by its key for each claim, and OFFSET 0 keeps it so: joined plainly, a plan made while the
-# tables were small reads them whole for ever after. The `|| ''` keeps it from reading a partner's quotes.
+# One row for each claim, in order: its quote, the payment under its reference, the live payment of its bill.
+# A payment in review, which succeeded after it was given back, may exist beside a live one, so it has a join
+# of its own. OFFSET 0 keeps each a look-up by key for each claim: with plain joins, a plan made while the
+# tables were small would scan them whole for ever. The `|| ''` keeps the planner from reading all of a
+# partner's quotes.
 READ_CLAIMS = """
 SELECT q.quote_id AS quoted, q.biller_id AS quoted_biller, q.bill_key, q.bucket, q.is_paid, q.currency,
   q.amount, q.charge, q.fee, q.vat, q.rounding, q.expires_at, q.biller_quote,
@@ -105,30 +106,30 @@ ORDER BY c.ord
 
 @dataclass(slots=True)
 class Held:
-    """A payment row under lock, kept current while the batch is judged."""
+    """A payment row under lock, kept current while the steps of the batch are decided."""
 
     standing: Standing
     epoch: int
     steps: int
     next_action_at: datetime | None
-    # Whether there was an answer under an old epoch after which the biller may hold the payment.
+    # Whether an answer under an older epoch says that the biller may have posted the payment.
     has_late_answer: bool
 
 
 @dataclass(slots=True)
 class Seen:
-    """All that a batch is judged by, read under its locks."""
+    """Everything that the steps of a batch are decided by, read under their locks."""
 
     window_id: int
     business_date: date
     snapshot: Snapshot
     lanes: dict[int, tuple[int, bytes]]
     payments: dict[UUID, Held]
-    # The scroll number and day of payments that already stand, for claims that come again.
+    # The scroll number and business date of payments that exist already, for claims that are repeated.
     scrolls: dict[UUID, tuple[int, date]]
-    # Receipts that may buy one service only, and the payment that each has bought.
+    # Receipts that pay for one service only, and the payment that has used each.
     receipts: dict[str, UUID]
-    # Entries by themselves that were written before and come again.
+    # Ids of entries of their own (`PostEntry`) that were written before.
     entries: set[UUID]
 
     @property
@@ -149,47 +150,63 @@ def accounts_of(steps: Iterable[Step]) -> list[str]:
 
 
 async def lock_and_read(connection: asyncpg.Connection, steps: list[Step]) -> Seen:
-    """Take every lock that `steps` (claims, recordings, entries) need, then read what they are judged by.
+    """Take every lock that `steps` (claims, recordings, entries) need, then read what they are decided by.
 
     The settlement window is locked already, by a statement of its own (`under_window_lock`).
     """
     claims = [step for step in steps if isinstance(step, Claim)]
-    paid = sorted({paid_by for step in steps if (paid_by := _held_by(step)) is not None})
-    receipts = sorted({receipt for step in steps if (receipt := _receipt_of(step))})
-    alone = [step.entry_id for step in steps if isinstance(step, PostEntry)]
-    locked = await connection.fetch(
-        LOCK_LANES_AND_ACCOUNTS, sorted({lane_of(step) for step in steps}), accounts_of(steps)
-    )
-    lanes = [row for row in locked if row["lane"] is not None]
-    held: list[Mapping[str, Any]] = []
-    if claims or paid:
-        quoted = [claim.quote_id for claim in claims]
-        rows = await connection.fetch(LOCK_BILLS_AND_PAYMENTS, quoted, paid)
-        held = [row for row in rows if row["id"] is not None]
-    if receipts:
-        await connection.execute(LOCK_RECEIPTS, receipts)
-    used = await connection.fetch(READ_RECEIPTS, receipts) if receipts else []
-    window = lanes[0] if lanes[0]["id"] is not None else await open_window(connection)
-    seen = Seen(
+    entry_ids = [step.entry_id for step in steps if isinstance(step, PostEntry)]
+    lanes = sorted({lane_of(step) for step in steps})
+    locked = await connection.fetch(LOCK_LANES_AND_ACCOUNTS, lanes, accounts_of(steps))
+    lane_rows = [row for row in locked if row["lane"] is not None]
+    payments = await _lock_bills_and_payments(connection, claims, steps)
+    used_receipts = await _lock_and_read_receipts(connection, steps)
+    has_window = lane_rows[0]["id"] is not None
+    window = lane_rows[0] if has_window else await open_window(connection)
+    entries = await connection.fetch(READ_ENTRIES, entry_ids) if entry_ids else []
+    headroom = {row["code"]: row["headroom"] for row in locked if row["code"] is not None}
+    snapshot = Seen(
         window_id=window["id"],
         business_date=window["business_date"],
-        snapshot=Snapshot(window["now"], {}, {}, {}, _headroom(locked)),
-        lanes={row["lane"]: (row["seq"], row["hash"]) for row in lanes},
-        payments={row["id"]: _held(row) for row in held},
+        snapshot=Snapshot(window["now"], standing={}, quotes={}, taken_bills={}, headroom=headroom),
+        lanes={row["lane"]: (row["seq"], row["hash"]) for row in lane_rows},
+        payments=payments,
         scrolls={},
-        receipts={row["receipt"]: row["payment_id"] for row in used},
-        entries={row["id"] for row in await connection.fetch(READ_ENTRIES, alone)} if alone else set(),
+        receipts=used_receipts,
+        entries={row["id"] for row in entries},
     )
     if claims:
-        await _read_claims(connection, claims, seen)
-    return seen
+        await _read_claims(connection, claims, snapshot)
+    return snapshot
+
+
+async def _lock_bills_and_payments(
+    connection: asyncpg.Connection, claims: Sequence[Claim], steps: Sequence[Step]
+) -> dict[UUID, Held]:
+    """Lock the bills of the claims and the payments that other steps move; the payments by id."""
+    payment_ids = sorted({payment_id for step in steps if (payment_id := _payment_of(step)) is not None})
+    if not claims and not payment_ids:
+        return {}
+    quote_ids = [claim.quote_id for claim in claims]
+    rows = await connection.fetch(LOCK_BILLS_AND_PAYMENTS, quote_ids, payment_ids)
+    return {row["id"]: _locked_payment(row) for row in rows if row["id"] is not None}
+
+
+async def _lock_and_read_receipts(connection: asyncpg.Connection, steps: Sequence[Step]) -> dict[str, UUID]:
+    """Lock the receipts that the steps bring; those that are used already, with the payment of each."""
+    receipts = sorted({receipt for step in steps if (receipt := _receipt_of(step))})
+    if not receipts:
+        return {}
+    await connection.execute(LOCK_RECEIPTS, receipts)
+    rows = await connection.fetch(READ_RECEIPTS, receipts)
+    return {row["receipt"]: row["payment_id"] for row in rows}
 
 
 @asynccontextmanager
 async def under_window_lock(connection: asyncpg.Connection) -> AsyncIterator[None]:
     """A transaction under the shared lock on the settlement window, both begun in one round trip.
 
-    Inside of another transaction it is a part of that one, which is undone alone if it fails.
+    Inside another transaction it is a savepoint, which alone is rolled back if it fails.
     """
     if connection.is_in_transaction():
         async with connection.transaction():
@@ -215,50 +232,47 @@ async def open_window(connection: asyncpg.Connection) -> Any:  # noqa: ANN401 - 
 
 
 def _receipt_of(step: Step) -> str:
-    """The receipt that a recording brings and that may buy one service only, or empty."""
+    """The receipt of a recording that pays for one service only, or empty."""
     if isinstance(step, SealedRecording):
         step = step.recording
     return step.plan.unique_receipt if isinstance(step, Recording) else ""
 
 
-def _held_by(step: Step) -> UUID | None:
+def _payment_of(step: Step) -> UUID | None:
     """The payment that a step moves or begins to send, or None."""
     if isinstance(step, SealedRecording):
         return step.recording.delivery.payment_id
     return step.delivery.payment_id if isinstance(step, Recording | NextSend) else None
 
 
-def _headroom(locked: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    return {row["code"]: row["headroom"] for row in locked if row["code"] is not None}
-
-
-async def _read_claims(connection: asyncpg.Connection, claims: list[Claim], seen: Seen) -> None:
+async def _read_claims(connection: asyncpg.Connection, claims: list[Claim], snapshot: Seen) -> None:
+    """Add the quotes, payments and taken bills of the claims to the snapshot."""
     rows = await connection.fetch(
         READ_CLAIMS,
         [claim.partner_id for claim in claims],
         [claim.reference for claim in claims],
         [claim.quote_id for claim in claims],
     )
-    snapshot = seen.snapshot
+    known = snapshot.snapshot
     for claim, row in zip(claims, rows, strict=True):
         if row["quoted"] is not None:
-            snapshot.quotes[claim.partner_id, claim.quote_id] = quoted_bill(row)
+            known.quotes[claim.partner_id, claim.quote_id] = quoted_bill(row)
         if row["id"] is not None:
-            snapshot.standing[claim.partner_id, claim.reference] = standing_of(row)
-            seen.scrolls[row["id"]] = (row["scroll_no"] or 0, row["business_date"])
+            known.standing[claim.partner_id, claim.reference] = standing_of(row)
+            snapshot.scrolls[row["id"]] = (row["scroll_no"] or 0, row["business_date"])
         if row["taken_by"] is not None:
-            snapshot.taken_bills[row["quoted_biller"], row["bill_key"]] = row["taken_by"]
+            known.taken_bills[row["quoted_biller"], row["bill_key"]] = row["taken_by"]
 
 
 def sums_of(row: Mapping[str, Any]) -> Sums:
-    """The parts of a quote's or a payment's total."""
+    """The sums of a row of `quotes` or `payments`."""
     currency = row["currency"]
     parts = (Money(row[name], currency) for name in ("amount", "charge", "fee", "vat", "rounding"))
     return Sums(*parts)
 
 
 def quoted_bill(row: Mapping[str, Any]) -> QuotedBill:
-    """The quote's part of a row of READ_CLAIMS as the domain sees it."""
+    """The quote in a row of READ_CLAIMS as the domain sees it."""
     return QuotedBill(
         quote_id=row["quoted"],
         biller_id=row["quoted_biller"],
@@ -271,7 +285,7 @@ def quoted_bill(row: Mapping[str, Any]) -> QuotedBill:
     )
 
 
-def _held(row: Mapping[str, Any]) -> Held:
+def _locked_payment(row: Mapping[str, Any]) -> Held:
     return Held(standing_of(row), row["epoch"], row["steps"], row["next_action_at"], row["has_late_answer"])
 
 

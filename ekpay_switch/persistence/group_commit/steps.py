@@ -1,7 +1,7 @@
-"""What callers hand to the group commit, one step each, and how a step is answered.
+"""The steps that callers submit to the group commit, and the answers to them.
 
-Each step carries ids made before the database is asked, so writing one twice is recognised: a batch whose
-COMMIT was not heard of is simply written again.
+Each step carries ids made before the database is asked, so a step that was written before is recognised: a
+batch whose COMMIT was not acknowledged is simply written again.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from ekpay_switch.domain.ledger.entries import Entry, Posting
 
 @dataclass(frozen=True, slots=True)
 class SaveQuote:
-    """Store a quote; an equal id is the same quote."""
+    """Store a quote; a quote with the same id is the same quote."""
 
     quote: Quote
     lane: int
@@ -23,7 +23,7 @@ class SaveQuote:
 
 @dataclass(frozen=True, slots=True)
 class PostEntry:
-    """Write a journal entry by itself: of no payment, as a top-up, or of one whose row the caller locks."""
+    """Write an entry of its own: without a payment, as a top-up, or of a payment that the caller locks."""
 
     entry_id: UUID
     lane: int
@@ -51,7 +51,7 @@ def lane_of(step: Step) -> int:
 
 
 def postings_of(step: Step) -> tuple[Posting, ...]:
-    """What the step itself posts; a claim's entry is made when it is judged."""
+    """What the step itself posts; the entry of a claim is made when the claim is decided."""
     if isinstance(step, SealedRecording):
         step = step.recording
     if isinstance(step, Recording):

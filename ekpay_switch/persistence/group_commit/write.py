@@ -1,6 +1,6 @@
-"""The one write of a batch: a single statement that fills every table from arrays, set-wise.
+"""The write of a batch: a single statement that fills every table from arrays.
 
-Its text never changes, so PostgreSQL plans it once a connection; a table with nothing to write gets
+Its text never changes, so PostgreSQL plans it once for each connection; a table with nothing to write gets
 empty arrays.
 """
 
@@ -17,7 +17,8 @@ from ekpay_switch.persistence.group_commit.decide import Changes, Row
 class SetInsert:
     """One table's part of the statement: its columns and their array types, in the order of the rows.
 
-    `beside` are arrays that come after the columns and are not written; `join` and `values` may use them.
+    `beside` are further arrays after those of the columns; they are not written, but `join` and `values` may
+    use them.
     """
 
     table: str
@@ -29,11 +30,11 @@ class SetInsert:
 
     @property
     def types(self) -> tuple[str, ...]:
-        """The types of all its arrays."""
+        """The element types of all its arrays."""
         return (*self.columns.values(), *self.beside.values())
 
     def text(self, first: int) -> str:
-        """The INSERT whose parameters start at number `first`."""
+        """The INSERT statement whose parameters start with number `first`."""
         arrays = ", ".join(f"${first + n}::{kind}[]" for n, kind in enumerate(self.types))
         source = f"unnest({arrays}) AS u ({', '.join((*self.columns, *self.beside))}) {self.join}"
         values = ", ".join(self.values.get(name, f"u.{name}") for name in self.columns)
@@ -63,10 +64,11 @@ PAYMENTS = SetInsert(
         "business_date": "date", "epoch": "integer", "steps": "smallint", "next_action_at": "timestamptz",
         "lease_until": "timestamptz",
     },
-    # A row brings its rank among the new numbers of its series.
+    # A row has its rank among the new numbers of its series; the number is the series' first one plus the
+    # rank.
     beside={"scroll_series": "text"},
-    join="LEFT JOIN given ON given.series = u.scroll_series",
-    values={"scroll_no": "given.first + u.scroll_no"},
+    join="LEFT JOIN allocated ON allocated.series = u.scroll_series",
+    values={"scroll_no": "allocated.first + u.scroll_no"},
 )  # fmt: skip
 ATTEMPTS = SetInsert(
     "attempts",
@@ -101,36 +103,36 @@ NOTIFICATIONS = SetInsert(
     "notifications",
     {"id": "uuid", "payment_id": "uuid", "partner_id": "text", "notice": "text", "version": "smallint"},
 )
-# A payment that is found vended again, in review, brings the lines that stand already.
+# A payment that is found vended again, in review, has token lines that were written before.
 TOKEN_LINES = SetInsert(
     "token_lines",
     {"payment_id": "uuid", "seq": "smallint", "kind": "text", "digits_sealed": "bytea"},
     ignores_repeats=True,
 )
-# Not ignoring repeats: a receipt that another payment took meanwhile fails the batch, which then reads it.
+# Repeats fail: where another payment has used the receipt meanwhile, the batch fails and is read again.
 USED_RECEIPTS = SetInsert("used_receipts", {"receipt": "text", "payment_id": "uuid"})
-# Scroll numbers are given as the payments are written, and undone with them, so none is lost. Sorted, so that
-# two batches never wait for each other's counters crosswise.
+# Scroll numbers are allocated as the payments are written and rolled back with them, so none is lost. Sorted,
+# so that two batches never deadlock on each other's counters.
 ALLOCATE = """
 INSERT INTO scroll_counters (series, business_date, last)
-SELECT series, $3, wanted FROM unnest($1::text[], $2::bigint[]) AS w (series, wanted) ORDER BY series
+SELECT series, $3, needed FROM unnest($1::text[], $2::bigint[]) AS n (series, needed) ORDER BY series
 ON CONFLICT (series, business_date) DO UPDATE SET last = scroll_counters.last + excluded.last
 RETURNING series, last
 """
 COUNTED_TYPES = ("text[]", "bigint[]", "date")
-# The new numbers of a series are the last ones of the counter, as many as were wanted.
-GIVEN = """
-given AS (
-  SELECT series, last - wanted + 1 AS first
-  FROM counted JOIN unnest($1::text[], $2::bigint[]) AS w (series, wanted) USING (series))
+# The new numbers of a series are the last ones of its counter, as many as were needed.
+ALLOCATED = """
+allocated AS (
+  SELECT series, last - needed + 1 AS first
+  FROM counted JOIN unnest($1::text[], $2::bigint[]) AS n (series, needed) USING (series))
 """
 INSERTS = (
     PAYMENTS, ATTEMPTS, HISTORY, EVIDENCE, ENTRIES, POSTINGS, NOTIFICATIONS, TOKEN_LINES, USED_RECEIPTS,
 )  # fmt: skip
 
-# The epoch in the WHERE is the fence: a row whose epoch moved on is not updated, and the count betrays it.
-# Keys are named twice, as a list and by row: by the list a plan made while a table was small finds its rows
-# in their index, and never reads the table whole.
+# The epoch in the WHERE is the fence: a row with a newer epoch is not updated, and the row count shows it.
+# Keys are passed twice, as a list and by row: with the list, even a plan made while a table was small finds
+# its rows by their index instead of scanning the table.
 MOVE_PAYMENTS = """
 UPDATE payments AS p SET state = u.state, refusal = u.refusal, facts = u.facts, steps = u.steps,
   next_action_at = u.next_action_at, lease_until = NULL, updated_at = now()
@@ -175,7 +177,7 @@ UPDATES = (
 
 
 def _statement() -> str:
-    parts, first = [f"counted AS ({ALLOCATE})", GIVEN], len(COUNTED_TYPES) + 1
+    parts, first = [f"counted AS ({ALLOCATE})", ALLOCATED], len(COUNTED_TYPES) + 1
     for insert in INSERTS:
         parts.append(f"into_{insert.table} AS ({insert.text(first)})")
         first += len(insert.types)
@@ -186,9 +188,9 @@ def _statement() -> str:
         first += len(types)
     checked = ("moved_payments", "held_payments", "moved_balances")
     counts = ", ".join(f"(SELECT count(*) FROM {name})" for name in checked)  # noqa: S608 - constants
-    firsts = "(SELECT array_agg(series ORDER BY series) FROM given)"
-    numbers = "(SELECT array_agg(first ORDER BY series) FROM given)"
-    return f"WITH {', '.join(parts)} SELECT {counts}, {firsts} AS series, {numbers} AS firsts"
+    series = "(SELECT array_agg(series ORDER BY series) FROM allocated)"
+    firsts = "(SELECT array_agg(first ORDER BY series) FROM allocated)"
+    return f"WITH {', '.join(parts)} SELECT {counts}, {series} AS series, {firsts} AS firsts"
 
 
 WRITE_BATCH = _statement()
@@ -196,7 +198,7 @@ WRITE_QUOTES = QUOTES.text(1)
 
 
 class LostRowError(Exception):
-    """A row that was read under lock was not there to update: a bug, and the batch is rolled back."""
+    """A row that was read under lock is not there to update: a bug; the transaction is rolled back."""
 
 
 def _columns(rows: Sequence[Row], width: int) -> Iterable[list[object]]:
@@ -204,23 +206,23 @@ def _columns(rows: Sequence[Row], width: int) -> Iterable[list[object]]:
 
 
 async def write_quotes(connection: asyncpg.Connection, rows: Sequence[Row]) -> None:
-    """Store quotes; a quote that stands already is left alone."""
+    """Store quotes; a quote that was stored before is left unchanged."""
     await connection.execute(WRITE_QUOTES, *_columns(rows, len(QUOTES.columns)))
 
 
 async def write_changes(connection: asyncpg.Connection, changes: Changes, day: date) -> dict[str, int]:
-    """Write every row of the batch in one statement; the first new scroll number of each series on this day.
+    """Write every row of the batch in one statement; returns the first new scroll number of each series.
 
     Raises:
-        LostRowError: a payment's epoch or an account row was not as read.
+        LostRowError: a payment's epoch or an account row is not as it was read.
     """
-    inserted = (
+    insert_rows = (
         changes.payments, changes.attempts, changes.history, changes.evidence, changes.entries,
         changes.postings, changes.notifications, changes.token_lines, changes.used_receipts,
     )  # fmt: skip
     balances = sorted(changes.balances.items())
     lanes = [(lane, *head) for lane, head in sorted(changes.lanes.items())]
-    updated: tuple[Sequence[Row], ...] = (
+    update_rows: tuple[Sequence[Row], ...] = (
         list(changes.moved_payments.values()),
         changes.held_payments,
         changes.begun_sends,
@@ -229,10 +231,10 @@ async def write_changes(connection: asyncpg.Connection, changes: Changes, day: d
         lanes,
     )
     parameters: list[object] = [list(changes.wanted), list(changes.wanted.values()), day]
-    for insert, rows in zip(INSERTS, inserted, strict=True):
+    for insert, rows in zip(INSERTS, insert_rows, strict=True):
         parameters += _columns(rows, len(insert.types))
-    for (_, _, types), moved in zip(UPDATES, updated, strict=True):
-        parameters += _columns(moved, len(types))
+    for (_, _, types), changed in zip(UPDATES, update_rows, strict=True):
+        parameters += _columns(changed, len(types))
     *counts, series, firsts = await connection.fetchrow(WRITE_BATCH, *parameters)
     if counts != [len(changes.moved_payments), len(changes.held_payments), len(balances)]:
         raise LostRowError

@@ -1,1 +1,1 @@
-"""Links to banks' hosts in PostgreSQL: leases, and requests as their owner moves them on."""
+"""Host links in PostgreSQL: leases of links, and the states of host messages."""

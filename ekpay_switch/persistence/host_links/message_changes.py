@@ -1,6 +1,6 @@
-"""Waiting for what other processes write about requests to hosts, with one cheap query for all who wait.
+"""Waiting for changes of host messages by other processes, with one cheap query for all waiters.
 
-Whoever writes in this process says so at once; what others write is seen at the next look.
+Writers in this process notify at once; changes by other processes are found by polling.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from ekpay_switch import telemetry
 from ekpay_switch.domain.host_messages import HostMessage, MessageKey
 
 LOOK_SECONDS = 0.05
-# A sick database is asked less often.
+# After an error the database is asked less often.
 PAUSE_SECONDS = 1.0
 
 ReadMessages = Callable[[list[MessageKey]], Awaitable[Sequence[HostMessage]]]
@@ -20,7 +20,7 @@ ReadWork = Callable[[], Awaitable[Sequence[str]]]
 
 
 class HostNews:
-    """One process's watch over the rows; `read_work` names the connectors with something to send."""
+    """Polls the rows for one process; `read_work` names the connectors with something to send."""
 
     def __init__(self, read: ReadMessages, read_work: ReadWork, look_seconds: float = LOOK_SECONDS) -> None:
         self._read = read
@@ -29,31 +29,31 @@ class HostNews:
         self._awaited: dict[MessageKey, list[tuple[HostMessage, asyncio.Future[HostMessage]]]] = {}
         self._work: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._workers = 0
-        self._stir = asyncio.Event()
+        self._changed = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
 
-    async def await_news(self, seen: HostMessage, within_seconds: float) -> HostMessage:
-        """See `host_link_ports.HostMessages`; raises what the last look at the database raised."""
+    async def await_news(self, last_seen: HostMessage, within_seconds: float) -> HostMessage:
+        """See `ports.host_links.HostMessages`; raises what the last read of the database raised."""
         future: asyncio.Future[HostMessage] = asyncio.get_running_loop().create_future()
-        waits = self._awaited.setdefault(seen.key, [])
-        waits.append((seen, future))
-        self._look_on()
+        waits = self._awaited.setdefault(last_seen.key, [])
+        waits.append((last_seen, future))
+        self._start_watching()
         try:
             async with asyncio.timeout(within_seconds):
                 return await future
         except TimeoutError:
-            # The last look may be a moment old, and a failed one says nothing.
-            return next(iter(await self._read([seen.key])), seen)
+            # The last poll may be a moment old, or may have failed.
+            return next(iter(await self._read([last_seen.key])), last_seen)
         finally:
-            waits.remove((seen, future))
+            waits.remove((last_seen, future))
             if not waits:
-                self._awaited.pop(seen.key, None)
+                self._awaited.pop(last_seen.key, None)
 
     async def await_work(self, connector_id: str, within_seconds: float) -> None:
-        """See `host_link_ports.HostLinks`."""
+        """See `ports.host_links.HostLinks`."""
         event = self._work[connector_id]
         self._workers += 1
-        self._look_on()
+        self._start_watching()
         try:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(event.wait(), within_seconds)
@@ -62,42 +62,42 @@ class HostNews:
             event.clear()
 
     def there_is_work(self, connector_id: str) -> None:
-        """Something was written in this process that the link's owner has to send."""
+        """Notify the owner of the link that this process has written something to send."""
         self._work[connector_id].set()
 
     def there_are_news(self) -> None:
-        """Something was written in this process that somebody may wait for."""
-        self._stir.set()
+        """Notify waiters that this process has changed a host message."""
+        self._changed.set()
 
     async def close(self) -> None:
-        """Look no more; who still waits, waits for its time."""
+        """Stop polling; who still waits, waits until its timeout."""
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
 
-    def _look_on(self) -> None:
+    def _start_watching(self) -> None:
         if self._watch is None or self._watch.done():
-            self._watch = asyncio.create_task(self._look())
+            self._watch = asyncio.create_task(self._watch_rows())
 
-    async def _look(self) -> None:
-        """Look as long as anybody waits."""
+    async def _watch_rows(self) -> None:
+        """Poll as long as anybody waits."""
         while self._awaited or self._workers:
             pause = self._look_seconds
             try:
-                await self._look_once()
-            except Exception as error:  # noqa: BLE001 - whoever waits has a time of its own, and the database may be back
+                await self._start_watchingce()
+            except Exception as error:  # noqa: BLE001 - each waiter has a timeout of its own, and the database may be back
                 telemetry.count_error("host_watch_failed", error=error)
                 pause = PAUSE_SECONDS
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stir.wait(), pause)
-            self._stir.clear()
+                await asyncio.wait_for(self._changed.wait(), pause)
+            self._changed.clear()
 
-    async def _look_once(self) -> None:
+    async def _start_watchingce(self) -> None:
         if self._workers:
             for connector_id in await self._read_work():
                 self._work[connector_id].set()
         if self._awaited:
             for message in await self._read([*self._awaited]):
-                for seen, future in self._awaited.get(message.key, ()):
-                    if message.has_news(seen) and not future.done():
+                for last_seen, future in self._awaited.get(message.key, ()):
+                    if message.has_news(last_seen) and not future.done():
                         future.set_result(message)

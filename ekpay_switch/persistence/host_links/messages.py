@@ -1,8 +1,8 @@
-"""The port `HostMessages` over PostgreSQL: a request to a host is a row, and conditions decide every race.
+"""The port `HostMessages` over PostgreSQL: a request to a host is a row, moved on by conditional updates.
 
-Whoever hands over and whoever settles a try wait for each other on its name; everything else is one update
-that a row's state allows or not. `settle` leaves a tombstone, so that a holder of before, however late it
-wakes up, hands nothing over any more (law 14, docs/adr/0037).
+Handing over and settling a try lock the try's reference; everything else is one update on condition of the
+row's state. `settle` leaves a tombstone, so that an older holder, however late, cannot hand over any more
+(law 14, docs/adr/0037).
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ SELECT m.* FROM host_messages AS m JOIN unnest($1::text[], $2::text[], $3::int[]
   AS k (connector_id, reference, epoch) USING (connector_id, reference, epoch)
 """
 READ_SENT = "SELECT * FROM host_messages WHERE connector_id = $1 AND reference = $2 AND state <> 'withdrawn'"
-# An attempt has a last moment of its own, which a process that was stopped on the way here cannot see pass.
+# Not beyond the attempt's own send deadline, which may have passed while this process was stopped.
 HAND_OVER = f"""
 INSERT INTO host_messages (connector_id, reference, epoch, payment_id, acquirer, day, stan, at, rrn, amount,
   currency, alias, state, send_until)
@@ -64,7 +64,7 @@ ON CONFLICT DO NOTHING
 
 
 def in_states(event: HostEvent) -> str:
-    """A condition: the row stands where this event may happen."""
+    """A condition: the row is in a state in which this event is allowed."""
     listed = ", ".join(f"'{state}'" for state in states_before(event))
     return f"state IN ({listed}) AND NOT reply_decided"
 
@@ -88,27 +88,27 @@ class PostgresHostMessages:
         self._news = news
 
     async def next_trace(self, acquirer: str) -> Trace | None:
-        """See `host_link_ports.HostMessages`. A number whose COMMIT was not heard of is left out."""
+        """See `ports.host_links.HostMessages`. A number whose COMMIT was not acknowledged is never used."""
         row = await self._transactions.run(lambda connection: connection.fetchrow(NEXT_TRACE, acquirer))
         return None if row is None else Trace(row["last"], row["at"])
 
     async def hand_over(self, new: NewHostMessage, send_seconds: float) -> HostMessage | None:
-        """See `host_link_ports.HostMessages`."""
+        """See `ports.host_links.HostMessages`."""
 
         async def work(connection: Connection) -> Row | None:
             await _lock_try(connection, new.key.connector_id, new.key.reference)
             standing: Row | None = await connection.fetchrow(READ, *key_of(new.key))
             if standing is not None:
                 return standing if standing["stan"] is not None else None
-            handed: Row | None = await connection.fetchrow(HAND_OVER, *_columns(new), _seconds(send_seconds))
-            return handed
+            new_row: Row | None = await connection.fetchrow(HAND_OVER, *_columns(new), _seconds(send_seconds))
+            return new_row
 
         row = await self._transactions.run(work)
         self._news.there_is_work(new.key.connector_id)
         return None if row is None else message_of(row)
 
     async def withdraw(self, key: MessageKey) -> bool:
-        """See `host_link_ports.HostMessages`. Done again, it is withdrawn already."""
+        """See `ports.host_links.HostMessages`. Idempotent."""
 
         async def work(connection: Connection) -> bool:
             if await connection.fetchval(WITHDRAW, *key_of(key)):
@@ -119,13 +119,13 @@ class PostgresHostMessages:
         return await self._transactions.run(work)
 
     async def settle(self, connector_id: str, reference: str, epoch: int) -> HostMessage | None:
-        """See `host_link_ports.HostMessages`."""
+        """See `ports.host_links.HostMessages`."""
 
         async def work(connection: Connection) -> Row | None:
             await _lock_try(connection, connector_id, reference)
             sent: Row | None = await connection.fetchrow(READ_SENT, connector_id, reference)
             if sent is not None and not await connection.fetchval(WITHDRAW, *_key(sent)):
-                # The link's owner may have moved it on between the two.
+                # The link owner may have taken it between the two statements.
                 sent = await connection.fetchrow(READ_SENT, connector_id, reference)
                 if sent is not None:
                     return sent
@@ -136,11 +136,12 @@ class PostgresHostMessages:
         return None if row is None else message_of(row)
 
     async def reverse(self, key: MessageKey, trace: Trace) -> HostMessage:
-        """See `host_link_ports.HostMessages`."""
+        """See `ports.host_links.HostMessages`."""
 
         async def work(connection: Connection) -> Row:
-            named = (trace.stan, trace.at, business_date(trace.at))
-            row: Row | None = await connection.fetchrow(BEGIN_REVERSAL, *key_of(key), *named)
+            row: Row | None = await connection.fetchrow(
+                BEGIN_REVERSAL, *key_of(key), trace.stan, trace.at, business_date(trace.at)
+            )
             row = row or await connection.fetchrow(REVERSE_AGAIN, *key_of(key))
             return row or await connection.fetchrow(READ, *key_of(key))
 
@@ -148,19 +149,19 @@ class PostgresHostMessages:
         self._news.there_is_work(key.connector_id)
         return message_of(row)
 
-    async def await_news(self, seen: HostMessage, within_seconds: float) -> HostMessage:
-        """See `host_link_ports.HostMessages`."""
-        return await self._news.await_news(seen, within_seconds)
+    async def await_news(self, last_seen: HostMessage, within_seconds: float) -> HostMessage:
+        """See `ports.host_links.HostMessages`."""
+        return await self._news.await_news(last_seen, within_seconds)
 
 
 async def read_messages(connection: Connection, keys: list[MessageKey]) -> list[HostMessage]:
-    """Requests as they stand now, in no order."""
+    """The current state of these requests, in no order."""
     rows = await connection.fetch(READ_ALL, *map(list, zip(*(key_of(key) for key in keys), strict=True)))
     return [message_of(row) for row in rows]
 
 
 def message_of(row: Row) -> HostMessage:
-    """A request of its row, which is no tombstone."""
+    """A row, which is no tombstone, as the domain sees it."""
     key = MessageKey(*_key(row))
     new = NewHostMessage(
         key=key,
@@ -176,13 +177,14 @@ def message_of(row: Row) -> HostMessage:
         reply = HostReply(row["reply_code"], row["reply_decided"], from_json(row["reply"]))
     if row["reversal_stan"] is not None:
         trace = Trace(row["reversal_stan"], row["reversal_at"])
-        counted = (row["reversals_sent"], row["reversal_answers"])
-        reversal = Reversal(trace, *counted, code=row["reversal_code"] or "")
+        reversal = Reversal(
+            trace, row["reversals_sent"], row["reversal_answers"], code=row["reversal_code"] or ""
+        )
     return HostMessage(new, HostState(row["state"]), row["lost_at"] is not None, reply, reversal)
 
 
 def key_of(key: MessageKey) -> tuple[str, str, int]:
-    """A key as the columns of it."""
+    """The three key columns of a request."""
     return key.connector_id, key.reference, key.epoch
 
 
@@ -190,7 +192,7 @@ async def lock_row(connection: Connection, key: MessageKey) -> Row:
     """A request under lock.
 
     Raises:
-        LostRowError: there is no such row, though the caller has seen it.
+        LostRowError: there is no such row, though the caller has read it.
     """
     row: Row | None = await connection.fetchrow(f"{READ} FOR UPDATE", *key_of(key))
     if row is None:
@@ -207,9 +209,12 @@ def _key(row: Row) -> tuple[str, str, int]:
 
 
 def _columns(new: NewHostMessage) -> tuple[object, ...]:
-    trace, amount = new.trace, new.amount
-    named = (*key_of(new.key), new.payment_id, new.acquirer, business_date(trace.at), trace.stan, trace.at)
-    return (*named, new.rrn, amount.minor, amount.currency, new.alias)
+    """The parameters $1 to $12 of HAND_OVER."""
+    key, trace = new.key, new.trace
+    return (
+        key.connector_id, key.reference, key.epoch, new.payment_id, new.acquirer, business_date(trace.at),
+        trace.stan, trace.at, new.rrn, new.amount.minor, new.amount.currency, new.alias,
+    )  # fmt: skip
 
 
 def _seconds(seconds: float) -> timedelta:

@@ -1,4 +1,4 @@
-"""The port `HostLinks` over PostgreSQL: leases of links, and requests as a link's owner moves them on."""
+"""The port `HostLinks` over PostgreSQL: leases of links, and requests as the link owner processes them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -31,7 +31,7 @@ from ekpay_switch.ports.host_links import LinkLease, Noted, TakenMessage
 
 Row = Mapping[str, Any]
 
-# Looked at before it is written, since every process tries again and again.
+# Read before the INSERT, since every process tries again and again.
 IS_LEASED = "SELECT true FROM host_links WHERE connector_id = $1 AND lease_until > clock_timestamp()"
 LEASE = """
 INSERT INTO host_links AS l (connector_id, epoch, holder, lease_until)
@@ -53,14 +53,14 @@ LOSE = """
 UPDATE host_messages SET lost_at = clock_timestamp()
 WHERE connector_id = $1 AND state = 'taken' AND lost_at IS NULL AND link_epoch <= $2
 """
-# A literal, as in the index of what is being reversed.
+# A literal, so that the partial index of reversing requests is used.
 _IS_REVERSING = host_messages.c.state == text(f"'{HostState.REVERSING}'")
 _IS_DUE = "state = 'reversing' AND reversals_wanted > reversals_sent"
 WORK = f"""
 SELECT connector_id FROM host_messages WHERE state = 'waiting' AND send_until > clock_timestamp()
 UNION SELECT connector_id FROM host_messages WHERE {_IS_DUE}
 """  # noqa: S608 - constants
-# Chosen once: a join might look again for each row, and take more.
+# MATERIALIZED: evaluated once; a join might evaluate it again and take more rows.
 TAKE = f"""
 WITH due AS MATERIALIZED (SELECT reference, epoch FROM host_messages
   WHERE connector_id = $1 AND state = 'waiting' AND send_until > clock_timestamp() AND {_IS_HELD}
@@ -110,7 +110,7 @@ class PostgresHostLinks:
         self._news = news
 
     async def lease(self, connector_id: str, holder: str, seconds: float) -> LinkLease | None:
-        """See `host_link_ports.HostLinks`."""
+        """See `ports.host_links.HostLinks`."""
 
         async def work(connection: Connection) -> int | None:
             if await connection.fetchval(IS_LEASED, connector_id):
@@ -122,65 +122,72 @@ class PostgresHostLinks:
         return None if epoch is None else LinkLease(connector_id, epoch)
 
     async def renew(self, lease: LinkLease, seconds: float) -> bool:
-        """See `host_link_ports.HostLinks`. A lease that has run out is lost, even where nobody has it yet."""
-        held = (lease.connector_id, lease.epoch, _interval(seconds))
-        return bool(await self._transactions.run(lambda connection: connection.fetchval(RENEW, *held)))
+        """See `ports.host_links.HostLinks`. An expired lease is lost, even if nobody else has taken it."""
+        is_renewed = await self._transactions.run(
+            lambda connection: connection.fetchval(RENEW, lease.connector_id, lease.epoch, _interval(seconds))
+        )
+        return bool(is_renewed)
 
     async def release(self, lease: LinkLease) -> None:
-        """See `host_link_ports.HostLinks`."""
+        """See `ports.host_links.HostLinks`."""
         await self._transactions.run(
             lambda connection: connection.execute(RELEASE, lease.connector_id, lease.epoch)
         )
 
     async def lose(self, lease: LinkLease) -> None:
-        """See `host_link_ports.HostLinks`."""
-        held = (lease.connector_id, lease.epoch)
-        if await self._transactions.run(lambda connection: connection.execute(LOSE, *held)) != "UPDATE 0":
+        """See `ports.host_links.HostLinks`."""
+        status = await self._transactions.run(
+            lambda connection: connection.execute(LOSE, lease.connector_id, lease.epoch)
+        )
+        if status != "UPDATE 0":
             self._news.there_are_news()
 
     async def await_work(self, connector_id: str, within_seconds: float) -> None:
-        """See `host_link_ports.HostLinks`."""
+        """See `ports.host_links.HostLinks`."""
         await self._news.await_work(connector_id, within_seconds)
 
     async def take(self, lease: LinkLease, limit: int) -> Sequence[TakenMessage]:
-        """See `host_link_ports.HostLinks`. What was taken without our hearing of it stays in doubt."""
-        held = (lease.connector_id, lease.epoch, limit)
-        rows = await self._transactions.run(lambda connection: connection.fetch(TAKE, *held))
-        taken = [TakenMessage(message_of(row), row["send_seconds"]) for row in rows]
-        return sorted(taken, key=lambda one: one.message.new.trace.at)
+        """See `ports.host_links.HostLinks`. What was taken by an unacknowledged COMMIT stays in doubt."""
+        rows = await self._transactions.run(
+            lambda connection: connection.fetch(TAKE, lease.connector_id, lease.epoch, limit)
+        )
+        messages = [TakenMessage(message_of(row), row["send_seconds"]) for row in rows]
+        return sorted(messages, key=lambda message: message.message.new.trace.at)
 
     async def not_written(self, key: MessageKey) -> None:
-        """See `host_link_ports.HostLinks`."""
+        """See `ports.host_links.HostLinks`."""
         await self._transactions.run(lambda connection: connection.execute(NOT_WRITTEN, *key_of(key)))
         self._news.there_are_news()
 
     async def take_reversals(self, lease: LinkLease, limit: int) -> Sequence[HostMessage]:
-        """See `host_link_ports.HostLinks`."""
-        held = (lease.connector_id, lease.epoch, limit)
-        rows = await self._transactions.run(lambda connection: connection.fetch(TAKE_REVERSALS, *held))
+        """See `ports.host_links.HostLinks`."""
+        rows = await self._transactions.run(
+            lambda connection: connection.fetch(TAKE_REVERSALS, lease.connector_id, lease.epoch, limit)
+        )
         return [message_of(row) for row in rows]
 
     async def find(self, connector_id: str, rrn: str) -> HostMessage | None:
-        """See `host_link_ports.HostLinks`."""
+        """See `ports.host_links.HostLinks`."""
         row = await self._transactions.run(lambda connection: connection.fetchrow(FIND, connector_id, rrn))
         return None if row is None else message_of(row)
 
     async def answer(self, key: MessageKey, reply: HostReply) -> Noted:
-        """See `host_link_ports.HostLinks`. Recorded again, the same answer is recorded."""
-        noted = await self._transactions.run(lambda connection: _answer(connection, key, reply))
+        """See `ports.host_links.HostLinks`. Idempotent."""
+        result = await self._transactions.run(lambda connection: _answer(connection, key, reply))
         self._news.there_are_news()
-        return noted
+        return result
 
     async def answer_reversal(self, key: MessageKey, code: str, *, is_confirmed: bool) -> bool:
-        """See `host_link_ports.HostLinks`."""
-        said = (*key_of(key), code, is_confirmed)
-        is_open = await self._transactions.run(lambda connection: connection.fetchval(ANSWER_REVERSAL, *said))
+        """See `ports.host_links.HostLinks`."""
+        is_open = await self._transactions.run(
+            lambda connection: connection.fetchval(ANSWER_REVERSAL, *key_of(key), code, is_confirmed)
+        )
         self._news.there_are_news()
         return bool(is_open)
 
 
 class PostgresHosts:
-    """Both ports with connections of their own, so that whoever waits for a host holds up no payment."""
+    """Both ports with connections of their own, so that waiting for a host delays no payment."""
 
     def __init__(self, connect: Connect) -> None:
         self._transactions = OwnTransactions(connect, TransactionLimits(_CONNECTIONS))
@@ -192,7 +199,7 @@ class PostgresHosts:
         self.links = PostgresHostLinks(self._transactions, self._news)
 
     async def close(self) -> None:
-        """Look no more, and close what nobody uses."""
+        """Stop polling, and close idle connections."""
         await self._news.close()
         await self._transactions.close()
 
@@ -203,7 +210,7 @@ async def read_work(connection: Connection) -> list[str]:
 
 
 async def count_reversals(engine: AsyncEngine) -> None:
-    """Show how many requests no host has confirmed the taking back of."""
+    """Bring the gauge of open reversals up to date: requests whose reversal no host has confirmed yet."""
     query = select(host_messages.c.connector_id, func.count()).where(_IS_REVERSING).group_by("connector_id")
     async with engine.connect() as connection:
         counted = (await connection.execute(query)).all()
@@ -214,18 +221,17 @@ async def count_reversals(engine: AsyncEngine) -> None:
 
 async def _answer(connection: Connection, key: MessageKey, reply: HostReply) -> Noted:
     row = await lock_row(connection, key)
-    said = (reply.code, reply.is_decided, as_json(dict(reply.fields)))
+    fields = as_json(dict(reply.fields))
     state = HostState(row["state"])
     if state is HostState.TAKEN:
-        await connection.execute(ANSWER, *key_of(key), *said)
+        await connection.execute(ANSWER, *key_of(key), reply.code, reply.is_decided, fields)
         return Noted.RECORDED
     if state in _LATE:
         if row["late_code"] is None:
-            await connection.execute(KEEP_LATE, *key_of(key), said[0], said[2])
+            await connection.execute(KEEP_LATE, *key_of(key), reply.code, fields)
         return Noted.LATE
-    is_known = (row["reply_code"], row["reply_decided"]) == said[:2] and from_json(
-        row["reply"]
-    ) == reply.fields
+    is_same_code = (row["reply_code"], row["reply_decided"]) == (reply.code, reply.is_decided)
+    is_known = is_same_code and from_json(row["reply"]) == reply.fields
     return Noted.RECORDED if is_known else Noted.NOT_AWAITED
 
 

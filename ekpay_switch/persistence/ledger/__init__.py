@@ -1,1 +1,1 @@
-"""The books beyond payments: settlement windows, frozen lines, adjustments, deposits at utilities."""
+"""The books beside payments: settlement windows, frozen lines, adjustments, deposits at utilities."""

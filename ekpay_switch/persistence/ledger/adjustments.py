@@ -1,8 +1,8 @@
-"""Journal entries that finance decides on: settlements, write-offs, corrections (`finance_ports`).
+"""Journal entries that finance decides on: settlements, write-offs, corrections (`ports.finance`).
 
-They are written by the batch writer like every other entry, in the transaction of whoever decides, so a
-decision and its entry are durable together. Merchants are owed by a running total on their rows, which moves
-with every entry on their accounts and on their payees'.
+They are written by the batch writer like every other entry, in the caller's transaction, so a decision and
+its entry are durable together. What merchants are owed is a running total on their rows, which changes with
+every entry on their accounts and their payees'.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -19,9 +19,9 @@ from ekpay_switch.ports.finance import Adjustment, Connection
 
 Connect = Callable[[], Awaitable[Connection]]
 
-# What finance decides belongs to no partner, so its entries go to one lane.
+# Adjustments belong to no partner, so their entries go to one lane.
 _LANE = 0
-# What these hold is proven payment by payment, from what happened to each; a decision of finance is not that.
+# Prefixes of accounts whose balance the audit proves payment by payment.
 _PROVEN = ("in_flight", "suspense:", "refund_due:", "payable:", "biller_deposit:")
 _STANDING = "SELECT id FROM journal_entries WHERE id = ANY($1)"
 _BALANCES = """
@@ -32,20 +32,20 @@ FROM accounts AS a LEFT JOIN postings AS p ON p.account = a.code GROUP BY a.code
 
 
 class ProvenByPaymentError(SwitchError):
-    """An entry that finance decides on would change what is proven of one payment: leave its payment out."""
+    """The entry names a payment and moves an account that is audited by payment: leave the payment out."""
 
 
 class Adjustments:
-    """`finance_ports.AdjustmentBooks` in PostgreSQL."""
+    """`ports.finance.AdjustmentBooks` in PostgreSQL."""
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
 
     async def open_accounts(self, accounts: Collection[str]) -> None:
-        """Make sure that accounts stand; a row that a longer transaction added would be locked until its end.
+        """Add missing account rows, outside any longer transaction, which would lock them until its end.
 
         Raises:
-            UnknownAccountError: the chart has no such account.
+            UnknownAccountError: the chart of accounts has no such account.
         """
         codes = sorted(account for account in set(accounts) if not keeps_balance(account))
         kinds = [str(kind_of(code)) for code in codes]
@@ -56,29 +56,29 @@ class Adjustments:
             await connection.close()
 
     async def post(self, connection: Connection, adjustments: Sequence[Adjustment]) -> None:
-        """Write entries in order; one that stands is skipped, with what its merchants would be owed by it.
+        """Write entries in order and change what merchants are owed; entries written before are skipped.
 
-        Locks are taken as everywhere: the window, the lane, prefunds, and merchants last.
+        The order of locks is the usual one: window, lane, prefunds, and merchants last.
 
         Raises:
-            ProvenByPaymentError: one names its payment and moves an account that is proven by payments.
-            UnbalancedEntryError: the postings of one do not sum to zero.
+            ProvenByPaymentError: an entry names a payment and moves an account that is audited by payment.
+            UnbalancedEntryError: the postings of an entry do not sum to zero.
             asyncpg.CheckViolationError: a floor or a debt limit does not allow it.
         """
-        steps = [_step_of(one) for one in adjustments]
+        steps = [_step_of(adjustment) for adjustment in adjustments]
         await lock_books(connection, _LANE)
         prefunds = {line.account for step in steps for line in step.entry.postings}
         await connection.fetch(LOCK_ACCOUNTS, sorted(filter(keeps_balance, prefunds)))
         ids = [step.entry_id for step in steps]
         standing = {row["id"] for row in await connection.fetch(_STANDING, ids)}
-        new = {one.id: one for one in adjustments if one.id not in standing}
+        new = {adjustment.id: adjustment for adjustment in adjustments if adjustment.id not in standing}
         written: list[Step] = [step for step in steps if step.entry_id in new]
         await write_batch(connection, written)
-        for partner_id, minor in sorted(_owed_by(new.values()).items()):
+        for partner_id, minor in sorted(_owed_changes(new.values()).items()):
             await move_owed(connection, partner_id, minor)
 
     async def balances(self, connection: Connection) -> dict[str, int]:
-        """Every account with the sum of its postings in its own direction, in paisa."""
+        """Every account's balance: the sum of its postings in the account's own direction, in paisa."""
         return {row["code"]: row["balance"] for row in await connection.fetch(_BALANCES)}
 
 
@@ -90,9 +90,9 @@ def _step_of(adjustment: Adjustment) -> PostEntry:
     return PostEntry(adjustment.id, _LANE, entry, adjustment.payment_id)
 
 
-def _owed_by(adjustments: Collection[Adjustment]) -> dict[str, int]:
-    owed: dict[str, int] = {}
+def _owed_changes(adjustments: Collection[Adjustment]) -> dict[str, int]:
+    changes: dict[str, int] = {}
     for adjustment in adjustments:
         for partner_id, minor in adjustment.owed:
-            owed[partner_id] = owed.get(partner_id, 0) + minor
-    return owed
+            changes[partner_id] = changes.get(partner_id, 0) + minor
+    return changes

@@ -1,7 +1,7 @@
-"""Watching what we keep at prefunded utilities, at the cost of what was posted since the last look.
+"""Watching our deposits at prefunded utilities, at the cost of what was posted since the last look.
 
-What stands is summed once, when the watch begins. Entries of a lane are committed in the order of their
-numbers, so all that is new afterwards lies between the lane's head as it was and as it is.
+Balances are summed once, when the watch begins. Entries of a lane are committed in the order of their
+numbers, so everything new lies between the lane's head at the last look and its head now.
 """
 
 import math
@@ -28,18 +28,18 @@ SELECT p.account, (extract(epoch FROM date_trunc('minute', j.at)) / 60)::bigint 
   sum(p.amount)::bigint AS moved,
   coalesce(-sum(p.amount) FILTER (WHERE j.moment <> 'deposited'), 0)::bigint AS vended
 """
-# A business date is within a day of its instants, and has an index; instants have none.
-READ_LATELY = text(f"""{_BY_MINUTE}
+# The index is on the business date, which is within a day of the instant.
+READ_RECENT = text(f"""{_BY_MINUTE}
 FROM journal_entries AS j JOIN postings AS p ON p.entry_id = j.id
 WHERE p.account = ANY(CAST(:accounts AS text[])) AND p.account LIKE 'biller_deposit:%'
   AND j.business_date >= (now() - make_interval(days => CAST(:days AS int)))::date - 1
 GROUP BY 1, 2
 """)
-# Each entry by its number, its postings by their entry; OFFSET keeps the planner from joining whole tables.
+# Look-ups by lane and number, then by entry; OFFSET 0 keeps the planner from joining whole tables.
 READ_NEW = text(f"""{_BY_MINUTE}
-FROM unnest(CAST(:lanes AS smallint[]), CAST(:seen AS bigint[]), CAST(:heads AS bigint[]))
-  AS h (lane, seen, head)
-CROSS JOIN generate_series(h.seen + 1, h.head) AS n (seq)
+FROM unnest(CAST(:lanes AS smallint[]), CAST(:last_seqs AS bigint[]), CAST(:heads AS bigint[]))
+  AS h (lane, last_seq, head)
+CROSS JOIN generate_series(h.last_seq + 1, h.head) AS n (seq)
 CROSS JOIN LATERAL (
   SELECT id, at, moment FROM journal_entries WHERE lane = h.lane AND seq = n.seq OFFSET 0) AS j
 CROSS JOIN LATERAL (SELECT account, amount FROM postings WHERE entry_id = j.id OFFSET 0) AS p
@@ -49,9 +49,9 @@ GROUP BY 1, 2
 
 
 class DepositWatch:
-    """The gauges and the alarm of deposits; what it has seen belongs to its process.
+    """The gauges and the alarm of deposits; its state belongs to one process.
 
-    `alarm_days` names every prefunded utility, and how many days of vending should be left there.
+    `alarm_days` maps every prefunded utility to the days of vending that its deposit should cover.
     """
 
     def __init__(self, engine: AsyncEngine, alarm_days: Mapping[str, float]) -> None:
@@ -63,7 +63,7 @@ class DepositWatch:
         self._vended = _by_minute()
 
     async def look(self) -> None:
-        """Bring the gauges of deposits up to date, and warn of each that is low."""
+        """Bring the gauges of deposits up to date, and log a warning for each that is low."""
         if not self._alarm_days:
             return
         now = await self._read()
@@ -75,48 +75,48 @@ class DepositWatch:
                 telemetry.log_warning("deposit_low", biller_id=line.biller_id)
 
     async def _read(self) -> int:
-        """Take in what was posted since; the database's time in seconds."""
+        """Add what was posted since the last look; returns the database's time in seconds."""
         async with self._engine.connect() as plain:
-            # Heads and entries as of one instant: an entry between two reads would count twice or never.
+            # One snapshot for heads and entries, or an entry between two reads would count twice or never.
             connection = await plain.execution_options(isolation_level="REPEATABLE READ")
             rows = (await connection.execute(READ_HEADS)).all()
             heads = {row.lane: row.seq for row in rows}
-            # Lower heads are those of another database, put in the place of the one before.
+            # Lower heads are those of another database in the place of the previous one.
             begins = not self._heads or any(heads.get(lane, 0) < seq for lane, seq in self._heads.items())
-            standing = await self._standing(connection) if begins else None
-            moved = await (self._lately(connection) if begins else self._new(connection, heads))
+            standing = await self._read_balances(connection) if begins else None
+            movements = await (self._read_recent(connection) if begins else self._read_new(connection, heads))
         if standing is not None:
             self._balances, self._vended = standing, _by_minute()
-        for row in moved:
+        for row in movements:
             self._vended[row.account][row.minute] += row.vended
             self._balances[row.account] += 0 if begins else row.moved
         self._heads = heads
         return int(rows[0].now)
 
-    async def _standing(self, connection: AsyncConnection) -> dict[str, int]:
+    async def _read_balances(self, connection: AsyncConnection) -> dict[str, int]:
         balances = await connection.execute(READ_BALANCES, {"accounts": self._accounts})
         return dict.fromkeys(self._accounts, 0) | {row.account: row.moved for row in balances}
 
-    async def _lately(self, connection: AsyncConnection) -> Sequence[Row[Any]]:
+    async def _read_recent(self, connection: AsyncConnection) -> Sequence[Row[Any]]:
         days = math.ceil(max(self._alarm_days.values()))
-        return (await connection.execute(READ_LATELY, {"accounts": self._accounts, "days": days})).all()
+        return (await connection.execute(READ_RECENT, {"accounts": self._accounts, "days": days})).all()
 
-    async def _new(self, connection: AsyncConnection, heads: Mapping[int, int]) -> Sequence[Row[Any]]:
-        moved = [lane for lane, seq in heads.items() if seq > self._heads.get(lane, 0)]
-        if not moved:
+    async def _read_new(self, connection: AsyncConnection, heads: Mapping[int, int]) -> Sequence[Row[Any]]:
+        advanced_lanes = [lane for lane, seq in heads.items() if seq > self._heads.get(lane, 0)]
+        if not advanced_lanes:
             return ()
-        wanted = {
-            "lanes": moved,
-            "seen": [self._heads.get(lane, 0) for lane in moved],
-            "heads": [heads[lane] for lane in moved],
+        parameters = {
+            "lanes": advanced_lanes,
+            "last_seqs": [self._heads.get(lane, 0) for lane in advanced_lanes],
+            "heads": [heads[lane] for lane in advanced_lanes],
             "accounts": self._accounts,
         }
-        return (await connection.execute(READ_NEW, wanted)).all()
+        return (await connection.execute(READ_NEW, parameters)).all()
 
     def _line(self, biller_id: str, since: float) -> DepositLine:
         account = deposit_account(biller_id)
         by_minute = self._vended[account]
-        for minute in [one for one in by_minute if one * SECONDS_OF_A_MINUTE < since]:
+        for minute in [old_minute for old_minute in by_minute if old_minute * SECONDS_OF_A_MINUTE < since]:
             del by_minute[minute]
         return DepositLine(biller_id, Money(self._balances[account]), Money(sum(by_minute.values())))
 

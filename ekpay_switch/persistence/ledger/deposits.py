@@ -1,8 +1,8 @@
-"""Money that we keep at prefunded utilities (settlement H2): how much is left, and how more is put there.
+"""Our deposits at prefunded utilities (settlement H2): their balances, and transfers to them.
 
-A transfer takes two persons, like a top-up: one asks, quoting the reference of the bank statement line,
-another approves, and the approval and the journal entry are one transaction. What is left is a sum over the
-ledger; the utility's own word about it comes with each vend and is compared by reconciliation.
+A transfer takes two persons, like a top-up: one requests it with the reference of the bank statement line,
+another approves it, and the approval and the journal entry are one transaction. A balance is a sum over the
+ledger; the utility states its own with each vend, and reconciliation compares them.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -29,10 +29,10 @@ Connect = Callable[[], Awaitable[Any]]
 
 # Deposits belong to no partner, so their entries go to one lane.
 _LANE = 0
-_ASK = """
+_NEW_TRANSFER = """
 INSERT INTO deposit_transfers (id, biller_id, amount, reference, asked_by) VALUES ($1, $2, $3, $4, $5)
 """
-_HOLD = """
+_LOCK_TRANSFER = """
 SELECT asked_by, biller_id, amount FROM deposit_transfers
 WHERE id = $1 AND approved_by IS NULL FOR UPDATE
 """
@@ -40,8 +40,8 @@ _APPROVE = "UPDATE deposit_transfers SET approved_by = $2, approved_at = now() W
 _NEW_ACCOUNTS = """
 INSERT INTO accounts (code, kind) SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING
 """
-# What vends took lately is what the ledger credited the deposit with since then.
-_STAND = text("""
+# `vended` is what vends took from the deposit within the given days.
+_BALANCES = text("""
 SELECT d.account, coalesce(sum(p.amount), 0) AS balance,
   coalesce(-sum(p.amount) FILTER (
     WHERE j.moment <> 'deposited' AND j.at > now() - d.days * interval '1 day'), 0) AS vended
@@ -57,7 +57,7 @@ class RefusedTransferError(SwitchError):
 
 
 class TransferExistsError(SwitchError):
-    """A transfer with this bank reference stands already: a line of the statement is booked once."""
+    """A transfer with this bank reference exists already: a statement line is booked once."""
 
 
 class UnknownTransferError(SwitchError):
@@ -66,7 +66,7 @@ class UnknownTransferError(SwitchError):
 
 @dataclass(frozen=True, slots=True)
 class DepositLine:
-    """What we keep at one utility, and what vends took within its alarm's time; by our own books."""
+    """Our deposit at one utility, and what vends took from it within its alarm days; by our own books."""
 
     biller_id: str
     balance: Money
@@ -74,29 +74,31 @@ class DepositLine:
 
     @property
     def is_low(self) -> bool:
-        """Whether less is left than what vending took: the alarm of architecture's H2 utilities."""
+        """Whether less is left than vends took within the alarm days (settlement H2)."""
         return self.balance < self.vended or self.balance.minor < 0
 
 
 class Deposits:
-    """Transfers to utilities in PostgreSQL; callers have checked the persons (`Staff.verify`)."""
+    """Transfers to utilities in PostgreSQL; the caller has verified the person (`Staff.verify`)."""
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
 
     async def request(self, biller_id: str, amount: Money, reference: str, asked_by: str) -> UUID:
-        """Write down that somebody asks for a transfer to be booked; nothing is posted yet.
+        """Record a request to book a transfer; nothing is posted yet.
 
         Raises:
-            RefusedTransferError: not more than nothing, or no reference.
-            TransferExistsError: the reference stands already.
+            RefusedTransferError: the amount is not above zero, or there is no reference.
+            TransferExistsError: the reference exists already.
         """
         if amount.minor <= 0 or not reference.strip():
             raise RefusedTransferError
         transfer_id = uuid7()
         connection = await self._connect()
         try:
-            await connection.execute(_ASK, transfer_id, biller_id, amount.minor, reference.strip(), asked_by)
+            await connection.execute(
+                _NEW_TRANSFER, transfer_id, biller_id, amount.minor, reference.strip(), asked_by
+            )
         except asyncpg.UniqueViolationError as problem:
             raise TransferExistsError from problem
         finally:
@@ -104,10 +106,10 @@ class Deposits:
         return transfer_id
 
     async def approve(self, transfer_id: UUID, approved_by: str) -> tuple[str, Money]:
-        """Approve and post in one transaction; the biller and what was added there.
+        """Approve and post in one transaction; returns the biller and the amount.
 
         Raises:
-            OnePersonError: who approves is who asked.
+            OnePersonError: the approver is the person who requested it.
             UnknownTransferError: unknown, or approved before.
         """
         connection = await self._connect()
@@ -115,11 +117,11 @@ class Deposits:
             biller_id = await connection.fetchval(
                 "SELECT biller_id FROM deposit_transfers WHERE id = $1", transfer_id
             )
-            # Opened before the transaction: a row that this one has added would be locked until its end.
+            # Added before the transaction, which would lock the new rows until its end.
             codes = [deposit_account(biller_id or "none"), "settlement_bank"]
             await connection.execute(_NEW_ACCOUNTS, codes, [str(kind_of(code)) for code in codes])
             async with connection.transaction():
-                row = await connection.fetchrow(_HOLD, transfer_id)
+                row = await connection.fetchrow(_LOCK_TRANSFER, transfer_id)
                 if row is None:
                     raise UnknownTransferError
                 if row["asked_by"] == approved_by:
@@ -134,21 +136,21 @@ class Deposits:
 
 
 def deposit_alarms(billers: Iterable[BillerAdapter]) -> dict[str, float]:
-    """Every prefunded utility, and how many days of vending should be left there."""
+    """Every prefunded utility with the days of vending that its deposit should cover."""
     profiles = (biller.profile for biller in billers)
-    return {one.id: one.deposit_alarm_days for one in profiles if one.pays_from_deposit}
+    return {profile.id: profile.deposit_alarm_days for profile in profiles if profile.pays_from_deposit}
 
 
 async def read_deposits(engine: AsyncEngine, alarm_days: Mapping[str, float]) -> Sequence[DepositLine]:
-    """What stands at each of these billers, and what vends took there within so many days."""
+    """The deposit at each of these billers, and what vends took from it within so many days."""
     if not alarm_days:
         return []
-    asked = {
+    parameters = {
         "accounts": [deposit_account(biller_id) for biller_id in alarm_days],
         "days": list(alarm_days.values()),
     }
     async with engine.connect() as connection:
-        rows = (await connection.execute(_STAND, asked)).all()
+        rows = (await connection.execute(_BALANCES, parameters)).all()
     return [
         DepositLine(row.account.partition(":")[2], Money(int(row.balance)), Money(int(row.vended)))
         for row in rows

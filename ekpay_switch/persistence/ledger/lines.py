@@ -1,9 +1,9 @@
-"""What a line of our books says: the statements that freeze lines when windows close, set-wise.
+"""The statements that write the frozen lines of our books when windows close.
 
-Successes are read from the journal entries of a window, so that what was posted is in a line whatever else
-the rows say; failures and open questions are read from attempts and refunds (docs/adr/0054). `net` is always
-what moved on the account between us and the party. Instants are those of the booking, and of the asking where
-nothing was booked.
+Successes are read from the journal entries of a window, so that everything posted has a line whatever other
+rows say; failures and unknown outcomes are read from attempts and refunds (docs/adr/0054). `net` is always
+what moved on the account between us and the party. The instant is that of the entry, or of the attempt where
+nothing was posted.
 """
 
 from ekpay_switch.domain.delivery import RECEIPT, AttemptEnd
@@ -23,17 +23,18 @@ _CAME_TO_NOTHING = ", ".join(
 )
 _ENTRY = "e.id, e.payment_id, e.moment, e.currency, e.business_date, e.window_id, e.at"
 
-# Three kinds of biller never hear our reference: a challan is named by what the treasury was told, a vend by
-# the biller's own quote (docs/adr/0054).
+# Some billers never get our reference: a challan goes by the reference sent to the treasury, a vend by the
+# biller's own quote (docs/adr/0054).
 NAMED_BY_BILLER = "nullif(p.facts ->> 'payment_id', ''), nullif(p.biller_quote ->> 'transaction_id', '')"
 
-# $1: how many entries each lane had, by its number; $2: the window; $3: its date. What stood then.
+# $1: the number of entries of each lane, by lane; $2: the window; $3: its date. The entries up to these
+# heads.
 UP_TO_HEADS = f"""
 SELECT {_ENTRY} FROM journal_entries AS e
 WHERE e.window_id = $2 AND e.business_date = $3 AND e.seq <= ($1::bigint[])[e.lane + 1]
   AND e.payment_id IS NOT NULL AND e.moment IN ({_LISTED})
 """  # noqa: S608 - constants
-# $1: the same; $2: windows. What came after that, looked up by lane and number.
+# $1: as above; $2: windows. The entries after these heads, looked up by lane and number.
 AFTER_HEADS = f"""
 SELECT {_ENTRY} FROM lanes AS l
 CROSS JOIN LATERAL (SELECT * FROM journal_entries AS j
@@ -43,11 +44,11 @@ WHERE e.window_id = ANY($2::bigint[]) AND e.payment_id IS NOT NULL AND e.moment 
 
 _COLUMNS = """window_id, business_date, role, party, account, payment_id, movement, event, status,
   our_reference, their_reference, gross, fee, net, currency, instant"""
-# A host knows the number of its own message (DE37), nothing else of ours.
+# A host knows only the RRN of its message (DE37), no other reference of ours.
 _NAMED_BY_HOST = """
 LEFT JOIN host_messages AS host ON host.connector_id = {connector} AND host.reference = {reference}
   AND host.state <> 'withdrawn'"""
-_BROUGHT = f"""
+_COLLECTED = f"""
 SELECT e.window_id, e.business_date, '{LineRole.CONNECTOR}', m.connector_id, '', e.payment_id,
   coalesce(t.attempt_id, e.id), '{LineEvent.PAYMENT}', '{LineStatus.SUCCESS}',
   coalesce(host.rrn, t.reference, e.id::text), coalesce(t.provider_transaction, ''), m.gross, m.fee,
@@ -86,8 +87,8 @@ LEFT JOIN LATERAL (
 {_NAMED_BY_HOST.format(connector="m.connector_id", reference="r.reference")}
 WHERE e.moment = 'paid_back'
 """  # noqa: S608 - constants
-# The attempt that succeeded is looked up by its payment; a success that came late, among those of its time.
-_TOLD = f"""
+# The attempt that succeeded is looked up by its payment; for a late success, among the attempts before it.
+_DELIVERED = f"""
 SELECT e.window_id, e.business_date, '{LineRole.BILLER}', m.biller_id, '', e.payment_id,
   coalesce(a.id, e.id), '{LineEvent.PAYMENT}', '{LineStatus.SUCCESS}',
   coalesce({NAMED_BY_BILLER}, a.reference, e.id::text),
@@ -111,8 +112,8 @@ LEFT JOIN LATERAL (
   LIMIT 1) AS a ON true
 WHERE e.moment IN ('delivered', 'posted_after_give_back')
 """  # noqa: S608 - constants
-# A payment is above nothing here as everywhere, though it takes from the prefund; its reversal is below.
-_HELD = f"""
+# A payment is positive as in all lines, though it takes from the prefund; its reversal is negative.
+_PREFUND_MOVEMENTS = f"""
 SELECT e.window_id, e.business_date, '{LineRole.PARTNER}', split_part(m.account, ':', 2), m.account,
   e.payment_id, e.payment_id,
   CASE e.moment WHEN 'accepted' THEN '{LineEvent.PAYMENT}' ELSE '{LineEvent.REVERSAL}' END,
@@ -145,10 +146,11 @@ LEFT JOIN LATERAL (
     r.id LIMIT 1) AS r ON true
 WHERE e.moment IN ('delivered', 'owed_back_by_shares', 'owed_back_by_shares_reversed')
 """  # noqa: S608 - constants
-_POSTED = f"{_BROUGHT} UNION ALL {_PAID_BACK} UNION ALL {_TOLD} UNION ALL {_HELD} UNION ALL {_CREDITED}"
+_OF_INSTITUTIONS = f"{_COLLECTED} UNION ALL {_PAID_BACK} UNION ALL {_DELIVERED}"
+_POSTED = f"{_OF_INSTITUTIONS} UNION ALL {_PREFUND_MOVEMENTS} UNION ALL {_CREDITED}"
 
-# $1: the window; $2: its date. What was unknown and came to nothing since; a success comes by its entry.
-_ENDED = f"""
+# $1: the window; $2: its date. Lines that were unknown and have failed since; a success has an entry.
+_RESOLVED_UNKNOWNS = f"""
 SELECT $1::bigint, $2::date, l.role, l.party, l.account, l.payment_id, l.movement, l.event,
   '{LineStatus.FAILED}', l.our_reference, '', l.gross, l.fee, l.net, l.currency, l.instant
 FROM ledger_lines AS l
@@ -164,9 +166,9 @@ WHERE l.status = '{LineStatus.UNKNOWN}'
     WHEN l.role = '{LineRole.CONNECTOR}' THEN a.id IS NOT NULL AND t.collected IS NULL
     ELSE a.outcome IN ({_CAME_TO_NOTHING}) END
 """  # noqa: S608 - constants
-# $3: from when on; $4: until when attempts were opened; $5, $6: what each connector keeps, in basis points;
-# $7: the end of the date. What ended well before it has an entry of a window that closes now or has closed.
-_ASKED = f"""
+# $3, $4: between which instants attempts were opened; $5, $6: connectors and their fees in basis points; $7:
+# the end of the date. What succeeded before it has an entry in a window that closes now or has closed.
+_UNBOOKED = f"""
 SELECT $1::bigint, $2::date, '{LineRole.CONNECTOR}', a.far_side, '', a.payment_id, a.id,
   '{LineEvent.PAYMENT}',
   CASE WHEN a.state = 'closed' AND t.collected IS NULL THEN '{LineStatus.FAILED}'
@@ -175,11 +177,11 @@ SELECT $1::bigint, $2::date, '{LineRole.CONNECTOR}', a.far_side, '', a.payment_i
 FROM attempts AS a
 JOIN payments AS p ON p.id = a.payment_id
 LEFT JOIN tries AS t ON t.attempt_id = a.id
-LEFT JOIN unnest($5::text[], $6::integer[]) AS k (connector_id, kept) ON k.connector_id = a.far_side
+LEFT JOIN unnest($5::text[], $6::integer[]) AS k (connector_id, basis_points) ON k.connector_id = a.far_side
 {_NAMED_BY_HOST.format(connector="a.far_side", reference="a.reference")}
 CROSS JOIN LATERAL (SELECT p.amount + p.rounding + coalesce(t.charge, p.charge) + coalesce(t.fee, p.fee)
   + coalesce(t.vat, p.vat) AS gross) AS g
-CROSS JOIN LATERAL (SELECT (g.gross * coalesce(k.kept, 0) + 5000) / 10000 AS fee) AS f
+CROSS JOIN LATERAL (SELECT (g.gross * coalesce(k.basis_points, 0) + 5000) / 10000 AS fee) AS f
 WHERE a.leg = 'funds' AND a.opened_at >= $3 AND a.opened_at < $4
   AND (t.collected_at IS NULL OR t.collected_at >= $7)
 UNION ALL
@@ -211,14 +213,14 @@ CROSS JOIN LATERAL (SELECT min(at) AS sent_at FROM refund_history AS s
   WHERE s.refund_id = r.id AND s.event = 'sending') AS s
 WHERE s.sent_at < $4
 """  # noqa: S608 - constants
-_NOT_YET = """
+_WITHOUT_LINE = """
 WHERE NOT EXISTS (SELECT FROM ledger_lines AS n WHERE n.role = l.role AND n.movement = l.movement
   AND n.account = l.account AND n.event = l.event)
 """
 
 
 def _freeze(lines: str, condition: str = "", before: str = "") -> str:
-    """The INSERT of lines that a query finds: numbers within their window, and the next revision of each."""
+    """The INSERT of the lines of a query, numbered within their window, each with its next revision."""
     return f"""
 {before} INSERT INTO ledger_lines (ordinal, revision, {_COLUMNS})
 SELECT coalesce((SELECT max(n.ordinal) FROM ledger_lines AS n WHERE n.window_id = l.window_id), 0)
@@ -235,5 +237,5 @@ ORDER BY 3, 1
 
 FREEZE_STANDING = _freeze(_POSTED, before=f"WITH entries AS MATERIALIZED ({UP_TO_HEADS})")
 FREEZE_LATEST = _freeze(_POSTED, before=f"WITH entries AS MATERIALIZED ({AFTER_HEADS})")
-FREEZE_ENDED = _freeze(_ENDED)
-FREEZE_ASKED = _freeze(_ASKED, _NOT_YET)
+FREEZE_RESOLVED = _freeze(_RESOLVED_UNKNOWNS)
+FREEZE_UNBOOKED = _freeze(_UNBOOKED, _WITHOUT_LINE)

@@ -1,8 +1,9 @@
 """Closing settlement windows: nothing is posted to one any more, and its lines are frozen with it.
 
-Everything is one transaction, and payments wait for the shortest part of it alone. What was posted up to the
-heads of the lanes is frozen first, while payments go on; then the lock that every posting shares is taken
-exclusively, the windows are closed, and only what came after those heads is frozen under it (docs/adr/0054).
+Everything is one transaction, and payments wait only for its shortest part. What was posted up to the heads
+of the lanes is frozen first, while payments go on; then the lock that every posting shares is taken
+exclusively, the windows are closed, and only what came after those heads is frozen under the lock
+(docs/adr/0054).
 """
 
 import asyncio
@@ -15,23 +16,28 @@ import asyncpg
 from ekpay_switch import telemetry
 from ekpay_switch.domain.business_day import DHAKA
 from ekpay_switch.domain.errors import SwitchError
-from ekpay_switch.persistence.ledger.lines import FREEZE_ASKED, FREEZE_ENDED, FREEZE_LATEST, FREEZE_STANDING
+from ekpay_switch.persistence.ledger.lines import (
+    FREEZE_LATEST,
+    FREEZE_RESOLVED,
+    FREEZE_STANDING,
+    FREEZE_UNBOOKED,
+)
 from ekpay_switch.ports.finance import ClosedWindow, Connection
 
 Connect = Callable[[], Awaitable[Connection]]
 
-# The heavy part holds up nobody, so it may take as long as it takes. It looks rows up by key: lines are added
-# to a table that may have been empty when the statement was planned (docs/adr/0019).
-_PATIENCE = """
+# The long part blocks nobody, so it has no timeouts. It looks rows up by key: lines are added to a table that
+# may have been empty when the statement was planned (docs/adr/0019).
+_NO_TIMEOUTS = """
 SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SET LOCAL work_mem = '64MB'; SET LOCAL jit = off;
 SET LOCAL enable_seqscan = off; SET LOCAL enable_mergejoin = off
 """
 _ONE_CLOSER = "SELECT pg_advisory_xact_lock(1, 4)"
-# Every posting that begins after us waits behind us: give way after a second, and hold nobody up for long.
-_HASTE = "SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '20s'"
+# Postings that begin after our lock request queue behind it: give up after a second, and block none for long.
+_SHORT_TIMEOUTS = "SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '20s'"
 _EXCLUSIVE = "SELECT pg_advisory_xact_lock(1, 1)"
 _TIMES, _PAUSE_SECONDS = 60, 0.25
-# The heads before the windows: a window whose first entry stands below a head is seen then.
+# Read before the windows, so that every window with an entry up to a head is found.
 _HEADS = "SELECT lane, seq, clock_timestamp() AS now FROM lanes ORDER BY lane"
 _OPEN = """
 SELECT id, business_date FROM settlement_windows WHERE state = 'open' AND business_date <= $1
@@ -46,7 +52,7 @@ _CLOSE = """
 UPDATE settlement_windows SET state = 'closed', closed_at = clock_timestamp()
 WHERE state = 'open' AND business_date <= $1 RETURNING id
 """
-# Whatever was asked before then has a line; a day more for what was committed late.
+# Attempts before this instant have a line; one day earlier, for what was committed late.
 _SINCE = """
 SELECT coalesce(max(least(closed_at,
   (business_date + 1)::timestamp AT TIME ZONE INTERVAL '+06:00')) - interval '1 day', '2000-01-01 00:00+00')
@@ -61,46 +67,48 @@ FROM settlement_windows AS w WHERE id = ANY($1) ORDER BY business_date, id
 
 
 class WindowsBusyError(SwitchError):
-    """Payments were being posted without a pause for longer than closing may wait: try again."""
+    """Payments were posted without a pause for longer than closing may wait: try again."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Heads:
-    """How many entries each lane had, by its number, at an instant of the database's clock."""
+    """The number of entries of each lane, by lane, at an instant of the database's clock."""
 
     numbers: list[int]
     now: datetime
 
 
 class SettlementWindows:
-    """`finance_ports.Windows` in PostgreSQL.
+    """`ports.finance.Windows` in PostgreSQL.
 
-    `kept` says how many basis points each connector keeps of what it collects, for lines of what was asked
-    and brought nothing.
+    `connector_fees` returns the basis points that each connector keeps of what it collects, for lines without
+    an entry.
     """
 
-    def __init__(self, connect: Connect, kept: Callable[[], Mapping[str, int]] = dict) -> None:
+    def __init__(self, connect: Connect, connector_fees: Callable[[], Mapping[str, int]] = dict) -> None:
         self._connect = connect
-        self._kept = kept
+        self._connector_fees = connector_fees
 
     async def close(self, up_to: date) -> Sequence[ClosedWindow]:
-        """Close every open window of a date not after `up_to` and freeze their lines; those that closed now.
+        """Close every open window of a date not after `up_to` and freeze their lines; returns those windows.
 
         Raises:
-            WindowsBusyError: postings left no moment to close in; nothing was changed.
+            WindowsBusyError: postings never paused long enough to close; nothing was changed.
         """
-        kept = self._kept()
+        connector_fees = self._connector_fees()
         connection = await self._connect()
         try:
             async with connection.transaction():
-                rows = await _close(connection, up_to, kept)
+                rows = await _close(connection, up_to, connector_fees)
         finally:
             await connection.close()
         return [ClosedWindow(row["id"], row["business_date"], row["closed_at"], row["lines"]) for row in rows]
 
 
-async def _close(connection: Connection, up_to: date, kept: Mapping[str, int]) -> Sequence[asyncpg.Record]:
-    await connection.execute(_PATIENCE)
+async def _close(
+    connection: Connection, up_to: date, connector_fees: Mapping[str, int]
+) -> Sequence[asyncpg.Record]:
+    await connection.execute(_NO_TIMEOUTS)
     await connection.execute(_ONE_CLOSER)
     heads = await _read_heads(connection)
     since = await connection.fetchval(_SINCE)
@@ -109,7 +117,7 @@ async def _close(connection: Connection, up_to: date, kept: Mapping[str, int]) -
         return []
     for window in windows:
         await _freeze_standing(connection, window, heads)
-        await _freeze_asked(connection, window, since, heads, kept)
+        await _freeze_unbooked(connection, window, since, heads, connector_fees)
     await _hold_up_postings(connection)
     closed = [row["id"] for row in await connection.fetch(_CLOSE, up_to)]
     await connection.execute(FREEZE_LATEST, heads.numbers, closed)
@@ -124,25 +132,29 @@ async def _read_heads(connection: Connection) -> _Heads:
 
 
 async def _freeze_standing(connection: Connection, window: asyncpg.Record, heads: _Heads) -> None:
-    """Lines of what was posted to the window up to the heads; such entries never change."""
-    of = (window["id"], window["business_date"])
-    await connection.execute(FREEZE_STANDING, heads.numbers, *of)
+    """Freeze what was posted to the window up to the heads; such entries never change."""
+    await connection.execute(FREEZE_STANDING, heads.numbers, window["id"], window["business_date"])
 
 
-async def _freeze_asked(
-    connection: Connection, window: asyncpg.Record, since: datetime, heads: _Heads, kept: Mapping[str, int]
+async def _freeze_unbooked(
+    connection: Connection,
+    window: asyncpg.Record,
+    since: datetime,
+    heads: _Heads,
+    connector_fees: Mapping[str, int],
 ) -> None:
-    """Lines of what came to nothing, and of what nobody knows the end of."""
-    of = (window["id"], window["business_date"])
-    await connection.execute(FREEZE_ENDED, *of)
-    end = datetime.combine(window["business_date"] + timedelta(days=1), time.min, DHAKA)
+    """Freeze what has failed and what has an unknown outcome."""
+    window_id, day = window["id"], window["business_date"]
+    await connection.execute(FREEZE_RESOLVED, window_id, day)
+    end = datetime.combine(day + timedelta(days=1), time.min, DHAKA)
     until = min(end, heads.now)
-    await connection.execute(FREEZE_ASKED, *of, since, until, [*kept], [*kept.values()], end)
+    connectors, basis_points = [*connector_fees], [*connector_fees.values()]
+    await connection.execute(FREEZE_UNBOOKED, window_id, day, since, until, connectors, basis_points, end)
 
 
 async def _hold_up_postings(connection: Connection) -> None:
     """Take the lock that every posting shares, exclusively, until the end of the transaction."""
-    await connection.execute(_HASTE)
+    await connection.execute(_SHORT_TIMEOUTS)
     for _ in range(_TIMES):
         try:
             async with connection.transaction():

@@ -1,6 +1,6 @@
-"""The port `Merchants` over PostgreSQL: merchants as their payments need them, always read afresh.
+"""The port `Merchants` over PostgreSQL: merchants as their payments need them; never cached.
 
-A merchant that was shut off, or a pass key that was replaced, is so for the next call.
+A deactivated merchant or a replaced pass key counts from the next call on.
 """
 
 from collections.abc import Collection, Mapping
@@ -28,26 +28,26 @@ class PostgresMerchants:
         self._engine = engine
 
     async def by_reg_id(self, mer_reg_id: str) -> Merchant | None:
-        """See `merchant_ports.Merchants`."""
-        found = await self._one(merchants.c.mer_reg_id, mer_reg_id)
-        return found if found is not None and found.is_active else None
+        """See `ports.merchants.Merchants`."""
+        merchant = await self._find(merchants.c.mer_reg_id, mer_reg_id)
+        return merchant if merchant is not None and merchant.is_active else None
 
     async def by_partner(self, partner_id: str) -> Merchant | None:
-        """See `merchant_ports.Merchants`."""
-        return await self._one(merchants.c.partner_id, partner_id)
+        """See `ports.merchants.Merchants`."""
+        return await self._find(merchants.c.partner_id, partner_id)
 
     async def payees(self, partner_id: str, codes: Collection[str]) -> Mapping[str, Payee]:
-        """See `merchant_ports.Merchants`."""
-        wanted = [code for code in codes if can_be_stored(code)]
-        if not wanted:
+        """See `ports.merchants.Merchants`."""
+        known_codes = [code for code in codes if can_be_stored(code)]
+        if not known_codes:
             return {}
         table = merchant_payees
-        query = select(table).where(table.c.partner_id == partner_id, table.c.code.in_(wanted))
+        query = select(table).where(table.c.partner_id == partner_id, table.c.code.in_(known_codes))
         async with self._engine.connect() as connection:
             rows = await connection.execute(query.where(table.c.is_active))
             return {row.code: Payee(row.code, PayeeKind(row.kind), row.name) for row in rows}
 
-    async def _one(self, column: Any, value: str) -> Merchant | None:  # noqa: ANN401 - a column of any type
+    async def _find(self, column: Any, value: str) -> Merchant | None:  # noqa: ANN401 - a column of any type
         if not can_be_stored(value):
             return None
         async with self._engine.connect() as connection:
@@ -56,7 +56,7 @@ class PostgresMerchants:
 
 
 def can_be_stored(text: str) -> bool:
-    """Whether PostgreSQL could hold this text at all; it has no NUL, and UTF-8 no half characters."""
+    """Whether PostgreSQL can store this text: without NUL and unpaired surrogates."""
     return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 

@@ -1,4 +1,4 @@
-"""Opening a merchant's payment: its rows beside every other payment's, its order and its shares, at once."""
+"""Opening a merchant's payment: its rows, its order and its shares in one transaction."""
 
 import secrets
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ from ekpay_switch.persistence.own_transactions import Connection
 from ekpay_switch.persistence.payment_rows import Row, as_json
 from ekpay_switch.ports.merchants import NewMerchantPayment, OrderText
 
-# Five hex digits tell apart what we name within one second: half of the million names are taken before one
-# draw in two fails, and nobody opens so many.
+# Five random hex digits tell apart the ids made within one second: a million names, far more than the orders
+# of a second.
 TAIL_LENGTH, DRAWS_MAX = 5, 64
 NEW_PAYMENT = """
 INSERT INTO payments (id, partner_id, lane, reference, fingerprint, biller_id, bill_key, bucket, currency,
@@ -39,19 +39,19 @@ FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[]) WITH ORDINALITY
 
 
 class OutOfNamesError(SwitchError):
-    """No free transaction id was drawn for this second; nothing was written, and a later second has more."""
+    """No free transaction id was drawn for this second; nothing was written. Retry in a later second."""
 
 
 def reference_of(trnx_id: str) -> str:
-    """The payment's reference among those of its partner; no other API of ours makes one that begins so."""
+    """The payment's reference among those of its partner; no other API makes references with this prefix."""
     return f"ekpg:{trnx_id}"
 
 
 async def open_order(connection: Connection, new: NewMerchantPayment) -> UUID | None:
-    """The payment that stands under the order's trnx_id, its content equal; None where other content does.
+    """The id of the payment with the order's trnx_id, opened if there is none; None if its content differs.
 
-    It is `new`'s own where it was written now, or by a COMMIT that was not heard of. Callers with the same
-    trnx_id wait for each other on the lock of their bill.
+    It is the id of `new` where it was written now or by a COMMIT that was not acknowledged. Callers with the
+    same trnx_id wait for each other on the lock of their bill.
     """
     payee, reference = payee_of(new.partner_id), reference_of(new.text.trnx_id)
     await connection.execute(WINDOW_LOCK)
@@ -65,18 +65,24 @@ async def open_order(connection: Connection, new: NewMerchantPayment) -> UUID | 
 
 
 async def _write(connection: Connection, new: NewMerchantPayment, payee: str, reference: str) -> None:
-    """The rows of a payment without a try: it waits for one until its token dies, and then expires."""
+    """Write a payment without a try: it waits for one until its token expires, and then expires itself."""
     payment_id, until = new.payment_id, new.token_expires_at
-    of = (payment_id, new.partner_id, new.lane, reference, new.fingerprint, payee, new.text.trnx_id)
     day = (await open_window(connection))["business_date"]
-    sums = (new.amount.currency, new.amount.minor, ZERO.minor)
-    await connection.execute(NEW_PAYMENT, *of, *sums, until, day)
+    await connection.execute(
+        NEW_PAYMENT, payment_id, new.partner_id, new.lane, reference, new.fingerprint, payee,
+        new.text.trnx_id, new.amount.currency, new.amount.minor, ZERO.minor, until, day,
+    )  # fmt: skip
     await connection.execute(NEW_COLLECTION, payment_id, "{}", new.return_url, until)
     await _write_order(connection, new)
     columns = zip(
         *(
-            (one.payee, one.kind and str(one.kind), share_account(new.partner_id, one), one.amount.minor)
-            for one in new.shares
+            (
+                share.payee,
+                share.kind and str(share.kind),
+                share_account(new.partner_id, share),
+                share.amount.minor,
+            )
+            for share in new.shares
         ),
         strict=True,
     )
@@ -84,23 +90,25 @@ async def _write(connection: Connection, new: NewMerchantPayment, payee: str, re
 
 
 async def _write_order(connection: Connection, new: NewMerchantPayment) -> None:
-    """The order under the transaction id that was drawn for it, or under the next one that is free.
+    """Write the order under its transaction id, or under another one where that is taken.
 
     Raises:
         OutOfNamesError: no draw found a free one.
     """
     name, order = new.ekpay_trnx_id, as_json(text_as_json(new.text))
-    whose = (new.payment_id, new.partner_id, new.text.trnx_id, order)
-    where = (new.checkout_reference, new.token_expires_at, new.text.ipn_channel, new.text.ipn_uri)
     for _ in range(DRAWS_MAX):
-        if await connection.fetchval(NEW_ORDER, *whose, name, *where):
+        is_written = await connection.fetchval(
+            NEW_ORDER, new.payment_id, new.partner_id, new.text.trnx_id, order, name, new.checkout_reference,
+            new.token_expires_at, new.text.ipn_channel, new.text.ipn_uri,
+        )  # fmt: skip
+        if is_written:
             return
         name = f"{name[:-TAIL_LENGTH]}{secrets.randbelow(16**TAIL_LENGTH):0{TAIL_LENGTH}x}"
     raise OutOfNamesError
 
 
 def text_as_json(text: OrderText) -> dict[str, object]:
-    """The order's text as it is kept; `text_of` reads it back."""
+    """The order's text as it is stored; `text_of` reads it back."""
     return {
         "trnx_id": text.trnx_id,
         "order": dict(text.order),
@@ -113,6 +121,6 @@ def text_as_json(text: OrderText) -> dict[str, object]:
     }
 
 
-def text_of(kept: Mapping[str, Any]) -> OrderText:
-    """The order's text as it was written."""
-    return OrderText(**kept)
+def text_of(document: Mapping[str, Any]) -> OrderText:
+    """The stored text of an order."""
+    return OrderText(**document)

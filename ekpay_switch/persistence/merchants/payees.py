@@ -1,7 +1,7 @@
-"""Who may have a share of a merchant's payments, as operators manage them.
+"""The payees of a merchant, who may have shares of its payments, as operators manage them.
 
-A code and its kind name a ledger account, so neither ever changes. A payee that is shut off gets no share of
-new payments; what it is owed stays. Callers have checked the persons (`Staff.verify`).
+A code and its kind name a ledger account, so neither ever changes. A deactivated payee gets no share of new
+payments; what it is owed stays. The caller has verified the person (`Staff.verify`).
 """
 
 from collections.abc import Sequence
@@ -45,17 +45,17 @@ class MerchantPayees:
         self._engine = engine
 
     async def add_all(self, partner_id: str, payees: Sequence[Payee], by: str) -> Sequence[Payee]:
-        """Register those that are not, all of them or none; which they were.
+        """Register the payees that are new, all of them or none; returns those.
 
-        Payees that stand as they are written here are left alone, active or not.
+        Payees that exist with the same content are left unchanged, active or not.
 
         Raises:
             UnknownMerchantError: there is no such merchant.
-            ClashError: some codes stand with another kind or name.
+            ClashError: some codes exist with another kind or name.
         """
         async with self._engine.begin() as connection:
-            await _hold(connection, partner_id)
-            fresh = await _fresh(connection, partner_id, payees)
+            await _lock_merchant(connection, partner_id)
+            fresh = await _find_new(connection, partner_id, payees)
             for payee in fresh:
                 row = {"code": payee.code, "kind": str(payee.kind), "name": payee.name}
                 await connection.execute(insert(_TABLE).values(partner_id=partner_id, **row))
@@ -63,27 +63,27 @@ class MerchantPayees:
         return fresh
 
     async def would_add(self, partner_id: str, payees: Sequence[Payee]) -> Sequence[Payee]:
-        """Those that `add_all` would register at this moment; raises like it, and writes nothing."""
+        """The payees that `add_all` would register now; raises like it, and writes nothing."""
         async with self._engine.connect() as connection:
-            await _hold(connection, partner_id)
-            return await _fresh(connection, partner_id, payees)
+            await _lock_merchant(connection, partner_id)
+            return await _find_new(connection, partner_id, payees)
 
     async def set_active(self, partner_id: str, code: str, by: str, *, is_active: bool) -> None:
-        """Let the payee have shares of new payments, or no more.
+        """Allow the payee shares of new payments, or stop that.
 
         Raises:
             UnknownMerchantError: there is no such merchant.
             UnknownPayeeError: it has no such payee.
         """
-        one = (_TABLE.c.partner_id == partner_id, _TABLE.c.code == code)
+        is_payee = (_TABLE.c.partner_id == partner_id, _TABLE.c.code == code)
         async with self._engine.begin() as connection:
-            await _hold(connection, partner_id)
-            was_active = await connection.scalar(select(_TABLE.c.is_active).where(*one))
+            await _lock_merchant(connection, partner_id)
+            was_active = await connection.scalar(select(_TABLE.c.is_active).where(*is_payee))
             if was_active is None:
                 raise UnknownPayeeError
             if was_active == is_active:
                 return
-            await connection.execute(update(_TABLE).where(*one).values(is_active=is_active))
+            await connection.execute(update(_TABLE).where(*is_payee).values(is_active=is_active))
             did = "payee_activated" if is_active else "payee_deactivated"
             await note_change(connection, partner_id, by, {"did": did, "code": code})
 
@@ -91,36 +91,36 @@ class MerchantPayees:
         """Every payee of the merchant, by code; raises UnknownMerchantError."""
         query = select(_TABLE).where(_TABLE.c.partner_id == partner_id).order_by(_TABLE.c.code)
         async with self._engine.connect() as connection:
-            await _hold(connection, partner_id)
+            await _lock_merchant(connection, partner_id)
             return [
                 PayeeLine(Payee(row.code, PayeeKind(row.kind), row.name), row.is_active, row.created_at)
                 for row in await connection.execute(query)
             ]
 
 
-async def _hold(connection: AsyncConnection, partner_id: str) -> None:
-    """The merchant under lock, so that its payees are changed one after the other."""
+async def _lock_merchant(connection: AsyncConnection, partner_id: str) -> None:
+    """Lock the merchant, so that its payees are changed one transaction after the other."""
     query = select(merchants.c.partner_id).where(merchants.c.partner_id == partner_id)
     if await connection.scalar(query.with_for_update(key_share=True)) is None:
         raise UnknownMerchantError
 
 
-async def _fresh(connection: AsyncConnection, partner_id: str, payees: Sequence[Payee]) -> list[Payee]:
-    """Those that do not stand, or ClashError where any stands with other content."""
+async def _find_new(connection: AsyncConnection, partner_id: str, payees: Sequence[Payee]) -> list[Payee]:
+    """The payees that do not exist yet; ClashError where any exists with other content."""
     query = select(_TABLE).where(_TABLE.c.partner_id == partner_id)
-    found = await connection.execute(query.where(_TABLE.c.code.in_([one.code for one in payees])))
-    standing = {row.code: row for row in found}
+    rows = await connection.execute(query.where(_TABLE.c.code.in_([new.code for new in payees])))
+    standing = {row.code: row for row in rows}
     clashes = [
         Clash(place, differs)
         for place, payee in enumerate(payees)
-        if (differs := _differing(payee, standing.get(payee.code)))
+        if (differs := _differing_fields(payee, standing.get(payee.code)))
     ]
     if clashes:
         raise ClashError(clashes)
     return [payee for payee in payees if payee.code not in standing]
 
 
-def _differing(payee: Payee, standing: object) -> tuple[str, ...]:
+def _differing_fields(payee: Payee, standing: object) -> tuple[str, ...]:
     if standing is None:
         return ()
     return tuple(name for name in ("kind", "name") if getattr(standing, name) != getattr(payee, name))

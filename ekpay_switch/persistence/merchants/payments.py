@@ -1,6 +1,6 @@
 """The port `MerchantPayments` over PostgreSQL: opening is one durable transaction, reading takes no locks.
 
-A payment is read in one snapshot, so that its state, its tries and what was told of it belong together.
+A payment is read in one snapshot, so that its state, its tries and its IPNs belong together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,9 +30,9 @@ from ekpay_switch.ports.merchants import (
     TryLine,
 )
 
-# What the API is: channels 1 and 3 ask for a message to the merchant's server (ekpay-merchant-api.md 1.2).
+# Channels 1 and 3 ask for an IPN to the merchant's server (ekpay-merchant-api.md 1.2).
 _WANTS_IPN = "(o.ipn_channel IN ('1', '3') AND o.ipn_uri <> '')"
-# Whether it was taken counts for the newest message alone: what was told before is not how it stands now.
+# Only the newest IPN counts: an earlier one does not say how the payment stands now.
 _PAYMENTS = f"""
 SELECT o.payment_id, o.partner_id, o.text, o.ekpay_trnx_id, o.checkout_reference, o.token_expires_at,
   p.lane, p.fingerprint, p.currency, p.amount, p.charge, p.fee, p.vat, p.rounding, p.state, p.refusal,
@@ -51,7 +51,7 @@ LEFT JOIN LATERAL (
     ON e.id = d.endpoint_id AND e.kind = 'ipn') ON d.notification_id = n.id
   WHERE n.payment_id = o.payment_id AND {one_of("n.notice", IPN_CODES)}
   ORDER BY n.version DESC, n.id DESC LIMIT 1) AS ipn ON true
-"""  # noqa: S608 - our own words
+"""  # noqa: S608 - constants
 _UUIDS = ARRAY(Uuid)
 BY_ID = text(f"{_PAYMENTS} WHERE o.payment_id = :payment_id").bindparams(bindparam("payment_id", type_=Uuid))
 BY_ORDER = text(f"{_PAYMENTS} WHERE o.partner_id = :partner_id AND o.trnx_id = :trnx_id")
@@ -59,7 +59,7 @@ BY_CHECKOUT = text(f"{_PAYMENTS} WHERE o.checkout_reference = :checkout_referenc
 NAMED = text(
     f"{_PAYMENTS} WHERE o.trnx_id = :trnx_id ORDER BY o.created_at DESC, o.payment_id DESC LIMIT :limit"
 )
-# Why a try came to nothing stands in evidence, or with the step that its payment took in that transaction.
+# Why a try failed is in its evidence, or in the history row that its payment got in that transaction.
 _TRIES = text("""
 SELECT t.payment_id, t.attempt_id, a.reference, t.connector_id, a.state, a.outcome, t.page_url, t.page_until,
   a.opened_at, t.executes_begun, t.next_action_at, t.charge, t.fee, t.vat, t.provider_transaction,
@@ -88,33 +88,33 @@ class PostgresMerchantPayments:
         self._transactions = transactions
 
     async def open(self, new: NewMerchantPayment) -> MerchantOpened | TrnxIdTaken:
-        """See `merchant_ports.MerchantPayments`."""
+        """See `ports.merchants.MerchantPayments`."""
         standing = await self._transactions.run(lambda connection: open_order(connection, new))
         if standing is None:
             return TrnxIdTaken()
         payment = await self.by_id(standing)
-        assert payment is not None, "a payment that was written, or found, stands"
+        assert payment is not None, "the payment was written or found a moment ago"
         return MerchantOpened(payment, is_repeat=standing != new.payment_id)
 
     async def by_id(self, payment_id: UUID) -> MerchantPayment | None:
-        """See `merchant_ports.MerchantPayments`."""
-        return await self._one(BY_ID, {"payment_id": payment_id})
+        """See `ports.merchants.MerchantPayments`."""
+        return await self._find(BY_ID, {"payment_id": payment_id})
 
     async def by_order(self, partner_id: str, trnx_id: str) -> MerchantPayment | None:
-        """See `merchant_ports.MerchantPayments`."""
-        return await self._one(BY_ORDER, {"partner_id": partner_id, "trnx_id": trnx_id})
+        """See `ports.merchants.MerchantPayments`."""
+        return await self._find(BY_ORDER, {"partner_id": partner_id, "trnx_id": trnx_id})
 
     async def by_checkout(self, checkout_reference: str) -> MerchantPayment | None:
-        """See `merchant_ports.MerchantPayments`."""
-        return await self._one(BY_CHECKOUT, {"checkout_reference": checkout_reference})
+        """See `ports.merchants.MerchantPayments`."""
+        return await self._find(BY_CHECKOUT, {"checkout_reference": checkout_reference})
 
     async def named(self, trnx_id: str, limit: int = 10) -> Sequence[MerchantPayment]:
-        """See `merchant_ports.MerchantPayments`."""
+        """See `ports.merchants.MerchantPayments`."""
         return await self._read(NAMED, {"trnx_id": trnx_id, "limit": limit})
 
-    async def _one(self, query: Any, values: Mapping[str, object]) -> MerchantPayment | None:  # noqa: ANN401 - SQL
-        found = await self._read(query, values)
-        return found[0] if found else None
+    async def _find(self, query: Any, values: Mapping[str, object]) -> MerchantPayment | None:  # noqa: ANN401 - SQL
+        payments = await self._read(query, values)
+        return payments[0] if payments else None
 
     async def _read(self, query: Any, values: Mapping[str, object]) -> list[MerchantPayment]:  # noqa: ANN401 - SQL
         if not all(can_be_stored(value) for value in values.values() if isinstance(value, str)):
@@ -123,24 +123,31 @@ class PostgresMerchantPayments:
             connection = await plain.execution_options(isolation_level="REPEATABLE READ")
             rows = (await connection.execute(query, dict(values))).all()
             ids = [row.payment_id for row in rows]
-            tries, shares = await _of(connection, _TRIES, ids), await _of(connection, _SHARES, ids)
+            tries, shares = (
+                await _by_payment(connection, _TRIES, ids),
+                await _by_payment(connection, _SHARES, ids),
+            )
         return [_payment(row, tries.get(row.payment_id, []), shares[row.payment_id]) for row in rows]
 
 
-async def _of(connection: AsyncConnection, query: Any, ids: Sequence[UUID]) -> dict[UUID, list[Row[Any]]]:  # noqa: ANN401 - SQL
+async def _by_payment(
+    connection: AsyncConnection,
+    query: Any,  # noqa: ANN401 - SQL
+    ids: Sequence[UUID],
+) -> dict[UUID, list[Row[Any]]]:
     """The rows of these payments, by payment."""
-    found: dict[UUID, list[Row[Any]]] = {}
+    by_payment: dict[UUID, list[Row[Any]]] = {}
     if ids:
         for row in await connection.execute(query, {"ids": list(ids)}):
-            found.setdefault(row.payment_id, []).append(row)
-    return found
+            by_payment.setdefault(row.payment_id, []).append(row)
+    return by_payment
 
 
 def _payment(row: Row[Any], tries: Sequence[Row[Any]], shares: Sequence[Row[Any]]) -> MerchantPayment:
     currency = row.currency
     parts = (row.amount, row.charge, row.fee, row.vat, row.rounding)
     sums = Sums(*(Money(part, currency) for part in parts))
-    funding = next((one for one in tries if one.outcome == TryEnd.APPROVED), None)
+    funding = next((try_row for try_row in tries if try_row.outcome == TryEnd.APPROVED), None)
     return MerchantPayment(
         payment_id=row.payment_id,
         partner_id=row.partner_id,
@@ -161,10 +168,10 @@ def _payment(row: Row[Any], tries: Sequence[Row[Any]], shares: Sequence[Row[Any]
         created_at=row.created_at,
         updated_at=row.updated_at,
         read_at=row.read_at,
-        tries=tuple(_line(one, sums) for one in tries),
+        tries=tuple(_line(try_row, sums) for try_row in tries),
         shares=tuple(
-            Share(one.payee, PayeeKind(one.kind) if one.kind else None, Money(one.amount, currency))
-            for one in shares
+            Share(share.payee, PayeeKind(share.kind) if share.kind else None, Money(share.amount, currency))
+            for share in shares
         ),
         refunded=Money(0 if funding is None else funding.refunded, currency),
         funding=None if funding is None else _funding(funding),
@@ -191,7 +198,7 @@ def _line(row: Row[Any], sums: Sums) -> TryLine:
 
 
 def _total(row: Row[Any], sums: Sums) -> Money:
-    """What the try asks for: by its own price where it has one."""
+    """What the try asks its payer for: at its own price where it has one."""
     if row.charge is None:
         return sums.total
     return Money(sums.amount.minor + row.charge + row.fee + row.vat, sums.amount.currency)

@@ -1,7 +1,7 @@
-"""Merchants as operators manage them: who sells under which agreement, with which pass key.
+"""Merchants as operators manage them: adding them, their agreements and their pass keys.
 
-A pass key is stored as a hash and told once. Who changed what is written with the change itself, and never
-the key. Callers have checked the persons (`Staff.verify`).
+A pass key is stored as a hash and shown once. Every change is recorded with who made it, in the same
+transaction and without the key. The caller has verified the person (`Staff.verify`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,12 +37,12 @@ class MerchantExistsError(SwitchError):
 
 
 class DebtAboveLimitError(SwitchError):
-    """The merchant owes more than that at this moment, so its debt limit cannot be as low."""
+    """The merchant owes more than the new debt limit at this moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What a merchant has agreed to and may change; the fields are those of `merchant_ports.Merchant`."""
+    """The terms of a merchant's agreement, which may change; fields as in `ports.merchants.Merchant`."""
 
     name_en: str
     name_bn: str
@@ -59,7 +59,7 @@ class Agreement:
 class NewMerchant:
     """A merchant before it is added; neither id ever changes.
 
-    `partner_id` becomes part of the names of ledger accounts, `mer_reg_id` is what the merchant calls itself.
+    `partner_id` becomes part of ledger account names; `mer_reg_id` is what the merchant sends as its id.
     """
 
     partner_id: str
@@ -69,7 +69,7 @@ class NewMerchant:
 
 @dataclass(frozen=True, slots=True)
 class MerchantKey:
-    """What a merchant is told once."""
+    """A new pass key of a merchant; it is shown once and stored only as a hash."""
 
     partner_id: str
     mer_reg_id: str
@@ -79,14 +79,14 @@ class MerchantKey:
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """The new merchant at this place of a list stands already, and not as it is written here."""
+    """The entry at this place of a list, from 0, exists already and differs in these fields."""
 
     place: int
     differs: tuple[str, ...]
 
 
 class ClashError(SwitchError):
-    """Merchants of the list stand already with other content; nothing was written."""
+    """Entries of the list exist already with other content; nothing was written."""
 
     def __init__(self, clashes: Sequence[Clash]) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class MerchantLine:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What somebody did to a merchant or its payees."""
+    """One recorded change of a merchant or its payees: when, by whom, and its details."""
 
     at: datetime
     by: str
@@ -122,41 +122,41 @@ class MerchantDesk:
         self._engine = engine
 
     async def add(self, new: NewMerchant, by: str) -> MerchantKey:
-        """Add a merchant and tell its pass key, this once.
+        """Add a merchant; returns its pass key, which cannot be read again.
 
         Raises:
             MerchantExistsError: an id of it is taken.
         """
         try:
             async with self._engine.begin() as connection:
-                await _one_at_a_time(connection)
+                await _lock_adding(connection)
                 return await _add(connection, new, by)
         except IntegrityError as problem:
             raise MerchantExistsError from problem
 
     async def add_all(self, news: Sequence[NewMerchant], by: str, keep: Keep) -> Sequence[MerchantKey]:
-        """Add those of the merchants that do not stand yet, all of them or none.
+        """Add the merchants that are new, all of them or none.
 
-        `keep` has their keys before anything is durable, since nobody could tell them again; where it raises,
-        nothing is written. Those that stand as they are written here are left alone.
+        `keep` gets their keys before the COMMIT, since they cannot be read again; where it raises, nothing is
+        written. Merchants that exist with the same content are left unchanged.
 
         Raises:
-            ClashError: some stand with other content, or under one of two ids.
+            ClashError: some exist with other content, or with only one of their two ids.
         """
         async with self._engine.begin() as connection:
-            await _one_at_a_time(connection)
-            fresh = await _fresh(connection, news)
+            await _lock_adding(connection)
+            fresh = await _find_new(connection, news)
             keys = [await _add(connection, new, by) for new in fresh]
             keep(keys)
         return keys
 
     async def would_add(self, news: Sequence[NewMerchant]) -> Sequence[NewMerchant]:
-        """Those that `add_all` would add at this moment; raises like it, and writes nothing."""
+        """The merchants that `add_all` would add now; raises like it, and writes nothing."""
         async with self._engine.connect() as connection:
-            return await _fresh(connection, news)
+            return await _find_new(connection, news)
 
     async def rotate_key(self, partner_id: str, overlap: timedelta, by: str) -> MerchantKey:
-        """Give the merchant a new pass key; the one before is good for `overlap` more, older ones are not.
+        """Give the merchant a new pass key; the previous one stays valid for `overlap`, older ones do not.
 
         Raises:
             UnknownMerchantError: there is no such merchant.
@@ -168,44 +168,44 @@ class MerchantDesk:
             "previous_pass_key_until": func.now() + overlap if has_overlap else null(),
         }
         async with self._engine.begin() as connection:
-            line = await _hold(connection, partner_id)
-            await _set(connection, partner_id, changes)
-            what = {"did": "key_rotated", "overlap_seconds": int(overlap.total_seconds())}
-            await note_change(connection, partner_id, by, what)
+            line = await _lock_merchant(connection, partner_id)
+            await _update_merchant(connection, partner_id, changes)
+            details = {"did": "key_rotated", "overlap_seconds": int(overlap.total_seconds())}
+            await note_change(connection, partner_id, by, details)
         return MerchantKey(partner_id, line.merchant.mer_reg_id, line.merchant.name_en, pass_key)
 
     async def change(self, partner_id: str, changes: Mapping[str, object], by: str) -> MerchantLine:
-        """Change the agreement where `changes` names its fields, and write down what it was before.
+        """Change the named fields of the agreement, and record their old and new values.
 
         Raises:
             UnknownMerchantError: there is no such merchant.
             DebtAboveLimitError: it owes more than the new debt limit.
         """
         async with self._engine.begin() as connection:
-            before = agreement_of((await _hold(connection, partner_id)).merchant)
-            after = Agreement(**{**_plain(before), **changes})  # type: ignore[arg-type]
-            differs = _differing(before, after)
+            before = agreement_of((await _lock_merchant(connection, partner_id)).merchant)
+            after = Agreement(**{**_field_values(before), **changes})  # type: ignore[arg-type]
+            differs = _differing_fields(before, after)
             if differs:
                 await _write_agreement(connection, partner_id, after)
                 was, became = as_document(before), as_document(after)
                 steps = {name: [was[name], became[name]] for name in differs}
                 await note_change(connection, partner_id, by, {"did": "changed", "fields": steps})
-            return await _hold(connection, partner_id)
+            return await _lock_merchant(connection, partner_id)
 
     async def set_active(self, partner_id: str, by: str, *, is_active: bool) -> None:
-        """Let the merchant sell, or no more, from its next call on; payments that stand go their way.
+        """Activate or deactivate the merchant from its next call on; existing payments go on.
 
         Raises:
             UnknownMerchantError: there is no such merchant.
         """
         async with self._engine.begin() as connection:
-            line = await _hold(connection, partner_id)
+            line = await _lock_merchant(connection, partner_id)
             if line.merchant.is_active == is_active:
                 return
             of = partners.c.id == partner_id
             await connection.execute(update(partners).where(of).values(is_active=is_active))
-            what = {"did": "activated" if is_active else "deactivated"}
-            await note_change(connection, partner_id, by, what)
+            details = {"did": "activated" if is_active else "deactivated"}
+            await note_change(connection, partner_id, by, details)
 
     async def list(self) -> Sequence[MerchantLine]:
         """Every merchant, by partner id."""
@@ -214,7 +214,7 @@ class MerchantDesk:
             return [_line(row) for row in rows]
 
     async def show(self, partner_id: str) -> tuple[MerchantLine, Sequence[Change]]:
-        """The merchant with everything that was ever changed, the oldest first.
+        """The merchant with all its recorded changes, the oldest first.
 
         Raises:
             UnknownMerchantError: there is no such merchant.
@@ -236,15 +236,17 @@ async def read_line(connection: AsyncConnection, partner_id: str) -> MerchantLin
 
 
 async def note_change(
-    connection: AsyncConnection, partner_id: str, by: str, what: Mapping[str, object]
+    connection: AsyncConnection, partner_id: str, by: str, details: Mapping[str, object]
 ) -> None:
-    """Write down who did what to the merchant."""
-    await connection.execute(insert(merchant_changes).values(partner_id=partner_id, by=by, what=dict(what)))
+    """Record who changed what of the merchant."""
+    await connection.execute(
+        insert(merchant_changes).values(partner_id=partner_id, by=by, what=dict(details))
+    )
 
 
 def agreement_of(merchant: Merchant) -> Agreement:
-    """What the merchant has agreed to."""
-    return Agreement(**{one.name: getattr(merchant, one.name) for one in fields(Agreement)})
+    """The agreement of the merchant."""
+    return Agreement(**{agreed.name: getattr(merchant, agreed.name) for agreed in fields(Agreement)})
 
 
 def as_document(agreement: Agreement) -> dict[str, object]:
@@ -262,13 +264,13 @@ def as_document(agreement: Agreement) -> dict[str, object]:
     }
 
 
-async def _one_at_a_time(connection: AsyncConnection) -> None:
-    """As partners are added, so that two never get the same lane unawares."""
+async def _lock_adding(connection: AsyncConnection) -> None:
+    """The lock under which partners and merchants are added, so that each gets the emptiest lane."""
     await connection.execute(select(func.pg_advisory_xact_lock(1, 3)))
 
 
-async def _hold(connection: AsyncConnection, partner_id: str) -> MerchantLine:
-    """The merchant under lock: changes of it are made one after the other."""
+async def _lock_merchant(connection: AsyncConnection, partner_id: str) -> MerchantLine:
+    """Read and lock the merchant, so that it is changed one transaction after the other."""
     query = MERCHANTS.where(merchants.c.partner_id == partner_id)
     row = (await connection.execute(query.with_for_update(key_share=True))).first()
     if row is None:
@@ -277,35 +279,38 @@ async def _hold(connection: AsyncConnection, partner_id: str) -> MerchantLine:
 
 
 async def _add(connection: AsyncConnection, new: NewMerchant, by: str) -> MerchantKey:
-    """The rows of a merchant, which begins with the emptiest lane, no debt and its own queue of IPNs."""
+    """Write the rows of a merchant, with the emptiest lane and its own endpoint for IPNs."""
     pass_key, document = new_merchant_pass_key(), as_document(new.agreement)
     await connection.execute(
         insert(partners).values(id=new.partner_id, name=document.pop("name_en"), lane=emptiest_lane())
     )
-    whose = {"partner_id": new.partner_id, "mer_reg_id": new.mer_reg_id}
-    row = whose | {"pass_key_hash": hash_pass_key(pass_key)} | document
+    ids = {"partner_id": new.partner_id, "mer_reg_id": new.mer_reg_id}
+    row = ids | {"pass_key_hash": hash_pass_key(pass_key)} | document
     await connection.execute(insert(merchants).values(row))
     endpoint = {"id": uuid7(), "partner_id": new.partner_id, "url": IPN, "kind": IPN}
     await connection.execute(insert(notification_endpoints).values(endpoint))
-    what = {"did": "added", "mer_reg_id": new.mer_reg_id, "fields": as_document(new.agreement)}
-    await note_change(connection, new.partner_id, by, what)
+    details = {"did": "added", "mer_reg_id": new.mer_reg_id, "fields": as_document(new.agreement)}
+    await note_change(connection, new.partner_id, by, details)
     return MerchantKey(new.partner_id, new.mer_reg_id, new.agreement.name_en, pass_key)
 
 
-async def _fresh(connection: AsyncConnection, news: Sequence[NewMerchant]) -> list[NewMerchant]:
-    """Those that do not stand, or ClashError where any stands with other content."""
+async def _find_new(connection: AsyncConnection, news: Sequence[NewMerchant]) -> list[NewMerchant]:
+    """The merchants that do not exist yet; ClashError where any exists with other content."""
     ids, reg_ids = [new.partner_id for new in news], [new.mer_reg_id for new in news]
     ours = merchants.c.partner_id.in_(ids) | merchants.c.mer_reg_id.in_(reg_ids)
     rows = [merchant_of(row) for row in await connection.execute(MERCHANTS.where(ours))]
-    taken = set(await connection.scalars(select(partners.c.id).where(partners.c.id.in_(ids))))
-    by_id, by_reg_id = {one.partner_id: one for one in rows}, {one.mer_reg_id: one for one in rows}
+    partner_ids = set(await connection.scalars(select(partners.c.id).where(partners.c.id.in_(ids))))
+    by_id, by_reg_id = (
+        {merchant.partner_id: merchant for merchant in rows},
+        {merchant.mer_reg_id: merchant for merchant in rows},
+    )
     fresh, clashes = [], []
     for place, new in enumerate(news):
         standing = by_reg_id.get(new.mer_reg_id)
-        if standing is None and new.partner_id not in taken:
+        if standing is None and new.partner_id not in partner_ids:
             fresh.append(new)
             continue
-        differs = _clash(new, standing or by_id.get(new.partner_id))
+        differs = _clashing_fields(new, standing or by_id.get(new.partner_id))
         if differs:
             clashes.append(Clash(place, differs))
     if clashes:
@@ -313,38 +318,38 @@ async def _fresh(connection: AsyncConnection, news: Sequence[NewMerchant]) -> li
     return fresh
 
 
-def _clash(new: NewMerchant, standing: Merchant | None) -> tuple[str, ...]:
+def _clashing_fields(new: NewMerchant, standing: Merchant | None) -> tuple[str, ...]:
     if standing is None or standing.partner_id != new.partner_id:
         return ("partner_id",)
     if standing.mer_reg_id != new.mer_reg_id:
         return ("mer_reg_id",)
-    return _differing(agreement_of(standing), new.agreement)
+    return _differing_fields(agreement_of(standing), new.agreement)
 
 
-def _differing(one: Agreement, other: Agreement) -> tuple[str, ...]:
-    before, after = as_document(one), as_document(other)
-    return tuple(name for name in before if before[name] != after[name])
+def _differing_fields(before: Agreement, after: Agreement) -> tuple[str, ...]:
+    old, new = as_document(before), as_document(after)
+    return tuple(name for name in old if old[name] != new[name])
 
 
 async def _write_agreement(connection: AsyncConnection, partner_id: str, agreement: Agreement) -> None:
     document = as_document(agreement)
-    named = update(partners).where(partners.c.id == partner_id).values(name=document.pop("name_en"))
-    await connection.execute(named)
+    renaming = update(partners).where(partners.c.id == partner_id).values(name=document.pop("name_en"))
+    await connection.execute(renaming)
     try:
-        await _set(connection, partner_id, document)
+        await _update_merchant(connection, partner_id, document)
     except IntegrityError as problem:
         raise DebtAboveLimitError from problem
 
 
-async def _set(connection: AsyncConnection, partner_id: str, values: Mapping[str, Any]) -> None:
+async def _update_merchant(connection: AsyncConnection, partner_id: str, values: Mapping[str, Any]) -> None:
     await connection.execute(
         update(merchants).where(merchants.c.partner_id == partner_id).values(dict(values))
     )
 
 
-def _plain(agreement: Agreement) -> dict[str, object]:
-    """The fields as they are, by name."""
-    return {one.name: getattr(agreement, one.name) for one in fields(agreement)}
+def _field_values(agreement: Agreement) -> dict[str, object]:
+    """The fields of the agreement by name."""
+    return {agreed.name: getattr(agreement, agreed.name) for agreed in fields(agreement)}
 
 
 def _line(row: Any) -> MerchantLine:  # noqa: ANN401 - a row of MERCHANTS

@@ -1,7 +1,7 @@
-"""What was sent to whom, and sending it again: the log of tries, and replays of one message or of a range.
+"""The log of delivery tries, and replays of one notification or of a range.
 
-A replay keeps the message's id, so a receiver that has it already can tell. An event keeps its body too, and
-only the time and the signatures are new; an IPN is the payment's document of the moment.
+A replay keeps the notification's id, so a receiver recognises it. An event also keeps its body, with a new
+time and new signatures; an IPN is the payment's current document.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.notices import NOTICES, EndpointKind
 from ekpay_switch.persistence.notifications.ipn_rows import IS_OUTDATED, KINDS, WANTS
-from ekpay_switch.persistence.notifications.store import UUIDS, lock
+from ekpay_switch.persistence.notifications.store import UUIDS, lock_notifications
 from ekpay_switch.persistence.schema.books import notifications
 from ekpay_switch.persistence.schema.merchants import merchant_orders
 from ekpay_switch.persistence.schema.notifications import (
@@ -31,21 +31,21 @@ REPLAYED_AT_ONCE = 500
 # How far the time inside an id may be from the time of its row: clocks of processes, a slow commit.
 _ID_MARGIN = timedelta(minutes=10)
 
-_EVENT_OF = {notice: told.event.value for notice, told in NOTICES.items()}
+_EVENT_OF = {notice: terms.event.value for notice, terms in NOTICES.items()}
 _CHOSEN_ENDPOINT = """
 e.state = 'active' AND (CAST(:endpoint AS uuid) IS NULL OR e.id = :endpoint)
   AND (CAST(:kind AS text) IS NULL OR e.kind = :kind)
 """
-# Deliveries that were given up, at endpoints that take messages now. Of a payment's IPNs only the newest goes
-# out again, and not beside one that is on its way.
-_AGAIN_FROM = f"""
+# Existing deliveries, at endpoints that are active now. Of a payment's IPNs only the newest is sent again,
+# and not while one is being sent.
+_REPLAYABLE_FROM = f"""
 FROM notification_endpoints AS e, notifications AS n
 WHERE e.id = d.endpoint_id AND n.id = d.notification_id AND {_CHOSEN_ENDPOINT}
   AND d.notification_id = ANY(:ids) AND (d.state = 'given_up' OR NOT :is_failed_only)
   AND NOT (e.kind = 'ipn' AND coalesce(d.lease_until >= now(), false)) AND NOT {IS_OUTDATED}
 """
-# Endpoints that were disabled when it arose; unless only failures are wanted, also those that came later.
-_FIRST_FROM = f"""
+# Endpoints without a delivery: those disabled at that time and, unless `is_failed_only`, those added later.
+_UNDELIVERED_FROM = f"""
 FROM notifications AS n
 JOIN notification_endpoints AS e ON e.partner_id = n.partner_id AND {_CHOSEN_ENDPOINT}
 WHERE n.id = ANY(:ids) AND ({WANTS}) AND NOT {IS_OUTDATED}
@@ -57,21 +57,21 @@ def _of_ids(statement: str) -> TextClause:
     return text(statement).bindparams(bindparam("ids", type_=UUIDS))
 
 
-_AGAIN = _of_ids(f"""
+_REPLAY = _of_ids(f"""
 UPDATE notification_deliveries AS d SET state = 'waiting', tries = 0, is_replay = true, next_try_at = now(),
   lease_until = NULL, epoch = d.epoch + 1, asked_at = now()
-{_AGAIN_FROM} RETURNING d.notification_id
-""")  # noqa: S608 - our own words
-_FOR_THE_FIRST_TIME = _of_ids(f"""
+{_REPLAYABLE_FROM} RETURNING d.notification_id
+""")  # noqa: S608 - constants
+_DELIVER_FIRST_TIME = _of_ids(f"""
 INSERT INTO notification_deliveries (notification_id, endpoint_id, is_replay)
-SELECT n.id, e.id, true {_FIRST_FROM}
+SELECT n.id, e.id, true {_UNDELIVERED_FROM}
 ON CONFLICT (notification_id, endpoint_id) DO NOTHING RETURNING notification_id
 """)
 _COUNT = _of_ids(f"""
-SELECT (SELECT count(*) FROM notification_deliveries AS d WHERE EXISTS (SELECT {_AGAIN_FROM}))
-  + (SELECT count(*) {_FIRST_FROM} AND NOT EXISTS (
+SELECT (SELECT count(*) FROM notification_deliveries AS d WHERE EXISTS (SELECT {_REPLAYABLE_FROM}))
+  + (SELECT count(*) {_UNDELIVERED_FROM} AND NOT EXISTS (
     SELECT FROM notification_deliveries AS d WHERE d.notification_id = n.id AND d.endpoint_id = e.id))
-""")  # noqa: S608 - our own words
+""")  # noqa: S608 - constants
 _SEND = text("UPDATE notifications SET state = 'sending' WHERE id = ANY(:ids)").bindparams(
     bindparam("ids", type_=UUIDS)
 )
@@ -82,16 +82,16 @@ class UnknownNotificationError(SwitchError):
 
 
 class NobodyToTellError(SwitchError):
-    """No active endpoint of the partner takes it: add one, or enable one."""
+    """No active endpoint of the partner takes it: add or enable one."""
 
 
 class IpnNotReplayedError(SwitchError):
-    """A payment's newest IPN alone is sent again, if its order wants one and none is on its way."""
+    """A payment's newest IPN alone is sent again, if its order wants IPNs and none is being sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class TryFilter:
-    """Which tries to list, the newest first; None leaves a question out."""
+    """Which tries to list, the newest first; None does not filter."""
 
     partner_id: str | None = None
     endpoint_id: UUID | None = None
@@ -103,9 +103,9 @@ class TryFilter:
 
 @dataclass(frozen=True, slots=True)
 class ReplayRange:
-    """Notifications of one partner that arose from `since` until before `until`; `kind` None: of both kinds.
+    """Notifications of one partner created from `since` until before `until`; `kind` None: of both kinds.
 
-    With `is_failed_only` those that an endpoint has not got: given up, or skipped while it was disabled.
+    With `is_failed_only` only those not delivered: given up, or skipped while the endpoint was disabled.
     """
 
     partner_id: str
@@ -125,7 +125,7 @@ class RangeCount:
 
 
 def url_of_delivery() -> ColumnElement[str]:
-    """Where a delivery goes; both tables stand in the query, `notifications` and `notification_endpoints`."""
+    """The URL of a delivery, for queries with `notifications` and `notification_endpoints`."""
     of_order = select(merchant_orders.c.ipn_uri).where(
         merchant_orders.c.payment_id == notifications.c.payment_id
     )
@@ -133,8 +133,8 @@ def url_of_delivery() -> ColumnElement[str]:
     return case((is_ipn, of_order.scalar_subquery()), else_=notification_endpoints.c.url)
 
 
-async def list_tries(engine: AsyncEngine, wanted: TryFilter) -> Sequence[Line]:
-    """The newest tries that the filter lets through; a failed one is a try without an answer of 2xx."""
+async def list_tries(engine: AsyncEngine, selection: TryFilter) -> Sequence[Line]:
+    """The newest tries that match the filter; a try without a 2xx response has failed."""
     tries, endpoints = notification_tries, notification_endpoints
     query = (
         select(
@@ -150,21 +150,21 @@ async def list_tries(engine: AsyncEngine, wanted: TryFilter) -> Sequence[Line]:
             & (notification_deliveries.c.endpoint_id == tries.c.endpoint_id),
         )
         .order_by(tries.c.id.desc())
-        .limit(wanted.count_max)
+        .limit(selection.count_max)
     )  # fmt: skip
-    if wanted.partner_id is not None:
-        query = query.where(endpoints.c.partner_id == wanted.partner_id)
-    if wanted.endpoint_id is not None:
-        query = query.where(tries.c.endpoint_id == wanted.endpoint_id)
-    if wanted.payment_id is not None:
-        query = query.where(notifications.c.payment_id == wanted.payment_id)
-    if wanted.kind is not None:
-        query = query.where(endpoints.c.kind == wanted.kind.value)
-    if wanted.is_failed_only:
+    if selection.partner_id is not None:
+        query = query.where(endpoints.c.partner_id == selection.partner_id)
+    if selection.endpoint_id is not None:
+        query = query.where(tries.c.endpoint_id == selection.endpoint_id)
+    if selection.payment_id is not None:
+        query = query.where(notifications.c.payment_id == selection.payment_id)
+    if selection.kind is not None:
+        query = query.where(endpoints.c.kind == selection.kind.value)
+    if selection.is_failed_only:
         query = query.where(tries.c.status.is_(None) | ~tries.c.status.between(200, 299))
     async with engine.connect() as connection:
-        found = (await connection.execute(query)).mappings()
-        return [{**row, "event": _EVENT_OF.get(row["notice"], row["notice"])} for row in found]
+        rows = (await connection.execute(query)).mappings()
+        return [{**row, "event": _EVENT_OF.get(row["notice"], row["notice"])} for row in rows]
 
 
 async def replay_one(
@@ -173,22 +173,22 @@ async def replay_one(
     endpoint_id: UUID | None = None,
     kind: EndpointKind | None = None,
 ) -> int:
-    """Send one notification again to the partner's active endpoints, or to some of them; how many there are.
+    """Send one notification again to the partner's active endpoints, or some of them; returns how many.
 
     Raises:
-        UnknownNotificationError: there is none, or the worker has not even seen it.
-        IpnNotReplayedError: the partner is a merchant, and its rules for IPNs leave nothing to send.
-        NobodyToTellError: nobody takes it.
+        UnknownNotificationError: there is none, or the worker has not processed it yet.
+        IpnNotReplayedError: the partner is a merchant, and no IPN may be sent by the rules for IPNs.
+        NobodyToTellError: no active endpoint takes it.
     """
     known = select(notifications.c.partner_id).where(
         notifications.c.id == notification_id, notifications.c.state != "waiting"
     )
-    wanted = _Wanted(endpoint_id, kind)
+    targets = _ReplayTargets(endpoint_id, kind)
     async with engine.begin() as connection:
         partner_id = await connection.scalar(known)
         if partner_id is None:
             raise UnknownNotificationError
-        again = await _replay(connection, [notification_id], wanted)
+        again = await _replay(connection, [notification_id], targets)
         if not again and await connection.scalar(_ipn_endpoint_of(partner_id)):
             raise IpnNotReplayedError
     if not again:
@@ -197,11 +197,11 @@ async def replay_one(
 
 
 async def replay_ipn_of(engine: AsyncEngine, payment_id: UUID) -> int:
-    """Send the newest IPN of a payment again; 1.
+    """Send the newest IPN of a payment again; returns 1.
 
     Raises:
-        UnknownNotificationError: the payment has no notification that the worker has seen.
-        IpnNotReplayedError: see there.
+        UnknownNotificationError: the worker has processed no notification of the payment yet.
+        IpnNotReplayedError: the rules for IPNs leave nothing to send.
     """
     of_payment = select(notifications.c.id).where(
         notifications.c.payment_id == payment_id, notifications.c.state != "waiting"
@@ -210,53 +210,53 @@ async def replay_ipn_of(engine: AsyncEngine, payment_id: UUID) -> int:
         ids = list(await connection.scalars(of_payment))
         if not ids:
             raise UnknownNotificationError
-        again = await _replay(connection, ids, _Wanted(kind=EndpointKind.IPN))
+        again = await _replay(connection, ids, _ReplayTargets(kind=EndpointKind.IPN))
     if not again:
         raise IpnNotReplayedError
     return again
 
 
-async def count_range(engine: AsyncEngine, wanted: ReplayRange) -> RangeCount:
-    """What a replay of this range would send now; nothing is changed."""
+async def count_range(engine: AsyncEngine, selection: ReplayRange) -> RangeCount:
+    """Count what a replay of this range would send now; changes nothing."""
     looked_at = deliveries = 0
     async with engine.connect() as connection:
         after: UUID | None = None
-        while ids := list(await connection.scalars(_ids_of(wanted, after))):
-            deliveries += await connection.scalar(_COUNT, _Wanted.of(wanted).parameters(ids)) or 0
+        while ids := list(await connection.scalars(_ids_of(selection, after))):
+            deliveries += await connection.scalar(_COUNT, _ReplayTargets.of(selection).parameters(ids)) or 0
             looked_at, after = looked_at + len(ids), ids[-1]
     return RangeCount(looked_at, deliveries)
 
 
 async def replay_range(
-    engine: AsyncEngine, wanted: ReplayRange, looked_at: Callable[[int], None] = lambda _: None
+    engine: AsyncEngine, selection: ReplayRange, looked_at: Callable[[int], None] = lambda _: None
 ) -> int:
-    """Send a range again, some hundreds a transaction; how many deliveries that are.
+    """Send a range again, up to `REPLAYED_AT_ONCE` a transaction; returns how many deliveries.
 
-    `looked_at` hears of each transaction how many notifications it went through. Broken off in the middle it
-    may be started again: nothing is lost, and receivers know the ids.
+    `looked_at` is called after each transaction with the number of notifications it processed. An interrupted
+    replay may be started again: receivers recognise the ids.
     """
     after: UUID | None = None
     again = 0
     while True:
         async with engine.begin() as connection:
-            ids = list(await connection.scalars(_ids_of(wanted, after)))
+            ids = list(await connection.scalars(_ids_of(selection, after)))
             if not ids:
                 return again
-            again += await _replay(connection, ids, _Wanted.of(wanted))
+            again += await _replay(connection, ids, _ReplayTargets.of(selection))
         after = ids[-1]
         looked_at(len(ids))
 
 
-def _ids_of(wanted: ReplayRange, after: UUID | None) -> Select[UUID]:
-    """The next notifications of the range, in order of their ids."""
+def _ids_of(selection: ReplayRange, after: UUID | None) -> Select[UUID]:
+    """The next notifications of the range, by id."""
     return (
         select(notifications.c.id)
         .where(
-            notifications.c.id > (after or _id_at(wanted.since - _ID_MARGIN)),
-            notifications.c.id <= _id_at(wanted.until + _ID_MARGIN),
-            notifications.c.created_at >= wanted.since,
-            notifications.c.created_at < wanted.until,
-            notifications.c.partner_id == wanted.partner_id,
+            notifications.c.id > (after or _id_at(selection.since - _ID_MARGIN)),
+            notifications.c.id <= _id_at(selection.until + _ID_MARGIN),
+            notifications.c.created_at >= selection.since,
+            notifications.c.created_at < selection.until,
+            notifications.c.partner_id == selection.partner_id,
             notifications.c.state != "waiting",
         )
         .order_by(notifications.c.id)
@@ -265,16 +265,16 @@ def _ids_of(wanted: ReplayRange, after: UUID | None) -> Select[UUID]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """To which endpoints, and whether only what they have not got."""
+class _ReplayTargets:
+    """The endpoints of a replay, and whether only what was not delivered is sent."""
 
     endpoint_id: UUID | None = None
     kind: EndpointKind | None = None
     is_failed_only: bool = False
 
     @classmethod
-    def of(cls, wanted: ReplayRange) -> "_Wanted":
-        return cls(wanted.endpoint_id, wanted.kind, wanted.is_failed_only)
+    def of(cls, selection: ReplayRange) -> "_ReplayTargets":
+        return cls(selection.endpoint_id, selection.kind, selection.is_failed_only)
 
     def parameters(self, ids: list[UUID]) -> dict[str, object]:
         kind = None if self.kind is None else self.kind.value
@@ -282,11 +282,11 @@ class _Wanted:
         return {"ids": ids, **chosen, **KINDS}
 
 
-async def _replay(connection: AsyncConnection, ids: list[UUID], wanted: _Wanted) -> int:
-    await lock(connection, ids)
-    chosen = wanted.parameters(ids)
-    again = list(await connection.scalars(_AGAIN, chosen))
-    again += await connection.scalars(_FOR_THE_FIRST_TIME, chosen)
+async def _replay(connection: AsyncConnection, ids: list[UUID], targets: _ReplayTargets) -> int:
+    await lock_notifications(connection, ids)
+    chosen = targets.parameters(ids)
+    again = list(await connection.scalars(_REPLAY, chosen))
+    again += await connection.scalars(_DELIVER_FIRST_TIME, chosen)
     await connection.execute(_SEND, {"ids": sorted(set(again))})
     return len(again)
 
@@ -297,6 +297,6 @@ def _ipn_endpoint_of(partner_id: str) -> Select[UUID]:
 
 
 def _id_at(instant: datetime) -> UUID:
-    """The smallest version 7 id of that millisecond, or of the beginning of time."""
+    """The smallest UUID version 7 of that millisecond, or of 1970 for earlier instants."""
     milliseconds = max(int(instant.astimezone(UTC).timestamp() * 1_000), 0)
     return UUID(int=milliseconds << 80)

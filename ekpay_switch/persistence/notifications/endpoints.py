@@ -1,7 +1,7 @@
-"""Where partners want to be told: their endpoints, as operators manage them.
+"""Partners' endpoints for notifications, as operators manage them.
 
-The signing keys are derived from an endpoint's id and generation, so a rotation is one more generation and
-nothing secret stands in these rows.
+Signing keys are derived from an endpoint's id and key generation, so a rotation only counts the generation up
+and the rows contain no secret.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.domain.notices import EndpointKind, EventType
-from ekpay_switch.persistence.notifications.store import generations
+from ekpay_switch.persistence.notifications.store import valid_generations
 from ekpay_switch.persistence.parties.partners import UnknownPartnerError
 from ekpay_switch.persistence.schema.books import partners
 from ekpay_switch.persistence.schema.notifications import notification_endpoints
@@ -40,9 +40,9 @@ class IpnEndpointError(SwitchError):
 
 @dataclass(frozen=True, slots=True)
 class EndpointLine:
-    """An endpoint as an operator sees it; `events` is empty where it wants all of them.
+    """An endpoint as an operator sees it; empty `events` means all events.
 
-    That of a merchant's IPNs has no URL of its own: `url` is a word.
+    The endpoint of a merchant's IPNs has no URL of its own: its `url` is "ipn".
     """
 
     id: UUID
@@ -66,20 +66,20 @@ class Endpoints:
         self._engine = engine
 
     async def add(self, partner_id: str, url: str, events: Sequence[EventType]) -> EndpointLine:
-        """Add an endpoint of a partner; whether its URL is safe has been found out before.
+        """Add an endpoint of a partner; the caller has checked that its URL is safe.
 
         Raises:
             UnknownPartnerError: there is no such partner.
             EndpointExistsError: it has this URL already.
         """
         new = {"id": uuid7(), "partner_id": partner_id, "url": url}
-        wanted = sorted({event.value for event in events})
+        event_types = sorted({event.value for event in events})
         try:
             async with self._engine.begin() as connection:
                 if await connection.scalar(select(partners.c.id).where(partners.c.id == partner_id)) is None:
                     raise UnknownPartnerError
                 row = await connection.execute(
-                    insert(_TABLE).values(**new, events=wanted).returning(_TABLE, *_KEYS[1:])
+                    insert(_TABLE).values(**new, events=event_types).returning(_TABLE, *_KEYS[1:])
                 )
                 return _line(row.one())
         except IntegrityError as problem:
@@ -94,11 +94,11 @@ class Endpoints:
             return [_line(row) for row in await connection.execute(query)]
 
     async def disable(self, endpoint_id: UUID, why: str) -> EndpointLine:
-        """Send nothing there any more; what waits is given up by the worker and can be replayed.
+        """Stop sending to the endpoint; the worker gives up waiting deliveries, which can be replayed.
 
         Raises:
             UnknownEndpointError: there is no such endpoint.
-            IpnEndpointError: it is where a merchant's IPNs leave from.
+            IpnEndpointError: it is the endpoint of a merchant's IPNs.
         """
         kind = select(_TABLE.c.kind).where(_TABLE.c.id == endpoint_id)
         async with self._engine.connect() as connection:
@@ -107,7 +107,7 @@ class Endpoints:
         return await self._change(endpoint_id, state="disabled", disabled_why=why)
 
     async def enable(self, endpoint_id: UUID) -> EndpointLine:
-        """Send there again, its failures forgotten and no pause left.
+        """Send to the endpoint again; its failure counts and its pause are reset.
 
         Raises:
             UnknownEndpointError: there is no such endpoint.
@@ -122,7 +122,7 @@ class Endpoints:
         )
 
     async def rotate_key(self, endpoint_id: UUID, overlap: timedelta) -> EndpointLine:
-        """Sign with a new key; for `overlap` with the one before as well. Raises like `enable`."""
+        """Sign with a new key, and for `overlap` with the previous one as well. Raises like `enable`."""
         return await self._change(
             endpoint_id,
             key_generation=_TABLE.c.key_generation + 1,
@@ -130,12 +130,12 @@ class Endpoints:
         )
 
     async def key_generations(self, endpoint_id: UUID) -> Sequence[int]:
-        """See `notice_ports.EndpointKeys`."""
+        """See `ports.notifications.EndpointKeys`."""
         async with self._engine.connect() as connection:
             row = (await connection.execute(select(*_KEYS).where(_TABLE.c.id == endpoint_id))).first()
         if row is None:
             return ()
-        return generations(row.key_generation, has_previous=bool(row.has_previous_key))
+        return valid_generations(row.key_generation, has_previous=bool(row.has_previous_key))
 
     async def _change(self, endpoint_id: UUID, **changes: Any) -> EndpointLine:  # noqa: ANN401 - SQL expressions too
         change = update(_TABLE).where(_TABLE.c.id == endpoint_id).values(**changes)
@@ -154,7 +154,7 @@ def _line(row: Row[Any]) -> EndpointLine:
         events=tuple(row.events),
         state=row.state,
         disabled_why=row.disabled_why,
-        key_generations=generations(row.key_generation, has_previous=bool(row.has_previous_key)),
+        key_generations=valid_generations(row.key_generation, has_previous=bool(row.has_previous_key)),
         previous_key_until=row.previous_key_until,
         failures_in_a_row=row.failures_in_a_row,
         paused_until=row.paused_until,

@@ -1,4 +1,4 @@
-"""How the IPNs of merchants stand: one line for each end of a merchant's payment, sent or not."""
+"""The IPNs of merchants: one line for each end of a merchant's payment, with its delivery if it has one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class NoSuchIpnError(SwitchError):
 
 @dataclass(frozen=True, slots=True)
 class IpnFilter:
-    """Which IPNs to list, the newest first; None leaves a question out, `states` are words of `STATES`."""
+    """Which IPNs to list, the newest first; None does not filter, `states` are some of `STATES`."""
 
     partner_id: str | None = None
     payment_id: UUID | None = None
@@ -36,7 +36,7 @@ class IpnFilter:
 
 
 async def partner_of_merchant(engine: AsyncEngine, name: str) -> str:
-    """The partner that a merchant is, by its partner id or else by its registration id.
+    """The partner id of a merchant, given its partner id or its registration id.
 
     Raises:
         UnknownMerchantError: there is none.
@@ -48,29 +48,29 @@ async def partner_of_merchant(engine: AsyncEngine, name: str) -> str:
         .order_by(table.c.partner_id != name)
     )
     async with engine.connect() as connection:
-        found: str | None = await connection.scalar(query)
-    if found is None:
+        partner_id: str | None = await connection.scalar(query)
+    if partner_id is None:
         raise UnknownMerchantError
-    return found
+    return partner_id
 
 
-async def payment_of_ipn(engine: AsyncEngine, wanted: UUID) -> tuple[UUID, UUID | None]:
-    """The merchant's payment of this id, or that of the notification of this id together with it.
+async def payment_of_ipn(engine: AsyncEngine, id_: UUID) -> tuple[UUID, UUID | None]:
+    """The merchant's payment with this id; or the payment of the notification with this id, and that id.
 
     Raises:
         NoSuchIpnError: there is neither.
     """
     orders = merchant_orders
     async with engine.connect() as connection:
-        if await _is_order(connection, wanted):
-            return wanted, None
+        if await _is_order(connection, id_):
+            return id_, None
         query = select(notifications.c.payment_id).join(
             orders, orders.c.payment_id == notifications.c.payment_id
         )
-        found: UUID | None = await connection.scalar(query.where(notifications.c.id == wanted))
-    if found is None:
+        payment_id: UUID | None = await connection.scalar(query.where(notifications.c.id == id_))
+    if payment_id is None:
         raise NoSuchIpnError
-    return found, wanted
+    return payment_id, id_
 
 
 async def _is_order(connection: AsyncConnection, payment_id: UUID) -> bool:
@@ -78,13 +78,13 @@ async def _is_order(connection: AsyncConnection, payment_id: UUID) -> bool:
     return await connection.scalar(query) is not None
 
 
-async def list_ipns(engine: AsyncEngine, wanted: IpnFilter) -> Sequence[Line]:
-    """The newest IPNs that the filter lets through.
+async def list_ipns(engine: AsyncEngine, selection: IpnFilter) -> Sequence[Line]:
+    """The newest IPNs that match the filter.
 
-    `state` is that of the delivery, `unwanted` where the order asked for no IPN, and `waiting` also before
-    the worker has seen it; `why` is what the last try came to, or why there is none.
+    `state` is that of the delivery, `unwanted` where the order wants no IPN, and `waiting` also before the
+    worker has processed it; `why` is the result of the last try, or why there is no IPN.
     """
-    orders, told = merchant_orders, notifications
+    orders, notices = merchant_orders, notifications
     ends = notification_deliveries.join(
         notification_endpoints,
         and_(
@@ -93,36 +93,36 @@ async def list_ipns(engine: AsyncEngine, wanted: IpnFilter) -> Sequence[Line]:
         ),
     )
     delivery = notification_deliveries.c
-    is_new = and_(delivery.state.is_(None), told.c.state == "waiting")
+    is_new = and_(delivery.state.is_(None), notices.c.state == "waiting")
     state = case((is_new, "waiting"), else_=func.coalesce(delivery.state, UNWANTED))
     query = (
         select(
-            told.c.id.label("notification_id"), told.c.notice, told.c.version, told.c.created_at,
+            notices.c.id.label("notification_id"), notices.c.notice, notices.c.version, notices.c.created_at,
             orders.c.payment_id, orders.c.partner_id, orders.c.trnx_id, orders.c.ipn_channel,
             orders.c.ipn_uri.label("url"), merchants.c.mer_reg_id, delivery.endpoint_id,
             state.label("state"), func.coalesce(delivery.tries, 0).label("tries"), delivery.is_replay,
             delivery.last_status, delivery.next_try_at, delivery.delivered_at,
             case((is_new, ""), else_=func.coalesce(delivery.last_why, _why_unwanted())).label("why"),
         )
-        .select_from(told)
-        .join(orders, orders.c.payment_id == told.c.payment_id)
+        .select_from(notices)
+        .join(orders, orders.c.payment_id == notices.c.payment_id)
         .join(merchants, merchants.c.partner_id == orders.c.partner_id)
-        .join(ends, delivery.notification_id == told.c.id, isouter=True)
-        .where(told.c.notice.in_(IPN_CODES), state.in_(wanted.states))
-        .order_by(told.c.id.desc())
-        .limit(wanted.count_max)
+        .join(ends, delivery.notification_id == notices.c.id, isouter=True)
+        .where(notices.c.notice.in_(IPN_CODES), state.in_(selection.states))
+        .order_by(notices.c.id.desc())
+        .limit(selection.count_max)
     )  # fmt: skip
-    if wanted.partner_id is not None:
-        query = query.where(told.c.partner_id == wanted.partner_id)
-    if wanted.payment_id is not None:
-        query = query.where(told.c.payment_id == wanted.payment_id)
+    if selection.partner_id is not None:
+        query = query.where(notices.c.partner_id == selection.partner_id)
+    if selection.payment_id is not None:
+        query = query.where(notices.c.payment_id == selection.payment_id)
     async with engine.connect() as connection:
-        found = (await connection.execute(query)).mappings()
-        return [{**row, "code": IPN_CODES[row["notice"]].value} for row in found]
+        rows = (await connection.execute(query)).mappings()
+        return [{**row, "code": IPN_CODES[row["notice"]].value} for row in rows]
 
 
 def _why_unwanted() -> Any:  # noqa: ANN401 - an SQL expression
-    """Why an order has no IPN, in words; a delivery that waits for its first try has no words either."""
+    """Why an order has no IPN, as text; empty where it has one."""
     orders = merchant_orders
     is_asked = orders.c.ipn_channel.in_(("1", "3"))
     return case(

@@ -1,6 +1,6 @@
-"""Which notifications are IPNs, and how the IPNs of one payment stand to each other, as pieces of SQL.
+"""SQL conditions for IPNs: which notifications are IPNs, and the order among the IPNs of one payment.
 
-In them `e` is an endpoint and `n` a notification. A piece needs the parameters of `KINDS`.
+`e` is an endpoint and `n` a notification of the enclosing query, which needs the parameters of `KINDS`.
 """
 
 import orjson
@@ -8,7 +8,7 @@ import orjson
 from ekpay_switch.domain.notices import IPN_CODES, NOTICES
 
 KINDS = {
-    "events": orjson.dumps({notice: told.event for notice, told in NOTICES.items()}).decode(),
+    "events": orjson.dumps({notice: terms.event for notice, terms in NOTICES.items()}).decode(),
     "ipns": orjson.dumps(dict(IPN_CODES)).decode(),
 }
 # Channels: 0 nothing, 1 mail and IPN, 2 mail, 3 IPN (ekpay-merchant-api.md 1.2).
@@ -25,7 +25,7 @@ IS_OUTDATED = """
     AND CAST(:ipns AS jsonb) ? s.notice
 ))
 """
-# The delivery `w` has a sibling on its way; of each endpoint only a few are.
+# Another IPN of the payment of delivery `w` is being sent; only a few of an endpoint are at a time.
 HAS_SIBLING_ON_THE_WAY = """
 (e.kind = 'ipn' AND EXISTS (
   SELECT FROM notification_deliveries AS sd

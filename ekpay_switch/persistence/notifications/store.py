@@ -1,8 +1,8 @@
 """The port `Notifications` over PostgreSQL: the rows themselves are the queue.
 
-A notification waits until its deliveries are made, then each delivery goes its own way. Locks are taken in
-one order everywhere: notifications, deliveries, endpoints; what leases does not wait for any of them. Nobody
-holds more than a few deliveries of one endpoint, however many workers there are.
+A notification waits until its deliveries are made, then each delivery is tried by itself. Locks are taken in
+one order everywhere: notifications, deliveries, endpoints; leasing skips locked rows. At most a few
+deliveries of one endpoint are leased at a time, however many workers there are.
 """
 
 from collections.abc import Iterable, Sequence
@@ -45,7 +45,7 @@ FAN_OUT_AT_ONCE = 500
 WHY_LENGTH_MAX = 200
 UUIDS = ARRAY(Uuid)
 
-# A notice that this version does not know is left to a newer worker.
+# A notice unknown to this version is left to a newer worker.
 _FAN_OUT = text(f"""
 WITH fresh AS (
   SELECT id, partner_id, payment_id, notice FROM notifications
@@ -61,8 +61,8 @@ WITH fresh AS (
 UPDATE notifications AS n SET state =
   CASE WHEN n.id IN (SELECT notification_id FROM made) THEN 'sending' ELSE 'unwanted' END
 FROM fresh WHERE n.id = fresh.id
-""")  # noqa: S608 - our own words
-_LEFT_AT_DISABLED = text("""
+""")  # noqa: S608 - constants
+_WAITING_AT_DISABLED = text("""
 SELECT d.notification_id FROM notification_endpoints AS e
 JOIN notification_deliveries AS d ON d.endpoint_id = e.id AND d.state = 'waiting'
 WHERE e.state = 'disabled' LIMIT :count
@@ -86,7 +86,7 @@ _IS_DUE = f"""
 w.endpoint_id = e.id AND w.state = 'waiting' AND w.next_try_at <= now()
   AND (w.lease_until IS NULL OR w.lease_until < now()) AND NOT {HAS_SIBLING_ON_THE_WAY}
 """
-# Two at once, and one by one while the endpoint fails: then each try is a probe.
+# Two at a time; one at a time while the endpoint fails, when each try is a probe.
 _FREE_PLACES = """
 CASE WHEN e.failures_in_a_row > 0 THEN 1 ELSE 2 END
   - (SELECT count(*) FROM notification_deliveries AS r WHERE r.endpoint_id = e.id AND r.lease_until >= now())
@@ -97,8 +97,8 @@ WHERE e.state = 'active' AND (e.paused_until IS NULL OR e.paused_until <= now())
   AND EXISTS (SELECT FROM notification_deliveries AS w WHERE {_IS_DUE})
   AND {_FREE_PLACES} > 0
 ORDER BY e.served_at LIMIT :count FOR NO KEY UPDATE SKIP LOCKED
-""")  # noqa: S608 - our own words
-# A statement of its own: it sees what those who held the endpoints before have leased.
+""")  # noqa: S608 - constants
+# A separate statement: it sees the leases of whoever had the endpoints locked before.
 _LEASE = text(f"""
 WITH due AS (
   SELECT d.notification_id, d.endpoint_id FROM notification_endpoints AS e CROSS JOIN LATERAL (
@@ -125,7 +125,7 @@ FROM leased AS l
 JOIN notification_endpoints AS e ON e.id = l.endpoint_id
 JOIN notifications AS n ON n.id = l.notification_id
 JOIN payments AS p ON p.id = n.payment_id
-""").bindparams(bindparam("ids", type_=UUIDS))  # noqa: S608 - our own words
+""").bindparams(bindparam("ids", type_=UUIDS))  # noqa: S608 - constants
 
 
 class PostgresNotifications:
@@ -136,20 +136,20 @@ class PostgresNotifications:
         self._time_divisor = time_divisor
 
     async def fan_out(self) -> int:
-        """See `notice_ports.Notifications`; also gives up what still waits for a disabled endpoint."""
+        """See `ports.notifications.Notifications`; also gives up waiting deliveries of disabled endpoints."""
         async with self._engine.begin() as connection:
-            taken = await connection.execute(_FAN_OUT, {**KINDS, "count": FAN_OUT_AT_ONCE})
+            fanned_out = await connection.execute(_FAN_OUT, {**KINDS, "count": FAN_OUT_AT_ONCE})
         async with self._engine.begin() as connection:
-            left = await connection.scalars(_LEFT_AT_DISABLED, {"count": FAN_OUT_AT_ONCE})
-            ids = sorted(set(left))
+            waiting = await connection.scalars(_WAITING_AT_DISABLED, {"count": FAN_OUT_AT_ONCE})
+            ids = sorted(set(waiting))
             if ids:
-                await lock(connection, ids)
+                await lock_notifications(connection, ids)
                 await connection.execute(_GIVE_UP_AT_DISABLED, {"ids": ids})
                 await connection.execute(_SETTLE, {"ids": ids})
-        return taken.rowcount + len(ids)
+        return fanned_out.rowcount + len(ids)
 
     async def lease_due(self, limit: int, lease_seconds: float) -> Sequence[LeasedNotice]:
-        """See `notice_ports.Notifications`. The endpoint that was served the longest ago comes first."""
+        """See `ports.notifications.Notifications`. The endpoint that was served longest ago comes first."""
         async with self._engine.begin() as connection:
             ids = list(await connection.scalars(_LOCK_ENDPOINTS, {"count": limit}))
             if not ids:
@@ -159,9 +159,9 @@ class PostgresNotifications:
             return [_leased(row) for row in await connection.execute(_LEASE, chosen)]
 
     async def record(self, leased: LeasedNotice, tried: Tried, decision: Decision, took_ms: int) -> str:
-        """See `notice_ports.Notifications`."""
+        """See `ports.notifications.Notifications`."""
         async with self._engine.begin() as connection:
-            await lock(connection, [leased.notification_id])
+            await lock_notifications(connection, [leased.notification_id])
             is_ours = await _write_decision(connection, leased, tried, decision)
             if not decision.is_unsent:
                 await _log(connection, leased, tried, took_ms)
@@ -175,27 +175,27 @@ class PostgresNotifications:
         self, connection: AsyncConnection, leased: LeasedNotice, decision: Decision
     ) -> str:
         table, endpoint_id = notification_endpoints, leased.endpoint_id
-        found = (
+        endpoint = (
             await connection.execute(
                 select(table.c.state, table.c.failures_in_a_row, table.c.given_up_in_a_row)
                 .where(table.c.id == endpoint_id)
                 .with_for_update(key_share=True)
             )
         ).one()
-        before = Health(found.failures_in_a_row, found.given_up_in_a_row)
+        before = Health(endpoint.failures_in_a_row, endpoint.given_up_in_a_row)
         verdict = after_decision(before, decision, self._time_divisor, leased.kind)
         changes: dict[str, Any] = {
             "failures_in_a_row": verdict.health.failures_in_a_row,
             "given_up_in_a_row": verdict.health.given_up_in_a_row,
         }
         if verdict.pause_seconds:
-            # A pause only grows: the other message on the way must not shorten what Retry-After asked for.
+            # A pause only grows: the other delivery must not shorten what Retry-After asked for.
             until = func.now() + timedelta(seconds=verdict.pause_seconds)
             changes["paused_until"] = func.greatest(table.c.paused_until, until)
         change = update(table).where(table.c.id == endpoint_id)
         if verdict.health != before or verdict.pause_seconds:
             await connection.execute(change.values(**changes))
-        if not verdict.disabled_why or found.state != "active":
+        if not verdict.disabled_why or endpoint.state != "active":
             return verdict.alarming
         await connection.execute(change.values(state="disabled", disabled_why=verdict.disabled_why))
         return verdict.disabled_why
@@ -215,8 +215,8 @@ async def _log(connection: AsyncConnection, leased: LeasedNotice, tried: Tried, 
     )
 
 
-async def lock(connection: AsyncConnection, ids: Iterable[UUID]) -> None:
-    """Hold these notifications, in order: whoever ends the last delivery sees the ends of the others."""
+async def lock_notifications(connection: AsyncConnection, ids: Iterable[UUID]) -> None:
+    """Lock these notifications, by id, so that who ends the last delivery sees the ends of the others."""
     await connection.execute(
         select(notifications.c.id)
         .where(notifications.c.id.in_(list(ids)))
@@ -228,7 +228,7 @@ async def lock(connection: AsyncConnection, ids: Iterable[UUID]) -> None:
 async def _write_decision(
     connection: AsyncConnection, leased: LeasedNotice, tried: Tried, decision: Decision
 ) -> bool:
-    """Write what a try led to, under its epoch; False where somebody else has taken the delivery over."""
+    """Write the decision about a try under its epoch; False where another process has taken it over."""
     table = notification_deliveries
     is_waiting = decision.state is DeliveryState.WAITING
     changes: dict[str, Any] = {
@@ -260,7 +260,7 @@ def _leased(row: Row[Any]) -> LeasedNotice:
         endpoint_id=row.endpoint_id,
         partner_id=row.partner_id,
         url=row.url,
-        key_generations=generations(generation, has_previous=bool(row.has_previous_key)),
+        key_generations=valid_generations(generation, has_previous=bool(row.has_previous_key)),
         epoch=row.epoch,
         tries=row.tries,
         age_seconds=row.age_seconds,
@@ -278,13 +278,13 @@ def _leased(row: Row[Any]) -> LeasedNotice:
     )
 
 
-def generations(newest: int, *, has_previous: bool) -> tuple[int, ...]:
-    """The key generations that are good now, the newest first."""
+def valid_generations(newest: int, *, has_previous: bool) -> tuple[int, ...]:
+    """The key generations that are valid now, the newest first."""
     return (newest, newest - 1) if has_previous else (newest,)
 
 
 async def count_waiting(engine: AsyncEngine) -> None:
-    """Bring the gauges of what partners are still to be told up to date."""
+    """Bring the gauges of waiting notifications and deliveries up to date."""
     table = notification_deliveries
     new = select(func.count()).where(notifications.c.state == text("'waiting'"))
     waiting = select(func.count(), func.count(table.c.notification_id.distinct())).where(
@@ -292,6 +292,6 @@ async def count_waiting(engine: AsyncEngine) -> None:
     )
     async with engine.connect() as connection:
         fresh: int = await connection.scalar(new) or 0
-        deliveries, told_in_part = (await connection.execute(waiting)).one()
+        deliveries, partly_delivered = (await connection.execute(waiting)).one()
     telemetry.WAITING_DELIVERIES.set(deliveries)
-    telemetry.WAITING_NOTIFICATIONS.set(fresh + told_in_part)
+    telemetry.WAITING_NOTIFICATIONS.set(fresh + partly_delivered)

@@ -1,7 +1,7 @@
 """API keys of REST v1 (the port `Clients`): shown once, stored as a hash (docs/adr/0027).
 
-We make the keys, so each holds 256 random bits and a plain SHA-256 is safe at rest, as for pass keys. A key
-is found by its hash, so that no comparison can tell how much of a guess was right.
+We make the keys, each with 256 random bits, so a plain SHA-256 is safe at rest, as for pass keys. A key is
+looked up by its hash, so that no comparison reveals how much of a guess is right.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ class UnknownApiKeyError(SwitchError):
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyLine:
-    """A key as an operator sees it in a list: nothing that opens anything."""
+    """A key as an operator sees it in a list; without secrets."""
 
     id: UUID
     partner_id: str
@@ -48,9 +48,9 @@ class ApiKeys:
         self._engine = engine
 
     async def add(self, partner_id: str, return_hosts: Collection[str]) -> str:
-        """Give the partner one more key and tell it, this once.
+        """Add a key for the partner; returns it, and it cannot be read again.
 
-        Payers may be sent back to `return_hosts`, each `host` or `host:port`, compared in small letters.
+        Payers may be sent back to `return_hosts`, each `host` or `host:port`, compared in lower case.
 
         Raises:
             UnknownPartnerError: there is no such partner.
@@ -68,7 +68,7 @@ class ApiKeys:
         return key
 
     async def revoke(self, key_id: UUID) -> None:
-        """Take a key back, from the next call on; one that was taken back before stays so since then.
+        """Revoke a key from the next call on; an earlier revocation keeps its time.
 
         Raises:
             UnknownApiKeyError: there is no such key.
@@ -91,7 +91,7 @@ class ApiKeys:
             ]
 
     async def by_key(self, key: str) -> Client | None:
-        """See `collect_ports.Clients`; the same work is done whatever the key is."""
+        """See `ports.collections.Clients`; takes the same time for any key."""
         query = (
             select(partners.c.id, partners.c.name, partners.c.lane, api_keys.c.return_hosts)
             .join(partners, partners.c.id == api_keys.c.partner_id)

@@ -1,12 +1,13 @@
-"""What a partner's prefunds did on one business date, read for its daily statement.
+"""The movements of a partner's prefunds on one business date, read for its daily statement.
 
-Payments and their reversals are the frozen lines of the date's closed windows, everything else that moved a
-prefund is read from the entries of the same windows. All of it is one snapshot.
+Payments and their reversals are the frozen lines of the date's closed windows; other movements of a prefund
+are read from the entries of the same windows. All is read in one snapshot.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from ekpay_switch.domain.errors import SwitchError
@@ -23,20 +24,20 @@ SELECT count(*) > 0 AND count(*) FILTER (WHERE state = 'open') = 0 FROM settleme
 WHERE business_date = $1
 """
 _PARTNER = "SELECT true FROM partners WHERE id = $1"
-# What stands on a prefund's row now, less what the date and the days since have moved.
+# Today's balance of each prefund, less the movements of the date and of the days after it.
 _BUCKETS = """
 SELECT split_part(a.code, ':', 2) AS partner_id, split_part(a.code, ':', 3) AS bucket,
   (a.balance + coalesce(m.later, 0))::bigint AS closing,
-  (a.balance + coalesce(m.later, 0) + coalesce(m.that_day, 0))::bigint AS opening
+  (a.balance + coalesce(m.later, 0) + coalesce(m.on_date, 0))::bigint AS opening
 FROM accounts AS a LEFT JOIN (
   SELECT o.account, sum(o.amount) FILTER (WHERE e.business_date > $1) AS later,
-    sum(o.amount) FILTER (WHERE e.business_date = $1) AS that_day
+    sum(o.amount) FILTER (WHERE e.business_date = $1) AS on_date
   FROM journal_entries AS e JOIN postings AS o ON o.entry_id = e.id AND o.account LIKE 'prefund:%'
   WHERE e.business_date >= $1 GROUP BY o.account) AS m ON m.account = a.code
 WHERE a.code LIKE 'prefund:%' AND ($2::text IS NULL OR split_part(a.code, ':', 2) = $2) ORDER BY a.code
 """
 _LINES = f"""
-SELECT l.party AS partner_id, l.instant, l.event AS what, split_part(l.account, ':', 3) AS bucket,
+SELECT l.party AS partner_id, l.instant, l.event AS kind, split_part(l.account, ':', 3) AS bucket,
   l.payment_id, l.their_reference AS reference, p.biller_id, p.amount + p.rounding AS billed, p.charge, p.fee,
   p.vat, -l.net AS change, l.id AS nth
 FROM ledger_lines AS l JOIN payments AS p ON p.id = l.payment_id
@@ -48,17 +49,17 @@ FROM journal_entries AS e JOIN postings AS o ON o.entry_id = e.id AND o.account 
 LEFT JOIN top_ups AS t ON t.id = e.id
 WHERE e.business_date = $1 AND e.moment NOT IN ('accepted', 'given_back')
   AND ($2::text IS NULL OR split_part(o.account, ':', 2) = $2)
-ORDER BY partner_id, instant, what, nth
+ORDER BY partner_id, instant, kind, nth
 """  # noqa: S608 - constants
 
 
 class DayNotClosedError(SwitchError):
-    """The business date is not closed: it has a settlement window that is open, or none."""
+    """The business date is not closed: it has an open settlement window, or none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """What stood in one prefund before and after the date, in paisa."""
+    """The balance of one prefund before and after the date, in paisa."""
 
     opening: int
     closing: int
@@ -66,10 +67,10 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:
-    """One movement of a prefund, in paisa; `change` is above zero where it grew.
+    """One movement of a prefund, in paisa; `change` is above zero where the balance grew.
 
-    `what` is payment, reversal, or the moment of an entry of another kind; these have no payment and no
-    parts. `reference` is the partner's own, or the bank's of a top-up.
+    `what` is payment, reversal, or the moment of another kind of entry, which has no payment and no parts.
+    `reference` is the partner's own, or the bank's for a top-up.
     """
 
     at: datetime
@@ -98,7 +99,7 @@ class PartnerStatement:
 async def read_statements(
     connection: Connection, business_date: date | None = None, partner_id: str | None = None
 ) -> Sequence[PartnerStatement]:
-    """The statements of all partners that have a prefund, or of one; of the last closed date unless given.
+    """The statements of one partner or of all with a prefund; by default for the last closed date.
 
     Raises:
         UnknownPartnerError: there is no such partner, or it has no prefund.
@@ -112,16 +113,27 @@ async def read_statements(
             raise DayNotClosedError
         buckets: dict[str, dict[str, Bucket]] = {}
         for row in await connection.fetch(_BUCKETS, day, partner_id):
-            of = buckets.setdefault(row["partner_id"], {})
-            of[row["bucket"]] = Bucket(row["opening"], row["closing"])
+            of_partner = buckets.setdefault(row["partner_id"], {})
+            of_partner[row["bucket"]] = Bucket(row["opening"], row["closing"])
         if partner_id is not None and not buckets:
             raise UnknownPartnerError
         lines: dict[str, list[StatementLine]] = {name: [] for name in buckets}
         async for row in connection.cursor(_LINES, day, partner_id, prefetch=2_000):
             lines[row["partner_id"]].append(_line_of(row))
-    return [PartnerStatement(name, day, of, lines[name]) for name, of in buckets.items()]
+    return [PartnerStatement(name, day, of_partner, lines[name]) for name, of_partner in buckets.items()]
 
 
-def _line_of(row: Mapping[str, object]) -> StatementLine:
-    values = {name: row[name] for name in StatementLine.__slots__ if name != "at"}
-    return StatementLine(at=row["instant"], **values)  # type: ignore[arg-type]
+def _line_of(row: Mapping[str, Any]) -> StatementLine:
+    return StatementLine(
+        at=row["instant"],
+        what=row["kind"],
+        bucket=row["bucket"],
+        payment_id=row["payment_id"],
+        reference=row["reference"],
+        biller_id=row["biller_id"],
+        billed=row["billed"],
+        charge=row["charge"],
+        fee=row["fee"],
+        vat=row["vat"],
+        change=row["change"],
+    )

@@ -1,7 +1,7 @@
 """Partners: who may call the syndicate API, with their secrets sealed and their two prefunds.
 
-A pass key is stored as a hash and a shared secret sealed to its partner's row; both are told once, by `add`
-and `rotate_secret`, and never again (ekpay-syndicate-api.md, "What we do better").
+A pass key is stored as a hash and a shared secret sealed to its partner's row; both are returned once, by
+`add` and `rotate_secret`, and never again (ekpay-syndicate-api.md, "What we do better").
 """
 
 import asyncio
@@ -44,9 +44,9 @@ class PartnerExistsError(SwitchError):
 
 @dataclass(frozen=True, slots=True)
 class NewPartner:
-    """What is known of a partner before it is added; numbers left out are given by us.
+    """A partner to be added; numbers that are None are assigned by us.
 
-    `id` becomes part of the names of its ledger accounts, so it never changes.
+    `id` becomes part of ledger account names, so it never changes.
     """
 
     id: str
@@ -58,7 +58,7 @@ class NewPartner:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a partner is told once; `pass_key` is empty where it did not change."""
+    """The credentials of a partner, shown once; `pass_key` is empty where it did not change."""
 
     partner_id: str
     nd_id: str
@@ -70,9 +70,9 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class PartnerLine:
-    """A partner as an operator sees it in a list; no secret, and its prefunds by bucket.
+    """A partner as an operator sees it in a list; without secrets, with its prefunds by bucket.
 
-    One that does not speak the syndicate API has no numbers, no name there and no prefunds.
+    A partner that does not speak the syndicate API has no nd_id, syndct_id, user_id and prefunds.
     """
 
     id: str
@@ -94,7 +94,7 @@ class Partners:
         self._sealer = Sealer(keys.sub_key(_PURPOSE))
 
     async def add(self, new: NewPartner) -> Credentials:
-        """Add a partner with its two empty prefunds and tell its secrets, this once.
+        """Add a partner with two empty prefunds; returns its credentials, which cannot be read again.
 
         Raises:
             PartnerExistsError: an id of it is taken.
@@ -102,7 +102,7 @@ class Partners:
         pass_key, secret = new_pass_key(), new_shared_secret()
         try:
             async with self._engine.begin() as connection:
-                # One at a time, so that two partners never get the same number or the same lane unawares.
+                # One at a time, so that each partner gets a number of its own and the emptiest lane.
                 await connection.execute(select(func.pg_advisory_xact_lock(1, 3)))
                 nd_id = new.nd_id or f"NS{await _free_number(connection, partners.c.nd_id, 3)}"
                 syndct_id = new.syndct_id or f"s{await _free_number(connection, partners.c.syndct_id, 2)}"
@@ -124,9 +124,9 @@ class Partners:
         return Credentials(new.id, nd_id, syndct_id, new.user_id, secret, pass_key)
 
     async def rotate_secret(self, partner_id: str, overlap: timedelta) -> Credentials:
-        """Give the partner a new shared secret; messages under the old one still open for `overlap`.
+        """Give the partner a new shared secret; messages under the old one are accepted for `overlap`.
 
-        Every security token of before is dead at once (within the readers' cache time).
+        Existing security tokens are invalid at once (within the cache time of `CachedPartners`).
 
         Raises:
             UnknownPartnerError: there is no such partner.
@@ -153,39 +153,39 @@ class Partners:
         return Credentials(partner_id, row.nd_id, row.syndct_id, row.user_id, secret)
 
     async def by_id(self, partner_id: str) -> Partner | None:
-        """The partner with its secrets opened, or None; one without a shared secret calls us otherwise."""
-        return await self._one(partners.c.id, partner_id)
+        """The partner with its secrets unsealed; None if there is none with a shared secret."""
+        return await self._find(partners.c.id, partner_id)
 
     async def by_user_id(self, user_id: str) -> Partner | None:
         """The partner that calls get-token under this name, or None."""
-        return await self._one(partners.c.user_id, user_id)
+        return await self._find(partners.c.user_id, user_id)
 
     async def list(self) -> Sequence[PartnerLine]:
         """Every partner, by id."""
         balances = select(accounts.c.code, accounts.c.balance).where(accounts.c.balance.is_not(None))
         async with self._engine.connect() as connection:
-            held = {row.code: row.balance for row in await connection.execute(balances)}
+            balance_by_code = {row.code: row.balance for row in await connection.execute(balances)}
             rows = await connection.execute(select(partners).order_by(partners.c.id))
-            return [_line(row, held) for row in rows]
+            return [_line(row, balance_by_code) for row in rows]
 
     async def prefunds(self, partner_id: str) -> Mapping[str, Money]:
-        """What stands in each bucket; empty for an unknown partner."""
+        """The balance of each bucket; empty for an unknown partner."""
         codes = {prefund_account(partner_id, bucket): bucket for bucket in BUCKETS}
-        wanted = select(accounts).where(accounts.c.code.in_(codes))
+        query = select(accounts).where(accounts.c.code.in_(codes))
         async with self._engine.connect() as connection:
-            rows = await connection.execute(wanted)
+            rows = await connection.execute(query)
             return {codes[row.code]: Money(row.balance, row.currency) for row in rows}
 
-    async def _one(self, column: Any, value: str) -> Partner | None:  # noqa: ANN401 - a column of any type
-        # PostgreSQL has no text with NUL, and UTF-8 no half characters; nobody can be called that.
+    async def _find(self, column: Any, value: str) -> Partner | None:  # noqa: ANN401 - a column of any type
+        # PostgreSQL stores no NUL and no unpaired surrogates, so no partner has such a name.
         if not value.isprintable():
             return None
         overlaps = (partners.c.previous_secret_until > func.now()).label("overlaps")
         async with self._engine.connect() as connection:
             row = (await connection.execute(select(partners, overlaps).where(column == value))).first()
-        return None if row is None or row.secret_sealed is None else self._opened(row)
+        return None if row is None or row.secret_sealed is None else self._with_secrets(row)
 
-    def _opened(self, row: Row[Any]) -> Partner:
+    def _with_secrets(self, row: Row[Any]) -> Partner:
         sealed = [row.secret_sealed, *([row.previous_secret_sealed] if row.overlaps else [])]
         return Partner(
             id=row.id,
@@ -200,15 +200,15 @@ class Partners:
         )
 
 
-# The last part of a partner's time, in which a call has it read again.
-_AHEAD = 0.4
+# The last share of the cache time, in which a call has the partner read again.
+_READ_AHEAD_SHARE = 0.4
 
 
 class CachedPartners:
-    """The port `PartnerDirectory`: reads active partners and believes what it read for a while.
+    """The port `PartnerDirectory`: reads active partners and caches them for `keep_seconds`.
 
-    Of many callers that find the time over, one asks the database and all get its answer. Where calls keep
-    coming, it is asked before the time is over and none of them waits. Strangers are not remembered, so they
+    Of many callers with an expired entry, one asks the database and all get its answer. A partner in use is
+    read again shortly before its entry expires, so that no caller waits. Unknown ids are not cached, so they
     cannot fill the memory.
     """
 
@@ -218,35 +218,35 @@ class CachedPartners:
         self._partners = partners
         self._keep_seconds = keep_seconds
         self._monotonic = monotonic
-        self._kept: dict[str, tuple[float, Partner]] = {}
+        self._cached: dict[str, tuple[float, Partner]] = {}
         self._reading: dict[str, asyncio.Task[Partner | None]] = {}
 
     async def by_id(self, partner_id: str) -> Partner | None:
         """The active partner, at most `keep_seconds` old, or None."""
-        kept = self._kept.get(partner_id)
-        left = 0.0 if kept is None else kept[0] - self._monotonic()
-        if kept is not None and left > 0:
-            if left < self._keep_seconds * _AHEAD:
+        cached = self._cached.get(partner_id)
+        seconds_left = 0.0 if cached is None else cached[0] - self._monotonic()
+        if cached is not None and seconds_left > 0:
+            if seconds_left < self._keep_seconds * _READ_AHEAD_SHARE:
                 self._read_once(partner_id)
-            return kept[1]
-        # A caller that hangs up must not take the answer from the others.
+            return cached[1]
+        # A caller that is cancelled must not cancel the read of the others.
         return await asyncio.shield(self._read_once(partner_id))
 
     async def by_user_id(self, user_id: str) -> Partner | None:
-        """The active partner of this name, read afresh: get-token is rare, and must see a new pass key."""
-        found = await self._partners.by_user_id(user_id)
-        return found if found is not None and found.is_active else None
+        """The active partner with this user id; not cached, since get-token must see a new pass key."""
+        partner = await self._partners.by_user_id(user_id)
+        return partner if partner is not None and partner.is_active else None
 
     async def prefunds(self, partner_id: str) -> Mapping[str, Money]:
-        """What stands in each bucket now; never from memory."""
+        """The balance of each bucket now; never cached."""
         return await self._partners.prefunds(partner_id)
 
     def _read_once(self, partner_id: str) -> "asyncio.Task[Partner | None]":
-        """The reading that is under way, or a new one."""
+        """The read that is under way, or a new one."""
         reading = self._reading.get(partner_id)
         if reading is None:
             reading = asyncio.create_task(self._read(partner_id))
-            # Read ahead, nobody waits for it: whoever finds the time over asks again and hears what is wrong.
+            # Nobody may await a read ahead: its error is dropped, and the next caller reads again.
             reading.add_done_callback(lambda done: done.cancelled() or done.exception())
             self._reading[partner_id] = reading
         return reading
@@ -254,12 +254,12 @@ class CachedPartners:
     async def _read(self, partner_id: str) -> Partner | None:
         try:
             until = self._monotonic() + self._keep_seconds
-            found = await self._partners.by_id(partner_id)
-            if found is None or not found.is_active:
-                self._kept.pop(partner_id, None)
+            partner = await self._partners.by_id(partner_id)
+            if partner is None or not partner.is_active:
+                self._cached.pop(partner_id, None)
                 return None
-            self._kept[partner_id] = (until, found)
-            return found
+            self._cached[partner_id] = (until, partner)
+            return partner
         finally:
             del self._reading[partner_id]
 
@@ -274,7 +274,7 @@ def _prefund(partner_id: str, bucket: str) -> dict[str, object]:
 
 
 def emptiest_lane() -> Any:  # noqa: ANN401 - a scalar subquery
-    """The first lane with the fewest partners, so that even a few partners run side by side."""
+    """The first lane with the fewest partners, so that even a few partners are on different lanes."""
     return (
         select(lanes.c.lane)
         .outerjoin(partners, partners.c.lane == lanes.c.lane)
@@ -290,7 +290,7 @@ async def _free_number(connection: AsyncConnection, column: Any, digits_from: in
     return max(_FIRST_NUMBER, ((await connection.execute(select(highest))).scalar() or 0) + 1)
 
 
-def _line(row: Row[Any], held: Mapping[str, int]) -> PartnerLine:
+def _line(row: Row[Any], balance_by_code: Mapping[str, int]) -> PartnerLine:
     codes = {bucket: prefund_account(row.id, bucket) for bucket in BUCKETS}
     return PartnerLine(
         id=row.id,
@@ -301,5 +301,7 @@ def _line(row: Row[Any], held: Mapping[str, int]) -> PartnerLine:
         generation=row.generation,
         is_active=row.is_active,
         created_at=row.created_at,
-        prefunds={bucket: Money(held[code]) for bucket, code in codes.items() if code in held},
+        prefunds={
+            bucket: Money(balance_by_code[code]) for bucket, code in codes.items() if code in balance_by_code
+        },
     )

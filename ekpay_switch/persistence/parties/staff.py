@@ -1,6 +1,6 @@
 """Staff: the people who may move money by hand, each with a passphrase and roles.
 
-The table exists so that a top-up, and later a refund by hand or a limit, can ask for a second person
+They are known by name, so that a top-up, a refund by hand or a resolution can require a second person
 (architecture.md 9).
 """
 
@@ -21,7 +21,7 @@ from ekpay_switch.security.passphrases import hash_passphrase, passphrase_matche
 class Role(StrEnum):
     """What a member of staff may do; the comment of each member says it."""
 
-    FINANCE = "finance"  # ask for and approve top-ups, decide reviews
+    FINANCE = "finance"  # request and approve top-ups, decide reviews
     OPERATOR = "operator"  # look into payments and wake them
 
 
@@ -35,20 +35,20 @@ class NotAllowedError(SwitchError):
 
 @dataclass(frozen=True, slots=True)
 class StaffMember:
-    """Somebody who has just shown their passphrase."""
+    """A member of staff whose passphrase was verified."""
 
     name: str
     roles: frozenset[Role]
 
 
 class Staff:
-    """The staff in PostgreSQL; passphrases are checked in a thread, as each check keeps a core busy."""
+    """The staff in PostgreSQL; passphrases are hashed in a thread, since each takes a core for a while."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def add(self, name: str, passphrase: str, roles: Collection[Role]) -> StaffMember:
-        """Add somebody.
+        """Add a member of staff.
 
         Raises:
             StaffExistsError: the name is taken.
@@ -65,14 +65,14 @@ class Staff:
         return member
 
     async def verify(self, name: str, passphrase: str, role: Role) -> StaffMember:
-        """Who this is, if the passphrase is theirs and they have the role.
+        """The member of this name, if the passphrase is right and they have the role.
 
         Raises:
-            NotAllowedError: anything else.
+            NotAllowedError: otherwise.
         """
-        wanted = select(staff).where(staff.c.name == name)
+        query = select(staff).where(staff.c.name == name)
         async with self._engine.connect() as connection:
-            row = (await connection.execute(wanted)).first()
+            row = (await connection.execute(query)).first()
         stored = None if row is None else row.passphrase_hash
         is_right = await asyncio.to_thread(passphrase_matches, passphrase, stored)
         if row is None or not is_right or role not in row.roles:

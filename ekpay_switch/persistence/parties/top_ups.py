@@ -1,8 +1,8 @@
 """Top-ups: a partner's transfer to our bank account, put into its prefund by two persons.
 
-One asks, quoting the reference of the bank statement line, another approves; the approval and the journal
-entry are one transaction, so an approved top-up is a posted one. The reference is unique: a line of the
-statement is booked once, whoever tries again.
+One requests it with the reference of the bank statement line, another approves it; the approval and the
+journal entry are one transaction, so an approved top-up is a posted one. The reference is unique: a statement
+line is booked once.
 """
 
 from collections.abc import Awaitable, Callable
@@ -24,15 +24,15 @@ from ekpay_switch.security.identifiers import uuid7
 # An asyncpg connection; the driver does not type its methods.
 Connect = Callable[[], Awaitable[Any]]
 
-_ASK = """
+_NEW_TOP_UP = """
 INSERT INTO top_ups (id, partner_id, bucket, amount, reference, asked_by) VALUES ($1, $2, $3, $4, $5, $6)
 """
 # A partner that does not speak the syndicate API has no prefunds.
 _LACKS_PREFUND = """
 SELECT true FROM partners WHERE id = $1 AND NOT EXISTS (SELECT FROM accounts WHERE code = $2)
 """
-# The row lock is taken before any lock of the batch; nothing else ever takes it, so nobody waits crosswise.
-_HOLD = """
+# The row is locked before any lock of the batch; nothing else locks it, so there is no deadlock.
+_LOCK_TOP_UP = """
 SELECT t.asked_by, t.partner_id, t.bucket, t.amount, p.lane FROM top_ups AS t
 JOIN partners AS p ON p.id = t.partner_id WHERE t.id = $1 AND t.approved_by IS NULL FOR UPDATE OF t
 """
@@ -60,7 +60,7 @@ class OnePersonError(SwitchError):
 
 @dataclass(frozen=True, slots=True)
 class TopUp:
-    """What is asked for: an amount into one bucket, by the reference of the bank statement's line."""
+    """A requested top-up: an amount for one bucket, with the reference of the bank statement line."""
 
     partner_id: str
     bucket: str
@@ -69,20 +69,20 @@ class TopUp:
 
 
 class TopUps:
-    """Top-ups in PostgreSQL, over connections of the driver's own since they post through the batch writer.
+    """Top-ups in PostgreSQL, over asyncpg connections, since they post through the batch writer.
 
-    Callers have checked the persons (`Staff.verify`); what is checked here again is that they are two.
+    The caller has verified the persons (`Staff.verify`); that they are two is checked here.
     """
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
 
     async def request(self, top_up: TopUp, asked_by: str) -> UUID:
-        """Write down that somebody asks for a top-up; no money moves yet.
+        """Record a request for a top-up; no money moves yet.
 
         Raises:
-            RefusedTopUpError: not more than nothing, or a bucket that does not exist or not for this partner.
-            TopUpExistsError: the reference stands already.
+            RefusedTopUpError: no amount above zero, no reference, or no such bucket of this partner.
+            TopUpExistsError: the reference exists already.
             UnknownPartnerError: there is no such partner.
         """
         if top_up.bucket not in BUCKETS or top_up.amount.minor <= 0 or not top_up.reference.strip():
@@ -94,7 +94,7 @@ class TopUps:
             code = prefund_account(top_up.partner_id, top_up.bucket)
             if await connection.fetchval(_LACKS_PREFUND, top_up.partner_id, code):
                 raise RefusedTopUpError
-            await connection.execute(_ASK, top_up_id, *values)
+            await connection.execute(_NEW_TOP_UP, top_up_id, *values)
         except asyncpg.UniqueViolationError as problem:
             raise TopUpExistsError from problem
         except asyncpg.ForeignKeyViolationError as problem:
@@ -104,18 +104,18 @@ class TopUps:
         return top_up_id
 
     async def approve(self, top_up_id: UUID, approved_by: str) -> Money:
-        """Approve and post in one transaction, and say what was added.
+        """Approve and post in one transaction; returns the amount.
 
         Raises:
-            OnePersonError: who approves is who asked.
+            OnePersonError: the approver is the person who requested it.
             UnknownTopUpError: unknown, or approved before.
         """
         connection = await self._connect()
         try:
-            # Opened before the transaction: a row that this one has added would be locked until its end.
-            await connection.execute(_NEW_ACCOUNTS, *_plain_accounts())
+            # Added before the transaction, which would lock the new rows until its end.
+            await connection.execute(_NEW_ACCOUNTS, *_accounts_without_balance())
             async with connection.transaction():
-                row = await connection.fetchrow(_HOLD, top_up_id)
+                row = await connection.fetchrow(_LOCK_TOP_UP, top_up_id)
                 if row is None:
                     raise UnknownTopUpError
                 if row["asked_by"] == approved_by:
@@ -129,8 +129,8 @@ class TopUps:
         return amount
 
 
-def _plain_accounts() -> tuple[list[str], list[str]]:
-    """The codes and kinds of what a top-up posts to beside the prefund, which came with the partner."""
+def _accounts_without_balance() -> tuple[list[str], list[str]]:
+    """The codes and kinds of a top-up's accounts beside the prefund, whose row was added with the partner."""
     entry: Entry = topped_up(prefund_account("any", BUCKETS[0]), Money(1))
     codes = [posting.account for posting in entry.postings if not keeps_balance(posting.account)]
     return codes, [str(kind_of(code)) for code in codes]

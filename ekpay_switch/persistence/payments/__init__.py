@@ -1,1 +1,1 @@
-"""Payments in PostgreSQL: the port `Payments`, locks on bills, receipts, and one payment's story."""
+"""Payments in PostgreSQL: the port `Payments`, bill locks, receipts, and everything about one payment."""

@@ -1,4 +1,4 @@
-"""The port `HeldBills` over PostgreSQL: one row a bill that its biller locks for whoever looks at it."""
+"""The port `HeldBills` over PostgreSQL: one row for each bill that its biller locks when it is fetched."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ LOOK_AT = text(f"""
 SELECT biller_id, bill_name, {_IS_OLD} AS is_old FROM held_bills
 WHERE (biller_id, bill_name) > (:biller_id, :bill_name) ORDER BY biller_id, bill_name LIMIT :most
 """)  # noqa: S608 - constants
-# Judged once more: somebody may have asked for the bill meanwhile.
+# Checked again: the bill may have been fetched meanwhile.
 DROP = text(f"""
 DELETE FROM held_bills
 WHERE (biller_id, bill_name) IN (SELECT * FROM unnest(CAST(:biller_ids AS text[]), CAST(:names AS text[])))
@@ -29,30 +29,30 @@ WHERE (biller_id, bill_name) IN (SELECT * FROM unnest(CAST(:biller_ids AS text[]
 
 
 class PostgresHeldBills:
-    """Held bills in PostgreSQL, shared by all processes; one short transaction a call."""
+    """Held bills in PostgreSQL, shared by all processes; each call is one short transaction."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def current(self, biller_id: str, bill_name: str) -> HeldBill | None:
-        """See `ports.HeldBills`. A bill that was paid through us is no longer locked, so it is asked for."""
+        """See `ports.world.HeldBills`. A bill that was paid through us is no longer locked: None."""
         is_paid = exists().where(
             payments.c.biller_id == held_bills.c.biller_id,
             payments.c.bill_key == held_bills.c.bill_key,
             payments.c.state == State.COMPLETED,
         )
-        held = select(held_bills.c.bill, held_bills.c.held_until).where(
+        query = select(held_bills.c.bill, held_bills.c.held_until).where(
             held_bills.c.biller_id == biller_id,
             held_bills.c.bill_name == bill_name,
             held_bills.c.held_until > func.now(),
             ~is_paid,
         )
         async with self._engine.connect() as connection:
-            row = (await connection.execute(held)).first()
+            row = (await connection.execute(query)).first()
         return None if row is None else HeldBill(_BILL.validate_python(row.bill), row.held_until)
 
     async def lease(self, biller_id: str, bill_name: str, seconds: float) -> int | None:
-        """See `ports.HeldBills`."""
+        """See `ports.world.HeldBills`."""
         until = func.now() + timedelta(seconds=seconds)
         asks = (
             insert(held_bills)
@@ -69,9 +69,9 @@ class PostgresHeldBills:
         return epoch
 
     async def keep(self, query: BillQuery, epoch: int, bill: Bill, life_seconds: float) -> HeldBill:
-        """See `ports.HeldBills`."""
+        """See `ports.world.HeldBills`."""
         life = timedelta(seconds=life_seconds)
-        kept = (
+        statement = (
             update(held_bills)
             .where(
                 held_bills.c.biller_id == query.biller_id,
@@ -86,13 +86,13 @@ class PostgresHeldBills:
             )
         )
         async with self._engine.begin() as connection:
-            await connection.execute(kept)
+            await connection.execute(statement)
             now = await connection.scalar(select(func.now()))
         assert now is not None, "PostgreSQL knows the time"
         return HeldBill(bill, now + life)
 
     async def release(self, biller_id: str, bill_name: str, epoch: int) -> None:
-        """See `ports.HeldBills`."""
+        """See `ports.world.HeldBills`."""
         async with self._engine.begin() as connection:
             await connection.execute(
                 update(held_bills)
@@ -106,10 +106,10 @@ class PostgresHeldBills:
 
 
 class OldHeldBills:
-    """Drops what nobody holds or asks for any more since a day, walking the table in the order of its key.
+    """Drops rows that have not been held or fetched for a day, walking the table by its key.
 
-    An index of times would cost every fetch more than all of this; where the walk has come belongs to its
-    process, and it begins again behind the last row.
+    An index on the times would cost every fetch more than this walk. Each process keeps its own position, and
+    starts again after the last row.
     """
 
     def __init__(self, engine: AsyncEngine, at_once: int = BILLS_AT_ONCE) -> None:
@@ -118,11 +118,11 @@ class OldHeldBills:
         self._after = _FIRST
 
     async def drop(self) -> int:
-        """Look at the next `at_once` rows, or those that are left; how many went."""
+        """Look at the next `at_once` rows, or at the rest; returns how many were dropped."""
         biller_id, bill_name = self._after
-        wanted = {"biller_id": biller_id, "bill_name": bill_name, "most": self._at_once}
+        parameters = {"biller_id": biller_id, "bill_name": bill_name, "most": self._at_once}
         async with self._engine.begin() as connection:
-            looked_at = (await connection.execute(LOOK_AT, wanted)).all()
+            looked_at = (await connection.execute(LOOK_AT, parameters)).all()
             old = [row for row in looked_at if row.is_old]
             names = {"biller_ids": [row.biller_id for row in old], "names": [row.bill_name for row in old]}
             dropped = (await connection.execute(DROP, names)).rowcount if old else 0

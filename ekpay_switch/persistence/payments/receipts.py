@@ -1,4 +1,4 @@
-"""The port `Receipts` over PostgreSQL: one statement, so one snapshot, and no lock."""
+"""The port `Receipts` over PostgreSQL: one statement, so one snapshot, without locks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,18 +18,18 @@ from ekpay_switch.persistence.schema.collections import collections, refunds, tr
 from ekpay_switch.persistence.schema.merchants import merchant_orders, merchants
 from ekpay_switch.ports.receipts import PaidOrder, PaidPayment
 
-# A refund that a second person has still to agree to is not owed yet.
+# A refund that waits for approval is not owed yet.
 _NOT_OWED = FREED | {RefundState.ASKED, RefundState.DONE}
 
 
 class PostgresReceipts:
-    """Payments as far as their receipts need them, read and never locked."""
+    """Paid payments with the fields of their receipts; read without locks."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def paid(self, payment_id: UUID) -> PaidPayment | None:
-        """See `receipt_ports.Receipts`."""
+        """See `ports.receipts.Receipts`."""
         was_completed = exists().where(
             history.c.payment_id == payments.c.id, history.c.to_state == State.COMPLETED
         )
@@ -58,7 +58,7 @@ class PostgresReceipts:
 
 
 def _given_back(is_counted: ColumnElement[bool]) -> ScalarSelect[Any]:
-    """What such refunds of the try that funded the payment come to, in paisa."""
+    """The sum of such refunds of the try that funded the payment, in paisa."""
     amount = func.coalesce(func.sum(refunds.c.amount), 0)
     is_its_own = and_(refunds.c.attempt_id == attempts.c.id, refunds.c.kind != RefundKind.UNEXPECTED)
     return (

@@ -1,4 +1,4 @@
-"""The port `Payments` over PostgreSQL: hot steps through the group commit, the rest set by set."""
+"""The port `Payments` over PostgreSQL: hot steps through the group commit, the rest by SQLAlchemy."""
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
@@ -39,23 +39,23 @@ from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenKind, TokenLine
-from ekpay_switch.persistence.file_statements import FILES_SAID, LAST_ASKED, files_said
+from ekpay_switch.persistence.file_statements import FILE_STATEMENTS, LAST_ASKED, file_statements_of
 from ekpay_switch.persistence.group_commit.committer import GroupCommit
 from ekpay_switch.persistence.group_commit.steps import SaveQuote, SealedRecording
 from ekpay_switch.persistence.schema.books import attempts, evidence, payments, quotes, token_lines
 from ekpay_switch.ports.world import Leased, RequestStatus
 from ekpay_switch.security.sealed_fields import Sealer
 
-# The states that the resolver has business with: deliveries, give-backs with contrary evidence, and completed
+# The states that the resolver leases: deliveries, given-back payments with contrary evidence, and completed
 # payments whose final receipt is still to come.
 RESOLVABLE = (State.DELIVERING, State.REFUNDED, State.COMPLETED)
-_FILES = FILES_SAID.format(payment="leased.id", attempt="latest.attempt_id", since=LAST_ASKED)
+_FILES = FILE_STATEMENTS.format(payment="leased.id", attempt="latest.attempt_id", since=LAST_ASKED)
 
 
 class PostgresPayments:
     """Payments in PostgreSQL. Every call is one transaction and none is open during a wire call.
 
-    `sealer` closes what a prepaid biller returns before it reaches the database, which never sees a digit.
+    `sealer` seals the tokens of prepaid billers; the database never has their digits.
     """
 
     def __init__(self, engine: AsyncEngine, group_commit: GroupCommit, lanes: int, sealer: Sealer) -> None:
@@ -65,16 +65,16 @@ class PostgresPayments:
         self._sealer = sealer
 
     async def save_quote(self, quote: Quote) -> None:
-        """See `ports.Payments`."""
+        """See `ports.world.Payments`."""
         lane = sum(quote.quote_id.encode()) % self._lanes
         await self._group_commit.submit(SaveQuote(quote, lane))
 
     async def claim(self, claim: Claim) -> ClaimAnswer:
-        """See `ports.Payments`."""
+        """See `ports.world.Payments`."""
         return cast("ClaimAnswer", await self._group_commit.submit(claim))
 
     async def record(self, recording: Recording) -> RecordAnswer:
-        """See `ports.Payments`."""
+        """See `ports.world.Payments`."""
         if not recording.plan.tokens:
             return cast("RecordAnswer", await self._group_commit.submit(recording))
         payment_id = recording.delivery.payment_id
@@ -97,7 +97,7 @@ class PostgresPayments:
         per_far_side: int = 16,
         passing_over: Collection[str] = (),
     ) -> Sequence[Leased]:
-        """See `ports.Payments`. Rows that somebody holds are passed over, not waited for."""
+        """See `ports.world.Payments`. Rows that somebody holds are skipped, not waited for."""
         is_due = and_(
             payments.c.next_action_at <= func.now(),
             or_(payments.c.lease_until.is_(None), payments.c.lease_until < func.now()),
@@ -109,7 +109,7 @@ class PostgresPayments:
             .where(is_due, payments.c.biller_id.not_in(passing_over))
             .subquery("first_of_each")
         )
-        # Judged once more under the lock: between the two somebody else may have taken a row.
+        # Checked again under the lock: another process may have leased a row meanwhile.
         due = (
             select(payments.c.id)
             .where(is_due, payments.c.id.in_(select(first.c.id).where(first.c.nth <= per_far_side)))
@@ -129,17 +129,17 @@ class PostgresPayments:
             .cte("leased")
         )
         latest = _latest_attempt_of(lease)
-        whole = select(lease, latest, literal_column(_FILES).label("files"))
+        query = select(lease, latest, literal_column(_FILES).label("files"))
         async with self._engine.begin() as connection:
-            rows = await connection.execute(whole.join(latest, literal(value=True)))
+            rows = await connection.execute(query.join(latest, literal(value=True)))
             return [_leased(row) for row in rows]
 
     async def postpone(
         self, leased: Leased, ask_again_seconds: float | None, why: str, *, asked: bool
     ) -> None:
-        """See `ports.Payments`. A payment that was woken since it was leased is due at once."""
+        """See `ports.world.Payments`. A payment that was woken since it was leased is due at once."""
         later = null() if ask_again_seconds is None else func.now() + timedelta(seconds=ask_again_seconds)
-        # A lease leaves the time of the question alone, which had come by then.
+        # Leasing leaves `next_action_at` in the past; a later value was set by whoever woke the payment.
         again = case((payments.c.next_action_at > leased.now, func.now()), else_=later)
         async with self._engine.begin() as connection:
             await connection.execute(
@@ -155,19 +155,19 @@ class PostgresPayments:
                 await _keep_evidence(connection, leased.delivery, why)
 
     async def begin_send(self, send: NextSend) -> SendAnswer:
-        """See `ports.Payments`."""
+        """See `ports.world.Payments`."""
         return cast("SendAnswer", await self._group_commit.submit(send))
 
     async def standing(self, payment_id: UUID) -> Standing | None:
-        """See `ports.Payments`."""
+        """See `ports.world.Payments`."""
         return await self._standing_where(payments.c.id == payment_id)
 
     async def tokens(self, payment_id: UUID) -> Sequence[TokenLine]:
-        """See `ports.Payments`."""
+        """See `ports.world.Payments`."""
         return await read_tokens(self._engine, self._sealer, payment_id)
 
     async def status_of_request(self, partner_id: str, request_reference: str) -> RequestStatus | None:
-        """See `ports.Enquiries`."""
+        """See `ports.world.Enquiries`."""
         chosen = (
             select(quotes.c.biller_id, quotes.c.is_paid, quotes.c.currency,
                    (quotes.c.amount + quotes.c.rounding).label("billed"),
@@ -198,7 +198,7 @@ class PostgresPayments:
 
 
 async def read_tokens(engine: AsyncEngine, sealer: Sealer, payment_id: UUID) -> Sequence[TokenLine]:
-    """What a prepaid biller returned for a payment, opened, in order.
+    """The token lines of a prepaid payment, unsealed, in order.
 
     Raises:
         SealBrokenError: a row was sealed by another installation, or was changed.
@@ -287,7 +287,7 @@ def _leased(row: Row[Any]) -> Leased:
         step=row.step,
     )
     send = DoubtfulSend(row.send_until, row.sends, row.quote_expires_at)
-    files = files_said(row.files)
+    files = file_statements_of(row.files)
     return Leased(delivery, order, State(row.state), send, row.asked, row.now, files=files)
 
 

@@ -1,4 +1,4 @@
-"""Everything the books hold about one payment, read for a person; and the list to find it in."""
+"""Everything the books hold about one payment, for operators; and lists of payments."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,10 +29,11 @@ Line = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class PaymentStory:
-    """One payment's rows, each list in the order things happened; postings stand by their entry's id.
+    """One payment's rows, each list in the order of events; postings by the id of their entry.
 
-    A collected payment has `tries` with their attempts' references, the `decisions` that chose their
-    connectors, a count of `callbacks` that named one of them, and `refunds`, whose steps stand by their id.
+    A collected payment also has `tries` with the references of their attempts, the routing `decisions` of
+    their connectors, a count of `callbacks` that named one of them, and `refunds`, with their steps by refund
+    id.
     """
 
     payment: Line
@@ -53,7 +54,7 @@ class PaymentStory:
 
 @dataclass(frozen=True, slots=True)
 class PaymentFilter:
-    """Which payments to list, newest first; None leaves a question out."""
+    """Which payments to list, the newest first; None does not filter."""
 
     partner_id: str | None = None
     reference: str | None = None
@@ -63,53 +64,63 @@ class PaymentFilter:
 
 
 async def read_story(engine: AsyncEngine, payment_id: UUID) -> PaymentStory | None:
-    """All that is known of a payment as of one moment, or None."""
+    """All rows of a payment in one snapshot, or None if there is no such payment."""
     async with engine.connect() as connection:
-        # One snapshot: a payment that moves meanwhile must not be told half before and half after.
+        # One snapshot: a payment that moves meanwhile must not be read half before and half after.
         await connection.execution_options(isolation_level="REPEATABLE READ")
-        found = await _lines(connection, select(payments).where(payments.c.id == payment_id))
-        if not found:
+        rows = await _read_lines(connection, select(payments).where(payments.c.id == payment_id))
+        if not rows:
             return None
-        entries = await _lines(connection, _of(journal_entries, payment_id).order_by(journal_entries.c.seq))
+        entries = await _read_lines(
+            connection, _rows_of(journal_entries, payment_id).order_by(journal_entries.c.seq)
+        )
         lines = select(postings).where(postings.c.entry_id.in_([entry["id"] for entry in entries]))
-        posted = await _lines(connection, lines.order_by(postings.c.seq))
+        posted = await _read_lines(connection, lines.order_by(postings.c.seq))
         return PaymentStory(
-            payment=found[0],
-            history=await _lines(connection, _of(history, payment_id).order_by(history.c.seq)),
-            attempts=await _lines(connection, _of(attempts, payment_id).order_by(attempts.c.opened_at)),
-            evidence=await _lines(connection, _of(evidence, payment_id).order_by(evidence.c.id)),
+            payment=rows[0],
+            history=await _read_lines(connection, _rows_of(history, payment_id).order_by(history.c.seq)),
+            attempts=await _read_lines(
+                connection, _rows_of(attempts, payment_id).order_by(attempts.c.opened_at)
+            ),
+            evidence=await _read_lines(connection, _rows_of(evidence, payment_id).order_by(evidence.c.id)),
             entries=entries,
             postings={
                 entry["id"]: [line for line in posted if line["entry_id"] == entry["id"]] for entry in entries
             },
-            charges=await _charges(connection, found[0]["quote_id"]),
-            notifications=await _lines(
-                connection, _of(notifications, payment_id).order_by(notifications.c.created_at)
+            charges=await _charges(connection, rows[0]["quote_id"]),
+            notifications=await _read_lines(
+                connection, _rows_of(notifications, payment_id).order_by(notifications.c.created_at)
             ),
-            deliveries=await _lines(connection, _deliveries(payment_id)),
-            **await _collected(connection, payment_id),
+            deliveries=await _read_lines(connection, _deliveries(payment_id)),
+            **await _read_collection(connection, payment_id),
         )
 
 
-async def _collected(connection: AsyncConnection, payment_id: UUID) -> dict[str, Any]:
-    """The fields of a story that only collected payments fill."""
-    refunded = await _lines(connection, _of(refunds, payment_id).order_by(refunds.c.created_at, refunds.c.id))
+async def _read_collection(connection: AsyncConnection, payment_id: UUID) -> dict[str, Any]:
+    """The fields of a story that only collected payments have."""
+    refunded = await _read_lines(
+        connection, _rows_of(refunds, payment_id).order_by(refunds.c.created_at, refunds.c.id)
+    )
     ids = [refund["id"] for refund in refunded]
     steps = select(refund_history).where(refund_history.c.refund_id.in_(ids)).order_by(refund_history.c.seq)
-    stepped = await _lines(connection, steps)
+    stepped = await _read_lines(connection, steps)
     return {
-        "tries": await _lines(connection, _tries_with_attempts().where(tries.c.payment_id == payment_id)),
-        "decisions": await _lines(
-            connection, _of(routing_decisions, payment_id).order_by(routing_decisions.c.attempt_id)
+        "tries": await _read_lines(
+            connection, _tries_with_attempts().where(tries.c.payment_id == payment_id)
+        ),
+        "decisions": await _read_lines(
+            connection, _rows_of(routing_decisions, payment_id).order_by(routing_decisions.c.attempt_id)
         ),
         "callbacks": await connection.scalar(_callbacks(payment_id)),
         "refunds": refunded,
-        "refund_steps": {one: [step for step in stepped if step["refund_id"] == one] for one in ids},
+        "refund_steps": {
+            refund_id: [step for step in stepped if step["refund_id"] == refund_id] for refund_id in ids
+        },
     }
 
 
 def _callbacks(payment_id: UUID) -> Select[Any]:
-    """How many messages came unasked that named a try of this payment, by its name over there or by ours."""
+    """How many callbacks named a try of this payment, by the provider's reference or by ours."""
     is_named = or_(
         and_(
             callbacks.c.connector_id == tries.c.connector_id,
@@ -126,14 +137,14 @@ def _callbacks(payment_id: UUID) -> Select[Any]:
 
 
 def _deliveries(payment_id: UUID) -> Select[Any]:
-    """Each notification of the payment once for each endpoint, with the `url` that it goes to."""
+    """Each delivery of the payment's notifications, with its `url`."""
     deliveries, endpoints = notification_deliveries, notification_endpoints
-    told = select(notifications.c.id).where(notifications.c.payment_id == payment_id)
+    notification_ids = select(notifications.c.id).where(notifications.c.payment_id == payment_id)
     return (
         select(deliveries, url_of_delivery().label("url"))
         .join(endpoints, endpoints.c.id == deliveries.c.endpoint_id)
         .join(notifications, notifications.c.id == deliveries.c.notification_id)
-        .where(deliveries.c.notification_id.in_(told))
+        .where(deliveries.c.notification_id.in_(notification_ids))
         .order_by(deliveries.c.notification_id, endpoints.c.id)
     )
 
@@ -145,26 +156,26 @@ async def _charges(connection: AsyncConnection, quote_id: str | None) -> Sequenc
     return charges
 
 
-async def list_payments(engine: AsyncEngine, wanted: PaymentFilter) -> Sequence[Line]:
-    """The newest payments that the filter lets through; their ids grow with time."""
-    query = select(payments).order_by(payments.c.id.desc()).limit(wanted.count_max)
-    if wanted.partner_id is not None:
-        query = query.where(payments.c.partner_id == wanted.partner_id)
-    if wanted.reference is not None:
-        query = query.where(payments.c.reference == wanted.reference)
-    if wanted.state is not None:
-        query = query.where(payments.c.state == wanted.state)
-    if wanted.is_open:
+async def list_payments(engine: AsyncEngine, selection: PaymentFilter) -> Sequence[Line]:
+    """The newest payments that match the filter; their ids grow with time."""
+    query = select(payments).order_by(payments.c.id.desc()).limit(selection.count_max)
+    if selection.partner_id is not None:
+        query = query.where(payments.c.partner_id == selection.partner_id)
+    if selection.reference is not None:
+        query = query.where(payments.c.reference == selection.reference)
+    if selection.state is not None:
+        query = query.where(payments.c.state == selection.state)
+    if selection.is_open:
         query = query.where(payments.c.state.not_in(sorted(FINAL)))
     async with engine.connect() as connection:
-        return await _lines(connection, query)
+        return await _read_lines(connection, query)
 
 
 async def export_payments(engine: AsyncEngine) -> Sequence[Line]:
-    """Every payment, the oldest first, with its `attempts`, `tries` and `refunds`; one snapshot of all.
+    """Every payment, the oldest first, with its `attempts`, `tries` and `refunds`, in one snapshot.
 
-    `bill_number` is the biller's own name of what was quoted, None where nothing was. `tries` are what the
-    attempts of the funds leg have beside them.
+    `bill_number` is the biller's own number of the quoted bill, None without one. `tries` belong to the
+    attempts of the funds leg.
     """
     async with engine.connect() as connection:
         await connection.execution_options(isolation_level="REPEATABLE READ")
@@ -175,18 +186,22 @@ async def export_payments(engine: AsyncEngine) -> Sequence[Line]:
             collections, collections.c.payment_id == payments.c.id
         )
         query = select(payments, named.label("bill_number")).select_from(whole).order_by(payments.c.id)
-        found = await _lines(connection, query)
-        asked = await _by_payment(connection, select(attempts).order_by(attempts.c.opened_at, attempts.c.id))
-        tried = await _by_payment(connection, _tries_with_attempts())
-        refunded = await _by_payment(connection, select(refunds).order_by(refunds.c.created_at, refunds.c.id))
+        rows = await _read_lines(connection, query)
+        attempts_of = await _by_payment(
+            connection, select(attempts).order_by(attempts.c.opened_at, attempts.c.id)
+        )
+        tries_of = await _by_payment(connection, _tries_with_attempts())
+        refunds_of = await _by_payment(
+            connection, select(refunds).order_by(refunds.c.created_at, refunds.c.id)
+        )
     return [
         {
             **line,
-            "attempts": asked.get(line["id"], []),
-            "tries": tried.get(line["id"], []),
-            "refunds": refunded.get(line["id"], []),
+            "attempts": attempts_of.get(line["id"], []),
+            "tries": tries_of.get(line["id"], []),
+            "refunds": refunds_of.get(line["id"], []),
         }
-        for line in found
+        for line in rows
     ]
 
 
@@ -200,14 +215,14 @@ def _tries_with_attempts() -> Select[Any]:
 
 async def _by_payment(connection: AsyncConnection, query: Select[Any]) -> Mapping[UUID, list[Line]]:
     by_payment: dict[UUID, list[Line]] = {}
-    for line in await _lines(connection, query):
+    for line in await _read_lines(connection, query):
         by_payment.setdefault(line["payment_id"], []).append(line)
     return by_payment
 
 
-def _of(table: Table, payment_id: UUID) -> Select[Any]:
+def _rows_of(table: Table, payment_id: UUID) -> Select[Any]:
     return select(table).where(table.c.payment_id == payment_id)
 
 
-async def _lines(connection: AsyncConnection, query: Select[Any]) -> Sequence[Line]:
+async def _read_lines(connection: AsyncConnection, query: Select[Any]) -> Sequence[Line]:
     return [dict(row) for row in (await connection.execute(query)).mappings()]

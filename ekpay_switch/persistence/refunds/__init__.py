@@ -1,1 +1,1 @@
-"""Refunds in PostgreSQL: their rows under locks, their steps, and what staff decides."""
+"""Refunds in PostgreSQL: their rows under locks, their steps, and decisions of staff."""

@@ -1,4 +1,4 @@
-"""What a person's decision about a refund writes, under the locks that the desk holds."""
+"""The decisions of staff about refunds, each under the locks that `staff_actions` has taken."""
 
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -25,26 +25,26 @@ from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.persistence.collections.share_postings import read_split
 from ekpay_switch.persistence.own_transactions import Connection
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
-from ekpay_switch.persistence.payment_rows import change, from_json, tell
+from ekpay_switch.persistence.payment_rows import add_notification, from_json, update_row
 from ekpay_switch.persistence.refunds.rows import (
-    HOLD,
-    Place,
+    CHANGE_RUNNING_TOTAL,
+    RefundTarget,
     Row,
     add_refund,
-    held_of,
-    lock_place,
+    lock_target,
+    locked_refund_of,
     read_refund,
     view_of,
 )
 from ekpay_switch.persistence.refunds.steps import (
-    Doing,
+    StepDetails,
     move_payment_of_refund,
     move_refund,
     owe,
     post,
     write_plan,
 )
-from ekpay_switch.persistence.refunds.store import take_on
+from ekpay_switch.persistence.refunds.store import open_refund
 from ekpay_switch.ports.collections import RefundTaken, RefundView
 
 LAST_STEP = "SELECT from_state, facts FROM history WHERE payment_id = $1 ORDER BY seq DESC LIMIT 1"
@@ -56,28 +56,28 @@ class NotWaitingError(SwitchError):
 
 
 class DebtLimitError(SwitchError):
-    """The merchant's debt limit does not allow it: approve it once more was sold, or reject it."""
+    """The merchant's debt limit does not allow it: approve it after further sales, or reject it."""
 
 
 class NothingInSuspenseError(SwitchError):
-    """No collected money of this payment stands in suspense, or somebody asks for it already."""
+    """No collected money of this payment is in suspense, or its give-back was requested already."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """Somebody of the staff asks that money go back; the refund's id is made before the database is asked."""
+class RefundRequest:
+    """A request of staff that money go back; the refund's id is made before the database is asked."""
 
     refund_id: UUID
     reason: str
     by: str
 
-    def new(self, place: Place, kind: RefundKind, amount: Money) -> NewRefund:
-        """The refund that is asked for; a second person has to approve it."""
-        content = f"{place.payment_id} {kind} {amount} {self.reason}"
+    def new(self, target: RefundTarget, kind: RefundKind, amount: Money) -> NewRefund:
+        """The requested refund, which a second person has to approve."""
+        content = f"{target.payment_id} {kind} {amount} {self.reason}"
         return NewRefund(
             refund_id=self.refund_id,
-            payment_id=place.payment_id,
-            partner_id=place.partner_id,
+            payment_id=target.payment_id,
+            partner_id=target.partner_id,
             reference=f"{kind}:{self.refund_id}",
             fingerprint=hashlib.sha256(content.encode()).digest(),
             amount=amount,
@@ -89,82 +89,84 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """A refund that a person decides about, with its payment and its try, all of them locked."""
+class RefundCase:
+    """A refund that staff decides about, with its payment and its try; all three are locked."""
 
     connection: Connection
     payment: Row
-    one: Row
+    try_row: Row
     refund: Row
 
     @property
     def state(self) -> RefundState:
-        """How the refund stands."""
+        """The state of the refund."""
         return RefundState(self.refund["state"])
 
     @property
     def payment_state(self) -> State:
-        """How its payment stands."""
+        """The state of its payment."""
         return State(self.payment["state"])
 
     @property
     def amount(self) -> Money:
-        """What is to go back."""
+        """The amount of the refund."""
         return Money(self.refund["amount"], self.refund["currency"])
 
 
-Decision = Callable[[Case, str], Awaitable[None]]
+StaffDecision = Callable[[RefundCase, str], Awaitable[None]]
 
 
-# ---- asking
+# ---- requests
 
 
 async def ask_chargeback(
-    connection: Connection, new: NewRefund, place: Place, name: str
+    connection: Connection, new: NewRefund, target: RefundTarget, name: str
 ) -> RefundTaken | RefundRefusal:
-    """Take a chargeback on under the connector's own name of it, so that it is written down once."""
-    taken = await take_on(connection, new, place, parts_max=0, days_max=0)
-    if isinstance(taken, RefundTaken) and not taken.is_repeat:
-        await change(connection, "refunds", {"id": new.refund_id}, {"provider_refund": name})
-    return taken
+    """Record a chargeback under the connector's own reference for it, so that it is recorded once."""
+    answer = await open_refund(connection, new, target, parts_max=0, days_max=0)
+    if isinstance(answer, RefundTaken) and not answer.is_repeat:
+        await update_row(connection, "refunds", {"id": new.refund_id}, {"provider_refund": name})
+    return answer
 
 
-async def ask_review_give_back(connection: Connection, asking: Asking, place: Place) -> RefundView:
-    """Ask for money that disagreed; which kind of refund it is follows from how its payment stands.
+async def ask_review_give_back(
+    connection: Connection, asking: RefundRequest, target: RefundTarget
+) -> RefundView:
+    """Request that money which disagreed go back; the kind of refund follows from the payment's state.
 
     Raises:
-        NothingInSuspenseError: somebody was faster.
+        NothingInSuspenseError: it was given back meanwhile.
     """
-    payment, one = await lock_place(connection, place)
-    end = await _end_of_review(connection, payment, one)
+    payment, try_row = await lock_target(connection, target)
+    end = await _end_of_review(connection, payment, try_row)
     stands = await read_refund(connection, asking.refund_id)
     if stands is None:
-        if one["refunded"]:
+        if try_row["refunded"]:
             raise NothingInSuspenseError
-        amount = Money(one["collected"], payment["currency"])
-        stands = await add_refund(connection, asking.new(place, end.kind, amount), place)
+        amount = Money(try_row["collected"], payment["currency"])
+        stands = await add_refund(connection, asking.new(target, end.kind, amount), target)
     return view_of(stands)
 
 
-async def _end_of_review(connection: Connection, payment: Row, one: Row) -> ReviewEnd:
+async def _end_of_review(connection: Connection, payment: Row, try_row: Row) -> ReviewEnd:
     last = await connection.fetchrow(LAST_STEP, payment["id"])
     facts = from_json(last["facts"])
     is_its_reason = "collected_amount" in facts and (
-        facts.get("provider_transaction", "") == (one["provider_transaction"] or "")
+        facts.get("provider_transaction", "") == (try_row["provider_transaction"] or "")
     )
     return end_of_review(State(payment["state"]), State(last["from_state"]), is_its_reason=is_its_reason)
 
 
-# ---- deciding
+# ---- decisions
 
 
-async def approve(case: Case, by: str) -> None:
-    """Agree to a refund that was asked for; said again by the same person, it stands already.
+async def approve(case: RefundCase, by: str) -> None:
+    """Approve a requested refund; idempotent for the same person.
 
     Raises:
-        NotWaitingError: nobody waits for approval, or the payment has moved on.
-        OnePersonError: who approves is who asked.
-        DebtLimitError: its merchant has sold too little since.
+        NotWaitingError: the refund does not wait for approval, or its payment has moved on.
+        OnePersonError: the approver is the person who requested it.
+        DebtLimitError: the merchant's debt limit does not allow it.
     """
     if case.refund["approved_by"] == by:
         return
@@ -183,32 +185,32 @@ async def approve(case: Case, by: str) -> None:
             assert_never(kind)
 
 
-async def _approve_refund(case: Case, by: str) -> None:
+async def _approve_refund(case: RefundCase, by: str) -> None:
     _require_completed(case)
     split = await read_split(case.connection, case.payment)
     if split is not None and not split.covers(case.amount):
         raise DebtLimitError
     await _move(
-        case, RefundEvent.APPROVED, Doing(by, {"approved_by": by, "next_action_at": case.refund["now"]})
+        case, RefundEvent.APPROVED, StepDetails(by, {"approved_by": by, "next_action_at": case.refund["now"]})
     )
     await owe(case.connection, case.payment, case.refund)
 
 
-async def _approve_chargeback(case: Case, by: str) -> None:
-    """The connector has it already: what becomes owed is paid back in the same moment."""
+async def _approve_chargeback(case: RefundCase, by: str) -> None:
+    """Approve a chargeback: the connector has taken it, so it is owed and paid back in one transaction."""
     _require_completed(case)
-    await _move(case, RefundEvent.TAKEN_BY_CONNECTOR, Doing(by, {"approved_by": by}))
+    await _move(case, RefundEvent.TAKEN_BY_CONNECTOR, StepDetails(by, {"approved_by": by}))
     await owe(case.connection, case.payment, case.refund)
     await post(case.connection, case.refund, paid_back(case.refund["connector_id"], case.amount))
 
 
-async def _approve_give_back(case: Case, by: str, kind: RefundKind) -> None:
-    """Money leaves suspense for its payer, and the review that it caused is over."""
-    end = await _end_of_review(case.connection, case.payment, case.one)
+async def _approve_give_back(case: RefundCase, by: str, kind: RefundKind) -> None:
+    """Approve that money leaves suspense for its payer, which ends the review that it caused."""
+    end = await _end_of_review(case.connection, case.payment, case.try_row)
     if end.kind is not kind:
         raise NotWaitingError
     await _move(
-        case, RefundEvent.APPROVED, Doing(by, {"approved_by": by, "next_action_at": case.refund["now"]})
+        case, RefundEvent.APPROVED, StepDetails(by, {"approved_by": by, "next_action_at": case.refund["now"]})
     )
     entry = owed_back_from_suspense(case.refund["connector_id"], case.amount)
     await post(case.connection, case.refund, entry)
@@ -217,55 +219,55 @@ async def _approve_give_back(case: Case, by: str, kind: RefundKind) -> None:
     facts = {"asked_by": case.refund["asked_by"], "reason": case.refund["reason"]}
     version = await move_payment_of_refund(case.connection, case.payment, end.payment_events, facts, by)
     if kind is RefundKind.GIVE_BACK and case.payment["refusal"] is None:
-        # A bill whose money goes back is free to be paid again, whatever is found out about this one later.
+        # The refusal releases the bill: it may be paid again, whatever is found out about this payment later.
         refused = {"refusal": str(Refusal.AMOUNT_DIFFERS)}
-        await change(case.connection, "payments", {"id": case.payment["id"]}, refused)
+        await update_row(case.connection, "payments", {"id": case.payment["id"]}, refused)
     if end.notice:
-        await tell(case.connection, case.payment, end.notice, version)
+        await add_notification(case.connection, case.payment, end.notice, version)
 
 
-async def reject(case: Case, by: str) -> None:
-    """Refuse what was asked for, or take one's own request back; the running total is free again.
+async def reject(case: RefundCase, by: str) -> None:
+    """Reject a requested refund, also one's own; its amount leaves the running total of its try.
 
     Raises:
-        NotWaitingError: nobody waits for approval.
+        NotWaitingError: the refund does not wait for approval.
     """
     _require_waiting(case, RefundState.ASKED)
-    # A chargeback's name over there may be written down again, rightly.
-    await _move(case, RefundEvent.REJECTED, Doing(by, {"provider_refund": None}))
-    await case.connection.execute(HOLD, case.refund["attempt_id"], -case.refund["amount"])
+    # The connector's reference of a chargeback may be recorded again.
+    await _move(case, RefundEvent.REJECTED, StepDetails(by, {"provider_refund": None}))
+    await case.connection.execute(CHANGE_RUNNING_TOTAL, case.refund["attempt_id"], -case.refund["amount"])
 
 
-async def confirm(case: Case, by: str) -> None:
-    """Confirm that a refund was paid by hand; said again by the same person, it stands already.
+async def confirm(case: RefundCase, by: str) -> None:
+    """Confirm that a refund was paid by hand; idempotent for the same person.
 
     Raises:
-        NotWaitingError: nobody has said that it was paid.
-        OnePersonError: who confirms is who said so.
+        NotWaitingError: nobody has recorded that it was paid by hand.
+        OnePersonError: the same person has recorded it.
     """
     if case.refund["confirmed_by"] == by:
         return
     _require_waiting(case, RefundState.BY_HAND)
-    said_by, bank_reference = case.refund["by_hand_by"], case.refund["bank_reference"]
-    if said_by is None:
+    recorded_by, bank_reference = case.refund["by_hand_by"], case.refund["bank_reference"]
+    if recorded_by is None:
         raise NotWaitingError
-    if said_by == by:
+    if recorded_by == by:
         raise OnePersonError(_ONE_PERSON)
-    plan = decide_refund(held_of(case.refund), case.payment_state, PaidByHand(bank_reference))
-    doing = Doing(by, {"confirmed_by": by})
-    await write_plan(case.connection, case.payment, case.refund, plan, doing)
+    plan = decide_refund(locked_refund_of(case.refund), case.payment_state, PaidByHand(bank_reference))
+    details = StepDetails(by, {"confirmed_by": by})
+    await write_plan(case.connection, case.payment, case.refund, plan, details)
 
 
-def _require_waiting(case: Case, state: RefundState) -> None:
+def _require_waiting(case: RefundCase, state: RefundState) -> None:
     if case.state is not state:
         raise NotWaitingError
 
 
-def _require_completed(case: Case) -> None:
-    """What the payee was credited is taken from it only while nobody doubts that it was."""
+def _require_completed(case: RefundCase) -> None:
+    """Raise NotWaitingError unless the payment is completed: only then was its payee credited."""
     if case.payment_state is not State.COMPLETED:
         raise NotWaitingError
 
 
-async def _move(case: Case, event: RefundEvent, doing: Doing) -> None:
-    await move_refund(case.connection, case.refund, event, {}, doing)
+async def _move(case: RefundCase, event: RefundEvent, details: StepDetails) -> None:
+    await move_refund(case.connection, case.refund, event, {}, details)

@@ -1,7 +1,7 @@
-"""The rows of refunds, read under locks that everybody takes in one order.
+"""The rows of refunds, read under locks that are taken in one order everywhere.
 
-The order is that of `collection_rows`, and refunds come last. Whoever takes a refund on or moves it holds its
-payment and its try, so a try's running total and its refunds change together.
+The order is that of `payment_rows`, and refunds come last. Adding or moving a refund locks its payment and
+its try, so a try's running total and its refunds change together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from ekpay_switch.domain.ledger.posting_rules import (
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.refund import HeldRefund, NewRefund, RefundKind, RefundState
 from ekpay_switch.persistence.collections.share_postings import accounts_of_refunds
-from ekpay_switch.persistence.file_statements import FILES_SAID, files_said
+from ekpay_switch.persistence.file_statements import FILE_STATEMENTS, file_statements_of
 from ekpay_switch.persistence.own_transactions import Connection
 from ekpay_switch.persistence.payment_rows import LOCK_TRY, lock_books, lock_payment
 from ekpay_switch.ports.collections import RefundView
@@ -27,22 +27,21 @@ from ekpay_switch.security.identifiers import unguessable
 
 Row = Mapping[str, Any]
 
-_PLACES = """
+_TARGETS = """
 SELECT t.payment_id, t.attempt_id, p.partner_id, p.lane, t.connector_id, p.biller_id AS payee,
   ARRAY(SELECT account FROM merchant_shares AS s WHERE s.payment_id = p.id ORDER BY seq) AS shares
 FROM tries AS t JOIN payments AS p ON p.id = t.payment_id JOIN attempts AS a ON a.id = t.attempt_id
 """
-PLACE_OF_REFUND = f"{_PLACES} JOIN refunds AS r ON r.attempt_id = t.attempt_id WHERE r.id = $1"
-PLACE_OF_FUNDING = f"{_PLACES} WHERE p.id = $1 AND a.outcome = 'approved'"
-# The oldest money of a payment that disagreed and that nobody gives back yet.
-PLACE_IN_SUSPENSE = f"""
-{_PLACES} WHERE p.id = $1 AND a.outcome = 'disagreed' AND t.collected IS NOT NULL AND t.refunded = 0
+TARGET_OF_REFUND = f"{_TARGETS} JOIN refunds AS r ON r.attempt_id = t.attempt_id WHERE r.id = $1"
+TARGET_OF_FUNDING = f"{_TARGETS} WHERE p.id = $1 AND a.outcome = 'approved'"
+# The oldest try of a payment whose money disagreed and is not being given back yet.
+TARGET_IN_SUSPENSE = f"""
+{_TARGETS} WHERE p.id = $1 AND a.outcome = 'disagreed' AND t.collected IS NOT NULL AND t.refunded = 0
 ORDER BY a.opened_at LIMIT 1
 """
-# The refunds of a try are looked for among those of its payment, which have an index.
-# Refunds with what their payment and their try say, and the names of the try's other refunds; `r` stands for
-# the source of rows.
-_FILES = FILES_SAID.format(payment="r.payment_id", attempt="r.id", since="r.updated_at")
+# Refunds with columns of their payment and their try, and the provider's references of the try's other
+# refunds, which are looked up by payment, where there is an index; `r` is the source of rows.
+_FILES = FILE_STATEMENTS.format(payment="r.payment_id", attempt="r.id", since="r.updated_at")
 WITH_ITS_TRY = f"""
 SELECT r.*, p.lane, p.biller_id AS payee, p.currency, p.state AS payment_state, t.provider_reference,
   t.provider_transaction, t.collected, t.collected_at, a.reference AS collected_reference, now() AS now,
@@ -60,14 +59,14 @@ INSERT INTO refunds (id, payment_id, attempt_id, partner_id, connector_id, kind,
   amount, reason, state, asked_by, our_reference, next_action_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, CASE WHEN $14 THEN now() END)
 """
-HOLD = "UPDATE tries SET refunded = refunded + $2 WHERE attempt_id = $1"
+CHANGE_RUNNING_TOTAL = "UPDATE tries SET refunded = refunded + $2 WHERE attempt_id = $1"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where refunds of one try belong; none of it ever changes, so it is read before any lock.
+class RefundTarget:
+    """The payment, try and accounts that refunds of a try belong to; never changes, so it is read unlocked.
 
-    `shares` are the accounts that a merchant payment is credited to; none where a bill is paid.
+    `shares` are the accounts that a merchant payment is credited to; empty where a bill is paid.
     """
 
     payment_id: UUID
@@ -80,60 +79,60 @@ class Place:
 
     @property
     def accounts(self) -> frozenset[str]:
-        """Every account that a refund of this place may post to."""
-        one, connector_id = Money(1), self.connector_id
+        """Every account that a refund of this target may post to."""
+        amount, connector_id = Money(1), self.connector_id
         entries = (
-            owed_back_by_payee(self.payee, connector_id, one),
-            owed_back_from_suspense(connector_id, one),
-            paid_back(connector_id, one),
-            paid_back_by_hand(connector_id, one),
+            owed_back_by_payee(self.payee, connector_id, amount),
+            owed_back_from_suspense(connector_id, amount),
+            paid_back(connector_id, amount),
+            paid_back_by_hand(connector_id, amount),
         )
         lines = frozenset(posting.account for entry in entries for posting in entry.postings)
         return lines | accounts_of_refunds(self.payee, self.shares)
 
 
-async def read_place(connection: Connection, query: str, row_id: UUID) -> Place | None:
-    """The place that one of the queries PLACE_… finds for a refund's or a payment's id, or None."""
+async def read_target(connection: Connection, query: str, row_id: UUID) -> RefundTarget | None:
+    """The target found by one of the queries TARGET_… for the id of a refund or payment, or None."""
     row = await connection.fetchrow(query, row_id)
-    return None if row is None else Place(**row)
+    return None if row is None else RefundTarget(**row)
 
 
-async def lock_place(connection: Connection, place: Place) -> tuple[Row, Row]:
-    """Hold everything that refunds of this place are judged by; its payment and its try."""
-    await lock_books(connection, place.lane)
-    payment = await lock_payment(connection, place.payment_id)
-    assert payment is not None, "what a try belongs to stands"
-    return payment, await connection.fetchrow(LOCK_TRY, place.attempt_id)
+async def lock_target(connection: Connection, target: RefundTarget) -> tuple[Row, Row]:
+    """Lock everything that refunds of this target are decided by; returns its payment and its try."""
+    await lock_books(connection, target.lane)
+    payment = await lock_payment(connection, target.payment_id)
+    assert payment is not None, "a try has a payment"
+    return payment, await connection.fetchrow(LOCK_TRY, target.attempt_id)
 
 
 async def lock_refund(connection: Connection, refund_id: UUID) -> Row:
-    """The refund with its try, held; its place is locked already."""
+    """Lock and read the refund with its try; its target is locked already."""
     row: Row = await connection.fetchrow(LOCK_REFUND, refund_id)
     return row
 
 
 async def read_refund(connection: Connection, refund_id: UUID) -> Row | None:
-    """The refund with its try, or None: there is no such refund."""
+    """The refund with its try, or None if there is no such refund."""
     row: Row | None = await connection.fetchrow(READ_REFUND, refund_id)
     return row
 
 
-async def add_refund(connection: Connection, new: NewRefund, place: Place) -> Row:
-    """Write a new refund down and hold its amount in the running total of its try, which is locked.
+async def add_refund(connection: Connection, new: NewRefund, target: RefundTarget) -> Row:
+    """Write a new refund and add its amount to the running total of its try, which is locked.
 
-    What needs a second person is only asked for; anything else is approved, and due now.
+    One that needs a second person waits for approval; any other is approved and due now.
     """
     state = RefundState.ASKED if new.needs_approval else RefundState.APPROVED
     await connection.execute(
-        NEW_REFUND, new.refund_id, new.payment_id, place.attempt_id, new.partner_id, place.connector_id,
+        NEW_REFUND, new.refund_id, new.payment_id, target.attempt_id, new.partner_id, target.connector_id,
         new.kind, new.reference, new.fingerprint, new.amount.minor, new.reason, state, new.asked_by,
         unguessable(), state is RefundState.APPROVED,
     )  # fmt: skip
-    await connection.execute(HOLD, place.attempt_id, new.amount.minor)
+    await connection.execute(CHANGE_RUNNING_TOTAL, target.attempt_id, new.amount.minor)
     return await lock_refund(connection, new.refund_id)
 
 
-def held_of(row: Row) -> HeldRefund:
+def locked_refund_of(row: Row) -> HeldRefund:
     """A row of WITH_ITS_TRY as the domain sees it."""
     order = RefundOrder(
         refund_id=row["id"],
@@ -163,12 +162,12 @@ def held_of(row: Row) -> HeldRefund:
         asked=row["asked"],
         collected_at=row["collected_at"],
         now=row["now"],
-        files=files_said(row["files"]),
+        files=file_statements_of(row["files"]),
     )
 
 
 def view_of(row: Row) -> RefundView:
-    """A refund, with the currency of its payment, as that payment's owner may see it."""
+    """A refund, with the currency of its payment, as the partner sees it."""
     return RefundView(
         refund_id=row["id"],
         payment_id=row["payment_id"],

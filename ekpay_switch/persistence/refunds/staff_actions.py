@@ -1,7 +1,7 @@
-"""What staff does with refunds: agree, refuse, pay by hand, write chargebacks down, give back what disagreed.
+"""What staff does with refunds: request, approve, reject, pay by hand, record chargebacks, end reviews.
 
-Whatever moves money takes two persons: one asks or says, another approves or confirms. Callers have checked
-who they are (`Staff.verify`); that they are two is checked here, and by the constraints of `refunds`.
+Whatever moves money takes two persons: one requests or records, another approves or confirms. The caller has
+verified them (`Staff.verify`); that they are two is checked here, and by the constraints of `refunds`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -17,11 +17,11 @@ from ekpay_switch.domain.refunds.refund import RefundKind, RefundRefusal, Refund
 from ekpay_switch.persistence.own_transactions import Connection, OwnTransactions
 from ekpay_switch.persistence.payment_rows import from_json
 from ekpay_switch.persistence.refunds.decisions import (
-    Asking,
-    Case,
-    Decision,
     NothingInSuspenseError,
     NotWaitingError,
+    RefundCase,
+    RefundRequest,
+    StaffDecision,
     approve,
     ask_chargeback,
     ask_review_give_back,
@@ -29,16 +29,16 @@ from ekpay_switch.persistence.refunds.decisions import (
     reject,
 )
 from ekpay_switch.persistence.refunds.rows import (
-    PLACE_IN_SUSPENSE,
-    PLACE_OF_FUNDING,
-    PLACE_OF_REFUND,
-    Place,
-    lock_place,
+    TARGET_IN_SUSPENSE,
+    TARGET_OF_FUNDING,
+    TARGET_OF_REFUND,
+    RefundTarget,
     lock_refund,
-    read_place,
+    lock_target,
+    read_target,
     view_of,
 )
-from ekpay_switch.persistence.refunds.store import take_on
+from ekpay_switch.persistence.refunds.store import open_refund
 from ekpay_switch.ports.collections import RefundTaken, RefundView
 from ekpay_switch.security.identifiers import uuid7
 
@@ -46,7 +46,7 @@ _LINES = "SELECT r.*, p.currency FROM refunds AS r JOIN payments AS p ON p.id = 
 READ_LIST = f"{_LINES} WHERE r.state = ANY($1) ORDER BY r.created_at DESC, r.id DESC LIMIT $2"
 READ_LINE = f"{_LINES} WHERE r.id = $1"
 READ_STEPS = "SELECT * FROM refund_history WHERE refund_id = $1 ORDER BY seq"
-SAY_BY_HAND = """
+RECORD_BY_HAND = """
 UPDATE refunds SET by_hand_by = $2, bank_reference = $3, updated_at = now()
 WHERE id = $1 AND state = 'by_hand' RETURNING true
 """
@@ -67,7 +67,7 @@ class RefundRefusedError(SwitchError):
 
 
 class ReferenceTakenError(SwitchError):
-    """The reference is empty or belongs to another refund: a movement of money is written down once."""
+    """The reference is empty or belongs to another refund: a movement of money is recorded once."""
 
 
 class RefundDesk:
@@ -76,14 +76,14 @@ class RefundDesk:
     def __init__(self, transactions: OwnTransactions) -> None:
         self._transactions = transactions
 
-    # ---- looking
+    # ---- reading
 
     async def list(self, states: Collection[RefundState], count_max: int = 1_000) -> Sequence[Line]:
         """Refunds in one of these states, the newest first; amounts in paisa, with their `currency`."""
-        wanted = (sorted(states), count_max)
 
         async def _read(connection: Connection) -> Sequence[Line]:
-            return [dict(row) for row in await connection.fetch(READ_LIST, *wanted)]
+            rows = await connection.fetch(READ_LIST, sorted(states), count_max)
+            return [dict(row) for row in rows]
 
         return await self._transactions.run(_read)
 
@@ -97,8 +97,8 @@ class RefundDesk:
         async def _read(connection: Connection) -> tuple[Line | None, Sequence[Line]]:
             row = await connection.fetchrow(READ_LINE, refund_id)
             steps = await connection.fetch(READ_STEPS, refund_id)
-            told = [{**step, "facts": from_json(step["facts"])} for step in steps]
-            return row and dict(row), told
+            decoded_steps = [{**step, "facts": from_json(step["facts"])} for step in steps]
+            return row and dict(row), decoded_steps
 
         line, steps = await self._transactions.run(_read)
         if line is None:
@@ -106,131 +106,133 @@ class RefundDesk:
         return line, steps
 
     async def connector_of(self, payment_id: UUID) -> str | None:
-        """The connector that brought this payment's money, or None: there is none, or no such payment."""
-        place = await self._find(PLACE_OF_FUNDING, payment_id)
-        return None if place is None else place.connector_id
+        """The connector that collected this payment's money; None if there is none, or no such payment."""
+        target = await self._find(TARGET_OF_FUNDING, payment_id)
+        return None if target is None else target.connector_id
 
     # ---- the first person
 
     async def ask(
         self, payment_id: UUID, amount: Money, reason: str, by: str, parts_max: int, days_max: int
     ) -> RefundView:
-        """Ask for a refund of a completed payment, within what its connector allows.
+        """Request a refund of a completed payment, within what its connector allows.
 
         Raises:
-            RefundRefusedError: it cannot be given back so, and why.
+            RefundRefusedError: the refund is refused; its `refusal` says why.
         """
-        place = await self._funding(payment_id)
-        new = Asking(uuid7(), reason, by).new(place, RefundKind.REFUND, amount)
-        work = partial(take_on, new=new, place=place, parts_max=parts_max, days_max=days_max)
-        return _view(await self._transactions.run(work, place.accounts))
+        target = await self._funding(payment_id)
+        new = RefundRequest(uuid7(), reason, by).new(target, RefundKind.REFUND, amount)
+        work = partial(open_refund, new=new, target=target, parts_max=parts_max, days_max=days_max)
+        return _view_or_raise(await self._transactions.run(work, target.accounts))
 
     async def ask_chargeback(self, payment_id: UUID, amount: Money, reference: str, by: str) -> RefundView:
-        """Write down that the connector has taken money back, under its own reference.
+        """Record that the connector has taken money back, under its own reference.
 
         Raises:
-            RefundRefusedError: so much of the payment cannot have been taken, and why.
-            ReferenceTakenError: the reference is empty, or stands already.
+            RefundRefusedError: this amount cannot have been taken; its `refusal` says why.
+            ReferenceTakenError: the reference is empty, or exists already.
         """
-        place, name = await self._funding(payment_id), reference.strip()
+        target, name = await self._funding(payment_id), reference.strip()
         if not name:
             raise ReferenceTakenError
-        new = Asking(uuid7(), "taken back by the connector", by).new(place, RefundKind.CHARGEBACK, amount)
-        work = partial(ask_chargeback, new=new, place=place, name=name)
+        new = RefundRequest(uuid7(), "taken back by the connector", by).new(
+            target, RefundKind.CHARGEBACK, amount
+        )
+        work = partial(ask_chargeback, new=new, target=target, name=name)
         try:
-            return _view(await self._transactions.run(work, place.accounts))
+            return _view_or_raise(await self._transactions.run(work, target.accounts))
         except asyncpg.UniqueViolationError as problem:
             raise ReferenceTakenError from problem
 
     async def ask_review_give_back(self, payment_id: UUID, reason: str, by: str) -> RefundView:
-        """Ask that collected money which disagreed goes back; approved, it ends the review that it caused.
+        """Request that collected money which disagreed go back; its approval ends the review that it caused.
 
         Raises:
             NothingInSuspenseError: there is none.
         """
-        place = await self._find(PLACE_IN_SUSPENSE, payment_id)
-        if place is None:
+        target = await self._find(TARGET_IN_SUSPENSE, payment_id)
+        if target is None:
             raise NothingInSuspenseError
-        work = partial(ask_review_give_back, asking=Asking(uuid7(), reason, by), place=place)
-        return await self._transactions.run(work, place.accounts)
+        work = partial(ask_review_give_back, asking=RefundRequest(uuid7(), reason, by), target=target)
+        return await self._transactions.run(work, target.accounts)
 
     async def say_paid_by_hand(self, refund_id: UUID, bank_reference: str, by: str) -> None:
-        """Write down who paid it and how our bank calls the transfer; said again, it replaces what was said.
+        """Record who paid it by hand and the bank's reference; recorded again, it replaces the first record.
 
         Raises:
-            NotWaitingError: it is not to be paid by hand.
+            NotWaitingError: the refund does not wait to be paid by hand.
             ReferenceTakenError: the bank's reference is empty, or belongs to another refund.
         """
-        named = bank_reference.strip()
-        if not named:
+        reference = bank_reference.strip()
+        if not reference:
             raise ReferenceTakenError
 
-        async def _say(connection: Connection) -> bool:
-            return bool(await connection.fetchval(SAY_BY_HAND, refund_id, by, named))
+        async def _record(connection: Connection) -> bool:
+            return bool(await connection.fetchval(RECORD_BY_HAND, refund_id, by, reference))
 
         try:
-            is_said = await self._transactions.run(_say)
+            is_recorded = await self._transactions.run(_record)
         except asyncpg.UniqueViolationError as problem:
             raise ReferenceTakenError from problem
-        if not is_said:
+        if not is_recorded:
             raise NotWaitingError
 
     # ---- the second person
 
     async def approve(self, refund_id: UUID, by: str) -> RefundView:
-        """Agree to what somebody else asked for; the money is owed from now on, or is back already.
+        """Approve a refund that another person requested; a chargeback is then paid back, any other owed.
 
         Raises:
             UnknownRefundError: there is no such refund.
-            OnePersonError: who approves is who asked.
-            NotWaitingError: nobody waits for approval, or the payment has moved on.
-            DebtLimitError: its merchant has sold too little since.
+            OnePersonError: the approver is the person who requested it.
+            NotWaitingError: the refund does not wait for approval, or its payment has moved on.
+            DebtLimitError: the merchant's debt limit does not allow it.
         """
         return await self._decide(refund_id, by, approve)
 
     async def reject(self, refund_id: UUID, by: str) -> RefundView:
-        """Refuse what somebody asked for, or take one's own request back; nothing moves.
+        """Reject a requested refund, also one's own; no money moves.
 
         Raises:
             UnknownRefundError: there is no such refund.
-            NotWaitingError: nobody waits for approval.
+            NotWaitingError: the refund does not wait for approval.
         """
         return await self._decide(refund_id, by, reject)
 
     async def confirm_paid_by_hand(self, refund_id: UUID, by: str) -> RefundView:
-        """Confirm that our bank has paid it, as somebody else said; the payer has the money.
+        """Confirm that our bank has paid it, as another person recorded; the payer has the money.
 
         Raises:
             UnknownRefundError: there is no such refund.
-            OnePersonError: who confirms is who said so.
-            NotWaitingError: nobody has said that it was paid by hand.
+            OnePersonError: the same person has recorded the payment.
+            NotWaitingError: nobody has recorded that it was paid by hand.
         """
         return await self._decide(refund_id, by, confirm)
 
-    async def _decide(self, refund_id: UUID, by: str, decision: Decision) -> RefundView:
-        place = await self._find(PLACE_OF_REFUND, refund_id)
-        if place is None:
+    async def _decide(self, refund_id: UUID, by: str, decision: StaffDecision) -> RefundView:
+        target = await self._find(TARGET_OF_REFUND, refund_id)
+        if target is None:
             raise UnknownRefundError
 
         async def _work(connection: Connection) -> RefundView:
-            payment, one = await lock_place(connection, place)
+            payment, try_row = await lock_target(connection, target)
             refund = await lock_refund(connection, refund_id)
-            await decision(Case(connection, payment, one, refund), by)
+            await decision(RefundCase(connection, payment, try_row, refund), by)
             return view_of(await lock_refund(connection, refund_id))
 
-        return await self._transactions.run(_work, place.accounts)
+        return await self._transactions.run(_work, target.accounts)
 
-    async def _funding(self, payment_id: UUID) -> Place:
-        place = await self._find(PLACE_OF_FUNDING, payment_id)
-        if place is None:
+    async def _funding(self, payment_id: UUID) -> RefundTarget:
+        target = await self._find(TARGET_OF_FUNDING, payment_id)
+        if target is None:
             raise RefundRefusedError(RefundRefusal.NOT_REFUNDABLE)
-        return place
+        return target
 
-    async def _find(self, query: str, row_id: UUID) -> Place | None:
-        return await self._transactions.run(partial(read_place, query=query, row_id=row_id))
+    async def _find(self, query: str, row_id: UUID) -> RefundTarget | None:
+        return await self._transactions.run(partial(read_target, query=query, row_id=row_id))
 
 
-def _view(answer: RefundTaken | RefundRefusal) -> RefundView:
+def _view_or_raise(answer: RefundTaken | RefundRefusal) -> RefundView:
     if isinstance(answer, RefundRefusal):
         raise RefundRefusedError(answer)
     return answer.view

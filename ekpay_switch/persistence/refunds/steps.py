@@ -1,6 +1,6 @@
-"""What a step of a refund writes: its history, its entry, its payment's own step and who is told of it.
+"""What a step of a refund writes: its history, its entry, its payment's own step and the notification.
 
-All of it is written under the locks of `refund_rows.lock_place` and in their transaction.
+All of it is written under the locks of `rows.lock_target` and in their transaction.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,13 +21,19 @@ from ekpay_switch.domain.refunds.refund import (
     owing,
     refund_after,
 )
-from ekpay_switch.persistence.collections.share_postings import write_unwound
+from ekpay_switch.persistence.collections.share_postings import write_share_reversal
 from ekpay_switch.persistence.group_commit.batch import write_batch
 from ekpay_switch.persistence.group_commit.decide import ACTOR
 from ekpay_switch.persistence.group_commit.steps import PostEntry
 from ekpay_switch.persistence.own_transactions import Connection
-from ekpay_switch.persistence.payment_rows import NEW_EVIDENCE, NEW_HISTORY, as_json, change, tell
-from ekpay_switch.persistence.refunds.rows import HOLD, Row
+from ekpay_switch.persistence.payment_rows import (
+    NEW_EVIDENCE,
+    NEW_HISTORY,
+    add_notification,
+    as_json,
+    update_row,
+)
+from ekpay_switch.persistence.refunds.rows import CHANGE_RUNNING_TOTAL, Row
 from ekpay_switch.security.identifiers import uuid7
 
 NEW_STEP = """
@@ -35,8 +41,8 @@ INSERT INTO refund_history (refund_id, seq, from_state, event, to_state, actor, 
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
 _LATE_KINDS = ", ".join(f"'late:{end}'" for end in sorted(LATE_TO_ASK_ABOUT))
-# Only a question, or a second sending, said that it was not posted; or an answer under an old epoch said
-# otherwise (docs/adr/0024, law 14).
+# "Not posted" rests on an inquiry or on a second send, or an answer under an older epoch contradicts it
+# (docs/adr/0024, law 14).
 MAY_BE_POSTED = f"""
 SELECT EXISTS (SELECT FROM attempts AS a WHERE a.payment_id = $1 AND a.leg = 'delivery' AND (
   a.outcome = '{AttemptEnd.NOT_POSTED}' OR a.sends > 1
@@ -49,17 +55,17 @@ UPDATE refunds SET next_action_at = least(next_action_at, now()) WHERE id = $1 A
 
 
 @dataclass(frozen=True, slots=True)
-class Doing:
-    """Who moves a refund, and which further columns of it they set."""
+class StepDetails:
+    """Who moves a refund, and which further columns of it change."""
 
     actor: str = ACTOR
     changes: Mapping[str, object] = field(default_factory=dict)
 
 
 async def write_plan(
-    connection: Connection, payment: Row, refund: Row, plan: RefundPlan, doing: Doing
+    connection: Connection, payment: Row, refund: Row, plan: RefundPlan, details: StepDetails
 ) -> RefundState:
-    """Write all that a finding about a refund leads to, which ends its epoch; what the refund is then.
+    """Write everything that a plan for a refund says, which ends its epoch; returns its new state.
 
     Raises:
         IllegalTransitionError: the refund or its payment is not in a state that allows it.
@@ -71,36 +77,46 @@ async def write_plan(
         "epoch": refund["epoch"] + 1,
         "asked": refund["asked"] + (plan.event is RefundEvent.DOUBTED),
         "provider_refund": plan.provider_refund or refund["provider_refund"],
-        **doing.changes,
+        **details.changes,
     }
-    state = await move_refund(connection, refund, plan.event, plan.facts, Doing(doing.actor, written))
+    state = await move_refund(connection, refund, plan.event, plan.facts, StepDetails(details.actor, written))
     if plan.frees:
-        await connection.execute(HOLD, refund["attempt_id"], -refund["amount"])
+        await connection.execute(CHANGE_RUNNING_TOTAL, refund["attempt_id"], -refund["amount"])
         if is_merchant(payment["biller_id"]):
             moves_back = Money(-refund["amount"], refund["currency"])
-            await write_unwound(connection, payment, refund["connector_id"], moves_back)
+            await write_share_reversal(connection, payment, refund["connector_id"], moves_back)
     if plan.entry is not None:
         await post(connection, refund, plan.entry)
-    version = await move_payment_of_refund(connection, payment, plan.payment_events, plan.facts, doing.actor)
+    version = await move_payment_of_refund(
+        connection, payment, plan.payment_events, plan.facts, details.actor
+    )
     if plan.notice:
-        await tell(connection, payment, plan.notice, version)
+        await add_notification(connection, payment, plan.notice, version)
     return state
 
 
 async def move_refund(
-    connection: Connection, refund: Row, event: RefundEvent, facts: Mapping[str, str], doing: Doing
+    connection: Connection, refund: Row, event: RefundEvent, facts: Mapping[str, str], details: StepDetails
 ) -> RefundState:
-    """Write one step of the refund and what else changes of it.
+    """Write one step of the refund and the further columns of `details`; returns its new state.
 
     Raises:
-        IllegalTransitionError: the table has no such step.
+        IllegalTransitionError: the event is not allowed in the refund's state.
     """
     before = RefundState(refund["state"])
     following, seq = refund_after(before, event), refund["steps"] + 1
-    step = (refund["id"], seq, str(before), str(event), str(following), doing.actor)
-    await connection.execute(NEW_STEP, *step, as_json(dict(facts)))
-    changed = {"state": str(following), "steps": seq, "updated_at": refund["now"], **doing.changes}
-    await change(connection, "refunds", {"id": refund["id"]}, changed)
+    await connection.execute(
+        NEW_STEP,
+        refund["id"],
+        seq,
+        str(before),
+        str(event),
+        str(following),
+        details.actor,
+        as_json(dict(facts)),
+    )
+    changed = {"state": str(following), "steps": seq, "updated_at": refund["now"], **details.changes}
+    await update_row(connection, "refunds", {"id": refund["id"]}, changed)
     return following
 
 
@@ -110,21 +126,21 @@ async def post(connection: Connection, refund: Row, entry: Entry) -> None:
 
 
 async def owe(connection: Connection, payment: Row, refund: Row) -> None:
-    """Make the money of a refund, which is approved now, owed to its payer by whoever was credited."""
+    """Post what becomes owed to the payer by an approved refund, taken from whoever was credited."""
     kind, amount = RefundKind(refund["kind"]), Money(refund["amount"], refund["currency"])
     entry = owing(kind, payment["biller_id"], refund["connector_id"], amount)
     if entry is not None:
         await post(connection, refund, entry)
     elif kind in {RefundKind.REFUND, RefundKind.CHARGEBACK}:
-        await write_unwound(connection, payment, refund["connector_id"], amount)
+        await write_share_reversal(connection, payment, refund["connector_id"], amount)
 
 
 async def move_payment_of_refund(
     connection: Connection, payment: Row, events: Iterable[Event], facts: Mapping[str, str], actor: str
 ) -> int:
-    """Let the payment take these steps; how many it has then.
+    """Move the payment through these events; returns its number of steps then.
 
-    What it was refused for stays what it says of itself: how the money went back is told by its refund.
+    The payment keeps its facts: how the money went back is in its refund.
 
     Raises:
         IllegalTransitionError: the payment is not in a state that allows them.
@@ -133,23 +149,29 @@ async def move_payment_of_refund(
     if not steps:
         return before
     for seq, step in enumerate(steps, before + 1):
-        told = as_json(dict(facts))
-        await connection.execute(NEW_HISTORY, payment["id"], seq, *map(str, step), actor, told)
+        facts_json = as_json(dict(facts))
+        await connection.execute(NEW_HISTORY, payment["id"], seq, *map(str, step), actor, facts_json)
     state, version = steps[-1][2], before + len(steps)
     is_watched = state is State.REFUNDED and await connection.fetchval(MAY_BE_POSTED, payment["id"])
     now = payment["now"]
-    moved = {"state": str(state), "steps": version, "updated_at": now, "lease_until": None}
-    due = {"next_action_at": now if is_watched else None}
-    await change(connection, "payments", {"id": payment["id"]}, moved | due)
+    columns = {
+        "state": str(state),
+        "steps": version,
+        "updated_at": now,
+        "lease_until": None,
+        "next_action_at": now if is_watched else None,
+    }
+    await update_row(connection, "payments", {"id": payment["id"]}, columns)
     return version
 
 
-async def keep_as_evidence(connection: Connection, held: HeldRefund, plan: RefundPlan) -> None:
-    """Keep an answer that came too late to set anything, and have the refund asked about at once (law 14).
+async def keep_as_evidence(connection: Connection, locked_refund: HeldRefund, plan: RefundPlan) -> None:
+    """Store an answer that came too late to set anything, and make the refund due at once (law 14).
 
-    A refund is an attempt of its own at giving back, so its id stands in the place of an attempt's.
+    The refund's id takes the place of an attempt id.
     """
-    kind = f"late_refund:{plan.event}"
-    of = (held.payment_id, held.refund_id, held.epoch)
-    await connection.execute(NEW_EVIDENCE, *of, kind, as_json(dict(plan.facts)))
-    await connection.execute(ASK_SOONER, held.refund_id)
+    await connection.execute(
+        NEW_EVIDENCE, locked_refund.payment_id, locked_refund.refund_id, locked_refund.epoch,
+        f"late_refund:{plan.event}", as_json(dict(plan.facts)),
+    )  # fmt: skip
+    await connection.execute(ASK_SOONER, locked_refund.refund_id)

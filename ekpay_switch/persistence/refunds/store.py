@@ -1,6 +1,6 @@
 """The port `Refunds` over PostgreSQL: the rows themselves are the queue, the try's row is the running total.
 
-What staff does with refunds is in `refund_desk`.
+The actions of staff are in `staff_actions`.
 """
 
 from collections.abc import Collection, Sequence
@@ -38,19 +38,19 @@ from ekpay_switch.persistence.group_commit.decide import ACTOR
 from ekpay_switch.persistence.group_commit.lock_and_read import sums_of
 from ekpay_switch.persistence.own_transactions import Connection, OwnTransactions
 from ekpay_switch.persistence.refunds.rows import (
-    PLACE_OF_FUNDING,
-    PLACE_OF_REFUND,
+    TARGET_OF_FUNDING,
+    TARGET_OF_REFUND,
     WITH_ITS_TRY,
-    Place,
+    RefundTarget,
     Row,
     add_refund,
-    held_of,
-    lock_place,
     lock_refund,
-    read_place,
+    lock_target,
+    locked_refund_of,
+    read_target,
     view_of,
 )
-from ekpay_switch.persistence.refunds.steps import Doing, keep_as_evidence, move_refund, owe, write_plan
+from ekpay_switch.persistence.refunds.steps import StepDetails, keep_as_evidence, move_refund, owe, write_plan
 from ekpay_switch.ports.collections import RefundRecorded, RefundTaken, RefundView
 from ekpay_switch.security.identifiers import uuid7
 
@@ -64,9 +64,9 @@ IS_KNOWN = "SELECT true FROM payments WHERE id = $1 AND partner_id = $2"
 COUNT_PARTS = """
 SELECT count(*) FROM refunds WHERE payment_id = $1 AND attempt_id = $2 AND state <> ALL($3::text[])
 """
-# What makes a payment refunding also makes it due, so it is found by the index of what is due; plans are made
-# on empty tables, and LATERAL has this one start there. Only what is still there goes back: a try that has
-# given any of it away is for people to look at.
+# A payment that becomes refunding is due as well, so it is found by the index on due payments; LATERAL makes
+# the plan start there even if it was made on empty tables. Only a try with the whole amount left is given
+# back; one that has refunded some of it is for people to look at.
 OWED_BACK = """
 SELECT p.*, t.attempt_id, t.connector_id FROM payments AS p CROSS JOIN LATERAL (
   SELECT t.attempt_id, t.connector_id, t.collected - t.refunded AS is_there
@@ -84,7 +84,7 @@ r.next_action_at <= now() AND (r.lease_until IS NULL OR r.lease_until < now())
     WHERE o.payment_id = r.payment_id AND o.attempt_id = r.attempt_id AND o.id <> r.id
     AND (o.state IN ({_IN_THE_AIR}) OR o.lease_until >= now()))
 """
-# Judged once more under the lock: between the two somebody else may have taken a row.
+# Checked again under the lock: another process may have leased a row meanwhile.
 LEASE_DUE = f"""
 WITH firsts AS (
   SELECT DISTINCT ON (r.attempt_id) r.id FROM refunds AS r WHERE {_IS_DUE}
@@ -97,7 +97,7 @@ WITH firsts AS (
   FROM due WHERE r.id = due.id RETURNING r.*
 )
 {WITH_ITS_TRY.format(source="leased")}
-"""  # noqa: S608 - our own words
+"""  # noqa: S608 - constants
 LOCK_HELD = "SELECT *, now() AS now FROM refunds WHERE id = $1 AND epoch = $2 FOR UPDATE"
 POSTPONE = """
 UPDATE refunds SET next_action_at = now() + $3::interval, lease_until = NULL WHERE id = $1 AND epoch = $2
@@ -115,57 +115,60 @@ class PostgresRefunds:
         self._transactions = transactions
 
     async def ask(self, new: NewRefund, parts_max: int, days_max: int) -> RefundTaken | RefundRefusal:
-        """See `collect_ports.Refunds`. A caller's reference never begins with a kind of refund: ours do."""
-        known = await self._transactions.run(partial(_known, new=new))
-        if not isinstance(known, Place):
+        """See `ports.collections.Refunds`. References that begin with a kind of refund are ours."""
+        known = await self._transactions.run(partial(_answer_or_target, new=new))
+        if not isinstance(known, RefundTarget):
             return known
-        work = partial(take_on, new=new, place=known, parts_max=parts_max, days_max=days_max)
+        work = partial(open_refund, new=new, target=known, parts_max=parts_max, days_max=days_max)
         try:
             return await self._transactions.run(work, known.accounts)
         except asyncpg.UniqueViolationError as problem:
-            # The same reference for another payment, at the same moment: the locks were not the same ones.
+            # The same reference for another payment at the same moment, under other locks.
             if problem.constraint_name != ONE_PER_REFERENCE:
                 raise
             return RefundRefusal.OTHER_CONTENT
 
     async def open_give_backs(self, limit: int) -> int:
-        """See `collect_ports.Refunds`."""
+        """See `ports.collections.Refunds`."""
         return await self._transactions.run(partial(_open_give_backs, limit=limit))
 
     async def lease_due(
         self, limit: int, lease_seconds: float, *, passing_over: Collection[str] = ()
     ) -> Sequence[HeldRefund]:
-        """See `collect_ports.Refunds`. Rows that somebody holds are passed over, not waited for."""
-        asked = (limit, timedelta(seconds=lease_seconds), sorted(passing_over))
+        """See `ports.collections.Refunds`. Rows that somebody holds are skipped, not waited for."""
+        lease = timedelta(seconds=lease_seconds)
 
         async def _lease(connection: Connection) -> list[HeldRefund]:
-            return [held_of(row) for row in await connection.fetch(LEASE_DUE, *asked)]
+            rows = await connection.fetch(LEASE_DUE, limit, lease, sorted(passing_over))
+            return [locked_refund_of(row) for row in rows]
 
         return await self._transactions.run(_lease) if limit > 0 else []
 
-    async def begin_send(self, held: HeldRefund, hold_seconds: float) -> bool:
-        """See `collect_ports.Refunds`; False as well where another refund of its try is in the air."""
-        work = partial(_begin, held=held, hold=timedelta(seconds=hold_seconds))
+    async def begin_send(self, locked_refund: HeldRefund, hold_seconds: float) -> bool:
+        """See `ports.collections.Refunds`; False also while another refund of its try is sent or in doubt."""
+        work = partial(_begin_send, locked_refund=locked_refund, hold=timedelta(seconds=hold_seconds))
         return await self._transactions.run(work)
 
-    async def postpone(self, held: HeldRefund, again_seconds: float) -> None:
-        """See `collect_ports.Refunds`."""
+    async def postpone(self, locked_refund: HeldRefund, again_seconds: float) -> None:
+        """See `ports.collections.Refunds`."""
         again = timedelta(seconds=again_seconds)
         await self._transactions.run(
-            lambda connection: connection.execute(POSTPONE, held.refund_id, held.epoch, again)
+            lambda connection: connection.execute(
+                POSTPONE, locked_refund.refund_id, locked_refund.epoch, again
+            )
         )
 
-    async def record(self, held: HeldRefund, finding: RefundFinding) -> RefundRecorded | None:
-        """See `collect_ports.Refunds`. The same finding written twice is recognised."""
-        place = await self._transactions.run(
-            partial(read_place, query=PLACE_OF_REFUND, row_id=held.refund_id)
+    async def record(self, locked_refund: HeldRefund, finding: RefundFinding) -> RefundRecorded | None:
+        """See `ports.collections.Refunds`. Idempotent for the same finding."""
+        target = await self._transactions.run(
+            partial(read_target, query=TARGET_OF_REFUND, row_id=locked_refund.refund_id)
         )
-        assert place is not None, "a refund that is held stands"
-        work = partial(_record, held=held, finding=finding, place=place)
-        return await self._transactions.run(work, place.accounts)
+        assert target is not None, "a leased refund exists"
+        work = partial(_record, locked_refund=locked_refund, finding=finding, target=target)
+        return await self._transactions.run(work, target.accounts)
 
     async def of_payment(self, partner_id: str, payment_id: UUID) -> Sequence[RefundView]:
-        """See `collect_ports.Refunds`."""
+        """See `ports.collections.Refunds`."""
 
         async def _read(connection: Connection) -> list[RefundView]:
             return [view_of(row) for row in await connection.fetch(READ_OF_PAYMENT, partner_id, payment_id)]
@@ -173,22 +176,24 @@ class PostgresRefunds:
         return await self._transactions.run(_read)
 
 
-# ---- taking on
+# ---- new refunds
 
 
-async def _known(connection: Connection, new: NewRefund) -> RefundTaken | RefundRefusal | Place:
-    """The answer that needs no lock, or where the refund belongs."""
-    standing = await _standing(connection, new)
+async def _answer_or_target(
+    connection: Connection, new: NewRefund
+) -> RefundTaken | RefundRefusal | RefundTarget:
+    """The answer if it needs no lock, or else the target of the refund."""
+    standing = await _standing_answer(connection, new)
     if standing is not None:
         return standing
     if not await connection.fetchval(IS_KNOWN, new.payment_id, new.partner_id):
         return RefundRefusal.UNKNOWN_PAYMENT
-    place = await read_place(connection, PLACE_OF_FUNDING, new.payment_id)
-    return place or RefundRefusal.NOT_REFUNDABLE
+    target = await read_target(connection, TARGET_OF_FUNDING, new.payment_id)
+    return target or RefundRefusal.NOT_REFUNDABLE
 
 
-async def _standing(connection: Connection, new: NewRefund) -> RefundTaken | RefundRefusal | None:
-    """The answer to a reference that stands already, or None."""
+async def _standing_answer(connection: Connection, new: NewRefund) -> RefundTaken | RefundRefusal | None:
+    """The answer to a reference that exists already, or None."""
     row = await connection.fetchrow(READ_STANDING, new.partner_id, new.reference)
     if row is None:
         return None
@@ -197,42 +202,42 @@ async def _standing(connection: Connection, new: NewRefund) -> RefundTaken | Ref
     return RefundTaken(view_of(row), is_repeat=True)
 
 
-async def take_on(
-    connection: Connection, new: NewRefund, place: Place, parts_max: int, days_max: int
+async def open_refund(
+    connection: Connection, new: NewRefund, target: RefundTarget, parts_max: int, days_max: int
 ) -> RefundTaken | RefundRefusal:
-    """Judge a refund under the locks of its place and write it down, or say why not."""
-    payment, one = await lock_place(connection, place)
-    standing = await _standing(connection, new)
+    """Decide a new refund under the locks of its target; write it, or return the refusal."""
+    payment, try_row = await lock_target(connection, target)
+    standing = await _standing_answer(connection, new)
     if standing is not None:
         return standing
     currency = payment["currency"]
     split = await read_split(connection, payment)
-    seen = Refundable(
+    refundable = Refundable(
         payment_state=State(payment["state"]),
-        collected=Money(one["collected"], currency),
-        refunded=Money(one["refunded"], currency),
+        collected=Money(try_row["collected"], currency),
+        refunded=Money(try_row["refunded"], currency),
         amount_max=Money(payment["amount"], currency) if split is None else split.amount,
-        parts=await connection.fetchval(COUNT_PARTS, place.payment_id, place.attempt_id, sorted(FREED)),
+        parts=await connection.fetchval(COUNT_PARTS, target.payment_id, target.attempt_id, sorted(FREED)),
         parts_max=parts_max,
-        collected_at=one["collected_at"],
+        collected_at=try_row["collected_at"],
         now=payment["now"],
         days_max=days_max,
         split=split,
     )
-    refusal = refuse_refund(new, seen)
+    refusal = refuse_refund(new, refundable)
     if refusal is not None:
         return refusal
-    new = replace(new, needs_approval=takes_two_persons(new, seen))
-    taken = await add_refund(connection, new, place)
+    new = replace(new, needs_approval=takes_two_persons(new, refundable))
+    row = await add_refund(connection, new, target)
     if not new.needs_approval:
-        await owe(connection, payment, taken)
-    return RefundTaken(view_of(taken))
+        await owe(connection, payment, row)
+    return RefundTaken(view_of(row))
 
 
 async def _open_give_backs(connection: Connection, limit: int) -> int:
     rows = await connection.fetch(OWED_BACK, limit)
     for row in rows:
-        place = Place(
+        target = RefundTarget(
             row["id"],
             row["attempt_id"],
             row["partner_id"],
@@ -240,7 +245,7 @@ async def _open_give_backs(connection: Connection, limit: int) -> int:
             row["connector_id"],
             row["biller_id"],
         )
-        await add_refund(connection, _give_back(row), place)
+        await add_refund(connection, _give_back(row), target)
     await connection.execute(
         "UPDATE payments SET next_action_at = NULL WHERE id = ANY($1)", [row["id"] for row in rows]
     )
@@ -265,18 +270,18 @@ def _give_back(payment: Row) -> NewRefund:
 # ---- sending
 
 
-async def _begin(connection: Connection, held: HeldRefund, hold: timedelta) -> bool:
-    row = await connection.fetchrow(LOCK_HELD, held.refund_id, held.epoch)
+async def _begin_send(connection: Connection, locked_refund: HeldRefund, hold: timedelta) -> bool:
+    row = await connection.fetchrow(LOCK_HELD, locked_refund.refund_id, locked_refund.epoch)
     if row is None or (RefundState(row["state"]), RefundEvent.SENDING) not in REFUND_TRANSITIONS:
         return False
-    if row["sends"] > held.sends:
-        # Written before, by this very call: its COMMIT was not heard of.
+    if row["sends"] > locked_refund.sends:
+        # This very call has written it before: its COMMIT was not acknowledged.
         return True
     until = row["now"] + hold
     changes = {"sends": row["sends"] + 1, "lease_until": until, "next_action_at": until}
     try:
         async with connection.transaction():
-            await move_refund(connection, row, RefundEvent.SENDING, {}, Doing(changes=changes))
+            await move_refund(connection, row, RefundEvent.SENDING, {}, StepDetails(changes=changes))
     except asyncpg.UniqueViolationError as problem:
         if problem.constraint_name != ONE_IN_THE_AIR:
             raise
@@ -288,36 +293,40 @@ async def _begin(connection: Connection, held: HeldRefund, hold: timedelta) -> b
 
 
 async def _record(
-    connection: Connection, held: HeldRefund, finding: RefundFinding, place: Place
+    connection: Connection, locked_refund: HeldRefund, finding: RefundFinding, target: RefundTarget
 ) -> RefundRecorded | None:
-    payment, _ = await lock_place(connection, place)
-    row = await lock_refund(connection, held.refund_id)
-    believed = await _believable(connection, held, finding)
-    plan = decide_refund(held, State(payment["state"]), believed)
+    payment, _ = await lock_target(connection, target)
+    row = await lock_refund(connection, locked_refund.refund_id)
+    believed = await _believable_finding(connection, locked_refund, finding)
+    plan = decide_refund(locked_refund, State(payment["state"]), believed)
     state = RefundState(row["state"])
-    if row["epoch"] == held.epoch and (state, plan.event) in REFUND_TRANSITIONS:
-        # Nothing of it has left us, so the next send is the first one again.
-        unsent = {"sends": held.sends} if plan.event is RefundEvent.NOT_SENT else {}
+    if row["epoch"] == locked_refund.epoch and (state, plan.event) in REFUND_TRANSITIONS:
+        # Nothing was sent, so the next send counts as the first one.
+        unsent = {"sends": locked_refund.sends} if plan.event is RefundEvent.NOT_SENT else {}
         return RefundRecorded(
-            await write_plan(connection, payment, row, plan, Doing(changes=unsent)), plan.alarm
+            await write_plan(connection, payment, row, plan, StepDetails(changes=unsent)), plan.alarm
         )
-    # A record ends the epoch. One that nobody has leased since, and whose last step is this one, is this very
-    # recording, whose COMMIT was not heard of.
-    is_itself = row["epoch"] == held.epoch + 1 and row["lease_until"] is None
+    # Recording ends the epoch. A refund that was not leased since and whose last step is this one was
+    # recorded by this very call, whose COMMIT was not acknowledged.
+    is_itself = row["epoch"] == locked_refund.epoch + 1 and row["lease_until"] is None
     if is_itself and await connection.fetchval(LAST_EVENT, row["id"], row["steps"]) == plan.event:
         return RefundRecorded(state, plan.alarm)
-    await keep_as_evidence(connection, held, plan)
+    await keep_as_evidence(connection, locked_refund, plan)
     is_given_twice = state is RefundState.FAILED or row["by_hand_by"] is not None
     if plan.event is RefundEvent.GIVEN and is_given_twice:
         return RefundRecorded(state, Alarm.LATE_REFUND)
     return None
 
 
-async def _believable(connection: Connection, held: HeldRefund, finding: RefundFinding) -> RefundFinding:
-    """A provider that gives us the name of another refund has told us nothing of this one."""
+async def _believable_finding(
+    connection: Connection, locked_refund: HeldRefund, finding: RefundFinding
+) -> RefundFinding:
+    """The finding; in doubt instead if the provider answered with the reference of another refund."""
     if not isinstance(finding, Answered) or not isinstance(finding.outcome, RefundLine):
         return finding
     name = finding.outcome.provider_refund
-    if not await connection.fetchval(IS_ANOTHERS, held.order.connector_id, name, held.refund_id):
+    if not await connection.fetchval(
+        IS_ANOTHERS, locked_refund.order.connector_id, name, locked_refund.refund_id
+    ):
         return finding
     return Answered(InDoubt("the refund that was named is another one"), finding.ask_again_seconds)

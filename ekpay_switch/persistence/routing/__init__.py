@@ -1,1 +1,1 @@
-"""Routing in PostgreSQL: breakers, outcomes, and the decisions that were made."""
+"""Routing in PostgreSQL: breakers, outcomes and decisions."""

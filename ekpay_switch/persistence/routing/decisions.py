@@ -1,4 +1,4 @@
-"""Routing decisions in PostgreSQL: written with their try, read by people and by rehearsals of new rules."""
+"""Routing decisions in PostgreSQL: written with their try, read by operators and by simulations of rules."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision as it was kept, of which try and payment."""
+    """A stored decision with its try and payment."""
 
     attempt_id: UUID
     payment_id: UUID
@@ -37,23 +37,24 @@ class Decided:
 async def keep_decision(
     connection: Connection, attempt_id: UUID, payment_id: UUID, decision: Decision, amount: Money
 ) -> None:
-    """Write it in the transaction that begins the try; `amount` is what the payer is to pay."""
-    assert decision.chosen is not None, "a try is begun only where somebody is to be asked"
+    """Write the decision in the transaction that begins the try; `amount` is what the payer is to pay."""
+    assert decision.chosen is not None, "a try is begun only with a chosen connector"
     kind = decision.verdict_on(decision.chosen).candidate.instrument
-    asked = (decision.request.instrument, kind, decision.chosen, amount.minor)
-    how = (str(decision.approach), decision.version, orjson.dumps(as_document(decision)).decode())
-    await connection.execute(NEW_DECISION, attempt_id, payment_id, *asked, *how)
+    await connection.execute(
+        NEW_DECISION, attempt_id, payment_id, decision.request.instrument, kind, decision.chosen,
+        amount.minor, str(decision.approach), decision.version, orjson.dumps(as_document(decision)).decode(),
+    )  # fmt: skip
 
 
 async def count_decisions(engine: AsyncEngine, since: datetime, until: datetime) -> int:
-    """How many tries were routed in that time, its end excluded."""
+    """How many tries were routed from `since` until before `until`."""
     query = _within(select(func.count()), since, until)
     async with engine.connect() as connection:
         return int(await connection.scalar(query) or 0)
 
 
 async def read_decisions(engine: AsyncEngine, since: datetime, until: datetime) -> AsyncIterator[Decided]:
-    """The decisions of that time, its end excluded, the oldest first, a few hundred at once."""
+    """The decisions from `since` until before `until`, the oldest first, read `AT_ONCE` at a time."""
     table, after = routing_decisions.c, (since, UUID(int=0))
     in_order = select(routing_decisions).order_by(table.at, table.attempt_id).limit(AT_ONCE)
     while True:

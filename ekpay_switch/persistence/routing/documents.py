@@ -1,7 +1,7 @@
-"""A routing decision as the JSON that is kept of it, and read again.
+"""A routing decision as JSON, written and read.
 
-Instants are RFC 3339 in UTC, amounts whole paisa, p parts per million. Whoever changes a name here keeps
-reading the old one: decisions are kept for ever.
+Instants are RFC 3339 in UTC, amounts whole paisa, p parts per million. Decisions are kept for ever, so a name
+that changes here must still be read under its old form.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ Document = Mapping[str, Any]
 
 
 def as_document(decision: Decision) -> dict[str, object]:
-    """Everything that led to the decision."""
+    """The decision with everything that led to it, as JSON."""
     return {
         "version": decision.version,
         "request": _request(decision.request),
@@ -30,7 +30,7 @@ def as_document(decision: Decision) -> dict[str, object]:
 
 
 def decision_of(document: Document) -> Decision:
-    """The decision that was kept."""
+    """The decision of a stored document."""
     currency = document["request"]["currency"]
     return Decision(
         request=_request_of(document["request"]),
@@ -59,19 +59,19 @@ def _request(request: RouteRequest) -> dict[str, object]:
     }
 
 
-def _request_of(told: Document) -> RouteRequest:
-    currency, charge = told["currency"], told["charge"]
+def _request_of(document: Document) -> RouteRequest:
+    currency, charge = document["currency"], document["charge"]
     return RouteRequest(
-        instrument=told["instrument"],
-        billed=Money(told["billed"], currency),
-        fee=Money(told["fee"], currency),
-        vat=Money(told["vat"], currency),
-        biller_id=told["biller_id"],
-        partner_id=told["partner_id"],
-        at=datetime.fromisoformat(told["at"]),
+        instrument=document["instrument"],
+        billed=Money(document["billed"], currency),
+        fee=Money(document["fee"], currency),
+        vat=Money(document["vat"], currency),
+        biller_id=document["biller_id"],
+        partner_id=document["partner_id"],
+        at=datetime.fromisoformat(document["at"]),
         charge=None if charge is None else Money(charge, currency),
-        tried=frozenset(told["tried"]),
-        probed=frozenset(told["probed"]),
+        tried=frozenset(document["tried"]),
+        probed=frozenset(document["probed"]),
     )
 
 
@@ -99,21 +99,23 @@ def _verdict(verdict: Verdict) -> dict[str, object]:
     }
 
 
-def _verdict_of(told: Document, currency: str) -> Verdict:
+def _verdict_of(document: Document, currency: str) -> Verdict:
     candidate = Candidate(
-        connector_id=told["connector_id"],
-        instrument=told["instrument"],
-        is_enabled=told["is_enabled"],
-        amount_min=Money(told["amount_min"], currency),
-        amount_max=Money(told["amount_max"], currency),
-        charge_basis_points=told["charge_basis_points"],
-        payer_charge_basis_points=told["payer_charge_basis_points"],
-        successes=told["successes"],
-        outcomes=told["outcomes"],
-        breaker=BreakerState(told["breaker"]),
-        is_probed=told["is_probed"],
-        used_today=Money(told["used_today"], currency),
+        connector_id=document["connector_id"],
+        instrument=document["instrument"],
+        is_enabled=document["is_enabled"],
+        amount_min=Money(document["amount_min"], currency),
+        amount_max=Money(document["amount_max"], currency),
+        charge_basis_points=document["charge_basis_points"],
+        payer_charge_basis_points=document["payer_charge_basis_points"],
+        successes=document["successes"],
+        outcomes=document["outcomes"],
+        breaker=BreakerState(document["breaker"]),
+        is_probed=document["is_probed"],
+        used_today=Money(document["used_today"], currency),
     )
-    why = None if told["why"] is None else Exclusion(told["why"])
-    figures = (told["charge"], told["p"], told["margin"], told["score"])
-    return Verdict(candidate.connector_id, candidate, why, told["by"], *figures)
+    why = None if document["why"] is None else Exclusion(document["why"])
+    return Verdict(
+        candidate.connector_id, candidate, why, document["by"], document["charge"], document["p"],
+        document["margin"], document["score"],
+    )  # fmt: skip

@@ -1,7 +1,7 @@
 """The port `Routing` over PostgreSQL: what all processes know of the connectors, read once a second.
 
-A decision costs no query: it is made of a picture in memory. What must not be wrong, the place behind a
-half-open breaker and every change of one, is a conditional update by the database's clock.
+A decision costs no query: it uses a picture in memory. What must be exact, the one try behind a half-open
+breaker and every change of a breaker, is a conditional update by the database's clock.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from ekpay_switch.ports.world import Clock
 PICTURE_SECONDS = 1.0
 KEPT_SECONDS = 3_600.0
 PRUNED_AT_ONCE = 20_000
-# The newest outcomes of each connector by its own index, so that a busy one costs no more than the others.
+# The newest outcomes of each connector by index, so that a busy one costs no more than the others.
 READ_RECORDS = text("""
 SELECT c.connector_id, count(*) AS outcomes, count(*) FILTER (WHERE o.outcome = 'collected') AS successes
 FROM unnest(CAST(:connectors AS text[]), CAST(:instruments AS text[])) AS c (connector_id, instrument)
@@ -45,7 +45,7 @@ SELECT connector_id, state, since, because, probe,
   state = 'half_open' AND probe <> '' AND probe_until > now() AS is_probed
 FROM connector_breakers ORDER BY connector_id
 """)
-# Money that came, and money that may still come: what is in the air is used as well.
+# Money that came in, and money that may still come in.
 READ_USED = text("""
 SELECT d.chosen, sum(d.amount)::bigint AS used FROM routing_decisions AS d
 JOIN attempts AS a ON a.id = d.attempt_id JOIN tries AS t ON t.attempt_id = d.attempt_id
@@ -67,7 +67,7 @@ WHERE connector_id = ANY(CAST(:connectors AS text[])) AND state = 'open'
   AND since <= now() - CAST(:open_for AS interval)
 RETURNING connector_id
 """)
-# One process makes a question due, and nobody does again before that time is over.
+# One process makes an inquiry due, and none does again before that time is over.
 CHOOSE_QUESTIONS = text("""
 WITH asking AS (
   UPDATE connector_breakers SET probe_until = now() + CAST(:hold AS interval)
@@ -80,13 +80,13 @@ SELECT newest.attempt_id FROM asking CROSS JOIN LATERAL (
   WHERE o.connector_id = asking.connector_id AND t.provider_reference IS NOT NULL AND a.state = 'closed'
   ORDER BY o.at DESC LIMIT 1) AS newest
 """)
-# In a transaction of its own: whoever records a finding locks the try first and the breaker last.
+# In a transaction of its own: recording a finding locks the try first and the breaker last.
 MAKE_DUE = text("""
 UPDATE tries SET next_action_at = now() WHERE attempt_id = ANY(CAST(:attempts AS uuid[]))
   AND (next_action_at IS NULL OR next_action_at > now()) AND (lease_until IS NULL OR lease_until <= now())
 """)
-# Written in the order of their times, near enough: what stands before the first young one is old, and the
-# young ones behind it are not looked at.
+# Ids are nearly in the order of time: rows before the first young one are old, and rows after it are not
+# read.
 PRUNE = text("""
 DELETE FROM routing_outcomes WHERE id = ANY (ARRAY(
   SELECT id FROM routing_outcomes WHERE id < coalesce(
@@ -99,7 +99,7 @@ DELETE FROM routing_outcomes WHERE id = ANY (ARRAY(
 
 @dataclass(slots=True)
 class _Picture:
-    """The connectors as they stood at a reading of the monotonic clock."""
+    """The candidates and breakers at an instant of the monotonic clock, in seconds."""
 
     candidates: Sequence[Candidate] = ()
     breakers: Mapping[str, BreakerState] = field(default_factory=dict)
@@ -107,7 +107,7 @@ class _Picture:
 
 
 class PostgresRouting:
-    """Routing in PostgreSQL, seen from one process."""
+    """Routing in PostgreSQL, with the picture of one process."""
 
     def __init__(
         self, engine: AsyncEngine, connectors: Connectors, rules: RoutingRules, clock: Clock
@@ -117,45 +117,49 @@ class PostgresRouting:
         self._rules = rules
         self._clock = clock
         self._picture = _Picture()
-        self._looking = asyncio.Lock()
+        self._reading = asyncio.Lock()
 
     @property
     def rules(self) -> RoutingRules:
-        """See `routing_ports.Routing`."""
+        """See `ports.routing.Routing`."""
         return self._rules
 
     async def candidates(self) -> Sequence[Candidate]:
-        """See `routing_ports.Routing`."""
-        return (await self._seen()).candidates
+        """See `ports.routing.Routing`."""
+        return (await self._current_picture()).candidates
 
     async def let_through(self, connector_id: str, attempt_id: UUID, hold_seconds: float) -> bool:
-        """See `routing_ports.Routing`. The picture is a second old, and so late is a breaker that opened."""
-        state = (await self._seen()).breakers.get(connector_id, BreakerState.CLOSED)
+        """See `ports.routing.Routing`. A breaker that has opened may be seen up to a second late."""
+        state = (await self._current_picture()).breakers.get(connector_id, BreakerState.CLOSED)
         if state is BreakerState.CLOSED:
             return True
-        wanted = {
+        parameters = {
             "connector": connector_id,
             "attempt": str(attempt_id),
             "hold": timedelta(seconds=hold_seconds),
         }
         async with self._engine.begin() as connection:
-            taken = await connection.execute(TAKE_PLACE, wanted)
+            updated = await connection.execute(TAKE_PLACE, parameters)
             now = await connection.scalar(READ_STATE, {"connector": connector_id})
         self._picture.taken_at = -math.inf
-        return taken.rowcount == 1 or now == BreakerState.CLOSED
+        return updated.rowcount == 1 or now == BreakerState.CLOSED
 
     async def answered(self, connector_id: str) -> None:
-        """See `routing_ports.Routing`. What was answered is still to be recorded: nothing is raised here."""
+        """See `ports.routing.Routing`. Raises nothing: the caller has still to record the answer."""
         hold_seconds, because = self._rules.breaker.hold_seconds, "a question about a payment was answered"
         try:
-            if (await self._seen()).breakers.get(connector_id) is BreakerState.OPEN:
+            if (await self._current_picture()).breakers.get(connector_id) is BreakerState.OPEN:
                 await self._half_open([connector_id], hold_seconds, because)
         except DATABASE_AWAY as error:
             telemetry.count_error("breaker_not_moved", connector_id=connector_id, error=error)
 
     async def look_after_breakers(self) -> None:
-        """See `routing_ports.Routing`."""
-        opened = [name for name, state in (await self._seen()).breakers.items() if state is BreakerState.OPEN]
+        """See `ports.routing.Routing`."""
+        opened = [
+            name
+            for name, state in (await self._current_picture()).breakers.items()
+            if state is BreakerState.OPEN
+        ]
         if not opened:
             return
         rules = self._rules.breaker
@@ -170,25 +174,25 @@ class PostgresRouting:
                 await connection.execute(MAKE_DUE, {"attempts": attempts})
 
     async def _half_open(self, connectors: Sequence[str], open_for: float, because: str) -> None:
-        wanted = {"connectors": connectors, "open_for": timedelta(seconds=open_for), "because": because}
+        parameters = {"connectors": connectors, "open_for": timedelta(seconds=open_for), "because": because}
         async with self._engine.begin() as connection:
-            moved = list(await connection.scalars(HALF_OPEN, wanted))
-        for connector_id in moved:
+            connector_ids = list(await connection.scalars(HALF_OPEN, parameters))
+        for connector_id in connector_ids:
             telemetry.log_warning(
                 "breaker_moved", connector_id=connector_id, state=BreakerState.HALF_OPEN, reason=because
             )
             self._picture.taken_at = -math.inf
 
-    async def _seen(self) -> _Picture:
-        """The picture, taken again where it is a second old; one caller looks and the others wait for it."""
+    async def _current_picture(self) -> _Picture:
+        """The picture, at most `PICTURE_SECONDS` old; one caller reads it and the others wait."""
         if self._clock.monotonic() - self._picture.taken_at < PICTURE_SECONDS:
             return self._picture
-        async with self._looking:
+        async with self._reading:
             if self._clock.monotonic() - self._picture.taken_at >= PICTURE_SECONDS:
-                self._picture = await self._look()
+                self._picture = await self._read_picture()
         return self._picture
 
-    async def _look(self) -> _Picture:
+    async def _read_picture(self) -> _Picture:
         taken_at = self._clock.monotonic()
         async with self._engine.connect() as connection:
             records = await _records(connection, self._connectors, self._rules)
@@ -214,20 +218,20 @@ class PostgresRouting:
 async def _records(
     connection: AsyncConnection, connectors: Connectors, rules: RoutingRules
 ) -> Mapping[str, tuple[int, int]]:
-    """Successes and outcomes within the window, of each connector that has any."""
+    """The numbers of successes and outcomes within the window, of each connector with outcomes."""
     profiles = [connector.profile for connector in connectors.all()]
-    wanted = {
+    parameters = {
         "connectors": [profile.id for profile in profiles],
         "instruments": [profile.instrument for profile in profiles],
         "window": timedelta(seconds=rules.record.window_seconds),
         "most": rules.record.outcomes_max,
     }
-    rows = await connection.execute(READ_RECORDS, wanted)
+    rows = await connection.execute(READ_RECORDS, parameters)
     return {row.connector_id: (row.successes, row.outcomes) for row in rows}
 
 
 async def _used(connection: AsyncConnection, rules: RoutingRules, now: datetime) -> Mapping[str, int]:
-    """What each capped connector has taken or been asked for in this Dhaka day, in paisa."""
+    """What each capped connector has collected or may still collect in this Dhaka day, in paisa."""
     if not rules.daily_caps:
         return {}
     since = datetime.combine(business_date(now), time.min, DHAKA)
@@ -236,14 +240,14 @@ async def _used(connection: AsyncConnection, rules: RoutingRules, now: datetime)
 
 
 async def read_breakers(engine: AsyncEngine, rules: RoutingRules) -> list[ShownBreaker]:
-    """Every breaker that ever opened, for people."""
+    """Every breaker that ever opened, for operators."""
     by_itself = timedelta(seconds=rules.breaker.by_itself_seconds)
     async with engine.connect() as connection:
         rows = list(await connection.execute(READ_BREAKERS))
-    return [_shown(row, by_itself) for row in rows]
+    return [_shown_breaker(row, by_itself) for row in rows]
 
 
-def _shown(row: Any, by_itself: timedelta) -> ShownBreaker:  # noqa: ANN401 - a row of READ_BREAKERS
+def _shown_breaker(row: Any, by_itself: timedelta) -> ShownBreaker:  # noqa: ANN401 - a row of READ_BREAKERS
     state = BreakerState(row.state)
     breaker = Breaker(state, row.since, row.because, row.probe)
     return ShownBreaker(
@@ -253,15 +257,15 @@ def _shown(row: Any, by_itself: timedelta) -> ShownBreaker:  # noqa: ANN401 - a 
 
 async def count_breakers(engine: AsyncEngine) -> None:
     """Bring the gauge of open breakers up to date."""
-    shown = {BreakerState.CLOSED: 0.0, BreakerState.HALF_OPEN: 0.5, BreakerState.OPEN: 1.0}
+    values = {BreakerState.CLOSED: 0.0, BreakerState.HALF_OPEN: 0.5, BreakerState.OPEN: 1.0}
     async with engine.connect() as connection:
         for row in await connection.execute(READ_BREAKERS):
-            telemetry.BREAKER_OPEN.labels(row.connector_id).set(shown[BreakerState(row.state)])
+            telemetry.BREAKER_OPEN.labels(row.connector_id).set(values[BreakerState(row.state)])
 
 
 async def drop_old_outcomes(engine: AsyncEngine, kept_seconds: float = KEPT_SECONDS) -> int:
-    """Drop outcomes that nobody looks at any more; how many went."""
-    wanted = {"kept": timedelta(seconds=kept_seconds), "most": PRUNED_AT_ONCE}
+    """Drop outcomes that are too old to count; returns how many."""
+    parameters = {"kept": timedelta(seconds=kept_seconds), "most": PRUNED_AT_ONCE}
     async with engine.begin() as connection:
-        dropped = await connection.execute(PRUNE, wanted)
+        dropped = await connection.execute(PRUNE, parameters)
     return dropped.rowcount

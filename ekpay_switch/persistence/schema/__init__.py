@@ -1,7 +1,7 @@
 """Every table of the switch; importing this package registers all of them with one metadata.
 
-Migrations compare a database with that metadata, so a table that is missing here would be forgotten: a test
-checks that each module of this folder is imported.
+Migrations compare a database with that metadata, so a table that is not imported here would be missing; a
+test checks that every module of this folder is imported.
 """
 
 from ekpay_switch.persistence.schema import (

@@ -1,4 +1,4 @@
-"""The tables of billers whose bills arrive as files: the files, the bills as they stand, what we took."""
+"""The tables of billers whose bills arrive as files: files, current bills, and takings."""
 
 from sqlalchemy import (
     BigInteger,
@@ -39,8 +39,8 @@ bill_files = Table(
     CheckConstraint("least(bills, sum) >= 0", name="totals"),
 )
 
-# `parameters` are those by which a payer names the bill, by their names in the manifest; `file_id` is the
-# newest file that spoke of it. Amounts are paisa; the late fee counts from the day after `due_on`.
+# `parameters` identify the bill for a payer, by their names in the manifest; `file_id` is the newest file
+# that contains it. Amounts are paisa; the late fee applies from the day after `due_on`.
 biller_bills = Table(
     "biller_bills",
     metadata,
@@ -67,8 +67,8 @@ Index(
     postgresql_ops={"parameters": "jsonb_path_ops"},
 )
 
-# What became of each reference that reached a bill: `taken` pays it, `barred` says that it never will. The
-# first of the two that is written is the truth, whoever comes second.
+# The outcome of each reference for a bill: `taken` pays it, `barred` means that it never will. The first of
+# the two that is written counts.
 bill_takings = Table(
     "bill_takings",
     metadata,

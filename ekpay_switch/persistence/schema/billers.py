@@ -1,4 +1,4 @@
-"""What billers need beside the payments: receipts that buy one service only, and money kept at utilities."""
+"""The tables of billers beside payments: receipts for one service only, and transfers to utilities."""
 
 from sqlalchemy import (
     BigInteger,
@@ -15,7 +15,7 @@ from sqlalchemy import (
 
 from ekpay_switch.persistence.schema.books import instant, metadata, postings
 
-# A receipt that buys one service only, as a treasury challan does, and the payment that has it.
+# A receipt that pays for one service only, as a treasury challan does, and the payment that used it.
 used_receipts = Table(
     "used_receipts",
     metadata,
@@ -24,7 +24,7 @@ used_receipts = Table(
     instant("at", server_default=func.now()),
 )
 
-# A transfer from our bank account to what we keep at a prefunded utility; two persons, like a top-up.
+# A transfer from our bank account to our deposit at a prefunded utility; takes two persons, like a top-up.
 deposit_transfers = Table(
     "deposit_transfers",
     metadata,
@@ -40,7 +40,7 @@ deposit_transfers = Table(
     CheckConstraint("approved_by <> asked_by", name="two_persons"),
 )
 
-# Deposits are sums over the ledger, read whole when a watch of them begins; nothing else is read by account.
+# Deposits are sums over the ledger, read whole when their watch begins; no other account is read like that.
 Index(
     "ix_postings_deposits",
     postings.c.account,

@@ -1,8 +1,8 @@
-"""Every table of the switch, with the invariants that PostgreSQL holds beside Python (law 11).
+"""The main tables of the switch, with the invariants that PostgreSQL enforces beside Python (law 11).
 
 Amounts are whole paisa in BIGINT, instants are TIMESTAMPTZ, names are plural. Append-only tables are so by
-grant (see `roles`), and hot rows (accounts, lanes) are never the target of a foreign key from the ledger: an
-integrity check would lock them (docs/adr/0017).
+grant (see the migrations), and hot rows (accounts, lanes) are never the target of a foreign key from the
+ledger: an integrity check would lock them (docs/adr/0017).
 """
 
 from sqlalchemy import (
@@ -54,17 +54,17 @@ def _legal_steps() -> str:
 
 
 _RELEASED = ", ".join(f"'{state}'" for state in sorted(RELEASED))
-# What was refused or given back once never holds its bill again: a success that comes late is reviewed beside
-# the payment that was made meanwhile, and must be written whatever else stands.
+# A payment that was refused or given back never blocks its bill again: a late success is reviewed beside the
+# payment made meanwhile, and must be written whatever other payments exist.
 _HOLDS_BILL = text(f"state NOT IN ({_RELEASED}) AND refusal IS NULL")
 
 
 def instant(name: str, *, nullable: bool = False, **more: object) -> Column[object]:
-    """A column of instants, in UTC, never null unless it says so."""
+    """A column of instants, in UTC, not null by default."""
     return Column(name, DateTime(timezone=True), nullable=nullable, **more)  # type: ignore[arg-type]
 
 
-# One that does not speak the syndicate API has none of the five columns that belong to it.
+# A partner that does not speak the syndicate API has none of its five columns.
 partners = Table(
     "partners",
     metadata,
@@ -106,7 +106,7 @@ lanes = Table(
     Column("hash", LargeBinary, nullable=False),
 )
 
-# `balance` and `floor` stand on prefunds alone, in the account's own direction; other balances are sums.
+# Only prefunds have `balance` and `floor`, in the account's own direction; other balances are sums.
 accounts = Table(
     "accounts",
     metadata,
@@ -148,7 +148,7 @@ quotes = Table(
     Column("biller_id", Text, nullable=False),
     Column("bucket", Text, nullable=False),
     Column("bill_key", Text, nullable=False),
-    Column("bill_lock", BigInteger, nullable=False),  # what the advisory lock of this bill is taken on
+    Column("bill_lock", BigInteger, nullable=False),  # the key of this bill's advisory lock
     Column("is_paid", Boolean, nullable=False),
     Column("currency", Text, nullable=False),
     Column("amount", BigInteger, nullable=False),
@@ -190,11 +190,11 @@ payments = Table(
     Column("biller_quote", JSONB, nullable=False),
     Column("facts", JSONB, nullable=False, server_default=text("'{}'")),
     Column("quote_expires_at", DateTime(timezone=True)),
-    Column("collected_by", Text),  # the connector that brought the money; null: it came from a prefund
+    Column("collected_by", Text),  # the connector that collected the money; null: paid from a prefund
     Column("scroll_no", BigInteger),
     Column("business_date", Date, nullable=False),
     Column("epoch", Integer, nullable=False),
-    Column("steps", SmallInteger, nullable=False),  # how many history rows stand
+    Column("steps", SmallInteger, nullable=False),  # the number of history rows
     Column("asked", Integer, nullable=False, server_default=text("0")),
     Column("next_action_at", DateTime(timezone=True)),
     Column("lease_until", DateTime(timezone=True)),
@@ -244,7 +244,7 @@ attempts = Table(
     Column("reference", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("outcome", Text),
-    Column("step", Text, nullable=False, server_default=text("'pay'")),  # the last one made ready to be sent
+    Column("step", Text, nullable=False, server_default=text("'pay'")),  # the last one that was to be sent
     Column("sends", SmallInteger, nullable=False),
     instant("send_until"),
     instant("opened_at", server_default=func.now()),
@@ -261,9 +261,9 @@ Index(
     unique=True,
     postgresql_where=text("state = 'open'"),
 )
-# Closing a window reads what was asked in its time; attempts are written in the order of their times.
+# Closing a window reads the attempts of its time; they are written in the order of time.
 Index("ix_attempts_opened_at", attempts.c.opened_at, postgresql_using="brin")
-# What a payer comes back under names its try, whichever connector it was of.
+# The reference under which a payer returns names one try, whatever its connector.
 Index(
     "uq_attempts_funds_reference",
     attempts.c.reference,
@@ -292,7 +292,7 @@ history = Table(
     CheckConstraint(_legal_steps(), name="legal_step"),
 )
 
-# Answers that set nothing: late ones under an old epoch, and what inquiries were told.
+# Answers that set nothing: late ones under an older epoch, and answers to inquiries.
 evidence = Table(
     "evidence",
     metadata,
@@ -305,7 +305,7 @@ evidence = Table(
     instant("at", server_default=func.now()),
 )
 
-# An answer is kept once, however often its batch is written; a far side may be asked any number of times.
+# An answer is stored once, however often its batch is written; inquiries may repeat.
 Index(
     "uq_evidence_one_per_answer",
     evidence.c.payment_id,
@@ -332,7 +332,7 @@ journal_entries = Table(
     UniqueConstraint("lane", "seq"),
 )
 Index("ix_journal_entries_payment_id", journal_entries.c.payment_id)
-# Entries are written in the order of their days, so an index of ranges costs next to nothing.
+# Entries are written in the order of their dates, so a BRIN index is small and cheap.
 Index("ix_journal_entries_business_date", journal_entries.c.business_date, postgresql_using="brin")
 
 postings = Table(
@@ -352,14 +352,16 @@ notifications = Table(
     Column("payment_id", Uuid, ForeignKey("payments.id"), nullable=False, index=True),
     Column("partner_id", Text, nullable=False),
     Column("notice", Text, nullable=False),
-    Column("version", SmallInteger, nullable=False, server_default=text("0")),  # history rows that stood then
+    Column(
+        "version", SmallInteger, nullable=False, server_default=text("0")
+    ),  # the number of history rows then
     Column("state", Text, nullable=False, server_default=text("'waiting'")),
     instant("created_at", server_default=func.now()),
     CheckConstraint("state IN ('waiting', 'sending', 'delivered', 'given_up', 'unwanted')", name="state"),
 )
 Index("ix_notifications_waiting", notifications.c.id, postgresql_where=text("state = 'waiting'"))
 
-# What a prepaid biller returned, a row a line; the digits are sealed for their payment and line.
+# The token lines of a prepaid biller; the digits are sealed for their payment and line.
 token_lines = Table(
     "token_lines",
     metadata,

@@ -1,7 +1,7 @@
-"""The tables of treasury challans that merchants raise: who may, what was asked for, and how each line ended.
+"""The tables of treasury challans that merchants raise: users, requests, lines and their ends.
 
-What was asked for and how it ended are written once; only `challan_work` changes, which says when somebody
-looks again (docs/adr/0051).
+Requests, lines and ends are written once; only `challan_work` changes, which says when a request is looked at
+again (docs/adr/0051).
 """
 
 from sqlalchemy import (
@@ -28,8 +28,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from ekpay_switch.domain.challans import LineEnd
 from ekpay_switch.persistence.schema.books import instant, metadata, one_of
 
-# A merchant that may raise challans: the name and key of its calls, and the number it is known by to the
-# treasury. A token dies with its generation.
+# A merchant that may raise challans: its user name and key, and its number at the treasury. A token is valid
+# for one generation.
 challan_users = Table(
     "challan_users",
     metadata,
@@ -43,8 +43,8 @@ challan_users = Table(
     CheckConstraint("bin ~ '^[0-9]{9}-?[0-9]{4}$'", name="bin"),
 )
 
-# `paid_by` is the payment whose money is spent; `text` is what the merchant wrote beside the columns. The id
-# is also that of the entry which set the money aside.
+# `paid_by` is the payment whose money is spent; `text` is the rest of the request. The id is also that of the
+# entry that set the money aside.
 challan_requests = Table(
     "challan_requests",
     metadata,
@@ -61,7 +61,7 @@ challan_requests = Table(
     CheckConstraint("total > 0", name="total"),
 )
 
-# `reference` names the line's own payment to the treasury, in `payments` with the same partner.
+# `reference` is that of the line's payment to the treasury, in `payments` with the same partner.
 challan_lines = Table(
     "challan_lines",
     metadata,
@@ -77,7 +77,7 @@ challan_lines = Table(
     CheckConstraint("seq > 0", name="seq"),
 )
 
-# A line ends once; what moved back names its entry.
+# A line ends once; one that moved back has its entry.
 challan_line_ends = Table(
     "challan_line_ends",
     metadata,

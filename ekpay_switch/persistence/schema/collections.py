@@ -1,4 +1,4 @@
-"""The tables of money that we collect: tries, callbacks, refunds, and the API keys that ask for it all."""
+"""The tables of collected payments: tries, callbacks, refunds, and the API keys of REST v1."""
 
 from sqlalchemy import (
     BigInteger,
@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from ekpay_switch.domain.refunds.refund import REFUND_TRANSITIONS, RefundKind, RefundState
 from ekpay_switch.persistence.schema.books import instant, metadata, one_of
 
-# Who may call REST v1: a partner by a key of which only the hash is kept.
+# Who may call REST v1: a partner by a key of which only the hash is stored.
 api_keys = Table(
     "api_keys",
     metadata,
@@ -34,7 +34,7 @@ api_keys = Table(
     instant("revoked_at", nullable=True),
 )
 
-# What a collected payment has beside its row in `payments`.
+# The columns of a collected payment beside its row in `payments`.
 collections = Table(
     "collections",
     metadata,
@@ -44,12 +44,12 @@ collections = Table(
     instant("pay_until"),
 )
 
-# One row an attempt of the funds leg. Several tries of a payment may be asked about side by side, so each has
-# an epoch and a lease of its own. `collected` is what it brought in, `refunded` the locked running total.
-# `recorded` is the last epoch whose finding was written, so that one that is written twice knows itself.
-# `is_woken` says that a callback came since the try was leased: its holder may have asked too early.
-# `consent` is what the payer's first agreement brought; it never changes. `charge`, `fee` and `vat` are what
-# this try adds to the price where each has its own (a merchant's payment); null: the payment's own sums.
+# One row for each attempt of the funds leg. Several tries of a payment may be asked about at once, so each
+# has its own epoch and lease. `collected` is the amount it collected, `refunded` the locked running total of
+# refunds. `recorded` is the last epoch whose finding was written, so that a repeated write is recognised.
+# `is_woken`: a callback came since the try was leased, so its holder may have asked too early. `consent` is
+# that of the payer's first agreement and never changes. `charge`, `fee` and `vat` are the try's own price (a
+# merchant's payment); null: the payment's sums.
 tries = Table(
     "tries",
     metadata,
@@ -89,7 +89,7 @@ Index(
     unique=True,
     postgresql_where=text("provider_reference IS NOT NULL"),
 )
-# One movement of money over there brings money in once.
+# A movement of money at the provider counts once.
 Index(
     "uq_tries_provider_transaction",
     tries.c.connector_id,
@@ -99,7 +99,7 @@ Index(
 )
 Index("ix_tries_next_action_at", tries.c.next_action_at, postgresql_where=text("next_action_at IS NOT NULL"))
 
-# What came unasked, as it came, once (architecture law 6).
+# Every callback as it came, once (architecture law 6).
 callbacks = Table(
     "callbacks",
     metadata,
@@ -140,13 +140,13 @@ refunds = Table(
     Column("state", Text, nullable=False),
     Column("asked_by", Text, nullable=False),
     Column("approved_by", Text),
-    Column("by_hand_by", Text),  # who says that it was paid by hand
-    Column("confirmed_by", Text),  # the second person, who has looked at the bank statement
+    Column("by_hand_by", Text),  # who recorded that it was paid by hand
+    Column("confirmed_by", Text),  # the second person, who checked the bank statement
     Column("bank_reference", Text, unique=True),
-    Column("our_reference", Text, nullable=False, unique=True),  # what the connector is told
+    Column("our_reference", Text, nullable=False, unique=True),  # sent to the connector
     Column("provider_refund", Text),
     Column("sends", SmallInteger, nullable=False, server_default=text("0")),
-    Column("steps", SmallInteger, nullable=False, server_default=text("0")),  # how many history rows stand
+    Column("steps", SmallInteger, nullable=False, server_default=text("0")),  # the number of history rows
     Column("epoch", Integer, nullable=False, server_default=text("0")),
     instant("lease_until", nullable=True),
     instant("next_action_at", nullable=True),
@@ -164,7 +164,7 @@ refunds = Table(
         "confirmed_by IS NULL OR (by_hand_by IS NOT NULL AND confirmed_by <> by_hand_by)", name="confirmed"
     ),
 )
-# A provider that knows no reference of ours for refunds could not tell two of them apart.
+# A provider without our references for refunds could not distinguish two refunds of a try.
 Index(
     "uq_refunds_one_in_the_air",
     refunds.c.attempt_id,

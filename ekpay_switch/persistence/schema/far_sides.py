@@ -1,4 +1,4 @@
-"""What all processes share about far sides beside the books: budgets, tokens, bills locked there."""
+"""The tables that all processes share about far sides: inquiry budgets, bearer tokens, held bills."""
 
 from sqlalchemy import CheckConstraint, Column, DateTime, Integer, LargeBinary, Table, Text, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -15,11 +15,11 @@ far_sides = Table(
     instant("token_until", nullable=True),
     Column("login_epoch", Integer, nullable=False, server_default=text("0")),
     instant("login_until", nullable=True),
-    # When tokens were asked for within the last hour, where the far side counts that.
+    # The logins of the last hour, where the far side limits them.
     Column("logins_at", ARRAY(DateTime(timezone=True)), nullable=False, server_default=text("'{}'")),
 )
 
-# Bills that a fetch locked at their biller: who may ask (`asking_until`, under an epoch), and what was told.
+# Bills that a fetch locked at their biller: the lease of the fetch (`asking_until`, `epoch`) and the bill.
 held_bills = Table(
     "held_bills",
     metadata,

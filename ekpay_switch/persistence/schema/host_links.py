@@ -1,6 +1,6 @@
-"""The tables of host links: who keeps each, the numbers given out, and the requests with what became of them.
+"""The tables of host links: leases, allocated STANs, and requests with their replies and reversals.
 
-What they refuse beside their constraints stands in `HOST_TRIGGERS` (docs/adr/0037).
+Further checks beside the constraints are in `HOST_TRIGGERS` (docs/adr/0037).
 """
 
 from sqlalchemy import (
@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from ekpay_switch.domain.host_messages import HOST_TRANSITIONS, STAN_MAX, HostState
 from ekpay_switch.persistence.schema.books import instant, metadata, one_of
 
-# The lease of a link: whoever takes it over has a greater epoch.
+# The lease of a link; each new owner has a greater epoch.
 host_links = Table(
     "host_links",
     metadata,
@@ -32,7 +32,7 @@ host_links = Table(
     instant("lease_until", nullable=True),
 )
 
-# The last number that was given out of an acquirer's Dhaka day.
+# The last allocated STAN of an acquirer's Dhaka day.
 host_traces = Table(
     "host_traces",
     metadata,
@@ -42,9 +42,9 @@ host_traces = Table(
     CheckConstraint(f"last BETWEEN 1 AND {STAN_MAX}", name="last"),
 )
 
-# One row a request, named by the try's reference and the epoch of the holder who made it. A row without a
-# number was never handed over: it keeps holders up to its epoch from doing so. What the host said once it
-# did not count any more stands in `late_reply`.
+# One row for each request, with the reference of its try and the epoch of the holder that made it. A row
+# without a STAN is a tombstone: it keeps holders up to its epoch from handing over. `late_reply` is a reply
+# that came when it did not count any more.
 host_messages = Table(
     "host_messages",
     metadata,
@@ -105,7 +105,7 @@ host_messages = Table(
     ),
     CheckConstraint("num_nulls(late_code, late_reply, late_at) IN (0, 3)", name="late_reply"),
 )
-# A try's money is asked for once, unless that provably never left us.
+# A try's money is requested once, unless the request provably was never sent.
 Index(
     "uq_host_messages_one_sent",
     host_messages.c.connector_id,
@@ -157,8 +157,8 @@ def _legal_moves() -> str:
     return ",\n    ".join(f"('{before}', '{after}')" for before, after in moves)
 
 
-# Refuses a step that no event leads to, the reversal of what an answer has settled, and another content of a
-# request that stands.
+# Refuses a change of state without an event, the reversal of an answered request, and changed content of an
+# existing request.
 _MOVES = f"""
 CREATE FUNCTION check_host_message() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -185,8 +185,8 @@ _MOVES_TRIGGER = """
 CREATE TRIGGER host_messages_moves BEFORE UPDATE ON host_messages
   FOR EACH ROW EXECUTE FUNCTION check_host_message()
 """
-# Money of a try over a host link is believed only where the host's answer has settled its request, which
-# nothing reverses any more.
+# A try over a host link collects money only if the host's reply has settled its request, which is never
+# reversed then.
 _MONEY = """
 CREATE FUNCTION check_host_money() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

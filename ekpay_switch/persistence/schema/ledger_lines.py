@@ -1,7 +1,8 @@
-"""The lines of our books as statements are matched with: one a movement, frozen when a window closes.
+"""The frozen lines of our books, which statements are matched with: one for each movement of a closed window.
 
-A line is written once. What was `unknown` when its window closed comes again under a later window with the
-next revision; the newest revision counts. Amounts are paisa and signed: what takes money back is negative.
+A line is written once. A movement that was `unknown` when its window closed gets another line in a later
+window, with the next revision; the newest revision counts. Amounts are signed paisa: refunds and reversals
+are negative.
 """
 
 from sqlalchemy import (
@@ -68,7 +69,7 @@ Index(
 )
 Index("ix_ledger_lines_party", ledger_lines.c.role, ledger_lines.c.party, ledger_lines.c.business_date)
 Index("ix_ledger_lines_our_reference", ledger_lines.c.our_reference)
-# Lines that no mirror of reconciliation holds; a query finds them here if it says the same.
+# Lines that are in no mirror of reconciliation; used by queries with the same condition.
 Index(
     "ix_ledger_lines_odd",
     ledger_lines.c.role,

@@ -1,7 +1,7 @@
-"""The tables of merchants: who sells, who may have a share, what was ordered and to whom it is credited.
+"""The tables of merchants: agreements, payees, orders and shares.
 
-A merchant is a row in `partners` with one here, and its payment a row in `payments` and `collections` with
-one here (docs/adr/0044).
+A merchant has a row in `partners` and one here; its payment has rows in `payments` and `collections` and one
+here (docs/adr/0044).
 """
 
 from sqlalchemy import (
@@ -25,8 +25,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from ekpay_switch.domain.merchants import ChargesOnRefund, PayeeKind
 from ekpay_switch.persistence.schema.books import instant, metadata, one_of
 
-# A pass key is kept as a hash; the one before is good until its time is up. `instruments` is null where the
-# merchant takes all. `owed` is the locked running total of what its accounts and its payees' hold.
+# A pass key is stored as a hash; the previous one is valid until `previous_pass_key_until`. `instruments` is
+# null where the merchant takes all. `owed` is the locked running total of its accounts and its payees'.
 merchants = Table(
     "merchants",
     metadata,
@@ -67,7 +67,7 @@ merchant_payees = Table(
     CheckConstraint(one_of("kind", PayeeKind), name="kind"),
 )
 
-# Who changed what of a merchant and its payees; a key is never in it.
+# Who changed what of a merchant and its payees; never contains a key.
 merchant_changes = Table(
     "merchant_changes",
     metadata,
@@ -78,7 +78,7 @@ merchant_changes = Table(
     Column("what", JSONB, nullable=False),
 )
 
-# `text` is the order as the merchant wrote it; the columns beside it are what is looked for.
+# `text` is the order as the merchant sent it; the other columns are for look-ups.
 merchant_orders = Table(
     "merchant_orders",
     metadata,
@@ -100,7 +100,7 @@ Index(
     merchant_orders.c.created_at,
 )
 
-# What a payment is credited to, in the merchant's order, and how much of each part went back.
+# The shares of a payment in the merchant's order, and how much of each was refunded.
 merchant_shares = Table(
     "merchant_shares",
     metadata,
@@ -117,7 +117,7 @@ merchant_shares = Table(
     CheckConstraint("refunded >= 0 AND refunded <= amount", name="refunded"),
 )
 
-# What went back of the charges: a row from the funding on, where the agreement returned them at that moment.
+# What was refunded of the charges; written with the funding if the agreement returns charges then.
 merchant_sums = Table(
     "merchant_sums",
     metadata,

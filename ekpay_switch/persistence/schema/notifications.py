@@ -1,7 +1,6 @@
-"""The tables of what partners are told: endpoints, the deliveries of each notification, the log of tries.
+"""The tables of notifications beside `books`: endpoints, deliveries, and the log of tries.
 
-They stand on the metadata of `tables`, apart from it since nothing on the hot path reads or writes them. The
-log is append-only by grant.
+Nothing on the hot path reads or writes them. The log is append-only by grant.
 """
 
 from sqlalchemy import (
@@ -26,8 +25,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from ekpay_switch.persistence.schema.books import metadata
 
-# `events` holds the types that the endpoint wants, all of them where it is empty. Of the kind `ipn` a
-# merchant has one, whose `url` is no address: each order brings its own.
+# `events` are the types that the endpoint receives; empty means all. A merchant has one endpoint of the kind
+# `ipn`, whose `url` is no address: each order has its own.
 notification_endpoints = Table(
     "notification_endpoints",
     metadata,
@@ -51,7 +50,7 @@ notification_endpoints = Table(
     CheckConstraint("kind IN ('ipn', 'webhook')", name="kind"),
 )
 
-# `asked_at` is when the sending was asked for, first or by a replay: the age of its tries counts from there.
+# `asked_at` is when the delivery or its last replay was requested; the age of its tries counts from there.
 notification_deliveries = Table(
     "notification_deliveries",
     metadata,

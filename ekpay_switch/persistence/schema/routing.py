@@ -1,4 +1,4 @@
-"""What routing remembers: every decision for ever, outcomes for an hour, one breaker a connector."""
+"""The tables of routing: every decision for ever, outcomes for an hour, one breaker for each connector."""
 
 from sqlalchemy import (
     BigInteger,
@@ -19,10 +19,10 @@ from ekpay_switch.domain.routing.breaker import UNCOUNTED, BreakerState, RouteOu
 from ekpay_switch.domain.routing.decision import Approach
 from ekpay_switch.persistence.schema.books import instant, metadata, one_of
 
-_COUNTED = text(f"outcome NOT IN ({', '.join(repr(str(one)) for one in sorted(UNCOUNTED))})")
+_COUNTED = text(f"outcome NOT IN ({', '.join(repr(str(outcome)) for outcome in sorted(UNCOUNTED))})")
 
-# Why the connector of a try was asked, written with the try. `kind` is the connector's own instrument,
-# `amount` what the payer was to pay by it, `document` the whole decision.
+# Why the connector of a try was chosen, written with the try. `kind` is the connector's own instrument,
+# `amount` what the payer was to pay, `document` the whole decision.
 routing_decisions = Table(
     "routing_decisions",
     metadata,
@@ -38,13 +38,14 @@ routing_decisions = Table(
     Column("document", JSONB, nullable=False),
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint(
-        one_of("approach", [one for one in Approach if one is not Approach.NOBODY]), name="approach"
+        one_of("approach", [approach for approach in Approach if approach is not Approach.NOBODY]),
+        name="approach",
     ),
 )
 Index("ix_routing_decisions_chosen", routing_decisions.c.chosen, routing_decisions.c.at)
 Index("ix_routing_decisions_at", routing_decisions.c.at)
 
-# What payment calls came to, written with the finding; the first one that counts is the try's own.
+# The outcomes of payment calls, written with the finding; one of each try counts, the first that may.
 routing_outcomes = Table(
     "routing_outcomes",
     metadata,
@@ -66,9 +67,9 @@ Index(
 )
 Index("ix_routing_outcomes_newest", routing_outcomes.c.connector_id, routing_outcomes.c.at)
 
-# The breaker of a connector; one that never opened may have no row. Outcomes from before a closed one's
-# `since` do not count. `probe` is the try that a half-open one has let through, and `probe_until` how long
-# nobody else is; of an open one, when the next question is made due.
+# The breaker of a connector; one that never opened may have no row. Closed: outcomes before `since` do not
+# count. Half open: `probe` is the try that was let through, and no other one is until `probe_until`. Open:
+# `probe_until` is when the next inquiry is made due.
 connector_breakers = Table(
     "connector_breakers",
     metadata,

@@ -1,6 +1,6 @@
-"""The tables of scrolls: which files a biller was given, and the rows in them; both append-only by grant.
+"""The tables of scrolls: the files made for billers, and their rows; both append-only by grant.
 
-What they refuse beside their constraints stands in `triggers`.
+Further checks beside the constraints are in `triggers`.
 """
 
 from sqlalchemy import (
@@ -28,7 +28,7 @@ from ekpay_switch.domain.scrolls.scroll import RowType
 from ekpay_switch.persistence.schema.books import instant, metadata, one_of
 
 # `rows` and `sum` are the control totals, `sha256` the digest of the rows as the layout writes them, so that
-# the same bytes can be made again. After the last file of a day there is none of that day or before.
+# the same bytes can be made again. After the last file of a day none is made for that day or an earlier one.
 scroll_files = Table(
     "scroll_files",
     metadata,
@@ -98,7 +98,7 @@ scroll_rows = Table(
         "sign(total) = CASE row_type WHEN 'PAY' THEN 1 WHEN 'REV' THEN -1 ELSE 0 END", name="sign"
     ),
 )
-# A payment is told as paid once and voided once; what is given back is told once for each refund.
+# A payment has one PAY row and one VOID row at most, and one REV row for each refund.
 Index(
     "uq_scroll_rows_once",
     scroll_rows.c.payment_id,
@@ -106,7 +106,7 @@ Index(
     unique=True,
     postgresql_where=text("refund_id IS NULL"),
 )
-# The place that a biller was told for a payment while it was paid stands for no other payment.
+# The scroll date and number that a biller was sent with a payment belong to no other payment.
 Index(
     "uq_scroll_rows_place",
     scroll_rows.c.biller_id,

@@ -1,9 +1,9 @@
-"""What PostgreSQL refuses by itself, beside the constraints of the tables (law 11)."""
+"""Triggers with the invariants that constraints cannot express (law 11)."""
 
-# Refuses an entry that does not sum to zero, that names an account we do not have or stands on no journal
-# entry. By statement and transition table: a deferred row trigger costs 40 % (architecture.md 6).
-# Each row is looked up by its key for each fresh one, and LATERAL keeps it so: joined plainly, a plan made
-# while the tables were empty reads all postings for every batch, for as long as its connection lives.
+# Refuses postings that do not sum to zero, that name an unknown account, or that have no journal entry. A
+# statement trigger with a transition table: a deferred row trigger costs 40 % (architecture.md 6). LATERAL
+# keeps each look-up by key: with plain joins, a plan made while the tables were empty reads all postings for
+# every batch, as long as its connection lives.
 BALANCE_TRIGGER = """
 CREATE FUNCTION check_entries() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE broken text;
@@ -27,9 +27,9 @@ CREATE TRIGGER postings_balance AFTER INSERT ON postings
   REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION check_entries();
 """
 
-# Refuses rows of a biller's day that are not 1..n, a payment told as paid that its biller was never owed for,
-# and a file whose totals are not those of its rows. Rows come in one statement, after their file; one without
-# rows is judged once its transaction ends.
+# Refuses rows of a biller's day that are not 1..n, a PAY row of a payment that was never posted for its
+# biller, and a file whose totals are not those of its rows. Rows are written in one statement, after their
+# file; a file without rows is checked when its transaction ends.
 _SCROLL_ROWS = """
 CREATE FUNCTION check_scroll_rows() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE broken text;

@@ -1,7 +1,7 @@
-"""What keeps a large database quick: how far each chore has come, open payments by an index, and vacuum.
+"""What keeps a large database fast: marks of periodic chores, an index of open payments, and vacuum settings.
 
-All of it stands on the metadata of `tables`: a chore must cost what is to be done, not what stands, and dead
-rows must be cleared away long before there are millions of them.
+The cost of a chore must depend on what there is to do and not on the size of the tables, and dead rows must
+be vacuumed long before there are millions.
 """
 
 from types import MappingProxyType
@@ -26,7 +26,7 @@ from ekpay_switch.persistence.schema.books import (
 )
 from ekpay_switch.persistence.schema.notifications import notification_deliveries
 
-# Everything up to this instant a chore has looked at for good.
+# A chore has finished with everything up to this instant.
 housekeeping_marks = Table(
     "housekeeping_marks",
     metadata,
@@ -35,8 +35,8 @@ housekeeping_marks = Table(
 )
 
 OPEN = f"state NOT IN ({', '.join(repr(str(state)) for state in sorted(FINAL))})"
-# An open payment has a next action, and stands in `ix_payments_next_action_at`, or it has none, and stands
-# here. One from a prefund always has one until it ends, so it is never written into this index.
+# An open payment with a next action is in `ix_payments_next_action_at`, one without it is in this index.
+# Payments from a prefund always have one until they end, so they are never written here.
 UNSCHEDULED = f"{OPEN} AND next_action_at IS NULL"
 Index(
     "ix_payments_unscheduled",

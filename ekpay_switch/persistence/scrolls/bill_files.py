@@ -1,7 +1,7 @@
 """Bills that arrive as files, in PostgreSQL: loading a file, finding a bill, taking it for a payment.
 
-A payment locks its bill and a file all of its bills, so each sees what the other one did. Which of a payment
-and a question about it came first is decided by the primary key of `bill_takings`, whatever the clocks say.
+A payment locks its bill and a file all of its bills, so each sees what the other did. Whether a payment or an
+inquiry about it came first is decided by the primary key of `bill_takings`, independent of clocks.
 """
 
 import json
@@ -31,11 +31,11 @@ from ekpay_switch.security.identifiers import uuid7
 
 Row = Mapping[str, Any]
 
-# See `scrolls` for 4.
+# The first keys of two-key advisory locks are listed in `payment_rows`; 5 is used by bill files.
 _LOCK = "SELECT pg_advisory_xact_lock(5, hashtext($1))"
-_PATIENCE = "SET LOCAL statement_timeout = '10min'"
+_LONG_TIMEOUT = "SET LOCAL statement_timeout = '10min'"
 _NEWEST = "SELECT max(number) FROM bill_files WHERE biller_id = $1"
-_SEEN = "SELECT id FROM bill_files WHERE biller_id = $1 AND digest = $2"
+_FIND_FILE = "SELECT id FROM bill_files WHERE biller_id = $1 AND digest = $2"
 _NEW_FILE = """
 INSERT INTO bill_files (id, biller_id, number, made_on, digest, bills, sum)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -43,7 +43,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)
 _LOCK_BILLS = """
 SELECT bill_key FROM biller_bills WHERE biller_id = $1 AND bill_key = ANY($2) ORDER BY bill_key FOR UPDATE
 """
-_OURS = """
+_TAKEN_BILLS = """
 SELECT bill_key FROM bill_takings WHERE biller_id = $1 AND bill_key = ANY($2) AND state = 'taken'
 """
 _COLUMNS = {
@@ -57,15 +57,15 @@ _SET_BILLS = f"""
 INSERT INTO biller_bills (biller_id, file_id, {", ".join(_COLUMNS)}) SELECT $1, $2, * FROM unnest({_ARRAYS})
 ON CONFLICT (biller_id, bill_key) DO UPDATE SET {_CHANGED}
 """  # noqa: S608 - constants
-_NAMED = """
+_FIND_BILLS = """
 SELECT b.*, EXISTS (
   SELECT FROM bill_takings AS t
   WHERE t.biller_id = b.biller_id AND t.bill_key = b.bill_key AND t.state = 'taken') AS is_taken
 FROM biller_bills AS b WHERE b.biller_id = $1 AND b.parameters @> $2::jsonb ORDER BY b.due_on, b.bill_key
 """
-_HOLD_BILL = "SELECT true FROM biller_bills WHERE biller_id = $1 AND bill_key = $2 FOR SHARE"
-_THE_BILL = _NAMED.replace("b.parameters @> $2::jsonb", "b.bill_key = $2")
-_STANDING = "SELECT * FROM bill_takings WHERE biller_id = $1 AND reference = $2"
+_LOCK_BILL = "SELECT true FROM biller_bills WHERE biller_id = $1 AND bill_key = $2 FOR SHARE"
+_READ_BILL = _FIND_BILLS.replace("b.parameters @> $2::jsonb", "b.bill_key = $2")
+_READ_TAKING = "SELECT * FROM bill_takings WHERE biller_id = $1 AND reference = $2"
 _NEW_TAKING = """
 INSERT INTO bill_takings (biller_id, reference, payment_id, bill_key, state, amount, receipt)
 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING true
@@ -81,15 +81,15 @@ class FileOutOfTurnError(SwitchError):
 
 
 class PostgresBillFiles:
-    """The port `BillFiles`, and what an operator does with files."""
+    """The port `BillFiles`, and loading files."""
 
     def __init__(self, transactions: OwnTransactions) -> None:
         self._transactions = transactions
 
     async def load(self, file: BillFile) -> Loaded:
-        """Take over a file whole, in one transaction.
+        """Load a whole file in one transaction.
 
-        Bills that a payment of ours has are left as they were: the biller wrote its file before it knew.
+        Bills taken by a payment of ours are left unchanged: the biller wrote its file before it knew of that.
 
         Raises:
             FileSeenBeforeError, FileOutOfTurnError: nothing was done.
@@ -98,10 +98,10 @@ class PostgresBillFiles:
 
         async def _load_once(connection: Connection) -> Loaded:
             nonlocal loaded
-            await connection.execute(_PATIENCE)
+            await connection.execute(_LONG_TIMEOUT)
             await connection.execute(_LOCK, file.biller_id)
-            seen_as = await connection.fetchval(_SEEN, file.biller_id, file.digest)
-            # Written again after a COMMIT that was not heard of, it is itself.
+            seen_as = await connection.fetchval(_FIND_FILE, file.biller_id, file.digest)
+            # The same id: written by this call, whose COMMIT was not acknowledged.
             if seen_as != file_id:
                 loaded = await _load(connection, file, file_id, is_seen=seen_as is not None)
             return loaded
@@ -109,23 +109,24 @@ class PostgresBillFiles:
         return await self._transactions.run(_load_once)
 
     async def named(self, biller_id: str, parameters: Mapping[str, str]) -> Sequence[FoundBill]:
-        """See `bill_file_ports.BillFiles`."""
-        told = json.dumps(dict(parameters))
-        rows = await self._transactions.run(lambda connection: connection.fetch(_NAMED, biller_id, told))
-        return [_found(row) for row in rows]
+        """See `ports.bill_files.BillFiles`."""
+        as_json = json.dumps(dict(parameters))
+        rows = await self._transactions.run(
+            lambda connection: connection.fetch(_FIND_BILLS, biller_id, as_json)
+        )
+        return [_found_bill(row) for row in rows]
 
     async def take(self, taking: Taking) -> TakeAnswer:
-        """See `bill_file_ports.BillFiles`."""
+        """See `ports.bill_files.BillFiles`."""
         return await self._transactions.run(lambda connection: _take(connection, taking))
 
     async def settle(self, biller_id: str, reference: str, payment_id: UUID) -> Taken | None:
-        """See `bill_file_ports.BillFiles`."""
-        barred = (biller_id, reference, payment_id, "", "barred", 0, "")
+        """See `ports.bill_files.BillFiles`."""
 
         async def _settle(connection: Connection) -> Taken | None:
-            await connection.fetchval(_NEW_TAKING, *barred)
-            standing = await connection.fetchrow(_STANDING, biller_id, reference)
-            return _taken(standing) if standing["state"] == "taken" else None
+            await connection.fetchval(_NEW_TAKING, biller_id, reference, payment_id, "", "barred", 0, "")
+            standing = await connection.fetchrow(_READ_TAKING, biller_id, reference)
+            return _taken_bill(standing) if standing["state"] == "taken" else None
 
         return await self._transactions.run(_settle)
 
@@ -138,14 +139,14 @@ async def _load(connection: Connection, file: BillFile, file_id: UUID, *, is_see
         raise FileOutOfTurnError(
             f"the next file of {file.biller_id} is number {newest + 1}, and this is {file.number}"
         )
-    totals = (len(file.bills), file.sum.minor)
     await connection.execute(
-        _NEW_FILE, file_id, file.biller_id, file.number, file.made_on, file.digest, *totals
-    )
+        _NEW_FILE, file_id, file.biller_id, file.number, file.made_on, file.digest, len(file.bills),
+        file.sum.minor,
+    )  # fmt: skip
     keys = [bill.bill_key for bill in file.bills]
     known = {row["bill_key"] for row in await connection.fetch(_LOCK_BILLS, file.biller_id, keys)}
-    # A statement of its own: what was taken while we waited for the locks is seen by it.
-    ours = {row["bill_key"] for row in await connection.fetch(_OURS, file.biller_id, keys)}
+    # A separate statement, which sees what was taken while we waited for the locks.
+    ours = {row["bill_key"] for row in await connection.fetch(_TAKEN_BILLS, file.biller_id, keys)}
     new = [bill for bill in file.bills if bill.bill_key not in ours]
     if new:
         columns = [list(column) for column in zip(*map(_values, new), strict=True)]
@@ -156,12 +157,12 @@ async def _load(connection: Connection, file: BillFile, file_id: UUID, *, is_see
 
 
 async def _take(connection: Connection, taking: Taking) -> TakeAnswer:
-    standing = await connection.fetchrow(_STANDING, taking.biller_id, taking.reference)
+    standing = await connection.fetchrow(_READ_TAKING, taking.biller_id, taking.reference)
     if standing is not None:
-        return _again(standing, taking)
-    await connection.fetchval(_HOLD_BILL, taking.biller_id, taking.bill_key)
-    row = await connection.fetchrow(_THE_BILL, taking.biller_id, taking.bill_key)
-    refusal = judge_taking(taking, None if row is None else _found(row))
+        return _repeated_answer(standing, taking)
+    await connection.fetchval(_LOCK_BILL, taking.biller_id, taking.bill_key)
+    row = await connection.fetchrow(_READ_BILL, taking.biller_id, taking.bill_key)
+    refusal = judge_taking(taking, None if row is None else _found_bill(row))
     if refusal is not None:
         return refusal
     written = await connection.fetchval(
@@ -170,19 +171,20 @@ async def _take(connection: Connection, taking: Taking) -> TakeAnswer:
     )  # fmt: skip
     if written:
         return Taken(taking.amount, taking.receipt)
-    # Somebody came in between: the question about this reference, itself again, or another one for the bill.
-    standing = await connection.fetchrow(_STANDING, taking.biller_id, taking.reference)
-    return NotTaken.ALREADY_PAID if standing is None else _again(standing, taking)
+    # Another transaction was first: an inquiry about this reference, the same call, or another payment of the
+    # bill.
+    standing = await connection.fetchrow(_READ_TAKING, taking.biller_id, taking.reference)
+    return NotTaken.ALREADY_PAID if standing is None else _repeated_answer(standing, taking)
 
 
-def _again(standing: Row, taking: Taking) -> TakeAnswer:
+def _repeated_answer(standing: Row, taking: Taking) -> TakeAnswer:
     if standing["state"] != "taken":
         return NotTaken.BARRED
     is_same = (standing["bill_key"], standing["amount"]) == (taking.bill_key, taking.amount.minor)
-    return _taken(standing) if is_same else NotTaken.OTHER_CONTENT
+    return _taken_bill(standing) if is_same else NotTaken.OTHER_CONTENT
 
 
-def _taken(row: Row) -> Taken:
+def _taken_bill(row: Row) -> Taken:
     return Taken(Money(row["amount"]), row["receipt"])
 
 
@@ -196,7 +198,7 @@ def _values(bill: FiledBill) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _found(row: Row) -> FoundBill:
+def _found_bill(row: Row) -> FoundBill:
     lines = cast("list[dict[str, Any]]", _from_json(row["lines"]))
     bill = FiledBill(
         bill_key=row["bill_key"],

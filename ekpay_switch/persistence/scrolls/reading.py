@@ -1,4 +1,4 @@
-"""Reading for scrolls: what happened to a biller's payments, and the files that stand."""
+"""Reading for scrolls: payments with something to report to their biller, and existing files."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -25,9 +25,9 @@ from ekpay_switch.persistence.own_transactions import Connection
 
 Row = Mapping[str, Any]
 
-# The payments of biller $1 to which something happened from day $2 to day $3, with all that happened to them
-# until then. A refund counts once it is done: one that is on its way may yet fail.
-_HAPPENED = """
+# The payments of biller $1 that were posted, given back or refunded from day $2 to day $3, with all of that
+# until $3. A refund counts once it is done: before, it may still fail.
+_CHANGED_PAYMENTS = """
 WITH touched AS (
   SELECT payment_id FROM journal_entries
   WHERE business_date BETWEEN $2 AND $3 AND payment_id IS NOT NULL
@@ -38,7 +38,7 @@ WITH touched AS (
     AND (h.at AT TIME ZONE INTERVAL '+06:00')::date BETWEEN $2 AND $3
 )
 SELECT p.id, p.scroll_no, p.business_date, p.reference, p.facts, p.partner_id, p.collected_by, p.amount,
-  p.rounding, q.bill AS quoted, c.bill AS shown, a.reference AS sent_as,
+  p.rounding, q.bill AS quoted, c.bill AS presented, a.reference AS sent_as,
   e.posted_on, e.posted_at, e.back_on, e.back_at, r.refunds, r.amounts, r.ats, l.has_void, l.told_back,
   t.scroll_date, t.scroll_no AS told_no, t.principal, t.vat, t.late_fee, t.stamp, t.other_lines
 FROM touched JOIN payments AS p ON p.id = touched.payment_id AND p.biller_id = $1
@@ -76,11 +76,11 @@ _ROWS = "SELECT * FROM scroll_rows WHERE biller_id = $1 AND business_date = $2 A
 _LAST_SEQ = "SELECT coalesce(max(seq), 0) FROM scroll_rows WHERE biller_id = $1 AND business_date = $2"
 
 
-async def read_happened(
+async def read_changed_payments(
     connection: Connection, biller_id: str, first: date, last: date
 ) -> list[ScrollPayment]:
-    """The biller's payments to which something happened on these Dhaka days, both included."""
-    return [_payment(row) for row in await connection.fetch(_HAPPENED, biller_id, first, last)]
+    """The biller's payments that were posted, given back or refunded on these Dhaka days, both included."""
+    return [_payment(row) for row in await connection.fetch(_CHANGED_PAYMENTS, biller_id, first, last)]
 
 
 async def read_newest(connection: Connection, biller_id: str) -> ScrollPlace | None:
@@ -90,16 +90,16 @@ async def read_newest(connection: Connection, biller_id: str) -> ScrollPlace | N
 
 
 async def read_file(connection: Connection, biller_id: str, day: date, cycle: int) -> ScrollFile | None:
-    """A file that stands, with its rows and the digest that was kept of them."""
+    """An existing file with its rows and their stored digest, or None."""
     row = await connection.fetchrow(_FILE, biller_id, day, cycle)
     if row is None:
         return None
-    rows = tuple(row_of(one) for one in await connection.fetch(_ROWS, biller_id, day, cycle))
+    rows = tuple(row_of(record) for record in await connection.fetch(_ROWS, biller_id, day, cycle))
     return ScrollFile(biller_id, day, cycle, row["is_last"], row["layout"], rows, row["sha256"])
 
 
 async def read_last_seq(connection: Connection, biller_id: str, day: date) -> int:
-    """How many rows of that day stand."""
+    """The number of existing rows of that day."""
     return int(await connection.fetchval(_LAST_SEQ, biller_id, day))
 
 
@@ -133,19 +133,19 @@ def _lines(row: Row) -> ScrollLines:
 
 
 def _payment(row: Row) -> ScrollPayment:
-    quoted, shown = (_from_json(row[name]) if row[name] else {} for name in ("quoted", "shown"))
-    bill: Mapping[str, Any] = quoted or shown
+    quoted, presented = (_from_json(row[name]) if row[name] else {} for name in ("quoted", "presented"))
+    bill: Mapping[str, Any] = quoted or presented
     stated = {name: Money(bill.get(name, 0)) for name in ("amount", "vat", "late_fee")}
     charges: dict[str, Money] = {}
-    for one in quoted.get("charges") or shown.get("lines") or ():
-        charges[one["label"]] = charges.get(one["label"], ZERO) + Money(one["amount"])
+    for charge in quoted.get("charges") or presented.get("lines") or ():
+        charges[charge["label"]] = charges.get(charge["label"], ZERO) + Money(charge["amount"])
     exact = Money(row["amount"])
     return ScrollPayment(
         payment_id=row["id"],
         number=row["scroll_no"] or 0,
         number_date=row["business_date"],
         office_code=bill.get("office_code", "") or "",
-        bill_ref=quoted.get("bill_number") or shown.get("number") or "",
+        bill_ref=quoted.get("bill_number") or presented.get("number") or "",
         account_ref=bill.get("account", "") or "",
         ekpay_ref=row["sent_as"] or "",
         collector_ref=row["reference"].removeprefix("v1:"),
@@ -155,35 +155,35 @@ def _payment(row: Row) -> ScrollPayment:
         lines=split_lines(exact + Money(row["rounding"]), stated, charges),
         exact=exact,
         charges=charges,
-        posted=_happened(row, "posted"),
-        came_to_nothing=_happened(row, "back"),
+        posted=_event_of(row, "posted"),
+        came_to_nothing=_event_of(row, "back"),
         given_back=_given_back(row, exact),
         listed=_listed(row),
     )
 
 
-def _happened(row: Row, what: str) -> Happened | None:
-    on = row[f"{what}_on"]
-    return None if on is None else Happened(on, row[f"{what}_at"])
+def _event_of(row: Row, kind: str) -> Happened | None:
+    on = row[f"{kind}_on"]
+    return None if on is None else Happened(on, row[f"{kind}_at"])
 
 
 def _given_back(row: Row, exact: Money) -> tuple[GivenBack, ...]:
-    """The refunds that are done; and where a posted payment was given back whole after all, what was left."""
+    """The refunds that are done, and the rest where a posted payment was given back whole later."""
     if row["posted_on"] is None:
         return ()
     refunded = zip(row["refunds"] or (), row["amounts"] or (), row["ats"] or (), strict=True)
     back = [GivenBack(name, business_date(at), at, Money(amount)) for name, amount, at in refunded]
-    left = exact - total(one.amount for one in back)
-    if row["back_at"] is not None and row["back_at"] > row["posted_at"] and left.minor > 0:
-        back.append(GivenBack(None, row["back_on"], row["back_at"], left))
+    remaining = exact - total(refund.amount for refund in back)
+    if row["back_at"] is not None and row["back_at"] > row["posted_at"] and remaining.minor > 0:
+        back.append(GivenBack(None, row["back_on"], row["back_at"], remaining))
     return tuple(back)
 
 
 def _listed(row: Row) -> Listed:
-    told = None
+    paid_row = None
     if row["scroll_date"] is not None:
-        told = Told(row["scroll_date"], row["told_no"], _lines(row))
-    return Listed(bool(row["has_void"]), told, frozenset(row["told_back"] or ()))
+        paid_row = Told(row["scroll_date"], row["told_no"], _lines(row))
+    return Listed(bool(row["has_void"]), paid_row, frozenset(row["told_back"] or ()))
 
 
 def _from_json(value: Any) -> dict[str, Any]:  # noqa: ANN401 - JSONB, decoded or as text by the driver's codec

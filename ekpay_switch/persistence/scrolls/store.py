@@ -1,8 +1,8 @@
-"""Making scrolls: one transaction writes a file and its rows, and the same file is read again for ever.
+"""Making scrolls: one transaction writes a file and its rows; afterwards the same file is read for ever.
 
-Files of one biller are made one after the other, so two makers of one file are the first and a reader. What
-is written while a file is made, on either side of midnight, follows in the next one: the day before the
-newest file is looked through once more for rows that it had no chance to see.
+Files of one biller are made one after the other, so of two makers of a file the second reads it. What is
+committed while a file is made, on either side of midnight, is in the next file: the day before the newest
+file is read once more for rows that it missed.
 """
 
 import json
@@ -24,12 +24,19 @@ from ekpay_switch.domain.scrolls.scroll import (
     rows_due,
 )
 from ekpay_switch.persistence.own_transactions import Connection, OwnTransactions
-from ekpay_switch.persistence.scrolls.reading import read_file, read_happened, read_last_seq, read_newest
+from ekpay_switch.persistence.scrolls.reading import (
+    read_changed_payments,
+    read_file,
+    read_last_seq,
+    read_newest,
+)
 
-# The numbers of the two-number advisory locks are listed in `collection_rows`; 4 is taken by scrolls.
+# The first keys of two-key advisory locks are listed in `payment_rows`; 4 is used by scrolls.
 _LOCK = "SELECT pg_advisory_xact_lock(4, hashtext($1))"
-# A day of a large biller takes longer than a payment may.
-_PATIENCE = "SET LOCAL statement_timeout = '10min'; SET LOCAL idle_in_transaction_session_timeout = '10min'"
+# A day of a large biller takes longer than the timeouts of a payment.
+_LONG_TIMEOUTS = (
+    "SET LOCAL statement_timeout = '10min'; SET LOCAL idle_in_transaction_session_timeout = '10min'"
+)
 _NEW_FILE = """
 INSERT INTO scroll_files (biller_id, business_date, cycle, is_last, layout, rows, sum, sha256)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -46,7 +53,7 @@ _NEW_ROWS = f"""
 INSERT INTO scroll_rows (biller_id, business_date, cycle, {", ".join(_COLUMNS)})
 SELECT $1, $2, $3, * FROM unnest({_ARRAYS})
 """  # noqa: S608 - constants
-# A transaction that began before midnight may be durable a little after the file that missed it.
+# A transaction that began before midnight may commit a little after the file of that day.
 _LOOK_BACK = timedelta(days=1)
 
 
@@ -60,7 +67,7 @@ class ChangedScrollError(SwitchError):
 
 @dataclass(frozen=True, slots=True)
 class ScrollOrder:
-    """Which file is wanted, and what the biller's manifest says of it."""
+    """The file to make or read, with the terms of the biller's manifest."""
 
     biller_id: str
     business_date: date
@@ -86,7 +93,7 @@ class Scrolls:
 
 
 async def _make(connection: Connection, order: ScrollOrder) -> ScrollFile:
-    await connection.execute(_PATIENCE)
+    await connection.execute(_LONG_TIMEOUTS)
     await connection.execute(_LOCK, order.biller_id)
     standing = await read_file(connection, order.biller_id, order.business_date, order.cycle)
     if standing is not None:
@@ -105,7 +112,7 @@ async def _make_new(connection: Connection, order: ScrollOrder) -> ScrollFile:
     if refusal is not None:
         raise RefusedScrollError(_why(refusal, newest))
     first = date.min if newest is None else newest.business_date - _LOOK_BACK
-    payments = await read_happened(connection, biller_id, first, day)
+    payments = await read_changed_payments(connection, biller_id, first, day)
     forgotten = forgotten_day(payments, day, terms, newest)
     if forgotten is not None:
         raise RefusedScrollError(f"{ScrollRefusal.EARLIER_IS_OPEN}: {forgotten}")
@@ -124,11 +131,20 @@ def _why(refusal: ScrollRefusal, newest: ScrollPlace | None) -> str:
 
 
 async def _write(connection: Connection, file: ScrollFile) -> None:
-    named = (file.biller_id, file.business_date, file.cycle)
-    totals = (len(file.rows), file.sum.minor, file.sha256)
-    await connection.execute(_NEW_FILE, *named, file.is_last, file.layout, *totals)
+    biller_id, day, cycle = file.biller_id, file.business_date, file.cycle
+    await connection.execute(
+        _NEW_FILE,
+        biller_id,
+        day,
+        cycle,
+        file.is_last,
+        file.layout,
+        len(file.rows),
+        file.sum.minor,
+        file.sha256,
+    )
     if file.rows:
-        await connection.execute(_NEW_ROWS, *named, *_columns(file.rows))
+        await connection.execute(_NEW_ROWS, biller_id, day, cycle, *_columns(file.rows))
 
 
 def _columns(rows: Sequence[ScrollRow]) -> list[list[object]]:
@@ -138,11 +154,10 @@ def _columns(rows: Sequence[ScrollRow]) -> list[list[object]]:
 def _values(row: ScrollRow) -> tuple[object, ...]:
     """The row in the order of _COLUMNS."""
     lines = row.lines
-    parts = (lines.principal, lines.vat, lines.late_fee, lines.stamp, lines.other, lines.total)
     charges = {label: amount.minor for label, amount in row.charges.items()}
     return (
         row.seq, str(row.row_type), row.payment_id, row.refund_id, row.scroll_date, row.scroll_no,
         row.office_code, row.bill_ref, row.account_ref, row.paid_at, row.ekpay_ref, row.collector_ref,
-        row.biller_ack_ref, *(part.minor for part in parts), row.channel, row.collector_code,
-        json.dumps(charges),
+        row.biller_ack_ref, lines.principal.minor, lines.vat.minor, lines.late_fee.minor, lines.stamp.minor,
+        lines.other.minor, lines.total.minor, row.channel, row.collector_code, json.dumps(charges),
     )  # fmt: skip

@@ -81,7 +81,7 @@ def test_windows_close_with_the_rates_of_the_manifests(
     given: list[Mapping[str, int]] = []
 
     async def _see(self: SettlementWindows, up_to: date) -> Sequence[ClosedWindow]:
-        given.append(self._kept())
+        given.append(self._connector_fees())
         return await close(self, up_to)
 
     close = SettlementWindows.close

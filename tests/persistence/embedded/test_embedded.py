@@ -25,7 +25,7 @@ from ekpay_switch.persistence.embedded.server import (
 START_AND_PRINT = """
 import sys
 from pathlib import Path
-from ekpay_switch.persistence.embedded import EmbeddedPostgres
+from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 print(EmbeddedPostgres(Path(sys.argv[1])).start().dsn("ekpay_app"))
 """
 CAP_DAC_READ_SEARCH = 1 << 2
