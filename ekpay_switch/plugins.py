@@ -70,8 +70,8 @@ def load_billers(
         PluginError: no wing is installed, or two bring the same biller.
     """
     wings = _wings("ekpay.billers", "billers")
-    more = {} if bill_files is None else {"bill_files": bill_files}
-    built = [build(config, wire, tokens, clock, os.environ, divisor, **more) for build in wings]
+    extra_ports = {} if bill_files is None else {"bill_files": bill_files}
+    built = [build(config, wire, tokens, clock, os.environ, divisor, **extra_ports) for build in wings]
     return _Together([adapter for billers in built for adapter in billers.all()])
 
 
@@ -88,8 +88,8 @@ def load_connectors(
     Raises like `load_billers`.
     """
     wings = _wings("ekpay.connectors", "connectors")
-    more = {} if hosts is None else {"hosts": hosts}
-    built = [build(config, wire, tokens, clock, os.environ, divisor, **more) for build in wings]
+    extra_ports = {} if hosts is None else {"hosts": hosts}
+    built = [build(config, wire, tokens, clock, os.environ, divisor, **extra_ports) for build in wings]
     return _ConnectedTogether([connector for connectors in built for connector in connectors.all()])
 
 
@@ -99,7 +99,9 @@ def load_audits() -> list[AuditCheck]:
     Raises:
         PluginError: one cannot be loaded. An audit that leaves a check out must not say "clean".
     """
-    return [_loaded(point) for point in sorted(entry_points(group="ekpay.audits"), key=lambda one: one.name)]
+    return [
+        _loaded(point) for point in sorted(entry_points(group="ekpay.audits"), key=lambda point: point.name)
+    ]
 
 
 def _loaded(point: EntryPoint) -> AuditCheck:
@@ -112,9 +114,9 @@ def _loaded(point: EntryPoint) -> AuditCheck:
     return check
 
 
-def _wings(group: str, what: str) -> list[Any]:
+def _wings(group: str, institutions: str) -> list[Any]:
     """What builds each wing of a group; typed by the protocols of the ports alone."""
     wings: list[Any] = [point.load() for point in entry_points(group=group)]
     if not wings:
-        raise PluginError(f"no wing of {what} is installed (entry point group {group})")
+        raise PluginError(f"no wing of {institutions} is installed (entry point group {group})")
     return wings

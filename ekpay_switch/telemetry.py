@@ -61,7 +61,7 @@ def _as_it_is(text: str) -> str:
 
 
 def _without_cards(text: str) -> str:
-    return _CARD_NUMBER.sub(lambda found: mask_account(found[0]) if _is_luhn(found[0]) else found[0], text)
+    return _CARD_NUMBER.sub(lambda match: mask_account(match[0]) if _is_luhn(match[0]) else match[0], text)
 
 
 def _is_luhn(number: str) -> bool:

@@ -76,7 +76,7 @@ async def _received(request: Request, letterbox: Letterbox) -> Response:
 
 def _headers(request: Request) -> dict[str, str]:
     """The headers in small letters; one that came several times is one list, as HTTP has it."""
-    found: dict[str, str] = {}
+    headers: dict[str, str] = {}
     for name, value in request.headers.items():
-        found[name] = f"{found[name]}, {value}" if name in found else value
-    return found
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers

@@ -65,7 +65,9 @@ LOOKS_AGAIN_SECONDS = 5
 def shown(page: Page) -> Response:
     """The page as an answer."""
     # In a header, as the other pages have it: what is in the markup is a barrier to readers who are slower.
-    again = {"Refresh": f"{LOOKS_AGAIN_SECONDS}; url={page.looks_again_at}"} if page.looks_again_at else {}
+    refresh_headers = (
+        {"Refresh": f"{LOOKS_AGAIN_SECONDS}; url={page.looks_again_at}"} if page.looks_again_at else {}
+    )
     title = f"{escape(page.title.bangla)} · {escape(page.title.english)}"
     html = (
         '<!DOCTYPE html>\n<html lang="bn">\n<head>\n<meta charset="utf-8">\n'
@@ -73,7 +75,7 @@ def shown(page: Page) -> Response:
         f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
         f"{_section(page, 'bn')}{_section(page, 'en')}{_foot(page)}</main>\n</body>\n</html>\n"
     )
-    return HTMLResponse(html, page.status, {**_HEADERS, **again})
+    return HTMLResponse(html, page.status, {**_HEADERS, **refresh_headers})
 
 
 def sent_on(url: str) -> Response:
@@ -94,8 +96,8 @@ def _link(page: Page, language: str) -> str:
         return ""
     # A name may turn the direction of what follows it; `bdi` keeps that inside.
     name = f"<bdi>{escape(page.way_on.name)}</bdi>"
-    words = f"{name}: ফিরে যান" if language == "bn" else f"Go on to {name}"
-    return f'<p><a class="go" rel="noreferrer" href="{escape(page.way_on.url)}">{words}</a></p>\n'
+    link_text = f"{name}: ফিরে যান" if language == "bn" else f"Go on to {name}"
+    return f'<p><a class="go" rel="noreferrer" href="{escape(page.way_on.url)}">{link_text}</a></p>\n'
 
 
 def _foot(page: Page) -> str:

@@ -87,12 +87,12 @@ def _endpoint(turn: Turn, place: _Place, body_seconds: float) -> Callable[[Reque
 
 def _secret(place: _Place, request: Request) -> bytes:
     """The one secret that the request brings, as the content key."""
-    found = place.find(request)
-    if not any(found):
+    secrets = place.find(request)
+    if not any(secrets):
         raise RefusedTextError(401, f"the {place.name} is missing: it carries the shared secret")
-    if len(found) > 1:
+    if len(secrets) > 1:
         raise RefusedTextError(400, f"the {place.name} comes more than once")
-    (secret,) = found
+    (secret,) = secrets
     if len(secret) != SECRET_BYTES or not secret.isascii():
         raise RefusedTextError(400, f"the {place.name} must hold exactly {SECRET_BYTES} ASCII characters")
     return secret.encode("ascii")
@@ -126,10 +126,10 @@ def _decrypt(body: bytes, secret: bytes) -> bytes:
     return _text(opened, "what the envelope holds")
 
 
-def _text(octets: bytes, what: str) -> bytes:
+def _text(octets: bytes, origin: str) -> bytes:
     """The octets themselves, once they are known to be text."""
     try:
         octets.decode("utf-8")
     except UnicodeDecodeError:
-        raise RefusedTextError(400, f"{what} is not UTF-8 text") from None
+        raise RefusedTextError(400, f"{origin} is not UTF-8 text") from None
     return octets

@@ -161,10 +161,10 @@ async def _brought(request: Request) -> tuple[Mapping[str, str], bytes]:
 
 
 async def _found_out(
-    reference: str, headers: Mapping[str, str], brought: bytes, pages: PayerPages
+    reference: str, headers: Mapping[str, str], content: bytes, pages: PayerPages
 ) -> Returning | None:
     """How the payment stands after a look, or now where the look takes long; then it goes on by itself."""
-    work = come_back(reference, headers, brought, pages.world)
+    work = come_back(reference, headers, content, pages.world)
     try:
         return await pages.tasks.within(work, pages.look_seconds)
     except StillRunningError:

@@ -23,10 +23,10 @@ def _no_constant(_: str) -> NoReturn:
 
 
 def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise MalformedJsonError("a member stands twice")
-    return found
+    return members
 
 
 _DECODER = json.JSONDecoder(
@@ -46,20 +46,20 @@ def parse_object(body: bytes) -> dict[str, object]:
     """
     try:
         text = body.decode("utf-8")
-        found = _DECODER.decode(text)
+        document = _DECODER.decode(text)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise MalformedJsonError("not one JSON document in UTF-8") from error
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise MalformedJsonError("not a JSON object")
     # Only an escape can smuggle one in: UTF-8 has no half characters, and the decoder takes no bare NUL.
     if "\\u" in text:
-        _refuse_what_no_database_holds(found)
-    return found
+        _refuse_what_no_database_holds(document)
+    return document
 
 
-def _refuse_what_no_database_holds(found: dict[str, object]) -> None:
+def _refuse_what_no_database_holds(document: dict[str, object]) -> None:
     """Look for NUL and unpaired surrogates in every name and text, however deep."""
-    waiting: list[object] = [found]
+    waiting: list[object] = [document]
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):

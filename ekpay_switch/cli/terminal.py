@@ -79,9 +79,9 @@ def _fact(name: str, value: object) -> str:
 
 def passphrase(variable: str, prompt: str, *, is_new: bool = False) -> str:
     """A passphrase from the environment variable, for scripts, or else asked for without echo."""
-    given = os.environ.get(variable)
-    if given:
-        return given
+    secret = os.environ.get(variable)
+    if secret:
+        return secret
     if not sys.stdin.isatty():
         raise typer.BadParameter(f"nobody is here to type a passphrase: set {variable}")
     return str(typer.prompt(prompt, hide_input=True, confirmation_prompt=is_new, err=True))

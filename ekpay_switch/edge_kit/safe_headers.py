@@ -39,9 +39,9 @@ class SafeHeaders:
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                said = message["headers"]
-                names = {name for name, _ in said}
-                message["headers"] = [*said, *(pair for pair in self._always if pair[0] not in names)]
+                headers = message["headers"]
+                names = {name for name, _ in headers}
+                message["headers"] = [*headers, *(pair for pair in self._always if pair[0] not in names)]
             await send(message)
 
         await self._app(scope, receive, send_safely)

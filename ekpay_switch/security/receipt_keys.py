@@ -80,7 +80,7 @@ class ReceiptKeys:
     def sign(self, facts: SignedFacts) -> str:
         """The signed text; the same facts give the same text (RFC 8032 has no random part)."""
         key = self._private_key(GENERATION)
-        told = {
+        members = {
             "k": key_id(_public(key)),
             "p": facts.payment_id.hex,
             "t": facts.transaction,
@@ -88,7 +88,7 @@ class ReceiptKeys:
             "a": facts.paisa,
             "d": facts.paid_on.isoformat(),
         }
-        payload = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+        payload = json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
         signed = f"{VERSION}.{_base64url(payload)}"
         return f"{signed}.{_base64url(key.sign(signed.encode('ascii')))}"
 
@@ -103,8 +103,8 @@ class ReceiptKeys:
     def payment_of(self, token: str) -> UUID | None:
         """The payment that a receipt's name or signed text is of; None where it is not one that we made."""
         if token.startswith(f"{VERSION}."):
-            found = check(token, self.public_keys())
-            return found.payment_id if isinstance(found, SignedFacts) else None
+            facts = check(token, self.public_keys())
+            return facts.payment_id if isinstance(facts, SignedFacts) else None
         if not _NAME.fullmatch(token):
             return None
         payment_id = UUID(bytes=base64.b32decode(token.upper() + "======")[:_ID_BYTES])
@@ -128,17 +128,17 @@ def check(text: str, public_keys: Iterable[str]) -> SignedFacts | Flaw:
     known = {key_id(key): _public_key(key) for key in public_keys}
     if not text.startswith(f"{VERSION}."):
         return Flaw.NOT_OURS
-    found = _TEXT.fullmatch(text)
-    payload, signature = (_bytes_of(part) for part in found.groups()) if found else (None, None)
-    told = _object_of(payload)
-    if told is None or signature is None:
+    match = _TEXT.fullmatch(text)
+    payload, signature = (_bytes_of(part) for part in match.groups()) if match else (None, None)
+    members = _object_of(payload)
+    if members is None or signature is None:
         return Flaw.TAMPERED
-    key = known.get(str(told.get("k")))
+    key = known.get(str(members.get("k")))
     if key is None:
         return Flaw.NOT_OURS
     try:
         key.verify(signature, text.rpartition(".")[0].encode("ascii"))
-        return _facts_of(told)
+        return _facts_of(members)
     except (InvalidSignature, KeyError, TypeError, ValueError):
         return Flaw.TAMPERED
 
@@ -148,20 +148,20 @@ def key_id(public_key: str) -> str:
     return hashlib.sha256(_raw(public_key)).hexdigest()[:_KEY_ID_LENGTH]
 
 
-def _facts_of(told: dict[str, object]) -> SignedFacts:
-    paisa = told["a"]
+def _facts_of(members: dict[str, object]) -> SignedFacts:
+    paisa = members["a"]
     if not isinstance(paisa, int):
         raise TypeError
-    transaction, payee, paid_on = (str(told[name]) for name in ("t", "n", "d"))
-    return SignedFacts(UUID(hex=str(told["p"])), transaction, payee, paisa, date.fromisoformat(paid_on))
+    transaction, payee, paid_on = (str(members[name]) for name in ("t", "n", "d"))
+    return SignedFacts(UUID(hex=str(members["p"])), transaction, payee, paisa, date.fromisoformat(paid_on))
 
 
 def _object_of(payload: bytes | None) -> dict[str, object] | None:
     try:
-        told = json.loads(payload or b"")
+        members = json.loads(payload or b"")
     except ValueError:
         return None
-    return told if isinstance(told, dict) else None
+    return members if isinstance(members, dict) else None
 
 
 def _public(key: Ed25519PrivateKey) -> str:

@@ -17,8 +17,10 @@ _YEAR_SECONDS = 365 * 24 * 3600
 
 def language_of(request: Request, *, is_https: bool) -> Language:
     """The language to answer in; anything that is none of ours is passed over."""
-    told = (request.query_params.get(PARAMETER), request.cookies.get(_cookie_name(is_https=is_https)))
-    return next((Language(one) for one in told if one in set(Language)), Language.BANGLA)
+    candidates = (request.query_params.get(PARAMETER), request.cookies.get(_cookie_name(is_https=is_https)))
+    return next(
+        (Language(candidate) for candidate in candidates if candidate in set(Language)), Language.BANGLA
+    )
 
 
 def keep_language(request: Request, answer: Response, *, is_https: bool) -> None:

@@ -62,11 +62,11 @@ class Words:
 
         A name of the other language is marked as such, so that a screen reader speaks it right.
         """
-        shown = displayed(self.pick(Text(bangla, english)))
-        if shown:
-            return Markup("<bdi>{}</bdi>").format(shown)
-        spare = self.bare_name(bangla, english)
-        return Markup('<bdi lang="{}">{}</bdi>').format(self.language.other.value, spare)
+        own_text = displayed(self.pick(Text(bangla, english)))
+        if own_text:
+            return Markup("<bdi>{}</bdi>").format(own_text)
+        other_text = self.bare_name(bangla, english)
+        return Markup('<bdi lang="{}">{}</bdi>').format(self.language.other.value, other_text)
 
     def bare_name(self, bangla: str, english: str) -> str:
         """The same for a title, which holds no markup."""
@@ -111,8 +111,8 @@ def words_of(language: Language) -> Words:
 
 
 def _flat(table: Mapping[str, object], before: str = "") -> Iterator[tuple[str, str]]:
-    for key, found in table.items():
-        if isinstance(found, dict):
-            yield from _flat(found, f"{before}{key}.")
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{before}{key}.")
         else:
-            yield f"{before}{key}", str(found)
+            yield f"{before}{key}", str(value)

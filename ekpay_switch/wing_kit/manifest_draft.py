@@ -78,7 +78,7 @@ class Plan:
     facts: Mapping[str, str]
 
 
-def pattern_for(wish: Wish, families: Iterable[str], known: Mapping[str, str], plainest: str) -> str:
+def pattern_for(request: Wish, families: Iterable[str], known: Mapping[str, str], plainest: str) -> str:
     """The id of the manifest that is copied: who was named, the `plainest`, or else the first of the family.
 
     `known` is the family of every manifest that is there, by id.
@@ -86,21 +86,21 @@ def pattern_for(wish: Wish, families: Iterable[str], known: Mapping[str, str], p
     Raises:
         UnwritableError: no such id, no such family, nobody of it, or the one that was named is of another.
     """
-    if not _ID.fullmatch(wish.id):
-        raise UnwritableError(f"{wish.id} is no id: small letters, digits and _, 2 to 41 of them")
-    if wish.family not in families:
-        raise UnwritableError(f"there is no family {wish.family}; there are {', '.join(sorted(families))}")
-    same = sorted(one for one, family in known.items() if family == wish.family)
+    if not _ID.fullmatch(request.id):
+        raise UnwritableError(f"{request.id} is no id: small letters, digits and _, 2 to 41 of them")
+    if request.family not in families:
+        raise UnwritableError(f"there is no family {request.family}; there are {', '.join(sorted(families))}")
+    same = sorted(manifest_id for manifest_id, family in known.items() if family == request.family)
     if not same:
-        raise UnwritableError(f"no manifest of the family {wish.family} to write it after")
-    like = wish.like or (plainest if plainest in same else same[0])
+        raise UnwritableError(f"no manifest of the family {request.family} to write it after")
+    like = request.like or (plainest if plainest in same else same[0])
     if like not in same:
-        raise UnwritableError(f"{like} is not of the family {wish.family}: {', '.join(same)}")
+        raise UnwritableError(f"{like} is not of the family {request.family}: {', '.join(same)}")
     return like
 
 
 def plan_for(
-    wish: Wish,
+    request: Wish,
     command: str,
     own: Mapping[str, str],
     notes: Mapping[str, str],
@@ -110,36 +110,36 @@ def plan_for(
 
     The safety facts get the cautious answers, but for the `known_facts`: those a family reads off the wire.
     """
-    name = wish.name_en or wish.id.replace("_", " ").title()
+    name = request.name_en or request.id.replace("_", " ").title()
     head = (
-        f"# {name}, over the family {wish.family}; begun by {command}.",
+        f"# {name}, over the family {request.family}; begun by {command}.",
         "#",
         f"# `{MARK.removeprefix('# ')}` marks what is the pattern's and nobody's word yet. Go through every",
         "# mark with the institution's document, say where each fact is from, and take the mark away.",
         "# Nothing is paid here as long as it is suspended; `certify` comes first.",
     )
     facts = {fact: answer for fact, answer in CAUTIOUS.items() if fact not in set(known_facts)}
-    in_bangla = quoted(wish.name_bn) if wish.name_bn else f"{quoted(name)} {MARK}: in Bangla"
+    in_bangla = quoted(request.name_bn) if request.name_bn else f"{quoted(name)} {MARK}: in Bangla"
     identity = {
-        "id": quoted(wish.id),
-        "family": quoted(wish.family),
-        "name_en": quoted(name) + ("" if wish.name_en else f" {MARK}"),
+        "id": quoted(request.id),
+        "family": quoted(request.family),
+        "name_en": quoted(name) + ("" if request.name_en else f" {MARK}"),
         "name_bn": in_bangla,
         "status": quoted("suspended"),
     }
     return Plan(head, {**identity, **own}, {**NOTES, **notes}, facts)
 
 
-def write_draft(pattern: Path, wish: Wish, plan: Plan) -> Path:
+def write_draft(pattern: Path, request: Wish, plan: Plan) -> Path:
     """Write the draft beside its pattern, whose settings become its own, and return its path.
 
     Raises:
         UnwritableError: there is one already, which stays as it is.
         OSError: the folder cannot be read or written.
     """
-    theirs, own = (f"EKPAY_{one.upper()}_" for one in (pattern.stem, wish.id))
-    text = drafted(pattern.read_text(encoding="utf-8").replace(theirs, own), plan)
-    path = pattern.with_name(f"{wish.id}.toml")
+    pattern_prefix, draft_prefix = (f"EKPAY_{name.upper()}_" for name in (pattern.stem, request.id))
+    text = drafted(pattern.read_text(encoding="utf-8").replace(pattern_prefix, draft_prefix), plan)
+    path = pattern.with_name(f"{request.id}.toml")
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -160,14 +160,14 @@ def quoted(text: str) -> str:
 
 def _lines(text: str, plan: Plan) -> Iterator[str]:
     own = {"": plan.own, "safety": plan.facts}
-    section, told = "", set[str]()
+    section, noted_sections = "", set[str]()
     for line, is_in_text in _without_comments(text.splitlines()):
         header = None if is_in_text else _HEADER.match(line)
         if header:
             section = header[1]
-            if section in plan.notes.keys() - told:
+            if section in plan.notes.keys() - noted_sections:
                 yield plan.notes[section]
-            told.add(section)
+            noted_sections.add(section)
         key = None if header or is_in_text else _KEY.match(line)
         if key and section in own:
             yield f"{key[1]} = {own[section][key[1]]}" if key[1] in own[section] else f"{line} {MARK}"
@@ -184,11 +184,11 @@ def _without_comments(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
             is_in_text ^= line.count(_LONG_TEXT) == 1
             was_empty = False
             continue
-        found = _SAID.fullmatch(line)
-        said = (line if found is None else found[1]).rstrip()
-        if said or not (was_empty or line.startswith("#")):
-            yield said, False
-            was_empty = not said
+        match = _SAID.fullmatch(line)
+        content = (line if match is None else match[1]).rstrip()
+        if content or not (was_empty or line.startswith("#")):
+            yield content, False
+            was_empty = not content
 
 
 def keep_if_understood(path: Path, misunderstood: Callable[[Path], Coroutine[object, object, str]]) -> None:

@@ -68,11 +68,11 @@ def text(fields: Mapping[str, Any], name: str, length_max: int = _TEXT_LENGTH_MA
     return value
 
 
-def text_like(fields: Mapping[str, Any], name: str, pattern: re.Pattern[str], what: str) -> str:
+def text_like(fields: Mapping[str, Any], name: str, pattern: re.Pattern[str], meaning: str) -> str:
     """A text that a pattern matches whole; `what` says what it would then be. Raises BrokenReplyError."""
     value = text(fields, name)
     if not pattern.fullmatch(value):
-        raise BrokenReplyError(f"{name} is no {what}")
+        raise BrokenReplyError(f"{name} is no {meaning}")
     return value
 
 
@@ -130,10 +130,10 @@ def signed_taka(fields: Mapping[str, Any], name: str) -> Money:
 def day(fields: Mapping[str, Any], name: str) -> date:
     """A day written dd-MM-yyyy; raises BrokenReplyError."""
     value = fields.get(name)
-    found = _DAY.fullmatch(value) if isinstance(value, str) else None
+    match = _DAY.fullmatch(value) if isinstance(value, str) else None
     try:
-        if found is not None:
-            return date(int(found[3]), int(found[2]), int(found[1]))
+        if match is not None:
+            return date(int(match[3]), int(match[2]), int(match[1]))
     except ValueError:
         pass  # well written, but not in the calendar
     raise BrokenReplyError(f"{name} is no day")

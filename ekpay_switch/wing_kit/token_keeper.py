@@ -93,12 +93,12 @@ async def ask_under_token(
     `ask_once` sends it under the token of the moment and says under which; `is_refused` says whether that was
     not taken, or None where an answer tells nothing about it.
     """
-    sends, (asked, token) = 1, await ask_once()
-    while is_refused(asked) and keeper.is_sent_again(token, sends):
-        sends, (asked, token) = sends + 1, await ask_once()
-    if is_refused(asked) is False:
+    sends, (reply, token) = 1, await ask_once()
+    while is_refused(reply) and keeper.is_sent_again(token, sends):
+        sends, (reply, token) = sends + 1, await ask_once()
+    if is_refused(reply) is False:
         keeper.accept(token)
-    return asked
+    return reply
 
 
 class TokenKeeper:

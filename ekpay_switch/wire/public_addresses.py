@@ -83,10 +83,10 @@ def target_of(url: str, rules: AddressRules) -> Target:
 
 def _parsed(url: str) -> SplitResult:
     try:
-        parts, seen = urlsplit(url), URL(url, encoded=True)
+        parts, other_reading = urlsplit(url), URL(url, encoded=True)
         # The sender reads the same text with the other parser: where they disagree, somebody plays tricks.
         host = parts.hostname or ""
-        is_clear = ((seen.raw_host or "").lower(), seen.explicit_port) == (host, parts.port)
+        is_clear = ((other_reading.raw_host or "").lower(), other_reading.explicit_port) == (host, parts.port)
         is_clear = is_clear and ("[" in parts.netloc) == (":" in host)
     except ValueError as problem:
         raise UnsafeAddressError("this is no URL") from problem

@@ -50,8 +50,8 @@ async def _connected(address: str) -> socket.socket:
     """A connection to the first address that the name stands for."""
     loop = asyncio.get_running_loop()
     host, _, port = address.rpartition(":")
-    found = await loop.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
-    family, kind, protocol, _, place = found[0]
+    addresses = await loop.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+    family, kind, protocol, _, place = addresses[0]
     connection = socket.socket(family, kind, protocol)
     try:
         connection.setblocking(False)  # noqa: FBT003 - the standard library's way
@@ -126,9 +126,9 @@ class TcpLine:
             if not piece:
                 self._cut()
             self._received += piece
-        taken = bytes(self._received[:size])
+        content = bytes(self._received[:size])
         del self._received[:size]
-        return taken
+        return content
 
     async def _push(self, framed: bytes, give_up_at: float) -> int | NotSent | None:
         """How many bytes the system took; None once it takes bytes again, where it took none."""

@@ -59,8 +59,8 @@ class Names:
     async def resolve(self, host: str, port: int) -> Sequence[str]:
         """Every address of the name, as text; raises `OSError` where there is none."""
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._threads, _look_up, host, port)
-        return tuple(dict.fromkeys(found))
+        addresses = await loop.run_in_executor(self._threads, _look_up, host, port)
+        return tuple(dict.fromkeys(addresses))
 
     def close(self) -> None:
         """Start no lookup any more; those that run end by themselves."""
@@ -125,8 +125,8 @@ class WebhookSender:
             self._session(addresses) as session,
             session.post(url, data=message.body, headers=message.headers, allow_redirects=False) as answer,
         ):
-            asked = _retry_after(answer.headers.get("Retry-After", ""), self._clock.now())
-            heard.tried = Tried(answer.status, f"HTTP {answer.status}", asked)
+            retry_after = _retry_after(answer.headers.get("Retry-After", ""), self._clock.now())
+            heard.tried = Tried(answer.status, f"HTTP {answer.status}", retry_after)
             await self._read_politely(answer)
 
     def _session(self, addresses: Sequence[str]) -> aiohttp.ClientSession:
@@ -185,13 +185,13 @@ class _CheckedNames(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        wanted = {socket.AF_INET, socket.AF_INET6} if family == socket.AF_UNSPEC else {family}
+        families = {socket.AF_INET, socket.AF_INET6} if family == socket.AF_UNSPEC else {family}
         return [
             ResolveResult(
                 hostname=host, host=address, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST
             )
             for address in self._addresses
-            if (kind := socket.AF_INET6 if ":" in address else socket.AF_INET) in wanted
+            if (kind := socket.AF_INET6 if ":" in address else socket.AF_INET) in families
         ]
 
     async def close(self) -> None:

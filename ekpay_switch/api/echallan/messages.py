@@ -40,10 +40,10 @@ def _day(value: object) -> date:
 
 
 def _mobile(value: str) -> str:
-    found = _MOBILE.fullmatch(folded(value))
-    if found is None:
+    match = _MOBILE.fullmatch(folded(value))
+    if match is None:
         raise ValueError("not a mobile number")
-    return found[1]
+    return match[1]
 
 
 def _null_is_empty(value: object) -> object:

@@ -26,9 +26,9 @@ def answer_with(status: int, headers: Mapping[str, str] | None = None) -> Respon
     """An answer with this HTTP status and nothing of the caller's in it."""
     message = answers.MESSAGES.get(str(status)) if status == int(answers.BUSY) else None
     message = message or (_BROKEN if status >= _FIRST_OF_OURS else _UNKNOWN if status in _MISSED else None)
-    told = {"STATUS": str(status), "MESSAGE": message or answers.MESSAGES[answers.MALFORMED]}
-    kept = {"Cache-Control": "no-store", **(headers or {})}
-    return Response(orjson.dumps(told), status, kept, media_type="application/json")
+    content = {"STATUS": str(status), "MESSAGE": message or answers.MESSAGES[answers.MALFORMED]}
+    all_headers = {"Cache-Control": "no-store", **(headers or {})}
+    return Response(orjson.dumps(content), status, all_headers, media_type="application/json")
 
 
 _MISSED = frozenset({404, 405})

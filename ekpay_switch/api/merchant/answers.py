@@ -18,13 +18,15 @@ def failure(now: datetime) -> Answer:
     return _answer(None, None, MerchantCode.FAILURE, "Failure", now)
 
 
-def _answer(token: str | None, life: str | None, code: MerchantCode, said: str, now: datetime) -> Answer:
+def _answer(
+    token: str | None, life_text: str | None, code: MerchantCode, details: str, now: datetime
+) -> Answer:
     """Recorded answers say `ack_tstamp`, ekPay's manual `ack_timestamp`: clients read either."""
     return {
         "secure_token": token,
-        "token_exp_time": life,
+        "token_exp_time": life_text,
         "msg_code": code.value,
-        "msg_det": said,
+        "msg_det": details,
         "ack_tstamp": stamp(now),
         "ack_timestamp": stamp(now),
     }

@@ -52,10 +52,10 @@ _TOO_MANY = Page(
 async def to_checkout(request: Request, tokens: MerchantTokens, world: World) -> Response:
     """On to the payer's page, or a page that says why not."""
     query = request.query_params
-    given, names = query.getlist("sToken"), query.getlist("trnsID")
-    if len(given) != 1 or len(names) != 1 or not given[0] or not names[0]:
+    tokens_sent, references_sent = query.getlist("sToken"), query.getlist("trnsID")
+    if len(tokens_sent) != 1 or len(references_sent) != 1 or not tokens_sent[0] or not references_sent[0]:
         return shown(_INCOMPLETE)
-    payment = await _opened_by(given[0], names[0], tokens, world)
+    payment = await _opened_by(tokens_sent[0], references_sent[0], tokens, world)
     if payment is None:
         return shown(_UNKNOWN)
     if payment.token_expires_at <= world.clock.now():

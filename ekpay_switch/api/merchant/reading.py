@@ -105,7 +105,7 @@ def _canonical(value: object) -> str:
     if isinstance(value, dict):
         return "{" + ",".join(f"{json.dumps(name)}:{_canonical(value[name])}" for name in sorted(value)) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(_canonical(one) for one in value) + "]"
+        return "[" + ",".join(_canonical(item) for item in value) + "]"
     return value if isinstance(value, Number) else json.dumps(value)
 
 

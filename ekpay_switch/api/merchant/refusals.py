@@ -72,8 +72,8 @@ class RefusedError(Exception):
 
     def headers(self) -> dict[str, str]:
         """The headers that go with it."""
-        again = {"Retry-After": "1"} if self.code in _RETRY_AFTER_SECONDS else {}
-        return {**NO_COPIES, **again}
+        retry_headers = {"Retry-After": "1"} if self.code in _RETRY_AFTER_SECONDS else {}
+        return {**NO_COPIES, **retry_headers}
 
     def response(self, more_headers: Mapping[str, str] | None = None) -> Response:
         """The answer itself."""

@@ -80,14 +80,14 @@ def _endpoint(route: str, act: Act, api: MerchantApi) -> Callable[[Request], Awa
         started, address = api.world.clock.monotonic(), address_of(request)
         try:
             _count(api.arrivals, address)
-            told = await act(members_of(await request.body()), address, api)
+            content = await act(members_of(await request.body()), address, api)
         except RefusedError as refused:
             telemetry.HTTP_REQUESTS.labels(route, refused.status).inc()
             telemetry.log("merchant_refused", route=route, http_status=refused.status, code=refused.code)
             return refused.response()
         telemetry.HTTP_REQUESTS.labels(route, 200).inc()
         telemetry.HTTP_SECONDS.labels(route).observe(api.world.clock.monotonic() - started)
-        return Response(orjson.dumps(told), 200, dict(NO_COPIES), media_type="application/json")
+        return Response(orjson.dumps(content), 200, dict(NO_COPIES), media_type="application/json")
 
     return answer
 
@@ -99,30 +99,30 @@ async def _take(members: Members, address: str, api: MerchantApi) -> answers.Ans
     order = order_of(members, merchant.return_hosts)
     try:
         # In a task of its own, which a caller that hangs up never cancels.
-        taken = await api.tasks.within(take_order(merchant, order, api.world), api.answer_seconds)
+        outcome = await api.tasks.within(take_order(merchant, order, api.world), api.answer_seconds)
     except StillRunningError:
         raise RefusedError(Code.BUSY) from None
     now = api.world.clock.now()
-    match taken:
+    match outcome:
         case OrderTaken(payment=payment, left_seconds=left_seconds, is_repeat=is_repeat):
             telemetry.log("merchant_order_taken", payment_id=payment.payment_id,
                           outcome="repeat" if is_repeat else "new")  # fmt: skip
             token = api.tokens.derive(payment.payment_id, payment.mer_reg_id, payment.token_expires_at)
             return answers.issued(token, left_seconds, now)
         case OrderRefusal.OTHER_CONTENT | OrderRefusal.TOKEN_ENDED:
-            telemetry.log("merchant_order_refused", partner_id=merchant.partner_id, refusal=taken)
+            telemetry.log("merchant_order_refused", partner_id=merchant.partner_id, refusal=outcome)
             return answers.failure(now)
         case OrderRefusal.AMOUNT_OUT_OF_RANGE | OrderRefusal.SPLIT_DOES_NOT_ADD_UP:
             raise RefusedError(Code.MALFORMED)
         case OrderRefusal.UNKNOWN_PAYEE:
             raise RefusedError(Code.MALFORMED)
         case _:
-            assert_never(taken)
+            assert_never(outcome)
 
 
 async def _caller(members: Members, address: str, api: MerchantApi) -> Merchant:
-    who = read(CallerPart, members).mer_info
-    merchant = await authenticated(Credentials(who.mer_reg_id, who.mer_pas_key, address), api.world)
+    caller = read(CallerPart, members).mer_info
+    merchant = await authenticated(Credentials(caller.mer_reg_id, caller.mer_pas_key, address), api.world)
     if merchant is None:
         _count(api.strangers, address)
         raise RefusedError(Code.NOT_AUTHENTICATED)
@@ -134,19 +134,19 @@ async def _status(members: Members, address: str, api: MerchantApi) -> Document:
     """`get-status`: the whole document for a merchant's own servers, a masked one for others, or 404."""
     message = read(StatusMessage, members)
     question = StatusQuestion(message.trnx_id, message.username, message.trans_date, address)
-    found = await find_status(question, api.world)
-    if found is not None and found.is_own:
+    status = await find_status(question, api.world)
+    if status is not None and status.is_own:
         api.servers.has_proven(address)
     elif not api.servers.knows(address):
         _count(api.strangers, address)
-    return not_found() if found is None else _told(found, api)
+    return not_found() if status is None else _told(status, api)
 
 
-def _told(found: StatusFound, api: MerchantApi) -> Document:
-    payment = found.payment
+def _told(status: StatusFound, api: MerchantApi) -> Document:
+    payment = status.payment
     token = api.tokens.derive(payment.payment_id, payment.mer_reg_id, payment.token_expires_at)
-    told = document(payment, token, instruments_of(api.world.connectors))
-    return told if found.is_own else masked(told)
+    whole_document = document(payment, token, instruments_of(api.world.connectors))
+    return whole_document if status.is_own else masked(whole_document)
 
 
 def _count(limit: RateLimit, caller: str) -> None:

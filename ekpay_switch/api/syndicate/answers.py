@@ -37,12 +37,12 @@ def stamp(instant: datetime) -> str:
 
 def envelope(headers: Headers | None, trace: Trace | None, now: datetime) -> Answer:
     """`hdrs` and `trx` of an answer: the caller's own ids and our clock."""
-    told = {"nm": headers.nm if headers else "", "ver": VERSION}
+    header_members = {"nm": headers.nm if headers else "", "ver": VERSION}
     if isinstance(headers, ReferencedHeaders):
-        told["ref_id"] = headers.ref_id
-    told |= {"tms": stamp(now)} | ({"nd_id": headers.nd_id} if headers else {})
-    traced = {"trx_id": trace.trx_id, "trx_tms": stamp(now)} if trace else {"trx_tms": stamp(now)}
-    return {"hdrs": told, "trx": traced}
+        header_members["ref_id"] = headers.ref_id
+    header_members |= {"tms": stamp(now)} | ({"nd_id": headers.nd_id} if headers else {})
+    trace_members = {"trx_id": trace.trx_id, "trx_tms": stamp(now)} if trace else {"trx_tms": stamp(now)}
+    return {"hdrs": header_members, "trx": trace_members}
 
 
 def status_block(code: str, refno_ack: str | None = None) -> Answer:
@@ -59,8 +59,8 @@ def taka(money: Money) -> str:
 def quoted(quote: Quote, ekpay_id: str, bill_type: str) -> Answer:
     """`bllr_inf` and `resp_status` of a fetch; a bill that is paid already is a normal answer."""
     bill = quote.bill
-    told: Answer = {TOLD_AS[name]: text for name, text in bill.details.items() if name in TOLD_AS}
-    told |= {
+    bill_members: Answer = {TOLD_AS[name]: text for name, text in bill.details.items() if name in TOLD_AS}
+    bill_members |= {
         "bllr_id": ekpay_id,
         "bll_no": bill.bill_number,
         "bllr_accno": bill.account,
@@ -75,19 +75,22 @@ def quoted(quote: Quote, ekpay_id: str, bill_type: str) -> Answer:
         "is_bll_pd": "Y" if bill.is_paid else "N",
     }
     if bill.rounding.minor:
-        told["bll_rndng"] = taka(bill.rounding)
+        bill_members["bll_rndng"] = taka(bill.rounding)
     if bill.charges:
-        told["bll_lines"] = [{"nm": line.label, "amnt": taka(line.amount)} for line in bill.charges]
+        bill_members["bll_lines"] = [{"nm": line.label, "amnt": taka(line.amount)} for line in bill.charges]
     if bill.unpaid_count > 1:
-        told["bll_cnt"] = str(bill.unpaid_count)
-    return {"bllr_inf": told, **status_block(DONE, quote.quote_id)}
+        bill_members["bll_cnt"] = str(bill.unpaid_count)
+    return {"bllr_inf": bill_members, **status_block(DONE, quote.quote_id)}
 
 
 def paid(request: PayRequest, answer: PaymentAnswer) -> Answer:
     """`bllr_inf` and `resp_status` of a payment, whatever became of it."""
-    echoed = {"bllr_id": request.bllr_inf.bllr_id, "is_bll_pd": _paid_mark(answer.state)}
-    echoed |= bought(answer.tokens) | receipted(answer.receipts)
-    return {"bllr_inf": echoed, **status_block(code_of(answer.state, answer.refusal), request.trx.refno_ack)}
+    biller_members = {"bllr_id": request.bllr_inf.bllr_id, "is_bll_pd": _paid_mark(answer.state)}
+    biller_members |= bought(answer.tokens) | receipted(answer.receipts)
+    return {
+        "bllr_inf": biller_members,
+        **status_block(code_of(answer.state, answer.refusal), request.trx.refno_ack),
+    }
 
 
 def bought(tokens: Sequence[TokenLine]) -> Answer:
@@ -100,21 +103,26 @@ def bought(tokens: Sequence[TokenLine]) -> Answer:
 
 def receipted(receipts: Mapping[str, str]) -> Answer:
     """What proves the payment at its biller: its receipt or challan, and the final one that came later."""
-    told = {"rcpt_no": receipts.get(RECEIPT), "rcpt_no_fnl": receipts.get(FINAL_RECEIPT)}
-    return {name: number for name, number in told.items() if number}
+    numbers = {"rcpt_no": receipts.get(RECEIPT), "rcpt_no_fnl": receipts.get(FINAL_RECEIPT)}
+    return {name: number for name, number in numbers.items() if number}
 
 
 def looked_up(request: StatusRequest, status: RequestStatus, tokens: Sequence[TokenLine] = ()) -> Answer:
     """The answer to a status question, from our books; `pyd_inf` only when the bill is paid through us."""
     standing = status.standing
     if standing is None:
-        told = {"bllr_id": request.bll_inf.bllr_id, "is_bll_pd": "Y" if status.is_bill_paid else "N"}
-        return {"bllr_inf": told, **status_block(DONE)}
-    told = {"bllr_id": request.bll_inf.bllr_id, "is_bll_pd": _paid_mark(standing.state)} | bought(tokens)
+        biller_members = {
+            "bllr_id": request.bll_inf.bllr_id,
+            "is_bll_pd": "Y" if status.is_bill_paid else "N",
+        }
+        return {"bllr_inf": biller_members, **status_block(DONE)}
+    biller_members = {"bllr_id": request.bll_inf.bllr_id, "is_bll_pd": _paid_mark(standing.state)} | bought(
+        tokens
+    )
     if standing.state is State.COMPLETED:
-        told |= receipted(receipts_of(standing.facts))
+        biller_members |= receipted(receipts_of(standing.facts))
     answer: Answer = {
-        "bllr_inf": told,
+        "bllr_inf": biller_members,
         **status_block(code_of(standing.state, standing.refusal), standing.quote_id),
     }
     if standing.state is State.COMPLETED and standing.paid_at is not None:
@@ -128,8 +136,8 @@ def looked_up(request: StatusRequest, status: RequestStatus, tokens: Sequence[To
 
 def balances(prefunds: dict[str, Money]) -> Answer:
     """`bckt_blnc_inf`, in taka with two decimals."""
-    told = {"bckt_blnc": taka(prefunds["postpaid"]), "prepaid_blnc": taka(prefunds["prepaid"])}
-    return {"bckt_blnc_inf": told, **status_block(DONE)}
+    balance_members = {"bckt_blnc": taka(prefunds["postpaid"]), "prepaid_blnc": taka(prefunds["prepaid"])}
+    return {"bckt_blnc_inf": balance_members, **status_block(DONE)}
 
 
 def master_data(profiles: list[BillerProfile]) -> Answer:
@@ -153,7 +161,7 @@ def _biller(profile: BillerProfile) -> Answer:
 
 def _parameter(parameter: Parameter) -> Answer:
     """One field of a form, in both languages; its choices and its bounds in taka only where it has any."""
-    told: Answer = {
+    field: Answer = {
         "nm": parameter.wire_name,
         "lbl_en": parameter.label_en,
         "lbl_bn": parameter.label_bn,
@@ -164,17 +172,17 @@ def _parameter(parameter: Parameter) -> Answer:
         "grp": parameter.group,
     }
     if parameter.choices:
-        told["chcs"] = [
+        field["chcs"] = [
             {"val": value, "lbl_en": label_en, "lbl_bn": label_bn}
             for value, label_en, label_bn in parameter.choices
         ]
     if parameter.bounds is not None:
         bounds = {"amt_min": parameter.bounds.least, "amt_max": parameter.bounds.most}
-        told |= {name: taka(bound) for name, bound in bounds.items() if bound is not None}
-        told["amt_stp"] = taka(parameter.bounds.step)
+        field |= {name: taka(bound) for name, bound in bounds.items() if bound is not None}
+        field["amt_stp"] = taka(parameter.bounds.step)
     if parameter.names_payer:
-        told["nms_pyr"] = "Y"
-    return told
+        field["nms_pyr"] = "Y"
+    return field
 
 
 def _mark(is_so: bool) -> str:  # noqa: FBT001 - the word for a yes or a no

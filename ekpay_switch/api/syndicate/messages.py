@@ -102,12 +102,12 @@ class BillPart(_Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _gather_further(cls, told: object) -> object:
+    def _gather_further(cls, members: object) -> object:
         """Put the members of ours together; a caller's own `further` is a member that nobody knows."""
-        if not isinstance(told, dict):
-            return told
-        further = {name: value for name, value in told.items() if _FURTHER.fullmatch(name)}
-        return {**told, "further": further}
+        if not isinstance(members, dict):
+            return members
+        further = {name: value for name, value in members.items() if _FURTHER.fullmatch(name)}
+        return {**members, "further": further}
 
     def filled(self) -> dict[str, str]:
         """The members that name a bill and are filled in; an amount in taka, without decimals where whole."""

@@ -20,8 +20,8 @@ Answer = dict[str, object]
 
 def payment_id_of(text: str) -> UUID | None:
     """The payment that an id of REST v1 names, if it is written as we write it."""
-    found = _PAYMENT_ID.fullmatch(text)
-    return UUID(found[1]) if found else None
+    match = _PAYMENT_ID.fullmatch(text)
+    return UUID(match[1]) if match else None
 
 
 def payment_name(payment_id: UUID) -> str:
@@ -73,8 +73,8 @@ def refund(view: RefundView) -> Answer:
 
 def payment_status(state: State) -> str:
     """The public state as one word."""
-    shown = public(state)
-    return "refund_pending" if shown is PublicState.REFUND_PENDING else shown.value
+    public_state = public(state)
+    return "refund_pending" if public_state is PublicState.REFUND_PENDING else public_state.value
 
 
 def refund_status(state: RefundState) -> str:

@@ -64,15 +64,17 @@ def endpoint(route: str, act: Endpoint, v1: V1) -> Handler:
     async def answer(request: Request) -> Response:
         started = v1.world.clock.monotonic()
         try:
-            told = await act(await _call(request, v1), v1)
+            response = await act(await _call(request, v1), v1)
         except RefusedError as refused:
             telemetry.HTTP_REQUESTS.labels(route, refused.status).inc()
             telemetry.log("v1_refused", route=route, http_status=refused.status, code=refused.code)
             return refused.response()
-        telemetry.HTTP_REQUESTS.labels(route, told.status).inc()
+        telemetry.HTTP_REQUESTS.labels(route, response.status).inc()
         telemetry.HTTP_SECONDS.labels(route).observe(v1.world.clock.monotonic() - started)
-        headers = {**NO_COPIES, **told.headers}
-        return Response(orjson.dumps(told.content), told.status, headers, media_type="application/json")
+        headers = {**NO_COPIES, **response.headers}
+        return Response(
+            orjson.dumps(response.content), response.status, headers, media_type="application/json"
+        )
 
     return answer
 

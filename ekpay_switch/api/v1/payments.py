@@ -72,8 +72,8 @@ async def _collected(order: CollectOrderOfClient, v1: V1) -> Told:
         case Collecting(view=view):
             telemetry.log("v1_payment_made", payment_id=view.payment_id, partner_id=order.client.partner_id)
             return await _told(CREATED, view, v1)
-        case BillHeld(payment_id=held):
-            name = None if held is None else answers.payment_name(held)
+        case BillHeld(payment_id=other_payment_id):
+            name = None if other_payment_id is None else answers.payment_name(other_payment_id)
             raise RefusedError(Code.BILL_ALREADY_IN_PROGRESS, payment_id=name)
         case CollectRefusal():
             raise _refused(answer)
@@ -185,8 +185,8 @@ async def _told(status: int, view: PaymentView, v1: V1, headers: dict[str, str] 
     biller_name = view.biller_id if biller is None else biller.profile.ekpay_id
     if status != OK:
         headers = {"Location": f"{BASE}/payments/{answers.payment_name(view.payment_id)}"}
-    shown = answers.payment(view, biller_name, tokens) | {"receipt_url": _receipt_url(view, v1)}
-    return Told(status, shown, headers or {})
+    content = answers.payment(view, biller_name, tokens) | {"receipt_url": _receipt_url(view, v1)}
+    return Told(status, content, headers or {})
 
 
 def _receipt_url(view: PaymentView, v1: V1) -> str | None:

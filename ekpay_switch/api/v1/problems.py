@@ -225,7 +225,7 @@ class RefusedError(Exception):
         if meaning.retry_after_s is not None:
             document["retry_after_s"] = meaning.retry_after_s
         if self.errors:
-            document["errors"] = [{"pointer": one.pointer, "code": one.code} for one in self.errors]
+            document["errors"] = [{"pointer": error.pointer, "code": error.code} for error in self.errors]
         if self.payment_id is not None:
             document["payment_id"] = self.payment_id
         return orjson.dumps(document)
@@ -233,12 +233,12 @@ class RefusedError(Exception):
     def headers(self) -> dict[str, str]:
         """The headers that go with it."""
         meaning = MEANINGS[self.code]
-        found = {**NO_COPIES, "Link": f'<{HELP_PATH}#{self.code}>; rel="help"'}
+        headers = {**NO_COPIES, "Link": f'<{HELP_PATH}#{self.code}>; rel="help"'}
         if meaning.retry_after_s is not None:
-            found["Retry-After"] = str(meaning.retry_after_s)
+            headers["Retry-After"] = str(meaning.retry_after_s)
         if self.code is Code.UNAUTHENTICATED:
-            found["WWW-Authenticate"] = 'Bearer realm="ekpay"'
-        return found
+            headers["WWW-Authenticate"] = 'Bearer realm="ekpay"'
+        return headers
 
     def response(self, more_headers: Mapping[str, str] | None = None) -> Response:
         """The answer itself."""

@@ -58,10 +58,10 @@ def idempotency_key(request: Request) -> str:
     sent = request.headers.getlist("idempotency-key")
     if not sent:
         raise RefusedError(Code.KEY_MISSING)
-    found = _IDEMPOTENCY_KEY.fullmatch(sent[0]) if len(sent) == 1 else None
-    if found is None:
+    match = _IDEMPOTENCY_KEY.fullmatch(sent[0]) if len(sent) == 1 else None
+    if match is None:
         raise RefusedError(Code.KEY_INVALID)
-    return found[1] or found[2]
+    return match[1] or match[2]
 
 
 def fingerprint(request: Request, body: bytes) -> bytes:

@@ -44,10 +44,10 @@ async def ask(call: Call, v1: V1) -> Told:
     except StillRunningError:
         raise RefusedError(Code.BUSY) from None
     match answer:
-        case RefundTaken(view=taken, is_repeat=is_repeat):
-            telemetry.log("v1_refund_asked", payment_id=view.payment_id, refund_id=taken.refund_id)
+        case RefundTaken(view=refund, is_repeat=is_repeat):
+            telemetry.log("v1_refund_asked", payment_id=view.payment_id, refund_id=refund.refund_id)
             status, headers = (OK, REPLAYED) if is_repeat else (CREATED, {})
-            return Told(status, answers.refund(taken), headers)
+            return Told(status, answers.refund(refund), headers)
         case RefundRefusal():
             raise RefusedError(_code_of(answer))
         case _:

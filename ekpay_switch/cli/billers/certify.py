@@ -49,7 +49,7 @@ def certify(
     Runs against the address that EKPAY_<ID>_URL names. Exit code 1 if a fact is contradicted, or if a step
     came out otherwise than it must.
     """
-    profile = next((one for one in profiles_of(read_settings()) if one.id == biller_id), None)
+    profile = next((known for known in profiles_of(read_settings()) if known.id == biller_id), None)
     if profile is None:
         raise typer.BadParameter(f"there is no biller {biller_id}")
     if profile.has_bill_files:
@@ -60,20 +60,20 @@ def certify(
             f"{url} is not this machine, and the run pays a bill; "
             "if it is a sandbox, say --yes-this-is-a-sandbox"
         )
-    named = _named(bill or [])
+    parameters = _named(bill or [])
     session = open_session()
-    if not session.run(lambda engine: _certify(session, engine, profile, url, named)):
+    if not session.run(lambda engine: _certify(session, engine, profile, url, parameters)):
         raise typer.Exit(1)
 
 
-def _named(told: list[str]) -> dict[str, str]:
-    named = {}
-    for one in told:
-        found = _NAMED.fullmatch(one)
-        if found is None:
+def _named(texts: list[str]) -> dict[str, str]:
+    parameters = {}
+    for text in texts:
+        match = _NAMED.fullmatch(text)
+        if match is None:
             raise typer.BadParameter("a bill is named as name=value")
-        named[found[1]] = found[2]
-    return named
+        parameters[match[1]] = match[2]
+    return parameters
 
 
 async def _certify(
@@ -86,8 +86,12 @@ async def _certify(
         tokens = FarSides(engine, Sealer(session.keys().sub_key(FAR_SIDE_TOKENS)))
         biller = load_billers(session.settings.config, wire, tokens, clock, 1.0).by_id(profile.id)
         assert biller is not None, "it was there a moment ago"
-        told = named or await _cast(wire, url, profile.id)
-        fields = {one.wire_name: told[one.name] for one in profile.parameters if one.name in told}
+        named_bill = named or await _cast(wire, url, profile.id)
+        fields = {
+            parameter.wire_name: named_bill[parameter.name]
+            for parameter in profile.parameters
+            if parameter.name in named_bill
+        }
         parameters = chosen_parameters(profile, fields)
         if parameters is None:
             complain("no bill is named whole and well formed: name one with --bill name=value")
@@ -101,8 +105,8 @@ async def _cast(wire: Wire, url: str, biller_id: str) -> dict[str, str]:
     """A bill that nobody has paid, as our own sandbox offers one; nothing from any other far side."""
     origin = urlsplit(url)
     query = urlencode({"house": biller_id, "kind": "normal", "nth": 0})
-    asked = urlunsplit((origin.scheme, origin.netloc, "/_admin/cast", query, ""))
-    answer = await wire.send("certify", WireRequest("GET", asked, {}, b"", _SANDBOX_SECONDS))
+    address = urlunsplit((origin.scheme, origin.netloc, "/_admin/cast", query, ""))
+    answer = await wire.send("certify", WireRequest("GET", address, {}, b"", _SANDBOX_SECONDS))
     if not isinstance(answer, WireAnswer) or answer.status != _OK:
         return {}
     return {str(name): str(text) for name, text in json.loads(answer.body)["fields"].items()}

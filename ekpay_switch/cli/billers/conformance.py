@@ -58,20 +58,20 @@ class BillerConformance:
         return {fact: self._verdict(fact) if claimed[fact] else Verdict.NOT_SHOWN for fact in Fact}
 
     def _verdict(self, fact: Fact) -> Verdict:
-        shown = [finding.is_right for finding in self.findings if finding.fact is fact]
-        if not shown:
+        results = [finding.is_right for finding in self.findings if finding.fact is fact]
+        if not results:
             return Verdict.NOT_SHOWN
-        return Verdict.PROVEN if all(shown) else Verdict.CONTRADICTED
+        return Verdict.PROVEN if all(results) else Verdict.CONTRADICTED
 
     async def _steps(self) -> AsyncIterator[Finding]:
         profile = self.biller.profile
         query = BillQuery(profile.id, self.parameters, payer_of(profile, self.parameters))
-        found = await self.biller.fetch(query)
-        is_unpaid = isinstance(found, BillFound) and not found.bill.is_paid and found.bill.total > ZERO
-        yield Finding("a bill is fetched, and something is owed", _bill_said(found), is_unpaid)
-        if not isinstance(found, BillFound) or not is_unpaid:
+        fetched = await self.biller.fetch(query)
+        is_unpaid = isinstance(fetched, BillFound) and not fetched.bill.is_paid and fetched.bill.total > ZERO
+        yield Finding("a bill is fetched, and something is owed", _bill_said(fetched), is_unpaid)
+        if not isinstance(fetched, BillFound) or not is_unpaid:
             return
-        order = self._order(found.bill, query)
+        order = self._order(fetched.bill, query)
         early = await self.biller.inquire(order)
         is_right = not isinstance(early, Posted | HalfDone)
         yield Finding("asked before anything was paid", _asked_said(early), is_right, Fact.CAN_BE_ASKED)
@@ -90,15 +90,15 @@ class BillerConformance:
         again = await self._paid(order)
         is_same = isinstance(again, Approved) and again.tokens == first.tokens
         yield Finding("paid again under the same reference", named(again), is_same, Fact.DEDUPLICATES)
-        told = await self.biller.inquire(order)
-        is_held = isinstance(told, Posted)
-        yield Finding("asked after that", _asked_said(told), is_held, Fact.CAN_BE_ASKED)
-        if isinstance(told, Posted) and told.amount_minor is not None:
-            is_equal = told.amount_minor == order.sums.billed.minor
-            yield Finding("the amount it echoes", str(told.amount_minor), is_equal, Fact.ECHOES_AMOUNT)
-        stranger = replace(order, reference=_reference(uuid4()))
+        inquiry = await self.biller.inquire(order)
+        is_held = isinstance(inquiry, Posted)
+        yield Finding("asked after that", _asked_said(inquiry), is_held, Fact.CAN_BE_ASKED)
+        if isinstance(inquiry, Posted) and inquiry.amount_minor is not None:
+            is_equal = inquiry.amount_minor == order.sums.billed.minor
+            yield Finding("the amount it echoes", str(inquiry.amount_minor), is_equal, Fact.ECHOES_AMOUNT)
+        unknown_order = replace(order, reference=_reference(uuid4()))
         if self.biller.profile.takes_bill_once:
-            unknown = await self.biller.inquire(stranger)
+            unknown = await self.biller.inquire(unknown_order)
             is_right = not isinstance(unknown, Posted | HalfDone)
             yield Finding(
                 "asked for a reference nobody used", _asked_said(unknown), is_right, Fact.CAN_BE_ASKED
@@ -106,14 +106,14 @@ class BillerConformance:
 
     async def _only_once(self, order: PayOrder, query: BillQuery) -> AsyncIterator[Finding]:
         """The bill is paid for everybody, whichever reference comes next."""
-        stranger = replace(order, reference=_reference(uuid4()))
-        other = await self._paid(stranger)
-        yield Finding("paid under another reference", named(other), isinstance(other, Declined))
+        other_order = replace(order, reference=_reference(uuid4()))
+        outcome = await self._paid(other_order)
+        yield Finding("paid under another reference", named(outcome), isinstance(outcome, Declined))
         if not self.biller.profile.fetch_has_side_effects and self.biller.profile.fetch_mode != "none":
-            found = await self.biller.fetch(query)
-            is_over = not isinstance(found, BillFound) or found.bill.is_paid
-            is_another = isinstance(found, BillFound) and found.bill.bill_key != self._key
-            yield Finding("fetched once more", _bill_said(found), is_over or is_another)
+            fetched = await self.biller.fetch(query)
+            is_over = not isinstance(fetched, BillFound) or fetched.bill.is_paid
+            is_another = isinstance(fetched, BillFound) and fetched.bill.bill_key != self._key
+            yield Finding("fetched once more", _bill_said(fetched), is_over or is_another)
 
     async def _paid(self, order: PayOrder) -> Outcome:
         """Every step of one payment, until one is not approved."""
@@ -143,17 +143,17 @@ class BillerConformance:
         )
 
 
-def _reference(made_of: UUID) -> str:
-    return base64.b32encode(made_of.bytes).decode().rstrip("=")
+def _reference(order_id: UUID) -> str:
+    return base64.b32encode(order_id.bytes).decode().rstrip("=")
 
 
-def _bill_said(found: object) -> str:
+def _bill_said(fetched: object) -> str:
     """A fetch in one line, without who is billed."""
-    match found:
+    match fetched:
         case BillFound(bill=bill):
             return "paid already" if bill.is_paid else f"{bill.total + bill.rounding} is owed"
         case _:
-            return f"{type(found).__name__}: {getattr(found, 'why', '')}".rstrip(": ")
+            return f"{type(fetched).__name__}: {getattr(fetched, 'why', '')}".rstrip(": ")
 
 
 def _asked_said(inquiry: Inquiry) -> str:

@@ -49,8 +49,8 @@ class NoTokens:
 
 def profiles_of(settings: Settings) -> list[BillerProfile]:
     """The profile of every biller whose manifest can be read; raises what the wings raise for the others."""
-    found = load_billers(settings.config, NoWire(), NoTokens(), SystemClock(), settings.time_divisor)
-    return [adapter.profile for adapter in found.all()]
+    billers = load_billers(settings.config, NoWire(), NoTokens(), SystemClock(), settings.time_divisor)
+    return [adapter.profile for adapter in billers.all()]
 
 
 def the_profile(settings: Settings, biller_id: str) -> BillerProfile:

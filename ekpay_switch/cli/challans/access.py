@@ -72,20 +72,20 @@ def off(merchant: PartnerId, by: By) -> None:
 @app.command("list")
 def list_(*, as_json: AsJson = False) -> None:
     """List who may raise challans; the keys themselves are not kept."""
-    found: Sequence[ChallanUserLine] = open_session().run(lambda engine: ChallanAccess(engine).list())
+    lines: Sequence[ChallanUserLine] = open_session().run(lambda engine: ChallanAccess(engine).list())
     if as_json:
-        show_json([_for_programs(line) for line in found])
+        show_json([_for_programs(line) for line in lines])
         return
     headings = ("merchant", "user name", "BIN", "active", "since (Dhaka)")
-    show_table("Challan access", headings, (_for_people(line) for line in found))
+    show_table("Challan access", headings, (_for_people(line) for line in lines))
 
 
-def _tell_once(told: ChallanKey, *, as_json: bool) -> None:
-    shown = {"partner_id": told.partner_id, "username": told.username, "key": told.key}
+def _tell_once(credentials: ChallanKey, *, as_json: bool) -> None:
+    values = {"partner_id": credentials.partner_id, "username": credentials.username, "key": credentials.key}
     if as_json:
-        show_json(shown)
+        show_json(values)
         return
-    show_table("Shown once: hand it over safely", ("what", "value"), shown.items())
+    show_table("Shown once: hand it over safely", ("what", "value"), values.items())
 
 
 def _for_people(line: ChallanUserLine) -> tuple[str, ...]:

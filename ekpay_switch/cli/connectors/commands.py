@@ -90,7 +90,7 @@ def certify(
     came out otherwise than it must.
     """
     settings = read_settings()
-    profile = next((one for one in profiles_of(settings) if one.id == connector_id), None)
+    profile = next((known for known in profiles_of(settings) if known.id == connector_id), None)
     if profile is None:
         raise typer.BadParameter(f"there is no connector {connector_id}")
     elsewhere = [url for url in (profile.url, *_link_of(profile)) if not _LOOPBACK.fullmatch(url)]
@@ -100,11 +100,13 @@ def certify(
             "if it is a sandbox, say --yes-this-is-a-sandbox"
         )
     try:
-        taken = parse_taka(amount)
+        collected_amount = parse_taka(amount)
     except MalformedAmountError as error:
         raise typer.BadParameter(f"{amount} is no amount in taka") from error
     session = open_session()
-    is_right = session.run(lambda engine: _certify(session, engine, profile.id, taken, wait_seconds))
+    is_right = session.run(
+        lambda engine: _certify(session, engine, profile.id, collected_amount, wait_seconds)
+    )
     if not is_right:
         raise typer.Exit(1)
 
@@ -116,8 +118,8 @@ def _link_of(profile: ConnectorProfile) -> list[str]:
 
 def profiles_of(settings: Settings) -> list[ConnectorProfile]:
     """The profile of every connector whose manifest can be read; raises what the wings raise."""
-    found = load_connectors(settings.config, NoWire(), NoTokens(), SystemClock(), settings.time_divisor)
-    return [connector.profile for connector in found.all()]
+    connectors = load_connectors(settings.config, NoWire(), NoTokens(), SystemClock(), settings.time_divisor)
+    return [connector.profile for connector in connectors.all()]
 
 
 async def _certify(
@@ -130,12 +132,12 @@ async def _certify(
     try:
         tokens = FarSides(engine, Sealer(session.keys().sub_key(FAR_SIDE_TOKENS)))
         connectors = load_connectors(session.settings.config, wire, tokens, clock, 1.0, ports)
-        found = connectors.by_id(connector_id)
-        assert found is not None, "it was there a moment ago"
-        payer = PayerAtPage(found, wire, wait_seconds)
-        conformance = Conformance(found, payer.agree, amount, found.profile.timing.send_seconds)
+        connector = connectors.by_id(connector_id)
+        assert connector is not None, "it was there a moment ago"
+        payer = PayerAtPage(connector, wire, wait_seconds)
+        conformance = Conformance(connector, payer.agree, amount, connector.profile.timing.send_seconds)
         # A switch that runs may keep the link already: then it goes over that one.
-        async with host_links_kept([found]):
+        async with host_links_kept([connector]):
             return await show_run(conformance)
     finally:
         await hosts.close()
@@ -199,10 +201,10 @@ class PayerAtPage:
         if not isinstance(answer, WireAnswer) or answer.status != _OK:
             return None
         try:
-            told = json.loads(answer.body)
+            reply = json.loads(answer.body)
         except ValueError:
             return ""
-        sent_to = told.get("sent_to") if isinstance(told, dict) and "page" in names else ""
+        sent_to = reply.get("sent_to") if isinstance(reply, dict) and "page" in names else ""
         return sent_to if isinstance(sent_to, str) else ""
 
     async def _brought(self, sent_to: str) -> str:
@@ -213,8 +215,8 @@ class PayerAtPage:
     async def _seen_to_agree(self, order: CollectOrder) -> bool:
         for _ in range(int(self._wait_seconds // _LOOK_SECONDS)):
             await asyncio.sleep(_LOOK_SECONDS)
-            told = await self._connector.inquire(order)
-            if isinstance(told, Collected) or (isinstance(told, AwaitingPayer) and told.may_execute):
+            inquiry = await self._connector.inquire(order)
+            if isinstance(inquiry, Collected) or (isinstance(inquiry, AwaitingPayer) and inquiry.may_execute):
                 return True
         return False
 
@@ -224,10 +226,12 @@ def _breakers(settings: Settings) -> Mapping[str, BreakerState] | None:
     if settings.database_url is None and not EmbeddedPostgres(settings.home).is_running():
         return None
     try:
-        shown = Session(settings, open_database(settings)).run(lambda one: read_breakers(one, RoutingRules()))
+        breakers = Session(settings, open_database(settings)).run(
+            lambda engine: read_breakers(engine, RoutingRules())
+        )
     except DATABASE_AWAY:
         return None
-    return {one.connector_id: one.breaker.state for one in shown}
+    return {line.connector_id: line.breaker.state for line in breakers}
 
 
 def _state(profile: ConnectorProfile, states: Mapping[str, BreakerState] | None) -> str | None:

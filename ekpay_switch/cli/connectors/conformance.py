@@ -95,10 +95,10 @@ class Conformance:
         return {fact: self._verdict(fact) if claimed[fact] else Verdict.NOT_SHOWN for fact in Fact}
 
     def _verdict(self, fact: Fact) -> Verdict:
-        shown = [finding.is_right for finding in self.findings if finding.fact is fact]
-        if not shown:
+        results = [finding.is_right for finding in self.findings if finding.fact is fact]
+        if not results:
             return Verdict.NOT_SHOWN
-        return Verdict.PROVEN if all(shown) else Verdict.CONTRADICTED
+        return Verdict.PROVEN if all(results) else Verdict.CONTRADICTED
 
     @property
     def _is_asked(self) -> bool:
@@ -126,17 +126,17 @@ class Conformance:
             yield finding
 
     async def _before(self, order: CollectOrder) -> AsyncIterator[Finding]:
-        told = await self.connector.inquire(order)
-        is_right = isinstance(told, AwaitingPayer) and not told.may_execute
-        yield Finding("asked before the payer has agreed", _said(told), is_right, Fact.CAN_BE_ASKED)
+        inquiry = await self.connector.inquire(order)
+        is_right = isinstance(inquiry, AwaitingPayer) and not inquiry.may_execute
+        yield Finding("asked before the payer has agreed", _said(inquiry), is_right, Fact.CAN_BE_ASKED)
         if self.connector.profile.executes:
             early = await self.connector.execute(self._now(order))
             is_right = not isinstance(early, Collected)
             yield Finding("executed before the payer has agreed", _said(early), is_right)
         if not self._is_asked:
             return
-        stranger = replace(self._order(), provider_reference=_UNKNOWN_REFERENCE)
-        unknown = await self.connector.inquire(stranger)
+        unknown_order = replace(self._order(), provider_reference=_UNKNOWN_REFERENCE)
+        unknown = await self.connector.inquire(unknown_order)
         # Where the payer's page makes the payment, one that is not there yet may still come.
         wrong = (
             Collected | NeverPaid | AwaitingPayer
@@ -155,47 +155,51 @@ class Conformance:
             again = await self.connector.execute(self._now(order))
             is_right = not isinstance(again, Collected) or again == first
             yield Finding("executed again", _said(again), is_right, Fact.DEDUPLICATES)
-        told: CollectInquiry | ExecuteOutcome | None = first
+        inquiry: CollectInquiry | ExecuteOutcome | None = first
         if self._is_asked:
-            told = await self.connector.inquire(order)
-            yield Finding("asked after that", _said(told), isinstance(told, Collected), Fact.CAN_BE_ASKED)
-        if not isinstance(told, Collected):
+            inquiry = await self.connector.inquire(order)
+            yield Finding(
+                "asked after that", _said(inquiry), isinstance(inquiry, Collected), Fact.CAN_BE_ASKED
+            )
+        if not isinstance(inquiry, Collected):
             return
         if isinstance(first, Collected):
-            is_same = first.provider_transaction == told.provider_transaction
-            yield Finding("one movement of money", told.provider_transaction, is_same, Fact.DEDUPLICATES)
-        async for finding in self._echoed(order, told):
+            is_same = first.provider_transaction == inquiry.provider_transaction
+            yield Finding("one movement of money", inquiry.provider_transaction, is_same, Fact.DEDUPLICATES)
+        async for finding in self._echoed(order, inquiry):
             yield finding
-        async for finding in self._given_back(order, told):
+        async for finding in self._given_back(order, inquiry):
             yield finding
 
-    async def _echoed(self, order: CollectOrder, told: Collected) -> AsyncIterator[Finding]:
-        judged = judge(order, told)
+    async def _echoed(self, order: CollectOrder, collected: Collected) -> AsyncIterator[Finding]:
+        judged = judge(order, collected)
         why = "as ordered" if isinstance(judged, Agreed) else judged.why
         yield Finding("reference and amount", why, isinstance(judged, Agreed), Fact.ECHOES_AMOUNT)
         if isinstance(self.connector, FindsMovements):
-            found = await self.connector.search(told.provider_transaction)
-            is_right = isinstance(found, MovementFound) and found.is_done and found.amount == order.amount
-            yield Finding("looked up by its movement", _said(found), is_right, Fact.ECHOES_AMOUNT)
+            movement = await self.connector.search(collected.provider_transaction)
+            is_right = (
+                isinstance(movement, MovementFound) and movement.is_done and movement.amount == order.amount
+            )
+            yield Finding("looked up by its movement", _said(movement), is_right, Fact.ECHOES_AMOUNT)
 
-    async def _given_back(self, order: CollectOrder, told: Collected) -> AsyncIterator[Finding]:
+    async def _given_back(self, order: CollectOrder, collected: Collected) -> AsyncIterator[Finding]:
         rules = self.connector.profile.refunds
         if rules is None:
             return
         part = Money(order.amount.minor // 2, order.amount.currency)
-        refund = self._refund(order, told, part)
+        refund = self._refund(order, collected, part)
         line = await self.connector.refund(refund)
         yield Finding("a part given back", _said(line), isinstance(line, RefundLine), Fact.CAN_BE_UNDONE)
         if rules.can_be_asked:
-            is_given = isinstance(line, RefundLine)
+            is_refunded = isinstance(line, RefundLine)
             name = line.provider_refund if isinstance(line, RefundLine) else ""
-            found = await self.connector.inquire_refunds(replace(refund, provider_refund=name))
-            is_right = is_given and isinstance(found, RefundsFound) and found.lines == (line,)
-            yield Finding("asked for the refunds", _said(found), is_right, Fact.CAN_BE_UNDONE)
+            refunds = await self.connector.inquire_refunds(replace(refund, provider_refund=name))
+            is_right = is_refunded and isinstance(refunds, RefundsFound) and refunds.lines == (line,)
+            yield Finding("asked for the refunds", _said(refunds), is_right, Fact.CAN_BE_UNDONE)
         if not isinstance(line, RefundLine):
             return
         rest = replace(
-            self._refund(order, told, order.amount), known_refunds=frozenset({line.provider_refund})
+            self._refund(order, collected, order.amount), known_refunds=frozenset({line.provider_refund})
         )
         over = await self.connector.refund(rest)
         yield Finding("more than is left", _said(over), isinstance(over, Declined), Fact.CAN_BE_UNDONE)
@@ -215,7 +219,7 @@ class Conformance:
     def _now(self, order: CollectOrder) -> CollectOrder:
         return replace(order, send_before=time.monotonic() + self.send_seconds)
 
-    def _refund(self, order: CollectOrder, told: Collected, amount: Money) -> RefundOrder:
+    def _refund(self, order: CollectOrder, collected: Collected, amount: Money) -> RefundOrder:
         """A refund that nobody has heard of; whoever can be asked about it first is asked all the same."""
         refund_id, rules = uuid4(), self.connector.profile.refunds
         return RefundOrder(
@@ -223,9 +227,9 @@ class Conformance:
             connector_id=order.connector_id,
             reference=f"CERTIFY{refund_id.hex[:16].upper()}",
             provider_reference=order.provider_reference,
-            provider_transaction=told.provider_transaction,
+            provider_transaction=collected.provider_transaction,
             amount=amount,
-            collected=told.amount,
+            collected=collected.amount,
             reason="certify",
             send_before=time.monotonic() + self.send_seconds,
             may_have_been_heard=rules is not None and rules.can_be_asked,

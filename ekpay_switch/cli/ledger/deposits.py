@@ -39,8 +39,8 @@ def _amount(text: str) -> Money:
 
 def _alarms() -> dict[str, float]:
     """The prefunded utilities of this installation, and the days of vending that each should have left."""
-    found = profiles_of(read_settings())
-    return {one.id: one.deposit_alarm_days for one in found if one.pays_from_deposit}
+    profiles = profiles_of(read_settings())
+    return {profile.id: profile.deposit_alarm_days for profile in profiles if profile.pays_from_deposit}
 
 
 def list_deposits(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:

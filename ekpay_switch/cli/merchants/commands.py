@@ -67,10 +67,10 @@ def add(
     Its partner id is made of its registration id, or set as partner_id.
     """
     texts = {"name_en": name_en, "name_bn": name_bn} | _texts(terms)
-    ours = texts.pop(_PARTNER_ID, None)
+    chosen_id = texts.pop(_PARTNER_ID, None)
     try:
         check_mer_reg_id(mer_reg_id)
-        partner_id = partner_id_of(mer_reg_id) if ours is None else check_partner_id(ours)
+        partner_id = partner_id_of(mer_reg_id) if chosen_id is None else check_partner_id(chosen_id)
     except TermError as problem:
         raise typer.BadParameter(str(problem)) from problem
     if REQUIRED - texts.keys():
@@ -82,11 +82,11 @@ def add(
 @app.command("list")
 def list_(*, as_json: AsJson = False) -> None:
     """List merchants and what each is owed."""
-    found = open_session().run(lambda engine: MerchantDesk(engine).list())
+    lines = open_session().run(lambda engine: MerchantDesk(engine).list())
     if as_json:
-        show_json([for_programs(line) for line in found])
+        show_json([for_programs(line) for line in lines])
         return
-    show_table("Merchants", HEADINGS, (in_a_row(line) for line in found))
+    show_table("Merchants", HEADINGS, (in_a_row(line) for line in lines))
 
 
 @app.command()
@@ -166,13 +166,17 @@ def _read(texts: dict[str, str]) -> dict[str, Any]:
     known: Known = known_of(open_session().settings)
     fields, wrong = read_terms(texts, known)
     if wrong:
-        raise typer.BadParameter("; ".join(f"{name}: {what}" for name, what in wrong.items()))
+        raise typer.BadParameter("; ".join(f"{name}: {problem}" for name, problem in wrong.items()))
     return fields
 
 
-def _tell_once(told: MerchantKey, *, as_json: bool) -> None:
-    shown = {"partner_id": told.partner_id, "mer_reg_id": told.mer_reg_id, "pass_key": told.pass_key}
+def _tell_once(credentials: MerchantKey, *, as_json: bool) -> None:
+    values = {
+        "partner_id": credentials.partner_id,
+        "mer_reg_id": credentials.mer_reg_id,
+        "pass_key": credentials.pass_key,
+    }
     if as_json:
-        show_json(shown)
+        show_json(values)
         return
-    show_table("Shown once: hand it over safely", ("what", "value"), shown.items())
+    show_table("Shown once: hand it over safely", ("what", "value"), values.items())

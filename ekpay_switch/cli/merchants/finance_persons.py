@@ -24,10 +24,10 @@ def carry_out(by: str, work: Callable[[AsyncEngine], Awaitable[Result]]) -> Resu
     Raises:
         NotAllowedError: it is not theirs, or they are not of finance; nothing was done.
     """
-    shown = passphrase(PASSPHRASE, f"Passphrase of {by}")
+    secret = passphrase(PASSPHRASE, f"Passphrase of {by}")
 
     async def _verified(engine: AsyncEngine) -> Result:
-        await Staff(engine).verify(by, shown, Role.FINANCE)
+        await Staff(engine).verify(by, secret, Role.FINANCE)
         return await work(engine)
 
     return open_session().run(_verified)

@@ -59,7 +59,7 @@ class Line:
 
     def problems(self, wrong: Mapping[str, str]) -> list[Problem]:
         """What is wrong, by column, as problems of this line."""
-        return [Problem(self.number, column, what) for column, what in wrong.items()]
+        return [Problem(self.number, column, text) for column, text in wrong.items()]
 
 
 def read_merchants(path: Path, known: Known) -> Sequence[tuple[int, NewMerchant]]:
@@ -72,9 +72,9 @@ def read_merchants(path: Path, known: Known) -> Sequence[tuple[int, NewMerchant]
     problems = [*_twice(lines, ID), *_of_two_upazilas(lines)]
     news = []
     for line in lines:
-        given = {name: text for name, text in line.cells.items() if text and name != ID}
-        terms, wrong = read_terms(given, known)
-        wrong |= dict.fromkeys(REQUIRED - given.keys(), "is missing")
+        filled = {name: text for name, text in line.cells.items() if text and name != ID}
+        terms, wrong = read_terms(filled, known)
+        wrong |= dict.fromkeys(REQUIRED - filled.keys(), "is missing")
         problems += line.problems(wrong)
         reg_id = line.cells[ID]
         if not wrong and UNION.fullmatch(reg_id):
@@ -210,11 +210,11 @@ def _of_two_upazilas(lines: Sequence[Line]) -> Iterator[Problem]:
     """Ids that are no union's, and unions of another upazila than the first one's."""
     upazila = ""
     for line in lines:
-        found = UNION.fullmatch(line.cells[ID])
-        if found is None:
+        match = UNION.fullmatch(line.cells[ID])
+        if match is None:
             shape = "not <3 letters district>_<3 letters upazila>_<union>_up in small letters"
             yield Problem(line.number, ID, shape)
             continue
-        upazila = upazila or found[1]
-        if found[1] != upazila:
+        upazila = upazila or match[1]
+        if match[1] != upazila:
             yield Problem(line.number, ID, f"of another upazila than {upazila}")

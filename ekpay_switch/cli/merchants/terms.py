@@ -132,20 +132,20 @@ def _hosts(text: str, _: Known) -> frozenset[str]:
 def _networks(text: str, _: Known) -> tuple[str, ...]:
     """In CIDR notation, each once; never everybody's."""
     try:
-        found = {ipaddress.ip_network(one) for one in text.split()}
+        networks = {ipaddress.ip_network(network) for network in text.split()}
     except ValueError as problem:
         raise TermError(f"networks are addresses such as 192.0.2.7 or 192.0.2.0/24: {problem}") from problem
-    if not found or any(one.prefixlen == 0 for one in found):
+    if not networks or any(network.prefixlen == 0 for network in networks):
         raise TermError("at least one network, and none that is everybody's")
-    return tuple(sorted(str(one) for one in found))
+    return tuple(sorted(str(network) for network in networks))
 
 
 def _instruments(text: str, known: Known) -> frozenset[str] | None:
-    wanted = frozenset(text.split())
-    strange = sorted(wanted - set(known.instruments))
-    if strange:
-        raise TermError(f"no instrument is called {', '.join(strange)}")
-    return wanted or None
+    chosen = frozenset(text.split())
+    unknown = sorted(chosen - set(known.instruments))
+    if unknown:
+        raise TermError(f"no instrument is called {', '.join(unknown)}")
+    return chosen or None
 
 
 def _fee_plan(text: str, known: Known) -> str:

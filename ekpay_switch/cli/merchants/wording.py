@@ -22,12 +22,12 @@ def known_of(settings: Settings) -> Known:
 
 def in_a_row(line: MerchantLine) -> tuple[str, ...]:
     """A merchant under HEADINGS."""
-    one = line.merchant
-    active = "yes" if one.is_active else "no"
+    merchant = line.merchant
+    active = "yes" if merchant.is_active else "no"
     return (
-        one.partner_id,
-        one.mer_reg_id,
-        one.name_en,
+        merchant.partner_id,
+        merchant.mer_reg_id,
+        merchant.name_en,
         active,
         taka(line.owed.minor),
         dhaka(line.created_at),
@@ -36,21 +36,21 @@ def in_a_row(line: MerchantLine) -> tuple[str, ...]:
 
 def in_full(line: MerchantLine) -> list[tuple[str, str]]:
     """Everything about a merchant but its keys, as what and value."""
-    one = line.merchant
+    merchant = line.merchant
     until = line.previous_pass_key_until
     return [
-        ("merchant", one.partner_id),
-        ("registration id", one.mer_reg_id),
-        ("name", one.name_en),
-        ("name in Bangla", one.name_bn),
-        ("active", "yes" if one.is_active else "no"),
-        ("return hosts", " ".join(sorted(one.return_hosts))),
-        ("networks", " ".join(one.networks)),
-        ("instruments", "all" if one.instruments is None else " ".join(sorted(one.instruments))),
-        ("fee plan", one.fee_plan),
-        ("charges on refund", one.charges_on_refund.value),
-        ("refund limit", taka(one.refund_limit.minor)),
-        ("debt limit", taka(one.debt_limit.minor)),
+        ("merchant", merchant.partner_id),
+        ("registration id", merchant.mer_reg_id),
+        ("name", merchant.name_en),
+        ("name in Bangla", merchant.name_bn),
+        ("active", "yes" if merchant.is_active else "no"),
+        ("return hosts", " ".join(sorted(merchant.return_hosts))),
+        ("networks", " ".join(merchant.networks)),
+        ("instruments", "all" if merchant.instruments is None else " ".join(sorted(merchant.instruments))),
+        ("fee plan", merchant.fee_plan),
+        ("charges on refund", merchant.charges_on_refund.value),
+        ("refund limit", taka(merchant.refund_limit.minor)),
+        ("debt limit", taka(merchant.debt_limit.minor)),
         ("owed", taka(line.owed.minor)),
         ("former pass key until (Dhaka)", dhaka(until)),
         ("since (Dhaka)", dhaka(line.created_at)),
@@ -59,12 +59,12 @@ def in_full(line: MerchantLine) -> list[tuple[str, str]]:
 
 def for_programs(line: MerchantLine) -> dict[str, object]:
     """Everything about a merchant but its keys; amounts in whole paisa."""
-    one = line.merchant
+    merchant = line.merchant
     return {
-        "partner_id": one.partner_id,
-        "mer_reg_id": one.mer_reg_id,
-        "is_active": one.is_active,
-        **as_document(agreement_of(one)),
+        "partner_id": merchant.partner_id,
+        "mer_reg_id": merchant.mer_reg_id,
+        "is_active": merchant.is_active,
+        **as_document(agreement_of(merchant)),
         "owed": line.owed.minor,
         "previous_pass_key_until": line.previous_pass_key_until,
         "created_at": line.created_at,
@@ -78,9 +78,9 @@ def changes_for_programs(changes: Sequence[Change]) -> list[dict[str, object]]:
 
 def change_in_words(change: Change) -> tuple[str, str, str]:
     """When, who and what."""
-    what = dict(change.what)
-    did = str(what.pop("did")).replace("_", " ")
-    details = ", ".join(f"{name} {value}" for name, value in what.items() if name != "fields")
-    fields = what.get("fields")
+    facts = dict(change.what)
+    action = str(facts.pop("did")).replace("_", " ")
+    details = ", ".join(f"{name} {value}" for name, value in facts.items() if name != "fields")
+    fields = facts.get("fields")
     names = " ".join(sorted(fields)) if isinstance(fields, dict) else ""
-    return dhaka(change.at), change.by, f"{did} {details or names}".strip()
+    return dhaka(change.at), change.by, f"{action} {details or names}".strip()

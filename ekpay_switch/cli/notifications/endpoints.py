@@ -53,13 +53,13 @@ def list_(
 ) -> None:
     """List endpoints and how they do."""
     session = open_session()
-    found: Sequence[EndpointLine] = session.run(lambda engine: Endpoints(engine).list(partner))
+    lines: Sequence[EndpointLine] = session.run(lambda engine: Endpoints(engine).list(partner))
     if as_json:
         keys = WebhookKeys(session.keys())
-        show_json([_for_programs(line, keys) for line in found])
+        show_json([_for_programs(line, keys) for line in lines])
         return
     headings = ("endpoint", "partner", "URL", "events", "state", ">failed in a row", "since (Dhaka)")
-    show_table("Endpoints", headings, (_for_people(line) for line in found))
+    show_table("Endpoints", headings, (_for_people(line) for line in lines))
 
 
 @app.command()
@@ -110,10 +110,10 @@ def _tell(session: Session, line: EndpointLine, *, as_json: bool) -> None:
     if as_json:
         show_json(_for_programs(line, keys))
         return
-    told = [("endpoint", str(line.id)), ("URL", _place(line)), ("events", _events(line))]
-    told += [("public key", key) for key in _public_keys(line, keys)]
-    told += [("keys at", f"{PATH}/{line.id}")]
-    show_table("Give the partner its public key", ("what", "value"), told)
+    rows = [("endpoint", str(line.id)), ("URL", _place(line)), ("events", _events(line))]
+    rows += [("public key", key) for key in _public_keys(line, keys)]
+    rows += [("keys at", f"{PATH}/{line.id}")]
+    show_table("Give the partner its public key", ("what", "value"), rows)
 
 
 def _events(line: EndpointLine) -> str:

@@ -75,11 +75,11 @@ def list_(
         states = [word.value.replace("-", "_") for word in only] if only else STATES
         return await list_ipns(engine, IpnFilter(partner_id, payment, states, limit))
 
-    found = open_session().run(find)
+    ipns_found = open_session().run(find)
     if as_json:
-        show_json([_for_programs(line) for line in found])
+        show_json([_for_programs(line) for line in ipns_found])
         return
-    show_table("IPNs", _HEADINGS, (_for_people(line) for line in found))
+    show_table("IPNs", _HEADINGS, (_for_people(line) for line in ipns_found))
 
 
 @app.command()
@@ -91,18 +91,18 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show every IPN of one payment and each of its tries, the newest first."""
-    wanted, _ = read_id(which)
+    requested_id, _ = read_id(which)
 
     async def find(engine: AsyncEngine) -> tuple[Sequence[Line], Sequence[Line]]:
-        payment_id, _ = await payment_of_ipn(engine, wanted)
+        payment_id, _ = await payment_of_ipn(engine, requested_id)
         tries = TryFilter(payment_id=payment_id, kind=EndpointKind.IPN, count_max=TRIES_SHOWN_MAX)
         ipns = await list_ipns(engine, IpnFilter(payment_id=payment_id, count_max=TRIES_SHOWN_MAX))
         return ipns, await list_tries(engine, tries)
 
     ipns, tries = open_session().run(find)
     if as_json:
-        told = [{name: line[name] for name in _OF_TRY} for line in tries]
-        show_json({"ipns": [_for_programs(line) for line in ipns], "tries": told})
+        try_fields = [{name: line[name] for name in _OF_TRY} for line in tries]
+        show_json({"ipns": [_for_programs(line) for line in ipns], "tries": try_fields})
         return
     show_table("IPNs", _HEADINGS, (_for_people(line) for line in ipns))
     headings = ("at (Dhaka)", "notification", ">try", "answer", ">ms")
@@ -136,19 +136,19 @@ def replay(
 
     async def send(engine: AsyncEngine) -> str:
         partner_id = await partner_of_merchant(engine, merchant)
-        wanted = ReplayRange(partner_id, begins, ends, None, only is not None, EndpointKind.IPN)
-        count = await count_range(engine, wanted)
+        selection = ReplayRange(partner_id, begins, ends, None, only is not None, EndpointKind.IPN)
+        count = await count_range(engine, selection)
         if dry_run:
             return f"{_ipns(count.deliveries)} would be sent; {count.notifications} notifications looked at."
         with bar_when_slow("sending again", count.notifications) as looked_at:
-            return _on_the_way(await replay_range(engine, wanted, looked_at))
+            return _on_the_way(await replay_range(engine, selection, looked_at))
 
     typer.echo(open_session().run(send))
 
 
-def _replay_one(wanted: UUID, endpoint_id: UUID | None) -> None:
+def _replay_one(requested_id: UUID, endpoint_id: UUID | None) -> None:
     async def send(engine: AsyncEngine) -> int:
-        payment_id, notification_id = await payment_of_ipn(engine, wanted)
+        payment_id, notification_id = await payment_of_ipn(engine, requested_id)
         if notification_id is None:
             return await replay_ipn_of(engine, payment_id)
         return await replay_one(engine, notification_id, endpoint_id, EndpointKind.IPN)

@@ -22,9 +22,9 @@ _CREDENTIALS = re.compile(r"(?<=//)[^/?#]*@")
 
 def read_id(text: str) -> tuple[UUID, UUID | None]:
     """An id, or the notification and the endpoint of a webhook-id."""
-    found = _MESSAGE_ID.fullmatch(text)
-    if found:
-        return UUID(found[1]), UUID(found[2])
+    match = _MESSAGE_ID.fullmatch(text)
+    if match:
+        return UUID(match[1]), UUID(match[2])
     try:
         return UUID(text), None
     except ValueError as problem:
@@ -50,12 +50,12 @@ def shown_url(url: str) -> str:
 
 @contextmanager
 def bar_when_slow(
-    what: str, total: int, now: Callable[[], float] = time.monotonic
+    description: str, total: int, now: Callable[[], float] = time.monotonic
 ) -> Iterator[Callable[[int], None]]:
     """Count what is done, and show a bar on stderr once it has taken two seconds."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bar, began_at = Progress(*columns, console=Console(stderr=True)), now()
-    task = bar.add_task(what, total=total)
+    task = bar.add_task(description, total=total)
 
     def advance(count: int) -> None:
         bar.advance(task, count)

@@ -49,12 +49,12 @@ def check_python() -> str:
 def check_config(settings: Settings) -> str:
     """How many biller manifests there are."""
     folder: Path = settings.config
-    found = len(list((folder / "billers").glob("*.toml")))
-    if not found:
+    manifest_count = len(list((folder / "billers").glob("*.toml")))
+    if not manifest_count:
         raise UnwellError(f"{folder} holds no billers: set EKPAY_CONFIG to the config folder")
     if not (folder / "fees.toml").is_file():
         raise UnwellError(f"{folder} holds no fees.toml, so nothing has a price")
-    return f"{found} biller manifests in {folder}"
+    return f"{manifest_count} biller manifests in {folder}"
 
 
 def check_key(settings: Settings) -> str:
@@ -81,16 +81,16 @@ async def _ask_database(database: Database) -> str:
     return f"PostgreSQL {version}"
 
 
-def _read(found: list[Settings]) -> str:
-    found.append(read_settings())
-    return f"EKPAY_HOME is {found[0].home.resolve()}"
+def _read(settings: list[Settings]) -> str:
+    settings.append(read_settings())
+    return f"EKPAY_HOME is {settings[0].home.resolve()}"
 
 
 def _look(name: str, check: Callable[[], str]) -> bool:
     try:
-        told, is_well = check(), True
+        text, is_well = check(), True
     except Exception as problem:  # noqa: BLE001 - whatever it is, it is the diagnosis
-        told, is_well = str(problem).strip() or type(problem).__name__, False
+        text, is_well = str(problem).strip() or type(problem).__name__, False
     mark = Text(" ok " if is_well else " no ", style="black on green" if is_well else "white on red")
-    screen().print(mark, Text(f"{name}: {printable(told.splitlines()[0])}"), soft_wrap=True)
+    screen().print(mark, Text(f"{name}: {printable(text.splitlines()[0])}"), soft_wrap=True)
     return is_well

@@ -20,10 +20,10 @@ def found_apps() -> Iterable[EntryPoint]:
     return sorted(entry_points(group=GROUP), key=lambda point: point.name)
 
 
-def join(app: typer.Typer, points: Iterable[EntryPoint], taken: Collection[str]) -> None:
+def join(app: typer.Typer, points: Iterable[EntryPoint], reserved_names: Collection[str]) -> None:
     """Add each command or group of commands under its name; a name of the core's stays the core's."""
     for point in points:
-        if point.name in taken:
+        if point.name in reserved_names:
             complain(f"the command {point.name} of {point.value} is ignored: ekpay has one of its own")
             continue
         try:

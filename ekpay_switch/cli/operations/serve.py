@@ -29,14 +29,14 @@ def serve(
     """Serve the partner API until interrupted."""
     telemetry.configure("web")
     session = open_session()
-    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    overrides = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     _collect_seldom()
-    server = uvicorn.Server(server_config(session.settings.model_copy(update=given), session.database))
+    server = uvicorn.Server(server_config(session.settings.model_copy(update=overrides), session.database))
     try:
         server.run()
-    except SystemExit as left:
+    except SystemExit as error:
         # uvicorn has logged why and leaves with codes of its own.
-        raise typer.Exit(1) from left
+        raise typer.Exit(1) from error
     if not server.started:
         raise typer.Exit(1)
 

@@ -74,21 +74,21 @@ def statement(
     async def _read(_: AsyncEngine) -> PartnerStatement:
         connection = await session.database.connect()
         try:
-            (found,) = await read_statements(connection, day, partner_id)
+            (partner_statement,) = await read_statements(connection, day, partner_id)
         finally:
             await connection.close()
-        return found
+        return partner_statement
 
-    found = session.run(_read)
-    content = written(found, form)
+    result = session.run(_read)
+    content = written(result, form)
     if out is None:
         sys.stdout.write(content)
         return
-    path = out / name_of(found, form) if out.is_dir() else out
+    path = out / name_of(result, form) if out.is_dir() else out
     if path.exists() and path.read_text(encoding="utf-8") != content:
         raise typer.BadParameter(f"{path} is there already and is another file")
     _keep(path, content)
-    typer.echo(f"{path}: {len(found.lines)} lines of {found.partner_id} on {found.business_date}")
+    typer.echo(f"{path}: {len(result.lines)} lines of {result.partner_id} on {result.business_date}")
 
 
 async def leave_statements(connection: Connection, night: date, folder: Path) -> int:
@@ -105,8 +105,8 @@ async def leave_statements(connection: Connection, night: date, folder: Path) ->
 
 def _leave(statements: Sequence[PartnerStatement], folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
-    for one in statements:
-        _keep_beside(folder / name_of(one, Form.CSV), written(one, Form.CSV))
+    for statement in statements:
+        _keep_beside(folder / name_of(statement, Form.CSV), written(statement, Form.CSV))
     return len(statements)
 
 
@@ -125,13 +125,21 @@ def _as_csv(statement: PartnerStatement) -> str:
     body = io.StringIO()
     rows = csv.writer(body, lineterminator="\n")
     rows.writerow(HEADINGS)
-    named = ("statement", "partner", statement.partner_id, "date", statement.business_date, "currency", "BDT")
-    rows.writerow(_padded(*named))
-    for bucket, of in statement.buckets.items():
-        rows.writerow(_padded("opening", bucket, balance=of.opening))
+    header = (
+        "statement",
+        "partner",
+        statement.partner_id,
+        "date",
+        statement.business_date,
+        "currency",
+        "BDT",
+    )
+    rows.writerow(_padded(*header))
+    for bucket, balances in statement.buckets.items():
+        rows.writerow(_padded("opening", bucket, balance=balances.opening))
     rows.writerows(_rows(statement))
-    for bucket, of in statement.buckets.items():
-        rows.writerow(_padded("closing", bucket, balance=of.closing))
+    for bucket, balances in statement.buckets.items():
+        rows.writerow(_padded("closing", bucket, balance=balances.closing))
     count, change = _totals(statement.lines)
     digest = hashlib.sha256(body.getvalue().encode()).hexdigest()
     rows.writerow(_padded("control", "lines", count, "change", taka(change), "sha256", digest))
@@ -139,7 +147,7 @@ def _as_csv(statement: PartnerStatement) -> str:
 
 
 def _rows(statement: PartnerStatement) -> Iterator[Sequence[object]]:
-    balances = {bucket: of.opening for bucket, of in statement.buckets.items()}
+    balances = {bucket: totals.opening for bucket, totals in statement.buckets.items()}
     for line in statement.lines:
         balances[line.bucket] += line.change
         yield (
@@ -165,7 +173,8 @@ def _as_json(statement: PartnerStatement) -> str:
         "business_date": statement.business_date.isoformat(),
         "currency": "BDT",
         "buckets": {
-            bucket: {"opening": of.opening, "closing": of.closing} for bucket, of in statement.buckets.items()
+            bucket: {"opening": balances.opening, "closing": balances.closing}
+            for bucket, balances in statement.buckets.items()
         },
         "lines": [_facts(line) for line in statement.lines],
     }

@@ -146,8 +146,8 @@ def _steps(story: PaymentStory) -> Iterator[str]:
             day = in_dhaka(step["at"]).date()
             yield f"  {day}"
         words = EVENT_WORDS[Event(step["event"])]
-        told = facts_in_words(step["facts"])
-        yield f"    {dhaka_time(step['at'])}  {words}{': ' + told if told else ''}"
+        facts = facts_in_words(step["facts"])
+        yield f"    {dhaka_time(step['at'])}  {words}{': ' + facts if facts else ''}"
         yield f"                  {step['from_state']} → {step['to_state']}, by {step['actor']}"
 
 
@@ -175,25 +175,31 @@ def _decisions(story: PaymentStory) -> Iterator[str]:
 
 def _tries(story: PaymentStory) -> Iterator[str]:
     yield from _headed("How its money was collected", story.tries)
-    for one in story.tries:
-        name = one["provider_reference"] or "no page"
-        until = f", which lapses at {dhaka(one['page_until'])}" if one["page_until"] else ""
-        yield f"  {one['connector_id']}, {name}{until}"
-        begun = one["executes_begun"]
-        asked = f"asked for {'once' if begun == 1 else f'{begun} times'}" if begun else "not asked for"
-        yield f"    the money was {asked}; {_brought(one)}"
-        if one["next_action_at"] is not None:
-            yield f"    looked at again at {dhaka(one['next_action_at'])}; {one['asked']} were asked so far"
+    for row in story.tries:
+        name = row["provider_reference"] or "no page"
+        until = f", which lapses at {dhaka(row['page_until'])}" if row["page_until"] else ""
+        yield f"  {row['connector_id']}, {name}{until}"
+        executes = row["executes_begun"]
+        execute_wording = (
+            f"asked for {'once' if executes == 1 else f'{executes} times'}" if executes else "not asked for"
+        )
+        yield f"    the money was {execute_wording}; {_brought(row)}"
+        if row["next_action_at"] is not None:
+            yield f"    looked at again at {dhaka(row['next_action_at'])}; {row['asked']} were asked so far"
     if story.callbacks:
         yield f"  {story.callbacks} message{'s' if story.callbacks > 1 else ''} of connectors came unasked"
 
 
-def _brought(one: Line) -> str:
-    if one["collected"] is None:
+def _brought(row: Line) -> str:
+    if row["collected"] is None:
         return "none came"
-    name = f" as {one['provider_transaction']}" if one["provider_transaction"] else ""
-    told = f"{taka(one['collected'])} came at {dhaka(one['collected_at'])}{name}"
-    return f"{told}, {taka(one['refunded'])} of it goes back" if one["refunded"] else told
+    name = f" as {row['provider_transaction']}" if row["provider_transaction"] else ""
+    collected_wording = f"{taka(row['collected'])} came at {dhaka(row['collected_at'])}{name}"
+    return (
+        f"{collected_wording}, {taka(row['refunded'])} of it goes back"
+        if row["refunded"]
+        else collected_wording
+    )
 
 
 def _refunds(story: PaymentStory) -> Iterator[str]:
@@ -205,18 +211,20 @@ def _refunds(story: PaymentStory) -> Iterator[str]:
 def tell_refund(refund: Line, steps: Sequence[Line]) -> Iterator[str]:
     """A refund's life, a line of the terminal at a time."""
     state = RefundState(refund["state"])
-    what = f"{refund['kind'].replace('_', ' ')} {refund['id']}"
-    yield f"{what} of {taka(refund['amount'])} by {refund['connector_id']}"
+    heading = f"{refund['kind'].replace('_', ' ')} {refund['id']}"
+    yield f"{heading} of {taka(refund['amount'])} by {refund['connector_id']}"
     yield f"  asked for by {refund['asked_by']} at {dhaka(refund['created_at'])}: {refund['reason']}"
     for step in steps:
-        told = facts_in_words(step["facts"])
+        facts = facts_in_words(step["facts"])
         words = REFUND_EVENT_WORDS[RefundEvent(step["event"])]
-        yield f"  {dhaka(step['at'])}  {words}{': ' + told if told else ''}"
+        yield f"  {dhaka(step['at'])}  {words}{': ' + facts if facts else ''}"
         yield f"                       {step['from_state']} → {step['to_state']}, by {step['actor']}"
     if refund["bank_reference"] is not None:
-        said = f"{refund['by_hand_by']} says that our bank paid it as {refund['bank_reference']}"
-        seconded = f"confirmed by {refund['confirmed_by']}" if refund["confirmed_by"] else "to be confirmed"
-        yield f"  {said}; {seconded}"
+        statement = f"{refund['by_hand_by']} says that our bank paid it as {refund['bank_reference']}"
+        confirmation = (
+            f"confirmed by {refund['confirmed_by']}" if refund["confirmed_by"] else "to be confirmed"
+        )
+        yield f"  {statement}; {confirmation}"
     due = f"; due at {dhaka(refund['next_action_at'])}" if refund["next_action_at"] is not None else ""
     yield f"  It is {state.replace('_', ' ')}: {REFUND_STATE_WORDS[state]}{due}."
 
@@ -227,14 +235,14 @@ def _evidence(story: PaymentStory) -> Iterator[str]:
         if is_of_a_file(answer["kind"]):
             yield f"  {dhaka(answer['at'])}  {file_in_words(answer['kind'], answer['facts'])}"
             continue
-        told = facts_in_words(answer["facts"])
+        facts = facts_in_words(answer["facts"])
         words = _evidence_words(answer["kind"])
-        yield f"  {dhaka(answer['at'])}  {words}{': ' + told if told else ''}"
+        yield f"  {dhaka(answer['at'])}  {words}{': ' + facts if facts else ''}"
 
 
 def _evidence_words(kind: str) -> str:
-    begun, _, rest = kind.partition(":")
-    if begun != "begun":
+    prefix, _, rest = kind.partition(":")
+    if prefix != "begun":
         return kind.replace("_", " ")
     step, _, sends = rest.partition(":")
     again = "" if sends == "1" else f", the attempt's sending number {sends}"
@@ -278,15 +286,15 @@ def _ending(story: PaymentStory) -> Iterator[str]:
     state = State(payment["state"])
     why = f" because {payment['refusal'].replace('_', ' ')}" if payment["refusal"] else ""
     yield f"It is {state.replace('_', ' ')}{why}; callers are told: {public(state)}."
-    told = facts_in_words(payment["facts"])
-    if told:
-        yield f"  {told}"
-    looks = [one["next_action_at"] for one in (*story.tries, *story.refunds) if one["next_action_at"]]
+    facts = facts_in_words(payment["facts"])
+    if facts:
+        yield f"  {facts}"
+    next_checks = [row["next_action_at"] for row in (*story.tries, *story.refunds) if row["next_action_at"]]
     if payment["next_action_at"] is not None:
         due = dhaka(payment["next_action_at"])
         yield f"  The next question is due at {due}; {payment['asked']} were asked so far."
-    elif looks:
-        yield f"  Its tries and refunds are looked at again at {dhaka(min(looks))}."
+    elif next_checks:
+        yield f"  Its tries and refunds are looked at again at {dhaka(min(next_checks))}."
     elif any(refund["state"] in _WAITS_FOR_A_PERSON for refund in story.refunds):
         yield "  A refund of it waits for a person: ekpay refunds list."
     elif state in FINAL:

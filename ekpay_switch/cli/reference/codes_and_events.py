@@ -52,14 +52,14 @@ def _problems() -> Iterable[str]:
     """`code` of the problem documents of REST v1."""
     yield from ("## Problems of REST v1 (`code`)", "")
     yield from ("| code | status | title | what to do | retryable |", "| --- | --- | --- | --- | --- |")
-    for code, told in MEANINGS.items():
-        again = "no" if told.retry_after_s is None else f"after {told.retry_after_s} s"
-        yield f"| {code} | {told.status} | {told.title} | {told.advice} | {again} |"
+    for code, meaning in MEANINGS.items():
+        again = "no" if meaning.retry_after_s is None else f"after {meaning.retry_after_s} s"
+        yield f"| {code} | {meaning.status} | {meaning.title} | {meaning.advice} | {again} |"
 
 
 def _notifications() -> Iterable[str]:
     yield from ("## Notifications (`type`)", "", "| type | `status` | what it means |", "| --- | --- | --- |")
-    rows = {(told.event.value, public(told.state).value, told.meaning) for told in NOTICES.values()}
+    rows = {(terms.event.value, public(terms.state).value, terms.meaning) for terms in NOTICES.values()}
     yield from (f"| {' | '.join(row)} |" for row in sorted(rows))
 
 
@@ -74,7 +74,11 @@ def _refunds() -> Iterable[str]:
     yield from ("", "## Events of a refund (`refund_history.event`)", "")
     yield from ("| event | what happened | leads to |", "| --- | --- | --- |")
     for event, words in REFUND_EVENT_WORDS.items():
-        steps = {f"{here} to {there}" for (here, by), there in REFUND_TRANSITIONS.items() if by is event}
+        steps = {
+            f"{from_state} to {to_state}"
+            for (from_state, by), to_state in REFUND_TRANSITIONS.items()
+            if by is event
+        }
         yield f"| {event} | {words} | {', '.join(sorted(steps))} |"
 
 

@@ -67,12 +67,12 @@ def list_(
 ) -> None:
     """List refunds, the newest first."""
     states = list(RefundState) if state is None else [state]
-    found: Sequence[Line] = _look(lambda desk: desk.list(states, _COUNT_MAX))
+    refunds: Sequence[Line] = _look(lambda desk: desk.list(states, _COUNT_MAX))
     if as_json:
-        show_json([_for_programs(line) for line in found])
+        show_json([_for_programs(line) for line in refunds])
         return
     headings = ("created (Dhaka)", "refund", "payment", "connector", "kind", ">amount", "state", "asked by")
-    show_table("Refunds", headings, (_for_people(line) for line in found))
+    show_table("Refunds", headings, (_for_people(line) for line in refunds))
 
 
 @app.command()
@@ -146,11 +146,11 @@ def confirm(refund_id: RefundId, as_: Second) -> None:
 
 def _decide(name: str, variable: str, work: Work[Result], session: Session | None = None) -> Result:
     """Do what a person of finance decides, once they have shown who they are."""
-    shown = passphrase(variable, f"Passphrase of {name}")
+    secret = passphrase(variable, f"Passphrase of {name}")
     opened = session or open_session()
 
     async def _carry_out(engine: AsyncEngine) -> Result:
-        await Staff(engine).verify(name, shown, Role.FINANCE)
+        await Staff(engine).verify(name, secret, Role.FINANCE)
         return await _at_the_desk(opened, work)
 
     return opened.run(_carry_out)

@@ -69,14 +69,14 @@ def explain(
     What is left to luck is left out: nobody explores, and a split is asked for its first share.
     """
     session = open_session()
-    house = _House.of(session.settings)
+    installation = _House.of(session.settings)
     moment = SystemClock().now() if at is None else at.replace(tzinfo=DHAKA)
-    billed, rules = _amount(amount), house.rules()
-    fee = house.fee(biller, instrument, billed, moment)
+    billed, rules = _amount(amount), installation.rules()
+    fee = installation.fee(biller, instrument, billed, moment)
     request = RouteRequest(instrument, billed, fee.fee, fee.vat, biller, partner, moment)
 
     async def _decide(engine: AsyncEngine) -> Decision:
-        routing = PostgresRouting(engine, house.connectors, rules, SystemClock())
+        routing = PostgresRouting(engine, installation.connectors, rules, SystemClock())
         return decide(request, await routing.candidates(), rules, Draw(_NOT_EXPLORING, 0))
 
     decision = session.run(_decide)
@@ -84,8 +84,8 @@ def explain(
         show_json(as_document(decision))
         return
     show_table(heading_of(decision), HEADINGS, rows_of(decision))
-    told = ", ".join(decision.rules) or "none"
-    screen().print(f"Rules {rules.version}; those that hold: {told}.")
+    rule_names = ", ".join(decision.rules) or "none"
+    screen().print(f"Rules {rules.version}; those that hold: {rule_names}.")
 
 
 @app.command()
@@ -104,11 +104,13 @@ def simulate(
     expected ones: nobody knows what would have come of it.
     """
     session = open_session()
-    house = _House.of(session.settings)
-    draft = house.rules(file)
+    installation = _House.of(session.settings)
+    draft = installation.rules(file)
     end = SystemClock().now() if until is None else until.replace(tzinfo=DHAKA)
     summary = session.run(
-        lambda engine: _rehearse_all(engine, draft, house.candidates(), (since.replace(tzinfo=DHAKA), end))
+        lambda engine: _rehearse_all(
+            engine, draft, installation.candidates(), (since.replace(tzinfo=DHAKA), end)
+        )
     )
     if as_json:
         show_json(summary.for_programs())
@@ -121,31 +123,31 @@ def breakers(*, as_json: Annotated[bool, typer.Option("--json", help="For progra
     """List the breakers that have ever opened, and how they stand now."""
     session = open_session()
     rules = _House.of(session.settings).rules()
-    shown = session.run(lambda engine: read_breakers(engine, rules))
+    lines = session.run(lambda engine: read_breakers(engine, rules))
     if as_json:
         show_json(
             [
                 {
-                    "connector_id": one.connector_id,
-                    "state": one.breaker.state,
-                    "since": one.breaker.since,
-                    "because": one.breaker.because,
-                    "half_opens_by": one.half_opens_by,
+                    "connector_id": line.connector_id,
+                    "state": line.breaker.state,
+                    "since": line.breaker.since,
+                    "because": line.breaker.because,
+                    "half_opens_by": line.half_opens_by,
                 }
-                for one in shown
+                for line in lines
             ]
         )
         return
     headings = ("connector", "state", "since (Dhaka)", "because", "half opens by itself at")
     rows = (
         (
-            one.connector_id,
-            BREAKER_WORDS[one.breaker.state],
-            dhaka(one.breaker.since),
-            one.breaker.because,
-            dhaka(one.half_opens_by),
+            line.connector_id,
+            BREAKER_WORDS[line.breaker.state],
+            dhaka(line.breaker.since),
+            line.breaker.because,
+            dhaka(line.half_opens_by),
         )
-        for one in shown
+        for line in lines
     )
     show_table("Breakers", headings, rows)
 
@@ -171,20 +173,22 @@ class _House:
 
     def candidates(self) -> list[Candidate]:
         """Every connector, of which nothing is known."""
-        return [candidate_of(one.profile, Known()) for one in self.connectors.all()]
+        return [candidate_of(connector.profile, Known()) for connector in self.connectors.all()]
 
     def fee(self, biller_id: str, instrument: str, billed: Money, at: datetime) -> Fee:
         """What we charge for paying this biller by this instrument."""
         names = self.rules().instruments.get(instrument, (instrument,))
-        found = next((one for one in map(self.connectors.by_id, names) if one is not None), None)
-        if found is None:
+        priced_connector = next(
+            (connector for connector in map(self.connectors.by_id, names) if connector is not None), None
+        )
+        if priced_connector is None:
             raise typer.BadParameter(f"there is no instrument {instrument}")
         biller = self.billers.by_id(biller_id)
         if biller is None and biller_id:
             raise typer.BadParameter(f"there is no biller {biller_id}")
         payees = frozenset() if biller is None else frozenset({biller_id, biller.profile.category})
         table = read_fee_table(self.settings.config / "fees.toml")
-        return table.price(payees, found.profile.instrument, billed, business_date(at))
+        return table.price(payees, priced_connector.profile.instrument, billed, business_date(at))
 
 
 def _amount(text: str) -> Money:
@@ -227,32 +231,40 @@ class Summary:
             "elsewhere": self.moved.total(),
             "gain_paisa": self.gains.total() // PPM,
             "moved": [
-                {"was": was, "would_be": then, "tries": number, "gain_paisa": self.gains[was, then] // PPM}
-                for (was, then), number in sorted(self.moved.items())
+                {
+                    "was": was,
+                    "would_be": would_be,
+                    "tries": number,
+                    "gain_paisa": self.gains[was, would_be] // PPM,
+                }
+                for (was, would_be), number in sorted(self.moved.items())
             ],
             "first": [
                 {
                     "payment_id": decided.payment_id,
                     "at": decided.at,
-                    "was": _name(one.before),
-                    "would_be": _name(one.after),
-                    "why": _why(one),
+                    "was": _name(rehearsed.before),
+                    "would_be": _name(rehearsed.after),
+                    "why": _why(rehearsed),
                 }
-                for decided, one in self.first
+                for decided, rehearsed in self.first
             ],
         }
 
 
 async def _rehearse_all(
-    engine: AsyncEngine, draft: RoutingRules, others: Sequence[Candidate], times: tuple[datetime, datetime]
+    engine: AsyncEngine,
+    draft: RoutingRules,
+    candidates: Sequence[Candidate],
+    times: tuple[datetime, datetime],
 ) -> Summary:
     summary, total = Summary(), await count_decisions(engine, *times)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    found: AsyncIterator[Decided] = read_decisions(engine, *times)
+    decisions: AsyncIterator[Decided] = read_decisions(engine, *times)
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("deciding again", total=total)
-        async for decided in found:
-            summary.add(decided, rehearse(decided.decision, draft, others))
+        async for decided in decisions:
+            summary.add(decided, rehearse(decided.decision, draft, candidates))
             bar.advance(task)
     return summary
 
@@ -266,13 +278,19 @@ def _show(summary: Summary, draft: RoutingRules) -> None:
     if not elsewhere:
         return
     rows = (
-        (was, then, str(number), taka(summary.gains[was, then] // PPM))
-        for (was, then), number in sorted(summary.moved.items())
+        (was, would_be, str(number), taka(summary.gains[was, would_be] // PPM))
+        for (was, would_be), number in sorted(summary.moved.items())
     )
     show_table("Elsewhere", ("was", "would be", ">tries", ">expected value"), rows)
     lines = (
-        (dhaka(decided.at), str(decided.payment_id), _name(one.before), _name(one.after), _why(one))
-        for decided, one in summary.first
+        (
+            dhaka(decided.at),
+            str(decided.payment_id),
+            _name(rehearsed.before),
+            _name(rehearsed.after),
+            _why(rehearsed),
+        )
+        for decided, rehearsed in summary.first
     )
     headings = ("decided (Dhaka)", "payment", "was", "would be", "why not as before")
     show_table(f"The first {len(summary.first)}", headings, lines)

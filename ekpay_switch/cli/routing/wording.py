@@ -51,7 +51,7 @@ def rows_of(decision: Decision) -> Iterator[Sequence[str]]:
     """A row for each candidate, those that could be asked first, as HEADINGS say; amounts in taka."""
     place = {name: number for number, name in enumerate(decision.ranking, 1)}
     last = len(place) + 1
-    verdicts = sorted(decision.verdicts, key=lambda one: place.get(one.connector_id, last))
+    verdicts = sorted(decision.verdicts, key=lambda verdict: place.get(verdict.connector_id, last))
     for verdict in verdicts:
         name, number = verdict.connector_id, place.get(verdict.connector_id)
         words = reason(verdict) if number is None else "chosen" if number == 1 else f"number {number}"
@@ -77,14 +77,14 @@ def tell_decision(decision: Decision) -> Iterator[str]:
     yield heading_of(decision)
     rules = f", {', '.join(decision.rules)}" if decision.rules else ""
     yield f"  decided at {dhaka(decision.request.at)} by the rules {decision.version}{rules}"
-    others = 0
+    other_instruments = 0
     for name, record, p, _, _, score, words in rows_of(decision):
         if record:
             yield f"  {name}: {words} ({record} worked, p {p}, score {score})"
         else:
-            others += 1
-    if others:
-        yield f"  {others} others stand for another instrument"
+            other_instruments += 1
+    if other_instruments:
+        yield f"  {other_instruments} others stand for another instrument"
 
 
 def percent(ppm: int) -> str:

@@ -52,9 +52,9 @@ def _read(profile: BillerProfile, path: Path) -> BillFile:
     if not profile.has_bill_files:
         raise typer.BadParameter(f"{profile.id} hands over no bills in files")
     naming = [
-        NamedBy(one.name, one.pattern, one.group, one.is_required)
-        for one in profile.parameters
-        if not one.names_payer
+        NamedBy(parameter.name, parameter.pattern, parameter.group, parameter.is_required)
+        for parameter in profile.parameters
+        if not parameter.names_payer
     ]
     read = read_bill_file(path.read_bytes(), profile.id, naming)
     if isinstance(read, BillFile):
@@ -64,11 +64,11 @@ def _read(profile: BillerProfile, path: Path) -> BillFile:
     raise typer.Exit(1)
 
 
-def _problems(found: list[Problem]) -> Iterator[str]:
-    for problem in found[:_PROBLEMS_MAX]:
+def _problems(problems: list[Problem]) -> Iterator[str]:
+    for problem in problems[:_PROBLEMS_MAX]:
         yield f"line {problem.line}: {problem.what}"
-    if len(found) > _PROBLEMS_MAX:
-        yield f"and {len(found) - _PROBLEMS_MAX} more problems"
+    if len(problems) > _PROBLEMS_MAX:
+        yield f"and {len(problems) - _PROBLEMS_MAX} more problems"
     yield "nothing was taken over"
 
 

@@ -54,13 +54,13 @@ def scroll(
             await transactions.close()
 
     file = session.run(_make)
-    told = f"{file.name}: {len(file.rows)} rows, {taka(file.sum.minor)} taka, SHA-256 {file.sha256}"
+    summary = f"{file.name}: {len(file.rows)} rows, {taka(file.sum.minor)} taka, SHA-256 {file.sha256}"
     if out == _STDOUT:
         sys.stdout.buffer.write(content_of(file))
         sys.stdout.buffer.flush()
-        typer.echo(told, err=True)
+        typer.echo(summary, err=True)
     else:
-        typer.echo(f"{told}, in {_keep(file, Path(out or '.'))}")
+        typer.echo(f"{summary}, in {_keep(file, Path(out or '.'))}")
 
 
 def _keep(file: ScrollFile, place: Path) -> Path:

@@ -43,10 +43,10 @@ def choice_of(fields: Mapping[str, str]) -> Choice | None:
     instrument, nth = fields.get("instrument", ""), _whole(fields.get("nth", ""))
     if not instrument or nth is None:
         return None
-    shown = fields.get(f"total-{instrument}")
-    if shown is None:
+    total_text = fields.get(f"total-{instrument}")
+    if total_text is None:
         return Choice(instrument, nth)
-    total = _whole(shown)
+    total = _whole(total_text)
     return None if total is None else Choice(instrument, nth, Money(total))
 
 

@@ -72,12 +72,12 @@ class Page:
 
 def grouped(offers: Sequence[Offer]) -> list[Group]:
     """The offers by kind, in the order of most payers; an unknown kind comes last."""
-    kinds = [*KINDS, *sorted({one.kind for one in offers} - set(KINDS))]
+    kinds = [*KINDS, *sorted({offer.kind for offer in offers} - set(KINDS))]
     groups = [
         Group(
             kind,
-            [one for one in offers if one.kind == kind and one.why_not is None],
-            [one for one in offers if one.kind == kind and one.why_not is not None],
+            [offer for offer in offers if offer.kind == kind and offer.why_not is None],
+            [offer for offer in offers if offer.kind == kind and offer.why_not is not None],
         )
         for kind in kinds
     ]
@@ -98,17 +98,19 @@ def choosing(payment: MerchantPayment, offers: Sequence[Offer], world: World) ->
 
 def waiting(payment: MerchantPayment, world: World, *, stays: bool) -> Page:
     """We do not know yet: what the payer may do meanwhile, and when we look again."""
-    situation, one = situation_of(payment), open_try_of(payment)
-    profile = _profile(one, world)
+    situation, current_try = situation_of(payment), open_try_of(payment)
+    profile = _profile(current_try, world)
     is_live = situation is Situation.AT_PROVIDER and not is_over(payment)
-    seconds = OPENS_SECONDS if situation is Situation.OPENING else _waits_seconds(one, payment.read_at)
+    seconds = (
+        OPENS_SECONDS if situation is Situation.OPENING else _waits_seconds(current_try, payment.read_at)
+    )
     values = {
         "situation": situation,
         "looks_in": seconds,
         "profile": profile,
         "executes": profile is not None and profile.executes,
-        "next_look_at": _upcoming(one, payment.read_at),
-        "may_look": situation in {Situation.AT_PROVIDER, Situation.ASKING} and one is not None,
+        "next_look_at": _upcoming(current_try, payment.read_at),
+        "may_look": situation in {Situation.AT_PROVIDER, Situation.ASKING} and current_try is not None,
         "may_go_on": is_live,
         "another_from": another_from(payment, world) if is_live else None,
         "earlier": earlier_pages(payment, world),
@@ -157,38 +159,46 @@ def order_of(payment: MerchantPayment) -> dict[str, object]:
 
 def earlier_pages(payment: MerchantPayment, world: World) -> list[Earlier]:
     """Pages that the payer has left and that could still take money without our word."""
-    found = [(one, _profile(one, world)) for one in payment.tries if one.state is not TryState.OPEN]
+    tries = [
+        (earlier_try, _profile(earlier_try, world))
+        for earlier_try in payment.tries
+        if earlier_try.state is not TryState.OPEN
+    ]
     return [
-        Earlier(profile, one.page_until)
-        for one, profile in found
-        if one.page_until is not None
-        and one.page_until > payment.read_at
-        and (one.state is TryState.ABANDONED or one.end is TryEnd.LAPSED)
+        Earlier(profile, earlier_try.page_until)
+        for earlier_try, profile in tries
+        if earlier_try.page_until is not None
+        and earlier_try.page_until > payment.read_at
+        and (earlier_try.state is TryState.ABANDONED or earlier_try.end is TryEnd.LAPSED)
         and not (profile is not None and profile.executes)
     ]
 
 
-def _refused(one: TryLine, world: World) -> Refused:
-    told = one.why.partition(" ")[0]
-    reason = told if told in REASONS else str(one.end or TryEnd.NEVER_PAID)
-    return Refused(_profile(one, world), reason, is_watched=one.next_look_at is not None)
+def _refused(refused_try: TryLine, world: World) -> Refused:
+    stated_reason = refused_try.why.partition(" ")[0]
+    reason = stated_reason if stated_reason in REASONS else str(refused_try.end or TryEnd.NEVER_PAID)
+    return Refused(_profile(refused_try, world), reason, is_watched=refused_try.next_look_at is not None)
 
 
-def _profile(one: TryLine | None, world: World) -> ConnectorProfile | None:
-    connector = world.connectors.by_id(one.connector_id) if one is not None else None
+def _profile(shown_try: TryLine | None, world: World) -> ConnectorProfile | None:
+    connector = world.connectors.by_id(shown_try.connector_id) if shown_try is not None else None
     return connector.profile if connector is not None else None
 
 
-def _waits_seconds(one: TryLine | None, now: datetime) -> int:
+def _waits_seconds(current_try: TryLine | None, now: datetime) -> int:
     """Until just after we look again, where that is soon: whoever has just come back waits no longer."""
-    if one is None or one.next_look_at is None:
+    if current_try is None or current_try.next_look_at is None:
         return WAITS_SECONDS
-    left = int((one.next_look_at - now) / timedelta(seconds=1)) + TELLS_SECONDS
-    return min(max(left, OPENS_SECONDS), WAITS_SECONDS)
+    seconds_left = int((current_try.next_look_at - now) / timedelta(seconds=1)) + TELLS_SECONDS
+    return min(max(seconds_left, OPENS_SECONDS), WAITS_SECONDS)
 
 
-def _upcoming(one: TryLine | None, now: datetime) -> datetime | None:
+def _upcoming(current_try: TryLine | None, now: datetime) -> datetime | None:
     """When we look again by ourselves; what is due by now is looked at within the minute."""
-    if one is None or one.next_look_at is None:
+    if current_try is None or current_try.next_look_at is None:
         return None
-    return max(one.next_look_at, now + timedelta(minutes=1)) if one.next_look_at <= now else one.next_look_at
+    return (
+        max(current_try.next_look_at, now + timedelta(minutes=1))
+        if current_try.next_look_at <= now
+        else current_try.next_look_at
+    )

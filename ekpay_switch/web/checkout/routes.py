@@ -111,9 +111,9 @@ class Places:
 
     def __call__(self, below: str = "", **query: object) -> str:
         """The address of what stands below the page, with a query."""
-        kept = {} if self.language is Language.BANGLA else {PARAMETER: self.language.value}
-        asked = urlencode({**query, **kept})
-        return f"{self.base}{below}?{asked}" if asked else f"{self.base}{below}"
+        language = {} if self.language is Language.BANGLA else {PARAMETER: self.language.value}
+        query_text = urlencode({**query, **language})
+        return f"{self.base}{below}?{query_text}" if query_text else f"{self.base}{below}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +179,11 @@ def _is_reference(text: str) -> bool:
 
 def _notice(request: Request, pages: Pages, about: str, status: int, back_here: str = "") -> Response:
     """A page about no payment: nothing is read for it, so that it can be shown when nothing can be read."""
-    again = Refresh(AWAY_SECONDS, back_here) if about == "away" and request.method == "GET" else None
+    refresh = Refresh(AWAY_SECONDS, back_here) if about == "away" and request.method == "GET" else None
     base = back_here or PATH
     at = Places(base, pages.words(request).language)
     values = {"about": about, "has_payment": bool(back_here), "here": base, "at": at}
-    answer = pages.shown(request, "checkout/notice.html", values, status, again)
+    answer = pages.shown(request, "checkout/notice.html", values, status, refresh)
     if status in {429, 503}:
         answer.headers["Retry-After"] = str(AWAY_SECONDS)
     return answer
@@ -193,8 +193,8 @@ def _notice(request: Request, pages: Pages, about: str, status: int, back_here: 
 
 
 async def _shown(visit: Visit) -> Response:
-    looked = "looked" if visit.request.query_params.get("looked") == "1" else ""
-    return await _page_now(visit, looked)
+    notice = "looked" if visit.request.query_params.get("looked") == "1" else ""
+    return await _page_now(visit, notice)
 
 
 async def _page_now(visit: Visit, notice: str = "", status: int = 200) -> Response:
@@ -221,8 +221,8 @@ def _wants_another(visit: Visit) -> bool:
     payment = visit.payment
     since = another_from(payment, visit.checkout.world)
     is_open = situation_of(payment) is Situation.AT_PROVIDER and not is_over(payment)
-    wishes = visit.request.query_params.get("other") == "1"
-    return wishes and is_open and since is not None and since <= payment.read_at
+    is_requested = visit.request.query_params.get("other") == "1"
+    return is_requested and is_open and since is not None and since <= payment.read_at
 
 
 async def _choice_page(visit: Visit, problem: str = "", status: int = 200, chosen: str = "") -> Response:
@@ -236,19 +236,19 @@ async def _choice_page(visit: Visit, problem: str = "", status: int = 200, chose
 async def _going(visit: Visit) -> Response:
     """On to the provider, said before it happens; not by a redirect of the form, which the policy forbids."""
     payment, world = visit.payment, visit.checkout.world
-    one = open_try_of(payment)
+    current_try = open_try_of(payment)
     if situation_of(payment) is Situation.OPENING:
         return await _page_now(visit)
-    if one is None or situation_of(payment) is not Situation.AT_PROVIDER or is_over(payment):
+    if current_try is None or situation_of(payment) is not Situation.AT_PROVIDER or is_over(payment):
         return visit.to(visit.at())
-    connector = world.connectors.by_id(one.connector_id)
+    connector = world.connectors.by_id(current_try.connector_id)
     values = {
         "profile": connector.profile if connector is not None else None,
-        "url": one.page_url,
-        "place": urlsplit(one.page_url).hostname or "",
-        "total": one.total,
+        "url": current_try.page_url,
+        "place": urlsplit(current_try.page_url).hostname or "",
+        "total": current_try.total,
     }
-    refresh = Refresh(GOES_SECONDS, one.page_url)
+    refresh = Refresh(GOES_SECONDS, current_try.page_url)
     return visit.page(models.Page("checkout/go.html", values, refresh=refresh))
 
 
@@ -256,8 +256,8 @@ async def _asked_to_leave(visit: Visit) -> Response:
     payment, world = visit.payment, visit.checkout.world
     if situation_of(payment) not in {Situation.CHOOSE, Situation.AT_PROVIDER}:
         return visit.to(visit.at())
-    one = open_try_of(payment)
-    connector = world.connectors.by_id(one.connector_id) if one is not None else None
+    current_try = open_try_of(payment)
+    connector = world.connectors.by_id(current_try.connector_id) if current_try is not None else None
     values = {"profile": connector.profile if connector is not None else None}
     return visit.page(models.Page("checkout/leave.html", values))
 
@@ -306,8 +306,8 @@ _STATUS_OF = {
 async def _where_it_moved(visit: Visit, choice: Choice) -> str:
     """The second of two clicks follows the first; a page from before leads to how the payment stands now."""
     now = await visit.checkout.world.merchant_payments.by_id(visit.payment.payment_id)
-    one = open_try_of(now) if now is not None else None
-    is_same = now is not None and one is not None and choice.nth == next_try(now) - 1
+    current_try = open_try_of(now) if now is not None else None
+    is_same = now is not None and current_try is not None and choice.nth == next_try(now) - 1
     return visit.at("/go" if is_same else "")
 
 

@@ -81,10 +81,10 @@ _OF_STATE = {
 
 
 def _while_collecting(payment: MerchantPayment) -> Situation:
-    one = open_try_of(payment)
-    if one is None or one.executes_begun:
+    current_try = open_try_of(payment)
+    if current_try is None or current_try.executes_begun:
         return Situation.ASKING
-    return Situation.AT_PROVIDER if one.page_url else Situation.OPENING
+    return Situation.AT_PROVIDER if current_try.page_url else Situation.OPENING
 
 
 def is_over(payment: MerchantPayment) -> bool:

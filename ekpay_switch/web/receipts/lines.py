@@ -78,26 +78,26 @@ def groups(receipt: Receipt) -> tuple[Group, ...]:
 
 
 def _what(receipt: Receipt) -> tuple[Line, ...]:
-    bought = receipt.bought
+    purchase = receipt.bought
     payee = Line(Text("প্রাপক", "Paid to"), _both(receipt.payee))
-    return (payee, *(_of_order(bought) if receipt.is_merchant else _of_bill(bought)))
+    return (payee, *(_of_order(purchase) if receipt.is_merchant else _of_bill(purchase)))
 
 
-def _of_order(bought: Bought) -> tuple[Line, ...]:
+def _of_order(purchase: Bought) -> tuple[Line, ...]:
     return _codes(
-        (Text("অর্ডার নম্বর", "Order"), bought.order_id),
-        (Text("বিবরণ", "Details"), bought.details),
-        (Text("ক্রেতা", "Customer"), bought.customer),
-        (Text("মোবাইল", "Mobile"), bought.mobile),
+        (Text("অর্ডার নম্বর", "Order"), purchase.order_id),
+        (Text("বিবরণ", "Details"), purchase.details),
+        (Text("ক্রেতা", "Customer"), purchase.customer),
+        (Text("মোবাইল", "Mobile"), purchase.mobile),
     )
 
 
-def _of_bill(bought: Bought) -> tuple[Line, ...]:
+def _of_bill(purchase: Bought) -> tuple[Line, ...]:
     return _codes(
-        (Text("বিল নম্বর", "Bill number"), bought.bill_number),
-        (Text("গ্রাহক নম্বর", "Account"), bought.account),
-        (Text("বিলারের রসিদ বা চালান নম্বর", "Biller's receipt or challan"), bought.proof),
-        (Text("চূড়ান্ত রসিদ নম্বর", "Final receipt"), bought.final_proof),
+        (Text("বিল নম্বর", "Bill number"), purchase.bill_number),
+        (Text("গ্রাহক নম্বর", "Account"), purchase.account),
+        (Text("বিলারের রসিদ বা চালান নম্বর", "Biller's receipt or challan"), purchase.proof),
+        (Text("চূড়ান্ত রসিদ নম্বর", "Final receipt"), purchase.final_proof),
     )
 
 
@@ -119,13 +119,13 @@ def _amounts(receipt: Receipt) -> tuple[Line, ...]:
 
 
 def _movement(receipt: Receipt) -> tuple[Line, ...]:
-    whose = Text("বিক্রেতার লেনদেন নম্বর", "Merchant's transaction")
+    transaction_label = Text("বিক্রেতার লেনদেন নম্বর", "Merchant's transaction")
     return (
         Line(Text("সময় (ঢাকা)", "Time (Dhaka)"), dhaka_text(receipt.paid_at)),
         Line(Text("মাধ্যম", "Paid by"), _both(receipt.instrument)),
         *_codes(
             (Text("একপে লেনদেন নম্বর", "ekPay transaction"), receipt.transaction),
-            (whose, receipt.merchant_transaction),
+            (transaction_label, receipt.merchant_transaction),
             (Text("মাধ্যমের লেনদেন নম্বর", "Instrument's transaction"), receipt.connector_transaction),
             (Text("পেমেন্ট নম্বর", "Payment"), payment_name(receipt)),
         ),
@@ -140,8 +140,8 @@ def _both(name: Name) -> Text:
 
 def _codes(*pairs: tuple[Text, str]) -> tuple[Line, ...]:
     """Lines of what is written in one way only; what is not known has none."""
-    told = ((label, displayed(value)) for label, value in pairs)
-    return tuple(Line(label, Text(value, value), is_code=True) for label, value in told if value)
+    values = ((label, displayed(value)) for label, value in pairs)
+    return tuple(Line(label, Text(value, value), is_code=True) for label, value in values if value)
 
 
 def _sums(*pairs: tuple[Text, Money]) -> tuple[Line, ...]:

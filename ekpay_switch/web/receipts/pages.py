@@ -60,24 +60,24 @@ class Message:
     way_on: str = ""
 
 
-def receipt_page(request: Request, pages: Pages, shown: Shown, seen_at: datetime) -> Response:
+def receipt_page(request: Request, pages: Pages, signed_receipt: Shown, seen_at: datetime) -> Response:
     """The receipt as it stands at that moment."""
     moment = dhaka_text(seen_at)
     values = {
         "here": _here(request),
         "title": TITLE,
-        "payment": payment_name(shown.receipt),
-        "status": shown.receipt.status.value,
-        "verdict": verdict(shown.receipt),
+        "payment": payment_name(signed_receipt.receipt),
+        "status": signed_receipt.receipt.status.value,
+        "verdict": verdict(signed_receipt.receipt),
         "seen_at": Text(f"ঢাকার সময় {moment.bangla} অনুযায়ী", f"As of {moment.english}, Dhaka time"),
-        "groups": groups(shown.receipt),
-        "pdf_path": f"{shown.path}{PDF_SUFFIX}",
+        "groups": groups(signed_receipt.receipt),
+        "pdf_path": f"{signed_receipt.path}{PDF_SUFFIX}",
         "pdf_link": _PDF_LINK,
         "proof_heading": _PROOF,
-        "qr": Markup(_qr(shown)),  # noqa: S704 - drawn by segno from our own text
+        "qr": Markup(_qr(signed_receipt)),  # noqa: S704 - drawn by segno from our own text
         "qr_says": pages.words(request).pick(_QR_SAYS),
         "notes": _NOTES,
-        "signed": shown.signed,
+        "signed": signed_receipt.signed,
     }
     return pages.shown(request, "receipts/receipt.html", values)
 
@@ -94,25 +94,25 @@ def message_page(request: Request, pages: Pages, message: Message) -> Response:
     return pages.shown(request, "receipts/message.html", values, message.status)
 
 
-def pdf_answer(shown: Shown, pages: Pages, pdf: bytes) -> Response:
+def pdf_answer(signed_receipt: Shown, pages: Pages, pdf: bytes) -> Response:
     """The PDF, under a name that says which payment it is of."""
-    named = {"Content-Disposition": f'inline; filename="{payment_name(shown.receipt)}.pdf"'}
-    return Response(pdf, headers={**pages.headers, **named}, media_type="application/pdf")
+    name_header = {"Content-Disposition": f'inline; filename="{payment_name(signed_receipt.receipt)}.pdf"'}
+    return Response(pdf, headers={**pages.headers, **name_header}, media_type="application/pdf")
 
 
-def for_pdf(shown: Shown) -> Mapping[str, object]:
+def for_pdf(signed_receipt: Shown) -> Mapping[str, object]:
     """What the PDF says. It cannot know what comes after it, so it does not say that it is valid."""
-    receipt = shown.receipt
+    receipt = signed_receipt.receipt
     says = _PAID if receipt.status is ReceiptStatus.VALID else verdict(receipt)
     return {
         "title": f"{TITLE.bangla} · {TITLE.english} {payment_name(receipt)}",
         "heading": asdict(TITLE),
         "verdict": asdict(says),
         "groups": [asdict(group) for group in groups(receipt)],
-        "qr": _qr(shown),
+        "qr": _qr(signed_receipt),
         "qr_says": f"{_QR_SAYS.bangla} · {_QR_SAYS.english}",
         "notes": [asdict(note) for note in _NOTES],
-        "signed": shown.signed,
+        "signed": signed_receipt.signed,
         "paid_at": int(receipt.paid_at.timestamp()),
     }
 
@@ -122,9 +122,9 @@ def _here(request: Request) -> str:
     return quote(request.url.path)
 
 
-def _qr(shown: Shown) -> str:
+def _qr(signed_receipt: Shown) -> str:
     """The QR code as SVG that stands in a page; medium correction outlives a fold and a stain."""
-    drawn = BytesIO()
-    code = segno.make(shown.qr_url, error="m", micro=False)
-    code.save(drawn, kind="svg", border=4, xmldecl=False, omitsize=True, light="#fff")
-    return drawn.getvalue().decode("utf-8")
+    picture = BytesIO()
+    code = segno.make(signed_receipt.qr_url, error="m", micro=False)
+    code.save(picture, kind="svg", border=4, xmldecl=False, omitsize=True, light="#fff")
+    return picture.getvalue().decode("utf-8")

@@ -40,19 +40,19 @@ _STAND_IN = "?"
 _PICTURES = frozenset({"qr", "svg"})
 
 
-def drawable(told: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+def drawable(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     """The same with a stand-in for what the fonts cannot draw; the page shows it all."""
-    if isinstance(told, str):
-        return _ADRIFT.sub(_STAND_IN, _NOT_DRAWN.sub(_STAND_IN, told))
-    if isinstance(told, list | tuple):
-        return [drawable(one) for one in told]
-    if isinstance(told, dict):
-        return {name: one if name in _PICTURES else drawable(one) for name, one in told.items()}
-    return told
+    if isinstance(value, str):
+        return _ADRIFT.sub(_STAND_IN, _NOT_DRAWN.sub(_STAND_IN, value))
+    if isinstance(value, list | tuple):
+        return [drawable(item) for item in value]
+    if isinstance(value, dict):
+        return {name: item if name in _PICTURES else drawable(item) for name, item in value.items()}
+    return value
 
 
 def compiled(
-    template: Path, told: dict[str, Any], dated: int, kind: Literal["pdf", "png"] = "pdf"
+    template: Path, content: dict[str, Any], unix_seconds: int, kind: Literal["pdf", "png"] = "pdf"
 ) -> bytes | list[bytes]:
     """What a template makes of `sys.inputs.<name of the template>`, with our fonts and no others.
 
@@ -67,16 +67,16 @@ def compiled(
         font_paths=[str(FONTS)],
         ignore_system_fonts=True,
         format=kind,
-        sys_inputs={template.stem: json.dumps(drawable(told), ensure_ascii=False)},
+        sys_inputs={template.stem: json.dumps(drawable(content), ensure_ascii=False)},
         pdf_standards=["a-2a", "ua-1"] if kind == "pdf" else [],
-        timestamp=dated,
+        timestamp=unix_seconds,
     )
 
 
-def typeset(told: dict[str, Any], kind: Literal["pdf", "png"] = "pdf") -> bytes:
+def typeset(content: dict[str, Any], kind: Literal["pdf", "png"] = "pdf") -> bytes:
     """The receipt; a receipt has one page."""
-    made = compiled(TEMPLATE, told, told["paid_at"], kind)
-    return made if isinstance(made, bytes) else made[0]
+    output = compiled(TEMPLATE, content, content["paid_at"], kind)
+    return output if isinstance(output, bytes) else output[0]
 
 
 def bound() -> None:
@@ -88,8 +88,8 @@ def bound() -> None:
 def main() -> None:
     """Bound this process, then set what comes on stdin."""
     bound()
-    told = json.loads(sys.stdin.buffer.read(INPUT_BYTES_MAX))
-    sys.stdout.buffer.write(typeset(told))
+    content = json.loads(sys.stdin.buffer.read(INPUT_BYTES_MAX))
+    sys.stdout.buffer.write(typeset(content))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ class Typesetter:
         self._places = asyncio.Semaphore(self._limits.at_once)
         self._wanted = 0
 
-    async def pdf(self, told: Mapping[str, object]) -> bytes | None:
+    async def pdf(self, content: Mapping[str, object]) -> bytes | None:
         """The PDF, or None where none can be had now."""
         if self._wanted >= self._limits.at_once + self._limits.waiting:
             telemetry.log_warning("receipt_pdf_refused", reason="too many at once")
@@ -48,7 +48,7 @@ class Typesetter:
         self._wanted += 1
         try:
             async with self._places:
-                return await self._set(orjson.dumps(told))
+                return await self._set(orjson.dumps(content))
         finally:
             self._wanted -= 1
 
@@ -66,18 +66,18 @@ class Typesetter:
             return None
         try:
             async with asyncio.timeout(self._limits.seconds):
-                made, said = await child.communicate(content)
+                pdf, error_output = await child.communicate(content)
         except TimeoutError:
             telemetry.log_warning("receipt_pdf_broke_off", reason="it took too long")
             return None
         finally:
             await _ended(child)
-        if child.returncode != 0 or not made.startswith(_PDF):
+        if child.returncode != 0 or not pdf.startswith(_PDF):
             # The last line names the error; whatever follows its name may quote the receipt.
-            why = said.decode("utf-8", "replace").strip().rpartition("\n")[2].partition(":")[0]
+            why = error_output.decode("utf-8", "replace").strip().rpartition("\n")[2].partition(":")[0]
             telemetry.log_warning("receipt_pdf_broke_off", reason=why, code=child.returncode)
             return None
-        return made
+        return pdf
 
 
 async def _ended(child: asyncio.subprocess.Process) -> None:
