@@ -17,7 +17,7 @@ class PluginError(Exception):
     """A wing is missing or two of them claim the same institution."""
 
 
-class _Together:
+class _AllBillers:
     """The billers of all wings as one catalogue."""
 
     def __init__(self, adapters: list[BillerAdapter]) -> None:
@@ -39,7 +39,7 @@ class _Together:
         return [self._by_id[biller_id] for biller_id in sorted(self._by_id)]
 
 
-class _ConnectedTogether:
+class _AllConnectors:
     """The connectors of all wings as one catalogue."""
 
     def __init__(self, connectors: list[Connector]) -> None:
@@ -69,10 +69,10 @@ def load_billers(
     Raises:
         PluginError: no wing is installed, or two bring the same biller.
     """
-    wings = _wings("ekpay.billers", "billers")
+    wings = _load_wings("ekpay.billers", "billers")
     extra_ports = {} if bill_files is None else {"bill_files": bill_files}
     built = [build(config, wire, tokens, clock, os.environ, divisor, **extra_ports) for build in wings]
-    return _Together([adapter for billers in built for adapter in billers.all()])
+    return _AllBillers([adapter for billers in built for adapter in billers.all()])
 
 
 def load_connectors(
@@ -87,10 +87,10 @@ def load_connectors(
 
     Raises like `load_billers`.
     """
-    wings = _wings("ekpay.connectors", "connectors")
+    wings = _load_wings("ekpay.connectors", "connectors")
     extra_ports = {} if hosts is None else {"hosts": hosts}
     built = [build(config, wire, tokens, clock, os.environ, divisor, **extra_ports) for build in wings]
-    return _ConnectedTogether([connector for connectors in built for connector in connectors.all()])
+    return _AllConnectors([connector for connectors in built for connector in connectors.all()])
 
 
 def load_audits() -> list[AuditCheck]:
@@ -100,11 +100,12 @@ def load_audits() -> list[AuditCheck]:
         PluginError: one cannot be loaded. An audit that leaves a check out must not say "clean".
     """
     return [
-        _loaded(point) for point in sorted(entry_points(group="ekpay.audits"), key=lambda point: point.name)
+        _load_audit(point)
+        for point in sorted(entry_points(group="ekpay.audits"), key=lambda point: point.name)
     ]
 
 
-def _loaded(point: EntryPoint) -> AuditCheck:
+def _load_audit(point: EntryPoint) -> AuditCheck:
     try:
         check: AuditCheck = point.load()
     except Exception as problem:
@@ -114,7 +115,7 @@ def _loaded(point: EntryPoint) -> AuditCheck:
     return check
 
 
-def _wings(group: str, institutions: str) -> list[Any]:
+def _load_wings(group: str, institutions: str) -> list[Any]:
     """What builds each wing of a group; typed by the protocols of the ports alone."""
     wings: list[Any] = [point.load() for point in entry_points(group=group)]
     if not wings:

@@ -44,14 +44,14 @@ def mount(app: FastAPI, letterbox: Letterbox) -> None:
     """Add the one address that each connector posts to."""
 
     async def receive(request: Request) -> Response:
-        answer = await _received(request, letterbox)
+        answer = await _receive(request, letterbox)
         telemetry.HTTP_REQUESTS.labels(ROUTE, answer.status_code).inc()
         return answer
 
     app.add_route(PATH, receive, methods=["POST"])
 
 
-async def _received(request: Request, letterbox: Letterbox) -> Response:
+async def _receive(request: Request, letterbox: Letterbox) -> Response:
     connector = letterbox.world.connectors.by_id(request.path_params["connector_id"])
     if connector is None:
         return problem(404)

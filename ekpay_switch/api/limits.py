@@ -22,8 +22,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 HEADERS_MAX = 64
 HEADER_BYTES_MAX = 16 * 1024
-_CLOSES = {"Connection": "close"}
-_TOO_MUCH = b'{"resp_cd":"2001","resp_msg":"request too large or too slow"}'
+_CLOSE_HEADERS = {"Connection": "close"}
+_REFUSAL = b'{"resp_cd":"2001","resp_msg":"request too large or too slow"}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class _Replay:
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, status: int) -> None:
     """Answer in the words of whoever asked, and have the connection closed: its rest is not read."""
-    answer = own_words(scope["method"], scope["path"], status, _CLOSES)
-    await (answer or Response(_TOO_MUCH, status, _CLOSES, media_type="application/json"))(
+    answer = own_words(scope["method"], scope["path"], status, _CLOSE_HEADERS)
+    await (answer or Response(_REFUSAL, status, _CLOSE_HEADERS, media_type="application/json"))(
         scope, receive, send
     )

@@ -39,15 +39,17 @@ class RefusedTextError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _SecretSource:
     """Where a request carries its secret, and how that place is called."""
 
     name: str
     find: FindSecrets
 
 
-_IN_HEADER = _Place(f"header {_HEADER}", lambda request: request.headers.getlist(_HEADER))
-_IN_QUERY = _Place(f"parameter {_PARAMETER}", lambda request: request.query_params.getlist(_PARAMETER))
+_HEADER_SOURCE = _SecretSource(f"header {_HEADER}", lambda request: request.headers.getlist(_HEADER))
+_QUERY_SOURCE = _SecretSource(
+    f"parameter {_PARAMETER}", lambda request: request.query_params.getlist(_PARAMETER)
+)
 
 
 def build_partner_crypto(body_seconds: float = BODY_SECONDS) -> Starlette:
@@ -56,10 +58,10 @@ def build_partner_crypto(body_seconds: float = BODY_SECONDS) -> Starlette:
     Each operation answers with and without the path `/ekpayencryption` before it: clients do both.
     """
     operations = {
-        "/encryptbody": (_encrypt, _IN_HEADER),
-        "/decryptbody": (_decrypt, _IN_HEADER),
-        "/encrypt": (_encrypt, _IN_QUERY),
-        "/decrypt": (_decrypt, _IN_QUERY),
+        "/encryptbody": (_encrypt, _HEADER_SOURCE),
+        "/decryptbody": (_decrypt, _HEADER_SOURCE),
+        "/encrypt": (_encrypt, _QUERY_SOURCE),
+        "/decrypt": (_decrypt, _QUERY_SOURCE),
     }
     routes = [
         Route(base + path, _endpoint(turn, place, body_seconds), methods=["POST"])
@@ -73,7 +75,9 @@ async def _health(_: Request) -> Response:
     return PlainTextResponse("ready\n")
 
 
-def _endpoint(turn: Turn, place: _Place, body_seconds: float) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(
+    turn: Turn, place: _SecretSource, body_seconds: float
+) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             secret = _secret(place, request)
@@ -85,7 +89,7 @@ def _endpoint(turn: Turn, place: _Place, body_seconds: float) -> Callable[[Reque
     return endpoint
 
 
-def _secret(place: _Place, request: Request) -> bytes:
+def _secret(place: _SecretSource, request: Request) -> bytes:
     """The one secret that the request brings, as the content key."""
     secrets = place.find(request)
     if not any(secrets):

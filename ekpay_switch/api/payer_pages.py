@@ -44,7 +44,7 @@ _REFERENCE = re.compile(r"[A-Z0-9]{20,32}", re.ASCII)
 
 _CHECKING = Text("আমরা আপনার পেমেন্ট যাচাই করছি", "We are checking your payment")
 _DO_NOT_PAY_AGAIN = Text("দয়া করে আবার টাকা দেবেন না।", "Do not pay again.")
-_BY_ITSELF = Text(
+_REFRESHES_ITSELF = Text(
     f"এই পাতা {in_bangla(LOOKS_AGAIN_SECONDS)} সেকেন্ড পর পর নিজে থেকেই আবার দেখে। আপনাকে কিছু করতে হবে না।",
     f"This page looks again by itself every {LOOKS_AGAIN_SECONDS} seconds. You need not do anything.",
 )
@@ -91,12 +91,12 @@ def mount(app: FastAPI, pages: PayerPages) -> None:
     """Add the page, and the address that some providers send every browser to."""
 
     async def page(request: Request) -> Response:
-        answer = await _answered(request, pages)
+        answer = await _answer_visit(request, pages)
         telemetry.HTTP_REQUESTS.labels(ROUTE, answer.status_code).inc()
         return answer
 
     async def registered(request: Request) -> Response:
-        answer = await _way_to_page(request, pages)
+        answer = await _redirect_to_page(request, pages)
         telemetry.HTTP_REQUESTS.labels(REGISTERED_ROUTE, answer.status_code).inc()
         return answer
 
@@ -104,36 +104,36 @@ def mount(app: FastAPI, pages: PayerPages) -> None:
     app.add_route(f"{RETURN_PATH}/at/{{connector_id}}", registered, methods=["GET", "POST"])
 
 
-async def _way_to_page(request: Request, pages: PayerPages) -> Response:
+async def _redirect_to_page(request: Request, pages: PayerPages) -> Response:
     """On to the page of the payment that the provider's own name says; it is unguessable, as ours is."""
     connector = pages.world.connectors.by_id(request.path_params["connector_id"])
     if connector is None or not connector.profile.registers_return:
         return shown(_NO_PAYMENT)
     if not pages.arrivals.allows(connector.profile.id):
-        return shown(_cannot_look_here(429))
+        return shown(_unavailable_without_page(429))
     try:
-        reference = await find_page(connector, *await _brought(request), pages.world)
+        reference = await find_page(connector, *await _read_browser_message(request), pages.world)
     except Exception as error:  # noqa: BLE001 - a payer whose money may be under way is owed a page
         telemetry.count_error("registered_return_broke_off", error=error)
-        return shown(_cannot_look_here(503))
+        return shown(_unavailable_without_page(503))
     return shown(_NO_PAYMENT) if reference is None else sent_on(f"{RETURN_PATH}/{reference}")
 
 
-async def _answered(request: Request, pages: PayerPages) -> Response:
+async def _answer_visit(request: Request, pages: PayerPages) -> Response:
     reference = request.path_params["reference"]
     if not _REFERENCE.fullmatch(reference):
         return shown(_NO_PAYMENT)
     if not pages.visits.allows(reference):
-        return shown(_cannot_look(429, reference))
+        return shown(_unavailable_page(429, reference))
     try:
-        returning = await _found_out(reference, *await _brought(request), pages)
+        returning = await _resolve_within(reference, *await _read_browser_message(request), pages)
     except Exception as error:  # noqa: BLE001 - a payer whose money may be under way is owed a page
         telemetry.count_error("payer_page_broke_off", error=error)
-        return shown(_cannot_look(503, reference))
-    return shown(_NO_PAYMENT) if returning is None else _as_it_stands(reference, returning)
+        return shown(_unavailable_page(503, reference))
+    return shown(_NO_PAYMENT) if returning is None else _answer_for(reference, returning)
 
 
-def _as_it_stands(reference: str, returning: Returning) -> Response:
+def _answer_for(reference: str, returning: Returning) -> Response:
     """On to the client where the client can tell more than we can, else what we know.
 
     A merchant's payer goes to our own checkout, whatever came of it: that page tells it and leads on.
@@ -142,15 +142,15 @@ def _as_it_stands(reference: str, returning: Returning) -> Response:
         return sent_on(f"{CHECKOUT_PATH}/{returning.checkout_reference}")
     name = payment_name(returning.payment_id)
     url = with_payment_id(returning.return_url, name)
-    not_known = _not_known(returning.state)
+    not_known = _unknown_part(returning.state)
     if not_known is None:
         return sent_on(url)
-    lines = [_total(returning), not_known, _DO_NOT_PAY_AGAIN, _BY_ITSELF]
+    lines = [_total(returning), not_known, _DO_NOT_PAY_AGAIN, _REFRESHES_ITSELF]
     way_on = WayOn(url, returning.client_name)
     return shown(Page(200, _CHECKING, lines, name, reference, way_on))
 
 
-async def _brought(request: Request) -> tuple[Mapping[str, str], bytes]:
+async def _read_browser_message(request: Request) -> tuple[Mapping[str, str], bytes]:
     """What the browser brought, with the headers that say how to read it; nothing where it is too long."""
     if request.method == "GET":
         query = request.scope["query_string"]
@@ -160,7 +160,7 @@ async def _brought(request: Request) -> tuple[Mapping[str, str], bytes]:
     return {"content-type": kind}, form if len(form) <= FORM_BYTES_MAX else b""
 
 
-async def _found_out(
+async def _resolve_within(
     reference: str, headers: Mapping[str, str], content: bytes, pages: PayerPages
 ) -> Returning | None:
     """How the payment stands after a look, or now where the look takes long; then it goes on by itself."""
@@ -171,7 +171,7 @@ async def _found_out(
         return await pages.world.collections.returning(reference)
 
 
-def _not_known(state: State) -> Text | None:
+def _unknown_part(state: State) -> Text | None:
     """What nobody knows yet.
 
     None where the payment has ended, or its try came to nothing: another one is the client's to offer.
@@ -196,11 +196,11 @@ def _total(returning: Returning) -> Text:
     return Text(f"মোট: {amount.bangla}", f"Total: {amount.english}")
 
 
-def _cannot_look(status: int, reference: str) -> Page:
-    lines = [_UNKNOWN, _DO_NOT_PAY_AGAIN, _BY_ITSELF]
+def _unavailable_page(status: int, reference: str) -> Page:
+    lines = [_UNKNOWN, _DO_NOT_PAY_AGAIN, _REFRESHES_ITSELF]
     return Page(status, _CANNOT_LOOK, lines, looks_again_at=reference)
 
 
-def _cannot_look_here(status: int) -> Page:
+def _unavailable_without_page(status: int) -> Page:
     """For a browser that we could not take to a page of its own; a form that it brought is not repeated."""
     return Page(status, _CANNOT_LOOK, [_UNKNOWN, _DO_NOT_PAY_AGAIN, _LOOK_THERE])

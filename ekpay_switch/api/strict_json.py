@@ -18,11 +18,11 @@ class Number(str):
     __slots__ = ()
 
 
-def _no_constant(_: str) -> NoReturn:
+def _refuse_constant(_: str) -> NoReturn:
     raise MalformedJsonError("NaN and Infinity are no JSON")
 
 
-def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _refuse_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
         raise MalformedJsonError("a member stands twice")
@@ -30,10 +30,10 @@ def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_no_duplicates,
+    object_pairs_hook=_refuse_duplicates,
     parse_int=Number,
     parse_float=Number,
-    parse_constant=_no_constant,
+    parse_constant=_refuse_constant,
 )
 
 
@@ -53,11 +53,11 @@ def parse_object(body: bytes) -> dict[str, object]:
         raise MalformedJsonError("not a JSON object")
     # Only an escape can smuggle one in: UTF-8 has no half characters, and the decoder takes no bare NUL.
     if "\\u" in text:
-        _refuse_what_no_database_holds(document)
+        _refuse_unstorable_text(document)
     return document
 
 
-def _refuse_what_no_database_holds(document: dict[str, object]) -> None:
+def _refuse_unstorable_text(document: dict[str, object]) -> None:
     """Look for NUL and unpaired surrogates in every name and text, however deep."""
     waiting: list[object] = [document]
     while waiting:

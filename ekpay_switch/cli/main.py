@@ -81,9 +81,9 @@ def run() -> None:
 def carry_out(app: typer.Typer, arguments: Sequence[str]) -> int:
     """Run one command and say how it ended, as an exit code."""
     if os.environ.get(TRACEBACK_VARIABLE):
-        return _ended(app, arguments)
+        return _exit_code(app, arguments)
     try:
-        return _ended(app, arguments)
+        return _exit_code(app, arguments)
     except TyperException as problem:
         # Without arguments the help was the answer, and there is nothing to add.
         if problem.format_message().strip():
@@ -93,16 +93,16 @@ def carry_out(app: typer.Typer, arguments: Sequence[str]) -> int:
         complain("stopped before anything was done")
         return FAILED
     except Exception as problem:  # noqa: BLE001 - the outermost place: nothing else would make a line of it
-        return _tell(problem)
+        return _report(problem)
 
 
-def _ended(app: typer.Typer, arguments: Sequence[str]) -> int:
+def _exit_code(app: typer.Typer, arguments: Sequence[str]) -> int:
     command = typer.main.get_command(app)
     code = command.main(list(arguments), prog_name="ekpay", standalone_mode=False, obj=OpenedFinance())
     return code if isinstance(code, int) else 0
 
 
-def _tell(problem: Exception) -> int:
+def _report(problem: Exception) -> int:
     if isinstance(problem, OSError) and problem.errno == errno.EPIPE:
         # `ekpay payments list | head` has seen enough. Python would complain once more when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -122,12 +122,12 @@ def in_one_line(problem: Exception) -> str:
     if isinstance(cause, ConnectionError | TimeoutError):
         return f"the database cannot be reached: {cause}"
     text = str(problem).strip() or _meaning(problem)
-    if _is_ours(problem) or isinstance(problem, OSError):
+    if _is_own_error(problem) or isinstance(problem, OSError):
         return text
     return f"{type(problem).__name__}: {text} (set {TRACEBACK_VARIABLE}=1 to see where)"
 
 
-def _is_ours(problem: Exception) -> bool:
+def _is_own_error(problem: Exception) -> bool:
     return type(problem).__module__.startswith("ekpay_switch.") and bool(type(problem).__doc__)
 
 

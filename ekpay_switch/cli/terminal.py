@@ -47,7 +47,7 @@ def show_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]
 
 def show_json(value: object) -> None:
     """JSON on stdout, for programs: instants with their offset, amounts in whole paisa."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_json_text))
 
 
 def dhaka(instant: datetime | None) -> str:
@@ -67,10 +67,10 @@ def taka(paisa: int) -> str:
 
 def facts_in_words(facts: Mapping[str, object]) -> str:
     """Facts as `name value`, without what identifies a payer and without a prepaid token."""
-    return ", ".join(f"{name.replace('_', ' ')} {_fact(name, value)}" for name, value in facts.items())
+    return ", ".join(f"{name.replace('_', ' ')} {_fact_text(name, value)}" for name, value in facts.items())
 
 
-def _fact(name: str, value: object) -> str:
+def _fact_text(name: str, value: object) -> str:
     text = str(value)
     if any(word in name.lower() for word in _PRIVATE_WORDS):
         return mask_account(text)
@@ -87,7 +87,7 @@ def passphrase(variable: str, prompt: str, *, is_new: bool = False) -> str:
     return str(typer.prompt(prompt, hide_input=True, confirmation_prompt=is_new, err=True))
 
 
-def _plain(value: object) -> str:
+def _json_text(value: object) -> str:
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, UUID):

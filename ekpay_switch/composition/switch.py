@@ -126,13 +126,13 @@ class Switch:
 WrapWorld = Callable[[World], World]
 
 
-def _as_it_is(world: World) -> World:
+def _unwrapped(world: World) -> World:
     return world
 
 
 @asynccontextmanager
 async def open_switch(
-    settings: Settings, database: Database, wrap: WrapWorld = _as_it_is
+    settings: Settings, database: Database, wrap: WrapWorld = _unwrapped
 ) -> AsyncIterator[Switch]:
     """Wire everything together; on the way out what waits is written and every connection closed.
 
@@ -212,7 +212,7 @@ def _wire_settings(divisor: float) -> WireSettings:
     return WireSettings(breaker=breaker)
 
 
-def build_app(settings: Settings, database: Database, wrap: WrapWorld = _as_it_is) -> FastAPI:
+def build_app(settings: Settings, database: Database, wrap: WrapWorld = _unwrapped) -> FastAPI:
     """The HTTP side as an ASGI application; its database is reached when it starts."""
 
     @asynccontextmanager
@@ -315,7 +315,7 @@ def _receipts(switch: Switch) -> ReceiptDesk:
 
 
 async def run_worker(
-    settings: Settings, database: Database, stop: asyncio.Event, wrap: WrapWorld = _as_it_is
+    settings: Settings, database: Database, stop: asyncio.Event, wrap: WrapWorld = _unwrapped
 ) -> None:
     """The jobs of the clock, until told to stop."""
     async with (

@@ -264,7 +264,7 @@ def read_routing_rules(
         raise RoutingFileError(f"{path.name}: {'; '.join(lines)}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RoutingFileError(f"{path.name}: {error}") from error
-    misfits = list(_misfits(file, {profile.id: profile for profile in connectors}, billers))
+    misfits = list(_find_faults(file, {profile.id: profile for profile in connectors}, billers))
     if misfits:
         raise RoutingFileError(f"{path.name}: {'; '.join(misfits)}")
     return RoutingRules(
@@ -279,10 +279,12 @@ def read_routing_rules(
     )
 
 
-def _misfits(file: _File, known: Mapping[str, ConnectorProfile], billers: Collection[str]) -> Iterator[str]:
+def _find_faults(
+    file: _File, known: Mapping[str, ConnectorProfile], billers: Collection[str]
+) -> Iterator[str]:
     """What does not fit together, or names what is not there."""
     for name, names in file.instruments.items():
-        yield from _misfits_of_instrument(name, names, known)
+        yield from _instrument_faults(name, names, known)
     yield from _unknown("daily_caps", file.daily_caps, known)
     yield from _unknown("maintenance", [window.connector for window in file.maintenance], known)
     for connector_id, windows in file.windows().items():
@@ -290,14 +292,14 @@ def _misfits(file: _File, known: Mapping[str, ConnectorProfile], billers: Collec
             yield f"maintenance: two windows of {connector_id} overlap"
     yield from _repeats("rules", [rule.name for rule in file.rules])
     for rule in file.rules:
-        yield from _misfits_of_rule(rule, file, billers)
+        yield from _rule_faults(rule, file, billers)
     splits = [rule for rule in file.rules if rule.split]
     for first, second in combinations(splits, 2):
         if first.condition() == second.condition():
             yield f"rules: {second.name!r} splits what {first.name!r} has split already"
 
 
-def _misfits_of_instrument(
+def _instrument_faults(
     name: str, names: Sequence[str], known: Mapping[str, ConnectorProfile]
 ) -> Iterator[str]:
     place = f"instruments.{name}"
@@ -310,7 +312,7 @@ def _misfits_of_instrument(
         yield f"{place}: {' and '.join(kinds)} are priced apart and cannot stand for each other"
 
 
-def _misfits_of_rule(rule: _Rule, file: _File, billers: Collection[str]) -> Iterator[str]:
+def _rule_faults(rule: _Rule, file: _File, billers: Collection[str]) -> Iterator[str]:
     place = f"rules {rule.name!r}"
     yield from _unknown(place, rule.billers or (), billers)
     yield from _unknown(place, rule.instruments or (), file.instruments)

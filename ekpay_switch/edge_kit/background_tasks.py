@@ -33,7 +33,7 @@ class OwnTasks:
         """
         task = asyncio.create_task(work)
         self.running.add(task)
-        task.add_done_callback(self._let_go)
+        task.add_done_callback(self._forget)
         done, _ = await asyncio.wait({task}, timeout=seconds)
         if not done:
             raise StillRunningError
@@ -44,7 +44,7 @@ class OwnTasks:
         if self.running:
             await asyncio.wait(self.running, timeout=seconds)
 
-    def _let_go(self, task: "asyncio.Task[Any]") -> None:
+    def _forget(self, task: "asyncio.Task[Any]") -> None:
         """Forget a task that has run; say so if it broke off, since its caller may be gone."""
         self.running.discard(task)
         error = None if task.cancelled() else task.exception()

@@ -42,7 +42,7 @@ def why_not_listed(url: str, return_hosts: Collection[str]) -> str | None:
 
 def with_payment_id(url: str, payment_id: str) -> str:
     """The URL with the payment in its query, before any fragment."""
-    return _joined(url, f"{PARAMETER}={payment_id}")
+    return _add_to_query(url, f"{PARAMETER}={payment_id}")
 
 
 def with_trans_id(url: str, trnx_id: str) -> str:
@@ -54,10 +54,10 @@ def with_trans_id(url: str, trnx_id: str) -> str:
     place, mark, fragment = url.partition("#")
     path, _, query = place.partition("?")
     pairs = [pair for pair in query.split("&") if unquote_plus(pair.partition("=")[0]) != TRANS_ID]
-    return _joined(f"{path}?{'&'.join(pairs)}{mark}{fragment}", f"{TRANS_ID}={quote(trnx_id, safe='')}")
+    return _add_to_query(f"{path}?{'&'.join(pairs)}{mark}{fragment}", f"{TRANS_ID}={quote(trnx_id, safe='')}")
 
 
-def _joined(url: str, pair: str) -> str:
+def _add_to_query(url: str, pair: str) -> str:
     place, mark, fragment = url.partition("#")
     path, _, query = place.partition("?")
     before = f"{query}&" if query and not query.endswith("&") else query

@@ -51,7 +51,7 @@ def static_files() -> Mapping[str, StaticFile]:
         body = (FOLDER / name).read_bytes()
         if name.endswith(".css"):
             body = _REFERENCE.sub(lambda named: f'url("{files[named[1]].path}")', body.decode()).encode()
-        files[name] = _served(name, body)
+        files[name] = _static_file(name, body)
     return files
 
 
@@ -80,7 +80,7 @@ def mount(app: FastAPI, headers: Mapping[str, str]) -> None:
     app.add_route(f"{PATH}/{{name}}", serve, methods=["GET"])
 
 
-def _served(name: str, body: bytes) -> StaticFile:
+def _static_file(name: str, body: bytes) -> StaticFile:
     stem, suffix = name.rsplit(".", 1)
     digest = hashlib.sha256(body).hexdigest()[:_HASH_LENGTH]
     zipped = gzip.compress(body, mtime=0)

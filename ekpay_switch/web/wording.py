@@ -101,7 +101,7 @@ class Words:
 
 def read_texts(language: Language) -> dict[str, str]:
     """The texts of a language under dotted keys, as its file has them."""
-    return dict(_flat(tomllib.loads((LOCALE / f"{language}.toml").read_text(encoding="utf-8"))))
+    return dict(_flatten(tomllib.loads((LOCALE / f"{language}.toml").read_text(encoding="utf-8"))))
 
 
 @cache
@@ -110,9 +110,9 @@ def words_of(language: Language) -> Words:
     return Words(language, read_texts(language))
 
 
-def _flat(table: Mapping[str, object], before: str = "") -> Iterator[tuple[str, str]]:
+def _flatten(table: Mapping[str, object], before: str = "") -> Iterator[tuple[str, str]]:
     for key, value in table.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{before}{key}.")
+            yield from _flatten(value, f"{before}{key}.")
         else:
             yield f"{before}{key}", str(value)

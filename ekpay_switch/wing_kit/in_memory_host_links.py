@@ -57,8 +57,8 @@ class HostShelf:
     rows: dict[MessageKey, OnShelf] = field(default_factory=dict)
     buried: dict[tuple[str, str], int] = field(default_factory=dict)
     leases: dict[str, tuple[LinkLease, datetime]] = field(default_factory=dict)
-    _stirred: defaultdict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
-    _news: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _arrivals: defaultdict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
+    _changes: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     # ---- whoever makes a request
 
@@ -76,14 +76,14 @@ class HostShelf:
         key = new.key
         if key in self.rows:
             return self.rows[key].message
-        tried = self._tried(key.connector_id, key.reference)
+        tried = self._rows_of_try(key.connector_id, key.reference)
         is_newer = any(row.message.key.epoch >= key.epoch for row in tried)
         is_buried = self.buried.get((key.connector_id, key.reference), -1) >= key.epoch
         if is_newer or is_buried or any(row.message.state is not HostState.WITHDRAWN for row in tried):
             return None
         send_until = self.clock.now() + timedelta(seconds=send_seconds)
         self.rows[key] = OnShelf(HostMessage(new, HostState.WAITING), send_until)
-        self._stirred[key.connector_id].set()
+        self._arrivals[key.connector_id].set()
         return self.rows[key].message
 
     async def withdraw(self, key: MessageKey) -> bool:
@@ -93,7 +93,7 @@ class HostShelf:
 
     async def settle(self, connector_id: str, reference: str, epoch: int) -> HostMessage | None:
         """See `host_link_ports.HostMessages`."""
-        for row in self._tried(connector_id, reference):
+        for row in self._rows_of_try(connector_id, reference):
             row.move(HostEvent.WITHDRAWN)
             if row.message.state is not HostState.WITHDRAWN:
                 return row.message
@@ -107,14 +107,14 @@ class HostShelf:
             row.message = replace(row.message, reversal=Reversal(trace))
         if row.message.state is HostState.REVERSING and row.message.reversal is not None:
             row.wanted = row.message.reversal.sends + 1
-        self._stirred[key.connector_id].set()
+        self._arrivals[key.connector_id].set()
         return row.message
 
     async def await_news(self, known: HostMessage, within_seconds: float) -> HostMessage:
         """See `host_link_ports.HostMessages`."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within_seconds), self._news:
-                await self._news.wait_for(lambda: self.rows[known.key].message.has_news(known))
+            async with asyncio.timeout(within_seconds), self._changes:
+                await self._changes.wait_for(lambda: self.rows[known.key].message.has_news(known))
         return self.rows[known.key].message
 
     # ---- the owner of a link
@@ -126,31 +126,31 @@ class HostShelf:
         if until > self.clock.now():
             return None
         lease = LinkLease(connector_id, current.epoch + 1)
-        self.leases[connector_id] = (lease, self._in(seconds))
+        self.leases[connector_id] = (lease, self._seconds_from_now(seconds))
         return lease
 
     async def renew(self, lease: LinkLease, seconds: float) -> bool:
         """See `host_link_ports.HostLinks`."""
-        if not self._is_held(lease):
+        if not self._is_current(lease):
             return False
-        self.leases[lease.connector_id] = (lease, self._in(seconds))
+        self.leases[lease.connector_id] = (lease, self._seconds_from_now(seconds))
         return True
 
     async def release(self, lease: LinkLease) -> None:
         """See `host_link_ports.HostLinks`."""
-        if self._is_held(lease):
+        if self._is_current(lease):
             self.leases[lease.connector_id] = (lease, self.clock.now())
 
     async def lose(self, lease: LinkLease) -> None:
         """See `host_link_ports.HostLinks`."""
-        for row in self._of(lease.connector_id):
+        for row in self._rows_of(lease.connector_id):
             if row.message.state is HostState.TAKEN and row.link_epoch <= lease.epoch:
                 row.message = replace(row.message, is_lost=True)
-        await self._tell()
+        await self._notify()
 
     async def await_work(self, connector_id: str, within_seconds: float) -> None:
         """See `host_link_ports.HostLinks`."""
-        arrival = self._stirred[connector_id]
+        arrival = self._arrivals[connector_id]
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(arrival.wait(), within_seconds)
         arrival.clear()
@@ -158,26 +158,26 @@ class HostShelf:
     async def take(self, lease: LinkLease, limit: int) -> Sequence[TakenMessage]:
         """See `host_link_ports.HostLinks`."""
         now, messages = self.clock.now(), list[TakenMessage]()
-        for row in self._of(lease.connector_id):
-            is_due = row.send_until > now and self._is_held(lease) and len(messages) < limit
+        for row in self._rows_of(lease.connector_id):
+            is_due = row.send_until > now and self._is_current(lease) and len(messages) < limit
             if is_due and row.move(HostEvent.TAKEN):
                 row.link_epoch = lease.epoch
                 messages.append(TakenMessage(row.message, (row.send_until - now).total_seconds()))
-        await self._tell()
+        await self._notify()
         return messages
 
     async def not_written(self, key: MessageKey) -> None:
         """See `host_link_ports.HostLinks`."""
         self.rows[key].move(HostEvent.NOT_WRITTEN)
-        await self._tell()
+        await self._notify()
 
     async def take_reversals(self, lease: LinkLease, limit: int) -> Sequence[HostMessage]:
         """See `host_link_ports.HostLinks`."""
         messages: list[HostMessage] = []
-        for row in self._of(lease.connector_id):
+        for row in self._rows_of(lease.connector_id):
             reversal = row.message.reversal
             is_due = (
-                row.message.state is HostState.REVERSING and self._is_held(lease) and len(messages) < limit
+                row.message.state is HostState.REVERSING and self._is_current(lease) and len(messages) < limit
             )
             if is_due and reversal is not None and row.wanted > reversal.sends:
                 row.message = replace(row.message, reversal=replace(reversal, sends=reversal.sends + 1))
@@ -187,7 +187,9 @@ class HostShelf:
     async def find(self, connector_id: str, rrn: str) -> HostMessage | None:
         """See `host_link_ports.HostLinks`."""
         sent = [
-            row.message for row in self._of(connector_id) if row.link_epoch and row.message.new.rrn == rrn
+            row.message
+            for row in self._rows_of(connector_id)
+            if row.link_epoch and row.message.new.rrn == rrn
         ]
         return max(sent, key=lambda message: message.new.trace.at, default=None)
 
@@ -196,7 +198,7 @@ class HostShelf:
         row = self.rows[key]
         if row.move(HostEvent.ANSWERED):
             row.message = replace(row.message, reply=reply)
-            await self._tell()
+            await self._notify()
             return Noted.RECORDED
         if row.message.state in _LATE:
             row.late = row.late or reply
@@ -213,24 +215,24 @@ class HostShelf:
         row.message = replace(row.message, reversal=answered)
         if is_confirmed:
             row.move(HostEvent.REVERSAL_CONFIRMED)
-        await self._tell()
+        await self._notify()
         return True
 
     # ---- how it is done
 
-    def _in(self, seconds: float) -> datetime:
+    def _seconds_from_now(self, seconds: float) -> datetime:
         return self.clock.now() + timedelta(seconds=seconds)
 
-    def _of(self, connector_id: str) -> list[OnShelf]:
+    def _rows_of(self, connector_id: str) -> list[OnShelf]:
         return [row for key, row in self.rows.items() if key.connector_id == connector_id]
 
-    def _tried(self, connector_id: str, reference: str) -> list[OnShelf]:
-        return [row for row in self._of(connector_id) if row.message.key.reference == reference]
+    def _rows_of_try(self, connector_id: str, reference: str) -> list[OnShelf]:
+        return [row for row in self._rows_of(connector_id) if row.message.key.reference == reference]
 
-    def _is_held(self, lease: LinkLease) -> bool:
+    def _is_current(self, lease: LinkLease) -> bool:
         current, until = self.leases.get(lease.connector_id, (None, self.clock.now()))
         return current == lease and until > self.clock.now()
 
-    async def _tell(self) -> None:
-        async with self._news:
-            self._news.notify_all()
+    async def _notify(self) -> None:
+        async with self._changes:
+            self._changes.notify_all()

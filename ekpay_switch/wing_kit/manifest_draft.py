@@ -42,7 +42,7 @@ NOTES: Mapping[str, str] = MappingProxyType(
 """What there is to do in the sections that manifests of every wing have."""
 
 _ID = re.compile(r"[a-z][a-z0-9_]{1,40}")
-_SAID = re.compile(r"""((?:[^#"']|"(?:[^"\\]|\\.)*"|'[^']*')*)(?:#.*)?""")
+_CONTENT = re.compile(r"""((?:[^#"']|"(?:[^"\\]|\\.)*"|'[^']*')*)(?:#.*)?""")
 _KEY = re.compile(r"([A-Za-z_]+) += ")
 _HEADER = re.compile(r"\[+([A-Za-z_]+)")
 _LONG_TEXT = "'''"
@@ -184,7 +184,7 @@ def _without_comments(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
             is_in_text ^= line.count(_LONG_TEXT) == 1
             was_empty = False
             continue
-        match = _SAID.fullmatch(line)
+        match = _CONTENT.fullmatch(line)
         content = (line if match is None else match[1]).rstrip()
         if content or not (was_empty or line.startswith("#")):
             yield content, False

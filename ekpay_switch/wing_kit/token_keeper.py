@@ -22,9 +22,9 @@ Asked = TypeVar("Asked")
 
 # A token may go into a header: anything but visible ASCII is somebody's mistake, or worse.
 _USABLE = re.compile(r"[\x21-\x7e]{1,8192}")
-_IN_VAIN_MAX = 2
+_REFUSED_LOGINS_MAX = 2
 _SENDS_MAX = 3
-_SHUT_OUT = "the far side refuses the tokens that it gives"
+_LOCKED_OUT = "the far side refuses the tokens that it gives"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +116,9 @@ class TokenKeeper:
         self._good_until = -inf
         self._refused = ""
         self._new_until = -inf
-        self._in_vain = 0
+        self._refused_logins = 0
         self._no_login_before = -inf
-        self._flight: asyncio.Task[str | NoToken] | None = None
+        self._login_task: asyncio.Task[str | NoToken] | None = None
 
     @property
     def held(self) -> str:
@@ -129,9 +129,9 @@ class TokenKeeper:
         """A token that was good when last seen, or why there is none after at most that long."""
         if self.held:
             return self._token
-        if self._flight is None or self._flight.done():
-            self._flight = asyncio.create_task(self._obtain())
-        flight = self._flight
+        if self._login_task is None or self._login_task.done():
+            self._login_task = asyncio.create_task(self._obtain())
+        flight = self._login_task
         # A caller that gives up must not take the login away from the others, so nothing is cancelled here.
         await asyncio.wait({flight}, timeout=max(within_seconds, 0.0))
         return flight.result() if flight.done() else NoToken("no token in time")
@@ -140,7 +140,7 @@ class TokenKeeper:
         """The far side took this token: it is not new any more, and its login was not in vain."""
         if token == self._token:
             self._new_until = -inf
-            self._in_vain = 0
+            self._refused_logins = 0
 
     def refuse(self, token: str) -> bool:
         """The far side did not take this token: never offer it again. Answers whether it was new.
@@ -155,8 +155,8 @@ class TokenKeeper:
         now = self._clock.monotonic()
         if now >= self._new_until:
             return False
-        self._in_vain += 1
-        if self._in_vain >= _IN_VAIN_MAX:
+        self._refused_logins += 1
+        if self._refused_logins >= _REFUSED_LOGINS_MAX:
             self._no_login_before = now + self._times.pause_seconds
         return True
 
@@ -172,26 +172,26 @@ class TokenKeeper:
 
     async def _obtain(self) -> str | NoToken:
         try:
-            return await self._stored_or_renewed()
+            return await self._read_or_renew()
         except SwitchError as error:
             return NoToken(str(error))
 
-    async def _stored_or_renewed(self) -> str | NoToken:
+    async def _read_or_renew(self) -> str | NoToken:
         give_up_at = self._clock.monotonic() + self._times.wait_seconds
         while True:
-            stored = await self._stored()
+            stored = await self._read_stored()
             if stored:
                 return stored
             if self._clock.monotonic() < self._no_login_before:
-                return NoToken(_SHUT_OUT, is_shut_out=True)
+                return NoToken(_LOCKED_OUT, is_shut_out=True)
             epoch = await self._tokens.lease(self._far_side, self._times.lease_seconds)
             if epoch is not None:
-                return await self._under_lease(epoch)
+                return await self._log_in_under_lease(epoch)
             if self._clock.monotonic() >= give_up_at:
                 return NoToken("somebody else is logging in")
             await self._clock.sleep(self._times.poll_seconds)
 
-    async def _stored(self) -> str:
+    async def _read_stored(self) -> str:
         stored = await self._tokens.current(self._far_side)
         if stored is None:
             return ""
@@ -202,15 +202,15 @@ class TokenKeeper:
         self._keep(stored, inf)
         return stored
 
-    async def _under_lease(self, epoch: int) -> str | NoToken:
+    async def _log_in_under_lease(self, epoch: int) -> str | NoToken:
         # Somebody may have stored one between our look and our lease.
-        token = await self._stored() or await self._renew(epoch)
+        token = await self._read_stored() or await self._renew(epoch)
         if isinstance(token, NoToken):
             await self._tokens.release(self._far_side, epoch)
         return token
 
     async def _renew(self, epoch: int) -> str | NoToken:
-        grant = await self._granted(epoch)
+        grant = await self._request_grant(epoch)
         if isinstance(grant, NoToken):
             return grant
         if not _USABLE.fullmatch(grant.token):
@@ -222,7 +222,7 @@ class TokenKeeper:
         self._new_until = now + self._times.pause_seconds
         return grant.token
 
-    async def _granted(self, epoch: int) -> Grant | NoToken:
+    async def _request_grant(self, epoch: int) -> Grant | NoToken:
         while True:
             per_hour = self._times.logins_per_hour
             # Counted before asking: an answer that is lost was counted over there as well.

@@ -50,7 +50,7 @@ class HttpWire:
     def __init__(self, clock: Clock, settings: WireSettings | None = None) -> None:
         self._clock = clock
         self._settings = settings or WireSettings()
-        self._sides: dict[str, _FarSide] = {}
+        self._sides: dict[str, _FarSidePool] = {}
         self._is_closed = False
 
     async def send(self, far_side: str, request: WireRequest) -> WireReply:
@@ -59,7 +59,7 @@ class HttpWire:
         if side is None:
             if self._is_closed:
                 return NotSent("the wire is closed")
-            side = self._sides[far_side] = _FarSide(self._clock, self._settings)
+            side = self._sides[far_side] = _FarSidePool(self._clock, self._settings)
         return await side.send(request)
 
     async def close(self) -> None:
@@ -70,7 +70,7 @@ class HttpWire:
             await side.close()
 
 
-class _FarSide:
+class _FarSidePool:
     """One pool: aiohttp keeps the connections, the slots here count who may use one."""
 
     def __init__(self, clock: Clock, settings: WireSettings) -> None:
@@ -140,14 +140,14 @@ class _FarSide:
             ):
                 reply = await self._read(response, body)
         except _FAILURES as failure:
-            reply = _failed(body, failure)
+            reply = _failed_reply(body, failure)
             if isinstance(reply, NoUsableAnswer) or not body.refusal:
                 self._breaker.failed(self._clock.monotonic())
             return reply
         finally:
             # Cancelled or not: whatever task of aiohttp is still about, nothing more may leave.
             body.shut()
-        self._note(reply)
+        self._record_outcome(reply)
         return reply
 
     async def _read(self, response: aiohttp.ClientResponse, body: SingleWriteBody) -> WireReply:
@@ -168,7 +168,7 @@ class _FarSide:
             pieces.append(piece)
         return WireAnswer(response.status, response.headers, b"".join(pieces))
 
-    def _note(self, reply: WireReply) -> None:
+    def _record_outcome(self, reply: WireReply) -> None:
         match reply:
             case WireAnswer():
                 self._breaker.succeeded()
@@ -200,7 +200,7 @@ def _open_session(settings: WireSettings) -> aiohttp.ClientSession:
     )
 
 
-def _failed(body: SingleWriteBody, failure: Exception) -> NotSent | NoUsableAnswer:
+def _failed_reply(body: SingleWriteBody, failure: Exception) -> NotSent | NoUsableAnswer:
     # Class names and the system's own words only: an exception's text may quote what the far side sent.
     why = type(failure).__name__
     if isinstance(failure, OSError) and failure.strerror:

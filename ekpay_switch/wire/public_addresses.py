@@ -64,7 +64,7 @@ def target_of(url: str, rules: AddressRules) -> Target:
     """
     if len(url) > URL_LENGTH_MAX or not _URL_TEXT.fullmatch(url):
         raise UnsafeAddressError("the URL is too long or has characters that no URL has")
-    parts = _parsed(url)
+    parts = _parse_url(url)
     if "@" in parts.netloc or "#" in url:
         raise UnsafeAddressError("the URL must hold no credentials and no fragment")
     host = parts.hostname or ""
@@ -81,7 +81,7 @@ def target_of(url: str, rules: AddressRules) -> Target:
     return Target(url, host, port, is_trusted=False)
 
 
-def _parsed(url: str) -> SplitResult:
+def _parse_url(url: str) -> SplitResult:
     try:
         parts, other_reading = urlsplit(url), URL(url, encoded=True)
         # The sender reads the same text with the other parser: where they disagree, somebody plays tricks.

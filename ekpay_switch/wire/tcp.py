@@ -41,12 +41,12 @@ class TcpLines:
         """See `host_link_ports.Lines`; an address that is none is not reached either."""
         try:
             async with asyncio.timeout(connect_seconds):
-                return TcpLine(await _connected(address), self._clock, self._settings)
+                return TcpLine(await _connect(address), self._clock, self._settings)
         except (OSError, ValueError, OverflowError) as failure:
             return NotSent(_why(failure))
 
 
-async def _connected(address: str) -> socket.socket:
+async def _connect(address: str) -> socket.socket:
     """A connection to the first address that the name stands for."""
     loop = asyncio.get_running_loop()
     host, _, port = address.rpartition(":")
@@ -88,7 +88,7 @@ class TcpLine:
                     return NotSent(_ENDED)
                 if self._clock.monotonic() >= send_before:
                     return NotSent(_LATE)
-                sent = await self._push(framed, give_up_at)
+                sent = await self._write_some(framed, give_up_at)
         if isinstance(sent, NotSent) or sent == len(framed):
             return sent if isinstance(sent, NotSent) else None
         self._cut()
@@ -130,12 +130,12 @@ class TcpLine:
         del self._received[:size]
         return content
 
-    async def _push(self, framed: bytes, give_up_at: float) -> int | NotSent | None:
+    async def _write_some(self, framed: bytes, give_up_at: float) -> int | NotSent | None:
         """How many bytes the system took; None once it takes bytes again, where it took none."""
         try:
             return self._connection.send(framed)
         except BlockingIOError:
-            if await self._takes_more(give_up_at):
+            if await self._await_writable(give_up_at):
                 return None
             failure = "the far side takes nothing"
         except OSError as error:
@@ -143,7 +143,7 @@ class TcpLine:
         self._cut()
         return NotSent(failure)
 
-    async def _takes_more(self, give_up_at: float) -> bool:
+    async def _await_writable(self, give_up_at: float) -> bool:
         """Whether the system takes bytes again before that moment."""
         loop, is_free = asyncio.get_running_loop(), asyncio.Event()
         loop.add_writer(self._connection, is_free.set)

@@ -103,7 +103,7 @@ class WebhookSender:
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Tried:
         """Try once; raises nothing for whatever the URL, the network or the endpoint does."""
-        heard = _Heard()
+        heard = _ReceivedStatus()
         try:
             async with asyncio.timeout(self._limits.try_seconds):
                 target = target_of(url, self._limits.rules)
@@ -114,11 +114,11 @@ class WebhookSender:
         except UnsafeAddressError as refused:
             return Tried(None, str(refused))
         except _FAILURES as failure:
-            return heard.tried or Tried(None, _words_of(failure))
+            return heard.tried or Tried(None, _failure_text(failure))
         return heard.tried or Tried(None, "no answer")
 
     async def _post(
-        self, target: Target, addresses: Sequence[str], message: "_Message", heard: "_Heard"
+        self, target: Target, addresses: Sequence[str], message: "_Message", heard: "_ReceivedStatus"
     ) -> None:
         url = URL(target.url, encoded=True)
         async with (
@@ -127,13 +127,13 @@ class WebhookSender:
         ):
             retry_after = _retry_after(answer.headers.get("Retry-After", ""), self._clock.now())
             heard.tried = Tried(answer.status, f"HTTP {answer.status}", retry_after)
-            await self._read_politely(answer)
+            await self._drain(answer)
 
     def _session(self, addresses: Sequence[str]) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 resolver=_CheckedNames(addresses),
-                socket_factory=_only_to(frozenset(addresses)),
+                socket_factory=_restricted_sockets(frozenset(addresses)),
                 use_dns_cache=False,
                 force_close=True,
                 ssl=self._certificates,
@@ -145,7 +145,7 @@ class WebhookSender:
             trust_env=False,
         )
 
-    async def _read_politely(self, answer: aiohttp.ClientResponse) -> None:
+    async def _drain(self, answer: aiohttp.ClientResponse) -> None:
         """Read the answer to its end, if that is near, so that the endpoint need not fail at saying it."""
         size = 0
         async for piece in answer.content.iter_any():
@@ -164,13 +164,13 @@ class _Message:
 
 
 @dataclass(slots=True)
-class _Heard:
+class _ReceivedStatus:
     """The status of an answer: it stands, whatever becomes of the answer's body."""
 
     tried: Tried | None = None
 
 
-def _words_of(failure: Exception) -> str:
+def _failure_text(failure: Exception) -> str:
     """Class name and the system's own words only: an exception's text may quote what was sent to us."""
     words = failure.strerror if isinstance(failure, OSError) else None
     return f"{type(failure).__name__}: {words}" if words else type(failure).__name__
@@ -198,7 +198,7 @@ class _CheckedNames(AbstractResolver):
         """Nothing is held."""
 
 
-def _only_to(addresses: frozenset[str]) -> Callable[[tuple[Any, ...]], socket.socket]:
+def _restricted_sockets(addresses: frozenset[str]) -> Callable[[tuple[Any, ...]], socket.socket]:
     """The last line: no socket is made for an address that was not checked, numbers in the URL included."""
 
     def make(place: tuple[Any, ...]) -> socket.socket:

@@ -56,7 +56,7 @@ class StatusError(Exception):
 
     def response(self) -> Response:
         """The answer itself."""
-        return _said(int(self.status), answers.told(self.status), self.retry_after_seconds)
+        return _response(int(self.status), answers.told(self.status), self.retry_after_seconds)
 
 
 def mount(app: FastAPI, api: EChallan) -> None:
@@ -76,18 +76,18 @@ def _endpoint(
     async def endpoint(request: Request) -> Response:
         started = api.office.world.clock.monotonic()
         try:
-            answer = await act(request, await _authenticated(request, api), api)
+            answer = await act(request, await _authenticate(request, api), api)
         except StatusError as error:
             telemetry.HTTP_REQUESTS.labels(route, error.status).inc()
             return error.response()
         telemetry.HTTP_REQUESTS.labels(route, 200).inc()
         telemetry.HTTP_SECONDS.labels(route).observe(api.office.world.clock.monotonic() - started)
-        return _said(200, answer)
+        return _response(200, answer)
 
     return endpoint
 
 
-async def _authenticated(request: Request, api: EChallan) -> ChallanUser:
+async def _authenticate(request: Request, api: EChallan) -> ChallanUser:
     """Whose token it is. ekPay's clients send it bare; one that writes `Bearer` before it means the same."""
     header = request.headers.get("authorization", "").strip()
     scheme, _, rest = header.partition(" ")
@@ -108,13 +108,13 @@ async def _create(request: Request, user: ChallanUser, api: EChallan) -> answers
     except MalformedJsonError as error:
         raise StatusError(answers.MALFORMED) from error
     order = _order(message, user)
-    answer = await _raised_in_time(order, api)
+    answer = await _raise_in_time(order, api)
     status = answer if isinstance(answer, ChallanRefusal) else answer.progress
     telemetry.log("challan_answered", partner_id=user.partner_id, request_id=order.request_id, outcome=status)
     return answers.refused(answer) if isinstance(answer, ChallanRefusal) else answers.standing(answer)
 
 
-async def _raised_in_time(order: ChallanOrder, api: EChallan) -> ChallanStanding | ChallanRefusal:
+async def _raise_in_time(order: ChallanOrder, api: EChallan) -> ChallanStanding | ChallanRefusal:
     """Raise it in a task of its own, which a caller that hangs up never cancels; answer in time either way.
 
     Whatever broke, the request may stand: then it is the answer, and the worker goes on with it.
@@ -124,10 +124,10 @@ async def _raised_in_time(order: ChallanOrder, api: EChallan) -> ChallanStanding
     except OverloadedError as error:
         raise StatusError(answers.BUSY, 1) from error
     except Exception as error:  # noqa: BLE001 - late or broken, the money may be set aside: never "failed"
-        return await _standing_or_busy(order, api, error)
+        return await _stored_or_busy(order, api, error)
 
 
-async def _standing_or_busy(
+async def _stored_or_busy(
     order: ChallanOrder, api: EChallan, cause: Exception
 ) -> ChallanStanding | ChallanRefusal:
     telemetry.log_warning("challan_answered_early", partner_id=order.partner_id, error=cause)
@@ -181,7 +181,7 @@ def _login_endpoint(api: EChallan) -> Handler:
     async def authenticate(request: Request) -> Response:
         status, answer = await _login(request, api)
         telemetry.HTTP_REQUESTS.labels("echallan-authenticate", status).inc()
-        return _said(status, answer, 5 if answer["msg_code"] == answers.LOGIN_TOO_MANY else 0)
+        return _response(status, answer, 5 if answer["msg_code"] == answers.LOGIN_TOO_MANY else 0)
 
     return authenticate
 
@@ -203,7 +203,7 @@ async def _login(request: Request, api: EChallan) -> tuple[int, answers.Answer]:
     return 200, answers.login(answers.ISSUED, token)
 
 
-def _said(status: int, answer: answers.Answer, retry_after_seconds: int = 0) -> Response:
+def _response(status: int, answer: answers.Answer, retry_after_seconds: int = 0) -> Response:
     retry_headers = {"Retry-After": str(retry_after_seconds)} if retry_after_seconds else {}
     return Response(
         orjson.dumps(answer), status, {**_NO_COPIES, **retry_headers}, media_type="application/json"

@@ -55,7 +55,7 @@ async def to_checkout(request: Request, tokens: MerchantTokens, world: World) ->
     tokens_sent, references_sent = query.getlist("sToken"), query.getlist("trnsID")
     if len(tokens_sent) != 1 or len(references_sent) != 1 or not tokens_sent[0] or not references_sent[0]:
         return shown(_INCOMPLETE)
-    payment = await _opened_by(tokens_sent[0], references_sent[0], tokens, world)
+    payment = await _find_payment(tokens_sent[0], references_sent[0], tokens, world)
     if payment is None:
         return shown(_UNKNOWN)
     if payment.token_expires_at <= world.clock.now():
@@ -68,7 +68,7 @@ def too_many() -> Response:
     return shown(_TOO_MANY)
 
 
-async def _opened_by(
+async def _find_payment(
     token: str, trnx_id: str, tokens: MerchantTokens, world: World
 ) -> MerchantPayment | None:
     """The payment of this name whose token this is, expired or not."""

@@ -64,7 +64,7 @@ def mount(app: FastAPI, api: MerchantApi) -> None:
         return answer
 
     app.add_route(BASE, page, methods=["GET"])
-    app.add_route(f"{BASE}/merchant-api", _endpoint("merchant-api", _take, api), methods=["POST"])
+    app.add_route(f"{BASE}/merchant-api", _endpoint("merchant-api", _open_payment, api), methods=["POST"])
     app.add_route(f"{BASE}/get-status", _endpoint("merchant-get-status", _status, api), methods=["POST"])
 
 
@@ -92,9 +92,9 @@ def _endpoint(route: str, act: Act, api: MerchantApi) -> Callable[[Request], Awa
     return answer
 
 
-async def _take(members: Members, address: str, api: MerchantApi) -> answers.Answer:
+async def _open_payment(members: Members, address: str, api: MerchantApi) -> answers.Answer:
     """`merchant-api`: 1000 with a token, 1001 where the trnx_id stands for another order."""
-    merchant = await _caller(members, address, api)
+    merchant = await _authenticate(members, address, api)
     _count(api.orders, merchant.partner_id)
     order = order_of(members, merchant.return_hosts)
     try:
@@ -120,7 +120,7 @@ async def _take(members: Members, address: str, api: MerchantApi) -> answers.Ans
             assert_never(outcome)
 
 
-async def _caller(members: Members, address: str, api: MerchantApi) -> Merchant:
+async def _authenticate(members: Members, address: str, api: MerchantApi) -> Merchant:
     caller = read(CallerPart, members).mer_info
     merchant = await authenticated(Credentials(caller.mer_reg_id, caller.mer_pas_key, address), api.world)
     if merchant is None:
@@ -139,10 +139,10 @@ async def _status(members: Members, address: str, api: MerchantApi) -> Document:
         api.servers.has_proven(address)
     elif not api.servers.knows(address):
         _count(api.strangers, address)
-    return not_found() if status is None else _told(status, api)
+    return not_found() if status is None else _document_for(status, api)
 
 
-def _told(status: StatusFound, api: MerchantApi) -> Document:
+def _document_for(status: StatusFound, api: MerchantApi) -> Document:
     payment = status.payment
     token = api.tokens.derive(payment.payment_id, payment.mer_reg_id, payment.token_expires_at)
     whole_document = document(payment, token, instruments_of(api.world.connectors))

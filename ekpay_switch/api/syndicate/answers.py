@@ -153,8 +153,8 @@ def _biller(profile: BillerProfile) -> Answer:
         "bllr_ctgry": profile.category,
         "bllr_typ": profile.bucket,
         "bllr_sts": STATUS_LETTERS[profile.status],
-        "bll_once": _mark(profile.takes_bill_once),
-        "gvs_tkn": _mark(profile.gives_tokens),
+        "bll_once": _yes_or_no(profile.takes_bill_once),
+        "gvs_tkn": _yes_or_no(profile.gives_tokens),
         "input_params": [_parameter(parameter) for parameter in profile.parameters],
     }
 
@@ -166,7 +166,7 @@ def _parameter(parameter: Parameter) -> Answer:
         "lbl_en": parameter.label_en,
         "lbl_bn": parameter.label_bn,
         "typ": "text",
-        "reqrd": _mark(parameter.is_required),
+        "reqrd": _yes_or_no(parameter.is_required),
         "rgx": parameter.pattern,
         "exmpl": parameter.example,
         "grp": parameter.group,
@@ -185,7 +185,7 @@ def _parameter(parameter: Parameter) -> Answer:
     return field
 
 
-def _mark(is_so: bool) -> str:  # noqa: FBT001 - the word for a yes or a no
+def _yes_or_no(is_so: bool) -> str:  # noqa: FBT001 - the word for a yes or a no
     return "Y" if is_so else "N"
 
 

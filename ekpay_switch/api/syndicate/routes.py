@@ -118,8 +118,8 @@ def _endpoint(
     async def endpoint(request: Request) -> Response:
         started = syndicate.world.clock.monotonic()
         try:
-            partner = await _authenticated(request, syndicate)
-            call = await _opened(request, partner)
+            partner = await _authenticate(request, syndicate)
+            call = await _open_call(request, partner)
             answer = await handler(call, syndicate)
         except PlainError as error:
             telemetry.HTTP_REQUESTS.labels(name, error.status).inc()
@@ -132,7 +132,7 @@ def _endpoint(
     return endpoint
 
 
-async def _authenticated(request: Request, syndicate: Syndicate) -> Partner:
+async def _authenticate(request: Request, syndicate: Syndicate) -> Partner:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     grant = syndicate.tokens.read(token) if scheme.lower() == "bearer" else None
     if grant is None or grant.expires_at <= syndicate.world.clock.now():
@@ -143,20 +143,20 @@ async def _authenticated(request: Request, syndicate: Syndicate) -> Partner:
     return partner
 
 
-async def _opened(request: Request, partner: Partner) -> Call:
+async def _open_call(request: Request, partner: Partner) -> Call:
     """Decrypt and read the message.
 
     What cannot be decrypted is answered in plain text, since the caller may not hold the key; a message that
     is no JSON is answered encrypted, as malformed, by its handler.
     """
-    plain, secret = _opened_by(await request.body(), partner)
+    plain, secret = _open_with_secret(await request.body(), partner)
     try:
         return Call(partner, secret, parse_object(plain))
     except MalformedJsonError:
         return Call(partner, secret, {})
 
 
-def _opened_by(body: bytes, partner: Partner) -> tuple[bytes, bytes]:
+def _open_with_secret(body: bytes, partner: Partner) -> tuple[bytes, bytes]:
     """The plaintext and the secret that opened it: during an overlap a caller may hold the old one alone."""
     for secret in partner.secrets:
         with contextlib.suppress(EnvelopeError):
@@ -169,11 +169,11 @@ def _read(kind: type[Message], call: Call, name: str, syndicate: Syndicate) -> M
     try:
         message = kind.model_validate(call.message)
     except ValidationError:
-        return _refused(None, Refusal.MALFORMED, syndicate)
+        return _refusal_answer(None, Refusal.MALFORMED, syndicate)
     if message.hdrs.nm != name:
-        return _refused(None, Refusal.MALFORMED, syndicate)
+        return _refusal_answer(None, Refusal.MALFORMED, syndicate)
     if not _is_own(message, call.partner):
-        return _refused(message, Refusal.NOT_ALLOWED, syndicate)
+        return _refusal_answer(message, Refusal.NOT_ALLOWED, syndicate)
     return message
 
 
@@ -184,7 +184,7 @@ def _is_own(message: AnyRequest, partner: Partner) -> bool:
     return message.hdrs.nd_id == partner.nd_id and who in {None, partner.syndct_id}
 
 
-def _refused(
+def _refusal_answer(
     message: AnyRequest | None, refusal: Refusal, syndicate: Syndicate, refno_ack: str | None = None
 ) -> answers.Answer:
     now = syndicate.world.clock.now()
@@ -215,9 +215,9 @@ async def _fetch(call: Call, syndicate: Syndicate) -> answers.Answer:
         bill.bllr_id,
         {name: folded(text) for name, text in bill.filled().items()},
     )
-    quote = await _quoted_in_time(order, syndicate)
+    quote = await _fetch_in_time(order, syndicate)
     if isinstance(quote, Refusal):
-        return _refused(message, quote, syndicate)
+        return _refusal_answer(message, quote, syndicate)
     head = answers.envelope(message.hdrs, message.trx, syndicate.world.clock.now())
     head["trx"]["refno_ack"] = quote.quote_id
     return head | answers.quoted(quote, bill.bllr_id, bill.bll_typ or "NM")
@@ -239,9 +239,9 @@ async def _pay(call: Call, syndicate: Syndicate) -> answers.Answer:
         stated_fee=message.bllr_inf.ekpay_fee,
         answer_before=syndicate.world.clock.monotonic() + syndicate.answer_seconds,
     )
-    answer = await _within_deadline(order, syndicate)
+    answer = await _pay_in_time(order, syndicate)
     if isinstance(answer, Refusal):
-        return _refused(message, answer, syndicate, message.trx.refno_ack)
+        return _refusal_answer(message, answer, syndicate, message.trx.refno_ack)
     telemetry.PAYMENTS.labels(answer.refusal or answer.state).inc()
     telemetry.log("payment_answered", payment_id=answer.payment_id, partner_id=call.partner.id,
                   state=answer.state, refusal=answer.refusal, trx_id=message.trx.trx_id)  # fmt: skip
@@ -249,7 +249,7 @@ async def _pay(call: Call, syndicate: Syndicate) -> answers.Answer:
     return head | answers.paid(message, answer)
 
 
-async def _within_deadline(order: PayOrderOfPartner, syndicate: Syndicate) -> PaymentAnswer | Refusal:
+async def _pay_in_time(order: PayOrderOfPartner, syndicate: Syndicate) -> PaymentAnswer | Refusal:
     """Pay in a task of its own, which a caller that hangs up never cancels; answer within 25 s either way."""
     task = asyncio.create_task(pay_bill(order, syndicate.world))
     syndicate.running.add(task)
@@ -265,7 +265,7 @@ async def _within_deadline(order: PayOrderOfPartner, syndicate: Syndicate) -> Pa
         return PaymentAnswer(State.DELIVERING, None)
 
 
-async def _quoted_in_time(order: FetchOrder, syndicate: Syndicate) -> Quote | Refusal:
+async def _fetch_in_time(order: FetchOrder, syndicate: Syndicate) -> Quote | Refusal:
     """Fetch within the answer deadline; a fetch moves no money, so it may simply be broken off."""
     try:
         return await asyncio.wait_for(fetch_bill(order, syndicate.world), syndicate.answer_seconds)
@@ -283,10 +283,10 @@ async def _status(call: Call, syndicate: Syndicate) -> answers.Answer:
         return message
     biller = syndicate.world.billers.by_ekpay_id(message.bll_inf.bllr_id)
     if biller is None:
-        return _refused(message, Refusal.UNKNOWN_BILLER, syndicate)
+        return _refusal_answer(message, Refusal.UNKNOWN_BILLER, syndicate)
     status = await syndicate.enquiries.status_of_request(call.partner.id, message.hdrs.ref_id)
     if status is None or status.biller_id != biller.profile.id:
-        return _refused(message, Refusal.NO_SUCH_BILL, syndicate)
+        return _refusal_answer(message, Refusal.NO_SUCH_BILL, syndicate)
     standing = status.standing
     tokens: Sequence[TokenLine] = ()
     if biller.profile.gives_tokens and standing is not None and standing.state is State.COMPLETED:

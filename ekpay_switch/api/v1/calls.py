@@ -64,7 +64,7 @@ def endpoint(route: str, act: Endpoint, v1: V1) -> Handler:
     async def answer(request: Request) -> Response:
         started = v1.world.clock.monotonic()
         try:
-            response = await act(await _call(request, v1), v1)
+            response = await act(await _read_call(request, v1), v1)
         except RefusedError as refused:
             telemetry.HTTP_REQUESTS.labels(route, refused.status).inc()
             telemetry.log("v1_refused", route=route, http_status=refused.status, code=refused.code)
@@ -79,7 +79,7 @@ def endpoint(route: str, act: Endpoint, v1: V1) -> Handler:
     return answer
 
 
-async def _call(request: Request, v1: V1) -> Call:
+async def _read_call(request: Request, v1: V1) -> Call:
     client = await authenticated(request, v1.clients)
     limit = v1.orders if request.method == "POST" else v1.questions
     if not limit.allows(client.partner_id):

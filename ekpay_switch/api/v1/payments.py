@@ -35,7 +35,7 @@ async def create(call: Call, v1: V1) -> Told:
     require_json(call.request)
     known = await v1.world.collections.by_reference(call.client.partner_id, reference)
     if known is not None:
-        return await _standing(known, mark, v1)
+        return await _repeat_answer(known, mark, v1)
     message = read(PaymentMessage, call.body)
     why = why_not(message.return_url, call.client.return_hosts)
     if why is not None:
@@ -50,55 +50,55 @@ async def create(call: Call, v1: V1) -> Told:
         instrument=message.instrument,
         return_url=message.return_url,
     )
-    return await _collected(order, v1)
+    return await _collect_in_time(order, v1)
 
 
-async def _collected(order: CollectOrderOfClient, v1: V1) -> Told:
+async def _collect_in_time(order: CollectOrderOfClient, v1: V1) -> Told:
     """Collect in a task of its own, which a caller that hangs up never cancels."""
     try:
         answer = await v1.tasks.within(collect(order, v1.world), v1.answer_seconds)
     except StillRunningError:
-        return await _in_progress(order, v1)
+        return await _late_answer(order, v1)
     except Exception as error:
         # Whatever broke, the payment may stand: then it is the answer, and the way on is the usual one.
         view = await v1.world.collections.by_reference(order.client.partner_id, order.reference)
         if view is None or view.fingerprint != order.fingerprint:
             raise
         telemetry.log_error("v1_payment_broke_off", payment_id=view.payment_id, error=error)
-        return await _told(ACCEPTED, view, v1)
+        return await _payment_answer(ACCEPTED, view, v1)
     match answer:
         case Collecting(view=view, is_repeat=True):
-            return await _told(OK, view, v1, REPLAYED)
+            return await _payment_answer(OK, view, v1, REPLAYED)
         case Collecting(view=view):
             telemetry.log("v1_payment_made", payment_id=view.payment_id, partner_id=order.client.partner_id)
-            return await _told(CREATED, view, v1)
+            return await _payment_answer(CREATED, view, v1)
         case BillHeld(payment_id=other_payment_id):
             name = None if other_payment_id is None else answers.payment_name(other_payment_id)
             raise RefusedError(Code.BILL_ALREADY_IN_PROGRESS, payment_id=name)
         case CollectRefusal():
-            raise _refused(answer)
+            raise _problem_of(answer)
         case _:
             assert_never(answer)
 
 
-async def _in_progress(order: CollectOrderOfClient, v1: V1) -> Told:
+async def _late_answer(order: CollectOrderOfClient, v1: V1) -> Told:
     """The answer is late: the payment if it stands, else that the same key is safe."""
     view = await v1.world.collections.by_reference(order.client.partner_id, order.reference)
     if view is None:
         raise RefusedError(Code.BUSY)
     if view.fingerprint != order.fingerprint:
         raise RefusedError(Code.KEY_REUSED)
-    return await _told(ACCEPTED, view, v1)
+    return await _payment_answer(ACCEPTED, view, v1)
 
 
-async def _standing(known: PaymentView, mark: bytes, v1: V1) -> Told:
+async def _repeat_answer(known: PaymentView, mark: bytes, v1: V1) -> Told:
     """What stands under a key already."""
     if known.fingerprint != mark:
         raise RefusedError(Code.KEY_REUSED)
-    return await _told(OK, known, v1, REPLAYED)
+    return await _payment_answer(OK, known, v1, REPLAYED)
 
 
-def _refused(refusal: CollectRefusal) -> RefusedError:
+def _problem_of(refusal: CollectRefusal) -> RefusedError:
     """The refusal in words of the contract: they are the same, and a test checks that none is missing."""
     code = Code(refusal.value)
     if refusal is CollectRefusal.MALFORMED_PARAMETERS:
@@ -108,7 +108,7 @@ def _refused(refusal: CollectRefusal) -> RefusedError:
 
 async def look_up(call: Call, v1: V1) -> Told:
     """`GET /v1/payments/{id}`: from our books, never by a wire call."""
-    return await _told(OK, await found(call, v1), v1)
+    return await _payment_answer(OK, await found(call, v1), v1)
 
 
 async def another_try(call: Call, v1: V1) -> Told:
@@ -120,14 +120,14 @@ async def another_try(call: Call, v1: V1) -> Told:
     try:
         answer = await v1.tasks.within(work, v1.answer_seconds)
     except StillRunningError:
-        return await _told(ACCEPTED, await _view(call.client, payment_id, v1), v1)
+        return await _payment_answer(ACCEPTED, await _view(call.client, payment_id, v1), v1)
     match answer:
         case CollectRefusal():
-            raise _refused(answer)
+            raise _problem_of(answer)
         case NoNewTry(state=state):
-            raise _not_as_it_stands(state, Code.PAYMENT_NOT_PAYABLE, payment_id)
+            raise _wrong_state(state, Code.PAYMENT_NOT_PAYABLE, payment_id)
         case _:
-            return await _told(CREATED, answer, v1)
+            return await _payment_answer(CREATED, answer, v1)
 
 
 async def cancel(call: Call, v1: V1) -> Told:
@@ -142,11 +142,11 @@ async def cancel(call: Call, v1: V1) -> Told:
     except StillRunningError:
         raise RefusedError(Code.BUSY) from None
     if refused is not None:
-        raise _not_as_it_stands(refused.state, Code.PAYMENT_NOT_CANCELLABLE, payment_id)
-    return await _told(OK, await _view(call.client, payment_id, v1), v1)
+        raise _wrong_state(refused.state, Code.PAYMENT_NOT_CANCELLABLE, payment_id)
+    return await _payment_answer(OK, await _view(call.client, payment_id, v1), v1)
 
 
-def _not_as_it_stands(state: State | None, code: Code, payment_id: UUID) -> RefusedError:
+def _wrong_state(state: State | None, code: Code, payment_id: UUID) -> RefusedError:
     if state is None:
         return RefusedError(Code.NOT_FOUND)
     return RefusedError(code, payment_id=answers.payment_name(payment_id))
@@ -176,7 +176,9 @@ async def _view(client: Client, payment_id: UUID, v1: V1) -> PaymentView:
     return view
 
 
-async def _told(status: int, view: PaymentView, v1: V1, headers: dict[str, str] | None = None) -> Told:
+async def _payment_answer(
+    status: int, view: PaymentView, v1: V1, headers: dict[str, str] | None = None
+) -> Told:
     biller = v1.world.billers.by_id(view.biller_id)
     gives_tokens = biller is not None and biller.profile.gives_tokens
     is_paid = view.state is State.COMPLETED

@@ -35,7 +35,7 @@ async def ask(call: Call, v1: V1) -> Told:
         amount=Money(message.amount, message.currency),
         reason=message.reason,
         asked_by=f"api:{call.client.partner_id}",
-        needs_approval=await _takes_two_persons(view, message.amount, v1),
+        needs_approval=await _needs_approval(view, message.amount, v1),
     )
     rules = _rules(view, v1)
     work = v1.world.refunds.ask(new, rules.parts_max, rules.days_max)
@@ -61,7 +61,7 @@ async def list_all(call: Call, v1: V1) -> Told:
     return Told(OK, {"refunds": [answers.refund(line) for line in refunds]})
 
 
-async def _takes_two_persons(view: PaymentView, amount: int, v1: V1) -> bool:
+async def _needs_approval(view: PaymentView, amount: int, v1: V1) -> bool:
     """Whether a merchant asks for more than one person may give back; a bill's client is trusted with it."""
     if not is_merchant(view.biller_id):
         return False

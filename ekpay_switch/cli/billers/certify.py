@@ -60,13 +60,13 @@ def certify(
             f"{url} is not this machine, and the run pays a bill; "
             "if it is a sandbox, say --yes-this-is-a-sandbox"
         )
-    parameters = _named(bill or [])
+    parameters = _read_parameters(bill or [])
     session = open_session()
     if not session.run(lambda engine: _certify(session, engine, profile, url, parameters)):
         raise typer.Exit(1)
 
 
-def _named(texts: list[str]) -> dict[str, str]:
+def _read_parameters(texts: list[str]) -> dict[str, str]:
     parameters = {}
     for text in texts:
         match = _NAMED.fullmatch(text)
@@ -86,7 +86,7 @@ async def _certify(
         tokens = FarSides(engine, Sealer(session.keys().sub_key(FAR_SIDE_TOKENS)))
         biller = load_billers(session.settings.config, wire, tokens, clock, 1.0).by_id(profile.id)
         assert biller is not None, "it was there a moment ago"
-        named_bill = named or await _cast(wire, url, profile.id)
+        named_bill = named or await _sandbox_bill(wire, url, profile.id)
         fields = {
             parameter.wire_name: named_bill[parameter.name]
             for parameter in profile.parameters
@@ -101,7 +101,7 @@ async def _certify(
         await wire.close()
 
 
-async def _cast(wire: Wire, url: str, biller_id: str) -> dict[str, str]:
+async def _sandbox_bill(wire: Wire, url: str, biller_id: str) -> dict[str, str]:
     """A bill that nobody has paid, as our own sandbox offers one; nothing from any other far side."""
     origin = urlsplit(url)
     query = urlencode({"house": biller_id, "kind": "normal", "nth": 0})

@@ -41,11 +41,11 @@ def _for_people(profile: BillerProfile) -> tuple[str, ...]:
         profile.bucket,
         profile.status,
         fields,
-        _way(profile),
+        _payment_notes(profile),
     )
 
 
-def _way(profile: BillerProfile) -> str:
+def _payment_notes(profile: BillerProfile) -> str:
     """How a payment goes, where that is more than one call, one lock or no token."""
     parts = [", then ".join(profile.steps)]
     if profile.fetch_has_side_effects:

@@ -68,31 +68,31 @@ class BillerConformance:
         query = BillQuery(profile.id, self.parameters, payer_of(profile, self.parameters))
         fetched = await self.biller.fetch(query)
         is_unpaid = isinstance(fetched, BillFound) and not fetched.bill.is_paid and fetched.bill.total > ZERO
-        yield Finding("a bill is fetched, and something is owed", _bill_said(fetched), is_unpaid)
+        yield Finding("a bill is fetched, and something is owed", _fetch_wording(fetched), is_unpaid)
         if not isinstance(fetched, BillFound) or not is_unpaid:
             return
         order = self._order(fetched.bill, query)
         early = await self.biller.inquire(order)
         is_right = not isinstance(early, Posted | HalfDone)
-        yield Finding("asked before anything was paid", _asked_said(early), is_right, Fact.CAN_BE_ASKED)
-        first = await self._paid(order)
+        yield Finding("asked before anything was paid", _inquiry_wording(early), is_right, Fact.CAN_BE_ASKED)
+        first = await self._pay(order)
         yield Finding("paid", named(first), isinstance(first, Approved))
         if not isinstance(first, Approved):
             return
-        async for finding in self._after(order, first):
+        async for finding in self._repeat_and_inquire(order, first):
             yield finding
         if profile.takes_bill_once:
             async for finding in self._only_once(order, query):
                 yield finding
 
-    async def _after(self, order: PayOrder, first: Approved) -> AsyncIterator[Finding]:
+    async def _repeat_and_inquire(self, order: PayOrder, first: Approved) -> AsyncIterator[Finding]:
         """The same again, then a question: one payment, of our amount."""
-        again = await self._paid(order)
+        again = await self._pay(order)
         is_same = isinstance(again, Approved) and again.tokens == first.tokens
         yield Finding("paid again under the same reference", named(again), is_same, Fact.DEDUPLICATES)
         inquiry = await self.biller.inquire(order)
         is_held = isinstance(inquiry, Posted)
-        yield Finding("asked after that", _asked_said(inquiry), is_held, Fact.CAN_BE_ASKED)
+        yield Finding("asked after that", _inquiry_wording(inquiry), is_held, Fact.CAN_BE_ASKED)
         if isinstance(inquiry, Posted) and inquiry.amount_minor is not None:
             is_equal = inquiry.amount_minor == order.sums.billed.minor
             yield Finding("the amount it echoes", str(inquiry.amount_minor), is_equal, Fact.ECHOES_AMOUNT)
@@ -101,21 +101,21 @@ class BillerConformance:
             unknown = await self.biller.inquire(unknown_order)
             is_right = not isinstance(unknown, Posted | HalfDone)
             yield Finding(
-                "asked for a reference nobody used", _asked_said(unknown), is_right, Fact.CAN_BE_ASKED
+                "asked for a reference nobody used", _inquiry_wording(unknown), is_right, Fact.CAN_BE_ASKED
             )
 
     async def _only_once(self, order: PayOrder, query: BillQuery) -> AsyncIterator[Finding]:
         """The bill is paid for everybody, whichever reference comes next."""
         other_order = replace(order, reference=_reference(uuid4()))
-        outcome = await self._paid(other_order)
+        outcome = await self._pay(other_order)
         yield Finding("paid under another reference", named(outcome), isinstance(outcome, Declined))
         if not self.biller.profile.fetch_has_side_effects and self.biller.profile.fetch_mode != "none":
             fetched = await self.biller.fetch(query)
             is_over = not isinstance(fetched, BillFound) or fetched.bill.is_paid
             is_another = isinstance(fetched, BillFound) and fetched.bill.bill_key != self._key
-            yield Finding("fetched once more", _bill_said(fetched), is_over or is_another)
+            yield Finding("fetched once more", _fetch_wording(fetched), is_over or is_another)
 
-    async def _paid(self, order: PayOrder) -> Outcome:
+    async def _pay(self, order: PayOrder) -> Outcome:
         """Every step of one payment, until one is not approved."""
         outcome: Outcome = Approved()
         facts: dict[str, str] = {}
@@ -147,7 +147,7 @@ def _reference(order_id: UUID) -> str:
     return base64.b32encode(order_id.bytes).decode().rstrip("=")
 
 
-def _bill_said(fetched: object) -> str:
+def _fetch_wording(fetched: object) -> str:
     """A fetch in one line, without who is billed."""
     match fetched:
         case BillFound(bill=bill):
@@ -156,7 +156,7 @@ def _bill_said(fetched: object) -> str:
             return f"{type(fetched).__name__}: {getattr(fetched, 'why', '')}".rstrip(": ")
 
 
-def _asked_said(inquiry: Inquiry) -> str:
+def _inquiry_wording(inquiry: Inquiry) -> str:
     match inquiry:
         case Posted():
             return "it holds the payment"

@@ -43,7 +43,7 @@ def give(
     as_json: AsJson = False,
 ) -> None:
     """Let a merchant raise treasury challans, and print its key this once."""
-    _tell_once(
+    _show_once(
         carry_out(by, lambda engine: ChallanAccess(engine).give(merchant, username, bin_, by)),
         as_json=as_json,
     )
@@ -52,7 +52,7 @@ def give(
 @app.command("rotate-key")
 def rotate_key(merchant: PartnerId, by: By, *, as_json: AsJson = False) -> None:
     """Give a new key; the one before is dead at once."""
-    _tell_once(carry_out(by, lambda engine: ChallanAccess(engine).rotate_key(merchant, by)), as_json=as_json)
+    _show_once(carry_out(by, lambda engine: ChallanAccess(engine).rotate_key(merchant, by)), as_json=as_json)
 
 
 @app.command()
@@ -80,7 +80,7 @@ def list_(*, as_json: AsJson = False) -> None:
     show_table("Challan access", headings, (_for_people(line) for line in lines))
 
 
-def _tell_once(credentials: ChallanKey, *, as_json: bool) -> None:
+def _show_once(credentials: ChallanKey, *, as_json: bool) -> None:
     values = {"partner_id": credentials.partner_id, "username": credentials.username, "key": credentials.key}
     if as_json:
         show_json(values)

@@ -181,12 +181,12 @@ class PayerAtPage:
         if _LOOPBACK.fullmatch(url):
             sent_to = await self._robot_agrees(url, order, created)
             if sent_to is not None:
-                return await self._brought(sent_to) if sent_to else True
+                return await self._read_consent(sent_to) if sent_to else True
         if self._brings_agreement:
             screen().print(f"Open {created.page_url} and pay.")
-            return await self._brought(typer.prompt("Where was the browser sent to?"))
+            return await self._read_consent(typer.prompt("Where was the browser sent to?"))
         screen().print(f"Open {created.page_url} and pay; waiting {self._wait_seconds:.0f} s.")
-        return await self._seen_to_agree(order)
+        return await self._await_agreement(order)
 
     async def _robot_agrees(self, url: str, order: CollectOrder, created: Created) -> str | None:
         """Where the robot's browser was sent to, empty where that is not told; None without a robot."""
@@ -207,12 +207,12 @@ class PayerAtPage:
         sent_to = reply.get("sent_to") if isinstance(reply, dict) and "page" in names else ""
         return sent_to if isinstance(sent_to, str) else ""
 
-    async def _brought(self, sent_to: str) -> str:
+    async def _read_consent(self, sent_to: str) -> str:
         """What a browser brings that was sent there; nothing where it brings no agreement."""
         hint = await self._connector.read_callback({}, urlsplit(sent_to).query.encode())
         return hint.consent if isinstance(hint, CallbackHint) and hint.is_agreed else ""
 
-    async def _seen_to_agree(self, order: CollectOrder) -> bool:
+    async def _await_agreement(self, order: CollectOrder) -> bool:
         for _ in range(int(self._wait_seconds // _LOOK_SECONDS)):
             await asyncio.sleep(_LOOK_SECONDS)
             inquiry = await self._connector.inquire(order)

@@ -101,7 +101,7 @@ class Conformance:
         return Verdict.PROVEN if all(results) else Verdict.CONTRADICTED
 
     @property
-    def _is_asked(self) -> bool:
+    def _can_inquire(self) -> bool:
         """Whether to ask what became of the payment, which may take it back where only an execute tells."""
         profile = self.connector.profile
         return profile.safety.can_be_asked or not profile.executes
@@ -110,11 +110,11 @@ class Conformance:
         order = self._order()
         created = await self.connector.create(order)
         is_open = isinstance(created, Created)
-        yield Finding("let in, and a page created", _said(created), is_open)
+        yield Finding("let in, and a page created", _answer_wording(created), is_open)
         if not isinstance(created, Created):
             return
         order = replace(order, provider_reference=created.provider_reference)
-        async for finding in self._before(order):
+        async for finding in self._check_before_agreement(order):
             yield finding
         agreed = await self.payer(order, created)
         has_agreed = bool(agreed)
@@ -122,18 +122,20 @@ class Conformance:
         yield Finding("the payer agrees", "agreed" if has_agreed else "nobody agreed in time", has_agreed)
         if not has_agreed:
             return
-        async for finding in self._taking(order):
+        async for finding in self._check_collection(order):
             yield finding
 
-    async def _before(self, order: CollectOrder) -> AsyncIterator[Finding]:
+    async def _check_before_agreement(self, order: CollectOrder) -> AsyncIterator[Finding]:
         inquiry = await self.connector.inquire(order)
         is_right = isinstance(inquiry, AwaitingPayer) and not inquiry.may_execute
-        yield Finding("asked before the payer has agreed", _said(inquiry), is_right, Fact.CAN_BE_ASKED)
+        yield Finding(
+            "asked before the payer has agreed", _answer_wording(inquiry), is_right, Fact.CAN_BE_ASKED
+        )
         if self.connector.profile.executes:
-            early = await self.connector.execute(self._now(order))
+            early = await self.connector.execute(self._send_now(order))
             is_right = not isinstance(early, Collected)
-            yield Finding("executed before the payer has agreed", _said(early), is_right)
-        if not self._is_asked:
+            yield Finding("executed before the payer has agreed", _answer_wording(early), is_right)
+        if not self._can_inquire:
             return
         unknown_order = replace(self._order(), provider_reference=_UNKNOWN_REFERENCE)
         unknown = await self.connector.inquire(unknown_order)
@@ -144,34 +146,39 @@ class Conformance:
             else Collected | NeverPaid
         )
         is_right = not isinstance(unknown, wrong)
-        yield Finding("asked for a payment that nobody knows", _said(unknown), is_right, Fact.CAN_BE_ASKED)
+        yield Finding(
+            "asked for a payment that nobody knows", _answer_wording(unknown), is_right, Fact.CAN_BE_ASKED
+        )
 
-    async def _taking(self, order: CollectOrder) -> AsyncIterator[Finding]:
+    async def _check_collection(self, order: CollectOrder) -> AsyncIterator[Finding]:
         """Execute twice where we execute, then ask: one movement, of our amount."""
         executes = self.connector.profile.executes
-        first = await self.connector.execute(self._now(order)) if executes else None
+        first = await self.connector.execute(self._send_now(order)) if executes else None
         if first is not None:
-            yield Finding("executed", _said(first), isinstance(first, Collected))
-            again = await self.connector.execute(self._now(order))
+            yield Finding("executed", _answer_wording(first), isinstance(first, Collected))
+            again = await self.connector.execute(self._send_now(order))
             is_right = not isinstance(again, Collected) or again == first
-            yield Finding("executed again", _said(again), is_right, Fact.DEDUPLICATES)
+            yield Finding("executed again", _answer_wording(again), is_right, Fact.DEDUPLICATES)
         inquiry: CollectInquiry | ExecuteOutcome | None = first
-        if self._is_asked:
+        if self._can_inquire:
             inquiry = await self.connector.inquire(order)
             yield Finding(
-                "asked after that", _said(inquiry), isinstance(inquiry, Collected), Fact.CAN_BE_ASKED
+                "asked after that",
+                _answer_wording(inquiry),
+                isinstance(inquiry, Collected),
+                Fact.CAN_BE_ASKED,
             )
         if not isinstance(inquiry, Collected):
             return
         if isinstance(first, Collected):
             is_same = first.provider_transaction == inquiry.provider_transaction
             yield Finding("one movement of money", inquiry.provider_transaction, is_same, Fact.DEDUPLICATES)
-        async for finding in self._echoed(order, inquiry):
+        async for finding in self._check_echo(order, inquiry):
             yield finding
-        async for finding in self._given_back(order, inquiry):
+        async for finding in self._check_refund(order, inquiry):
             yield finding
 
-    async def _echoed(self, order: CollectOrder, collected: Collected) -> AsyncIterator[Finding]:
+    async def _check_echo(self, order: CollectOrder, collected: Collected) -> AsyncIterator[Finding]:
         judged = judge(order, collected)
         why = "as ordered" if isinstance(judged, Agreed) else judged.why
         yield Finding("reference and amount", why, isinstance(judged, Agreed), Fact.ECHOES_AMOUNT)
@@ -180,29 +187,35 @@ class Conformance:
             is_right = (
                 isinstance(movement, MovementFound) and movement.is_done and movement.amount == order.amount
             )
-            yield Finding("looked up by its movement", _said(movement), is_right, Fact.ECHOES_AMOUNT)
+            yield Finding(
+                "looked up by its movement", _answer_wording(movement), is_right, Fact.ECHOES_AMOUNT
+            )
 
-    async def _given_back(self, order: CollectOrder, collected: Collected) -> AsyncIterator[Finding]:
+    async def _check_refund(self, order: CollectOrder, collected: Collected) -> AsyncIterator[Finding]:
         rules = self.connector.profile.refunds
         if rules is None:
             return
         part = Money(order.amount.minor // 2, order.amount.currency)
         refund = self._refund(order, collected, part)
         line = await self.connector.refund(refund)
-        yield Finding("a part given back", _said(line), isinstance(line, RefundLine), Fact.CAN_BE_UNDONE)
+        yield Finding(
+            "a part given back", _answer_wording(line), isinstance(line, RefundLine), Fact.CAN_BE_UNDONE
+        )
         if rules.can_be_asked:
             is_refunded = isinstance(line, RefundLine)
             name = line.provider_refund if isinstance(line, RefundLine) else ""
             refunds = await self.connector.inquire_refunds(replace(refund, provider_refund=name))
             is_right = is_refunded and isinstance(refunds, RefundsFound) and refunds.lines == (line,)
-            yield Finding("asked for the refunds", _said(refunds), is_right, Fact.CAN_BE_UNDONE)
+            yield Finding("asked for the refunds", _answer_wording(refunds), is_right, Fact.CAN_BE_UNDONE)
         if not isinstance(line, RefundLine):
             return
         rest = replace(
             self._refund(order, collected, order.amount), known_refunds=frozenset({line.provider_refund})
         )
         over = await self.connector.refund(rest)
-        yield Finding("more than is left", _said(over), isinstance(over, Declined), Fact.CAN_BE_UNDONE)
+        yield Finding(
+            "more than is left", _answer_wording(over), isinstance(over, Declined), Fact.CAN_BE_UNDONE
+        )
 
     def _order(self) -> CollectOrder:
         payment_id = uuid4()
@@ -216,7 +229,7 @@ class Conformance:
             send_before=time.monotonic() + self.send_seconds,
         )
 
-    def _now(self, order: CollectOrder) -> CollectOrder:
+    def _send_now(self, order: CollectOrder) -> CollectOrder:
         return replace(order, send_before=time.monotonic() + self.send_seconds)
 
     def _refund(self, order: CollectOrder, collected: Collected, amount: Money) -> RefundOrder:
@@ -238,7 +251,7 @@ class Conformance:
         )
 
 
-def _said(answer: object) -> str:
+def _answer_wording(answer: object) -> str:
     """An answer in one line; nothing in it is secret."""
     match answer:
         case Created(provider_reference=reference):
@@ -250,10 +263,10 @@ def _said(answer: object) -> str:
         case Declined(reason=reason, code=code):
             return f"declined: {reason} {code}".rstrip()
         case _:
-            return _said_of_movements(answer)
+            return _movement_wording(answer)
 
 
-def _said_of_movements(answer: object) -> str:
+def _movement_wording(answer: object) -> str:
     match answer:
         case RefundLine(amount=amount, provider_refund=refund, is_done=is_done):
             return f"{amount} given back as {refund}" + ("" if is_done else ", not yet done")

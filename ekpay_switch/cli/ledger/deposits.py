@@ -37,7 +37,7 @@ def _amount(text: str) -> Money:
         raise typer.BadParameter("not taka with at most two decimals, such as 1250.50") from problem
 
 
-def _alarms() -> dict[str, float]:
+def _alarm_days() -> dict[str, float]:
     """The prefunded utilities of this installation, and the days of vending that each should have left."""
     profiles = profiles_of(read_settings())
     return {profile.id: profile.deposit_alarm_days for profile in profiles if profile.pays_from_deposit}
@@ -45,7 +45,7 @@ def _alarms() -> dict[str, float]:
 
 def list_deposits(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """What we keep at each prefunded utility, by our own books, and where that is too little."""
-    alarms = _alarms()
+    alarms = _alarm_days()
     lines = open_session().run(lambda engine: read_deposits(engine, alarms))
     if as_json:
         show_json([_for_programs(line) for line in lines])
@@ -62,7 +62,7 @@ def deposit(
     approved_by: Annotated[str | None, typer.Option(help="Who approves, if here already.")] = None,
 ) -> None:
     """Book a transfer from our bank account to a prefunded utility; it takes two persons of finance."""
-    if biller_id not in _alarms():
+    if biller_id not in _alarm_days():
         raise typer.BadParameter(f"we keep no deposit at {biller_id}")
     if approved_by == asked_by:
         raise OnePersonError

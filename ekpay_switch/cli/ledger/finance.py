@@ -61,7 +61,7 @@ class OpenedFinance:
     @property
     def windows(self) -> finance_ports.Windows:
         """Settlement windows, and the lines that are frozen with them."""
-        return SettlementWindows(self.connect, self._kept)
+        return SettlementWindows(self.connect, self._charge_basis_points)
 
     @property
     def books(self) -> finance_ports.AdjustmentBooks:
@@ -86,7 +86,7 @@ class OpenedFinance:
         finally:
             await connection.close()
 
-    def _kept(self) -> dict[str, int]:
+    def _charge_basis_points(self) -> dict[str, int]:
         """What each connector keeps of what it collects, in basis points."""
         return {profile.id: profile.charge_basis_points for profile in profiles_of(self._settings)}
 

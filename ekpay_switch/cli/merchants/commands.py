@@ -75,8 +75,8 @@ def add(
         raise typer.BadParameter(str(problem)) from problem
     if REQUIRED - texts.keys():
         raise typer.BadParameter(f"set {', '.join(sorted(REQUIRED - texts.keys()))} as well")
-    new = NewMerchant(partner_id, mer_reg_id, Agreement(**_read(texts)))
-    _tell_once(carry_out(by, lambda engine: MerchantDesk(engine).add(new, by)), as_json=as_json)
+    new = NewMerchant(partner_id, mer_reg_id, Agreement(**_read_agreement(texts)))
+    _show_once(carry_out(by, lambda engine: MerchantDesk(engine).add(new, by)), as_json=as_json)
 
 
 @app.command("list")
@@ -116,13 +116,13 @@ def rotate_key(
     async def _rotate(engine: AsyncEngine) -> MerchantKey:
         return await MerchantDesk(engine).rotate_key(partner_id, overlap, by)
 
-    _tell_once(carry_out(by, _rotate), as_json=as_json)
+    _show_once(carry_out(by, _rotate), as_json=as_json)
 
 
 @app.command()
 def change(partner_id: PartnerId, terms: _Set, by: By, *, as_json: AsJson = False) -> None:
     """Change a merchant's agreement or its names; what is set replaces what was."""
-    changes = _read(_texts(terms))
+    changes = _read_agreement(_texts(terms))
     line = carry_out(by, lambda engine: MerchantDesk(engine).change(partner_id, changes, by))
     if as_json:
         show_json(for_programs(line))
@@ -161,7 +161,7 @@ def _texts(terms: list[str]) -> dict[str, str]:
     return texts
 
 
-def _read(texts: dict[str, str]) -> dict[str, Any]:
+def _read_agreement(texts: dict[str, str]) -> dict[str, Any]:
     """The fields of an agreement that are meant."""
     known: Known = known_of(open_session().settings)
     fields, wrong = read_terms(texts, known)
@@ -170,7 +170,7 @@ def _read(texts: dict[str, str]) -> dict[str, Any]:
     return fields
 
 
-def _tell_once(credentials: MerchantKey, *, as_json: bool) -> None:
+def _show_once(credentials: MerchantKey, *, as_json: bool) -> None:
     values = {
         "partner_id": credentials.partner_id,
         "mer_reg_id": credentials.mer_reg_id,

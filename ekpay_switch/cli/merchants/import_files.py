@@ -69,7 +69,7 @@ def read_merchants(path: Path, known: Known) -> Sequence[tuple[int, NewMerchant]
         UnreadableError: anything in the file is wrong.
     """
     lines = _read(path, REQUIRED | {ID}, TERMS | {ID})
-    problems = [*_twice(lines, ID), *_of_two_upazilas(lines)]
+    problems = [*_repeats(lines, ID), *_upazila_problems(lines)]
     news = []
     for line in lines:
         filled = {name: text for name, text in line.cells.items() if text and name != ID}
@@ -87,7 +87,7 @@ def read_merchants(path: Path, known: Known) -> Sequence[tuple[int, NewMerchant]
 def read_payees(path: Path) -> Sequence[tuple[int, Payee]]:
     """The payees of one merchant, each with the number of its line; raises like `read_merchants`."""
     lines = _read(path, PAYEE_COLUMNS, PAYEE_COLUMNS)
-    problems, payees = _twice(lines, "code"), []
+    problems, payees = _repeats(lines, "code"), []
     for line in lines:
         payee, wrong = read_payee(**line.cells)
         problems += line.problems(wrong)
@@ -125,7 +125,7 @@ class KeyFile:
         written = io.StringIO(newline="")
         writer = csv.writer(written, lineterminator="\n")
         writer.writerow(KEY_COLUMNS)
-        writer.writerows([_harmless(getattr(key, column)) for column in KEY_COLUMNS] for key in keys)
+        writer.writerows([_without_formula(getattr(key, column)) for column in KEY_COLUMNS] for key in keys)
         handle = os.open(self.partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(handle, "w", encoding="utf-8", newline="") as opened:
@@ -141,7 +141,7 @@ class KeyFile:
         rename_durably(self.partial, self.path)
 
 
-def _harmless(text: str) -> str:
+def _without_formula(text: str) -> str:
     """Text that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text
 
@@ -161,7 +161,7 @@ def _read(path: Path, required: Collection[str], allowed: Collection[str]) -> li
     if len(rows) < 2:  # noqa: PLR2004 - the heading and something below it
         raise UnreadableError([Problem(1, "", "a file has a heading and at least one line below it")])
     (_, heading), *below = rows
-    problems = [*_of_heading(heading, required, allowed)]
+    problems = [*_heading_problems(heading, required, allowed)]
     width = len(heading)
     problems += [
         Problem(number, "", f"has {len(cells)} cells, the heading {width}")
@@ -185,7 +185,7 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
         raise UnreadableError([Problem(reader.line_num, "", f"not CSV: {problem}")]) from problem
 
 
-def _of_heading(
+def _heading_problems(
     heading: Sequence[str], required: Collection[str], allowed: Collection[str]
 ) -> Iterator[Problem]:
     for name in sorted(set(heading)):
@@ -197,7 +197,7 @@ def _of_heading(
         yield Problem(1, name, "is missing")
 
 
-def _twice(lines: Sequence[Line], column: str) -> list[Problem]:
+def _repeats(lines: Sequence[Line], column: str) -> list[Problem]:
     first: dict[str, int] = {}
     return [
         Problem(line.number, column, f"the same as in line {before}")
@@ -206,7 +206,7 @@ def _twice(lines: Sequence[Line], column: str) -> list[Problem]:
     ]
 
 
-def _of_two_upazilas(lines: Sequence[Line]) -> Iterator[Problem]:
+def _upazila_problems(lines: Sequence[Line]) -> Iterator[Problem]:
     """Ids that are no union's, and unions of another upazila than the first one's."""
     upazila = ""
     for line in lines:

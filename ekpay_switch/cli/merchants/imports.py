@@ -50,10 +50,12 @@ def import_merchants(
     every wrong cell is named and nothing is added.
     """
     known = known_of(open_session().settings)
-    news = _told(lambda: read_merchants(path, known))
+    news = _report_problems(lambda: read_merchants(path, known))
     numbers, merchants = [number for number, _ in news], [new for _, new in news]
     if dry_run:
-        fresh = _told(lambda: open_session().run(lambda engine: _desk(engine).would_add(merchants)), numbers)
+        fresh = _report_problems(
+            lambda: open_session().run(lambda engine: _desk(engine).would_add(merchants)), numbers
+        )
         _say_merchants(merchants, [new.mer_reg_id for new in fresh], "would be added", as_json=as_json)
         return
     if keys is None or not by:
@@ -64,7 +66,7 @@ def import_merchants(
     async def _add(engine: AsyncEngine) -> Sequence[MerchantKey]:
         return await _desk(engine).add_all(merchants, by, file.keep)
 
-    added = _told(lambda: carry_out(by, _add), numbers)
+    added = _report_problems(lambda: carry_out(by, _add), numbers)
     if added:
         file.finish()
     _say_merchants(merchants, [key.mer_reg_id for key in added], "added", as_json=as_json)
@@ -85,7 +87,7 @@ def import_payees(
     Payees that stand already as they are written here are left alone. Where any line is wrong, every wrong
     cell is named and nothing is registered.
     """
-    read = _told(lambda: read_payees(path))
+    read = _report_problems(lambda: read_payees(path))
     numbers, payees = [number for number, _ in read], [payee for _, payee in read]
 
     async def _would_add(engine: AsyncEngine) -> Sequence[Payee]:
@@ -96,16 +98,18 @@ def import_payees(
 
     if not dry_run and not by:
         raise typer.BadParameter("name --by, or --dry-run")
-    fresh = _told(lambda: open_session().run(_would_add) if dry_run else carry_out(by, _add), numbers)
+    fresh = _report_problems(
+        lambda: open_session().run(_would_add) if dry_run else carry_out(by, _add), numbers
+    )
     codes, done = [payee.code for payee in fresh], "would be registered" if dry_run else "registered"
-    _say(codes, len(payees) - len(codes), done, as_json=as_json)
+    _report_result(codes, len(payees) - len(codes), done, as_json=as_json)
 
 
 def _desk(engine: AsyncEngine) -> MerchantDesk:
     return MerchantDesk(engine)
 
 
-def _told(work: Callable[[], Result], numbers: Sequence[int] = ()) -> Result:
+def _report_problems(work: Callable[[], Result], numbers: Sequence[int] = ()) -> Result:
     """The work's result; what is wrong with the file is told line by line."""
     try:
         return work()
@@ -128,10 +132,10 @@ def _told(work: Callable[[], Result], numbers: Sequence[int] = ()) -> Result:
 def _say_merchants(
     merchants: Sequence[NewMerchant], fresh: Sequence[str], done: str, *, as_json: bool
 ) -> None:
-    _say(fresh, len(merchants) - len(fresh), done, as_json=as_json)
+    _report_result(fresh, len(merchants) - len(fresh), done, as_json=as_json)
 
 
-def _say(fresh: Sequence[str], standing: int, done: str, *, as_json: bool) -> None:
+def _report_result(fresh: Sequence[str], standing: int, done: str, *, as_json: bool) -> None:
     if as_json:
         show_json({done.replace(" ", "_"): list(fresh), "left_alone": standing})
         return

@@ -46,12 +46,14 @@ class Known:
 
 def check_mer_reg_id(text: str) -> str:
     """A registration id."""
-    return _shaped(text, MER_REG_ID, "3 to 64 of A-Z, a-z, 0-9, _, . and -, the first a letter or digit")
+    return _require_shape(
+        text, MER_REG_ID, "3 to 64 of A-Z, a-z, 0-9, _, . and -, the first a letter or digit"
+    )
 
 
 def check_partner_id(text: str) -> str:
     """Our id of a merchant."""
-    return _shaped(text, PARTNER_ID, "a small letter, then up to 31 of a-z, 0-9 and -")
+    return _require_shape(text, PARTNER_ID, "a small letter, then up to 31 of a-z, 0-9 and -")
 
 
 def partner_id_of(reg_id: str) -> str:
@@ -80,7 +82,9 @@ def read_payee(code: str, kind: str, name: str) -> tuple[Payee | None, dict[str,
 
 def check_payee_code(text: str) -> str:
     """A payee's code, which becomes part of the name of a ledger account."""
-    return _shaped(text, PAYEE_CODE, "up to 32 of A-Z, a-z, 0-9, _, . and -, the first a letter or digit")
+    return _require_shape(
+        text, PAYEE_CODE, "up to 32 of A-Z, a-z, 0-9, _, . and -, the first a letter or digit"
+    )
 
 
 def payee_kind(text: str) -> PayeeKind:
@@ -115,7 +119,7 @@ def _no_such_term(_: str, __: Known) -> object:
     raise TermError(f"there is no such term; there are {', '.join(sorted(_READERS))}")
 
 
-def _shaped(text: str, shape: re.Pattern[str], meaning: str) -> str:
+def _require_shape(text: str, shape: re.Pattern[str], meaning: str) -> str:
     if not shape.fullmatch(text):
         raise TermError(f"not {meaning}")
     return text

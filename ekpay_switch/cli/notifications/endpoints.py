@@ -42,7 +42,7 @@ def add(
     except UnsafeAddressError as problem:
         raise typer.BadParameter(str(problem), param_hint="URL") from problem
     line = session.run(lambda engine: Endpoints(engine).add(partner_id, url, events or []))
-    _tell(session, line, as_json=as_json)
+    _show_keys(session, line, as_json=as_json)
 
 
 @app.command("list")
@@ -91,7 +91,7 @@ def rotate_key(
     """Sign with a new key; until the overlap ends each message carries both signatures."""
     session, overlap = open_session(), timedelta(hours=overlap_hours)
     line = session.run(lambda engine: Endpoints(engine).rotate_key(endpoint_id, overlap))
-    _tell(session, line, as_json=as_json)
+    _show_keys(session, line, as_json=as_json)
 
 
 async def _check(url: str, rules: AddressRules) -> None:
@@ -105,7 +105,7 @@ async def _check(url: str, rules: AddressRules) -> None:
         names.close()
 
 
-def _tell(session: Session, line: EndpointLine, *, as_json: bool) -> None:
+def _show_keys(session: Session, line: EndpointLine, *, as_json: bool) -> None:
     keys = WebhookKeys(session.keys())
     if as_json:
         show_json(_for_programs(line, keys))

@@ -141,7 +141,7 @@ def replay(
         if dry_run:
             return f"{_ipns(count.deliveries)} would be sent; {count.notifications} notifications looked at."
         with bar_when_slow("sending again", count.notifications) as looked_at:
-            return _on_the_way(await replay_range(engine, selection, looked_at))
+            return _resent_wording(await replay_range(engine, selection, looked_at))
 
     typer.echo(open_session().run(send))
 
@@ -153,14 +153,14 @@ def _replay_one(requested_id: UUID, endpoint_id: UUID | None) -> None:
             return await replay_ipn_of(engine, payment_id)
         return await replay_one(engine, notification_id, endpoint_id, EndpointKind.IPN)
 
-    typer.echo(_on_the_way(open_session().run(send)))
+    typer.echo(_resent_wording(open_session().run(send)))
 
 
 def _ipns(count: int) -> str:
     return "1 IPN" if count == 1 else f"{count} IPNs"
 
 
-def _on_the_way(count: int) -> str:
+def _resent_wording(count: int) -> str:
     return f"{_ipns(count)} {'is' if count == 1 else 'are'} on the way again."
 
 

@@ -26,12 +26,12 @@ class UnwellError(Exception):
 
 def doctor() -> None:
     """Look at Python, settings, config, key and database; exits 1 if anything is wrong."""
-    is_well = _look("Python", check_python)
+    is_well = _run_check("Python", check_python)
     settings: list[Settings] = []
-    is_well &= _look("settings", lambda: _read(settings))
+    is_well &= _run_check("settings", lambda: _read_settings(settings))
     for name, check in (("config", check_config), ("master key", check_key), ("database", check_database)):
         if settings:
-            is_well &= _look(name, lambda check=check: check(settings[0]))  # type: ignore[misc]
+            is_well &= _run_check(name, lambda check=check: check(settings[0]))  # type: ignore[misc]
     if not is_well:
         raise typer.Exit(1)
 
@@ -81,12 +81,12 @@ async def _ask_database(database: Database) -> str:
     return f"PostgreSQL {version}"
 
 
-def _read(settings: list[Settings]) -> str:
+def _read_settings(settings: list[Settings]) -> str:
     settings.append(read_settings())
     return f"EKPAY_HOME is {settings[0].home.resolve()}"
 
 
-def _look(name: str, check: Callable[[], str]) -> bool:
+def _run_check(name: str, check: Callable[[], str]) -> bool:
     try:
         text, is_well = check(), True
     except Exception as problem:  # noqa: BLE001 - whatever it is, it is the diagnosis

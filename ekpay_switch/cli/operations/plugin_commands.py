@@ -29,7 +29,7 @@ def join(app: typer.Typer, points: Iterable[EntryPoint], reserved_names: Collect
         try:
             loaded = point.load()
         except Exception as problem:  # noqa: BLE001 - whatever a stranger's module does at import
-            _stand_in(app, point, problem)
+            _add_failed_command(app, point, problem)
             continue
         if isinstance(loaded, typer.Typer):
             app.add_typer(loaded, name=point.name)
@@ -37,7 +37,7 @@ def join(app: typer.Typer, points: Iterable[EntryPoint], reserved_names: Collect
             app.command(point.name)(loaded)
 
 
-def _stand_in(app: typer.Typer, point: EntryPoint, problem: Exception) -> None:
+def _add_failed_command(app: typer.Typer, point: EntryPoint, problem: Exception) -> None:
     reason = f"{point.name} cannot be loaded from {point.value}: {type(problem).__name__}: {problem}"
 
     def _say_why() -> None:

@@ -74,10 +74,10 @@ def server_config(settings: Settings, database: Database) -> uvicorn.Config:
 def worker() -> None:
     """Ask far sides about payments in doubt, and tidy up, until interrupted."""
     telemetry.configure("worker")
-    uvloop.run(_work_until_told(open_session()))
+    uvloop.run(_work_until_signalled(open_session()))
 
 
-async def _work_until_told(session: Session) -> None:
+async def _work_until_signalled(session: Session) -> None:
     """Leave between two pieces of work: what is half done stays leased to nobody but time."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -32,7 +32,7 @@ HEADINGS = (
 )  # fmt: skip
 # What a spreadsheet may take for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_OURS = {"topped_up": "top_up"}
+_RECORD_NAMES = {"topped_up": "top_up"}
 
 
 class Form(StrEnum):
@@ -87,7 +87,7 @@ def statement(
     path = out / name_of(result, form) if out.is_dir() else out
     if path.exists() and path.read_text(encoding="utf-8") != content:
         raise typer.BadParameter(f"{path} is there already and is another file")
-    _keep(path, content)
+    _write_durably(path, content)
     typer.echo(f"{path}: {len(result.lines)} lines of {result.partner_id} on {result.business_date}")
 
 
@@ -100,13 +100,13 @@ async def leave_statements(connection: Connection, night: date, folder: Path) ->
     Raises:
         DayNotClosedError: something may yet be posted to the date.
     """
-    return _leave(await read_statements(connection, night), folder)
+    return _write_statements(await read_statements(connection, night), folder)
 
 
-def _leave(statements: Sequence[PartnerStatement], folder: Path) -> int:
+def _write_statements(statements: Sequence[PartnerStatement], folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     for statement in statements:
-        _keep_beside(folder / name_of(statement, Form.CSV), written(statement, Form.CSV))
+        _write_revision(folder / name_of(statement, Form.CSV), written(statement, Form.CSV))
     return len(statements)
 
 
@@ -151,8 +151,8 @@ def _rows(statement: PartnerStatement) -> Iterator[Sequence[object]]:
     for line in statement.lines:
         balances[line.bucket] += line.change
         yield (
-            _OURS.get(line.what, line.what), line.bucket, _instant(line.at), line.payment_id or "",
-            _plain(line.reference), _plain(line.biller_id),
+            _RECORD_NAMES.get(line.what, line.what), line.bucket, _instant(line.at), line.payment_id or "",
+            _without_formula(line.reference), _without_formula(line.biller_id),
             *("" if part is None else taka(part) for part in (line.billed, line.charge, line.fee, line.vat)),
             taka(line.change), taka(balances[line.bucket]),
         )  # fmt: skip
@@ -176,7 +176,7 @@ def _as_json(statement: PartnerStatement) -> str:
             bucket: {"opening": balances.opening, "closing": balances.closing}
             for bucket, balances in statement.buckets.items()
         },
-        "lines": [_facts(line) for line in statement.lines],
+        "lines": [_line_document(line) for line in statement.lines],
     }
     canonical = json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(canonical.encode()).hexdigest()
@@ -184,9 +184,9 @@ def _as_json(statement: PartnerStatement) -> str:
     return json.dumps(body | {"control": control}, ensure_ascii=False, indent=2) + "\n"
 
 
-def _facts(line: StatementLine) -> dict[str, object]:
+def _line_document(line: StatementLine) -> dict[str, object]:
     return {
-        "record": _OURS.get(line.what, line.what),
+        "record": _RECORD_NAMES.get(line.what, line.what),
         "bucket": line.bucket,
         "at": _instant(line.at),
         "payment_id": None if line.payment_id is None else str(line.payment_id),
@@ -208,12 +208,12 @@ def _instant(instant: datetime) -> str:
     return in_dhaka(instant).isoformat(timespec="milliseconds")
 
 
-def _plain(text: str) -> str:
+def _without_formula(text: str) -> str:
     """Text that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _keep(path: Path, content: str) -> None:
+def _write_durably(path: Path, content: str) -> None:
     """Write a file whole and durably, or not at all."""
     partial = path.with_name(f"{path.name}.partial")
     with partial.open("w", encoding="utf-8", newline="") as opened:
@@ -223,10 +223,10 @@ def _keep(path: Path, content: str) -> None:
     rename_durably(partial, path)
 
 
-def _keep_beside(path: Path, content: str) -> None:
+def _write_revision(path: Path, content: str) -> None:
     place, revision = path, 1
     while place.exists():
         if place.read_text(encoding="utf-8") == content:
             return
         place, revision = path.with_name(f"{path.stem}_r{revision}{path.suffix}"), revision + 1
-    _keep(place, content)
+    _write_durably(place, content)

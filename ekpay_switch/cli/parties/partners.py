@@ -81,7 +81,7 @@ def add(
     """Add a partner with two empty prefunds, and print its secrets this once."""
     session = open_session()
     keys, new = session.keys(), NewPartner(partner_id, name, user_id or partner_id, nd_id, syndct_id)
-    _tell_once(session.run(lambda engine: Partners(engine, keys).add(new)), as_json=as_json)
+    _show_once(session.run(lambda engine: Partners(engine, keys).add(new)), as_json=as_json)
 
 
 @app.command("rotate-secret")
@@ -97,7 +97,7 @@ def rotate_secret(
     session = open_session()
     keys, overlap = session.keys(), timedelta(hours=overlap_hours)
     credentials = session.run(lambda engine: Partners(engine, keys).rotate_secret(partner_id, overlap))
-    _tell_once(credentials, as_json=as_json)
+    _show_once(credentials, as_json=as_json)
 
 
 @app.command("list")
@@ -173,7 +173,7 @@ def approve(
     typer.echo(f"Added {session.run(_carry_out)}.")
 
 
-def _tell_once(credentials: Credentials, *, as_json: bool) -> None:
+def _show_once(credentials: Credentials, *, as_json: bool) -> None:
     values = {
         "partner_id": credentials.partner_id,
         "nd_id": credentials.nd_id,

@@ -69,7 +69,7 @@ def read_list(file: Path) -> list[Wanted]:
             rows = csv.DictReader(source, strict=True)
             if _BILLER not in (rows.fieldnames or ()):
                 raise UnreadableListError
-            requests = [_wanted(rows.line_num, row) for row in rows]
+            requests = [_bill_request(rows.line_num, row) for row in rows]
     except (UnicodeDecodeError, csv.Error) as problem:
         raise UnreadableListError from problem
     if len(requests) > _LINES_MAX:
@@ -77,7 +77,7 @@ def read_list(file: Path) -> list[Wanted]:
     return requests
 
 
-def _wanted(line: int, row: Mapping[str | None, str | list[str] | None]) -> Wanted:
+def _bill_request(line: int, row: Mapping[str | None, str | list[str] | None]) -> Wanted:
     cells = {name: text.strip() for name, text in row.items() if name and isinstance(text, str)}
     if None in row:
         raise UnreadableListError

@@ -90,7 +90,7 @@ def export() -> None:
     Nothing is masked, unlike in `list`: whole bill numbers are what two books are matched by.
     """
     for line in open_session().run(export_payments):
-        typer.echo(json.dumps(_whole(line), ensure_ascii=False, default=str))
+        typer.echo(json.dumps(_exported(line), ensure_ascii=False, default=str))
 
 
 def _as_uuid(text: str) -> UUID | None:
@@ -101,7 +101,7 @@ def _as_uuid(text: str) -> UUID | None:
         return None
 
 
-def _whole(line: Line) -> dict[str, object]:
+def _exported(line: Line) -> dict[str, object]:
     fields = {name: line[name] for name in (*_OF_PAYMENT, "bill_key", "bill_number", "facts")}
     parts = {"attempts": _OF_ATTEMPT, "tries": _OF_TRY, "refunds": _OF_REFUND}
     fields |= {

@@ -81,7 +81,7 @@ def verify(
     """
     # A line that was copied from paper or a PDF is folded.
     signed = "".join(text.split()).rpartition("/")[2]
-    known = [*(key or []), *(_listed(keys) if keys else [])] or _own_keys(read_settings())
+    known = [*(key or []), *(_keys_from_file(keys) if keys else [])] or _own_keys(read_settings())
     try:
         result = check(signed, known)
     except ReceiptKeyError as problem:
@@ -92,7 +92,7 @@ def verify(
         else:
             complain(_FLAWS[result])
         raise typer.Exit(FAILED)
-    _tell(result, as_json=as_json)
+    _show_facts(result, as_json=as_json)
 
 
 @app.command("keys")
@@ -102,7 +102,7 @@ def list_keys() -> None:
     show_table("Keys of receipts", headings, [(key_id(key), key) for key in _own_keys(read_settings())])
 
 
-def _tell(facts: SignedFacts, *, as_json: bool) -> None:
+def _show_facts(facts: SignedFacts, *, as_json: bool) -> None:
     payment = f"pay_{facts.payment_id.hex}"
     if as_json:
         fields = {"payment": payment, "transaction": facts.transaction, "payee": facts.payee}
@@ -126,7 +126,7 @@ def _receipt(session: Session, payment_id: UUID) -> Receipt | None:
 
 
 def _write_pdf(receipt: Shown, file: Path) -> None:
-    pdf = asyncio.run(_set(receipt))
+    pdf = asyncio.run(_typeset(receipt))
     if pdf is None:
         complain("the PDF could not be made; the lines above say why")
         raise typer.Exit(FAILED)
@@ -134,7 +134,7 @@ def _write_pdf(receipt: Shown, file: Path) -> None:
     typer.echo(f"{file}: {len(pdf)} bytes")
 
 
-async def _set(receipt: Shown) -> bytes | None:
+async def _typeset(receipt: Shown) -> bytes | None:
     return await Typesetter().pdf(for_pdf(receipt))
 
 
@@ -145,7 +145,7 @@ def _own_keys(settings: Settings) -> list[str]:
     return list(ReceiptKeys(keys_of(settings)).public_keys())
 
 
-def _listed(file: Path) -> list[str]:
+def _keys_from_file(file: Path) -> list[str]:
     try:
         document = json.loads(file.read_bytes())
         return [str(entry["key"]) for entry in document["keys"]]

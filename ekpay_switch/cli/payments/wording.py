@@ -93,7 +93,7 @@ def tell(story: PaymentStory, tokens: Sequence[TokenLine] = ()) -> Iterator[str]
         _notifications,
     ):
         yield from (printable(line) for line in part(story))
-    yield from _bought(tokens)
+    yield from _token_lines(tokens)
     yield from (printable(line) for line in _ending(story))
 
 
@@ -126,14 +126,14 @@ def _source(story: PaymentStory) -> str:
 
 def _charges(story: PaymentStory) -> Iterator[str]:
     """The biller's own lines, in its order and words (billers.md 1.3)."""
-    yield from _headed("What the biller makes of the money", story.charges)
+    yield from _heading("What the biller makes of the money", story.charges)
     for line in story.charges:
         yield f"  {taka(line['amount']):>16}  {line['label']}"
 
 
-def _bought(tokens: Sequence[TokenLine]) -> Iterator[str]:
+def _token_lines(tokens: Sequence[TokenLine]) -> Iterator[str]:
     heading = f"Token of {len(tokens)} lines, to be typed in in this order"
-    yield from _headed(heading if len(tokens) > 1 else "Token", tokens)
+    yield from _heading(heading if len(tokens) > 1 else "Token", tokens)
     for line in tokens:
         yield f"  {line.seq:>2}  {line.grouped}  {line.kind.replace('_', ' ')}"
 
@@ -152,7 +152,7 @@ def _steps(story: PaymentStory) -> Iterator[str]:
 
 
 def _attempts(story: PaymentStory) -> Iterator[str]:
-    yield from _headed("Whom we asked", story.attempts)
+    yield from _heading("Whom we asked", story.attempts)
     for attempt in story.attempts:
         sends = "once" if attempt["sends"] == 1 else f"{attempt['sends']} times"
         outcome = f", {attempt['outcome'].replace('_', ' ')}" if attempt["outcome"] else ""
@@ -168,13 +168,13 @@ def _step_of(step: str) -> str:
 
 
 def _decisions(story: PaymentStory) -> Iterator[str]:
-    yield from _headed("Why they were asked to collect", story.decisions)
+    yield from _heading("Why they were asked to collect", story.decisions)
     for decided in story.decisions:
         yield from (f"  {line}" for line in tell_decision(decision_of(decided["document"])))
 
 
 def _tries(story: PaymentStory) -> Iterator[str]:
-    yield from _headed("How its money was collected", story.tries)
+    yield from _heading("How its money was collected", story.tries)
     for row in story.tries:
         name = row["provider_reference"] or "no page"
         until = f", which lapses at {dhaka(row['page_until'])}" if row["page_until"] else ""
@@ -183,14 +183,14 @@ def _tries(story: PaymentStory) -> Iterator[str]:
         execute_wording = (
             f"asked for {'once' if executes == 1 else f'{executes} times'}" if executes else "not asked for"
         )
-        yield f"    the money was {execute_wording}; {_brought(row)}"
+        yield f"    the money was {execute_wording}; {_collected_wording(row)}"
         if row["next_action_at"] is not None:
             yield f"    looked at again at {dhaka(row['next_action_at'])}; {row['asked']} were asked so far"
     if story.callbacks:
         yield f"  {story.callbacks} message{'s' if story.callbacks > 1 else ''} of connectors came unasked"
 
 
-def _brought(row: Line) -> str:
+def _collected_wording(row: Line) -> str:
     if row["collected"] is None:
         return "none came"
     name = f" as {row['provider_transaction']}" if row["provider_transaction"] else ""
@@ -203,7 +203,7 @@ def _brought(row: Line) -> str:
 
 
 def _refunds(story: PaymentStory) -> Iterator[str]:
-    yield from _headed("What goes back to the payer", story.refunds)
+    yield from _heading("What goes back to the payer", story.refunds)
     for refund in story.refunds:
         yield from (f"  {line}" for line in tell_refund(refund, story.refund_steps[refund["id"]]))
 
@@ -230,17 +230,17 @@ def tell_refund(refund: Line, steps: Sequence[Line]) -> Iterator[str]:
 
 
 def _evidence(story: PaymentStory) -> Iterator[str]:
-    yield from _headed("Answers that decided nothing by themselves", story.evidence)
+    yield from _heading("Answers that decided nothing by themselves", story.evidence)
     for answer in story.evidence:
         if is_of_a_file(answer["kind"]):
             yield f"  {dhaka(answer['at'])}  {file_in_words(answer['kind'], answer['facts'])}"
             continue
         facts = facts_in_words(answer["facts"])
-        words = _evidence_words(answer["kind"])
+        words = _evidence_wording(answer["kind"])
         yield f"  {dhaka(answer['at'])}  {words}{': ' + facts if facts else ''}"
 
 
-def _evidence_words(kind: str) -> str:
+def _evidence_wording(kind: str) -> str:
     prefix, _, rest = kind.partition(":")
     if prefix != "begun":
         return kind.replace("_", " ")
@@ -250,7 +250,7 @@ def _evidence_words(kind: str) -> str:
 
 
 def _entries(story: PaymentStory) -> Iterator[str]:
-    yield from _headed("What was posted (debit +, credit -)", story.entries)
+    yield from _heading("What was posted (debit +, credit -)", story.entries)
     for entry in story.entries:
         place = f"lane {entry['lane']}, number {entry['seq']}, window {entry['window_id']}"
         yield f"  {dhaka(entry['at'])}  {entry['moment'].replace('_', ' ')} ({place})"
@@ -260,17 +260,17 @@ def _entries(story: PaymentStory) -> Iterator[str]:
 
 
 def _notifications(story: PaymentStory) -> Iterator[str]:
-    yield from _headed("Who is told", story.notifications)
+    yield from _heading("Who is told", story.notifications)
     for notice in story.notifications:
         words = notice["notice"].replace("_", " ")
         state = notice["state"].replace("_", " ")
         yield f"  {dhaka(notice['created_at'])}  {notice['partner_id']}: {words} ({state})"
         for delivery in story.deliveries:
             if delivery["notification_id"] == notice["id"]:
-                yield f"    {_delivery_words(delivery)}"
+                yield f"    {_delivery_wording(delivery)}"
 
 
-def _delivery_words(delivery: Line) -> str:
+def _delivery_wording(delivery: Line) -> str:
     state, due, count = DeliveryState(delivery["state"]), "", delivery["tries"]
     if state is DeliveryState.DELIVERED:
         due = f" at {dhaka(delivery['delivered_at'])}"
@@ -303,7 +303,7 @@ def _ending(story: PaymentStory) -> Iterator[str]:
         yield "  Nothing happens by itself any more: a person has to look."
 
 
-def _headed(heading: str, lines: object) -> Iterator[str]:
+def _heading(heading: str, lines: object) -> Iterator[str]:
     """The heading, unless nothing stands under it."""
     if lines:
         yield heading

@@ -21,7 +21,7 @@ _OPENING = """\
 Written by `make states` from the tables that decide; change them there.
 What does not stand here is never emitted.
 """
-_OURS = {
+_OWN_CODES = {
     DONE: "done",
     IN_PROGRESS: "money is held and nobody knows yet",
     TOKEN_MISSING: "before anything was decrypted",
@@ -40,7 +40,7 @@ def _codes() -> Iterable[str]:
     names: dict[str, str] = {}
     for refusal, code in REFUSALS.items():
         names[code] = f"{names[code]}, `{refusal}`" if code in names else f"`{refusal}`"
-    names |= _OURS
+    names |= _OWN_CODES
     burning = {REFUSALS[refusal] for refusal in BURNING}
     yield from ("## Response codes (`rsp_cd`)", "")
     yield from ("| code | text | why | burns the reference |", "| --- | --- | --- | --- |")

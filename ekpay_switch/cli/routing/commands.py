@@ -69,7 +69,7 @@ def explain(
     What is left to luck is left out: nobody explores, and a split is asked for its first share.
     """
     session = open_session()
-    installation = _House.of(session.settings)
+    installation = _Installation.of(session.settings)
     moment = SystemClock().now() if at is None else at.replace(tzinfo=DHAKA)
     billed, rules = _amount(amount), installation.rules()
     fee = installation.fee(biller, instrument, billed, moment)
@@ -104,7 +104,7 @@ def simulate(
     expected ones: nobody knows what would have come of it.
     """
     session = open_session()
-    installation = _House.of(session.settings)
+    installation = _Installation.of(session.settings)
     draft = installation.rules(file)
     end = SystemClock().now() if until is None else until.replace(tzinfo=DHAKA)
     summary = session.run(
@@ -122,7 +122,7 @@ def simulate(
 def breakers(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """List the breakers that have ever opened, and how they stand now."""
     session = open_session()
-    rules = _House.of(session.settings).rules()
+    rules = _Installation.of(session.settings).rules()
     lines = session.run(lambda engine: read_breakers(engine, rules))
     if as_json:
         show_json(
@@ -156,7 +156,7 @@ def breakers(*, as_json: Annotated[bool, typer.Option("--json", help="For progra
 
 
 @dataclass(frozen=True, slots=True)
-class _House:
+class _Installation:
     """The files of this installation; nobody is reached."""
 
     billers: Billers
@@ -164,7 +164,7 @@ class _House:
     settings: Settings
 
     @classmethod
-    def of(cls, settings: Settings) -> "_House":
+    def of(cls, settings: Settings) -> "_Installation":
         far = (settings.config, NoWire(), NoTokens(), SystemClock(), settings.time_divisor)
         return cls(load_billers(*far), load_connectors(*far), settings)
 

@@ -55,7 +55,7 @@ def rows_of(decision: Decision) -> Iterator[Sequence[str]]:
     for verdict in verdicts:
         name, number = verdict.connector_id, place.get(verdict.connector_id)
         words = reason(verdict) if number is None else "chosen" if number == 1 else f"number {number}"
-        weighed = _weighed(verdict) if verdict.why is not Exclusion.INSTRUMENT else [""] * 5
+        weighed = _weights(verdict) if verdict.why is not Exclusion.INSTRUMENT else [""] * 5
         yield (name, *weighed, words)
 
 
@@ -92,7 +92,7 @@ def percent(ppm: int) -> str:
     return f"{ppm // 10_000}.{ppm % 10_000 // 100:02d} %"
 
 
-def _weighed(verdict: Verdict) -> list[str]:
+def _weights(verdict: Verdict) -> list[str]:
     candidate = verdict.candidate
     return [
         f"{candidate.successes} of {candidate.outcomes}",

@@ -44,7 +44,7 @@ def load(
         finally:
             await transactions.close()
 
-    for line in _told(file, session.run(_load)):
+    for line in _result_lines(file, session.run(_load)):
         typer.echo(line)
 
 
@@ -72,7 +72,7 @@ def _problems(problems: list[Problem]) -> Iterator[str]:
     yield "nothing was taken over"
 
 
-def _told(file: BillFile, loaded: Loaded) -> Iterator[str]:
+def _result_lines(file: BillFile, loaded: Loaded) -> Iterator[str]:
     yield (
         f"File {file.number} of {file.biller_id}: {loaded.added} bills added, {loaded.changed} stated again, "
         f"{loaded.kept} left as they are since we have taken them."

@@ -60,10 +60,10 @@ def scroll(
         sys.stdout.buffer.flush()
         typer.echo(summary, err=True)
     else:
-        typer.echo(f"{summary}, in {_keep(file, Path(out or '.'))}")
+        typer.echo(f"{summary}, in {_write_file(file, Path(out or '.'))}")
 
 
-def _keep(file: ScrollFile, place: Path) -> Path:
+def _write_file(file: ScrollFile, place: Path) -> Path:
     """Write the file whole or not at all; one of other content in its place is left alone."""
     path = place / file.name if place.is_dir() else place
     content = content_of(file)

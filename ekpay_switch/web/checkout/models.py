@@ -90,7 +90,7 @@ def choosing(payment: MerchantPayment, offers: Sequence[Offer], world: World) ->
     return {
         "groups": grouped(offers),
         "nth": len(payment.tries) + 1,
-        "refused": None if refused is None else _refused(refused, world),
+        "refused": None if refused is None else _refused_try(refused, world),
         "earlier": earlier_pages(payment, world),
         "may_leave": may_leave(payment),
     }
@@ -109,7 +109,7 @@ def waiting(payment: MerchantPayment, world: World, *, stays: bool) -> Page:
         "looks_in": seconds,
         "profile": profile,
         "executes": profile is not None and profile.executes,
-        "next_look_at": _upcoming(current_try, payment.read_at),
+        "next_look_at": _next_look_at(current_try, payment.read_at),
         "may_look": situation in {Situation.AT_PROVIDER, Situation.ASKING} and current_try is not None,
         "may_go_on": is_live,
         "another_from": another_from(payment, world) if is_live else None,
@@ -139,10 +139,12 @@ def ended(payment: MerchantPayment, world: World, receipt: str | None, *, stays:
         "receipt": receipt,
         "paid_with": world.connectors.by_id(payment.funding.connector_id) if payment.funding else None,
     }
-    return Page(f"checkout/{_ENDS.get(situation, 'ended')}.html", values, refresh=None if stays else refresh)
+    return Page(
+        f"checkout/{_END_TEMPLATES.get(situation, 'ended')}.html", values, refresh=None if stays else refresh
+    )
 
 
-_ENDS = {Situation.PAID: "paid"}
+_END_TEMPLATES = {Situation.PAID: "paid"}
 
 
 def order_of(payment: MerchantPayment) -> dict[str, object]:
@@ -174,7 +176,7 @@ def earlier_pages(payment: MerchantPayment, world: World) -> list[Earlier]:
     ]
 
 
-def _refused(refused_try: TryLine, world: World) -> Refused:
+def _refused_try(refused_try: TryLine, world: World) -> Refused:
     stated_reason = refused_try.why.partition(" ")[0]
     reason = stated_reason if stated_reason in REASONS else str(refused_try.end or TryEnd.NEVER_PAID)
     return Refused(_profile(refused_try, world), reason, is_watched=refused_try.next_look_at is not None)
@@ -193,7 +195,7 @@ def _waits_seconds(current_try: TryLine | None, now: datetime) -> int:
     return min(max(seconds_left, OPENS_SECONDS), WAITS_SECONDS)
 
 
-def _upcoming(current_try: TryLine | None, now: datetime) -> datetime | None:
+def _next_look_at(current_try: TryLine | None, now: datetime) -> datetime | None:
     """When we look again by ourselves; what is due by now is looked at within the minute."""
     if current_try is None or current_try.next_look_at is None:
         return None

@@ -78,21 +78,21 @@ def mount(app: FastAPI, checkout: Checkout) -> None:
 
     def add(below: str, method: str, answering: Answering) -> None:
         async def endpoint(request: Request) -> Response:
-            answer = await _answered(request, answering, checkout, pages)
+            answer = await _answer_request(request, answering, checkout, pages)
             telemetry.HTTP_REQUESTS.labels(ROUTE, answer.status_code).inc()
             return answer
 
         app.add_route(f"{PATH}/{{reference}}{below}", endpoint, methods=[method])
 
-    add("", "GET", _shown)
-    add("/go", "GET", _going)
-    add("/cancel", "GET", _asked_to_leave)
+    add("", "GET", _show_payment)
+    add("/go", "GET", _go_to_provider)
+    add("/cancel", "GET", _confirm_leaving)
     # Where a form was answered with a page of its own, a reload of that address comes by GET.
-    add("/try", "GET", _home)
-    add("/look", "GET", _home)
-    add("/try", "POST", _chosen)
-    add("/look", "POST", _looked)
-    add("/cancel", "POST", _left)
+    add("/try", "GET", _to_payment)
+    add("/look", "GET", _to_payment)
+    add("/try", "POST", _choose)
+    add("/look", "POST", _look_now)
+    add("/cancel", "POST", _leave)
 
     async def nowhere(request: Request) -> Response:
         about, status = ("unknown", 404) if request.method == "GET" else ("method", 405)
@@ -156,7 +156,9 @@ class Visit:
         return self.pages.sent_on(self.request, path)
 
 
-async def _answered(request: Request, answering: Answering, checkout: Checkout, pages: Pages) -> Response:
+async def _answer_request(
+    request: Request, answering: Answering, checkout: Checkout, pages: Pages
+) -> Response:
     reference = request.path_params["reference"]
     if not _is_reference(reference):
         return _notice(request, pages, "unknown", 404)
@@ -192,12 +194,12 @@ def _notice(request: Request, pages: Pages, about: str, status: int, back_here: 
 # ---- looking: the books' truth, and nothing changes
 
 
-async def _shown(visit: Visit) -> Response:
+async def _show_payment(visit: Visit) -> Response:
     notice = "looked" if visit.request.query_params.get("looked") == "1" else ""
-    return await _page_now(visit, notice)
+    return await _situation_page(visit, notice)
 
 
-async def _page_now(visit: Visit, notice: str = "", status: int = 200) -> Response:
+async def _situation_page(visit: Visit, notice: str = "", status: int = 200) -> Response:
     """The page of the situation that the payment is in."""
     payment, world = visit.payment, visit.checkout.world
     situation = situation_of(payment)
@@ -233,12 +235,12 @@ async def _choice_page(visit: Visit, problem: str = "", status: int = 200, chose
     return visit.page(models.Page("checkout/choose.html", values, status), problem=problem, chosen=chosen)
 
 
-async def _going(visit: Visit) -> Response:
+async def _go_to_provider(visit: Visit) -> Response:
     """On to the provider, said before it happens; not by a redirect of the form, which the policy forbids."""
     payment, world = visit.payment, visit.checkout.world
     current_try = open_try_of(payment)
     if situation_of(payment) is Situation.OPENING:
-        return await _page_now(visit)
+        return await _situation_page(visit)
     if current_try is None or situation_of(payment) is not Situation.AT_PROVIDER or is_over(payment):
         return visit.to(visit.at())
     connector = world.connectors.by_id(current_try.connector_id)
@@ -252,7 +254,7 @@ async def _going(visit: Visit) -> Response:
     return visit.page(models.Page("checkout/go.html", values, refresh=refresh))
 
 
-async def _asked_to_leave(visit: Visit) -> Response:
+async def _confirm_leaving(visit: Visit) -> Response:
     payment, world = visit.payment, visit.checkout.world
     if situation_of(payment) not in {Situation.CHOOSE, Situation.AT_PROVIDER}:
         return visit.to(visit.at())
@@ -262,20 +264,20 @@ async def _asked_to_leave(visit: Visit) -> Response:
     return visit.page(models.Page("checkout/leave.html", values))
 
 
-async def _home(visit: Visit) -> Response:
+async def _to_payment(visit: Visit) -> Response:
     return visit.to(visit.at())
 
 
 # ---- forms: each is of this very page, or nothing is done
 
 
-async def _chosen(visit: Visit) -> Response:
+async def _choose(visit: Visit) -> Response:
     fields = await _own_fields(visit)
     if fields is None:
-        return _foreign(visit)
+        return _refuse_foreign_form(visit)
     choice = choice_of(fields)
     if choice is None:
-        return await _not_readable(visit)
+        return await _nothing_chosen(visit)
     work = choose(visit.payment, choice, visit.checkout.world)
     try:
         answer = await visit.checkout.tasks.within(work, visit.checkout.answer_seconds)
@@ -290,7 +292,7 @@ async def _after_choice(visit: Visit, choice: Choice, answer: PageChosen | NotCh
     if answer is NotChosen.NO_PAGE:
         return visit.to(visit.at())
     if answer is NotChosen.MOVED_ON:
-        return visit.to(await _where_it_moved(visit, choice))
+        return visit.to(await _address_after_click(visit, choice))
     return await _choice_page(visit, answer.value, _STATUS_OF[answer], choice.instrument)
 
 
@@ -303,7 +305,7 @@ _STATUS_OF = {
 }
 
 
-async def _where_it_moved(visit: Visit, choice: Choice) -> str:
+async def _address_after_click(visit: Visit, choice: Choice) -> str:
     """The second of two clicks follows the first; a page from before leads to how the payment stands now."""
     now = await visit.checkout.world.merchant_payments.by_id(visit.payment.payment_id)
     current_try = open_try_of(now) if now is not None else None
@@ -311,7 +313,7 @@ async def _where_it_moved(visit: Visit, choice: Choice) -> str:
     return visit.at("/go" if is_same else "")
 
 
-async def _not_readable(visit: Visit) -> Response:
+async def _nothing_chosen(visit: Visit) -> Response:
     """Nothing was chosen, or something that no form of ours holds."""
     if situation_of(visit.payment) is Situation.CHOOSE or _may_choose(visit):
         return await _choice_page(visit, "nothing_chosen", 422)
@@ -324,9 +326,9 @@ def _may_choose(visit: Visit) -> bool:
     return is_open and since is not None and since <= visit.payment.read_at
 
 
-async def _looked(visit: Visit) -> Response:
+async def _look_now(visit: Visit) -> Response:
     if await _own_fields(visit) is None:
-        return _foreign(visit)
+        return _refuse_foreign_form(visit)
     work = look(visit.payment, visit.checkout.world)
     try:
         await visit.checkout.tasks.within(work, visit.checkout.answer_seconds)
@@ -335,15 +337,15 @@ async def _looked(visit: Visit) -> Response:
     return visit.to(visit.at(looked=1))
 
 
-async def _left(visit: Visit) -> Response:
+async def _leave(visit: Visit) -> Response:
     if await _own_fields(visit) is None:
-        return _foreign(visit)
+        return _refuse_foreign_form(visit)
     work = leave(visit.payment, visit.checkout.world)
     if await visit.checkout.tasks.within(work, visit.checkout.answer_seconds):
         return visit.to(visit.at())
     now = await visit.checkout.world.merchant_payments.by_id(visit.payment.payment_id)
     later = Visit(visit.request, now or visit.payment, visit.checkout, visit.pages)
-    return await _page_now(later, "cannot_leave", 409)
+    return await _situation_page(later, "cannot_leave", 409)
 
 
 async def _own_fields(visit: Visit) -> dict[str, str] | None:
@@ -352,5 +354,5 @@ async def _own_fields(visit: Visit) -> dict[str, str] | None:
     return None if fields is None else dict(fields)
 
 
-def _foreign(visit: Visit) -> Response:
+def _refuse_foreign_form(visit: Visit) -> Response:
     return _notice(visit.request, visit.pages, "foreign", 403, visit.at.base)

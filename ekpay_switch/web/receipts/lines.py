@@ -71,20 +71,20 @@ def verdict(receipt: Receipt) -> Text:
 def groups(receipt: Receipt) -> tuple[Group, ...]:
     """Everything else that the receipt says, in order."""
     return (
-        Group(Text("কাকে ও কীসের জন্য", "Paid to, and for what"), _what(receipt)),
+        Group(Text("কাকে ও কীসের জন্য", "Paid to, and for what"), _payee_and_purchase(receipt)),
         Group(Text("কত", "How much"), _amounts(receipt)),
-        Group(Text("কখন ও কীভাবে", "When and how"), _movement(receipt)),
+        Group(Text("কখন ও কীভাবে", "When and how"), _payment_lines(receipt)),
     )
 
 
-def _what(receipt: Receipt) -> tuple[Line, ...]:
+def _payee_and_purchase(receipt: Receipt) -> tuple[Line, ...]:
     purchase = receipt.bought
-    payee = Line(Text("প্রাপক", "Paid to"), _both(receipt.payee))
-    return (payee, *(_of_order(purchase) if receipt.is_merchant else _of_bill(purchase)))
+    payee = Line(Text("প্রাপক", "Paid to"), _name_text(receipt.payee))
+    return (payee, *(_order_lines(purchase) if receipt.is_merchant else _bill_lines(purchase)))
 
 
-def _of_order(purchase: Bought) -> tuple[Line, ...]:
-    return _codes(
+def _order_lines(purchase: Bought) -> tuple[Line, ...]:
+    return _code_lines(
         (Text("অর্ডার নম্বর", "Order"), purchase.order_id),
         (Text("বিবরণ", "Details"), purchase.details),
         (Text("ক্রেতা", "Customer"), purchase.customer),
@@ -92,8 +92,8 @@ def _of_order(purchase: Bought) -> tuple[Line, ...]:
     )
 
 
-def _of_bill(purchase: Bought) -> tuple[Line, ...]:
-    return _codes(
+def _bill_lines(purchase: Bought) -> tuple[Line, ...]:
+    return _code_lines(
         (Text("বিল নম্বর", "Bill number"), purchase.bill_number),
         (Text("গ্রাহক নম্বর", "Account"), purchase.account),
         (Text("বিলারের রসিদ বা চালান নম্বর", "Biller's receipt or challan"), purchase.proof),
@@ -103,13 +103,13 @@ def _of_bill(purchase: Bought) -> tuple[Line, ...]:
 
 def _amounts(receipt: Receipt) -> tuple[Line, ...]:
     sums = receipt.sums
-    extras = _sums(
+    extras = _amount_lines(
         (Text("রাউন্ডিং", "Rounding"), sums.rounding),
         (Text("পেমেন্ট মাধ্যমের চার্জ", "Charge of the instrument"), sums.charge),
         (Text("সেবা ফি", "Service fee"), sums.fee),
         (Text("ভ্যাট", "VAT"), sums.vat),
     )
-    back = _sums(
+    back = _amount_lines(
         (Text("ফেরত দেওয়া হয়েছে", "Refunded"), receipt.refunded),
         (Text("ফেরতের পথে", "Refund on its way"), receipt.on_its_way),
     )
@@ -118,12 +118,12 @@ def _amounts(receipt: Receipt) -> tuple[Line, ...]:
     return (price, *extras, total, *back)
 
 
-def _movement(receipt: Receipt) -> tuple[Line, ...]:
+def _payment_lines(receipt: Receipt) -> tuple[Line, ...]:
     transaction_label = Text("বিক্রেতার লেনদেন নম্বর", "Merchant's transaction")
     return (
         Line(Text("সময় (ঢাকা)", "Time (Dhaka)"), dhaka_text(receipt.paid_at)),
-        Line(Text("মাধ্যম", "Paid by"), _both(receipt.instrument)),
-        *_codes(
+        Line(Text("মাধ্যম", "Paid by"), _name_text(receipt.instrument)),
+        *_code_lines(
             (Text("একপে লেনদেন নম্বর", "ekPay transaction"), receipt.transaction),
             (transaction_label, receipt.merchant_transaction),
             (Text("মাধ্যমের লেনদেন নম্বর", "Instrument's transaction"), receipt.connector_transaction),
@@ -132,18 +132,18 @@ def _movement(receipt: Receipt) -> tuple[Line, ...]:
     )
 
 
-def _both(name: Name) -> Text:
+def _name_text(name: Name) -> Text:
     """A name that others may have chosen; where one of the two is missing the other stands for it."""
     bangla, english = displayed(name.bangla), displayed(name.english)
     return Text(bangla or english, english or bangla)
 
 
-def _codes(*pairs: tuple[Text, str]) -> tuple[Line, ...]:
+def _code_lines(*pairs: tuple[Text, str]) -> tuple[Line, ...]:
     """Lines of what is written in one way only; what is not known has none."""
     values = ((label, displayed(value)) for label, value in pairs)
     return tuple(Line(label, Text(value, value), is_code=True) for label, value in values if value)
 
 
-def _sums(*pairs: tuple[Text, Money]) -> tuple[Line, ...]:
+def _amount_lines(*pairs: tuple[Text, Money]) -> tuple[Line, ...]:
     """Lines of amounts; nothing has none."""
     return tuple(Line(label, taka_text(amount.minor)) for label, amount in pairs if amount.minor)

@@ -64,7 +64,7 @@ def receipt_page(request: Request, pages: Pages, signed_receipt: Shown, seen_at:
     """The receipt as it stands at that moment."""
     moment = dhaka_text(seen_at)
     values = {
-        "here": _here(request),
+        "here": _page_path(request),
         "title": TITLE,
         "payment": payment_name(signed_receipt.receipt),
         "status": signed_receipt.receipt.status.value,
@@ -74,7 +74,7 @@ def receipt_page(request: Request, pages: Pages, signed_receipt: Shown, seen_at:
         "pdf_path": f"{signed_receipt.path}{PDF_SUFFIX}",
         "pdf_link": _PDF_LINK,
         "proof_heading": _PROOF,
-        "qr": Markup(_qr(signed_receipt)),  # noqa: S704 - drawn by segno from our own text
+        "qr": Markup(_qr_svg(signed_receipt)),  # noqa: S704 - drawn by segno from our own text
         "qr_says": pages.words(request).pick(_QR_SAYS),
         "notes": _NOTES,
         "signed": signed_receipt.signed,
@@ -85,7 +85,7 @@ def receipt_page(request: Request, pages: Pages, signed_receipt: Shown, seen_at:
 def message_page(request: Request, pages: Pages, message: Message) -> Response:
     """The message as a page in the same look."""
     values = {
-        "here": _here(request),
+        "here": _page_path(request),
         "title": message.title,
         "lines": message.lines,
         "way_on": message.way_on,
@@ -109,7 +109,7 @@ def for_pdf(signed_receipt: Shown) -> Mapping[str, object]:
         "heading": asdict(TITLE),
         "verdict": asdict(says),
         "groups": [asdict(group) for group in groups(receipt)],
-        "qr": _qr(signed_receipt),
+        "qr": _qr_svg(signed_receipt),
         "qr_says": f"{_QR_SAYS.bangla} · {_QR_SAYS.english}",
         "notes": [asdict(note) for note in _NOTES],
         "signed": signed_receipt.signed,
@@ -117,12 +117,12 @@ def for_pdf(signed_receipt: Shown) -> Mapping[str, object]:
     }
 
 
-def _here(request: Request) -> str:
+def _page_path(request: Request) -> str:
     """This page's address, for the switch of the language."""
     return quote(request.url.path)
 
 
-def _qr(signed_receipt: Shown) -> str:
+def _qr_svg(signed_receipt: Shown) -> str:
     """The QR code as SVG that stands in a page; medium correction outlives a fold and a stain."""
     picture = BytesIO()
     code = segno.make(signed_receipt.qr_url, error="m", micro=False)

@@ -37,7 +37,7 @@ from ekpay_switch.web.receipts.typesetter import Typesetter
 KEYS_PATH = f"{PAGE}/keys"
 ROUTE, PDF_ROUTE = "receipt", "receipt-pdf"
 _KEYS_CACHED_SECONDS = 300
-_NOBODY = "nobody"
+_UNKNOWN_ADDRESS = "nobody"
 
 _LOOK_AGAIN = Text(
     "ঠিকানাটি পুরো লেখা হয়েছে কি না দেখুন, অথবা কিউআর কোডটি আবার স্ক্যান করুন।",
@@ -108,7 +108,7 @@ def mount(app: FastAPI, receipt_pages: ReceiptDesk) -> None:
         return Response(body, headers=headers, media_type="application/json")
 
     async def page(request: Request) -> Response:
-        receipt = await _found(request, receipt_pages, receipt_pages.visits)
+        receipt = await _find_receipt(request, receipt_pages, receipt_pages.visits)
         answer = (
             receipt
             if isinstance(receipt, Response)
@@ -118,8 +118,10 @@ def mount(app: FastAPI, receipt_pages: ReceiptDesk) -> None:
         return answer
 
     async def pdf(request: Request) -> Response:
-        receipt = await _found(request, receipt_pages, receipt_pages.pdfs)
-        answer = receipt if isinstance(receipt, Response) else await _set(request, receipt, receipt_pages)
+        receipt = await _find_receipt(request, receipt_pages, receipt_pages.pdfs)
+        answer = (
+            receipt if isinstance(receipt, Response) else await _pdf_response(request, receipt, receipt_pages)
+        )
         telemetry.HTTP_REQUESTS.labels(PDF_ROUTE, answer.status_code).inc()
         return answer
 
@@ -128,20 +130,20 @@ def mount(app: FastAPI, receipt_pages: ReceiptDesk) -> None:
     app.add_route(f"{PAGE}/{{token}}", page, methods=["GET"])
 
 
-async def _found(request: Request, receipt_pages: ReceiptDesk, rate: RateLimit) -> Shown | Response:
+async def _find_receipt(request: Request, receipt_pages: ReceiptDesk, rate: RateLimit) -> Shown | Response:
     """The receipt that the token is of, or the page that says why there is none to see."""
-    address = request.client.host if request.client else _NOBODY
+    address = request.client.host if request.client else _UNKNOWN_ADDRESS
     if not rate.allows(address):
         return message_page(request, receipt_pages.pages, _TOO_OFTEN)
     try:
-        receipt = await _receipt(request.path_params["token"], receipt_pages)
+        receipt = await _receipt_of_token(request.path_params["token"], receipt_pages)
     except Exception as error:  # noqa: BLE001 - whoever holds a receipt is owed a page
         telemetry.count_error("receipt_page_broke_off", error=error)
         return message_page(request, receipt_pages.pages, _CANNOT_LOOK)
     return message_page(request, receipt_pages.pages, _NO_RECEIPT) if receipt is None else receipt
 
 
-async def _receipt(token: str, receipt_pages: ReceiptDesk) -> Shown | None:
+async def _receipt_of_token(token: str, receipt_pages: ReceiptDesk) -> Shown | None:
     payment_id = receipt_pages.keys.payment_of(token)
     if payment_id is None:
         return None
@@ -172,7 +174,7 @@ def _agrees(token: str, facts: SignedFacts, keys: ReceiptKeys) -> bool:
     )
 
 
-async def _set(request: Request, receipt: Shown, receipt_pages: ReceiptDesk) -> Response:
+async def _pdf_response(request: Request, receipt: Shown, receipt_pages: ReceiptDesk) -> Response:
     pdf = await receipt_pages.typesetter.pdf(for_pdf(receipt))
     if pdf is None:
         return message_page(request, receipt_pages.pages, Message(503, _NO_PDF_TITLE, _NO_PDF, receipt.path))

@@ -30,9 +30,9 @@ DRAWN = (
     "\u09bc-\u09c4\u09c7\u09c8\u09cb-\u09ce\u09d7\u09dc\u09dd\u09df-\u09e3\u09e6-\u09fb"
     "\u200c\u200d\u2013\u2014\u2018-\u201a\u201c-\u201e\u2022\u2026\u20ac"
 )
-_NOT_DRAWN = re.compile(f"[^{DRAWN}]")
+_NOT_DRAWABLE = re.compile(f"[^{DRAWN}]")
 # Signs and joiners of Bangla that follow no letter of it: they would hang on a letter of the other font.
-_ADRIFT = re.compile(
+_DETACHED_SIGNS = re.compile(
     "(?<![\u0980-\u09fb\u200c\u200d])[\u0981-\u0983\u09bc\u09be-\u09cd\u09d7\u09e2\u09e3\u200c\u200d]+"
 )
 _STAND_IN = "?"
@@ -43,7 +43,7 @@ _PICTURES = frozenset({"qr", "svg"})
 def drawable(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     """The same with a stand-in for what the fonts cannot draw; the page shows it all."""
     if isinstance(value, str):
-        return _ADRIFT.sub(_STAND_IN, _NOT_DRAWN.sub(_STAND_IN, value))
+        return _DETACHED_SIGNS.sub(_STAND_IN, _NOT_DRAWABLE.sub(_STAND_IN, value))
     if isinstance(value, list | tuple):
         return [drawable(item) for item in value]
     if isinstance(value, dict):
