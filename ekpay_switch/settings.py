@@ -49,7 +49,7 @@ Port = Annotated[int, Field(ge=1, le=65_535)]
 Ports = Annotated[frozenset[Port], NoDecode, BeforeValidator(_split_list)]
 Address = Annotated[str, AfterValidator(_check_base_url)]
 Networks = Annotated[frozenset[str], NoDecode, BeforeValidator(_split_list), AfterValidator(_check_networks)]
-Places = Annotated[
+HostsAndPorts = Annotated[
     frozenset[str], NoDecode, BeforeValidator(_split_list), AfterValidator(_check_hosts_and_ports)
 ]
 
@@ -130,7 +130,7 @@ class Settings(BaseSettings):
     webhook_ports: Ports = Field(
         frozenset({443, 8443}), description="TCP ports that endpoints of partners may have, with commas."
     )
-    webhook_trusted_hosts: Places = Field(
+    webhook_trusted_hosts: HostsAndPorts = Field(
         frozenset(),
         description="For rehearsals only: exact host:port that notifications may reach without https or a "
         "public address.",

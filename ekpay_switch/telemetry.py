@@ -114,10 +114,10 @@ def _text_of(value: object) -> str:
             return type(value).__name__
 
 
-def _safe_value(treat: Callable[[str], str], value: object) -> str | int | float | bool | None:
+def _safe_value(mask: Callable[[str], str], value: object) -> str | int | float | bool | None:
     if value is None or isinstance(value, bool | float):
         return value
-    if treat is _unchanged:
+    if mask is _unchanged:
         # Nearly every field of a payment's lines: nothing in these has to be looked for or cut.
         if isinstance(value, Enum):
             value = value.value
@@ -127,7 +127,7 @@ def _safe_value(treat: Callable[[str], str], value: object) -> str | int | float
             return str(value)
         if type(value) is int and value.bit_length() <= _INTEGER_BITS_MAX:
             return value
-    return _shorten(treat(_text_of(value)))
+    return _shorten(mask(_text_of(value)))
 
 
 class _LogStream:
@@ -157,11 +157,11 @@ def _build_line(_: WrappedLogger, level: str, fields: EventDict) -> EventDict:
     }
     dropped = []
     for name, value in fields.items():
-        treat = _FIELDS.get(name)
-        if treat is None:
+        mask = _FIELDS.get(name)
+        if mask is None:
             dropped.append(_shorten(name))
         else:
-            line[name] = _safe_value(treat, value)
+            line[name] = _safe_value(mask, value)
     if dropped:
         line["dropped"] = ",".join(sorted(dropped))
     return line

@@ -37,7 +37,7 @@ class Letterbox:
 
     world: World
     arrivals: RateLimit
-    strange: RateLimit
+    unrecognised: RateLimit
 
 
 def mount(app: FastAPI, letterbox: Letterbox) -> None:
@@ -65,7 +65,7 @@ async def _receive(request: Request, letterbox: Letterbox) -> Response:
         _headers(request),
         body,
         letterbox.world,
-        lambda: letterbox.strange.allows(connector.profile.id),
+        lambda: letterbox.unrecognised.allows(connector.profile.id),
     )
     telemetry.log("callback_received", connector_id=connector.profile.id, outcome=received)
     status = _STATUS[received]

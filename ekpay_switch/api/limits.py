@@ -12,7 +12,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from ekpay_switch.api.problems import own_words
+from ekpay_switch.api.problems import api_error
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -98,7 +98,7 @@ class _Replay:
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, status: int) -> None:
     """Answer in the words of whoever asked, and have the connection closed: its rest is not read."""
-    answer = own_words(scope["method"], scope["path"], status, _CLOSE_HEADERS)
+    answer = api_error(scope["method"], scope["path"], status, _CLOSE_HEADERS)
     await (answer or Response(_REFUSAL, status, _CLOSE_HEADERS, media_type="application/json"))(
         scope, receive, send
     )

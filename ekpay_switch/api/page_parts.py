@@ -37,7 +37,7 @@ _HEADERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class WayOn:
+class OnwardLink:
     """Where the payer may go on to: an address that was checked, and the name of who is there."""
 
     url: str
@@ -55,19 +55,17 @@ class Page:
     title: Text
     lines: Sequence[Text]
     payment_id: str = ""
-    looks_again_at: str = ""
-    way_on: WayOn | None = None
+    refresh_url: str = ""
+    onward_link: OnwardLink | None = None
 
 
-LOOKS_AGAIN_SECONDS = 5
+REFRESH_SECONDS = 5
 
 
-def shown(page: Page) -> Response:
+def render_page(page: Page) -> Response:
     """The page as an answer."""
     # In a header, as the other pages have it: what is in the markup is a barrier to readers who are slower.
-    refresh_headers = (
-        {"Refresh": f"{LOOKS_AGAIN_SECONDS}; url={page.looks_again_at}"} if page.looks_again_at else {}
-    )
+    refresh_headers = {"Refresh": f"{REFRESH_SECONDS}; url={page.refresh_url}"} if page.refresh_url else {}
     title = f"{escape(page.title.bangla)} · {escape(page.title.english)}"
     html = (
         '<!DOCTYPE html>\n<html lang="bn">\n<head>\n<meta charset="utf-8">\n'
@@ -78,7 +76,7 @@ def shown(page: Page) -> Response:
     return HTMLResponse(html, page.status, {**_HEADERS, **refresh_headers})
 
 
-def sent_on(url: str) -> Response:
+def redirect(url: str) -> Response:
     """On to a checked address; whoever is there is not told where the payer came from."""
     return Response(status_code=303, headers={**_HEADERS, "Location": url})
 
@@ -92,12 +90,12 @@ def _section(page: Page, language: str) -> str:
 
 
 def _link(page: Page, language: str) -> str:
-    if page.way_on is None:
+    if page.onward_link is None:
         return ""
     # A name may turn the direction of what follows it; `bdi` keeps that inside.
-    name = f"<bdi>{escape(page.way_on.name)}</bdi>"
+    name = f"<bdi>{escape(page.onward_link.name)}</bdi>"
     link_text = f"{name}: ফিরে যান" if language == "bn" else f"Go on to {name}"
-    return f'<p><a class="go" rel="noreferrer" href="{escape(page.way_on.url)}">{link_text}</a></p>\n'
+    return f'<p><a class="go" rel="noreferrer" href="{escape(page.onward_link.url)}">{link_text}</a></p>\n'
 
 
 def _foot(page: Page) -> str:

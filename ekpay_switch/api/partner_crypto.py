@@ -26,7 +26,7 @@ _HEADER, _PARAMETER = "x-api-key", "secretKey"
 # Bills and payers pass through here: nothing between us and the client may keep a copy.
 _NO_COPIES = {"Cache-Control": "no-store"}
 
-Turn = Callable[[bytes, bytes], bytes]
+Cipher = Callable[[bytes, bytes], bytes]
 FindSecrets = Callable[[Request], Sequence[str]]
 
 
@@ -76,7 +76,7 @@ async def _health(_: Request) -> Response:
 
 
 def _endpoint(
-    turn: Turn, place: _SecretSource, body_seconds: float
+    turn: Cipher, place: _SecretSource, body_seconds: float
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:

@@ -16,15 +16,15 @@ from starlette.responses import Response
 
 from ekpay_switch import telemetry
 from ekpay_switch.api.page_parts import (
-    LOOKS_AGAIN_SECONDS,
+    REFRESH_SECONDS,
+    OnwardLink,
     Page,
-    WayOn,
-    sent_on,
-    shown,
+    redirect,
+    render_page,
 )
 from ekpay_switch.api.v1.answers import payment_name
 from ekpay_switch.domain.payment import State
-from ekpay_switch.edge_kit.background_tasks import OwnTasks, StillRunningError
+from ekpay_switch.edge_kit.background_tasks import BackgroundTasks, StillRunningError
 from ekpay_switch.edge_kit.bilingual_text import Text, in_bangla, taka_text
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.edge_kit.return_urls import with_payment_id
@@ -45,8 +45,8 @@ _REFERENCE = re.compile(r"[A-Z0-9]{20,32}", re.ASCII)
 _CHECKING = Text("আমরা আপনার পেমেন্ট যাচাই করছি", "We are checking your payment")
 _DO_NOT_PAY_AGAIN = Text("দয়া করে আবার টাকা দেবেন না।", "Do not pay again.")
 _REFRESHES_ITSELF = Text(
-    f"এই পাতা {in_bangla(LOOKS_AGAIN_SECONDS)} সেকেন্ড পর পর নিজে থেকেই আবার দেখে। আপনাকে কিছু করতে হবে না।",
-    f"This page looks again by itself every {LOOKS_AGAIN_SECONDS} seconds. You need not do anything.",
+    f"এই পাতা {in_bangla(REFRESH_SECONDS)} সেকেন্ড পর পর নিজে থেকেই আবার দেখে। আপনাকে কিছু করতে হবে না।",
+    f"This page looks again by itself every {REFRESH_SECONDS} seconds. You need not do anything.",
 )
 _MONEY_NOT_KNOWN = Text(
     "আপনার টাকা আমাদের কাছে এসেছে কি না, আমরা এখনও জানি না।",
@@ -83,7 +83,7 @@ class PayerPages:
     world: World
     visits: RateLimit
     arrivals: RateLimit
-    tasks: OwnTasks = field(default_factory=OwnTasks)
+    tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     look_seconds: float = LOOK_SECONDS
 
 
@@ -108,29 +108,29 @@ async def _redirect_to_page(request: Request, pages: PayerPages) -> Response:
     """On to the page of the payment that the provider's own name says; it is unguessable, as ours is."""
     connector = pages.world.connectors.by_id(request.path_params["connector_id"])
     if connector is None or not connector.profile.registers_return:
-        return shown(_NO_PAYMENT)
+        return render_page(_NO_PAYMENT)
     if not pages.arrivals.allows(connector.profile.id):
-        return shown(_unavailable_without_page(429))
+        return render_page(_unavailable_without_page(429))
     try:
         reference = await find_page(connector, *await _read_browser_message(request), pages.world)
     except Exception as error:  # noqa: BLE001 - a payer whose money may be under way is owed a page
         telemetry.count_error("registered_return_broke_off", error=error)
-        return shown(_unavailable_without_page(503))
-    return shown(_NO_PAYMENT) if reference is None else sent_on(f"{RETURN_PATH}/{reference}")
+        return render_page(_unavailable_without_page(503))
+    return render_page(_NO_PAYMENT) if reference is None else redirect(f"{RETURN_PATH}/{reference}")
 
 
 async def _answer_visit(request: Request, pages: PayerPages) -> Response:
     reference = request.path_params["reference"]
     if not _REFERENCE.fullmatch(reference):
-        return shown(_NO_PAYMENT)
+        return render_page(_NO_PAYMENT)
     if not pages.visits.allows(reference):
-        return shown(_unavailable_page(429, reference))
+        return render_page(_unavailable_page(429, reference))
     try:
         returning = await _resolve_within(reference, *await _read_browser_message(request), pages)
     except Exception as error:  # noqa: BLE001 - a payer whose money may be under way is owed a page
         telemetry.count_error("payer_page_broke_off", error=error)
-        return shown(_unavailable_page(503, reference))
-    return shown(_NO_PAYMENT) if returning is None else _answer_for(reference, returning)
+        return render_page(_unavailable_page(503, reference))
+    return render_page(_NO_PAYMENT) if returning is None else _answer_for(reference, returning)
 
 
 def _answer_for(reference: str, returning: Returning) -> Response:
@@ -139,15 +139,15 @@ def _answer_for(reference: str, returning: Returning) -> Response:
     A merchant's payer goes to our own checkout, whatever came of it: that page tells it and leads on.
     """
     if returning.checkout_reference:
-        return sent_on(f"{CHECKOUT_PATH}/{returning.checkout_reference}")
+        return redirect(f"{CHECKOUT_PATH}/{returning.checkout_reference}")
     name = payment_name(returning.payment_id)
     url = with_payment_id(returning.return_url, name)
     not_known = _unknown_part(returning.state)
     if not_known is None:
-        return sent_on(url)
+        return redirect(url)
     lines = [_total(returning), not_known, _DO_NOT_PAY_AGAIN, _REFRESHES_ITSELF]
-    way_on = WayOn(url, returning.client_name)
-    return shown(Page(200, _CHECKING, lines, name, reference, way_on))
+    way_on = OnwardLink(url, returning.client_name)
+    return render_page(Page(200, _CHECKING, lines, name, reference, way_on))
 
 
 async def _read_browser_message(request: Request) -> tuple[Mapping[str, str], bytes]:
@@ -166,7 +166,7 @@ async def _resolve_within(
     """How the payment stands after a look, or now where the look takes long; then it goes on by itself."""
     work = come_back(reference, headers, content, pages.world)
     try:
-        return await pages.tasks.within(work, pages.look_seconds)
+        return await pages.tasks.run_within(work, pages.look_seconds)
     except StillRunningError:
         return await pages.world.collections.returning(reference)
 
@@ -198,7 +198,7 @@ def _total(returning: Returning) -> Text:
 
 def _unavailable_page(status: int, reference: str) -> Page:
     lines = [_UNKNOWN, _DO_NOT_PAY_AGAIN, _REFRESHES_ITSELF]
-    return Page(status, _CANNOT_LOOK, lines, looks_again_at=reference)
+    return Page(status, _CANNOT_LOOK, lines, refresh_url=reference)
 
 
 def _unavailable_without_page(status: int) -> Page:

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from ekpay_switch import telemetry
 from ekpay_switch.api.echallan import outside as echallan
 from ekpay_switch.api.merchant.refusals import answer_with, is_under_merchant_api
-from ekpay_switch.api.v1.problems import is_under_v1, refused_with
+from ekpay_switch.api.v1.problems import is_under_v1, problem_of_status
 from ekpay_switch.domain import errors
 
 BUSY = 503
@@ -48,12 +48,12 @@ def problem(status: int, headers: dict[str, str] | None = None) -> Response:
     return Response(orjson.dumps(body), status, headers, media_type="application/problem+json")
 
 
-def own_words(
+def api_error(
     method: str, path: str, status: int, headers: Mapping[str, str] | None = None
 ) -> Response | None:
     """The answer with this status in an API that has codes of its own; None where the path is in none."""
     if is_under_v1(path):
-        return refused_with(status).response(headers)
+        return problem_of_status(status).response(headers)
     if is_under_merchant_api(path):
         return answer_with(method, path, status, headers)
     if echallan.is_under_echallan(path):
@@ -63,7 +63,7 @@ def own_words(
 
 def problem_at(request: Request, status: int, headers: Mapping[str, str] | None = None) -> Response:
     """What callers of this path know how to read."""
-    answer = own_words(request.method, request.url.path, status, headers)
+    answer = api_error(request.method, request.url.path, status, headers)
     return answer or problem(status, dict(headers) if headers else None)
 
 

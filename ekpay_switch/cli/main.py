@@ -18,7 +18,7 @@ from ekpay_switch.cli.notifications import commands as notifications
 from ekpay_switch.cli.operations import database
 from ekpay_switch.cli.operations import serve as serving
 from ekpay_switch.cli.operations.doctor import doctor
-from ekpay_switch.cli.operations.plugin_commands import found_apps, join
+from ekpay_switch.cli.operations.plugin_commands import installed_apps, join
 from ekpay_switch.cli.parties import partners, staff
 from ekpay_switch.cli.parties.partner_crypto import partner_crypto
 from ekpay_switch.cli.payments import bills, receipts
@@ -68,7 +68,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     for name, group in _GROUPS.items():
         app.add_typer(group, name=name)
     if not arguments or arguments[0] not in CORE:
-        join(app, found_apps(), CORE)
+        join(app, installed_apps(), CORE)
     return app
 
 
@@ -107,11 +107,11 @@ def _report(problem: Exception) -> int:
         # `ekpay payments list | head` has seen enough. Python would complain once more when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    complain(in_one_line(problem))
+    complain(error_line(problem))
     return FAILED
 
 
-def in_one_line(problem: Exception) -> str:
+def error_line(problem: Exception) -> str:
     """What an error says to whoever typed the command."""
     cause = problem.orig.__cause__ if isinstance(problem, DBAPIError) and problem.orig else problem
     if isinstance(cause, asyncpg.UndefinedTableError):

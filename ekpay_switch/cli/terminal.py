@@ -65,7 +65,7 @@ def taka(paisa: int) -> str:
     return format_taka(paisa)
 
 
-def facts_in_words(facts: Mapping[str, object]) -> str:
+def facts_wording(facts: Mapping[str, object]) -> str:
     """Facts as `name value`, without what identifies a payer and without a prepaid token."""
     return ", ".join(f"{name.replace('_', ' ')} {_fact_text(name, value)}" for name, value in facts.items())
 

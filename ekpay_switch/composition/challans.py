@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.api.echallan.routes import TOKEN_PURPOSE, EChallan, mount
 from ekpay_switch.config_files.challan_accounts import read_challan_accounts
-from ekpay_switch.edge_kit.background_tasks import OwnTasks
+from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.persistence.challans.users import PostgresChallanUsers
 from ekpay_switch.ports.challans import Challans, TreasuryOffice
@@ -30,7 +30,7 @@ def mount_echallan(
     engine: AsyncEngine,
     keys: KeyRing,
     answer_seconds: float,
-    tasks: OwnTasks,
+    tasks: BackgroundTasks,
 ) -> None:
     """Put the e-challan API on the application."""
     clock = office.world.clock

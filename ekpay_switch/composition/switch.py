@@ -24,13 +24,13 @@ from ekpay_switch.api.payer_pages import PayerPages
 from ekpay_switch.api.problems import install_error_handlers
 from ekpay_switch.api.syndicate.routes import Syndicate, mount
 from ekpay_switch.api.v1 import routes as v1_routes
-from ekpay_switch.api.v1.calls import V1
+from ekpay_switch.api.v1.calls import RestV1
 from ekpay_switch.composition.challans import mount_echallan, treasury_office
 from ekpay_switch.composition.checkout import mount_checkout
 from ekpay_switch.config_files.fees import read_fee_table
 from ekpay_switch.config_files.routing import read_routing_rules
 from ekpay_switch.domain.routing.rules import RoutingRules
-from ekpay_switch.edge_kit.background_tasks import OwnTasks
+from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.edge_kit.safe_headers import SafeHeaders
 from ekpay_switch.jobs.challans import run_challans
@@ -225,7 +225,7 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = _unwrapp
             mount(app, syndicate)
             operations.mount(app, partial(is_ready, switch.engine), lambda: switch.group_commit.depth)
             webhook_keys.mount(app, Endpoints(switch.engine), WebhookKeys(switch.keys))
-            tasks = OwnTasks()
+            tasks = BackgroundTasks()
             _mount_collecting(app, switch, tasks)
             mount_checkout(app, switch.world, switch.keys, tasks)
             receipt_routes.mount(app, _receipts(switch))
@@ -265,7 +265,7 @@ def _syndicate(switch: Switch) -> Syndicate:
     )
 
 
-def _mount_collecting(app: FastAPI, switch: Switch, tasks: OwnTasks) -> None:
+def _mount_collecting(app: FastAPI, switch: Switch, tasks: BackgroundTasks) -> None:
     """REST v1, the page that payers come back to, and what connectors tell us unasked."""
     settings, world = switch.settings, switch.world
     orders = RateLimit(world.clock, ORDERS_PER_SECOND, ORDERS_AT_ONCE)
@@ -273,7 +273,7 @@ def _mount_collecting(app: FastAPI, switch: Switch, tasks: OwnTasks) -> None:
     clients = ApiKeys(switch.engine)
     seconds = settings.answer_deadline_seconds
     receipt_path = ReceiptKeys(switch.keys).path
-    v1_routes.mount(app, V1(world, clients, seconds, orders, questions, tasks, receipt_path))
+    v1_routes.mount(app, RestV1(world, clients, seconds, orders, questions, tasks, receipt_path))
     merchant_routes.mount(app, _merchant_api(switch, tasks))
     visits = RateLimit(world.clock, VISITS_PER_SECOND, VISITS_AT_ONCE)
     arrivals = RateLimit(world.clock, ARRIVALS_PER_SECOND, ARRIVALS_AT_ONCE)
@@ -284,7 +284,7 @@ def _mount_collecting(app: FastAPI, switch: Switch, tasks: OwnTasks) -> None:
     mount_echallan(app, office, switch.engine, switch.keys, seconds, tasks)
 
 
-def _merchant_api(switch: Switch, tasks: OwnTasks) -> MerchantApi:
+def _merchant_api(switch: Switch, tasks: BackgroundTasks) -> MerchantApi:
     clock = switch.world.clock
     return MerchantApi(
         world=switch.world,

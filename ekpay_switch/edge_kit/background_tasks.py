@@ -20,12 +20,12 @@ class StillRunningError(Exception):
 
 
 @dataclass(slots=True)
-class OwnTasks:
+class BackgroundTasks:
     """The tasks that run now, whether or not anybody still waits for them."""
 
     running: set[asyncio.Task[Any]] = field(default_factory=set)
 
-    async def within(self, work: Coroutine[Any, Any, Result], seconds: float) -> Result:
+    async def run_within(self, work: Coroutine[Any, Any, Result], seconds: float) -> Result:
         """What the work comes to, if it ends in time; raises what it raises.
 
         Raises:

@@ -23,7 +23,7 @@ def language_of(request: Request, *, is_https: bool) -> Language:
     )
 
 
-def keep_language(request: Request, answer: Response, *, is_https: bool) -> None:
+def remember_language(request: Request, answer: Response, *, is_https: bool) -> None:
     """Remember the language that the payer has just chosen by the switch."""
     chosen = request.query_params.get(PARAMETER)
     if chosen in set(Language):

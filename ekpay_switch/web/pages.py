@@ -12,9 +12,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from ekpay_switch.web.languages import keep_language, language_of
+from ekpay_switch.web.languages import language_of, remember_language
 from ekpay_switch.web.static_files import static_path
-from ekpay_switch.web.wording import Words, words_of
+from ekpay_switch.web.wording import Wording, words_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 _CONTENT_SECURITY_POLICY = (
@@ -53,7 +53,7 @@ class Pages:
         self.is_https = public_url.startswith("https://")
         self.headers: Mapping[str, str] = {**_HEADERS, **(_HSTS if self.is_https else {})}
 
-    def words(self, request: Request) -> Words:
+    def words(self, request: Request) -> Wording:
         """The words of the language that this request is answered in."""
         return words_of(language_of(request, is_https=self.is_https))
 
@@ -72,13 +72,13 @@ class Pages:
         answer = HTMLResponse(html, status, {**self.headers, "Content-Language": words.language})
         if refresh is not None:
             answer.headers["Refresh"] = refresh.header
-        keep_language(request, answer, is_https=self.is_https)
+        remember_language(request, answer, is_https=self.is_https)
         return answer
 
-    def sent_on(self, request: Request, path: str) -> Response:
+    def redirect(self, request: Request, path: str) -> Response:
         """On to another page of ours, after something was done or where this address is none to stay at."""
         answer = Response(status_code=303, headers={**self.headers, "Location": path})
-        keep_language(request, answer, is_https=self.is_https)
+        remember_language(request, answer, is_https=self.is_https)
         return answer
 
 

@@ -34,7 +34,7 @@ class Language(StrEnum):
         return Language.ENGLISH if self is Language.BANGLA else Language.BANGLA
 
 
-class Words:
+class Wording:
     """The texts of one language, and how it writes amounts, numbers and times."""
 
     def __init__(self, language: Language, texts: Mapping[str, str]) -> None:
@@ -105,9 +105,9 @@ def read_texts(language: Language) -> dict[str, str]:
 
 
 @cache
-def words_of(language: Language) -> Words:
+def words_of(language: Language) -> Wording:
     """The words of a language, read once."""
-    return Words(language, read_texts(language))
+    return Wording(language, read_texts(language))
 
 
 def _flatten(table: Mapping[str, object], before: str = "") -> Iterator[tuple[str, str]]:

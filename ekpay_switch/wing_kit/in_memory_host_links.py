@@ -30,7 +30,7 @@ _LATE = frozenset({HostState.REVERSING, HostState.REVERSED})
 
 
 @dataclass
-class OnShelf:
+class StoredMessage:
     """One request with what only its owner needs; `wanted` counts how often it is to be reversed."""
 
     message: HostMessage
@@ -54,7 +54,7 @@ class HostShelf:
 
     clock: Clock
     traces: Counter[tuple[str, date]] = field(default_factory=Counter)
-    rows: dict[MessageKey, OnShelf] = field(default_factory=dict)
+    rows: dict[MessageKey, StoredMessage] = field(default_factory=dict)
     buried: dict[tuple[str, str], int] = field(default_factory=dict)
     leases: dict[str, tuple[LinkLease, datetime]] = field(default_factory=dict)
     _arrivals: defaultdict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
@@ -82,7 +82,7 @@ class HostShelf:
         if is_newer or is_buried or any(row.message.state is not HostState.WITHDRAWN for row in tried):
             return None
         send_until = self.clock.now() + timedelta(seconds=send_seconds)
-        self.rows[key] = OnShelf(HostMessage(new, HostState.WAITING), send_until)
+        self.rows[key] = StoredMessage(HostMessage(new, HostState.WAITING), send_until)
         self._arrivals[key.connector_id].set()
         return self.rows[key].message
 
@@ -223,10 +223,10 @@ class HostShelf:
     def _seconds_from_now(self, seconds: float) -> datetime:
         return self.clock.now() + timedelta(seconds=seconds)
 
-    def _rows_of(self, connector_id: str) -> list[OnShelf]:
+    def _rows_of(self, connector_id: str) -> list[StoredMessage]:
         return [row for key, row in self.rows.items() if key.connector_id == connector_id]
 
-    def _rows_of_try(self, connector_id: str, reference: str) -> list[OnShelf]:
+    def _rows_of_try(self, connector_id: str, reference: str) -> list[StoredMessage]:
         return [row for row in self._rows_of(connector_id) if row.message.key.reference == reference]
 
     def _is_current(self, lease: LinkLease) -> bool:

@@ -78,7 +78,9 @@ class Plan:
     facts: Mapping[str, str]
 
 
-def pattern_for(request: Wish, families: Iterable[str], known: Mapping[str, str], plainest: str) -> str:
+def pattern_for(
+    request: Wish, families: Iterable[str], known: Mapping[str, str], default_pattern: str
+) -> str:
     """The id of the manifest that is copied: who was named, the `plainest`, or else the first of the family.
 
     `known` is the family of every manifest that is there, by id.
@@ -93,7 +95,7 @@ def pattern_for(request: Wish, families: Iterable[str], known: Mapping[str, str]
     same = sorted(manifest_id for manifest_id, family in known.items() if family == request.family)
     if not same:
         raise UnwritableError(f"no manifest of the family {request.family} to write it after")
-    like = request.like or (plainest if plainest in same else same[0])
+    like = request.like or (default_pattern if default_pattern in same else same[0])
     if like not in same:
         raise UnwritableError(f"{like} is not of the family {request.family}: {', '.join(same)}")
     return like

@@ -71,7 +71,7 @@ class KeeperTimes:
 LogIn = Callable[[str], Awaitable[Grant | NoToken]]
 
 
-class Refusable(Protocol):
+class TokenSource(Protocol):
     """What gives out a token and is told what became of it."""
 
     def accept(self, token: str) -> None:
@@ -84,8 +84,8 @@ class Refusable(Protocol):
 
 
 async def ask_under_token(
-    keeper: Refusable,
-    ask_once: Callable[[], Awaitable[tuple[Asked, str]]],
+    keeper: TokenSource,
+    send_once: Callable[[], Awaitable[tuple[Asked, str]]],
     is_refused: Callable[[Asked], bool | None],
 ) -> Asked:
     """One call, sent again where its token turns out to have died: so far nothing was done by it.
@@ -93,9 +93,9 @@ async def ask_under_token(
     `ask_once` sends it under the token of the moment and says under which; `is_refused` says whether that was
     not taken, or None where an answer tells nothing about it.
     """
-    sends, (reply, token) = 1, await ask_once()
+    sends, (reply, token) = 1, await send_once()
     while is_refused(reply) and keeper.is_sent_again(token, sends):
-        sends, (reply, token) = sends + 1, await ask_once()
+        sends, (reply, token) = sends + 1, await send_once()
     if is_refused(reply) is False:
         keeper.accept(token)
     return reply

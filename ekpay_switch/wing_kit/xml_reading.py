@@ -12,12 +12,12 @@ from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 
 _BYTES_MAX = 65_536
 
-Start = Callable[[str, Mapping[str, str]], None]
-Say = Callable[[str], None]
-End = Callable[[str], None]
+OnStart = Callable[[str, Mapping[str, str]], None]
+OnText = Callable[[str], None]
+OnEnd = Callable[[str], None]
 
 
-def read_xml(body: bytes, start: Start, say: Say, end: End | None = None) -> None:
+def read_xml(body: bytes, start: OnStart, say: OnText, end: OnEnd | None = None) -> None:
     """Tell of every element, text and end of an element in UTF-8, whatever encoding the text claims.
 
     Raises:

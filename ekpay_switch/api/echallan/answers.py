@@ -60,7 +60,7 @@ LOGIN_MESSAGES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def login(code: str, token: str | None = None) -> Answer:
+def login_answer(code: str, token: str | None = None) -> Answer:
     """The three members of `authenticate`."""
     return {"jwt_token": token, "msg_code": code, "msg_details": LOGIN_MESSAGES[code]}
 

@@ -17,7 +17,7 @@ from ekpay_switch.api.echallan.messages import CreateMessage, LoginMessage, Sear
 from ekpay_switch.api.strict_json import MalformedJsonError
 from ekpay_switch.domain.challans import ChallanOrder, ChallanRefusal, ChallanStanding, Credit
 from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
-from ekpay_switch.edge_kit.background_tasks import OwnTasks
+from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.raise_challan import raise_challan
 from ekpay_switch.ports.challans import ChallanUser, ChallanUsers, TreasuryOffice
@@ -44,7 +44,7 @@ class EChallan:
     logins: RateLimit
     orders: RateLimit
     questions: RateLimit
-    tasks: OwnTasks = field(default_factory=OwnTasks)
+    tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
 
 
 class StatusError(Exception):
@@ -120,7 +120,7 @@ async def _raise_in_time(order: ChallanOrder, api: EChallan) -> ChallanStanding 
     Whatever broke, the request may stand: then it is the answer, and the worker goes on with it.
     """
     try:
-        return await api.tasks.within(raise_challan(order, api.office), api.answer_seconds)
+        return await api.tasks.run_within(raise_challan(order, api.office), api.answer_seconds)
     except OverloadedError as error:
         raise StatusError(answers.BUSY, 1) from error
     except Exception as error:  # noqa: BLE001 - late or broken, the money may be set aside: never "failed"
@@ -191,16 +191,16 @@ async def _login(request: Request, api: EChallan) -> tuple[int, answers.Answer]:
     try:
         message = LoginMessage.model_validate(read_members(await request.body()))
     except (MalformedJsonError, ValidationError):
-        return 400, answers.login(answers.LOGIN_MALFORMED)
+        return 400, answers.login_answer(answers.LOGIN_MALFORMED)
     if not api.logins.allows(message.username[:_NAME_LENGTH]):
-        return 429, answers.login(answers.LOGIN_TOO_MANY)
+        return 429, answers.login_answer(answers.LOGIN_TOO_MANY)
     user = await api.users.by_username(message.username)
     is_right = pass_key_matches(message.key, user.key_hash if user else None)
     if user is None or not is_right or not user.is_active:
-        return 401, answers.login(answers.LOGIN_FAILED)
+        return 401, answers.login_answer(answers.LOGIN_FAILED)
     expires_at = api.office.world.clock.now() + timedelta(seconds=TOKEN_SECONDS)
     token = api.tokens.issue(user.partner_id, user.generation, expires_at)
-    return 200, answers.login(answers.ISSUED, token)
+    return 200, answers.login_answer(answers.ISSUED, token)
 
 
 def _response(status: int, answer: answers.Answer, retry_after_seconds: int = 0) -> Response:

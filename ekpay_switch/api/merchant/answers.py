@@ -8,12 +8,12 @@ from ekpay_switch.flows.merchant_document import stamp
 Answer = dict[str, str | None]
 
 
-def issued(token: str, left_seconds: int, now: datetime) -> Answer:
+def token_answer(token: str, left_seconds: int, now: datetime) -> Answer:
     """The token, and how long it lives."""
     return _answer(token, f"{left_seconds}s", MerchantCode.ISSUED, "Secure token generated successfully", now)
 
 
-def failure(now: datetime) -> Answer:
+def failure_answer(now: datetime) -> Answer:
     """No token, and no reason on the wire."""
     return _answer(None, None, MerchantCode.FAILURE, "Failure", now)
 

@@ -57,10 +57,10 @@ def _length(least: int, most: int = TEXT_LENGTH_MAX) -> StringConstraints:
     return StringConstraints(min_length=least, max_length=most)
 
 
-Filled = Annotated[str, BeforeValidator(_require_text), _length(1)]
-Given = Annotated[str, BeforeValidator(_require_text), _length(0)]
-Optional = Annotated[Annotated[str, _length(0)] | None, BeforeValidator(_text_or_none)]
-Empty = Annotated[str, BeforeValidator(_text_or_empty), _length(0)]
+RequiredText = Annotated[str, BeforeValidator(_require_text), _length(1)]
+AnyText = Annotated[str, BeforeValidator(_require_text), _length(0)]
+OptionalText = Annotated[Annotated[str, _length(0)] | None, BeforeValidator(_text_or_none)]
+TextOrEmpty = Annotated[str, BeforeValidator(_text_or_empty), _length(0)]
 Uri = Annotated[str, BeforeValidator(_require_text), _length(0, _URI_LENGTH_MAX)]
 Taka = Annotated[Money, BeforeValidator(_taka)]
 Day = Annotated[date | None, BeforeValidator(_day)]
@@ -99,28 +99,28 @@ class AddressPart(_Part):
 class CustomerPart(_Part):
     """`cust_info`: who pays."""
 
-    cust_id: Optional = None
-    cust_name: Filled
-    cust_mobo_no: Given
-    cust_email: Optional = None
-    cust_mail_addr: Optional = None
+    cust_id: OptionalText = None
+    cust_name: RequiredText
+    cust_mobo_no: AnyText
+    cust_email: OptionalText = None
+    cust_mail_addr: OptionalText = None
 
 
 class TransactionPart(_Part):
     """`trns_info`: what is paid."""
 
     trnx_id: TrnxId
-    trnx_amt: Given
+    trnx_amt: AnyText
     trnx_currency: Literal["BDT"]
-    ord_id: Optional = None
-    ord_det: Optional = None
+    ord_id: OptionalText = None
+    ord_det: OptionalText = None
 
 
 class IpnPart(_Part):
     """`ipn_info`: who is told what became of it; channels 1 and 3 ask for a message to `ipn_uri`."""
 
     ipn_channel: Annotated[Literal["0", "1", "2", "3"], BeforeValidator(_require_text)]
-    ipn_email: Empty = ""
+    ipn_email: TextOrEmpty = ""
     ipn_uri: Annotated[str, BeforeValidator(_text_or_empty), _length(0, _URI_LENGTH_MAX)] = ""
 
 
@@ -147,4 +147,4 @@ class StatusMessage(_Part):
 
     trnx_id: Annotated[str, BeforeValidator(_require_text), _length(1, 256)]
     trans_date: Day = None
-    username: Empty = ""
+    username: TextOrEmpty = ""

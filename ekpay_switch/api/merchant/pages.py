@@ -6,7 +6,7 @@ The token ends here: it opens the way, and no page, link or log has it again.
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ekpay_switch.api.page_parts import Page, sent_on, shown
+from ekpay_switch.api.page_parts import Page, redirect, render_page
 from ekpay_switch.edge_kit.bilingual_text import Text
 from ekpay_switch.flows.open_merchant_payment import CHECKOUT_PATH
 from ekpay_switch.ports.merchants import MerchantPayment
@@ -54,18 +54,18 @@ async def to_checkout(request: Request, tokens: MerchantTokens, world: World) ->
     query = request.query_params
     tokens_sent, references_sent = query.getlist("sToken"), query.getlist("trnsID")
     if len(tokens_sent) != 1 or len(references_sent) != 1 or not tokens_sent[0] or not references_sent[0]:
-        return shown(_INCOMPLETE)
+        return render_page(_INCOMPLETE)
     payment = await _find_payment(tokens_sent[0], references_sent[0], tokens, world)
     if payment is None:
-        return shown(_UNKNOWN)
+        return render_page(_UNKNOWN)
     if payment.token_expires_at <= world.clock.now():
-        return shown(_ENDED)
-    return sent_on(f"{world.public_url}{CHECKOUT_PATH}/{payment.checkout_reference}")
+        return render_page(_ENDED)
+    return redirect(f"{world.public_url}{CHECKOUT_PATH}/{payment.checkout_reference}")
 
 
 def too_many() -> Response:
     """For an address that asks too often."""
-    return shown(_TOO_MANY)
+    return render_page(_TOO_MANY)
 
 
 async def _find_payment(

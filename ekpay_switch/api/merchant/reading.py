@@ -28,7 +28,7 @@ _MOBILE = re.compile(r"(?:\+88)?01[0-9]{9}", re.ASCII)
 _IPN_CHANNELS = frozenset({"1", "3"})
 
 
-def members_of(body: bytes) -> Members:
+def read_members(body: bytes) -> Members:
     """The body as one JSON object whose numbers are still spelled as they came.
 
     Raises:
@@ -40,7 +40,7 @@ def members_of(body: bytes) -> Members:
         raise RefusedError(Code.MALFORMED) from None
 
 
-def read(kind: type[AnyMessage], members: Members) -> AnyMessage:
+def read_message(kind: type[AnyMessage], members: Members) -> AnyMessage:
     """The members as their message.
 
     Raises:
@@ -53,13 +53,13 @@ def read(kind: type[AnyMessage], members: Members) -> AnyMessage:
         raise RefusedError(Code.MALFORMED) from None
 
 
-def order_of(members: Members, return_hosts: Collection[str]) -> MerchantOrder:
+def read_order(members: Members, return_hosts: Collection[str]) -> MerchantOrder:
     """The order of a merchant that may send payers and IPNs to these hosts.
 
     Raises:
         RefusedError: 1024, 1030 or 1052, in this order.
     """
-    message = read(OrderMessage, members)
+    message = read_message(OrderMessage, members)
     amount = _amount(message.trns_info.trnx_amt)
     if message.ipn_info.ipn_channel in _IPN_CHANNELS and not message.ipn_info.ipn_uri:
         raise RefusedError(Code.MALFORMED)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import orjson
 from starlette.responses import Response
 
-from ekpay_switch.api.page_parts import Page, shown
+from ekpay_switch.api.page_parts import Page, render_page
 from ekpay_switch.edge_kit.bilingual_text import Text
 
 BASE = "/ekpaypg/v1"
@@ -85,7 +85,7 @@ def is_under_merchant_api(path: str) -> bool:
     return path == BASE or path.startswith(f"{BASE}/")
 
 
-def refused_with(status: int) -> RefusedError:
+def error_of_status(status: int) -> RefusedError:
     """The refusal that stands for a status which the framework or the guard before it has chosen."""
     if status == _BUSY:
         return RefusedError(Code.BUSY)
@@ -97,5 +97,5 @@ def answer_with(
 ) -> Response:
     """What stands for a status: a page where a payer's browser asks for the payer's page, else two keys."""
     if path == BASE and method in _PAGE_METHODS and status >= _SERVER_ERROR:
-        return shown(_TROUBLE)
-    return refused_with(status).response(more_headers)
+        return render_page(_TROUBLE)
+    return error_of_status(status).response(more_headers)

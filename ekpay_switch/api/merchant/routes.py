@@ -16,9 +16,9 @@ from ekpay_switch import telemetry
 from ekpay_switch.api.merchant import answers, pages
 from ekpay_switch.api.merchant.known_servers import KnownServers
 from ekpay_switch.api.merchant.messages import CallerPart, StatusMessage
-from ekpay_switch.api.merchant.reading import Members, members_of, order_of, read
+from ekpay_switch.api.merchant.reading import Members, read_members, read_message, read_order
 from ekpay_switch.api.merchant.refusals import BASE, NO_COPIES, Code, RefusedError
-from ekpay_switch.edge_kit.background_tasks import OwnTasks, StillRunningError
+from ekpay_switch.edge_kit.background_tasks import BackgroundTasks, StillRunningError
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.merchant_callers import Credentials, authenticated
 from ekpay_switch.flows.merchant_document import Document, document, instruments_of, masked, not_found
@@ -44,7 +44,7 @@ class MerchantApi:
     arrivals: RateLimit
     strangers: RateLimit
     servers: KnownServers
-    tasks: OwnTasks = field(default_factory=OwnTasks)
+    tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
 
 
 Act = Callable[[Members, str, MerchantApi], Awaitable[answers.Answer | Document]]
@@ -80,7 +80,7 @@ def _endpoint(route: str, act: Act, api: MerchantApi) -> Callable[[Request], Awa
         started, address = api.world.clock.monotonic(), address_of(request)
         try:
             _count(api.arrivals, address)
-            content = await act(members_of(await request.body()), address, api)
+            content = await act(read_members(await request.body()), address, api)
         except RefusedError as refused:
             telemetry.HTTP_REQUESTS.labels(route, refused.status).inc()
             telemetry.log("merchant_refused", route=route, http_status=refused.status, code=refused.code)
@@ -96,10 +96,10 @@ async def _open_payment(members: Members, address: str, api: MerchantApi) -> ans
     """`merchant-api`: 1000 with a token, 1001 where the trnx_id stands for another order."""
     merchant = await _authenticate(members, address, api)
     _count(api.orders, merchant.partner_id)
-    order = order_of(members, merchant.return_hosts)
+    order = read_order(members, merchant.return_hosts)
     try:
         # In a task of its own, which a caller that hangs up never cancels.
-        outcome = await api.tasks.within(take_order(merchant, order, api.world), api.answer_seconds)
+        outcome = await api.tasks.run_within(take_order(merchant, order, api.world), api.answer_seconds)
     except StillRunningError:
         raise RefusedError(Code.BUSY) from None
     now = api.world.clock.now()
@@ -108,10 +108,10 @@ async def _open_payment(members: Members, address: str, api: MerchantApi) -> ans
             telemetry.log("merchant_order_taken", payment_id=payment.payment_id,
                           outcome="repeat" if is_repeat else "new")  # fmt: skip
             token = api.tokens.derive(payment.payment_id, payment.mer_reg_id, payment.token_expires_at)
-            return answers.issued(token, left_seconds, now)
+            return answers.token_answer(token, left_seconds, now)
         case OrderRefusal.OTHER_CONTENT | OrderRefusal.TOKEN_ENDED:
             telemetry.log("merchant_order_refused", partner_id=merchant.partner_id, refusal=outcome)
-            return answers.failure(now)
+            return answers.failure_answer(now)
         case OrderRefusal.AMOUNT_OUT_OF_RANGE | OrderRefusal.SPLIT_DOES_NOT_ADD_UP:
             raise RefusedError(Code.MALFORMED)
         case OrderRefusal.UNKNOWN_PAYEE:
@@ -121,7 +121,7 @@ async def _open_payment(members: Members, address: str, api: MerchantApi) -> ans
 
 
 async def _authenticate(members: Members, address: str, api: MerchantApi) -> Merchant:
-    caller = read(CallerPart, members).mer_info
+    caller = read_message(CallerPart, members).mer_info
     merchant = await authenticated(Credentials(caller.mer_reg_id, caller.mer_pas_key, address), api.world)
     if merchant is None:
         _count(api.strangers, address)
@@ -132,7 +132,7 @@ async def _authenticate(members: Members, address: str, api: MerchantApi) -> Mer
 
 async def _status(members: Members, address: str, api: MerchantApi) -> Document:
     """`get-status`: the whole document for a merchant's own servers, a masked one for others, or 404."""
-    message = read(StatusMessage, members)
+    message = read_message(StatusMessage, members)
     question = StatusQuestion(message.trnx_id, message.username, message.trans_date, address)
     status = await find_status(question, api.world)
     if status is not None and status.is_own:

@@ -24,8 +24,15 @@ from ekpay_switch.ports.world import RequestStatus
 
 Answer = dict[str, Any]
 VERSION = "v1.3.0"  # what we speak, whatever a caller says that it speaks
-TOLD_AS = {"customer_name": "bll_cstnm", "address": "bll_add", "meter_no": "meter_no", "kwh": "totalKwh",
-           "period_from": "bll_dt_frm", "period_to": "bll_dt_to", "mobile": "bll_mobno"}  # fmt: skip
+DETAIL_MEMBERS = {
+    "customer_name": "bll_cstnm",
+    "address": "bll_add",
+    "meter_no": "meter_no",
+    "kwh": "totalKwh",
+    "period_from": "bll_dt_frm",
+    "period_to": "bll_dt_to",
+    "mobile": "bll_mobno",
+}
 
 STATUS_LETTERS = {"active": "A", "down": "D", "suspended": "S"}
 
@@ -56,10 +63,12 @@ def taka(money: Money) -> str:
     return format_taka(money.minor)
 
 
-def quoted(quote: Quote, ekpay_id: str, bill_type: str) -> Answer:
+def fetch_answer(quote: Quote, ekpay_id: str, bill_type: str) -> Answer:
     """`bllr_inf` and `resp_status` of a fetch; a bill that is paid already is a normal answer."""
     bill = quote.bill
-    bill_members: Answer = {TOLD_AS[name]: text for name, text in bill.details.items() if name in TOLD_AS}
+    bill_members: Answer = {
+        DETAIL_MEMBERS[name]: text for name, text in bill.details.items() if name in DETAIL_MEMBERS
+    }
     bill_members |= {
         "bllr_id": ekpay_id,
         "bll_no": bill.bill_number,
@@ -83,17 +92,17 @@ def quoted(quote: Quote, ekpay_id: str, bill_type: str) -> Answer:
     return {"bllr_inf": bill_members, **status_block(DONE, quote.quote_id)}
 
 
-def paid(request: PayRequest, answer: PaymentAnswer) -> Answer:
+def payment_answer(request: PayRequest, answer: PaymentAnswer) -> Answer:
     """`bllr_inf` and `resp_status` of a payment, whatever became of it."""
     biller_members = {"bllr_id": request.bllr_inf.bllr_id, "is_bll_pd": _paid_mark(answer.state)}
-    biller_members |= bought(answer.tokens) | receipted(answer.receipts)
+    biller_members |= token_members(answer.tokens) | receipt_members(answer.receipts)
     return {
         "bllr_inf": biller_members,
         **status_block(code_of(answer.state, answer.refusal), request.trx.refno_ack),
     }
 
 
-def bought(tokens: Sequence[TokenLine]) -> Answer:
+def token_members(tokens: Sequence[TokenLine]) -> Answer:
     """What a prepaid biller returned, in the order in which it is typed in; nothing for other billers."""
     if not tokens:
         return {}
@@ -101,13 +110,13 @@ def bought(tokens: Sequence[TokenLine]) -> Answer:
     return {"token": ",".join(line.digits for line in tokens), "token_lines": lines}
 
 
-def receipted(receipts: Mapping[str, str]) -> Answer:
+def receipt_members(receipts: Mapping[str, str]) -> Answer:
     """What proves the payment at its biller: its receipt or challan, and the final one that came later."""
     numbers = {"rcpt_no": receipts.get(RECEIPT), "rcpt_no_fnl": receipts.get(FINAL_RECEIPT)}
     return {name: number for name, number in numbers.items() if number}
 
 
-def looked_up(request: StatusRequest, status: RequestStatus, tokens: Sequence[TokenLine] = ()) -> Answer:
+def status_answer(request: StatusRequest, status: RequestStatus, tokens: Sequence[TokenLine] = ()) -> Answer:
     """The answer to a status question, from our books; `pyd_inf` only when the bill is paid through us."""
     standing = status.standing
     if standing is None:
@@ -116,11 +125,12 @@ def looked_up(request: StatusRequest, status: RequestStatus, tokens: Sequence[To
             "is_bll_pd": "Y" if status.is_bill_paid else "N",
         }
         return {"bllr_inf": biller_members, **status_block(DONE)}
-    biller_members = {"bllr_id": request.bll_inf.bllr_id, "is_bll_pd": _paid_mark(standing.state)} | bought(
-        tokens
-    )
+    biller_members = {
+        "bllr_id": request.bll_inf.bllr_id,
+        "is_bll_pd": _paid_mark(standing.state),
+    } | token_members(tokens)
     if standing.state is State.COMPLETED:
-        biller_members |= receipted(receipts_of(standing.facts))
+        biller_members |= receipt_members(receipts_of(standing.facts))
     answer: Answer = {
         "bllr_inf": biller_members,
         **status_block(code_of(standing.state, standing.refusal), standing.quote_id),
@@ -134,7 +144,7 @@ def looked_up(request: StatusRequest, status: RequestStatus, tokens: Sequence[To
     return answer
 
 
-def balances(prefunds: dict[str, Money]) -> Answer:
+def balance_answer(prefunds: dict[str, Money]) -> Answer:
     """`bckt_blnc_inf`, in taka with two decimals."""
     balance_members = {"bckt_blnc": taka(prefunds["postpaid"]), "prepaid_blnc": taka(prefunds["prepaid"])}
     return {"bckt_blnc_inf": balance_members, **status_block(DONE)}

@@ -70,7 +70,7 @@ class Syndicate:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class SyndicateCall:
     """An authenticated request with its envelope open; `secret` opened it and closes the answer."""
 
     partner: Partner
@@ -99,7 +99,7 @@ def _plain(status: int, body: dict[str, str], headers: dict[str, str] | None = N
 
 def mount(app: FastAPI, syndicate: Syndicate) -> None:
     """Put every endpoint on the application."""
-    handlers: dict[str, Callable[[Call, Syndicate], Awaitable[answers.Answer]]] = {
+    handlers: dict[str, Callable[[SyndicateCall, Syndicate], Awaitable[answers.Answer]]] = {
         "fetch-MDMbillers": _master_data,
         "fetch-MDMbillers-v2": _master_data,
         "fetch-bill": _fetch,
@@ -113,7 +113,7 @@ def mount(app: FastAPI, syndicate: Syndicate) -> None:
 
 
 def _endpoint(
-    name: str, handler: Callable[[Call, Syndicate], Awaitable[answers.Answer]], syndicate: Syndicate
+    name: str, handler: Callable[[SyndicateCall, Syndicate], Awaitable[answers.Answer]], syndicate: Syndicate
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         started = syndicate.world.clock.monotonic()
@@ -143,7 +143,7 @@ async def _authenticate(request: Request, syndicate: Syndicate) -> Partner:
     return partner
 
 
-async def _open_call(request: Request, partner: Partner) -> Call:
+async def _open_call(request: Request, partner: Partner) -> SyndicateCall:
     """Decrypt and read the message.
 
     What cannot be decrypted is answered in plain text, since the caller may not hold the key; a message that
@@ -151,9 +151,9 @@ async def _open_call(request: Request, partner: Partner) -> Call:
     """
     plain, secret = _open_with_secret(await request.body(), partner)
     try:
-        return Call(partner, secret, parse_object(plain))
+        return SyndicateCall(partner, secret, parse_object(plain))
     except MalformedJsonError:
-        return Call(partner, secret, {})
+        return SyndicateCall(partner, secret, {})
 
 
 def _open_with_secret(body: bytes, partner: Partner) -> tuple[bytes, bytes]:
@@ -164,7 +164,9 @@ def _open_with_secret(body: bytes, partner: Partner) -> tuple[bytes, bytes]:
     raise PlainError(400, REFUSALS[Refusal.MALFORMED])
 
 
-def _read(kind: type[Message], call: Call, name: str, syndicate: Syndicate) -> Message | answers.Answer:
+def _read(
+    kind: type[Message], call: SyndicateCall, name: str, syndicate: Syndicate
+) -> Message | answers.Answer:
     """The message as its model, or the answer that refuses it: malformed first, then not allowed."""
     try:
         message = kind.model_validate(call.message)
@@ -195,7 +197,7 @@ def _refusal_answer(
     return head | answers.status_block(REFUSALS[refusal], refno_ack)
 
 
-async def _master_data(call: Call, syndicate: Syndicate) -> answers.Answer:
+async def _master_data(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
     message = _read(MasterDataRequest, call, "FETCH_MDM_DATA_REQ", syndicate)
     if isinstance(message, dict):
         return message
@@ -204,7 +206,7 @@ async def _master_data(call: Call, syndicate: Syndicate) -> answers.Answer:
     return head | answers.master_data(profiles)
 
 
-async def _fetch(call: Call, syndicate: Syndicate) -> answers.Answer:
+async def _fetch(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
     message = _read(FetchRequest, call, "FETCH_BLL_REQ", syndicate)
     if isinstance(message, dict):
         return message
@@ -220,10 +222,10 @@ async def _fetch(call: Call, syndicate: Syndicate) -> answers.Answer:
         return _refusal_answer(message, quote, syndicate)
     head = answers.envelope(message.hdrs, message.trx, syndicate.world.clock.now())
     head["trx"]["refno_ack"] = quote.quote_id
-    return head | answers.quoted(quote, bill.bllr_id, bill.bll_typ or "NM")
+    return head | answers.fetch_answer(quote, bill.bllr_id, bill.bll_typ or "NM")
 
 
-async def _pay(call: Call, syndicate: Syndicate) -> answers.Answer:
+async def _pay(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
     message = _read(PayRequest, call, "UPDT_BLL_PYMNT_REQ", syndicate)
     if isinstance(message, dict):
         return message
@@ -246,7 +248,7 @@ async def _pay(call: Call, syndicate: Syndicate) -> answers.Answer:
     telemetry.log("payment_answered", payment_id=answer.payment_id, partner_id=call.partner.id,
                   state=answer.state, refusal=answer.refusal, trx_id=message.trx.trx_id)  # fmt: skip
     head = answers.envelope(message.hdrs, message.trx, syndicate.world.clock.now())
-    return head | answers.paid(message, answer)
+    return head | answers.payment_answer(message, answer)
 
 
 async def _pay_in_time(order: PayOrderOfPartner, syndicate: Syndicate) -> PaymentAnswer | Refusal:
@@ -275,7 +277,7 @@ async def _fetch_in_time(order: FetchOrder, syndicate: Syndicate) -> Quote | Ref
         raise PlainError(503, TOO_MANY, 1) from error
 
 
-async def _status(call: Call, syndicate: Syndicate) -> answers.Answer:
+async def _status(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
     if not syndicate.questions.allows(call.partner.id):
         raise PlainError(429, TOO_MANY, 1)
     message = _read(StatusRequest, call, "CHCK_BLL_STTS_REQ", syndicate)
@@ -292,16 +294,16 @@ async def _status(call: Call, syndicate: Syndicate) -> answers.Answer:
     if biller.profile.gives_tokens and standing is not None and standing.state is State.COMPLETED:
         tokens = await syndicate.world.payments.tokens(standing.payment_id)
     head = answers.envelope(message.hdrs, message.trx, syndicate.world.clock.now())
-    return head | answers.looked_up(message, status, tokens)
+    return head | answers.status_answer(message, status, tokens)
 
 
-async def _balance(call: Call, syndicate: Syndicate) -> answers.Answer:
+async def _balance(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
     message = _read(BalanceRequest, call, "CHCK_BKT_BLNC_REQ", syndicate)
     if isinstance(message, dict):
         return message
     prefunds = await syndicate.partners.prefunds(call.partner.id)
     head = answers.envelope(message.hdrs, message.trx, syndicate.world.clock.now())
-    return head | answers.balances(dict(prefunds))
+    return head | answers.balance_answer(dict(prefunds))
 
 
 def _token_endpoint(syndicate: Syndicate) -> Callable[[Request], Awaitable[Response]]:

@@ -46,7 +46,7 @@ def _text(pattern: str, length_max: int = TEXT_LENGTH_MAX) -> StringConstraints:
 
 Amount = Annotated[int, BeforeValidator(_whole_paisa)]
 Name = Annotated[str, _text("^[a-z][a-z0-9_-]*$", 64), BeforeValidator(_refuse_number)]
-Words = Annotated[str, _text(f"^[^{_INVISIBLE}]*$"), BeforeValidator(_refuse_number)]
+VisibleText = Annotated[str, _text(f"^[^{_INVISIBLE}]*$"), BeforeValidator(_refuse_number)]
 Reason = Annotated[str, _text(f"^[^{_INVISIBLE}]+$"), BeforeValidator(_refuse_number)]
 Currency = Annotated[str, _text("^[A-Z]{3}$", 3), BeforeValidator(_refuse_number)]
 Url = Annotated[str, _text("^", LENGTH_MAX), BeforeValidator(_refuse_number)]
@@ -62,7 +62,7 @@ class PaymentMessage(Message):
     """`POST /v1/payments`; `amount` in whole paisa."""
 
     biller: Name
-    parameters: Annotated[dict[Name, Words], Field(max_length=PARAMETERS_MAX)]
+    parameters: Annotated[dict[Name, VisibleText], Field(max_length=PARAMETERS_MAX)]
     amount: Amount
     currency: Literal["BDT"]
     instrument: Name

@@ -9,10 +9,10 @@ from uuid import UUID
 
 from ekpay_switch import telemetry
 from ekpay_switch.api.v1 import answers
-from ekpay_switch.api.v1.calls import REPLAYED, V1, Call, Told
+from ekpay_switch.api.v1.calls import REPLAYED, RestAnswer, RestCall, RestV1
 from ekpay_switch.api.v1.messages import CancelMessage, PaymentMessage, TryMessage
 from ekpay_switch.api.v1.problems import BASE, Code, FieldError, RefusedError
-from ekpay_switch.api.v1.reading import fingerprint, idempotency_key, read, require_json
+from ekpay_switch.api.v1.reading import fingerprint, idempotency_key, read_message, require_json
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.edge_kit.background_tasks import StillRunningError
@@ -29,14 +29,14 @@ from ekpay_switch.ports.collections import BillHeld, Client, NoNewTry, PaymentVi
 CREATED, OK, ACCEPTED = 201, 200, 202
 
 
-async def create(call: Call, v1: V1) -> Told:
+async def create(call: RestCall, v1: RestV1) -> RestAnswer:
     """`POST /v1/payments`: 201 with the payment, 200 for a repeat, 202 where the answer is late."""
     reference, mark = f"v1:{idempotency_key(call.request)}", fingerprint(call.request, call.body)
     require_json(call.request)
     known = await v1.world.collections.by_reference(call.client.partner_id, reference)
     if known is not None:
         return await _repeat_answer(known, mark, v1)
-    message = read(PaymentMessage, call.body)
+    message = read_message(PaymentMessage, call.body)
     why = why_not(message.return_url, call.client.return_hosts)
     if why is not None:
         raise RefusedError(Code.RETURN_URL_NOT_ALLOWED, [FieldError("/return_url", why)])
@@ -53,10 +53,10 @@ async def create(call: Call, v1: V1) -> Told:
     return await _collect_in_time(order, v1)
 
 
-async def _collect_in_time(order: CollectOrderOfClient, v1: V1) -> Told:
+async def _collect_in_time(order: CollectOrderOfClient, v1: RestV1) -> RestAnswer:
     """Collect in a task of its own, which a caller that hangs up never cancels."""
     try:
-        answer = await v1.tasks.within(collect(order, v1.world), v1.answer_seconds)
+        answer = await v1.tasks.run_within(collect(order, v1.world), v1.answer_seconds)
     except StillRunningError:
         return await _late_answer(order, v1)
     except Exception as error:
@@ -81,7 +81,7 @@ async def _collect_in_time(order: CollectOrderOfClient, v1: V1) -> Told:
             assert_never(answer)
 
 
-async def _late_answer(order: CollectOrderOfClient, v1: V1) -> Told:
+async def _late_answer(order: CollectOrderOfClient, v1: RestV1) -> RestAnswer:
     """The answer is late: the payment if it stands, else that the same key is safe."""
     view = await v1.world.collections.by_reference(order.client.partner_id, order.reference)
     if view is None:
@@ -91,7 +91,7 @@ async def _late_answer(order: CollectOrderOfClient, v1: V1) -> Told:
     return await _payment_answer(ACCEPTED, view, v1)
 
 
-async def _repeat_answer(known: PaymentView, mark: bytes, v1: V1) -> Told:
+async def _repeat_answer(known: PaymentView, mark: bytes, v1: RestV1) -> RestAnswer:
     """What stands under a key already."""
     if known.fingerprint != mark:
         raise RefusedError(Code.KEY_REUSED)
@@ -106,19 +106,19 @@ def _problem_of(refusal: CollectRefusal) -> RefusedError:
     return RefusedError(code)
 
 
-async def look_up(call: Call, v1: V1) -> Told:
+async def look_up(call: RestCall, v1: RestV1) -> RestAnswer:
     """`GET /v1/payments/{id}`: from our books, never by a wire call."""
-    return await _payment_answer(OK, await found(call, v1), v1)
+    return await _payment_answer(OK, await find_payment(call, v1), v1)
 
 
-async def another_try(call: Call, v1: V1) -> Told:
+async def start_new_try(call: RestCall, v1: RestV1) -> RestAnswer:
     """`POST /v1/payments/{id}/tries`: 201 with the payment and a new page, 202 where the answer is late."""
-    payment_id = named(call)
+    payment_id = payment_id_of_path(call)
     require_json(call.request)
-    instrument = read(TryMessage, call.body).instrument
+    instrument = read_message(TryMessage, call.body).instrument
     work = try_again(call.client, payment_id, instrument, v1.world)
     try:
-        answer = await v1.tasks.within(work, v1.answer_seconds)
+        answer = await v1.tasks.run_within(work, v1.answer_seconds)
     except StillRunningError:
         return await _payment_answer(ACCEPTED, await _view(call.client, payment_id, v1), v1)
     match answer:
@@ -130,15 +130,15 @@ async def another_try(call: Call, v1: V1) -> Told:
             return await _payment_answer(CREATED, answer, v1)
 
 
-async def cancel(call: Call, v1: V1) -> Told:
+async def cancel(call: RestCall, v1: RestV1) -> RestAnswer:
     """`POST /v1/payments/{id}/cancel`: 200 with the payment, failed."""
-    payment_id = named(call)
+    payment_id = payment_id_of_path(call)
     if call.body:
         require_json(call.request)
-        read(CancelMessage, call.body)
+        read_message(CancelMessage, call.body)
     work = v1.world.collections.cancel(call.client.partner_id, payment_id)
     try:
-        refused = await v1.tasks.within(work, v1.answer_seconds)
+        refused = await v1.tasks.run_within(work, v1.answer_seconds)
     except StillRunningError:
         raise RefusedError(Code.BUSY) from None
     if refused is not None:
@@ -152,7 +152,7 @@ def _wrong_state(state: State | None, code: Code, payment_id: UUID) -> RefusedEr
     return RefusedError(code, payment_id=answers.payment_name(payment_id))
 
 
-def named(call: Call) -> UUID:
+def payment_id_of_path(call: RestCall) -> UUID:
     """The payment that the path names.
 
     Raises:
@@ -164,12 +164,12 @@ def named(call: Call) -> UUID:
     return payment_id
 
 
-async def found(call: Call, v1: V1) -> PaymentView:
+async def find_payment(call: RestCall, v1: RestV1) -> PaymentView:
     """The payment that the path names; one of another client is answered like one that is not there."""
-    return await _view(call.client, named(call), v1)
+    return await _view(call.client, payment_id_of_path(call), v1)
 
 
-async def _view(client: Client, payment_id: UUID, v1: V1) -> PaymentView:
+async def _view(client: Client, payment_id: UUID, v1: RestV1) -> PaymentView:
     view = await v1.world.collections.view(client.partner_id, payment_id)
     if view is None:
         raise RefusedError(Code.NOT_FOUND)
@@ -177,8 +177,8 @@ async def _view(client: Client, payment_id: UUID, v1: V1) -> PaymentView:
 
 
 async def _payment_answer(
-    status: int, view: PaymentView, v1: V1, headers: dict[str, str] | None = None
-) -> Told:
+    status: int, view: PaymentView, v1: RestV1, headers: dict[str, str] | None = None
+) -> RestAnswer:
     biller = v1.world.billers.by_id(view.biller_id)
     gives_tokens = biller is not None and biller.profile.gives_tokens
     is_paid = view.state is State.COMPLETED
@@ -188,10 +188,10 @@ async def _payment_answer(
     if status != OK:
         headers = {"Location": f"{BASE}/payments/{answers.payment_name(view.payment_id)}"}
     content = answers.payment(view, biller_name, tokens) | {"receipt_url": _receipt_url(view, v1)}
-    return Told(status, content, headers or {})
+    return RestAnswer(status, content, headers or {})
 
 
-def _receipt_url(view: PaymentView, v1: V1) -> str | None:
+def _receipt_url(view: PaymentView, v1: RestV1) -> str | None:
     """Where the payer may read and keep the receipt, once there is one."""
     if v1.receipt_path is None or view.state is not State.COMPLETED:
         return None

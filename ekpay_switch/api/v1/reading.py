@@ -34,7 +34,7 @@ _CODES: Mapping[str, str] = {
 }
 
 
-async def authenticated(request: Request, clients: Clients) -> Client:
+async def authenticate(request: Request, clients: Clients) -> Client:
     """The client that sends this.
 
     Raises:
@@ -77,7 +77,7 @@ def require_json(request: Request) -> None:
         raise RefusedError(Code.UNSUPPORTED_MEDIA_TYPE)
 
 
-def read(kind: type[AnyMessage], body: bytes) -> AnyMessage:
+def read_message(kind: type[AnyMessage], body: bytes) -> AnyMessage:
     """The body as its message.
 
     Raises:

@@ -53,7 +53,7 @@ def profiles_of(settings: Settings) -> list[BillerProfile]:
     return [adapter.profile for adapter in billers.all()]
 
 
-def the_profile(settings: Settings, biller_id: str) -> BillerProfile:
+def profile_of(settings: Settings, biller_id: str) -> BillerProfile:
     """The profile of one biller.
 
     Raises:

@@ -16,8 +16,8 @@ from ekpay_switch.persistence.parties.staff import Role, Staff
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.settings import read_settings
 
-ASKER = "EKPAY_STAFF_PASSPHRASE"
-APPROVER = "EKPAY_APPROVER_PASSPHRASE"
+ASKER_VARIABLE = "EKPAY_STAFF_PASSPHRASE"
+APPROVER_VARIABLE = "EKPAY_APPROVER_PASSPHRASE"
 
 
 _APPROVED_BY = typer.Option(help="Who approves; not who asked.")
@@ -66,8 +66,8 @@ def deposit(
         raise typer.BadParameter(f"we keep no deposit at {biller_id}")
     if approved_by == asked_by:
         raise OnePersonError
-    asking = passphrase(ASKER, f"Passphrase of {asked_by}")
-    approving = passphrase(APPROVER, f"Passphrase of {approved_by}") if approved_by else ""
+    asking = passphrase(ASKER_VARIABLE, f"Passphrase of {asked_by}")
+    approving = passphrase(APPROVER_VARIABLE, f"Passphrase of {approved_by}") if approved_by else ""
     session = open_session()
 
     async def _carry_out(engine: AsyncEngine) -> UUID:
@@ -93,7 +93,7 @@ def approve_deposit(
     approved_by: Annotated[str, _APPROVED_BY],
 ) -> None:
     """Approve a transfer that somebody else has asked for, which posts it."""
-    approving = passphrase(APPROVER, f"Passphrase of {approved_by}")
+    approving = passphrase(APPROVER_VARIABLE, f"Passphrase of {approved_by}")
     session = open_session()
 
     async def _carry_out(engine: AsyncEngine) -> tuple[str, Money]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ekpay_switch.cli.connectors.commands import profiles_of
-from ekpay_switch.cli.parties.partner_statements import leave_statements
+from ekpay_switch.cli.parties.partner_statements import write_statements
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.persistence.collections.file_evidence import FileEvidenceStore
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
@@ -22,7 +22,7 @@ from ekpay_switch.ports.finance import Connection
 from ekpay_switch.settings import Settings, read_settings
 
 
-class StaffOfFinance:
+class FinanceStaff:
     """The staff, as far as finance is asked (`finance_ports.Persons`)."""
 
     def __init__(self, session: Callable[[], Session]) -> None:
@@ -76,13 +76,13 @@ class OpenedFinance:
     @property
     def persons(self) -> finance_ports.Persons:
         """The staff."""
-        return StaffOfFinance(lambda: self._session)
+        return FinanceStaff(lambda: self._session)
 
     async def leave_partner_statements(self, night: date, folder: Path) -> int:
         """Leave the statement of every partner with a prefund in `folder`; how many there are."""
         connection = await self.connect()
         try:
-            return await leave_statements(connection, night, folder)
+            return await write_statements(connection, night, folder)
         finally:
             await connection.close()
 

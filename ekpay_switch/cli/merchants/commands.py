@@ -15,7 +15,7 @@ from ekpay_switch.cli.merchants.finance_persons import AsJson, By, PartnerId, ca
 from ekpay_switch.cli.merchants.imports import import_merchants
 from ekpay_switch.cli.merchants.terms import (
     REQUIRED,
-    Known,
+    TermChoices,
     TermError,
     check_mer_reg_id,
     check_partner_id,
@@ -24,12 +24,12 @@ from ekpay_switch.cli.merchants.terms import (
 )
 from ekpay_switch.cli.merchants.wording import (
     HEADINGS,
-    change_in_words,
+    change_row,
     changes_for_programs,
     for_programs,
-    in_a_row,
-    in_full,
-    known_of,
+    table_of_one,
+    table_row,
+    term_choices,
 )
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import show_json, show_table
@@ -86,7 +86,7 @@ def list_(*, as_json: AsJson = False) -> None:
     if as_json:
         show_json([for_programs(line) for line in lines])
         return
-    show_table("Merchants", HEADINGS, (in_a_row(line) for line in lines))
+    show_table("Merchants", HEADINGS, (table_row(line) for line in lines))
 
 
 @app.command()
@@ -96,8 +96,8 @@ def show(partner_id: PartnerId, *, as_json: AsJson = False) -> None:
     if as_json:
         show_json(for_programs(line) | {"changes": changes_for_programs(changes)})
         return
-    show_table(line.merchant.name_en, ("what", "value"), in_full(line))
-    show_table("Changes", ("when (Dhaka)", "by", "what"), (change_in_words(change) for change in changes))
+    show_table(line.merchant.name_en, ("what", "value"), table_of_one(line))
+    show_table("Changes", ("when (Dhaka)", "by", "what"), (change_row(change) for change in changes))
 
 
 @app.command("rotate-key")
@@ -127,7 +127,7 @@ def change(partner_id: PartnerId, terms: _Set, by: By, *, as_json: AsJson = Fals
     if as_json:
         show_json(for_programs(line))
         return
-    show_table(line.merchant.name_en, ("what", "value"), in_full(line))
+    show_table(line.merchant.name_en, ("what", "value"), table_of_one(line))
 
 
 @app.command()
@@ -163,7 +163,7 @@ def _texts(terms: list[str]) -> dict[str, str]:
 
 def _read_agreement(texts: dict[str, str]) -> dict[str, Any]:
     """The fields of an agreement that are meant."""
-    known: Known = known_of(open_session().settings)
+    known: TermChoices = term_choices(open_session().settings)
     fields, wrong = read_terms(texts, known)
     if wrong:
         raise typer.BadParameter("; ".join(f"{name}: {problem}" for name, problem in wrong.items()))

@@ -10,7 +10,7 @@ from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import passphrase
 from ekpay_switch.persistence.parties.staff import Role, Staff
 
-PASSPHRASE = "EKPAY_STAFF_PASSPHRASE"  # noqa: S105 - a variable's name
+PASSPHRASE_VARIABLE = "EKPAY_STAFF_PASSPHRASE"  # noqa: S105 - a variable's name
 
 Result = TypeVar("Result")
 By = Annotated[str, typer.Option("--by", help="Who does it, of the staff; finance.")]
@@ -24,7 +24,7 @@ def carry_out(by: str, work: Callable[[AsyncEngine], Awaitable[Result]]) -> Resu
     Raises:
         NotAllowedError: it is not theirs, or they are not of finance; nothing was done.
     """
-    secret = passphrase(PASSPHRASE, f"Passphrase of {by}")
+    secret = passphrase(PASSPHRASE_VARIABLE, f"Passphrase of {by}")
 
     async def _verified(engine: AsyncEngine) -> Result:
         await Staff(engine).verify(by, secret, Role.FINANCE)

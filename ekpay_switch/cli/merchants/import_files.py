@@ -15,7 +15,14 @@ from dataclasses import dataclass
 from errno import EEXIST
 from pathlib import Path
 
-from ekpay_switch.cli.merchants.terms import REQUIRED, TERMS, Known, partner_id_of, read_payee, read_terms
+from ekpay_switch.cli.merchants.terms import (
+    REQUIRED,
+    TERMS,
+    TermChoices,
+    partner_id_of,
+    read_payee,
+    read_terms,
+)
 from ekpay_switch.persistence.embedded.roles import rename_durably
 from ekpay_switch.persistence.merchants.staff_actions import Agreement, MerchantKey, NewMerchant
 from ekpay_switch.ports.merchants import Payee
@@ -30,7 +37,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Problem:
+class CellProblem:
     """What is wrong with a cell, or with a line where the column is empty; the heading is line 1."""
 
     line: int
@@ -45,24 +52,24 @@ class Problem:
 class UnreadableError(Exception):
     """Something in the file is wrong, so nothing of it was taken over."""
 
-    def __init__(self, problems: Collection[Problem]) -> None:
+    def __init__(self, problems: Collection[CellProblem]) -> None:
         super().__init__()
         self.problems = sorted(problems)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FileLine:
     """One line of a file: its number, and its cells by column."""
 
     number: int
     cells: Mapping[str, str]
 
-    def problems(self, wrong: Mapping[str, str]) -> list[Problem]:
+    def problems(self, wrong: Mapping[str, str]) -> list[CellProblem]:
         """What is wrong, by column, as problems of this line."""
-        return [Problem(self.number, column, text) for column, text in wrong.items()]
+        return [CellProblem(self.number, column, text) for column, text in wrong.items()]
 
 
-def read_merchants(path: Path, known: Known) -> Sequence[tuple[int, NewMerchant]]:
+def read_merchants(path: Path, known: TermChoices) -> Sequence[tuple[int, NewMerchant]]:
     """The merchants of one upazila, each with the number of its line.
 
     Raises:
@@ -146,31 +153,31 @@ def _without_formula(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _read(path: Path, required: Collection[str], allowed: Collection[str]) -> list[Line]:
+def _read(path: Path, required: Collection[str], allowed: Collection[str]) -> list[FileLine]:
     """The lines below the heading, without blanks around their cells; empty lines do not count."""
     content = path.read_bytes()
     if len(content) > FILE_BYTES_MAX:
-        raise UnreadableError([Problem(1, "", f"the file has more than {FILE_BYTES_MAX} bytes")])
+        raise UnreadableError([CellProblem(1, "", f"the file has more than {FILE_BYTES_MAX} bytes")])
     try:
         rows = [*_rows(content.decode("utf-8-sig"))]
     except UnicodeDecodeError as problem:
         line = content.count(b"\n", 0, problem.start) + 1
-        raise UnreadableError([Problem(line, "", "not UTF-8")]) from problem
+        raise UnreadableError([CellProblem(line, "", "not UTF-8")]) from problem
     if len(rows) > LINES_MAX:
-        raise UnreadableError([Problem(LINES_MAX, "", f"the file has more than {LINES_MAX} lines")])
+        raise UnreadableError([CellProblem(LINES_MAX, "", f"the file has more than {LINES_MAX} lines")])
     if len(rows) < 2:  # noqa: PLR2004 - the heading and something below it
-        raise UnreadableError([Problem(1, "", "a file has a heading and at least one line below it")])
+        raise UnreadableError([CellProblem(1, "", "a file has a heading and at least one line below it")])
     (_, heading), *below = rows
     problems = [*_heading_problems(heading, required, allowed)]
     width = len(heading)
     problems += [
-        Problem(number, "", f"has {len(cells)} cells, the heading {width}")
+        CellProblem(number, "", f"has {len(cells)} cells, the heading {width}")
         for number, cells in below
         if len(cells) != width
     ]
     if problems:
         raise UnreadableError(problems)
-    return [Line(number, dict(zip(heading, cells, strict=True))) for number, cells in below]
+    return [FileLine(number, dict(zip(heading, cells, strict=True))) for number, cells in below]
 
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -182,39 +189,39 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
             if any(cells):
                 yield reader.line_num, cells
     except csv.Error as problem:
-        raise UnreadableError([Problem(reader.line_num, "", f"not CSV: {problem}")]) from problem
+        raise UnreadableError([CellProblem(reader.line_num, "", f"not CSV: {problem}")]) from problem
 
 
 def _heading_problems(
     heading: Sequence[str], required: Collection[str], allowed: Collection[str]
-) -> Iterator[Problem]:
+) -> Iterator[CellProblem]:
     for name in sorted(set(heading)):
         if name not in allowed:
-            yield Problem(1, name, f"there is no such column; there are {', '.join(sorted(allowed))}")
+            yield CellProblem(1, name, f"there is no such column; there are {', '.join(sorted(allowed))}")
         elif heading.count(name) > 1:
-            yield Problem(1, name, "stands twice")
+            yield CellProblem(1, name, "stands twice")
     for name in sorted(set(required) - set(heading)):
-        yield Problem(1, name, "is missing")
+        yield CellProblem(1, name, "is missing")
 
 
-def _repeats(lines: Sequence[Line], column: str) -> list[Problem]:
+def _repeats(lines: Sequence[FileLine], column: str) -> list[CellProblem]:
     first: dict[str, int] = {}
     return [
-        Problem(line.number, column, f"the same as in line {before}")
+        CellProblem(line.number, column, f"the same as in line {before}")
         for line in lines
         if (before := first.setdefault(line.cells[column], line.number)) != line.number
     ]
 
 
-def _upazila_problems(lines: Sequence[Line]) -> Iterator[Problem]:
+def _upazila_problems(lines: Sequence[FileLine]) -> Iterator[CellProblem]:
     """Ids that are no union's, and unions of another upazila than the first one's."""
     upazila = ""
     for line in lines:
         match = UNION.fullmatch(line.cells[ID])
         if match is None:
             shape = "not <3 letters district>_<3 letters upazila>_<union>_up in small letters"
-            yield Problem(line.number, ID, shape)
+            yield CellProblem(line.number, ID, shape)
             continue
         upazila = upazila or match[1]
         if match[1] != upazila:
-            yield Problem(line.number, ID, f"of another upazila than {upazila}")
+            yield CellProblem(line.number, ID, f"of another upazila than {upazila}")

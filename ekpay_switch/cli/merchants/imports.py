@@ -9,13 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.merchants.finance_persons import AsJson, PartnerId, carry_out
 from ekpay_switch.cli.merchants.import_files import (
+    CellProblem,
     KeyFile,
-    Problem,
     UnreadableError,
     read_merchants,
     read_payees,
 )
-from ekpay_switch.cli.merchants.wording import known_of
+from ekpay_switch.cli.merchants.wording import term_choices
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import complain, show_json
 from ekpay_switch.persistence.merchants.payees import MerchantPayees
@@ -49,7 +49,7 @@ def import_merchants(
     Lines whose merchants stand already as they are written here are left alone. Where any line is wrong,
     every wrong cell is named and nothing is added.
     """
-    known = known_of(open_session().settings)
+    known = term_choices(open_session().settings)
     news = _report_problems(lambda: read_merchants(path, known))
     numbers, merchants = [number for number, _ in news], [new for _, new in news]
     if dry_run:
@@ -117,7 +117,7 @@ def _report_problems(work: Callable[[], Result], numbers: Sequence[int] = ()) ->
         problems = wrong.problems
     except ClashError as wrong:
         problems = [
-            Problem(numbers[clash.place], column, "stands already, and is another there")
+            CellProblem(numbers[clash.place], column, "stands already, and is another there")
             for clash in wrong.clashes
             for column in clash.differs
         ]

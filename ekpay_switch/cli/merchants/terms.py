@@ -37,7 +37,7 @@ class TermError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class TermChoices:
     """What terms may name: the instruments that there are, and the payees of the fee table."""
 
     instruments: Collection[str]
@@ -68,8 +68,8 @@ def read_payee(code: str, kind: str, name: str) -> tuple[Payee | None, dict[str,
     """A payee, or what is wrong with it, by column."""
     readers: Mapping[str, tuple[Callable[[str], object], str]] = {
         "code": (check_payee_code, code),
-        "kind": (payee_kind, kind),
-        "name": (one_name, name),
+        "kind": (read_payee_kind, kind),
+        "name": (check_name, name),
     }
     wrong: dict[str, str] = {}
     for column, (reader, text) in readers.items():
@@ -87,7 +87,7 @@ def check_payee_code(text: str) -> str:
     )
 
 
-def payee_kind(text: str) -> PayeeKind:
+def read_payee_kind(text: str) -> PayeeKind:
     """One of the kinds of payees."""
     try:
         return PayeeKind(text)
@@ -95,14 +95,14 @@ def payee_kind(text: str) -> PayeeKind:
         raise TermError(f"not one of {', '.join(sorted(PayeeKind))}") from problem
 
 
-def one_name(text: str) -> str:
+def check_name(text: str) -> str:
     """A name that people read: one line, nothing before or after it."""
     if not text or text != text.strip() or not text.isprintable() or len(text) > NAME_LENGTH_MAX:
         raise TermError(f"a name is one line of up to {NAME_LENGTH_MAX} visible characters")
     return text
 
 
-def read_terms(texts: Mapping[str, str], known: Known) -> tuple[dict[str, Any], dict[str, str]]:
+def read_terms(texts: Mapping[str, str], known: TermChoices) -> tuple[dict[str, Any], dict[str, str]]:
     """The fields of an Agreement that these texts mean, and what is wrong with the others, by name."""
     terms: dict[str, Any] = {}
     wrong: dict[str, str] = {}
@@ -115,7 +115,7 @@ def read_terms(texts: Mapping[str, str], known: Known) -> tuple[dict[str, Any], 
     return terms, wrong
 
 
-def _no_such_term(_: str, __: Known) -> object:
+def _no_such_term(_: str, __: TermChoices) -> object:
     raise TermError(f"there is no such term; there are {', '.join(sorted(_READERS))}")
 
 
@@ -125,7 +125,7 @@ def _require_shape(text: str, shape: re.Pattern[str], meaning: str) -> str:
     return text
 
 
-def _hosts(text: str, _: Known) -> frozenset[str]:
+def _hosts(text: str, _: TermChoices) -> frozenset[str]:
     hosts = frozenset(text.lower().split())
     wrong = sorted(host for host in hosts if not is_return_host(host))
     if wrong or not hosts:
@@ -133,7 +133,7 @@ def _hosts(text: str, _: Known) -> frozenset[str]:
     return hosts
 
 
-def _networks(text: str, _: Known) -> tuple[str, ...]:
+def _networks(text: str, _: TermChoices) -> tuple[str, ...]:
     """In CIDR notation, each once; never everybody's."""
     try:
         networks = {ipaddress.ip_network(network) for network in text.split()}
@@ -144,7 +144,7 @@ def _networks(text: str, _: Known) -> tuple[str, ...]:
     return tuple(sorted(str(network) for network in networks))
 
 
-def _instruments(text: str, known: Known) -> frozenset[str] | None:
+def _instruments(text: str, known: TermChoices) -> frozenset[str] | None:
     chosen = frozenset(text.split())
     unknown = sorted(chosen - set(known.instruments))
     if unknown:
@@ -152,29 +152,29 @@ def _instruments(text: str, known: Known) -> frozenset[str] | None:
     return chosen or None
 
 
-def _fee_plan(text: str, known: Known) -> str:
+def _fee_plan(text: str, known: TermChoices) -> str:
     if text not in known.fee_plans:
         raise TermError(f"not a payee of config/fees.toml: {', '.join(sorted(known.fee_plans))}")
     return text
 
 
-def _charges_on_refund(text: str, _: Known) -> ChargesOnRefund:
+def _charges_on_refund(text: str, _: TermChoices) -> ChargesOnRefund:
     try:
         return ChargesOnRefund(text)
     except ValueError as problem:
         raise TermError(f"not one of {', '.join(sorted(ChargesOnRefund))}") from problem
 
 
-def _taka(text: str, _: Known) -> Money:
+def _taka(text: str, _: TermChoices) -> Money:
     try:
         return parse_taka(text)
     except MalformedAmountError as problem:
         raise TermError("not taka with at most two decimals, such as 1250.50") from problem
 
 
-_READERS: Mapping[str, Callable[[str, Known], object]] = {
-    "name_en": lambda text, _: one_name(text),
-    "name_bn": lambda text, _: one_name(text),
+_READERS: Mapping[str, Callable[[str, TermChoices], object]] = {
+    "name_en": lambda text, _: check_name(text),
+    "name_bn": lambda text, _: check_name(text),
     "return_hosts": _hosts,
     "networks": _networks,
     "instruments": _instruments,

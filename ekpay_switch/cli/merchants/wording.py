@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ekpay_switch.cli.connectors.commands import profiles_of
-from ekpay_switch.cli.merchants.terms import Known
+from ekpay_switch.cli.merchants.terms import TermChoices
 from ekpay_switch.cli.terminal import dhaka, taka
 from ekpay_switch.config_files.fees import read_fee_table
 from ekpay_switch.persistence.merchants.staff_actions import Change, MerchantLine, agreement_of, as_document
@@ -12,15 +12,15 @@ from ekpay_switch.settings import Settings
 HEADINGS = ("merchant", "registration id", "name", "active", ">owed", "since (Dhaka)")
 
 
-def known_of(settings: Settings) -> Known:
+def term_choices(settings: Settings) -> TermChoices:
     """The instruments of the connectors here, and the payees of the fee table."""
     profiles = profiles_of(settings)
     names = {profile.id for profile in profiles} | {profile.instrument for profile in profiles}
     plans = {row.payee for row in read_fee_table(settings.config / "fees.toml").rows}
-    return Known(names, plans)
+    return TermChoices(names, plans)
 
 
-def in_a_row(line: MerchantLine) -> tuple[str, ...]:
+def table_row(line: MerchantLine) -> tuple[str, ...]:
     """A merchant under HEADINGS."""
     merchant = line.merchant
     active = "yes" if merchant.is_active else "no"
@@ -34,7 +34,7 @@ def in_a_row(line: MerchantLine) -> tuple[str, ...]:
     )
 
 
-def in_full(line: MerchantLine) -> list[tuple[str, str]]:
+def table_of_one(line: MerchantLine) -> list[tuple[str, str]]:
     """Everything about a merchant but its keys, as what and value."""
     merchant = line.merchant
     until = line.previous_pass_key_until
@@ -76,7 +76,7 @@ def changes_for_programs(changes: Sequence[Change]) -> list[dict[str, object]]:
     return [{"at": change.at, "by": change.by, **change.what} for change in changes]
 
 
-def change_in_words(change: Change) -> tuple[str, str, str]:
+def change_row(change: Change) -> tuple[str, str, str]:
     """When, who and what."""
     facts = dict(change.what)
     action = str(facts.pop("did")).replace("_", " ")

@@ -40,7 +40,7 @@ _HEADINGS = (
 _OF_TRY = ("at", "number", "status", "why", "took_ms", "is_replay", "notification_id")
 
 
-class Only(StrEnum):
+class IpnStateOption(StrEnum):
     """How IPNs may stand."""
 
     WAITING = "waiting"
@@ -49,7 +49,7 @@ class Only(StrEnum):
     UNWANTED = "unwanted"
 
 
-class OnlyAgain(StrEnum):
+class ReplayOption(StrEnum):
     """What a range may be narrowed to."""
 
     GIVEN_UP = "given-up"
@@ -63,7 +63,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 def list_(
     merchant: Merchant = None,
     payment: Annotated[UUID | None, typer.Option(help="Only of this payment.")] = None,
-    only: Annotated[list[Only] | None, typer.Option(help="Only those; may be repeated.")] = None,
+    only: Annotated[list[IpnStateOption] | None, typer.Option(help="Only those; may be repeated.")] = None,
     *,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 50,
     as_json: AsJson = False,
@@ -119,7 +119,7 @@ def replay(
     until: Annotated[
         datetime | None, typer.Option("--to", formats=FORMS, help="Before here; now by default.")
     ] = None,
-    only: Annotated[OnlyAgain | None, typer.Option(help="Only what was not taken.")] = None,
+    only: Annotated[ReplayOption | None, typer.Option(help="Only what was not taken.")] = None,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and send nothing.")] = False,
 ) -> None:

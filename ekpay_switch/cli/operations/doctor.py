@@ -20,7 +20,7 @@ _VERSION = "SELECT current_setting('server_version_num')::integer / 10000"
 _HAS_BOOKS = "SELECT to_regclass('public.journal_entries') IS NOT NULL"
 
 
-class UnwellError(Exception):
+class InstallationError(Exception):
     """Something is not as it should be; the text says what, and what to do."""
 
 
@@ -40,9 +40,9 @@ def check_python() -> str:
     """The version, if it is new enough and keeps assertions."""
     version = ".".join(str(part) for part in sys.version_info[:3])
     if sys.version_info < PYTHON_MIN:
-        raise UnwellError(f"{version} is too old: 3.11 or later is needed")
+        raise InstallationError(f"{version} is too old: 3.11 or later is needed")
     if sys.flags.optimize:
-        raise UnwellError("assertions are off: start without -O and PYTHONOPTIMIZE")
+        raise InstallationError("assertions are off: start without -O and PYTHONOPTIMIZE")
     return version
 
 
@@ -51,9 +51,9 @@ def check_config(settings: Settings) -> str:
     folder: Path = settings.config
     manifest_count = len(list((folder / "billers").glob("*.toml")))
     if not manifest_count:
-        raise UnwellError(f"{folder} holds no billers: set EKPAY_CONFIG to the config folder")
+        raise InstallationError(f"{folder} holds no billers: set EKPAY_CONFIG to the config folder")
     if not (folder / "fees.toml").is_file():
-        raise UnwellError(f"{folder} holds no fees.toml, so nothing has a price")
+        raise InstallationError(f"{folder} holds no fees.toml, so nothing has a price")
     return f"{manifest_count} biller manifests in {folder}"
 
 
@@ -73,9 +73,9 @@ async def _ask_database(database: Database) -> str:
     try:
         version = int(await connection.fetchval(_VERSION))
         if version < POSTGRES_MIN:
-            raise UnwellError(f"PostgreSQL {version} is too old: {POSTGRES_MIN} or later is needed")
+            raise InstallationError(f"PostgreSQL {version} is too old: {POSTGRES_MIN} or later is needed")
         if not await connection.fetchval(_HAS_BOOKS):
-            raise UnwellError("it has no tables yet: run ekpay migrate")
+            raise InstallationError("it has no tables yet: run ekpay migrate")
     finally:
         await connection.close()
     return f"PostgreSQL {version}"

@@ -15,7 +15,7 @@ from ekpay_switch.cli.terminal import complain
 GROUP = "ekpay.apps"
 
 
-def found_apps() -> Iterable[EntryPoint]:
+def installed_apps() -> Iterable[EntryPoint]:
     """What is installed, by name."""
     return sorted(entry_points(group=GROUP), key=lambda point: point.name)
 

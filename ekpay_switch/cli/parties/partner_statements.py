@@ -35,7 +35,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _RECORD_NAMES = {"topped_up": "top_up"}
 
 
-class Form(StrEnum):
+class StatementFormat(StrEnum):
     """What a statement is written as."""
 
     CSV = "csv"
@@ -62,7 +62,9 @@ def statement(
             "--date", parser=_day, metavar="DATE", help="Business date; the last closed one if left out."
         ),
     ] = None,
-    form: Annotated[Form, typer.Option("--format", help="For a spreadsheet, or for a program.")] = Form.CSV,
+    form: Annotated[
+        StatementFormat, typer.Option("--format", help="For a spreadsheet, or for a program.")
+    ] = StatementFormat.CSV,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Where to; a folder: under its own name; stdout if left out."),
@@ -84,14 +86,14 @@ def statement(
     if out is None:
         sys.stdout.write(content)
         return
-    path = out / name_of(result, form) if out.is_dir() else out
+    path = out / file_name_of(result, form) if out.is_dir() else out
     if path.exists() and path.read_text(encoding="utf-8") != content:
         raise typer.BadParameter(f"{path} is there already and is another file")
     _write_durably(path, content)
     typer.echo(f"{path}: {len(result.lines)} lines of {result.partner_id} on {result.business_date}")
 
 
-async def leave_statements(connection: Connection, night: date, folder: Path) -> int:
+async def write_statements(connection: Connection, night: date, folder: Path) -> int:
     """Leave the statement of every partner with a prefund in `folder`, as CSV; how many there are.
 
     What stands there is left alone: a statement that says something else than one that was left before, since
@@ -106,18 +108,20 @@ async def leave_statements(connection: Connection, night: date, folder: Path) ->
 def _write_statements(statements: Sequence[PartnerStatement], folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     for statement in statements:
-        _write_revision(folder / name_of(statement, Form.CSV), written(statement, Form.CSV))
+        _write_revision(
+            folder / file_name_of(statement, StatementFormat.CSV), written(statement, StatementFormat.CSV)
+        )
     return len(statements)
 
 
-def name_of(statement: PartnerStatement, form: Form) -> str:
+def file_name_of(statement: PartnerStatement, form: StatementFormat) -> str:
     """The name of a statement's file."""
     return f"{statement.partner_id}_{statement.business_date:%Y%m%d}.{form}"
 
 
-def written(statement: PartnerStatement, form: Form) -> str:
+def written(statement: PartnerStatement, form: StatementFormat) -> str:
     """The statement as text, its control totals last."""
-    return _as_csv(statement) if form is Form.CSV else _as_json(statement)
+    return _as_csv(statement) if form is StatementFormat.CSV else _as_json(statement)
 
 
 def _as_csv(statement: PartnerStatement) -> str:

@@ -25,7 +25,7 @@ from ekpay_switch.security.receipt_keys import (
 )
 from ekpay_switch.settings import Settings, read_settings
 from ekpay_switch.system_clock import SystemClock
-from ekpay_switch.web.receipts.lines import groups, signed_facts, verdict
+from ekpay_switch.web.receipts.lines import groups, signed_facts, validity_text
 from ekpay_switch.web.receipts.pages import Shown, for_pdf
 from ekpay_switch.web.receipts.typesetter import Typesetter
 
@@ -55,7 +55,7 @@ def show(
     public_url = session.settings.public_url
     signed_receipt = Shown(receipt, keys.sign(signed_facts(receipt)), keys.path(payment_id), public_url)
     rows = [(line.label.english, line.value.english) for group in groups(receipt) for line in group.lines]
-    show_table(verdict(receipt).english, ("what", "value"), rows)
+    show_table(validity_text(receipt).english, ("what", "value"), rows)
     # Beside the table, which would fold them.
     typer.echo(f"{public_url}{signed_receipt.path}")
     typer.echo(signed_receipt.signed)

@@ -6,9 +6,9 @@ Times are Dhaka times, amounts taka; bill numbers and accounts show their last c
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from ekpay_switch.cli.payments.file_wording import file_in_words, is_of_a_file
+from ekpay_switch.cli.payments.file_wording import file_wording, is_file_evidence
 from ekpay_switch.cli.routing.wording import tell_decision
-from ekpay_switch.cli.terminal import dhaka, dhaka_time, facts_in_words, taka
+from ekpay_switch.cli.terminal import dhaka, dhaka_time, facts_wording, taka
 from ekpay_switch.domain.business_day import in_dhaka
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.notices import DeliveryState
@@ -146,7 +146,7 @@ def _steps(story: PaymentStory) -> Iterator[str]:
             day = in_dhaka(step["at"]).date()
             yield f"  {day}"
         words = EVENT_WORDS[Event(step["event"])]
-        facts = facts_in_words(step["facts"])
+        facts = facts_wording(step["facts"])
         yield f"    {dhaka_time(step['at'])}  {words}{': ' + facts if facts else ''}"
         yield f"                  {step['from_state']} → {step['to_state']}, by {step['actor']}"
 
@@ -205,17 +205,17 @@ def _collected_wording(row: Line) -> str:
 def _refunds(story: PaymentStory) -> Iterator[str]:
     yield from _heading("What goes back to the payer", story.refunds)
     for refund in story.refunds:
-        yield from (f"  {line}" for line in tell_refund(refund, story.refund_steps[refund["id"]]))
+        yield from (f"  {line}" for line in refund_lines(refund, story.refund_steps[refund["id"]]))
 
 
-def tell_refund(refund: Line, steps: Sequence[Line]) -> Iterator[str]:
+def refund_lines(refund: Line, steps: Sequence[Line]) -> Iterator[str]:
     """A refund's life, a line of the terminal at a time."""
     state = RefundState(refund["state"])
     heading = f"{refund['kind'].replace('_', ' ')} {refund['id']}"
     yield f"{heading} of {taka(refund['amount'])} by {refund['connector_id']}"
     yield f"  asked for by {refund['asked_by']} at {dhaka(refund['created_at'])}: {refund['reason']}"
     for step in steps:
-        facts = facts_in_words(step["facts"])
+        facts = facts_wording(step["facts"])
         words = REFUND_EVENT_WORDS[RefundEvent(step["event"])]
         yield f"  {dhaka(step['at'])}  {words}{': ' + facts if facts else ''}"
         yield f"                       {step['from_state']} → {step['to_state']}, by {step['actor']}"
@@ -232,10 +232,10 @@ def tell_refund(refund: Line, steps: Sequence[Line]) -> Iterator[str]:
 def _evidence(story: PaymentStory) -> Iterator[str]:
     yield from _heading("Answers that decided nothing by themselves", story.evidence)
     for answer in story.evidence:
-        if is_of_a_file(answer["kind"]):
-            yield f"  {dhaka(answer['at'])}  {file_in_words(answer['kind'], answer['facts'])}"
+        if is_file_evidence(answer["kind"]):
+            yield f"  {dhaka(answer['at'])}  {file_wording(answer['kind'], answer['facts'])}"
             continue
-        facts = facts_in_words(answer["facts"])
+        facts = facts_wording(answer["facts"])
         words = _evidence_wording(answer["kind"])
         yield f"  {dhaka(answer['at'])}  {words}{': ' + facts if facts else ''}"
 
@@ -286,7 +286,7 @@ def _ending(story: PaymentStory) -> Iterator[str]:
     state = State(payment["state"])
     why = f" because {payment['refusal'].replace('_', ' ')}" if payment["refusal"] else ""
     yield f"It is {state.replace('_', ' ')}{why}; callers are told: {public(state)}."
-    facts = facts_in_words(payment["facts"])
+    facts = facts_wording(payment["facts"])
     if facts:
         yield f"  {facts}"
     next_checks = [row["next_action_at"] for row in (*story.tries, *story.refunds) if row["next_action_at"]]

@@ -8,7 +8,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.connectors.commands import profiles_of
-from ekpay_switch.cli.payments.wording import tell_refund
+from ekpay_switch.cli.payments.wording import refund_lines
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
 from ekpay_switch.domain.errors import MalformedAmountError
@@ -80,7 +80,7 @@ def show(refund_id: RefundId) -> None:
     """Print a refund's life in words."""
     refund, steps = _read(lambda desk: desk.story(refund_id))
     typer.echo(f"Payment {refund['payment_id']} of {printable(refund['partner_id'])}")
-    for line in tell_refund(refund, steps):
+    for line in refund_lines(refund, steps):
         typer.echo(printable(line))
 
 

@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.billers.profiles import NoTokens, NoWire
 from ekpay_switch.cli.routing.wording import (
-    APPROACH_WORDS,
-    BREAKER_WORDS,
+    APPROACH_WORDING,
+    BREAKER_WORDING,
     HEADINGS,
     heading_of,
     reason,
@@ -142,7 +142,7 @@ def breakers(*, as_json: Annotated[bool, typer.Option("--json", help="For progra
     rows = (
         (
             line.connector_id,
-            BREAKER_WORDS[line.breaker.state],
+            BREAKER_WORDING[line.breaker.state],
             dhaka(line.breaker.since),
             line.breaker.because,
             dhaka(line.half_opens_by),
@@ -205,7 +205,7 @@ def _amount(text: str) -> Money:
 
 
 @dataclass(slots=True)
-class Summary:
+class RehearsalSummary:
     """What a draft would have changed; `gain` in millionths of a paisa, by who was and who would be asked."""
 
     count: int = 0
@@ -257,8 +257,8 @@ async def _rehearse_all(
     draft: RoutingRules,
     candidates: Sequence[Candidate],
     times: tuple[datetime, datetime],
-) -> Summary:
-    summary, total = Summary(), await count_decisions(engine, *times)
+) -> RehearsalSummary:
+    summary, total = RehearsalSummary(), await count_decisions(engine, *times)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     decisions: AsyncIterator[Decided] = read_decisions(engine, *times)
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -269,7 +269,7 @@ async def _rehearse_all(
     return summary
 
 
-def _show(summary: Summary, draft: RoutingRules) -> None:
+def _show(summary: RehearsalSummary, draft: RoutingRules) -> None:
     elsewhere = summary.moved.total()
     screen().print(
         f"{summary.count} tries decided again by {draft.version}: {elsewhere} would have gone elsewhere, "
@@ -307,4 +307,4 @@ def _why(rehearsed: Rehearsed) -> str:
     verdict = rehearsed.after.verdict_on(rehearsed.before.chosen)
     if verdict.why is not None:
         return reason(verdict)
-    return f"goes behind: chosen {APPROACH_WORDS[rehearsed.after.approach]}"
+    return f"goes behind: chosen {APPROACH_WORDING[rehearsed.after.approach]}"

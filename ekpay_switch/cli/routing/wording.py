@@ -7,7 +7,7 @@ from ekpay_switch.cli.terminal import dhaka, taka
 from ekpay_switch.domain.routing.breaker import BreakerState
 from ekpay_switch.domain.routing.decision import Approach, Decision, Exclusion, Verdict
 
-APPROACH_WORDS: Mapping[Approach, str] = MappingProxyType(
+APPROACH_WORDING: Mapping[Approach, str] = MappingProxyType(
     {
         Approach.NAMED: "the caller named it",
         Approach.LAST: "nobody else was left",
@@ -17,7 +17,7 @@ APPROACH_WORDS: Mapping[Approach, str] = MappingProxyType(
         Approach.NOBODY: "nobody was left",
     }
 )
-EXCLUSION_WORDS: Mapping[Exclusion, str] = MappingProxyType(
+EXCLUSION_WORDING: Mapping[Exclusion, str] = MappingProxyType(
     {
         Exclusion.INSTRUMENT: "stands for another instrument",
         Exclusion.DISABLED: "is not active",
@@ -31,7 +31,7 @@ EXCLUSION_WORDS: Mapping[Exclusion, str] = MappingProxyType(
         Exclusion.RULE: "is left out by the rule {by}",
     }
 )
-BREAKER_WORDS: Mapping[BreakerState, str] = MappingProxyType(
+BREAKER_WORDING: Mapping[BreakerState, str] = MappingProxyType(
     {
         BreakerState.CLOSED: "closed",
         BreakerState.OPEN: "open: no payment goes",
@@ -44,7 +44,7 @@ HEADINGS = ("connector", ">record", ">p", ">charge", ">margin", ">score", "verdi
 def heading_of(decision: Decision) -> str:
     """What was asked for and who was chosen, in a line."""
     chosen = decision.chosen or "nobody"
-    return f"{decision.request.instrument}: {chosen}, {APPROACH_WORDS[decision.approach]}"
+    return f"{decision.request.instrument}: {chosen}, {APPROACH_WORDING[decision.approach]}"
 
 
 def rows_of(decision: Decision) -> Iterator[Sequence[str]]:
@@ -63,7 +63,7 @@ def reason(verdict: Verdict) -> str:
     """Why a connector was left out."""
     assert verdict.why is not None, "the caller looked"
     candidate = verdict.candidate
-    return EXCLUSION_WORDS[verdict.why].format(
+    return EXCLUSION_WORDING[verdict.why].format(
         least=taka(candidate.amount_min.minor),
         most=taka(candidate.amount_max.minor),
         charge=taka(verdict.charge),

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.cli.billers.profiles import the_profile
+from ekpay_switch.cli.billers.profiles import profile_of
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import complain
 from ekpay_switch.domain.scrolls.bill_file_reading import NamedBy, read_bill_file
@@ -35,7 +35,7 @@ def load(
     Where anything in it is wrong, every line that is wrong is named and nothing is taken over.
     """
     session = open_session()
-    file = _read(the_profile(session.settings, biller_id), path)
+    file = _read(profile_of(session.settings, biller_id), path)
 
     async def _load(_: AsyncEngine) -> Loaded:
         transactions = OwnTransactions(session.database.connect)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.cli.billers.profiles import the_profile
+from ekpay_switch.cli.billers.profiles import profile_of
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import taka
 from ekpay_switch.domain.scrolls.layouts import content_of
@@ -43,7 +43,7 @@ def scroll(
     the others at any time of it, as many as the manifest allows.
     """
     session = open_session()
-    terms = the_profile(session.settings, biller_id).scroll
+    terms = profile_of(session.settings, biller_id).scroll
     order = ScrollOrder(biller_id, day.date(), terms.cycles if cycle is None else cycle, terms)
 
     async def _make(_: AsyncEngine) -> ScrollFile:

@@ -14,7 +14,7 @@ from ekpay_switch.ports.world import World
 from ekpay_switch.web.checkout.situations import (
     Situation,
     is_over,
-    is_shop_told,
+    is_shop_notified,
     last_refusal,
     leaves_by_itself,
     situation_of,
@@ -24,7 +24,7 @@ from ekpay_switch.web.pages import Refresh
 
 KINDS = ("wallet", "card", "account")
 # Often enough that nobody wonders, and seldom enough that a screen reader gets to the end of the page.
-WAITS_SECONDS, OPENS_SECONDS, TELLS_SECONDS, LEAVES_SECONDS = 20, 3, 2, 6
+WAITING_REFRESH_SECONDS, OPENING_REFRESH_SECONDS, SHOP_REFRESH_SECONDS, LEAVING_REFRESH_SECONDS = 20, 3, 2, 6
 # Of a far side's words for a refusal, those that tell a payer what to do; the others stay with us.
 REASONS = frozenset(
     {"cancelled", "insufficient_balance", "no_such_wallet", "timed_out", "tries_exceeded", "wrong_credential"}
@@ -32,7 +32,7 @@ REASONS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class OfferGroup:
     """The offers of one kind: those that can be chosen, and those that cannot be at this moment."""
 
     kind: str
@@ -41,7 +41,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class EarlierPage:
     """A page from before that could still be paid; `profile` is None where we do not know the connector."""
 
     profile: ConnectorProfile | None
@@ -49,7 +49,7 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedTry:
     """The try that came to nothing last; `reason` is one of `REASONS`, or how the try ended.
 
     `is_watched` says that its page was over before its provider said what came of it: we go on asking.
@@ -70,11 +70,11 @@ class Page:
     refresh: Refresh | None = None
 
 
-def grouped(offers: Sequence[Offer]) -> list[Group]:
+def group_offers(offers: Sequence[Offer]) -> list[OfferGroup]:
     """The offers by kind, in the order of most payers; an unknown kind comes last."""
     kinds = [*KINDS, *sorted({offer.kind for offer in offers} - set(KINDS))]
     groups = [
-        Group(
+        OfferGroup(
             kind,
             [offer for offer in offers if offer.kind == kind and offer.why_not is None],
             [offer for offer in offers if offer.kind == kind and offer.why_not is not None],
@@ -84,11 +84,11 @@ def grouped(offers: Sequence[Offer]) -> list[Group]:
     return [group for group in groups if group.open or group.closed]
 
 
-def choosing(payment: MerchantPayment, offers: Sequence[Offer], world: World) -> dict[str, object]:
+def choice_values(payment: MerchantPayment, offers: Sequence[Offer], world: World) -> dict[str, object]:
     """What the choice of an instrument shows; its form asks for the try after all that stand."""
     refused = last_refusal(payment)
     return {
-        "groups": grouped(offers),
+        "groups": group_offers(offers),
         "nth": len(payment.tries) + 1,
         "refused": None if refused is None else _refused_try(refused, world),
         "earlier": earlier_pages(payment, world),
@@ -102,7 +102,9 @@ def waiting(payment: MerchantPayment, world: World, *, stays: bool) -> Page:
     profile = _profile(current_try, world)
     is_live = situation is Situation.AT_PROVIDER and not is_over(payment)
     seconds = (
-        OPENS_SECONDS if situation is Situation.OPENING else _waits_seconds(current_try, payment.read_at)
+        OPENING_REFRESH_SECONDS
+        if situation is Situation.OPENING
+        else _waits_seconds(current_try, payment.read_at)
     )
     values = {
         "situation": situation,
@@ -125,15 +127,15 @@ def ended(payment: MerchantPayment, world: World, receipt: str | None, *, stays:
     is_final = situation not in {Situation.OVER, Situation.REVIEW, Situation.GOES_BACK}
     refresh: Refresh | None = None
     if back is not None and leaves_by_itself(payment):
-        refresh = Refresh(LEAVES_SECONDS, back)
+        refresh = Refresh(LEAVING_REFRESH_SECONDS, back)
     elif not is_final:
-        refresh = Refresh(WAITS_SECONDS)
-    elif not is_shop_told(payment):
-        refresh = Refresh(TELLS_SECONDS)
+        refresh = Refresh(WAITING_REFRESH_SECONDS)
+    elif not is_shop_notified(payment):
+        refresh = Refresh(SHOP_REFRESH_SECONDS)
     values = {
         "situation": situation,
         "back": back,
-        "leaves": LEAVES_SECONDS if back is not None and refresh is not None and not stays else None,
+        "leaves": LEAVING_REFRESH_SECONDS if back is not None and refresh is not None and not stays else None,
         "profile": _profile(payment.tries[-1] if payment.tries else None, world),
         "earlier": earlier_pages(payment, world),
         "receipt": receipt,
@@ -147,7 +149,7 @@ def ended(payment: MerchantPayment, world: World, receipt: str | None, *, stays:
 _END_TEMPLATES = {Situation.PAID: "paid"}
 
 
-def order_of(payment: MerchantPayment) -> dict[str, object]:
+def order_values(payment: MerchantPayment) -> dict[str, object]:
     """What every page of the payment says of it."""
     order = payment.text.order
     return {
@@ -159,7 +161,7 @@ def order_of(payment: MerchantPayment) -> dict[str, object]:
     }
 
 
-def earlier_pages(payment: MerchantPayment, world: World) -> list[Earlier]:
+def earlier_pages(payment: MerchantPayment, world: World) -> list[EarlierPage]:
     """Pages that the payer has left and that could still take money without our word."""
     tries = [
         (earlier_try, _profile(earlier_try, world))
@@ -167,7 +169,7 @@ def earlier_pages(payment: MerchantPayment, world: World) -> list[Earlier]:
         if earlier_try.state is not TryState.OPEN
     ]
     return [
-        Earlier(profile, earlier_try.page_until)
+        EarlierPage(profile, earlier_try.page_until)
         for earlier_try, profile in tries
         if earlier_try.page_until is not None
         and earlier_try.page_until > payment.read_at
@@ -176,10 +178,10 @@ def earlier_pages(payment: MerchantPayment, world: World) -> list[Earlier]:
     ]
 
 
-def _refused_try(refused_try: TryLine, world: World) -> Refused:
+def _refused_try(refused_try: TryLine, world: World) -> RefusedTry:
     stated_reason = refused_try.why.partition(" ")[0]
     reason = stated_reason if stated_reason in REASONS else str(refused_try.end or TryEnd.NEVER_PAID)
-    return Refused(_profile(refused_try, world), reason, is_watched=refused_try.next_look_at is not None)
+    return RefusedTry(_profile(refused_try, world), reason, is_watched=refused_try.next_look_at is not None)
 
 
 def _profile(shown_try: TryLine | None, world: World) -> ConnectorProfile | None:
@@ -190,9 +192,9 @@ def _profile(shown_try: TryLine | None, world: World) -> ConnectorProfile | None
 def _waits_seconds(current_try: TryLine | None, now: datetime) -> int:
     """Until just after we look again, where that is soon: whoever has just come back waits no longer."""
     if current_try is None or current_try.next_look_at is None:
-        return WAITS_SECONDS
-    seconds_left = int((current_try.next_look_at - now) / timedelta(seconds=1)) + TELLS_SECONDS
-    return min(max(seconds_left, OPENS_SECONDS), WAITS_SECONDS)
+        return WAITING_REFRESH_SECONDS
+    seconds_left = int((current_try.next_look_at - now) / timedelta(seconds=1)) + SHOP_REFRESH_SECONDS
+    return min(max(seconds_left, OPENING_REFRESH_SECONDS), WAITING_REFRESH_SECONDS)
 
 
 def _next_look_at(current_try: TryLine | None, now: datetime) -> datetime | None:

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ekpay_switch import telemetry
-from ekpay_switch.edge_kit.background_tasks import OwnTasks, StillRunningError
+from ekpay_switch.edge_kit.background_tasks import BackgroundTasks, StillRunningError
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.checkout import (
     Choice,
@@ -46,8 +46,8 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 # A browser waits no longer; the work goes on and the page says so.
 ANSWER_SECONDS = 20.0
 # Short enough that going back from the provider's page leads to the choice, and not here again.
-GOES_SECONDS = 1
-AWAY_SECONDS = 10
+PROVIDER_REFRESH_SECONDS = 1
+RETRY_SECONDS = 10
 _REFERENCE_LENGTHS = range(20, 65)
 
 
@@ -64,11 +64,11 @@ class Checkout:
     visits: RateLimit
     visitors: RateLimit
     receipt_path: Callable[[UUID], str] | None = None
-    tasks: OwnTasks = field(default_factory=OwnTasks)
+    tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     answer_seconds: float = ANSWER_SECONDS
 
 
-Answering = Callable[["Visit"], Awaitable[Response]]
+VisitHandler = Callable[["Visit"], Awaitable[Response]]
 
 
 def mount(app: FastAPI, checkout: Checkout) -> None:
@@ -76,7 +76,7 @@ def mount(app: FastAPI, checkout: Checkout) -> None:
     pages = Pages(checkout.world.public_url)
     static_files.mount(app, pages.headers)
 
-    def add(below: str, method: str, answering: Answering) -> None:
+    def add(below: str, method: str, answering: VisitHandler) -> None:
         async def endpoint(request: Request) -> Response:
             answer = await _answer_request(request, answering, checkout, pages)
             telemetry.HTTP_REQUESTS.labels(ROUTE, answer.status_code).inc()
@@ -103,7 +103,7 @@ def mount(app: FastAPI, checkout: Checkout) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class PageAddresses:
     """Addresses below one page, which keep its language for browsers that keep no cookie."""
 
     base: str
@@ -126,10 +126,10 @@ class Visit:
     pages: Pages
 
     @property
-    def at(self) -> Places:
+    def at(self) -> PageAddresses:
         """The addresses of this payment's pages, in the language of this visit."""
         base = f"{PATH}/{self.payment.checkout_reference}"
-        return Places(base, self.pages.words(self.request).language)
+        return PageAddresses(base, self.pages.words(self.request).language)
 
     @property
     def stays(self) -> bool:
@@ -140,7 +140,7 @@ class Visit:
         """The page with what every page of the payment has."""
         reference = self.payment.checkout_reference
         values = {
-            "order": models.order_of(self.payment),
+            "order": models.order_values(self.payment),
             "now": self.payment.read_at,
             "at": self.at,
             "here": self.at.base,
@@ -153,11 +153,11 @@ class Visit:
 
     def to(self, path: str) -> Response:
         """On to another page of ours."""
-        return self.pages.sent_on(self.request, path)
+        return self.pages.redirect(self.request, path)
 
 
 async def _answer_request(
-    request: Request, answering: Answering, checkout: Checkout, pages: Pages
+    request: Request, answering: VisitHandler, checkout: Checkout, pages: Pages
 ) -> Response:
     reference = request.path_params["reference"]
     if not _is_reference(reference):
@@ -181,13 +181,13 @@ def _is_reference(text: str) -> bool:
 
 def _notice(request: Request, pages: Pages, about: str, status: int, back_here: str = "") -> Response:
     """A page about no payment: nothing is read for it, so that it can be shown when nothing can be read."""
-    refresh = Refresh(AWAY_SECONDS, back_here) if about == "away" and request.method == "GET" else None
+    refresh = Refresh(RETRY_SECONDS, back_here) if about == "away" and request.method == "GET" else None
     base = back_here or PATH
-    at = Places(base, pages.words(request).language)
+    at = PageAddresses(base, pages.words(request).language)
     values = {"about": about, "has_payment": bool(back_here), "here": base, "at": at}
     answer = pages.shown(request, "checkout/notice.html", values, status, refresh)
     if status in {429, 503}:
-        answer.headers["Retry-After"] = str(AWAY_SECONDS)
+        answer.headers["Retry-After"] = str(RETRY_SECONDS)
     return answer
 
 
@@ -231,7 +231,7 @@ async def _choice_page(visit: Visit, problem: str = "", status: int = 200, chose
     payment, world = visit.payment, visit.checkout.world
     merchant = await world.merchants.by_partner(payment.partner_id)
     offered = await offers(payment, merchant, world) if merchant is not None else ()
-    values = models.choosing(payment, offered, world)
+    values = models.choice_values(payment, offered, world)
     return visit.page(models.Page("checkout/choose.html", values, status), problem=problem, chosen=chosen)
 
 
@@ -250,7 +250,7 @@ async def _go_to_provider(visit: Visit) -> Response:
         "place": urlsplit(current_try.page_url).hostname or "",
         "total": current_try.total,
     }
-    refresh = Refresh(GOES_SECONDS, current_try.page_url)
+    refresh = Refresh(PROVIDER_REFRESH_SECONDS, current_try.page_url)
     return visit.page(models.Page("checkout/go.html", values, refresh=refresh))
 
 
@@ -280,7 +280,7 @@ async def _choose(visit: Visit) -> Response:
         return await _nothing_chosen(visit)
     work = choose(visit.payment, choice, visit.checkout.world)
     try:
-        answer = await visit.checkout.tasks.within(work, visit.checkout.answer_seconds)
+        answer = await visit.checkout.tasks.run_within(work, visit.checkout.answer_seconds)
     except StillRunningError:
         return visit.to(visit.at("/go"))
     return await _after_choice(visit, choice, answer)
@@ -331,7 +331,7 @@ async def _look_now(visit: Visit) -> Response:
         return _refuse_foreign_form(visit)
     work = look(visit.payment, visit.checkout.world)
     try:
-        await visit.checkout.tasks.within(work, visit.checkout.answer_seconds)
+        await visit.checkout.tasks.run_within(work, visit.checkout.answer_seconds)
     except StillRunningError:
         telemetry.log("look_takes_long", payment_id=visit.payment.payment_id)
     return visit.to(visit.at(looked=1))
@@ -341,7 +341,7 @@ async def _leave(visit: Visit) -> Response:
     if await _own_fields(visit) is None:
         return _refuse_foreign_form(visit)
     work = leave(visit.payment, visit.checkout.world)
-    if await visit.checkout.tasks.within(work, visit.checkout.answer_seconds):
+    if await visit.checkout.tasks.run_within(work, visit.checkout.answer_seconds):
         return visit.to(visit.at())
     now = await visit.checkout.world.merchant_payments.by_id(visit.payment.payment_id)
     later = Visit(visit.request, now or visit.payment, visit.checkout, visit.pages)

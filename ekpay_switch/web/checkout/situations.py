@@ -17,9 +17,9 @@ from ekpay_switch.flows.checkout import open_try_of
 from ekpay_switch.ports.merchants import MerchantPayment, TryLine
 
 # An IPN that was tried once, or had this long to be, is not waited for any longer.
-TOLD_BY_SECONDS = 8
+SHOP_NOTIFIED_SECONDS = 8
 # Later the payer has come back to read, and is not sent away while reading.
-LEAVES_WITHIN_SECONDS = 600
+LEAVING_SECONDS_MAX = 600
 # What B's check lets through anyway; here it guards the header that the address is put into.
 _ADDRESS = re.compile(r"https?://[!#-;=?-\[\]_a-z~]+", re.ASCII)
 
@@ -105,20 +105,20 @@ def way_back(payment: MerchantPayment) -> str | None:
     out goods for nothing.
     """
     uri = _uri_of(payment)
-    if uri is None or not is_shop_told(payment):
+    if uri is None or not is_shop_notified(payment):
         return None
     url = with_trans_id(uri, payment.text.trnx_id)
     return url if _ADDRESS.fullmatch(url) else None
 
 
-def is_shop_told(payment: MerchantPayment) -> bool:
+def is_shop_notified(payment: MerchantPayment) -> bool:
     """Whether the shop knows how the payment ended, or had its time to hear of it."""
-    return payment.is_told or payment.ipn_tries > 0 or _ended_seconds_ago(payment) >= TOLD_BY_SECONDS
+    return payment.is_told or payment.ipn_tries > 0 or _ended_seconds_ago(payment) >= SHOP_NOTIFIED_SECONDS
 
 
 def leaves_by_itself(payment: MerchantPayment) -> bool:
     """Whether the payment ended a moment ago, so that its payer waits to be taken back to the shop."""
-    return _ended_seconds_ago(payment) < LEAVES_WITHIN_SECONDS
+    return _ended_seconds_ago(payment) < LEAVING_SECONDS_MAX
 
 
 def _ended_seconds_ago(payment: MerchantPayment) -> float:

@@ -13,7 +13,7 @@ TITLE = Text("রসিদ", "Receipt")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ReceiptLine:
     """A label and its value; `is_code` where the value is one text in both languages, such as an id."""
 
     label: Text
@@ -23,11 +23,11 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ReceiptSection:
     """Lines that belong together, under a heading."""
 
     heading: Text
-    lines: tuple[Line, ...]
+    lines: tuple[ReceiptLine, ...]
 
 
 def payment_name(receipt: Receipt) -> str:
@@ -46,7 +46,7 @@ def signed_facts(receipt: Receipt) -> SignedFacts:
     )
 
 
-def verdict(receipt: Receipt) -> Text:
+def validity_text(receipt: Receipt) -> Text:
     """Whether the receipt holds, in one line."""
     match receipt.status:
         case ReceiptStatus.VALID:
@@ -68,22 +68,22 @@ def verdict(receipt: Receipt) -> Text:
             assert_never(receipt.status)
 
 
-def groups(receipt: Receipt) -> tuple[Group, ...]:
+def groups(receipt: Receipt) -> tuple[ReceiptSection, ...]:
     """Everything else that the receipt says, in order."""
     return (
-        Group(Text("কাকে ও কীসের জন্য", "Paid to, and for what"), _payee_and_purchase(receipt)),
-        Group(Text("কত", "How much"), _amounts(receipt)),
-        Group(Text("কখন ও কীভাবে", "When and how"), _payment_lines(receipt)),
+        ReceiptSection(Text("কাকে ও কীসের জন্য", "Paid to, and for what"), _payee_and_purchase(receipt)),
+        ReceiptSection(Text("কত", "How much"), _amounts(receipt)),
+        ReceiptSection(Text("কখন ও কীভাবে", "When and how"), _payment_lines(receipt)),
     )
 
 
-def _payee_and_purchase(receipt: Receipt) -> tuple[Line, ...]:
+def _payee_and_purchase(receipt: Receipt) -> tuple[ReceiptLine, ...]:
     purchase = receipt.bought
-    payee = Line(Text("প্রাপক", "Paid to"), _name_text(receipt.payee))
+    payee = ReceiptLine(Text("প্রাপক", "Paid to"), _name_text(receipt.payee))
     return (payee, *(_order_lines(purchase) if receipt.is_merchant else _bill_lines(purchase)))
 
 
-def _order_lines(purchase: Bought) -> tuple[Line, ...]:
+def _order_lines(purchase: Bought) -> tuple[ReceiptLine, ...]:
     return _code_lines(
         (Text("অর্ডার নম্বর", "Order"), purchase.order_id),
         (Text("বিবরণ", "Details"), purchase.details),
@@ -92,7 +92,7 @@ def _order_lines(purchase: Bought) -> tuple[Line, ...]:
     )
 
 
-def _bill_lines(purchase: Bought) -> tuple[Line, ...]:
+def _bill_lines(purchase: Bought) -> tuple[ReceiptLine, ...]:
     return _code_lines(
         (Text("বিল নম্বর", "Bill number"), purchase.bill_number),
         (Text("গ্রাহক নম্বর", "Account"), purchase.account),
@@ -101,7 +101,7 @@ def _bill_lines(purchase: Bought) -> tuple[Line, ...]:
     )
 
 
-def _amounts(receipt: Receipt) -> tuple[Line, ...]:
+def _amounts(receipt: Receipt) -> tuple[ReceiptLine, ...]:
     sums = receipt.sums
     extras = _amount_lines(
         (Text("রাউন্ডিং", "Rounding"), sums.rounding),
@@ -113,16 +113,16 @@ def _amounts(receipt: Receipt) -> tuple[Line, ...]:
         (Text("ফেরত দেওয়া হয়েছে", "Refunded"), receipt.refunded),
         (Text("ফেরতের পথে", "Refund on its way"), receipt.on_its_way),
     )
-    price = Line(Text("মূল্য", "Price"), taka_text(sums.amount.minor))
-    total = Line(Text("সর্বমোট", "Total paid"), taka_text(sums.total.minor), is_total=True)
+    price = ReceiptLine(Text("মূল্য", "Price"), taka_text(sums.amount.minor))
+    total = ReceiptLine(Text("সর্বমোট", "Total paid"), taka_text(sums.total.minor), is_total=True)
     return (price, *extras, total, *back)
 
 
-def _payment_lines(receipt: Receipt) -> tuple[Line, ...]:
+def _payment_lines(receipt: Receipt) -> tuple[ReceiptLine, ...]:
     transaction_label = Text("বিক্রেতার লেনদেন নম্বর", "Merchant's transaction")
     return (
-        Line(Text("সময় (ঢাকা)", "Time (Dhaka)"), dhaka_text(receipt.paid_at)),
-        Line(Text("মাধ্যম", "Paid by"), _name_text(receipt.instrument)),
+        ReceiptLine(Text("সময় (ঢাকা)", "Time (Dhaka)"), dhaka_text(receipt.paid_at)),
+        ReceiptLine(Text("মাধ্যম", "Paid by"), _name_text(receipt.instrument)),
         *_code_lines(
             (Text("একপে লেনদেন নম্বর", "ekPay transaction"), receipt.transaction),
             (transaction_label, receipt.merchant_transaction),
@@ -138,12 +138,12 @@ def _name_text(name: Name) -> Text:
     return Text(bangla or english, english or bangla)
 
 
-def _code_lines(*pairs: tuple[Text, str]) -> tuple[Line, ...]:
+def _code_lines(*pairs: tuple[Text, str]) -> tuple[ReceiptLine, ...]:
     """Lines of what is written in one way only; what is not known has none."""
     values = ((label, displayed(value)) for label, value in pairs)
-    return tuple(Line(label, Text(value, value), is_code=True) for label, value in values if value)
+    return tuple(ReceiptLine(label, Text(value, value), is_code=True) for label, value in values if value)
 
 
-def _amount_lines(*pairs: tuple[Text, Money]) -> tuple[Line, ...]:
+def _amount_lines(*pairs: tuple[Text, Money]) -> tuple[ReceiptLine, ...]:
     """Lines of amounts; nothing has none."""
-    return tuple(Line(label, taka_text(amount.minor)) for label, amount in pairs if amount.minor)
+    return tuple(ReceiptLine(label, taka_text(amount.minor)) for label, amount in pairs if amount.minor)

@@ -15,7 +15,7 @@ from ekpay_switch.edge_kit.bilingual_text import Text, dhaka_text
 from ekpay_switch.flows.receipt import Receipt, ReceiptStatus
 from ekpay_switch.security.receipt_keys import PAGE
 from ekpay_switch.web.pages import Pages
-from ekpay_switch.web.receipts.lines import TITLE, groups, payment_name, verdict
+from ekpay_switch.web.receipts.lines import TITLE, groups, payment_name, validity_text
 
 PDF_SUFFIX = ".pdf"
 _QR_SAYS = Text("এই রসিদের কিউআর কোড", "QR code of this receipt")
@@ -51,7 +51,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class MessagePage:
     """A page without a receipt; `way_on` is an address of ours, empty where there is none."""
 
     status: int
@@ -68,7 +68,7 @@ def receipt_page(request: Request, pages: Pages, signed_receipt: Shown, seen_at:
         "title": TITLE,
         "payment": payment_name(signed_receipt.receipt),
         "status": signed_receipt.receipt.status.value,
-        "verdict": verdict(signed_receipt.receipt),
+        "verdict": validity_text(signed_receipt.receipt),
         "seen_at": Text(f"ঢাকার সময় {moment.bangla} অনুযায়ী", f"As of {moment.english}, Dhaka time"),
         "groups": groups(signed_receipt.receipt),
         "pdf_path": f"{signed_receipt.path}{PDF_SUFFIX}",
@@ -82,7 +82,7 @@ def receipt_page(request: Request, pages: Pages, signed_receipt: Shown, seen_at:
     return pages.shown(request, "receipts/receipt.html", values)
 
 
-def message_page(request: Request, pages: Pages, message: Message) -> Response:
+def message_page(request: Request, pages: Pages, message: MessagePage) -> Response:
     """The message as a page in the same look."""
     values = {
         "here": _page_path(request),
@@ -103,7 +103,7 @@ def pdf_answer(signed_receipt: Shown, pages: Pages, pdf: bytes) -> Response:
 def for_pdf(signed_receipt: Shown) -> Mapping[str, object]:
     """What the PDF says. It cannot know what comes after it, so it does not say that it is valid."""
     receipt = signed_receipt.receipt
-    says = _PAID if receipt.status is ReceiptStatus.VALID else verdict(receipt)
+    says = _PAID if receipt.status is ReceiptStatus.VALID else validity_text(receipt)
     return {
         "title": f"{TITLE.bangla} · {TITLE.english} {payment_name(receipt)}",
         "heading": asdict(TITLE),

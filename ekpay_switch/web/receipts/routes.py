@@ -25,7 +25,7 @@ from ekpay_switch.web.pages import Pages
 from ekpay_switch.web.receipts.lines import signed_facts
 from ekpay_switch.web.receipts.pages import (
     PDF_SUFFIX,
-    Message,
+    MessagePage,
     Shown,
     for_pdf,
     message_page,
@@ -43,7 +43,7 @@ _LOOK_AGAIN = Text(
     "ঠিকানাটি পুরো লেখা হয়েছে কি না দেখুন, অথবা কিউআর কোডটি আবার স্ক্যান করুন।",
     "See whether the address is complete, or scan the QR code once more.",
 )
-_NO_RECEIPT = Message(
+_NO_RECEIPT = MessagePage(
     404,
     Text("এই ঠিকানায় কোনো রসিদ নেই", "There is no receipt at this address"),
     (
@@ -54,12 +54,12 @@ _NO_RECEIPT = Message(
         _LOOK_AGAIN,
     ),
 )
-_TOO_OFTEN = Message(
+_TOO_OFTEN = MessagePage(
     429,
     Text("একটু পরে আবার চেষ্টা করুন", "Try again in a moment"),
     (Text("এখান থেকে অনেকবার চেষ্টা করা হয়েছে।", "There were too many tries from here."),),
 )
-_CANNOT_LOOK = Message(
+_CANNOT_LOOK = MessagePage(
     503,
     Text("এই মুহূর্তে আমরা দেখতে পারছি না", "We cannot look at the moment"),
     (
@@ -177,5 +177,7 @@ def _agrees(token: str, facts: SignedFacts, keys: ReceiptKeys) -> bool:
 async def _pdf_response(request: Request, receipt: Shown, receipt_pages: ReceiptDesk) -> Response:
     pdf = await receipt_pages.typesetter.pdf(for_pdf(receipt))
     if pdf is None:
-        return message_page(request, receipt_pages.pages, Message(503, _NO_PDF_TITLE, _NO_PDF, receipt.path))
+        return message_page(
+            request, receipt_pages.pages, MessagePage(503, _NO_PDF_TITLE, _NO_PDF, receipt.path)
+        )
     return pdf_answer(receipt, receipt_pages.pages, pdf)

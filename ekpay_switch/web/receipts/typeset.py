@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-HERE = Path(__file__).resolve().parent
-TEMPLATE = HERE / "receipt.typ"
-FONTS = HERE.parent / "fonts"
+FOLDER = Path(__file__).resolve().parent
+TEMPLATE = FOLDER / "receipt.typ"
+FONTS = FOLDER.parent / "fonts"
 MEMORY_BYTES_MAX = 1024 * 1024 * 1024
 CPU_SECONDS_MAX = 10
 INPUT_BYTES_MAX = 256 * 1024
