@@ -20,7 +20,7 @@ CALLS_PER_SECOND, CALLS_AT_ONCE = 50, 200
 
 
 def treasury_office(world: World, challans: Challans, config: Path) -> TreasuryOffice:
-    """What raising challans reaches out to."""
+    """The ports that raising challans uses."""
     return TreasuryOffice(world, challans, read_challan_accounts(config / "challan_accounts.toml"))
 
 
@@ -34,7 +34,7 @@ def mount_echallan(
 ) -> None:
     """Put the e-challan API on the application."""
     clock = office.world.clock
-    desk = EChallan(
+    api = EChallan(
         office=office,
         users=PostgresChallanUsers(engine),
         tokens=AccessTokens(keys, TOKEN_PURPOSE),
@@ -44,4 +44,4 @@ def mount_echallan(
         questions=RateLimit(clock, CALLS_PER_SECOND, CALLS_AT_ONCE),
         tasks=tasks,
     )
-    mount(app, desk)
+    mount(app, api)

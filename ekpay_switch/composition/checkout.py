@@ -1,4 +1,4 @@
-"""Wiring the hosted checkout: a piece of the composition root, beside `main` only because that is long."""
+"""How the hosted checkout is put together, for the composition root."""
 
 from fastapi import FastAPI
 
@@ -11,9 +11,9 @@ from ekpay_switch.security.receipt_keys import ReceiptKeys
 from ekpay_switch.web.checkout import routes
 from ekpay_switch.web.checkout.routes import Checkout
 
-# An open page looks by itself every few seconds; nobody presses faster than this for long.
+# An open page refreshes itself every few seconds; no payer presses faster than this for long.
 VISITS_PER_SECOND, VISITS_AT_ONCE = 1, 20
-# Many payers share one address: a mobile operator's, or that of a proxy before us.
+# Many payers share one address: a mobile operator's, or that of our proxy.
 VISITORS_PER_SECOND, VISITORS_AT_ONCE = 50, 500
 
 

@@ -35,6 +35,7 @@ from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenLine
+from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.fetch_bill import FetchOrder, fetch_bill
 from ekpay_switch.flows.pay_bill import PaymentAnswer, PayOrderOfPartner, pay_bill
@@ -50,7 +51,7 @@ Message = TypeVar("Message", MasterDataRequest, FetchRequest, PayRequest, Status
 
 @dataclass(slots=True)
 class Syndicate:
-    """What the endpoints need; `running` keeps the payments whose callers may have hung up."""
+    """What the endpoints need; `tasks` keeps the payments whose callers have disconnected."""
 
     world: World
     partners: PartnerDirectory
@@ -59,14 +60,7 @@ class Syndicate:
     answer_seconds: float
     logins: RateLimit
     questions: RateLimit
-    running: set[asyncio.Task[Any]] = field(default_factory=set)
-
-    def let_go(self, task: "asyncio.Task[Any]") -> None:
-        """Forget a payment that has run, whether or not its caller still waits; say so if it broke off."""
-        self.running.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, OverloadedError):
-            telemetry.count_error("payment_broke_off", error=error)
+    tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,18 +246,12 @@ async def _pay(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
 
 
 async def _pay_in_time(order: PayOrderOfPartner, syndicate: Syndicate) -> PaymentAnswer | Refusal:
-    """Pay in a task of its own, which a caller that hangs up never cancels; answer within 25 s either way."""
-    task = asyncio.create_task(pay_bill(order, syndicate.world))
-    syndicate.running.add(task)
-    task.add_done_callback(syndicate.let_go)
-    done, _ = await asyncio.wait({task}, timeout=syndicate.answer_seconds)
-    if not done:
-        return PaymentAnswer(State.DELIVERING, None)
+    """Pay in a background task, which a disconnecting caller never cancels; answer within 25 s either way."""
     try:
-        return task.result()
+        return await syndicate.tasks.run_within(pay_bill(order, syndicate.world), syndicate.answer_seconds)
     except OverloadedError as error:
         raise PlainError(503, TOO_MANY, 1) from error
-    except Exception:  # noqa: BLE001 - whatever broke, the money may be held: never "failed"
+    except Exception:  # noqa: BLE001 - late or broken, the money may be held: never "failed"
         return PaymentAnswer(State.DELIVERING, None)
 
 

@@ -11,7 +11,7 @@ import typer
 from ekpay_switch.api.webhook_keys import PATH
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table
-from ekpay_switch.composition.switch import address_rules
+from ekpay_switch.composition.worker import address_rules
 from ekpay_switch.domain.notices import EndpointKind, EventType
 from ekpay_switch.persistence.notifications.endpoints import EndpointLine, Endpoints
 from ekpay_switch.security.webhook_signatures import WebhookKeys

@@ -11,7 +11,8 @@ import uvloop
 
 from ekpay_switch import telemetry
 from ekpay_switch.cli.session import Session, open_session
-from ekpay_switch.composition.switch import build_app, run_worker
+from ekpay_switch.composition.http_app import build_app
+from ekpay_switch.composition.worker import run_worker
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.settings import Settings
 
