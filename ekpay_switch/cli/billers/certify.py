@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.billers.conformance import BillerConformance
 from ekpay_switch.cli.billers.profiles import profiles_of
-from ekpay_switch.cli.connectors.conformance import Verdict
+from ekpay_switch.cli.conformance.run import is_on_this_machine, show_run
 from ekpay_switch.cli.session import Session, open_session
-from ekpay_switch.cli.terminal import complain, screen
+from ekpay_switch.cli.terminal import complain
 from ekpay_switch.composition.switch import FAR_SIDE_TOKENS
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.flows.fetch_bill import chosen_parameters
@@ -27,7 +27,6 @@ from ekpay_switch.system_clock import SystemClock
 from ekpay_switch.wire.http import HttpWire
 
 _OK = 200
-_LOOPBACK = re.compile(r"https?://(?:127(?:\.[0-9]{1,3}){3}|localhost|\[::1\])(?::[0-9]{1,5})?(?:/[!-~]*)?")
 _NAMED = re.compile(r"([a-z][a-z0-9_]{0,40})=(.{1,128})")
 _SANDBOX_SECONDS = 10.0
 
@@ -55,7 +54,7 @@ def certify(
     if profile.has_bill_files:
         raise typer.BadParameter(f"{biller_id} is never called: its bills come and leave in files")
     url = os.environ.get(profile.url_setting, profile.url_default)
-    if not yes and not _LOOPBACK.fullmatch(url):
+    if not yes and not is_on_this_machine(url):
         raise typer.BadParameter(
             f"{url} is not this machine, and the run pays a bill; "
             "if it is a sandbox, say --yes-this-is-a-sandbox"
@@ -110,20 +109,3 @@ async def _sandbox_bill(wire: Wire, url: str, biller_id: str) -> dict[str, str]:
     if not isinstance(answer, WireAnswer) or answer.status != _OK:
         return {}
     return {str(name): str(text) for name, text in json.loads(answer.body)["fields"].items()}
-
-
-async def show_run(conformance: BillerConformance) -> bool:
-    """Print every step as it comes, then what was shown of each fact; whether nothing was wrong."""
-    console = screen()
-    async for finding in conformance.run():
-        console.print(f"{'ok   ' if finding.is_right else 'WRONG'} {finding.step}: {finding.told}")
-    verdicts = conformance.verdicts()
-    for fact, verdict in verdicts.items():
-        console.print(f"{fact}: {verdict}")
-    if Verdict.CONTRADICTED in verdicts.values():
-        complain("the manifest states what the biller does not do")
-        return False
-    if not all(finding.is_right for finding in conformance.findings):
-        complain("the run did not come out as it must")
-        return False
-    return True

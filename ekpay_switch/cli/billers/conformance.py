@@ -1,17 +1,17 @@
-"""A conformance run: one bill paid through its biller's adapter, to see whether its manifest tells the truth.
+"""The conformance run of a biller: one bill, really paid through its adapter.
 
-It stands on the ports alone and runs against whatever the adapter speaks to. One bill is really paid; the
-safety facts (law 13) are shown by what the biller does, not by what it says.
+It uses the ports alone and runs against whatever the adapter speaks to.
 """
 
 import base64
 import time
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID, uuid4
 
-from ekpay_switch.cli.connectors.conformance import Fact, Finding, Verdict
+from ekpay_switch.cli.conformance.run import ConformanceRun, Fact, Finding
+from ekpay_switch.domain.asking import SafetyFacts
 from ekpay_switch.domain.bill import Bill, BillFound, BillQuery
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.ledger.posting_rules import Sums
@@ -31,39 +31,22 @@ from ekpay_switch.ports.billers import BillerAdapter
 
 
 @dataclass
-class BillerConformance:
-    """One run over the bill that `parameters` name; iterate over `run`, then ask for `verdicts`."""
+class BillerConformance(ConformanceRun):
+    """One run over the bill that `parameters` name: it is fetched, paid twice and asked about."""
 
+    institution = "biller"
     biller: BillerAdapter
     parameters: Mapping[str, str]
     today: date
-    findings: list[Finding] = field(default_factory=list)
     _key: str = ""
 
-    async def run(self) -> AsyncIterator[Finding]:
-        """Every step with what it led to; the run ends early where nothing more can be shown."""
-        async for finding in self._steps():
-            self.findings.append(finding)
-            yield finding
+    @property
+    def safety(self) -> SafetyFacts:
+        """The safety facts of the biller's manifest."""
+        return self.biller.profile.safety
 
-    def verdicts(self) -> dict[Fact, Verdict]:
-        """What was shown; a fact that the manifest does not claim is never more than not shown."""
-        safety = self.biller.profile.safety
-        claimed = {
-            Fact.DEDUPLICATES: safety.deduplicates,
-            Fact.CAN_BE_ASKED: safety.can_be_asked,
-            Fact.CAN_BE_UNDONE: safety.can_be_undone,
-            Fact.ECHOES_AMOUNT: safety.echoes_amount,
-        }
-        return {fact: self._verdict(fact) if claimed[fact] else Verdict.NOT_SHOWN for fact in Fact}
-
-    def _verdict(self, fact: Fact) -> Verdict:
-        results = [finding.is_right for finding in self.findings if finding.fact is fact]
-        if not results:
-            return Verdict.NOT_SHOWN
-        return Verdict.PROVEN if all(results) else Verdict.CONTRADICTED
-
-    async def _steps(self) -> AsyncIterator[Finding]:
+    async def steps(self) -> AsyncIterator[Finding]:
+        """Fetch, ask, pay, pay again under the same reference, ask again and pay under another one."""
         profile = self.biller.profile
         query = BillQuery(profile.id, self.parameters, payer_of(profile, self.parameters))
         fetched = await self.biller.fetch(query)

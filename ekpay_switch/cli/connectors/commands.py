@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -12,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.alarms import LoggedAlarms
 from ekpay_switch.cli.billers.profiles import NoTokens, NoWire
-from ekpay_switch.cli.connectors.conformance import Conformance, Verdict
+from ekpay_switch.cli.conformance.run import is_on_this_machine, show_run
+from ekpay_switch.cli.connectors.conformance import Conformance
 from ekpay_switch.cli.session import Session, open_session
-from ekpay_switch.cli.terminal import complain, screen, show_json, show_table, taka
+from ekpay_switch.cli.terminal import screen, show_json, show_table, taka
 from ekpay_switch.composition.switch import FAR_SIDE_TOKENS
 from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
@@ -44,7 +44,6 @@ from ekpay_switch.wire.http import HttpWire
 from ekpay_switch.wire.tcp import TcpLines
 
 _OK = 200
-_LOOPBACK = re.compile(r"https?://(?:127(?:\.[0-9]{1,3}){3}|localhost|\[::1\])(?::[0-9]{1,5})?(?:/[!-~]*)?")
 _HEADINGS = (
     "connector", "name", "instrument", "status", "breaker", "taken by", ">least", ">most", ">keeps",
     "refunds", "protocol", "at",
@@ -93,7 +92,7 @@ def certify(
     profile = next((known for known in profiles_of(settings) if known.id == connector_id), None)
     if profile is None:
         raise typer.BadParameter(f"there is no connector {connector_id}")
-    elsewhere = [url for url in (profile.url, *_link_of(profile)) if not _LOOPBACK.fullmatch(url)]
+    elsewhere = [url for url in (profile.url, *_link_of(profile)) if not is_on_this_machine(url)]
     if not yes and elsewhere:
         raise typer.BadParameter(
             f"{elsewhere[0]} is not this machine, and the run moves money; "
@@ -144,23 +143,6 @@ async def _certify(
         await wire.close()
 
 
-async def show_run(conformance: Conformance) -> bool:
-    """Print every step as it comes, then what was shown of each fact; whether nothing was wrong."""
-    console = screen()
-    async for finding in conformance.run():
-        console.print(f"{'ok   ' if finding.is_right else 'WRONG'} {finding.step}: {finding.told}")
-    verdicts = conformance.verdicts()
-    for fact, verdict in verdicts.items():
-        console.print(f"{fact}: {verdict}")
-    if Verdict.CONTRADICTED in verdicts.values():
-        complain("the manifest states what the provider does not do")
-        return False
-    if not all(finding.is_right for finding in conformance.findings):
-        complain("the run did not come out as it must")
-        return False
-    return True
-
-
 class PayerAtPage:
     """Who agrees on the page: a sandbox's own robot where there is one, else a person."""
 
@@ -178,7 +160,7 @@ class PayerAtPage:
     async def agree(self, order: CollectOrder, created: Created) -> bool | str:
         """Whether somebody agreed in time, or what the agreement brought."""
         url = self._connector.profile.url
-        if _LOOPBACK.fullmatch(url):
+        if is_on_this_machine(url):
             sent_to = await self._robot_agrees(url, order, created)
             if sent_to is not None:
                 return await self._read_consent(sent_to) if sent_to else True

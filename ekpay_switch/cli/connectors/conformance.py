@@ -1,16 +1,16 @@
-"""A conformance run: one small payment through a connector, to see whether its manifest tells the truth.
+"""The conformance run of a connector: one small payment, a part of which is given back.
 
-It stands on the ports alone and runs against whatever the connector speaks to. Money moves once, and a part
-of it goes back; the four safety facts (law 13) are shown by what the provider does, not by what it says.
+It uses the ports alone and runs against whatever the connector speaks to. Money moves.
 """
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from uuid import uuid4
 
+from ekpay_switch.cli.conformance.run import ConformanceRun, Fact, Finding
+from ekpay_switch.domain.asking import SafetyFacts
 from ekpay_switch.domain.collections.connector_calls import (
     Agreed,
     AwaitingPayer,
@@ -37,68 +37,20 @@ _UNKNOWN_REFERENCE = "TR0011NOBODYKNOWS0001"
 Payer = Callable[[CollectOrder, Created], Awaitable[bool | str]]
 
 
-class Fact(StrEnum):
-    """The four safety facts."""
-
-    DEDUPLICATES = "deduplicates"
-    CAN_BE_ASKED = "can be asked"
-    CAN_BE_UNDONE = "can be undone"
-    ECHOES_AMOUNT = "echoes the amount"
-
-
-class Verdict(StrEnum):
-    """What the run shows of one fact that the manifest states."""
-
-    PROVEN = "proven"
-    NOT_SHOWN = "not shown"
-    CONTRADICTED = "contradicted"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One step of the run: what was asked, what it led to, and whether that is right.
-
-    It bears on `fact`; None where it bears on no fact, so that a wrong one is only a fault.
-    """
-
-    step: str
-    told: str
-    is_right: bool
-    fact: Fact | None = None
-
-
 @dataclass
-class Conformance:
-    """One run; iterate over `run`, then ask for `verdicts`."""
+class Conformance(ConformanceRun):
+    """One run over a connector: a payment of `amount` taken, a part of it given back."""
 
+    institution = "provider"
     connector: Connector
     payer: Payer
     amount: Money
     send_seconds: float
-    findings: list[Finding] = field(default_factory=list)
 
-    async def run(self) -> AsyncIterator[Finding]:
-        """Every step with what it led to; the run ends early where nothing more can be shown."""
-        async for finding in self._steps():
-            self.findings.append(finding)
-            yield finding
-
-    def verdicts(self) -> dict[Fact, Verdict]:
-        """What was shown; a fact that the manifest does not claim is never more than not shown."""
-        safety = self.connector.profile.safety
-        claimed = {
-            Fact.DEDUPLICATES: safety.deduplicates,
-            Fact.CAN_BE_ASKED: safety.can_be_asked,
-            Fact.CAN_BE_UNDONE: safety.can_be_undone,
-            Fact.ECHOES_AMOUNT: safety.echoes_amount,
-        }
-        return {fact: self._verdict(fact) if claimed[fact] else Verdict.NOT_SHOWN for fact in Fact}
-
-    def _verdict(self, fact: Fact) -> Verdict:
-        results = [finding.is_right for finding in self.findings if finding.fact is fact]
-        if not results:
-            return Verdict.NOT_SHOWN
-        return Verdict.PROVEN if all(results) else Verdict.CONTRADICTED
+    @property
+    def safety(self) -> SafetyFacts:
+        """The safety facts of the connector's manifest."""
+        return self.connector.profile.safety
 
     @property
     def _can_inquire(self) -> bool:
@@ -106,7 +58,8 @@ class Conformance:
         profile = self.connector.profile
         return profile.safety.can_be_asked or not profile.executes
 
-    async def _steps(self) -> AsyncIterator[Finding]:
+    async def steps(self) -> AsyncIterator[Finding]:
+        """Create a page, have the payer agree, collect, inquire and give half of it back."""
         order = self._order()
         created = await self.connector.create(order)
         is_open = isinstance(created, Created)
