@@ -14,7 +14,7 @@ from ekpay_switch.ports.world import Clock, Tokens, Wire
 
 
 class PluginError(Exception):
-    """A wing is missing or two of them claim the same institution."""
+    """A wing is missing, or two wings have the same institution."""
 
 
 class _AllBillers:
@@ -48,11 +48,11 @@ class _AllConnectors:
             raise PluginError("two wings bring the same connector")
 
     def by_id(self, connector_id: str) -> Connector | None:
-        """See `connector_ports.Connectors`."""
+        """See `ports.Connectors`."""
         return self._by_id.get(connector_id)
 
     def all(self) -> list[Connector]:
-        """See `connector_ports.Connectors`."""
+        """See `ports.Connectors`."""
         return [self._by_id[connector_id] for connector_id in sorted(self._by_id)]
 
 
@@ -83,7 +83,7 @@ def load_connectors(
     divisor: float,
     hosts: HostPorts | None = None,
 ) -> Connectors:
-    """Every connector of every wing in the group `ekpay.connectors`; without `hosts` none asks over a link.
+    """Every connector of every wing in the group `ekpay.connectors`; without `hosts` none uses a host link.
 
     Raises like `load_billers`.
     """
@@ -116,7 +116,7 @@ def _load_audit(point: EntryPoint) -> AuditCheck:
 
 
 def _load_wings(group: str, institutions: str) -> list[Any]:
-    """What builds each wing of a group; typed by the protocols of the ports alone."""
+    """The builder of each wing of a group; typed by the protocols of the ports alone."""
     wings: list[Any] = [point.load() for point in entry_points(group=group)]
     if not wings:
         raise PluginError(f"no wing of {institutions} is installed (entry point group {group})")

@@ -1,8 +1,8 @@
-"""What the switch says about itself: one JSON line per event on stderr, and the numbers of /metrics.
+"""Logs and metrics: one JSON line per event on stderr, and the numbers of /metrics.
 
 A log line holds only the fields listed here, each in the form that its kind allows. A field that is not on
-the list is dropped and its name noted, so that nothing leaks by being passed along
-(api-conventions-and-security.md, T95 and T96). Neither half ever raises for what it is given.
+the list is dropped and its name noted, so that no value leaks by being passed along
+(api-conventions-and-security.md, T95 and T96). Neither logging nor counting raises for any value.
 """
 
 import contextlib
@@ -45,9 +45,9 @@ _OWN_FIELDS = """
     outcome partner_id payment_event payment_id pid plugin port queue_depth refund_id refusal role route
     seconds sends server staff state step time_divisor to_state tries version waiting
 """
-# Somebody else's words: any long number in them may be an account.
+# Free text of far sides: any long number in it may be an account.
 _FREE_TEXT_FIELDS = "reason"
-# Names that others gave their requests; only what may be a card number is hidden in them.
+# References that others gave their requests; only what may be a card number is hidden.
 _FOREIGN_ID_FIELDS = (
     "far_side_reference message ref_id reference refno_ack request_id trx_id user_agent user_id"
 )
@@ -110,7 +110,7 @@ def _text_of(value: object) -> str:
         case BaseException():
             return _error_location(value)
         case _:
-            # What an unknown object prints of itself is nobody's promise.
+            # The text form of an unknown object may hold anything.
             return type(value).__name__
 
 
@@ -131,13 +131,13 @@ def _safe_value(mask: Callable[[str], str], value: object) -> str | int | float 
 
 
 class _LogStream:
-    """Where lines go; looked up at each line, so that whoever replaces stderr gets them."""
+    """Writes lines to the stderr of the moment, so that a replaced stderr gets them."""
 
     def __init__(self) -> None:
         self.process = "ekpay"
 
     def msg(self, line: bytes) -> None:
-        # A closed pipe must cost the line, never the payment that it speaks of.
+        # A closed pipe must cost the line, never the payment that it is about.
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.buffer.write(line + b"\n")
             sys.stderr.buffer.flush()
@@ -184,7 +184,7 @@ def log(event: str, **fields: object) -> None:
 
 
 def log_warning(event: str, **fields: object) -> None:
-    """Write one line about something that the switch copes with and that somebody should know."""
+    """Write one line about a problem that the switch handles and an operator should know of."""
     _LOGGER.warning(event, **fields)
 
 
@@ -194,7 +194,7 @@ def log_error(event: str, **fields: object) -> None:
 
 
 class _LibraryLogHandler(logging.Handler):
-    """Lines of libraries in our form: the template of the message without what it was filled with."""
+    """Logs what libraries log, in our format: the template of a message without its arguments."""
 
     def emit(self, record: logging.LogRecord) -> None:
         write = log_error if record.levelno >= logging.ERROR else log_warning
@@ -333,7 +333,7 @@ LOOP_ERRORS = Counter(
 
 
 def count_error(event: str, **fields: object) -> None:
-    """Count and log an error that a loop outlives, since nobody else will see it; pass it as `error`."""
+    """Count and log an error after which a loop goes on; pass the exception as `error`."""
     LOOP_ERRORS.labels(event).inc()
     log_error(event, **fields)
 

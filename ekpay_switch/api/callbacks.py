@@ -1,8 +1,8 @@
-"""Messages that connectors send unasked: stored as they came, answered at once, believed never (law 6).
+"""Callbacks of connectors: stored as they came, answered at once, never believed (law 6).
 
-A message of which the proof is wrong is answered 400 and kept once; whatever else was stored is answered 200,
-understood or not: a provider that repeats it for days would tell us nothing new. Why a message was not
-understood is ours to know.
+A callback with a wrong proof is answered 400 and kept once; any other that was stored is answered 200,
+understood or not, so that the provider does not repeat it for days. The answer never says why one was not
+understood.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ _STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """What the endpoint needs; `arrivals` limits a connector's messages, `strange` the strange ones."""
+    """What the endpoint needs; `arrivals` limits all callbacks of a connector, `unrecognised` unknown ones."""
 
     world: World
     arrivals: RateLimit
@@ -41,7 +41,7 @@ class Letterbox:
 
 
 def mount(app: FastAPI, letterbox: Letterbox) -> None:
-    """Add the one address that each connector posts to."""
+    """Add the address that each connector posts to."""
 
     async def receive(request: Request) -> Response:
         answer = await _receive(request, letterbox)

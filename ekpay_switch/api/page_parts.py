@@ -1,6 +1,6 @@
-"""The small pages that a payer's browser is shown, in Bangla and English: no script, nothing from elsewhere.
+"""The small pages of the APIs for a payer's browser, in Bangla and English: no script, no foreign content.
 
-Whatever comes from outside is escaped here and nowhere else, so callers pass plain text.
+Every text is escaped here and nowhere else, so callers pass plain text.
 """
 
 import base64
@@ -38,7 +38,7 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class OnwardLink:
-    """Where the payer may go on to: an address that was checked, and the name of who is there."""
+    """A link that the payer may follow: a checked address, and the name of its owner."""
 
     url: str
     name: str
@@ -64,7 +64,7 @@ REFRESH_SECONDS = 5
 
 def render_page(page: Page) -> Response:
     """The page as an answer."""
-    # In a header, as the other pages have it: what is in the markup is a barrier to readers who are slower.
+    # In a header, as on the other pages: a refresh in the markup is a barrier for slow readers.
     refresh_headers = {"Refresh": f"{REFRESH_SECONDS}; url={page.refresh_url}"} if page.refresh_url else {}
     title = f"{escape(page.title.bangla)} · {escape(page.title.english)}"
     html = (
@@ -77,7 +77,7 @@ def render_page(page: Page) -> Response:
 
 
 def redirect(url: str) -> Response:
-    """On to a checked address; whoever is there is not told where the payer came from."""
+    """Redirect to a checked address, without a referrer."""
     return Response(status_code=303, headers={**_HEADERS, "Location": url})
 
 

@@ -1,6 +1,6 @@
 """The encryption service that a partner runs beside its ekPay client: plain text in, envelope out, and back.
 
-ekpay-syndicate-api.md, "Transport", row "helper". It holds nothing: every request brings its secret, so one
+ekpay-syndicate-api.md, "Transport", row "helper". It is stateless: every request brings its secret, so one
 process serves any number of partners and opens no database. What may surprise: the content type is ignored,
 as clients send whatever their HTTP library sets by itself, and a form is text like any other.
 """
@@ -31,7 +31,7 @@ FindSecrets = Callable[[Request], Sequence[str]]
 
 
 class RefusedTextError(Exception):
-    """A request that is answered with 4xx; its words hold nothing of the secret and nothing of the body."""
+    """A request that is answered with 4xx; its text has nothing of the secret and of the body."""
 
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)

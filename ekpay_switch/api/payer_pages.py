@@ -1,8 +1,7 @@
-"""The page that a payer's browser comes back to: find out, send it on, or say honestly that we do not know.
+"""The page that a payer's browser returns to: inquire, redirect it, or say that we do not know yet.
 
 What the browser brings, in a query or in the form that some providers let it post, proves nothing. The page
-looks again at its own address without the query that the
-wallet added, so that a page left open repeats no message and wakes nobody.
+refreshes at its own address without the query that the wallet added, so that an open page repeats no message.
 """
 
 import re
@@ -36,7 +35,7 @@ from ekpay_switch.ports.world import World
 
 ROUTE, REGISTERED_ROUTE = "pay-return", "pay-return-registered"
 LOOK_SECONDS = 20.0
-# No provider writes as much; longer ones are nobody's, and are not kept.
+# No provider sends as much; longer ones are not kept.
 QUERY_BYTES_MAX = 4_096
 FORM_BYTES_MAX = 16 * 1024
 _KIND_LENGTH_MAX = 200
@@ -77,7 +76,7 @@ class PayerPages:
     """What the page needs; `visits` limits how often one page may be called.
 
     `arrivals` limits how many browsers one provider sends to its registered address. `tasks` keeps the
-    looking that a closed browser has left behind.
+    inquiries of browsers that were closed.
     """
 
     world: World
@@ -105,14 +104,15 @@ def mount(app: FastAPI, pages: PayerPages) -> None:
 
 
 async def _redirect_to_page(request: Request, pages: PayerPages) -> Response:
-    """On to the page of the payment that the provider's own name says; it is unguessable, as ours is."""
+    """Redirect to the page of the payment that the provider's reference names; it is unguessable too."""
     connector = pages.world.connectors.by_id(request.path_params["connector_id"])
     if connector is None or not connector.profile.registers_return:
         return render_page(_NO_PAYMENT)
     if not pages.arrivals.allows(connector.profile.id):
         return render_page(_unavailable_without_page(429))
     try:
-        reference = await find_page(connector, *await _read_browser_message(request), pages.world)
+        headers, content = await _read_browser_message(request)
+        reference = await find_page(connector, headers, content, pages.world)
     except Exception as error:  # noqa: BLE001 - a payer whose money may be under way is owed a page
         telemetry.count_error("registered_return_broke_off", error=error)
         return render_page(_unavailable_without_page(503))
@@ -126,7 +126,8 @@ async def _answer_visit(request: Request, pages: PayerPages) -> Response:
     if not pages.visits.allows(reference):
         return render_page(_unavailable_page(429, reference))
     try:
-        returning = await _resolve_within(reference, *await _read_browser_message(request), pages)
+        headers, content = await _read_browser_message(request)
+        returning = await _resolve_within(reference, headers, content, pages)
     except Exception as error:  # noqa: BLE001 - a payer whose money may be under way is owed a page
         telemetry.count_error("payer_page_broke_off", error=error)
         return render_page(_unavailable_page(503, reference))
@@ -134,9 +135,9 @@ async def _answer_visit(request: Request, pages: PayerPages) -> Response:
 
 
 def _answer_for(reference: str, returning: Returning) -> Response:
-    """On to the client where the client can tell more than we can, else what we know.
+    """Redirect to the client once the payment has ended, else show what we know.
 
-    A merchant's payer goes to our own checkout, whatever came of it: that page tells it and leads on.
+    A merchant's payer is always redirected to our own checkout, which shows the result and leads on.
     """
     if returning.checkout_reference:
         return redirect(f"{CHECKOUT_PATH}/{returning.checkout_reference}")
@@ -151,7 +152,7 @@ def _answer_for(reference: str, returning: Returning) -> Response:
 
 
 async def _read_browser_message(request: Request) -> tuple[Mapping[str, str], bytes]:
-    """What the browser brought, with the headers that say how to read it; nothing where it is too long."""
+    """The query or form of the request, with the headers to read it by; empty where it is too long."""
     if request.method == "GET":
         query = request.scope["query_string"]
         return {}, query if len(query) <= QUERY_BYTES_MAX else b""
@@ -163,7 +164,7 @@ async def _read_browser_message(request: Request) -> tuple[Mapping[str, str], by
 async def _resolve_within(
     reference: str, headers: Mapping[str, str], content: bytes, pages: PayerPages
 ) -> Returning | None:
-    """How the payment stands after a look, or now where the look takes long; then it goes on by itself."""
+    """The payment after an inquiry, or as it is now where the inquiry is slow and goes on by itself."""
     work = come_back(reference, headers, content, pages.world)
     try:
         return await pages.tasks.run_within(work, pages.look_seconds)
@@ -172,9 +173,9 @@ async def _resolve_within(
 
 
 def _unknown_part(state: State) -> Text | None:
-    """What nobody knows yet.
+    """What is not known yet.
 
-    None where the payment has ended, or its try came to nothing: another one is the client's to offer.
+    None where the payment has ended, or its try came to nothing: the client may offer another one.
     """
     match state:
         case State.COLLECTING:
@@ -202,5 +203,5 @@ def _unavailable_page(status: int, reference: str) -> Page:
 
 
 def _unavailable_without_page(status: int) -> Page:
-    """For a browser that we could not take to a page of its own; a form that it brought is not repeated."""
+    """For a browser whose page we could not find out; a form that it posted is not repeated."""
     return Page(status, _CANNOT_LOOK, [_UNKNOWN, _DO_NOT_PAY_AGAIN, _LOOK_THERE])

@@ -1,4 +1,4 @@
-"""JSON as money needs it read: nothing guessed, nothing rounded, nothing said twice.
+"""Strict JSON for money: nothing guessed, nothing rounded, no member twice.
 
 The stock parser takes `NaN`, lets the last of two equal keys win and turns numbers into floats
 (api-conventions-and-security.md, findings 1 and 3). Here a number stays the text that was sent.
@@ -51,7 +51,7 @@ def parse_object(body: bytes) -> dict[str, object]:
         raise MalformedJsonError("not one JSON document in UTF-8") from error
     if not isinstance(document, dict):
         raise MalformedJsonError("not a JSON object")
-    # Only an escape can smuggle one in: UTF-8 has no half characters, and the decoder takes no bare NUL.
+    # Only an escape can hold one: UTF-8 has no half characters, and the decoder takes no bare NUL.
     if "\\u" in text:
         _refuse_unstorable_text(document)
     return document

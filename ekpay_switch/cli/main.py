@@ -1,4 +1,4 @@
-"""The command `ekpay`: its parts put together, and the one place where an error becomes a line."""
+"""The command `ekpay`: its commands put together, and the one place where an error becomes a line."""
 
 import errno
 import os
@@ -104,7 +104,7 @@ def _exit_code(app: typer.Typer, arguments: Sequence[str]) -> int:
 
 def _report(problem: Exception) -> int:
     if isinstance(problem, OSError) and problem.errno == errno.EPIPE:
-        # `ekpay payments list | head` has seen enough. Python would complain once more when it closes stdout.
+        # `ekpay payments list | head` has closed the pipe. Python would complain again when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     complain(error_line(problem))
@@ -112,7 +112,7 @@ def _report(problem: Exception) -> int:
 
 
 def error_line(problem: Exception) -> str:
-    """What an error says to whoever typed the command."""
+    """An error as one line for the person who typed the command."""
     cause = problem.orig.__cause__ if isinstance(problem, DBAPIError) and problem.orig else problem
     if isinstance(cause, asyncpg.UndefinedTableError):
         return "the database has no tables yet: run ekpay migrate"

@@ -1,4 +1,4 @@
-"""What every command prints with: tables, Dhaka times, one clear line for an error."""
+"""How commands print: tables, Dhaka times, one line for an error."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from ekpay_switch.domain.business_day import in_dhaka
 from ekpay_switch.domain.money import format_taka
 from ekpay_switch.security.masking import mask_account, mask_long_numbers, printable
 
-# A pipe has no width; what is read by another program must not be folded at eighty columns.
+# A pipe has no width; output for another program must not be folded at eighty columns.
 _PIPE_WIDTH = 200
 # Facts whose names contain one of these hold what identifies a payer, or a prepaid token.
 _PRIVATE_WORDS = ("account", "bill", "meter", "mobile", "phone", "token")

@@ -47,7 +47,7 @@ ORDERS_PER_SECOND, ORDERS_AT_ONCE = 50, 200
 VISITS_PER_SECOND, VISITS_AT_ONCE = 1, 20
 ARRIVALS_PER_SECOND, ARRIVALS_AT_ONCE = 100, 500
 # Callbacks that name no payment of ours.
-STRANGERS_PER_SECOND, STRANGERS_AT_ONCE = 1, 60
+UNRECOGNISED_PER_SECOND, UNRECOGNISED_AT_ONCE = 1, 60
 RECEIPTS_PER_SECOND, RECEIPTS_AT_ONCE = 5, 60
 PDFS_PER_SECOND, PDFS_AT_ONCE = 1, 10
 # Callers of the merchant API that have not proven to be a merchant's server.
@@ -114,13 +114,22 @@ def _mount_collecting(app: FastAPI, switch: Switch, tasks: BackgroundTasks) -> N
     clients = ApiKeys(switch.engine)
     seconds = settings.answer_deadline_seconds
     receipt_path = ReceiptKeys(switch.keys).path
-    v1_routes.mount(app, RestV1(world, clients, seconds, orders, questions, tasks, receipt_path))
+    rest = RestV1(
+        world=world,
+        clients=clients,
+        answer_seconds=seconds,
+        orders=orders,
+        questions=questions,
+        tasks=tasks,
+        receipt_path=receipt_path,
+    )
+    v1_routes.mount(app, rest)
     merchant_routes.mount(app, _merchant_api(switch, tasks))
     visits = RateLimit(world.clock, VISITS_PER_SECOND, VISITS_AT_ONCE)
     arrivals = RateLimit(world.clock, ARRIVALS_PER_SECOND, ARRIVALS_AT_ONCE)
     payer_pages.mount(app, PayerPages(world, visits, arrivals, tasks))
-    strange = RateLimit(world.clock, STRANGERS_PER_SECOND, STRANGERS_AT_ONCE)
-    callbacks.mount(app, Letterbox(world, arrivals, strange))
+    unrecognised = RateLimit(world.clock, UNRECOGNISED_PER_SECOND, UNRECOGNISED_AT_ONCE)
+    callbacks.mount(app, Letterbox(world, arrivals, unrecognised))
     office = treasury_office(world, switch.challans, settings.config)
     mount_echallan(app, office, switch.engine, switch.keys, seconds, tasks)
 

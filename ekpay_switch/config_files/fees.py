@@ -1,4 +1,4 @@
-"""Reading config/fees.toml into the fee table of the core; a row that is not understood stops the start."""
+"""Reading config/fees.toml into the fee table of the core; an invalid row stops the start."""
 
 import re
 import tomllib

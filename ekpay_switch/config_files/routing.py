@@ -1,4 +1,4 @@
-"""Reading config/routing.toml into the rules of the core; a file that is not understood stops the start.
+"""Reading config/routing.toml into the rules of the core; an invalid file stops the start.
 
 How to change it stands in docs/how-to/change-routing.md.
 """
@@ -282,7 +282,7 @@ def read_routing_rules(
 def _find_faults(
     file: _File, known: Mapping[str, ConnectorProfile], billers: Collection[str]
 ) -> Iterator[str]:
-    """What does not fit together, or names what is not there."""
+    """Contradictions in the file, and names of unknown connectors, billers and instruments."""
     for name, names in file.instruments.items():
         yield from _instrument_faults(name, names, known)
     yield from _unknown("daily_caps", file.daily_caps, known)
@@ -332,7 +332,7 @@ def _repeats(place: str, names: Sequence[str]) -> Iterator[str]:
 
 
 def _overlap(first: Window, second: Window) -> bool:
-    """Whether two windows of one kind have a moment in common; a week's and a dated one may."""
+    """Whether two windows of one kind overlap; a weekly and a dated one may."""
     if isinstance(first, WeeklyWindow) and isinstance(second, WeeklyWindow):
         return first.weekday == second.weekday and first.start < second.end and second.start < first.end
     if isinstance(first, DatedWindow) and isinstance(second, DatedWindow):

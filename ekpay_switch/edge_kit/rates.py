@@ -1,4 +1,4 @@
-"""How often one caller may call, per process: a bucket that refills evenly."""
+"""Rate limits, per caller and process: a token bucket that refills evenly."""
 
 from collections import OrderedDict
 

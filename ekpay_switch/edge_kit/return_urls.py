@@ -1,9 +1,9 @@
-"""Where a payer may be sent back to: an exact reading of a URL, so that no two programs read it in two ways.
+"""Return URLs: where a payer may be sent back to, read exactly, so that no two programs read one differently.
 
-What is taken: `https://`, a host in ASCII (a name or an IPv4 address), perhaps a port, perhaps a path, a
+Accepted: `https://`, a host in ASCII (a name or an IPv4 address), perhaps a port, perhaps a path, a
 query and a fragment; only characters that a URL may have; no user, no backslash, nothing before or after.
 The host is one that the client's key lists: `shop.example` means https on port 443, `shop.example:8443` that
-port, and `http://` is taken only where host and port are listed, as `localhost:3000`.
+port, and `http://` is accepted only where host and port are listed, as `localhost:3000`.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Identifiers: ordered ones for rows, unguessable ones for what a stranger must not hit upon."""
+"""Identifiers: ordered ones for rows, unguessable ones for references that must not be guessed."""
 
 import os
 import string

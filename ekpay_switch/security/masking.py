@@ -1,4 +1,4 @@
-"""Text made fit to be seen: account numbers and secrets hidden, control characters written as codes."""
+"""Text made safe to show: account numbers and secrets masked, control characters escaped."""
 
 import re
 
@@ -42,7 +42,7 @@ def mask_account(number: str) -> str:
 
 
 def mask_long_numbers(text: str) -> str:
-    """Somebody else's words with every number of seven digits or more masked: it may be an account."""
+    """Foreign text with every number of seven digits or more masked: it may be an account."""
     return _LONG_NUMBER.sub(lambda match: mask_account(match[0]), text)
 
 

@@ -1,4 +1,4 @@
-"""What a partner's machine proves itself with: a pass key for get-token, a shared secret for envelopes.
+"""Credentials of a partner's machine: a pass key for get-token, a shared secret for envelopes.
 
 We make both, so a pass key holds 142 random bits or more and a plain SHA-256 of it is safe at rest: there is
 nothing to guess. Argon2 would guard against guessing alone, and its 64 MiB for each call would let anybody

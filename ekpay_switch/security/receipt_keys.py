@@ -101,7 +101,7 @@ class ReceiptKeys:
         return f"{PAGE}/{self.name(payment_id)}"
 
     def payment_of(self, token: str) -> UUID | None:
-        """The payment that a receipt's name or signed text is of; None where it is not one that we made."""
+        """The payment of a receipt's name or signed text; None where we did not make it."""
         if token.startswith(f"{VERSION}."):
             facts = check(token, self.public_keys())
             return facts.payment_id if isinstance(facts, SignedFacts) else None

@@ -1,4 +1,4 @@
-"""Texts of others on our pages: what could turn, hide or stretch the words around it is taken out (T59).
+"""Foreign texts on our pages, without characters that turn, hide or stretch the text around them (T59).
 
 Escaping is not done here: templates do it, for every text alike.
 """

@@ -1,7 +1,7 @@
-"""Which language a page is in: what its address says, else what was chosen before, else Bangla.
+"""The language of a page: the one in its address, else the one chosen before, else Bangla.
 
-No script is needed: the switch is a link with `?lang=`, and a cookie keeps the choice. What a browser says of
-its languages is not asked: it is the phone's shop that set it, and our payers read Bangla.
+No script is needed: the switch is a link with `?lang=`, and a cookie keeps the choice. Accept-Language is not
+used: the phone's shop has set it, and our payers read Bangla.
 """
 
 from starlette.requests import Request

@@ -1,4 +1,4 @@
-"""Rendering a page and the headers that go with it: nothing inline, nothing from elsewhere, never kept.
+"""Rendering a page and its headers: nothing inline, no foreign content, never cached.
 
 Every text that is put into a template is escaped there; a name that a template misses raises.
 """
@@ -35,7 +35,7 @@ _HSTS = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """When a page that stays open goes on by itself: to a checked address, or to itself where it is empty."""
+    """When an open page goes on by itself: to a checked address, or to itself where that is empty."""
 
     seconds: int
     url: str = ""
@@ -47,7 +47,7 @@ class Refresh:
 
 
 class Pages:
-    """How an answer is made of a template, at one public address."""
+    """Renders templates for one public address."""
 
     def __init__(self, public_url: str) -> None:
         self.is_https = public_url.startswith("https://")
@@ -76,7 +76,7 @@ class Pages:
         return answer
 
     def redirect(self, request: Request, path: str) -> Response:
-        """On to another page of ours, after something was done or where this address is none to stay at."""
+        """Redirect to another page of ours."""
         answer = Response(status_code=303, headers={**self.headers, "Location": path})
         remember_language(request, answer, is_https=self.is_https)
         return answer

@@ -1,4 +1,4 @@
-"""What our pages say, from locale/bn.toml and locale/en.toml; no word for people stands in code or templates.
+"""The texts of our pages, from locale/bn.toml and locale/en.toml; no such text stands in code or templates.
 
 A text is plain and may have named places, `{amount}`. What is put there is escaped; what is markup already
 stays as it is. A key or a place that is missing is a bug and raises: a page that says half a sentence about

@@ -13,7 +13,7 @@ Settings = TypeVar("Settings", bound=Section)
 
 
 class FamilyManifest(Protocol):
-    """A manifest of whichever wing."""
+    """A manifest of either wing, as far as a family reads it."""
 
     @property
     def id(self) -> str:

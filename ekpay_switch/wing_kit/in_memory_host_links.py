@@ -1,4 +1,4 @@
-"""Requests to hosts and leases of links in memory, for one process that rehearses.
+"""Host links in memory: requests and leases of one process, for rehearsals.
 
 They keep to the same table of steps as the rows in the database, `domain.host_messages`.
 """
@@ -31,7 +31,7 @@ _LATE = frozenset({HostState.REVERSING, HostState.REVERSED})
 
 @dataclass
 class StoredMessage:
-    """One request with what only its owner needs; `wanted` counts how often it is to be reversed."""
+    """One request with what only the link owner needs; the reversals requested of it are counted."""
 
     message: HostMessage
     send_until: datetime
@@ -40,7 +40,7 @@ class StoredMessage:
     late: HostReply | None = None
 
     def move(self, event: HostEvent) -> bool:
-        """Take the step, if it may be taken."""
+        """Apply the event, if the state allows it; whether it did."""
         message = self.message
         state = state_after(message.state, event, is_decided=message.is_settled)
         if state is not None:
@@ -60,10 +60,10 @@ class HostShelf:
     _arrivals: defaultdict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
     _changes: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    # ---- whoever makes a request
+    # ---- the maker of a request
 
     async def next_trace(self, acquirer: str) -> Trace | None:
-        """See `host_link_ports.HostMessages`."""
+        """See `ports.host_links.HostMessages`."""
         now = self.clock.now()
         day = (acquirer, business_date(now))
         if self.traces[day] >= STAN_MAX:
@@ -72,7 +72,7 @@ class HostShelf:
         return Trace(self.traces[day], now)
 
     async def hand_over(self, new: NewHostMessage, send_seconds: float) -> HostMessage | None:
-        """See `host_link_ports.HostMessages`."""
+        """See `ports.host_links.HostMessages`."""
         key = new.key
         if key in self.rows:
             return self.rows[key].message
@@ -87,12 +87,12 @@ class HostShelf:
         return self.rows[key].message
 
     async def withdraw(self, key: MessageKey) -> bool:
-        """See `host_link_ports.HostMessages`."""
+        """See `ports.host_links.HostMessages`."""
         row = self.rows[key]
         return row.move(HostEvent.WITHDRAWN) or row.message.state is HostState.WITHDRAWN
 
     async def settle(self, connector_id: str, reference: str, epoch: int) -> HostMessage | None:
-        """See `host_link_ports.HostMessages`."""
+        """See `ports.host_links.HostMessages`."""
         for row in self._rows_of_try(connector_id, reference):
             row.move(HostEvent.WITHDRAWN)
             if row.message.state is not HostState.WITHDRAWN:
@@ -101,7 +101,7 @@ class HostShelf:
         return None
 
     async def reverse(self, key: MessageKey, trace: Trace) -> HostMessage:
-        """See `host_link_ports.HostMessages`."""
+        """See `ports.host_links.HostMessages`."""
         row = self.rows[key]
         if row.move(HostEvent.REVERSAL_BEGUN):
             row.message = replace(row.message, reversal=Reversal(trace))
@@ -111,7 +111,7 @@ class HostShelf:
         return row.message
 
     async def await_news(self, known: HostMessage, within_seconds: float) -> HostMessage:
-        """See `host_link_ports.HostMessages`."""
+        """See `ports.host_links.HostMessages`."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_seconds), self._changes:
                 await self._changes.wait_for(lambda: self.rows[known.key].message.has_news(known))
@@ -120,7 +120,7 @@ class HostShelf:
     # ---- the owner of a link
 
     async def lease(self, connector_id: str, holder: str, seconds: float) -> LinkLease | None:
-        """See `host_link_ports.HostLinks`."""
+        """See `ports.host_links.HostLinks`."""
         del holder
         current, until = self.leases.get(connector_id, (LinkLease(connector_id, 0), self.clock.now()))
         if until > self.clock.now():
@@ -130,33 +130,33 @@ class HostShelf:
         return lease
 
     async def renew(self, lease: LinkLease, seconds: float) -> bool:
-        """See `host_link_ports.HostLinks`."""
+        """See `ports.host_links.HostLinks`."""
         if not self._is_current(lease):
             return False
         self.leases[lease.connector_id] = (lease, self._seconds_from_now(seconds))
         return True
 
     async def release(self, lease: LinkLease) -> None:
-        """See `host_link_ports.HostLinks`."""
+        """See `ports.host_links.HostLinks`."""
         if self._is_current(lease):
             self.leases[lease.connector_id] = (lease, self.clock.now())
 
     async def lose(self, lease: LinkLease) -> None:
-        """See `host_link_ports.HostLinks`."""
+        """See `ports.host_links.HostLinks`."""
         for row in self._rows_of(lease.connector_id):
             if row.message.state is HostState.TAKEN and row.link_epoch <= lease.epoch:
                 row.message = replace(row.message, is_lost=True)
         await self._notify()
 
     async def await_work(self, connector_id: str, within_seconds: float) -> None:
-        """See `host_link_ports.HostLinks`."""
+        """See `ports.host_links.HostLinks`."""
         arrival = self._arrivals[connector_id]
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(arrival.wait(), within_seconds)
         arrival.clear()
 
     async def take(self, lease: LinkLease, limit: int) -> Sequence[TakenMessage]:
-        """See `host_link_ports.HostLinks`."""
+        """See `ports.host_links.HostLinks`."""
         now, messages = self.clock.now(), list[TakenMessage]()
         for row in self._rows_of(lease.connector_id):
             is_due = row.send_until > now and self._is_current(lease) and len(messages) < limit
@@ -167,12 +167,12 @@ class HostShelf:
         return messages
 
     async def not_written(self, key: MessageKey) -> None:
-        """See `host_link_ports.HostLinks`."""
+        """See `ports.host_links.HostLinks`."""
         self.rows[key].move(HostEvent.NOT_WRITTEN)
         await self._notify()
 
     async def take_reversals(self, lease: LinkLease, limit: int) -> Sequence[HostMessage]:
-        """See `host_link_ports.HostLinks`."""
+        """See `ports.host_links.HostLinks`."""
         messages: list[HostMessage] = []
         for row in self._rows_of(lease.connector_id):
             reversal = row.message.reversal
@@ -185,7 +185,7 @@ class HostShelf:
         return messages
 
     async def find(self, connector_id: str, rrn: str) -> HostMessage | None:
-        """See `host_link_ports.HostLinks`."""
+        """See `ports.host_links.HostLinks`."""
         sent = [
             row.message
             for row in self._rows_of(connector_id)
@@ -194,7 +194,7 @@ class HostShelf:
         return max(sent, key=lambda message: message.new.trace.at, default=None)
 
     async def answer(self, key: MessageKey, reply: HostReply) -> Noted:
-        """See `host_link_ports.HostLinks`."""
+        """See `ports.host_links.HostLinks`."""
         row = self.rows[key]
         if row.move(HostEvent.ANSWERED):
             row.message = replace(row.message, reply=reply)
@@ -206,7 +206,7 @@ class HostShelf:
         return Noted.RECORDED if row.message.reply == reply else Noted.NOT_AWAITED
 
     async def answer_reversal(self, key: MessageKey, code: str, *, is_confirmed: bool) -> bool:
-        """See `host_link_ports.HostLinks`."""
+        """See `ports.host_links.HostLinks`."""
         row = self.rows[key]
         reversal = row.message.reversal
         if row.message.state is not HostState.REVERSING or reversal is None:
@@ -218,7 +218,7 @@ class HostShelf:
         await self._notify()
         return True
 
-    # ---- how it is done
+    # ---- internals
 
     def _seconds_from_now(self, seconds: float) -> datetime:
         return self.clock.now() + timedelta(seconds=seconds)

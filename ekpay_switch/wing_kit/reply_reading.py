@@ -1,4 +1,4 @@
-"""Reading what a far side sent, trusting none of it.
+"""Reading replies of far sides, trusting none of them.
 
 Every function here refuses with `BrokenReplyError`; families turn that into "in doubt" or "silent". No
 amount ever passes through a float: JSON numbers with a point are read as decimals, exactly.
@@ -77,7 +77,7 @@ def text_like(fields: Mapping[str, Any], name: str, pattern: re.Pattern[str], me
 
 
 def require_same(fields: Mapping[str, Any], name: str, ours: str) -> None:
-    """Raise BrokenReplyError where an answer is about something else than was asked."""
+    """Raise BrokenReplyError where a reply is about another request than ours."""
     if text(fields, name) != ours:
         raise BrokenReplyError(f"another {name}")
 
@@ -85,7 +85,7 @@ def require_same(fields: Mapping[str, Any], name: str, ours: str) -> None:
 def reply_code(fields: Mapping[str, Any], name: str) -> str:
     """A reply code: a short text, or its digits as a number; raises BrokenReplyError.
 
-    It is logged where nobody mapped it, so that it must be too short to hold a token.
+    An unmapped code is logged, so it must be too short to hold a token.
     """
     code = text(fields, name)
     if len(code) > _CODE_LENGTH_MAX:

@@ -1,11 +1,11 @@
-"""One bearer token for the whole cluster, fetched by one process at a time and remembered here.
+"""One bearer token for the whole cluster, fetched by one process at a time and cached here.
 
 The hot path costs nothing: the token is kept in memory until the far side refuses it or its life ends. Only
-then is the database asked, by one task of this process, whoever else may be waiting for its result.
+then is the database read, by one task of this process for all callers that wait.
 
-What may surprise: a token that dies is replaced at once, and so is a new one that died before it was of any
-use. But where two new ones in a row were refused and never taken, no token is wrong, and whoever logged in
-for every call would soon be locked out: for a while nobody logs in.
+What may surprise: a refused token is replaced at once, and so is a new one that was refused before it was
+ever accepted. After two such in a row another login would not help, and a login for every call would soon
+lock us out: this process does not log in for `pause_seconds`.
 """
 
 import asyncio
@@ -39,8 +39,8 @@ class Grant:
 class NoToken:
     """There is no token; nothing that needs one was sent.
 
-    `has_another_way` says that asking once more, otherwise, may bring one at once; `was_sent` is false where
-    not a byte of the question left us. `is_shut_out` says that the far side refuses the tokens that it gives.
+    `has_another_way` says that another kind of login may bring one at once; `was_sent` is false where not a
+    byte of the login left us. `is_shut_out` says that the far side refuses the tokens that it gives.
     """
 
     why: str
@@ -51,12 +51,12 @@ class NoToken:
 
 @dataclass(frozen=True, slots=True)
 class KeeperTimes:
-    """How long a login may take, how long to wait for somebody else's, and how often to look, in seconds.
+    """How long a login may take, how long to wait for another process's, and how often to poll, in seconds.
 
-    A token is taken for ended `early_seconds` before its time, so that it does not end on its way. All
-    processes together ask for one at most `logins_per_hour` times within an hour; None is no limit. A token
-    is new for `pause_seconds`, unless it is taken before; where the far side refuses new ones only, this
-    process does not log in again for as long.
+    A token counts as ended `early_seconds` before its time, so that it does not end on its way. All processes
+    together log in at most `logins_per_hour` times within an hour; None is no limit. A token is new for
+    `pause_seconds`, or until the far side accepts it; where only new ones are refused, this process does not
+    log in again for as long.
     """
 
     lease_seconds: float
@@ -72,14 +72,14 @@ LogIn = Callable[[str], Awaitable[Grant | NoToken]]
 
 
 class TokenSource(Protocol):
-    """What gives out a token and is told what became of it."""
+    """A source of tokens that is told whether the far side accepted them."""
 
     def accept(self, token: str) -> None:
-        """The far side took this token."""
+        """The far side accepted this token."""
         ...
 
     def is_sent_again(self, token: str, sends: int) -> bool:
-        """The far side did not take this token: whether its call, sent so often, is sent once more."""
+        """The far side refused this token: whether its call, sent so often, is sent once more."""
         ...
 
 
@@ -122,7 +122,7 @@ class TokenKeeper:
 
     @property
     def held(self) -> str:
-        """The token in memory, or empty; asks nobody."""
+        """The token in memory, or empty; makes no call."""
         return self._token if self._clock.monotonic() < self._good_until else ""
 
     async def token(self, within_seconds: float) -> str | NoToken:
@@ -137,16 +137,16 @@ class TokenKeeper:
         return flight.result() if flight.done() else NoToken("no token in time")
 
     def accept(self, token: str) -> None:
-        """The far side took this token: it is not new any more, and its login was not in vain."""
+        """The far side accepted this token: it is not new any more."""
         if token == self._token:
             self._new_until = -inf
             self._refused_logins = 0
 
     def refuse(self, token: str) -> bool:
-        """The far side did not take this token: never offer it again. Answers whether it was new.
+        """The far side refused this token: never use it again. Returns whether it was new.
 
-        A late word about an older one changes nothing, so that it cannot bring a newer refused one back, nor
-        cost a login while a newer one is at hand.
+        A late refusal of an older one changes nothing, so that it cannot bring a newer refused one back, nor
+        cost a login while a newer one is cached.
         """
         if token != self._token:
             return False
@@ -161,10 +161,10 @@ class TokenKeeper:
         return True
 
     def is_sent_again(self, token: str, sends: int) -> bool:
-        """The far side did not take this token: refuse it, and say whether its call is sent once more.
+        """The far side refused this token: drop it, and say whether its call is sent once more.
 
         `sends` is how often it was sent. A call is sent twice in any case. The token in our memory and the
-        one that another process has stored may both have died, so it is sent a third time if the second
+        one that another process has stored may both have ended, so it is sent a third time if the second
         token was no new one either.
         """
         was_new = self.refuse(token)
@@ -198,12 +198,12 @@ class TokenKeeper:
         if stored == self._refused:
             await self._tokens.drop(self._far_side, stored)
             return ""
-        # Its life is the database's business; here it is good until it is refused.
+        # The database knows when it ends; here it is good until it is refused.
         self._keep(stored, inf)
         return stored
 
     async def _log_in_under_lease(self, epoch: int) -> str | NoToken:
-        # Somebody may have stored one between our look and our lease.
+        # Another process may have stored one between our read and our lease.
         token = await self._read_stored() or await self._renew(epoch)
         if isinstance(token, NoToken):
             await self._tokens.release(self._far_side, epoch)
@@ -225,7 +225,7 @@ class TokenKeeper:
     async def _request_grant(self, epoch: int) -> Grant | NoToken:
         while True:
             per_hour = self._times.logins_per_hour
-            # Counted before asking: an answer that is lost was counted over there as well.
+            # Counted before the login: the far side counts one whose answer is lost as well.
             if per_hour is not None and not await self._tokens.count_login(self._far_side, epoch, per_hour):
                 return NoToken("no login is left within this hour")
             grant = await self._log_in(self._token or self._refused)

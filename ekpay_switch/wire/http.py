@@ -16,8 +16,8 @@ from ekpay_switch.wire.client_certificates import ClientCertificates, UnusableCe
 from ekpay_switch.wire.single_write import SingleWriteBody
 
 _URLS_MAX = 256
-# What a far side, the network, a malformed address (ValueError) or our own closing (RuntimeError) can make
-# aiohttp raise; TimeoutError is an OSError. Which outcome it is, the gate alone decides.
+# What aiohttp raises for a far side, the network, a malformed address (ValueError) or our own closing
+# (RuntimeError); TimeoutError is an OSError. Which outcome it is, the write gate alone decides.
 _FAILURES = (aiohttp.ClientError, OSError, ValueError, RuntimeError)
 
 
@@ -99,8 +99,8 @@ class _FarSidePool:
             self._slots.release()
 
     async def _take_slot(self) -> str:
-        """Take a place in the pool; the answer is empty, or why there was none."""
-        # Asked in this order, since a semaphore looks through everybody who waits to say whether it is free.
+        """Take a slot of the pool; returns empty, or why there was none."""
+        # Checked in this order, since a semaphore walks through all its waiters to say whether it is free.
         if not self._waiting and not self._slots.locked():
             await self._slots.acquire()
             return ""
@@ -145,7 +145,7 @@ class _FarSidePool:
                 self._breaker.failed(self._clock.monotonic())
             return reply
         finally:
-            # Cancelled or not: whatever task of aiohttp is still about, nothing more may leave.
+            # Cancelled or not: whatever task of aiohttp still runs, nothing more may leave.
             body.shut()
         self._record_outcome(reply)
         return reply

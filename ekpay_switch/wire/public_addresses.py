@@ -1,4 +1,4 @@
-"""Which addresses a notification may be sent to: public ones of the internet, and nothing near us.
+"""Which addresses a notification may be sent to: public ones of the internet, never our own network.
 
 A URL of a partner is a request to connect somewhere in our name. What may surprise: `2130706433`, `0x7f.1`
 and `127.1` are names to Python and 127.0.0.1 to the resolver, and some addresses that count as global lead
@@ -84,7 +84,7 @@ def target_of(url: str, rules: AddressRules) -> Target:
 def _parse_url(url: str) -> SplitResult:
     try:
         parts, other_reading = urlsplit(url), URL(url, encoded=True)
-        # The sender reads the same text with the other parser: where they disagree, somebody plays tricks.
+        # The sender reads the same text with the other parser: where they disagree, the URL is an attack.
         host = parts.hostname or ""
         is_clear = ((other_reading.raw_host or "").lower(), other_reading.explicit_port) == (host, parts.port)
         is_clear = is_clear and ("[" in parts.netloc) == (":" in host)
@@ -107,7 +107,7 @@ def _is_host(host: str) -> bool:
 
 
 def refuse_unless_public(addresses: Sequence[str]) -> None:
-    """Pass only where every address is public: one that is not would be the next to be handed out.
+    """Pass only where every address is public: the resolver may hand out any of them next.
 
     Raises:
         UnsafeAddressError: there is none, or one of them is not a public address.

@@ -1,8 +1,8 @@
 """Sending notifications to URLs that partners chose: once a try, to checked addresses, within limits.
 
 The name is resolved and checked at each try, and the connection can only go to an address of that very
-answer, so that a name which changes its mind between check and connect leads nowhere. Only the status of an
-answer counts; what else the endpoint says is read up to a limit and thrown away.
+answer, so that a name which changes between check and connect (DNS rebinding) leads nowhere. Only the status
+of an answer counts; its body is read up to a limit and dropped.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ _FAILURES = (aiohttp.ClientError, OSError, ValueError, RuntimeError)
 
 @dataclass(frozen=True, slots=True)
 class WebhookLimits:
-    """The whole of a try in seconds, name and answer included, and the bytes of an answer that are read."""
+    """The seconds of a whole try, resolving included, and the bytes of an answer that are read."""
 
     try_seconds: float = 15.0
     answer_bytes_max: int = 64 * 1024
@@ -51,7 +51,7 @@ class WebhookLimits:
 
 
 class Names:
-    """The system's resolver in threads of its own: names that hang must not hold up anybody else's."""
+    """The system's resolver in threads of its own: a lookup that hangs must not hold up others."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_LOOKUPS_AT_ONCE, "webhook-names")
@@ -63,7 +63,7 @@ class Names:
         return tuple(dict.fromkeys(addresses))
 
     def close(self) -> None:
-        """Start no lookup any more; those that run end by themselves."""
+        """Start no more lookups; those that run end by themselves."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
@@ -146,7 +146,7 @@ class WebhookSender:
         )
 
     async def _drain(self, answer: aiohttp.ClientResponse) -> None:
-        """Read the answer to its end, if that is near, so that the endpoint need not fail at saying it."""
+        """Read the answer up to the limit, so that an endpoint can finish sending it."""
         size = 0
         async for piece in answer.content.iter_any():
             size += len(piece)
@@ -165,7 +165,7 @@ class _Message:
 
 @dataclass(slots=True)
 class _ReceivedStatus:
-    """The status of an answer: it stands, whatever becomes of the answer's body."""
+    """The status of an answer: it counts even where reading the body fails."""
 
     tried: Tried | None = None
 
@@ -199,7 +199,7 @@ class _CheckedNames(AbstractResolver):
 
 
 def _restricted_sockets(addresses: frozenset[str]) -> Callable[[tuple[Any, ...]], socket.socket]:
-    """The last line: no socket is made for an address that was not checked, numbers in the URL included."""
+    """The last check: no socket is made for an address that was not checked, also not for a numeric host."""
 
     def make(place: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol, _, address = place

@@ -1,7 +1,7 @@
-"""What a caller under `/echallan/` is told where no endpoint has answered: STATUS and MESSAGE, as everywhere.
+"""Errors under `/echallan/` that no endpoint has answered: STATUS and MESSAGE, as in every answer.
 
-Too long, no such path, nobody at the database: the HTTP status says it to programs that look at that, STATUS
-to clients that read the body alone (docs/adr/0051).
+A body that is too long, an unknown path, a database that is away: the HTTP status says so, and STATUS repeats
+it for clients that read the body alone (docs/adr/0051).
 """
 
 from collections.abc import Mapping

@@ -48,7 +48,7 @@ class EChallan:
 
 
 class StatusError(Exception):
-    """An answer that has an HTTP status of its own: the caller may not call, or not so, or not now."""
+    """A refusal with an HTTP status of its own: not authenticated, malformed, too many or busy."""
 
     def __init__(self, status: str, retry_after_seconds: int = 0) -> None:
         super().__init__(status)
@@ -88,7 +88,7 @@ def _endpoint(
 
 
 async def _authenticate(request: Request, api: EChallan) -> ChallanUser:
-    """Whose token it is. ekPay's clients send it bare; one that writes `Bearer` before it means the same."""
+    """The user of the token. ekPay's clients send it bare; `Bearer` before it is accepted as well."""
     header = request.headers.get("authorization", "").strip()
     scheme, _, rest = header.partition(" ")
     grant = api.tokens.read(rest.strip() if scheme.lower() == "bearer" else header)
@@ -115,9 +115,9 @@ async def _create(request: Request, user: ChallanUser, api: EChallan) -> answers
 
 
 async def _raise_in_time(order: ChallanOrder, api: EChallan) -> ChallanStanding | ChallanRefusal:
-    """Raise it in a task of its own, which a caller that hangs up never cancels; answer in time either way.
+    """Raise it in a background task, which a disconnecting caller never cancels; answer in time either way.
 
-    Whatever broke, the request may stand: then it is the answer, and the worker goes on with it.
+    After any error the request may have been stored: then it is the answer, and the worker goes on with it.
     """
     try:
         return await api.tasks.run_within(raise_challan(order, api.office), api.answer_seconds)
@@ -187,7 +187,7 @@ def _login_endpoint(api: EChallan) -> Handler:
 
 
 async def _login(request: Request, api: EChallan) -> tuple[int, answers.Answer]:
-    """`authenticate`: a wrong name, a wrong key and an access that is off are told the same."""
+    """`authenticate`: a wrong name, a wrong key and an access that is off get the same answer."""
     try:
         message = LoginMessage.model_validate(read_members(await request.body()))
     except (MalformedJsonError, ValidationError):

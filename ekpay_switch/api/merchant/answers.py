@@ -21,7 +21,7 @@ def failure_answer(now: datetime) -> Answer:
 def _answer(
     token: str | None, life_text: str | None, code: MerchantCode, details: str, now: datetime
 ) -> Answer:
-    """Recorded answers say `ack_tstamp`, ekPay's manual `ack_timestamp`: clients read either."""
+    """Recorded answers have `ack_tstamp`, ekPay's manual `ack_timestamp`: clients read either."""
     return {
         "secure_token": token,
         "token_exp_time": life_text,

@@ -1,6 +1,6 @@
 """Addresses that have lately proven to be a merchant's server, so that they are not limited like strangers.
 
-Some clients ask for their whole history, most of which we never had: a 404 alone makes no stranger
+Some clients ask for their whole history, most of which we never had: a 404 alone proves no abuse
 (ekpay-merchant-api.md 3.5).
 """
 

@@ -1,6 +1,6 @@
-"""`GET /ekpaypg/v1`: from the address that merchants make to the payer's page.
+"""`GET /ekpaypg/v1`: redirects from the address that merchants build to the payer's checkout.
 
-The token ends here: it opens the way, and no page, link or log has it again.
+The token ends here: no page, link or log has it again.
 """
 
 from starlette.requests import Request
@@ -50,7 +50,7 @@ _TOO_MANY = Page(
 
 
 async def to_checkout(request: Request, tokens: MerchantTokens, world: World) -> Response:
-    """On to the payer's page, or a page that says why not."""
+    """Redirect to the checkout, or show a page that says why not."""
     query = request.query_params
     tokens_sent, references_sent = query.getlist("sToken"), query.getlist("trnsID")
     if len(tokens_sent) != 1 or len(references_sent) != 1 or not tokens_sent[0] or not references_sent[0]:
@@ -64,7 +64,7 @@ async def to_checkout(request: Request, tokens: MerchantTokens, world: World) ->
 
 
 def too_many() -> Response:
-    """For an address that asks too often."""
+    """The page for an address that calls too often."""
     return render_page(_TOO_MANY)
 
 

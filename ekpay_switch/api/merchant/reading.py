@@ -41,7 +41,7 @@ def read_members(body: bytes) -> Members:
 
 
 def read_message(kind: type[AnyMessage], members: Members) -> AnyMessage:
-    """The members as their message.
+    """The members as a validated message.
 
     Raises:
         RefusedError: 1024.
@@ -88,7 +88,7 @@ def fingerprint(members: Members) -> bytes:
     """What a repeat must equal: every member, also those that we do not know, in any order.
 
     Raises:
-        RefusedError: 1024, the members are nested deeper than anybody can follow.
+        RefusedError: 1024, the members are nested too deep.
     """
     content = {name: value for name, value in members.items() if name not in _NOT_CONTENT}
     caller = content.get("mer_info")
@@ -117,7 +117,7 @@ def _amount(text: str) -> Money:
 
 
 def _require_addresses(message: OrderMessage, return_hosts: Collection[str]) -> None:
-    """Every address at a host of the merchant's own; an IPN goes to a place, which has no fragment."""
+    """Refuse an address that is not at a host of the merchant, and an IPN address with a fragment."""
     uris, ipn = message.feed_uri, message.ipn_info
     used = [uris.s_uri, uris.f_uri, uris.c_uri]
     if ipn.ipn_channel in _IPN_CHANNELS:

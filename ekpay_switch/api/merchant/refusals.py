@@ -1,4 +1,4 @@
-"""What the merchant API says when it refuses: two keys, both texts (ekpay-merchant-api.md 2.3).
+"""Refusals of the merchant API: two keys, both texts (ekpay-merchant-api.md 2.3).
 
 1024, 1030 and 1052 are ekPay's; the others are ours (docs/adr/0046). No body has a msg_code beside them,
 since clients show whichever they find first.
@@ -81,7 +81,7 @@ class RefusedError(Exception):
 
 
 def is_under_merchant_api(path: str) -> bool:
-    """Whether whoever asked for this path reads answers of the merchant API."""
+    """Whether callers of this path read answers of the merchant API."""
     return path == BASE or path.startswith(f"{BASE}/")
 
 
@@ -95,7 +95,7 @@ def error_of_status(status: int) -> RefusedError:
 def answer_with(
     method: str, path: str, status: int, more_headers: Mapping[str, str] | None = None
 ) -> Response:
-    """What stands for a status: a page where a payer's browser asks for the payer's page, else two keys."""
+    """The answer for a status: a page where a payer's browser asks for the payer's page, else two keys."""
     if path == BASE and method in _PAGE_METHODS and status >= _SERVER_ERROR:
         return render_page(_TROUBLE)
     return error_of_status(status).response(more_headers)

@@ -31,7 +31,7 @@ from ekpay_switch.security.merchant_tokens import MerchantTokens
 
 @dataclass(slots=True)
 class MerchantApi:
-    """What the endpoints need; `tasks` keeps the orders whose callers may have hung up.
+    """What the endpoints need; `tasks` keeps the orders whose callers have disconnected.
 
     `orders` limits each merchant by itself. By address, `arrivals` limits everybody, and `strangers` whoever
     is wrong about a pass key, or asks for what is not its own without being one of the known `servers`.
@@ -98,7 +98,7 @@ async def _open_payment(members: Members, address: str, api: MerchantApi) -> ans
     _count(api.orders, merchant.partner_id)
     order = read_order(members, merchant.return_hosts)
     try:
-        # In a task of its own, which a caller that hangs up never cancels.
+        # In a background task, which a disconnecting caller never cancels.
         outcome = await api.tasks.run_within(take_order(merchant, order, api.world), api.answer_seconds)
     except StillRunningError:
         raise RefusedError(Code.BUSY) from None

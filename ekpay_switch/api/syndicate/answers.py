@@ -23,7 +23,7 @@ from ekpay_switch.ports.billers import BillerProfile, Parameter
 from ekpay_switch.ports.world import RequestStatus
 
 Answer = dict[str, Any]
-VERSION = "v1.3.0"  # what we speak, whatever a caller says that it speaks
+VERSION = "v1.3.0"  # ours, whatever version a caller states
 DETAIL_MEMBERS = {
     "customer_name": "bll_cstnm",
     "address": "bll_add",
@@ -93,7 +93,7 @@ def fetch_answer(quote: Quote, ekpay_id: str, bill_type: str) -> Answer:
 
 
 def payment_answer(request: PayRequest, answer: PaymentAnswer) -> Answer:
-    """`bllr_inf` and `resp_status` of a payment, whatever became of it."""
+    """`bllr_inf` and `resp_status` of a payment in any state."""
     biller_members = {"bllr_id": request.bllr_inf.bllr_id, "is_bll_pd": _paid_mark(answer.state)}
     biller_members |= token_members(answer.tokens) | receipt_members(answer.receipts)
     return {
@@ -195,7 +195,7 @@ def _parameter(parameter: Parameter) -> Answer:
     return field
 
 
-def _yes_or_no(is_so: bool) -> str:  # noqa: FBT001 - the word for a yes or a no
+def _yes_or_no(is_so: bool) -> str:  # noqa: FBT001 - it is the value to write
     return "Y" if is_so else "N"
 
 

@@ -1,4 +1,4 @@
-"""Payments and refunds as REST v1 shows them: whole paisa, instants in UTC, public states alone."""
+"""Payments and refunds as REST v1 documents: whole paisa, instants in UTC, public states alone."""
 
 import re
 from collections.abc import Sequence
@@ -78,7 +78,7 @@ def payment_status(state: State) -> str:
 
 
 def refund_status(state: RefundState) -> str:
-    """How a refund stands for whoever asked for it: a total function of its state."""
+    """The public status of a refund: a total function of its state."""
     match state:
         case RefundState.ASKED | RefundState.APPROVED | RefundState.SENT | RefundState.IN_DOUBT:
             return "pending"
@@ -113,7 +113,7 @@ def _reason(view: PaymentView) -> str | None:
 
 
 def _held_by_refunds(view: PaymentView) -> int:
-    """What is back with the payer or on its way; money that the payment never waited for is not its own."""
+    """What was refunded or is on its way, in paisa; refunds of unexpected money do not count."""
     counted = (
         line.amount
         for line in view.refunds

@@ -1,4 +1,4 @@
-"""What every endpoint of REST v1 shares: who calls, how often, and how an answer leaves."""
+"""What every endpoint of REST v1 shares: authentication, rate limits and the response."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from ekpay_switch.ports.world import World
 
 @dataclass(slots=True)
 class RestV1:
-    """What the endpoints need; `tasks` keeps the payments whose callers may have hung up.
+    """What the endpoints need; `tasks` keeps the payments whose callers have disconnected.
 
     `orders` and `questions` limit each client by itself, POST and GET apart. `receipt_path` names the page of
     a payment's receipt, which is there once the payment is completed.
@@ -36,7 +36,7 @@ class RestV1:
 
 @dataclass(frozen=True, slots=True)
 class RestCall:
-    """A request whose sender is known and may send it; `name` is the payment id of its path as sent."""
+    """An authenticated request within its rate limit; `name` is the payment id of its path as sent."""
 
     client: Client
     request: Request

@@ -1,7 +1,7 @@
 """Making a payment, looking it up, trying again, cancelling.
 
-An idempotency key decides before anything in the body is judged: what was answered once is answered for ever,
-whatever rules have changed meanwhile.
+The idempotency key is looked up before the body is validated: a repeat gets the first answer for ever, even
+where the rules have changed.
 """
 
 from typing import assert_never
@@ -54,13 +54,13 @@ async def create(call: RestCall, v1: RestV1) -> RestAnswer:
 
 
 async def _collect_in_time(order: CollectOrderOfClient, v1: RestV1) -> RestAnswer:
-    """Collect in a task of its own, which a caller that hangs up never cancels."""
+    """Collect in a background task, which a disconnecting caller never cancels."""
     try:
         answer = await v1.tasks.run_within(collect(order, v1.world), v1.answer_seconds)
     except StillRunningError:
         return await _late_answer(order, v1)
     except Exception as error:
-        # Whatever broke, the payment may stand: then it is the answer, and the way on is the usual one.
+        # After any error the payment may have been stored: then it is the answer, and the jobs go on with it.
         view = await v1.world.collections.by_reference(order.client.partner_id, order.reference)
         if view is None or view.fingerprint != order.fingerprint:
             raise
@@ -82,7 +82,7 @@ async def _collect_in_time(order: CollectOrderOfClient, v1: RestV1) -> RestAnswe
 
 
 async def _late_answer(order: CollectOrderOfClient, v1: RestV1) -> RestAnswer:
-    """The answer is late: the payment if it stands, else that the same key is safe."""
+    """The answer for a slow collect: the payment if it is stored, else `busy`: the same key is safe."""
     view = await v1.world.collections.by_reference(order.client.partner_id, order.reference)
     if view is None:
         raise RefusedError(Code.BUSY)
@@ -92,14 +92,14 @@ async def _late_answer(order: CollectOrderOfClient, v1: RestV1) -> RestAnswer:
 
 
 async def _repeat_answer(known: PaymentView, mark: bytes, v1: RestV1) -> RestAnswer:
-    """What stands under a key already."""
+    """The answer to a repeat: the payment that is stored under the key."""
     if known.fingerprint != mark:
         raise RefusedError(Code.KEY_REUSED)
     return await _payment_answer(OK, known, v1, REPLAYED)
 
 
 def _problem_of(refusal: CollectRefusal) -> RefusedError:
-    """The refusal in words of the contract: they are the same, and a test checks that none is missing."""
+    """The refusal as a problem; their codes are the same, and a test checks that none is missing."""
     code = Code(refusal.value)
     if refusal is CollectRefusal.MALFORMED_PARAMETERS:
         return RefusedError(code, [FieldError("/parameters", "not_of_this_biller")])
@@ -165,7 +165,7 @@ def payment_id_of_path(call: RestCall) -> UUID:
 
 
 async def find_payment(call: RestCall, v1: RestV1) -> PaymentView:
-    """The payment that the path names; one of another client is answered like one that is not there."""
+    """The payment that the path names; one of another client is answered like an unknown one."""
     return await _view(call.client, payment_id_of_path(call), v1)
 
 
@@ -183,7 +183,7 @@ async def _payment_answer(
     gives_tokens = biller is not None and biller.profile.gives_tokens
     is_paid = view.state is State.COMPLETED
     tokens = await v1.world.payments.tokens(view.payment_id) if gives_tokens and is_paid else ()
-    # A biller that was taken out of the catalogue is still the one that was paid.
+    # A payment keeps its biller, also one that was taken out of the catalogue.
     biller_name = view.biller_id if biller is None else biller.profile.ekpay_id
     if status != OK:
         headers = {"Location": f"{BASE}/payments/{answers.payment_name(view.payment_id)}"}

@@ -186,7 +186,7 @@ MEANINGS: Mapping[Code, ProblemMeaning] = MappingProxyType(
     }
 )
 
-# What is refused before anything of ours has read it.
+# What the framework or the limits refuse.
 _OF_STATUS: Mapping[int, Code] = MappingProxyType(
     {
         400: Code.BAD_REQUEST,
@@ -255,13 +255,13 @@ class RefusedError(Exception):
 
 
 def is_under_v1(path: str) -> bool:
-    """Whether whoever asked for this path reads problem documents of REST v1."""
+    """Whether callers of this path read problem documents of REST v1."""
     return path == BASE or path.startswith(f"{BASE}/")
 
 
 def problem_of_status(status: int) -> RefusedError:
     """The refusal that stands for a status which the framework or the guard before it has chosen.
 
-    What the core refuses in here should have been refused at the edge: any other status is our own mistake.
+    What the core refuses should have been refused at the edge: any other status is an internal error.
     """
     return RefusedError(_OF_STATUS.get(status, Code.INTERNAL_ERROR))

@@ -1,4 +1,4 @@
-"""Reading a request of REST v1: who sends it, under which key, and what it says; refusals are raised."""
+"""Reading a request of REST v1: its client, its idempotency key and its body; refusals are raised."""
 
 import hashlib
 import math
@@ -35,7 +35,7 @@ _CODES: Mapping[str, str] = {
 
 
 async def authenticate(request: Request, clients: Clients) -> Client:
-    """The client that sends this.
+    """The client of the API key that the request brings.
 
     Raises:
         RefusedError: unauthenticated.
@@ -118,7 +118,7 @@ def _is_endless(number: Number) -> bool:
 
 
 def _field_error(detail: ErrorDetails) -> FieldError:
-    """What is wrong and where; a name that may be more than a name is left out of the pointer."""
+    """What is wrong and where; a member that may hold a number is left out of the pointer."""
     pointer = ""
     for step in detail["loc"]:
         if not isinstance(step, str) or not _NAME.fullmatch(step):

@@ -101,7 +101,7 @@ async def _certify(
 
 
 async def _sandbox_bill(wire: Wire, url: str, biller_id: str) -> dict[str, str]:
-    """A bill that nobody has paid, as our own sandbox offers one; nothing from any other far side."""
+    """An unpaid bill of our own sandbox; empty for any other far side."""
     origin = urlsplit(url)
     query = urlencode({"house": biller_id, "kind": "normal", "nth": 0})
     address = urlunsplit((origin.scheme, origin.netloc, "/_admin/cast", query, ""))

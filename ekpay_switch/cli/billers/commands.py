@@ -46,7 +46,7 @@ def _for_people(profile: BillerProfile) -> tuple[str, ...]:
 
 
 def _payment_notes(profile: BillerProfile) -> str:
-    """How a payment goes, where that is more than one call, one lock or no token."""
+    """What is special about a payment to this biller: steps, locks, tokens, deposits, routes, receipts."""
     parts = [", then ".join(profile.steps)]
     if profile.fetch_has_side_effects:
         parts.append("a fetch locks, so never in bulk")

@@ -69,7 +69,7 @@ class BillerConformance(ConformanceRun):
                 yield finding
 
     async def _repeat_and_inquire(self, order: PayOrder, first: Approved) -> AsyncIterator[Finding]:
-        """The same again, then a question: one payment, of our amount."""
+        """Pay again under the same reference, then inquire: one payment, of our amount."""
         again = await self._pay(order)
         is_same = isinstance(again, Approved) and again.tokens == first.tokens
         yield Finding("paid again under the same reference", named(again), is_same, Fact.DEDUPLICATES)
@@ -88,7 +88,7 @@ class BillerConformance(ConformanceRun):
             )
 
     async def _only_once(self, order: PayOrder, query: BillQuery) -> AsyncIterator[Finding]:
-        """The bill is paid for everybody, whichever reference comes next."""
+        """A paid bill is declined under any other reference."""
         other_order = replace(order, reference=_reference(uuid4()))
         outcome = await self._pay(other_order)
         yield Finding("paid under another reference", named(outcome), isinstance(outcome, Declined))
@@ -99,7 +99,7 @@ class BillerConformance(ConformanceRun):
             yield Finding("fetched once more", _fetch_wording(fetched), is_over or is_another)
 
     async def _pay(self, order: PayOrder) -> Outcome:
-        """Every step of one payment, until one is not approved."""
+        """The outcome of one payment: every step in order, until one is not approved."""
         outcome: Outcome = Approved()
         facts: dict[str, str] = {}
         for step in self.biller.profile.steps:
@@ -131,7 +131,7 @@ def _reference(order_id: UUID) -> str:
 
 
 def _fetch_wording(fetched: object) -> str:
-    """A fetch in one line, without who is billed."""
+    """A fetch in one line, without personal data."""
     match fetched:
         case BillFound(bill=bill):
             return "paid already" if bill.is_paid else f"{bill.total + bill.rounding} is owed"

@@ -1,4 +1,4 @@
-"""Reading the profiles of billers and connectors without reaching anybody."""
+"""Reading the profiles of billers without calling any far side."""
 
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.plugins import load_billers
@@ -13,7 +13,7 @@ class NoSuchBillerError(SwitchError):
 
 
 class NoWire:
-    """Reaches nobody: what is listed is read from manifests."""
+    """Sends nothing: profiles are read from manifests alone."""
 
     async def send(self, far_side: str, request: WireRequest) -> WireReply:
         """See `ports.Wire`."""
@@ -21,7 +21,7 @@ class NoWire:
 
 
 class NoTokens:
-    """Keeps nothing, for the same reason."""
+    """Keeps no token, for the same reason."""
 
     async def current(self, far_side: str) -> str | None:
         """See `ports.Tokens`."""

@@ -1,4 +1,4 @@
-"""`ekpay connectors`: which ways for money to come in there are, and whether one keeps its promises."""
+"""`ekpay connectors`: list connectors, and certify the safety facts of one."""
 
 import asyncio
 import json
@@ -111,7 +111,7 @@ def certify(
 
 
 def _link_of(profile: ConnectorProfile) -> list[str]:
-    """The host link's address, written as the other one is."""
+    """The address of the host link as a URL, if there is one."""
     return [f"http://{profile.host}"] if profile.host else []
 
 
@@ -124,7 +124,7 @@ def profiles_of(settings: Settings) -> list[ConnectorProfile]:
 async def _certify(
     session: Session, engine: AsyncEngine, connector_id: str, amount: Money, wait_seconds: float
 ) -> bool:
-    """One run under the cluster's own tokens, which a provider may give only so often."""
+    """One run under the cluster's own tokens, since a provider may limit logins."""
     clock = SystemClock()
     wire, hosts = HttpWire(clock), PostgresHosts(session.database.connect_hot)
     ports = HostPorts(hosts.messages, hosts.links, TcpLines(clock), LoggedAlarms())
@@ -135,7 +135,7 @@ async def _certify(
         assert connector is not None, "it was there a moment ago"
         payer = PayerAtPage(connector, wire, wait_seconds)
         conformance = Conformance(connector, payer.agree, amount, connector.profile.timing.send_seconds)
-        # A switch that runs may keep the link already: then it goes over that one.
+        # A running switch may own the link already: then the run goes over that one.
         async with host_links_kept([connector]):
             return await show_run(conformance)
     finally:
@@ -144,7 +144,7 @@ async def _certify(
 
 
 class PayerAtPage:
-    """Who agrees on the page: a sandbox's own robot where there is one, else a person."""
+    """The payer on the page: a sandbox's own robot where there is one, else a person."""
 
     def __init__(self, connector: Connector, wire: Wire, wait_seconds: float) -> None:
         self._connector = connector
@@ -153,12 +153,12 @@ class PayerAtPage:
 
     @property
     def _brings_agreement(self) -> bool:
-        """Whether what the browser brings is the agreement, of which nobody can be asked."""
+        """Whether the browser brings the agreement, and the provider cannot be asked for it."""
         profile = self._connector.profile
         return profile.executes and not profile.safety.can_be_asked
 
     async def agree(self, order: CollectOrder, created: Created) -> bool | str:
-        """Whether somebody agreed in time, or what the agreement brought."""
+        """Whether the payer agreed in time, or the consent that the agreement brought."""
         url = self._connector.profile.url
         if is_on_this_machine(url):
             sent_to = await self._robot_agrees(url, order, created)
@@ -171,7 +171,7 @@ class PayerAtPage:
         return await self._await_agreement(order)
 
     async def _robot_agrees(self, url: str, order: CollectOrder, created: Created) -> str | None:
-        """Where the robot's browser was sent to, empty where that is not told; None without a robot."""
+        """Where the robot's browser was sent to, empty where it does not say; None without a robot."""
         names = {"paymentID": created.provider_reference, "reference": order.reference}
         if self._brings_agreement:
             # Its page was opened without a call.
@@ -190,7 +190,7 @@ class PayerAtPage:
         return sent_to if isinstance(sent_to, str) else ""
 
     async def _read_consent(self, sent_to: str) -> str:
-        """What a browser brings that was sent there; nothing where it brings no agreement."""
+        """The consent in the query of a return address; empty where it holds no agreement."""
         hint = await self._connector.read_callback({}, urlsplit(sent_to).query.encode())
         return hint.consent if isinstance(hint, CallbackHint) and hint.is_agreed else ""
 
@@ -204,7 +204,7 @@ class PayerAtPage:
 
 
 def _breakers(settings: Settings) -> Mapping[str, BreakerState] | None:
-    """How the breakers stand that ever opened, or None where no database says so; none is started for it."""
+    """The state of every breaker that ever opened; None without a running database, which is not started."""
     if settings.database_url is None and not EmbeddedPostgres(settings.home).is_running():
         return None
     try:

@@ -32,8 +32,8 @@ from ekpay_switch.ports.connectors import Connector, FindsMovements
 
 _UNKNOWN_REFERENCE = "TR0011NOBODYKNOWS0001"
 
-# Brings the payer to agree on the page of an order; False if nobody agreed in time. Where an agreement brings
-# something to be shown when the money is asked for, that is the answer.
+# Has the payer agree on the page of an order; False if nobody agreed in time. Where an agreement brings a
+# consent for the execute, that is the answer.
 Payer = Callable[[CollectOrder, Created], Awaitable[bool | str]]
 
 
@@ -54,7 +54,7 @@ class Conformance(ConformanceRun):
 
     @property
     def _can_inquire(self) -> bool:
-        """Whether to ask what became of the payment, which may take it back where only an execute tells."""
+        """Whether to inquire: it may void the payment where only an execute tells the outcome."""
         profile = self.connector.profile
         return profile.safety.can_be_asked or not profile.executes
 
@@ -186,7 +186,7 @@ class Conformance(ConformanceRun):
         return replace(order, send_before=time.monotonic() + self.send_seconds)
 
     def _refund(self, order: CollectOrder, collected: Collected, amount: Money) -> RefundOrder:
-        """A refund that nobody has heard of; whoever can be asked about it first is asked all the same."""
+        """A new refund; where refunds can be inquired after, it is sent as one that may be known already."""
         refund_id, rules = uuid4(), self.connector.profile.refunds
         return RefundOrder(
             refund_id=refund_id,
@@ -205,7 +205,7 @@ class Conformance(ConformanceRun):
 
 
 def _answer_wording(answer: object) -> str:
-    """An answer in one line; nothing in it is secret."""
+    """An answer in one line, without secrets."""
     match answer:
         case Created(provider_reference=reference):
             return f"created {reference}"

@@ -1,7 +1,7 @@
-"""What the commands of the night get from the core: `finance_ports.Finance`, opened when it is first used.
+"""What commands of reconciliation get from the core: `ports.finance.Finance`, opened when it is first used.
 
-A wing's command finds it as the context's object and imports nothing of persistence. Nothing is opened by
-making it: settings are read, and the database started, when something of it is asked for.
+A wing's command finds it as the context's object and imports nothing of persistence. The settings are read,
+and the database is started, at the first use of one of its members.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from ekpay_switch.settings import Settings, read_settings
 
 
 class FinanceStaff:
-    """The staff, as far as finance is asked (`finance_ports.Persons`)."""
+    """The staff of finance (`ports.finance.Persons`)."""
 
     def __init__(self, session: Callable[[], Session]) -> None:
         self._session = session
@@ -38,7 +38,7 @@ class FinanceStaff:
 
 
 class OpenedFinance:
-    """`finance_ports.Finance` over the settings and the database of this process."""
+    """`ports.finance.Finance` over the settings and the database of this process."""
 
     @cached_property
     def _settings(self) -> Settings:
@@ -70,7 +70,7 @@ class OpenedFinance:
 
     @property
     def evidence(self) -> finance_ports.FileEvidence:
-        """What files say, told to the payments that wait for it."""
+        """The statements of files, as evidence for the payments that wait for it."""
         return FileEvidenceStore()
 
     @property
@@ -87,7 +87,7 @@ class OpenedFinance:
             await connection.close()
 
     def _charge_basis_points(self) -> dict[str, int]:
-        """What each connector keeps of what it collects, in basis points."""
+        """The charge of each connector on what it collects, in basis points."""
         return {profile.id: profile.charge_basis_points for profile in profiles_of(self._settings)}
 
     def url(self, role: str = "app") -> str:

@@ -162,7 +162,7 @@ def _texts(terms: list[str]) -> dict[str, str]:
 
 
 def _read_agreement(texts: dict[str, str]) -> dict[str, Any]:
-    """The fields of an agreement that are meant."""
+    """The terms as fields of an agreement."""
     known: TermChoices = term_choices(open_session().settings)
     fields, wrong = read_terms(texts, known)
     if wrong:

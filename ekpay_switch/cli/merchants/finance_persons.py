@@ -1,4 +1,4 @@
-"""What every command that writes about merchants begins with: somebody of finance, who is put on record."""
+"""What every command that changes merchants begins with: a person of finance, who is recorded."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar

@@ -2,8 +2,8 @@
 
 A file of merchants is of one upazila, a line a Union Parishad (ekpay-merchant-api.md 3.7). Its columns are
 `mer_reg_id`, which is `<3 letters of the district>_<3 letters of the upazila>_<union>_up`, and the terms of
-`merchant_terms`; name_en, name_bn, return_hosts and networks must be there, and an empty cell of the others
-is the usual term. A file of payees has the columns code, kind and name.
+`cli.merchants.terms`; name_en, name_bn, return_hosts and networks must be there, and an empty cell of the
+others is the usual term. A file of payees has the columns code, kind and name.
 """
 
 import csv
@@ -50,7 +50,7 @@ class CellProblem:
 
 
 class UnreadableError(Exception):
-    """Something in the file is wrong, so nothing of it was taken over."""
+    """Something in the file is wrong, so nothing of it was imported."""
 
     def __init__(self, problems: Collection[CellProblem]) -> None:
         super().__init__()
@@ -106,17 +106,17 @@ def read_payees(path: Path) -> Sequence[tuple[int, Payee]]:
 
 
 class KeyFile:
-    """Where pass keys are told once, for its owner's eyes alone (mode 0600).
+    """The file that new pass keys are written to once, readable by its owner alone (mode 0600).
 
-    The keys are kept durably under `partial` before their merchants are, and under the file's own name after.
-    Whether a COMMIT that was not heard of wrote them nobody knows, so `partial` is left then.
+    The keys are written durably to `partial` before their merchants are committed, and the file gets its own
+    name after. Where the outcome of the COMMIT is unknown, `partial` is left.
     """
 
     def __init__(self, path: Path) -> None:
         self.path, self.partial = path, path.with_name(path.name + ".partial")
 
     def must_be_new(self) -> None:
-        """Refuse to write where other keys may stand.
+        """Refuse to write where other keys may be.
 
         Raises:
             FileExistsError: there is a file of that name, which may hold the only copy of other keys.
@@ -144,7 +144,7 @@ class KeyFile:
             raise
 
     def finish(self) -> None:
-        """The merchants stand: give the file its name."""
+        """The merchants are committed: give the file its name."""
         rename_durably(self.partial, self.path)
 
 

@@ -1,4 +1,4 @@
-"""`ekpay merchants import` and `payees import`: whole files, all of it or nothing, as often as one likes."""
+"""`ekpay merchants import` and `payees import`: whole files, all or nothing, and safe to repeat."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,7 +23,6 @@ from ekpay_switch.persistence.merchants.staff_actions import (
     ClashError,
     MerchantDesk,
     MerchantKey,
-    NewMerchant,
 )
 from ekpay_switch.ports.merchants import Payee
 
@@ -54,9 +53,10 @@ def import_merchants(
     numbers, merchants = [number for number, _ in news], [new for _, new in news]
     if dry_run:
         fresh = _report_problems(
-            lambda: open_session().run(lambda engine: _desk(engine).would_add(merchants)), numbers
+            lambda: open_session().run(lambda engine: MerchantDesk(engine).would_add(merchants)), numbers
         )
-        _say_merchants(merchants, [new.mer_reg_id for new in fresh], "would be added", as_json=as_json)
+        reg_ids = [new.mer_reg_id for new in fresh]
+        _report_result(reg_ids, len(merchants) - len(reg_ids), "would be added", as_json=as_json)
         return
     if keys is None or not by:
         raise typer.BadParameter("name --keys and --by, or --dry-run")
@@ -64,12 +64,13 @@ def import_merchants(
     file.must_be_new()
 
     async def _add(engine: AsyncEngine) -> Sequence[MerchantKey]:
-        return await _desk(engine).add_all(merchants, by, file.keep)
+        return await MerchantDesk(engine).add_all(merchants, by, file.keep)
 
     added = _report_problems(lambda: carry_out(by, _add), numbers)
     if added:
         file.finish()
-    _say_merchants(merchants, [key.mer_reg_id for key in added], "added", as_json=as_json)
+    reg_ids = [key.mer_reg_id for key in added]
+    _report_result(reg_ids, len(merchants) - len(reg_ids), "added", as_json=as_json)
     if added and not as_json:
         typer.echo(f"Their pass keys are in {file.path}: hand them over safely, then delete it.")
 
@@ -105,12 +106,8 @@ def import_payees(
     _report_result(codes, len(payees) - len(codes), done, as_json=as_json)
 
 
-def _desk(engine: AsyncEngine) -> MerchantDesk:
-    return MerchantDesk(engine)
-
-
 def _report_problems(work: Callable[[], Result], numbers: Sequence[int] = ()) -> Result:
-    """The work's result; what is wrong with the file is told line by line."""
+    """The result of the work; where the file is wrong, print every problem and exit with 1."""
     try:
         return work()
     except UnreadableError as wrong:
@@ -127,12 +124,6 @@ def _report_problems(work: Callable[[], Result], numbers: Sequence[int] = ()) ->
         complain(f"and {len(problems) - _PROBLEMS_MAX} more problems")
     complain("nothing was taken over")
     raise typer.Exit(1)
-
-
-def _say_merchants(
-    merchants: Sequence[NewMerchant], fresh: Sequence[str], done: str, *, as_json: bool
-) -> None:
-    _report_result(fresh, len(merchants) - len(fresh), done, as_json=as_json)
 
 
 def _report_result(fresh: Sequence[str], standing: int, done: str, *, as_json: bool) -> None:

@@ -62,18 +62,16 @@ def list_(partner_id: PartnerId, *, as_json: AsJson = False) -> None:
 @app.command()
 def activate(partner_id: PartnerId, code: _Code, by: By, *, as_json: AsJson = False) -> None:
     """Let a payee have shares of new payments again."""
-    _set_active((partner_id, code), by, is_active=True, as_json=as_json)
+    _set_active(partner_id, code, by, is_active=True, as_json=as_json)
 
 
 @app.command()
 def deactivate(partner_id: PartnerId, code: _Code, by: By, *, as_json: AsJson = False) -> None:
     """Let a payee have no share of new payments; what it is owed stays."""
-    _set_active((partner_id, code), by, is_active=False, as_json=as_json)
+    _set_active(partner_id, code, by, is_active=False, as_json=as_json)
 
 
-def _set_active(whose: tuple[str, str], by: str, *, is_active: bool, as_json: bool) -> None:
-    partner_id, code = whose
-
+def _set_active(partner_id: str, code: str, by: str, *, is_active: bool, as_json: bool) -> None:
     async def _set(engine: AsyncEngine) -> None:
         await MerchantPayees(engine).set_active(partner_id, code, by, is_active=is_active)
 

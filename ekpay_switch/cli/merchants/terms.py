@@ -33,12 +33,12 @@ REQUIRED = frozenset({"name_en", "name_bn", "return_hosts", "networks"})
 
 
 class TermError(ValueError):
-    """A term that cannot be meant so; the message says why, without its name."""
+    """A term with an unusable value; the message says why, without the name of the term."""
 
 
 @dataclass(frozen=True, slots=True)
 class TermChoices:
-    """What terms may name: the instruments that there are, and the payees of the fee table."""
+    """What terms may name: the instruments of this installation, and the payees of the fee table."""
 
     instruments: Collection[str]
     fee_plans: Collection[str]
@@ -103,7 +103,7 @@ def check_name(text: str) -> str:
 
 
 def read_terms(texts: Mapping[str, str], known: TermChoices) -> tuple[dict[str, Any], dict[str, str]]:
-    """The fields of an Agreement that these texts mean, and what is wrong with the others, by name."""
+    """These texts as fields of an Agreement, and what is wrong with the others, by name."""
     terms: dict[str, Any] = {}
     wrong: dict[str, str] = {}
     for name, text in texts.items():
@@ -134,7 +134,7 @@ def _hosts(text: str, _: TermChoices) -> frozenset[str]:
 
 
 def _networks(text: str, _: TermChoices) -> tuple[str, ...]:
-    """In CIDR notation, each once; never everybody's."""
+    """In CIDR notation, each once; never the whole internet."""
     try:
         networks = {ipaddress.ip_network(network) for network in text.split()}
     except ValueError as problem:

@@ -1,4 +1,4 @@
-"""Merchants as people and programs are shown them, and what the terms of one may name."""
+"""Merchants as rows for people and as JSON for programs, and what the terms of one may name."""
 
 from collections.abc import Sequence
 
@@ -35,7 +35,7 @@ def table_row(line: MerchantLine) -> tuple[str, ...]:
 
 
 def table_of_one(line: MerchantLine) -> list[tuple[str, str]]:
-    """Everything about a merchant but its keys, as what and value."""
+    """Everything about a merchant but its keys, as rows of name and value."""
     merchant = line.merchant
     until = line.previous_pass_key_until
     return [

@@ -1,4 +1,4 @@
-"""`ekpay notifications`: what partners were told, how it went, and sending it again."""
+"""`ekpay notifications`: the log of tries, and sending notifications again."""
 
 from datetime import datetime
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`ekpay notifications endpoints`: where partners want to be told, and the keys they check us with."""
+"""`ekpay notifications endpoints`: the webhook endpoints of partners, and the keys they check us with."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""`ekpay notifications ipns`: what merchants were told of how payments ended, and telling it again."""
+"""`ekpay notifications ipns`: the IPNs of merchants and their tries, and sending them again."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -41,7 +41,7 @@ _OF_TRY = ("at", "number", "status", "why", "took_ms", "is_replay", "notificatio
 
 
 class IpnStateOption(StrEnum):
-    """How IPNs may stand."""
+    """The states of an IPN, as options."""
 
     WAITING = "waiting"
     DELIVERED = "delivered"
@@ -50,7 +50,7 @@ class IpnStateOption(StrEnum):
 
 
 class ReplayOption(StrEnum):
-    """What a range may be narrowed to."""
+    """What a range to replay may be narrowed to."""
 
     GIVEN_UP = "given-up"
 
@@ -128,7 +128,8 @@ def replay(
     if (which is not None) == is_range:
         raise typer.BadParameter("give either an ID, or --merchant and --from")
     if which is not None:
-        _replay_one(*read_id(which))
+        requested_id, endpoint_id = read_id(which)
+        _replay_one(requested_id, endpoint_id)
         return
     if merchant is None or since is None:
         raise typer.BadParameter("a range needs --merchant and --from")

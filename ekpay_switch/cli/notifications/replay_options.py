@@ -1,4 +1,4 @@
-"""What the commands that send again have in common: ids, Dhaka times, a bar for what takes long."""
+"""What the replay commands share: ids, Dhaka times, a progress bar for what takes long."""
 
 import re
 import time
@@ -44,7 +44,7 @@ def _in_dhaka(instant: datetime) -> datetime:
 
 
 def shown_url(url: str) -> str:
-    """A URL that a stranger wrote, without the credentials that it must not hold."""
+    """A partner's URL without the credentials that it must not hold."""
     return _CREDENTIALS.sub("***@", url)
 
 
@@ -52,7 +52,7 @@ def shown_url(url: str) -> str:
 def bar_when_slow(
     description: str, total: int, now: Callable[[], float] = time.monotonic
 ) -> Iterator[Callable[[int], None]]:
-    """Count what is done, and show a bar on stderr once it has taken two seconds."""
+    """Count the work done, and show a progress bar on stderr after two seconds."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bar, began_at = Progress(*columns, console=Console(stderr=True)), now()
     task = bar.add_task(description, total=total)

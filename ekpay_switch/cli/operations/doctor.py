@@ -21,7 +21,7 @@ _HAS_BOOKS = "SELECT to_regclass('public.journal_entries') IS NOT NULL"
 
 
 class InstallationError(Exception):
-    """Something is not as it should be; the text says what, and what to do."""
+    """A check has failed; the text says what is wrong, and what to do."""
 
 
 def doctor() -> None:

@@ -1,8 +1,7 @@
-"""Commands that other packages bring along, by the entry point group `ekpay.apps`.
+"""Commands of other packages, by the entry point group `ekpay.apps`.
 
-They are loaded only when a command is asked for that is not the core's own, so that `ekpay serve` never
-imports the sandbox. One that cannot be loaded becomes a command that says so: `ekpay --help` must work on
-the day that something is broken.
+They are loaded only for a command that is not the core's own, so that `ekpay serve` never imports the
+sandbox. One that cannot be loaded becomes a command that says so: `ekpay --help` must work even then.
 """
 
 from collections.abc import Collection, Iterable
@@ -16,12 +15,12 @@ GROUP = "ekpay.apps"
 
 
 def installed_apps() -> Iterable[EntryPoint]:
-    """What is installed, by name."""
+    """The installed commands, by name."""
     return sorted(entry_points(group=GROUP), key=lambda point: point.name)
 
 
 def join(app: typer.Typer, points: Iterable[EntryPoint], reserved_names: Collection[str]) -> None:
-    """Add each command or group of commands under its name; a name of the core's stays the core's."""
+    """Add each command or group under its name; a name of the core cannot be replaced."""
     for point in points:
         if point.name in reserved_names:
             complain(f"the command {point.name} of {point.value} is ignored: ekpay has one of its own")

@@ -17,7 +17,7 @@ from ekpay_switch.persistence.engine import Database
 from ekpay_switch.settings import Settings
 
 _KEEP_ALIVE_SECONDS = 75
-# A payment that is being told to its biller when the process is asked to leave gets the time to be recorded.
+# A payment that is being delivered when the process is stopped gets the time to be recorded.
 _LEAVE_SECONDS = 30
 
 
@@ -43,9 +43,9 @@ def serve(
 
 
 def _collect_seldom() -> None:
-    """Spare the hot path the garbage collector's walks: a sixth of its processor time, for nothing.
+    """Run the garbage collector rarely: it took a sixth of the processor time of the hot path.
 
-    A payment is made of many short-lived objects that refer to no ring, so counting references frees them.
+    The many short-lived objects of a payment have no reference cycles, so counting references frees them.
     """
     gc.collect()
     gc.freeze()
@@ -79,7 +79,7 @@ def worker() -> None:
 
 
 async def _work_until_signalled(session: Session) -> None:
-    """Leave between two pieces of work: what is half done stays leased to nobody but time."""
+    """Stop between two pieces of work; the lease of unfinished work runs out by itself."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)

@@ -1,7 +1,6 @@
 """`ekpay partner-crypto`: the encryption service beside a partner's client.
 
-It needs nothing of a switch: no settings, no database, no master key. Partners run it where only this
-package is installed.
+It needs no settings, no database and no master key: partners run it where only this package is installed.
 """
 
 import contextlib

@@ -94,10 +94,10 @@ def statement(
 
 
 async def write_statements(connection: Connection, night: date, folder: Path) -> int:
-    """Leave the statement of every partner with a prefund in `folder`, as CSV; how many there are.
+    """Write the statement of every partner with a prefund to `folder`, as CSV; returns how many there are.
 
-    What stands there is left alone: a statement that says something else than one that was left before, since
-    the date got another window, is left beside it as its next revision.
+    An existing file is never changed: a statement that differs from an earlier one, because the date got
+    another window, is written beside it as its next revision.
 
     Raises:
         DayNotClosedError: something may yet be posted to the date.

@@ -62,7 +62,7 @@ def read_list(file: Path) -> list[Wanted]:
 
     Raises:
         UnreadableListError: no CSV in UTF-8, no column `biller`, a line with more cells than headings, or
-            more lines than anybody means.
+            more than 200,000 lines.
     """
     try:
         with file.open(encoding="utf-8-sig", newline="") as source:
@@ -95,7 +95,7 @@ def _target(out: Path | None) -> Iterator[IO[str]]:
 
 
 async def _fetch_all(session: Session, requests: list[Wanted], target: IO[str]) -> int:
-    """Write a line for each bill, and say how many there was none for."""
+    """Write a line for each request; returns how many brought no bill."""
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow(_COLUMNS)
     missing = 0

@@ -1,4 +1,4 @@
-"""What settlement files have said of a payment, in words."""
+"""The statements of settlement files about a payment, in words."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -56,7 +56,7 @@ def show(
     signed_receipt = Shown(receipt, keys.sign(signed_facts(receipt)), keys.path(payment_id), public_url)
     rows = [(line.label.english, line.value.english) for group in groups(receipt) for line in group.lines]
     show_table(validity_text(receipt).english, ("what", "value"), rows)
-    # Beside the table, which would fold them.
+    # Outside the table, which would fold them.
     typer.echo(f"{public_url}{signed_receipt.path}")
     typer.echo(signed_receipt.signed)
     if pdf is not None:
@@ -119,9 +119,10 @@ def _show_facts(facts: SignedFacts, *, as_json: bool) -> None:
 
 
 def _receipt(session: Session, payment_id: UUID) -> Receipt | None:
-    settings = session.settings
-    far = (settings.config, NoWire(), NoTokens(), SystemClock(), settings.time_divisor)
-    billers, connectors = load_billers(*far), load_connectors(*far)
+    config, divisor = session.settings.config, session.settings.time_divisor
+    wire, tokens, clock = NoWire(), NoTokens(), SystemClock()
+    billers = load_billers(config, wire, tokens, clock, divisor)
+    connectors = load_connectors(config, wire, tokens, clock, divisor)
     return session.run(lambda engine: receipt_of(payment_id, PostgresReceipts(engine), billers, connectors))
 
 
@@ -139,7 +140,7 @@ async def _typeset(receipt: Shown) -> bytes | None:
 
 
 def _own_keys(settings: Settings) -> list[str]:
-    """The keys of this installation; where there is none, none is made only to say that nothing fits it."""
+    """The keys of this installation; a missing master key is an error here and is not created."""
     if settings.master_key is None and not (settings.home / KEY_FILE).exists():
         raise typer.BadParameter("there is no master key here: give the public key", param_hint="--key")
     return list(ReceiptKeys(keys_of(settings)).public_keys())

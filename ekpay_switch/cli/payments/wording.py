@@ -1,4 +1,4 @@
-"""A payment's life in words, for people who were not there.
+"""A payment's history in words, for operators and finance.
 
 Times are Dhaka times, amounts taka; bill numbers and accounts show their last characters only.
 """
@@ -79,7 +79,7 @@ PARTS = ("amount", "rounding", "charge", "fee", "vat")
 
 
 def tell(story: PaymentStory, tokens: Sequence[TokenLine] = ()) -> Iterator[str]:
-    """The whole story, a line of the terminal at a time; `tokens` are what it bought, in order."""
+    """The whole history, a line of the terminal at a time; `tokens` are what it bought, in order."""
     for part in (
         _opening,
         _charges,
@@ -102,7 +102,7 @@ def _opening(story: PaymentStory) -> Iterator[str]:
     total = sum(payment[part] for part in PARTS)
     yield f"Payment {payment['id']}"
     yield f"  asked for by {payment['partner_id']} under its reference {payment['reference']}"
-    # Where a biller takes any number of payments the key names our own quote, which says nothing here.
+    # Where a biller takes any number of payments the key is our own quote's, which is not shown.
     is_named = payment["bill_key"] and not payment["bill_key"].startswith("quote:")
     bill = f" for bill {mask_account(payment['bill_key'])}" if is_named else ""
     yield f"  to {payment['biller_id']}{bill}, business date {payment['business_date']}"
@@ -114,7 +114,7 @@ def _opening(story: PaymentStory) -> Iterator[str]:
 
 
 def _source(story: PaymentStory) -> str:
-    """Where the money comes from, as far as that is known."""
+    """Where the money comes from, if that is known."""
     payment = story.payment
     if payment["collected_by"]:
         return f", collected by {payment['collected_by']}"
@@ -163,7 +163,7 @@ def _attempts(story: PaymentStory) -> Iterator[str]:
 
 
 def _step_of(step: str) -> str:
-    """Which step an attempt has come to, where its biller wants more than one."""
+    """The last step of an attempt, where its biller needs more than one."""
     return "" if step == "pay" else f", last step begun: {step.replace('_', ' ')}"
 
 
@@ -304,6 +304,6 @@ def _ending(story: PaymentStory) -> Iterator[str]:
 
 
 def _heading(heading: str, lines: object) -> Iterator[str]:
-    """The heading, unless nothing stands under it."""
+    """The heading, unless there are no lines below it."""
     if lines:
         yield heading

@@ -1,4 +1,4 @@
-"""The page of everything that can be emitted: docs/codes-and-events.md, made from the tables that decide.
+"""docs/codes-and-events.md, every code and event that can be emitted, generated from the tables of the code.
 
 `make states` writes it again; a test compares both.
 """

@@ -1,4 +1,4 @@
-"""The drawing of a payment's life: docs/payment-states.md, made from the table that decides.
+"""docs/payment-states.md, the states of a payment, generated from the table of transitions.
 
 `make states` draws it again; a test compares file and table.
 """

@@ -149,7 +149,7 @@ def confirm(refund_id: RefundId, as_: Second) -> None:
 
 
 def _decide(name: str, variable: str, work: Work[Result], session: Session | None = None) -> Result:
-    """Do what a person of finance decides, once they have shown who they are."""
+    """Carry out the decision of a person of finance, once their passphrase is verified."""
     secret = passphrase(variable, f"Passphrase of {name}")
     opened = session or open_session()
 
@@ -174,7 +174,7 @@ async def _with_refund_actions(session: Session, work: Work[Result]) -> Result:
 
 
 def _rules(session: Session, connector_id: str | None) -> RefundRules:
-    """What the connector gives back; a payment that none brought money for is refused by the desk."""
+    """The refund rules of the connector; a payment without a connector is refused later."""
     profiles = {profile.id: profile for profile in profiles_of(session.settings)}
     if connector_id is None:
         return RefundRules(0, 0)

@@ -1,4 +1,4 @@
-"""`ekpay routing`: why a connector is asked, what a draft of the rules would change, how breakers stand."""
+"""`ekpay routing`: explain a decision, simulate a draft of the rules, list the breakers."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -107,11 +107,8 @@ def simulate(
     installation = _Installation.of(session.settings)
     draft = installation.rules(file)
     end = SystemClock().now() if until is None else until.replace(tzinfo=DHAKA)
-    summary = session.run(
-        lambda engine: _rehearse_all(
-            engine, draft, installation.candidates(), (since.replace(tzinfo=DHAKA), end)
-        )
-    )
+    begin, candidates = since.replace(tzinfo=DHAKA), installation.candidates()
+    summary = session.run(lambda engine: _rehearse_all(engine, draft, candidates, since=begin, until=end))
     if as_json:
         show_json(summary.for_programs())
         return
@@ -157,7 +154,7 @@ def breakers(*, as_json: Annotated[bool, typer.Option("--json", help="For progra
 
 @dataclass(frozen=True, slots=True)
 class _Installation:
-    """The files of this installation; nobody is reached."""
+    """The configuration files of this installation; no far side is called."""
 
     billers: Billers
     connectors: Connectors
@@ -165,14 +162,16 @@ class _Installation:
 
     @classmethod
     def of(cls, settings: Settings) -> "_Installation":
-        far = (settings.config, NoWire(), NoTokens(), SystemClock(), settings.time_divisor)
-        return cls(load_billers(*far), load_connectors(*far), settings)
+        config, divisor = settings.config, settings.time_divisor
+        wire, tokens, clock = NoWire(), NoTokens(), SystemClock()
+        billers = load_billers(config, wire, tokens, clock, divisor)
+        return cls(billers, load_connectors(config, wire, tokens, clock, divisor), settings)
 
     def rules(self, draft: Path | None = None) -> RoutingRules:
         return routing_rules(self.settings, self.billers, self.connectors, draft)
 
     def candidates(self) -> list[Candidate]:
-        """Every connector, of which nothing is known."""
+        """Every connector, without any record."""
         return [candidate_of(connector.profile, Known()) for connector in self.connectors.all()]
 
     def fee(self, biller_id: str, instrument: str, billed: Money, at: datetime) -> Fee:
@@ -214,7 +213,7 @@ class RehearsalSummary:
     first: list[tuple[Decided, Rehearsed]] = field(default_factory=list)
 
     def add(self, decided: Decided, rehearsed: Rehearsed) -> None:
-        """One more decision."""
+        """Add one more decision."""
         self.count += 1
         if not rehearsed.differs:
             return
@@ -256,11 +255,13 @@ async def _rehearse_all(
     engine: AsyncEngine,
     draft: RoutingRules,
     candidates: Sequence[Candidate],
-    times: tuple[datetime, datetime],
+    *,
+    since: datetime,
+    until: datetime,
 ) -> RehearsalSummary:
-    summary, total = RehearsalSummary(), await count_decisions(engine, *times)
+    summary, total = RehearsalSummary(), await count_decisions(engine, since, until)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    decisions: AsyncIterator[Decided] = read_decisions(engine, *times)
+    decisions: AsyncIterator[Decided] = read_decisions(engine, since, until)
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("deciding again", total=total)
         async for decided in decisions:
@@ -301,7 +302,7 @@ def _name(decision: Decision) -> str:
 
 
 def _why(rehearsed: Rehearsed) -> str:
-    """Why the one that was asked would not be."""
+    """Why the connector of then would not be chosen by the draft."""
     if rehearsed.before.chosen is None:
         return "nobody was left then"
     verdict = rehearsed.after.verdict_on(rehearsed.before.chosen)

@@ -1,4 +1,4 @@
-"""A routing decision in words, for people who ask why."""
+"""A routing decision in words."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""`ekpay billers load`: taking over a file of bills, all of it or nothing."""
+"""`ekpay billers load`: importing a file of bills, all or nothing."""
 
 from collections.abc import Iterator
 from pathlib import Path

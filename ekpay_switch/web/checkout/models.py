@@ -1,4 +1,4 @@
-"""What each page of the checkout shows, as values; templates put them into words and markup."""
+"""What each page of the checkout shows, as values for the templates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ from ekpay_switch.web.checkout.situations import (
 from ekpay_switch.web.pages import Refresh
 
 KINDS = ("wallet", "card", "account")
-# Often enough that nobody wonders, and seldom enough that a screen reader gets to the end of the page.
+# Often enough to be current, and seldom enough that a screen reader gets to the end of the page.
 WAITING_REFRESH_SECONDS, OPENING_REFRESH_SECONDS, SHOP_REFRESH_SECONDS, LEAVING_REFRESH_SECONDS = 20, 3, 2, 6
-# Of a far side's words for a refusal, those that tell a payer what to do; the others stay with us.
+# The reasons of a decline that tell a payer what to do; the others are not shown.
 REASONS = frozenset(
     {"cancelled", "insufficient_balance", "no_such_wallet", "timed_out", "tries_exceeded", "wrong_credential"}
 )
@@ -50,7 +50,7 @@ class EarlierPage:
 
 @dataclass(frozen=True, slots=True)
 class RefusedTry:
-    """The try that came to nothing last; `reason` is one of `REASONS`, or how the try ended.
+    """The last try that failed; `reason` is one of `REASONS`, or how the try ended.
 
     `is_watched` says that its page was over before its provider said what came of it: we go on asking.
     """
@@ -97,7 +97,7 @@ def choice_values(payment: MerchantPayment, offers: Sequence[Offer], world: Worl
 
 
 def waiting(payment: MerchantPayment, world: World, *, stays: bool) -> Page:
-    """We do not know yet: what the payer may do meanwhile, and when we look again."""
+    """The page while the outcome is unknown: what the payer may do, and when we inquire again."""
     situation, current_try = situation_of(payment), open_try_of(payment)
     profile = _profile(current_try, world)
     is_live = situation is Situation.AT_PROVIDER and not is_over(payment)
@@ -122,7 +122,7 @@ def waiting(payment: MerchantPayment, world: World, *, stays: bool) -> Page:
 
 
 def ended(payment: MerchantPayment, world: World, receipt: str | None, *, stays: bool) -> Page:
-    """How the payment ended, and the way back to the shop once the shop was told."""
+    """The page of an ended payment, with the link back to the shop once the shop was notified."""
     situation, back = situation_of(payment), way_back(payment)
     is_final = situation not in {Situation.OVER, Situation.REVIEW, Situation.GOES_BACK}
     refresh: Refresh | None = None
@@ -150,7 +150,7 @@ _END_TEMPLATES = {Situation.PAID: "paid"}
 
 
 def order_values(payment: MerchantPayment) -> dict[str, object]:
-    """What every page of the payment says of it."""
+    """What every page of the payment shows of its order."""
     order = payment.text.order
     return {
         "payment": payment,
@@ -162,7 +162,7 @@ def order_values(payment: MerchantPayment) -> dict[str, object]:
 
 
 def earlier_pages(payment: MerchantPayment, world: World) -> list[EarlierPage]:
-    """Pages that the payer has left and that could still take money without our word."""
+    """Pages of earlier tries on which the payer could still pay without our execute."""
     tries = [
         (earlier_try, _profile(earlier_try, world))
         for earlier_try in payment.tries
@@ -190,7 +190,7 @@ def _profile(shown_try: TryLine | None, world: World) -> ConnectorProfile | None
 
 
 def _waits_seconds(current_try: TryLine | None, now: datetime) -> int:
-    """Until just after we look again, where that is soon: whoever has just come back waits no longer."""
+    """Seconds until just after our next inquiry, within the bounds of a refresh."""
     if current_try is None or current_try.next_look_at is None:
         return WAITING_REFRESH_SECONDS
     seconds_left = int((current_try.next_look_at - now) / timedelta(seconds=1)) + SHOP_REFRESH_SECONDS

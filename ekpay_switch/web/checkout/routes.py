@@ -1,8 +1,8 @@
-"""The addresses of the hosted checkout: `/pay/checkout/<reference>` and what hangs below it (docs/adr/0047).
+"""The hosted checkout: `/pay/checkout/<reference>` and the addresses below it (docs/adr/0047).
 
-The unguessable reference is the session: whoever has it may look and pay. Looking changes nothing; what
-changes something is a form of this very page, and is answered with a redirect, so that a reload repeats
-nothing. Work that was begun goes on when its browser hangs up.
+The unguessable reference is the session: whoever has it may look and pay. GET changes nothing; every change
+is a form of this very page, answered with a redirect, so that a reload repeats nothing. Work that was begun
+goes on when its browser disconnects.
 """
 
 from collections.abc import Awaitable, Callable
@@ -56,7 +56,7 @@ class Checkout:
     """What the checkout needs; `visits` limits the calls of one page, `visitors` those of one address.
 
     `receipt_path` says where the receipt of a payment is, None where there are no receipts. `tasks` keeps the
-    work that a closed browser has left behind.
+    work of browsers that were closed.
     """
 
     world: World
@@ -133,7 +133,7 @@ class Visit:
 
     @property
     def stays(self) -> bool:
-        """Whether the payer has stopped the page from going on by itself."""
+        """Whether the payer has stopped the page from refreshing itself."""
         return self.request.query_params.get("stay") == "1"
 
     def page(self, page: models.Page, **more: object) -> Response:
@@ -152,7 +152,7 @@ class Visit:
         return self.pages.shown(self.request, page.template, values, page.status, page.refresh)
 
     def to(self, path: str) -> Response:
-        """On to another page of ours."""
+        """Redirect to another page of ours."""
         return self.pages.redirect(self.request, path)
 
 
@@ -180,7 +180,7 @@ def _is_reference(text: str) -> bool:
 
 
 def _notice(request: Request, pages: Pages, about: str, status: int, back_here: str = "") -> Response:
-    """A page about no payment: nothing is read for it, so that it can be shown when nothing can be read."""
+    """A page without a payment: it needs no database, so that it can be shown when the database is away."""
     refresh = Refresh(RETRY_SECONDS, back_here) if about == "away" and request.method == "GET" else None
     base = back_here or PATH
     at = PageAddresses(base, pages.words(request).language)
@@ -191,7 +191,7 @@ def _notice(request: Request, pages: Pages, about: str, status: int, back_here: 
     return answer
 
 
-# ---- looking: the books' truth, and nothing changes
+# ---- pages: read the books and change nothing
 
 
 async def _show_payment(visit: Visit) -> Response:
@@ -213,7 +213,7 @@ async def _situation_page(visit: Visit, notice: str = "", status: int = 200) -> 
         page = models.ended(payment, world, receipt, stays=visit.stays)
     refresh = page.refresh
     if notice and refresh is not None and not refresh.url:
-        # What was just said is not said again.
+        # A notice is shown once.
         refresh = Refresh(refresh.seconds, visit.at())
     return visit.page(models.Page(page.template, page.values, status, refresh), notice=notice)
 
@@ -236,7 +236,7 @@ async def _choice_page(visit: Visit, problem: str = "", status: int = 200, chose
 
 
 async def _go_to_provider(visit: Visit) -> Response:
-    """On to the provider, said before it happens; not by a redirect of the form, which the policy forbids."""
+    """A page that leads on to the provider; the content policy forbids a redirect of the form."""
     payment, world = visit.payment, visit.checkout.world
     current_try = open_try_of(payment)
     if situation_of(payment) is Situation.OPENING:
@@ -268,7 +268,7 @@ async def _to_payment(visit: Visit) -> Response:
     return visit.to(visit.at())
 
 
-# ---- forms: each is of this very page, or nothing is done
+# ---- forms: each must carry the token of its page
 
 
 async def _choose(visit: Visit) -> Response:
@@ -306,7 +306,7 @@ _STATUS_OF = {
 
 
 async def _address_after_click(visit: Visit, choice: Choice) -> str:
-    """The second of two clicks follows the first; a page from before leads to how the payment stands now."""
+    """A second click follows the first; an old page leads to the payment as it is now."""
     now = await visit.checkout.world.merchant_payments.by_id(visit.payment.payment_id)
     current_try = open_try_of(now) if now is not None else None
     is_same = now is not None and current_try is not None and choice.nth == next_try(now) - 1
@@ -314,7 +314,7 @@ async def _address_after_click(visit: Visit, choice: Choice) -> str:
 
 
 async def _nothing_chosen(visit: Visit) -> Response:
-    """Nothing was chosen, or something that no form of ours holds."""
+    """Nothing was chosen, or a value that no form of ours has."""
     if situation_of(visit.payment) is Situation.CHOOSE or _may_choose(visit):
         return await _choice_page(visit, "nothing_chosen", 422)
     return visit.to(visit.at())

@@ -31,7 +31,7 @@ class ReceiptSection:
 
 
 def payment_name(receipt: Receipt) -> str:
-    """The payment's id as people and programs are told it."""
+    """The public form of the payment's id."""
     return f"pay_{receipt.payment_id.hex}"
 
 
@@ -133,17 +133,17 @@ def _payment_lines(receipt: Receipt) -> tuple[ReceiptLine, ...]:
 
 
 def _name_text(name: Name) -> Text:
-    """A name that others may have chosen; where one of the two is missing the other stands for it."""
+    """A foreign name in both languages; where one is missing the other replaces it."""
     bangla, english = displayed(name.bangla), displayed(name.english)
     return Text(bangla or english, english or bangla)
 
 
 def _code_lines(*pairs: tuple[Text, str]) -> tuple[ReceiptLine, ...]:
-    """Lines of what is written in one way only; what is not known has none."""
+    """Lines of values that are the same in both languages; an empty value has none."""
     values = ((label, displayed(value)) for label, value in pairs)
     return tuple(ReceiptLine(label, Text(value, value), is_code=True) for label, value in values if value)
 
 
 def _amount_lines(*pairs: tuple[Text, Money]) -> tuple[ReceiptLine, ...]:
-    """Lines of amounts; nothing has none."""
+    """Lines of amounts; a zero has none."""
     return tuple(ReceiptLine(label, taka_text(amount.minor)) for label, amount in pairs if amount.minor)

@@ -1,8 +1,8 @@
 """`/receipt/<token>`: the receipt for people, its PDF, and `/receipt/keys`: what it is checked with.
 
 A token is the unguessable name of a receipt, or its signed text (docs/adr/0049); whoever has either may see
-the receipt. Whatever else stands there, such as a text that was changed, gets one and the same page, and so
-does the name of a payment that has no receipt (yet).
+the receipt. Any other token, such as a changed text, gets one and the same page, and so does the name of a
+payment that has no receipt (yet).
 """
 
 from dataclasses import dataclass
@@ -131,7 +131,7 @@ def mount(app: FastAPI, receipt_pages: ReceiptDesk) -> None:
 
 
 async def _find_receipt(request: Request, receipt_pages: ReceiptDesk, rate: RateLimit) -> Shown | Response:
-    """The receipt that the token is of, or the page that says why there is none to see."""
+    """The receipt of the token, or the page that says why there is none."""
     address = request.client.host if request.client else _UNKNOWN_ADDRESS
     if not rate.allows(address):
         return message_page(request, receipt_pages.pages, _TOO_OFTEN)
@@ -154,7 +154,7 @@ async def _receipt_of_token(token: str, receipt_pages: ReceiptDesk) -> Shown | N
         return None
     facts = signed_facts(receipt)
     if token.startswith(f"{VERSION}.") and not _agrees(token, facts, receipt_pages.keys):
-        # Only a key in wrong hands, or books that were restored to an earlier day, can have made this.
+        # Only a stolen key, or books that were restored to an earlier day, explain this.
         telemetry.count_error("receipt_contradicts_books", payment_id=payment_id)
         return None
     return Shown(

@@ -1,4 +1,4 @@
-"""A program of its own that sets one receipt as PDF: JSON on stdin, PDF on stdout.
+"""A program that sets one receipt as PDF: JSON on stdin, PDF on stdout.
 
 It runs apart because Typst is 80 MB of code and holds its memory: the web process never imports it. It bounds
 itself before it reads a byte. The same receipt gives the same bytes: the PDF is dated by its payment.

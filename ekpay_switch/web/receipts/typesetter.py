@@ -22,7 +22,7 @@ _PDF = b"%PDF-"
 
 @dataclass(frozen=True, slots=True)
 class TypesetLimits:
-    """At most `at_once` children, each for `seconds`; more than `waiting` that wait are sent away."""
+    """At most `at_once` children, each for `seconds`; more than `waiting` that wait are refused."""
 
     at_once: int = 2
     waiting: int = 8
@@ -81,7 +81,7 @@ class Typesetter:
 
 
 async def _stop_child(child: asyncio.subprocess.Process) -> None:
-    """No child outlives its receipt, also where whoever asked for it has gone."""
+    """Stop a child that still runs, also where its caller has disconnected."""
     if child.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             child.kill()
