@@ -33,7 +33,7 @@ _STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """What the endpoint needs; `arrivals` limits all callbacks of a connector, `unrecognised` unknown ones."""
+    """What the endpoint needs; `arrivals` limits all callbacks of a connector, `unrecognised` the unknown."""
 
     world: World
     arrivals: RateLimit

@@ -74,7 +74,7 @@ def build_app(settings: Settings, database: Database, wrap: WrapWorld = unwrappe
             telemetry.log("serving", port=settings.port, time_divisor=settings.time_divisor)
             yield
             # Payments whose callers have disconnected go on: give them time to be recorded.
-            await tasks.rest(LAST_PAYMENTS_SECONDS)
+            await tasks.drain(LAST_PAYMENTS_SECONDS)
 
     app = FastAPI(
         title="ekpay_switch",

@@ -39,7 +39,7 @@ class BackgroundTasks:
             raise StillRunningError
         return task.result()
 
-    async def rest(self, seconds: float) -> None:
+    async def drain(self, seconds: float) -> None:
         """Wait for the running tasks, at most that long, before the process ends."""
         if self.running:
             await asyncio.wait(self.running, timeout=seconds)

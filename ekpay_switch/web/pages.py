@@ -57,7 +57,7 @@ class Pages:
         """The words of the language that this request is answered in."""
         return words_of(language_of(request, is_https=self.is_https))
 
-    def shown(
+    def render(
         self,
         request: Request,
         template: str,

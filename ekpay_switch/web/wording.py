@@ -29,7 +29,7 @@ class Language(StrEnum):
     ENGLISH = "en"
 
     @property
-    def other(self) -> "Language":
+    def opposite(self) -> "Language":
         """The one that the switch leads to."""
         return Language.ENGLISH if self is Language.BANGLA else Language.BANGLA
 
@@ -66,13 +66,13 @@ class Wording:
         if own_text:
             return Markup("<bdi>{}</bdi>").format(own_text)
         other_text = self.bare_name(bangla, english)
-        return Markup('<bdi lang="{}">{}</bdi>').format(self.language.other.value, other_text)
+        return Markup('<bdi lang="{}">{}</bdi>').format(self.language.opposite.value, other_text)
 
     def bare_name(self, bangla: str, english: str) -> str:
         """The same for a title, which holds no markup."""
         return displayed(self.pick(Text(bangla, english))) or displayed(bangla or english)
 
-    def apart(self, text: str) -> Markup:
+    def isolated(self, text: str) -> Markup:
         """Any text that is not ours, kept apart from the text around it (T59)."""
         return Markup("<bdi>{}</bdi>").format(displayed(text))
 

@@ -36,10 +36,10 @@ class StoredMessage:
     message: HostMessage
     send_until: datetime
     link_epoch: int = 0
-    wanted: int = 0
-    late: HostReply | None = None
+    reversals_requested: int = 0
+    late_reply: HostReply | None = None
 
-    def move(self, event: HostEvent) -> bool:
+    def apply(self, event: HostEvent) -> bool:
         """Apply the event, if the state allows it; whether it did."""
         message = self.message
         state = state_after(message.state, event, is_decided=message.is_settled)
@@ -89,12 +89,12 @@ class HostShelf:
     async def withdraw(self, key: MessageKey) -> bool:
         """See `ports.host_links.HostMessages`."""
         row = self.rows[key]
-        return row.move(HostEvent.WITHDRAWN) or row.message.state is HostState.WITHDRAWN
+        return row.apply(HostEvent.WITHDRAWN) or row.message.state is HostState.WITHDRAWN
 
     async def settle(self, connector_id: str, reference: str, epoch: int) -> HostMessage | None:
         """See `ports.host_links.HostMessages`."""
         for row in self._rows_of_try(connector_id, reference):
-            row.move(HostEvent.WITHDRAWN)
+            row.apply(HostEvent.WITHDRAWN)
             if row.message.state is not HostState.WITHDRAWN:
                 return row.message
         self.buried[connector_id, reference] = epoch - 1
@@ -103,10 +103,10 @@ class HostShelf:
     async def reverse(self, key: MessageKey, trace: Trace) -> HostMessage:
         """See `ports.host_links.HostMessages`."""
         row = self.rows[key]
-        if row.move(HostEvent.REVERSAL_BEGUN):
+        if row.apply(HostEvent.REVERSAL_BEGUN):
             row.message = replace(row.message, reversal=Reversal(trace))
         if row.message.state is HostState.REVERSING and row.message.reversal is not None:
-            row.wanted = row.message.reversal.sends + 1
+            row.reversals_requested = row.message.reversal.sends + 1
         self._arrivals[key.connector_id].set()
         return row.message
 
@@ -160,7 +160,7 @@ class HostShelf:
         now, messages = self.clock.now(), list[TakenMessage]()
         for row in self._rows_of(lease.connector_id):
             is_due = row.send_until > now and self._is_current(lease) and len(messages) < limit
-            if is_due and row.move(HostEvent.TAKEN):
+            if is_due and row.apply(HostEvent.TAKEN):
                 row.link_epoch = lease.epoch
                 messages.append(TakenMessage(row.message, (row.send_until - now).total_seconds()))
         await self._notify()
@@ -168,7 +168,7 @@ class HostShelf:
 
     async def not_written(self, key: MessageKey) -> None:
         """See `ports.host_links.HostLinks`."""
-        self.rows[key].move(HostEvent.NOT_WRITTEN)
+        self.rows[key].apply(HostEvent.NOT_WRITTEN)
         await self._notify()
 
     async def take_reversals(self, lease: LinkLease, limit: int) -> Sequence[HostMessage]:
@@ -179,7 +179,7 @@ class HostShelf:
             is_due = (
                 row.message.state is HostState.REVERSING and self._is_current(lease) and len(messages) < limit
             )
-            if is_due and reversal is not None and row.wanted > reversal.sends:
+            if is_due and reversal is not None and row.reversals_requested > reversal.sends:
                 row.message = replace(row.message, reversal=replace(reversal, sends=reversal.sends + 1))
                 messages.append(row.message)
         return messages
@@ -196,12 +196,12 @@ class HostShelf:
     async def answer(self, key: MessageKey, reply: HostReply) -> Noted:
         """See `ports.host_links.HostLinks`."""
         row = self.rows[key]
-        if row.move(HostEvent.ANSWERED):
+        if row.apply(HostEvent.ANSWERED):
             row.message = replace(row.message, reply=reply)
             await self._notify()
             return Noted.RECORDED
         if row.message.state in _LATE:
-            row.late = row.late or reply
+            row.late_reply = row.late_reply or reply
             return Noted.LATE
         return Noted.RECORDED if row.message.reply == reply else Noted.NOT_AWAITED
 
@@ -214,7 +214,7 @@ class HostShelf:
         answered = replace(reversal, answers=reversal.answers + 1, code=code)
         row.message = replace(row.message, reversal=answered)
         if is_confirmed:
-            row.move(HostEvent.REVERSAL_CONFIRMED)
+            row.apply(HostEvent.REVERSAL_CONFIRMED)
         await self._notify()
         return True
 

@@ -26,6 +26,6 @@ class KnownServers:
         if len(self._until) > ADDRESSES_MAX:
             self._until.popitem(last=False)
 
-    def knows(self, address: str) -> bool:
+    def is_known(self, address: str) -> bool:
         """Whether the address has proven itself within the hour."""
         return self._until.get(address, 0.0) > self._clock.monotonic()

@@ -137,7 +137,7 @@ async def _status(members: Members, address: str, api: MerchantApi) -> Document:
     status = await find_status(question, api.world)
     if status is not None and status.is_own:
         api.servers.has_proven(address)
-    elif not api.servers.knows(address):
+    elif not api.servers.is_known(address):
         _count(api.strangers, address)
     return not_found() if status is None else _document_for(status, api)
 

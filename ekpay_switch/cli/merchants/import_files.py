@@ -42,11 +42,11 @@ class CellProblem:
 
     line: int
     column: str
-    what: str
+    fault: str
 
     def __str__(self) -> str:
         place = f"line {self.line}" + (f", {self.column}" if self.column else "")
-        return f"{place}: {self.what}"
+        return f"{place}: {self.fault}"
 
 
 class UnreadableError(Exception):

@@ -84,14 +84,14 @@ def list_(
 
 @app.command()
 def show(
-    which: Annotated[
+    identifier: Annotated[
         str, typer.Argument(metavar="ID", help="Of a payment, a notification, or a webhook-id.")
     ],
     *,
     as_json: AsJson = False,
 ) -> None:
     """Show every IPN of one payment and each of its tries, the newest first."""
-    requested_id, _ = read_id(which)
+    requested_id, _ = read_id(identifier)
 
     async def find(engine: AsyncEngine) -> tuple[Sequence[Line], Sequence[Line]]:
         payment_id, _ = await payment_of_ipn(engine, requested_id)
@@ -111,7 +111,7 @@ def show(
 
 @app.command()
 def replay(
-    which: Annotated[
+    identifier: Annotated[
         str | None, typer.Argument(metavar="ID", help="Of a payment, a notification, or a webhook-id.")
     ] = None,
     merchant: Merchant = None,
@@ -125,10 +125,10 @@ def replay(
 ) -> None:
     """Send the IPN of one payment again, or a merchant's range: the document of now, delivered ones too."""
     is_range = not (merchant is None and since is None and until is None and only is None and not dry_run)
-    if (which is not None) == is_range:
+    if (identifier is not None) == is_range:
         raise typer.BadParameter("give either an ID, or --merchant and --from")
-    if which is not None:
-        requested_id, endpoint_id = read_id(which)
+    if identifier is not None:
+        requested_id, endpoint_id = read_id(identifier)
         _replay_one(requested_id, endpoint_id)
         return
     if merchant is None or since is None:

@@ -208,7 +208,7 @@ class RehearsalSummary:
     """What a draft would have changed; `gain` in millionths of a paisa, by who was and who would be asked."""
 
     count: int = 0
-    moved: Counter[tuple[str, str]] = field(default_factory=Counter)
+    changed: Counter[tuple[str, str]] = field(default_factory=Counter)
     gains: Counter[tuple[str, str]] = field(default_factory=Counter)
     first: list[tuple[Decided, Rehearsed]] = field(default_factory=list)
 
@@ -218,7 +218,7 @@ class RehearsalSummary:
         if not rehearsed.differs:
             return
         pair = (_name(rehearsed.before), _name(rehearsed.after))
-        self.moved[pair] += 1
+        self.changed[pair] += 1
         self.gains[pair] += rehearsed.gain
         if len(self.first) < _SHOWN_MAX:
             self.first.append((decided, rehearsed))
@@ -227,7 +227,7 @@ class RehearsalSummary:
         """The same as JSON; gains in whole paisa, rounded down."""
         return {
             "tries": self.count,
-            "elsewhere": self.moved.total(),
+            "elsewhere": self.changed.total(),
             "gain_paisa": self.gains.total() // PPM,
             "moved": [
                 {
@@ -236,7 +236,7 @@ class RehearsalSummary:
                     "tries": number,
                     "gain_paisa": self.gains[was, would_be] // PPM,
                 }
-                for (was, would_be), number in sorted(self.moved.items())
+                for (was, would_be), number in sorted(self.changed.items())
             ],
             "first": [
                 {
@@ -271,7 +271,7 @@ async def _rehearse_all(
 
 
 def _show(summary: RehearsalSummary, draft: RoutingRules) -> None:
-    elsewhere = summary.moved.total()
+    elsewhere = summary.changed.total()
     screen().print(
         f"{summary.count} tries decided again by {draft.version}: {elsewhere} would have gone elsewhere, "
         f"for {taka(summary.gains.total() // PPM)} taka of expected value."
@@ -280,7 +280,7 @@ def _show(summary: RehearsalSummary, draft: RoutingRules) -> None:
         return
     rows = (
         (was, would_be, str(number), taka(summary.gains[was, would_be] // PPM))
-        for (was, would_be), number in sorted(summary.moved.items())
+        for (was, would_be), number in sorted(summary.changed.items())
     )
     show_table("Elsewhere", ("was", "would be", ">tries", ">expected value"), rows)
     lines = (

@@ -149,9 +149,9 @@ class Visit:
             **page.values,
             **more,
         }
-        return self.pages.shown(self.request, page.template, values, page.status, page.refresh)
+        return self.pages.render(self.request, page.template, values, page.status, page.refresh)
 
-    def to(self, path: str) -> Response:
+    def redirect(self, path: str) -> Response:
         """Redirect to another page of ours."""
         return self.pages.redirect(self.request, path)
 
@@ -185,7 +185,7 @@ def _notice(request: Request, pages: Pages, about: str, status: int, back_here: 
     base = back_here or PATH
     at = PageAddresses(base, pages.words(request).language)
     values = {"about": about, "has_payment": bool(back_here), "here": base, "at": at}
-    answer = pages.shown(request, "checkout/notice.html", values, status, refresh)
+    answer = pages.render(request, "checkout/notice.html", values, status, refresh)
     if status in {429, 503}:
         answer.headers["Retry-After"] = str(RETRY_SECONDS)
     return answer
@@ -242,7 +242,7 @@ async def _go_to_provider(visit: Visit) -> Response:
     if situation_of(payment) is Situation.OPENING:
         return await _situation_page(visit)
     if current_try is None or situation_of(payment) is not Situation.AT_PROVIDER or is_over(payment):
-        return visit.to(visit.at())
+        return visit.redirect(visit.at())
     connector = world.connectors.by_id(current_try.connector_id)
     values = {
         "profile": connector.profile if connector is not None else None,
@@ -257,7 +257,7 @@ async def _go_to_provider(visit: Visit) -> Response:
 async def _confirm_leaving(visit: Visit) -> Response:
     payment, world = visit.payment, visit.checkout.world
     if situation_of(payment) not in {Situation.CHOOSE, Situation.AT_PROVIDER}:
-        return visit.to(visit.at())
+        return visit.redirect(visit.at())
     current_try = open_try_of(payment)
     connector = world.connectors.by_id(current_try.connector_id) if current_try is not None else None
     values = {"profile": connector.profile if connector is not None else None}
@@ -265,7 +265,7 @@ async def _confirm_leaving(visit: Visit) -> Response:
 
 
 async def _to_payment(visit: Visit) -> Response:
-    return visit.to(visit.at())
+    return visit.redirect(visit.at())
 
 
 # ---- forms: each must carry the token of its page
@@ -282,17 +282,17 @@ async def _choose(visit: Visit) -> Response:
     try:
         answer = await visit.checkout.tasks.run_within(work, visit.checkout.answer_seconds)
     except StillRunningError:
-        return visit.to(visit.at("/go"))
+        return visit.redirect(visit.at("/go"))
     return await _after_choice(visit, choice, answer)
 
 
 async def _after_choice(visit: Visit, choice: Choice, answer: PageChosen | NotChosen) -> Response:
     if isinstance(answer, PageChosen):
-        return visit.to(visit.at("/go"))
+        return visit.redirect(visit.at("/go"))
     if answer is NotChosen.NO_PAGE:
-        return visit.to(visit.at())
+        return visit.redirect(visit.at())
     if answer is NotChosen.MOVED_ON:
-        return visit.to(await _address_after_click(visit, choice))
+        return visit.redirect(await _address_after_click(visit, choice))
     return await _choice_page(visit, answer.value, _STATUS_OF[answer], choice.instrument)
 
 
@@ -317,7 +317,7 @@ async def _nothing_chosen(visit: Visit) -> Response:
     """Nothing was chosen, or a value that no form of ours has."""
     if situation_of(visit.payment) is Situation.CHOOSE or _may_choose(visit):
         return await _choice_page(visit, "nothing_chosen", 422)
-    return visit.to(visit.at())
+    return visit.redirect(visit.at())
 
 
 def _may_choose(visit: Visit) -> bool:
@@ -334,7 +334,7 @@ async def _look_now(visit: Visit) -> Response:
         await visit.checkout.tasks.run_within(work, visit.checkout.answer_seconds)
     except StillRunningError:
         telemetry.log("look_takes_long", payment_id=visit.payment.payment_id)
-    return visit.to(visit.at(looked=1))
+    return visit.redirect(visit.at(looked=1))
 
 
 async def _leave(visit: Visit) -> Response:
@@ -342,7 +342,7 @@ async def _leave(visit: Visit) -> Response:
         return _refuse_foreign_form(visit)
     work = leave(visit.payment, visit.checkout.world)
     if await visit.checkout.tasks.run_within(work, visit.checkout.answer_seconds):
-        return visit.to(visit.at())
+        return visit.redirect(visit.at())
     now = await visit.checkout.world.merchant_payments.by_id(visit.payment.payment_id)
     later = Visit(visit.request, now or visit.payment, visit.checkout, visit.pages)
     return await _situation_page(later, "cannot_leave", 409)

@@ -79,7 +79,7 @@ def receipt_page(request: Request, pages: Pages, signed_receipt: Shown, seen_at:
         "notes": _NOTES,
         "signed": signed_receipt.signed,
     }
-    return pages.shown(request, "receipts/receipt.html", values)
+    return pages.render(request, "receipts/receipt.html", values)
 
 
 def message_page(request: Request, pages: Pages, message: MessagePage) -> Response:
@@ -91,7 +91,7 @@ def message_page(request: Request, pages: Pages, message: MessagePage) -> Respon
         "way_on": message.way_on,
         "way_on_words": _BACK,
     }
-    return pages.shown(request, "receipts/message.html", values, message.status)
+    return pages.render(request, "receipts/message.html", values, message.status)
 
 
 def pdf_answer(signed_receipt: Shown, pages: Pages, pdf: bytes) -> Response:
