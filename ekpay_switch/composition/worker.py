@@ -56,7 +56,7 @@ async def run_worker(
             run_resolver(switch.world, pace, stop),
             run_collector(switch.world, pace, stop),
             run_challans(office, pace, stop),
-            _notify_until(switch, stop),
+            _deliver_notifications(switch, stop),
             run_housekeeping(
                 (
                     partial(drop_old_quotes, switch.engine, settings.quote_keep_days),
@@ -74,7 +74,7 @@ async def run_worker(
         )
 
 
-async def _notify_until(switch: Switch, stop: asyncio.Event) -> None:
+async def _deliver_notifications(switch: Switch, stop: asyncio.Event) -> None:
     """Deliver notifications to partners until `stop` is set."""
     settings, world = switch.settings, switch.world
     if settings.webhook_trusted_hosts:

@@ -53,7 +53,7 @@ class Pages:
         self.is_https = public_url.startswith("https://")
         self.headers: Mapping[str, str] = {**_HEADERS, **(_HSTS if self.is_https else {})}
 
-    def words(self, request: Request) -> Wording:
+    def wording(self, request: Request) -> Wording:
         """The words of the language that this request is answered in."""
         return words_of(language_of(request, is_https=self.is_https))
 
@@ -66,7 +66,7 @@ class Pages:
         refresh: Refresh | None = None,
     ) -> Response:
         """The page as an answer. Templates get `t`, the words; `path`, where this page is; and the values."""
-        words = self.words(request)
+        words = self.wording(request)
         page = _templates().get_template(template)
         html = page.render(t=words, path=request.url.path, **values)
         answer = HTMLResponse(html, status, {**self.headers, "Content-Language": words.language})

@@ -48,11 +48,11 @@ class Breaker:
         self._next_probe_at = now + self._settings.probe_seconds
         return True
 
-    def succeeded(self) -> None:
+    def record_success(self) -> None:
         """The far side answered, whatever it said."""
         self._failures = 0
 
-    def failed(self, now: float) -> None:
+    def record_failure(self, now: float) -> None:
         """The far side could not be reached or gave no usable answer."""
         was_open = self.is_open
         self._failures += 1

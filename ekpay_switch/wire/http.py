@@ -142,7 +142,7 @@ class _FarSidePool:
         except _FAILURES as failure:
             reply = _failed_reply(body, failure)
             if isinstance(reply, NoUsableAnswer) or not body.refusal:
-                self._breaker.failed(self._clock.monotonic())
+                self._breaker.record_failure(self._clock.monotonic())
             return reply
         finally:
             # Cancelled or not: whatever task of aiohttp still runs, nothing more may leave.
@@ -171,9 +171,9 @@ class _FarSidePool:
     def _record_outcome(self, reply: WireReply) -> None:
         match reply:
             case WireAnswer():
-                self._breaker.succeeded()
+                self._breaker.record_success()
             case NoUsableAnswer():
-                self._breaker.failed(self._clock.monotonic())
+                self._breaker.record_failure(self._clock.monotonic())
             case NotSent():
                 pass  # our own doing; it says nothing about the far side
 

@@ -98,7 +98,7 @@ class CreateMessage(_Part):
         list[CreditMessage], Field(alias="CREDIT_INFO", min_length=1, max_length=LINES_MAX)
     ]
 
-    def written(self) -> dict[str, str]:
+    def text_members(self) -> dict[str, str]:
         """What is kept as it came, beside what has columns of its own."""
         return {
             "REF_NO": self.ref_no,
@@ -113,7 +113,7 @@ class CreateMessage(_Part):
     def fingerprint(self) -> bytes:
         """What a repeat of the REQUEST_ID must equal: every field, amounts and numbers by value."""
         parts = ["challan-1", self.tran_date.isoformat(), str(self.tranamount.minor)]
-        parts += self.written().values()
+        parts += self.text_members().values()
         for credit in self.credit_info:
             parts += (credit.slno, credit.credit_account, str(credit.amount.minor))
         return hashlib.sha256("\x1f".join(parts).encode()).digest()

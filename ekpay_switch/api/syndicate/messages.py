@@ -109,7 +109,7 @@ class BillPart(_Part):
         further = {name: value for name, value in members.items() if _FURTHER.fullmatch(name)}
         return {**members, "further": further}
 
-    def filled(self) -> dict[str, str]:
+    def filled_members(self) -> dict[str, str]:
         """The members that name a bill and are filled in; an amount in taka, without decimals where whole."""
         members: dict[str, Any] = self.model_dump(exclude={"bllr_id", "amount", "mode", "further"})
         filled = {name: text for name, text in {**members, **self.further}.items() if text}

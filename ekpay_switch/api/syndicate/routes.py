@@ -209,7 +209,7 @@ async def _fetch(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
         call.partner.id,
         message.hdrs.ref_id,
         bill.bllr_id,
-        {name: folded(text) for name, text in bill.filled().items()},
+        {name: folded(text) for name, text in bill.filled_members().items()},
     )
     quote = await _fetch_in_time(order, syndicate)
     if isinstance(quote, Refusal):

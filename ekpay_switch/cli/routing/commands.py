@@ -17,8 +17,8 @@ from ekpay_switch.cli.routing.wording import (
     APPROACH_WORDING,
     BREAKER_WORDING,
     HEADINGS,
+    exclusion_wording,
     heading_of,
-    reason,
     rows_of,
 )
 from ekpay_switch.cli.session import open_session
@@ -307,5 +307,5 @@ def _why(rehearsed: Rehearsed) -> str:
         return "nobody was left then"
     verdict = rehearsed.after.verdict_on(rehearsed.before.chosen)
     if verdict.why is not None:
-        return reason(verdict)
+        return exclusion_wording(verdict)
     return f"goes behind: chosen {APPROACH_WORDING[rehearsed.after.approach]}"

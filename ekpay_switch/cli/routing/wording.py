@@ -54,12 +54,14 @@ def rows_of(decision: Decision) -> Iterator[Sequence[str]]:
     verdicts = sorted(decision.verdicts, key=lambda verdict: place.get(verdict.connector_id, last))
     for verdict in verdicts:
         name, number = verdict.connector_id, place.get(verdict.connector_id)
-        words = reason(verdict) if number is None else "chosen" if number == 1 else f"number {number}"
+        words = (
+            exclusion_wording(verdict) if number is None else "chosen" if number == 1 else f"number {number}"
+        )
         weighed = _weights(verdict) if verdict.why is not Exclusion.INSTRUMENT else [""] * 5
         yield (name, *weighed, words)
 
 
-def reason(verdict: Verdict) -> str:
+def exclusion_wording(verdict: Verdict) -> str:
     """Why a connector was left out."""
     assert verdict.why is not None, "the caller looked"
     candidate = verdict.candidate

@@ -129,7 +129,7 @@ class Visit:
     def at(self) -> PageAddresses:
         """The addresses of this payment's pages, in the language of this visit."""
         base = f"{PATH}/{self.payment.checkout_reference}"
-        return PageAddresses(base, self.pages.words(self.request).language)
+        return PageAddresses(base, self.pages.wording(self.request).language)
 
     @property
     def stays(self) -> bool:
@@ -183,7 +183,7 @@ def _notice(request: Request, pages: Pages, about: str, status: int, back_here: 
     """A page without a payment: it needs no database, so that it can be shown when the database is away."""
     refresh = Refresh(RETRY_SECONDS, back_here) if about == "away" and request.method == "GET" else None
     base = back_here or PATH
-    at = PageAddresses(base, pages.words(request).language)
+    at = PageAddresses(base, pages.wording(request).language)
     values = {"about": about, "has_payment": bool(back_here), "here": base, "at": at}
     answer = pages.render(request, "checkout/notice.html", values, status, refresh)
     if status in {429, 503}:

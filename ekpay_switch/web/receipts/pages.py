@@ -75,7 +75,7 @@ def receipt_page(request: Request, pages: Pages, signed_receipt: Shown, seen_at:
         "pdf_link": _PDF_LINK,
         "proof_heading": _PROOF,
         "qr": Markup(_qr_svg(signed_receipt)),  # noqa: S704 - drawn by segno from our own text
-        "qr_says": pages.words(request).pick(_QR_SAYS),
+        "qr_says": pages.wording(request).pick(_QR_SAYS),
         "notes": _NOTES,
         "signed": signed_receipt.signed,
     }
