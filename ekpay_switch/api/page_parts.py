@@ -46,9 +46,9 @@ class OnwardLink:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a page says; it looks again by itself at `looks_again_at`, empty where that is of no use.
+    """What a page shows; it refreshes itself at `refresh_url`, empty where that is of no use.
 
-    `payment_id` is for whoever helps the payer; `looks_again_at` is relative to the page.
+    `payment_id` is for support staff; `refresh_url` is relative to the page.
     """
 
     status: int

@@ -67,8 +67,8 @@ class Wish:
 class Plan:
     """What differs between a draft and its pattern.
 
-    In order: comments at the top, a comment above the first section of a name, values of keys before the
-    first section, values of the section `safety`. A key of these two places that has no value here keeps the
+    In order: comments at the top, values of keys before the first section, a comment above the first section
+    of a name, values of the section `safety`. A key of these two places that has no value here keeps the
     pattern's and is marked.
     """
 
@@ -81,7 +81,7 @@ class Plan:
 def pattern_for(
     request: Wish, families: Iterable[str], known: Mapping[str, str], default_pattern: str
 ) -> str:
-    """The id of the manifest that is copied: the one named, the `plainest`, or else the first of the family.
+    """The id of the manifest that is copied: the one named, the `default_pattern`, or else the first of the family.
 
     `known` is the family of every existing manifest, by id.
 

@@ -69,7 +69,7 @@ def text(fields: Mapping[str, Any], name: str, length_max: int = _TEXT_LENGTH_MA
 
 
 def text_like(fields: Mapping[str, Any], name: str, pattern: re.Pattern[str], meaning: str) -> str:
-    """A text that a pattern matches whole; `what` says what it would then be. Raises BrokenReplyError."""
+    """A text that a pattern matches whole; `meaning` names it in the error. Raises BrokenReplyError."""
     value = text(fields, name)
     if not pattern.fullmatch(value):
         raise BrokenReplyError(f"{name} is no {meaning}")

@@ -88,10 +88,10 @@ async def ask_under_token(
     send_once: Callable[[], Awaitable[tuple[Asked, str]]],
     is_refused: Callable[[Asked], bool | None],
 ) -> Asked:
-    """One call, sent again where its token turns out to have died: so far nothing was done by it.
+    """One call, sent again where its token was refused: such a call has done nothing.
 
-    `ask_once` sends it under the token of the moment and says under which; `is_refused` says whether that was
-    not taken, or None where an answer tells nothing about it.
+    `send_once` sends it under the current token and returns the reply with that token; `is_refused` says whether
+    the token was refused, or None where a reply tells nothing about it.
     """
     sends, (reply, token) = 1, await send_once()
     while is_refused(reply) and keeper.is_sent_again(token, sends):

@@ -165,7 +165,7 @@ def _order(message: CreateMessage, user: ChallanUser) -> ChallanOrder:
         credits=tuple(
             Credit(credit.slno, credit.credit_account, credit.amount) for credit in message.credit_info
         ),
-        written=message.written(),
+        written=message.text_members(),
         payer={"bin": user.bin, "mobile": message.mobile_no},
     )
 

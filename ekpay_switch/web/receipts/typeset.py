@@ -56,7 +56,7 @@ def compiled(
 ) -> bytes | list[bytes]:
     """What a template makes of `sys.inputs.<name of the template>`, with our fonts and no others.
 
-    As PDF/A-2a, which is PDF/UA-1 as well and dated by `dated` (Unix seconds), or to look at as PNG: one
+    As PDF/A-2a, which is PDF/UA-1 as well and dated by `unix_seconds`, or to look at as PNG: one
     picture, or one for each page.
     """
     import typst  # noqa: PLC0415 - after the limits are set, and in no other process
