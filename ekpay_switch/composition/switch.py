@@ -83,8 +83,7 @@ async def open_switch(
         raise AssertionsDisabledError
     keys = _key_ring(settings)
     clock, engine = SystemClock(), database.engine()
-    limits = GroupCommitLimits(settings.committers, settings.batch_max, settings.queue_max)
-    group_commit = GroupCommit(database.connect_hot, limits)
+    group_commit = GroupCommit(database.connect_hot, _group_commit_limits(settings))
     far_sides = FarSides(engine, Sealer(keys.sub_key(FAR_SIDE_TOKENS)))
     wire = HttpWire(clock, _wire_settings(settings.time_divisor))
     payments = PostgresPayments(engine, group_commit, settings.lanes, token_sealer(keys))
@@ -120,6 +119,10 @@ async def open_switch(
         closing.push_async_callback(group_commit.stop)
         challans = PostgresChallans(transactions)
         yield Switch(settings, wrap(world), payments, group_commit, engine, keys, challans)
+
+
+def _group_commit_limits(settings: Settings) -> GroupCommitLimits:
+    return GroupCommitLimits(settings.committers, settings.batch_max, settings.queue_max)
 
 
 def _key_ring(settings: Settings) -> KeyRing:

@@ -81,7 +81,7 @@ class Plan:
 def pattern_for(
     request: Wish, families: Iterable[str], known: Mapping[str, str], default_pattern: str
 ) -> str:
-    """The id of the manifest that is copied: the one named, the `default_pattern`, or else the first of the family.
+    """The id of the manifest to copy: the one named, the `default_pattern`, or the first of the family.
 
     `known` is the family of every existing manifest, by id.
 

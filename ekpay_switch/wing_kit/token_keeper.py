@@ -90,8 +90,8 @@ async def ask_under_token(
 ) -> Asked:
     """One call, sent again where its token was refused: such a call has done nothing.
 
-    `send_once` sends it under the current token and returns the reply with that token; `is_refused` says whether
-    the token was refused, or None where a reply tells nothing about it.
+    `send_once` sends it under the current token and returns the reply with that token; `is_refused` says
+    whether the token was refused, or None where a reply tells nothing about it.
     """
     sends, (reply, token) = 1, await send_once()
     while is_refused(reply) and keeper.is_sent_again(token, sends):
