@@ -14,10 +14,10 @@ from ekpay_switch.ports.world import Clock, Tokens, Wire
 
 
 class PluginError(Exception):
-    """A wing is missing or two of them claim the same institution."""
+    """A wing is missing, or two wings have the same institution."""
 
 
-class _Together:
+class _AllBillers:
     """The billers of all wings as one catalogue."""
 
     def __init__(self, adapters: list[BillerAdapter]) -> None:
@@ -39,7 +39,7 @@ class _Together:
         return [self._by_id[biller_id] for biller_id in sorted(self._by_id)]
 
 
-class _ConnectedTogether:
+class _AllConnectors:
     """The connectors of all wings as one catalogue."""
 
     def __init__(self, connectors: list[Connector]) -> None:
@@ -48,11 +48,11 @@ class _ConnectedTogether:
             raise PluginError("two wings bring the same connector")
 
     def by_id(self, connector_id: str) -> Connector | None:
-        """See `connector_ports.Connectors`."""
+        """See `ports.Connectors`."""
         return self._by_id.get(connector_id)
 
     def all(self) -> list[Connector]:
-        """See `connector_ports.Connectors`."""
+        """See `ports.Connectors`."""
         return [self._by_id[connector_id] for connector_id in sorted(self._by_id)]
 
 
@@ -69,10 +69,10 @@ def load_billers(
     Raises:
         PluginError: no wing is installed, or two bring the same biller.
     """
-    wings = _wings("ekpay.billers", "billers")
-    more = {} if bill_files is None else {"bill_files": bill_files}
-    built = [build(config, wire, tokens, clock, os.environ, divisor, **more) for build in wings]
-    return _Together([adapter for billers in built for adapter in billers.all()])
+    wings = _load_wings("ekpay.billers", "billers")
+    extra_ports = {} if bill_files is None else {"bill_files": bill_files}
+    built = [build(config, wire, tokens, clock, os.environ, divisor, **extra_ports) for build in wings]
+    return _AllBillers([adapter for billers in built for adapter in billers.all()])
 
 
 def load_connectors(
@@ -83,14 +83,14 @@ def load_connectors(
     divisor: float,
     hosts: HostPorts | None = None,
 ) -> Connectors:
-    """Every connector of every wing in the group `ekpay.connectors`; without `hosts` none asks over a link.
+    """Every connector of every wing in the group `ekpay.connectors`; without `hosts` none uses a host link.
 
     Raises like `load_billers`.
     """
-    wings = _wings("ekpay.connectors", "connectors")
-    more = {} if hosts is None else {"hosts": hosts}
-    built = [build(config, wire, tokens, clock, os.environ, divisor, **more) for build in wings]
-    return _ConnectedTogether([connector for connectors in built for connector in connectors.all()])
+    wings = _load_wings("ekpay.connectors", "connectors")
+    extra_ports = {} if hosts is None else {"hosts": hosts}
+    built = [build(config, wire, tokens, clock, os.environ, divisor, **extra_ports) for build in wings]
+    return _AllConnectors([connector for connectors in built for connector in connectors.all()])
 
 
 def load_audits() -> list[AuditCheck]:
@@ -99,10 +99,13 @@ def load_audits() -> list[AuditCheck]:
     Raises:
         PluginError: one cannot be loaded. An audit that leaves a check out must not say "clean".
     """
-    return [_loaded(point) for point in sorted(entry_points(group="ekpay.audits"), key=lambda one: one.name)]
+    return [
+        _load_audit(point)
+        for point in sorted(entry_points(group="ekpay.audits"), key=lambda point: point.name)
+    ]
 
 
-def _loaded(point: EntryPoint) -> AuditCheck:
+def _load_audit(point: EntryPoint) -> AuditCheck:
     try:
         check: AuditCheck = point.load()
     except Exception as problem:
@@ -112,9 +115,9 @@ def _loaded(point: EntryPoint) -> AuditCheck:
     return check
 
 
-def _wings(group: str, what: str) -> list[Any]:
-    """What builds each wing of a group; typed by the protocols of the ports alone."""
+def _load_wings(group: str, institutions: str) -> list[Any]:
+    """The builder of each wing of a group; typed by the protocols of the ports alone."""
     wings: list[Any] = [point.load() for point in entry_points(group=group)]
     if not wings:
-        raise PluginError(f"no wing of {what} is installed (entry point group {group})")
+        raise PluginError(f"no wing of {institutions} is installed (entry point group {group})")
     return wings

@@ -16,29 +16,29 @@ _PREFIX = "EKPAY_"
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-_PLACE = re.compile(r"(?:[a-z0-9.-]+|\[[0-9a-f:]+\]):[0-9]{1,5}")
-_ADDRESS = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~-]+)*")
+_HOST_AND_PORT = re.compile(r"(?:[a-z0-9.-]+|\[[0-9a-f:]+\]):[0-9]{1,5}")
+_BASE_URL = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~-]+)*")
 
 
-def _split(value: object) -> object:
+def _split_list(value: object) -> object:
     """A list as it is written in a variable: with commas, with or without spaces."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-def _are_places(texts: frozenset[str]) -> frozenset[str]:
-    if not all(_PLACE.fullmatch(text) for text in texts):
+def _check_hosts_and_ports(texts: frozenset[str]) -> frozenset[str]:
+    if not all(_HOST_AND_PORT.fullmatch(text) for text in texts):
         raise ValueError("write host:port in small letters, and commas between them")
     return texts
 
 
-def _are_networks(texts: frozenset[str]) -> frozenset[str]:
+def _check_networks(texts: frozenset[str]) -> frozenset[str]:
     for text in texts:
         ip_network(text)  # its own error says what is wrong
     return texts
 
 
-def _is_address(text: str) -> str:
-    if not _ADDRESS.fullmatch(text):
+def _check_base_url(text: str) -> str:
+    if not _BASE_URL.fullmatch(text):
         raise ValueError(
             "write http:// or https://, a host, perhaps a port and a path, and no slash at the end"
         )
@@ -46,10 +46,12 @@ def _is_address(text: str) -> str:
 
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
-Ports = Annotated[frozenset[Port], NoDecode, BeforeValidator(_split)]
-Address = Annotated[str, AfterValidator(_is_address)]
-Networks = Annotated[frozenset[str], NoDecode, BeforeValidator(_split), AfterValidator(_are_networks)]
-Places = Annotated[frozenset[str], NoDecode, BeforeValidator(_split), AfterValidator(_are_places)]
+Ports = Annotated[frozenset[Port], NoDecode, BeforeValidator(_split_list)]
+Address = Annotated[str, AfterValidator(_check_base_url)]
+Networks = Annotated[frozenset[str], NoDecode, BeforeValidator(_split_list), AfterValidator(_check_networks)]
+HostsAndPorts = Annotated[
+    frozenset[str], NoDecode, BeforeValidator(_split_list), AfterValidator(_check_hosts_and_ports)
+]
 
 
 class SettingsError(Exception):
@@ -128,7 +130,7 @@ class Settings(BaseSettings):
     webhook_ports: Ports = Field(
         frozenset({443, 8443}), description="TCP ports that endpoints of partners may have, with commas."
     )
-    webhook_trusted_hosts: Places = Field(
+    webhook_trusted_hosts: HostsAndPorts = Field(
         frozenset(),
         description="For rehearsals only: exact host:port that notifications may reach without https or a "
         "public address.",

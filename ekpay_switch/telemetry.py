@@ -1,8 +1,8 @@
-"""What the switch says about itself: one JSON line per event on stderr, and the numbers of /metrics.
+"""Logs and metrics: one JSON line per event on stderr, and the numbers of /metrics.
 
 A log line holds only the fields listed here, each in the form that its kind allows. A field that is not on
-the list is dropped and its name noted, so that nothing leaks by being passed along
-(api-conventions-and-security.md, T95 and T96). Neither half ever raises for what it is given.
+the list is dropped and its name noted, so that no value leaks by being passed along
+(api-conventions-and-security.md, T95 and T96). Neither logging nor counting raises for any value.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ VALUE_LENGTH_MAX = 256
 _INTEGER_BITS_MAX = 63
 
 # Made by us: numbers, identifiers, words of the glossary.
-_OURS = """
+_OWN_FIELDS = """
     approved_by asked asked_by attempt_id attempt_reference batch_size biller_id bucket business_date
     code committers connector_id count currency delay_seconds duration_ms ekpay_id endpoint_id entry_id
     epoch error event far_side from_state generation home host http_method http_status is_replay job
@@ -45,23 +45,25 @@ _OURS = """
     outcome partner_id payment_event payment_id pid plugin port queue_depth refund_id refusal role route
     seconds sends server staff state step time_divisor to_state tries version waiting
 """
-# Somebody else's words: any long number in them may be an account.
-_OUTSIDE = "reason"
-# Names that others gave their requests; only what may be a card number is hidden in them.
-_FOREIGN_IDS = "far_side_reference message ref_id reference refno_ack request_id trx_id user_agent user_id"
+# Free text of far sides: any long number in it may be an account.
+_FREE_TEXT_FIELDS = "reason"
+# References that others gave their requests; only what may be a card number is hidden.
+_FOREIGN_ID_FIELDS = (
+    "far_side_reference message ref_id reference refno_ack request_id trx_id user_agent user_id"
+)
 # Shown by their last characters alone.
-_ACCOUNTS = "account bill_no meter_no mobile"
+_ACCOUNT_FIELDS = "account bill_no meter_no mobile"
 
 # Thirteen to nineteen digits of any script, with the separators that people write between them.
 _CARD_NUMBER = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
 
 
-def _as_it_is(text: str) -> str:
+def _unchanged(text: str) -> str:
     return text
 
 
-def _without_cards(text: str) -> str:
-    return _CARD_NUMBER.sub(lambda found: mask_account(found[0]) if _is_luhn(found[0]) else found[0], text)
+def _mask_card_numbers(text: str) -> str:
+    return _CARD_NUMBER.sub(lambda match: mask_account(match[0]) if _is_luhn(match[0]) else match[0], text)
 
 
 def _is_luhn(number: str) -> bool:
@@ -72,22 +74,22 @@ def _is_luhn(number: str) -> bool:
 
 _FIELDS: Mapping[str, Callable[[str], str]] = MappingProxyType(
     {
-        **dict.fromkeys(_OURS.split(), _as_it_is),
-        **dict.fromkeys(_OUTSIDE.split(), mask_long_numbers),
-        **dict.fromkeys(_FOREIGN_IDS.split(), _without_cards),
-        **dict.fromkeys(_ACCOUNTS.split(), mask_account),
+        **dict.fromkeys(_OWN_FIELDS.split(), _unchanged),
+        **dict.fromkeys(_FREE_TEXT_FIELDS.split(), mask_long_numbers),
+        **dict.fromkeys(_FOREIGN_ID_FIELDS.split(), _mask_card_numbers),
+        **dict.fromkeys(_ACCOUNT_FIELDS.split(), mask_account),
     }
 )
 
 
-def _cut(text: str) -> str:
+def _shorten(text: str) -> str:
     """One line of at most 256 characters."""
     if len(text) > VALUE_LENGTH_MAX:
         text = text[: VALUE_LENGTH_MAX - 1] + "…"
     return printable(text)[:VALUE_LENGTH_MAX]
 
 
-def _place_of(error: BaseException) -> str:
+def _error_location(error: BaseException) -> str:
     """The error's class and the line that raised it, not its text: that may quote what a partner sent."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
@@ -106,16 +108,16 @@ def _text_of(value: object) -> str:
         case int() | UUID() | date():
             return str(value)
         case BaseException():
-            return _place_of(value)
+            return _error_location(value)
         case _:
-            # What an unknown object prints of itself is nobody's promise.
+            # The text form of an unknown object may hold anything.
             return type(value).__name__
 
 
-def _safe(treat: Callable[[str], str], value: object) -> str | int | float | bool | None:
+def _safe_value(mask: Callable[[str], str], value: object) -> str | int | float | bool | None:
     if value is None or isinstance(value, bool | float):
         return value
-    if treat is _as_it_is:
+    if mask is _unchanged:
         # Nearly every field of a payment's lines: nothing in these has to be looked for or cut.
         if isinstance(value, Enum):
             value = value.value
@@ -125,17 +127,17 @@ def _safe(treat: Callable[[str], str], value: object) -> str | int | float | boo
             return str(value)
         if type(value) is int and value.bit_length() <= _INTEGER_BITS_MAX:
             return value
-    return _cut(treat(_text_of(value)))
+    return _shorten(mask(_text_of(value)))
 
 
-class _Journal:
-    """Where lines go; looked up at each line, so that whoever replaces stderr gets them."""
+class _LogStream:
+    """Writes lines to the stderr of the moment, so that a replaced stderr gets them."""
 
     def __init__(self) -> None:
         self.process = "ekpay"
 
     def msg(self, line: bytes) -> None:
-        # A closed pipe must cost the line, never the payment that it speaks of.
+        # A closed pipe must cost the line, never the payment that it is about.
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.buffer.write(line + b"\n")
             sys.stderr.buffer.flush()
@@ -143,23 +145,23 @@ class _Journal:
     info = warning = error = msg
 
 
-_JOURNAL = _Journal()
+_LOG_STREAM = _LogStream()
 
 
-def _complete(_: WrappedLogger, level: str, fields: EventDict) -> EventDict:
+def _build_line(_: WrappedLogger, level: str, fields: EventDict) -> EventDict:
     line: EventDict = {
         "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "level": level,
-        "process": _JOURNAL.process,
+        "process": _LOG_STREAM.process,
         "event": None,  # its place in the line; it comes with the fields
     }
     dropped = []
     for name, value in fields.items():
-        treat = _FIELDS.get(name)
-        if treat is None:
-            dropped.append(_cut(name))
+        mask = _FIELDS.get(name)
+        if mask is None:
+            dropped.append(_shorten(name))
         else:
-            line[name] = _safe(treat, value)
+            line[name] = _safe_value(mask, value)
     if dropped:
         line["dropped"] = ",".join(sorted(dropped))
     return line
@@ -170,8 +172,8 @@ def _encode(_: WrappedLogger, __: str, line: EventDict) -> bytes:
 
 
 _LOGGER: FilteringBoundLogger = structlog.wrap_logger(
-    _JOURNAL,
-    processors=[_complete, _encode],
+    _LOG_STREAM,
+    processors=[_build_line, _encode],
     wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
 ).bind()
 
@@ -182,7 +184,7 @@ def log(event: str, **fields: object) -> None:
 
 
 def log_warning(event: str, **fields: object) -> None:
-    """Write one line about something that the switch copes with and that somebody should know."""
+    """Write one line about a problem that the switch handles and an operator should know of."""
     _LOGGER.warning(event, **fields)
 
 
@@ -191,8 +193,8 @@ def log_error(event: str, **fields: object) -> None:
     _LOGGER.error(event, **fields)
 
 
-class _Bridge(logging.Handler):
-    """Lines of libraries in our form: the template of the message without what it was filled with."""
+class _LibraryLogHandler(logging.Handler):
+    """Logs what libraries log, in our format: the template of a message without its arguments."""
 
     def emit(self, record: logging.LogRecord) -> None:
         write = log_error if record.levelno >= logging.ERROR else log_warning
@@ -205,8 +207,8 @@ class _Bridge(logging.Handler):
 
 def configure(process: str) -> None:
     """Name this process in its lines, and take over the warnings that libraries log."""
-    _JOURNAL.process = process
-    logging.basicConfig(handlers=[_Bridge()], level=logging.WARNING, force=True)
+    _LOG_STREAM.process = process
+    logging.basicConfig(handlers=[_LibraryLogHandler()], level=logging.WARNING, force=True)
 
 
 # ---- numbers ---------------------------------------------------------------------------------------------
@@ -331,7 +333,7 @@ LOOP_ERRORS = Counter(
 
 
 def count_error(event: str, **fields: object) -> None:
-    """Count and log an error that a loop outlives, since nobody else will see it; pass it as `error`."""
+    """Count and log an error after which a loop goes on; pass the exception as `error`."""
     LOOP_ERRORS.labels(event).inc()
     log_error(event, **fields)
 

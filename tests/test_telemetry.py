@@ -31,7 +31,7 @@ def _root_logger_restored() -> Iterator[None]:
     root.handlers = []
     yield
     root.handlers, root.level = handlers, level
-    telemetry._JOURNAL.process = "ekpay"  # noqa: SLF001 - what configure changed
+    telemetry._LOG_STREAM.process = "ekpay"  # noqa: SLF001 - what configure changed
 
 
 class Colour(StrEnum):

@@ -1,8 +1,8 @@
-"""Messages that connectors send unasked: stored as they came, answered at once, believed never (law 6).
+"""Callbacks of connectors: stored as they came, answered at once, never believed (law 6).
 
-A message of which the proof is wrong is answered 400 and kept once; whatever else was stored is answered 200,
-understood or not: a provider that repeats it for days would tell us nothing new. Why a message was not
-understood is ours to know.
+A callback with a wrong proof is answered 400 and kept once; any other that was stored is answered 200,
+understood or not, so that the provider does not repeat it for days. The answer never says why one was not
+understood.
 """
 
 from dataclasses import dataclass
@@ -33,25 +33,25 @@ _STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """What the endpoint needs; `arrivals` limits a connector's messages, `strange` the strange ones."""
+    """What the endpoint needs; `arrivals` limits all callbacks of a connector, `unrecognised` the unknown."""
 
     world: World
     arrivals: RateLimit
-    strange: RateLimit
+    unrecognised: RateLimit
 
 
 def mount(app: FastAPI, letterbox: Letterbox) -> None:
-    """Add the one address that each connector posts to."""
+    """Add the address that each connector posts to."""
 
     async def receive(request: Request) -> Response:
-        answer = await _received(request, letterbox)
+        answer = await _receive(request, letterbox)
         telemetry.HTTP_REQUESTS.labels(ROUTE, answer.status_code).inc()
         return answer
 
     app.add_route(PATH, receive, methods=["POST"])
 
 
-async def _received(request: Request, letterbox: Letterbox) -> Response:
+async def _receive(request: Request, letterbox: Letterbox) -> Response:
     connector = letterbox.world.connectors.by_id(request.path_params["connector_id"])
     if connector is None:
         return problem(404)
@@ -65,7 +65,7 @@ async def _received(request: Request, letterbox: Letterbox) -> Response:
         _headers(request),
         body,
         letterbox.world,
-        lambda: letterbox.strange.allows(connector.profile.id),
+        lambda: letterbox.unrecognised.allows(connector.profile.id),
     )
     telemetry.log("callback_received", connector_id=connector.profile.id, outcome=received)
     status = _STATUS[received]
@@ -76,7 +76,7 @@ async def _received(request: Request, letterbox: Letterbox) -> Response:
 
 def _headers(request: Request) -> dict[str, str]:
     """The headers in small letters; one that came several times is one list, as HTTP has it."""
-    found: dict[str, str] = {}
+    headers: dict[str, str] = {}
     for name, value in request.headers.items():
-        found[name] = f"{found[name]}, {value}" if name in found else value
-    return found
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers

@@ -1,7 +1,7 @@
-"""What a request may weigh and how long it may take to arrive, enforced before anything reads it.
+"""Limits on the size of a request and on the time it may take to arrive, enforced before anything reads it.
 
 A proxy with the same limits stands before a real installation (api-conventions-and-security.md, finding 7);
-this is the last line and the only one in a demo. Pure ASGI, since it is on the hot path.
+these are the last ones, and in a demo the only ones. Pure ASGI, since it is on the hot path.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from ekpay_switch.api.problems import own_words
+from ekpay_switch.api.problems import api_error
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -22,8 +22,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 HEADERS_MAX = 64
 HEADER_BYTES_MAX = 16 * 1024
-_CLOSES = {"Connection": "close"}
-_TOO_MUCH = b'{"resp_cd":"2001","resp_msg":"request too large or too slow"}'
+_CLOSE_HEADERS = {"Connection": "close"}
+_REFUSAL = b'{"resp_cd":"2001","resp_msg":"request too large or too slow"}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class LimitRequests:
             await _refuse(scope, receive, send, 408)
             return
         except ClientDisconnect:
-            return  # half a message is no message, and nobody is there to be told
+            return  # half a message is dropped, and no caller is left to answer
         if body is None:
             await _refuse(scope, receive, send, 413)
             return
@@ -81,7 +81,7 @@ class LimitRequests:
 
 
 class _Replay:
-    """A receive that gives the body once, then whatever the connection says next."""
+    """A `receive` that returns the body once, then the further messages of the connection."""
 
     __slots__ = ("_body", "_receive")
 
@@ -97,8 +97,8 @@ class _Replay:
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, status: int) -> None:
-    """Answer in the words of whoever asked, and have the connection closed: its rest is not read."""
-    answer = own_words(scope["method"], scope["path"], status, _CLOSES)
-    await (answer or Response(_TOO_MUCH, status, _CLOSES, media_type="application/json"))(
+    """Answer in the format of the API of this path and close the connection: the rest is not read."""
+    answer = api_error(scope["method"], scope["path"], status, _CLOSE_HEADERS)
+    await (answer or Response(_REFUSAL, status, _CLOSE_HEADERS, media_type="application/json"))(
         scope, receive, send
     )

@@ -1,4 +1,4 @@
-"""What operators and their tools ask: is it alive, is it ready, what are its numbers."""
+"""Health checks and metrics, for operators and their tools."""
 
 from collections.abc import Awaitable, Callable
 

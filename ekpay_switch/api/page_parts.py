@@ -1,6 +1,6 @@
-"""The small pages that a payer's browser is shown, in Bangla and English: no script, nothing from elsewhere.
+"""The small pages of the APIs for a payer's browser, in Bangla and English: no script, no foreign content.
 
-Whatever comes from outside is escaped here and nowhere else, so callers pass plain text.
+Every text is escaped here and nowhere else, so callers pass plain text.
 """
 
 import base64
@@ -37,8 +37,8 @@ _HEADERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class WayOn:
-    """Where the payer may go on to: an address that was checked, and the name of who is there."""
+class OnwardLink:
+    """A link that the payer may follow: a checked address, and the name of its owner."""
 
     url: str
     name: str
@@ -46,26 +46,26 @@ class WayOn:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a page says; it looks again by itself at `looks_again_at`, empty where that is of no use.
+    """What a page shows; it refreshes itself at `refresh_url`, empty where that is of no use.
 
-    `payment_id` is for whoever helps the payer; `looks_again_at` is relative to the page.
+    `payment_id` is for support staff; `refresh_url` is relative to the page.
     """
 
     status: int
     title: Text
     lines: Sequence[Text]
     payment_id: str = ""
-    looks_again_at: str = ""
-    way_on: WayOn | None = None
+    refresh_url: str = ""
+    onward_link: OnwardLink | None = None
 
 
-LOOKS_AGAIN_SECONDS = 5
+REFRESH_SECONDS = 5
 
 
-def shown(page: Page) -> Response:
+def render_page(page: Page) -> Response:
     """The page as an answer."""
-    # In a header, as the other pages have it: what is in the markup is a barrier to readers who are slower.
-    again = {"Refresh": f"{LOOKS_AGAIN_SECONDS}; url={page.looks_again_at}"} if page.looks_again_at else {}
+    # In a header, as on the other pages: a refresh in the markup is a barrier for slow readers.
+    refresh_headers = {"Refresh": f"{REFRESH_SECONDS}; url={page.refresh_url}"} if page.refresh_url else {}
     title = f"{escape(page.title.bangla)} · {escape(page.title.english)}"
     html = (
         '<!DOCTYPE html>\n<html lang="bn">\n<head>\n<meta charset="utf-8">\n'
@@ -73,11 +73,11 @@ def shown(page: Page) -> Response:
         f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
         f"{_section(page, 'bn')}{_section(page, 'en')}{_foot(page)}</main>\n</body>\n</html>\n"
     )
-    return HTMLResponse(html, page.status, {**_HEADERS, **again})
+    return HTMLResponse(html, page.status, {**_HEADERS, **refresh_headers})
 
 
-def sent_on(url: str) -> Response:
-    """On to a checked address; whoever is there is not told where the payer came from."""
+def redirect(url: str) -> Response:
+    """Redirect to a checked address, without a referrer."""
     return Response(status_code=303, headers={**_HEADERS, "Location": url})
 
 
@@ -90,12 +90,12 @@ def _section(page: Page, language: str) -> str:
 
 
 def _link(page: Page, language: str) -> str:
-    if page.way_on is None:
+    if page.onward_link is None:
         return ""
     # A name may turn the direction of what follows it; `bdi` keeps that inside.
-    name = f"<bdi>{escape(page.way_on.name)}</bdi>"
-    words = f"{name}: ফিরে যান" if language == "bn" else f"Go on to {name}"
-    return f'<p><a class="go" rel="noreferrer" href="{escape(page.way_on.url)}">{words}</a></p>\n'
+    name = f"<bdi>{escape(page.onward_link.name)}</bdi>"
+    link_text = f"{name}: ফিরে যান" if language == "bn" else f"Go on to {name}"
+    return f'<p><a class="go" rel="noreferrer" href="{escape(page.onward_link.url)}">{link_text}</a></p>\n'
 
 
 def _foot(page: Page) -> str:

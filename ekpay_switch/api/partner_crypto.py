@@ -1,6 +1,6 @@
 """The encryption service that a partner runs beside its ekPay client: plain text in, envelope out, and back.
 
-ekpay-syndicate-api.md, "Transport", row "helper". It holds nothing: every request brings its secret, so one
+ekpay-syndicate-api.md, "Transport", row "helper". It is stateless: every request brings its secret, so one
 process serves any number of partners and opens no database. What may surprise: the content type is ignored,
 as clients send whatever their HTTP library sets by itself, and a form is text like any other.
 """
@@ -26,12 +26,12 @@ _HEADER, _PARAMETER = "x-api-key", "secretKey"
 # Bills and payers pass through here: nothing between us and the client may keep a copy.
 _NO_COPIES = {"Cache-Control": "no-store"}
 
-Turn = Callable[[bytes, bytes], bytes]
+Cipher = Callable[[bytes, bytes], bytes]
 FindSecrets = Callable[[Request], Sequence[str]]
 
 
 class RefusedTextError(Exception):
-    """A request that is answered with 4xx; its words hold nothing of the secret and nothing of the body."""
+    """A request that is answered with 4xx; its text has nothing of the secret and of the body."""
 
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
@@ -39,15 +39,17 @@ class RefusedTextError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _SecretSource:
     """Where a request carries its secret, and how that place is called."""
 
     name: str
     find: FindSecrets
 
 
-_IN_HEADER = _Place(f"header {_HEADER}", lambda request: request.headers.getlist(_HEADER))
-_IN_QUERY = _Place(f"parameter {_PARAMETER}", lambda request: request.query_params.getlist(_PARAMETER))
+_HEADER_SOURCE = _SecretSource(f"header {_HEADER}", lambda request: request.headers.getlist(_HEADER))
+_QUERY_SOURCE = _SecretSource(
+    f"parameter {_PARAMETER}", lambda request: request.query_params.getlist(_PARAMETER)
+)
 
 
 def build_partner_crypto(body_seconds: float = BODY_SECONDS) -> Starlette:
@@ -56,10 +58,10 @@ def build_partner_crypto(body_seconds: float = BODY_SECONDS) -> Starlette:
     Each operation answers with and without the path `/ekpayencryption` before it: clients do both.
     """
     operations = {
-        "/encryptbody": (_encrypt, _IN_HEADER),
-        "/decryptbody": (_decrypt, _IN_HEADER),
-        "/encrypt": (_encrypt, _IN_QUERY),
-        "/decrypt": (_decrypt, _IN_QUERY),
+        "/encryptbody": (_encrypt, _HEADER_SOURCE),
+        "/decryptbody": (_decrypt, _HEADER_SOURCE),
+        "/encrypt": (_encrypt, _QUERY_SOURCE),
+        "/decrypt": (_decrypt, _QUERY_SOURCE),
     }
     routes = [
         Route(base + path, _endpoint(turn, place, body_seconds), methods=["POST"])
@@ -73,7 +75,9 @@ async def _health(_: Request) -> Response:
     return PlainTextResponse("ready\n")
 
 
-def _endpoint(turn: Turn, place: _Place, body_seconds: float) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(
+    turn: Cipher, place: _SecretSource, body_seconds: float
+) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             secret = _secret(place, request)
@@ -85,14 +89,14 @@ def _endpoint(turn: Turn, place: _Place, body_seconds: float) -> Callable[[Reque
     return endpoint
 
 
-def _secret(place: _Place, request: Request) -> bytes:
+def _secret(place: _SecretSource, request: Request) -> bytes:
     """The one secret that the request brings, as the content key."""
-    found = place.find(request)
-    if not any(found):
+    secrets = place.find(request)
+    if not any(secrets):
         raise RefusedTextError(401, f"the {place.name} is missing: it carries the shared secret")
-    if len(found) > 1:
+    if len(secrets) > 1:
         raise RefusedTextError(400, f"the {place.name} comes more than once")
-    (secret,) = found
+    (secret,) = secrets
     if len(secret) != SECRET_BYTES or not secret.isascii():
         raise RefusedTextError(400, f"the {place.name} must hold exactly {SECRET_BYTES} ASCII characters")
     return secret.encode("ascii")
@@ -126,10 +130,10 @@ def _decrypt(body: bytes, secret: bytes) -> bytes:
     return _text(opened, "what the envelope holds")
 
 
-def _text(octets: bytes, what: str) -> bytes:
+def _text(octets: bytes, origin: str) -> bytes:
     """The octets themselves, once they are known to be text."""
     try:
         octets.decode("utf-8")
     except UnicodeDecodeError:
-        raise RefusedTextError(400, f"{what} is not UTF-8 text") from None
+        raise RefusedTextError(400, f"{origin} is not UTF-8 text") from None
     return octets

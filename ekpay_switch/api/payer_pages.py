@@ -1,8 +1,7 @@
-"""The page that a payer's browser comes back to: find out, send it on, or say honestly that we do not know.
+"""The page that a payer's browser returns to: inquire, redirect it, or say that we do not know yet.
 
 What the browser brings, in a query or in the form that some providers let it post, proves nothing. The page
-looks again at its own address without the query that the
-wallet added, so that a page left open repeats no message and wakes nobody.
+refreshes at its own address without the query that the wallet added, so that an open page repeats no message.
 """
 
 import re
@@ -16,15 +15,15 @@ from starlette.responses import Response
 
 from ekpay_switch import telemetry
 from ekpay_switch.api.page_parts import (
-    LOOKS_AGAIN_SECONDS,
+    REFRESH_SECONDS,
+    OnwardLink,
     Page,
-    WayOn,
-    sent_on,
-    shown,
+    redirect,
+    render_page,
 )
 from ekpay_switch.api.v1.answers import payment_name
 from ekpay_switch.domain.payment import State
-from ekpay_switch.edge_kit.background_tasks import OwnTasks, StillRunningError
+from ekpay_switch.edge_kit.background_tasks import BackgroundTasks, StillRunningError
 from ekpay_switch.edge_kit.bilingual_text import Text, in_bangla, taka_text
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.edge_kit.return_urls import with_payment_id
@@ -36,7 +35,7 @@ from ekpay_switch.ports.world import World
 
 ROUTE, REGISTERED_ROUTE = "pay-return", "pay-return-registered"
 LOOK_SECONDS = 20.0
-# No provider writes as much; longer ones are nobody's, and are not kept.
+# No provider sends as much; longer ones are not kept.
 QUERY_BYTES_MAX = 4_096
 FORM_BYTES_MAX = 16 * 1024
 _KIND_LENGTH_MAX = 200
@@ -44,9 +43,9 @@ _REFERENCE = re.compile(r"[A-Z0-9]{20,32}", re.ASCII)
 
 _CHECKING = Text("আমরা আপনার পেমেন্ট যাচাই করছি", "We are checking your payment")
 _DO_NOT_PAY_AGAIN = Text("দয়া করে আবার টাকা দেবেন না।", "Do not pay again.")
-_BY_ITSELF = Text(
-    f"এই পাতা {in_bangla(LOOKS_AGAIN_SECONDS)} সেকেন্ড পর পর নিজে থেকেই আবার দেখে। আপনাকে কিছু করতে হবে না।",
-    f"This page looks again by itself every {LOOKS_AGAIN_SECONDS} seconds. You need not do anything.",
+_REFRESHES_ITSELF = Text(
+    f"এই পাতা {in_bangla(REFRESH_SECONDS)} সেকেন্ড পর পর নিজে থেকেই আবার দেখে। আপনাকে কিছু করতে হবে না।",
+    f"This page looks again by itself every {REFRESH_SECONDS} seconds. You need not do anything.",
 )
 _MONEY_NOT_KNOWN = Text(
     "আপনার টাকা আমাদের কাছে এসেছে কি না, আমরা এখনও জানি না।",
@@ -77,13 +76,13 @@ class PayerPages:
     """What the page needs; `visits` limits how often one page may be called.
 
     `arrivals` limits how many browsers one provider sends to its registered address. `tasks` keeps the
-    looking that a closed browser has left behind.
+    inquiries of browsers that were closed.
     """
 
     world: World
     visits: RateLimit
     arrivals: RateLimit
-    tasks: OwnTasks = field(default_factory=OwnTasks)
+    tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     look_seconds: float = LOOK_SECONDS
 
 
@@ -91,12 +90,12 @@ def mount(app: FastAPI, pages: PayerPages) -> None:
     """Add the page, and the address that some providers send every browser to."""
 
     async def page(request: Request) -> Response:
-        answer = await _answered(request, pages)
+        answer = await _answer_visit(request, pages)
         telemetry.HTTP_REQUESTS.labels(ROUTE, answer.status_code).inc()
         return answer
 
     async def registered(request: Request) -> Response:
-        answer = await _way_to_page(request, pages)
+        answer = await _redirect_to_page(request, pages)
         telemetry.HTTP_REQUESTS.labels(REGISTERED_ROUTE, answer.status_code).inc()
         return answer
 
@@ -104,54 +103,56 @@ def mount(app: FastAPI, pages: PayerPages) -> None:
     app.add_route(f"{RETURN_PATH}/at/{{connector_id}}", registered, methods=["GET", "POST"])
 
 
-async def _way_to_page(request: Request, pages: PayerPages) -> Response:
-    """On to the page of the payment that the provider's own name says; it is unguessable, as ours is."""
+async def _redirect_to_page(request: Request, pages: PayerPages) -> Response:
+    """Redirect to the page of the payment that the provider's reference names; it is unguessable too."""
     connector = pages.world.connectors.by_id(request.path_params["connector_id"])
     if connector is None or not connector.profile.registers_return:
-        return shown(_NO_PAYMENT)
+        return render_page(_NO_PAYMENT)
     if not pages.arrivals.allows(connector.profile.id):
-        return shown(_cannot_look_here(429))
+        return render_page(_unavailable_without_page(429))
     try:
-        reference = await find_page(connector, *await _brought(request), pages.world)
+        headers, content = await _read_browser_message(request)
+        reference = await find_page(connector, headers, content, pages.world)
     except Exception as error:  # noqa: BLE001 - a payer whose money may be under way is owed a page
         telemetry.count_error("registered_return_broke_off", error=error)
-        return shown(_cannot_look_here(503))
-    return shown(_NO_PAYMENT) if reference is None else sent_on(f"{RETURN_PATH}/{reference}")
+        return render_page(_unavailable_without_page(503))
+    return render_page(_NO_PAYMENT) if reference is None else redirect(f"{RETURN_PATH}/{reference}")
 
 
-async def _answered(request: Request, pages: PayerPages) -> Response:
+async def _answer_visit(request: Request, pages: PayerPages) -> Response:
     reference = request.path_params["reference"]
     if not _REFERENCE.fullmatch(reference):
-        return shown(_NO_PAYMENT)
+        return render_page(_NO_PAYMENT)
     if not pages.visits.allows(reference):
-        return shown(_cannot_look(429, reference))
+        return render_page(_unavailable_page(429, reference))
     try:
-        returning = await _found_out(reference, *await _brought(request), pages)
+        headers, content = await _read_browser_message(request)
+        returning = await _resolve_within(reference, headers, content, pages)
     except Exception as error:  # noqa: BLE001 - a payer whose money may be under way is owed a page
         telemetry.count_error("payer_page_broke_off", error=error)
-        return shown(_cannot_look(503, reference))
-    return shown(_NO_PAYMENT) if returning is None else _as_it_stands(reference, returning)
+        return render_page(_unavailable_page(503, reference))
+    return render_page(_NO_PAYMENT) if returning is None else _answer_for(reference, returning)
 
 
-def _as_it_stands(reference: str, returning: Returning) -> Response:
-    """On to the client where the client can tell more than we can, else what we know.
+def _answer_for(reference: str, returning: Returning) -> Response:
+    """Redirect to the client once the payment has ended, else show what we know.
 
-    A merchant's payer goes to our own checkout, whatever came of it: that page tells it and leads on.
+    A merchant's payer is always redirected to our own checkout, which shows the result and leads on.
     """
     if returning.checkout_reference:
-        return sent_on(f"{CHECKOUT_PATH}/{returning.checkout_reference}")
+        return redirect(f"{CHECKOUT_PATH}/{returning.checkout_reference}")
     name = payment_name(returning.payment_id)
     url = with_payment_id(returning.return_url, name)
-    not_known = _not_known(returning.state)
+    not_known = _unknown_part(returning.state)
     if not_known is None:
-        return sent_on(url)
-    lines = [_total(returning), not_known, _DO_NOT_PAY_AGAIN, _BY_ITSELF]
-    way_on = WayOn(url, returning.client_name)
-    return shown(Page(200, _CHECKING, lines, name, reference, way_on))
+        return redirect(url)
+    lines = [_total(returning), not_known, _DO_NOT_PAY_AGAIN, _REFRESHES_ITSELF]
+    way_on = OnwardLink(url, returning.client_name)
+    return render_page(Page(200, _CHECKING, lines, name, reference, way_on))
 
 
-async def _brought(request: Request) -> tuple[Mapping[str, str], bytes]:
-    """What the browser brought, with the headers that say how to read it; nothing where it is too long."""
+async def _read_browser_message(request: Request) -> tuple[Mapping[str, str], bytes]:
+    """The query or form of the request, with the headers to read it by; empty where it is too long."""
     if request.method == "GET":
         query = request.scope["query_string"]
         return {}, query if len(query) <= QUERY_BYTES_MAX else b""
@@ -160,21 +161,21 @@ async def _brought(request: Request) -> tuple[Mapping[str, str], bytes]:
     return {"content-type": kind}, form if len(form) <= FORM_BYTES_MAX else b""
 
 
-async def _found_out(
-    reference: str, headers: Mapping[str, str], brought: bytes, pages: PayerPages
+async def _resolve_within(
+    reference: str, headers: Mapping[str, str], content: bytes, pages: PayerPages
 ) -> Returning | None:
-    """How the payment stands after a look, or now where the look takes long; then it goes on by itself."""
-    work = come_back(reference, headers, brought, pages.world)
+    """The payment after an inquiry, or as it is now where the inquiry is slow and goes on by itself."""
+    work = come_back(reference, headers, content, pages.world)
     try:
-        return await pages.tasks.within(work, pages.look_seconds)
+        return await pages.tasks.run_within(work, pages.look_seconds)
     except StillRunningError:
         return await pages.world.collections.returning(reference)
 
 
-def _not_known(state: State) -> Text | None:
-    """What nobody knows yet.
+def _unknown_part(state: State) -> Text | None:
+    """What is not known yet.
 
-    None where the payment has ended, or its try came to nothing: another one is the client's to offer.
+    None where the payment has ended, or its try came to nothing: the client may offer another one.
     """
     match state:
         case State.COLLECTING:
@@ -196,11 +197,11 @@ def _total(returning: Returning) -> Text:
     return Text(f"মোট: {amount.bangla}", f"Total: {amount.english}")
 
 
-def _cannot_look(status: int, reference: str) -> Page:
-    lines = [_UNKNOWN, _DO_NOT_PAY_AGAIN, _BY_ITSELF]
-    return Page(status, _CANNOT_LOOK, lines, looks_again_at=reference)
+def _unavailable_page(status: int, reference: str) -> Page:
+    lines = [_UNKNOWN, _DO_NOT_PAY_AGAIN, _REFRESHES_ITSELF]
+    return Page(status, _CANNOT_LOOK, lines, refresh_url=reference)
 
 
-def _cannot_look_here(status: int) -> Page:
-    """For a browser that we could not take to a page of its own; a form that it brought is not repeated."""
+def _unavailable_without_page(status: int) -> Page:
+    """For a browser whose page we could not find out; a form that it posted is not repeated."""
     return Page(status, _CANNOT_LOOK, [_UNKNOWN, _DO_NOT_PAY_AGAIN, _LOOK_THERE])

@@ -1,4 +1,4 @@
-"""What a caller is told when something is refused outside any message: RFC 9457, nothing of it echoed.
+"""Errors outside any message, as problem documents (RFC 9457); nothing of the request is echoed.
 
 Each class of the core's errors has a status here; a test checks that none is missing.
 """
@@ -15,7 +15,7 @@ from starlette.responses import Response
 from ekpay_switch import telemetry
 from ekpay_switch.api.echallan import outside as echallan
 from ekpay_switch.api.merchant.refusals import answer_with, is_under_merchant_api
-from ekpay_switch.api.v1.problems import is_under_v1, refused_with
+from ekpay_switch.api.v1.problems import is_under_v1, problem_of_status
 from ekpay_switch.domain import errors
 
 BUSY = 503
@@ -43,17 +43,17 @@ TITLES = MappingProxyType(
 
 
 def problem(status: int, headers: dict[str, str] | None = None) -> Response:
-    """A problem document with nothing of the caller's in it."""
+    """A problem document; nothing of the request is in it."""
     body = {"type": "about:blank", "title": TITLES.get(status, "error"), "status": status}
     return Response(orjson.dumps(body), status, headers, media_type="application/problem+json")
 
 
-def own_words(
+def api_error(
     method: str, path: str, status: int, headers: Mapping[str, str] | None = None
 ) -> Response | None:
     """The answer with this status in an API that has codes of its own; None where the path is in none."""
     if is_under_v1(path):
-        return refused_with(status).response(headers)
+        return problem_of_status(status).response(headers)
     if is_under_merchant_api(path):
         return answer_with(method, path, status, headers)
     if echallan.is_under_echallan(path):
@@ -62,8 +62,8 @@ def own_words(
 
 
 def problem_at(request: Request, status: int, headers: Mapping[str, str] | None = None) -> Response:
-    """What callers of this path know how to read."""
-    answer = own_words(request.method, request.url.path, status, headers)
+    """The error in the format of the API that the path belongs to, else as a problem document."""
+    answer = api_error(request.method, request.url.path, status, headers)
     return answer or problem(status, dict(headers) if headers else None)
 
 
@@ -74,8 +74,8 @@ def install_error_handlers(
 ) -> None:
     """Replace the stock handlers, which echo input and answer 500 to NaN (finding 1 and 2).
 
-    `passing` are the kinds of error by which a database says that it is away, `is_passing` tells them from
-    others of the kind: nothing was done, and asking again is right.
+    `passing` are the classes of error of a database that is away, and `is_passing` tells these from others of
+    the class: they are answered 503, since nothing was done and a retry is right.
     """
 
     async def of_http(request: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""JSON as money needs it read: nothing guessed, nothing rounded, nothing said twice.
+"""Strict JSON for money: nothing guessed, nothing rounded, no member twice.
 
 The stock parser takes `NaN`, lets the last of two equal keys win and turns numbers into floats
 (api-conventions-and-security.md, findings 1 and 3). Here a number stays the text that was sent.
@@ -18,22 +18,22 @@ class Number(str):
     __slots__ = ()
 
 
-def _no_constant(_: str) -> NoReturn:
+def _refuse_constant(_: str) -> NoReturn:
     raise MalformedJsonError("NaN and Infinity are no JSON")
 
 
-def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+def _refuse_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise MalformedJsonError("a member stands twice")
-    return found
+    return members
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_no_duplicates,
+    object_pairs_hook=_refuse_duplicates,
     parse_int=Number,
     parse_float=Number,
-    parse_constant=_no_constant,
+    parse_constant=_refuse_constant,
 )
 
 
@@ -46,20 +46,20 @@ def parse_object(body: bytes) -> dict[str, object]:
     """
     try:
         text = body.decode("utf-8")
-        found = _DECODER.decode(text)
+        document = _DECODER.decode(text)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise MalformedJsonError("not one JSON document in UTF-8") from error
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise MalformedJsonError("not a JSON object")
-    # Only an escape can smuggle one in: UTF-8 has no half characters, and the decoder takes no bare NUL.
+    # Only an escape can hold one: UTF-8 has no half characters, and the decoder takes no bare NUL.
     if "\\u" in text:
-        _refuse_what_no_database_holds(found)
-    return found
+        _refuse_unstorable_text(document)
+    return document
 
 
-def _refuse_what_no_database_holds(found: dict[str, object]) -> None:
+def _refuse_unstorable_text(document: dict[str, object]) -> None:
     """Look for NUL and unpaired surrogates in every name and text, however deep."""
-    waiting: list[object] = [found]
+    waiting: list[object] = [document]
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):

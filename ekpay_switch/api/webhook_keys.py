@@ -1,7 +1,6 @@
 """The public keys that receivers check our notifications with, at a well-known address of each endpoint.
 
-They are public, so nobody is asked who they are; an id that we do not know is answered like any other path
-that is not there.
+They are public, so no caller is authenticated; an unknown id is answered like any other unknown path.
 """
 
 from uuid import UUID

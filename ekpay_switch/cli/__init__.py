@@ -1,1 +1,1 @@
-"""The command `ekpay`: what people type, and nothing that money depends on."""
+"""The command `ekpay`, for operators and finance."""

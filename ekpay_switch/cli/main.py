@@ -1,4 +1,4 @@
-"""The command `ekpay`: its parts put together, and the one place where an error becomes a line."""
+"""The command `ekpay`: its commands put together, and the one place where an error becomes a line."""
 
 import errno
 import os
@@ -18,7 +18,7 @@ from ekpay_switch.cli.notifications import commands as notifications
 from ekpay_switch.cli.operations import database
 from ekpay_switch.cli.operations import serve as serving
 from ekpay_switch.cli.operations.doctor import doctor
-from ekpay_switch.cli.operations.plugin_commands import found_apps, join
+from ekpay_switch.cli.operations.plugin_commands import installed_apps, join
 from ekpay_switch.cli.parties import partners, staff
 from ekpay_switch.cli.parties.partner_crypto import partner_crypto
 from ekpay_switch.cli.payments import bills, receipts
@@ -68,7 +68,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     for name, group in _GROUPS.items():
         app.add_typer(group, name=name)
     if not arguments or arguments[0] not in CORE:
-        join(app, found_apps(), CORE)
+        join(app, installed_apps(), CORE)
     return app
 
 
@@ -81,9 +81,9 @@ def run() -> None:
 def carry_out(app: typer.Typer, arguments: Sequence[str]) -> int:
     """Run one command and say how it ended, as an exit code."""
     if os.environ.get(TRACEBACK_VARIABLE):
-        return _ended(app, arguments)
+        return _exit_code(app, arguments)
     try:
-        return _ended(app, arguments)
+        return _exit_code(app, arguments)
     except TyperException as problem:
         # Without arguments the help was the answer, and there is nothing to add.
         if problem.format_message().strip():
@@ -93,26 +93,26 @@ def carry_out(app: typer.Typer, arguments: Sequence[str]) -> int:
         complain("stopped before anything was done")
         return FAILED
     except Exception as problem:  # noqa: BLE001 - the outermost place: nothing else would make a line of it
-        return _tell(problem)
+        return _report(problem)
 
 
-def _ended(app: typer.Typer, arguments: Sequence[str]) -> int:
+def _exit_code(app: typer.Typer, arguments: Sequence[str]) -> int:
     command = typer.main.get_command(app)
     code = command.main(list(arguments), prog_name="ekpay", standalone_mode=False, obj=OpenedFinance())
     return code if isinstance(code, int) else 0
 
 
-def _tell(problem: Exception) -> int:
+def _report(problem: Exception) -> int:
     if isinstance(problem, OSError) and problem.errno == errno.EPIPE:
-        # `ekpay payments list | head` has seen enough. Python would complain once more when it closes stdout.
+        # `ekpay payments list | head` has closed the pipe. Python would complain again when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    complain(in_one_line(problem))
+    complain(error_line(problem))
     return FAILED
 
 
-def in_one_line(problem: Exception) -> str:
-    """What an error says to whoever typed the command."""
+def error_line(problem: Exception) -> str:
+    """An error as one line for the person who typed the command."""
     cause = problem.orig.__cause__ if isinstance(problem, DBAPIError) and problem.orig else problem
     if isinstance(cause, asyncpg.UndefinedTableError):
         return "the database has no tables yet: run ekpay migrate"
@@ -122,12 +122,12 @@ def in_one_line(problem: Exception) -> str:
     if isinstance(cause, ConnectionError | TimeoutError):
         return f"the database cannot be reached: {cause}"
     text = str(problem).strip() or _meaning(problem)
-    if _is_ours(problem) or isinstance(problem, OSError):
+    if _is_own_error(problem) or isinstance(problem, OSError):
         return text
     return f"{type(problem).__name__}: {text} (set {TRACEBACK_VARIABLE}=1 to see where)"
 
 
-def _is_ours(problem: Exception) -> bool:
+def _is_own_error(problem: Exception) -> bool:
     return type(problem).__module__.startswith("ekpay_switch.") and bool(type(problem).__doc__)
 
 

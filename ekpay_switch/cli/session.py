@@ -1,4 +1,4 @@
-"""What a command works with: the settings, the database and the keys, opened once."""
+"""The session of a command: settings, database and keys, opened once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Settings, and a database that runs."""
+    """Settings, and a running database."""
 
     settings: Settings
     database: Database

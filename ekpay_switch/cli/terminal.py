@@ -1,4 +1,4 @@
-"""What every command prints with: tables, Dhaka times, one clear line for an error."""
+"""How commands print: tables, Dhaka times, one line for an error."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from ekpay_switch.domain.business_day import in_dhaka
 from ekpay_switch.domain.money import format_taka
 from ekpay_switch.security.masking import mask_account, mask_long_numbers, printable
 
-# A pipe has no width; what is read by another program must not be folded at eighty columns.
+# A pipe has no width; output for another program must not be folded at eighty columns.
 _PIPE_WIDTH = 200
 # Facts whose names contain one of these hold what identifies a payer, or a prepaid token.
 _PRIVATE_WORDS = ("account", "bill", "meter", "mobile", "phone", "token")
@@ -47,7 +47,7 @@ def show_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]
 
 def show_json(value: object) -> None:
     """JSON on stdout, for programs: instants with their offset, amounts in whole paisa."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_json_text))
 
 
 def dhaka(instant: datetime | None) -> str:
@@ -65,12 +65,12 @@ def taka(paisa: int) -> str:
     return format_taka(paisa)
 
 
-def facts_in_words(facts: Mapping[str, object]) -> str:
+def facts_wording(facts: Mapping[str, object]) -> str:
     """Facts as `name value`, without what identifies a payer and without a prepaid token."""
-    return ", ".join(f"{name.replace('_', ' ')} {_fact(name, value)}" for name, value in facts.items())
+    return ", ".join(f"{name.replace('_', ' ')} {_fact_text(name, value)}" for name, value in facts.items())
 
 
-def _fact(name: str, value: object) -> str:
+def _fact_text(name: str, value: object) -> str:
     text = str(value)
     if any(word in name.lower() for word in _PRIVATE_WORDS):
         return mask_account(text)
@@ -79,15 +79,15 @@ def _fact(name: str, value: object) -> str:
 
 def passphrase(variable: str, prompt: str, *, is_new: bool = False) -> str:
     """A passphrase from the environment variable, for scripts, or else asked for without echo."""
-    given = os.environ.get(variable)
-    if given:
-        return given
+    secret = os.environ.get(variable)
+    if secret:
+        return secret
     if not sys.stdin.isatty():
         raise typer.BadParameter(f"nobody is here to type a passphrase: set {variable}")
     return str(typer.prompt(prompt, hide_input=True, confirmation_prompt=is_new, err=True))
 
 
-def _plain(value: object) -> str:
+def _json_text(value: object) -> str:
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, UUID):

@@ -1,1 +1,1 @@
-"""The composition roots: settings in, a running switch out; the only room that knows every other."""
+"""The composition roots: settings in, a running switch out; the only package that imports every other."""

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.api.echallan.routes import TOKEN_PURPOSE, EChallan, mount
 from ekpay_switch.config_files.challan_accounts import read_challan_accounts
-from ekpay_switch.edge_kit.background_tasks import OwnTasks
+from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.persistence.challans.users import PostgresChallanUsers
 from ekpay_switch.ports.challans import Challans, TreasuryOffice
@@ -20,7 +20,7 @@ CALLS_PER_SECOND, CALLS_AT_ONCE = 50, 200
 
 
 def treasury_office(world: World, challans: Challans, config: Path) -> TreasuryOffice:
-    """What raising challans reaches out to."""
+    """The ports that raising challans uses."""
     return TreasuryOffice(world, challans, read_challan_accounts(config / "challan_accounts.toml"))
 
 
@@ -30,11 +30,11 @@ def mount_echallan(
     engine: AsyncEngine,
     keys: KeyRing,
     answer_seconds: float,
-    tasks: OwnTasks,
+    tasks: BackgroundTasks,
 ) -> None:
     """Put the e-challan API on the application."""
     clock = office.world.clock
-    desk = EChallan(
+    api = EChallan(
         office=office,
         users=PostgresChallanUsers(engine),
         tokens=AccessTokens(keys, TOKEN_PURPOSE),
@@ -44,4 +44,4 @@ def mount_echallan(
         questions=RateLimit(clock, CALLS_PER_SECOND, CALLS_AT_ONCE),
         tasks=tasks,
     )
-    mount(app, desk)
+    mount(app, api)

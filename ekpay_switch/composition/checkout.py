@@ -1,8 +1,8 @@
-"""Wiring the hosted checkout: a piece of the composition root, beside `main` only because that is long."""
+"""How the hosted checkout is put together, for the composition root."""
 
 from fastapi import FastAPI
 
-from ekpay_switch.edge_kit.background_tasks import OwnTasks
+from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.ports.world import World
 from ekpay_switch.security.form_tokens import FormTokens
@@ -11,13 +11,13 @@ from ekpay_switch.security.receipt_keys import ReceiptKeys
 from ekpay_switch.web.checkout import routes
 from ekpay_switch.web.checkout.routes import Checkout
 
-# An open page looks by itself every few seconds; nobody presses faster than this for long.
+# An open page refreshes itself every few seconds; no payer presses faster than this for long.
 VISITS_PER_SECOND, VISITS_AT_ONCE = 1, 20
-# Many payers share one address: a mobile operator's, or that of a proxy before us.
+# Many payers share one address: a mobile operator's, or that of our proxy.
 VISITORS_PER_SECOND, VISITORS_AT_ONCE = 50, 500
 
 
-def mount_checkout(app: FastAPI, world: World, keys: KeyRing, tasks: OwnTasks) -> None:
+def mount_checkout(app: FastAPI, world: World, keys: KeyRing, tasks: BackgroundTasks) -> None:
     """Add the pages of the hosted checkout, and the files that all our pages refer to."""
     checkout = Checkout(
         world=world,

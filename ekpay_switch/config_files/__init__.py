@@ -1,1 +1,1 @@
-"""Reading files under `config/` into values of the core; a row that is not understood stops the start."""
+"""Reading files under `config/` into values of the core; an invalid row stops the start."""

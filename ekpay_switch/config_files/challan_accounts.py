@@ -1,4 +1,4 @@
-"""Reading config/challan_accounts.toml; a row that is not understood stops the start."""
+"""Reading config/challan_accounts.toml; an invalid row stops the start."""
 
 import tomllib
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class _File(BaseModel):
 
 
 def read_challan_accounts(path: Path) -> Mapping[str, TreasuryHead]:
-    """What the treasury is told for each credit account in `path`.
+    """The codes of the treasury for each credit account in `path`.
 
     Raises:
         pydantic.ValidationError: a row has an unknown key or an unusable value, or an account stands twice.

@@ -1,4 +1,4 @@
-"""Reading config/fees.toml into the fee table of the core; a row that is not understood stops the start."""
+"""Reading config/fees.toml into the fee table of the core; an invalid row stops the start."""
 
 import re
 import tomllib
@@ -40,7 +40,7 @@ class _Row(BaseModel):
     effective_from: date
     effective_until: date | None = None
 
-    def row(self) -> FeeRow:
+    def fee_row(self) -> FeeRow:
         return FeeRow(
             payee=self.payee,
             instrument=self.instrument,
@@ -71,4 +71,4 @@ def read_fee_table(path: Path) -> FeeTable:
         tomllib.TOMLDecodeError: the file is not TOML.
     """
     file = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    return FeeTable(file.version, tuple(row.row() for row in file.fees))
+    return FeeTable(file.version, tuple(row.fee_row() for row in file.fees))

@@ -1,4 +1,4 @@
-"""Reading config/routing.toml into the rules of the core; a file that is not understood stops the start.
+"""Reading config/routing.toml into the rules of the core; an invalid file stops the start.
 
 How to change it stands in docs/how-to/change-routing.md.
 """
@@ -234,10 +234,13 @@ class _File(_Section):
     rules: list[_Rule] = Field(default_factory=list)
 
     def windows(self) -> dict[str, tuple[Window, ...]]:
-        found: dict[str, tuple[Window, ...]] = {}
-        for one in self.maintenance:
-            found[one.connector] = (*found.get(one.connector, ()), one.window())
-        return found
+        windows_by_connector: dict[str, tuple[Window, ...]] = {}
+        for maintenance in self.maintenance:
+            windows_by_connector[maintenance.connector] = (
+                *windows_by_connector.get(maintenance.connector, ()),
+                maintenance.window(),
+            )
+        return windows_by_connector
 
 
 def read_routing_rules(
@@ -257,11 +260,11 @@ def read_routing_rules(
         file = _File.model_validate(tomllib.loads(content.decode("utf-8")))
     except ValidationError as refused:
         problems = refused.errors(include_url=False, include_context=False, include_input=False)
-        lines = [f"{'.'.join(map(str, one['loc'])) or 'file'}: {one['msg']}" for one in problems]
+        lines = [f"{'.'.join(map(str, problem['loc'])) or 'file'}: {problem['msg']}" for problem in problems]
         raise RoutingFileError(f"{path.name}: {'; '.join(lines)}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RoutingFileError(f"{path.name}: {error}") from error
-    misfits = list(_misfits(file, {profile.id: profile for profile in connectors}, billers))
+    misfits = list(_find_faults(file, {profile.id: profile for profile in connectors}, billers))
     if misfits:
         raise RoutingFileError(f"{path.name}: {'; '.join(misfits)}")
     return RoutingRules(
@@ -276,25 +279,27 @@ def read_routing_rules(
     )
 
 
-def _misfits(file: _File, known: Mapping[str, ConnectorProfile], billers: Collection[str]) -> Iterator[str]:
-    """What does not fit together, or names what is not there."""
+def _find_faults(
+    file: _File, known: Mapping[str, ConnectorProfile], billers: Collection[str]
+) -> Iterator[str]:
+    """Contradictions in the file, and names of unknown connectors, billers and instruments."""
     for name, names in file.instruments.items():
-        yield from _misfits_of_instrument(name, names, known)
+        yield from _instrument_faults(name, names, known)
     yield from _unknown("daily_caps", file.daily_caps, known)
-    yield from _unknown("maintenance", [one.connector for one in file.maintenance], known)
+    yield from _unknown("maintenance", [window.connector for window in file.maintenance], known)
     for connector_id, windows in file.windows().items():
         if any(_overlap(*pair) for pair in combinations(windows, 2)):
             yield f"maintenance: two windows of {connector_id} overlap"
     yield from _repeats("rules", [rule.name for rule in file.rules])
     for rule in file.rules:
-        yield from _misfits_of_rule(rule, file, billers)
+        yield from _rule_faults(rule, file, billers)
     splits = [rule for rule in file.rules if rule.split]
-    for one, other in combinations(splits, 2):
-        if one.condition() == other.condition():
-            yield f"rules: {other.name!r} splits what {one.name!r} has split already"
+    for first, second in combinations(splits, 2):
+        if first.condition() == second.condition():
+            yield f"rules: {second.name!r} splits what {first.name!r} has split already"
 
 
-def _misfits_of_instrument(
+def _instrument_faults(
     name: str, names: Sequence[str], known: Mapping[str, ConnectorProfile]
 ) -> Iterator[str]:
     place = f"instruments.{name}"
@@ -302,19 +307,19 @@ def _misfits_of_instrument(
     yield from _repeats(place, names)
     if name in known:
         yield f"{place}: this is the id of a connector, which callers may name"
-    kinds = sorted({known[one].instrument for one in names if one in known})
+    kinds = sorted({known[connector_id].instrument for connector_id in names if connector_id in known})
     if len(kinds) > 1:
         yield f"{place}: {' and '.join(kinds)} are priced apart and cannot stand for each other"
 
 
-def _misfits_of_rule(rule: _Rule, file: _File, billers: Collection[str]) -> Iterator[str]:
+def _rule_faults(rule: _Rule, file: _File, billers: Collection[str]) -> Iterator[str]:
     place = f"rules {rule.name!r}"
     yield from _unknown(place, rule.billers or (), billers)
     yield from _unknown(place, rule.instruments or (), file.instruments)
-    about = [name for name in file.instruments if rule.instruments is None or name in rule.instruments]
-    routable = {one for name in about for one in file.instruments[name]}
+    instruments = [name for name in file.instruments if rule.instruments is None or name in rule.instruments]
+    connectors = {connector_id for name in instruments for connector_id in file.instruments[name]}
     named = rule.rule().connectors
-    for name in sorted(named - routable):
+    for name in sorted(named - connectors):
         yield f"{place}: {name} stands for none of its instruments"
 
 
@@ -326,12 +331,12 @@ def _repeats(place: str, names: Sequence[str]) -> Iterator[str]:
     return (f"{place}: {name} stands twice" for name in sorted({n for n in names if names.count(n) > 1}))
 
 
-def _overlap(one: Window, other: Window) -> bool:
-    """Whether two windows of one kind have a moment in common; a week's and a dated one may."""
-    if isinstance(one, WeeklyWindow) and isinstance(other, WeeklyWindow):
-        return one.weekday == other.weekday and one.start < other.end and other.start < one.end
-    if isinstance(one, DatedWindow) and isinstance(other, DatedWindow):
-        return one.start < other.end and other.start < one.end
+def _overlap(first: Window, second: Window) -> bool:
+    """Whether two windows of one kind overlap; a weekly and a dated one may."""
+    if isinstance(first, WeeklyWindow) and isinstance(second, WeeklyWindow):
+        return first.weekday == second.weekday and first.start < second.end and second.start < first.end
+    if isinstance(first, DatedWindow) and isinstance(second, DatedWindow):
+        return first.start < second.end and second.start < first.end
     return False
 
 

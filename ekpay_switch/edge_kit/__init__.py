@@ -1,1 +1,1 @@
-"""What both edges, the APIs and the web pages, are built with; it knows neither of them."""
+"""Tools that the APIs and the web pages share; it imports neither of them."""

@@ -1,6 +1,6 @@
-"""Work that a caller who hangs up never cancels: each piece runs in a task of its own.
+"""Background work that a disconnecting caller never cancels: each piece runs in a task of its own.
 
-Whoever waits for it waits a limited time; what is late goes on and is waited for once more when the process
+A caller waits for it for a limited time; late work goes on, and the process waits for it once more before it
 ends.
 """
 
@@ -20,32 +20,32 @@ class StillRunningError(Exception):
 
 
 @dataclass(slots=True)
-class OwnTasks:
-    """The tasks that run now, whether or not anybody still waits for them."""
+class BackgroundTasks:
+    """The tasks that run now, whether or not a caller still waits for them."""
 
     running: set[asyncio.Task[Any]] = field(default_factory=set)
 
-    async def within(self, work: Coroutine[Any, Any, Result], seconds: float) -> Result:
-        """What the work comes to, if it ends in time; raises what it raises.
+    async def run_within(self, work: Coroutine[Any, Any, Result], seconds: float) -> Result:
+        """The result of the work, if it ends in time; raises what the work raises.
 
         Raises:
-            StillRunningError: it goes on, and nobody is told what comes of it.
+            StillRunningError: it goes on, and its result is dropped.
         """
         task = asyncio.create_task(work)
         self.running.add(task)
-        task.add_done_callback(self._let_go)
+        task.add_done_callback(self._forget)
         done, _ = await asyncio.wait({task}, timeout=seconds)
         if not done:
             raise StillRunningError
         return task.result()
 
-    async def rest(self, seconds: float) -> None:
-        """Give what runs time to end, before the process does."""
+    async def drain(self, seconds: float) -> None:
+        """Wait for the running tasks, at most that long, before the process ends."""
         if self.running:
             await asyncio.wait(self.running, timeout=seconds)
 
-    def _let_go(self, task: "asyncio.Task[Any]") -> None:
-        """Forget a task that has run; say so if it broke off, since its caller may be gone."""
+    def _forget(self, task: "asyncio.Task[Any]") -> None:
+        """Forget a task that has ended; log an error of it, since its caller may be gone."""
         self.running.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, OverloadedError):

@@ -41,10 +41,10 @@ def taka_text(minor: int) -> Text:
 
 def dhaka_text(instant: datetime) -> Text:
     """An instant on a Dhaka clock, to the minute: 25 November 2026, 17:04."""
-    there = in_dhaka(instant)
-    bangla, english = _MONTHS[there.month - 1]
-    clock = there.strftime("%H:%M")
+    local = in_dhaka(instant)
+    bangla, english = _MONTHS[local.month - 1]
+    clock = local.strftime("%H:%M")
     return Text(
-        f"{in_bangla(there.day)} {bangla} {in_bangla(there.year)}, {in_bangla(clock)}",
-        f"{there.day} {english} {there.year}, {clock}",
+        f"{in_bangla(local.day)} {bangla} {in_bangla(local.year)}, {in_bangla(clock)}",
+        f"{local.day} {english} {local.year}, {clock}",
     )

@@ -1,4 +1,4 @@
-"""How often one caller may call, per process: a bucket that refills evenly."""
+"""Rate limits, per caller and process: a token bucket that refills evenly."""
 
 from collections import OrderedDict
 
@@ -23,10 +23,10 @@ class RateLimit:
     def allows(self, caller: str) -> bool:
         """Take one call; False when the caller has to wait."""
         now = self._clock.monotonic()
-        left, since = self._callers.pop(caller, (self._burst, now))
-        left = min(self._burst, left + (now - since) * self._per_second)
-        is_allowed = left >= 1
-        self._callers[caller] = (left - 1 if is_allowed else left, now)
+        calls_left, since = self._callers.pop(caller, (self._burst, now))
+        calls_left = min(self._burst, calls_left + (now - since) * self._per_second)
+        is_allowed = calls_left >= 1
+        self._callers[caller] = (calls_left - 1 if is_allowed else calls_left, now)
         if len(self._callers) > CALLERS_MAX:
             self._callers.popitem(last=False)
         return is_allowed

@@ -1,9 +1,9 @@
-"""Where a payer may be sent back to: an exact reading of a URL, so that no two programs read it in two ways.
+"""Return URLs: where a payer may be sent back to, read exactly, so that no two programs read one differently.
 
-What is taken: `https://`, a host in ASCII (a name or an IPv4 address), perhaps a port, perhaps a path, a
+Accepted: `https://`, a host in ASCII (a name or an IPv4 address), perhaps a port, perhaps a path, a
 query and a fragment; only characters that a URL may have; no user, no backslash, nothing before or after.
 The host is one that the client's key lists: `shop.example` means https on port 443, `shop.example:8443` that
-port, and `http://` is taken only where host and port are listed, as `localhost:3000`.
+port, and `http://` is accepted only where host and port are listed, as `localhost:3000`.
 """
 
 import re
@@ -30,10 +30,10 @@ def why_not(url: str, return_hosts: Collection[str]) -> str | None:
 
 def why_not_listed(url: str, return_hosts: Collection[str]) -> str | None:
     """Why this is no address at a listed host; None where it is one, whatever its query says."""
-    found = _URL.fullmatch(url) if len(url) <= LENGTH_MAX and _TEXT.fullmatch(url) else None
-    if found is None:
+    match = _URL.fullmatch(url) if len(url) <= LENGTH_MAX and _TEXT.fullmatch(url) else None
+    if match is None:
         return "malformed"
-    scheme, host, port = found[1], found[2].lower(), int(found[3]) if found[3] else _PORTS[found[1]]
+    scheme, host, port = match[1], match[2].lower(), int(match[3]) if match[3] else _PORTS[match[1]]
     is_listed = f"{host}:{port}" in return_hosts
     if scheme == "https" and port == _PORTS[scheme]:
         is_listed = is_listed or host in return_hosts
@@ -42,7 +42,7 @@ def why_not_listed(url: str, return_hosts: Collection[str]) -> str | None:
 
 def with_payment_id(url: str, payment_id: str) -> str:
     """The URL with the payment in its query, before any fragment."""
-    return _joined(url, f"{PARAMETER}={payment_id}")
+    return _add_to_query(url, f"{PARAMETER}={payment_id}")
 
 
 def with_trans_id(url: str, trnx_id: str) -> str:
@@ -53,11 +53,11 @@ def with_trans_id(url: str, trnx_id: str) -> str:
     """
     place, mark, fragment = url.partition("#")
     path, _, query = place.partition("?")
-    kept = [pair for pair in query.split("&") if unquote_plus(pair.partition("=")[0]) != TRANS_ID]
-    return _joined(f"{path}?{'&'.join(kept)}{mark}{fragment}", f"{TRANS_ID}={quote(trnx_id, safe='')}")
+    pairs = [pair for pair in query.split("&") if unquote_plus(pair.partition("=")[0]) != TRANS_ID]
+    return _add_to_query(f"{path}?{'&'.join(pairs)}{mark}{fragment}", f"{TRANS_ID}={quote(trnx_id, safe='')}")
 
 
-def _joined(url: str, pair: str) -> str:
+def _add_to_query(url: str, pair: str) -> str:
     place, mark, fragment = url.partition("#")
     path, _, query = place.partition("?")
     before = f"{query}&" if query and not query.endswith("&") else query
@@ -66,10 +66,10 @@ def _joined(url: str, pair: str) -> str:
 
 def is_return_host(text: str) -> bool:
     """Whether an API key may list this: `host` or `host:port`, in small letters."""
-    found = _LISTED.fullmatch(text)
-    if found is None or text != text.lower() or len(found[1]) > _HOST_LENGTH_MAX:
+    match = _LISTED.fullmatch(text)
+    if match is None or text != text.lower() or len(match[1]) > _HOST_LENGTH_MAX:
         return False
-    return found[2] is None or 0 < int(found[2]) <= PORT_MAX
+    return match[2] is None or 0 < int(match[2]) <= PORT_MAX
 
 
 def _has_payment_id(url: str) -> bool:

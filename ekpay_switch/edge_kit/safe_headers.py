@@ -1,7 +1,7 @@
-"""Headers that every answer of this origin has, whoever made it: pages, JSON, refusals, bugs (T56, T57).
+"""Security headers of every answer of this origin: pages, JSON, refusals and internal errors (T56, T57).
 
-What an answer says itself stands. Pure ASGI and outermost, since a body that is too long and a bug are
-answered by layers that know no page of ours; on the hot path, so that nothing is parsed.
+A header that an answer sets itself is kept. Pure ASGI and outermost, since other layers answer too long
+bodies and internal errors; on the hot path, so nothing is parsed.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -25,7 +25,7 @@ _OVER_HTTPS = ((b"strict-transport-security", b"max-age=31536000; includeSubDoma
 
 
 class SafeHeaders:
-    """Adds to every answer what it does not say itself; `public_url` is where the public reaches us."""
+    """Adds the headers that an answer does not set itself; `public_url` is where the public reaches us."""
 
     def __init__(self, app: App, public_url: str) -> None:
         self._app = app
@@ -39,9 +39,9 @@ class SafeHeaders:
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                said = message["headers"]
-                names = {name for name, _ in said}
-                message["headers"] = [*said, *(pair for pair in self._always if pair[0] not in names)]
+                headers = message["headers"]
+                names = {name for name, _ in headers}
+                message["headers"] = [*headers, *(pair for pair in self._always if pair[0] not in names)]
             await send(message)
 
         await self._app(scope, receive, send_safely)

@@ -1,1 +1,1 @@
-"""Ground floor: keys, envelopes, tokens and identifiers. Imports nothing of ours but itself."""
+"""Keys, envelopes, tokens and identifiers. Imports nothing of ours but itself."""

@@ -1,7 +1,7 @@
 """The `security_token` of get-token: sealed, so nothing is stored and any process can read it.
 
-It names a partner and the generation of its secret. A rotation raises the generation, and with it every
-token of before is dead (ekpay-syndicate-api.md, "What we do better").
+It names a partner and the generation of its secret. A rotation raises the generation, which invalidates every
+older token (ekpay-syndicate-api.md, "What we do better").
 """
 
 import base64
@@ -20,7 +20,7 @@ _TOKEN_LENGTH_MAX = 512
 
 
 class AccessGrant(NamedTuple):
-    """What a token says. It is authentic; whether it has expired or died is for the reader to compare."""
+    """The content of an authentic token; expiry and generation are for the caller to compare."""
 
     partner_id: str
     generation: int

@@ -29,7 +29,7 @@ class EnvelopeError(Exception):
     """No secret of the partner opens this body as an envelope; never says which part was wrong."""
 
 
-def _only(expected: str) -> HeaderParameter:
+def _must_be(expected: str) -> HeaderParameter:
     def check(value: object) -> None:
         if value != expected:
             raise ValueError(expected)
@@ -37,7 +37,7 @@ def _only(expected: str) -> HeaderParameter:
     return HeaderParameter(f"must be {expected}", check)
 
 
-def _text(value: object) -> None:
+def _must_be_text(value: object) -> None:
     if not isinstance(value, str):
         raise TypeError
 
@@ -46,11 +46,11 @@ def _strict_registry() -> jwe.JWERegistry:
     registry = jwe.JWERegistry(algorithms=(_ALGORITHM, _ENCRYPTION))
     # The library's own list allows zip, crit, jku and jwk. Ours is complete: what it lacks is refused.
     registry.header_registry = {
-        "alg": _only(_ALGORITHM),
-        "enc": _only(_ENCRYPTION),
-        "cty": _only(_CONTENT_TYPE),
-        "typ": HeaderParameter("tolerated", _text),
-        "kid": HeaderParameter("tolerated", _text),
+        "alg": _must_be(_ALGORITHM),
+        "enc": _must_be(_ENCRYPTION),
+        "cty": _must_be(_CONTENT_TYPE),
+        "typ": HeaderParameter("tolerated", _must_be_text),
+        "kid": HeaderParameter("tolerated", _must_be_text),
     }
     return registry
 

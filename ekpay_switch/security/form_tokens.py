@@ -1,4 +1,4 @@
-"""Tokens of forms: what a page of ours knows and a page elsewhere does not (T53).
+"""Form tokens against cross-site requests: a page elsewhere does not know them (T53).
 
 A token opens the forms of one page. It is derived and not kept, so that a page that was left open for hours
 still works, on every process alike.

@@ -1,4 +1,4 @@
-"""Identifiers: ordered ones for rows, unguessable ones for what a stranger must not hit upon."""
+"""Identifiers: ordered ones for rows, unguessable ones for references that must not be guessed."""
 
 import os
 import string
@@ -67,7 +67,7 @@ def uuid7() -> UUID:
 
 
 @lru_cache(maxsize=16)
-def _letters(alphabet: str) -> tuple[bytes, bytes]:
+def _letter_table(alphabet: str) -> tuple[bytes, bytes]:
     """The letter of each byte, and the bytes that have none.
 
     Bytes above the last whole multiple of the alphabet would make its first letters likelier.
@@ -79,7 +79,7 @@ def _letters(alphabet: str) -> tuple[bytes, bytes]:
 
 def random_text(alphabet: str, length: int) -> str:
     """Text of independent, equally likely characters of an ASCII alphabet, from the system's generator."""
-    table, dropped = _letters(alphabet)
+    table, dropped = _letter_table(alphabet)
     text = b""
     while len(text) < length:
         text += os.urandom(length + length // 2).translate(table, dropped)

@@ -1,4 +1,4 @@
-"""Text made fit to be seen: account numbers and secrets hidden, control characters written as codes."""
+"""Text made safe to show: account numbers and secrets masked, control characters escaped."""
 
 import re
 
@@ -28,8 +28,8 @@ class Masked:
     def __repr__(self) -> str:
         return "Masked(****)"
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Masked) and other._text == self._text
+    def __eq__(self, value: object) -> bool:
+        return isinstance(value, Masked) and value._text == self._text
 
     def __hash__(self) -> int:
         return hash((Masked, self._text))
@@ -37,13 +37,13 @@ class Masked:
 
 def mask_account(number: str) -> str:
     """A number with its last four characters, and never more than half of it: `12345678` is `****5678`."""
-    shown = min(_SHOWN_MAX, len(number) // 2)
-    return "*" * (len(number) - shown) + number[len(number) - shown :]
+    shown_count = min(_SHOWN_MAX, len(number) // 2)
+    return "*" * (len(number) - shown_count) + number[len(number) - shown_count :]
 
 
 def mask_long_numbers(text: str) -> str:
-    """Somebody else's words with every number of seven digits or more masked: it may be an account."""
-    return _LONG_NUMBER.sub(lambda found: mask_account(found[0]), text)
+    """Foreign text with every number of seven digits or more masked: it may be an account."""
+    return _LONG_NUMBER.sub(lambda match: mask_account(match[0]), text)
 
 
 def printable(text: str) -> str:

@@ -62,5 +62,5 @@ class MerchantTokens:
             claims = json.loads(jws.extract_compact(token.encode("utf-8", "surrogatepass")).payload)
         except (JoseError, ValueError, RecursionError):
             return None
-        found = claims.get("sub") if isinstance(claims, dict) else None
-        return found if isinstance(found, str) else None
+        mer_reg_id = claims.get("sub") if isinstance(claims, dict) else None
+        return mer_reg_id if isinstance(mer_reg_id, str) else None

@@ -1,4 +1,4 @@
-"""What a partner's machine proves itself with: a pass key for get-token, a shared secret for envelopes.
+"""Credentials of a partner's machine: a pass key for get-token, a shared secret for envelopes.
 
 We make both, so a pass key holds 142 random bits or more and a plain SHA-256 of it is safe at rest: there is
 nothing to guess. Argon2 would guard against guessing alone, and its 64 MiB for each call would let anybody
@@ -42,7 +42,7 @@ def new_merchant_pass_key() -> str:
 
 
 # What an unknown user is compared with; nobody can know a pass key that hashes to it.
-_NOBODY = secrets.token_bytes(32)
+_UNKNOWN_USER_HASH = secrets.token_bytes(32)
 
 
 def pass_key_matches(pass_key: str, stored: bytes | None) -> bool:
@@ -50,5 +50,5 @@ def pass_key_matches(pass_key: str, stored: bytes | None) -> bool:
 
     `stored` is None for an unknown user: the same work is done, so that time does not tell users apart.
     """
-    is_equal = hmac.compare_digest(hash_pass_key(pass_key), _NOBODY if stored is None else stored)
+    is_equal = hmac.compare_digest(hash_pass_key(pass_key), _UNKNOWN_USER_HASH if stored is None else stored)
     return is_equal and stored is not None

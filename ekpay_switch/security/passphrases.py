@@ -13,7 +13,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 LENGTH_MIN, LENGTH_MAX = 12, 256
 _HASHER = PasswordHasher()
-_TURNSTILE = threading.BoundedSemaphore(2)
+_HASHING_SLOTS = threading.BoundedSemaphore(2)
 
 
 class WeakPassphraseError(Exception):
@@ -28,8 +28,8 @@ def hash_passphrase(passphrase: str) -> str:
     """
     if not LENGTH_MIN <= len(passphrase) <= LENGTH_MAX:
         raise WeakPassphraseError(f"a passphrase has {LENGTH_MIN} to {LENGTH_MAX} characters")
-    with _TURNSTILE:
-        return _HASHER.hash(_normal(passphrase))
+    with _HASHING_SLOTS:
+        return _HASHER.hash(_normalised(passphrase))
 
 
 def passphrase_matches(passphrase: str, stored: str | None) -> bool:
@@ -39,16 +39,16 @@ def passphrase_matches(passphrase: str, stored: str | None) -> bool:
     """
     if len(passphrase) > LENGTH_MAX:
         return False
-    with _TURNSTILE:
+    with _HASHING_SLOTS:
         if stored is None:
-            _HASHER.hash(_normal(passphrase))
+            _HASHER.hash(_normalised(passphrase))
             return False
         try:
-            return _HASHER.verify(stored, _normal(passphrase))
+            return _HASHER.verify(stored, _normalised(passphrase))
         except (VerificationError, InvalidHashError):
             return False
 
 
-def _normal(passphrase: str) -> bytes:
+def _normalised(passphrase: str) -> bytes:
     """One spelling for one sight: keyboards write the same Bangla letter in more than one way (NFKC)."""
     return unicodedata.normalize("NFKC", passphrase).encode("utf-8", "surrogatepass")

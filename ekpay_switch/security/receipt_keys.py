@@ -80,17 +80,17 @@ class ReceiptKeys:
     def sign(self, facts: SignedFacts) -> str:
         """The signed text; the same facts give the same text (RFC 8032 has no random part)."""
         key = self._private_key(GENERATION)
-        told = {
+        members = {
             "k": key_id(_public(key)),
             "p": facts.payment_id.hex,
             "t": facts.transaction,
-            "n": _cut(facts.payee),
+            "n": _shorten(facts.payee),
             "a": facts.paisa,
             "d": facts.paid_on.isoformat(),
         }
-        payload = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
-        signed = f"{VERSION}.{_base64url(payload)}"
-        return f"{signed}.{_base64url(key.sign(signed.encode('ascii')))}"
+        payload = json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
+        signed = f"{VERSION}.{_encode_base64url(payload)}"
+        return f"{signed}.{_encode_base64url(key.sign(signed.encode('ascii')))}"
 
     def name(self, payment_id: UUID) -> str:
         """The name of a payment's receipt: 42 small letters and digits, 80 bits of them a keyed code."""
@@ -101,10 +101,10 @@ class ReceiptKeys:
         return f"{PAGE}/{self.name(payment_id)}"
 
     def payment_of(self, token: str) -> UUID | None:
-        """The payment that a receipt's name or signed text is of; None where it is not one that we made."""
+        """The payment of a receipt's name or signed text; None where we did not make it."""
         if token.startswith(f"{VERSION}."):
-            found = check(token, self.public_keys())
-            return found.payment_id if isinstance(found, SignedFacts) else None
+            facts = check(token, self.public_keys())
+            return facts.payment_id if isinstance(facts, SignedFacts) else None
         if not _NAME.fullmatch(token):
             return None
         payment_id = UUID(bytes=base64.b32decode(token.upper() + "======")[:_ID_BYTES])
@@ -128,40 +128,40 @@ def check(text: str, public_keys: Iterable[str]) -> SignedFacts | Flaw:
     known = {key_id(key): _public_key(key) for key in public_keys}
     if not text.startswith(f"{VERSION}."):
         return Flaw.NOT_OURS
-    found = _TEXT.fullmatch(text)
-    payload, signature = (_bytes_of(part) for part in found.groups()) if found else (None, None)
-    told = _object_of(payload)
-    if told is None or signature is None:
+    match = _TEXT.fullmatch(text)
+    payload, signature = (_decode_base64url(part) for part in match.groups()) if match else (None, None)
+    members = _parse_members(payload)
+    if members is None or signature is None:
         return Flaw.TAMPERED
-    key = known.get(str(told.get("k")))
+    key = known.get(str(members.get("k")))
     if key is None:
         return Flaw.NOT_OURS
     try:
         key.verify(signature, text.rpartition(".")[0].encode("ascii"))
-        return _facts_of(told)
+        return _facts_of(members)
     except (InvalidSignature, KeyError, TypeError, ValueError):
         return Flaw.TAMPERED
 
 
 def key_id(public_key: str) -> str:
     """The short name of a public key: the first 8 hexadecimal digits of the SHA-256 of its 32 bytes."""
-    return hashlib.sha256(_raw(public_key)).hexdigest()[:_KEY_ID_LENGTH]
+    return hashlib.sha256(_raw_key(public_key)).hexdigest()[:_KEY_ID_LENGTH]
 
 
-def _facts_of(told: dict[str, object]) -> SignedFacts:
-    paisa = told["a"]
+def _facts_of(members: dict[str, object]) -> SignedFacts:
+    paisa = members["a"]
     if not isinstance(paisa, int):
         raise TypeError
-    transaction, payee, paid_on = (str(told[name]) for name in ("t", "n", "d"))
-    return SignedFacts(UUID(hex=str(told["p"])), transaction, payee, paisa, date.fromisoformat(paid_on))
+    transaction, payee, paid_on = (str(members[name]) for name in ("t", "n", "d"))
+    return SignedFacts(UUID(hex=str(members["p"])), transaction, payee, paisa, date.fromisoformat(paid_on))
 
 
-def _object_of(payload: bytes | None) -> dict[str, object] | None:
+def _parse_members(payload: bytes | None) -> dict[str, object] | None:
     try:
-        told = json.loads(payload or b"")
+        members = json.loads(payload or b"")
     except ValueError:
         return None
-    return told if isinstance(told, dict) else None
+    return members if isinstance(members, dict) else None
 
 
 def _public(key: Ed25519PrivateKey) -> str:
@@ -169,10 +169,10 @@ def _public(key: Ed25519PrivateKey) -> str:
 
 
 def _public_key(text: str) -> Ed25519PublicKey:
-    return Ed25519PublicKey.from_public_bytes(_raw(text))
+    return Ed25519PublicKey.from_public_bytes(_raw_key(text))
 
 
-def _raw(public_key: str) -> bytes:
+def _raw_key(public_key: str) -> bytes:
     try:
         raw = base64.b64decode(public_key.removeprefix(PUBLIC_PREFIX), validate=True)
     except (binascii.Error, ValueError):
@@ -182,19 +182,19 @@ def _raw(public_key: str) -> bytes:
     return raw
 
 
-def _base64url(raw: bytes) -> str:
+def _encode_base64url(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode("ascii").rstrip("=")
 
 
-def _bytes_of(text: str) -> bytes | None:
+def _decode_base64url(text: str) -> bytes | None:
     """The bytes of a base64url text, if it is written as we write it: the last letter may hide two bits."""
     try:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError:
         return None
-    return raw if _base64url(raw) == text else None
+    return raw if _encode_base64url(raw) == text else None
 
 
-def _cut(payee: str) -> str:
+def _shorten(payee: str) -> str:
     """At most so many bytes of the name, whole characters only: the QR code must stay readable."""
     return payee.encode()[:PAYEE_BYTES_MAX].decode("utf-8", "ignore")

@@ -1,4 +1,4 @@
-"""Texts of others on our pages: what could turn, hide or stretch the words around it is taken out (T59).
+"""Foreign texts on our pages, without characters that turn, hide or stretch the text around them (T59).
 
 Escaping is not done here: templates do it, for every text alike.
 """
@@ -16,14 +16,14 @@ _MARKS_MAX = 4
 
 def displayed(text: str) -> str:
     """The text as it may be shown: composed, on one line, without what is invisible, of bounded length."""
-    kept: list[str] = []
+    characters: list[str] = []
     marks = 0
     for letter in unicodedata.normalize("NFC", text[: LENGTH_MAX * 4]):
         kind = unicodedata.category(letter)
         marks = marks + 1 if kind in {"Mn", "Me"} else 0
         if letter.isspace():
-            kept.append(" ")
+            characters.append(" ")
         elif marks <= _MARKS_MAX and (kind not in _DROPPED or letter in _JOINERS):
-            kept.append(letter)
-    shown = unicodedata.normalize("NFC", " ".join("".join(kept).split()))
-    return shown if len(shown) <= LENGTH_MAX else f"{shown[: LENGTH_MAX - 1]}…"
+            characters.append(letter)
+    composed = unicodedata.normalize("NFC", " ".join("".join(characters).split()))
+    return composed if len(composed) <= LENGTH_MAX else f"{composed[: LENGTH_MAX - 1]}…"

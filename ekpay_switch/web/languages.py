@@ -1,7 +1,7 @@
-"""Which language a page is in: what its address says, else what was chosen before, else Bangla.
+"""The language of a page: the one in its address, else the one chosen before, else Bangla.
 
-No script is needed: the switch is a link with `?lang=`, and a cookie keeps the choice. What a browser says of
-its languages is not asked: it is the phone's shop that set it, and our payers read Bangla.
+No script is needed: the switch is a link with `?lang=`, and a cookie keeps the choice. Accept-Language is not
+used: the phone's shop has set it, and our payers read Bangla.
 """
 
 from starlette.requests import Request
@@ -17,11 +17,13 @@ _YEAR_SECONDS = 365 * 24 * 3600
 
 def language_of(request: Request, *, is_https: bool) -> Language:
     """The language to answer in; anything that is none of ours is passed over."""
-    told = (request.query_params.get(PARAMETER), request.cookies.get(_cookie_name(is_https=is_https)))
-    return next((Language(one) for one in told if one in set(Language)), Language.BANGLA)
+    candidates = (request.query_params.get(PARAMETER), request.cookies.get(_cookie_name(is_https=is_https)))
+    return next(
+        (Language(candidate) for candidate in candidates if candidate in set(Language)), Language.BANGLA
+    )
 
 
-def keep_language(request: Request, answer: Response, *, is_https: bool) -> None:
+def remember_language(request: Request, answer: Response, *, is_https: bool) -> None:
     """Remember the language that the payer has just chosen by the switch."""
     chosen = request.query_params.get(PARAMETER)
     if chosen in set(Language):

@@ -1,4 +1,4 @@
-"""Rendering a page and the headers that go with it: nothing inline, nothing from elsewhere, never kept.
+"""Rendering a page and its headers: nothing inline, no foreign content, never cached.
 
 Every text that is put into a template is escaped there; a name that a template misses raises.
 """
@@ -12,9 +12,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from ekpay_switch.web.languages import keep_language, language_of
+from ekpay_switch.web.languages import language_of, remember_language
 from ekpay_switch.web.static_files import static_path
-from ekpay_switch.web.wording import Words, words_of
+from ekpay_switch.web.wording import Wording, words_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 _CONTENT_SECURITY_POLICY = (
@@ -35,7 +35,7 @@ _HSTS = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """When a page that stays open goes on by itself: to a checked address, or to itself where it is empty."""
+    """When an open page goes on by itself: to a checked address, or to itself where that is empty."""
 
     seconds: int
     url: str = ""
@@ -47,17 +47,17 @@ class Refresh:
 
 
 class Pages:
-    """How an answer is made of a template, at one public address."""
+    """Renders templates for one public address."""
 
     def __init__(self, public_url: str) -> None:
         self.is_https = public_url.startswith("https://")
         self.headers: Mapping[str, str] = {**_HEADERS, **(_HSTS if self.is_https else {})}
 
-    def words(self, request: Request) -> Words:
+    def wording(self, request: Request) -> Wording:
         """The words of the language that this request is answered in."""
         return words_of(language_of(request, is_https=self.is_https))
 
-    def shown(
+    def render(
         self,
         request: Request,
         template: str,
@@ -66,19 +66,19 @@ class Pages:
         refresh: Refresh | None = None,
     ) -> Response:
         """The page as an answer. Templates get `t`, the words; `path`, where this page is; and the values."""
-        words = self.words(request)
+        words = self.wording(request)
         page = _templates().get_template(template)
         html = page.render(t=words, path=request.url.path, **values)
         answer = HTMLResponse(html, status, {**self.headers, "Content-Language": words.language})
         if refresh is not None:
             answer.headers["Refresh"] = refresh.header
-        keep_language(request, answer, is_https=self.is_https)
+        remember_language(request, answer, is_https=self.is_https)
         return answer
 
-    def sent_on(self, request: Request, path: str) -> Response:
-        """On to another page of ours, after something was done or where this address is none to stay at."""
+    def redirect(self, request: Request, path: str) -> Response:
+        """Redirect to another page of ours."""
         answer = Response(status_code=303, headers={**self.headers, "Location": path})
-        keep_language(request, answer, is_https=self.is_https)
+        remember_language(request, answer, is_https=self.is_https)
         return answer
 
 

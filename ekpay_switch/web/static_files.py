@@ -46,13 +46,13 @@ def static_files() -> Mapping[str, StaticFile]:
     """Every file that we serve, by its own name."""
     names = sorted(path.name for path in FOLDER.iterdir() if path.suffix in _MEDIA_TYPES)
     # Fonts first: styles refer to them, and nothing refers to a style.
-    found: dict[str, StaticFile] = {}
-    for name in sorted(names, key=lambda one: one.endswith(".css")):
+    files: dict[str, StaticFile] = {}
+    for name in sorted(names, key=lambda name: name.endswith(".css")):
         body = (FOLDER / name).read_bytes()
         if name.endswith(".css"):
-            body = _REFERENCE.sub(lambda named: f'url("{found[named[1]].path}")', body.decode()).encode()
-        found[name] = _served(name, body)
-    return found
+            body = _REFERENCE.sub(lambda named: f'url("{files[named[1]].path}")', body.decode()).encode()
+        files[name] = _static_file(name, body)
+    return files
 
 
 def static_path(name: str) -> str:
@@ -66,21 +66,21 @@ def static_path(name: str) -> str:
 
 def mount(app: FastAPI, headers: Mapping[str, str]) -> None:
     """Add the files; `headers` are those that every answer of this origin has."""
-    by_path = {one.path: one for one in static_files().values()}
+    by_path = {file.path: file for file in static_files().values()}
 
     async def serve(request: Request) -> Response:
-        one = by_path.get(request.url.path)
-        if one is None:
+        file = by_path.get(request.url.path)
+        if file is None:
             return Response(status_code=404, headers={**headers, "Cache-Control": "no-store"})
-        is_zipped = bool(one.zipped) and "gzip" in request.headers.get("accept-encoding", "")
+        is_zipped = bool(file.zipped) and "gzip" in request.headers.get("accept-encoding", "")
         encoding = {"Content-Encoding": "gzip"} if is_zipped else {}
-        body = one.zipped if is_zipped else one.body
-        return Response(body, 200, {**headers, **_HEADERS, **encoding}, one.media_type)
+        body = file.zipped if is_zipped else file.body
+        return Response(body, 200, {**headers, **_HEADERS, **encoding}, file.media_type)
 
     app.add_route(f"{PATH}/{{name}}", serve, methods=["GET"])
 
 
-def _served(name: str, body: bytes) -> StaticFile:
+def _static_file(name: str, body: bytes) -> StaticFile:
     stem, suffix = name.rsplit(".", 1)
     digest = hashlib.sha256(body).hexdigest()[:_HASH_LENGTH]
     zipped = gzip.compress(body, mtime=0)

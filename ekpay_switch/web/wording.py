@@ -1,4 +1,4 @@
-"""What our pages say, from locale/bn.toml and locale/en.toml; no word for people stands in code or templates.
+"""The texts of our pages, from locale/bn.toml and locale/en.toml; no such text stands in code or templates.
 
 A text is plain and may have named places, `{amount}`. What is put there is escaped; what is markup already
 stays as it is. A key or a place that is missing is a bug and raises: a page that says half a sentence about
@@ -29,12 +29,12 @@ class Language(StrEnum):
     ENGLISH = "en"
 
     @property
-    def other(self) -> "Language":
+    def opposite(self) -> "Language":
         """The one that the switch leads to."""
         return Language.ENGLISH if self is Language.BANGLA else Language.BANGLA
 
 
-class Words:
+class Wording:
     """The texts of one language, and how it writes amounts, numbers and times."""
 
     def __init__(self, language: Language, texts: Mapping[str, str]) -> None:
@@ -62,17 +62,17 @@ class Words:
 
         A name of the other language is marked as such, so that a screen reader speaks it right.
         """
-        shown = displayed(self.pick(Text(bangla, english)))
-        if shown:
-            return Markup("<bdi>{}</bdi>").format(shown)
-        spare = self.bare_name(bangla, english)
-        return Markup('<bdi lang="{}">{}</bdi>').format(self.language.other.value, spare)
+        own_text = displayed(self.pick(Text(bangla, english)))
+        if own_text:
+            return Markup("<bdi>{}</bdi>").format(own_text)
+        other_text = self.bare_name(bangla, english)
+        return Markup('<bdi lang="{}">{}</bdi>').format(self.language.opposite.value, other_text)
 
     def bare_name(self, bangla: str, english: str) -> str:
         """The same for a title, which holds no markup."""
         return displayed(self.pick(Text(bangla, english))) or displayed(bangla or english)
 
-    def apart(self, text: str) -> Markup:
+    def isolated(self, text: str) -> Markup:
         """Any text that is not ours, kept apart from the text around it (T59)."""
         return Markup("<bdi>{}</bdi>").format(displayed(text))
 
@@ -101,18 +101,18 @@ class Words:
 
 def read_texts(language: Language) -> dict[str, str]:
     """The texts of a language under dotted keys, as its file has them."""
-    return dict(_flat(tomllib.loads((LOCALE / f"{language}.toml").read_text(encoding="utf-8"))))
+    return dict(_flatten(tomllib.loads((LOCALE / f"{language}.toml").read_text(encoding="utf-8"))))
 
 
 @cache
-def words_of(language: Language) -> Words:
+def words_of(language: Language) -> Wording:
     """The words of a language, read once."""
-    return Words(language, read_texts(language))
+    return Wording(language, read_texts(language))
 
 
-def _flat(table: Mapping[str, object], before: str = "") -> Iterator[tuple[str, str]]:
-    for key, found in table.items():
-        if isinstance(found, dict):
-            yield from _flat(found, f"{before}{key}.")
+def _flatten(table: Mapping[str, object], before: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{before}{key}.")
         else:
-            yield f"{before}{key}", str(found)
+            yield f"{before}{key}", str(value)

@@ -1,4 +1,4 @@
-"""What every family is built with, so that one more need does not change every signature."""
+"""The ports and settings that every family is built with, as one object: a new port changes no signature."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from ekpay_switch.wing_kit.rehearsal_ports import NoBillFiles
 
 
 class MorePorts(TypedDict, total=False):
-    """What a wing may be given beside the first five, by name; who gives nothing gets a stand-in."""
+    """Optional ports of a wing, passed by name; a missing one is replaced by a stand-in."""
 
     bill_files: BillFiles
     hosts: HostPorts

@@ -12,8 +12,8 @@ from ekpay_switch.wing_kit.manifest_sections import Section
 Settings = TypeVar("Settings", bound=Section)
 
 
-class OverFamily(Protocol):
-    """A manifest of whichever wing."""
+class FamilyManifest(Protocol):
+    """A manifest of either wing, as far as a family reads it."""
 
     @property
     def id(self) -> str:
@@ -31,7 +31,7 @@ class OverFamily(Protocol):
         ...
 
 
-def settings_of(manifest: OverFamily, model: type[Settings], operations: AbstractSet[str]) -> Settings:
+def settings_of(manifest: FamilyManifest, model: type[Settings], operations: AbstractSet[str]) -> Settings:
     """The family's own settings, once the manifest has every operation that the family calls.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Requests to hosts and leases of links in memory, for one process that rehearses.
+"""Host links in memory: requests and leases of one process, for rehearsals.
 
 They keep to the same table of steps as the rows in the database, `domain.host_messages`.
 """
@@ -30,17 +30,17 @@ _LATE = frozenset({HostState.REVERSING, HostState.REVERSED})
 
 
 @dataclass
-class OnShelf:
-    """One request with what only its owner needs; `wanted` counts how often it is to be reversed."""
+class StoredMessage:
+    """One request with what only the link owner needs; the reversals requested of it are counted."""
 
     message: HostMessage
     send_until: datetime
     link_epoch: int = 0
-    wanted: int = 0
-    late: HostReply | None = None
+    reversals_requested: int = 0
+    late_reply: HostReply | None = None
 
-    def move(self, event: HostEvent) -> bool:
-        """Take the step, if it may be taken."""
+    def apply(self, event: HostEvent) -> bool:
+        """Apply the event, if the state allows it; whether it did."""
         message = self.message
         state = state_after(message.state, event, is_decided=message.is_settled)
         if state is not None:
@@ -54,16 +54,16 @@ class HostShelf:
 
     clock: Clock
     traces: Counter[tuple[str, date]] = field(default_factory=Counter)
-    rows: dict[MessageKey, OnShelf] = field(default_factory=dict)
+    rows: dict[MessageKey, StoredMessage] = field(default_factory=dict)
     buried: dict[tuple[str, str], int] = field(default_factory=dict)
     leases: dict[str, tuple[LinkLease, datetime]] = field(default_factory=dict)
-    _stirred: defaultdict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
-    _news: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _arrivals: defaultdict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
+    _changes: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    # ---- whoever makes a request
+    # ---- the maker of a request
 
     async def next_trace(self, acquirer: str) -> Trace | None:
-        """See `host_link_ports.HostMessages`."""
+        """See `ports.host_links.HostMessages`."""
         now = self.clock.now()
         day = (acquirer, business_date(now))
         if self.traces[day] >= STAN_MAX:
@@ -72,163 +72,167 @@ class HostShelf:
         return Trace(self.traces[day], now)
 
     async def hand_over(self, new: NewHostMessage, send_seconds: float) -> HostMessage | None:
-        """See `host_link_ports.HostMessages`."""
+        """See `ports.host_links.HostMessages`."""
         key = new.key
         if key in self.rows:
             return self.rows[key].message
-        tried = self._tried(key.connector_id, key.reference)
-        is_newer = any(one.message.key.epoch >= key.epoch for one in tried)
+        tried = self._rows_of_try(key.connector_id, key.reference)
+        is_newer = any(row.message.key.epoch >= key.epoch for row in tried)
         is_buried = self.buried.get((key.connector_id, key.reference), -1) >= key.epoch
-        if is_newer or is_buried or any(one.message.state is not HostState.WITHDRAWN for one in tried):
+        if is_newer or is_buried or any(row.message.state is not HostState.WITHDRAWN for row in tried):
             return None
         send_until = self.clock.now() + timedelta(seconds=send_seconds)
-        self.rows[key] = OnShelf(HostMessage(new, HostState.WAITING), send_until)
-        self._stirred[key.connector_id].set()
+        self.rows[key] = StoredMessage(HostMessage(new, HostState.WAITING), send_until)
+        self._arrivals[key.connector_id].set()
         return self.rows[key].message
 
     async def withdraw(self, key: MessageKey) -> bool:
-        """See `host_link_ports.HostMessages`."""
-        one = self.rows[key]
-        return one.move(HostEvent.WITHDRAWN) or one.message.state is HostState.WITHDRAWN
+        """See `ports.host_links.HostMessages`."""
+        row = self.rows[key]
+        return row.apply(HostEvent.WITHDRAWN) or row.message.state is HostState.WITHDRAWN
 
     async def settle(self, connector_id: str, reference: str, epoch: int) -> HostMessage | None:
-        """See `host_link_ports.HostMessages`."""
-        for one in self._tried(connector_id, reference):
-            one.move(HostEvent.WITHDRAWN)
-            if one.message.state is not HostState.WITHDRAWN:
-                return one.message
+        """See `ports.host_links.HostMessages`."""
+        for row in self._rows_of_try(connector_id, reference):
+            row.apply(HostEvent.WITHDRAWN)
+            if row.message.state is not HostState.WITHDRAWN:
+                return row.message
         self.buried[connector_id, reference] = epoch - 1
         return None
 
     async def reverse(self, key: MessageKey, trace: Trace) -> HostMessage:
-        """See `host_link_ports.HostMessages`."""
-        one = self.rows[key]
-        if one.move(HostEvent.REVERSAL_BEGUN):
-            one.message = replace(one.message, reversal=Reversal(trace))
-        if one.message.state is HostState.REVERSING and one.message.reversal is not None:
-            one.wanted = one.message.reversal.sends + 1
-        self._stirred[key.connector_id].set()
-        return one.message
+        """See `ports.host_links.HostMessages`."""
+        row = self.rows[key]
+        if row.apply(HostEvent.REVERSAL_BEGUN):
+            row.message = replace(row.message, reversal=Reversal(trace))
+        if row.message.state is HostState.REVERSING and row.message.reversal is not None:
+            row.reversals_requested = row.message.reversal.sends + 1
+        self._arrivals[key.connector_id].set()
+        return row.message
 
-    async def await_news(self, seen: HostMessage, within_seconds: float) -> HostMessage:
-        """See `host_link_ports.HostMessages`."""
+    async def await_news(self, known: HostMessage, within_seconds: float) -> HostMessage:
+        """See `ports.host_links.HostMessages`."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within_seconds), self._news:
-                await self._news.wait_for(lambda: self.rows[seen.key].message.has_news(seen))
-        return self.rows[seen.key].message
+            async with asyncio.timeout(within_seconds), self._changes:
+                await self._changes.wait_for(lambda: self.rows[known.key].message.has_news(known))
+        return self.rows[known.key].message
 
     # ---- the owner of a link
 
     async def lease(self, connector_id: str, holder: str, seconds: float) -> LinkLease | None:
-        """See `host_link_ports.HostLinks`."""
+        """See `ports.host_links.HostLinks`."""
         del holder
-        held, until = self.leases.get(connector_id, (LinkLease(connector_id, 0), self.clock.now()))
+        current, until = self.leases.get(connector_id, (LinkLease(connector_id, 0), self.clock.now()))
         if until > self.clock.now():
             return None
-        lease = LinkLease(connector_id, held.epoch + 1)
-        self.leases[connector_id] = (lease, self._in(seconds))
+        lease = LinkLease(connector_id, current.epoch + 1)
+        self.leases[connector_id] = (lease, self._seconds_from_now(seconds))
         return lease
 
     async def renew(self, lease: LinkLease, seconds: float) -> bool:
-        """See `host_link_ports.HostLinks`."""
-        if not self._is_held(lease):
+        """See `ports.host_links.HostLinks`."""
+        if not self._is_current(lease):
             return False
-        self.leases[lease.connector_id] = (lease, self._in(seconds))
+        self.leases[lease.connector_id] = (lease, self._seconds_from_now(seconds))
         return True
 
     async def release(self, lease: LinkLease) -> None:
-        """See `host_link_ports.HostLinks`."""
-        if self._is_held(lease):
+        """See `ports.host_links.HostLinks`."""
+        if self._is_current(lease):
             self.leases[lease.connector_id] = (lease, self.clock.now())
 
     async def lose(self, lease: LinkLease) -> None:
-        """See `host_link_ports.HostLinks`."""
-        for one in self._of(lease.connector_id):
-            if one.message.state is HostState.TAKEN and one.link_epoch <= lease.epoch:
-                one.message = replace(one.message, is_lost=True)
-        await self._tell()
+        """See `ports.host_links.HostLinks`."""
+        for row in self._rows_of(lease.connector_id):
+            if row.message.state is HostState.TAKEN and row.link_epoch <= lease.epoch:
+                row.message = replace(row.message, is_lost=True)
+        await self._notify()
 
     async def await_work(self, connector_id: str, within_seconds: float) -> None:
-        """See `host_link_ports.HostLinks`."""
-        stirred = self._stirred[connector_id]
+        """See `ports.host_links.HostLinks`."""
+        arrival = self._arrivals[connector_id]
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stirred.wait(), within_seconds)
-        stirred.clear()
+            await asyncio.wait_for(arrival.wait(), within_seconds)
+        arrival.clear()
 
     async def take(self, lease: LinkLease, limit: int) -> Sequence[TakenMessage]:
-        """See `host_link_ports.HostLinks`."""
-        now, taken = self.clock.now(), list[TakenMessage]()
-        for one in self._of(lease.connector_id):
-            is_due = one.send_until > now and self._is_held(lease) and len(taken) < limit
-            if is_due and one.move(HostEvent.TAKEN):
-                one.link_epoch = lease.epoch
-                taken.append(TakenMessage(one.message, (one.send_until - now).total_seconds()))
-        await self._tell()
-        return taken
+        """See `ports.host_links.HostLinks`."""
+        now, messages = self.clock.now(), list[TakenMessage]()
+        for row in self._rows_of(lease.connector_id):
+            is_due = row.send_until > now and self._is_current(lease) and len(messages) < limit
+            if is_due and row.apply(HostEvent.TAKEN):
+                row.link_epoch = lease.epoch
+                messages.append(TakenMessage(row.message, (row.send_until - now).total_seconds()))
+        await self._notify()
+        return messages
 
     async def not_written(self, key: MessageKey) -> None:
-        """See `host_link_ports.HostLinks`."""
-        self.rows[key].move(HostEvent.NOT_WRITTEN)
-        await self._tell()
+        """See `ports.host_links.HostLinks`."""
+        self.rows[key].apply(HostEvent.NOT_WRITTEN)
+        await self._notify()
 
     async def take_reversals(self, lease: LinkLease, limit: int) -> Sequence[HostMessage]:
-        """See `host_link_ports.HostLinks`."""
-        taken: list[HostMessage] = []
-        for one in self._of(lease.connector_id):
-            reversal = one.message.reversal
-            is_due = one.message.state is HostState.REVERSING and self._is_held(lease) and len(taken) < limit
-            if is_due and reversal is not None and one.wanted > reversal.sends:
-                one.message = replace(one.message, reversal=replace(reversal, sends=reversal.sends + 1))
-                taken.append(one.message)
-        return taken
+        """See `ports.host_links.HostLinks`."""
+        messages: list[HostMessage] = []
+        for row in self._rows_of(lease.connector_id):
+            reversal = row.message.reversal
+            is_due = (
+                row.message.state is HostState.REVERSING and self._is_current(lease) and len(messages) < limit
+            )
+            if is_due and reversal is not None and row.reversals_requested > reversal.sends:
+                row.message = replace(row.message, reversal=replace(reversal, sends=reversal.sends + 1))
+                messages.append(row.message)
+        return messages
 
     async def find(self, connector_id: str, rrn: str) -> HostMessage | None:
-        """See `host_link_ports.HostLinks`."""
+        """See `ports.host_links.HostLinks`."""
         sent = [
-            one.message for one in self._of(connector_id) if one.link_epoch and one.message.new.rrn == rrn
+            row.message
+            for row in self._rows_of(connector_id)
+            if row.link_epoch and row.message.new.rrn == rrn
         ]
         return max(sent, key=lambda message: message.new.trace.at, default=None)
 
     async def answer(self, key: MessageKey, reply: HostReply) -> Noted:
-        """See `host_link_ports.HostLinks`."""
-        one = self.rows[key]
-        if one.move(HostEvent.ANSWERED):
-            one.message = replace(one.message, reply=reply)
-            await self._tell()
+        """See `ports.host_links.HostLinks`."""
+        row = self.rows[key]
+        if row.apply(HostEvent.ANSWERED):
+            row.message = replace(row.message, reply=reply)
+            await self._notify()
             return Noted.RECORDED
-        if one.message.state in _LATE:
-            one.late = one.late or reply
+        if row.message.state in _LATE:
+            row.late_reply = row.late_reply or reply
             return Noted.LATE
-        return Noted.RECORDED if one.message.reply == reply else Noted.NOT_AWAITED
+        return Noted.RECORDED if row.message.reply == reply else Noted.NOT_AWAITED
 
     async def answer_reversal(self, key: MessageKey, code: str, *, is_confirmed: bool) -> bool:
-        """See `host_link_ports.HostLinks`."""
-        one = self.rows[key]
-        reversal = one.message.reversal
-        if one.message.state is not HostState.REVERSING or reversal is None:
+        """See `ports.host_links.HostLinks`."""
+        row = self.rows[key]
+        reversal = row.message.reversal
+        if row.message.state is not HostState.REVERSING or reversal is None:
             return False
-        told = replace(reversal, answers=reversal.answers + 1, code=code)
-        one.message = replace(one.message, reversal=told)
+        answered = replace(reversal, answers=reversal.answers + 1, code=code)
+        row.message = replace(row.message, reversal=answered)
         if is_confirmed:
-            one.move(HostEvent.REVERSAL_CONFIRMED)
-        await self._tell()
+            row.apply(HostEvent.REVERSAL_CONFIRMED)
+        await self._notify()
         return True
 
-    # ---- how it is done
+    # ---- internals
 
-    def _in(self, seconds: float) -> datetime:
+    def _seconds_from_now(self, seconds: float) -> datetime:
         return self.clock.now() + timedelta(seconds=seconds)
 
-    def _of(self, connector_id: str) -> list[OnShelf]:
-        return [one for key, one in self.rows.items() if key.connector_id == connector_id]
+    def _rows_of(self, connector_id: str) -> list[StoredMessage]:
+        return [row for key, row in self.rows.items() if key.connector_id == connector_id]
 
-    def _tried(self, connector_id: str, reference: str) -> list[OnShelf]:
-        return [one for one in self._of(connector_id) if one.message.key.reference == reference]
+    def _rows_of_try(self, connector_id: str, reference: str) -> list[StoredMessage]:
+        return [row for row in self._rows_of(connector_id) if row.message.key.reference == reference]
 
-    def _is_held(self, lease: LinkLease) -> bool:
-        held, until = self.leases.get(lease.connector_id, (None, self.clock.now()))
-        return held == lease and until > self.clock.now()
+    def _is_current(self, lease: LinkLease) -> bool:
+        current, until = self.leases.get(lease.connector_id, (None, self.clock.now()))
+        return current == lease and until > self.clock.now()
 
-    async def _tell(self) -> None:
-        async with self._news:
-            self._news.notify_all()
+    async def _notify(self) -> None:
+        async with self._changes:
+            self._changes.notify_all()

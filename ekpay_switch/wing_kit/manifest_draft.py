@@ -1,7 +1,7 @@
 """Drafts of manifests: a new one written after one that is there, the same for every wing.
 
-A draft keeps what its pattern says and marks it as nobody's word yet. The pattern's comments stay behind:
-they name sources that are not the new institution's.
+A draft keeps the values of its pattern and marks them as not confirmed. It drops the pattern's comments: they
+name sources that are not the new institution's.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from types import MappingProxyType
 from ekpay_switch.wing_kit.manifest_file import ManifestError
 
 MARK = "# confirm"
-"""Stands behind, or before a section over, what somebody must still confirm."""
+"""Marks what must still be confirmed: after a value, or above a section."""
 
 CAUTIOUS: Mapping[str, str] = MappingProxyType(
     {
@@ -27,7 +27,7 @@ CAUTIOUS: Mapping[str, str] = MappingProxyType(
         "echoes_amount": "false",
     }
 )
-"""The four safety facts of whoever has promised nothing."""
+"""The safety facts of an institution that has promised nothing."""
 
 NOTES: Mapping[str, str] = MappingProxyType(
     {
@@ -39,10 +39,10 @@ NOTES: Mapping[str, str] = MappingProxyType(
         "examples": f"{MARK}: every reply, as it will come. All names and numbers are invented.",
     }
 )
-"""What there is to do in the sections that manifests of every wing have."""
+"""The comment above each section that manifests of every wing have."""
 
 _ID = re.compile(r"[a-z][a-z0-9_]{1,40}")
-_SAID = re.compile(r"""((?:[^#"']|"(?:[^"\\]|\\.)*"|'[^']*')*)(?:#.*)?""")
+_CONTENT = re.compile(r"""((?:[^#"']|"(?:[^"\\]|\\.)*"|'[^']*')*)(?:#.*)?""")
 _KEY = re.compile(r"([A-Za-z_]+) += ")
 _HEADER = re.compile(r"\[+([A-Za-z_]+)")
 _LONG_TEXT = "'''"
@@ -54,7 +54,7 @@ class UnwritableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is wanted: the id and the names of the new one, its family, and whom it is written after."""
+    """The id and the names of the new institution, its family, and the id of its pattern."""
 
     id: str
     family: str
@@ -65,11 +65,11 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a draft has of its own.
+    """What differs between a draft and its pattern.
 
-    `head` are comments over all of it, `own` the values of keys before the first section, `facts` those of
-    the section `safety`, and `notes` a comment before the first section of a name. Keys of these two places
-    that have no value here keep the pattern's and bear the mark.
+    In order: comments at the top, values of keys before the first section, a comment above the first section
+    of a name, values of the section `safety`. A key of these two places that has no value here keeps the
+    pattern's and is marked.
     """
 
     head: Sequence[str]
@@ -78,68 +78,71 @@ class Plan:
     facts: Mapping[str, str]
 
 
-def pattern_for(wish: Wish, families: Iterable[str], known: Mapping[str, str], plainest: str) -> str:
-    """The id of the manifest that is copied: who was named, the `plainest`, or else the first of the family.
+def pattern_for(
+    request: Wish, families: Iterable[str], known: Mapping[str, str], default_pattern: str
+) -> str:
+    """The id of the manifest to copy: the one named, the `default_pattern`, or the first of the family.
 
-    `known` is the family of every manifest that is there, by id.
+    `known` is the family of every existing manifest, by id.
 
     Raises:
-        UnwritableError: no such id, no such family, nobody of it, or the one that was named is of another.
+        UnwritableError: the id is malformed, the family is unknown or empty, or the named manifest is of
+        another.
     """
-    if not _ID.fullmatch(wish.id):
-        raise UnwritableError(f"{wish.id} is no id: small letters, digits and _, 2 to 41 of them")
-    if wish.family not in families:
-        raise UnwritableError(f"there is no family {wish.family}; there are {', '.join(sorted(families))}")
-    same = sorted(one for one, family in known.items() if family == wish.family)
+    if not _ID.fullmatch(request.id):
+        raise UnwritableError(f"{request.id} is no id: small letters, digits and _, 2 to 41 of them")
+    if request.family not in families:
+        raise UnwritableError(f"there is no family {request.family}; there are {', '.join(sorted(families))}")
+    same = sorted(manifest_id for manifest_id, family in known.items() if family == request.family)
     if not same:
-        raise UnwritableError(f"no manifest of the family {wish.family} to write it after")
-    like = wish.like or (plainest if plainest in same else same[0])
+        raise UnwritableError(f"no manifest of the family {request.family} to write it after")
+    like = request.like or (default_pattern if default_pattern in same else same[0])
     if like not in same:
-        raise UnwritableError(f"{like} is not of the family {wish.family}: {', '.join(same)}")
+        raise UnwritableError(f"{like} is not of the family {request.family}: {', '.join(same)}")
     return like
 
 
 def plan_for(
-    wish: Wish,
+    request: Wish,
     command: str,
     own: Mapping[str, str],
     notes: Mapping[str, str],
     known_facts: Iterable[str] = (),
 ) -> Plan:
-    """The plan of a draft that nobody can pay by or at; `own` and `notes` join what every draft has.
+    """The plan of a suspended draft; `own` and `notes` are added to what every draft has.
 
-    The safety facts get the cautious answers, but for the `known_facts`: those a family reads off the wire.
+    The safety facts get the cautious values, except `known_facts`, which the family reads off the wire.
     """
-    name = wish.name_en or wish.id.replace("_", " ").title()
+    name = request.name_en or request.id.replace("_", " ").title()
     head = (
-        f"# {name}, over the family {wish.family}; begun by {command}.",
+        f"# {name}, over the family {request.family}; begun by {command}.",
         "#",
         f"# `{MARK.removeprefix('# ')}` marks what is the pattern's and nobody's word yet. Go through every",
         "# mark with the institution's document, say where each fact is from, and take the mark away.",
         "# Nothing is paid here as long as it is suspended; `certify` comes first.",
     )
     facts = {fact: answer for fact, answer in CAUTIOUS.items() if fact not in set(known_facts)}
-    in_bangla = quoted(wish.name_bn) if wish.name_bn else f"{quoted(name)} {MARK}: in Bangla"
+    in_bangla = quoted(request.name_bn) if request.name_bn else f"{quoted(name)} {MARK}: in Bangla"
     identity = {
-        "id": quoted(wish.id),
-        "family": quoted(wish.family),
-        "name_en": quoted(name) + ("" if wish.name_en else f" {MARK}"),
+        "id": quoted(request.id),
+        "family": quoted(request.family),
+        "name_en": quoted(name) + ("" if request.name_en else f" {MARK}"),
         "name_bn": in_bangla,
         "status": quoted("suspended"),
     }
     return Plan(head, {**identity, **own}, {**NOTES, **notes}, facts)
 
 
-def write_draft(pattern: Path, wish: Wish, plan: Plan) -> Path:
+def write_draft(pattern: Path, request: Wish, plan: Plan) -> Path:
     """Write the draft beside its pattern, whose settings become its own, and return its path.
 
     Raises:
-        UnwritableError: there is one already, which stays as it is.
+        UnwritableError: there is one already, which is not changed.
         OSError: the folder cannot be read or written.
     """
-    theirs, own = (f"EKPAY_{one.upper()}_" for one in (pattern.stem, wish.id))
-    text = drafted(pattern.read_text(encoding="utf-8").replace(theirs, own), plan)
-    path = pattern.with_name(f"{wish.id}.toml")
+    pattern_prefix, draft_prefix = (f"EKPAY_{name.upper()}_" for name in (pattern.stem, request.id))
+    text = drafted(pattern.read_text(encoding="utf-8").replace(pattern_prefix, draft_prefix), plan)
+    path = pattern.with_name(f"{request.id}.toml")
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -154,20 +157,20 @@ def drafted(text: str, plan: Plan) -> str:
 
 
 def quoted(text: str) -> str:
-    """A text as a manifest has it: what JSON makes of one is TOML as well."""
+    """A text as a TOML string: a JSON string is one."""
     return json.dumps(text, ensure_ascii=False)
 
 
 def _lines(text: str, plan: Plan) -> Iterator[str]:
     own = {"": plan.own, "safety": plan.facts}
-    section, told = "", set[str]()
+    section, noted_sections = "", set[str]()
     for line, is_in_text in _without_comments(text.splitlines()):
         header = None if is_in_text else _HEADER.match(line)
         if header:
             section = header[1]
-            if section in plan.notes.keys() - told:
+            if section in plan.notes.keys() - noted_sections:
                 yield plan.notes[section]
-            told.add(section)
+            noted_sections.add(section)
         key = None if header or is_in_text else _KEY.match(line)
         if key and section in own:
             yield f"{key[1]} = {own[section][key[1]]}" if key[1] in own[section] else f"{line} {MARK}"
@@ -176,7 +179,7 @@ def _lines(text: str, plan: Plan) -> Iterator[str]:
 
 
 def _without_comments(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
-    """The lines that say something, each with whether it goes on with a text; one empty line for several."""
+    """The lines without comments, each with whether it continues a text; empty lines in a row become one."""
     is_in_text, was_empty = False, True
     for line in lines:
         if is_in_text or line.count(_LONG_TEXT) == 1:
@@ -184,21 +187,21 @@ def _without_comments(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
             is_in_text ^= line.count(_LONG_TEXT) == 1
             was_empty = False
             continue
-        found = _SAID.fullmatch(line)
-        said = (line if found is None else found[1]).rstrip()
-        if said or not (was_empty or line.startswith("#")):
-            yield said, False
-            was_empty = not said
+        match = _CONTENT.fullmatch(line)
+        content = (line if match is None else match[1]).rstrip()
+        if content or not (was_empty or line.startswith("#")):
+            yield content, False
+            was_empty = not content
 
 
 def keep_if_understood(path: Path, misunderstood: Callable[[Path], Coroutine[object, object, str]]) -> None:
-    """Take a draft away again unless its wing reads it and understands all its recorded replies.
+    """Delete a draft unless its wing can read it and all its example replies.
 
-    `misunderstood` tells the title of the first reply that is not understood, or nothing.
+    `misunderstood` returns the title of the first reply that is not understood, or an empty text.
 
     Raises:
-        UnwritableError: one is not, and the file is gone.
-        ManifestError: the file could not be read by its wing, and is gone.
+        UnwritableError: a reply is not understood; the file is deleted.
+        ManifestError: the wing cannot read the file; it is deleted.
     """
     try:
         wrong = asyncio.run(misunderstood(path))

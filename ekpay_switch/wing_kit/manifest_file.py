@@ -32,10 +32,10 @@ def read_manifest_file(path: Path, model: type[Model]) -> Model:
     return manifest
 
 
-def refuse_repeats(what: str, names: Iterable[str]) -> None:
+def refuse_repeats(kind: str, names: Iterable[str]) -> None:
     """Raise ValueError, as validators do, where a name appears twice."""
-    seen: set[str] = set()
+    known: set[str] = set()
     for name in names:
-        if name in seen:
-            raise ValueError(f"{what} {name} appears twice")
-        seen.add(name)
+        if name in known:
+            raise ValueError(f"{kind} {name} appears twice")
+        known.add(name)

@@ -39,7 +39,8 @@ class Safety(Section):
         """The same for the core, its time divided by `divisor`."""
         settle = self.not_found_settle_seconds
         return SafetyFacts(
-            # The core sends again under the same reference at any later time, so less than for ever is no.
+            # The core may send again under the same reference at any later time, so a limited time counts as
+            # no.
             deduplicates=self.deduplicates and self.deduplicates_for == "ever",
             can_be_asked=self.can_be_asked,
             not_found_settle_seconds=None if settle == "never" else settle / divisor,
@@ -52,7 +53,7 @@ class TimingEntry(Section):
     """When to give up and when to ask again, in seconds of real life (architecture.md 5).
 
     A payment that was given back on a "not found" is asked about for `watch_seconds` more, two days if not
-    stated: what arrives after all must be seen.
+    stated: a late success must be noticed.
     """
 
     answer_seconds: Seconds

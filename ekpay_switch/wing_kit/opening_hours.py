@@ -1,4 +1,4 @@
-"""When an institution can be spoken to: its hours, its planned downtime and the days it is in force."""
+"""When an institution can be called: its hours, its planned downtime and the days it is in force."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, time

@@ -1,4 +1,4 @@
-"""What a rehearsal of recorded replies needs instead of ports: a clock that stands, a shelf for tokens."""
+"""Stand-ins for ports in rehearsals of recorded replies: a stopped clock, tokens in memory, no bill files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class StoppedClock:
         return self.instant
 
     async def sleep(self, seconds: float) -> None:
-        """No wait: this clock stands."""
+        """Returns at once: this clock is stopped."""
         del seconds
 
 
@@ -38,12 +38,12 @@ class TokenShelf:
         return self.held.get(far_side)
 
     async def lease(self, far_side: str, seconds: float) -> int | None:
-        """Always granted: there is nobody else."""
+        """Always granted: there is no other process."""
         del far_side, seconds
         return 1
 
     async def count_login(self, far_side: str, epoch: int, per_hour: int) -> bool:
-        """Never too many: nobody is really asked."""
+        """Always allowed: no far side is called."""
         del far_side, epoch, per_hour
         return True
 
@@ -57,16 +57,16 @@ class TokenShelf:
         return True
 
     async def release(self, far_side: str, epoch: int) -> None:
-        """Nothing is held, so nothing is given back."""
+        """No lease is kept, so none is released."""
 
     async def drop(self, far_side: str, token: str) -> None:
-        """Forget it, if it is still the one."""
+        """Drop the token, if it is still the stored one."""
         if self.held.get(far_side) == token:
             del self.held[far_side]
 
 
 class NoBillFiles:
-    """Nobody has handed over a bill; implements the port `BillFiles`."""
+    """No bill was handed over in a file; implements the port `BillFiles`."""
 
     async def named(self, biller_id: str, parameters: Mapping[str, str]) -> Sequence[FoundBill]:
         """None."""
@@ -74,7 +74,7 @@ class NoBillFiles:
         return ()
 
     async def take(self, taking: Taking) -> TakeAnswer:
-        """Never: there is no such bill."""
+        """Never taken: there is no such bill."""
         del taking
         return NotTaken.NO_SUCH_BILL
 

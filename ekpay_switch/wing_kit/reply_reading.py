@@ -1,4 +1,4 @@
-"""Reading what a far side sent, trusting none of it.
+"""Reading replies of far sides, trusting none of them.
 
 Every function here refuses with `BrokenReplyError`; families turn that into "in doubt" or "silent". No
 amount ever passes through a float: JSON numbers with a point are read as decimals, exactly.
@@ -68,16 +68,16 @@ def text(fields: Mapping[str, Any], name: str, length_max: int = _TEXT_LENGTH_MA
     return value
 
 
-def text_like(fields: Mapping[str, Any], name: str, pattern: re.Pattern[str], what: str) -> str:
-    """A text that a pattern matches whole; `what` says what it would then be. Raises BrokenReplyError."""
+def text_like(fields: Mapping[str, Any], name: str, pattern: re.Pattern[str], meaning: str) -> str:
+    """A text that a pattern matches whole; `meaning` names it in the error. Raises BrokenReplyError."""
     value = text(fields, name)
     if not pattern.fullmatch(value):
-        raise BrokenReplyError(f"{name} is no {what}")
+        raise BrokenReplyError(f"{name} is no {meaning}")
     return value
 
 
 def require_same(fields: Mapping[str, Any], name: str, ours: str) -> None:
-    """Raise BrokenReplyError where an answer is about something else than was asked."""
+    """Raise BrokenReplyError where a reply is about another request than ours."""
     if text(fields, name) != ours:
         raise BrokenReplyError(f"another {name}")
 
@@ -85,7 +85,7 @@ def require_same(fields: Mapping[str, Any], name: str, ours: str) -> None:
 def reply_code(fields: Mapping[str, Any], name: str) -> str:
     """A reply code: a short text, or its digits as a number; raises BrokenReplyError.
 
-    It is logged where nobody mapped it, so that it must be too short to hold a token.
+    An unmapped code is logged, so it must be too short to hold a token.
     """
     code = text(fields, name)
     if len(code) > _CODE_LENGTH_MAX:
@@ -130,10 +130,10 @@ def signed_taka(fields: Mapping[str, Any], name: str) -> Money:
 def day(fields: Mapping[str, Any], name: str) -> date:
     """A day written dd-MM-yyyy; raises BrokenReplyError."""
     value = fields.get(name)
-    found = _DAY.fullmatch(value) if isinstance(value, str) else None
+    match = _DAY.fullmatch(value) if isinstance(value, str) else None
     try:
-        if found is not None:
-            return date(int(found[3]), int(found[2]), int(found[1]))
+        if match is not None:
+            return date(int(match[3]), int(match[2]), int(match[1]))
     except ValueError:
         pass  # well written, but not in the calendar
     raise BrokenReplyError(f"{name} is no day")

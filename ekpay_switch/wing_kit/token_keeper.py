@@ -1,11 +1,11 @@
-"""One bearer token for the whole cluster, fetched by one process at a time and remembered here.
+"""One bearer token for the whole cluster, fetched by one process at a time and cached here.
 
 The hot path costs nothing: the token is kept in memory until the far side refuses it or its life ends. Only
-then is the database asked, by one task of this process, whoever else may be waiting for its result.
+then is the database read, by one task of this process for all callers that wait.
 
-What may surprise: a token that dies is replaced at once, and so is a new one that died before it was of any
-use. But where two new ones in a row were refused and never taken, no token is wrong, and whoever logged in
-for every call would soon be locked out: for a while nobody logs in.
+What may surprise: a refused token is replaced at once, and so is a new one that was refused before it was
+ever accepted. After two such in a row another login would not help, and a login for every call would soon
+lock us out: this process does not log in for `pause_seconds`.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ Asked = TypeVar("Asked")
 
 # A token may go into a header: anything but visible ASCII is somebody's mistake, or worse.
 _USABLE = re.compile(r"[\x21-\x7e]{1,8192}")
-_IN_VAIN_MAX = 2
+_REFUSED_LOGINS_MAX = 2
 _SENDS_MAX = 3
-_SHUT_OUT = "the far side refuses the tokens that it gives"
+_LOCKED_OUT = "the far side refuses the tokens that it gives"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Grant:
 class NoToken:
     """There is no token; nothing that needs one was sent.
 
-    `has_another_way` says that asking once more, otherwise, may bring one at once; `was_sent` is false where
-    not a byte of the question left us. `is_shut_out` says that the far side refuses the tokens that it gives.
+    `has_another_way` says that another kind of login may bring one at once; `was_sent` is false where not a
+    byte of the login left us. `is_shut_out` says that the far side refuses the tokens that it gives.
     """
 
     why: str
@@ -51,12 +51,12 @@ class NoToken:
 
 @dataclass(frozen=True, slots=True)
 class KeeperTimes:
-    """How long a login may take, how long to wait for somebody else's, and how often to look, in seconds.
+    """How long a login may take, how long to wait for another process's, and how often to poll, in seconds.
 
-    A token is taken for ended `early_seconds` before its time, so that it does not end on its way. All
-    processes together ask for one at most `logins_per_hour` times within an hour; None is no limit. A token
-    is new for `pause_seconds`, unless it is taken before; where the far side refuses new ones only, this
-    process does not log in again for as long.
+    A token counts as ended `early_seconds` before its time, so that it does not end on its way. All processes
+    together log in at most `logins_per_hour` times within an hour; None is no limit. A token is new for
+    `pause_seconds`, or until the far side accepts it; where only new ones are refused, this process does not
+    log in again for as long.
     """
 
     lease_seconds: float
@@ -71,34 +71,34 @@ class KeeperTimes:
 LogIn = Callable[[str], Awaitable[Grant | NoToken]]
 
 
-class Refusable(Protocol):
-    """What gives out a token and is told what became of it."""
+class TokenSource(Protocol):
+    """A source of tokens that is told whether the far side accepted them."""
 
     def accept(self, token: str) -> None:
-        """The far side took this token."""
+        """The far side accepted this token."""
         ...
 
     def is_sent_again(self, token: str, sends: int) -> bool:
-        """The far side did not take this token: whether its call, sent so often, is sent once more."""
+        """The far side refused this token: whether its call, sent so often, is sent once more."""
         ...
 
 
 async def ask_under_token(
-    keeper: Refusable,
-    ask_once: Callable[[], Awaitable[tuple[Asked, str]]],
+    keeper: TokenSource,
+    send_once: Callable[[], Awaitable[tuple[Asked, str]]],
     is_refused: Callable[[Asked], bool | None],
 ) -> Asked:
-    """One call, sent again where its token turns out to have died: so far nothing was done by it.
+    """One call, sent again where its token was refused: such a call has done nothing.
 
-    `ask_once` sends it under the token of the moment and says under which; `is_refused` says whether that was
-    not taken, or None where an answer tells nothing about it.
+    `send_once` sends it under the current token and returns the reply with that token; `is_refused` says
+    whether the token was refused, or None where a reply tells nothing about it.
     """
-    sends, (asked, token) = 1, await ask_once()
-    while is_refused(asked) and keeper.is_sent_again(token, sends):
-        sends, (asked, token) = sends + 1, await ask_once()
-    if is_refused(asked) is False:
+    sends, (reply, token) = 1, await send_once()
+    while is_refused(reply) and keeper.is_sent_again(token, sends):
+        sends, (reply, token) = sends + 1, await send_once()
+    if is_refused(reply) is False:
         keeper.accept(token)
-    return asked
+    return reply
 
 
 class TokenKeeper:
@@ -116,37 +116,37 @@ class TokenKeeper:
         self._good_until = -inf
         self._refused = ""
         self._new_until = -inf
-        self._in_vain = 0
+        self._refused_logins = 0
         self._no_login_before = -inf
-        self._flight: asyncio.Task[str | NoToken] | None = None
+        self._login_task: asyncio.Task[str | NoToken] | None = None
 
     @property
     def held(self) -> str:
-        """The token in memory, or empty; asks nobody."""
+        """The token in memory, or empty; makes no call."""
         return self._token if self._clock.monotonic() < self._good_until else ""
 
     async def token(self, within_seconds: float) -> str | NoToken:
         """A token that was good when last seen, or why there is none after at most that long."""
         if self.held:
             return self._token
-        if self._flight is None or self._flight.done():
-            self._flight = asyncio.create_task(self._obtain())
-        flight = self._flight
+        if self._login_task is None or self._login_task.done():
+            self._login_task = asyncio.create_task(self._obtain())
+        flight = self._login_task
         # A caller that gives up must not take the login away from the others, so nothing is cancelled here.
         await asyncio.wait({flight}, timeout=max(within_seconds, 0.0))
         return flight.result() if flight.done() else NoToken("no token in time")
 
     def accept(self, token: str) -> None:
-        """The far side took this token: it is not new any more, and its login was not in vain."""
+        """The far side accepted this token: it is not new any more."""
         if token == self._token:
             self._new_until = -inf
-            self._in_vain = 0
+            self._refused_logins = 0
 
     def refuse(self, token: str) -> bool:
-        """The far side did not take this token: never offer it again. Answers whether it was new.
+        """The far side refused this token: never use it again. Returns whether it was new.
 
-        A late word about an older one changes nothing, so that it cannot bring a newer refused one back, nor
-        cost a login while a newer one is at hand.
+        A late refusal of an older one changes nothing, so that it cannot bring a newer refused one back, nor
+        cost a login while a newer one is cached.
         """
         if token != self._token:
             return False
@@ -155,16 +155,16 @@ class TokenKeeper:
         now = self._clock.monotonic()
         if now >= self._new_until:
             return False
-        self._in_vain += 1
-        if self._in_vain >= _IN_VAIN_MAX:
+        self._refused_logins += 1
+        if self._refused_logins >= _REFUSED_LOGINS_MAX:
             self._no_login_before = now + self._times.pause_seconds
         return True
 
     def is_sent_again(self, token: str, sends: int) -> bool:
-        """The far side did not take this token: refuse it, and say whether its call is sent once more.
+        """The far side refused this token: drop it, and say whether its call is sent once more.
 
         `sends` is how often it was sent. A call is sent twice in any case. The token in our memory and the
-        one that another process has stored may both have died, so it is sent a third time if the second
+        one that another process has stored may both have ended, so it is sent a third time if the second
         token was no new one either.
         """
         was_new = self.refuse(token)
@@ -172,45 +172,45 @@ class TokenKeeper:
 
     async def _obtain(self) -> str | NoToken:
         try:
-            return await self._stored_or_renewed()
+            return await self._read_or_renew()
         except SwitchError as error:
             return NoToken(str(error))
 
-    async def _stored_or_renewed(self) -> str | NoToken:
+    async def _read_or_renew(self) -> str | NoToken:
         give_up_at = self._clock.monotonic() + self._times.wait_seconds
         while True:
-            stored = await self._stored()
+            stored = await self._read_stored()
             if stored:
                 return stored
             if self._clock.monotonic() < self._no_login_before:
-                return NoToken(_SHUT_OUT, is_shut_out=True)
+                return NoToken(_LOCKED_OUT, is_shut_out=True)
             epoch = await self._tokens.lease(self._far_side, self._times.lease_seconds)
             if epoch is not None:
-                return await self._under_lease(epoch)
+                return await self._log_in_under_lease(epoch)
             if self._clock.monotonic() >= give_up_at:
                 return NoToken("somebody else is logging in")
             await self._clock.sleep(self._times.poll_seconds)
 
-    async def _stored(self) -> str:
+    async def _read_stored(self) -> str:
         stored = await self._tokens.current(self._far_side)
         if stored is None:
             return ""
         if stored == self._refused:
             await self._tokens.drop(self._far_side, stored)
             return ""
-        # Its life is the database's business; here it is good until it is refused.
+        # The database knows when it ends; here it is good until it is refused.
         self._keep(stored, inf)
         return stored
 
-    async def _under_lease(self, epoch: int) -> str | NoToken:
-        # Somebody may have stored one between our look and our lease.
-        token = await self._stored() or await self._renew(epoch)
+    async def _log_in_under_lease(self, epoch: int) -> str | NoToken:
+        # Another process may have stored one between our read and our lease.
+        token = await self._read_stored() or await self._renew(epoch)
         if isinstance(token, NoToken):
             await self._tokens.release(self._far_side, epoch)
         return token
 
     async def _renew(self, epoch: int) -> str | NoToken:
-        grant = await self._granted(epoch)
+        grant = await self._request_grant(epoch)
         if isinstance(grant, NoToken):
             return grant
         if not _USABLE.fullmatch(grant.token):
@@ -222,10 +222,10 @@ class TokenKeeper:
         self._new_until = now + self._times.pause_seconds
         return grant.token
 
-    async def _granted(self, epoch: int) -> Grant | NoToken:
+    async def _request_grant(self, epoch: int) -> Grant | NoToken:
         while True:
             per_hour = self._times.logins_per_hour
-            # Counted before asking: an answer that is lost was counted over there as well.
+            # Counted before the login: the far side counts one whose answer is lost as well.
             if per_hour is not None and not await self._tokens.count_login(self._far_side, epoch, per_hour):
                 return NoToken("no login is left within this hour")
             grant = await self._log_in(self._token or self._refused)

@@ -21,7 +21,7 @@ class TokenPair:
         return urlencode({"access": self.access, "refresh": self.refresh})
 
     @classmethod
-    def of(cls, kept: str) -> Self:
+    def of(cls, text: str) -> Self:
         """The pair that was kept."""
-        halves = parse_qs(kept)
+        halves = parse_qs(text)
         return cls(halves.get("access", [""])[0], halves.get("refresh", [""])[0])

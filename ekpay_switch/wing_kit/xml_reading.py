@@ -1,4 +1,4 @@
-"""Reading XML that somebody sent, trusting none of it.
+"""Reading XML of far sides, trusting none of it.
 
 Read by the expat of the standard library: lxml comes with the extra of reconciliation alone, and nothing here
 needs a tree.
@@ -12,16 +12,16 @@ from ekpay_switch.wing_kit.reply_reading import BrokenReplyError
 
 _BYTES_MAX = 65_536
 
-Start = Callable[[str, Mapping[str, str]], None]
-Say = Callable[[str], None]
-End = Callable[[str], None]
+OnStart = Callable[[str, Mapping[str, str]], None]
+OnText = Callable[[str], None]
+OnEnd = Callable[[str], None]
 
 
-def read_xml(body: bytes, start: Start, say: Say, end: End | None = None) -> None:
-    """Tell of every element, text and end of an element in UTF-8, whatever encoding the text claims.
+def read_xml(body: bytes, start: OnStart, say: OnText, end: OnEnd | None = None) -> None:
+    """Call `start`, `say` and `end` for every element, text and end; read as UTF-8, whatever it declares.
 
     Raises:
-        BrokenReplyError: it is no XML, too long or has a DOCTYPE, or one of the three refuses it.
+        BrokenReplyError: it is no XML, too long or has a DOCTYPE, or one of the three raises it.
     """
     if len(body) > _BYTES_MAX:
         raise BrokenReplyError("too long to be read")

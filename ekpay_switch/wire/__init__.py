@@ -1,1 +1,1 @@
-"""Asking far sides: connection pools, deadlines, breakers and the four outcomes."""
+"""Calls to far sides: connection pools, deadlines, breakers and the four outcomes."""

@@ -1,7 +1,7 @@
-"""A breaker: stops asking a far side that has stopped answering, and finds out when it answers again.
+"""A breaker: stops calling a far side that has stopped answering, and finds out when it answers again.
 
-Pure: it is told the time and what happened, and says who may go. While it is open, money waits at home
-(unreached, so nothing is in doubt) and a few harmless questions go out as probes.
+Pure: callers pass the time and the outcomes. While it is open, requests that move money are held back
+(unreached, so nothing is in doubt) and a few inquiries go out as probes.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from math import inf
 
 @dataclass(frozen=True, slots=True)
 class BreakerSettings:
-    """When to open and how to come back; times in seconds (architecture.md 5, "budget")."""
+    """When to open and when to probe; times in seconds (architecture.md 5, "budget")."""
 
     failures_max: int = 5
     open_seconds: float = 30.0
@@ -48,11 +48,11 @@ class Breaker:
         self._next_probe_at = now + self._settings.probe_seconds
         return True
 
-    def succeeded(self) -> None:
+    def record_success(self) -> None:
         """The far side answered, whatever it said."""
         self._failures = 0
 
-    def failed(self, now: float) -> None:
+    def record_failure(self, now: float) -> None:
         """The far side could not be reached or gave no usable answer."""
         was_open = self.is_open
         self._failures += 1

@@ -1,4 +1,4 @@
-"""What we show a far side that wants to know its callers by a certificate (mutual TLS)."""
+"""Client certificates for far sides that require mutual TLS."""
 
 import asyncio
 import ssl

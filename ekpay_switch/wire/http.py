@@ -16,8 +16,8 @@ from ekpay_switch.wire.client_certificates import ClientCertificates, UnusableCe
 from ekpay_switch.wire.single_write import SingleWriteBody
 
 _URLS_MAX = 256
-# What a far side, the network, a malformed address (ValueError) or our own closing (RuntimeError) can make
-# aiohttp raise; TimeoutError is an OSError. Which outcome it is, the gate alone decides.
+# What aiohttp raises for a far side, the network, a malformed address (ValueError) or our own closing
+# (RuntimeError); TimeoutError is an OSError. Which outcome it is, the write gate alone decides.
 _FAILURES = (aiohttp.ClientError, OSError, ValueError, RuntimeError)
 
 
@@ -50,7 +50,7 @@ class HttpWire:
     def __init__(self, clock: Clock, settings: WireSettings | None = None) -> None:
         self._clock = clock
         self._settings = settings or WireSettings()
-        self._sides: dict[str, _FarSide] = {}
+        self._sides: dict[str, _FarSidePool] = {}
         self._is_closed = False
 
     async def send(self, far_side: str, request: WireRequest) -> WireReply:
@@ -59,7 +59,7 @@ class HttpWire:
         if side is None:
             if self._is_closed:
                 return NotSent("the wire is closed")
-            side = self._sides[far_side] = _FarSide(self._clock, self._settings)
+            side = self._sides[far_side] = _FarSidePool(self._clock, self._settings)
         return await side.send(request)
 
     async def close(self) -> None:
@@ -70,7 +70,7 @@ class HttpWire:
             await side.close()
 
 
-class _FarSide:
+class _FarSidePool:
     """One pool: aiohttp keeps the connections, the slots here count who may use one."""
 
     def __init__(self, clock: Clock, settings: WireSettings) -> None:
@@ -99,8 +99,8 @@ class _FarSide:
             self._slots.release()
 
     async def _take_slot(self) -> str:
-        """Take a place in the pool; the answer is empty, or why there was none."""
-        # Asked in this order, since a semaphore looks through everybody who waits to say whether it is free.
+        """Take a slot of the pool; returns empty, or why there was none."""
+        # Checked in this order, since a semaphore walks through all its waiters to say whether it is free.
         if not self._waiting and not self._slots.locked():
             await self._slots.acquire()
             return ""
@@ -140,14 +140,14 @@ class _FarSide:
             ):
                 reply = await self._read(response, body)
         except _FAILURES as failure:
-            reply = _failed(body, failure)
+            reply = _failed_reply(body, failure)
             if isinstance(reply, NoUsableAnswer) or not body.refusal:
-                self._breaker.failed(self._clock.monotonic())
+                self._breaker.record_failure(self._clock.monotonic())
             return reply
         finally:
-            # Cancelled or not: whatever task of aiohttp is still about, nothing more may leave.
+            # Cancelled or not: whatever task of aiohttp still runs, nothing more may leave.
             body.shut()
-        self._note(reply)
+        self._record_outcome(reply)
         return reply
 
     async def _read(self, response: aiohttp.ClientResponse, body: SingleWriteBody) -> WireReply:
@@ -168,12 +168,12 @@ class _FarSide:
             pieces.append(piece)
         return WireAnswer(response.status, response.headers, b"".join(pieces))
 
-    def _note(self, reply: WireReply) -> None:
+    def _record_outcome(self, reply: WireReply) -> None:
         match reply:
             case WireAnswer():
-                self._breaker.succeeded()
+                self._breaker.record_success()
             case NoUsableAnswer():
-                self._breaker.failed(self._clock.monotonic())
+                self._breaker.record_failure(self._clock.monotonic())
             case NotSent():
                 pass  # our own doing; it says nothing about the far side
 
@@ -200,7 +200,7 @@ def _open_session(settings: WireSettings) -> aiohttp.ClientSession:
     )
 
 
-def _failed(body: SingleWriteBody, failure: Exception) -> NotSent | NoUsableAnswer:
+def _failed_reply(body: SingleWriteBody, failure: Exception) -> NotSent | NoUsableAnswer:
     # Class names and the system's own words only: an exception's text may quote what the far side sent.
     why = type(failure).__name__
     if isinstance(failure, OSError) and failure.strerror:

@@ -1,4 +1,4 @@
-"""Which addresses a notification may be sent to: public ones of the internet, and nothing near us.
+"""Which addresses a notification may be sent to: public ones of the internet, never our own network.
 
 A URL of a partner is a request to connect somewhere in our name. What may surprise: `2130706433`, `0x7f.1`
 and `127.1` are names to Python and 127.0.0.1 to the resolver, and some addresses that count as global lead
@@ -64,7 +64,7 @@ def target_of(url: str, rules: AddressRules) -> Target:
     """
     if len(url) > URL_LENGTH_MAX or not _URL_TEXT.fullmatch(url):
         raise UnsafeAddressError("the URL is too long or has characters that no URL has")
-    parts = _parsed(url)
+    parts = _parse_url(url)
     if "@" in parts.netloc or "#" in url:
         raise UnsafeAddressError("the URL must hold no credentials and no fragment")
     host = parts.hostname or ""
@@ -81,12 +81,12 @@ def target_of(url: str, rules: AddressRules) -> Target:
     return Target(url, host, port, is_trusted=False)
 
 
-def _parsed(url: str) -> SplitResult:
+def _parse_url(url: str) -> SplitResult:
     try:
-        parts, seen = urlsplit(url), URL(url, encoded=True)
-        # The sender reads the same text with the other parser: where they disagree, somebody plays tricks.
+        parts, other_reading = urlsplit(url), URL(url, encoded=True)
+        # The sender reads the same text with the other parser: where they disagree, the URL is an attack.
         host = parts.hostname or ""
-        is_clear = ((seen.raw_host or "").lower(), seen.explicit_port) == (host, parts.port)
+        is_clear = ((other_reading.raw_host or "").lower(), other_reading.explicit_port) == (host, parts.port)
         is_clear = is_clear and ("[" in parts.netloc) == (":" in host)
     except ValueError as problem:
         raise UnsafeAddressError("this is no URL") from problem
@@ -107,7 +107,7 @@ def _is_host(host: str) -> bool:
 
 
 def refuse_unless_public(addresses: Sequence[str]) -> None:
-    """Pass only where every address is public: one that is not would be the next to be handed out.
+    """Pass only where every address is public: the resolver may hand out any of them next.
 
     Raises:
         UnsafeAddressError: there is none, or one of them is not a public address.

@@ -1,4 +1,4 @@
-"""The one place where the bytes of a request leave us, and the gate in front of it.
+"""The one place where the bytes of a request are written, and the gate in front of it.
 
 aiohttp builds the head of a request into a buffer and writes it together with the first piece of the body,
 in a task of its own. Everything before that piece (DNS, connect, TLS, queues) is therefore provably

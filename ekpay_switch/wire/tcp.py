@@ -2,7 +2,7 @@
 
 What may surprise: asyncio's streams keep what a socket does not take at once and send it at any later time.
 Here a message goes from the last look at the clock straight into the system call, and where the system does
-not take all of it the line is cut: a message whose rest never comes is none.
+not take all of it the line is cut: the far side drops a message without its rest.
 """
 
 import asyncio
@@ -38,20 +38,20 @@ class TcpLines:
         self._settings = settings or TcpSettings()
 
     async def open(self, address: str, connect_seconds: float) -> Line | NotSent:
-        """See `host_link_ports.Lines`; an address that is none is not reached either."""
+        """See `ports.host_links.Lines`; a malformed address is not reached either."""
         try:
             async with asyncio.timeout(connect_seconds):
-                return TcpLine(await _connected(address), self._clock, self._settings)
+                return TcpLine(await _connect(address), self._clock, self._settings)
         except (OSError, ValueError, OverflowError) as failure:
             return NotSent(_why(failure))
 
 
-async def _connected(address: str) -> socket.socket:
+async def _connect(address: str) -> socket.socket:
     """A connection to the first address that the name stands for."""
     loop = asyncio.get_running_loop()
     host, _, port = address.rpartition(":")
-    found = await loop.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
-    family, kind, protocol, _, place = found[0]
+    addresses = await loop.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+    family, kind, protocol, _, place = addresses[0]
     connection = socket.socket(family, kind, protocol)
     try:
         connection.setblocking(False)  # noqa: FBT003 - the standard library's way
@@ -76,7 +76,7 @@ class TcpLine:
         self._has_ended = False
 
     async def send(self, message: bytes, send_before: float) -> NotSent | NoUsableAnswer | None:
-        """See `host_link_ports.Line`."""
+        """See `ports.host_links.Line`."""
         if not 0 < len(message) <= self._settings.message_bytes_max:
             return NotSent("a message of a length that is not sent")
         framed = len(message).to_bytes(LENGTH_BYTES, "big") + message
@@ -88,14 +88,14 @@ class TcpLine:
                     return NotSent(_ENDED)
                 if self._clock.monotonic() >= send_before:
                     return NotSent(_LATE)
-                sent = await self._push(framed, give_up_at)
+                sent = await self._write_some(framed, give_up_at)
         if isinstance(sent, NotSent) or sent == len(framed):
             return sent if isinstance(sent, NotSent) else None
         self._cut()
         return NoUsableAnswer("the far side took a part of a message")
 
     async def receive(self) -> bytes | NoUsableAnswer:
-        """See `host_link_ports.Line`. A length that no message has ends the line: nothing after it is one."""
+        """See `ports.host_links.Line`. An impossible length ends the line: what follows cannot be read."""
         async with self._reading:
             length = await self._read(LENGTH_BYTES)
             if isinstance(length, NoUsableAnswer):
@@ -108,13 +108,13 @@ class TcpLine:
             return await self._read(size)
 
     async def close(self) -> None:
-        """See `host_link_ports.Line`; whoever reads at this moment is told that the line has ended."""
+        """See `ports.host_links.Line`; a pending `receive` returns that the line has ended."""
         self._cut()
         async with self._reading, self._writing:
             self._connection.close()
 
     async def _read(self, size: int) -> bytes | NoUsableAnswer:
-        """So many bytes, however many pieces they come in."""
+        """Exactly so many bytes, in however many pieces they come."""
         while len(self._received) < size:
             if self._has_ended:
                 return NoUsableAnswer(_ENDED)
@@ -126,16 +126,16 @@ class TcpLine:
             if not piece:
                 self._cut()
             self._received += piece
-        taken = bytes(self._received[:size])
+        content = bytes(self._received[:size])
         del self._received[:size]
-        return taken
+        return content
 
-    async def _push(self, framed: bytes, give_up_at: float) -> int | NotSent | None:
+    async def _write_some(self, framed: bytes, give_up_at: float) -> int | NotSent | None:
         """How many bytes the system took; None once it takes bytes again, where it took none."""
         try:
             return self._connection.send(framed)
         except BlockingIOError:
-            if await self._takes_more(give_up_at):
+            if await self._await_writable(give_up_at):
                 return None
             failure = "the far side takes nothing"
         except OSError as error:
@@ -143,7 +143,7 @@ class TcpLine:
         self._cut()
         return NotSent(failure)
 
-    async def _takes_more(self, give_up_at: float) -> bool:
+    async def _await_writable(self, give_up_at: float) -> bool:
         """Whether the system takes bytes again before that moment."""
         loop, is_free = asyncio.get_running_loop(), asyncio.Event()
         loop.add_writer(self._connection, is_free.set)
@@ -156,7 +156,7 @@ class TcpLine:
             loop.remove_writer(self._connection)
 
     def _cut(self) -> None:
-        """Nothing leaves any more, and whoever reads is woken."""
+        """Stop all writing, and wake a pending read."""
         self._has_ended = True
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)

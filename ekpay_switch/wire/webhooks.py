@@ -1,8 +1,8 @@
 """Sending notifications to URLs that partners chose: once a try, to checked addresses, within limits.
 
 The name is resolved and checked at each try, and the connection can only go to an address of that very
-answer, so that a name which changes its mind between check and connect leads nowhere. Only the status of an
-answer counts; what else the endpoint says is read up to a limit and thrown away.
+answer, so that a name which changes between check and connect (DNS rebinding) leads nowhere. Only the status
+of an answer counts; its body is read up to a limit and dropped.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ _FAILURES = (aiohttp.ClientError, OSError, ValueError, RuntimeError)
 
 @dataclass(frozen=True, slots=True)
 class WebhookLimits:
-    """The whole of a try in seconds, name and answer included, and the bytes of an answer that are read."""
+    """The seconds of a whole try, resolving included, and the bytes of an answer that are read."""
 
     try_seconds: float = 15.0
     answer_bytes_max: int = 64 * 1024
@@ -51,7 +51,7 @@ class WebhookLimits:
 
 
 class Names:
-    """The system's resolver in threads of its own: names that hang must not hold up anybody else's."""
+    """The system's resolver in threads of its own: a lookup that hangs must not hold up others."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_LOOKUPS_AT_ONCE, "webhook-names")
@@ -59,11 +59,11 @@ class Names:
     async def resolve(self, host: str, port: int) -> Sequence[str]:
         """Every address of the name, as text; raises `OSError` where there is none."""
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._threads, _look_up, host, port)
-        return tuple(dict.fromkeys(found))
+        addresses = await loop.run_in_executor(self._threads, _look_up, host, port)
+        return tuple(dict.fromkeys(addresses))
 
     def close(self) -> None:
-        """Start no lookup any more; those that run end by themselves."""
+        """Start no more lookups; those that run end by themselves."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
@@ -103,7 +103,7 @@ class WebhookSender:
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Tried:
         """Try once; raises nothing for whatever the URL, the network or the endpoint does."""
-        heard = _Heard()
+        heard = _ReceivedStatus()
         try:
             async with asyncio.timeout(self._limits.try_seconds):
                 target = target_of(url, self._limits.rules)
@@ -114,26 +114,26 @@ class WebhookSender:
         except UnsafeAddressError as refused:
             return Tried(None, str(refused))
         except _FAILURES as failure:
-            return heard.tried or Tried(None, _words_of(failure))
+            return heard.tried or Tried(None, _failure_text(failure))
         return heard.tried or Tried(None, "no answer")
 
     async def _post(
-        self, target: Target, addresses: Sequence[str], message: "_Message", heard: "_Heard"
+        self, target: Target, addresses: Sequence[str], message: "_Message", heard: "_ReceivedStatus"
     ) -> None:
         url = URL(target.url, encoded=True)
         async with (
             self._session(addresses) as session,
             session.post(url, data=message.body, headers=message.headers, allow_redirects=False) as answer,
         ):
-            asked = _retry_after(answer.headers.get("Retry-After", ""), self._clock.now())
-            heard.tried = Tried(answer.status, f"HTTP {answer.status}", asked)
-            await self._read_politely(answer)
+            retry_after = _retry_after(answer.headers.get("Retry-After", ""), self._clock.now())
+            heard.tried = Tried(answer.status, f"HTTP {answer.status}", retry_after)
+            await self._drain(answer)
 
     def _session(self, addresses: Sequence[str]) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 resolver=_CheckedNames(addresses),
-                socket_factory=_only_to(frozenset(addresses)),
+                socket_factory=_restricted_sockets(frozenset(addresses)),
                 use_dns_cache=False,
                 force_close=True,
                 ssl=self._certificates,
@@ -145,8 +145,8 @@ class WebhookSender:
             trust_env=False,
         )
 
-    async def _read_politely(self, answer: aiohttp.ClientResponse) -> None:
-        """Read the answer to its end, if that is near, so that the endpoint need not fail at saying it."""
+    async def _drain(self, answer: aiohttp.ClientResponse) -> None:
+        """Read the answer up to the limit, so that an endpoint can finish sending it."""
         size = 0
         async for piece in answer.content.iter_any():
             size += len(piece)
@@ -164,13 +164,13 @@ class _Message:
 
 
 @dataclass(slots=True)
-class _Heard:
-    """The status of an answer: it stands, whatever becomes of the answer's body."""
+class _ReceivedStatus:
+    """The status of an answer: it counts even where reading the body fails."""
 
     tried: Tried | None = None
 
 
-def _words_of(failure: Exception) -> str:
+def _failure_text(failure: Exception) -> str:
     """Class name and the system's own words only: an exception's text may quote what was sent to us."""
     words = failure.strerror if isinstance(failure, OSError) else None
     return f"{type(failure).__name__}: {words}" if words else type(failure).__name__
@@ -185,21 +185,21 @@ class _CheckedNames(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        wanted = {socket.AF_INET, socket.AF_INET6} if family == socket.AF_UNSPEC else {family}
+        families = {socket.AF_INET, socket.AF_INET6} if family == socket.AF_UNSPEC else {family}
         return [
             ResolveResult(
                 hostname=host, host=address, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST
             )
             for address in self._addresses
-            if (kind := socket.AF_INET6 if ":" in address else socket.AF_INET) in wanted
+            if (kind := socket.AF_INET6 if ":" in address else socket.AF_INET) in families
         ]
 
     async def close(self) -> None:
         """Nothing is held."""
 
 
-def _only_to(addresses: frozenset[str]) -> Callable[[tuple[Any, ...]], socket.socket]:
-    """The last line: no socket is made for an address that was not checked, numbers in the URL included."""
+def _restricted_sockets(addresses: frozenset[str]) -> Callable[[tuple[Any, ...]], socket.socket]:
+    """The last check: no socket is made for an address that was not checked, also not for a numeric host."""
 
     def make(place: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol, _, address = place

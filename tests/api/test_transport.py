@@ -128,7 +128,7 @@ async def test_a_caller_that_hangs_up_is_paid_for_all_the_same(line: Line) -> No
     async with asyncio.timeout(10):
         await desk.small.biller.was_asked.wait()
         writer.transport.abort()
-        (running,) = desk.syndicate.running
+        (running,) = desk.syndicate.tasks.running
         desk.small.biller.gate.set()
         await running
     answer = await bank.exchange(bank.write.status(the_reference_of_the_fetch(desk), "b025"))

@@ -20,7 +20,8 @@ import pytest
 from connectors.manifest import read_manifest
 from connectors.new_connector import misunderstood, write
 from connectors.registry import FAMILIES, build
-from ekpay_switch.cli.connectors.conformance import Conformance, Fact, Verdict
+from ekpay_switch.cli.conformance.run import Fact, Verdict
+from ekpay_switch.cli.connectors.conformance import Conformance
 from ekpay_switch.domain.asking import SafetyFacts
 from ekpay_switch.domain.collections.connector_calls import (
     CallbackHint,

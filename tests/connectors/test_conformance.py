@@ -8,8 +8,8 @@ import pytest
 
 from connectors.families.bkash.connector import Bkash
 from connectors.manifest import Manifest
-from ekpay_switch.cli.connectors.commands import show_run
-from ekpay_switch.cli.connectors.conformance import Conformance, Fact, Finding, Verdict
+from ekpay_switch.cli.conformance.run import Fact, Finding, Verdict, show_run
+from ekpay_switch.cli.connectors.conformance import Conformance
 from ekpay_switch.domain.collections.connector_calls import CollectOrder, Created
 from ekpay_switch.domain.money import Money
 from ekpay_switch.wing_kit.context import Surroundings
@@ -162,4 +162,4 @@ async def test_a_step_that_is_wrong_and_touches_no_fact_is_told(
 async def test_findings_are_values(bkash: Manifest) -> None:
     async with a_run(bkash, HonestDesk()) as run:
         first = (await all_of(run))[0]
-    assert replace(first, told="") == Finding("let in, and a page created", "", is_right=True)
+    assert replace(first, result="") == Finding("let in, and a page created", "", is_right=True)

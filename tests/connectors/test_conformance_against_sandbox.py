@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ekpay_switch.cli.connectors.conformance import Conformance, Fact, Verdict
+from ekpay_switch.cli.conformance.run import Fact, Verdict
+from ekpay_switch.cli.connectors.conformance import Conformance
 from ekpay_switch.domain.collections.connector_calls import CollectOrder, Created
 from ekpay_switch.domain.money import Money
 from sandbox.callers.payer.payer import Payer, pay

@@ -85,9 +85,9 @@ class DarkBiller:
         await asyncio.sleep(0)  # whoever else asks at this moment has left before the answer is missed
         if self.breaker is not None:
             if self.is_dark:
-                self.breaker.failed(self.clock.monotonic())
+                self.breaker.record_failure(self.clock.monotonic())
             else:
-                self.breaker.succeeded()
+                self.breaker.record_success()
         return not self.is_dark
 
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from ekpay_switch.api.limits import Message
 from ekpay_switch.api.v1.problems import HELP_PATH
-from ekpay_switch.composition.switch import build_app
+from ekpay_switch.composition.http_app import build_app
 from ekpay_switch.security.keys import KeyRing
 from ekpay_switch.security.receipt_keys import ReceiptKeys
 from ekpay_switch.settings import Settings

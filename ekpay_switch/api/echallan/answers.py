@@ -1,8 +1,8 @@
 """What the e-challan API answers: STATUS and MESSAGE, then what stands of the request.
 
-200 is ekPay's own word for done (ekpay-merchant-api.md 5.2). Every other status is ours (docs/adr/0051), like
-the members beside the two, and named after the HTTP status that means the like. Clients read an answer only
-where its HTTP status is 200, so a refusal of what was asked for has that one too.
+200 is ekPay's code for done (ekpay-merchant-api.md 5.2). Every other status is ours (docs/adr/0051), like the
+members beside the two, and is the HTTP status of the closest meaning. Clients read an answer only where its
+HTTP status is 200, so a refused request has that one too.
 """
 
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ LOGIN_MESSAGES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def login(code: str, token: str | None = None) -> Answer:
+def login_answer(code: str, token: str | None = None) -> Answer:
     """The three members of `authenticate`."""
     return {"jwt_token": token, "msg_code": code, "msg_details": LOGIN_MESSAGES[code]}
 
@@ -71,13 +71,13 @@ def told(status: str) -> Answer:
 
 
 def refused(refusal: ChallanRefusal) -> Answer:
-    """Why nothing was set aside and nothing written."""
+    """The answer to a request that was refused: nothing was set aside or written."""
     status, message = REFUSALS[refusal]
     return {"STATUS": status, "MESSAGE": message}
 
 
 def standing(challan: ChallanStanding) -> Answer:
-    """A request as it stands, line by line."""
+    """The state of a request, line by line."""
     return told(_status_of(challan.progress)) | {
         "REQUEST_ID": challan.request_id,
         "REF_NO": challan.written["REF_NO"],

@@ -40,10 +40,10 @@ def _day(value: object) -> date:
 
 
 def _mobile(value: str) -> str:
-    found = _MOBILE.fullmatch(folded(value))
-    if found is None:
+    match = _MOBILE.fullmatch(folded(value))
+    if match is None:
         raise ValueError("not a mobile number")
-    return found[1]
+    return match[1]
 
 
 def _null_is_empty(value: object) -> object:
@@ -53,8 +53,10 @@ def _null_is_empty(value: object) -> object:
 # An address has lines.
 _PLAIN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 Name = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,64}$")]
-Required = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_PLAIN)]
-Optional = Annotated[str, StringConstraints(max_length=500, pattern=_PLAIN), BeforeValidator(_null_is_empty)]
+RequiredText = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_PLAIN)]
+OptionalText = Annotated[
+    str, StringConstraints(max_length=500, pattern=_PLAIN), BeforeValidator(_null_is_empty)
+]
 Amount = Annotated[Money, BeforeValidator(_amount)]
 Day = Annotated[date, BeforeValidator(_day)]
 Mobile = Annotated[str, AfterValidator(_mobile)]
@@ -74,8 +76,8 @@ class LoginMessage(_Part):
 class CreditMessage(_Part):
     """One of CREDIT_INFO."""
 
-    slno: Annotated[Optional, Field(alias="SLNO")] = ""
-    credit_account: Annotated[Required, Field(alias="CREDIT_ACCOUNT")]
+    slno: Annotated[OptionalText, Field(alias="SLNO")] = ""
+    credit_account: Annotated[RequiredText, Field(alias="CREDIT_ACCOUNT")]
     amount: Annotated[Amount, Field(alias="AMOUNT")]
 
 
@@ -83,20 +85,20 @@ class CreateMessage(_Part):
     """`challan/create`."""
 
     request_id: Annotated[Name, Field(alias="REQUEST_ID")]
-    ref_no: Annotated[Optional, Field(alias="REF_NO")] = ""
+    ref_no: Annotated[OptionalText, Field(alias="REF_NO")] = ""
     tran_date: Annotated[Day, Field(alias="TRAN_DATE")]
-    applicant_name: Annotated[Required, Field(alias="APPLICANT_NAME")]
-    reference_name: Annotated[Optional, Field(alias="REFERENCE_NAME")] = ""
+    applicant_name: Annotated[RequiredText, Field(alias="APPLICANT_NAME")]
+    reference_name: Annotated[OptionalText, Field(alias="REFERENCE_NAME")] = ""
     mobile_no: Annotated[Mobile, Field(alias="MOBILE_NO")]
-    address: Annotated[Optional, Field(alias="ADDRESS")] = ""
-    purpose: Annotated[Optional, Field(alias="PURPOSE")] = ""
+    address: Annotated[OptionalText, Field(alias="ADDRESS")] = ""
+    purpose: Annotated[OptionalText, Field(alias="PURPOSE")] = ""
     tranamount: Annotated[Amount, Field(alias="TRANAMOUNT")]
     pay_trxid: Annotated[Name, Field(alias="PAY_TRXID")]
     credit_info: Annotated[
         list[CreditMessage], Field(alias="CREDIT_INFO", min_length=1, max_length=LINES_MAX)
     ]
 
-    def written(self) -> dict[str, str]:
+    def text_members(self) -> dict[str, str]:
         """What is kept as it came, beside what has columns of its own."""
         return {
             "REF_NO": self.ref_no,
@@ -111,7 +113,7 @@ class CreateMessage(_Part):
     def fingerprint(self) -> bytes:
         """What a repeat of the REQUEST_ID must equal: every field, amounts and numbers by value."""
         parts = ["challan-1", self.tran_date.isoformat(), str(self.tranamount.minor)]
-        parts += self.written().values()
+        parts += self.text_members().values()
         for credit in self.credit_info:
             parts += (credit.slno, credit.credit_account, str(credit.amount.minor))
         return hashlib.sha256("\x1f".join(parts).encode()).digest()

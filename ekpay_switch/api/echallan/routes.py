@@ -17,7 +17,7 @@ from ekpay_switch.api.echallan.messages import CreateMessage, LoginMessage, Sear
 from ekpay_switch.api.strict_json import MalformedJsonError
 from ekpay_switch.domain.challans import ChallanOrder, ChallanRefusal, ChallanStanding, Credit
 from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
-from ekpay_switch.edge_kit.background_tasks import OwnTasks
+from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.raise_challan import raise_challan
 from ekpay_switch.ports.challans import ChallanUser, ChallanUsers, TreasuryOffice
@@ -44,11 +44,11 @@ class EChallan:
     logins: RateLimit
     orders: RateLimit
     questions: RateLimit
-    tasks: OwnTasks = field(default_factory=OwnTasks)
+    tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
 
 
 class StatusError(Exception):
-    """An answer that has an HTTP status of its own: the caller may not call, or not so, or not now."""
+    """A refusal with an HTTP status of its own: not authenticated, malformed, too many or busy."""
 
     def __init__(self, status: str, retry_after_seconds: int = 0) -> None:
         super().__init__(status)
@@ -56,99 +56,99 @@ class StatusError(Exception):
 
     def response(self) -> Response:
         """The answer itself."""
-        return _said(int(self.status), answers.told(self.status), self.retry_after_seconds)
+        return _response(int(self.status), answers.told(self.status), self.retry_after_seconds)
 
 
-def mount(app: FastAPI, desk: EChallan) -> None:
+def mount(app: FastAPI, api: EChallan) -> None:
     """Put every endpoint on the application."""
-    create, search = _endpoint("create", _create, desk), _endpoint("search", _search, desk)
-    app.add_route(f"{BASE}/authenticate", _login_endpoint(desk), methods=["POST"])
+    create, search = _endpoint("create", _create, api), _endpoint("search", _search, api)
+    app.add_route(f"{BASE}/authenticate", _login_endpoint(api), methods=["POST"])
     app.add_route(f"{BASE}/challan/create", create, methods=["POST"])
     app.add_route(f"{BASE}/challan/search", search, methods=["GET"])
     app.add_route(f"{BASE}/searchEchallanInfo", search, methods=["GET"])
 
 
 def _endpoint(
-    name: str, act: Callable[[Request, ChallanUser, EChallan], Awaitable[answers.Answer]], desk: EChallan
+    name: str, act: Callable[[Request, ChallanUser, EChallan], Awaitable[answers.Answer]], api: EChallan
 ) -> Handler:
     route = f"echallan-{name}"
 
     async def endpoint(request: Request) -> Response:
-        started = desk.office.world.clock.monotonic()
+        started = api.office.world.clock.monotonic()
         try:
-            answer = await act(request, await _authenticated(request, desk), desk)
+            answer = await act(request, await _authenticate(request, api), api)
         except StatusError as error:
             telemetry.HTTP_REQUESTS.labels(route, error.status).inc()
             return error.response()
         telemetry.HTTP_REQUESTS.labels(route, 200).inc()
-        telemetry.HTTP_SECONDS.labels(route).observe(desk.office.world.clock.monotonic() - started)
-        return _said(200, answer)
+        telemetry.HTTP_SECONDS.labels(route).observe(api.office.world.clock.monotonic() - started)
+        return _response(200, answer)
 
     return endpoint
 
 
-async def _authenticated(request: Request, desk: EChallan) -> ChallanUser:
-    """Whose token it is. ekPay's clients send it bare; one that writes `Bearer` before it means the same."""
-    told = request.headers.get("authorization", "").strip()
-    scheme, _, rest = told.partition(" ")
-    grant = desk.tokens.read(rest.strip() if scheme.lower() == "bearer" else told)
-    if grant is None or grant.expires_at <= desk.office.world.clock.now():
+async def _authenticate(request: Request, api: EChallan) -> ChallanUser:
+    """The user of the token. ekPay's clients send it bare; `Bearer` before it is accepted as well."""
+    header = request.headers.get("authorization", "").strip()
+    scheme, _, rest = header.partition(" ")
+    grant = api.tokens.read(rest.strip() if scheme.lower() == "bearer" else header)
+    if grant is None or grant.expires_at <= api.office.world.clock.now():
         raise StatusError(answers.NOT_ALLOWED)
-    user = await desk.users.by_partner(grant.partner_id)
+    user = await api.users.by_partner(grant.partner_id)
     if user is None or not user.is_active or user.generation != grant.generation:
         raise StatusError(answers.NOT_ALLOWED)
     return user
 
 
-async def _create(request: Request, user: ChallanUser, desk: EChallan) -> answers.Answer:
-    if not desk.orders.allows(user.partner_id):
+async def _create(request: Request, user: ChallanUser, api: EChallan) -> answers.Answer:
+    if not api.orders.allows(user.partner_id):
         raise StatusError(answers.TOO_MANY, 1)
     try:
         message = _read(CreateMessage, read_members(await request.body()))
     except MalformedJsonError as error:
         raise StatusError(answers.MALFORMED) from error
     order = _order(message, user)
-    answer = await _raised_in_time(order, desk)
+    answer = await _raise_in_time(order, api)
     status = answer if isinstance(answer, ChallanRefusal) else answer.progress
     telemetry.log("challan_answered", partner_id=user.partner_id, request_id=order.request_id, outcome=status)
     return answers.refused(answer) if isinstance(answer, ChallanRefusal) else answers.standing(answer)
 
 
-async def _raised_in_time(order: ChallanOrder, desk: EChallan) -> ChallanStanding | ChallanRefusal:
-    """Raise it in a task of its own, which a caller that hangs up never cancels; answer in time either way.
+async def _raise_in_time(order: ChallanOrder, api: EChallan) -> ChallanStanding | ChallanRefusal:
+    """Raise it in a background task, which a disconnecting caller never cancels; answer in time either way.
 
-    Whatever broke, the request may stand: then it is the answer, and the worker goes on with it.
+    After any error the request may have been stored: then it is the answer, and the worker goes on with it.
     """
     try:
-        return await desk.tasks.within(raise_challan(order, desk.office), desk.answer_seconds)
+        return await api.tasks.run_within(raise_challan(order, api.office), api.answer_seconds)
     except OverloadedError as error:
         raise StatusError(answers.BUSY, 1) from error
     except Exception as error:  # noqa: BLE001 - late or broken, the money may be set aside: never "failed"
-        return await _standing_or_busy(order, desk, error)
+        return await _stored_or_busy(order, api, error)
 
 
-async def _standing_or_busy(
-    order: ChallanOrder, desk: EChallan, why: Exception
+async def _stored_or_busy(
+    order: ChallanOrder, api: EChallan, cause: Exception
 ) -> ChallanStanding | ChallanRefusal:
-    telemetry.log_warning("challan_answered_early", partner_id=order.partner_id, error=why)
+    telemetry.log_warning("challan_answered_early", partner_id=order.partner_id, error=cause)
     try:
-        standing = await desk.office.challans.by_request(order.partner_id, order.request_id)
+        standing = await api.office.challans.by_request(order.partner_id, order.request_id)
     except (OverloadedError, VerdictUnknownError) as error:
         raise StatusError(answers.BUSY, 1) from error
     if standing is None:
-        raise StatusError(answers.BUSY, 1) from why
+        raise StatusError(answers.BUSY, 1) from cause
     return standing if standing.fingerprint == order.fingerprint else ChallanRefusal.OTHER_CONTENT
 
 
-async def _search(request: Request, user: ChallanUser, desk: EChallan) -> answers.Answer:
-    if not desk.questions.allows(user.partner_id):
+async def _search(request: Request, user: ChallanUser, api: EChallan) -> answers.Answer:
+    if not api.questions.allows(user.partner_id):
         raise StatusError(answers.TOO_MANY, 1)
-    wanted = _read(SearchMessage, dict(request.query_params))
+    message = _read(SearchMessage, dict(request.query_params))
     try:
-        standing = await desk.office.challans.by_request(user.partner_id, wanted.request_id)
+        standing = await api.office.challans.by_request(user.partner_id, message.request_id)
     except (OverloadedError, VerdictUnknownError) as error:
         raise StatusError(answers.BUSY, 1) from error
-    if standing is None or wanted.tran_date not in {None, standing.tran_date}:
+    if standing is None or message.tran_date not in {None, standing.tran_date}:
         return answers.told(answers.NOT_FOUND)
     return answers.standing(standing)
 
@@ -162,8 +162,10 @@ def _order(message: CreateMessage, user: ChallanUser) -> ChallanOrder:
         pay_trxid=message.pay_trxid,
         tran_date=message.tran_date,
         total=message.tranamount,
-        credits=tuple(Credit(one.slno, one.credit_account, one.amount) for one in message.credit_info),
-        written=message.written(),
+        credits=tuple(
+            Credit(credit.slno, credit.credit_account, credit.amount) for credit in message.credit_info
+        ),
+        written=message.text_members(),
         payer={"bin": user.bin, "mobile": message.mobile_no},
     )
 
@@ -175,32 +177,34 @@ def _read(kind: type[Message], members: Mapping[str, object]) -> Message:
         raise StatusError(answers.MALFORMED) from error
 
 
-def _login_endpoint(desk: EChallan) -> Handler:
+def _login_endpoint(api: EChallan) -> Handler:
     async def authenticate(request: Request) -> Response:
-        status, answer = await _login(request, desk)
+        status, answer = await _login(request, api)
         telemetry.HTTP_REQUESTS.labels("echallan-authenticate", status).inc()
-        return _said(status, answer, 5 if answer["msg_code"] == answers.LOGIN_TOO_MANY else 0)
+        return _response(status, answer, 5 if answer["msg_code"] == answers.LOGIN_TOO_MANY else 0)
 
     return authenticate
 
 
-async def _login(request: Request, desk: EChallan) -> tuple[int, answers.Answer]:
-    """`authenticate`: a wrong name, a wrong key and an access that is off are told the same."""
+async def _login(request: Request, api: EChallan) -> tuple[int, answers.Answer]:
+    """`authenticate`: a wrong name, a wrong key and an access that is off get the same answer."""
     try:
         message = LoginMessage.model_validate(read_members(await request.body()))
     except (MalformedJsonError, ValidationError):
-        return 400, answers.login(answers.LOGIN_MALFORMED)
-    if not desk.logins.allows(message.username[:_NAME_LENGTH]):
-        return 429, answers.login(answers.LOGIN_TOO_MANY)
-    user = await desk.users.by_username(message.username)
+        return 400, answers.login_answer(answers.LOGIN_MALFORMED)
+    if not api.logins.allows(message.username[:_NAME_LENGTH]):
+        return 429, answers.login_answer(answers.LOGIN_TOO_MANY)
+    user = await api.users.by_username(message.username)
     is_right = pass_key_matches(message.key, user.key_hash if user else None)
     if user is None or not is_right or not user.is_active:
-        return 401, answers.login(answers.LOGIN_FAILED)
-    expires_at = desk.office.world.clock.now() + timedelta(seconds=TOKEN_SECONDS)
-    token = desk.tokens.issue(user.partner_id, user.generation, expires_at)
-    return 200, answers.login(answers.ISSUED, token)
+        return 401, answers.login_answer(answers.LOGIN_FAILED)
+    expires_at = api.office.world.clock.now() + timedelta(seconds=TOKEN_SECONDS)
+    token = api.tokens.issue(user.partner_id, user.generation, expires_at)
+    return 200, answers.login_answer(answers.ISSUED, token)
 
 
-def _said(status: int, answer: answers.Answer, retry_after_seconds: int = 0) -> Response:
-    again = {"Retry-After": str(retry_after_seconds)} if retry_after_seconds else {}
-    return Response(orjson.dumps(answer), status, {**_NO_COPIES, **again}, media_type="application/json")
+def _response(status: int, answer: answers.Answer, retry_after_seconds: int = 0) -> Response:
+    retry_headers = {"Retry-After": str(retry_after_seconds)} if retry_after_seconds else {}
+    return Response(
+        orjson.dumps(answer), status, {**_NO_COPIES, **retry_headers}, media_type="application/json"
+    )

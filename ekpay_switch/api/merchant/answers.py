@@ -8,23 +8,25 @@ from ekpay_switch.flows.merchant_document import stamp
 Answer = dict[str, str | None]
 
 
-def issued(token: str, left_seconds: int, now: datetime) -> Answer:
+def token_answer(token: str, left_seconds: int, now: datetime) -> Answer:
     """The token, and how long it lives."""
     return _answer(token, f"{left_seconds}s", MerchantCode.ISSUED, "Secure token generated successfully", now)
 
 
-def failure(now: datetime) -> Answer:
+def failure_answer(now: datetime) -> Answer:
     """No token, and no reason on the wire."""
     return _answer(None, None, MerchantCode.FAILURE, "Failure", now)
 
 
-def _answer(token: str | None, life: str | None, code: MerchantCode, said: str, now: datetime) -> Answer:
-    """Recorded answers say `ack_tstamp`, ekPay's manual `ack_timestamp`: clients read either."""
+def _answer(
+    token: str | None, life_text: str | None, code: MerchantCode, details: str, now: datetime
+) -> Answer:
+    """Recorded answers have `ack_tstamp`, ekPay's manual `ack_timestamp`: clients read either."""
     return {
         "secure_token": token,
-        "token_exp_time": life,
+        "token_exp_time": life_text,
         "msg_code": code.value,
-        "msg_det": said,
+        "msg_det": details,
         "ack_tstamp": stamp(now),
         "ack_timestamp": stamp(now),
     }

@@ -1,6 +1,6 @@
 """Addresses that have lately proven to be a merchant's server, so that they are not limited like strangers.
 
-Some clients ask for their whole history, most of which we never had: a 404 alone makes no stranger
+Some clients ask for their whole history, most of which we never had: a 404 alone proves no abuse
 (ekpay-merchant-api.md 3.5).
 """
 
@@ -26,6 +26,6 @@ class KnownServers:
         if len(self._until) > ADDRESSES_MAX:
             self._until.popitem(last=False)
 
-    def knows(self, address: str) -> bool:
+    def is_known(self, address: str) -> bool:
         """Whether the address has proven itself within the hour."""
         return self._until.get(address, 0.0) > self._clock.monotonic()

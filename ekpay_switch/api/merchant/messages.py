@@ -23,23 +23,23 @@ _TRNX_ID = r"^[A-Za-z0-9._~:/@=-]+$"
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
-def _spelled(value: object) -> str:
+def _require_text(value: object) -> str:
     if not isinstance(value, str):
         raise PydanticCustomError("wrong_type", "neither text nor number")
     return str(value)
 
 
-def _spelled_or_none(value: object) -> str | None:
-    return None if value is None else _spelled(value)
+def _text_or_none(value: object) -> str | None:
+    return None if value is None else _require_text(value)
 
 
 def _text_or_empty(value: object) -> str:
-    return "" if value is None else _spelled(value)
+    return "" if value is None else _require_text(value)
 
 
 def _taka(value: object) -> Money:
     try:
-        return parse_taka(_spelled(value))
+        return parse_taka(_require_text(value))
     except MalformedAmountError:
         raise PydanticCustomError("malformed", "not an amount") from None
 
@@ -53,19 +53,19 @@ def _day(value: object) -> date | None:
     return date.fromisoformat(text)
 
 
-def _long(least: int, most: int = TEXT_LENGTH_MAX) -> StringConstraints:
+def _length(least: int, most: int = TEXT_LENGTH_MAX) -> StringConstraints:
     return StringConstraints(min_length=least, max_length=most)
 
 
-Filled = Annotated[str, BeforeValidator(_spelled), _long(1)]
-Given = Annotated[str, BeforeValidator(_spelled), _long(0)]
-Optional = Annotated[Annotated[str, _long(0)] | None, BeforeValidator(_spelled_or_none)]
-Empty = Annotated[str, BeforeValidator(_text_or_empty), _long(0)]
-Uri = Annotated[str, BeforeValidator(_spelled), _long(0, _URI_LENGTH_MAX)]
+RequiredText = Annotated[str, BeforeValidator(_require_text), _length(1)]
+AnyText = Annotated[str, BeforeValidator(_require_text), _length(0)]
+OptionalText = Annotated[Annotated[str, _length(0)] | None, BeforeValidator(_text_or_none)]
+TextOrEmpty = Annotated[str, BeforeValidator(_text_or_empty), _length(0)]
+Uri = Annotated[str, BeforeValidator(_require_text), _length(0, _URI_LENGTH_MAX)]
 Taka = Annotated[Money, BeforeValidator(_taka)]
 Day = Annotated[date | None, BeforeValidator(_day)]
 TrnxId = Annotated[
-    str, BeforeValidator(_spelled), StringConstraints(pattern=_TRNX_ID, min_length=1, max_length=64)
+    str, BeforeValidator(_require_text), StringConstraints(pattern=_TRNX_ID, min_length=1, max_length=64)
 ]
 
 
@@ -78,8 +78,8 @@ class _Part(BaseModel):
 class MerchantPart(_Part):
     """`mer_info`: who calls."""
 
-    mer_reg_id: Annotated[str, BeforeValidator(_spelled), _long(1, 64)]
-    mer_pas_key: Annotated[str, BeforeValidator(_spelled), _long(1, 256)] = Field(repr=False)
+    mer_reg_id: Annotated[str, BeforeValidator(_require_text), _length(1, 64)]
+    mer_pas_key: Annotated[str, BeforeValidator(_require_text), _length(1, 256)] = Field(repr=False)
 
 
 class CallerPart(_Part):
@@ -99,42 +99,42 @@ class AddressPart(_Part):
 class CustomerPart(_Part):
     """`cust_info`: who pays."""
 
-    cust_id: Optional = None
-    cust_name: Filled
-    cust_mobo_no: Given
-    cust_email: Optional = None
-    cust_mail_addr: Optional = None
+    cust_id: OptionalText = None
+    cust_name: RequiredText
+    cust_mobo_no: AnyText
+    cust_email: OptionalText = None
+    cust_mail_addr: OptionalText = None
 
 
 class TransactionPart(_Part):
     """`trns_info`: what is paid."""
 
     trnx_id: TrnxId
-    trnx_amt: Given
+    trnx_amt: AnyText
     trnx_currency: Literal["BDT"]
-    ord_id: Optional = None
-    ord_det: Optional = None
+    ord_id: OptionalText = None
+    ord_det: OptionalText = None
 
 
 class IpnPart(_Part):
     """`ipn_info`: who is told what became of it; channels 1 and 3 ask for a message to `ipn_uri`."""
 
-    ipn_channel: Annotated[Literal["0", "1", "2", "3"], BeforeValidator(_spelled)]
-    ipn_email: Empty = ""
-    ipn_uri: Annotated[str, BeforeValidator(_text_or_empty), _long(0, _URI_LENGTH_MAX)] = ""
+    ipn_channel: Annotated[Literal["0", "1", "2", "3"], BeforeValidator(_require_text)]
+    ipn_email: TextOrEmpty = ""
+    ipn_uri: Annotated[str, BeforeValidator(_text_or_empty), _length(0, _URI_LENGTH_MAX)] = ""
 
 
 class SplitPart(_Part):
     """One line of `settlement_split`, ours; without a payee it is the merchant's own."""
 
-    payee: Annotated[str, BeforeValidator(_text_or_empty), _long(0, 64)] = ""
+    payee: Annotated[str, BeforeValidator(_text_or_empty), _length(0, 64)] = ""
     amount: Taka
 
 
 class OrderMessage(_Part):
     """`merchant-api`."""
 
-    req_timestamp: Annotated[str, BeforeValidator(_spelled), _long(1, 64)]
+    req_timestamp: Annotated[str, BeforeValidator(_require_text), _length(1, 64)]
     feed_uri: AddressPart
     cust_info: CustomerPart
     trns_info: TransactionPart
@@ -145,6 +145,6 @@ class OrderMessage(_Part):
 class StatusMessage(_Part):
     """`get-status`."""
 
-    trnx_id: Annotated[str, BeforeValidator(_spelled), _long(1, 256)]
+    trnx_id: Annotated[str, BeforeValidator(_require_text), _length(1, 256)]
     trans_date: Day = None
-    username: Empty = ""
+    username: TextOrEmpty = ""

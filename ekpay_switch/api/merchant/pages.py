@@ -1,12 +1,12 @@
-"""`GET /ekpaypg/v1`: from the address that merchants make to the payer's page.
+"""`GET /ekpaypg/v1`: redirects from the address that merchants build to the payer's checkout.
 
-The token ends here: it opens the way, and no page, link or log has it again.
+The token ends here: no page, link or log has it again.
 """
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ekpay_switch.api.page_parts import Page, sent_on, shown
+from ekpay_switch.api.page_parts import Page, redirect, render_page
 from ekpay_switch.edge_kit.bilingual_text import Text
 from ekpay_switch.flows.open_merchant_payment import CHECKOUT_PATH
 from ekpay_switch.ports.merchants import MerchantPayment
@@ -50,25 +50,25 @@ _TOO_MANY = Page(
 
 
 async def to_checkout(request: Request, tokens: MerchantTokens, world: World) -> Response:
-    """On to the payer's page, or a page that says why not."""
+    """Redirect to the checkout, or show a page that says why not."""
     query = request.query_params
-    given, names = query.getlist("sToken"), query.getlist("trnsID")
-    if len(given) != 1 or len(names) != 1 or not given[0] or not names[0]:
-        return shown(_INCOMPLETE)
-    payment = await _opened_by(given[0], names[0], tokens, world)
+    tokens_sent, references_sent = query.getlist("sToken"), query.getlist("trnsID")
+    if len(tokens_sent) != 1 or len(references_sent) != 1 or not tokens_sent[0] or not references_sent[0]:
+        return render_page(_INCOMPLETE)
+    payment = await _find_payment(tokens_sent[0], references_sent[0], tokens, world)
     if payment is None:
-        return shown(_UNKNOWN)
+        return render_page(_UNKNOWN)
     if payment.token_expires_at <= world.clock.now():
-        return shown(_ENDED)
-    return sent_on(f"{world.public_url}{CHECKOUT_PATH}/{payment.checkout_reference}")
+        return render_page(_ENDED)
+    return redirect(f"{world.public_url}{CHECKOUT_PATH}/{payment.checkout_reference}")
 
 
 def too_many() -> Response:
-    """For an address that asks too often."""
-    return shown(_TOO_MANY)
+    """The page for an address that calls too often."""
+    return render_page(_TOO_MANY)
 
 
-async def _opened_by(
+async def _find_payment(
     token: str, trnx_id: str, tokens: MerchantTokens, world: World
 ) -> MerchantPayment | None:
     """The payment of this name whose token this is, expired or not."""

@@ -28,7 +28,7 @@ _MOBILE = re.compile(r"(?:\+88)?01[0-9]{9}", re.ASCII)
 _IPN_CHANNELS = frozenset({"1", "3"})
 
 
-def members_of(body: bytes) -> Members:
+def read_members(body: bytes) -> Members:
     """The body as one JSON object whose numbers are still spelled as they came.
 
     Raises:
@@ -40,8 +40,8 @@ def members_of(body: bytes) -> Members:
         raise RefusedError(Code.MALFORMED) from None
 
 
-def read(kind: type[AnyMessage], members: Members) -> AnyMessage:
-    """The members as their message.
+def read_message(kind: type[AnyMessage], members: Members) -> AnyMessage:
+    """The members as a validated message.
 
     Raises:
         RefusedError: 1024.
@@ -53,13 +53,13 @@ def read(kind: type[AnyMessage], members: Members) -> AnyMessage:
         raise RefusedError(Code.MALFORMED) from None
 
 
-def order_of(members: Members, return_hosts: Collection[str]) -> MerchantOrder:
+def read_order(members: Members, return_hosts: Collection[str]) -> MerchantOrder:
     """The order of a merchant that may send payers and IPNs to these hosts.
 
     Raises:
         RefusedError: 1024, 1030 or 1052, in this order.
     """
-    message = read(OrderMessage, members)
+    message = read_message(OrderMessage, members)
     amount = _amount(message.trns_info.trnx_amt)
     if message.ipn_info.ipn_channel in _IPN_CHANNELS and not message.ipn_info.ipn_uri:
         raise RefusedError(Code.MALFORMED)
@@ -88,7 +88,7 @@ def fingerprint(members: Members) -> bytes:
     """What a repeat must equal: every member, also those that we do not know, in any order.
 
     Raises:
-        RefusedError: 1024, the members are nested deeper than anybody can follow.
+        RefusedError: 1024, the members are nested too deep.
     """
     content = {name: value for name, value in members.items() if name not in _NOT_CONTENT}
     caller = content.get("mer_info")
@@ -105,7 +105,7 @@ def _canonical(value: object) -> str:
     if isinstance(value, dict):
         return "{" + ",".join(f"{json.dumps(name)}:{_canonical(value[name])}" for name in sorted(value)) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(_canonical(one) for one in value) + "]"
+        return "[" + ",".join(_canonical(item) for item in value) + "]"
     return value if isinstance(value, Number) else json.dumps(value)
 
 
@@ -117,7 +117,7 @@ def _amount(text: str) -> Money:
 
 
 def _require_addresses(message: OrderMessage, return_hosts: Collection[str]) -> None:
-    """Every address at a host of the merchant's own; an IPN goes to a place, which has no fragment."""
+    """Refuse an address that is not at a host of the merchant, and an IPN address with a fragment."""
     uris, ipn = message.feed_uri, message.ipn_info
     used = [uris.s_uri, uris.f_uri, uris.c_uri]
     if ipn.ipn_channel in _IPN_CHANNELS:

@@ -1,4 +1,4 @@
-"""What the merchant API says when it refuses: two keys, both texts (ekpay-merchant-api.md 2.3).
+"""Refusals of the merchant API: two keys, both texts (ekpay-merchant-api.md 2.3).
 
 1024, 1030 and 1052 are ekPay's; the others are ours (docs/adr/0046). No body has a msg_code beside them,
 since clients show whichever they find first.
@@ -11,7 +11,7 @@ from types import MappingProxyType
 import orjson
 from starlette.responses import Response
 
-from ekpay_switch.api.page_parts import Page, shown
+from ekpay_switch.api.page_parts import Page, render_page
 from ekpay_switch.edge_kit.bilingual_text import Text
 
 BASE = "/ekpaypg/v1"
@@ -72,8 +72,8 @@ class RefusedError(Exception):
 
     def headers(self) -> dict[str, str]:
         """The headers that go with it."""
-        again = {"Retry-After": "1"} if self.code in _RETRY_AFTER_SECONDS else {}
-        return {**NO_COPIES, **again}
+        retry_headers = {"Retry-After": "1"} if self.code in _RETRY_AFTER_SECONDS else {}
+        return {**NO_COPIES, **retry_headers}
 
     def response(self, more_headers: Mapping[str, str] | None = None) -> Response:
         """The answer itself."""
@@ -81,11 +81,11 @@ class RefusedError(Exception):
 
 
 def is_under_merchant_api(path: str) -> bool:
-    """Whether whoever asked for this path reads answers of the merchant API."""
+    """Whether callers of this path read answers of the merchant API."""
     return path == BASE or path.startswith(f"{BASE}/")
 
 
-def refused_with(status: int) -> RefusedError:
+def error_of_status(status: int) -> RefusedError:
     """The refusal that stands for a status which the framework or the guard before it has chosen."""
     if status == _BUSY:
         return RefusedError(Code.BUSY)
@@ -95,7 +95,7 @@ def refused_with(status: int) -> RefusedError:
 def answer_with(
     method: str, path: str, status: int, more_headers: Mapping[str, str] | None = None
 ) -> Response:
-    """What stands for a status: a page where a payer's browser asks for the payer's page, else two keys."""
+    """The answer for a status: a page where a payer's browser asks for the payer's page, else two keys."""
     if path == BASE and method in _PAGE_METHODS and status >= _SERVER_ERROR:
-        return shown(_TROUBLE)
-    return refused_with(status).response(more_headers)
+        return render_page(_TROUBLE)
+    return error_of_status(status).response(more_headers)

@@ -16,9 +16,9 @@ from ekpay_switch import telemetry
 from ekpay_switch.api.merchant import answers, pages
 from ekpay_switch.api.merchant.known_servers import KnownServers
 from ekpay_switch.api.merchant.messages import CallerPart, StatusMessage
-from ekpay_switch.api.merchant.reading import Members, members_of, order_of, read
+from ekpay_switch.api.merchant.reading import Members, read_members, read_message, read_order
 from ekpay_switch.api.merchant.refusals import BASE, NO_COPIES, Code, RefusedError
-from ekpay_switch.edge_kit.background_tasks import OwnTasks, StillRunningError
+from ekpay_switch.edge_kit.background_tasks import BackgroundTasks, StillRunningError
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.merchant_callers import Credentials, authenticated
 from ekpay_switch.flows.merchant_document import Document, document, instruments_of, masked, not_found
@@ -31,7 +31,7 @@ from ekpay_switch.security.merchant_tokens import MerchantTokens
 
 @dataclass(slots=True)
 class MerchantApi:
-    """What the endpoints need; `tasks` keeps the orders whose callers may have hung up.
+    """What the endpoints need; `tasks` keeps the orders whose callers have disconnected.
 
     `orders` limits each merchant by itself. By address, `arrivals` limits everybody, and `strangers` whoever
     is wrong about a pass key, or asks for what is not its own without being one of the known `servers`.
@@ -44,7 +44,7 @@ class MerchantApi:
     arrivals: RateLimit
     strangers: RateLimit
     servers: KnownServers
-    tasks: OwnTasks = field(default_factory=OwnTasks)
+    tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
 
 
 Act = Callable[[Members, str, MerchantApi], Awaitable[answers.Answer | Document]]
@@ -64,7 +64,7 @@ def mount(app: FastAPI, api: MerchantApi) -> None:
         return answer
 
     app.add_route(BASE, page, methods=["GET"])
-    app.add_route(f"{BASE}/merchant-api", _endpoint("merchant-api", _take, api), methods=["POST"])
+    app.add_route(f"{BASE}/merchant-api", _endpoint("merchant-api", _open_payment, api), methods=["POST"])
     app.add_route(f"{BASE}/get-status", _endpoint("merchant-get-status", _status, api), methods=["POST"])
 
 
@@ -80,49 +80,49 @@ def _endpoint(route: str, act: Act, api: MerchantApi) -> Callable[[Request], Awa
         started, address = api.world.clock.monotonic(), address_of(request)
         try:
             _count(api.arrivals, address)
-            told = await act(members_of(await request.body()), address, api)
+            content = await act(read_members(await request.body()), address, api)
         except RefusedError as refused:
             telemetry.HTTP_REQUESTS.labels(route, refused.status).inc()
             telemetry.log("merchant_refused", route=route, http_status=refused.status, code=refused.code)
             return refused.response()
         telemetry.HTTP_REQUESTS.labels(route, 200).inc()
         telemetry.HTTP_SECONDS.labels(route).observe(api.world.clock.monotonic() - started)
-        return Response(orjson.dumps(told), 200, dict(NO_COPIES), media_type="application/json")
+        return Response(orjson.dumps(content), 200, dict(NO_COPIES), media_type="application/json")
 
     return answer
 
 
-async def _take(members: Members, address: str, api: MerchantApi) -> answers.Answer:
+async def _open_payment(members: Members, address: str, api: MerchantApi) -> answers.Answer:
     """`merchant-api`: 1000 with a token, 1001 where the trnx_id stands for another order."""
-    merchant = await _caller(members, address, api)
+    merchant = await _authenticate(members, address, api)
     _count(api.orders, merchant.partner_id)
-    order = order_of(members, merchant.return_hosts)
+    order = read_order(members, merchant.return_hosts)
     try:
-        # In a task of its own, which a caller that hangs up never cancels.
-        taken = await api.tasks.within(take_order(merchant, order, api.world), api.answer_seconds)
+        # In a background task, which a disconnecting caller never cancels.
+        outcome = await api.tasks.run_within(take_order(merchant, order, api.world), api.answer_seconds)
     except StillRunningError:
         raise RefusedError(Code.BUSY) from None
     now = api.world.clock.now()
-    match taken:
+    match outcome:
         case OrderTaken(payment=payment, left_seconds=left_seconds, is_repeat=is_repeat):
             telemetry.log("merchant_order_taken", payment_id=payment.payment_id,
                           outcome="repeat" if is_repeat else "new")  # fmt: skip
             token = api.tokens.derive(payment.payment_id, payment.mer_reg_id, payment.token_expires_at)
-            return answers.issued(token, left_seconds, now)
+            return answers.token_answer(token, left_seconds, now)
         case OrderRefusal.OTHER_CONTENT | OrderRefusal.TOKEN_ENDED:
-            telemetry.log("merchant_order_refused", partner_id=merchant.partner_id, refusal=taken)
-            return answers.failure(now)
+            telemetry.log("merchant_order_refused", partner_id=merchant.partner_id, refusal=outcome)
+            return answers.failure_answer(now)
         case OrderRefusal.AMOUNT_OUT_OF_RANGE | OrderRefusal.SPLIT_DOES_NOT_ADD_UP:
             raise RefusedError(Code.MALFORMED)
         case OrderRefusal.UNKNOWN_PAYEE:
             raise RefusedError(Code.MALFORMED)
         case _:
-            assert_never(taken)
+            assert_never(outcome)
 
 
-async def _caller(members: Members, address: str, api: MerchantApi) -> Merchant:
-    who = read(CallerPart, members).mer_info
-    merchant = await authenticated(Credentials(who.mer_reg_id, who.mer_pas_key, address), api.world)
+async def _authenticate(members: Members, address: str, api: MerchantApi) -> Merchant:
+    caller = read_message(CallerPart, members).mer_info
+    merchant = await authenticated(Credentials(caller.mer_reg_id, caller.mer_pas_key, address), api.world)
     if merchant is None:
         _count(api.strangers, address)
         raise RefusedError(Code.NOT_AUTHENTICATED)
@@ -132,21 +132,21 @@ async def _caller(members: Members, address: str, api: MerchantApi) -> Merchant:
 
 async def _status(members: Members, address: str, api: MerchantApi) -> Document:
     """`get-status`: the whole document for a merchant's own servers, a masked one for others, or 404."""
-    message = read(StatusMessage, members)
+    message = read_message(StatusMessage, members)
     question = StatusQuestion(message.trnx_id, message.username, message.trans_date, address)
-    found = await find_status(question, api.world)
-    if found is not None and found.is_own:
+    status = await find_status(question, api.world)
+    if status is not None and status.is_own:
         api.servers.has_proven(address)
-    elif not api.servers.knows(address):
+    elif not api.servers.is_known(address):
         _count(api.strangers, address)
-    return not_found() if found is None else _told(found, api)
+    return not_found() if status is None else _document_for(status, api)
 
 
-def _told(found: StatusFound, api: MerchantApi) -> Document:
-    payment = found.payment
+def _document_for(status: StatusFound, api: MerchantApi) -> Document:
+    payment = status.payment
     token = api.tokens.derive(payment.payment_id, payment.mer_reg_id, payment.token_expires_at)
-    told = document(payment, token, instruments_of(api.world.connectors))
-    return told if found.is_own else masked(told)
+    whole_document = document(payment, token, instruments_of(api.world.connectors))
+    return whole_document if status.is_own else masked(whole_document)
 
 
 def _count(limit: RateLimit, caller: str) -> None:

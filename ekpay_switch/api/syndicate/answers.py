@@ -23,9 +23,16 @@ from ekpay_switch.ports.billers import BillerProfile, Parameter
 from ekpay_switch.ports.world import RequestStatus
 
 Answer = dict[str, Any]
-VERSION = "v1.3.0"  # what we speak, whatever a caller says that it speaks
-TOLD_AS = {"customer_name": "bll_cstnm", "address": "bll_add", "meter_no": "meter_no", "kwh": "totalKwh",
-           "period_from": "bll_dt_frm", "period_to": "bll_dt_to", "mobile": "bll_mobno"}  # fmt: skip
+VERSION = "v1.3.0"  # ours, whatever version a caller states
+DETAIL_MEMBERS = {
+    "customer_name": "bll_cstnm",
+    "address": "bll_add",
+    "meter_no": "meter_no",
+    "kwh": "totalKwh",
+    "period_from": "bll_dt_frm",
+    "period_to": "bll_dt_to",
+    "mobile": "bll_mobno",
+}
 
 STATUS_LETTERS = {"active": "A", "down": "D", "suspended": "S"}
 
@@ -37,12 +44,12 @@ def stamp(instant: datetime) -> str:
 
 def envelope(headers: Headers | None, trace: Trace | None, now: datetime) -> Answer:
     """`hdrs` and `trx` of an answer: the caller's own ids and our clock."""
-    told = {"nm": headers.nm if headers else "", "ver": VERSION}
+    header_members = {"nm": headers.nm if headers else "", "ver": VERSION}
     if isinstance(headers, ReferencedHeaders):
-        told["ref_id"] = headers.ref_id
-    told |= {"tms": stamp(now)} | ({"nd_id": headers.nd_id} if headers else {})
-    traced = {"trx_id": trace.trx_id, "trx_tms": stamp(now)} if trace else {"trx_tms": stamp(now)}
-    return {"hdrs": told, "trx": traced}
+        header_members["ref_id"] = headers.ref_id
+    header_members |= {"tms": stamp(now)} | ({"nd_id": headers.nd_id} if headers else {})
+    trace_members = {"trx_id": trace.trx_id, "trx_tms": stamp(now)} if trace else {"trx_tms": stamp(now)}
+    return {"hdrs": header_members, "trx": trace_members}
 
 
 def status_block(code: str, refno_ack: str | None = None) -> Answer:
@@ -56,11 +63,13 @@ def taka(money: Money) -> str:
     return format_taka(money.minor)
 
 
-def quoted(quote: Quote, ekpay_id: str, bill_type: str) -> Answer:
+def fetch_answer(quote: Quote, ekpay_id: str, bill_type: str) -> Answer:
     """`bllr_inf` and `resp_status` of a fetch; a bill that is paid already is a normal answer."""
     bill = quote.bill
-    told: Answer = {TOLD_AS[name]: text for name, text in bill.details.items() if name in TOLD_AS}
-    told |= {
+    bill_members: Answer = {
+        DETAIL_MEMBERS[name]: text for name, text in bill.details.items() if name in DETAIL_MEMBERS
+    }
+    bill_members |= {
         "bllr_id": ekpay_id,
         "bll_no": bill.bill_number,
         "bllr_accno": bill.account,
@@ -75,22 +84,25 @@ def quoted(quote: Quote, ekpay_id: str, bill_type: str) -> Answer:
         "is_bll_pd": "Y" if bill.is_paid else "N",
     }
     if bill.rounding.minor:
-        told["bll_rndng"] = taka(bill.rounding)
+        bill_members["bll_rndng"] = taka(bill.rounding)
     if bill.charges:
-        told["bll_lines"] = [{"nm": line.label, "amnt": taka(line.amount)} for line in bill.charges]
+        bill_members["bll_lines"] = [{"nm": line.label, "amnt": taka(line.amount)} for line in bill.charges]
     if bill.unpaid_count > 1:
-        told["bll_cnt"] = str(bill.unpaid_count)
-    return {"bllr_inf": told, **status_block(DONE, quote.quote_id)}
+        bill_members["bll_cnt"] = str(bill.unpaid_count)
+    return {"bllr_inf": bill_members, **status_block(DONE, quote.quote_id)}
 
 
-def paid(request: PayRequest, answer: PaymentAnswer) -> Answer:
-    """`bllr_inf` and `resp_status` of a payment, whatever became of it."""
-    echoed = {"bllr_id": request.bllr_inf.bllr_id, "is_bll_pd": _paid_mark(answer.state)}
-    echoed |= bought(answer.tokens) | receipted(answer.receipts)
-    return {"bllr_inf": echoed, **status_block(code_of(answer.state, answer.refusal), request.trx.refno_ack)}
+def payment_answer(request: PayRequest, answer: PaymentAnswer) -> Answer:
+    """`bllr_inf` and `resp_status` of a payment in any state."""
+    biller_members = {"bllr_id": request.bllr_inf.bllr_id, "is_bll_pd": _paid_mark(answer.state)}
+    biller_members |= token_members(answer.tokens) | receipt_members(answer.receipts)
+    return {
+        "bllr_inf": biller_members,
+        **status_block(code_of(answer.state, answer.refusal), request.trx.refno_ack),
+    }
 
 
-def bought(tokens: Sequence[TokenLine]) -> Answer:
+def token_members(tokens: Sequence[TokenLine]) -> Answer:
     """What a prepaid biller returned, in the order in which it is typed in; nothing for other billers."""
     if not tokens:
         return {}
@@ -98,23 +110,29 @@ def bought(tokens: Sequence[TokenLine]) -> Answer:
     return {"token": ",".join(line.digits for line in tokens), "token_lines": lines}
 
 
-def receipted(receipts: Mapping[str, str]) -> Answer:
+def receipt_members(receipts: Mapping[str, str]) -> Answer:
     """What proves the payment at its biller: its receipt or challan, and the final one that came later."""
-    told = {"rcpt_no": receipts.get(RECEIPT), "rcpt_no_fnl": receipts.get(FINAL_RECEIPT)}
-    return {name: number for name, number in told.items() if number}
+    numbers = {"rcpt_no": receipts.get(RECEIPT), "rcpt_no_fnl": receipts.get(FINAL_RECEIPT)}
+    return {name: number for name, number in numbers.items() if number}
 
 
-def looked_up(request: StatusRequest, status: RequestStatus, tokens: Sequence[TokenLine] = ()) -> Answer:
+def status_answer(request: StatusRequest, status: RequestStatus, tokens: Sequence[TokenLine] = ()) -> Answer:
     """The answer to a status question, from our books; `pyd_inf` only when the bill is paid through us."""
     standing = status.standing
     if standing is None:
-        told = {"bllr_id": request.bll_inf.bllr_id, "is_bll_pd": "Y" if status.is_bill_paid else "N"}
-        return {"bllr_inf": told, **status_block(DONE)}
-    told = {"bllr_id": request.bll_inf.bllr_id, "is_bll_pd": _paid_mark(standing.state)} | bought(tokens)
+        biller_members = {
+            "bllr_id": request.bll_inf.bllr_id,
+            "is_bll_pd": "Y" if status.is_bill_paid else "N",
+        }
+        return {"bllr_inf": biller_members, **status_block(DONE)}
+    biller_members = {
+        "bllr_id": request.bll_inf.bllr_id,
+        "is_bll_pd": _paid_mark(standing.state),
+    } | token_members(tokens)
     if standing.state is State.COMPLETED:
-        told |= receipted(receipts_of(standing.facts))
+        biller_members |= receipt_members(receipts_of(standing.facts))
     answer: Answer = {
-        "bllr_inf": told,
+        "bllr_inf": biller_members,
         **status_block(code_of(standing.state, standing.refusal), standing.quote_id),
     }
     if standing.state is State.COMPLETED and standing.paid_at is not None:
@@ -126,10 +144,10 @@ def looked_up(request: StatusRequest, status: RequestStatus, tokens: Sequence[To
     return answer
 
 
-def balances(prefunds: dict[str, Money]) -> Answer:
+def balance_answer(prefunds: dict[str, Money]) -> Answer:
     """`bckt_blnc_inf`, in taka with two decimals."""
-    told = {"bckt_blnc": taka(prefunds["postpaid"]), "prepaid_blnc": taka(prefunds["prepaid"])}
-    return {"bckt_blnc_inf": told, **status_block(DONE)}
+    balance_members = {"bckt_blnc": taka(prefunds["postpaid"]), "prepaid_blnc": taka(prefunds["prepaid"])}
+    return {"bckt_blnc_inf": balance_members, **status_block(DONE)}
 
 
 def master_data(profiles: list[BillerProfile]) -> Answer:
@@ -145,39 +163,39 @@ def _biller(profile: BillerProfile) -> Answer:
         "bllr_ctgry": profile.category,
         "bllr_typ": profile.bucket,
         "bllr_sts": STATUS_LETTERS[profile.status],
-        "bll_once": _mark(profile.takes_bill_once),
-        "gvs_tkn": _mark(profile.gives_tokens),
+        "bll_once": _yes_or_no(profile.takes_bill_once),
+        "gvs_tkn": _yes_or_no(profile.gives_tokens),
         "input_params": [_parameter(parameter) for parameter in profile.parameters],
     }
 
 
 def _parameter(parameter: Parameter) -> Answer:
     """One field of a form, in both languages; its choices and its bounds in taka only where it has any."""
-    told: Answer = {
+    field: Answer = {
         "nm": parameter.wire_name,
         "lbl_en": parameter.label_en,
         "lbl_bn": parameter.label_bn,
         "typ": "text",
-        "reqrd": _mark(parameter.is_required),
+        "reqrd": _yes_or_no(parameter.is_required),
         "rgx": parameter.pattern,
         "exmpl": parameter.example,
         "grp": parameter.group,
     }
     if parameter.choices:
-        told["chcs"] = [
+        field["chcs"] = [
             {"val": value, "lbl_en": label_en, "lbl_bn": label_bn}
             for value, label_en, label_bn in parameter.choices
         ]
     if parameter.bounds is not None:
         bounds = {"amt_min": parameter.bounds.least, "amt_max": parameter.bounds.most}
-        told |= {name: taka(bound) for name, bound in bounds.items() if bound is not None}
-        told["amt_stp"] = taka(parameter.bounds.step)
+        field |= {name: taka(bound) for name, bound in bounds.items() if bound is not None}
+        field["amt_stp"] = taka(parameter.bounds.step)
     if parameter.names_payer:
-        told["nms_pyr"] = "Y"
-    return told
+        field["nms_pyr"] = "Y"
+    return field
 
 
-def _mark(is_so: bool) -> str:  # noqa: FBT001 - the word for a yes or a no
+def _yes_or_no(is_so: bool) -> str:  # noqa: FBT001 - it is the value to write
     return "Y" if is_so else "N"
 
 

@@ -46,9 +46,9 @@ MESSAGES = {
 
 
 def code_of(state: State, refusal: Refusal | None) -> str:
-    """What a partner is told of a payment in this state.
+    """The rsp_cd of a payment in this state.
 
-    Never two-valued: while money is held and nobody knows, the answer is "in progress". What was refused once
+    While money is held and the outcome is unknown, it is "in progress". What was refused once
     stays refused, even while two persons look at what the biller says of it now (law 14).
     """
     match state:

@@ -1,7 +1,7 @@
 """The five request messages, checked at the edge (ekpay-syndicate-api.md, "Messages").
 
-Unknown members are ignored, since real clients send more than they need; a known member with rubbish in it is
-refused. Numbers arrive as the text that was sent, so an amount is read by our own parser alone.
+Unknown members are ignored, since real clients send more than they need; a malformed known member is refused.
+Numbers arrive as the text that was sent, so an amount is read by our own parser alone.
 """
 
 import hashlib
@@ -73,7 +73,7 @@ class Trace(_Part):
 
 
 class UserPart(_Part):
-    """`usr_inf`: the partner in its own person."""
+    """`usr_inf`: the id of the partner."""
 
     syndct_id: Annotated[str, StringConstraints(pattern=r"^s[0-9]{1,12}$")]
 
@@ -81,8 +81,8 @@ class UserPart(_Part):
 class BillPart(_Part):
     """`bll_inf` of a fetch: the biller and whatever names the bill.
 
-    `further` are the members `x_<name>`, ours, for what ekPay's message has no member; a whole message has
-    them beside the others.
+    `further` are our own members `x_<name>`, for what ekPay's message has no member; on the wire they stand
+    beside the others.
     """
 
     bllr_id: Field
@@ -102,14 +102,14 @@ class BillPart(_Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _gather_further(cls, told: object) -> object:
-        """Put the members of ours together; a caller's own `further` is a member that nobody knows."""
-        if not isinstance(told, dict):
-            return told
-        further = {name: value for name, value in told.items() if _FURTHER.fullmatch(name)}
-        return {**told, "further": further}
+    def _gather_further(cls, members: object) -> object:
+        """Collect our own members; a member `further` of the caller is ignored as unknown."""
+        if not isinstance(members, dict):
+            return members
+        further = {name: value for name, value in members.items() if _FURTHER.fullmatch(name)}
+        return {**members, "further": further}
 
-    def filled(self) -> dict[str, str]:
+    def filled_members(self) -> dict[str, str]:
         """The members that name a bill and are filled in; an amount in taka, without decimals where whole."""
         members: dict[str, Any] = self.model_dump(exclude={"bllr_id", "amount", "mode", "further"})
         filled = {name: text for name, text in {**members, **self.further}.items() if text}

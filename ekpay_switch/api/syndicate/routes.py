@@ -35,6 +35,7 @@ from ekpay_switch.domain.errors import OverloadedError, VerdictUnknownError
 from ekpay_switch.domain.payment import State
 from ekpay_switch.domain.refusals import Refusal
 from ekpay_switch.domain.vending import TokenLine
+from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.fetch_bill import FetchOrder, fetch_bill
 from ekpay_switch.flows.pay_bill import PaymentAnswer, PayOrderOfPartner, pay_bill
@@ -50,7 +51,7 @@ Message = TypeVar("Message", MasterDataRequest, FetchRequest, PayRequest, Status
 
 @dataclass(slots=True)
 class Syndicate:
-    """What the endpoints need; `running` keeps the payments whose callers may have hung up."""
+    """What the endpoints need; `tasks` keeps the payments whose callers have disconnected."""
 
     world: World
     partners: PartnerDirectory
@@ -59,18 +60,11 @@ class Syndicate:
     answer_seconds: float
     logins: RateLimit
     questions: RateLimit
-    running: set[asyncio.Task[Any]] = field(default_factory=set)
-
-    def let_go(self, task: "asyncio.Task[Any]") -> None:
-        """Forget a payment that has run, whether or not its caller still waits; say so if it broke off."""
-        self.running.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, OverloadedError):
-            telemetry.count_error("payment_broke_off", error=error)
+    tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class SyndicateCall:
     """An authenticated request with its envelope open; `secret` opened it and closes the answer."""
 
     partner: Partner
@@ -99,7 +93,7 @@ def _plain(status: int, body: dict[str, str], headers: dict[str, str] | None = N
 
 def mount(app: FastAPI, syndicate: Syndicate) -> None:
     """Put every endpoint on the application."""
-    handlers: dict[str, Callable[[Call, Syndicate], Awaitable[answers.Answer]]] = {
+    handlers: dict[str, Callable[[SyndicateCall, Syndicate], Awaitable[answers.Answer]]] = {
         "fetch-MDMbillers": _master_data,
         "fetch-MDMbillers-v2": _master_data,
         "fetch-bill": _fetch,
@@ -113,13 +107,13 @@ def mount(app: FastAPI, syndicate: Syndicate) -> None:
 
 
 def _endpoint(
-    name: str, handler: Callable[[Call, Syndicate], Awaitable[answers.Answer]], syndicate: Syndicate
+    name: str, handler: Callable[[SyndicateCall, Syndicate], Awaitable[answers.Answer]], syndicate: Syndicate
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         started = syndicate.world.clock.monotonic()
         try:
-            partner = await _authenticated(request, syndicate)
-            call = await _opened(request, partner)
+            partner = await _authenticate(request, syndicate)
+            call = await _open_call(request, partner)
             answer = await handler(call, syndicate)
         except PlainError as error:
             telemetry.HTTP_REQUESTS.labels(name, error.status).inc()
@@ -132,7 +126,7 @@ def _endpoint(
     return endpoint
 
 
-async def _authenticated(request: Request, syndicate: Syndicate) -> Partner:
+async def _authenticate(request: Request, syndicate: Syndicate) -> Partner:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     grant = syndicate.tokens.read(token) if scheme.lower() == "bearer" else None
     if grant is None or grant.expires_at <= syndicate.world.clock.now():
@@ -143,20 +137,20 @@ async def _authenticated(request: Request, syndicate: Syndicate) -> Partner:
     return partner
 
 
-async def _opened(request: Request, partner: Partner) -> Call:
+async def _open_call(request: Request, partner: Partner) -> SyndicateCall:
     """Decrypt and read the message.
 
     What cannot be decrypted is answered in plain text, since the caller may not hold the key; a message that
     is no JSON is answered encrypted, as malformed, by its handler.
     """
-    plain, secret = _opened_by(await request.body(), partner)
+    plain, secret = _open_with_secret(await request.body(), partner)
     try:
-        return Call(partner, secret, parse_object(plain))
+        return SyndicateCall(partner, secret, parse_object(plain))
     except MalformedJsonError:
-        return Call(partner, secret, {})
+        return SyndicateCall(partner, secret, {})
 
 
-def _opened_by(body: bytes, partner: Partner) -> tuple[bytes, bytes]:
+def _open_with_secret(body: bytes, partner: Partner) -> tuple[bytes, bytes]:
     """The plaintext and the secret that opened it: during an overlap a caller may hold the old one alone."""
     for secret in partner.secrets:
         with contextlib.suppress(EnvelopeError):
@@ -164,16 +158,18 @@ def _opened_by(body: bytes, partner: Partner) -> tuple[bytes, bytes]:
     raise PlainError(400, REFUSALS[Refusal.MALFORMED])
 
 
-def _read(kind: type[Message], call: Call, name: str, syndicate: Syndicate) -> Message | answers.Answer:
+def _read(
+    kind: type[Message], call: SyndicateCall, name: str, syndicate: Syndicate
+) -> Message | answers.Answer:
     """The message as its model, or the answer that refuses it: malformed first, then not allowed."""
     try:
         message = kind.model_validate(call.message)
     except ValidationError:
-        return _refused(None, Refusal.MALFORMED, syndicate)
+        return _refusal_answer(None, Refusal.MALFORMED, syndicate)
     if message.hdrs.nm != name:
-        return _refused(None, Refusal.MALFORMED, syndicate)
+        return _refusal_answer(None, Refusal.MALFORMED, syndicate)
     if not _is_own(message, call.partner):
-        return _refused(message, Refusal.NOT_ALLOWED, syndicate)
+        return _refusal_answer(message, Refusal.NOT_ALLOWED, syndicate)
     return message
 
 
@@ -184,7 +180,7 @@ def _is_own(message: AnyRequest, partner: Partner) -> bool:
     return message.hdrs.nd_id == partner.nd_id and who in {None, partner.syndct_id}
 
 
-def _refused(
+def _refusal_answer(
     message: AnyRequest | None, refusal: Refusal, syndicate: Syndicate, refno_ack: str | None = None
 ) -> answers.Answer:
     now = syndicate.world.clock.now()
@@ -195,7 +191,7 @@ def _refused(
     return head | answers.status_block(REFUSALS[refusal], refno_ack)
 
 
-async def _master_data(call: Call, syndicate: Syndicate) -> answers.Answer:
+async def _master_data(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
     message = _read(MasterDataRequest, call, "FETCH_MDM_DATA_REQ", syndicate)
     if isinstance(message, dict):
         return message
@@ -204,7 +200,7 @@ async def _master_data(call: Call, syndicate: Syndicate) -> answers.Answer:
     return head | answers.master_data(profiles)
 
 
-async def _fetch(call: Call, syndicate: Syndicate) -> answers.Answer:
+async def _fetch(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
     message = _read(FetchRequest, call, "FETCH_BLL_REQ", syndicate)
     if isinstance(message, dict):
         return message
@@ -213,17 +209,17 @@ async def _fetch(call: Call, syndicate: Syndicate) -> answers.Answer:
         call.partner.id,
         message.hdrs.ref_id,
         bill.bllr_id,
-        {name: folded(text) for name, text in bill.filled().items()},
+        {name: folded(text) for name, text in bill.filled_members().items()},
     )
-    quote = await _quoted_in_time(order, syndicate)
+    quote = await _fetch_in_time(order, syndicate)
     if isinstance(quote, Refusal):
-        return _refused(message, quote, syndicate)
+        return _refusal_answer(message, quote, syndicate)
     head = answers.envelope(message.hdrs, message.trx, syndicate.world.clock.now())
     head["trx"]["refno_ack"] = quote.quote_id
-    return head | answers.quoted(quote, bill.bllr_id, bill.bll_typ or "NM")
+    return head | answers.fetch_answer(quote, bill.bllr_id, bill.bll_typ or "NM")
 
 
-async def _pay(call: Call, syndicate: Syndicate) -> answers.Answer:
+async def _pay(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
     message = _read(PayRequest, call, "UPDT_BLL_PYMNT_REQ", syndicate)
     if isinstance(message, dict):
         return message
@@ -239,33 +235,27 @@ async def _pay(call: Call, syndicate: Syndicate) -> answers.Answer:
         stated_fee=message.bllr_inf.ekpay_fee,
         answer_before=syndicate.world.clock.monotonic() + syndicate.answer_seconds,
     )
-    answer = await _within_deadline(order, syndicate)
+    answer = await _pay_in_time(order, syndicate)
     if isinstance(answer, Refusal):
-        return _refused(message, answer, syndicate, message.trx.refno_ack)
+        return _refusal_answer(message, answer, syndicate, message.trx.refno_ack)
     telemetry.PAYMENTS.labels(answer.refusal or answer.state).inc()
     telemetry.log("payment_answered", payment_id=answer.payment_id, partner_id=call.partner.id,
                   state=answer.state, refusal=answer.refusal, trx_id=message.trx.trx_id)  # fmt: skip
     head = answers.envelope(message.hdrs, message.trx, syndicate.world.clock.now())
-    return head | answers.paid(message, answer)
+    return head | answers.payment_answer(message, answer)
 
 
-async def _within_deadline(order: PayOrderOfPartner, syndicate: Syndicate) -> PaymentAnswer | Refusal:
-    """Pay in a task of its own, which a caller that hangs up never cancels; answer within 25 s either way."""
-    task = asyncio.create_task(pay_bill(order, syndicate.world))
-    syndicate.running.add(task)
-    task.add_done_callback(syndicate.let_go)
-    done, _ = await asyncio.wait({task}, timeout=syndicate.answer_seconds)
-    if not done:
-        return PaymentAnswer(State.DELIVERING, None)
+async def _pay_in_time(order: PayOrderOfPartner, syndicate: Syndicate) -> PaymentAnswer | Refusal:
+    """Pay in a background task, which a disconnecting caller never cancels; answer within 25 s either way."""
     try:
-        return task.result()
+        return await syndicate.tasks.run_within(pay_bill(order, syndicate.world), syndicate.answer_seconds)
     except OverloadedError as error:
         raise PlainError(503, TOO_MANY, 1) from error
-    except Exception:  # noqa: BLE001 - whatever broke, the money may be held: never "failed"
+    except Exception:  # noqa: BLE001 - late or broken, the money may be held: never "failed"
         return PaymentAnswer(State.DELIVERING, None)
 
 
-async def _quoted_in_time(order: FetchOrder, syndicate: Syndicate) -> Quote | Refusal:
+async def _fetch_in_time(order: FetchOrder, syndicate: Syndicate) -> Quote | Refusal:
     """Fetch within the answer deadline; a fetch moves no money, so it may simply be broken off."""
     try:
         return await asyncio.wait_for(fetch_bill(order, syndicate.world), syndicate.answer_seconds)
@@ -275,7 +265,7 @@ async def _quoted_in_time(order: FetchOrder, syndicate: Syndicate) -> Quote | Re
         raise PlainError(503, TOO_MANY, 1) from error
 
 
-async def _status(call: Call, syndicate: Syndicate) -> answers.Answer:
+async def _status(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
     if not syndicate.questions.allows(call.partner.id):
         raise PlainError(429, TOO_MANY, 1)
     message = _read(StatusRequest, call, "CHCK_BLL_STTS_REQ", syndicate)
@@ -283,25 +273,25 @@ async def _status(call: Call, syndicate: Syndicate) -> answers.Answer:
         return message
     biller = syndicate.world.billers.by_ekpay_id(message.bll_inf.bllr_id)
     if biller is None:
-        return _refused(message, Refusal.UNKNOWN_BILLER, syndicate)
+        return _refusal_answer(message, Refusal.UNKNOWN_BILLER, syndicate)
     status = await syndicate.enquiries.status_of_request(call.partner.id, message.hdrs.ref_id)
     if status is None or status.biller_id != biller.profile.id:
-        return _refused(message, Refusal.NO_SUCH_BILL, syndicate)
+        return _refusal_answer(message, Refusal.NO_SUCH_BILL, syndicate)
     standing = status.standing
     tokens: Sequence[TokenLine] = ()
     if biller.profile.gives_tokens and standing is not None and standing.state is State.COMPLETED:
         tokens = await syndicate.world.payments.tokens(standing.payment_id)
     head = answers.envelope(message.hdrs, message.trx, syndicate.world.clock.now())
-    return head | answers.looked_up(message, status, tokens)
+    return head | answers.status_answer(message, status, tokens)
 
 
-async def _balance(call: Call, syndicate: Syndicate) -> answers.Answer:
+async def _balance(call: SyndicateCall, syndicate: Syndicate) -> answers.Answer:
     message = _read(BalanceRequest, call, "CHCK_BKT_BLNC_REQ", syndicate)
     if isinstance(message, dict):
         return message
     prefunds = await syndicate.partners.prefunds(call.partner.id)
     head = answers.envelope(message.hdrs, message.trx, syndicate.world.clock.now())
-    return head | answers.balances(dict(prefunds))
+    return head | answers.balance_answer(dict(prefunds))
 
 
 def _token_endpoint(syndicate: Syndicate) -> Callable[[Request], Awaitable[Response]]:

@@ -1,4 +1,4 @@
-"""Payments and refunds as REST v1 shows them: whole paisa, instants in UTC, public states alone."""
+"""Payments and refunds as REST v1 documents: whole paisa, instants in UTC, public states alone."""
 
 import re
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ Answer = dict[str, object]
 
 def payment_id_of(text: str) -> UUID | None:
     """The payment that an id of REST v1 names, if it is written as we write it."""
-    found = _PAYMENT_ID.fullmatch(text)
-    return UUID(found[1]) if found else None
+    match = _PAYMENT_ID.fullmatch(text)
+    return UUID(match[1]) if match else None
 
 
 def payment_name(payment_id: UUID) -> str:
@@ -73,12 +73,12 @@ def refund(view: RefundView) -> Answer:
 
 def payment_status(state: State) -> str:
     """The public state as one word."""
-    shown = public(state)
-    return "refund_pending" if shown is PublicState.REFUND_PENDING else shown.value
+    public_state = public(state)
+    return "refund_pending" if public_state is PublicState.REFUND_PENDING else public_state.value
 
 
 def refund_status(state: RefundState) -> str:
-    """How a refund stands for whoever asked for it: a total function of its state."""
+    """The public status of a refund: a total function of its state."""
     match state:
         case RefundState.ASKED | RefundState.APPROVED | RefundState.SENT | RefundState.IN_DOUBT:
             return "pending"
@@ -113,7 +113,7 @@ def _reason(view: PaymentView) -> str | None:
 
 
 def _held_by_refunds(view: PaymentView) -> int:
-    """What is back with the payer or on its way; money that the payment never waited for is not its own."""
+    """What was refunded or is on its way, in paisa; refunds of unexpected money do not count."""
     counted = (
         line.amount
         for line in view.refunds

@@ -1,4 +1,4 @@
-"""What every endpoint of REST v1 shares: who calls, how often, and how an answer leaves."""
+"""What every endpoint of REST v1 shares: authentication, rate limits and the response."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,16 +10,16 @@ from starlette.responses import Response
 
 from ekpay_switch import telemetry
 from ekpay_switch.api.v1.problems import NO_COPIES, Code, RefusedError
-from ekpay_switch.api.v1.reading import authenticated
-from ekpay_switch.edge_kit.background_tasks import OwnTasks
+from ekpay_switch.api.v1.reading import authenticate
+from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.ports.collections import Client, Clients
 from ekpay_switch.ports.world import World
 
 
 @dataclass(slots=True)
-class V1:
-    """What the endpoints need; `tasks` keeps the payments whose callers may have hung up.
+class RestV1:
+    """What the endpoints need; `tasks` keeps the payments whose callers have disconnected.
 
     `orders` and `questions` limit each client by itself, POST and GET apart. `receipt_path` names the page of
     a payment's receipt, which is there once the payment is completed.
@@ -30,13 +30,13 @@ class V1:
     answer_seconds: float
     orders: RateLimit
     questions: RateLimit
-    tasks: OwnTasks = field(default_factory=OwnTasks)
+    tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     receipt_path: Callable[[UUID], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A request whose sender is known and may send it; `name` is the payment id of its path as sent."""
+class RestCall:
+    """An authenticated request within its rate limit; `name` is the payment id of its path as sent."""
 
     client: Client
     request: Request
@@ -45,7 +45,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RestAnswer:
     """An answer that is no refusal."""
 
     status: int
@@ -53,33 +53,35 @@ class Told:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Endpoint = Callable[[Call, V1], Awaitable[Told]]
+Endpoint = Callable[[RestCall, RestV1], Awaitable[RestAnswer]]
 Handler = Callable[[Request], Awaitable[Response]]
 REPLAYED = {"Idempotent-Replayed": "true"}
 
 
-def endpoint(route: str, act: Endpoint, v1: V1) -> Handler:
+def endpoint(route: str, act: Endpoint, v1: RestV1) -> Handler:
     """The handler of one route; what it does not refuse itself is answered by the application's handlers."""
 
     async def answer(request: Request) -> Response:
         started = v1.world.clock.monotonic()
         try:
-            told = await act(await _call(request, v1), v1)
+            response = await act(await _read_call(request, v1), v1)
         except RefusedError as refused:
             telemetry.HTTP_REQUESTS.labels(route, refused.status).inc()
             telemetry.log("v1_refused", route=route, http_status=refused.status, code=refused.code)
             return refused.response()
-        telemetry.HTTP_REQUESTS.labels(route, told.status).inc()
+        telemetry.HTTP_REQUESTS.labels(route, response.status).inc()
         telemetry.HTTP_SECONDS.labels(route).observe(v1.world.clock.monotonic() - started)
-        headers = {**NO_COPIES, **told.headers}
-        return Response(orjson.dumps(told.content), told.status, headers, media_type="application/json")
+        headers = {**NO_COPIES, **response.headers}
+        return Response(
+            orjson.dumps(response.content), response.status, headers, media_type="application/json"
+        )
 
     return answer
 
 
-async def _call(request: Request, v1: V1) -> Call:
-    client = await authenticated(request, v1.clients)
+async def _read_call(request: Request, v1: RestV1) -> RestCall:
+    client = await authenticate(request, v1.clients)
     limit = v1.orders if request.method == "POST" else v1.questions
     if not limit.allows(client.partner_id):
         raise RefusedError(Code.RATE_LIMITED)
-    return Call(client, request, await request.body(), request.path_params.get("payment_id", ""))
+    return RestCall(client, request, await request.body(), request.path_params.get("payment_id", ""))

@@ -19,10 +19,10 @@ TEXT_LENGTH_MAX = 200
 _DIGITS_MAX = 13
 _INTEGER = re.compile(rf"-?(?:0|[1-9][0-9]{{0,{_DIGITS_MAX - 1}}})", re.ASCII)
 # Control characters, line separators, and what turns the direction of the text around it.
-_UNSEEN = "\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+_INVISIBLE = "\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 
 
-def _no_number(value: object) -> object:
+def _refuse_number(value: object) -> object:
     if isinstance(value, Number):
         raise PydanticCustomError("wrong_type", "a number is no text")
     return value
@@ -45,11 +45,11 @@ def _text(pattern: str, length_max: int = TEXT_LENGTH_MAX) -> StringConstraints:
 
 
 Amount = Annotated[int, BeforeValidator(_whole_paisa)]
-Name = Annotated[str, _text("^[a-z][a-z0-9_-]*$", 64), BeforeValidator(_no_number)]
-Words = Annotated[str, _text(f"^[^{_UNSEEN}]*$"), BeforeValidator(_no_number)]
-Reason = Annotated[str, _text(f"^[^{_UNSEEN}]+$"), BeforeValidator(_no_number)]
-Currency = Annotated[str, _text("^[A-Z]{3}$", 3), BeforeValidator(_no_number)]
-Url = Annotated[str, _text("^", LENGTH_MAX), BeforeValidator(_no_number)]
+Name = Annotated[str, _text("^[a-z][a-z0-9_-]*$", 64), BeforeValidator(_refuse_number)]
+VisibleText = Annotated[str, _text(f"^[^{_INVISIBLE}]*$"), BeforeValidator(_refuse_number)]
+Reason = Annotated[str, _text(f"^[^{_INVISIBLE}]+$"), BeforeValidator(_refuse_number)]
+Currency = Annotated[str, _text("^[A-Z]{3}$", 3), BeforeValidator(_refuse_number)]
+Url = Annotated[str, _text("^", LENGTH_MAX), BeforeValidator(_refuse_number)]
 
 
 class Message(BaseModel):
@@ -62,7 +62,7 @@ class PaymentMessage(Message):
     """`POST /v1/payments`; `amount` in whole paisa."""
 
     biller: Name
-    parameters: Annotated[dict[Name, Words], Field(max_length=PARAMETERS_MAX)]
+    parameters: Annotated[dict[Name, VisibleText], Field(max_length=PARAMETERS_MAX)]
     amount: Amount
     currency: Literal["BDT"]
     instrument: Name

@@ -1,7 +1,7 @@
 """Making a payment, looking it up, trying again, cancelling.
 
-An idempotency key decides before anything in the body is judged: what was answered once is answered for ever,
-whatever rules have changed meanwhile.
+The idempotency key is looked up before the body is validated: a repeat gets the first answer for ever, even
+where the rules have changed.
 """
 
 from typing import assert_never
@@ -9,10 +9,10 @@ from uuid import UUID
 
 from ekpay_switch import telemetry
 from ekpay_switch.api.v1 import answers
-from ekpay_switch.api.v1.calls import REPLAYED, V1, Call, Told
+from ekpay_switch.api.v1.calls import REPLAYED, RestAnswer, RestCall, RestV1
 from ekpay_switch.api.v1.messages import CancelMessage, PaymentMessage, TryMessage
 from ekpay_switch.api.v1.problems import BASE, Code, FieldError, RefusedError
-from ekpay_switch.api.v1.reading import fingerprint, idempotency_key, read, require_json
+from ekpay_switch.api.v1.reading import fingerprint, idempotency_key, read_message, require_json
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.payment import State
 from ekpay_switch.edge_kit.background_tasks import StillRunningError
@@ -29,14 +29,14 @@ from ekpay_switch.ports.collections import BillHeld, Client, NoNewTry, PaymentVi
 CREATED, OK, ACCEPTED = 201, 200, 202
 
 
-async def create(call: Call, v1: V1) -> Told:
+async def create(call: RestCall, v1: RestV1) -> RestAnswer:
     """`POST /v1/payments`: 201 with the payment, 200 for a repeat, 202 where the answer is late."""
     reference, mark = f"v1:{idempotency_key(call.request)}", fingerprint(call.request, call.body)
     require_json(call.request)
     known = await v1.world.collections.by_reference(call.client.partner_id, reference)
     if known is not None:
-        return await _standing(known, mark, v1)
-    message = read(PaymentMessage, call.body)
+        return await _repeat_answer(known, mark, v1)
+    message = read_message(PaymentMessage, call.body)
     why = why_not(message.return_url, call.client.return_hosts)
     if why is not None:
         raise RefusedError(Code.RETURN_URL_NOT_ALLOWED, [FieldError("/return_url", why)])
@@ -50,109 +50,109 @@ async def create(call: Call, v1: V1) -> Told:
         instrument=message.instrument,
         return_url=message.return_url,
     )
-    return await _collected(order, v1)
+    return await _collect_in_time(order, v1)
 
 
-async def _collected(order: CollectOrderOfClient, v1: V1) -> Told:
-    """Collect in a task of its own, which a caller that hangs up never cancels."""
+async def _collect_in_time(order: CollectOrderOfClient, v1: RestV1) -> RestAnswer:
+    """Collect in a background task, which a disconnecting caller never cancels."""
     try:
-        answer = await v1.tasks.within(collect(order, v1.world), v1.answer_seconds)
+        answer = await v1.tasks.run_within(collect(order, v1.world), v1.answer_seconds)
     except StillRunningError:
-        return await _in_progress(order, v1)
+        return await _late_answer(order, v1)
     except Exception as error:
-        # Whatever broke, the payment may stand: then it is the answer, and the way on is the usual one.
+        # After any error the payment may have been stored: then it is the answer, and the jobs go on with it.
         view = await v1.world.collections.by_reference(order.client.partner_id, order.reference)
         if view is None or view.fingerprint != order.fingerprint:
             raise
         telemetry.log_error("v1_payment_broke_off", payment_id=view.payment_id, error=error)
-        return await _told(ACCEPTED, view, v1)
+        return await _payment_answer(ACCEPTED, view, v1)
     match answer:
         case Collecting(view=view, is_repeat=True):
-            return await _told(OK, view, v1, REPLAYED)
+            return await _payment_answer(OK, view, v1, REPLAYED)
         case Collecting(view=view):
             telemetry.log("v1_payment_made", payment_id=view.payment_id, partner_id=order.client.partner_id)
-            return await _told(CREATED, view, v1)
-        case BillHeld(payment_id=held):
-            name = None if held is None else answers.payment_name(held)
+            return await _payment_answer(CREATED, view, v1)
+        case BillHeld(payment_id=other_payment_id):
+            name = None if other_payment_id is None else answers.payment_name(other_payment_id)
             raise RefusedError(Code.BILL_ALREADY_IN_PROGRESS, payment_id=name)
         case CollectRefusal():
-            raise _refused(answer)
+            raise _problem_of(answer)
         case _:
             assert_never(answer)
 
 
-async def _in_progress(order: CollectOrderOfClient, v1: V1) -> Told:
-    """The answer is late: the payment if it stands, else that the same key is safe."""
+async def _late_answer(order: CollectOrderOfClient, v1: RestV1) -> RestAnswer:
+    """The answer for a slow collect: the payment if it is stored, else `busy`: the same key is safe."""
     view = await v1.world.collections.by_reference(order.client.partner_id, order.reference)
     if view is None:
         raise RefusedError(Code.BUSY)
     if view.fingerprint != order.fingerprint:
         raise RefusedError(Code.KEY_REUSED)
-    return await _told(ACCEPTED, view, v1)
+    return await _payment_answer(ACCEPTED, view, v1)
 
 
-async def _standing(known: PaymentView, mark: bytes, v1: V1) -> Told:
-    """What stands under a key already."""
+async def _repeat_answer(known: PaymentView, mark: bytes, v1: RestV1) -> RestAnswer:
+    """The answer to a repeat: the payment that is stored under the key."""
     if known.fingerprint != mark:
         raise RefusedError(Code.KEY_REUSED)
-    return await _told(OK, known, v1, REPLAYED)
+    return await _payment_answer(OK, known, v1, REPLAYED)
 
 
-def _refused(refusal: CollectRefusal) -> RefusedError:
-    """The refusal in words of the contract: they are the same, and a test checks that none is missing."""
+def _problem_of(refusal: CollectRefusal) -> RefusedError:
+    """The refusal as a problem; their codes are the same, and a test checks that none is missing."""
     code = Code(refusal.value)
     if refusal is CollectRefusal.MALFORMED_PARAMETERS:
         return RefusedError(code, [FieldError("/parameters", "not_of_this_biller")])
     return RefusedError(code)
 
 
-async def look_up(call: Call, v1: V1) -> Told:
+async def look_up(call: RestCall, v1: RestV1) -> RestAnswer:
     """`GET /v1/payments/{id}`: from our books, never by a wire call."""
-    return await _told(OK, await found(call, v1), v1)
+    return await _payment_answer(OK, await find_payment(call, v1), v1)
 
 
-async def another_try(call: Call, v1: V1) -> Told:
+async def start_new_try(call: RestCall, v1: RestV1) -> RestAnswer:
     """`POST /v1/payments/{id}/tries`: 201 with the payment and a new page, 202 where the answer is late."""
-    payment_id = named(call)
+    payment_id = payment_id_of_path(call)
     require_json(call.request)
-    instrument = read(TryMessage, call.body).instrument
+    instrument = read_message(TryMessage, call.body).instrument
     work = try_again(call.client, payment_id, instrument, v1.world)
     try:
-        answer = await v1.tasks.within(work, v1.answer_seconds)
+        answer = await v1.tasks.run_within(work, v1.answer_seconds)
     except StillRunningError:
-        return await _told(ACCEPTED, await _view(call.client, payment_id, v1), v1)
+        return await _payment_answer(ACCEPTED, await _view(call.client, payment_id, v1), v1)
     match answer:
         case CollectRefusal():
-            raise _refused(answer)
+            raise _problem_of(answer)
         case NoNewTry(state=state):
-            raise _not_as_it_stands(state, Code.PAYMENT_NOT_PAYABLE, payment_id)
+            raise _wrong_state(state, Code.PAYMENT_NOT_PAYABLE, payment_id)
         case _:
-            return await _told(CREATED, answer, v1)
+            return await _payment_answer(CREATED, answer, v1)
 
 
-async def cancel(call: Call, v1: V1) -> Told:
+async def cancel(call: RestCall, v1: RestV1) -> RestAnswer:
     """`POST /v1/payments/{id}/cancel`: 200 with the payment, failed."""
-    payment_id = named(call)
+    payment_id = payment_id_of_path(call)
     if call.body:
         require_json(call.request)
-        read(CancelMessage, call.body)
+        read_message(CancelMessage, call.body)
     work = v1.world.collections.cancel(call.client.partner_id, payment_id)
     try:
-        refused = await v1.tasks.within(work, v1.answer_seconds)
+        refused = await v1.tasks.run_within(work, v1.answer_seconds)
     except StillRunningError:
         raise RefusedError(Code.BUSY) from None
     if refused is not None:
-        raise _not_as_it_stands(refused.state, Code.PAYMENT_NOT_CANCELLABLE, payment_id)
-    return await _told(OK, await _view(call.client, payment_id, v1), v1)
+        raise _wrong_state(refused.state, Code.PAYMENT_NOT_CANCELLABLE, payment_id)
+    return await _payment_answer(OK, await _view(call.client, payment_id, v1), v1)
 
 
-def _not_as_it_stands(state: State | None, code: Code, payment_id: UUID) -> RefusedError:
+def _wrong_state(state: State | None, code: Code, payment_id: UUID) -> RefusedError:
     if state is None:
         return RefusedError(Code.NOT_FOUND)
     return RefusedError(code, payment_id=answers.payment_name(payment_id))
 
 
-def named(call: Call) -> UUID:
+def payment_id_of_path(call: RestCall) -> UUID:
     """The payment that the path names.
 
     Raises:
@@ -164,32 +164,34 @@ def named(call: Call) -> UUID:
     return payment_id
 
 
-async def found(call: Call, v1: V1) -> PaymentView:
-    """The payment that the path names; one of another client is answered like one that is not there."""
-    return await _view(call.client, named(call), v1)
+async def find_payment(call: RestCall, v1: RestV1) -> PaymentView:
+    """The payment that the path names; one of another client is answered like an unknown one."""
+    return await _view(call.client, payment_id_of_path(call), v1)
 
 
-async def _view(client: Client, payment_id: UUID, v1: V1) -> PaymentView:
+async def _view(client: Client, payment_id: UUID, v1: RestV1) -> PaymentView:
     view = await v1.world.collections.view(client.partner_id, payment_id)
     if view is None:
         raise RefusedError(Code.NOT_FOUND)
     return view
 
 
-async def _told(status: int, view: PaymentView, v1: V1, headers: dict[str, str] | None = None) -> Told:
+async def _payment_answer(
+    status: int, view: PaymentView, v1: RestV1, headers: dict[str, str] | None = None
+) -> RestAnswer:
     biller = v1.world.billers.by_id(view.biller_id)
     gives_tokens = biller is not None and biller.profile.gives_tokens
     is_paid = view.state is State.COMPLETED
     tokens = await v1.world.payments.tokens(view.payment_id) if gives_tokens and is_paid else ()
-    # A biller that was taken out of the catalogue is still the one that was paid.
+    # A payment keeps its biller, also one that was taken out of the catalogue.
     biller_name = view.biller_id if biller is None else biller.profile.ekpay_id
     if status != OK:
         headers = {"Location": f"{BASE}/payments/{answers.payment_name(view.payment_id)}"}
-    shown = answers.payment(view, biller_name, tokens) | {"receipt_url": _receipt_url(view, v1)}
-    return Told(status, shown, headers or {})
+    content = answers.payment(view, biller_name, tokens) | {"receipt_url": _receipt_url(view, v1)}
+    return RestAnswer(status, content, headers or {})
 
 
-def _receipt_url(view: PaymentView, v1: V1) -> str | None:
+def _receipt_url(view: PaymentView, v1: RestV1) -> str | None:
     """Where the payer may read and keep the receipt, once there is one."""
     if v1.receipt_path is None or view.state is not State.COMPLETED:
         return None

@@ -57,7 +57,7 @@ class Code(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class ProblemMeaning:
     """What a code stands for: `title` for a log, `advice` for a developer.
 
     The same request may be sent again as it is, with the same key, after `retry_after_s`; None where that
@@ -70,115 +70,123 @@ class Meaning:
     retry_after_s: int | None = None
 
 
-MEANINGS: Mapping[Code, Meaning] = MappingProxyType(
+MEANINGS: Mapping[Code, ProblemMeaning] = MappingProxyType(
     {
-        Code.INVALID_JSON: Meaning(
+        Code.INVALID_JSON: ProblemMeaning(
             400,
             "The body is not one JSON object",
             "Send one object in UTF-8 without a byte order mark; each member once; no NaN or Infinity.",
         ),
-        Code.BAD_REQUEST: Meaning(400, "The request cannot be read", "Check how your program speaks HTTP."),
-        Code.KEY_MISSING: Meaning(
+        Code.BAD_REQUEST: ProblemMeaning(
+            400, "The request cannot be read", "Check how your program speaks HTTP."
+        ),
+        Code.KEY_MISSING: ProblemMeaning(
             400,
             "The Idempotency-Key is missing",
             "Make a key before you send, keep it, and send it with every repeat of the same request.",
         ),
-        Code.KEY_INVALID: Meaning(
+        Code.KEY_INVALID: ProblemMeaning(
             400,
             "The Idempotency-Key is not one of ours",
             "Send one header with 16 to 64 of A-Z a-z 0-9 _ and -, quoted or bare; a UUID will do.",
         ),
-        Code.UNAUTHENTICATED: Meaning(
+        Code.UNAUTHENTICATED: ProblemMeaning(
             401,
             "No valid API key",
             "Send Authorization: Bearer and your key; one that was revoked is dead at once.",
         ),
-        Code.NOT_FOUND: Meaning(404, "There is nothing here for you", "Check the id and the path."),
-        Code.METHOD_NOT_ALLOWED: Meaning(405, "Another method", "The header Allow names those that are."),
-        Code.REQUEST_TIMEOUT: Meaning(408, "The request came too slowly", "Send it again.", 1),
-        Code.BILL_ALREADY_PAID: Meaning(
+        Code.NOT_FOUND: ProblemMeaning(404, "There is nothing here for you", "Check the id and the path."),
+        Code.METHOD_NOT_ALLOWED: ProblemMeaning(
+            405, "Another method", "The header Allow names those that are."
+        ),
+        Code.REQUEST_TIMEOUT: ProblemMeaning(408, "The request came too slowly", "Send it again.", 1),
+        Code.BILL_ALREADY_PAID: ProblemMeaning(
             409, "The biller says that this bill is paid", "Tell your payer; there is nothing to pay."
         ),
-        Code.BILL_ALREADY_IN_PROGRESS: Meaning(
+        Code.BILL_ALREADY_IN_PROGRESS: ProblemMeaning(
             409,
             "Another payment holds this bill",
             "Where payment_id is told, the payment is yours: look it up, give it another try, or cancel it.",
         ),
-        Code.PAYMENT_NOT_PAYABLE: Meaning(
+        Code.PAYMENT_NOT_PAYABLE: ProblemMeaning(
             409,
             "No further try may be begun",
             "Look the payment up: money was asked for already, or its time is over.",
         ),
-        Code.PAYMENT_NOT_CANCELLABLE: Meaning(
+        Code.PAYMENT_NOT_CANCELLABLE: ProblemMeaning(
             409,
             "The payment cannot be cancelled",
             "Look it up: money was asked for already, or it has ended.",
         ),
-        Code.NOT_REFUNDABLE: Meaning(
+        Code.NOT_REFUNDABLE: ProblemMeaning(
             409, "The payment cannot be refunded", "Only a paid payment can; look it up."
         ),
-        Code.BODY_TOO_LARGE: Meaning(413, "The body is too large", "No request here needs more than 64 KiB."),
-        Code.UNSUPPORTED_MEDIA_TYPE: Meaning(
+        Code.BODY_TOO_LARGE: ProblemMeaning(
+            413, "The body is too large", "No request here needs more than 64 KiB."
+        ),
+        Code.UNSUPPORTED_MEDIA_TYPE: ProblemMeaning(
             415, "The body is not application/json", "Send one Content-Type: application/json."
         ),
-        Code.VALIDATION_FAILED: Meaning(
+        Code.VALIDATION_FAILED: ProblemMeaning(
             422, "Members are missing, unknown or malformed", "See errors: a pointer and a code each."
         ),
-        Code.KEY_REUSED: Meaning(
+        Code.KEY_REUSED: ProblemMeaning(
             422,
             "The Idempotency-Key came before with another request",
             "Use one key for one request: other spaces make another one.",
         ),
-        Code.AMOUNT_MISMATCH: Meaning(
+        Code.AMOUNT_MISMATCH: ProblemMeaning(
             422, "The amount is not the bill's", "Fetch the bill again and show your payer what it says now."
         ),
-        Code.AMOUNT_OUT_OF_RANGE: Meaning(
+        Code.AMOUNT_OUT_OF_RANGE: ProblemMeaning(
             422, "The instrument does not take such an amount", "Offer your payer another instrument."
         ),
-        Code.UNKNOWN_BILLER: Meaning(422, "No such biller", "See the list of billers."),
-        Code.UNKNOWN_INSTRUMENT: Meaning(422, "No such instrument", "See the list of connectors."),
-        Code.BILL_NOT_FOUND: Meaning(
+        Code.UNKNOWN_BILLER: ProblemMeaning(422, "No such biller", "See the list of billers."),
+        Code.UNKNOWN_INSTRUMENT: ProblemMeaning(422, "No such instrument", "See the list of connectors."),
+        Code.BILL_NOT_FOUND: ProblemMeaning(
             422, "The biller has no such bill", "Ask your payer to check the numbers."
         ),
-        Code.RETURN_URL_NOT_ALLOWED: Meaning(
+        Code.RETURN_URL_NOT_ALLOWED: ProblemMeaning(
             422, "The return_url is not one of yours", "Use https and a host that your API key lists."
         ),
-        Code.CURRENCY_MISMATCH: Meaning(422, "Another currency", "A refund is in the payment's own."),
-        Code.REFUND_EXCEEDS_REMAINING: Meaning(
+        Code.CURRENCY_MISMATCH: ProblemMeaning(422, "Another currency", "A refund is in the payment's own."),
+        Code.REFUND_EXCEEDS_REMAINING: ProblemMeaning(
             422,
             "The refunds would exceed the amount",
             "All refunds of a payment together are at most its amount; charges and fees stay.",
         ),
-        Code.TOO_MANY_REFUNDS: Meaning(
+        Code.TOO_MANY_REFUNDS: ProblemMeaning(
             422, "The instrument gives back in fewer parts", "Pay the rest back in another way."
         ),
-        Code.REFUND_PERIOD_OVER: Meaning(
+        Code.REFUND_PERIOD_OVER: ProblemMeaning(
             422, "The instrument gives nothing back any more", "Pay it back in another way."
         ),
-        Code.DEBT_LIMIT_REACHED: Meaning(
+        Code.DEBT_LIMIT_REACHED: ProblemMeaning(
             422,
             "You would owe us more than was agreed",
             "Ask again with a new key once you have sold more, or have the debt limit raised.",
         ),
-        Code.RATE_LIMITED: Meaning(429, "Too many requests", "Ask less often.", 1),
-        Code.HEADERS_TOO_LARGE: Meaning(431, "The headers are too large", "Send fewer and shorter ones."),
-        Code.INTERNAL_ERROR: Meaning(
+        Code.RATE_LIMITED: ProblemMeaning(429, "Too many requests", "Ask less often.", 1),
+        Code.HEADERS_TOO_LARGE: ProblemMeaning(
+            431, "The headers are too large", "Send fewer and shorter ones."
+        ),
+        Code.INTERNAL_ERROR: ProblemMeaning(
             500, "Something of ours is broken", "Send the same again with the same key; it is safe.", 5
         ),
-        Code.BILLER_UNAVAILABLE: Meaning(
+        Code.BILLER_UNAVAILABLE: ProblemMeaning(
             503, "The biller does not answer", "Nothing was done. Try again with the same key.", 5
         ),
-        Code.INSTRUMENT_UNAVAILABLE: Meaning(
+        Code.INSTRUMENT_UNAVAILABLE: ProblemMeaning(
             503,
             "Nobody takes this instrument now",
             "Nothing was done. Offer your payer another instrument, or try again with the same key.",
             30,
         ),
-        Code.BUSY: Meaning(503, "Busy", "Nothing is lost. Send the same again with the same key.", 1),
+        Code.BUSY: ProblemMeaning(503, "Busy", "Nothing is lost. Send the same again with the same key.", 1),
     }
 )
 
-# What is refused before anything of ours has read it.
+# What the framework or the limits refuse.
 _OF_STATUS: Mapping[int, Code] = MappingProxyType(
     {
         400: Code.BAD_REQUEST,
@@ -225,7 +233,7 @@ class RefusedError(Exception):
         if meaning.retry_after_s is not None:
             document["retry_after_s"] = meaning.retry_after_s
         if self.errors:
-            document["errors"] = [{"pointer": one.pointer, "code": one.code} for one in self.errors]
+            document["errors"] = [{"pointer": error.pointer, "code": error.code} for error in self.errors]
         if self.payment_id is not None:
             document["payment_id"] = self.payment_id
         return orjson.dumps(document)
@@ -233,12 +241,12 @@ class RefusedError(Exception):
     def headers(self) -> dict[str, str]:
         """The headers that go with it."""
         meaning = MEANINGS[self.code]
-        found = {**NO_COPIES, "Link": f'<{HELP_PATH}#{self.code}>; rel="help"'}
+        headers = {**NO_COPIES, "Link": f'<{HELP_PATH}#{self.code}>; rel="help"'}
         if meaning.retry_after_s is not None:
-            found["Retry-After"] = str(meaning.retry_after_s)
+            headers["Retry-After"] = str(meaning.retry_after_s)
         if self.code is Code.UNAUTHENTICATED:
-            found["WWW-Authenticate"] = 'Bearer realm="ekpay"'
-        return found
+            headers["WWW-Authenticate"] = 'Bearer realm="ekpay"'
+        return headers
 
     def response(self, more_headers: Mapping[str, str] | None = None) -> Response:
         """The answer itself."""
@@ -247,13 +255,13 @@ class RefusedError(Exception):
 
 
 def is_under_v1(path: str) -> bool:
-    """Whether whoever asked for this path reads problem documents of REST v1."""
+    """Whether callers of this path read problem documents of REST v1."""
     return path == BASE or path.startswith(f"{BASE}/")
 
 
-def refused_with(status: int) -> RefusedError:
+def problem_of_status(status: int) -> RefusedError:
     """The refusal that stands for a status which the framework or the guard before it has chosen.
 
-    What the core refuses in here should have been refused at the edge: any other status is our own mistake.
+    What the core refuses should have been refused at the edge: any other status is an internal error.
     """
     return RefusedError(_OF_STATUS.get(status, Code.INTERNAL_ERROR))

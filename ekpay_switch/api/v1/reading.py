@@ -1,4 +1,4 @@
-"""Reading a request of REST v1: who sends it, under which key, and what it says; refusals are raised."""
+"""Reading a request of REST v1: its client, its idempotency key and its body; refusals are raised."""
 
 import hashlib
 import math
@@ -34,8 +34,8 @@ _CODES: Mapping[str, str] = {
 }
 
 
-async def authenticated(request: Request, clients: Clients) -> Client:
-    """The client that sends this.
+async def authenticate(request: Request, clients: Clients) -> Client:
+    """The client of the API key that the request brings.
 
     Raises:
         RefusedError: unauthenticated.
@@ -58,10 +58,10 @@ def idempotency_key(request: Request) -> str:
     sent = request.headers.getlist("idempotency-key")
     if not sent:
         raise RefusedError(Code.KEY_MISSING)
-    found = _IDEMPOTENCY_KEY.fullmatch(sent[0]) if len(sent) == 1 else None
-    if found is None:
+    match = _IDEMPOTENCY_KEY.fullmatch(sent[0]) if len(sent) == 1 else None
+    if match is None:
         raise RefusedError(Code.KEY_INVALID)
-    return found[1] or found[2]
+    return match[1] or match[2]
 
 
 def fingerprint(request: Request, body: bytes) -> bytes:
@@ -77,7 +77,7 @@ def require_json(request: Request) -> None:
         raise RefusedError(Code.UNSUPPORTED_MEDIA_TYPE)
 
 
-def read(kind: type[AnyMessage], body: bytes) -> AnyMessage:
+def read_message(kind: type[AnyMessage], body: bytes) -> AnyMessage:
     """The body as its message.
 
     Raises:
@@ -118,7 +118,7 @@ def _is_endless(number: Number) -> bool:
 
 
 def _field_error(detail: ErrorDetails) -> FieldError:
-    """What is wrong and where; a name that may be more than a name is left out of the pointer."""
+    """What is wrong and where; a member that may hold a number is left out of the pointer."""
     pointer = ""
     for step in detail["loc"]:
         if not isinstance(step, str) or not _NAME.fullmatch(step):

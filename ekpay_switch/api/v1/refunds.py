@@ -4,11 +4,11 @@ from typing import assert_never
 
 from ekpay_switch import telemetry
 from ekpay_switch.api.v1 import answers
-from ekpay_switch.api.v1.calls import REPLAYED, V1, Call, Told
+from ekpay_switch.api.v1.calls import REPLAYED, RestAnswer, RestCall, RestV1
 from ekpay_switch.api.v1.messages import RefundMessage
-from ekpay_switch.api.v1.payments import CREATED, OK, found
+from ekpay_switch.api.v1.payments import CREATED, OK, find_payment
 from ekpay_switch.api.v1.problems import Code, RefusedError
-from ekpay_switch.api.v1.reading import fingerprint, idempotency_key, read, require_json
+from ekpay_switch.api.v1.reading import fingerprint, idempotency_key, read_message, require_json
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.money import Money
 from ekpay_switch.domain.refunds.refund import NewRefund, RefundRefusal
@@ -18,12 +18,12 @@ from ekpay_switch.ports.connectors import BY_HAND, RefundRules
 from ekpay_switch.security.identifiers import uuid7
 
 
-async def ask(call: Call, v1: V1) -> Told:
+async def create_refund(call: RestCall, v1: RestV1) -> RestAnswer:
     """`POST /v1/payments/{id}/refunds`: 201 with the refund, 200 for a repeat."""
     key, mark = idempotency_key(call.request), fingerprint(call.request, call.body)
     require_json(call.request)
-    view = await found(call, v1)
-    message = read(RefundMessage, call.body)
+    view = await find_payment(call, v1)
+    message = read_message(RefundMessage, call.body)
     if message.currency != view.sums.total.currency:
         raise RefusedError(Code.CURRENCY_MISMATCH)
     new = NewRefund(
@@ -35,33 +35,33 @@ async def ask(call: Call, v1: V1) -> Told:
         amount=Money(message.amount, message.currency),
         reason=message.reason,
         asked_by=f"api:{call.client.partner_id}",
-        needs_approval=await _takes_two_persons(view, message.amount, v1),
+        needs_approval=await _needs_approval(view, message.amount, v1),
     )
     rules = _rules(view, v1)
     work = v1.world.refunds.ask(new, rules.parts_max, rules.days_max)
     try:
-        answer = await v1.tasks.within(work, v1.answer_seconds)
+        answer = await v1.tasks.run_within(work, v1.answer_seconds)
     except StillRunningError:
         raise RefusedError(Code.BUSY) from None
     match answer:
-        case RefundTaken(view=taken, is_repeat=is_repeat):
-            telemetry.log("v1_refund_asked", payment_id=view.payment_id, refund_id=taken.refund_id)
+        case RefundTaken(view=refund, is_repeat=is_repeat):
+            telemetry.log("v1_refund_asked", payment_id=view.payment_id, refund_id=refund.refund_id)
             status, headers = (OK, REPLAYED) if is_repeat else (CREATED, {})
-            return Told(status, answers.refund(taken), headers)
+            return RestAnswer(status, answers.refund(refund), headers)
         case RefundRefusal():
             raise RefusedError(_code_of(answer))
         case _:
             assert_never(answer)
 
 
-async def list_all(call: Call, v1: V1) -> Told:
+async def list_refunds(call: RestCall, v1: RestV1) -> RestAnswer:
     """`GET /v1/payments/{id}/refunds`: all of them, the oldest first."""
-    view = await found(call, v1)
+    view = await find_payment(call, v1)
     refunds = await v1.world.refunds.of_payment(call.client.partner_id, view.payment_id)
-    return Told(OK, {"refunds": [answers.refund(line) for line in refunds]})
+    return RestAnswer(OK, {"refunds": [answers.refund(line) for line in refunds]})
 
 
-async def _takes_two_persons(view: PaymentView, amount: int, v1: V1) -> bool:
+async def _needs_approval(view: PaymentView, amount: int, v1: RestV1) -> bool:
     """Whether a merchant asks for more than one person may give back; a bill's client is trusted with it."""
     if not is_merchant(view.biller_id):
         return False
@@ -69,7 +69,7 @@ async def _takes_two_persons(view: PaymentView, amount: int, v1: V1) -> bool:
     return merchant is None or amount > merchant.refund_limit.minor
 
 
-def _rules(view: PaymentView, v1: V1) -> RefundRules:
+def _rules(view: PaymentView, v1: RestV1) -> RefundRules:
     connector = v1.world.connectors.by_id(view.connector_id)
     rules = None if connector is None else connector.profile.refunds
     return BY_HAND if rules is None else rules

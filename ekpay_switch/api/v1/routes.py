@@ -8,26 +8,29 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ekpay_switch.api.v1 import payments, refunds
-from ekpay_switch.api.v1.calls import V1, Endpoint, Handler, endpoint
+from ekpay_switch.api.v1.calls import Endpoint, Handler, RestV1, endpoint
 from ekpay_switch.api.v1.help_page import help_page
 from ekpay_switch.api.v1.problems import BASE, HELP_PATH
 
-__all__ = ["V1", "mount"]
+__all__ = ["RestV1", "mount"]
 
-ONE = f"{BASE}/payments/{{payment_id}}"
+PAYMENT_PATH = f"{BASE}/payments/{{payment_id}}"
 # By path and method; the first part of each value is the route's name in the metrics.
 ROUTES: Mapping[str, Mapping[str, tuple[str, Endpoint]]] = MappingProxyType(
     {
         f"{BASE}/payments": {"POST": ("v1-create", payments.create)},
-        ONE: {"GET": ("v1-look-up", payments.look_up)},
-        f"{ONE}/tries": {"POST": ("v1-try", payments.another_try)},
-        f"{ONE}/cancel": {"POST": ("v1-cancel", payments.cancel)},
-        f"{ONE}/refunds": {"POST": ("v1-refund", refunds.ask), "GET": ("v1-refunds", refunds.list_all)},
+        PAYMENT_PATH: {"GET": ("v1-look-up", payments.look_up)},
+        f"{PAYMENT_PATH}/tries": {"POST": ("v1-try", payments.start_new_try)},
+        f"{PAYMENT_PATH}/cancel": {"POST": ("v1-cancel", payments.cancel)},
+        f"{PAYMENT_PATH}/refunds": {
+            "POST": ("v1-refund", refunds.create_refund),
+            "GET": ("v1-refunds", refunds.list_refunds),
+        },
     }
 )
 
 
-def mount(app: FastAPI, v1: V1) -> None:
+def mount(app: FastAPI, v1: RestV1) -> None:
     """Put every endpoint on the application, and the page that explains its problems."""
     app.add_route(HELP_PATH, help_page, methods=["GET"])
     for path, acts in ROUTES.items():

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.billers.conformance import BillerConformance
 from ekpay_switch.cli.billers.profiles import profiles_of
-from ekpay_switch.cli.connectors.conformance import Verdict
+from ekpay_switch.cli.conformance.run import is_on_this_machine, show_run
 from ekpay_switch.cli.session import Session, open_session
-from ekpay_switch.cli.terminal import complain, screen
+from ekpay_switch.cli.terminal import complain
 from ekpay_switch.composition.switch import FAR_SIDE_TOKENS
 from ekpay_switch.domain.business_day import business_date
 from ekpay_switch.flows.fetch_bill import chosen_parameters
@@ -27,7 +27,6 @@ from ekpay_switch.system_clock import SystemClock
 from ekpay_switch.wire.http import HttpWire
 
 _OK = 200
-_LOOPBACK = re.compile(r"https?://(?:127(?:\.[0-9]{1,3}){3}|localhost|\[::1\])(?::[0-9]{1,5})?(?:/[!-~]*)?")
 _NAMED = re.compile(r"([a-z][a-z0-9_]{0,40})=(.{1,128})")
 _SANDBOX_SECONDS = 10.0
 
@@ -49,31 +48,31 @@ def certify(
     Runs against the address that EKPAY_<ID>_URL names. Exit code 1 if a fact is contradicted, or if a step
     came out otherwise than it must.
     """
-    profile = next((one for one in profiles_of(read_settings()) if one.id == biller_id), None)
+    profile = next((known for known in profiles_of(read_settings()) if known.id == biller_id), None)
     if profile is None:
         raise typer.BadParameter(f"there is no biller {biller_id}")
     if profile.has_bill_files:
         raise typer.BadParameter(f"{biller_id} is never called: its bills come and leave in files")
     url = os.environ.get(profile.url_setting, profile.url_default)
-    if not yes and not _LOOPBACK.fullmatch(url):
+    if not yes and not is_on_this_machine(url):
         raise typer.BadParameter(
             f"{url} is not this machine, and the run pays a bill; "
             "if it is a sandbox, say --yes-this-is-a-sandbox"
         )
-    named = _named(bill or [])
+    parameters = _read_parameters(bill or [])
     session = open_session()
-    if not session.run(lambda engine: _certify(session, engine, profile, url, named)):
+    if not session.run(lambda engine: _certify(session, engine, profile, url, parameters)):
         raise typer.Exit(1)
 
 
-def _named(told: list[str]) -> dict[str, str]:
-    named = {}
-    for one in told:
-        found = _NAMED.fullmatch(one)
-        if found is None:
+def _read_parameters(texts: list[str]) -> dict[str, str]:
+    parameters = {}
+    for text in texts:
+        match = _NAMED.fullmatch(text)
+        if match is None:
             raise typer.BadParameter("a bill is named as name=value")
-        named[found[1]] = found[2]
-    return named
+        parameters[match[1]] = match[2]
+    return parameters
 
 
 async def _certify(
@@ -86,8 +85,12 @@ async def _certify(
         tokens = FarSides(engine, Sealer(session.keys().sub_key(FAR_SIDE_TOKENS)))
         biller = load_billers(session.settings.config, wire, tokens, clock, 1.0).by_id(profile.id)
         assert biller is not None, "it was there a moment ago"
-        told = named or await _cast(wire, url, profile.id)
-        fields = {one.wire_name: told[one.name] for one in profile.parameters if one.name in told}
+        named_bill = named or await _sandbox_bill(wire, url, profile.id)
+        fields = {
+            parameter.wire_name: named_bill[parameter.name]
+            for parameter in profile.parameters
+            if parameter.name in named_bill
+        }
         parameters = chosen_parameters(profile, fields)
         if parameters is None:
             complain("no bill is named whole and well formed: name one with --bill name=value")
@@ -97,29 +100,12 @@ async def _certify(
         await wire.close()
 
 
-async def _cast(wire: Wire, url: str, biller_id: str) -> dict[str, str]:
-    """A bill that nobody has paid, as our own sandbox offers one; nothing from any other far side."""
+async def _sandbox_bill(wire: Wire, url: str, biller_id: str) -> dict[str, str]:
+    """An unpaid bill of our own sandbox; empty for any other far side."""
     origin = urlsplit(url)
     query = urlencode({"house": biller_id, "kind": "normal", "nth": 0})
-    asked = urlunsplit((origin.scheme, origin.netloc, "/_admin/cast", query, ""))
-    answer = await wire.send("certify", WireRequest("GET", asked, {}, b"", _SANDBOX_SECONDS))
+    address = urlunsplit((origin.scheme, origin.netloc, "/_admin/cast", query, ""))
+    answer = await wire.send("certify", WireRequest("GET", address, {}, b"", _SANDBOX_SECONDS))
     if not isinstance(answer, WireAnswer) or answer.status != _OK:
         return {}
     return {str(name): str(text) for name, text in json.loads(answer.body)["fields"].items()}
-
-
-async def show_run(conformance: BillerConformance) -> bool:
-    """Print every step as it comes, then what was shown of each fact; whether nothing was wrong."""
-    console = screen()
-    async for finding in conformance.run():
-        console.print(f"{'ok   ' if finding.is_right else 'WRONG'} {finding.step}: {finding.told}")
-    verdicts = conformance.verdicts()
-    for fact, verdict in verdicts.items():
-        console.print(f"{fact}: {verdict}")
-    if Verdict.CONTRADICTED in verdicts.values():
-        complain("the manifest states what the biller does not do")
-        return False
-    if not all(finding.is_right for finding in conformance.findings):
-        complain("the run did not come out as it must")
-        return False
-    return True

@@ -41,24 +41,24 @@ def _for_people(profile: BillerProfile) -> tuple[str, ...]:
         profile.bucket,
         profile.status,
         fields,
-        _way(profile),
+        _payment_notes(profile),
     )
 
 
-def _way(profile: BillerProfile) -> str:
-    """How a payment goes, where that is more than one call, one lock or no token."""
-    words = [", then ".join(profile.steps)]
+def _payment_notes(profile: BillerProfile) -> str:
+    """What is special about a payment to this biller: steps, locks, tokens, deposits, routes, receipts."""
+    parts = [", then ".join(profile.steps)]
     if profile.fetch_has_side_effects:
-        words.append("a fetch locks, so never in bulk")
+        parts.append("a fetch locks, so never in bulk")
     if profile.gives_tokens:
-        words.append("brings a token")
+        parts.append("brings a token")
     if profile.pays_from_deposit:
-        words.append("from a deposit")
+        parts.append("from a deposit")
     if profile.second_route:
-        words.append("has a second route")
+        parts.append("has a second route")
     if profile.receipt_comes_later:
-        words.append("the final receipt comes later")
-    return "; ".join(words)
+        parts.append("the final receipt comes later")
+    return "; ".join(parts)
 
 
 def _for_programs(profile: BillerProfile) -> dict[str, object]:
@@ -86,7 +86,7 @@ def _for_programs(profile: BillerProfile) -> dict[str, object]:
             "can_be_undone": profile.safety.can_be_undone,
             "echoes_amount": profile.safety.echoes_amount,
         },
-        "parameters": [_field_for_programs(one) for one in profile.parameters],
+        "parameters": [_field_for_programs(parameter) for parameter in profile.parameters],
     }
 
 

@@ -1,17 +1,17 @@
-"""A conformance run: one bill paid through its biller's adapter, to see whether its manifest tells the truth.
+"""The conformance run of a biller: one bill, really paid through its adapter.
 
-It stands on the ports alone and runs against whatever the adapter speaks to. One bill is really paid; the
-safety facts (law 13) are shown by what the biller does, not by what it says.
+It uses the ports alone and runs against whatever the adapter speaks to.
 """
 
 import base64
 import time
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID, uuid4
 
-from ekpay_switch.cli.connectors.conformance import Fact, Finding, Verdict
+from ekpay_switch.cli.conformance.run import ConformanceRun, Fact, Finding
+from ekpay_switch.domain.asking import SafetyFacts
 from ekpay_switch.domain.bill import Bill, BillFound, BillQuery
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.ledger.posting_rules import Sums
@@ -31,92 +31,75 @@ from ekpay_switch.ports.billers import BillerAdapter
 
 
 @dataclass
-class BillerConformance:
-    """One run over the bill that `parameters` name; iterate over `run`, then ask for `verdicts`."""
+class BillerConformance(ConformanceRun):
+    """One run over the bill that `parameters` name: it is fetched, paid twice and asked about."""
 
+    institution = "biller"
     biller: BillerAdapter
     parameters: Mapping[str, str]
     today: date
-    findings: list[Finding] = field(default_factory=list)
     _key: str = ""
 
-    async def run(self) -> AsyncIterator[Finding]:
-        """Every step with what it led to; the run ends early where nothing more can be shown."""
-        async for finding in self._steps():
-            self.findings.append(finding)
-            yield finding
+    @property
+    def safety(self) -> SafetyFacts:
+        """The safety facts of the biller's manifest."""
+        return self.biller.profile.safety
 
-    def verdicts(self) -> dict[Fact, Verdict]:
-        """What was shown; a fact that the manifest does not claim is never more than not shown."""
-        safety = self.biller.profile.safety
-        claimed = {
-            Fact.DEDUPLICATES: safety.deduplicates,
-            Fact.CAN_BE_ASKED: safety.can_be_asked,
-            Fact.CAN_BE_UNDONE: safety.can_be_undone,
-            Fact.ECHOES_AMOUNT: safety.echoes_amount,
-        }
-        return {fact: self._verdict(fact) if claimed[fact] else Verdict.NOT_SHOWN for fact in Fact}
-
-    def _verdict(self, fact: Fact) -> Verdict:
-        shown = [finding.is_right for finding in self.findings if finding.fact is fact]
-        if not shown:
-            return Verdict.NOT_SHOWN
-        return Verdict.PROVEN if all(shown) else Verdict.CONTRADICTED
-
-    async def _steps(self) -> AsyncIterator[Finding]:
+    async def steps(self) -> AsyncIterator[Finding]:
+        """Fetch, ask, pay, pay again under the same reference, ask again and pay under another one."""
         profile = self.biller.profile
         query = BillQuery(profile.id, self.parameters, payer_of(profile, self.parameters))
-        found = await self.biller.fetch(query)
-        is_unpaid = isinstance(found, BillFound) and not found.bill.is_paid and found.bill.total > ZERO
-        yield Finding("a bill is fetched, and something is owed", _bill_said(found), is_unpaid)
-        if not isinstance(found, BillFound) or not is_unpaid:
+        fetched = await self.biller.fetch(query)
+        is_unpaid = isinstance(fetched, BillFound) and not fetched.bill.is_paid and fetched.bill.total > ZERO
+        yield Finding("a bill is fetched, and something is owed", _fetch_wording(fetched), is_unpaid)
+        if not isinstance(fetched, BillFound) or not is_unpaid:
             return
-        order = self._order(found.bill, query)
+        order = self._order(fetched.bill, query)
         early = await self.biller.inquire(order)
         is_right = not isinstance(early, Posted | HalfDone)
-        yield Finding("asked before anything was paid", _asked_said(early), is_right, Fact.CAN_BE_ASKED)
-        first = await self._paid(order)
+        yield Finding("asked before anything was paid", _inquiry_wording(early), is_right, Fact.CAN_BE_ASKED)
+        first = await self._pay(order)
         yield Finding("paid", named(first), isinstance(first, Approved))
         if not isinstance(first, Approved):
             return
-        async for finding in self._after(order, first):
+        async for finding in self._repeat_and_inquire(order, first):
             yield finding
         if profile.takes_bill_once:
             async for finding in self._only_once(order, query):
                 yield finding
 
-    async def _after(self, order: PayOrder, first: Approved) -> AsyncIterator[Finding]:
-        """The same again, then a question: one payment, of our amount."""
-        again = await self._paid(order)
+    async def _repeat_and_inquire(self, order: PayOrder, first: Approved) -> AsyncIterator[Finding]:
+        """Pay again under the same reference, then inquire: one payment, of our amount."""
+        again = await self._pay(order)
         is_same = isinstance(again, Approved) and again.tokens == first.tokens
         yield Finding("paid again under the same reference", named(again), is_same, Fact.DEDUPLICATES)
-        told = await self.biller.inquire(order)
-        is_held = isinstance(told, Posted)
-        yield Finding("asked after that", _asked_said(told), is_held, Fact.CAN_BE_ASKED)
-        if isinstance(told, Posted) and told.amount_minor is not None:
-            is_equal = told.amount_minor == order.sums.billed.minor
-            yield Finding("the amount it echoes", str(told.amount_minor), is_equal, Fact.ECHOES_AMOUNT)
-        stranger = replace(order, reference=_reference(uuid4()))
+        inquiry = await self.biller.inquire(order)
+        is_held = isinstance(inquiry, Posted)
+        yield Finding("asked after that", _inquiry_wording(inquiry), is_held, Fact.CAN_BE_ASKED)
+        if isinstance(inquiry, Posted) and inquiry.amount_minor is not None:
+            is_equal = inquiry.amount_minor == order.sums.billed.minor
+            yield Finding("the amount it echoes", str(inquiry.amount_minor), is_equal, Fact.ECHOES_AMOUNT)
+        unknown_order = replace(order, reference=_reference(uuid4()))
         if self.biller.profile.takes_bill_once:
-            unknown = await self.biller.inquire(stranger)
+            unknown = await self.biller.inquire(unknown_order)
             is_right = not isinstance(unknown, Posted | HalfDone)
             yield Finding(
-                "asked for a reference nobody used", _asked_said(unknown), is_right, Fact.CAN_BE_ASKED
+                "asked for a reference nobody used", _inquiry_wording(unknown), is_right, Fact.CAN_BE_ASKED
             )
 
     async def _only_once(self, order: PayOrder, query: BillQuery) -> AsyncIterator[Finding]:
-        """The bill is paid for everybody, whichever reference comes next."""
-        stranger = replace(order, reference=_reference(uuid4()))
-        other = await self._paid(stranger)
-        yield Finding("paid under another reference", named(other), isinstance(other, Declined))
+        """A paid bill is declined under any other reference."""
+        other_order = replace(order, reference=_reference(uuid4()))
+        outcome = await self._pay(other_order)
+        yield Finding("paid under another reference", named(outcome), isinstance(outcome, Declined))
         if not self.biller.profile.fetch_has_side_effects and self.biller.profile.fetch_mode != "none":
-            found = await self.biller.fetch(query)
-            is_over = not isinstance(found, BillFound) or found.bill.is_paid
-            is_another = isinstance(found, BillFound) and found.bill.bill_key != self._key
-            yield Finding("fetched once more", _bill_said(found), is_over or is_another)
+            fetched = await self.biller.fetch(query)
+            is_over = not isinstance(fetched, BillFound) or fetched.bill.is_paid
+            is_another = isinstance(fetched, BillFound) and fetched.bill.bill_key != self._key
+            yield Finding("fetched once more", _fetch_wording(fetched), is_over or is_another)
 
-    async def _paid(self, order: PayOrder) -> Outcome:
-        """Every step of one payment, until one is not approved."""
+    async def _pay(self, order: PayOrder) -> Outcome:
+        """The outcome of one payment: every step in order, until one is not approved."""
         outcome: Outcome = Approved()
         facts: dict[str, str] = {}
         for step in self.biller.profile.steps:
@@ -143,20 +126,20 @@ class BillerConformance:
         )
 
 
-def _reference(made_of: UUID) -> str:
-    return base64.b32encode(made_of.bytes).decode().rstrip("=")
+def _reference(order_id: UUID) -> str:
+    return base64.b32encode(order_id.bytes).decode().rstrip("=")
 
 
-def _bill_said(found: object) -> str:
-    """A fetch in one line, without who is billed."""
-    match found:
+def _fetch_wording(fetched: object) -> str:
+    """A fetch in one line, without personal data."""
+    match fetched:
         case BillFound(bill=bill):
             return "paid already" if bill.is_paid else f"{bill.total + bill.rounding} is owed"
         case _:
-            return f"{type(found).__name__}: {getattr(found, 'why', '')}".rstrip(": ")
+            return f"{type(fetched).__name__}: {getattr(fetched, 'why', '')}".rstrip(": ")
 
 
-def _asked_said(inquiry: Inquiry) -> str:
+def _inquiry_wording(inquiry: Inquiry) -> str:
     match inquiry:
         case Posted():
             return "it holds the payment"

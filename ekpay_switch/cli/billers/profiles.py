@@ -1,4 +1,4 @@
-"""Reading the profiles of billers and connectors without reaching anybody."""
+"""Reading the profiles of billers without calling any far side."""
 
 from ekpay_switch.domain.errors import SwitchError
 from ekpay_switch.plugins import load_billers
@@ -13,7 +13,7 @@ class NoSuchBillerError(SwitchError):
 
 
 class NoWire:
-    """Reaches nobody: what is listed is read from manifests."""
+    """Sends nothing: profiles are read from manifests alone."""
 
     async def send(self, far_side: str, request: WireRequest) -> WireReply:
         """See `ports.Wire`."""
@@ -21,7 +21,7 @@ class NoWire:
 
 
 class NoTokens:
-    """Keeps nothing, for the same reason."""
+    """Keeps no token, for the same reason."""
 
     async def current(self, far_side: str) -> str | None:
         """See `ports.Tokens`."""
@@ -49,11 +49,11 @@ class NoTokens:
 
 def profiles_of(settings: Settings) -> list[BillerProfile]:
     """The profile of every biller whose manifest can be read; raises what the wings raise for the others."""
-    found = load_billers(settings.config, NoWire(), NoTokens(), SystemClock(), settings.time_divisor)
-    return [adapter.profile for adapter in found.all()]
+    billers = load_billers(settings.config, NoWire(), NoTokens(), SystemClock(), settings.time_divisor)
+    return [adapter.profile for adapter in billers.all()]
 
 
-def the_profile(settings: Settings, biller_id: str) -> BillerProfile:
+def profile_of(settings: Settings, biller_id: str) -> BillerProfile:
     """The profile of one biller.
 
     Raises:

@@ -43,7 +43,7 @@ def give(
     as_json: AsJson = False,
 ) -> None:
     """Let a merchant raise treasury challans, and print its key this once."""
-    _tell_once(
+    _show_once(
         carry_out(by, lambda engine: ChallanAccess(engine).give(merchant, username, bin_, by)),
         as_json=as_json,
     )
@@ -52,7 +52,7 @@ def give(
 @app.command("rotate-key")
 def rotate_key(merchant: PartnerId, by: By, *, as_json: AsJson = False) -> None:
     """Give a new key; the one before is dead at once."""
-    _tell_once(carry_out(by, lambda engine: ChallanAccess(engine).rotate_key(merchant, by)), as_json=as_json)
+    _show_once(carry_out(by, lambda engine: ChallanAccess(engine).rotate_key(merchant, by)), as_json=as_json)
 
 
 @app.command()
@@ -72,20 +72,20 @@ def off(merchant: PartnerId, by: By) -> None:
 @app.command("list")
 def list_(*, as_json: AsJson = False) -> None:
     """List who may raise challans; the keys themselves are not kept."""
-    found: Sequence[ChallanUserLine] = open_session().run(lambda engine: ChallanAccess(engine).list())
+    lines: Sequence[ChallanUserLine] = open_session().run(lambda engine: ChallanAccess(engine).list())
     if as_json:
-        show_json([_for_programs(line) for line in found])
+        show_json([_for_programs(line) for line in lines])
         return
     headings = ("merchant", "user name", "BIN", "active", "since (Dhaka)")
-    show_table("Challan access", headings, (_for_people(line) for line in found))
+    show_table("Challan access", headings, (_for_people(line) for line in lines))
 
 
-def _tell_once(told: ChallanKey, *, as_json: bool) -> None:
-    shown = {"partner_id": told.partner_id, "username": told.username, "key": told.key}
+def _show_once(credentials: ChallanKey, *, as_json: bool) -> None:
+    values = {"partner_id": credentials.partner_id, "username": credentials.username, "key": credentials.key}
     if as_json:
-        show_json(shown)
+        show_json(values)
         return
-    show_table("Shown once: hand it over safely", ("what", "value"), shown.items())
+    show_table("Shown once: hand it over safely", ("what", "value"), values.items())
 
 
 def _for_people(line: ChallanUserLine) -> tuple[str, ...]:

@@ -1,8 +1,7 @@
-"""`ekpay connectors`: which ways for money to come in there are, and whether one keeps its promises."""
+"""`ekpay connectors`: list connectors, and certify the safety facts of one."""
 
 import asyncio
 import json
-import re
 from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -12,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.alarms import LoggedAlarms
 from ekpay_switch.cli.billers.profiles import NoTokens, NoWire
-from ekpay_switch.cli.connectors.conformance import Conformance, Verdict
+from ekpay_switch.cli.conformance.run import is_on_this_machine, show_run
+from ekpay_switch.cli.connectors.conformance import Conformance
 from ekpay_switch.cli.session import Session, open_session
-from ekpay_switch.cli.terminal import complain, screen, show_json, show_table, taka
+from ekpay_switch.cli.terminal import screen, show_json, show_table, taka
 from ekpay_switch.composition.switch import FAR_SIDE_TOKENS
 from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
@@ -44,7 +44,6 @@ from ekpay_switch.wire.http import HttpWire
 from ekpay_switch.wire.tcp import TcpLines
 
 _OK = 200
-_LOOPBACK = re.compile(r"https?://(?:127(?:\.[0-9]{1,3}){3}|localhost|\[::1\])(?::[0-9]{1,5})?(?:/[!-~]*)?")
 _HEADINGS = (
     "connector", "name", "instrument", "status", "breaker", "taken by", ">least", ">most", ">keeps",
     "refunds", "protocol", "at",
@@ -90,77 +89,62 @@ def certify(
     came out otherwise than it must.
     """
     settings = read_settings()
-    profile = next((one for one in profiles_of(settings) if one.id == connector_id), None)
+    profile = next((known for known in profiles_of(settings) if known.id == connector_id), None)
     if profile is None:
         raise typer.BadParameter(f"there is no connector {connector_id}")
-    elsewhere = [url for url in (profile.url, *_link_of(profile)) if not _LOOPBACK.fullmatch(url)]
+    elsewhere = [url for url in (profile.url, *_link_of(profile)) if not is_on_this_machine(url)]
     if not yes and elsewhere:
         raise typer.BadParameter(
             f"{elsewhere[0]} is not this machine, and the run moves money; "
             "if it is a sandbox, say --yes-this-is-a-sandbox"
         )
     try:
-        taken = parse_taka(amount)
+        collected_amount = parse_taka(amount)
     except MalformedAmountError as error:
         raise typer.BadParameter(f"{amount} is no amount in taka") from error
     session = open_session()
-    is_right = session.run(lambda engine: _certify(session, engine, profile.id, taken, wait_seconds))
+    is_right = session.run(
+        lambda engine: _certify(session, engine, profile.id, collected_amount, wait_seconds)
+    )
     if not is_right:
         raise typer.Exit(1)
 
 
 def _link_of(profile: ConnectorProfile) -> list[str]:
-    """The host link's address, written as the other one is."""
+    """The address of the host link as a URL, if there is one."""
     return [f"http://{profile.host}"] if profile.host else []
 
 
 def profiles_of(settings: Settings) -> list[ConnectorProfile]:
     """The profile of every connector whose manifest can be read; raises what the wings raise."""
-    found = load_connectors(settings.config, NoWire(), NoTokens(), SystemClock(), settings.time_divisor)
-    return [connector.profile for connector in found.all()]
+    connectors = load_connectors(settings.config, NoWire(), NoTokens(), SystemClock(), settings.time_divisor)
+    return [connector.profile for connector in connectors.all()]
 
 
 async def _certify(
     session: Session, engine: AsyncEngine, connector_id: str, amount: Money, wait_seconds: float
 ) -> bool:
-    """One run under the cluster's own tokens, which a provider may give only so often."""
+    """One run under the cluster's own tokens, since a provider may limit logins."""
     clock = SystemClock()
     wire, hosts = HttpWire(clock), PostgresHosts(session.database.connect_hot)
     ports = HostPorts(hosts.messages, hosts.links, TcpLines(clock), LoggedAlarms())
     try:
         tokens = FarSides(engine, Sealer(session.keys().sub_key(FAR_SIDE_TOKENS)))
         connectors = load_connectors(session.settings.config, wire, tokens, clock, 1.0, ports)
-        found = connectors.by_id(connector_id)
-        assert found is not None, "it was there a moment ago"
-        payer = PayerAtPage(found, wire, wait_seconds)
-        conformance = Conformance(found, payer.agree, amount, found.profile.timing.send_seconds)
-        # A switch that runs may keep the link already: then it goes over that one.
-        async with host_links_kept([found]):
+        connector = connectors.by_id(connector_id)
+        assert connector is not None, "it was there a moment ago"
+        payer = PayerAtPage(connector, wire, wait_seconds)
+        conformance = Conformance(connector, payer.agree, amount, connector.profile.timing.send_seconds)
+        # A running switch may own the link already: then the run goes over that one.
+        async with host_links_kept([connector]):
             return await show_run(conformance)
     finally:
         await hosts.close()
         await wire.close()
 
 
-async def show_run(conformance: Conformance) -> bool:
-    """Print every step as it comes, then what was shown of each fact; whether nothing was wrong."""
-    console = screen()
-    async for finding in conformance.run():
-        console.print(f"{'ok   ' if finding.is_right else 'WRONG'} {finding.step}: {finding.told}")
-    verdicts = conformance.verdicts()
-    for fact, verdict in verdicts.items():
-        console.print(f"{fact}: {verdict}")
-    if Verdict.CONTRADICTED in verdicts.values():
-        complain("the manifest states what the provider does not do")
-        return False
-    if not all(finding.is_right for finding in conformance.findings):
-        complain("the run did not come out as it must")
-        return False
-    return True
-
-
 class PayerAtPage:
-    """Who agrees on the page: a sandbox's own robot where there is one, else a person."""
+    """The payer on the page: a sandbox's own robot where there is one, else a person."""
 
     def __init__(self, connector: Connector, wire: Wire, wait_seconds: float) -> None:
         self._connector = connector
@@ -169,25 +153,25 @@ class PayerAtPage:
 
     @property
     def _brings_agreement(self) -> bool:
-        """Whether what the browser brings is the agreement, of which nobody can be asked."""
+        """Whether the browser brings the agreement, and the provider cannot be asked for it."""
         profile = self._connector.profile
         return profile.executes and not profile.safety.can_be_asked
 
     async def agree(self, order: CollectOrder, created: Created) -> bool | str:
-        """Whether somebody agreed in time, or what the agreement brought."""
+        """Whether the payer agreed in time, or the consent that the agreement brought."""
         url = self._connector.profile.url
-        if _LOOPBACK.fullmatch(url):
+        if is_on_this_machine(url):
             sent_to = await self._robot_agrees(url, order, created)
             if sent_to is not None:
-                return await self._brought(sent_to) if sent_to else True
+                return await self._read_consent(sent_to) if sent_to else True
         if self._brings_agreement:
             screen().print(f"Open {created.page_url} and pay.")
-            return await self._brought(typer.prompt("Where was the browser sent to?"))
+            return await self._read_consent(typer.prompt("Where was the browser sent to?"))
         screen().print(f"Open {created.page_url} and pay; waiting {self._wait_seconds:.0f} s.")
-        return await self._seen_to_agree(order)
+        return await self._await_agreement(order)
 
     async def _robot_agrees(self, url: str, order: CollectOrder, created: Created) -> str | None:
-        """Where the robot's browser was sent to, empty where that is not told; None without a robot."""
+        """Where the robot's browser was sent to, empty where it does not say; None without a robot."""
         names = {"paymentID": created.provider_reference, "reference": order.reference}
         if self._brings_agreement:
             # Its page was opened without a call.
@@ -199,35 +183,37 @@ class PayerAtPage:
         if not isinstance(answer, WireAnswer) or answer.status != _OK:
             return None
         try:
-            told = json.loads(answer.body)
+            reply = json.loads(answer.body)
         except ValueError:
             return ""
-        sent_to = told.get("sent_to") if isinstance(told, dict) and "page" in names else ""
+        sent_to = reply.get("sent_to") if isinstance(reply, dict) and "page" in names else ""
         return sent_to if isinstance(sent_to, str) else ""
 
-    async def _brought(self, sent_to: str) -> str:
-        """What a browser brings that was sent there; nothing where it brings no agreement."""
+    async def _read_consent(self, sent_to: str) -> str:
+        """The consent in the query of a return address; empty where it holds no agreement."""
         hint = await self._connector.read_callback({}, urlsplit(sent_to).query.encode())
         return hint.consent if isinstance(hint, CallbackHint) and hint.is_agreed else ""
 
-    async def _seen_to_agree(self, order: CollectOrder) -> bool:
+    async def _await_agreement(self, order: CollectOrder) -> bool:
         for _ in range(int(self._wait_seconds // _LOOK_SECONDS)):
             await asyncio.sleep(_LOOK_SECONDS)
-            told = await self._connector.inquire(order)
-            if isinstance(told, Collected) or (isinstance(told, AwaitingPayer) and told.may_execute):
+            inquiry = await self._connector.inquire(order)
+            if isinstance(inquiry, Collected) or (isinstance(inquiry, AwaitingPayer) and inquiry.may_execute):
                 return True
         return False
 
 
 def _breakers(settings: Settings) -> Mapping[str, BreakerState] | None:
-    """How the breakers stand that ever opened, or None where no database says so; none is started for it."""
+    """The state of every breaker that ever opened; None without a running database, which is not started."""
     if settings.database_url is None and not EmbeddedPostgres(settings.home).is_running():
         return None
     try:
-        shown = Session(settings, open_database(settings)).run(lambda one: read_breakers(one, RoutingRules()))
+        breakers = Session(settings, open_database(settings)).run(
+            lambda engine: read_breakers(engine, RoutingRules())
+        )
     except DATABASE_AWAY:
         return None
-    return {one.connector_id: one.breaker.state for one in shown}
+    return {line.connector_id: line.breaker.state for line in breakers}
 
 
 def _state(profile: ConnectorProfile, states: Mapping[str, BreakerState] | None) -> str | None:

@@ -1,16 +1,16 @@
-"""A conformance run: one small payment through a connector, to see whether its manifest tells the truth.
+"""The conformance run of a connector: one small payment, a part of which is given back.
 
-It stands on the ports alone and runs against whatever the connector speaks to. Money moves once, and a part
-of it goes back; the four safety facts (law 13) are shown by what the provider does, not by what it says.
+It uses the ports alone and runs against whatever the connector speaks to. Money moves.
 """
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from uuid import uuid4
 
+from ekpay_switch.cli.conformance.run import ConformanceRun, Fact, Finding
+from ekpay_switch.domain.asking import SafetyFacts
 from ekpay_switch.domain.collections.connector_calls import (
     Agreed,
     AwaitingPayer,
@@ -32,89 +32,42 @@ from ekpay_switch.ports.connectors import Connector, FindsMovements
 
 _UNKNOWN_REFERENCE = "TR0011NOBODYKNOWS0001"
 
-# Brings the payer to agree on the page of an order; False if nobody agreed in time. Where an agreement brings
-# something to be shown when the money is asked for, that is the answer.
+# Has the payer agree on the page of an order; False if nobody agreed in time. Where an agreement brings a
+# consent for the execute, that is the answer.
 Payer = Callable[[CollectOrder, Created], Awaitable[bool | str]]
 
 
-class Fact(StrEnum):
-    """The four safety facts."""
-
-    DEDUPLICATES = "deduplicates"
-    CAN_BE_ASKED = "can be asked"
-    CAN_BE_UNDONE = "can be undone"
-    ECHOES_AMOUNT = "echoes the amount"
-
-
-class Verdict(StrEnum):
-    """What the run shows of one fact that the manifest states."""
-
-    PROVEN = "proven"
-    NOT_SHOWN = "not shown"
-    CONTRADICTED = "contradicted"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One step of the run: what was asked, what it led to, and whether that is right.
-
-    It bears on `fact`; None where it bears on no fact, so that a wrong one is only a fault.
-    """
-
-    step: str
-    told: str
-    is_right: bool
-    fact: Fact | None = None
-
-
 @dataclass
-class Conformance:
-    """One run; iterate over `run`, then ask for `verdicts`."""
+class Conformance(ConformanceRun):
+    """One run over a connector: a payment of `amount` taken, a part of it given back."""
 
+    institution = "provider"
     connector: Connector
     payer: Payer
     amount: Money
     send_seconds: float
-    findings: list[Finding] = field(default_factory=list)
-
-    async def run(self) -> AsyncIterator[Finding]:
-        """Every step with what it led to; the run ends early where nothing more can be shown."""
-        async for finding in self._steps():
-            self.findings.append(finding)
-            yield finding
-
-    def verdicts(self) -> dict[Fact, Verdict]:
-        """What was shown; a fact that the manifest does not claim is never more than not shown."""
-        safety = self.connector.profile.safety
-        claimed = {
-            Fact.DEDUPLICATES: safety.deduplicates,
-            Fact.CAN_BE_ASKED: safety.can_be_asked,
-            Fact.CAN_BE_UNDONE: safety.can_be_undone,
-            Fact.ECHOES_AMOUNT: safety.echoes_amount,
-        }
-        return {fact: self._verdict(fact) if claimed[fact] else Verdict.NOT_SHOWN for fact in Fact}
-
-    def _verdict(self, fact: Fact) -> Verdict:
-        shown = [finding.is_right for finding in self.findings if finding.fact is fact]
-        if not shown:
-            return Verdict.NOT_SHOWN
-        return Verdict.PROVEN if all(shown) else Verdict.CONTRADICTED
 
     @property
-    def _is_asked(self) -> bool:
-        """Whether to ask what became of the payment, which may take it back where only an execute tells."""
+    def safety(self) -> SafetyFacts:
+        """The safety facts of the connector's manifest."""
+        return self.connector.profile.safety
+
+    @property
+    def _can_inquire(self) -> bool:
+        """Whether to inquire: it may void the payment where only an execute tells the outcome."""
         profile = self.connector.profile
         return profile.safety.can_be_asked or not profile.executes
 
-    async def _steps(self) -> AsyncIterator[Finding]:
+    async def steps(self) -> AsyncIterator[Finding]:
+        """Create a page, have the payer agree, collect, inquire and give half of it back."""
         order = self._order()
         created = await self.connector.create(order)
         is_open = isinstance(created, Created)
-        yield Finding("let in, and a page created", _said(created), is_open)
+        yield Finding("let in, and a page created", _answer_wording(created), is_open)
         if not isinstance(created, Created):
             return
         order = replace(order, provider_reference=created.provider_reference)
-        async for finding in self._before(order):
+        async for finding in self._check_before_agreement(order):
             yield finding
         agreed = await self.payer(order, created)
         has_agreed = bool(agreed)
@@ -122,21 +75,23 @@ class Conformance:
         yield Finding("the payer agrees", "agreed" if has_agreed else "nobody agreed in time", has_agreed)
         if not has_agreed:
             return
-        async for finding in self._taking(order):
+        async for finding in self._check_collection(order):
             yield finding
 
-    async def _before(self, order: CollectOrder) -> AsyncIterator[Finding]:
-        told = await self.connector.inquire(order)
-        is_right = isinstance(told, AwaitingPayer) and not told.may_execute
-        yield Finding("asked before the payer has agreed", _said(told), is_right, Fact.CAN_BE_ASKED)
+    async def _check_before_agreement(self, order: CollectOrder) -> AsyncIterator[Finding]:
+        inquiry = await self.connector.inquire(order)
+        is_right = isinstance(inquiry, AwaitingPayer) and not inquiry.may_execute
+        yield Finding(
+            "asked before the payer has agreed", _answer_wording(inquiry), is_right, Fact.CAN_BE_ASKED
+        )
         if self.connector.profile.executes:
-            early = await self.connector.execute(self._now(order))
+            early = await self.connector.execute(self._send_now(order))
             is_right = not isinstance(early, Collected)
-            yield Finding("executed before the payer has agreed", _said(early), is_right)
-        if not self._is_asked:
+            yield Finding("executed before the payer has agreed", _answer_wording(early), is_right)
+        if not self._can_inquire:
             return
-        stranger = replace(self._order(), provider_reference=_UNKNOWN_REFERENCE)
-        unknown = await self.connector.inquire(stranger)
+        unknown_order = replace(self._order(), provider_reference=_UNKNOWN_REFERENCE)
+        unknown = await self.connector.inquire(unknown_order)
         # Where the payer's page makes the payment, one that is not there yet may still come.
         wrong = (
             Collected | NeverPaid | AwaitingPayer
@@ -144,61 +99,76 @@ class Conformance:
             else Collected | NeverPaid
         )
         is_right = not isinstance(unknown, wrong)
-        yield Finding("asked for a payment that nobody knows", _said(unknown), is_right, Fact.CAN_BE_ASKED)
+        yield Finding(
+            "asked for a payment that nobody knows", _answer_wording(unknown), is_right, Fact.CAN_BE_ASKED
+        )
 
-    async def _taking(self, order: CollectOrder) -> AsyncIterator[Finding]:
+    async def _check_collection(self, order: CollectOrder) -> AsyncIterator[Finding]:
         """Execute twice where we execute, then ask: one movement, of our amount."""
         executes = self.connector.profile.executes
-        first = await self.connector.execute(self._now(order)) if executes else None
+        first = await self.connector.execute(self._send_now(order)) if executes else None
         if first is not None:
-            yield Finding("executed", _said(first), isinstance(first, Collected))
-            again = await self.connector.execute(self._now(order))
+            yield Finding("executed", _answer_wording(first), isinstance(first, Collected))
+            again = await self.connector.execute(self._send_now(order))
             is_right = not isinstance(again, Collected) or again == first
-            yield Finding("executed again", _said(again), is_right, Fact.DEDUPLICATES)
-        told: CollectInquiry | ExecuteOutcome | None = first
-        if self._is_asked:
-            told = await self.connector.inquire(order)
-            yield Finding("asked after that", _said(told), isinstance(told, Collected), Fact.CAN_BE_ASKED)
-        if not isinstance(told, Collected):
+            yield Finding("executed again", _answer_wording(again), is_right, Fact.DEDUPLICATES)
+        inquiry: CollectInquiry | ExecuteOutcome | None = first
+        if self._can_inquire:
+            inquiry = await self.connector.inquire(order)
+            yield Finding(
+                "asked after that",
+                _answer_wording(inquiry),
+                isinstance(inquiry, Collected),
+                Fact.CAN_BE_ASKED,
+            )
+        if not isinstance(inquiry, Collected):
             return
         if isinstance(first, Collected):
-            is_same = first.provider_transaction == told.provider_transaction
-            yield Finding("one movement of money", told.provider_transaction, is_same, Fact.DEDUPLICATES)
-        async for finding in self._echoed(order, told):
+            is_same = first.provider_transaction == inquiry.provider_transaction
+            yield Finding("one movement of money", inquiry.provider_transaction, is_same, Fact.DEDUPLICATES)
+        async for finding in self._check_echo(order, inquiry):
             yield finding
-        async for finding in self._given_back(order, told):
+        async for finding in self._check_refund(order, inquiry):
             yield finding
 
-    async def _echoed(self, order: CollectOrder, told: Collected) -> AsyncIterator[Finding]:
-        judged = judge(order, told)
+    async def _check_echo(self, order: CollectOrder, collected: Collected) -> AsyncIterator[Finding]:
+        judged = judge(order, collected)
         why = "as ordered" if isinstance(judged, Agreed) else judged.why
         yield Finding("reference and amount", why, isinstance(judged, Agreed), Fact.ECHOES_AMOUNT)
         if isinstance(self.connector, FindsMovements):
-            found = await self.connector.search(told.provider_transaction)
-            is_right = isinstance(found, MovementFound) and found.is_done and found.amount == order.amount
-            yield Finding("looked up by its movement", _said(found), is_right, Fact.ECHOES_AMOUNT)
+            movement = await self.connector.search(collected.provider_transaction)
+            is_right = (
+                isinstance(movement, MovementFound) and movement.is_done and movement.amount == order.amount
+            )
+            yield Finding(
+                "looked up by its movement", _answer_wording(movement), is_right, Fact.ECHOES_AMOUNT
+            )
 
-    async def _given_back(self, order: CollectOrder, told: Collected) -> AsyncIterator[Finding]:
+    async def _check_refund(self, order: CollectOrder, collected: Collected) -> AsyncIterator[Finding]:
         rules = self.connector.profile.refunds
         if rules is None:
             return
         part = Money(order.amount.minor // 2, order.amount.currency)
-        refund = self._refund(order, told, part)
+        refund = self._refund(order, collected, part)
         line = await self.connector.refund(refund)
-        yield Finding("a part given back", _said(line), isinstance(line, RefundLine), Fact.CAN_BE_UNDONE)
+        yield Finding(
+            "a part given back", _answer_wording(line), isinstance(line, RefundLine), Fact.CAN_BE_UNDONE
+        )
         if rules.can_be_asked:
-            is_given = isinstance(line, RefundLine)
+            is_refunded = isinstance(line, RefundLine)
             name = line.provider_refund if isinstance(line, RefundLine) else ""
-            found = await self.connector.inquire_refunds(replace(refund, provider_refund=name))
-            is_right = is_given and isinstance(found, RefundsFound) and found.lines == (line,)
-            yield Finding("asked for the refunds", _said(found), is_right, Fact.CAN_BE_UNDONE)
+            refunds = await self.connector.inquire_refunds(replace(refund, provider_refund=name))
+            is_right = is_refunded and isinstance(refunds, RefundsFound) and refunds.lines == (line,)
+            yield Finding("asked for the refunds", _answer_wording(refunds), is_right, Fact.CAN_BE_UNDONE)
         if not isinstance(line, RefundLine):
             return
         rest = replace(
-            self._refund(order, told, order.amount), known_refunds=frozenset({line.provider_refund})
+            self._refund(order, collected, order.amount), known_refunds=frozenset({line.provider_refund})
         )
         over = await self.connector.refund(rest)
-        yield Finding("more than is left", _said(over), isinstance(over, Declined), Fact.CAN_BE_UNDONE)
+        yield Finding(
+            "more than is left", _answer_wording(over), isinstance(over, Declined), Fact.CAN_BE_UNDONE
+        )
 
     def _order(self) -> CollectOrder:
         payment_id = uuid4()
@@ -212,20 +182,20 @@ class Conformance:
             send_before=time.monotonic() + self.send_seconds,
         )
 
-    def _now(self, order: CollectOrder) -> CollectOrder:
+    def _send_now(self, order: CollectOrder) -> CollectOrder:
         return replace(order, send_before=time.monotonic() + self.send_seconds)
 
-    def _refund(self, order: CollectOrder, told: Collected, amount: Money) -> RefundOrder:
-        """A refund that nobody has heard of; whoever can be asked about it first is asked all the same."""
+    def _refund(self, order: CollectOrder, collected: Collected, amount: Money) -> RefundOrder:
+        """A new refund; where refunds can be inquired after, it is sent as one that may be known already."""
         refund_id, rules = uuid4(), self.connector.profile.refunds
         return RefundOrder(
             refund_id=refund_id,
             connector_id=order.connector_id,
             reference=f"CERTIFY{refund_id.hex[:16].upper()}",
             provider_reference=order.provider_reference,
-            provider_transaction=told.provider_transaction,
+            provider_transaction=collected.provider_transaction,
             amount=amount,
-            collected=told.amount,
+            collected=collected.amount,
             reason="certify",
             send_before=time.monotonic() + self.send_seconds,
             may_have_been_heard=rules is not None and rules.can_be_asked,
@@ -234,8 +204,8 @@ class Conformance:
         )
 
 
-def _said(answer: object) -> str:
-    """An answer in one line; nothing in it is secret."""
+def _answer_wording(answer: object) -> str:
+    """An answer in one line, without secrets."""
     match answer:
         case Created(provider_reference=reference):
             return f"created {reference}"
@@ -246,10 +216,10 @@ def _said(answer: object) -> str:
         case Declined(reason=reason, code=code):
             return f"declined: {reason} {code}".rstrip()
         case _:
-            return _said_of_movements(answer)
+            return _movement_wording(answer)
 
 
-def _said_of_movements(answer: object) -> str:
+def _movement_wording(answer: object) -> str:
     match answer:
         case RefundLine(amount=amount, provider_refund=refund, is_done=is_done):
             return f"{amount} given back as {refund}" + ("" if is_done else ", not yet done")

@@ -16,8 +16,8 @@ from ekpay_switch.persistence.parties.staff import Role, Staff
 from ekpay_switch.persistence.parties.top_ups import OnePersonError
 from ekpay_switch.settings import read_settings
 
-ASKER = "EKPAY_STAFF_PASSPHRASE"
-APPROVER = "EKPAY_APPROVER_PASSPHRASE"
+ASKER_VARIABLE = "EKPAY_STAFF_PASSPHRASE"
+APPROVER_VARIABLE = "EKPAY_APPROVER_PASSPHRASE"
 
 
 _APPROVED_BY = typer.Option(help="Who approves; not who asked.")
@@ -37,15 +37,15 @@ def _amount(text: str) -> Money:
         raise typer.BadParameter("not taka with at most two decimals, such as 1250.50") from problem
 
 
-def _alarms() -> dict[str, float]:
+def _alarm_days() -> dict[str, float]:
     """The prefunded utilities of this installation, and the days of vending that each should have left."""
-    found = profiles_of(read_settings())
-    return {one.id: one.deposit_alarm_days for one in found if one.pays_from_deposit}
+    profiles = profiles_of(read_settings())
+    return {profile.id: profile.deposit_alarm_days for profile in profiles if profile.pays_from_deposit}
 
 
 def list_deposits(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """What we keep at each prefunded utility, by our own books, and where that is too little."""
-    alarms = _alarms()
+    alarms = _alarm_days()
     lines = open_session().run(lambda engine: read_deposits(engine, alarms))
     if as_json:
         show_json([_for_programs(line) for line in lines])
@@ -62,12 +62,12 @@ def deposit(
     approved_by: Annotated[str | None, typer.Option(help="Who approves, if here already.")] = None,
 ) -> None:
     """Book a transfer from our bank account to a prefunded utility; it takes two persons of finance."""
-    if biller_id not in _alarms():
+    if biller_id not in _alarm_days():
         raise typer.BadParameter(f"we keep no deposit at {biller_id}")
     if approved_by == asked_by:
         raise OnePersonError
-    asking = passphrase(ASKER, f"Passphrase of {asked_by}")
-    approving = passphrase(APPROVER, f"Passphrase of {approved_by}") if approved_by else ""
+    asking = passphrase(ASKER_VARIABLE, f"Passphrase of {asked_by}")
+    approving = passphrase(APPROVER_VARIABLE, f"Passphrase of {approved_by}") if approved_by else ""
     session = open_session()
 
     async def _carry_out(engine: AsyncEngine) -> UUID:
@@ -93,7 +93,7 @@ def approve_deposit(
     approved_by: Annotated[str, _APPROVED_BY],
 ) -> None:
     """Approve a transfer that somebody else has asked for, which posts it."""
-    approving = passphrase(APPROVER, f"Passphrase of {approved_by}")
+    approving = passphrase(APPROVER_VARIABLE, f"Passphrase of {approved_by}")
     session = open_session()
 
     async def _carry_out(engine: AsyncEngine) -> tuple[str, Money]:

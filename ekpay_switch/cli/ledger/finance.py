@@ -1,7 +1,7 @@
-"""What the commands of the night get from the core: `finance_ports.Finance`, opened when it is first used.
+"""What commands of reconciliation get from the core: `ports.finance.Finance`, opened when it is first used.
 
-A wing's command finds it as the context's object and imports nothing of persistence. Nothing is opened by
-making it: settings are read, and the database started, when something of it is asked for.
+A wing's command finds it as the context's object and imports nothing of persistence. The settings are read,
+and the database is started, at the first use of one of its members.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ekpay_switch.cli.connectors.commands import profiles_of
-from ekpay_switch.cli.parties.partner_statements import leave_statements
+from ekpay_switch.cli.parties.partner_statements import write_statements
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.persistence.collections.file_evidence import FileEvidenceStore
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
@@ -22,8 +22,8 @@ from ekpay_switch.ports.finance import Connection
 from ekpay_switch.settings import Settings, read_settings
 
 
-class StaffOfFinance:
-    """The staff, as far as finance is asked (`finance_ports.Persons`)."""
+class FinanceStaff:
+    """The staff of finance (`ports.finance.Persons`)."""
 
     def __init__(self, session: Callable[[], Session]) -> None:
         self._session = session
@@ -38,7 +38,7 @@ class StaffOfFinance:
 
 
 class OpenedFinance:
-    """`finance_ports.Finance` over the settings and the database of this process."""
+    """`ports.finance.Finance` over the settings and the database of this process."""
 
     @cached_property
     def _settings(self) -> Settings:
@@ -61,7 +61,7 @@ class OpenedFinance:
     @property
     def windows(self) -> finance_ports.Windows:
         """Settlement windows, and the lines that are frozen with them."""
-        return SettlementWindows(self.connect, self._kept)
+        return SettlementWindows(self.connect, self._charge_basis_points)
 
     @property
     def books(self) -> finance_ports.AdjustmentBooks:
@@ -70,24 +70,24 @@ class OpenedFinance:
 
     @property
     def evidence(self) -> finance_ports.FileEvidence:
-        """What files say, told to the payments that wait for it."""
+        """The statements of files, as evidence for the payments that wait for it."""
         return FileEvidenceStore()
 
     @property
     def persons(self) -> finance_ports.Persons:
         """The staff."""
-        return StaffOfFinance(lambda: self._session)
+        return FinanceStaff(lambda: self._session)
 
     async def leave_partner_statements(self, night: date, folder: Path) -> int:
         """Leave the statement of every partner with a prefund in `folder`; how many there are."""
         connection = await self.connect()
         try:
-            return await leave_statements(connection, night, folder)
+            return await write_statements(connection, night, folder)
         finally:
             await connection.close()
 
-    def _kept(self) -> dict[str, int]:
-        """What each connector keeps of what it collects, in basis points."""
+    def _charge_basis_points(self) -> dict[str, int]:
+        """The charge of each connector on what it collects, in basis points."""
         return {profile.id: profile.charge_basis_points for profile in profiles_of(self._settings)}
 
     def url(self, role: str = "app") -> str:

@@ -15,7 +15,7 @@ from ekpay_switch.cli.merchants.finance_persons import AsJson, By, PartnerId, ca
 from ekpay_switch.cli.merchants.imports import import_merchants
 from ekpay_switch.cli.merchants.terms import (
     REQUIRED,
-    Known,
+    TermChoices,
     TermError,
     check_mer_reg_id,
     check_partner_id,
@@ -24,12 +24,12 @@ from ekpay_switch.cli.merchants.terms import (
 )
 from ekpay_switch.cli.merchants.wording import (
     HEADINGS,
-    change_in_words,
+    change_row,
     changes_for_programs,
     for_programs,
-    in_a_row,
-    in_full,
-    known_of,
+    table_of_one,
+    table_row,
+    term_choices,
 )
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import show_json, show_table
@@ -67,26 +67,26 @@ def add(
     Its partner id is made of its registration id, or set as partner_id.
     """
     texts = {"name_en": name_en, "name_bn": name_bn} | _texts(terms)
-    ours = texts.pop(_PARTNER_ID, None)
+    chosen_id = texts.pop(_PARTNER_ID, None)
     try:
         check_mer_reg_id(mer_reg_id)
-        partner_id = partner_id_of(mer_reg_id) if ours is None else check_partner_id(ours)
+        partner_id = partner_id_of(mer_reg_id) if chosen_id is None else check_partner_id(chosen_id)
     except TermError as problem:
         raise typer.BadParameter(str(problem)) from problem
     if REQUIRED - texts.keys():
         raise typer.BadParameter(f"set {', '.join(sorted(REQUIRED - texts.keys()))} as well")
-    new = NewMerchant(partner_id, mer_reg_id, Agreement(**_read(texts)))
-    _tell_once(carry_out(by, lambda engine: MerchantDesk(engine).add(new, by)), as_json=as_json)
+    new = NewMerchant(partner_id, mer_reg_id, Agreement(**_read_agreement(texts)))
+    _show_once(carry_out(by, lambda engine: MerchantDesk(engine).add(new, by)), as_json=as_json)
 
 
 @app.command("list")
 def list_(*, as_json: AsJson = False) -> None:
     """List merchants and what each is owed."""
-    found = open_session().run(lambda engine: MerchantDesk(engine).list())
+    lines = open_session().run(lambda engine: MerchantDesk(engine).list())
     if as_json:
-        show_json([for_programs(line) for line in found])
+        show_json([for_programs(line) for line in lines])
         return
-    show_table("Merchants", HEADINGS, (in_a_row(line) for line in found))
+    show_table("Merchants", HEADINGS, (table_row(line) for line in lines))
 
 
 @app.command()
@@ -96,8 +96,8 @@ def show(partner_id: PartnerId, *, as_json: AsJson = False) -> None:
     if as_json:
         show_json(for_programs(line) | {"changes": changes_for_programs(changes)})
         return
-    show_table(line.merchant.name_en, ("what", "value"), in_full(line))
-    show_table("Changes", ("when (Dhaka)", "by", "what"), (change_in_words(change) for change in changes))
+    show_table(line.merchant.name_en, ("what", "value"), table_of_one(line))
+    show_table("Changes", ("when (Dhaka)", "by", "what"), (change_row(change) for change in changes))
 
 
 @app.command("rotate-key")
@@ -116,18 +116,18 @@ def rotate_key(
     async def _rotate(engine: AsyncEngine) -> MerchantKey:
         return await MerchantDesk(engine).rotate_key(partner_id, overlap, by)
 
-    _tell_once(carry_out(by, _rotate), as_json=as_json)
+    _show_once(carry_out(by, _rotate), as_json=as_json)
 
 
 @app.command()
 def change(partner_id: PartnerId, terms: _Set, by: By, *, as_json: AsJson = False) -> None:
     """Change a merchant's agreement or its names; what is set replaces what was."""
-    changes = _read(_texts(terms))
+    changes = _read_agreement(_texts(terms))
     line = carry_out(by, lambda engine: MerchantDesk(engine).change(partner_id, changes, by))
     if as_json:
         show_json(for_programs(line))
         return
-    show_table(line.merchant.name_en, ("what", "value"), in_full(line))
+    show_table(line.merchant.name_en, ("what", "value"), table_of_one(line))
 
 
 @app.command()
@@ -161,18 +161,22 @@ def _texts(terms: list[str]) -> dict[str, str]:
     return texts
 
 
-def _read(texts: dict[str, str]) -> dict[str, Any]:
-    """The fields of an agreement that are meant."""
-    known: Known = known_of(open_session().settings)
+def _read_agreement(texts: dict[str, str]) -> dict[str, Any]:
+    """The terms as fields of an agreement."""
+    known: TermChoices = term_choices(open_session().settings)
     fields, wrong = read_terms(texts, known)
     if wrong:
-        raise typer.BadParameter("; ".join(f"{name}: {what}" for name, what in wrong.items()))
+        raise typer.BadParameter("; ".join(f"{name}: {problem}" for name, problem in wrong.items()))
     return fields
 
 
-def _tell_once(told: MerchantKey, *, as_json: bool) -> None:
-    shown = {"partner_id": told.partner_id, "mer_reg_id": told.mer_reg_id, "pass_key": told.pass_key}
+def _show_once(credentials: MerchantKey, *, as_json: bool) -> None:
+    values = {
+        "partner_id": credentials.partner_id,
+        "mer_reg_id": credentials.mer_reg_id,
+        "pass_key": credentials.pass_key,
+    }
     if as_json:
-        show_json(shown)
+        show_json(values)
         return
-    show_table("Shown once: hand it over safely", ("what", "value"), shown.items())
+    show_table("Shown once: hand it over safely", ("what", "value"), values.items())

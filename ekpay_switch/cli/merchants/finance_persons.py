@@ -1,4 +1,4 @@
-"""What every command that writes about merchants begins with: somebody of finance, who is put on record."""
+"""What every command that changes merchants begins with: a person of finance, who is recorded."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
@@ -10,7 +10,7 @@ from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import passphrase
 from ekpay_switch.persistence.parties.staff import Role, Staff
 
-PASSPHRASE = "EKPAY_STAFF_PASSPHRASE"  # noqa: S105 - a variable's name
+PASSPHRASE_VARIABLE = "EKPAY_STAFF_PASSPHRASE"  # noqa: S105 - a variable's name
 
 Result = TypeVar("Result")
 By = Annotated[str, typer.Option("--by", help="Who does it, of the staff; finance.")]
@@ -24,10 +24,10 @@ def carry_out(by: str, work: Callable[[AsyncEngine], Awaitable[Result]]) -> Resu
     Raises:
         NotAllowedError: it is not theirs, or they are not of finance; nothing was done.
     """
-    shown = passphrase(PASSPHRASE, f"Passphrase of {by}")
+    secret = passphrase(PASSPHRASE_VARIABLE, f"Passphrase of {by}")
 
     async def _verified(engine: AsyncEngine) -> Result:
-        await Staff(engine).verify(by, shown, Role.FINANCE)
+        await Staff(engine).verify(by, secret, Role.FINANCE)
         return await work(engine)
 
     return open_session().run(_verified)

@@ -2,8 +2,8 @@
 
 A file of merchants is of one upazila, a line a Union Parishad (ekpay-merchant-api.md 3.7). Its columns are
 `mer_reg_id`, which is `<3 letters of the district>_<3 letters of the upazila>_<union>_up`, and the terms of
-`merchant_terms`; name_en, name_bn, return_hosts and networks must be there, and an empty cell of the others
-is the usual term. A file of payees has the columns code, kind and name.
+`cli.merchants.terms`; name_en, name_bn, return_hosts and networks must be there, and an empty cell of the
+others is the usual term. A file of payees has the columns code, kind and name.
 """
 
 import csv
@@ -15,7 +15,14 @@ from dataclasses import dataclass
 from errno import EEXIST
 from pathlib import Path
 
-from ekpay_switch.cli.merchants.terms import REQUIRED, TERMS, Known, partner_id_of, read_payee, read_terms
+from ekpay_switch.cli.merchants.terms import (
+    REQUIRED,
+    TERMS,
+    TermChoices,
+    partner_id_of,
+    read_payee,
+    read_terms,
+)
 from ekpay_switch.persistence.embedded.roles import rename_durably
 from ekpay_switch.persistence.merchants.staff_actions import Agreement, MerchantKey, NewMerchant
 from ekpay_switch.ports.merchants import Payee
@@ -30,51 +37,51 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Problem:
+class CellProblem:
     """What is wrong with a cell, or with a line where the column is empty; the heading is line 1."""
 
     line: int
     column: str
-    what: str
+    fault: str
 
     def __str__(self) -> str:
         place = f"line {self.line}" + (f", {self.column}" if self.column else "")
-        return f"{place}: {self.what}"
+        return f"{place}: {self.fault}"
 
 
 class UnreadableError(Exception):
-    """Something in the file is wrong, so nothing of it was taken over."""
+    """Something in the file is wrong, so nothing of it was imported."""
 
-    def __init__(self, problems: Collection[Problem]) -> None:
+    def __init__(self, problems: Collection[CellProblem]) -> None:
         super().__init__()
         self.problems = sorted(problems)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FileLine:
     """One line of a file: its number, and its cells by column."""
 
     number: int
     cells: Mapping[str, str]
 
-    def problems(self, wrong: Mapping[str, str]) -> list[Problem]:
+    def problems(self, wrong: Mapping[str, str]) -> list[CellProblem]:
         """What is wrong, by column, as problems of this line."""
-        return [Problem(self.number, column, what) for column, what in wrong.items()]
+        return [CellProblem(self.number, column, text) for column, text in wrong.items()]
 
 
-def read_merchants(path: Path, known: Known) -> Sequence[tuple[int, NewMerchant]]:
+def read_merchants(path: Path, known: TermChoices) -> Sequence[tuple[int, NewMerchant]]:
     """The merchants of one upazila, each with the number of its line.
 
     Raises:
         UnreadableError: anything in the file is wrong.
     """
     lines = _read(path, REQUIRED | {ID}, TERMS | {ID})
-    problems = [*_twice(lines, ID), *_of_two_upazilas(lines)]
+    problems = [*_repeats(lines, ID), *_upazila_problems(lines)]
     news = []
     for line in lines:
-        given = {name: text for name, text in line.cells.items() if text and name != ID}
-        terms, wrong = read_terms(given, known)
-        wrong |= dict.fromkeys(REQUIRED - given.keys(), "is missing")
+        filled = {name: text for name, text in line.cells.items() if text and name != ID}
+        terms, wrong = read_terms(filled, known)
+        wrong |= dict.fromkeys(REQUIRED - filled.keys(), "is missing")
         problems += line.problems(wrong)
         reg_id = line.cells[ID]
         if not wrong and UNION.fullmatch(reg_id):
@@ -87,7 +94,7 @@ def read_merchants(path: Path, known: Known) -> Sequence[tuple[int, NewMerchant]
 def read_payees(path: Path) -> Sequence[tuple[int, Payee]]:
     """The payees of one merchant, each with the number of its line; raises like `read_merchants`."""
     lines = _read(path, PAYEE_COLUMNS, PAYEE_COLUMNS)
-    problems, payees = _twice(lines, "code"), []
+    problems, payees = _repeats(lines, "code"), []
     for line in lines:
         payee, wrong = read_payee(**line.cells)
         problems += line.problems(wrong)
@@ -99,17 +106,17 @@ def read_payees(path: Path) -> Sequence[tuple[int, Payee]]:
 
 
 class KeyFile:
-    """Where pass keys are told once, for its owner's eyes alone (mode 0600).
+    """The file that new pass keys are written to once, readable by its owner alone (mode 0600).
 
-    The keys are kept durably under `partial` before their merchants are, and under the file's own name after.
-    Whether a COMMIT that was not heard of wrote them nobody knows, so `partial` is left then.
+    The keys are written durably to `partial` before their merchants are committed, and the file gets its own
+    name after. Where the outcome of the COMMIT is unknown, `partial` is left.
     """
 
     def __init__(self, path: Path) -> None:
         self.path, self.partial = path, path.with_name(path.name + ".partial")
 
     def must_be_new(self) -> None:
-        """Refuse to write where other keys may stand.
+        """Refuse to write where other keys may be.
 
         Raises:
             FileExistsError: there is a file of that name, which may hold the only copy of other keys.
@@ -125,7 +132,7 @@ class KeyFile:
         written = io.StringIO(newline="")
         writer = csv.writer(written, lineterminator="\n")
         writer.writerow(KEY_COLUMNS)
-        writer.writerows([_harmless(getattr(key, column)) for column in KEY_COLUMNS] for key in keys)
+        writer.writerows([_without_formula(getattr(key, column)) for column in KEY_COLUMNS] for key in keys)
         handle = os.open(self.partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(handle, "w", encoding="utf-8", newline="") as opened:
@@ -137,40 +144,40 @@ class KeyFile:
             raise
 
     def finish(self) -> None:
-        """The merchants stand: give the file its name."""
+        """The merchants are committed: give the file its name."""
         rename_durably(self.partial, self.path)
 
 
-def _harmless(text: str) -> str:
+def _without_formula(text: str) -> str:
     """Text that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _read(path: Path, required: Collection[str], allowed: Collection[str]) -> list[Line]:
+def _read(path: Path, required: Collection[str], allowed: Collection[str]) -> list[FileLine]:
     """The lines below the heading, without blanks around their cells; empty lines do not count."""
     content = path.read_bytes()
     if len(content) > FILE_BYTES_MAX:
-        raise UnreadableError([Problem(1, "", f"the file has more than {FILE_BYTES_MAX} bytes")])
+        raise UnreadableError([CellProblem(1, "", f"the file has more than {FILE_BYTES_MAX} bytes")])
     try:
         rows = [*_rows(content.decode("utf-8-sig"))]
     except UnicodeDecodeError as problem:
         line = content.count(b"\n", 0, problem.start) + 1
-        raise UnreadableError([Problem(line, "", "not UTF-8")]) from problem
+        raise UnreadableError([CellProblem(line, "", "not UTF-8")]) from problem
     if len(rows) > LINES_MAX:
-        raise UnreadableError([Problem(LINES_MAX, "", f"the file has more than {LINES_MAX} lines")])
+        raise UnreadableError([CellProblem(LINES_MAX, "", f"the file has more than {LINES_MAX} lines")])
     if len(rows) < 2:  # noqa: PLR2004 - the heading and something below it
-        raise UnreadableError([Problem(1, "", "a file has a heading and at least one line below it")])
+        raise UnreadableError([CellProblem(1, "", "a file has a heading and at least one line below it")])
     (_, heading), *below = rows
-    problems = [*_of_heading(heading, required, allowed)]
+    problems = [*_heading_problems(heading, required, allowed)]
     width = len(heading)
     problems += [
-        Problem(number, "", f"has {len(cells)} cells, the heading {width}")
+        CellProblem(number, "", f"has {len(cells)} cells, the heading {width}")
         for number, cells in below
         if len(cells) != width
     ]
     if problems:
         raise UnreadableError(problems)
-    return [Line(number, dict(zip(heading, cells, strict=True))) for number, cells in below]
+    return [FileLine(number, dict(zip(heading, cells, strict=True))) for number, cells in below]
 
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -182,39 +189,39 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
             if any(cells):
                 yield reader.line_num, cells
     except csv.Error as problem:
-        raise UnreadableError([Problem(reader.line_num, "", f"not CSV: {problem}")]) from problem
+        raise UnreadableError([CellProblem(reader.line_num, "", f"not CSV: {problem}")]) from problem
 
 
-def _of_heading(
+def _heading_problems(
     heading: Sequence[str], required: Collection[str], allowed: Collection[str]
-) -> Iterator[Problem]:
+) -> Iterator[CellProblem]:
     for name in sorted(set(heading)):
         if name not in allowed:
-            yield Problem(1, name, f"there is no such column; there are {', '.join(sorted(allowed))}")
+            yield CellProblem(1, name, f"there is no such column; there are {', '.join(sorted(allowed))}")
         elif heading.count(name) > 1:
-            yield Problem(1, name, "stands twice")
+            yield CellProblem(1, name, "stands twice")
     for name in sorted(set(required) - set(heading)):
-        yield Problem(1, name, "is missing")
+        yield CellProblem(1, name, "is missing")
 
 
-def _twice(lines: Sequence[Line], column: str) -> list[Problem]:
+def _repeats(lines: Sequence[FileLine], column: str) -> list[CellProblem]:
     first: dict[str, int] = {}
     return [
-        Problem(line.number, column, f"the same as in line {before}")
+        CellProblem(line.number, column, f"the same as in line {before}")
         for line in lines
         if (before := first.setdefault(line.cells[column], line.number)) != line.number
     ]
 
 
-def _of_two_upazilas(lines: Sequence[Line]) -> Iterator[Problem]:
+def _upazila_problems(lines: Sequence[FileLine]) -> Iterator[CellProblem]:
     """Ids that are no union's, and unions of another upazila than the first one's."""
     upazila = ""
     for line in lines:
-        found = UNION.fullmatch(line.cells[ID])
-        if found is None:
+        match = UNION.fullmatch(line.cells[ID])
+        if match is None:
             shape = "not <3 letters district>_<3 letters upazila>_<union>_up in small letters"
-            yield Problem(line.number, ID, shape)
+            yield CellProblem(line.number, ID, shape)
             continue
-        upazila = upazila or found[1]
-        if found[1] != upazila:
-            yield Problem(line.number, ID, f"of another upazila than {upazila}")
+        upazila = upazila or match[1]
+        if match[1] != upazila:
+            yield CellProblem(line.number, ID, f"of another upazila than {upazila}")

@@ -1,4 +1,4 @@
-"""`ekpay merchants import` and `payees import`: whole files, all of it or nothing, as often as one likes."""
+"""`ekpay merchants import` and `payees import`: whole files, all or nothing, and safe to repeat."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,13 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.merchants.finance_persons import AsJson, PartnerId, carry_out
 from ekpay_switch.cli.merchants.import_files import (
+    CellProblem,
     KeyFile,
-    Problem,
     UnreadableError,
     read_merchants,
     read_payees,
 )
-from ekpay_switch.cli.merchants.wording import known_of
+from ekpay_switch.cli.merchants.wording import term_choices
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import complain, show_json
 from ekpay_switch.persistence.merchants.payees import MerchantPayees
@@ -23,7 +23,6 @@ from ekpay_switch.persistence.merchants.staff_actions import (
     ClashError,
     MerchantDesk,
     MerchantKey,
-    NewMerchant,
 )
 from ekpay_switch.ports.merchants import Payee
 
@@ -49,12 +48,15 @@ def import_merchants(
     Lines whose merchants stand already as they are written here are left alone. Where any line is wrong,
     every wrong cell is named and nothing is added.
     """
-    known = known_of(open_session().settings)
-    news = _told(lambda: read_merchants(path, known))
+    known = term_choices(open_session().settings)
+    news = _report_problems(lambda: read_merchants(path, known))
     numbers, merchants = [number for number, _ in news], [new for _, new in news]
     if dry_run:
-        fresh = _told(lambda: open_session().run(lambda engine: _desk(engine).would_add(merchants)), numbers)
-        _say_merchants(merchants, [new.mer_reg_id for new in fresh], "would be added", as_json=as_json)
+        fresh = _report_problems(
+            lambda: open_session().run(lambda engine: MerchantDesk(engine).would_add(merchants)), numbers
+        )
+        reg_ids = [new.mer_reg_id for new in fresh]
+        _report_result(reg_ids, len(merchants) - len(reg_ids), "would be added", as_json=as_json)
         return
     if keys is None or not by:
         raise typer.BadParameter("name --keys and --by, or --dry-run")
@@ -62,12 +64,13 @@ def import_merchants(
     file.must_be_new()
 
     async def _add(engine: AsyncEngine) -> Sequence[MerchantKey]:
-        return await _desk(engine).add_all(merchants, by, file.keep)
+        return await MerchantDesk(engine).add_all(merchants, by, file.keep)
 
-    added = _told(lambda: carry_out(by, _add), numbers)
+    added = _report_problems(lambda: carry_out(by, _add), numbers)
     if added:
         file.finish()
-    _say_merchants(merchants, [key.mer_reg_id for key in added], "added", as_json=as_json)
+    reg_ids = [key.mer_reg_id for key in added]
+    _report_result(reg_ids, len(merchants) - len(reg_ids), "added", as_json=as_json)
     if added and not as_json:
         typer.echo(f"Their pass keys are in {file.path}: hand them over safely, then delete it.")
 
@@ -85,7 +88,7 @@ def import_payees(
     Payees that stand already as they are written here are left alone. Where any line is wrong, every wrong
     cell is named and nothing is registered.
     """
-    read = _told(lambda: read_payees(path))
+    read = _report_problems(lambda: read_payees(path))
     numbers, payees = [number for number, _ in read], [payee for _, payee in read]
 
     async def _would_add(engine: AsyncEngine) -> Sequence[Payee]:
@@ -96,24 +99,22 @@ def import_payees(
 
     if not dry_run and not by:
         raise typer.BadParameter("name --by, or --dry-run")
-    fresh = _told(lambda: open_session().run(_would_add) if dry_run else carry_out(by, _add), numbers)
+    fresh = _report_problems(
+        lambda: open_session().run(_would_add) if dry_run else carry_out(by, _add), numbers
+    )
     codes, done = [payee.code for payee in fresh], "would be registered" if dry_run else "registered"
-    _say(codes, len(payees) - len(codes), done, as_json=as_json)
+    _report_result(codes, len(payees) - len(codes), done, as_json=as_json)
 
 
-def _desk(engine: AsyncEngine) -> MerchantDesk:
-    return MerchantDesk(engine)
-
-
-def _told(work: Callable[[], Result], numbers: Sequence[int] = ()) -> Result:
-    """The work's result; what is wrong with the file is told line by line."""
+def _report_problems(work: Callable[[], Result], numbers: Sequence[int] = ()) -> Result:
+    """The result of the work; where the file is wrong, print every problem and exit with 1."""
     try:
         return work()
     except UnreadableError as wrong:
         problems = wrong.problems
     except ClashError as wrong:
         problems = [
-            Problem(numbers[clash.place], column, "stands already, and is another there")
+            CellProblem(numbers[clash.place], column, "stands already, and is another there")
             for clash in wrong.clashes
             for column in clash.differs
         ]
@@ -125,13 +126,7 @@ def _told(work: Callable[[], Result], numbers: Sequence[int] = ()) -> Result:
     raise typer.Exit(1)
 
 
-def _say_merchants(
-    merchants: Sequence[NewMerchant], fresh: Sequence[str], done: str, *, as_json: bool
-) -> None:
-    _say(fresh, len(merchants) - len(fresh), done, as_json=as_json)
-
-
-def _say(fresh: Sequence[str], standing: int, done: str, *, as_json: bool) -> None:
+def _report_result(fresh: Sequence[str], standing: int, done: str, *, as_json: bool) -> None:
     if as_json:
         show_json({done.replace(" ", "_"): list(fresh), "left_alone": standing})
         return

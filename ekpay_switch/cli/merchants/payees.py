@@ -33,7 +33,7 @@ def add(
     """Register a payee; one that stands so already is left alone."""
     payee, wrong = read_payee(code, kind.value, name)
     if payee is None:
-        raise typer.BadParameter("; ".join(f"{column}: {what}" for column, what in wrong.items()))
+        raise typer.BadParameter("; ".join(f"{column}: {fault}" for column, fault in wrong.items()))
 
     async def _add(engine: AsyncEngine) -> bool:
         return bool(await MerchantPayees(engine).add_all(partner_id, [payee], by))
@@ -51,29 +51,27 @@ def add(
 @app.command("list")
 def list_(partner_id: PartnerId, *, as_json: AsJson = False) -> None:
     """List a merchant's payees."""
-    found = open_session().run(lambda engine: MerchantPayees(engine).list(partner_id))
+    lines = open_session().run(lambda engine: MerchantPayees(engine).list(partner_id))
     if as_json:
-        show_json([_for_programs(line) for line in found])
+        show_json([_for_programs(line) for line in lines])
         return
     headings = ("code", "kind", "name", "active", "since (Dhaka)")
-    show_table(f"Payees of {partner_id}", headings, (_for_people(line) for line in found))
+    show_table(f"Payees of {partner_id}", headings, (_for_people(line) for line in lines))
 
 
 @app.command()
 def activate(partner_id: PartnerId, code: _Code, by: By, *, as_json: AsJson = False) -> None:
     """Let a payee have shares of new payments again."""
-    _set_active((partner_id, code), by, is_active=True, as_json=as_json)
+    _set_active(partner_id, code, by, is_active=True, as_json=as_json)
 
 
 @app.command()
 def deactivate(partner_id: PartnerId, code: _Code, by: By, *, as_json: AsJson = False) -> None:
     """Let a payee have no share of new payments; what it is owed stays."""
-    _set_active((partner_id, code), by, is_active=False, as_json=as_json)
+    _set_active(partner_id, code, by, is_active=False, as_json=as_json)
 
 
-def _set_active(whose: tuple[str, str], by: str, *, is_active: bool, as_json: bool) -> None:
-    partner_id, code = whose
-
+def _set_active(partner_id: str, code: str, by: str, *, is_active: bool, as_json: bool) -> None:
     async def _set(engine: AsyncEngine) -> None:
         await MerchantPayees(engine).set_active(partner_id, code, by, is_active=is_active)
 

@@ -33,12 +33,12 @@ REQUIRED = frozenset({"name_en", "name_bn", "return_hosts", "networks"})
 
 
 class TermError(ValueError):
-    """A term that cannot be meant so; the message says why, without its name."""
+    """A term with an unusable value; the message says why, without the name of the term."""
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What terms may name: the instruments that there are, and the payees of the fee table."""
+class TermChoices:
+    """What terms may name: the instruments of this installation, and the payees of the fee table."""
 
     instruments: Collection[str]
     fee_plans: Collection[str]
@@ -46,12 +46,14 @@ class Known:
 
 def check_mer_reg_id(text: str) -> str:
     """A registration id."""
-    return _shaped(text, MER_REG_ID, "3 to 64 of A-Z, a-z, 0-9, _, . and -, the first a letter or digit")
+    return _require_shape(
+        text, MER_REG_ID, "3 to 64 of A-Z, a-z, 0-9, _, . and -, the first a letter or digit"
+    )
 
 
 def check_partner_id(text: str) -> str:
     """Our id of a merchant."""
-    return _shaped(text, PARTNER_ID, "a small letter, then up to 31 of a-z, 0-9 and -")
+    return _require_shape(text, PARTNER_ID, "a small letter, then up to 31 of a-z, 0-9 and -")
 
 
 def partner_id_of(reg_id: str) -> str:
@@ -66,8 +68,8 @@ def read_payee(code: str, kind: str, name: str) -> tuple[Payee | None, dict[str,
     """A payee, or what is wrong with it, by column."""
     readers: Mapping[str, tuple[Callable[[str], object], str]] = {
         "code": (check_payee_code, code),
-        "kind": (payee_kind, kind),
-        "name": (one_name, name),
+        "kind": (read_payee_kind, kind),
+        "name": (check_name, name),
     }
     wrong: dict[str, str] = {}
     for column, (reader, text) in readers.items():
@@ -80,10 +82,12 @@ def read_payee(code: str, kind: str, name: str) -> tuple[Payee | None, dict[str,
 
 def check_payee_code(text: str) -> str:
     """A payee's code, which becomes part of the name of a ledger account."""
-    return _shaped(text, PAYEE_CODE, "up to 32 of A-Z, a-z, 0-9, _, . and -, the first a letter or digit")
+    return _require_shape(
+        text, PAYEE_CODE, "up to 32 of A-Z, a-z, 0-9, _, . and -, the first a letter or digit"
+    )
 
 
-def payee_kind(text: str) -> PayeeKind:
+def read_payee_kind(text: str) -> PayeeKind:
     """One of the kinds of payees."""
     try:
         return PayeeKind(text)
@@ -91,15 +95,15 @@ def payee_kind(text: str) -> PayeeKind:
         raise TermError(f"not one of {', '.join(sorted(PayeeKind))}") from problem
 
 
-def one_name(text: str) -> str:
+def check_name(text: str) -> str:
     """A name that people read: one line, nothing before or after it."""
     if not text or text != text.strip() or not text.isprintable() or len(text) > NAME_LENGTH_MAX:
         raise TermError(f"a name is one line of up to {NAME_LENGTH_MAX} visible characters")
     return text
 
 
-def read_terms(texts: Mapping[str, str], known: Known) -> tuple[dict[str, Any], dict[str, str]]:
-    """The fields of an Agreement that these texts mean, and what is wrong with the others, by name."""
+def read_terms(texts: Mapping[str, str], known: TermChoices) -> tuple[dict[str, Any], dict[str, str]]:
+    """These texts as fields of an Agreement, and what is wrong with the others, by name."""
     terms: dict[str, Any] = {}
     wrong: dict[str, str] = {}
     for name, text in texts.items():
@@ -111,17 +115,17 @@ def read_terms(texts: Mapping[str, str], known: Known) -> tuple[dict[str, Any], 
     return terms, wrong
 
 
-def _no_such_term(_: str, __: Known) -> object:
+def _no_such_term(_: str, __: TermChoices) -> object:
     raise TermError(f"there is no such term; there are {', '.join(sorted(_READERS))}")
 
 
-def _shaped(text: str, shape: re.Pattern[str], meaning: str) -> str:
+def _require_shape(text: str, shape: re.Pattern[str], meaning: str) -> str:
     if not shape.fullmatch(text):
         raise TermError(f"not {meaning}")
     return text
 
 
-def _hosts(text: str, _: Known) -> frozenset[str]:
+def _hosts(text: str, _: TermChoices) -> frozenset[str]:
     hosts = frozenset(text.lower().split())
     wrong = sorted(host for host in hosts if not is_return_host(host))
     if wrong or not hosts:
@@ -129,48 +133,48 @@ def _hosts(text: str, _: Known) -> frozenset[str]:
     return hosts
 
 
-def _networks(text: str, _: Known) -> tuple[str, ...]:
-    """In CIDR notation, each once; never everybody's."""
+def _networks(text: str, _: TermChoices) -> tuple[str, ...]:
+    """In CIDR notation, each once; never the whole internet."""
     try:
-        found = {ipaddress.ip_network(one) for one in text.split()}
+        networks = {ipaddress.ip_network(network) for network in text.split()}
     except ValueError as problem:
         raise TermError(f"networks are addresses such as 192.0.2.7 or 192.0.2.0/24: {problem}") from problem
-    if not found or any(one.prefixlen == 0 for one in found):
+    if not networks or any(network.prefixlen == 0 for network in networks):
         raise TermError("at least one network, and none that is everybody's")
-    return tuple(sorted(str(one) for one in found))
+    return tuple(sorted(str(network) for network in networks))
 
 
-def _instruments(text: str, known: Known) -> frozenset[str] | None:
-    wanted = frozenset(text.split())
-    strange = sorted(wanted - set(known.instruments))
-    if strange:
-        raise TermError(f"no instrument is called {', '.join(strange)}")
-    return wanted or None
+def _instruments(text: str, known: TermChoices) -> frozenset[str] | None:
+    chosen = frozenset(text.split())
+    unknown = sorted(chosen - set(known.instruments))
+    if unknown:
+        raise TermError(f"no instrument is called {', '.join(unknown)}")
+    return chosen or None
 
 
-def _fee_plan(text: str, known: Known) -> str:
+def _fee_plan(text: str, known: TermChoices) -> str:
     if text not in known.fee_plans:
         raise TermError(f"not a payee of config/fees.toml: {', '.join(sorted(known.fee_plans))}")
     return text
 
 
-def _charges_on_refund(text: str, _: Known) -> ChargesOnRefund:
+def _charges_on_refund(text: str, _: TermChoices) -> ChargesOnRefund:
     try:
         return ChargesOnRefund(text)
     except ValueError as problem:
         raise TermError(f"not one of {', '.join(sorted(ChargesOnRefund))}") from problem
 
 
-def _taka(text: str, _: Known) -> Money:
+def _taka(text: str, _: TermChoices) -> Money:
     try:
         return parse_taka(text)
     except MalformedAmountError as problem:
         raise TermError("not taka with at most two decimals, such as 1250.50") from problem
 
 
-_READERS: Mapping[str, Callable[[str, Known], object]] = {
-    "name_en": lambda text, _: one_name(text),
-    "name_bn": lambda text, _: one_name(text),
+_READERS: Mapping[str, Callable[[str, TermChoices], object]] = {
+    "name_en": lambda text, _: check_name(text),
+    "name_bn": lambda text, _: check_name(text),
     "return_hosts": _hosts,
     "networks": _networks,
     "instruments": _instruments,

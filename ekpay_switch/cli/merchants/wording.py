@@ -1,9 +1,9 @@
-"""Merchants as people and programs are shown them, and what the terms of one may name."""
+"""Merchants as rows for people and as JSON for programs, and what the terms of one may name."""
 
 from collections.abc import Sequence
 
 from ekpay_switch.cli.connectors.commands import profiles_of
-from ekpay_switch.cli.merchants.terms import Known
+from ekpay_switch.cli.merchants.terms import TermChoices
 from ekpay_switch.cli.terminal import dhaka, taka
 from ekpay_switch.config_files.fees import read_fee_table
 from ekpay_switch.persistence.merchants.staff_actions import Change, MerchantLine, agreement_of, as_document
@@ -12,45 +12,45 @@ from ekpay_switch.settings import Settings
 HEADINGS = ("merchant", "registration id", "name", "active", ">owed", "since (Dhaka)")
 
 
-def known_of(settings: Settings) -> Known:
+def term_choices(settings: Settings) -> TermChoices:
     """The instruments of the connectors here, and the payees of the fee table."""
     profiles = profiles_of(settings)
     names = {profile.id for profile in profiles} | {profile.instrument for profile in profiles}
     plans = {row.payee for row in read_fee_table(settings.config / "fees.toml").rows}
-    return Known(names, plans)
+    return TermChoices(names, plans)
 
 
-def in_a_row(line: MerchantLine) -> tuple[str, ...]:
+def table_row(line: MerchantLine) -> tuple[str, ...]:
     """A merchant under HEADINGS."""
-    one = line.merchant
-    active = "yes" if one.is_active else "no"
+    merchant = line.merchant
+    active = "yes" if merchant.is_active else "no"
     return (
-        one.partner_id,
-        one.mer_reg_id,
-        one.name_en,
+        merchant.partner_id,
+        merchant.mer_reg_id,
+        merchant.name_en,
         active,
         taka(line.owed.minor),
         dhaka(line.created_at),
     )
 
 
-def in_full(line: MerchantLine) -> list[tuple[str, str]]:
-    """Everything about a merchant but its keys, as what and value."""
-    one = line.merchant
+def table_of_one(line: MerchantLine) -> list[tuple[str, str]]:
+    """Everything about a merchant but its keys, as rows of name and value."""
+    merchant = line.merchant
     until = line.previous_pass_key_until
     return [
-        ("merchant", one.partner_id),
-        ("registration id", one.mer_reg_id),
-        ("name", one.name_en),
-        ("name in Bangla", one.name_bn),
-        ("active", "yes" if one.is_active else "no"),
-        ("return hosts", " ".join(sorted(one.return_hosts))),
-        ("networks", " ".join(one.networks)),
-        ("instruments", "all" if one.instruments is None else " ".join(sorted(one.instruments))),
-        ("fee plan", one.fee_plan),
-        ("charges on refund", one.charges_on_refund.value),
-        ("refund limit", taka(one.refund_limit.minor)),
-        ("debt limit", taka(one.debt_limit.minor)),
+        ("merchant", merchant.partner_id),
+        ("registration id", merchant.mer_reg_id),
+        ("name", merchant.name_en),
+        ("name in Bangla", merchant.name_bn),
+        ("active", "yes" if merchant.is_active else "no"),
+        ("return hosts", " ".join(sorted(merchant.return_hosts))),
+        ("networks", " ".join(merchant.networks)),
+        ("instruments", "all" if merchant.instruments is None else " ".join(sorted(merchant.instruments))),
+        ("fee plan", merchant.fee_plan),
+        ("charges on refund", merchant.charges_on_refund.value),
+        ("refund limit", taka(merchant.refund_limit.minor)),
+        ("debt limit", taka(merchant.debt_limit.minor)),
         ("owed", taka(line.owed.minor)),
         ("former pass key until (Dhaka)", dhaka(until)),
         ("since (Dhaka)", dhaka(line.created_at)),
@@ -59,12 +59,12 @@ def in_full(line: MerchantLine) -> list[tuple[str, str]]:
 
 def for_programs(line: MerchantLine) -> dict[str, object]:
     """Everything about a merchant but its keys; amounts in whole paisa."""
-    one = line.merchant
+    merchant = line.merchant
     return {
-        "partner_id": one.partner_id,
-        "mer_reg_id": one.mer_reg_id,
-        "is_active": one.is_active,
-        **as_document(agreement_of(one)),
+        "partner_id": merchant.partner_id,
+        "mer_reg_id": merchant.mer_reg_id,
+        "is_active": merchant.is_active,
+        **as_document(agreement_of(merchant)),
         "owed": line.owed.minor,
         "previous_pass_key_until": line.previous_pass_key_until,
         "created_at": line.created_at,
@@ -76,11 +76,11 @@ def changes_for_programs(changes: Sequence[Change]) -> list[dict[str, object]]:
     return [{"at": change.at, "by": change.by, **change.what} for change in changes]
 
 
-def change_in_words(change: Change) -> tuple[str, str, str]:
+def change_row(change: Change) -> tuple[str, str, str]:
     """When, who and what."""
-    what = dict(change.what)
-    did = str(what.pop("did")).replace("_", " ")
-    details = ", ".join(f"{name} {value}" for name, value in what.items() if name != "fields")
-    fields = what.get("fields")
+    facts = dict(change.what)
+    action = str(facts.pop("did")).replace("_", " ")
+    details = ", ".join(f"{name} {value}" for name, value in facts.items() if name != "fields")
+    fields = facts.get("fields")
     names = " ".join(sorted(fields)) if isinstance(fields, dict) else ""
-    return dhaka(change.at), change.by, f"{did} {details or names}".strip()
+    return dhaka(change.at), change.by, f"{action} {details or names}".strip()

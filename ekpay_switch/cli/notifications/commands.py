@@ -1,4 +1,4 @@
-"""`ekpay notifications`: what partners were told, how it went, and sending it again."""
+"""`ekpay notifications`: the log of tries, and sending notifications again."""
 
 from datetime import datetime
 from typing import Annotated
@@ -42,15 +42,15 @@ def log(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """List tries, the newest first, with what was answered and how the delivery stands now."""
-    wanted = TryFilter(partner, endpoint, payment, is_failed_only=failed, count_max=limit)
-    found = open_session().run(lambda engine: list_tries(engine, wanted))
+    selection = TryFilter(partner, endpoint, payment, is_failed_only=failed, count_max=limit)
+    tries = open_session().run(lambda engine: list_tries(engine, selection))
     if as_json:
-        show_json([_for_programs(line) for line in found])
+        show_json([_for_programs(line) for line in tries])
         return
     headings = (
         "at (Dhaka)", "partner", "notification", "event", "payment", "URL", ">try", "answer", ">ms", "now",
     )  # fmt: skip
-    show_table("Tries", headings, (_for_people(line) for line in found))
+    show_table("Tries", headings, (_for_people(line) for line in tries))
 
 
 @app.command()
@@ -78,8 +78,8 @@ def replay(
         chosen = endpoint or of_message
         count = open_session().run(lambda engine: replay_one(engine, notification_id, chosen))
     else:
-        wanted = _range(since, until, partner, endpoint, is_failed_only=failed)
-        count = open_session().run(lambda engine: replay_range(engine, wanted))
+        selection = _range(since, until, partner, endpoint, is_failed_only=failed)
+        count = open_session().run(lambda engine: replay_range(engine, selection))
     typer.echo(f"{count} {'message is' if count == 1 else 'messages are'} on the way again.")
 
 
@@ -116,5 +116,5 @@ def _for_people(line: Line) -> tuple[str, ...]:
 
 def _for_programs(line: Line) -> dict[str, object]:
     notification, endpoint = line["notification_id"], line["endpoint_id"]
-    told = {name: line[name] for name in _OF_TRY} | {"url": shown_url(line["url"])}
-    return told | {"message_id": f"msg_{notification.hex}_{endpoint.hex}"}
+    fields = {name: line[name] for name in _OF_TRY} | {"url": shown_url(line["url"])}
+    return fields | {"message_id": f"msg_{notification.hex}_{endpoint.hex}"}

@@ -1,4 +1,4 @@
-"""`ekpay notifications endpoints`: where partners want to be told, and the keys they check us with."""
+"""`ekpay notifications endpoints`: the webhook endpoints of partners, and the keys they check us with."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import typer
 from ekpay_switch.api.webhook_keys import PATH
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, show_json, show_table
-from ekpay_switch.composition.switch import address_rules
+from ekpay_switch.composition.worker import address_rules
 from ekpay_switch.domain.notices import EndpointKind, EventType
 from ekpay_switch.persistence.notifications.endpoints import EndpointLine, Endpoints
 from ekpay_switch.security.webhook_signatures import WebhookKeys
@@ -42,7 +42,7 @@ def add(
     except UnsafeAddressError as problem:
         raise typer.BadParameter(str(problem), param_hint="URL") from problem
     line = session.run(lambda engine: Endpoints(engine).add(partner_id, url, events or []))
-    _tell(session, line, as_json=as_json)
+    _show_keys(session, line, as_json=as_json)
 
 
 @app.command("list")
@@ -53,13 +53,13 @@ def list_(
 ) -> None:
     """List endpoints and how they do."""
     session = open_session()
-    found: Sequence[EndpointLine] = session.run(lambda engine: Endpoints(engine).list(partner))
+    lines: Sequence[EndpointLine] = session.run(lambda engine: Endpoints(engine).list(partner))
     if as_json:
         keys = WebhookKeys(session.keys())
-        show_json([_for_programs(line, keys) for line in found])
+        show_json([_for_programs(line, keys) for line in lines])
         return
     headings = ("endpoint", "partner", "URL", "events", "state", ">failed in a row", "since (Dhaka)")
-    show_table("Endpoints", headings, (_for_people(line) for line in found))
+    show_table("Endpoints", headings, (_for_people(line) for line in lines))
 
 
 @app.command()
@@ -91,7 +91,7 @@ def rotate_key(
     """Sign with a new key; until the overlap ends each message carries both signatures."""
     session, overlap = open_session(), timedelta(hours=overlap_hours)
     line = session.run(lambda engine: Endpoints(engine).rotate_key(endpoint_id, overlap))
-    _tell(session, line, as_json=as_json)
+    _show_keys(session, line, as_json=as_json)
 
 
 async def _check(url: str, rules: AddressRules) -> None:
@@ -105,15 +105,15 @@ async def _check(url: str, rules: AddressRules) -> None:
         names.close()
 
 
-def _tell(session: Session, line: EndpointLine, *, as_json: bool) -> None:
+def _show_keys(session: Session, line: EndpointLine, *, as_json: bool) -> None:
     keys = WebhookKeys(session.keys())
     if as_json:
         show_json(_for_programs(line, keys))
         return
-    told = [("endpoint", str(line.id)), ("URL", _place(line)), ("events", _events(line))]
-    told += [("public key", key) for key in _public_keys(line, keys)]
-    told += [("keys at", f"{PATH}/{line.id}")]
-    show_table("Give the partner its public key", ("what", "value"), told)
+    rows = [("endpoint", str(line.id)), ("URL", _place(line)), ("events", _events(line))]
+    rows += [("public key", key) for key in _public_keys(line, keys)]
+    rows += [("keys at", f"{PATH}/{line.id}")]
+    show_table("Give the partner its public key", ("what", "value"), rows)
 
 
 def _events(line: EndpointLine) -> str:

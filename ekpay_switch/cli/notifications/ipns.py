@@ -1,4 +1,4 @@
-"""`ekpay notifications ipns`: what merchants were told of how payments ended, and telling it again."""
+"""`ekpay notifications ipns`: the IPNs of merchants and their tries, and sending them again."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -40,8 +40,8 @@ _HEADINGS = (
 _OF_TRY = ("at", "number", "status", "why", "took_ms", "is_replay", "notification_id")
 
 
-class Only(StrEnum):
-    """How IPNs may stand."""
+class IpnStateOption(StrEnum):
+    """The states of an IPN, as options."""
 
     WAITING = "waiting"
     DELIVERED = "delivered"
@@ -49,8 +49,8 @@ class Only(StrEnum):
     UNWANTED = "unwanted"
 
 
-class OnlyAgain(StrEnum):
-    """What a range may be narrowed to."""
+class ReplayOption(StrEnum):
+    """What a range to replay may be narrowed to."""
 
     GIVEN_UP = "given-up"
 
@@ -63,7 +63,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 def list_(
     merchant: Merchant = None,
     payment: Annotated[UUID | None, typer.Option(help="Only of this payment.")] = None,
-    only: Annotated[list[Only] | None, typer.Option(help="Only those; may be repeated.")] = None,
+    only: Annotated[list[IpnStateOption] | None, typer.Option(help="Only those; may be repeated.")] = None,
     *,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 50,
     as_json: AsJson = False,
@@ -75,34 +75,34 @@ def list_(
         states = [word.value.replace("-", "_") for word in only] if only else STATES
         return await list_ipns(engine, IpnFilter(partner_id, payment, states, limit))
 
-    found = open_session().run(find)
+    ipns_found = open_session().run(find)
     if as_json:
-        show_json([_for_programs(line) for line in found])
+        show_json([_for_programs(line) for line in ipns_found])
         return
-    show_table("IPNs", _HEADINGS, (_for_people(line) for line in found))
+    show_table("IPNs", _HEADINGS, (_for_people(line) for line in ipns_found))
 
 
 @app.command()
 def show(
-    which: Annotated[
+    identifier: Annotated[
         str, typer.Argument(metavar="ID", help="Of a payment, a notification, or a webhook-id.")
     ],
     *,
     as_json: AsJson = False,
 ) -> None:
     """Show every IPN of one payment and each of its tries, the newest first."""
-    wanted, _ = read_id(which)
+    requested_id, _ = read_id(identifier)
 
     async def find(engine: AsyncEngine) -> tuple[Sequence[Line], Sequence[Line]]:
-        payment_id, _ = await payment_of_ipn(engine, wanted)
+        payment_id, _ = await payment_of_ipn(engine, requested_id)
         tries = TryFilter(payment_id=payment_id, kind=EndpointKind.IPN, count_max=TRIES_SHOWN_MAX)
         ipns = await list_ipns(engine, IpnFilter(payment_id=payment_id, count_max=TRIES_SHOWN_MAX))
         return ipns, await list_tries(engine, tries)
 
     ipns, tries = open_session().run(find)
     if as_json:
-        told = [{name: line[name] for name in _OF_TRY} for line in tries]
-        show_json({"ipns": [_for_programs(line) for line in ipns], "tries": told})
+        try_fields = [{name: line[name] for name in _OF_TRY} for line in tries]
+        show_json({"ipns": [_for_programs(line) for line in ipns], "tries": try_fields})
         return
     show_table("IPNs", _HEADINGS, (_for_people(line) for line in ipns))
     headings = ("at (Dhaka)", "notification", ">try", "answer", ">ms")
@@ -111,7 +111,7 @@ def show(
 
 @app.command()
 def replay(
-    which: Annotated[
+    identifier: Annotated[
         str | None, typer.Argument(metavar="ID", help="Of a payment, a notification, or a webhook-id.")
     ] = None,
     merchant: Merchant = None,
@@ -119,16 +119,17 @@ def replay(
     until: Annotated[
         datetime | None, typer.Option("--to", formats=FORMS, help="Before here; now by default.")
     ] = None,
-    only: Annotated[OnlyAgain | None, typer.Option(help="Only what was not taken.")] = None,
+    only: Annotated[ReplayOption | None, typer.Option(help="Only what was not taken.")] = None,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and send nothing.")] = False,
 ) -> None:
     """Send the IPN of one payment again, or a merchant's range: the document of now, delivered ones too."""
     is_range = not (merchant is None and since is None and until is None and only is None and not dry_run)
-    if (which is not None) == is_range:
+    if (identifier is not None) == is_range:
         raise typer.BadParameter("give either an ID, or --merchant and --from")
-    if which is not None:
-        _replay_one(*read_id(which))
+    if identifier is not None:
+        requested_id, endpoint_id = read_id(identifier)
+        _replay_one(requested_id, endpoint_id)
         return
     if merchant is None or since is None:
         raise typer.BadParameter("a range needs --merchant and --from")
@@ -136,31 +137,31 @@ def replay(
 
     async def send(engine: AsyncEngine) -> str:
         partner_id = await partner_of_merchant(engine, merchant)
-        wanted = ReplayRange(partner_id, begins, ends, None, only is not None, EndpointKind.IPN)
-        count = await count_range(engine, wanted)
+        selection = ReplayRange(partner_id, begins, ends, None, only is not None, EndpointKind.IPN)
+        count = await count_range(engine, selection)
         if dry_run:
             return f"{_ipns(count.deliveries)} would be sent; {count.notifications} notifications looked at."
         with bar_when_slow("sending again", count.notifications) as looked_at:
-            return _on_the_way(await replay_range(engine, wanted, looked_at))
+            return _resent_wording(await replay_range(engine, selection, looked_at))
 
     typer.echo(open_session().run(send))
 
 
-def _replay_one(wanted: UUID, endpoint_id: UUID | None) -> None:
+def _replay_one(requested_id: UUID, endpoint_id: UUID | None) -> None:
     async def send(engine: AsyncEngine) -> int:
-        payment_id, notification_id = await payment_of_ipn(engine, wanted)
+        payment_id, notification_id = await payment_of_ipn(engine, requested_id)
         if notification_id is None:
             return await replay_ipn_of(engine, payment_id)
         return await replay_one(engine, notification_id, endpoint_id, EndpointKind.IPN)
 
-    typer.echo(_on_the_way(open_session().run(send)))
+    typer.echo(_resent_wording(open_session().run(send)))
 
 
 def _ipns(count: int) -> str:
     return "1 IPN" if count == 1 else f"{count} IPNs"
 
 
-def _on_the_way(count: int) -> str:
+def _resent_wording(count: int) -> str:
     return f"{_ipns(count)} {'is' if count == 1 else 'are'} on the way again."
 
 

@@ -1,4 +1,4 @@
-"""What the commands that send again have in common: ids, Dhaka times, a bar for what takes long."""
+"""What the replay commands share: ids, Dhaka times, a progress bar for what takes long."""
 
 import re
 import time
@@ -22,9 +22,9 @@ _CREDENTIALS = re.compile(r"(?<=//)[^/?#]*@")
 
 def read_id(text: str) -> tuple[UUID, UUID | None]:
     """An id, or the notification and the endpoint of a webhook-id."""
-    found = _MESSAGE_ID.fullmatch(text)
-    if found:
-        return UUID(found[1]), UUID(found[2])
+    match = _MESSAGE_ID.fullmatch(text)
+    if match:
+        return UUID(match[1]), UUID(match[2])
     try:
         return UUID(text), None
     except ValueError as problem:
@@ -44,18 +44,18 @@ def _in_dhaka(instant: datetime) -> datetime:
 
 
 def shown_url(url: str) -> str:
-    """A URL that a stranger wrote, without the credentials that it must not hold."""
+    """A partner's URL without the credentials that it must not hold."""
     return _CREDENTIALS.sub("***@", url)
 
 
 @contextmanager
 def bar_when_slow(
-    what: str, total: int, now: Callable[[], float] = time.monotonic
+    description: str, total: int, now: Callable[[], float] = time.monotonic
 ) -> Iterator[Callable[[int], None]]:
-    """Count what is done, and show a bar on stderr once it has taken two seconds."""
+    """Count the work done, and show a progress bar on stderr after two seconds."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bar, began_at = Progress(*columns, console=Console(stderr=True)), now()
-    task = bar.add_task(what, total=total)
+    task = bar.add_task(description, total=total)
 
     def advance(count: int) -> None:
         bar.advance(task, count)

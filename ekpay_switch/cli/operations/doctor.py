@@ -20,18 +20,18 @@ _VERSION = "SELECT current_setting('server_version_num')::integer / 10000"
 _HAS_BOOKS = "SELECT to_regclass('public.journal_entries') IS NOT NULL"
 
 
-class UnwellError(Exception):
-    """Something is not as it should be; the text says what, and what to do."""
+class InstallationError(Exception):
+    """A check has failed; the text says what is wrong, and what to do."""
 
 
 def doctor() -> None:
     """Look at Python, settings, config, key and database; exits 1 if anything is wrong."""
-    is_well = _look("Python", check_python)
+    is_well = _run_check("Python", check_python)
     settings: list[Settings] = []
-    is_well &= _look("settings", lambda: _read(settings))
+    is_well &= _run_check("settings", lambda: _read_settings(settings))
     for name, check in (("config", check_config), ("master key", check_key), ("database", check_database)):
         if settings:
-            is_well &= _look(name, lambda check=check: check(settings[0]))  # type: ignore[misc]
+            is_well &= _run_check(name, lambda check=check: check(settings[0]))  # type: ignore[misc]
     if not is_well:
         raise typer.Exit(1)
 
@@ -40,21 +40,21 @@ def check_python() -> str:
     """The version, if it is new enough and keeps assertions."""
     version = ".".join(str(part) for part in sys.version_info[:3])
     if sys.version_info < PYTHON_MIN:
-        raise UnwellError(f"{version} is too old: 3.11 or later is needed")
+        raise InstallationError(f"{version} is too old: 3.11 or later is needed")
     if sys.flags.optimize:
-        raise UnwellError("assertions are off: start without -O and PYTHONOPTIMIZE")
+        raise InstallationError("assertions are off: start without -O and PYTHONOPTIMIZE")
     return version
 
 
 def check_config(settings: Settings) -> str:
     """How many biller manifests there are."""
     folder: Path = settings.config
-    found = len(list((folder / "billers").glob("*.toml")))
-    if not found:
-        raise UnwellError(f"{folder} holds no billers: set EKPAY_CONFIG to the config folder")
+    manifest_count = len(list((folder / "billers").glob("*.toml")))
+    if not manifest_count:
+        raise InstallationError(f"{folder} holds no billers: set EKPAY_CONFIG to the config folder")
     if not (folder / "fees.toml").is_file():
-        raise UnwellError(f"{folder} holds no fees.toml, so nothing has a price")
-    return f"{found} biller manifests in {folder}"
+        raise InstallationError(f"{folder} holds no fees.toml, so nothing has a price")
+    return f"{manifest_count} biller manifests in {folder}"
 
 
 def check_key(settings: Settings) -> str:
@@ -73,24 +73,24 @@ async def _ask_database(database: Database) -> str:
     try:
         version = int(await connection.fetchval(_VERSION))
         if version < POSTGRES_MIN:
-            raise UnwellError(f"PostgreSQL {version} is too old: {POSTGRES_MIN} or later is needed")
+            raise InstallationError(f"PostgreSQL {version} is too old: {POSTGRES_MIN} or later is needed")
         if not await connection.fetchval(_HAS_BOOKS):
-            raise UnwellError("it has no tables yet: run ekpay migrate")
+            raise InstallationError("it has no tables yet: run ekpay migrate")
     finally:
         await connection.close()
     return f"PostgreSQL {version}"
 
 
-def _read(found: list[Settings]) -> str:
-    found.append(read_settings())
-    return f"EKPAY_HOME is {found[0].home.resolve()}"
+def _read_settings(settings: list[Settings]) -> str:
+    settings.append(read_settings())
+    return f"EKPAY_HOME is {settings[0].home.resolve()}"
 
 
-def _look(name: str, check: Callable[[], str]) -> bool:
+def _run_check(name: str, check: Callable[[], str]) -> bool:
     try:
-        told, is_well = check(), True
+        text, is_well = check(), True
     except Exception as problem:  # noqa: BLE001 - whatever it is, it is the diagnosis
-        told, is_well = str(problem).strip() or type(problem).__name__, False
+        text, is_well = str(problem).strip() or type(problem).__name__, False
     mark = Text(" ok " if is_well else " no ", style="black on green" if is_well else "white on red")
-    screen().print(mark, Text(f"{name}: {printable(told.splitlines()[0])}"), soft_wrap=True)
+    screen().print(mark, Text(f"{name}: {printable(text.splitlines()[0])}"), soft_wrap=True)
     return is_well

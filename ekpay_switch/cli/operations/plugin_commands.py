@@ -1,8 +1,7 @@
-"""Commands that other packages bring along, by the entry point group `ekpay.apps`.
+"""Commands of other packages, by the entry point group `ekpay.apps`.
 
-They are loaded only when a command is asked for that is not the core's own, so that `ekpay serve` never
-imports the sandbox. One that cannot be loaded becomes a command that says so: `ekpay --help` must work on
-the day that something is broken.
+They are loaded only for a command that is not the core's own, so that `ekpay serve` never imports the
+sandbox. One that cannot be loaded becomes a command that says so: `ekpay --help` must work even then.
 """
 
 from collections.abc import Collection, Iterable
@@ -15,21 +14,21 @@ from ekpay_switch.cli.terminal import complain
 GROUP = "ekpay.apps"
 
 
-def found_apps() -> Iterable[EntryPoint]:
-    """What is installed, by name."""
+def installed_apps() -> Iterable[EntryPoint]:
+    """The installed commands, by name."""
     return sorted(entry_points(group=GROUP), key=lambda point: point.name)
 
 
-def join(app: typer.Typer, points: Iterable[EntryPoint], taken: Collection[str]) -> None:
-    """Add each command or group of commands under its name; a name of the core's stays the core's."""
+def join(app: typer.Typer, points: Iterable[EntryPoint], reserved_names: Collection[str]) -> None:
+    """Add each command or group under its name; a name of the core cannot be replaced."""
     for point in points:
-        if point.name in taken:
+        if point.name in reserved_names:
             complain(f"the command {point.name} of {point.value} is ignored: ekpay has one of its own")
             continue
         try:
             loaded = point.load()
         except Exception as problem:  # noqa: BLE001 - whatever a stranger's module does at import
-            _stand_in(app, point, problem)
+            _add_failed_command(app, point, problem)
             continue
         if isinstance(loaded, typer.Typer):
             app.add_typer(loaded, name=point.name)
@@ -37,7 +36,7 @@ def join(app: typer.Typer, points: Iterable[EntryPoint], taken: Collection[str])
             app.command(point.name)(loaded)
 
 
-def _stand_in(app: typer.Typer, point: EntryPoint, problem: Exception) -> None:
+def _add_failed_command(app: typer.Typer, point: EntryPoint, problem: Exception) -> None:
     reason = f"{point.name} cannot be loaded from {point.value}: {type(problem).__name__}: {problem}"
 
     def _say_why() -> None:

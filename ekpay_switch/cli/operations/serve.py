@@ -11,12 +11,13 @@ import uvloop
 
 from ekpay_switch import telemetry
 from ekpay_switch.cli.session import Session, open_session
-from ekpay_switch.composition.switch import build_app, run_worker
+from ekpay_switch.composition.http_app import build_app
+from ekpay_switch.composition.worker import run_worker
 from ekpay_switch.persistence.engine import Database
 from ekpay_switch.settings import Settings
 
 _KEEP_ALIVE_SECONDS = 75
-# A payment that is being told to its biller when the process is asked to leave gets the time to be recorded.
+# A payment that is being delivered when the process is stopped gets the time to be recorded.
 _LEAVE_SECONDS = 30
 
 
@@ -29,22 +30,22 @@ def serve(
     """Serve the partner API until interrupted."""
     telemetry.configure("web")
     session = open_session()
-    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    overrides = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     _collect_seldom()
-    server = uvicorn.Server(server_config(session.settings.model_copy(update=given), session.database))
+    server = uvicorn.Server(server_config(session.settings.model_copy(update=overrides), session.database))
     try:
         server.run()
-    except SystemExit as left:
+    except SystemExit as error:
         # uvicorn has logged why and leaves with codes of its own.
-        raise typer.Exit(1) from left
+        raise typer.Exit(1) from error
     if not server.started:
         raise typer.Exit(1)
 
 
 def _collect_seldom() -> None:
-    """Spare the hot path the garbage collector's walks: a sixth of its processor time, for nothing.
+    """Run the garbage collector rarely: it took a sixth of the processor time of the hot path.
 
-    A payment is made of many short-lived objects that refer to no ring, so counting references frees them.
+    The many short-lived objects of a payment have no reference cycles, so counting references frees them.
     """
     gc.collect()
     gc.freeze()
@@ -74,11 +75,11 @@ def server_config(settings: Settings, database: Database) -> uvicorn.Config:
 def worker() -> None:
     """Ask far sides about payments in doubt, and tidy up, until interrupted."""
     telemetry.configure("worker")
-    uvloop.run(_work_until_told(open_session()))
+    uvloop.run(_work_until_signalled(open_session()))
 
 
-async def _work_until_told(session: Session) -> None:
-    """Leave between two pieces of work: what is half done stays leased to nobody but time."""
+async def _work_until_signalled(session: Session) -> None:
+    """Stop between two pieces of work; the lease of unfinished work runs out by itself."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)

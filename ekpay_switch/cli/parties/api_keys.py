@@ -50,18 +50,18 @@ def add_key(
     if as_json:
         show_json({"partner_id": partner_id, "key": key, "return_hosts": return_host})
         return
-    told = [("partner", partner_id), ("key", key), *(("return host", host) for host in return_host)]
-    show_table("Shown once: hand it over safely", ("what", "value"), told)
+    rows = [("partner", partner_id), ("key", key), *(("return host", host) for host in return_host)]
+    show_table("Shown once: hand it over safely", ("what", "value"), rows)
 
 
 def list_keys(partner_id: _PartnerId, *, as_json: Annotated[bool, _AS_JSON] = False) -> None:
     """List a partner's API keys; the keys themselves are not kept."""
-    found: Sequence[ApiKeyLine] = open_session().run(lambda engine: ApiKeys(engine).list(partner_id))
+    lines: Sequence[ApiKeyLine] = open_session().run(lambda engine: ApiKeys(engine).list(partner_id))
     if as_json:
-        show_json([_for_programs(line) for line in found])
+        show_json([_for_programs(line) for line in lines])
         return
     headings = ("key id", "return hosts", "since (Dhaka)", "revoked (Dhaka)")
-    show_table(f"API keys of {partner_id}", headings, (_for_people(line) for line in found))
+    show_table(f"API keys of {partner_id}", headings, (_for_people(line) for line in lines))
 
 
 def revoke_key(

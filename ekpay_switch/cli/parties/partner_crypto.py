@@ -1,7 +1,6 @@
 """`ekpay partner-crypto`: the encryption service beside a partner's client.
 
-It needs nothing of a switch: no settings, no database, no master key. Partners run it where only this
-package is installed.
+It needs no settings, no database and no master key: partners run it where only this package is installed.
 """
 
 import contextlib
@@ -32,8 +31,8 @@ def partner_crypto(
         )
     with _listen(host, port) as listener:
         bound_host, bound_port = listener.getsockname()[:2]
-        shown = f"[{bound_host}]" if ":" in bound_host else bound_host
-        typer.echo(f"partner-crypto listens on http://{shown}:{bound_port}")
+        shown_host = f"[{bound_host}]" if ":" in bound_host else bound_host
+        typer.echo(f"partner-crypto listens on http://{shown_host}:{bound_port}")
         # uvicorn raises the signal again once it has left in good order.
         with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(_server_config()).run(sockets=[listener])

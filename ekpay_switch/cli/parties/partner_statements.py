@@ -32,10 +32,10 @@ HEADINGS = (
 )  # fmt: skip
 # What a spreadsheet may take for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_OURS = {"topped_up": "top_up"}
+_RECORD_NAMES = {"topped_up": "top_up"}
 
 
-class Form(StrEnum):
+class StatementFormat(StrEnum):
     """What a statement is written as."""
 
     CSV = "csv"
@@ -62,7 +62,9 @@ def statement(
             "--date", parser=_day, metavar="DATE", help="Business date; the last closed one if left out."
         ),
     ] = None,
-    form: Annotated[Form, typer.Option("--format", help="For a spreadsheet, or for a program.")] = Form.CSV,
+    form: Annotated[
+        StatementFormat, typer.Option("--format", help="For a spreadsheet, or for a program.")
+    ] = StatementFormat.CSV,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Where to; a folder: under its own name; stdout if left out."),
@@ -74,50 +76,52 @@ def statement(
     async def _read(_: AsyncEngine) -> PartnerStatement:
         connection = await session.database.connect()
         try:
-            (found,) = await read_statements(connection, day, partner_id)
+            (partner_statement,) = await read_statements(connection, day, partner_id)
         finally:
             await connection.close()
-        return found
+        return partner_statement
 
-    found = session.run(_read)
-    content = written(found, form)
+    result = session.run(_read)
+    content = written(result, form)
     if out is None:
         sys.stdout.write(content)
         return
-    path = out / name_of(found, form) if out.is_dir() else out
+    path = out / file_name_of(result, form) if out.is_dir() else out
     if path.exists() and path.read_text(encoding="utf-8") != content:
         raise typer.BadParameter(f"{path} is there already and is another file")
-    _keep(path, content)
-    typer.echo(f"{path}: {len(found.lines)} lines of {found.partner_id} on {found.business_date}")
+    _write_durably(path, content)
+    typer.echo(f"{path}: {len(result.lines)} lines of {result.partner_id} on {result.business_date}")
 
 
-async def leave_statements(connection: Connection, night: date, folder: Path) -> int:
-    """Leave the statement of every partner with a prefund in `folder`, as CSV; how many there are.
+async def write_statements(connection: Connection, night: date, folder: Path) -> int:
+    """Write the statement of every partner with a prefund to `folder`, as CSV; returns how many there are.
 
-    What stands there is left alone: a statement that says something else than one that was left before, since
-    the date got another window, is left beside it as its next revision.
+    An existing file is never changed: a statement that differs from an earlier one, because the date got
+    another window, is written beside it as its next revision.
 
     Raises:
         DayNotClosedError: something may yet be posted to the date.
     """
-    return _leave(await read_statements(connection, night), folder)
+    return _write_statements(await read_statements(connection, night), folder)
 
 
-def _leave(statements: Sequence[PartnerStatement], folder: Path) -> int:
+def _write_statements(statements: Sequence[PartnerStatement], folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
-    for one in statements:
-        _keep_beside(folder / name_of(one, Form.CSV), written(one, Form.CSV))
+    for statement in statements:
+        _write_revision(
+            folder / file_name_of(statement, StatementFormat.CSV), written(statement, StatementFormat.CSV)
+        )
     return len(statements)
 
 
-def name_of(statement: PartnerStatement, form: Form) -> str:
+def file_name_of(statement: PartnerStatement, form: StatementFormat) -> str:
     """The name of a statement's file."""
     return f"{statement.partner_id}_{statement.business_date:%Y%m%d}.{form}"
 
 
-def written(statement: PartnerStatement, form: Form) -> str:
+def written(statement: PartnerStatement, form: StatementFormat) -> str:
     """The statement as text, its control totals last."""
-    return _as_csv(statement) if form is Form.CSV else _as_json(statement)
+    return _as_csv(statement) if form is StatementFormat.CSV else _as_json(statement)
 
 
 def _as_csv(statement: PartnerStatement) -> str:
@@ -125,13 +129,21 @@ def _as_csv(statement: PartnerStatement) -> str:
     body = io.StringIO()
     rows = csv.writer(body, lineterminator="\n")
     rows.writerow(HEADINGS)
-    named = ("statement", "partner", statement.partner_id, "date", statement.business_date, "currency", "BDT")
-    rows.writerow(_padded(*named))
-    for bucket, of in statement.buckets.items():
-        rows.writerow(_padded("opening", bucket, balance=of.opening))
+    header = (
+        "statement",
+        "partner",
+        statement.partner_id,
+        "date",
+        statement.business_date,
+        "currency",
+        "BDT",
+    )
+    rows.writerow(_padded(*header))
+    for bucket, balances in statement.buckets.items():
+        rows.writerow(_padded("opening", bucket, balance=balances.opening))
     rows.writerows(_rows(statement))
-    for bucket, of in statement.buckets.items():
-        rows.writerow(_padded("closing", bucket, balance=of.closing))
+    for bucket, balances in statement.buckets.items():
+        rows.writerow(_padded("closing", bucket, balance=balances.closing))
     count, change = _totals(statement.lines)
     digest = hashlib.sha256(body.getvalue().encode()).hexdigest()
     rows.writerow(_padded("control", "lines", count, "change", taka(change), "sha256", digest))
@@ -139,12 +151,12 @@ def _as_csv(statement: PartnerStatement) -> str:
 
 
 def _rows(statement: PartnerStatement) -> Iterator[Sequence[object]]:
-    balances = {bucket: of.opening for bucket, of in statement.buckets.items()}
+    balances = {bucket: totals.opening for bucket, totals in statement.buckets.items()}
     for line in statement.lines:
         balances[line.bucket] += line.change
         yield (
-            _OURS.get(line.what, line.what), line.bucket, _instant(line.at), line.payment_id or "",
-            _plain(line.reference), _plain(line.biller_id),
+            _RECORD_NAMES.get(line.what, line.what), line.bucket, _instant(line.at), line.payment_id or "",
+            _without_formula(line.reference), _without_formula(line.biller_id),
             *("" if part is None else taka(part) for part in (line.billed, line.charge, line.fee, line.vat)),
             taka(line.change), taka(balances[line.bucket]),
         )  # fmt: skip
@@ -165,9 +177,10 @@ def _as_json(statement: PartnerStatement) -> str:
         "business_date": statement.business_date.isoformat(),
         "currency": "BDT",
         "buckets": {
-            bucket: {"opening": of.opening, "closing": of.closing} for bucket, of in statement.buckets.items()
+            bucket: {"opening": balances.opening, "closing": balances.closing}
+            for bucket, balances in statement.buckets.items()
         },
-        "lines": [_facts(line) for line in statement.lines],
+        "lines": [_line_document(line) for line in statement.lines],
     }
     canonical = json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(canonical.encode()).hexdigest()
@@ -175,9 +188,9 @@ def _as_json(statement: PartnerStatement) -> str:
     return json.dumps(body | {"control": control}, ensure_ascii=False, indent=2) + "\n"
 
 
-def _facts(line: StatementLine) -> dict[str, object]:
+def _line_document(line: StatementLine) -> dict[str, object]:
     return {
-        "record": _OURS.get(line.what, line.what),
+        "record": _RECORD_NAMES.get(line.what, line.what),
         "bucket": line.bucket,
         "at": _instant(line.at),
         "payment_id": None if line.payment_id is None else str(line.payment_id),
@@ -199,12 +212,12 @@ def _instant(instant: datetime) -> str:
     return in_dhaka(instant).isoformat(timespec="milliseconds")
 
 
-def _plain(text: str) -> str:
+def _without_formula(text: str) -> str:
     """Text that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _keep(path: Path, content: str) -> None:
+def _write_durably(path: Path, content: str) -> None:
     """Write a file whole and durably, or not at all."""
     partial = path.with_name(f"{path.name}.partial")
     with partial.open("w", encoding="utf-8", newline="") as opened:
@@ -214,10 +227,10 @@ def _keep(path: Path, content: str) -> None:
     rename_durably(partial, path)
 
 
-def _keep_beside(path: Path, content: str) -> None:
+def _write_revision(path: Path, content: str) -> None:
     place, revision = path, 1
     while place.exists():
         if place.read_text(encoding="utf-8") == content:
             return
         place, revision = path.with_name(f"{path.stem}_r{revision}{path.suffix}"), revision + 1
-    _keep(place, content)
+    _write_durably(place, content)

@@ -81,7 +81,7 @@ def add(
     """Add a partner with two empty prefunds, and print its secrets this once."""
     session = open_session()
     keys, new = session.keys(), NewPartner(partner_id, name, user_id or partner_id, nd_id, syndct_id)
-    _tell_once(session.run(lambda engine: Partners(engine, keys).add(new)), as_json=as_json)
+    _show_once(session.run(lambda engine: Partners(engine, keys).add(new)), as_json=as_json)
 
 
 @app.command("rotate-secret")
@@ -96,8 +96,8 @@ def rotate_secret(
     """Give a partner a new shared secret; its security tokens of before are dead at once."""
     session = open_session()
     keys, overlap = session.keys(), timedelta(hours=overlap_hours)
-    told = session.run(lambda engine: Partners(engine, keys).rotate_secret(partner_id, overlap))
-    _tell_once(told, as_json=as_json)
+    credentials = session.run(lambda engine: Partners(engine, keys).rotate_secret(partner_id, overlap))
+    _show_once(credentials, as_json=as_json)
 
 
 @app.command("list")
@@ -105,9 +105,9 @@ def list_(*, as_json: Annotated[bool, _AS_JSON] = False) -> None:
     """List partners and what stands in their prefunds."""
     session = open_session()
     keys = session.keys()
-    found: Sequence[PartnerLine] = session.run(lambda engine: Partners(engine, keys).list())
+    lines: Sequence[PartnerLine] = session.run(lambda engine: Partners(engine, keys).list())
     if as_json:
-        show_json([_for_programs(line) for line in found])
+        show_json([_for_programs(line) for line in lines])
         return
     headings = (
         "partner",
@@ -120,7 +120,7 @@ def list_(*, as_json: Annotated[bool, _AS_JSON] = False) -> None:
         "active",
         "since (Dhaka)",
     )
-    show_table("Partners", headings, (_for_people(line) for line in found))
+    show_table("Partners", headings, (_for_people(line) for line in lines))
 
 
 @app.command("top-up")
@@ -173,20 +173,20 @@ def approve(
     typer.echo(f"Added {session.run(_carry_out)}.")
 
 
-def _tell_once(told: Credentials, *, as_json: bool) -> None:
-    shown = {
-        "partner_id": told.partner_id,
-        "nd_id": told.nd_id,
-        "syndct_id": told.syndct_id,
-        "user_id": told.user_id,
-        "shared_secret": told.shared_secret,
+def _show_once(credentials: Credentials, *, as_json: bool) -> None:
+    values = {
+        "partner_id": credentials.partner_id,
+        "nd_id": credentials.nd_id,
+        "syndct_id": credentials.syndct_id,
+        "user_id": credentials.user_id,
+        "shared_secret": credentials.shared_secret,
     }
-    if told.pass_key:
-        shown["pass_key"] = told.pass_key
+    if credentials.pass_key:
+        values["pass_key"] = credentials.pass_key
     if as_json:
-        show_json(shown)
+        show_json(values)
         return
-    show_table("Shown once: hand it over safely", ("what", "value"), shown.items())
+    show_table("Shown once: hand it over safely", ("what", "value"), values.items())
 
 
 def _for_people(line: PartnerLine) -> tuple[str, ...]:

@@ -48,12 +48,12 @@ def fetch(
     billers' parameters stay empty. Each biller's rate and hours are respected, and one whose fetch locks the
     bill is not asked. Exit code 1 if a line brought no bill.
     """
-    wanted = read_list(file)
+    requests = read_list(file)
     session = open_session()
     with _target(out) as target:
-        missing = session.run(lambda _: _fetch_all(session, wanted, target))
+        missing = session.run(lambda _: _fetch_all(session, requests, target))
     if missing:
-        complain(f"{missing} of {len(wanted)} lines brought no bill")
+        complain(f"{missing} of {len(requests)} lines brought no bill")
         raise typer.Exit(1)
 
 
@@ -62,27 +62,27 @@ def read_list(file: Path) -> list[Wanted]:
 
     Raises:
         UnreadableListError: no CSV in UTF-8, no column `biller`, a line with more cells than headings, or
-            more lines than anybody means.
+            more than 200,000 lines.
     """
     try:
         with file.open(encoding="utf-8-sig", newline="") as source:
             rows = csv.DictReader(source, strict=True)
             if _BILLER not in (rows.fieldnames or ()):
                 raise UnreadableListError
-            wanted = [_wanted(rows.line_num, row) for row in rows]
+            requests = [_bill_request(rows.line_num, row) for row in rows]
     except (UnicodeDecodeError, csv.Error) as problem:
         raise UnreadableListError from problem
-    if len(wanted) > _LINES_MAX:
+    if len(requests) > _LINES_MAX:
         raise UnreadableListError
-    return wanted
+    return requests
 
 
-def _wanted(line: int, row: Mapping[str | None, str | list[str] | None]) -> Wanted:
+def _bill_request(line: int, row: Mapping[str | None, str | list[str] | None]) -> Wanted:
     cells = {name: text.strip() for name, text in row.items() if name and isinstance(text, str)}
     if None in row:
         raise UnreadableListError
-    named = {name: text for name, text in cells.items() if text and name != _BILLER}
-    return Wanted(line, cells.get(_BILLER, ""), named)
+    parameters = {name: text for name, text in cells.items() if text and name != _BILLER}
+    return Wanted(line, cells.get(_BILLER, ""), parameters)
 
 
 @contextmanager
@@ -94,15 +94,15 @@ def _target(out: Path | None) -> Iterator[IO[str]]:
         yield target
 
 
-async def _fetch_all(session: Session, wanted: list[Wanted], target: IO[str]) -> int:
-    """Write a line for each bill, and say how many there was none for."""
+async def _fetch_all(session: Session, requests: list[Wanted], target: IO[str]) -> int:
+    """Write a line for each request; returns how many brought no bill."""
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow(_COLUMNS)
     missing = 0
     async with open_switch(session.settings, session.database) as switch:
         with _progress() as bar:
-            task = bar.add_task("fetching bills", total=len(wanted))
-            async for fetched in fetch_in_bulk(wanted, switch.world):
+            task = bar.add_task("fetching bills", total=len(requests))
+            async for fetched in fetch_in_bulk(requests, switch.world):
                 writer.writerow(_row(fetched))
                 missing += fetched.bill is None
                 bar.advance(task)
@@ -115,9 +115,9 @@ def _progress() -> Progress:
 
 
 def _row(fetched: Fetched) -> list[str]:
-    wanted, bill = fetched.wanted, fetched.bill
-    told = _bill_cells(bill) if bill else [""] * (len(_COLUMNS) - 3)
-    return [str(wanted.line), wanted.biller_id, *told, fetched.why]
+    request, bill = fetched.wanted, fetched.bill
+    cells = _bill_cells(bill) if bill else [""] * (len(_COLUMNS) - 3)
+    return [str(request.line), request.biller_id, *cells, fetched.why]
 
 
 def _bill_cells(bill: Bill) -> list[str]:

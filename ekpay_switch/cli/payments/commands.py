@@ -47,17 +47,17 @@ def show(
     session = open_session()
     payment_id = _as_uuid(payment)
     if payment_id is None:
-        found = session.run(lambda engine: list_payments(engine, PaymentFilter(reference=payment)))
-        if len(found) != 1:
+        payments = session.run(lambda engine: list_payments(engine, PaymentFilter(reference=payment)))
+        if len(payments) != 1:
             raise typer.BadParameter(
-                f"{len(found) or 'no'} payments have the reference {payment}; give the payment's id"
+                f"{len(payments) or 'no'} payments have the reference {payment}; give the payment's id"
             )
-        payment_id = found[0]["id"]
-    wanted = payment_id
-    story = session.run(lambda engine: read_story(engine, wanted))
+        payment_id = payments[0]["id"]
+    chosen_id = payment_id
+    story = session.run(lambda engine: read_story(engine, chosen_id))
     if story is None:
         raise typer.BadParameter(f"there is no payment {payment}")
-    tokens = session.run(lambda engine: read_tokens(engine, token_sealer(session.keys()), wanted))
+    tokens = session.run(lambda engine: read_tokens(engine, token_sealer(session.keys()), chosen_id))
     for line in tell(story, tokens):
         typer.echo(line)
 
@@ -72,13 +72,13 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="For programs; amounts in paisa.")] = False,
 ) -> None:
     """List payments, the newest first."""
-    wanted = PaymentFilter(partner_id=partner, state=state, is_open=is_open, count_max=limit)
-    found = open_session().run(lambda engine: list_payments(engine, wanted))
+    selection = PaymentFilter(partner_id=partner, state=state, is_open=is_open, count_max=limit)
+    payments = open_session().run(lambda engine: list_payments(engine, selection))
     if as_json:
-        show_json([_for_programs(line) for line in found])
+        show_json([_for_programs(line) for line in payments])
         return
     headings = ("created (Dhaka)", "payment", "partner", "reference", "biller", ">total", "state", "why")
-    show_table("Payments", headings, (_for_people(line) for line in found))
+    show_table("Payments", headings, (_for_people(line) for line in payments))
 
 
 @app.command()
@@ -90,7 +90,7 @@ def export() -> None:
     Nothing is masked, unlike in `list`: whole bill numbers are what two books are matched by.
     """
     for line in open_session().run(export_payments):
-        typer.echo(json.dumps(_whole(line), ensure_ascii=False, default=str))
+        typer.echo(json.dumps(_exported(line), ensure_ascii=False, default=str))
 
 
 def _as_uuid(text: str) -> UUID | None:
@@ -101,13 +101,13 @@ def _as_uuid(text: str) -> UUID | None:
         return None
 
 
-def _whole(line: Line) -> dict[str, object]:
-    told = {name: line[name] for name in (*_OF_PAYMENT, "bill_key", "bill_number", "facts")}
+def _exported(line: Line) -> dict[str, object]:
+    fields = {name: line[name] for name in (*_OF_PAYMENT, "bill_key", "bill_number", "facts")}
     parts = {"attempts": _OF_ATTEMPT, "tries": _OF_TRY, "refunds": _OF_REFUND}
-    told |= {
-        part: [{name: one[name] for name in names} for one in line[part]] for part, names in parts.items()
+    fields |= {
+        part: [{name: row[name] for name in names} for row in line[part]] for part, names in parts.items()
     }
-    return told | {"public_state": public(State(line["state"]))}
+    return fields | {"public_state": public(State(line["state"]))}
 
 
 def _total(line: Line) -> int:
@@ -128,5 +128,5 @@ def _for_people(line: Line) -> tuple[str, ...]:
 
 
 def _for_programs(line: Line) -> dict[str, object]:
-    told = {name: line[name] for name in _OF_PAYMENT}
-    return told | {"bill": mask_account(line["bill_key"]), "public_state": public(State(line["state"]))}
+    fields = {name: line[name] for name in _OF_PAYMENT}
+    return fields | {"bill": mask_account(line["bill_key"]), "public_state": public(State(line["state"]))}

@@ -1,4 +1,4 @@
-"""What settlement files have said of a payment, in words."""
+"""The statements of settlement files about a payment, in words."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -8,7 +8,7 @@ from ekpay_switch.persistence.collections.file_evidence import ASIDE
 from ekpay_switch.persistence.file_statements import COUNTED
 from ekpay_switch.ports.finance import FileSays
 
-FILE_WORDS: Mapping[FileSays, str] = MappingProxyType(
+FILE_WORDING: Mapping[FileSays, str] = MappingProxyType(
     {
         FileSays.SUCCESS: "a settlement file holds it as done",
         FileSays.FAILED: "a settlement file holds it as failed",
@@ -17,12 +17,12 @@ FILE_WORDS: Mapping[FileSays, str] = MappingProxyType(
 )
 
 
-def is_of_a_file(kind: str) -> bool:
+def is_file_evidence(kind: str) -> bool:
     """Whether evidence of this kind came from a settlement file."""
     return kind.startswith((COUNTED, ASIDE))
 
 
-def file_in_words(kind: str, facts: Mapping[str, str]) -> str:
+def file_wording(kind: str, facts: Mapping[str, str]) -> str:
     """One answer of a file: what it says, and in which row of which file; amounts in taka."""
     says = FileSays(facts["says"])
     about = ""
@@ -30,7 +30,9 @@ def file_in_words(kind: str, facts: Mapping[str, str]) -> str:
         role, event = kind.removeprefix(ASIDE).split(":")[:2]
         about = f" (a {event} in a file of its {role}, which decides nothing here)"
     if says is FileSays.ABSENT:
-        return f"{FILE_WORDS[says]}{about}: night of {facts['night']}"
+        return f"{FILE_WORDING[says]}{about}: night of {facts['night']}"
     row = f"row {facts['row']} of {facts['file']}"
     name = f", {facts['their_reference']} over there" if facts["their_reference"] else ""
-    return f"{FILE_WORDS[says]}{about}: {taka(int(facts['amount']))}, {row}{name}, night of {facts['night']}"
+    return (
+        f"{FILE_WORDING[says]}{about}: {taka(int(facts['amount']))}, {row}{name}, night of {facts['night']}"
+    )

@@ -25,7 +25,7 @@ from ekpay_switch.security.receipt_keys import (
 )
 from ekpay_switch.settings import Settings, read_settings
 from ekpay_switch.system_clock import SystemClock
-from ekpay_switch.web.receipts.lines import groups, signed_facts, verdict
+from ekpay_switch.web.receipts.lines import groups, signed_facts, validity_text
 from ekpay_switch.web.receipts.pages import Shown, for_pdf
 from ekpay_switch.web.receipts.typesetter import Typesetter
 
@@ -53,14 +53,14 @@ def show(
         )
     keys = ReceiptKeys(session.keys())
     public_url = session.settings.public_url
-    shown = Shown(receipt, keys.sign(signed_facts(receipt)), keys.path(payment_id), public_url)
+    signed_receipt = Shown(receipt, keys.sign(signed_facts(receipt)), keys.path(payment_id), public_url)
     rows = [(line.label.english, line.value.english) for group in groups(receipt) for line in group.lines]
-    show_table(verdict(receipt).english, ("what", "value"), rows)
-    # Beside the table, which would fold them.
-    typer.echo(f"{public_url}{shown.path}")
-    typer.echo(shown.signed)
+    show_table(validity_text(receipt).english, ("what", "value"), rows)
+    # Outside the table, which would fold them.
+    typer.echo(f"{public_url}{signed_receipt.path}")
+    typer.echo(signed_receipt.signed)
     if pdf is not None:
-        _write_pdf(shown, pdf)
+        _write_pdf(signed_receipt, pdf)
 
 
 @app.command()
@@ -81,32 +81,32 @@ def verify(
     """
     # A line that was copied from paper or a PDF is folded.
     signed = "".join(text.split()).rpartition("/")[2]
-    known = [*(key or []), *(_listed(keys) if keys else [])] or _own_keys(read_settings())
+    known = [*(key or []), *(_keys_from_file(keys) if keys else [])] or _own_keys(read_settings())
     try:
-        found = check(signed, known)
+        result = check(signed, known)
     except ReceiptKeyError as problem:
         raise typer.BadParameter("a key is `rcpk_` and 32 bytes in base64", param_hint="--key") from problem
-    if isinstance(found, Flaw):
+    if isinstance(result, Flaw):
         if as_json:
-            show_json({"result": found.value})
+            show_json({"result": result.value})
         else:
-            complain(_FLAWS[found])
+            complain(_FLAWS[result])
         raise typer.Exit(FAILED)
-    _tell(found, as_json=as_json)
+    _show_facts(result, as_json=as_json)
 
 
 @app.command("keys")
 def list_keys() -> None:
     """Print the public keys that our receipts are checked with, the newest first."""
     headings = ("id", "public key")
-    show_table("Keys of receipts", headings, [(key_id(one), one) for one in _own_keys(read_settings())])
+    show_table("Keys of receipts", headings, [(key_id(key), key) for key in _own_keys(read_settings())])
 
 
-def _tell(facts: SignedFacts, *, as_json: bool) -> None:
+def _show_facts(facts: SignedFacts, *, as_json: bool) -> None:
     payment = f"pay_{facts.payment_id.hex}"
     if as_json:
-        told = {"payment": payment, "transaction": facts.transaction, "payee": facts.payee}
-        show_json({"result": "valid", **told, "amount": facts.paisa, "paid_on": facts.paid_on})
+        fields = {"payment": payment, "transaction": facts.transaction, "payee": facts.payee}
+        show_json({"result": "valid", **fields, "amount": facts.paisa, "paid_on": facts.paid_on})
         return
     rows = [
         ("paid to", facts.payee),
@@ -119,36 +119,37 @@ def _tell(facts: SignedFacts, *, as_json: bool) -> None:
 
 
 def _receipt(session: Session, payment_id: UUID) -> Receipt | None:
-    settings = session.settings
-    far = (settings.config, NoWire(), NoTokens(), SystemClock(), settings.time_divisor)
-    billers, connectors = load_billers(*far), load_connectors(*far)
+    config, divisor = session.settings.config, session.settings.time_divisor
+    wire, tokens, clock = NoWire(), NoTokens(), SystemClock()
+    billers = load_billers(config, wire, tokens, clock, divisor)
+    connectors = load_connectors(config, wire, tokens, clock, divisor)
     return session.run(lambda engine: receipt_of(payment_id, PostgresReceipts(engine), billers, connectors))
 
 
-def _write_pdf(shown: Shown, file: Path) -> None:
-    made = asyncio.run(_set(shown))
-    if made is None:
+def _write_pdf(receipt: Shown, file: Path) -> None:
+    pdf = asyncio.run(_typeset(receipt))
+    if pdf is None:
         complain("the PDF could not be made; the lines above say why")
         raise typer.Exit(FAILED)
-    file.write_bytes(made)
-    typer.echo(f"{file}: {len(made)} bytes")
+    file.write_bytes(pdf)
+    typer.echo(f"{file}: {len(pdf)} bytes")
 
 
-async def _set(shown: Shown) -> bytes | None:
-    return await Typesetter().pdf(for_pdf(shown))
+async def _typeset(receipt: Shown) -> bytes | None:
+    return await Typesetter().pdf(for_pdf(receipt))
 
 
 def _own_keys(settings: Settings) -> list[str]:
-    """The keys of this installation; where there is none, none is made only to say that nothing fits it."""
+    """The keys of this installation; a missing master key is an error here and is not created."""
     if settings.master_key is None and not (settings.home / KEY_FILE).exists():
         raise typer.BadParameter("there is no master key here: give the public key", param_hint="--key")
     return list(ReceiptKeys(keys_of(settings)).public_keys())
 
 
-def _listed(file: Path) -> list[str]:
+def _keys_from_file(file: Path) -> list[str]:
     try:
-        told = json.loads(file.read_bytes())
-        return [str(one["key"]) for one in told["keys"]]
+        document = json.loads(file.read_bytes())
+        return [str(entry["key"]) for entry in document["keys"]]
     except (KeyError, TypeError, ValueError) as problem:
         raise typer.BadParameter(
             f"{file} is not what /receipt/keys answers", param_hint="--keys"

@@ -1,4 +1,4 @@
-"""A payment's life in words, for people who were not there.
+"""A payment's history in words, for operators and finance.
 
 Times are Dhaka times, amounts taka; bill numbers and accounts show their last characters only.
 """
@@ -6,9 +6,9 @@ Times are Dhaka times, amounts taka; bill numbers and accounts show their last c
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from ekpay_switch.cli.payments.file_wording import file_in_words, is_of_a_file
+from ekpay_switch.cli.payments.file_wording import file_wording, is_file_evidence
 from ekpay_switch.cli.routing.wording import tell_decision
-from ekpay_switch.cli.terminal import dhaka, dhaka_time, facts_in_words, taka
+from ekpay_switch.cli.terminal import dhaka, dhaka_time, facts_wording, taka
 from ekpay_switch.domain.business_day import in_dhaka
 from ekpay_switch.domain.merchants import is_merchant
 from ekpay_switch.domain.notices import DeliveryState
@@ -79,7 +79,7 @@ PARTS = ("amount", "rounding", "charge", "fee", "vat")
 
 
 def tell(story: PaymentStory, tokens: Sequence[TokenLine] = ()) -> Iterator[str]:
-    """The whole story, a line of the terminal at a time; `tokens` are what it bought, in order."""
+    """The whole history, a line of the terminal at a time; `tokens` are what it bought, in order."""
     for part in (
         _opening,
         _charges,
@@ -93,7 +93,7 @@ def tell(story: PaymentStory, tokens: Sequence[TokenLine] = ()) -> Iterator[str]
         _notifications,
     ):
         yield from (printable(line) for line in part(story))
-    yield from _bought(tokens)
+    yield from _token_lines(tokens)
     yield from (printable(line) for line in _ending(story))
 
 
@@ -102,7 +102,7 @@ def _opening(story: PaymentStory) -> Iterator[str]:
     total = sum(payment[part] for part in PARTS)
     yield f"Payment {payment['id']}"
     yield f"  asked for by {payment['partner_id']} under its reference {payment['reference']}"
-    # Where a biller takes any number of payments the key names our own quote, which says nothing here.
+    # Where a biller takes any number of payments the key is our own quote's, which is not shown.
     is_named = payment["bill_key"] and not payment["bill_key"].startswith("quote:")
     bill = f" for bill {mask_account(payment['bill_key'])}" if is_named else ""
     yield f"  to {payment['biller_id']}{bill}, business date {payment['business_date']}"
@@ -114,7 +114,7 @@ def _opening(story: PaymentStory) -> Iterator[str]:
 
 
 def _source(story: PaymentStory) -> str:
-    """Where the money comes from, as far as that is known."""
+    """Where the money comes from, if that is known."""
     payment = story.payment
     if payment["collected_by"]:
         return f", collected by {payment['collected_by']}"
@@ -126,14 +126,14 @@ def _source(story: PaymentStory) -> str:
 
 def _charges(story: PaymentStory) -> Iterator[str]:
     """The biller's own lines, in its order and words (billers.md 1.3)."""
-    yield from _headed("What the biller makes of the money", story.charges)
+    yield from _heading("What the biller makes of the money", story.charges)
     for line in story.charges:
         yield f"  {taka(line['amount']):>16}  {line['label']}"
 
 
-def _bought(tokens: Sequence[TokenLine]) -> Iterator[str]:
+def _token_lines(tokens: Sequence[TokenLine]) -> Iterator[str]:
     heading = f"Token of {len(tokens)} lines, to be typed in in this order"
-    yield from _headed(heading if len(tokens) > 1 else "Token", tokens)
+    yield from _heading(heading if len(tokens) > 1 else "Token", tokens)
     for line in tokens:
         yield f"  {line.seq:>2}  {line.grouped}  {line.kind.replace('_', ' ')}"
 
@@ -146,13 +146,13 @@ def _steps(story: PaymentStory) -> Iterator[str]:
             day = in_dhaka(step["at"]).date()
             yield f"  {day}"
         words = EVENT_WORDS[Event(step["event"])]
-        told = facts_in_words(step["facts"])
-        yield f"    {dhaka_time(step['at'])}  {words}{': ' + told if told else ''}"
+        facts = facts_wording(step["facts"])
+        yield f"    {dhaka_time(step['at'])}  {words}{': ' + facts if facts else ''}"
         yield f"                  {step['from_state']} → {step['to_state']}, by {step['actor']}"
 
 
 def _attempts(story: PaymentStory) -> Iterator[str]:
-    yield from _headed("Whom we asked", story.attempts)
+    yield from _heading("Whom we asked", story.attempts)
     for attempt in story.attempts:
         sends = "once" if attempt["sends"] == 1 else f"{attempt['sends']} times"
         outcome = f", {attempt['outcome'].replace('_', ' ')}" if attempt["outcome"] else ""
@@ -163,78 +163,86 @@ def _attempts(story: PaymentStory) -> Iterator[str]:
 
 
 def _step_of(step: str) -> str:
-    """Which step an attempt has come to, where its biller wants more than one."""
+    """The last step of an attempt, where its biller needs more than one."""
     return "" if step == "pay" else f", last step begun: {step.replace('_', ' ')}"
 
 
 def _decisions(story: PaymentStory) -> Iterator[str]:
-    yield from _headed("Why they were asked to collect", story.decisions)
+    yield from _heading("Why they were asked to collect", story.decisions)
     for decided in story.decisions:
         yield from (f"  {line}" for line in tell_decision(decision_of(decided["document"])))
 
 
 def _tries(story: PaymentStory) -> Iterator[str]:
-    yield from _headed("How its money was collected", story.tries)
-    for one in story.tries:
-        name = one["provider_reference"] or "no page"
-        until = f", which lapses at {dhaka(one['page_until'])}" if one["page_until"] else ""
-        yield f"  {one['connector_id']}, {name}{until}"
-        begun = one["executes_begun"]
-        asked = f"asked for {'once' if begun == 1 else f'{begun} times'}" if begun else "not asked for"
-        yield f"    the money was {asked}; {_brought(one)}"
-        if one["next_action_at"] is not None:
-            yield f"    looked at again at {dhaka(one['next_action_at'])}; {one['asked']} were asked so far"
+    yield from _heading("How its money was collected", story.tries)
+    for row in story.tries:
+        name = row["provider_reference"] or "no page"
+        until = f", which lapses at {dhaka(row['page_until'])}" if row["page_until"] else ""
+        yield f"  {row['connector_id']}, {name}{until}"
+        executes = row["executes_begun"]
+        execute_wording = (
+            f"asked for {'once' if executes == 1 else f'{executes} times'}" if executes else "not asked for"
+        )
+        yield f"    the money was {execute_wording}; {_collected_wording(row)}"
+        if row["next_action_at"] is not None:
+            yield f"    looked at again at {dhaka(row['next_action_at'])}; {row['asked']} were asked so far"
     if story.callbacks:
         yield f"  {story.callbacks} message{'s' if story.callbacks > 1 else ''} of connectors came unasked"
 
 
-def _brought(one: Line) -> str:
-    if one["collected"] is None:
+def _collected_wording(row: Line) -> str:
+    if row["collected"] is None:
         return "none came"
-    name = f" as {one['provider_transaction']}" if one["provider_transaction"] else ""
-    told = f"{taka(one['collected'])} came at {dhaka(one['collected_at'])}{name}"
-    return f"{told}, {taka(one['refunded'])} of it goes back" if one["refunded"] else told
+    name = f" as {row['provider_transaction']}" if row["provider_transaction"] else ""
+    collected_wording = f"{taka(row['collected'])} came at {dhaka(row['collected_at'])}{name}"
+    return (
+        f"{collected_wording}, {taka(row['refunded'])} of it goes back"
+        if row["refunded"]
+        else collected_wording
+    )
 
 
 def _refunds(story: PaymentStory) -> Iterator[str]:
-    yield from _headed("What goes back to the payer", story.refunds)
+    yield from _heading("What goes back to the payer", story.refunds)
     for refund in story.refunds:
-        yield from (f"  {line}" for line in tell_refund(refund, story.refund_steps[refund["id"]]))
+        yield from (f"  {line}" for line in refund_lines(refund, story.refund_steps[refund["id"]]))
 
 
-def tell_refund(refund: Line, steps: Sequence[Line]) -> Iterator[str]:
+def refund_lines(refund: Line, steps: Sequence[Line]) -> Iterator[str]:
     """A refund's life, a line of the terminal at a time."""
     state = RefundState(refund["state"])
-    what = f"{refund['kind'].replace('_', ' ')} {refund['id']}"
-    yield f"{what} of {taka(refund['amount'])} by {refund['connector_id']}"
+    heading = f"{refund['kind'].replace('_', ' ')} {refund['id']}"
+    yield f"{heading} of {taka(refund['amount'])} by {refund['connector_id']}"
     yield f"  asked for by {refund['asked_by']} at {dhaka(refund['created_at'])}: {refund['reason']}"
     for step in steps:
-        told = facts_in_words(step["facts"])
+        facts = facts_wording(step["facts"])
         words = REFUND_EVENT_WORDS[RefundEvent(step["event"])]
-        yield f"  {dhaka(step['at'])}  {words}{': ' + told if told else ''}"
+        yield f"  {dhaka(step['at'])}  {words}{': ' + facts if facts else ''}"
         yield f"                       {step['from_state']} → {step['to_state']}, by {step['actor']}"
     if refund["bank_reference"] is not None:
-        said = f"{refund['by_hand_by']} says that our bank paid it as {refund['bank_reference']}"
-        seconded = f"confirmed by {refund['confirmed_by']}" if refund["confirmed_by"] else "to be confirmed"
-        yield f"  {said}; {seconded}"
+        statement = f"{refund['by_hand_by']} says that our bank paid it as {refund['bank_reference']}"
+        confirmation = (
+            f"confirmed by {refund['confirmed_by']}" if refund["confirmed_by"] else "to be confirmed"
+        )
+        yield f"  {statement}; {confirmation}"
     due = f"; due at {dhaka(refund['next_action_at'])}" if refund["next_action_at"] is not None else ""
     yield f"  It is {state.replace('_', ' ')}: {REFUND_STATE_WORDS[state]}{due}."
 
 
 def _evidence(story: PaymentStory) -> Iterator[str]:
-    yield from _headed("Answers that decided nothing by themselves", story.evidence)
+    yield from _heading("Answers that decided nothing by themselves", story.evidence)
     for answer in story.evidence:
-        if is_of_a_file(answer["kind"]):
-            yield f"  {dhaka(answer['at'])}  {file_in_words(answer['kind'], answer['facts'])}"
+        if is_file_evidence(answer["kind"]):
+            yield f"  {dhaka(answer['at'])}  {file_wording(answer['kind'], answer['facts'])}"
             continue
-        told = facts_in_words(answer["facts"])
-        words = _evidence_words(answer["kind"])
-        yield f"  {dhaka(answer['at'])}  {words}{': ' + told if told else ''}"
+        facts = facts_wording(answer["facts"])
+        words = _evidence_wording(answer["kind"])
+        yield f"  {dhaka(answer['at'])}  {words}{': ' + facts if facts else ''}"
 
 
-def _evidence_words(kind: str) -> str:
-    begun, _, rest = kind.partition(":")
-    if begun != "begun":
+def _evidence_wording(kind: str) -> str:
+    prefix, _, rest = kind.partition(":")
+    if prefix != "begun":
         return kind.replace("_", " ")
     step, _, sends = rest.partition(":")
     again = "" if sends == "1" else f", the attempt's sending number {sends}"
@@ -242,7 +250,7 @@ def _evidence_words(kind: str) -> str:
 
 
 def _entries(story: PaymentStory) -> Iterator[str]:
-    yield from _headed("What was posted (debit +, credit -)", story.entries)
+    yield from _heading("What was posted (debit +, credit -)", story.entries)
     for entry in story.entries:
         place = f"lane {entry['lane']}, number {entry['seq']}, window {entry['window_id']}"
         yield f"  {dhaka(entry['at'])}  {entry['moment'].replace('_', ' ')} ({place})"
@@ -252,17 +260,17 @@ def _entries(story: PaymentStory) -> Iterator[str]:
 
 
 def _notifications(story: PaymentStory) -> Iterator[str]:
-    yield from _headed("Who is told", story.notifications)
+    yield from _heading("Who is told", story.notifications)
     for notice in story.notifications:
         words = notice["notice"].replace("_", " ")
         state = notice["state"].replace("_", " ")
         yield f"  {dhaka(notice['created_at'])}  {notice['partner_id']}: {words} ({state})"
         for delivery in story.deliveries:
             if delivery["notification_id"] == notice["id"]:
-                yield f"    {_delivery_words(delivery)}"
+                yield f"    {_delivery_wording(delivery)}"
 
 
-def _delivery_words(delivery: Line) -> str:
+def _delivery_wording(delivery: Line) -> str:
     state, due, count = DeliveryState(delivery["state"]), "", delivery["tries"]
     if state is DeliveryState.DELIVERED:
         due = f" at {dhaka(delivery['delivered_at'])}"
@@ -278,15 +286,15 @@ def _ending(story: PaymentStory) -> Iterator[str]:
     state = State(payment["state"])
     why = f" because {payment['refusal'].replace('_', ' ')}" if payment["refusal"] else ""
     yield f"It is {state.replace('_', ' ')}{why}; callers are told: {public(state)}."
-    told = facts_in_words(payment["facts"])
-    if told:
-        yield f"  {told}"
-    looks = [one["next_action_at"] for one in (*story.tries, *story.refunds) if one["next_action_at"]]
+    facts = facts_wording(payment["facts"])
+    if facts:
+        yield f"  {facts}"
+    next_checks = [row["next_action_at"] for row in (*story.tries, *story.refunds) if row["next_action_at"]]
     if payment["next_action_at"] is not None:
         due = dhaka(payment["next_action_at"])
         yield f"  The next question is due at {due}; {payment['asked']} were asked so far."
-    elif looks:
-        yield f"  Its tries and refunds are looked at again at {dhaka(min(looks))}."
+    elif next_checks:
+        yield f"  Its tries and refunds are looked at again at {dhaka(min(next_checks))}."
     elif any(refund["state"] in _WAITS_FOR_A_PERSON for refund in story.refunds):
         yield "  A refund of it waits for a person: ekpay refunds list."
     elif state in FINAL:
@@ -295,7 +303,7 @@ def _ending(story: PaymentStory) -> Iterator[str]:
         yield "  Nothing happens by itself any more: a person has to look."
 
 
-def _headed(heading: str, lines: object) -> Iterator[str]:
-    """The heading, unless nothing stands under it."""
+def _heading(heading: str, lines: object) -> Iterator[str]:
+    """The heading, unless there are no lines below it."""
     if lines:
         yield heading

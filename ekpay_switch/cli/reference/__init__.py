@@ -1,1 +1,1 @@
-"""Pages of docs that are generated from the tables that decide."""
+"""Pages of docs that are generated from tables of the code."""

@@ -1,4 +1,4 @@
-"""The page of everything that can be emitted: docs/codes-and-events.md, made from the tables that decide.
+"""docs/codes-and-events.md, every code and event that can be emitted, generated from the tables of the code.
 
 `make states` writes it again; a test compares both.
 """
@@ -21,7 +21,7 @@ _OPENING = """\
 Written by `make states` from the tables that decide; change them there.
 What does not stand here is never emitted.
 """
-_OURS = {
+_OWN_CODES = {
     DONE: "done",
     IN_PROGRESS: "money is held and nobody knows yet",
     TOKEN_MISSING: "before anything was decrypted",
@@ -40,7 +40,7 @@ def _codes() -> Iterable[str]:
     names: dict[str, str] = {}
     for refusal, code in REFUSALS.items():
         names[code] = f"{names[code]}, `{refusal}`" if code in names else f"`{refusal}`"
-    names |= _OURS
+    names |= _OWN_CODES
     burning = {REFUSALS[refusal] for refusal in BURNING}
     yield from ("## Response codes (`rsp_cd`)", "")
     yield from ("| code | text | why | burns the reference |", "| --- | --- | --- | --- |")
@@ -52,14 +52,14 @@ def _problems() -> Iterable[str]:
     """`code` of the problem documents of REST v1."""
     yield from ("## Problems of REST v1 (`code`)", "")
     yield from ("| code | status | title | what to do | retryable |", "| --- | --- | --- | --- | --- |")
-    for code, told in MEANINGS.items():
-        again = "no" if told.retry_after_s is None else f"after {told.retry_after_s} s"
-        yield f"| {code} | {told.status} | {told.title} | {told.advice} | {again} |"
+    for code, meaning in MEANINGS.items():
+        again = "no" if meaning.retry_after_s is None else f"after {meaning.retry_after_s} s"
+        yield f"| {code} | {meaning.status} | {meaning.title} | {meaning.advice} | {again} |"
 
 
 def _notifications() -> Iterable[str]:
     yield from ("## Notifications (`type`)", "", "| type | `status` | what it means |", "| --- | --- | --- |")
-    rows = {(told.event.value, public(told.state).value, told.meaning) for told in NOTICES.values()}
+    rows = {(terms.event.value, public(terms.state).value, terms.meaning) for terms in NOTICES.values()}
     yield from (f"| {' | '.join(row)} |" for row in sorted(rows))
 
 
@@ -74,7 +74,11 @@ def _refunds() -> Iterable[str]:
     yield from ("", "## Events of a refund (`refund_history.event`)", "")
     yield from ("| event | what happened | leads to |", "| --- | --- | --- |")
     for event, words in REFUND_EVENT_WORDS.items():
-        steps = {f"{here} to {there}" for (here, by), there in REFUND_TRANSITIONS.items() if by is event}
+        steps = {
+            f"{from_state} to {to_state}"
+            for (from_state, by), to_state in REFUND_TRANSITIONS.items()
+            if by is event
+        }
         yield f"| {event} | {words} | {', '.join(sorted(steps))} |"
 
 

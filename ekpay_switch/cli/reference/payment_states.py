@@ -1,4 +1,4 @@
-"""The drawing of a payment's life: docs/payment-states.md, made from the table that decides.
+"""docs/payment-states.md, the states of a payment, generated from the table of transitions.
 
 `make states` draws it again; a test compares file and table.
 """
@@ -35,7 +35,9 @@ def draw() -> str:
 
 
 def _diagram() -> list[str]:
-    arrows = [f"    {here} --> {there}: {event}" for (here, event), there in TRANSITIONS.items()]
+    arrows = [
+        f"    {from_state} --> {to_state}: {event}" for (from_state, event), to_state in TRANSITIONS.items()
+    ]
     ends = [f"    {state} --> [*]" for state in State if state in FINAL]
     return ["```mermaid", "stateDiagram-v2", f"    [*] --> {State.CREATED}", *arrows, *ends, "```"]
 
@@ -46,7 +48,9 @@ def _states() -> list[str]:
 
 
 def _transitions() -> list[str]:
-    rows = [f"| {here} | {event} | {there} |" for (here, event), there in TRANSITIONS.items()]
+    rows = [
+        f"| {from_state} | {event} | {to_state} |" for (from_state, event), to_state in TRANSITIONS.items()
+    ]
     return ["| in this state | this event | leads to |", "| --- | --- | --- |", *rows]
 
 

@@ -8,7 +8,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.connectors.commands import profiles_of
-from ekpay_switch.cli.payments.wording import tell_refund
+from ekpay_switch.cli.payments.wording import refund_lines
 from ekpay_switch.cli.session import Session, open_session
 from ekpay_switch.cli.terminal import dhaka, passphrase, show_json, show_table, taka
 from ekpay_switch.domain.errors import MalformedAmountError
@@ -23,7 +23,7 @@ from ekpay_switch.security.masking import printable
 
 app = typer.Typer(help="What goes back to payers.", no_args_is_help=True)
 
-_FIRST, _SECOND = "EKPAY_STAFF_PASSPHRASE", "EKPAY_APPROVER_PASSPHRASE"
+_ASKER_VARIABLE, _APPROVER_VARIABLE = "EKPAY_STAFF_PASSPHRASE", "EKPAY_APPROVER_PASSPHRASE"
 _COUNT_MAX = 1_000
 _OF_REFUND = (
     "id", "payment_id", "partner_id", "connector_id", "kind", "state", "amount", "currency", "reason",
@@ -45,7 +45,7 @@ def _amount(text: str) -> Money:
     return amount
 
 
-def _words(text: str) -> str:
+def _visible_text(text: str) -> str:
     if not text.strip() or not text.isprintable():
         raise typer.BadParameter("visible characters, please")
     return text.strip()
@@ -54,7 +54,7 @@ def _words(text: str) -> str:
 RefundId = Annotated[UUID, typer.Argument(metavar="ID", help="The refund, as `list` names it.")]
 PaymentId = Annotated[UUID, typer.Argument(metavar="PAYMENT", help="The payment's id.")]
 Amount = Annotated[Money, typer.Option(parser=_amount, metavar="TAKA", help="At most two decimals.")]
-Reason = Annotated[str, typer.Option(callback=_words, help="Why; the connector may be told so.")]
+Reason = Annotated[str, typer.Option(callback=_visible_text, help="Why; the connector may be told so.")]
 First = Annotated[str, typer.Option("--as", help="Who asks or says so, of the staff.")]
 Second = Annotated[str, typer.Option("--as", help="The second person of the staff.")]
 
@@ -67,20 +67,20 @@ def list_(
 ) -> None:
     """List refunds, the newest first."""
     states = list(RefundState) if state is None else [state]
-    found: Sequence[Line] = _look(lambda desk: desk.list(states, _COUNT_MAX))
+    refunds: Sequence[Line] = _read(lambda desk: desk.list(states, _COUNT_MAX))
     if as_json:
-        show_json([_for_programs(line) for line in found])
+        show_json([_for_programs(line) for line in refunds])
         return
     headings = ("created (Dhaka)", "refund", "payment", "connector", "kind", ">amount", "state", "asked by")
-    show_table("Refunds", headings, (_for_people(line) for line in found))
+    show_table("Refunds", headings, (_for_people(line) for line in refunds))
 
 
 @app.command()
 def show(refund_id: RefundId) -> None:
     """Print a refund's life in words."""
-    refund, steps = _look(lambda desk: desk.story(refund_id))
+    refund, steps = _read(lambda desk: desk.story(refund_id))
     typer.echo(f"Payment {refund['payment_id']} of {printable(refund['partner_id'])}")
-    for line in tell_refund(refund, steps):
+    for line in refund_lines(refund, steps):
         typer.echo(printable(line))
 
 
@@ -93,75 +93,79 @@ def ask(payment_id: PaymentId, amount: Amount, reason: Reason, as_: First) -> No
         rules = _rules(session, await desk.connector_of(payment_id))
         return await desk.ask(payment_id, amount, reason, as_, rules.parts_max, rules.days_max)
 
-    _tell_waiting(_decide(as_, _FIRST, _ask, session))
+    _report_waiting(_decide(as_, _ASKER_VARIABLE, _ask, session))
 
 
 @app.command()
 def chargeback(
     payment_id: PaymentId,
     amount: Amount,
-    reference: Annotated[str, typer.Option(callback=_words, help="The connector's own name of it.")],
+    reference: Annotated[str, typer.Option(callback=_visible_text, help="The connector's own name of it.")],
     as_: First,
 ) -> None:
     """Write down that a connector has taken money back by itself."""
-    _tell_waiting(_decide(as_, _FIRST, lambda desk: desk.ask_chargeback(payment_id, amount, reference, as_)))
+    _report_waiting(
+        _decide(as_, _ASKER_VARIABLE, lambda desk: desk.ask_chargeback(payment_id, amount, reference, as_))
+    )
 
 
 @app.command("give-back")
 def give_back(payment_id: PaymentId, reason: Reason, as_: First) -> None:
     """Ask that collected money which disagreed goes back; that ends the review of its payment."""
-    _tell_waiting(_decide(as_, _FIRST, lambda desk: desk.ask_review_give_back(payment_id, reason, as_)))
+    _report_waiting(
+        _decide(as_, _ASKER_VARIABLE, lambda desk: desk.ask_review_give_back(payment_id, reason, as_))
+    )
 
 
 @app.command()
 def approve(refund_id: RefundId, as_: Second) -> None:
     """Approve what somebody else has asked for."""
-    _tell(_decide(as_, _SECOND, lambda desk: desk.approve(refund_id, as_)))
+    _report_state(_decide(as_, _APPROVER_VARIABLE, lambda desk: desk.approve(refund_id, as_)))
 
 
 @app.command()
 def reject(refund_id: RefundId, as_: Second) -> None:
     """Refuse what somebody has asked for; nothing moves."""
-    _tell(_decide(as_, _SECOND, lambda desk: desk.reject(refund_id, as_)))
+    _report_state(_decide(as_, _APPROVER_VARIABLE, lambda desk: desk.reject(refund_id, as_)))
 
 
 @app.command("by-hand")
 def by_hand(
     refund_id: RefundId,
     bank_reference: Annotated[
-        str, typer.Option(callback=_words, help="The bank statement's own reference of the transfer.")
+        str, typer.Option(callback=_visible_text, help="The bank statement's own reference of the transfer.")
     ],
     as_: First,
 ) -> None:
     """Say that our bank has paid what the connector does not give back; it takes a second person."""
-    _decide(as_, _FIRST, lambda desk: desk.say_paid_by_hand(refund_id, bank_reference, as_))
+    _decide(as_, _ASKER_VARIABLE, lambda desk: desk.say_paid_by_hand(refund_id, bank_reference, as_))
     typer.echo(f"Refund {refund_id} waits: ekpay refunds confirm {refund_id} --as NAME")
 
 
 @app.command()
 def confirm(refund_id: RefundId, as_: Second) -> None:
     """Confirm that our bank has paid it, as somebody else said."""
-    _tell(_decide(as_, _SECOND, lambda desk: desk.confirm_paid_by_hand(refund_id, as_)))
+    _report_state(_decide(as_, _APPROVER_VARIABLE, lambda desk: desk.confirm_paid_by_hand(refund_id, as_)))
 
 
 def _decide(name: str, variable: str, work: Work[Result], session: Session | None = None) -> Result:
-    """Do what a person of finance decides, once they have shown who they are."""
-    shown = passphrase(variable, f"Passphrase of {name}")
+    """Carry out the decision of a person of finance, once their passphrase is verified."""
+    secret = passphrase(variable, f"Passphrase of {name}")
     opened = session or open_session()
 
     async def _carry_out(engine: AsyncEngine) -> Result:
-        await Staff(engine).verify(name, shown, Role.FINANCE)
-        return await _at_the_desk(opened, work)
+        await Staff(engine).verify(name, secret, Role.FINANCE)
+        return await _with_refund_actions(opened, work)
 
     return opened.run(_carry_out)
 
 
-def _look(work: Work[Result]) -> Result:
+def _read(work: Work[Result]) -> Result:
     session = open_session()
-    return session.run(lambda _: _at_the_desk(session, work))
+    return session.run(lambda _: _with_refund_actions(session, work))
 
 
-async def _at_the_desk(session: Session, work: Work[Result]) -> Result:
+async def _with_refund_actions(session: Session, work: Work[Result]) -> Result:
     transactions = OwnTransactions(session.database.connect)
     try:
         return await work(RefundDesk(transactions))
@@ -170,7 +174,7 @@ async def _at_the_desk(session: Session, work: Work[Result]) -> Result:
 
 
 def _rules(session: Session, connector_id: str | None) -> RefundRules:
-    """What the connector gives back; a payment that none brought money for is refused by the desk."""
+    """The refund rules of the connector; a payment without a connector is refused later."""
     profiles = {profile.id: profile for profile in profiles_of(session.settings)}
     if connector_id is None:
         return RefundRules(0, 0)
@@ -179,11 +183,11 @@ def _rules(session: Session, connector_id: str | None) -> RefundRules:
     return profiles[connector_id].refunds or BY_HAND
 
 
-def _tell_waiting(view: RefundView) -> None:
+def _report_waiting(view: RefundView) -> None:
     typer.echo(f"Refund {view.refund_id} waits: ekpay refunds approve {view.refund_id} --as NAME")
 
 
-def _tell(view: RefundView) -> None:
+def _report_state(view: RefundView) -> None:
     typer.echo(f"Refund {view.refund_id} of {view.amount} is {view.state.replace('_', ' ')}.")
 
 

@@ -1,4 +1,4 @@
-"""`ekpay routing`: why a connector is asked, what a draft of the rules would change, how breakers stand."""
+"""`ekpay routing`: explain a decision, simulate a draft of the rules, list the breakers."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -14,11 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ekpay_switch.cli.billers.profiles import NoTokens, NoWire
 from ekpay_switch.cli.routing.wording import (
-    APPROACH_WORDS,
-    BREAKER_WORDS,
+    APPROACH_WORDING,
+    BREAKER_WORDING,
     HEADINGS,
+    exclusion_wording,
     heading_of,
-    reason,
     rows_of,
 )
 from ekpay_switch.cli.session import open_session
@@ -69,14 +69,14 @@ def explain(
     What is left to luck is left out: nobody explores, and a split is asked for its first share.
     """
     session = open_session()
-    house = _House.of(session.settings)
+    installation = _Installation.of(session.settings)
     moment = SystemClock().now() if at is None else at.replace(tzinfo=DHAKA)
-    billed, rules = _amount(amount), house.rules()
-    fee = house.fee(biller, instrument, billed, moment)
+    billed, rules = _amount(amount), installation.rules()
+    fee = installation.fee(biller, instrument, billed, moment)
     request = RouteRequest(instrument, billed, fee.fee, fee.vat, biller, partner, moment)
 
     async def _decide(engine: AsyncEngine) -> Decision:
-        routing = PostgresRouting(engine, house.connectors, rules, SystemClock())
+        routing = PostgresRouting(engine, installation.connectors, rules, SystemClock())
         return decide(request, await routing.candidates(), rules, Draw(_NOT_EXPLORING, 0))
 
     decision = session.run(_decide)
@@ -84,8 +84,8 @@ def explain(
         show_json(as_document(decision))
         return
     show_table(heading_of(decision), HEADINGS, rows_of(decision))
-    told = ", ".join(decision.rules) or "none"
-    screen().print(f"Rules {rules.version}; those that hold: {told}.")
+    rule_names = ", ".join(decision.rules) or "none"
+    screen().print(f"Rules {rules.version}; those that hold: {rule_names}.")
 
 
 @app.command()
@@ -104,12 +104,11 @@ def simulate(
     expected ones: nobody knows what would have come of it.
     """
     session = open_session()
-    house = _House.of(session.settings)
-    draft = house.rules(file)
+    installation = _Installation.of(session.settings)
+    draft = installation.rules(file)
     end = SystemClock().now() if until is None else until.replace(tzinfo=DHAKA)
-    summary = session.run(
-        lambda engine: _rehearse_all(engine, draft, house.candidates(), (since.replace(tzinfo=DHAKA), end))
-    )
+    begin, candidates = since.replace(tzinfo=DHAKA), installation.candidates()
+    summary = session.run(lambda engine: _rehearse_all(engine, draft, candidates, since=begin, until=end))
     if as_json:
         show_json(summary.for_programs())
         return
@@ -120,32 +119,32 @@ def simulate(
 def breakers(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """List the breakers that have ever opened, and how they stand now."""
     session = open_session()
-    rules = _House.of(session.settings).rules()
-    shown = session.run(lambda engine: read_breakers(engine, rules))
+    rules = _Installation.of(session.settings).rules()
+    lines = session.run(lambda engine: read_breakers(engine, rules))
     if as_json:
         show_json(
             [
                 {
-                    "connector_id": one.connector_id,
-                    "state": one.breaker.state,
-                    "since": one.breaker.since,
-                    "because": one.breaker.because,
-                    "half_opens_by": one.half_opens_by,
+                    "connector_id": line.connector_id,
+                    "state": line.breaker.state,
+                    "since": line.breaker.since,
+                    "because": line.breaker.because,
+                    "half_opens_by": line.half_opens_by,
                 }
-                for one in shown
+                for line in lines
             ]
         )
         return
     headings = ("connector", "state", "since (Dhaka)", "because", "half opens by itself at")
     rows = (
         (
-            one.connector_id,
-            BREAKER_WORDS[one.breaker.state],
-            dhaka(one.breaker.since),
-            one.breaker.because,
-            dhaka(one.half_opens_by),
+            line.connector_id,
+            BREAKER_WORDING[line.breaker.state],
+            dhaka(line.breaker.since),
+            line.breaker.because,
+            dhaka(line.half_opens_by),
         )
-        for one in shown
+        for line in lines
     )
     show_table("Breakers", headings, rows)
 
@@ -154,37 +153,41 @@ def breakers(*, as_json: Annotated[bool, typer.Option("--json", help="For progra
 
 
 @dataclass(frozen=True, slots=True)
-class _House:
-    """The files of this installation; nobody is reached."""
+class _Installation:
+    """The configuration files of this installation; no far side is called."""
 
     billers: Billers
     connectors: Connectors
     settings: Settings
 
     @classmethod
-    def of(cls, settings: Settings) -> "_House":
-        far = (settings.config, NoWire(), NoTokens(), SystemClock(), settings.time_divisor)
-        return cls(load_billers(*far), load_connectors(*far), settings)
+    def of(cls, settings: Settings) -> "_Installation":
+        config, divisor = settings.config, settings.time_divisor
+        wire, tokens, clock = NoWire(), NoTokens(), SystemClock()
+        billers = load_billers(config, wire, tokens, clock, divisor)
+        return cls(billers, load_connectors(config, wire, tokens, clock, divisor), settings)
 
     def rules(self, draft: Path | None = None) -> RoutingRules:
         return routing_rules(self.settings, self.billers, self.connectors, draft)
 
     def candidates(self) -> list[Candidate]:
-        """Every connector, of which nothing is known."""
-        return [candidate_of(one.profile, Known()) for one in self.connectors.all()]
+        """Every connector, without any record."""
+        return [candidate_of(connector.profile, Known()) for connector in self.connectors.all()]
 
     def fee(self, biller_id: str, instrument: str, billed: Money, at: datetime) -> Fee:
         """What we charge for paying this biller by this instrument."""
         names = self.rules().instruments.get(instrument, (instrument,))
-        found = next((one for one in map(self.connectors.by_id, names) if one is not None), None)
-        if found is None:
+        priced_connector = next(
+            (connector for connector in map(self.connectors.by_id, names) if connector is not None), None
+        )
+        if priced_connector is None:
             raise typer.BadParameter(f"there is no instrument {instrument}")
         biller = self.billers.by_id(biller_id)
         if biller is None and biller_id:
             raise typer.BadParameter(f"there is no biller {biller_id}")
         payees = frozenset() if biller is None else frozenset({biller_id, biller.profile.category})
         table = read_fee_table(self.settings.config / "fees.toml")
-        return table.price(payees, found.profile.instrument, billed, business_date(at))
+        return table.price(payees, priced_connector.profile.instrument, billed, business_date(at))
 
 
 def _amount(text: str) -> Money:
@@ -201,21 +204,21 @@ def _amount(text: str) -> Money:
 
 
 @dataclass(slots=True)
-class Summary:
+class RehearsalSummary:
     """What a draft would have changed; `gain` in millionths of a paisa, by who was and who would be asked."""
 
     count: int = 0
-    moved: Counter[tuple[str, str]] = field(default_factory=Counter)
+    changed: Counter[tuple[str, str]] = field(default_factory=Counter)
     gains: Counter[tuple[str, str]] = field(default_factory=Counter)
     first: list[tuple[Decided, Rehearsed]] = field(default_factory=list)
 
     def add(self, decided: Decided, rehearsed: Rehearsed) -> None:
-        """One more decision."""
+        """Add one more decision."""
         self.count += 1
         if not rehearsed.differs:
             return
         pair = (_name(rehearsed.before), _name(rehearsed.after))
-        self.moved[pair] += 1
+        self.changed[pair] += 1
         self.gains[pair] += rehearsed.gain
         if len(self.first) < _SHOWN_MAX:
             self.first.append((decided, rehearsed))
@@ -224,41 +227,51 @@ class Summary:
         """The same as JSON; gains in whole paisa, rounded down."""
         return {
             "tries": self.count,
-            "elsewhere": self.moved.total(),
+            "elsewhere": self.changed.total(),
             "gain_paisa": self.gains.total() // PPM,
             "moved": [
-                {"was": was, "would_be": then, "tries": number, "gain_paisa": self.gains[was, then] // PPM}
-                for (was, then), number in sorted(self.moved.items())
+                {
+                    "was": was,
+                    "would_be": would_be,
+                    "tries": number,
+                    "gain_paisa": self.gains[was, would_be] // PPM,
+                }
+                for (was, would_be), number in sorted(self.changed.items())
             ],
             "first": [
                 {
                     "payment_id": decided.payment_id,
                     "at": decided.at,
-                    "was": _name(one.before),
-                    "would_be": _name(one.after),
-                    "why": _why(one),
+                    "was": _name(rehearsed.before),
+                    "would_be": _name(rehearsed.after),
+                    "why": _why(rehearsed),
                 }
-                for decided, one in self.first
+                for decided, rehearsed in self.first
             ],
         }
 
 
 async def _rehearse_all(
-    engine: AsyncEngine, draft: RoutingRules, others: Sequence[Candidate], times: tuple[datetime, datetime]
-) -> Summary:
-    summary, total = Summary(), await count_decisions(engine, *times)
+    engine: AsyncEngine,
+    draft: RoutingRules,
+    candidates: Sequence[Candidate],
+    *,
+    since: datetime,
+    until: datetime,
+) -> RehearsalSummary:
+    summary, total = RehearsalSummary(), await count_decisions(engine, since, until)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    found: AsyncIterator[Decided] = read_decisions(engine, *times)
+    decisions: AsyncIterator[Decided] = read_decisions(engine, since, until)
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("deciding again", total=total)
-        async for decided in found:
-            summary.add(decided, rehearse(decided.decision, draft, others))
+        async for decided in decisions:
+            summary.add(decided, rehearse(decided.decision, draft, candidates))
             bar.advance(task)
     return summary
 
 
-def _show(summary: Summary, draft: RoutingRules) -> None:
-    elsewhere = summary.moved.total()
+def _show(summary: RehearsalSummary, draft: RoutingRules) -> None:
+    elsewhere = summary.changed.total()
     screen().print(
         f"{summary.count} tries decided again by {draft.version}: {elsewhere} would have gone elsewhere, "
         f"for {taka(summary.gains.total() // PPM)} taka of expected value."
@@ -266,13 +279,19 @@ def _show(summary: Summary, draft: RoutingRules) -> None:
     if not elsewhere:
         return
     rows = (
-        (was, then, str(number), taka(summary.gains[was, then] // PPM))
-        for (was, then), number in sorted(summary.moved.items())
+        (was, would_be, str(number), taka(summary.gains[was, would_be] // PPM))
+        for (was, would_be), number in sorted(summary.changed.items())
     )
     show_table("Elsewhere", ("was", "would be", ">tries", ">expected value"), rows)
     lines = (
-        (dhaka(decided.at), str(decided.payment_id), _name(one.before), _name(one.after), _why(one))
-        for decided, one in summary.first
+        (
+            dhaka(decided.at),
+            str(decided.payment_id),
+            _name(rehearsed.before),
+            _name(rehearsed.after),
+            _why(rehearsed),
+        )
+        for decided, rehearsed in summary.first
     )
     headings = ("decided (Dhaka)", "payment", "was", "would be", "why not as before")
     show_table(f"The first {len(summary.first)}", headings, lines)
@@ -283,10 +302,10 @@ def _name(decision: Decision) -> str:
 
 
 def _why(rehearsed: Rehearsed) -> str:
-    """Why the one that was asked would not be."""
+    """Why the connector of then would not be chosen by the draft."""
     if rehearsed.before.chosen is None:
         return "nobody was left then"
     verdict = rehearsed.after.verdict_on(rehearsed.before.chosen)
     if verdict.why is not None:
-        return reason(verdict)
-    return f"goes behind: chosen {APPROACH_WORDS[rehearsed.after.approach]}"
+        return exclusion_wording(verdict)
+    return f"goes behind: chosen {APPROACH_WORDING[rehearsed.after.approach]}"

@@ -1,4 +1,4 @@
-"""A routing decision in words, for people who ask why."""
+"""A routing decision in words."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -7,7 +7,7 @@ from ekpay_switch.cli.terminal import dhaka, taka
 from ekpay_switch.domain.routing.breaker import BreakerState
 from ekpay_switch.domain.routing.decision import Approach, Decision, Exclusion, Verdict
 
-APPROACH_WORDS: Mapping[Approach, str] = MappingProxyType(
+APPROACH_WORDING: Mapping[Approach, str] = MappingProxyType(
     {
         Approach.NAMED: "the caller named it",
         Approach.LAST: "nobody else was left",
@@ -17,7 +17,7 @@ APPROACH_WORDS: Mapping[Approach, str] = MappingProxyType(
         Approach.NOBODY: "nobody was left",
     }
 )
-EXCLUSION_WORDS: Mapping[Exclusion, str] = MappingProxyType(
+EXCLUSION_WORDING: Mapping[Exclusion, str] = MappingProxyType(
     {
         Exclusion.INSTRUMENT: "stands for another instrument",
         Exclusion.DISABLED: "is not active",
@@ -31,7 +31,7 @@ EXCLUSION_WORDS: Mapping[Exclusion, str] = MappingProxyType(
         Exclusion.RULE: "is left out by the rule {by}",
     }
 )
-BREAKER_WORDS: Mapping[BreakerState, str] = MappingProxyType(
+BREAKER_WORDING: Mapping[BreakerState, str] = MappingProxyType(
     {
         BreakerState.CLOSED: "closed",
         BreakerState.OPEN: "open: no payment goes",
@@ -44,26 +44,28 @@ HEADINGS = ("connector", ">record", ">p", ">charge", ">margin", ">score", "verdi
 def heading_of(decision: Decision) -> str:
     """What was asked for and who was chosen, in a line."""
     chosen = decision.chosen or "nobody"
-    return f"{decision.request.instrument}: {chosen}, {APPROACH_WORDS[decision.approach]}"
+    return f"{decision.request.instrument}: {chosen}, {APPROACH_WORDING[decision.approach]}"
 
 
 def rows_of(decision: Decision) -> Iterator[Sequence[str]]:
     """A row for each candidate, those that could be asked first, as HEADINGS say; amounts in taka."""
     place = {name: number for number, name in enumerate(decision.ranking, 1)}
     last = len(place) + 1
-    verdicts = sorted(decision.verdicts, key=lambda one: place.get(one.connector_id, last))
+    verdicts = sorted(decision.verdicts, key=lambda verdict: place.get(verdict.connector_id, last))
     for verdict in verdicts:
         name, number = verdict.connector_id, place.get(verdict.connector_id)
-        words = reason(verdict) if number is None else "chosen" if number == 1 else f"number {number}"
-        weighed = _weighed(verdict) if verdict.why is not Exclusion.INSTRUMENT else [""] * 5
+        words = (
+            exclusion_wording(verdict) if number is None else "chosen" if number == 1 else f"number {number}"
+        )
+        weighed = _weights(verdict) if verdict.why is not Exclusion.INSTRUMENT else [""] * 5
         yield (name, *weighed, words)
 
 
-def reason(verdict: Verdict) -> str:
+def exclusion_wording(verdict: Verdict) -> str:
     """Why a connector was left out."""
     assert verdict.why is not None, "the caller looked"
     candidate = verdict.candidate
-    return EXCLUSION_WORDS[verdict.why].format(
+    return EXCLUSION_WORDING[verdict.why].format(
         least=taka(candidate.amount_min.minor),
         most=taka(candidate.amount_max.minor),
         charge=taka(verdict.charge),
@@ -77,14 +79,14 @@ def tell_decision(decision: Decision) -> Iterator[str]:
     yield heading_of(decision)
     rules = f", {', '.join(decision.rules)}" if decision.rules else ""
     yield f"  decided at {dhaka(decision.request.at)} by the rules {decision.version}{rules}"
-    others = 0
+    other_instruments = 0
     for name, record, p, _, _, score, words in rows_of(decision):
         if record:
             yield f"  {name}: {words} ({record} worked, p {p}, score {score})"
         else:
-            others += 1
-    if others:
-        yield f"  {others} others stand for another instrument"
+            other_instruments += 1
+    if other_instruments:
+        yield f"  {other_instruments} others stand for another instrument"
 
 
 def percent(ppm: int) -> str:
@@ -92,7 +94,7 @@ def percent(ppm: int) -> str:
     return f"{ppm // 10_000}.{ppm % 10_000 // 100:02d} %"
 
 
-def _weighed(verdict: Verdict) -> list[str]:
+def _weights(verdict: Verdict) -> list[str]:
     candidate = verdict.candidate
     return [
         f"{candidate.successes} of {candidate.outcomes}",

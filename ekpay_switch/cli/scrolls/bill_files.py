@@ -1,4 +1,4 @@
-"""`ekpay billers load`: taking over a file of bills, all of it or nothing."""
+"""`ekpay billers load`: importing a file of bills, all or nothing."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.cli.billers.profiles import the_profile
+from ekpay_switch.cli.billers.profiles import profile_of
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import complain
 from ekpay_switch.domain.scrolls.bill_file_reading import NamedBy, read_bill_file
@@ -35,7 +35,7 @@ def load(
     Where anything in it is wrong, every line that is wrong is named and nothing is taken over.
     """
     session = open_session()
-    file = _read(the_profile(session.settings, biller_id), path)
+    file = _read(profile_of(session.settings, biller_id), path)
 
     async def _load(_: AsyncEngine) -> Loaded:
         transactions = OwnTransactions(session.database.connect)
@@ -44,7 +44,7 @@ def load(
         finally:
             await transactions.close()
 
-    for line in _told(file, session.run(_load)):
+    for line in _result_lines(file, session.run(_load)):
         typer.echo(line)
 
 
@@ -52,9 +52,9 @@ def _read(profile: BillerProfile, path: Path) -> BillFile:
     if not profile.has_bill_files:
         raise typer.BadParameter(f"{profile.id} hands over no bills in files")
     naming = [
-        NamedBy(one.name, one.pattern, one.group, one.is_required)
-        for one in profile.parameters
-        if not one.names_payer
+        NamedBy(parameter.name, parameter.pattern, parameter.group, parameter.is_required)
+        for parameter in profile.parameters
+        if not parameter.names_payer
     ]
     read = read_bill_file(path.read_bytes(), profile.id, naming)
     if isinstance(read, BillFile):
@@ -64,15 +64,15 @@ def _read(profile: BillerProfile, path: Path) -> BillFile:
     raise typer.Exit(1)
 
 
-def _problems(found: list[Problem]) -> Iterator[str]:
-    for problem in found[:_PROBLEMS_MAX]:
+def _problems(problems: list[Problem]) -> Iterator[str]:
+    for problem in problems[:_PROBLEMS_MAX]:
         yield f"line {problem.line}: {problem.what}"
-    if len(found) > _PROBLEMS_MAX:
-        yield f"and {len(found) - _PROBLEMS_MAX} more problems"
+    if len(problems) > _PROBLEMS_MAX:
+        yield f"and {len(problems) - _PROBLEMS_MAX} more problems"
     yield "nothing was taken over"
 
 
-def _told(file: BillFile, loaded: Loaded) -> Iterator[str]:
+def _result_lines(file: BillFile, loaded: Loaded) -> Iterator[str]:
     yield (
         f"File {file.number} of {file.biller_id}: {loaded.added} bills added, {loaded.changed} stated again, "
         f"{loaded.kept} left as they are since we have taken them."

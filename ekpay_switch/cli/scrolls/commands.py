@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ekpay_switch.cli.billers.profiles import the_profile
+from ekpay_switch.cli.billers.profiles import profile_of
 from ekpay_switch.cli.session import open_session
 from ekpay_switch.cli.terminal import taka
 from ekpay_switch.domain.scrolls.layouts import content_of
@@ -43,7 +43,7 @@ def scroll(
     the others at any time of it, as many as the manifest allows.
     """
     session = open_session()
-    terms = the_profile(session.settings, biller_id).scroll
+    terms = profile_of(session.settings, biller_id).scroll
     order = ScrollOrder(biller_id, day.date(), terms.cycles if cycle is None else cycle, terms)
 
     async def _make(_: AsyncEngine) -> ScrollFile:
@@ -54,16 +54,16 @@ def scroll(
             await transactions.close()
 
     file = session.run(_make)
-    told = f"{file.name}: {len(file.rows)} rows, {taka(file.sum.minor)} taka, SHA-256 {file.sha256}"
+    summary = f"{file.name}: {len(file.rows)} rows, {taka(file.sum.minor)} taka, SHA-256 {file.sha256}"
     if out == _STDOUT:
         sys.stdout.buffer.write(content_of(file))
         sys.stdout.buffer.flush()
-        typer.echo(told, err=True)
+        typer.echo(summary, err=True)
     else:
-        typer.echo(f"{told}, in {_keep(file, Path(out or '.'))}")
+        typer.echo(f"{summary}, in {_write_file(file, Path(out or '.'))}")
 
 
-def _keep(file: ScrollFile, place: Path) -> Path:
+def _write_file(file: ScrollFile, place: Path) -> Path:
     """Write the file whole or not at all; one of other content in its place is left alone."""
     path = place / file.name if place.is_dir() else place
     content = content_of(file)

@@ -1,4 +1,4 @@
-"""Reading the forms of the checkout, and telling ours from forms that stand elsewhere (T53).
+"""Reading the forms of the checkout, and refusing forms of foreign pages (T53).
 
 Three things have to be right: where the browser says the request comes from, as far as it says so; the kind
 of content, which a page elsewhere cannot send as JSON in disguise; and the token of this very page. Our pages
@@ -24,7 +24,7 @@ _DIGITS_MAX = 15
 async def own_form(
     request: Request, page: str, tokens: FormTokens, public_url: str
 ) -> Mapping[str, str] | None:
-    """The fields of a form that stood on this page of ours; None for anybody else's, whatever is in it."""
+    """The fields of a form of this very page; None for a form of any other page."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = await request.body()
     if not _is_from_us(request, public_url) or kind != FORM_TYPE or len(body) > FORM_BYTES_MAX:
@@ -39,14 +39,14 @@ async def own_form(
 
 
 def choice_of(fields: Mapping[str, str]) -> Choice | None:
-    """The choice that a form holds, with the total that stood beside it; None where none can be read."""
+    """The choice in a form, with the total that was shown; None where it cannot be read."""
     instrument, nth = fields.get("instrument", ""), _whole(fields.get("nth", ""))
     if not instrument or nth is None:
         return None
-    shown = fields.get(f"total-{instrument}")
-    if shown is None:
+    total_text = fields.get(f"total-{instrument}")
+    if total_text is None:
         return Choice(instrument, nth)
-    total = _whole(shown)
+    total = _whole(total_text)
     return None if total is None else Choice(instrument, nth, Money(total))
 
 

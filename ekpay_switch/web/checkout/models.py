@@ -1,4 +1,4 @@
-"""What each page of the checkout shows, as values; templates put them into words and markup."""
+"""What each page of the checkout shows, as values for the templates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ekpay_switch.ports.world import World
 from ekpay_switch.web.checkout.situations import (
     Situation,
     is_over,
-    is_shop_told,
+    is_shop_notified,
     last_refusal,
     leaves_by_itself,
     situation_of,
@@ -23,16 +23,16 @@ from ekpay_switch.web.checkout.situations import (
 from ekpay_switch.web.pages import Refresh
 
 KINDS = ("wallet", "card", "account")
-# Often enough that nobody wonders, and seldom enough that a screen reader gets to the end of the page.
-WAITS_SECONDS, OPENS_SECONDS, TELLS_SECONDS, LEAVES_SECONDS = 20, 3, 2, 6
-# Of a far side's words for a refusal, those that tell a payer what to do; the others stay with us.
+# Often enough to be current, and seldom enough that a screen reader gets to the end of the page.
+WAITING_REFRESH_SECONDS, OPENING_REFRESH_SECONDS, SHOP_REFRESH_SECONDS, LEAVING_REFRESH_SECONDS = 20, 3, 2, 6
+# The reasons of a decline that tell a payer what to do; the others are not shown.
 REASONS = frozenset(
     {"cancelled", "insufficient_balance", "no_such_wallet", "timed_out", "tries_exceeded", "wrong_credential"}
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class OfferGroup:
     """The offers of one kind: those that can be chosen, and those that cannot be at this moment."""
 
     kind: str
@@ -41,7 +41,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class EarlierPage:
     """A page from before that could still be paid; `profile` is None where we do not know the connector."""
 
     profile: ConnectorProfile | None
@@ -49,8 +49,8 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """The try that came to nothing last; `reason` is one of `REASONS`, or how the try ended.
+class RefusedTry:
+    """The last try that failed; `reason` is one of `REASONS`, or how the try ended.
 
     `is_watched` says that its page was over before its provider said what came of it: we go on asking.
     """
@@ -70,45 +70,49 @@ class Page:
     refresh: Refresh | None = None
 
 
-def grouped(offers: Sequence[Offer]) -> list[Group]:
+def group_offers(offers: Sequence[Offer]) -> list[OfferGroup]:
     """The offers by kind, in the order of most payers; an unknown kind comes last."""
-    kinds = [*KINDS, *sorted({one.kind for one in offers} - set(KINDS))]
+    kinds = [*KINDS, *sorted({offer.kind for offer in offers} - set(KINDS))]
     groups = [
-        Group(
+        OfferGroup(
             kind,
-            [one for one in offers if one.kind == kind and one.why_not is None],
-            [one for one in offers if one.kind == kind and one.why_not is not None],
+            [offer for offer in offers if offer.kind == kind and offer.why_not is None],
+            [offer for offer in offers if offer.kind == kind and offer.why_not is not None],
         )
         for kind in kinds
     ]
     return [group for group in groups if group.open or group.closed]
 
 
-def choosing(payment: MerchantPayment, offers: Sequence[Offer], world: World) -> dict[str, object]:
+def choice_values(payment: MerchantPayment, offers: Sequence[Offer], world: World) -> dict[str, object]:
     """What the choice of an instrument shows; its form asks for the try after all that stand."""
     refused = last_refusal(payment)
     return {
-        "groups": grouped(offers),
+        "groups": group_offers(offers),
         "nth": len(payment.tries) + 1,
-        "refused": None if refused is None else _refused(refused, world),
+        "refused": None if refused is None else _refused_try(refused, world),
         "earlier": earlier_pages(payment, world),
         "may_leave": may_leave(payment),
     }
 
 
 def waiting(payment: MerchantPayment, world: World, *, stays: bool) -> Page:
-    """We do not know yet: what the payer may do meanwhile, and when we look again."""
-    situation, one = situation_of(payment), open_try_of(payment)
-    profile = _profile(one, world)
+    """The page while the outcome is unknown: what the payer may do, and when we inquire again."""
+    situation, current_try = situation_of(payment), open_try_of(payment)
+    profile = _profile(current_try, world)
     is_live = situation is Situation.AT_PROVIDER and not is_over(payment)
-    seconds = OPENS_SECONDS if situation is Situation.OPENING else _waits_seconds(one, payment.read_at)
+    seconds = (
+        OPENING_REFRESH_SECONDS
+        if situation is Situation.OPENING
+        else _waits_seconds(current_try, payment.read_at)
+    )
     values = {
         "situation": situation,
         "looks_in": seconds,
         "profile": profile,
         "executes": profile is not None and profile.executes,
-        "next_look_at": _upcoming(one, payment.read_at),
-        "may_look": situation in {Situation.AT_PROVIDER, Situation.ASKING} and one is not None,
+        "next_look_at": _next_look_at(current_try, payment.read_at),
+        "may_look": situation in {Situation.AT_PROVIDER, Situation.ASKING} and current_try is not None,
         "may_go_on": is_live,
         "another_from": another_from(payment, world) if is_live else None,
         "earlier": earlier_pages(payment, world),
@@ -118,33 +122,35 @@ def waiting(payment: MerchantPayment, world: World, *, stays: bool) -> Page:
 
 
 def ended(payment: MerchantPayment, world: World, receipt: str | None, *, stays: bool) -> Page:
-    """How the payment ended, and the way back to the shop once the shop was told."""
+    """The page of an ended payment, with the link back to the shop once the shop was notified."""
     situation, back = situation_of(payment), way_back(payment)
     is_final = situation not in {Situation.OVER, Situation.REVIEW, Situation.GOES_BACK}
     refresh: Refresh | None = None
     if back is not None and leaves_by_itself(payment):
-        refresh = Refresh(LEAVES_SECONDS, back)
+        refresh = Refresh(LEAVING_REFRESH_SECONDS, back)
     elif not is_final:
-        refresh = Refresh(WAITS_SECONDS)
-    elif not is_shop_told(payment):
-        refresh = Refresh(TELLS_SECONDS)
+        refresh = Refresh(WAITING_REFRESH_SECONDS)
+    elif not is_shop_notified(payment):
+        refresh = Refresh(SHOP_REFRESH_SECONDS)
     values = {
         "situation": situation,
         "back": back,
-        "leaves": LEAVES_SECONDS if back is not None and refresh is not None and not stays else None,
+        "leaves": LEAVING_REFRESH_SECONDS if back is not None and refresh is not None and not stays else None,
         "profile": _profile(payment.tries[-1] if payment.tries else None, world),
         "earlier": earlier_pages(payment, world),
         "receipt": receipt,
         "paid_with": world.connectors.by_id(payment.funding.connector_id) if payment.funding else None,
     }
-    return Page(f"checkout/{_ENDS.get(situation, 'ended')}.html", values, refresh=None if stays else refresh)
+    return Page(
+        f"checkout/{_END_TEMPLATES.get(situation, 'ended')}.html", values, refresh=None if stays else refresh
+    )
 
 
-_ENDS = {Situation.PAID: "paid"}
+_END_TEMPLATES = {Situation.PAID: "paid"}
 
 
-def order_of(payment: MerchantPayment) -> dict[str, object]:
-    """What every page of the payment says of it."""
+def order_values(payment: MerchantPayment) -> dict[str, object]:
+    """What every page of the payment shows of its order."""
     order = payment.text.order
     return {
         "payment": payment,
@@ -155,40 +161,48 @@ def order_of(payment: MerchantPayment) -> dict[str, object]:
     }
 
 
-def earlier_pages(payment: MerchantPayment, world: World) -> list[Earlier]:
-    """Pages that the payer has left and that could still take money without our word."""
-    found = [(one, _profile(one, world)) for one in payment.tries if one.state is not TryState.OPEN]
+def earlier_pages(payment: MerchantPayment, world: World) -> list[EarlierPage]:
+    """Pages of earlier tries on which the payer could still pay without our execute."""
+    tries = [
+        (earlier_try, _profile(earlier_try, world))
+        for earlier_try in payment.tries
+        if earlier_try.state is not TryState.OPEN
+    ]
     return [
-        Earlier(profile, one.page_until)
-        for one, profile in found
-        if one.page_until is not None
-        and one.page_until > payment.read_at
-        and (one.state is TryState.ABANDONED or one.end is TryEnd.LAPSED)
+        EarlierPage(profile, earlier_try.page_until)
+        for earlier_try, profile in tries
+        if earlier_try.page_until is not None
+        and earlier_try.page_until > payment.read_at
+        and (earlier_try.state is TryState.ABANDONED or earlier_try.end is TryEnd.LAPSED)
         and not (profile is not None and profile.executes)
     ]
 
 
-def _refused(one: TryLine, world: World) -> Refused:
-    told = one.why.partition(" ")[0]
-    reason = told if told in REASONS else str(one.end or TryEnd.NEVER_PAID)
-    return Refused(_profile(one, world), reason, is_watched=one.next_look_at is not None)
+def _refused_try(refused_try: TryLine, world: World) -> RefusedTry:
+    stated_reason = refused_try.why.partition(" ")[0]
+    reason = stated_reason if stated_reason in REASONS else str(refused_try.end or TryEnd.NEVER_PAID)
+    return RefusedTry(_profile(refused_try, world), reason, is_watched=refused_try.next_look_at is not None)
 
 
-def _profile(one: TryLine | None, world: World) -> ConnectorProfile | None:
-    connector = world.connectors.by_id(one.connector_id) if one is not None else None
+def _profile(shown_try: TryLine | None, world: World) -> ConnectorProfile | None:
+    connector = world.connectors.by_id(shown_try.connector_id) if shown_try is not None else None
     return connector.profile if connector is not None else None
 
 
-def _waits_seconds(one: TryLine | None, now: datetime) -> int:
-    """Until just after we look again, where that is soon: whoever has just come back waits no longer."""
-    if one is None or one.next_look_at is None:
-        return WAITS_SECONDS
-    left = int((one.next_look_at - now) / timedelta(seconds=1)) + TELLS_SECONDS
-    return min(max(left, OPENS_SECONDS), WAITS_SECONDS)
+def _waits_seconds(current_try: TryLine | None, now: datetime) -> int:
+    """Seconds until just after our next inquiry, within the bounds of a refresh."""
+    if current_try is None or current_try.next_look_at is None:
+        return WAITING_REFRESH_SECONDS
+    seconds_left = int((current_try.next_look_at - now) / timedelta(seconds=1)) + SHOP_REFRESH_SECONDS
+    return min(max(seconds_left, OPENING_REFRESH_SECONDS), WAITING_REFRESH_SECONDS)
 
 
-def _upcoming(one: TryLine | None, now: datetime) -> datetime | None:
+def _next_look_at(current_try: TryLine | None, now: datetime) -> datetime | None:
     """When we look again by ourselves; what is due by now is looked at within the minute."""
-    if one is None or one.next_look_at is None:
+    if current_try is None or current_try.next_look_at is None:
         return None
-    return max(one.next_look_at, now + timedelta(minutes=1)) if one.next_look_at <= now else one.next_look_at
+    return (
+        max(current_try.next_look_at, now + timedelta(minutes=1))
+        if current_try.next_look_at <= now
+        else current_try.next_look_at
+    )

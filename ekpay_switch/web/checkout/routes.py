@@ -1,8 +1,8 @@
-"""The addresses of the hosted checkout: `/pay/checkout/<reference>` and what hangs below it (docs/adr/0047).
+"""The hosted checkout: `/pay/checkout/<reference>` and the addresses below it (docs/adr/0047).
 
-The unguessable reference is the session: whoever has it may look and pay. Looking changes nothing; what
-changes something is a form of this very page, and is answered with a redirect, so that a reload repeats
-nothing. Work that was begun goes on when its browser hangs up.
+The unguessable reference is the session: whoever has it may look and pay. GET changes nothing; every change
+is a form of this very page, answered with a redirect, so that a reload repeats nothing. Work that was begun
+goes on when its browser disconnects.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ekpay_switch import telemetry
-from ekpay_switch.edge_kit.background_tasks import OwnTasks, StillRunningError
+from ekpay_switch.edge_kit.background_tasks import BackgroundTasks, StillRunningError
 from ekpay_switch.edge_kit.rates import RateLimit
 from ekpay_switch.flows.checkout import (
     Choice,
@@ -46,8 +46,8 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 # A browser waits no longer; the work goes on and the page says so.
 ANSWER_SECONDS = 20.0
 # Short enough that going back from the provider's page leads to the choice, and not here again.
-GOES_SECONDS = 1
-AWAY_SECONDS = 10
+PROVIDER_REFRESH_SECONDS = 1
+RETRY_SECONDS = 10
 _REFERENCE_LENGTHS = range(20, 65)
 
 
@@ -56,7 +56,7 @@ class Checkout:
     """What the checkout needs; `visits` limits the calls of one page, `visitors` those of one address.
 
     `receipt_path` says where the receipt of a payment is, None where there are no receipts. `tasks` keeps the
-    work that a closed browser has left behind.
+    work of browsers that were closed.
     """
 
     world: World
@@ -64,11 +64,11 @@ class Checkout:
     visits: RateLimit
     visitors: RateLimit
     receipt_path: Callable[[UUID], str] | None = None
-    tasks: OwnTasks = field(default_factory=OwnTasks)
+    tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     answer_seconds: float = ANSWER_SECONDS
 
 
-Answering = Callable[["Visit"], Awaitable[Response]]
+VisitHandler = Callable[["Visit"], Awaitable[Response]]
 
 
 def mount(app: FastAPI, checkout: Checkout) -> None:
@@ -76,23 +76,23 @@ def mount(app: FastAPI, checkout: Checkout) -> None:
     pages = Pages(checkout.world.public_url)
     static_files.mount(app, pages.headers)
 
-    def add(below: str, method: str, answering: Answering) -> None:
+    def add(below: str, method: str, answering: VisitHandler) -> None:
         async def endpoint(request: Request) -> Response:
-            answer = await _answered(request, answering, checkout, pages)
+            answer = await _answer_request(request, answering, checkout, pages)
             telemetry.HTTP_REQUESTS.labels(ROUTE, answer.status_code).inc()
             return answer
 
         app.add_route(f"{PATH}/{{reference}}{below}", endpoint, methods=[method])
 
-    add("", "GET", _shown)
-    add("/go", "GET", _going)
-    add("/cancel", "GET", _asked_to_leave)
+    add("", "GET", _show_payment)
+    add("/go", "GET", _go_to_provider)
+    add("/cancel", "GET", _confirm_leaving)
     # Where a form was answered with a page of its own, a reload of that address comes by GET.
-    add("/try", "GET", _home)
-    add("/look", "GET", _home)
-    add("/try", "POST", _chosen)
-    add("/look", "POST", _looked)
-    add("/cancel", "POST", _left)
+    add("/try", "GET", _to_payment)
+    add("/look", "GET", _to_payment)
+    add("/try", "POST", _choose)
+    add("/look", "POST", _look_now)
+    add("/cancel", "POST", _leave)
 
     async def nowhere(request: Request) -> Response:
         about, status = ("unknown", 404) if request.method == "GET" else ("method", 405)
@@ -103,7 +103,7 @@ def mount(app: FastAPI, checkout: Checkout) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class PageAddresses:
     """Addresses below one page, which keep its language for browsers that keep no cookie."""
 
     base: str
@@ -111,9 +111,9 @@ class Places:
 
     def __call__(self, below: str = "", **query: object) -> str:
         """The address of what stands below the page, with a query."""
-        kept = {} if self.language is Language.BANGLA else {PARAMETER: self.language.value}
-        asked = urlencode({**query, **kept})
-        return f"{self.base}{below}?{asked}" if asked else f"{self.base}{below}"
+        language = {} if self.language is Language.BANGLA else {PARAMETER: self.language.value}
+        query_text = urlencode({**query, **language})
+        return f"{self.base}{below}?{query_text}" if query_text else f"{self.base}{below}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,21 +126,21 @@ class Visit:
     pages: Pages
 
     @property
-    def at(self) -> Places:
+    def at(self) -> PageAddresses:
         """The addresses of this payment's pages, in the language of this visit."""
         base = f"{PATH}/{self.payment.checkout_reference}"
-        return Places(base, self.pages.words(self.request).language)
+        return PageAddresses(base, self.pages.wording(self.request).language)
 
     @property
     def stays(self) -> bool:
-        """Whether the payer has stopped the page from going on by itself."""
+        """Whether the payer has stopped the page from refreshing itself."""
         return self.request.query_params.get("stay") == "1"
 
     def page(self, page: models.Page, **more: object) -> Response:
         """The page with what every page of the payment has."""
         reference = self.payment.checkout_reference
         values = {
-            "order": models.order_of(self.payment),
+            "order": models.order_values(self.payment),
             "now": self.payment.read_at,
             "at": self.at,
             "here": self.at.base,
@@ -149,14 +149,16 @@ class Visit:
             **page.values,
             **more,
         }
-        return self.pages.shown(self.request, page.template, values, page.status, page.refresh)
+        return self.pages.render(self.request, page.template, values, page.status, page.refresh)
 
-    def to(self, path: str) -> Response:
-        """On to another page of ours."""
-        return self.pages.sent_on(self.request, path)
+    def redirect(self, path: str) -> Response:
+        """Redirect to another page of ours."""
+        return self.pages.redirect(self.request, path)
 
 
-async def _answered(request: Request, answering: Answering, checkout: Checkout, pages: Pages) -> Response:
+async def _answer_request(
+    request: Request, answering: VisitHandler, checkout: Checkout, pages: Pages
+) -> Response:
     reference = request.path_params["reference"]
     if not _is_reference(reference):
         return _notice(request, pages, "unknown", 404)
@@ -178,26 +180,26 @@ def _is_reference(text: str) -> bool:
 
 
 def _notice(request: Request, pages: Pages, about: str, status: int, back_here: str = "") -> Response:
-    """A page about no payment: nothing is read for it, so that it can be shown when nothing can be read."""
-    again = Refresh(AWAY_SECONDS, back_here) if about == "away" and request.method == "GET" else None
+    """A page without a payment: it needs no database, so that it can be shown when the database is away."""
+    refresh = Refresh(RETRY_SECONDS, back_here) if about == "away" and request.method == "GET" else None
     base = back_here or PATH
-    at = Places(base, pages.words(request).language)
+    at = PageAddresses(base, pages.wording(request).language)
     values = {"about": about, "has_payment": bool(back_here), "here": base, "at": at}
-    answer = pages.shown(request, "checkout/notice.html", values, status, again)
+    answer = pages.render(request, "checkout/notice.html", values, status, refresh)
     if status in {429, 503}:
-        answer.headers["Retry-After"] = str(AWAY_SECONDS)
+        answer.headers["Retry-After"] = str(RETRY_SECONDS)
     return answer
 
 
-# ---- looking: the books' truth, and nothing changes
+# ---- pages: read the books and change nothing
 
 
-async def _shown(visit: Visit) -> Response:
-    looked = "looked" if visit.request.query_params.get("looked") == "1" else ""
-    return await _page_now(visit, looked)
+async def _show_payment(visit: Visit) -> Response:
+    notice = "looked" if visit.request.query_params.get("looked") == "1" else ""
+    return await _situation_page(visit, notice)
 
 
-async def _page_now(visit: Visit, notice: str = "", status: int = 200) -> Response:
+async def _situation_page(visit: Visit, notice: str = "", status: int = 200) -> Response:
     """The page of the situation that the payment is in."""
     payment, world = visit.payment, visit.checkout.world
     situation = situation_of(payment)
@@ -211,7 +213,7 @@ async def _page_now(visit: Visit, notice: str = "", status: int = 200) -> Respon
         page = models.ended(payment, world, receipt, stays=visit.stays)
     refresh = page.refresh
     if notice and refresh is not None and not refresh.url:
-        # What was just said is not said again.
+        # A notice is shown once.
         refresh = Refresh(refresh.seconds, visit.at())
     return visit.page(models.Page(page.template, page.values, status, refresh), notice=notice)
 
@@ -221,76 +223,76 @@ def _wants_another(visit: Visit) -> bool:
     payment = visit.payment
     since = another_from(payment, visit.checkout.world)
     is_open = situation_of(payment) is Situation.AT_PROVIDER and not is_over(payment)
-    wishes = visit.request.query_params.get("other") == "1"
-    return wishes and is_open and since is not None and since <= payment.read_at
+    is_requested = visit.request.query_params.get("other") == "1"
+    return is_requested and is_open and since is not None and since <= payment.read_at
 
 
 async def _choice_page(visit: Visit, problem: str = "", status: int = 200, chosen: str = "") -> Response:
     payment, world = visit.payment, visit.checkout.world
     merchant = await world.merchants.by_partner(payment.partner_id)
     offered = await offers(payment, merchant, world) if merchant is not None else ()
-    values = models.choosing(payment, offered, world)
+    values = models.choice_values(payment, offered, world)
     return visit.page(models.Page("checkout/choose.html", values, status), problem=problem, chosen=chosen)
 
 
-async def _going(visit: Visit) -> Response:
-    """On to the provider, said before it happens; not by a redirect of the form, which the policy forbids."""
+async def _go_to_provider(visit: Visit) -> Response:
+    """A page that leads on to the provider; the content policy forbids a redirect of the form."""
     payment, world = visit.payment, visit.checkout.world
-    one = open_try_of(payment)
+    current_try = open_try_of(payment)
     if situation_of(payment) is Situation.OPENING:
-        return await _page_now(visit)
-    if one is None or situation_of(payment) is not Situation.AT_PROVIDER or is_over(payment):
-        return visit.to(visit.at())
-    connector = world.connectors.by_id(one.connector_id)
+        return await _situation_page(visit)
+    if current_try is None or situation_of(payment) is not Situation.AT_PROVIDER or is_over(payment):
+        return visit.redirect(visit.at())
+    connector = world.connectors.by_id(current_try.connector_id)
     values = {
         "profile": connector.profile if connector is not None else None,
-        "url": one.page_url,
-        "place": urlsplit(one.page_url).hostname or "",
-        "total": one.total,
+        "url": current_try.page_url,
+        "place": urlsplit(current_try.page_url).hostname or "",
+        "total": current_try.total,
     }
-    refresh = Refresh(GOES_SECONDS, one.page_url)
+    refresh = Refresh(PROVIDER_REFRESH_SECONDS, current_try.page_url)
     return visit.page(models.Page("checkout/go.html", values, refresh=refresh))
 
 
-async def _asked_to_leave(visit: Visit) -> Response:
+async def _confirm_leaving(visit: Visit) -> Response:
     payment, world = visit.payment, visit.checkout.world
     if situation_of(payment) not in {Situation.CHOOSE, Situation.AT_PROVIDER}:
-        return visit.to(visit.at())
-    one = open_try_of(payment)
-    connector = world.connectors.by_id(one.connector_id) if one is not None else None
+        return visit.redirect(visit.at())
+    current_try = open_try_of(payment)
+    connector = world.connectors.by_id(current_try.connector_id) if current_try is not None else None
     values = {"profile": connector.profile if connector is not None else None}
     return visit.page(models.Page("checkout/leave.html", values))
 
 
-async def _home(visit: Visit) -> Response:
-    return visit.to(visit.at())
+async def _to_payment(visit: Visit) -> Response:
+    return visit.redirect(visit.at())
 
 
-# ---- forms: each is of this very page, or nothing is done
+# ---- forms: each must carry the token of its page
 
 
-async def _chosen(visit: Visit) -> Response:
+async def _choose(visit: Visit) -> Response:
     fields = await _own_fields(visit)
     if fields is None:
-        return _foreign(visit)
+        return _refuse_foreign_form(visit)
     choice = choice_of(fields)
     if choice is None:
-        return await _not_readable(visit)
+        return await _nothing_chosen(visit)
     work = choose(visit.payment, choice, visit.checkout.world)
     try:
-        answer = await visit.checkout.tasks.within(work, visit.checkout.answer_seconds)
+        answer = await visit.checkout.tasks.run_within(work, visit.checkout.answer_seconds)
     except StillRunningError:
-        return visit.to(visit.at("/go"))
+        return visit.redirect(visit.at("/go"))
     return await _after_choice(visit, choice, answer)
 
 
 async def _after_choice(visit: Visit, choice: Choice, answer: PageChosen | NotChosen) -> Response:
     if isinstance(answer, PageChosen):
-        return visit.to(visit.at("/go"))
+        return visit.redirect(visit.at("/go"))
     if answer is NotChosen.NO_PAGE:
-        return visit.to(visit.at())
+        return visit.redirect(visit.at())
     if answer is NotChosen.MOVED_ON:
-        return visit.to(await _where_it_moved(visit, choice))
+        return visit.redirect(await _address_after_click(visit, choice))
     return await _choice_page(visit, answer.value, _STATUS_OF[answer], choice.instrument)
 
 
@@ -303,19 +305,19 @@ _STATUS_OF = {
 }
 
 
-async def _where_it_moved(visit: Visit, choice: Choice) -> str:
-    """The second of two clicks follows the first; a page from before leads to how the payment stands now."""
+async def _address_after_click(visit: Visit, choice: Choice) -> str:
+    """A second click follows the first; an old page leads to the payment as it is now."""
     now = await visit.checkout.world.merchant_payments.by_id(visit.payment.payment_id)
-    one = open_try_of(now) if now is not None else None
-    is_same = now is not None and one is not None and choice.nth == next_try(now) - 1
+    current_try = open_try_of(now) if now is not None else None
+    is_same = now is not None and current_try is not None and choice.nth == next_try(now) - 1
     return visit.at("/go" if is_same else "")
 
 
-async def _not_readable(visit: Visit) -> Response:
-    """Nothing was chosen, or something that no form of ours holds."""
+async def _nothing_chosen(visit: Visit) -> Response:
+    """Nothing was chosen, or a value that no form of ours has."""
     if situation_of(visit.payment) is Situation.CHOOSE or _may_choose(visit):
         return await _choice_page(visit, "nothing_chosen", 422)
-    return visit.to(visit.at())
+    return visit.redirect(visit.at())
 
 
 def _may_choose(visit: Visit) -> bool:
@@ -324,26 +326,26 @@ def _may_choose(visit: Visit) -> bool:
     return is_open and since is not None and since <= visit.payment.read_at
 
 
-async def _looked(visit: Visit) -> Response:
+async def _look_now(visit: Visit) -> Response:
     if await _own_fields(visit) is None:
-        return _foreign(visit)
+        return _refuse_foreign_form(visit)
     work = look(visit.payment, visit.checkout.world)
     try:
-        await visit.checkout.tasks.within(work, visit.checkout.answer_seconds)
+        await visit.checkout.tasks.run_within(work, visit.checkout.answer_seconds)
     except StillRunningError:
         telemetry.log("look_takes_long", payment_id=visit.payment.payment_id)
-    return visit.to(visit.at(looked=1))
+    return visit.redirect(visit.at(looked=1))
 
 
-async def _left(visit: Visit) -> Response:
+async def _leave(visit: Visit) -> Response:
     if await _own_fields(visit) is None:
-        return _foreign(visit)
+        return _refuse_foreign_form(visit)
     work = leave(visit.payment, visit.checkout.world)
-    if await visit.checkout.tasks.within(work, visit.checkout.answer_seconds):
-        return visit.to(visit.at())
+    if await visit.checkout.tasks.run_within(work, visit.checkout.answer_seconds):
+        return visit.redirect(visit.at())
     now = await visit.checkout.world.merchant_payments.by_id(visit.payment.payment_id)
     later = Visit(visit.request, now or visit.payment, visit.checkout, visit.pages)
-    return await _page_now(later, "cannot_leave", 409)
+    return await _situation_page(later, "cannot_leave", 409)
 
 
 async def _own_fields(visit: Visit) -> dict[str, str] | None:
@@ -352,5 +354,5 @@ async def _own_fields(visit: Visit) -> dict[str, str] | None:
     return None if fields is None else dict(fields)
 
 
-def _foreign(visit: Visit) -> Response:
+def _refuse_foreign_form(visit: Visit) -> Response:
     return _notice(visit.request, visit.pages, "foreign", 403, visit.at.base)

@@ -1,7 +1,7 @@
-"""How a merchant's payment stands for its payer, and where it may lead back to: read from the books alone.
+"""The situation of a merchant's payment for its payer, and where it leads back to: from the books alone.
 
 What a browser brings never changes it. A shop may take the arrival at its success page for proof, so nobody
-is sent there before the payment is completed and the shop was told (ekpay-merchant-api.md 3.1).
+is sent there before the payment is completed and the shop was notified (ekpay-merchant-api.md 3.1).
 """
 
 import re
@@ -16,11 +16,11 @@ from ekpay_switch.edge_kit.return_urls import with_trans_id
 from ekpay_switch.flows.checkout import open_try_of
 from ekpay_switch.ports.merchants import MerchantPayment, TryLine
 
-# An IPN that was tried once, or had this long to be, is not waited for any longer.
-TOLD_BY_SECONDS = 8
-# Later the payer has come back to read, and is not sent away while reading.
-LEAVES_WITHIN_SECONDS = 600
-# What B's check lets through anyway; here it guards the header that the address is put into.
+# An IPN that was tried once, or is this old, is not waited for any longer.
+SHOP_NOTIFIED_SECONDS = 8
+# Later the payer has come back to read, and is not redirected while reading.
+LEAVING_SECONDS_MAX = 600
+# The order was checked for it; checked again because the address is put into a header.
 _ADDRESS = re.compile(r"https?://[!#-;=?-\[\]_a-z~]+", re.ASCII)
 
 
@@ -30,7 +30,7 @@ class Situation(StrEnum):
     CHOOSE = "choose"  # nothing is open: the payer chooses
     OPENING = "opening"  # a page is being asked for
     AT_PROVIDER = "at_provider"  # a page is open; whether it was paid is not known
-    ASKING = "asking"  # our word was given: the money may or may not have moved
+    ASKING = "asking"  # an execute was begun: the money may or may not have moved
     RECEIVED = "received"  # the money is here, and not yet credited
     PAID = "paid"
     REVIEW = "review"
@@ -81,14 +81,14 @@ _OF_STATE = {
 
 
 def _while_collecting(payment: MerchantPayment) -> Situation:
-    one = open_try_of(payment)
-    if one is None or one.executes_begun:
+    current_try = open_try_of(payment)
+    if current_try is None or current_try.executes_begun:
         return Situation.ASKING
-    return Situation.AT_PROVIDER if one.page_url else Situation.OPENING
+    return Situation.AT_PROVIDER if current_try.page_url else Situation.OPENING
 
 
 def is_over(payment: MerchantPayment) -> bool:
-    """Whether the time to pay is over: no page is opened any more, and none is led to."""
+    """Whether the time to pay is over: no page is opened or linked any more."""
     return payment.read_at >= payment.token_expires_at
 
 
@@ -99,26 +99,26 @@ def last_refusal(payment: MerchantPayment) -> TryLine | None:
 
 
 def way_back(payment: MerchantPayment) -> str | None:
-    """The shop's page for how the payment ended, once it has and the shop was told.
+    """The shop's page for how the payment ended, once the shop was notified.
 
     None as well where money was given back since: a shop that takes its success page for proof would hand
     out goods for nothing.
     """
     uri = _uri_of(payment)
-    if uri is None or not is_shop_told(payment):
+    if uri is None or not is_shop_notified(payment):
         return None
     url = with_trans_id(uri, payment.text.trnx_id)
     return url if _ADDRESS.fullmatch(url) else None
 
 
-def is_shop_told(payment: MerchantPayment) -> bool:
-    """Whether the shop knows how the payment ended, or had its time to hear of it."""
-    return payment.is_told or payment.ipn_tries > 0 or _ended_seconds_ago(payment) >= TOLD_BY_SECONDS
+def is_shop_notified(payment: MerchantPayment) -> bool:
+    """Whether the shop was notified how the payment ended, or had its time to be."""
+    return payment.is_told or payment.ipn_tries > 0 or _ended_seconds_ago(payment) >= SHOP_NOTIFIED_SECONDS
 
 
 def leaves_by_itself(payment: MerchantPayment) -> bool:
-    """Whether the payment ended a moment ago, so that its payer waits to be taken back to the shop."""
-    return _ended_seconds_ago(payment) < LEAVES_WITHIN_SECONDS
+    """Whether the payment ended lately, so that its payer waits to be redirected to the shop."""
+    return _ended_seconds_ago(payment) < LEAVING_SECONDS_MAX
 
 
 def _ended_seconds_ago(payment: MerchantPayment) -> float:

@@ -13,7 +13,7 @@ TITLE = Text("রসিদ", "Receipt")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ReceiptLine:
     """A label and its value; `is_code` where the value is one text in both languages, such as an id."""
 
     label: Text
@@ -23,15 +23,15 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ReceiptSection:
     """Lines that belong together, under a heading."""
 
     heading: Text
-    lines: tuple[Line, ...]
+    lines: tuple[ReceiptLine, ...]
 
 
 def payment_name(receipt: Receipt) -> str:
-    """The payment's id as people and programs are told it."""
+    """The public form of the payment's id."""
     return f"pay_{receipt.payment_id.hex}"
 
 
@@ -46,7 +46,7 @@ def signed_facts(receipt: Receipt) -> SignedFacts:
     )
 
 
-def verdict(receipt: Receipt) -> Text:
+def validity_text(receipt: Receipt) -> Text:
     """Whether the receipt holds, in one line."""
     match receipt.status:
         case ReceiptStatus.VALID:
@@ -68,82 +68,82 @@ def verdict(receipt: Receipt) -> Text:
             assert_never(receipt.status)
 
 
-def groups(receipt: Receipt) -> tuple[Group, ...]:
+def groups(receipt: Receipt) -> tuple[ReceiptSection, ...]:
     """Everything else that the receipt says, in order."""
     return (
-        Group(Text("কাকে ও কীসের জন্য", "Paid to, and for what"), _what(receipt)),
-        Group(Text("কত", "How much"), _amounts(receipt)),
-        Group(Text("কখন ও কীভাবে", "When and how"), _movement(receipt)),
+        ReceiptSection(Text("কাকে ও কীসের জন্য", "Paid to, and for what"), _payee_and_purchase(receipt)),
+        ReceiptSection(Text("কত", "How much"), _amounts(receipt)),
+        ReceiptSection(Text("কখন ও কীভাবে", "When and how"), _payment_lines(receipt)),
     )
 
 
-def _what(receipt: Receipt) -> tuple[Line, ...]:
-    bought = receipt.bought
-    payee = Line(Text("প্রাপক", "Paid to"), _both(receipt.payee))
-    return (payee, *(_of_order(bought) if receipt.is_merchant else _of_bill(bought)))
+def _payee_and_purchase(receipt: Receipt) -> tuple[ReceiptLine, ...]:
+    purchase = receipt.bought
+    payee = ReceiptLine(Text("প্রাপক", "Paid to"), _name_text(receipt.payee))
+    return (payee, *(_order_lines(purchase) if receipt.is_merchant else _bill_lines(purchase)))
 
 
-def _of_order(bought: Bought) -> tuple[Line, ...]:
-    return _codes(
-        (Text("অর্ডার নম্বর", "Order"), bought.order_id),
-        (Text("বিবরণ", "Details"), bought.details),
-        (Text("ক্রেতা", "Customer"), bought.customer),
-        (Text("মোবাইল", "Mobile"), bought.mobile),
+def _order_lines(purchase: Bought) -> tuple[ReceiptLine, ...]:
+    return _code_lines(
+        (Text("অর্ডার নম্বর", "Order"), purchase.order_id),
+        (Text("বিবরণ", "Details"), purchase.details),
+        (Text("ক্রেতা", "Customer"), purchase.customer),
+        (Text("মোবাইল", "Mobile"), purchase.mobile),
     )
 
 
-def _of_bill(bought: Bought) -> tuple[Line, ...]:
-    return _codes(
-        (Text("বিল নম্বর", "Bill number"), bought.bill_number),
-        (Text("গ্রাহক নম্বর", "Account"), bought.account),
-        (Text("বিলারের রসিদ বা চালান নম্বর", "Biller's receipt or challan"), bought.proof),
-        (Text("চূড়ান্ত রসিদ নম্বর", "Final receipt"), bought.final_proof),
+def _bill_lines(purchase: Bought) -> tuple[ReceiptLine, ...]:
+    return _code_lines(
+        (Text("বিল নম্বর", "Bill number"), purchase.bill_number),
+        (Text("গ্রাহক নম্বর", "Account"), purchase.account),
+        (Text("বিলারের রসিদ বা চালান নম্বর", "Biller's receipt or challan"), purchase.proof),
+        (Text("চূড়ান্ত রসিদ নম্বর", "Final receipt"), purchase.final_proof),
     )
 
 
-def _amounts(receipt: Receipt) -> tuple[Line, ...]:
+def _amounts(receipt: Receipt) -> tuple[ReceiptLine, ...]:
     sums = receipt.sums
-    extras = _sums(
+    extras = _amount_lines(
         (Text("রাউন্ডিং", "Rounding"), sums.rounding),
         (Text("পেমেন্ট মাধ্যমের চার্জ", "Charge of the instrument"), sums.charge),
         (Text("সেবা ফি", "Service fee"), sums.fee),
         (Text("ভ্যাট", "VAT"), sums.vat),
     )
-    back = _sums(
+    back = _amount_lines(
         (Text("ফেরত দেওয়া হয়েছে", "Refunded"), receipt.refunded),
         (Text("ফেরতের পথে", "Refund on its way"), receipt.on_its_way),
     )
-    price = Line(Text("মূল্য", "Price"), taka_text(sums.amount.minor))
-    total = Line(Text("সর্বমোট", "Total paid"), taka_text(sums.total.minor), is_total=True)
+    price = ReceiptLine(Text("মূল্য", "Price"), taka_text(sums.amount.minor))
+    total = ReceiptLine(Text("সর্বমোট", "Total paid"), taka_text(sums.total.minor), is_total=True)
     return (price, *extras, total, *back)
 
 
-def _movement(receipt: Receipt) -> tuple[Line, ...]:
-    whose = Text("বিক্রেতার লেনদেন নম্বর", "Merchant's transaction")
+def _payment_lines(receipt: Receipt) -> tuple[ReceiptLine, ...]:
+    transaction_label = Text("বিক্রেতার লেনদেন নম্বর", "Merchant's transaction")
     return (
-        Line(Text("সময় (ঢাকা)", "Time (Dhaka)"), dhaka_text(receipt.paid_at)),
-        Line(Text("মাধ্যম", "Paid by"), _both(receipt.instrument)),
-        *_codes(
+        ReceiptLine(Text("সময় (ঢাকা)", "Time (Dhaka)"), dhaka_text(receipt.paid_at)),
+        ReceiptLine(Text("মাধ্যম", "Paid by"), _name_text(receipt.instrument)),
+        *_code_lines(
             (Text("একপে লেনদেন নম্বর", "ekPay transaction"), receipt.transaction),
-            (whose, receipt.merchant_transaction),
+            (transaction_label, receipt.merchant_transaction),
             (Text("মাধ্যমের লেনদেন নম্বর", "Instrument's transaction"), receipt.connector_transaction),
             (Text("পেমেন্ট নম্বর", "Payment"), payment_name(receipt)),
         ),
     )
 
 
-def _both(name: Name) -> Text:
-    """A name that others may have chosen; where one of the two is missing the other stands for it."""
+def _name_text(name: Name) -> Text:
+    """A foreign name in both languages; where one is missing the other replaces it."""
     bangla, english = displayed(name.bangla), displayed(name.english)
     return Text(bangla or english, english or bangla)
 
 
-def _codes(*pairs: tuple[Text, str]) -> tuple[Line, ...]:
-    """Lines of what is written in one way only; what is not known has none."""
-    told = ((label, displayed(value)) for label, value in pairs)
-    return tuple(Line(label, Text(value, value), is_code=True) for label, value in told if value)
+def _code_lines(*pairs: tuple[Text, str]) -> tuple[ReceiptLine, ...]:
+    """Lines of values that are the same in both languages; an empty value has none."""
+    values = ((label, displayed(value)) for label, value in pairs)
+    return tuple(ReceiptLine(label, Text(value, value), is_code=True) for label, value in values if value)
 
 
-def _sums(*pairs: tuple[Text, Money]) -> tuple[Line, ...]:
-    """Lines of amounts; nothing has none."""
-    return tuple(Line(label, taka_text(amount.minor)) for label, amount in pairs if amount.minor)
+def _amount_lines(*pairs: tuple[Text, Money]) -> tuple[ReceiptLine, ...]:
+    """Lines of amounts; a zero has none."""
+    return tuple(ReceiptLine(label, taka_text(amount.minor)) for label, amount in pairs if amount.minor)

@@ -15,7 +15,7 @@ from ekpay_switch.edge_kit.bilingual_text import Text, dhaka_text
 from ekpay_switch.flows.receipt import Receipt, ReceiptStatus
 from ekpay_switch.security.receipt_keys import PAGE
 from ekpay_switch.web.pages import Pages
-from ekpay_switch.web.receipts.lines import TITLE, groups, payment_name, verdict
+from ekpay_switch.web.receipts.lines import TITLE, groups, payment_name, validity_text
 
 PDF_SUFFIX = ".pdf"
 _QR_SAYS = Text("এই রসিদের কিউআর কোড", "QR code of this receipt")
@@ -51,7 +51,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class MessagePage:
     """A page without a receipt; `way_on` is an address of ours, empty where there is none."""
 
     status: int
@@ -60,71 +60,71 @@ class Message:
     way_on: str = ""
 
 
-def receipt_page(request: Request, pages: Pages, shown: Shown, seen_at: datetime) -> Response:
+def receipt_page(request: Request, pages: Pages, signed_receipt: Shown, seen_at: datetime) -> Response:
     """The receipt as it stands at that moment."""
     moment = dhaka_text(seen_at)
     values = {
-        "here": _here(request),
+        "here": _page_path(request),
         "title": TITLE,
-        "payment": payment_name(shown.receipt),
-        "status": shown.receipt.status.value,
-        "verdict": verdict(shown.receipt),
+        "payment": payment_name(signed_receipt.receipt),
+        "status": signed_receipt.receipt.status.value,
+        "verdict": validity_text(signed_receipt.receipt),
         "seen_at": Text(f"ঢাকার সময় {moment.bangla} অনুযায়ী", f"As of {moment.english}, Dhaka time"),
-        "groups": groups(shown.receipt),
-        "pdf_path": f"{shown.path}{PDF_SUFFIX}",
+        "groups": groups(signed_receipt.receipt),
+        "pdf_path": f"{signed_receipt.path}{PDF_SUFFIX}",
         "pdf_link": _PDF_LINK,
         "proof_heading": _PROOF,
-        "qr": Markup(_qr(shown)),  # noqa: S704 - drawn by segno from our own text
-        "qr_says": pages.words(request).pick(_QR_SAYS),
+        "qr": Markup(_qr_svg(signed_receipt)),  # noqa: S704 - drawn by segno from our own text
+        "qr_says": pages.wording(request).pick(_QR_SAYS),
         "notes": _NOTES,
-        "signed": shown.signed,
+        "signed": signed_receipt.signed,
     }
-    return pages.shown(request, "receipts/receipt.html", values)
+    return pages.render(request, "receipts/receipt.html", values)
 
 
-def message_page(request: Request, pages: Pages, message: Message) -> Response:
+def message_page(request: Request, pages: Pages, message: MessagePage) -> Response:
     """The message as a page in the same look."""
     values = {
-        "here": _here(request),
+        "here": _page_path(request),
         "title": message.title,
         "lines": message.lines,
         "way_on": message.way_on,
         "way_on_words": _BACK,
     }
-    return pages.shown(request, "receipts/message.html", values, message.status)
+    return pages.render(request, "receipts/message.html", values, message.status)
 
 
-def pdf_answer(shown: Shown, pages: Pages, pdf: bytes) -> Response:
+def pdf_answer(signed_receipt: Shown, pages: Pages, pdf: bytes) -> Response:
     """The PDF, under a name that says which payment it is of."""
-    named = {"Content-Disposition": f'inline; filename="{payment_name(shown.receipt)}.pdf"'}
-    return Response(pdf, headers={**pages.headers, **named}, media_type="application/pdf")
+    name_header = {"Content-Disposition": f'inline; filename="{payment_name(signed_receipt.receipt)}.pdf"'}
+    return Response(pdf, headers={**pages.headers, **name_header}, media_type="application/pdf")
 
 
-def for_pdf(shown: Shown) -> Mapping[str, object]:
+def for_pdf(signed_receipt: Shown) -> Mapping[str, object]:
     """What the PDF says. It cannot know what comes after it, so it does not say that it is valid."""
-    receipt = shown.receipt
-    says = _PAID if receipt.status is ReceiptStatus.VALID else verdict(receipt)
+    receipt = signed_receipt.receipt
+    says = _PAID if receipt.status is ReceiptStatus.VALID else validity_text(receipt)
     return {
         "title": f"{TITLE.bangla} · {TITLE.english} {payment_name(receipt)}",
         "heading": asdict(TITLE),
         "verdict": asdict(says),
         "groups": [asdict(group) for group in groups(receipt)],
-        "qr": _qr(shown),
+        "qr": _qr_svg(signed_receipt),
         "qr_says": f"{_QR_SAYS.bangla} · {_QR_SAYS.english}",
         "notes": [asdict(note) for note in _NOTES],
-        "signed": shown.signed,
+        "signed": signed_receipt.signed,
         "paid_at": int(receipt.paid_at.timestamp()),
     }
 
 
-def _here(request: Request) -> str:
+def _page_path(request: Request) -> str:
     """This page's address, for the switch of the language."""
     return quote(request.url.path)
 
 
-def _qr(shown: Shown) -> str:
+def _qr_svg(signed_receipt: Shown) -> str:
     """The QR code as SVG that stands in a page; medium correction outlives a fold and a stain."""
-    drawn = BytesIO()
-    code = segno.make(shown.qr_url, error="m", micro=False)
-    code.save(drawn, kind="svg", border=4, xmldecl=False, omitsize=True, light="#fff")
-    return drawn.getvalue().decode("utf-8")
+    picture = BytesIO()
+    code = segno.make(signed_receipt.qr_url, error="m", micro=False)
+    code.save(picture, kind="svg", border=4, xmldecl=False, omitsize=True, light="#fff")
+    return picture.getvalue().decode("utf-8")

@@ -1,8 +1,8 @@
 """`/receipt/<token>`: the receipt for people, its PDF, and `/receipt/keys`: what it is checked with.
 
 A token is the unguessable name of a receipt, or its signed text (docs/adr/0049); whoever has either may see
-the receipt. Whatever else stands there, such as a text that was changed, gets one and the same page, and so
-does the name of a payment that has no receipt (yet).
+the receipt. Any other token, such as a changed text, gets one and the same page, and so does the name of a
+payment that has no receipt (yet).
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from ekpay_switch.web.pages import Pages
 from ekpay_switch.web.receipts.lines import signed_facts
 from ekpay_switch.web.receipts.pages import (
     PDF_SUFFIX,
-    Message,
+    MessagePage,
     Shown,
     for_pdf,
     message_page,
@@ -37,13 +37,13 @@ from ekpay_switch.web.receipts.typesetter import Typesetter
 KEYS_PATH = f"{PAGE}/keys"
 ROUTE, PDF_ROUTE = "receipt", "receipt-pdf"
 _KEYS_CACHED_SECONDS = 300
-_NOBODY = "nobody"
+_UNKNOWN_ADDRESS = "nobody"
 
 _LOOK_AGAIN = Text(
     "ঠিকানাটি পুরো লেখা হয়েছে কি না দেখুন, অথবা কিউআর কোডটি আবার স্ক্যান করুন।",
     "See whether the address is complete, or scan the QR code once more.",
 )
-_NO_RECEIPT = Message(
+_NO_RECEIPT = MessagePage(
     404,
     Text("এই ঠিকানায় কোনো রসিদ নেই", "There is no receipt at this address"),
     (
@@ -54,12 +54,12 @@ _NO_RECEIPT = Message(
         _LOOK_AGAIN,
     ),
 )
-_TOO_OFTEN = Message(
+_TOO_OFTEN = MessagePage(
     429,
     Text("একটু পরে আবার চেষ্টা করুন", "Try again in a moment"),
     (Text("এখান থেকে অনেকবার চেষ্টা করা হয়েছে।", "There were too many tries from here."),),
 )
-_CANNOT_LOOK = Message(
+_CANNOT_LOOK = MessagePage(
     503,
     Text("এই মুহূর্তে আমরা দেখতে পারছি না", "We cannot look at the moment"),
     (
@@ -97,25 +97,31 @@ class ReceiptDesk:
     typesetter: Typesetter
 
 
-def mount(app: FastAPI, desk: ReceiptDesk) -> None:
+def mount(app: FastAPI, receipt_pages: ReceiptDesk) -> None:
     """Add the keys, the PDF and the page."""
-    now = desk.clock.now
+    now = receipt_pages.clock.now
 
     async def keys(_: Request) -> Response:
-        listed = [{"id": key_id(key), "key": key} for key in desk.keys.public_keys()]
+        listed = [{"id": key_id(key), "key": key} for key in receipt_pages.keys.public_keys()]
         body = orjson.dumps({"algorithm": "Ed25519", "version": VERSION, "keys": listed})
         headers = {"Cache-Control": f"public, max-age={_KEYS_CACHED_SECONDS}"}
         return Response(body, headers=headers, media_type="application/json")
 
     async def page(request: Request) -> Response:
-        found = await _found(request, desk, desk.visits)
-        answer = found if isinstance(found, Response) else receipt_page(request, desk.pages, found, now())
+        receipt = await _find_receipt(request, receipt_pages, receipt_pages.visits)
+        answer = (
+            receipt
+            if isinstance(receipt, Response)
+            else receipt_page(request, receipt_pages.pages, receipt, now())
+        )
         telemetry.HTTP_REQUESTS.labels(ROUTE, answer.status_code).inc()
         return answer
 
     async def pdf(request: Request) -> Response:
-        found = await _found(request, desk, desk.pdfs)
-        answer = found if isinstance(found, Response) else await _set(request, found, desk)
+        receipt = await _find_receipt(request, receipt_pages, receipt_pages.pdfs)
+        answer = (
+            receipt if isinstance(receipt, Response) else await _pdf_response(request, receipt, receipt_pages)
+        )
         telemetry.HTTP_REQUESTS.labels(PDF_ROUTE, answer.status_code).inc()
         return answer
 
@@ -124,32 +130,36 @@ def mount(app: FastAPI, desk: ReceiptDesk) -> None:
     app.add_route(f"{PAGE}/{{token}}", page, methods=["GET"])
 
 
-async def _found(request: Request, desk: ReceiptDesk, rate: RateLimit) -> Shown | Response:
-    """The receipt that the token is of, or the page that says why there is none to see."""
-    address = request.client.host if request.client else _NOBODY
+async def _find_receipt(request: Request, receipt_pages: ReceiptDesk, rate: RateLimit) -> Shown | Response:
+    """The receipt of the token, or the page that says why there is none."""
+    address = request.client.host if request.client else _UNKNOWN_ADDRESS
     if not rate.allows(address):
-        return message_page(request, desk.pages, _TOO_OFTEN)
+        return message_page(request, receipt_pages.pages, _TOO_OFTEN)
     try:
-        shown = await _receipt(request.path_params["token"], desk)
+        receipt = await _receipt_of_token(request.path_params["token"], receipt_pages)
     except Exception as error:  # noqa: BLE001 - whoever holds a receipt is owed a page
         telemetry.count_error("receipt_page_broke_off", error=error)
-        return message_page(request, desk.pages, _CANNOT_LOOK)
-    return message_page(request, desk.pages, _NO_RECEIPT) if shown is None else shown
+        return message_page(request, receipt_pages.pages, _CANNOT_LOOK)
+    return message_page(request, receipt_pages.pages, _NO_RECEIPT) if receipt is None else receipt
 
 
-async def _receipt(token: str, desk: ReceiptDesk) -> Shown | None:
-    payment_id = desk.keys.payment_of(token)
+async def _receipt_of_token(token: str, receipt_pages: ReceiptDesk) -> Shown | None:
+    payment_id = receipt_pages.keys.payment_of(token)
     if payment_id is None:
         return None
-    receipt = await receipt_of(payment_id, desk.receipts, desk.billers, desk.connectors)
+    receipt = await receipt_of(
+        payment_id, receipt_pages.receipts, receipt_pages.billers, receipt_pages.connectors
+    )
     if receipt is None:
         return None
     facts = signed_facts(receipt)
-    if token.startswith(f"{VERSION}.") and not _agrees(token, facts, desk.keys):
-        # Only a key in wrong hands, or books that were restored to an earlier day, can have made this.
+    if token.startswith(f"{VERSION}.") and not _agrees(token, facts, receipt_pages.keys):
+        # Only a stolen key, or books that were restored to an earlier day, explain this.
         telemetry.count_error("receipt_contradicts_books", payment_id=payment_id)
         return None
-    return Shown(receipt, desk.keys.sign(facts), desk.keys.path(payment_id), desk.public_url)
+    return Shown(
+        receipt, receipt_pages.keys.sign(facts), receipt_pages.keys.path(payment_id), receipt_pages.public_url
+    )
 
 
 def _agrees(token: str, facts: SignedFacts, keys: ReceiptKeys) -> bool:
@@ -164,8 +174,10 @@ def _agrees(token: str, facts: SignedFacts, keys: ReceiptKeys) -> bool:
     )
 
 
-async def _set(request: Request, shown: Shown, desk: ReceiptDesk) -> Response:
-    pdf = await desk.typesetter.pdf(for_pdf(shown))
+async def _pdf_response(request: Request, receipt: Shown, receipt_pages: ReceiptDesk) -> Response:
+    pdf = await receipt_pages.typesetter.pdf(for_pdf(receipt))
     if pdf is None:
-        return message_page(request, desk.pages, Message(503, _NO_PDF_TITLE, _NO_PDF, shown.path))
-    return pdf_answer(shown, desk.pages, pdf)
+        return message_page(
+            request, receipt_pages.pages, MessagePage(503, _NO_PDF_TITLE, _NO_PDF, receipt.path)
+        )
+    return pdf_answer(receipt, receipt_pages.pages, pdf)

@@ -1,4 +1,4 @@
-"""A program of its own that sets one receipt as PDF: JSON on stdin, PDF on stdout.
+"""A program that sets one receipt as PDF: JSON on stdin, PDF on stdout.
 
 It runs apart because Typst is 80 MB of code and holds its memory: the web process never imports it. It bounds
 itself before it reads a byte. The same receipt gives the same bytes: the PDF is dated by its payment.
@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-HERE = Path(__file__).resolve().parent
-TEMPLATE = HERE / "receipt.typ"
-FONTS = HERE.parent / "fonts"
+FOLDER = Path(__file__).resolve().parent
+TEMPLATE = FOLDER / "receipt.typ"
+FONTS = FOLDER.parent / "fonts"
 MEMORY_BYTES_MAX = 1024 * 1024 * 1024
 CPU_SECONDS_MAX = 10
 INPUT_BYTES_MAX = 256 * 1024
@@ -30,9 +30,9 @@ DRAWN = (
     "\u09bc-\u09c4\u09c7\u09c8\u09cb-\u09ce\u09d7\u09dc\u09dd\u09df-\u09e3\u09e6-\u09fb"
     "\u200c\u200d\u2013\u2014\u2018-\u201a\u201c-\u201e\u2022\u2026\u20ac"
 )
-_NOT_DRAWN = re.compile(f"[^{DRAWN}]")
+_NOT_DRAWABLE = re.compile(f"[^{DRAWN}]")
 # Signs and joiners of Bangla that follow no letter of it: they would hang on a letter of the other font.
-_ADRIFT = re.compile(
+_DETACHED_SIGNS = re.compile(
     "(?<![\u0980-\u09fb\u200c\u200d])[\u0981-\u0983\u09bc\u09be-\u09cd\u09d7\u09e2\u09e3\u200c\u200d]+"
 )
 _STAND_IN = "?"
@@ -40,23 +40,23 @@ _STAND_IN = "?"
 _PICTURES = frozenset({"qr", "svg"})
 
 
-def drawable(told: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+def drawable(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     """The same with a stand-in for what the fonts cannot draw; the page shows it all."""
-    if isinstance(told, str):
-        return _ADRIFT.sub(_STAND_IN, _NOT_DRAWN.sub(_STAND_IN, told))
-    if isinstance(told, list | tuple):
-        return [drawable(one) for one in told]
-    if isinstance(told, dict):
-        return {name: one if name in _PICTURES else drawable(one) for name, one in told.items()}
-    return told
+    if isinstance(value, str):
+        return _DETACHED_SIGNS.sub(_STAND_IN, _NOT_DRAWABLE.sub(_STAND_IN, value))
+    if isinstance(value, list | tuple):
+        return [drawable(item) for item in value]
+    if isinstance(value, dict):
+        return {name: item if name in _PICTURES else drawable(item) for name, item in value.items()}
+    return value
 
 
 def compiled(
-    template: Path, told: dict[str, Any], dated: int, kind: Literal["pdf", "png"] = "pdf"
+    template: Path, content: dict[str, Any], unix_seconds: int, kind: Literal["pdf", "png"] = "pdf"
 ) -> bytes | list[bytes]:
     """What a template makes of `sys.inputs.<name of the template>`, with our fonts and no others.
 
-    As PDF/A-2a, which is PDF/UA-1 as well and dated by `dated` (Unix seconds), or to look at as PNG: one
+    As PDF/A-2a, which is PDF/UA-1 as well and dated by `unix_seconds`, or to look at as PNG: one
     picture, or one for each page.
     """
     import typst  # noqa: PLC0415 - after the limits are set, and in no other process
@@ -67,16 +67,16 @@ def compiled(
         font_paths=[str(FONTS)],
         ignore_system_fonts=True,
         format=kind,
-        sys_inputs={template.stem: json.dumps(drawable(told), ensure_ascii=False)},
+        sys_inputs={template.stem: json.dumps(drawable(content), ensure_ascii=False)},
         pdf_standards=["a-2a", "ua-1"] if kind == "pdf" else [],
-        timestamp=dated,
+        timestamp=unix_seconds,
     )
 
 
-def typeset(told: dict[str, Any], kind: Literal["pdf", "png"] = "pdf") -> bytes:
+def typeset(content: dict[str, Any], kind: Literal["pdf", "png"] = "pdf") -> bytes:
     """The receipt; a receipt has one page."""
-    made = compiled(TEMPLATE, told, told["paid_at"], kind)
-    return made if isinstance(made, bytes) else made[0]
+    output = compiled(TEMPLATE, content, content["paid_at"], kind)
+    return output if isinstance(output, bytes) else output[0]
 
 
 def bound() -> None:
@@ -88,8 +88,8 @@ def bound() -> None:
 def main() -> None:
     """Bound this process, then set what comes on stdin."""
     bound()
-    told = json.loads(sys.stdin.buffer.read(INPUT_BYTES_MAX))
-    sys.stdout.buffer.write(typeset(told))
+    content = json.loads(sys.stdin.buffer.read(INPUT_BYTES_MAX))
+    sys.stdout.buffer.write(typeset(content))
 
 
 if __name__ == "__main__":

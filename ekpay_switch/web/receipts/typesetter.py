@@ -22,7 +22,7 @@ _PDF = b"%PDF-"
 
 @dataclass(frozen=True, slots=True)
 class TypesetLimits:
-    """At most `at_once` children, each for `seconds`; more than `waiting` that wait are sent away."""
+    """At most `at_once` children, each for `seconds`; more than `waiting` that wait are refused."""
 
     at_once: int = 2
     waiting: int = 8
@@ -37,22 +37,22 @@ class Typesetter:
     ) -> None:
         self._limits = limits or TypesetLimits()
         self._command = command
-        self._places = asyncio.Semaphore(self._limits.at_once)
-        self._wanted = 0
+        self._slots = asyncio.Semaphore(self._limits.at_once)
+        self._requests = 0
 
-    async def pdf(self, told: Mapping[str, object]) -> bytes | None:
+    async def pdf(self, content: Mapping[str, object]) -> bytes | None:
         """The PDF, or None where none can be had now."""
-        if self._wanted >= self._limits.at_once + self._limits.waiting:
+        if self._requests >= self._limits.at_once + self._limits.waiting:
             telemetry.log_warning("receipt_pdf_refused", reason="too many at once")
             return None
-        self._wanted += 1
+        self._requests += 1
         try:
-            async with self._places:
-                return await self._set(orjson.dumps(told))
+            async with self._slots:
+                return await self._run_child(orjson.dumps(content))
         finally:
-            self._wanted -= 1
+            self._requests -= 1
 
-    async def _set(self, content: bytes) -> bytes | None:
+    async def _run_child(self, content: bytes) -> bytes | None:
         try:
             child = await asyncio.create_subprocess_exec(
                 *self._command,
@@ -66,22 +66,22 @@ class Typesetter:
             return None
         try:
             async with asyncio.timeout(self._limits.seconds):
-                made, said = await child.communicate(content)
+                pdf, error_output = await child.communicate(content)
         except TimeoutError:
             telemetry.log_warning("receipt_pdf_broke_off", reason="it took too long")
             return None
         finally:
-            await _ended(child)
-        if child.returncode != 0 or not made.startswith(_PDF):
+            await _stop_child(child)
+        if child.returncode != 0 or not pdf.startswith(_PDF):
             # The last line names the error; whatever follows its name may quote the receipt.
-            why = said.decode("utf-8", "replace").strip().rpartition("\n")[2].partition(":")[0]
+            why = error_output.decode("utf-8", "replace").strip().rpartition("\n")[2].partition(":")[0]
             telemetry.log_warning("receipt_pdf_broke_off", reason=why, code=child.returncode)
             return None
-        return made
+        return pdf
 
 
-async def _ended(child: asyncio.subprocess.Process) -> None:
-    """No child outlives its receipt, also where whoever asked for it has gone."""
+async def _stop_child(child: asyncio.subprocess.Process) -> None:
+    """Stop a child that still runs, also where its caller has disconnected."""
     if child.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             child.kill()

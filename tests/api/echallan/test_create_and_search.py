@@ -236,7 +236,7 @@ async def test_a_treasury_that_takes_its_time_is_told_as_in_progress_and_goes_on
     reply = await window.create()
     assert (reply.status, reply.told) == (200, "202")
     window.scene.treasury.gate.set()
-    await window.desk.tasks.rest(5)
+    await window.desk.tasks.drain(5)
     assert (await window.search(REQUEST_ID="R1")).told == "200"
 
 

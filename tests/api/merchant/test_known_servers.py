@@ -5,16 +5,16 @@ from tests.fakes.world import FakeClock
 def test_an_address_is_known_for_an_hour_after_its_last_proof() -> None:
     clock = FakeClock()
     servers = KnownServers(clock)
-    assert not servers.knows("192.0.2.7")
+    assert not servers.is_known("192.0.2.7")
     servers.has_proven("192.0.2.7")
     clock.pass_by(KNOWN_SECONDS - 1)
-    assert servers.knows("192.0.2.7")
+    assert servers.is_known("192.0.2.7")
     servers.has_proven("192.0.2.7")
     clock.pass_by(KNOWN_SECONDS - 1)
-    assert servers.knows("192.0.2.7")
+    assert servers.is_known("192.0.2.7")
     clock.pass_by(1)
-    assert not servers.knows("192.0.2.7")
-    assert not servers.knows("192.0.2.8")
+    assert not servers.is_known("192.0.2.7")
+    assert not servers.is_known("192.0.2.8")
 
 
 def test_the_oldest_proof_is_forgotten_first() -> None:
@@ -23,6 +23,6 @@ def test_the_oldest_proof_is_forgotten_first() -> None:
         servers.has_proven(str(number))
     servers.has_proven("0")
     servers.has_proven("one more")
-    assert servers.knows("0")
-    assert not servers.knows("1")
-    assert servers.knows("one more")
+    assert servers.is_known("0")
+    assert not servers.is_known("1")
+    assert servers.is_known("one more")

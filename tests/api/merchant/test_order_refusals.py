@@ -349,7 +349,7 @@ async def test_a_late_answer_is_busy_and_the_same_order_finds_its_payment() -> N
     stall.books.gate = asyncio.Event()
     assert await refused(stall, an_order(), 503) == BUSY
     stall.books.gate.set()
-    await stall.api.tasks.rest(5)
+    await stall.api.tasks.drain(5)
     assert len(stall.books.news) == 1
     await stall.taken()
     assert len(stall.books.news) == 1

@@ -115,11 +115,11 @@ async def test_an_answer_leaves_in_time_and_the_payment_goes_on_without_its_call
     message = bank.payment(await bank.fetch())
     desk.small.biller.gate = asyncio.Event()
     assert code_of(await bank.exchange(message)) == "0102"
-    (running,) = desk.syndicate.running
+    (running,) = desk.syndicate.tasks.running
     desk.small.biller.gate.set()
     await running
     assert code_of(await bank.exchange(message)) == "0000"
-    assert desk.syndicate.running == set()
+    assert desk.syndicate.tasks.running == set()
 
 
 async def test_a_fetch_that_takes_too_long_is_broken_off() -> None:

@@ -117,7 +117,7 @@ async def test_a_caller_that_hangs_up_has_its_payment_all_the_same(line: Line, c
     writer.transport.abort()
     await asyncio.sleep(0.01)
     gate.set()
-    await till.v1.tasks.rest(10.0)
+    await till.v1.tasks.drain(10.0)
     assert (await client.create(ORDER, key)).is_repeat
     assert len(till.small.connector.orders) == 1
 

@@ -283,7 +283,7 @@ async def test_a_slow_biller_is_busy_and_the_same_key_leads_to_the_one_payment(
     late = await shop.create(key=key)
     assert (late.status, code_of(late), late.plain["retryable"]) == (503, "busy", True)
     till.small.biller.gate.set()
-    await till.v1.tasks.rest(5.0)
+    await till.v1.tasks.drain(5.0)
     till.v1.answer_seconds = 25.0
     again = await shop.create(key=key)
     assert (again.status, again.headers["idempotent-replayed"]) == (200, "true")
@@ -296,7 +296,7 @@ async def test_a_slow_connector_is_answered_with_the_payment_as_it_stands(till: 
     late = await shop.create()
     assert (late.status, late.plain["status"], late.plain["next_action"]) == (202, "pending", None)
     gate.set()
-    await till.v1.tasks.rest(5.0)
+    await till.v1.tasks.drain(5.0)
     assert (await shop.look_up(late.plain["id"]))["next_action"] is not None
 
 
@@ -307,7 +307,7 @@ async def test_a_slow_try_is_answered_with_the_payment_as_it_stands(till: Till, 
     late = await shop.post(f"{PAYMENTS}/{made['id']}/tries", b'{"instrument":"bkash"}')
     assert (late.status, late.plain["id"]) == (202, made["id"])
     gate.set()
-    await till.v1.tasks.rest(5.0)
+    await till.v1.tasks.drain(5.0)
 
 
 async def test_a_late_order_whose_key_another_one_took_is_told_so(till: Till, shop: Shop) -> None:
@@ -320,7 +320,7 @@ async def test_a_late_order_whose_key_another_one_took_is_told_so(till: Till, sh
     reply = await late
     assert (reply.status, code_of(reply)) == (422, "idempotency_key_reused")
     gate.set()
-    await till.v1.tasks.rest(5.0)
+    await till.v1.tasks.drain(5.0)
     assert len(till.small.connector.pages) == 1
 
 
@@ -330,7 +330,7 @@ async def test_a_slow_cancellation_is_busy_and_may_be_asked_for_again(till: Till
     till.v1.answer_seconds = SOON
     reply = await shop.post(f"{PAYMENTS}/{made['id']}/cancel", b"")
     assert (reply.status, code_of(reply)) == (503, "busy")
-    await till.v1.tasks.rest(5.0)
+    await till.v1.tasks.drain(5.0)
     assert (await shop.look_up(made["id"]))["status"] == "failed"
 
 
@@ -363,7 +363,7 @@ async def test_a_caller_that_hangs_up_has_its_payment_all_the_same(till: Till, s
     calling.cancel()
     await asyncio.gather(calling, return_exceptions=True)
     till.small.biller.gate.set()
-    await till.v1.tasks.rest(5.0)
+    await till.v1.tasks.drain(5.0)
     assert (await shop.create(key=key)).status == 200
     assert len(till.small.connector.pages) == 1
 

@@ -123,7 +123,7 @@ async def test_a_slow_database_is_busy_and_the_same_key_is_safe(till: Till, shop
     till.v1.answer_seconds = 0.02
     reply = await shop.refund(paid["id"], key="k" * 16)
     assert (reply.status, code_of(reply)) == (503, "busy")
-    await till.v1.tasks.rest(5)
+    await till.v1.tasks.drain(5)
     till.v1.answer_seconds = 25.0
     assert (await shop.refund(paid["id"], key="k" * 16)).status == 200
 

@@ -299,7 +299,7 @@ async def test_a_wallet_that_does_not_answer_holds_no_payer_up() -> None:
     assert "We do not know yet" in page.text
     assert len(till.v1.tasks.running) == 1
     till.wallet.inquiry_gate.set()
-    await till.v1.tasks.rest(5)
+    await till.v1.tasks.drain(5)
 
 
 async def test_a_wallet_that_knows_nothing_leaves_the_payer_with_the_page(till: Till, shop: Shop) -> None:

@@ -15,7 +15,7 @@ from ekpay_switch.api.callbacks import Letterbox
 from ekpay_switch.api.limits import LimitRequests, Message, RequestLimits
 from ekpay_switch.api.payer_pages import PayerPages
 from ekpay_switch.api.problems import install_error_handlers
-from ekpay_switch.api.v1.routes import V1, mount
+from ekpay_switch.api.v1.routes import RestV1, mount
 from ekpay_switch.domain.collections.connector_calls import CollectInquiry, CollectOrder, CreateOutcome
 from ekpay_switch.domain.outcome import Approved
 from ekpay_switch.domain.payment import State
@@ -117,7 +117,7 @@ class Till:
         self.wallet = GatedConnector(self.small.clock, self.small.steps)
         self.small.connector, self.small.connectors.known = self.wallet, [self.wallet]
         clock, world = self.small.clock, self.small.world
-        self.v1 = V1(
+        self.v1 = RestV1(
             world=world,
             clients=self.small.clients,
             answer_seconds=25.0,

@@ -9,7 +9,7 @@ import pytest
 import sandbox.billers.prepaid.family as prepaid
 import sandbox.billers.xmlvend.family as xmlvend
 from ekpay_switch.cli.billers.conformance import BillerConformance
-from ekpay_switch.cli.connectors.conformance import Fact, Verdict
+from ekpay_switch.cli.conformance.run import Fact, Verdict
 from ekpay_switch.domain.bill import AmountRefused, BillFound, BillMissing
 from ekpay_switch.domain.delivery import FINAL_RECEIPT, RECEIPT
 from ekpay_switch.domain.outcome import Approved, Declined, InDoubt, NotFound, Posted

@@ -6,9 +6,8 @@ from datetime import date
 import pytest
 from typing_extensions import override
 
-from ekpay_switch.cli.billers.certify import show_run
 from ekpay_switch.cli.billers.conformance import BillerConformance
-from ekpay_switch.cli.connectors.conformance import Fact, Verdict
+from ekpay_switch.cli.conformance.run import Fact, Verdict, show_run
 from ekpay_switch.domain.bill import BillFound, BillQuery, FetchReply
 from ekpay_switch.domain.delivery import PayOrder
 from ekpay_switch.domain.outcome import Approved, Declined, Inquiry, NoAnswer, NotFound, Outcome, Posted

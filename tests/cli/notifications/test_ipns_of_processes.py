@@ -15,7 +15,8 @@ import aiohttp
 import pytest
 import uvicorn
 
-from ekpay_switch.composition.switch import build_app, run_worker
+from ekpay_switch.composition.http_app import build_app
+from ekpay_switch.composition.worker import run_worker
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.engine import open_database
 from ekpay_switch.ports.merchants import MerchantPayment

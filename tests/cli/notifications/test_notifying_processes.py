@@ -11,7 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from ekpay_switch.composition.switch import build_app, run_worker
+from ekpay_switch.composition.http_app import build_app
+from ekpay_switch.composition.worker import run_worker
 from ekpay_switch.persistence.embedded.server import EmbeddedPostgres
 from ekpay_switch.persistence.engine import Database, open_database
 from ekpay_switch.persistence.notifications.endpoints import Endpoints

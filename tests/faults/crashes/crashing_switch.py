@@ -24,7 +24,9 @@ import uvloop
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ekpay_switch import telemetry
-from ekpay_switch.composition.switch import WrapWorld, build_app, run_worker
+from ekpay_switch.composition.http_app import build_app
+from ekpay_switch.composition.switch import WrapWorld
+from ekpay_switch.composition.worker import run_worker
 from ekpay_switch.domain.bill import BillQuery, FetchReply, Quote
 from ekpay_switch.domain.claims import Claim, ClaimAnswer, Standing
 from ekpay_switch.domain.delivery import NextSend, PayOrder, RecordAnswer, Recording, SendAnswer

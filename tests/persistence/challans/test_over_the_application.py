@@ -9,7 +9,8 @@ import pytest
 from fastapi import FastAPI
 
 from ekpay_switch.api.limits import Message
-from ekpay_switch.composition.switch import build_app, run_worker
+from ekpay_switch.composition.http_app import build_app
+from ekpay_switch.composition.worker import run_worker
 from ekpay_switch.settings import Settings
 from tests.api.echallan.echallan_setup import CREATE
 from tests.persistence.books import Books

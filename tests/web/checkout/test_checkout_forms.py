@@ -272,7 +272,7 @@ async def test_a_provider_that_takes_long_keeps_no_browser_waiting_and_is_asked_
     waiting = await browser.get(f"{HOME}/go")
     assert waiting.headers["refresh"] == "3"
     gate.set()
-    await counter.checkout.tasks.rest(5)
+    await counter.checkout.tasks.drain(5)
     ready = await browser.get(f"{HOME}/go")
     assert ready.headers["refresh"] == "1; url=https://bkash.example/pay/P1"
     assert far.asked["create"] == 1
@@ -293,7 +293,7 @@ async def test_a_look_that_takes_long_goes_on_without_its_browser() -> None:
     far.take(counter.shopper.page("nagad"))
     assert (await look(browser)).status == 303
     gate.set()
-    await counter.checkout.tasks.rest(5)
+    await counter.checkout.tasks.drain(5)
     assert (await counter.shopper.now()).state is State.COMPLETED
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from ekpay_switch.cli.conformance.run import Fact, Finding, Verdict
 from ekpay_switch.cli.connectors.commands import PayerAtPage
-from ekpay_switch.cli.connectors.conformance import Conformance, Fact, Finding, Verdict
+from ekpay_switch.cli.connectors.conformance import Conformance
 from ekpay_switch.domain.collections.connector_calls import CollectOrder, Created
 from ekpay_switch.domain.money import Money
 from ekpay_switch.ports.world import WireReply, WireRequest

@@ -186,8 +186,8 @@ async def test_a_late_approval_after_the_reversal_is_evidence_and_an_alarm() -> 
         assert await stage.bell.rings() == [(Alarm.LATE_APPROVAL, "00")]
         assert await stage.bank.inquire(stage.doubted(order)) == told
         (row,) = stage.shelf.rows.values()
-        assert row.late is not None
-        assert row.late.code == "00"
+        assert row.late_reply is not None
+        assert row.late_reply.code == "00"
 
 
 async def test_an_approval_that_comes_after_its_time_and_before_the_reversal_counts() -> None:

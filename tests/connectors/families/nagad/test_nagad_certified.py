@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from connectors.families.nagad.connector import Nagad
-from ekpay_switch.cli.connectors.conformance import Conformance, Fact, Finding, Verdict
+from ekpay_switch.cli.conformance.run import Fact, Finding, Verdict
+from ekpay_switch.cli.connectors.conformance import Conformance
 from ekpay_switch.domain.collections.connector_calls import CollectOrder, Created
 from ekpay_switch.domain.money import Money
 from ekpay_switch.wing_kit.context import Surroundings

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ekpay_switch.cli.connectors.conformance import Conformance, Verdict
+from ekpay_switch.cli.conformance.run import Verdict
+from ekpay_switch.cli.connectors.conformance import Conformance
 from ekpay_switch.domain.collections.connector_calls import (
     AwaitingPayer,
     CallbackHint,

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from connectors.families.token_init_status.connector import TokenInitStatus
-from ekpay_switch.cli.connectors.conformance import Conformance, Fact, Verdict
+from ekpay_switch.cli.conformance.run import Fact, Verdict
+from ekpay_switch.cli.connectors.conformance import Conformance
 from ekpay_switch.domain.collections.connector_calls import CollectOrder, Created
 from ekpay_switch.domain.money import Money
 from ekpay_switch.wing_kit.context import Surroundings

@@ -1,0 +1,1 @@
+"""What the conformance runs of billers and connectors share."""

@@ -1,0 +1,164 @@
+"""The HTTP side of a switch: every API and page on one ASGI application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from fastapi import FastAPI
+
+from ekpay_switch import telemetry
+from ekpay_switch.api import callbacks, operations, payer_pages, webhook_keys
+from ekpay_switch.api.callbacks import Letterbox
+from ekpay_switch.api.limits import LimitRequests, RequestLimits
+from ekpay_switch.api.merchant import routes as merchant_routes
+from ekpay_switch.api.merchant.known_servers import KnownServers
+from ekpay_switch.api.merchant.routes import MerchantApi
+from ekpay_switch.api.payer_pages import PayerPages
+from ekpay_switch.api.problems import install_error_handlers
+from ekpay_switch.api.syndicate.routes import Syndicate, mount
+from ekpay_switch.api.v1 import routes as v1_routes
+from ekpay_switch.api.v1.calls import RestV1
+from ekpay_switch.composition.challans import mount_echallan, treasury_office
+from ekpay_switch.composition.checkout import mount_checkout
+from ekpay_switch.composition.switch import Switch, WrapWorld, open_switch, unwrapped
+from ekpay_switch.edge_kit.background_tasks import BackgroundTasks
+from ekpay_switch.edge_kit.rates import RateLimit
+from ekpay_switch.edge_kit.safe_headers import SafeHeaders
+from ekpay_switch.jobs.host_links import host_links_kept
+from ekpay_switch.persistence.engine import DATABASE_AWAY, Database, is_away
+from ekpay_switch.persistence.housekeeping import is_ready
+from ekpay_switch.persistence.notifications.endpoints import Endpoints
+from ekpay_switch.persistence.parties.api_keys import ApiKeys
+from ekpay_switch.persistence.parties.partners import CachedPartners, Partners
+from ekpay_switch.persistence.payments.receipts import PostgresReceipts
+from ekpay_switch.security.access_tokens import AccessTokens
+from ekpay_switch.security.merchant_tokens import MerchantTokens
+from ekpay_switch.security.receipt_keys import ReceiptKeys
+from ekpay_switch.security.webhook_signatures import WebhookKeys
+from ekpay_switch.settings import Settings
+from ekpay_switch.web.pages import Pages
+from ekpay_switch.web.receipts import routes as receipt_routes
+from ekpay_switch.web.receipts.routes import ReceiptDesk
+from ekpay_switch.web.receipts.typesetter import Typesetter
+
+LOGINS_PER_SECOND, LOGINS_AT_ONCE = 1, 20
+QUESTIONS_PER_SECOND, QUESTIONS_AT_ONCE = 50, 200
+ORDERS_PER_SECOND, ORDERS_AT_ONCE = 50, 200
+VISITS_PER_SECOND, VISITS_AT_ONCE = 1, 20
+ARRIVALS_PER_SECOND, ARRIVALS_AT_ONCE = 100, 500
+# Callbacks that name no payment of ours.
+UNRECOGNISED_PER_SECOND, UNRECOGNISED_AT_ONCE = 1, 60
+RECEIPTS_PER_SECOND, RECEIPTS_AT_ONCE = 5, 60
+PDFS_PER_SECOND, PDFS_AT_ONCE = 1, 10
+# Callers of the merchant API that have not proven to be a merchant's server.
+OUTSIDERS_PER_SECOND, OUTSIDERS_AT_ONCE = 5, 200
+LAST_PAYMENTS_SECONDS = 30.0
+
+
+def build_app(settings: Settings, database: Database, wrap: WrapWorld = unwrapped) -> FastAPI:
+    """The HTTP side as an ASGI application; its database is reached when it starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with (
+            open_switch(settings, database, wrap) as switch,
+            host_links_kept(switch.world.connectors.all()),
+        ):
+            tasks = BackgroundTasks()
+            mount(app, _syndicate(switch, tasks))
+            operations.mount(app, partial(is_ready, switch.engine), lambda: switch.group_commit.depth)
+            webhook_keys.mount(app, Endpoints(switch.engine), WebhookKeys(switch.keys))
+            _mount_collecting(app, switch, tasks)
+            mount_checkout(app, switch.world, switch.keys, tasks)
+            receipt_routes.mount(app, _receipts(switch))
+            telemetry.log("serving", port=settings.port, time_divisor=settings.time_divisor)
+            yield
+            # Payments whose callers have disconnected go on: give them time to be recorded.
+            await tasks.drain(LAST_PAYMENTS_SECONDS)
+
+    app = FastAPI(
+        title="ekpay_switch",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        # The stock redirect is built from the Host header, which is the caller's to choose.
+        redirect_slashes=False,
+    )
+    install_error_handlers(app, DATABASE_AWAY, is_away)
+    app.add_middleware(LimitRequests, limits=RequestLimits(settings.body_max_bytes))
+    # Outermost: the framework answers unhandled errors outside of every middleware that is added to it.
+    app.middleware_stack = SafeHeaders(app.build_middleware_stack(), settings.public_url)
+    return app
+
+
+def _syndicate(switch: Switch, tasks: BackgroundTasks) -> Syndicate:
+    settings, clock = switch.settings, switch.world.clock
+    return Syndicate(
+        world=switch.world,
+        partners=CachedPartners(Partners(switch.engine, switch.keys), settings.partner_cache_seconds),
+        enquiries=switch.payments,
+        tokens=AccessTokens(switch.keys),
+        answer_seconds=settings.answer_deadline_seconds,
+        logins=RateLimit(clock, LOGINS_PER_SECOND, LOGINS_AT_ONCE),
+        questions=RateLimit(clock, QUESTIONS_PER_SECOND, QUESTIONS_AT_ONCE),
+        tasks=tasks,
+    )
+
+
+def _mount_collecting(app: FastAPI, switch: Switch, tasks: BackgroundTasks) -> None:
+    """REST v1, the merchant API, payers' return pages, callbacks and the e-challan API."""
+    settings, world = switch.settings, switch.world
+    orders = RateLimit(world.clock, ORDERS_PER_SECOND, ORDERS_AT_ONCE)
+    questions = RateLimit(world.clock, QUESTIONS_PER_SECOND, QUESTIONS_AT_ONCE)
+    clients = ApiKeys(switch.engine)
+    seconds = settings.answer_deadline_seconds
+    receipt_path = ReceiptKeys(switch.keys).path
+    rest = RestV1(
+        world=world,
+        clients=clients,
+        answer_seconds=seconds,
+        orders=orders,
+        questions=questions,
+        tasks=tasks,
+        receipt_path=receipt_path,
+    )
+    v1_routes.mount(app, rest)
+    merchant_routes.mount(app, _merchant_api(switch, tasks))
+    visits = RateLimit(world.clock, VISITS_PER_SECOND, VISITS_AT_ONCE)
+    arrivals = RateLimit(world.clock, ARRIVALS_PER_SECOND, ARRIVALS_AT_ONCE)
+    payer_pages.mount(app, PayerPages(world, visits, arrivals, tasks))
+    unrecognised = RateLimit(world.clock, UNRECOGNISED_PER_SECOND, UNRECOGNISED_AT_ONCE)
+    callbacks.mount(app, Letterbox(world, arrivals, unrecognised))
+    office = treasury_office(world, switch.challans, settings.config)
+    mount_echallan(app, office, switch.engine, switch.keys, seconds, tasks)
+
+
+def _merchant_api(switch: Switch, tasks: BackgroundTasks) -> MerchantApi:
+    clock = switch.world.clock
+    return MerchantApi(
+        world=switch.world,
+        tokens=MerchantTokens(switch.keys),
+        answer_seconds=switch.settings.answer_deadline_seconds,
+        orders=RateLimit(clock, ORDERS_PER_SECOND, ORDERS_AT_ONCE),
+        arrivals=RateLimit(clock, ARRIVALS_PER_SECOND, ARRIVALS_AT_ONCE),
+        strangers=RateLimit(clock, OUTSIDERS_PER_SECOND, OUTSIDERS_AT_ONCE),
+        servers=KnownServers(clock),
+        tasks=tasks,
+    )
+
+
+def _receipts(switch: Switch) -> ReceiptDesk:
+    world, public_url = switch.world, switch.settings.public_url
+    return ReceiptDesk(
+        receipts=PostgresReceipts(switch.engine),
+        billers=world.billers,
+        connectors=world.connectors,
+        keys=ReceiptKeys(switch.keys),
+        clock=world.clock,
+        public_url=public_url,
+        pages=Pages(public_url),
+        visits=RateLimit(world.clock, RECEIPTS_PER_SECOND, RECEIPTS_AT_ONCE),
+        pdfs=RateLimit(world.clock, PDFS_PER_SECOND, PDFS_AT_ONCE),
+        typesetter=Typesetter(),
+    )

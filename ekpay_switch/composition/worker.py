@@ -1,0 +1,114 @@
+"""The worker: the background jobs of a switch, and what notifications are built from."""
+
+import asyncio
+import secrets
+from functools import partial
+
+from ekpay_switch import telemetry
+from ekpay_switch.composition.challans import treasury_office
+from ekpay_switch.composition.switch import Switch, WrapWorld, open_switch, unwrapped
+from ekpay_switch.jobs.challans import run_challans
+from ekpay_switch.jobs.collector import run_collector
+from ekpay_switch.jobs.host_links import host_links_kept
+from ekpay_switch.jobs.housekeeping import run_housekeeping
+from ekpay_switch.jobs.notifier import NotifierPace, run_notifier
+from ekpay_switch.jobs.resolver import run_resolver
+from ekpay_switch.jobs.slots import Pace
+from ekpay_switch.persistence.engine import Database
+from ekpay_switch.persistence.host_links.store import count_reversals
+from ekpay_switch.persistence.housekeeping import count_open, drop_old_quotes
+from ekpay_switch.persistence.ledger.deposit_watch import DepositWatch
+from ekpay_switch.persistence.ledger.deposits import deposit_alarms
+from ekpay_switch.persistence.notifications.store import PostgresNotifications, count_waiting
+from ekpay_switch.persistence.payments.bill_locks import OldHeldBills
+from ekpay_switch.persistence.routing.store import count_breakers, drop_old_outcomes
+from ekpay_switch.ports.merchants import MerchantPayment
+from ekpay_switch.ports.notifications import MerchantPost, PostOffice
+from ekpay_switch.security.merchant_tokens import MerchantTokens
+from ekpay_switch.security.webhook_signatures import WebhookKeys
+from ekpay_switch.settings import Settings
+from ekpay_switch.wire.public_addresses import AddressRules
+from ekpay_switch.wire.webhooks import Names, WebhookLimits, WebhookSender
+
+HOUSEKEEPING_SECONDS = 10.0
+# A demo divides every time, but not below what the machine can do.
+POLL_SECONDS_MIN, LEASE_SECONDS_MIN = 0.1, 5.0
+# A payer who has just paid waits until the merchant is notified (docs/adr/0048).
+NOTIFIER_POLL_SECONDS_MAX = 0.25
+
+
+async def run_worker(
+    settings: Settings, database: Database, stop: asyncio.Event, wrap: WrapWorld = unwrapped
+) -> None:
+    """Run the background jobs until `stop` is set."""
+    async with (
+        open_switch(settings, database, wrap) as switch,
+        host_links_kept(switch.world.connectors.all()),
+    ):
+        telemetry.log("worker_started", time_divisor=settings.time_divisor)
+        usual, divisor = Pace(settings.worker_poll_seconds), settings.time_divisor
+        pace = Pace(
+            max(usual.poll_seconds / divisor, POLL_SECONDS_MIN),
+            max(usual.lease_seconds / divisor, LEASE_SECONDS_MIN),
+        )
+        office = treasury_office(switch.world, switch.challans, settings.config)
+        await asyncio.gather(
+            run_resolver(switch.world, pace, stop),
+            run_collector(switch.world, pace, stop),
+            run_challans(office, pace, stop),
+            _deliver_notifications(switch, stop),
+            run_housekeeping(
+                (
+                    partial(drop_old_quotes, switch.engine, settings.quote_keep_days),
+                    OldHeldBills(switch.engine).drop,
+                    partial(count_open, switch.engine),
+                    partial(count_waiting, switch.engine),
+                    partial(count_reversals, switch.engine),
+                    partial(count_breakers, switch.engine),
+                    partial(drop_old_outcomes, switch.engine),
+                    DepositWatch(switch.engine, deposit_alarms(switch.world.billers.all())).look,
+                ),
+                HOUSEKEEPING_SECONDS,
+                stop,
+            ),
+        )
+
+
+async def _deliver_notifications(switch: Switch, stop: asyncio.Event) -> None:
+    """Deliver notifications to partners until `stop` is set."""
+    settings, world = switch.settings, switch.world
+    if settings.webhook_trusted_hosts:
+        telemetry.log_warning("webhook_hosts_trusted", count=len(settings.webhook_trusted_hosts))
+    names, divisor = Names(), settings.time_divisor
+    office = PostOffice(
+        notifications=PostgresNotifications(switch.engine, divisor),
+        sender=WebhookSender(world.clock, names.resolve, WebhookLimits(rules=address_rules(settings))),
+        signer=WebhookKeys(switch.keys),
+        billers=world.billers,
+        clock=world.clock,
+        alarms=world.alarms,
+        luck=secrets.SystemRandom().random,
+        merchants=merchant_post(switch),
+        time_divisor=divisor,
+    )
+    poll_seconds = min(settings.worker_poll_seconds, NOTIFIER_POLL_SECONDS_MAX)
+    pace = NotifierPace(max(poll_seconds / divisor, POLL_SECONDS_MIN))
+    try:
+        await run_notifier(office, pace, stop)
+    finally:
+        names.close()
+
+
+def merchant_post(switch: Switch) -> MerchantPost:
+    """What IPNs are built from: payments, connectors and the token of a payment."""
+    tokens, world = MerchantTokens(switch.keys), switch.world
+
+    def token_of(payment: MerchantPayment) -> str:
+        return tokens.derive(payment.payment_id, payment.mer_reg_id, payment.token_expires_at)
+
+    return MerchantPost(world.merchant_payments, world.connectors, token_of)
+
+
+def address_rules(settings: Settings) -> AddressRules:
+    """Where notifications may go."""
+    return AddressRules(settings.webhook_ports, settings.webhook_trusted_hosts)
