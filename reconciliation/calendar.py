@@ -23,8 +23,8 @@ DAY_MINUTES = 24 * 60
 
 
 def _minutes(text: object) -> int:
-    found = _TIME.fullmatch(text) if isinstance(text, str) else None
-    minutes = int(found[1]) * 60 + int(found[2]) if found else DAY_MINUTES + 1
+    match = _TIME.fullmatch(text) if isinstance(text, str) else None
+    minutes = int(match[1]) * 60 + int(match[2]) if match else DAY_MINUTES + 1
     if minutes > DAY_MINUTES:
         raise ValueError(f"{text!r} is no time of day")
     return minutes

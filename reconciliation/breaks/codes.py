@@ -122,9 +122,9 @@ def read_rules(path: Path) -> Rules:
         table = _Table.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (ValidationError, tomllib.TOMLDecodeError) as problem:
         raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem
-    told = [meaning.code for meaning in table.breaks]
-    if sorted(told) != sorted(Code):
-        wrong = sorted(set(told) ^ set(Code)) or "one of them twice"
+    stated_codes = [meaning.code for meaning in table.breaks]
+    if sorted(stated_codes) != sorted(Code):
+        wrong = sorted(set(stated_codes) ^ set(Code)) or "one of them twice"
         raise ConfigurationError(f"{path.name} must say each code once: {wrong}")
     for meaning in table.breaks:
         if (meaning.automatic == "none") != (meaning.reverse == "none"):

@@ -38,18 +38,22 @@ class Compared:
         return self.theirs - self.ours
 
 
-def diagnose(compared: Compared, around: Surroundings) -> Cause:
+def diagnose(compared: Compared, context: Surroundings) -> Cause:
     """The first usual cause that gives exactly this difference."""
-    return _of_the_payment(compared, around) or _of_the_digits(compared) or _of_others(compared, around)
+    return _of_the_payment(compared, context) or _of_the_digits(compared) or _of_others(compared, context)
 
 
-def _of_the_payment(compared: Compared, around: Surroundings) -> Cause | None:
+def _of_the_payment(compared: Compared, context: Surroundings) -> Cause | None:
     size = abs(compared.difference)
-    kept = {Cause.FEE_AND_VAT: compared.fee + compared.vat, Cause.FEE: compared.fee, Cause.VAT: compared.vat}
-    for cause, amount in kept.items():
+    charges = {
+        Cause.FEE_AND_VAT: compared.fee + compared.vat,
+        Cause.FEE: compared.fee,
+        Cause.VAT: compared.vat,
+    }
+    for cause, amount in charges.items():
         if amount and size == abs(amount):
             return cause
-    return Cause.REFUND if size in {abs(refund) for refund in around.refunds} else None
+    return Cause.REFUND if size in {abs(refund) for refund in context.refunds} else None
 
 
 def _of_the_digits(compared: Compared) -> Cause | None:
@@ -62,19 +66,25 @@ def _of_the_digits(compared: Compared) -> Cause | None:
 
 def are_swapped(ours: int, theirs: int) -> bool:
     """Whether two digits of one amount changed places in the other; their difference divides by 9."""
-    one, other = str(abs(ours)), str(abs(theirs))
-    if len(one) != len(other) or (ours - theirs) % 9:
+    our_digits, their_digits = str(abs(ours)), str(abs(theirs))
+    if len(our_digits) != len(their_digits) or (ours - theirs) % 9:
         return False
-    apart = [index for index, (left, right) in enumerate(zip(one, other, strict=True)) if left != right]
-    crosswise = [one[index] for index in reversed(apart)] == [other[index] for index in apart]
-    return len(apart) == _TWO and crosswise
+    differing = [
+        index
+        for index, (our_digit, their_digit) in enumerate(zip(our_digits, their_digits, strict=True))
+        if our_digit != their_digit
+    ]
+    crosswise = [our_digits[index] for index in reversed(differing)] == [
+        their_digits[index] for index in differing
+    ]
+    return len(differing) == _TWO and crosswise
 
 
-def _of_others(compared: Compared, around: Surroundings) -> Cause:
-    if -compared.difference in around.differences:
+def _of_others(compared: Compared, context: Surroundings) -> Cause:
+    if -compared.difference in context.differences:
         return Cause.COMPENSATING
-    if compared.difference in around.batches:
+    if compared.difference in context.batches:
         return Cause.BATCH
-    if compared.difference in around.cycles:
+    if compared.difference in context.cycles:
         return Cause.MISSING_CYCLE
     return Cause.UNEXPLAINED if compared.difference % _HUNDRED else Cause.ROUND_TAKA

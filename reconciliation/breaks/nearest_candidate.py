@@ -33,22 +33,22 @@ def with_nearest(finding: Finding, rows: pl.DataFrame) -> Finding:
         & (pl.col("source") != side)
         & ((pl.col("reference") == finding.key.reference) | (pl.col("theirs") == finding.key.reference))
     )
-    others = rows.filter(
+    candidates = rows.filter(
         (pl.col("institution") == finding.key.institution)
         & (pl.col("source") == side)
         & pl.col("verdict").is_in([BROKEN, OPEN])
         & (pl.col("reference") != finding.key.reference)
     )
-    if mine.is_empty() or others.is_empty():
+    if mine.is_empty() or candidates.is_empty():
         return finding
-    return _told(finding, mine.row(0, named=True), others)
+    return _told(finding, mine.row(0, named=True), candidates)
 
 
-def _told(finding: Finding, mine: dict[str, object], others: pl.DataFrame) -> Finding:
+def _told(finding: Finding, mine: dict[str, object], candidates: pl.DataFrame) -> Finding:
     amount = pl.coalesce("gross", "net") - finding.amount
-    apart = (pl.col("instant") - pl.lit(mine["instant"], pl.Datetime("us", "UTC"))).dt.total_seconds()
+    seconds_apart = (pl.col("instant") - pl.lit(mine["instant"], pl.Datetime("us", "UTC"))).dt.total_seconds()
     closest = (
-        others.with_columns(_amount=amount, _seconds=apart)
+        candidates.with_columns(_amount=amount, _seconds=seconds_apart)
         .sort(pl.col("_amount").abs(), pl.col("_seconds").abs(), "reference", "ordinal", nulls_last=True)
         .row(0, named=True)
     )
@@ -63,13 +63,13 @@ def _told(finding: Finding, mine: dict[str, object], others: pl.DataFrame) -> Fi
     return replace(finding, nearest=nearest, passes=(*finding.passes, verdict))
 
 
-def edit_distance(one: str, other: str) -> int:
+def edit_distance(source: str, target: str) -> int:
     """How many characters must be put in, left out or changed to make one text of the other."""
-    previous = list(range(len(other) + 1))
-    for index, left in enumerate(one, start=1):
+    previous = list(range(len(target) + 1))
+    for index, source_character in enumerate(source, start=1):
         current = [index]
-        for place, right in enumerate(other, start=1):
-            changed = previous[place - 1] + (left != right)
+        for place, target_character in enumerate(target, start=1):
+            changed = previous[place - 1] + (source_character != target_character)
             current.append(min(previous[place] + 1, current[-1] + 1, changed))
         previous = current
     return previous[-1]

@@ -133,18 +133,18 @@ def breaks(options: BreakOptions) -> None:
         from reconciliation.resolutions.staff_requests import breaks_of  # noqa: PLC0415
 
         _refuse_unfit(options.csv_file, options.code or [])
-        wanted = _filter(options)
-    if wanted.institutions or wanted.owners:
-        _refuse_strangers(wanted, options.context)
-    found, as_of = _run(lambda finance: breaks_of(finance, wanted), options.context)
-    rows = [as_row(one, as_of, bangla=options.bangla) for one in found]
+        break_filter = _filter(options)
+    if break_filter.institutions or break_filter.owners:
+        _refuse_strangers(break_filter, options.context)
+    records, as_of = _run(lambda finance: breaks_of(finance, break_filter), options.context)
+    rows = [as_row(record, as_of, bangla=options.bangla) for record in records]
     if options.csv_file is not None:
         write_csv(options.csv_file, rows)
         typer.echo(f"{len(rows)} breaks as of {as_of} in {options.csv_file}", err=options.as_json)
     if options.as_json:
         show_json(rows)
     elif options.csv_file is None:
-        show_breaks(found, as_of, bangla=options.bangla)
+        show_breaks(records, as_of, bangla=options.bangla)
 
 
 def _filter(options: BreakOptions) -> "BreakFilter":
@@ -154,7 +154,7 @@ def _filter(options: BreakOptions) -> "BreakFilter":
         codes=tuple(options.code or ()),
         institutions=tuple(options.institution or ()),
         owners=tuple(options.owner or ()),
-        states=tuple(BreakState(one) for one in options.state or (State.OPEN, State.PROPOSED)),
+        states=tuple(BreakState(state) for state in options.state or (State.OPEN, State.PROPOSED)),
         night=options.night,
         older_than=options.older_than,
         at_least=0 if options.at_least is None else options.at_least.minor,
@@ -162,10 +162,10 @@ def _filter(options: BreakOptions) -> "BreakFilter":
     )
 
 
-def _refuse_unknown(typed: Iterable[str], known: Collection[str], what: str, option: str) -> None:
+def _refuse_unknown(typed: Iterable[str], known: Collection[str], kind: str, option: str) -> None:
     for name in typed:
         if name not in known:
-            raise typer.BadParameter(in_words(name, known, what), param_hint=option)
+            raise typer.BadParameter(in_words(name, known, kind), param_hint=option)
 
 
 def _refuse_unfit(csv_file: Path | None, codes: list[str]) -> None:
@@ -176,13 +176,13 @@ def _refuse_unfit(csv_file: Path | None, codes: list[str]) -> None:
         raise typer.BadParameter(f"{csv_file.parent} is no folder", param_hint="--csv")
 
 
-def _refuse_strangers(wanted: "BreakFilter", context: typer.Context) -> None:
+def _refuse_strangers(break_filter: "BreakFilter", context: typer.Context) -> None:
     with _one_line():
         from reconciliation.resolutions.filter_names import known_names  # noqa: PLC0415
 
     known = _run(known_names, context)
-    _refuse_unknown(wanted.institutions, known.institutions, "institution", "--institution")
-    _refuse_unknown(wanted.owners, known.owners, "owner of breaks", "--owner")
+    _refuse_unknown(break_filter.institutions, known.institutions, "institution", "--institution")
+    _refuse_unknown(break_filter.owners, known.owners, "owner of breaks", "--owner")
 
 
 def break_(context: typer.Context, break_id: BreakId, *, as_json: AsJson = False) -> None:
@@ -199,11 +199,11 @@ def break_(context: typer.Context, break_id: BreakId, *, as_json: AsJson = False
 
     story: BreakStory = _run(lambda finance: story_of(finance, break_id), context)
     if as_json:
-        told = as_row(story.broken, story.night, bangla=False) | {"told": dict(story.broken.told)}
-        told["events"] = [for_programs(event) for event in story.events]
-        told["resolutions"] = [for_programs(one) for one in story.resolutions]
-        told["fitting"] = [action.value for action in story.fitting]
-        show_json(told)
+        content = as_row(story.broken, story.night, bangla=False) | {"told": dict(story.broken.told)}
+        content["events"] = [for_programs(event) for event in story.events]
+        content["resolutions"] = [for_programs(resolution) for resolution in story.resolutions]
+        content["fitting"] = [action.value for action in story.fitting]
+        show_json(content)
         return
     show_break(story.broken, story.night)
     show_events(story.events)
@@ -253,12 +253,14 @@ def reverse(context: typer.Context, resolution_id: ResolutionId, reason: Reason,
     _waits(_run(_carry_out, context))
 
 
-def _waits(one: "Resolution") -> None:
-    persons = "one more person" if one.checkers_needed == 1 else f"{one.checkers_needed} more persons"
-    typer.echo(f"Resolution {one.id} over {taka(one.amount)} taka waits for {persons}:")
-    for account, paisa in one.postings:
+def _waits(resolution: "Resolution") -> None:
+    persons = (
+        "one more person" if resolution.checkers_needed == 1 else f"{resolution.checkers_needed} more persons"
+    )
+    typer.echo(f"Resolution {resolution.id} over {taka(resolution.amount)} taka waits for {persons}:")
+    for account, paisa in resolution.postings:
         typer.echo(f"  {'debit' if paisa > 0 else 'credit'} {account} {taka(abs(paisa))}")
-    typer.echo(f"ekpay reconcile approve {one.id} --by NAME")
+    typer.echo(f"ekpay reconcile approve {resolution.id} --by NAME")
 
 
 def approve(
@@ -282,14 +284,15 @@ def approve(
         await finance.persons.verify(by, approving)
         return await check(finance, resolution_id, (by, verdict, reason))
 
-    one: Resolution = _run(_carry_out, context)
-    if one.waits:
+    resolution: Resolution = _run(_carry_out, context)
+    if resolution.waits:
         typer.echo(
-            f"Approved by {len(one.approved_by)} of {one.checkers_needed}; it waits for another person."
+            f"Approved by {len(resolution.approved_by)} of {resolution.checkers_needed};"
+            " it waits for another person."
         )
     else:
-        posted = f", entry {one.entry_id}" if one.postings and not reject else ""
-        typer.echo(f"Resolution {one.id} is {standing(one)}{posted}.")
+        posted = f", entry {resolution.entry_id}" if resolution.postings and not reject else ""
+        typer.echo(f"Resolution {resolution.id} is {standing(resolution)}{posted}.")
 
 
 def note(
@@ -349,11 +352,11 @@ def closings(
         from reconciliation.cli.break_wording import for_programs, show_closings  # noqa: PLC0415
         from reconciliation.resolutions.staff_requests import closings_with_proof  # noqa: PLC0415
 
-    found, broken = _run(lambda finance: closings_with_proof(finance, night), context)
+    closed_days, broken = _run(lambda finance: closings_with_proof(finance, night), context)
     if as_json:
-        show_json([for_programs(one) for one in found])
+        show_json([for_programs(closed_day) for closed_day in closed_days])
     else:
-        show_closings(found)
+        show_closings(closed_days)
     if broken is not None:
         complain(broken)
         raise typer.Exit(FAILED)

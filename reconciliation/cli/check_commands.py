@@ -100,21 +100,21 @@ def _check_all(ground: Ground, files: Sequence[Path], engine: "Engine | None", *
         complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
         return NOT_CHECKED
     try:
-        wanted = checking.asked(ground.config, files)
+        requests = checking.asked(ground.config, files)
         mirrors = Mirrors(MirrorFolder.of(ground.home), complain)
         # One connection for all of them: to connect takes longer than to read a hundred thousand lines.
         with Database(ground.url("audit")) as books:
-            return max(_one(books, one, engine, mirrors, as_json=as_json) for one in wanted)
+            return max(_one(books, request, engine, mirrors, as_json=as_json) for request in requests)
     except (ReconciliationError, OSError, Error) as problem:
         complain(str(problem))
         return NOT_CHECKED
 
 
 def _one(
-    books: "Database", wanted: "Asked", engine: "Engine | None", mirrors: "Mirrors", *, as_json: bool
+    books: "Database", request: "Asked", engine: "Engine | None", mirrors: "Mirrors", *, as_json: bool
 ) -> int:
     """Check one institution's date and print what was found; one that cannot be checked stops no other."""
-    code = _checked(books, wanted, engine, mirrors, as_json=as_json)
+    code = _checked(books, request, engine, mirrors, as_json=as_json)
     if not gc.isenabled():
         gc.freeze()
         gc.enable()
@@ -122,12 +122,12 @@ def _one(
 
 
 def _checked(
-    books: "Database", wanted: "Asked", engine: "Engine | None", mirrors: "Mirrors", *, as_json: bool
+    books: "Database", request: "Asked", engine: "Engine | None", mirrors: "Mirrors", *, as_json: bool
 ) -> int:
     from reconciliation.nightly import check_files as checking  # noqa: PLC0415
 
     try:
-        found = checking.check(books, wanted, engine, mirrors)
+        result = checking.check(books, request, engine, mirrors)
     except UnreadableFileError as problem:
         complain(f"{problem.file} would be refused as {problem.code}: {problem}")
         return NOT_CHECKED
@@ -136,89 +136,98 @@ def _checked(
         return NOT_CHECKED
     if as_json:
         # A line each, so that what is said of many files can be taken apart while it is said.
-        typer.echo(dumps(_told(found), ensure_ascii=False))
+        typer.echo(dumps(_told(result), ensure_ascii=False))
     else:
-        _show(found)
-    return AGREES if found.agrees else BREAKS
+        _show(result)
+    return AGREES if result.agrees else BREAKS
 
 
-def _told(found: "Checked") -> dict[str, object]:
-    ours, theirs = found.matched
-    asked, judged = found.asked, found.judged
+def _told(result: "Checked") -> dict[str, object]:
+    ours, theirs = result.matched
+    request, judged = result.asked, result.judged
     return {
-        "institution": asked.institution,
-        "date": asked.day.date.isoformat(),
+        "institution": request.institution,
+        "date": request.day.date.isoformat(),
         "files": dict(judged.theirs),
-        "missing_cycles": asked.missing,
-        "agrees": found.agrees,
+        "missing_cycles": request.missing,
+        "agrees": result.agrees,
         "ours": judged.ours,
-        "ours_mirrored": found.mirrored,
+        "ours_mirrored": result.mirrored,
         "theirs": sum(judged.theirs.values()),
         "ours_matched": ours,
         "theirs_matched": theirs,
-        "ours_waiting": found.waiting,
-        "ours_quiet": found.quiet,
-        "theirs_of_other_dates": found.of_other_dates,
+        "ours_waiting": result.waiting,
+        "ours_quiet": result.quiet,
+        "theirs_of_other_dates": result.of_other_dates,
         "codes": {
             code: {"count": count, "amount": amount, "difference": difference}
-            for code, (count, amount, difference) in found.by_code.items()
+            for code, (count, amount, difference) in result.by_code.items()
         },
         "breaks": [
             {
-                "code": one.key.code.value,
-                "reference": one.key.reference,
-                "amount": one.amount,
-                "difference": one.difference,
-                "file": one.file,
-                "rows": one.rows,
+                "code": finding.key.code.value,
+                "reference": finding.key.reference,
+                "amount": finding.amount,
+                "difference": finding.difference,
+                "file": finding.file,
+                "rows": finding.rows,
             }
-            for one in found.findings
+            for finding in result.findings
         ],
         "first": [
-            {"reference": one.reference, "en": one.en, "bn": one.bn} for one in found.explained(_FIRST)
+            {"reference": finding.reference, "en": finding.en, "bn": finding.bn}
+            for finding in result.explained(_FIRST)
         ],
-        "digest": found.digest,
+        "digest": result.digest,
     }
 
 
-def _show(found: "Checked") -> None:
-    asked, judged = found.asked, found.judged
-    ours, theirs = found.matched
+def _show(result: "Checked") -> None:
+    request, judged = result.asked, result.judged
+    ours, theirs = result.matched
     rows = [
         *((name, str(count)) for name, count in judged.theirs.items()),
         ("rows of theirs", str(sum(judged.theirs.values()))),
         ("of them matched", str(theirs)),
-        ("with lines of other dates", str(found.of_other_dates)),
+        ("with lines of other dates", str(result.of_other_dates)),
         ("lines of ours", str(judged.ours)),
         ("of them matched", str(ours)),
-        ("may be told yet", str(found.waiting)),
-        ("failed, and told by nobody", str(found.quiet)),
+        ("may be told yet", str(result.waiting)),
+        ("failed, and told by nobody", str(result.quiet)),
     ]
-    show_table(f"{asked.institution} {asked.day.date}", ("what", ">rows"), rows)
+    show_table(f"{request.institution} {request.day.date}", ("what", ">rows"), rows)
     codes = [
         (code, str(count), taka(amount), taka(difference))
-        for code, (count, amount, difference) in found.by_code.items()
+        for code, (count, amount, difference) in result.by_code.items()
     ]
     if codes:
         show_table("Breaks", ("code", ">found", ">amounts", ">differences"), codes)
-        told = [(one.code, one.reference, taka(one.amount), one.en) for one in found.explained(_FIRST)]
-        show_table(f"The first {len(told)}", ("code", "reference", ">amount", "what"), told)
-    for words in _remarks(found):
+        explained = [
+            (
+                explained_break.code,
+                explained_break.reference,
+                taka(explained_break.amount),
+                explained_break.en,
+            )
+            for explained_break in result.explained(_FIRST)
+        ]
+        show_table(f"The first {len(explained)}", ("code", "reference", ">amount", "what"), explained)
+    for words in _remarks(result):
         typer.echo(words)
 
 
-def _remarks(found: "Checked") -> list[str]:
+def _remarks(result: "Checked") -> list[str]:
     """What whoever reads the tables must know."""
     remarks = []
-    missing = found.asked.missing
+    missing = result.asked.missing
     if missing:
         listed = ", ".join(map(str, missing))
         remarks.append(
             f"cycle {listed} is not among the files: lines of ours that none of these tells may be in it"
         )
-    if not found.judged.ours:
+    if not result.judged.ours:
         remarks.append("our books have no line of this institution and date")
-    if found.of_other_dates:
+    if result.of_other_dates:
         remarks.append("whether earlier files told rows of other dates already, only a night knows")
-    remarks.append("it agrees with our books" if found.agrees else "it does not agree with our books")
+    remarks.append("it agrees with our books" if result.agrees else "it does not agree with our books")
     return remarks

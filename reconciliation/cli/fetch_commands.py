@@ -38,16 +38,16 @@ def fetch(
     """
     finance: Finance = context.obj
     try:
-        told = fetch_from(finance.home, finance.config, server)
+        results = fetch_from(finance.home, finance.config, server)
     except ModuleNotFoundError as problem:
         complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
         raise typer.Exit(_IMPERFECT) from problem
     except ReconciliationError as problem:
         complain(str(problem))
         raise typer.Exit(_IMPERFECT) from problem
-    rows = [(one.server, one.name, one.what.value, one.why) for one in told]
+    rows = [(result.server, result.name, result.what.value, result.why) for result in results]
     show_table("Fetched", ("server", "file", "what", "why"), rows)
-    if any(one.what.name == "FAILED" for one in told):
+    if any(result.what.name == "FAILED" for result in results):
         raise typer.Exit(_IMPERFECT)
 
 

@@ -61,14 +61,14 @@ def mirror(
         raise typer.Exit(_RED) from problem
     try:
         with counting_bar() as bar:
-            told = asyncio.run(_run(context.obj, since, bar, is_proof=verify))
+            report = asyncio.run(_run(context.obj, since, bar, is_proof=verify))
     except (ReconciliationError, SwitchError, OSError, Error, PostgresError) as problem:
         complain(f"{problem}: what was made until then stands")
         raise typer.Exit(_RED) from problem
-    for words in told.differences:
+    for words in report.differences:
         complain(words)
-    typer.echo(told.words)
-    if told.differences:
+    typer.echo(report.words)
+    if report.differences:
         raise typer.Exit(_RED)
 
 
@@ -93,29 +93,30 @@ async def _run(finance: Finance, since: date | None, bar: Progress, *, is_proof:
         newest = await connection.fetchval(_NEWEST)
         if newest is None:
             return _Told("no window is closed yet")
-        wanted = await wanted_mirrors(connection, layouts, since or newest - _BACK)
+        required = await wanted_mirrors(connection, layouts, since or newest - _BACK)
         watch = partial(_watch, bar, task)
         with Database(finance.url("audit")) as books:
             if is_proof:
-                return _proven(books, folder, wanted, watch)
-            made = await make_missing(connection, books, folder, wanted, watch)
+                return _proven(books, folder, required, watch)
+            made = await make_missing(connection, books, folder, required, watch)
     finally:
         await connection.close()
     return _Told(f"{made.mirrors} mirrors of {made.lines} lines made, {made.standing} stood already")
 
 
-def _proven(books: "Database", folder: "MirrorFolder", wanted: "Sequence[Wanted]", watch: "Watch") -> _Told:
+def _proven(books: "Database", folder: "MirrorFolder", required: "Sequence[Wanted]", watch: "Watch") -> _Told:
     from reconciliation.mirror.make_mirrors import first_difference  # noqa: PLC0415 - needs the extra
 
     differences = []
-    for done, one in enumerate(wanted):
-        watch(done, len(wanted), str(one))
-        if words := first_difference(books, folder, one):
+    for done, required_mirror in enumerate(required):
+        watch(done, len(required), str(required_mirror))
+        if words := first_difference(books, folder, required_mirror):
             differences.append(words)
     return _Told(
-        f"{len(wanted) - len(differences)} of {len(wanted)} mirrors hold what the tables hold", differences
+        f"{len(required) - len(differences)} of {len(required)} mirrors hold what the tables hold",
+        differences,
     )
 
 
-def _watch(bar: Progress, task: TaskID, done: int, of: int, what: str) -> None:
-    bar.update(task, description=what, completed=done, total=of)
+def _watch(bar: Progress, task: TaskID, done: int, total: int, mirror_name: str) -> None:
+    bar.update(task, description=mirror_name, completed=done, total=total)

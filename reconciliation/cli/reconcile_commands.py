@@ -82,11 +82,11 @@ def month(
         raise typer.Exit(IMPERFECT)
 
 
-def _refuse_unfit(json_file: Path | None, left: Mapping[str, Path | None]) -> None:
+def _refuse_unfit(json_file: Path | None, output_folders: Mapping[str, Path | None]) -> None:
     """Refuse places where nothing can be left, before anything runs."""
     if json_file is not None and not json_file.parent.is_dir():
         raise typer.BadParameter(f"{json_file.parent} is no folder", param_hint="--json")
-    for option, place in left.items():
+    for option, place in output_folders.items():
         if place is not None and place.exists() and any(place.iterdir()):
             raise typer.BadParameter(
                 f"{place} is not empty: what a run leaves is in a folder of its own", param_hint=option

@@ -98,14 +98,14 @@ def runs(
 
     rows = [
         (
-            str(one.seq),
-            one.night.strftime(_FORMAT),
-            str(one.number),
-            "hold" if one.holds else "BROKEN",
-            one.findings_digest[:16],
-            one.outcome_digest[:16],
+            str(record.seq),
+            record.night.strftime(_FORMAT),
+            str(record.number),
+            "hold" if record.holds else "BROKEN",
+            record.findings_digest[:16],
+            record.outcome_digest[:16],
         )
-        for one in asyncio.run(_read())
+        for record in asyncio.run(_read())
     ]
     if night is not None and not rows:
         complain("no run of that night")
@@ -122,7 +122,7 @@ async def _wanted(connection: object, night: date | None, run: int | None) -> "R
     from reconciliation.errors import ReportError  # noqa: PLC0415
     from reconciliation.results.runs import latest_run, run_of  # noqa: PLC0415
 
-    found = await (latest_run(connection, night) if run is None else run_of(connection, run))
-    if found is None or (night is not None and found.night != night):
+    record = await (latest_run(connection, night) if run is None else run_of(connection, run))
+    if record is None or (night is not None and record.night != night):
         raise ReportError("there is no such run: ekpay report runs lists them")
-    return found
+    return record

@@ -33,11 +33,11 @@ def take(
     """
     finance: Finance = context.obj
     try:
-        told = take_all(finance.home, finance.config, files)
+        rows = take_all(finance.home, finance.config, files)
     except (ReconciliationError, OSError) as problem:
         complain(str(problem))
         raise typer.Exit(_IMPERFECT) from problem
-    show_table("Inbox", ("file", "institution", "date", "what"), told)
+    show_table("Inbox", ("file", "institution", "date", "what"), rows)
 
 
 def take_all(home: Path, config: Path, files: list[Path]) -> list[tuple[str, str, str, str]]:
@@ -53,12 +53,12 @@ def take_all(home: Path, config: Path, files: list[Path]) -> list[tuple[str, str
     layouts = read_layouts(config / "statements")
     named = [(path, expected(path.name, layouts)) for path in files]
     landing = Landing.of(home, "upload")
-    told = []
+    rows = []
     for path, name in named:
         if not path.is_file():
             raise SourceError(f"{path.name} is no file")
         with path.open("rb") as stream:
             is_new = landing.copy(stream, name.text)
-        what = "taken" if is_new else "waits already"
-        told.append((name.text, name.key.institution, name.key.day.isoformat(), what))
-    return told
+        outcome = "taken" if is_new else "waits already"
+        rows.append((name.text, name.key.institution, name.key.day.isoformat(), outcome))
+    return rows

@@ -37,10 +37,10 @@ class Waiting:
         """What each break about a file bears, in paisa of our open lines; 0 where an earlier one does."""
         borne = set(self.borne)
         totals = {}
-        for one in findings:
-            key = file_of(one)
+        for finding in findings:
+            key = file_of(finding)
             if key is not None:
-                totals[one.key] = 0 if key in borne else self._open_total(key, rows, register)
+                totals[finding.key] = 0 if key in borne else self._open_total(key, rows, register)
                 borne.add(key)
         return totals
 
@@ -54,9 +54,13 @@ class Waiting:
         times = self.times.get(key.institution)
         ends = (DAY_MINUTES,) if times is None else times.cycle_ends
         cycles = range(1, len(ends) + 1)
-        came = {one for one in cycles if register.live(LogicalKey(key.institution, key.day, one)) is not None}
-        first = next((one for one in cycles if one not in came), None)
-        waits = pl.when(_cycle(ends).is_in(sorted(came))).then(pl.lit(first)).otherwise(_cycle(ends))
+        arrived = {
+            cycle
+            for cycle in cycles
+            if register.live(LogicalKey(key.institution, key.day, cycle)) is not None
+        }
+        first = next((cycle for cycle in cycles if cycle not in arrived), None)
+        waits = pl.when(_cycle(ends).is_in(sorted(arrived))).then(pl.lit(first)).otherwise(_cycle(ends))
         return int(waiting.filter(waits == key.cycle)["gross"].sum())
 
 
@@ -75,6 +79,6 @@ def _cycle(ends: Sequence[int]) -> pl.Expr:
     """The cycle in which a row moved; the first one where it is due on a later date than its own."""
     local = pl.col("instant").dt.convert_time_zone(DHAKA_NAME)
     minute = local.dt.hour().cast(pl.Int32) * _MINUTES_AN_HOUR + local.dt.minute().cast(pl.Int32)
-    behind = [(minute >= end).cast(pl.Int32) for end in ends[:-1]]
-    cycle = pl.sum_horizontal(pl.lit(1, pl.Int32), *behind)
+    cycles_over = [(minute >= end).cast(pl.Int32) for end in ends[:-1]]
+    cycle = pl.sum_horizontal(pl.lit(1, pl.Int32), *cycles_over)
     return pl.when(local.dt.date() == pl.col("due_date")).then(cycle).otherwise(1)

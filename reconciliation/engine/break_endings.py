@@ -28,7 +28,7 @@ OTHERWISE: Final = "its rows were judged again and it is"
 
 def raised_in(night: Night) -> set[FindingKey]:
     """Everything that a night found, whether for the first time or again."""
-    return {one.key for one in (*night.received.findings, *night.judged.findings, *night.findings)}
+    return {finding.key for finding in (*night.received.findings, *night.judged.findings, *night.findings)}
 
 
 def endings(
@@ -36,20 +36,20 @@ def endings(
 ) -> dict[FindingKey, str]:
     """Which of the breaks that stand ended in a night, each with the reason in words."""
     raised = raised_in(night)
-    wanted = {key: finding for key, finding in standing.items() if key not in raised}
-    seen = _families(night.judged.rows, wanted)
+    not_raised = {key: finding for key, finding in standing.items() if key not in raised}
+    judged_families = _families(night.judged.rows, not_raised)
     settled = pl.col("verdict").is_not_null() & (pl.col("verdict") != OPEN)
-    whole = seen & _families(night.pool.filter(settled), wanted)
+    fully_judged = judged_families & _families(night.pool.filter(settled), not_raised)
     withdrawn = {*night.received.withdrawn, *night.inputs.replaced}
-    instead: dict[tuple[str, str], list[str]] = {}
+    codes_raised: dict[tuple[str, str], list[str]] = {}
     for key in sorted(raised):
-        instead.setdefault((key.institution, key.reference), []).append(key.code.value)
+        codes_raised.setdefault((key.institution, key.reference), []).append(key.code.value)
     ended = {}
-    for key, finding in wanted.items():
-        families = seen if key.code is Code.TIMING else whole
+    for key, finding in not_raised.items():
+        families = judged_families if key.code is Code.TIMING else fully_judged
         reason = _reason(finding, families, withdrawn, register)
         if reason is not None:
-            codes = instead.get((key.institution, key.reference), [])
+            codes = codes_raised.get((key.institution, key.reference), [])
             is_judged = reason == AGREED and codes
             ended[key] = f"{OTHERWISE} {', '.join(codes)}" if is_judged else reason
     return ended
@@ -71,10 +71,10 @@ def _reason(
     return WITHDRAWN if is_withdrawn else None
 
 
-def _families(rows: pl.DataFrame, wanted: Collection[FindingKey]) -> set[tuple[str, str]]:
+def _families(rows: pl.DataFrame, keys_of_breaks: Collection[FindingKey]) -> set[tuple[str, str]]:
     """Which of the wanted families are among the rows, by the names that findings have for them."""
     keys = pl.DataFrame(
-        [(key.institution, key.reference) for key in wanted],
+        [(key.institution, key.reference) for key in keys_of_breaks],
         schema={"institution": pl.String, "reference": pl.String},
         orient="row",
     )

@@ -29,19 +29,19 @@ def explained(
     # A candidate is never matched, so nearly all rows are out of the question from the start.
     unmatched = rows.filter(~pl.col("verdict").is_in([MATCHED, QUIET]))
     of_institutions = unmatched.partition_by("institution", as_dict=True)
-    differences = Counter(_place(one) for one in findings if one.compared is not None)
+    differences = Counter(_place(finding) for finding in findings if finding.compared is not None)
     totals = waiting.totals(findings, unmatched, register)
-    told = []
-    for one in findings:
-        near = of_institutions.get((one.key.institution,), unmatched.clear())
-        if one.key.code in WAITS_FOR_A_FILE:
-            told.append(replace(one, open_total=totals[one.key]))
-        elif one.compared is not None:
-            cause = diagnose(one.compared, _surroundings(one, differences, register, payouts))
-            told.append(replace(one, diagnosis=cause))
+    results = []
+    for finding in findings:
+        near = of_institutions.get((finding.key.institution,), unmatched.clear())
+        if finding.key.code in WAITS_FOR_A_FILE:
+            results.append(replace(finding, open_total=totals[finding.key]))
+        elif finding.compared is not None:
+            cause = diagnose(finding.compared, _surroundings(finding, differences, register, payouts))
+            results.append(replace(finding, diagnosis=cause))
         else:
-            told.append(with_nearest(one, near))
-    return tuple(told)
+            results.append(with_nearest(finding, near))
+    return tuple(results)
 
 
 def _place(finding: Finding) -> tuple[str, int]:
@@ -56,10 +56,10 @@ def _surroundings(
     files = [] if batch is None else [register.live(key) for key in batch.files]
     opposite = -finding.difference
     # A finding is not its own counterpart, even where it differs by nothing.
-    others = differences.get((institution, opposite), 0) - (opposite == finding.difference)
+    opposite_count = differences.get((institution, opposite), 0) - (opposite == finding.difference)
     return Surroundings(
         refunds=finding.refunds,
-        differences=(opposite,) if others > 0 else (),
+        differences=(opposite,) if opposite_count > 0 else (),
         batches=payouts.credits_of(institution),
         # A credit that is short by one of its files.
         cycles=[-arrival.settled for arrival in files if arrival is not None],
@@ -75,11 +75,13 @@ def with_changes(received: Received, replaced: pl.DataFrame) -> list[Finding]:
         after = [
             frame for frame in received.frames if frame.height and understood(frame["origin"][0]).key == key
         ]
-        kept = pl.concat(after)["raw_hash"] if after else pl.Series(dtype=pl.String)
-        changed[name] = tuple(before.filter(~pl.col("raw_hash").is_in(kept.implode()))["raw_hash"].sort())
+        remaining = pl.concat(after)["raw_hash"] if after else pl.Series(dtype=pl.String)
+        changed[name] = tuple(
+            before.filter(~pl.col("raw_hash").is_in(remaining.implode()))["raw_hash"].sort()
+        )
     return [
-        replace(one, rows=changed[one.file])
-        if one.key.code is Code.FILE_SUPERSEDED and one.file in changed
-        else one
-        for one in received.findings
+        replace(finding, rows=changed[finding.file])
+        if finding.key.code is Code.FILE_SUPERSEDED and finding.file in changed
+        else finding
+        for finding in received.findings
     ]

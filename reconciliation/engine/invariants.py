@@ -93,12 +93,16 @@ class NightChecks:
             digest(again.groups) == digest(night.judged.groups),
             f"{first.name} and {second.name} differ in the night of {night.date}",
         )
-        other = judge_pool(_in_another_order(night.pool), second, self.setting.kinds)
-        rows = with_rounding_broken(other, off_by_too_much(other, self.setting, self.progress.register))
-        said = {one.key for one in other.findings} == {one.key for one in night.judged.findings}
+        reordered = judge_pool(_in_another_order(night.pool), second, self.setting.kinds)
+        rows = with_rounding_broken(
+            reordered, off_by_too_much(reordered, self.setting, self.progress.register)
+        )
+        same_findings = {finding.key for finding in reordered.findings} == {
+            finding.key for finding in night.judged.findings
+        }
         self.hold(
             Invariant.ORDER_INDEPENDENCE,
-            said and outcome(rows) == outcome(night.judged.rows),
+            same_findings and outcome(rows) == outcome(night.judged.rows),
             f"another order of rows comes to something else in the night of {night.date}",
         )
 
@@ -123,12 +127,14 @@ class NightChecks:
 
     def check_netting(self, rows: pl.DataFrame) -> None:
         """Positions of these rows sum to zero, and what is matched agrees to the paisa that is tolerated."""
-        left = rest(positions(rows))
-        self.hold(Invariant.NETTING, left == 0, f"positions leave {left} paisa")
+        rest_paisa = rest(positions(rows))
+        self.hold(Invariant.NETTING, rest_paisa == 0, f"positions leave {rest_paisa} paisa")
         funds = [name for name, kind in self.setting.kinds.items() if kind == "funds"]
         tolerated = pl.when(pl.col("institution").is_in(funds)).then(1).otherwise(0)
-        apart = families_that_agree(rows).filter((pl.col("settled") - pl.col("net")).abs() > tolerated)
-        self.hold(Invariant.NETTING, apart.is_empty(), f"{apart.height} matched families do not agree")
+        disagreeing = families_that_agree(rows).filter((pl.col("settled") - pl.col("net")).abs() > tolerated)
+        self.hold(
+            Invariant.NETTING, disagreeing.is_empty(), f"{disagreeing.height} matched families do not agree"
+        )
 
     def check_single_use(self, rows: pl.DataFrame) -> None:
         """No row of ours is matched twice."""
@@ -153,7 +159,7 @@ class Checks:
 
     def outcome(self) -> str:
         """`hold`, or the name of the first invariant that does not."""
-        return next((one.value for one in Invariant if one in self.broken), "hold")
+        return next((invariant.value for invariant in Invariant if invariant in self.broken), "hold")
 
     def after(self, night: Night) -> None:
         """What can be said of one night."""
@@ -199,12 +205,12 @@ def _in_another_order(pool: pl.DataFrame) -> pl.DataFrame:
 
 def file_totals(rows: pl.DataFrame) -> dict[str, tuple[int, int]]:
     """How many rows of each file there are, and the net of those that moved taka."""
-    moved = (pl.col("status") == SUCCESS) & (pl.col("currency") == "BDT")
+    is_settled = (pl.col("status") == SUCCESS) & (pl.col("currency") == "BDT")
     totals = (
         rows.lazy()
         .filter(pl.col("source") == FILE)
         .group_by("origin")
-        .agg(pl.len().alias("rows"), pl.col("net").filter(moved).sum().alias("settled"))
+        .agg(pl.len().alias("rows"), pl.col("net").filter(is_settled).sum().alias("settled"))
         .collect(engine="streaming")
     )
     return {origin: (count, settled) for origin, count, settled in totals.iter_rows()}

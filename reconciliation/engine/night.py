@@ -96,8 +96,12 @@ def run_night(inputs: Inputs, setting: Setting, progress: Progress, engine: Engi
     received = intake.receive(inputs.files, inputs.date)
     ours = with_windows(inputs.ours, setting.calendar)
     expected, replaced = progress.payouts.expected(progress.register)
-    gone = set(progress.store.withdrawn)
-    withdrawn = [one for one in (*received.withdrawn, *replaced, *inputs.replaced) if one not in gone]
+    already_withdrawn = set(progress.store.withdrawn)
+    withdrawn = [
+        origin
+        for origin in (*received.withdrawn, *replaced, *inputs.replaced)
+        if origin not in already_withdrawn
+    ]
     settled, still_open = progress.store.of_origins(withdrawn), progress.store.open_of_origins(withdrawn)
     progress.store.withdrawn.extend(withdrawn)
     received.findings = with_changes(received, settled)
@@ -109,14 +113,14 @@ def run_night(inputs: Inputs, setting: Setting, progress: Progress, engine: Engi
     progress.store.keep(judged.rows)
     progress.rows += ours.height + sum(frame.height for frame in received.frames)
     waiting = Waiting(setting.calendar.institutions, _waited_for(progress))
-    found = [*received.findings, *judged.findings, *rounding]
-    new = _first_seen(found, inputs.date, judged, progress, waiting)
+    findings = [*received.findings, *judged.findings, *rounding]
+    new = _first_seen(findings, inputs.date, judged, progress, waiting)
     return Night(inputs, pool, judged, received, new, once(settled, still_open))
 
 
 def _waited_for(progress: Progress) -> set[LogicalKey]:
     """The files that breaks of earlier nights wait for, and that have not come since."""
-    files = (file_of(one) for _, one in progress.found.values())
+    files = (file_of(finding) for _, finding in progress.found.values())
     return {key for key in files if key is not None and progress.register.live(key) is None}
 
 
@@ -127,8 +131,8 @@ def _pool(received: Received, ours: pl.DataFrame, replaced: pl.DataFrame, progre
     theirs = pl.concat(received.frames) if received.frames else no_rows()
     # A correction may replace a file of the same night.
     theirs = theirs.filter(~pl.col("origin").is_in(store.withdrawn))
-    wanted = without_ours(theirs)
-    known = pl.concat([store.known_names(wanted), carried.filter(pl.col("source") == LEDGER), ours])
+    lookups = without_ours(theirs)
+    known = pl.concat([store.known_names(lookups), carried.filter(pl.col("source") == LEDGER), ours])
     new = pl.concat([ours, with_references(theirs, known)])
     touched = pl.concat([new.select(FAMILY), replaced.select(FAMILY)]).unique()
     return together(store.of_families(touched), carried, new)
@@ -196,9 +200,11 @@ def _first_seen(
 ) -> tuple[Finding, ...]:
     """Findings that no earlier night had, explained; each is counted once, whatever becomes of it."""
     new: dict[FindingKey, Finding] = {}
-    for one in findings:
-        if one.key not in progress.found and one.key not in new:
-            new[one.key] = one
-    told = explained(tuple(new.values()), judged.rows, progress.register, progress.payouts, waiting)
-    progress.found |= {one.key: (night, one) for one in told}
-    return told
+    for finding in findings:
+        if finding.key not in progress.found and finding.key not in new:
+            new[finding.key] = finding
+    explained_findings = explained(
+        tuple(new.values()), judged.rows, progress.register, progress.payouts, waiting
+    )
+    progress.found |= {finding.key: (night, finding) for finding in explained_findings}
+    return explained_findings

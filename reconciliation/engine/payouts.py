@@ -61,7 +61,10 @@ class Payouts:
             # By a bank whose statements nobody reads nothing can be expected.
             if payout is not None and payout.bank in self._layouts:
                 files.setdefault((key.institution, self._schedule.payout_date(key)), []).append(key)
-        batches = [self._batch(name, day, tuple(found)) for (name, day), found in sorted(files.items())]
+        batches = [
+            self._batch(name, day, tuple(keys_of_batch))
+            for (name, day), keys_of_batch in sorted(files.items())
+        ]
         return {batch.key: batch for batch in batches}
 
     def _batch(self, institution: str, day: date, files: tuple[LogicalKey, ...]) -> Batch:
@@ -88,9 +91,9 @@ class Payouts:
             loaded = (arrival.name.key for arrival in register.loaded())
             self._batches = self._of_keys(sorted({*self._schedule.ordinals, *loaded}))
         rows, replaced = [], []
-        for batch, owed in self._decided(register):
+        for batch, owed_paisa in self._decided(register):
             revision, before = self.told.get(batch.key, (0, 0))
-            credit = owed - batch.charge if owed else 0
+            credit = owed_paisa - batch.charge if owed_paisa else 0
             if credit == before:
                 continue
             if before:
@@ -102,9 +105,9 @@ class Payouts:
 
     def _decided(self, register: Register) -> Iterator[tuple[Batch, int]]:
         for batch in self.batches:
-            owed = self._owed(batch, register)
-            if owed is not None:
-                yield batch, owed
+            owed_paisa = self._owed(batch, register)
+            if owed_paisa is not None:
+                yield batch, owed_paisa
 
     @staticmethod
     def _owed(batch: Batch, register: Register) -> int | None:

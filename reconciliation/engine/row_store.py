@@ -62,8 +62,8 @@ class Store:
         """Settled rows that came from these files or payouts, whether they still count or not."""
         if not origins or not self._paths():
             return no_rows()
-        found = self._scan().filter(pl.col("origin").is_in(origins)).collect(engine="streaming")
-        return self._newest(found)
+        rows = self._scan().filter(pl.col("origin").is_in(origins)).collect(engine="streaming")
+        return self._newest(rows)
 
     def open_of_origins(self, origins: Sequence[str]) -> pl.DataFrame:
         """Open rows that came from these files or payouts, whether they still count or not."""
@@ -72,9 +72,9 @@ class Store:
             return no_rows()
         return pl.read_parquet(path).filter(pl.col("origin").is_in(origins))
 
-    def known_names(self, wanted: pl.DataFrame) -> pl.DataFrame:
+    def known_names(self, names: pl.DataFrame) -> pl.DataFrame:
         """Settled rows of ours that bear one of their names that are asked for."""
-        rows = self._settled(wanted.unique(), ("institution", "direction", "theirs"))
+        rows = self._settled(names.unique(), ("institution", "direction", "theirs"))
         return rows.filter(pl.col("source") == LEDGER)
 
     def keep(self, rows: pl.DataFrame) -> Path:
@@ -83,23 +83,23 @@ class Store:
         is_open = pl.col("verdict") == OPEN
         settled = ordered.filter(~is_open).with_columns(pl.lit(self.last + 1).alias(_VERSION))
         # Written beside and moved into place: a reader never sees half a run.
-        beside = self._folder / "being-written"
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir()
+        unfinished = self._folder / "being-written"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
         for name, frame in ((_OPEN, ordered.filter(is_open)), (_SETTLED, settled)):
-            frame.write_parquet(beside / name)
-            durable(beside / name)
-        durable(beside)
+            frame.write_parquet(unfinished / name)
+            durable(unfinished / name)
+        durable(unfinished)
         place = self.place(self.last + 1)
-        beside.rename(place)
+        unfinished.rename(place)
         durable(self._folder)
         self.last += 1
         return place
 
     def everything(self, columns: Sequence[str] = ()) -> pl.DataFrame:
         """Every row that counts, once, with what became of it; only some columns where these are named."""
-        wanted = [name for name in SCHEMA if not columns or name in {*columns, *IDENTITY}]
-        return self._counted(wanted, pl.lit(value=True))
+        selected = [name for name in SCHEMA if not columns or name in {*columns, *IDENTITY}]
+        return self._counted(selected, pl.lit(value=True))
 
     def of_institution(self, institution: str) -> pl.DataFrame:
         """Every row of one institution that counts, once, with what became of it."""
@@ -118,16 +118,16 @@ class Store:
         paths = [path for run in sorted(set(runs)) if (path := self.place(run) / _SETTLED).exists()]
         if not paths:
             return no_rows()
-        wanted = pl.lit(value=True) if condition is None else condition
-        return self._counting(self._newest(pl.scan_parquet(paths).filter(wanted).collect()))
+        row_filter = pl.lit(value=True) if condition is None else condition
+        return self._counting(self._newest(pl.scan_parquet(paths).filter(row_filter).collect()))
 
     def _counted(self, columns: Sequence[str], condition: pl.Expr) -> pl.DataFrame:
         # Read one after the other in the order of their runs: what is later replaces what was before it.
-        found = [
+        frames = [
             self._counting(pl.scan_parquet(path).filter(condition).select(columns).collect())
             for path in self._paths()
         ]
-        return _once([no_rows().select(columns), *found, self.open_rows().filter(condition).select(columns)])
+        return _once([no_rows().select(columns), *frames, self.open_rows().filter(condition).select(columns)])
 
     def _paths(self) -> list[Path]:
         paths = (self.place(run) / _SETTLED for run in range(1, self.last + 1))
@@ -136,22 +136,22 @@ class Store:
     def _scan(self) -> pl.LazyFrame:
         return pl.scan_parquet(self._paths())
 
-    def _settled(self, wanted: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame:
-        if wanted.is_empty():
+    def _settled(self, keys: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame:
+        if keys.is_empty():
             return no_rows()
-        asked = wanted.lazy().unique()
-        found = [
-            pl.scan_parquet(path).join(asked, on=list(on), how="semi").collect()
-            for path in self._having(asked, on)
+        unique_keys = keys.lazy().unique()
+        frames = [
+            pl.scan_parquet(path).join(unique_keys, on=list(on), how="semi").collect()
+            for path in self._having(unique_keys, on)
         ]
-        return self._counting(self._newest(pl.concat(found))) if found else no_rows()
+        return self._counting(self._newest(pl.concat(frames))) if frames else no_rows()
 
-    def _having(self, asked: pl.LazyFrame, on: Sequence[str]) -> list[str]:
+    def _having(self, keys: pl.LazyFrame, on: Sequence[str]) -> list[str]:
         """Which files have any of these rows. Few have; of the others only what is asked by is ever read."""
         paths, having = self._paths(), []
         for begin in range(0, len(paths), _AT_ONCE):
             some = pl.scan_parquet(paths[begin : begin + _AT_ONCE], include_file_paths="_path")
-            hits = some.select(*on, "_path").join(asked, on=list(on), how="semi").select("_path").unique()
+            hits = some.select(*on, "_path").join(keys, on=list(on), how="semi").select("_path").unique()
             having += hits.collect(engine="streaming")["_path"].to_list()
         return sorted(having)
 

@@ -45,18 +45,19 @@ class Seal:
             return False
 
 
-def finding_lines(found: Mapping[FindingKey, date]) -> Iterable[str]:
+def finding_lines(nights_by_finding: Mapping[FindingKey, date]) -> Iterable[str]:
     """Every finding as one line, in order."""
     return sorted(
-        f"{key.code},{key.institution},{key.reference},{night.isoformat()}" for key, night in found.items()
+        f"{key.code},{key.institution},{key.reference},{night.isoformat()}"
+        for key, night in nights_by_finding.items()
     )
 
 
-def seal(found: Mapping[FindingKey, date], identity: Identity, folder: Path) -> Seal:
+def seal(nights_by_finding: Mapping[FindingKey, date], identity: Identity, folder: Path) -> Seal:
     """Write the digest of findings and identity, through to the disk."""
-    digest = sha256_of_lines([*finding_lines(found), *identity.lines()])
+    digest = sha256_of_lines([*finding_lines(nights_by_finding), *identity.lines()])
     path = folder / "seal.json"
-    content = {"run_digest": digest, "findings": len(found), "identity": identity.lines()}
+    content = {"run_digest": digest, "findings": len(nights_by_finding), "identity": identity.lines()}
     with path.open("w", encoding="utf-8") as file:
         json.dump(content, file, indent=2)
         file.flush()

@@ -28,17 +28,17 @@ class Remembered:
         self._path = path
         self._seen = set(_read(path))
 
-    def __contains__(self, seen: Seen) -> bool:
-        return seen in self._seen
+    def __contains__(self, file: Seen) -> bool:
+        return file in self._seen
 
-    def add(self, seen: Seen, sha256: str) -> None:
+    def add(self, remote_file: Seen, sha256: str) -> None:
         """Note that a file came; a note that is lost costs one more fetch of the same bytes."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         # What a killed process left unfinished is ended, so that it spoils no line but its own.
         ends = b"\n" if _is_unfinished(self._path) else b""
         with self._path.open("ab") as file:
-            file.write(ends + json.dumps(asdict(seen) | {"sha256": sha256}).encode() + b"\n")
-        self._seen.add(seen)
+            file.write(ends + json.dumps(asdict(remote_file) | {"sha256": sha256}).encode() + b"\n")
+        self._seen.add(remote_file)
 
 
 def _is_unfinished(path: Path) -> bool:
@@ -52,11 +52,11 @@ def _is_unfinished(path: Path) -> bool:
 def _read(path: Path) -> list[Seen]:
     if not path.exists():
         return []
-    found = []
+    files = []
     for line in path.read_bytes().splitlines():
         try:
-            told = json.loads(line)
-            found.append(Seen(told["folder"], told["name"], told["size"], told["changed"]))
+            fields = json.loads(line)
+            files.append(Seen(fields["folder"], fields["name"], fields["size"], fields["changed"]))
         except (ValueError, KeyError, TypeError):
             continue
-    return found
+    return files

@@ -34,14 +34,14 @@ def understood(name: str) -> FileName:
     Raises:
         MonthError: it says nothing.
     """
-    found = _NAME.fullmatch(name)
-    if found is None:
+    match = _NAME.fullmatch(name)
+    if match is None:
         raise MonthError(f"{name} is no name of a settlement file")
     try:
-        day = date.fromisoformat(found[2])
+        day = date.fromisoformat(match[2])
     except ValueError as problem:
         raise MonthError(f"{name} names no date") from problem
-    return FileName(LogicalKey(found[1], day, int(found[3])), int(found[4] or 0), name)
+    return FileName(LogicalKey(match[1], day, int(match[3])), int(match[4] or 0), name)
 
 
 def expected_name(key: LogicalKey, layout: Layout) -> str:

@@ -72,7 +72,7 @@ class Register:
 
         Files without rows may be alike from day to day.
         """
-        return any(seen.name.key == key or seen.rows for seen in self._by_bytes.get(sha256, []))
+        return any(arrival.name.key == key or arrival.rows for arrival in self._by_bytes.get(sha256, []))
 
     def loaded(self) -> Iterator[Arrival]:
         """Every file that counts."""

@@ -39,16 +39,16 @@ def expected(name: str, layouts: Mapping[str, Layout]) -> FileName:
     if len(name) > _LETTERS_MAX:
         raise SourceError(f"{name[:_LETTERS_MAX]}…: a name of {len(name)} letters")
     try:
-        found = understood(name)
+        file_name = understood(name)
     except MonthError as problem:
         raise SourceError(f"{problem}: <institution>_<yyyymmdd>_<cycle>[_c<n>].<extension>") from problem
-    layout = layouts.get(found.key.institution)
+    layout = layouts.get(file_name.key.institution)
     if layout is None:
-        raise SourceError(f"{name}: no layout of an institution {found.key.institution}")
+        raise SourceError(f"{name}: no layout of an institution {file_name.key.institution}")
     extension = name.rpartition(".")[2]
     if extension != layout.extension:
         raise SourceError(f"{name}: files of {layout.institution} end in .{layout.extension}")
-    return found
+    return file_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,25 +105,25 @@ class Landing:
         Raises:
             SourceError: there are more than `bytes_max`, or other bytes wait under this name.
         """
-        beside = self.arriving / f"{self.source}.{os.getpid()}.{name}.part"
+        unfinished = self.arriving / f"{self.source}.{os.getpid()}.{name}.part"
         try:
-            with beside.open("xb") as file:
+            with unfinished.open("xb") as file:
                 for chunk in _chunks(stream):
                     if file.tell() + len(chunk) > bytes_max:
                         raise SourceError(f"{name}: more than {bytes_max} bytes")
                     file.write(chunk)
-            return self.lay(beside, name)
+            return self.lay(unfinished, name)
         finally:
-            beside.unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
 
 
 def digest(path: Path) -> str:
     """SHA-256 of a file, in constant memory."""
-    taken = sha256()
+    checksum = sha256()
     with path.open("rb") as file:
         for chunk in _chunks(file):
-            taken.update(chunk)
-    return taken.hexdigest()
+            checksum.update(chunk)
+    return checksum.hexdigest()
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:

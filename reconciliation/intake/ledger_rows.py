@@ -72,13 +72,13 @@ def read_new_lines(url: str, after: int, night: date) -> Lines:
 
 
 def _lines(after: int, last: int, institution: str) -> str:
-    wanted = "true"
+    condition = "true"
     if institution:
         # Names of layouts are ours; doubled all the same, since they stand inside a literal.
         party = institution.removeprefix(f"{PARTNER}_").replace("'", "''")
         role = "=" if institution.startswith(f"{PARTNER}_") else "<>"
-        wanted = f"role {role} '{PARTNER}' AND party = '{party}'"
-    return _LINES.format(after=int(after), last=int(last), wanted=wanted)
+        condition = f"role {role} '{PARTNER}' AND party = '{party}'"
+    return _LINES.format(after=int(after), last=int(last), wanted=condition)
 
 
 def with_institutions(lines: pl.DataFrame, layouts: Collection[str]) -> pl.DataFrame:

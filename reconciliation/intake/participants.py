@@ -24,7 +24,7 @@ def bank_of(institution: str, layouts: Mapping[str, Layout]) -> str:
 
 def only(taking_part: Collection[str], calendar: Calendar) -> Calendar:
     """The calendar with the times of those who take part and of nobody else."""
-    times = {name: one for name, one in calendar.institutions.items() if name in taking_part}
+    times = {name: file_times for name, file_times in calendar.institutions.items() if name in taking_part}
     return calendar.model_copy(update={"institutions": times})
 
 
@@ -46,12 +46,12 @@ def taking_part(
 
     Who has no layout or no times in the calendar is unwatched, a bank by which somebody pays as well.
     """
-    wanted = dict(named)
+    first_dates = dict(named)
     for name in sorted({*since, *named}):
-        bank, begun = bank_of(name, layouts), since.get(name, named.get(name))
-        if bank and begun is not None:
-            wanted[bank] = min(begun, wanted.get(bank, begun))
-    everybody = wanted | dict(since)
-    watched = {name for name in everybody if name in layouts and name in calendar.institutions}
-    expected = {name: everybody[name] for name in sorted(watched)}
-    return TakingPart(expected, frozenset(everybody.keys() - watched))
+        bank, first_date = bank_of(name, layouts), since.get(name, named.get(name))
+        if bank and first_date is not None:
+            first_dates[bank] = min(first_date, first_dates.get(bank, first_date))
+    all_dates = first_dates | dict(since)
+    watched = {name for name in all_dates if name in layouts and name in calendar.institutions}
+    expected = {name: all_dates[name] for name in sorted(watched)}
+    return TakingPart(expected, frozenset(all_dates.keys() - watched))

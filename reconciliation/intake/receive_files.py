@@ -54,7 +54,9 @@ class Intake:
             MonthError: a name says nothing.
         """
         received = Received()
-        for name, file in sorted(((understood(one.name), one) for one in files), key=lambda pair: pair[0]):
+        for name, file in sorted(
+            ((understood(incoming.name), incoming) for incoming in files), key=lambda pair: pair[0]
+        ):
             self._take(name, file.read(), night, received)
         received.findings.extend(self._missing(night))
         return received
@@ -66,8 +68,8 @@ class Intake:
         if refusal is not None:
             code, state = refusal
             self.register.add(Arrival(name, sha256, night, state))
-            held = live.settled if live is not None and state is FileState.REPLAYED else 0
-            received.findings.append(replace(_of_file(code, name), amount=held))
+            held_amount = live.settled if live is not None and state is FileState.REPLAYED else 0
+            received.findings.append(replace(_of_file(code, name), amount=held_amount))
             return
         try:
             reading = self._read(name, content)
@@ -137,10 +139,10 @@ class Intake:
 
     def _neighbour(self, key: LogicalKey) -> Arrival | None:
         """The live file right before this one in its institution's schedule."""
-        wanted = self.schedule.place(key) - 1
+        place = self.schedule.place(key) - 1
         for arrival in self.register.loaded():
-            other = arrival.name.key
-            if other.institution == key.institution and self.schedule.place(other) == wanted:
+            neighbour_key = arrival.name.key
+            if neighbour_key.institution == key.institution and self.schedule.place(neighbour_key) == place:
                 return arrival
         return None
 
@@ -197,8 +199,8 @@ def rejected_rows(rows: pl.DataFrame, name: FileName) -> list[Finding]:
 
 
 def _sequence(reading: Reading) -> int | None:
-    told = reading.header.get("sequence", "")
-    return int(told) if told.isdecimal() else None
+    number = reading.header.get("sequence", "")
+    return int(number) if number.isdecimal() else None
 
 
 def check_header(name: FileName, reading: Reading) -> None:
@@ -214,6 +216,6 @@ def check_header(name: FileName, reading: Reading) -> None:
         "correction": mark,
     }
     for field_name, value in expected.items():
-        told = reading.header.get(field_name, value)
-        if told.zfill(2) != value.zfill(2):
-            raise ControlTotalError(f"the header says {field_name} {told}, the name {value}")
+        stated = reading.header.get(field_name, value)
+        if stated.zfill(2) != value.zfill(2):
+            raise ControlTotalError(f"the header says {field_name} {stated}, the name {value}")

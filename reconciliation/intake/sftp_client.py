@@ -62,13 +62,13 @@ class Fetching:
 
     async def run(self) -> list[Told]:
         """Fetch what is new; the last line says why nothing more came, where something went wrong."""
-        told: list[Told] = []
+        results: list[Told] = []
         try:
             async with asyncio.timeout(self.server.limits.whole_seconds), self._connected() as sftp:
-                await self._fetch_all(sftp, told)
+                await self._fetch_all(sftp, results)
         except (asyncssh.Error, OSError, TimeoutError, SourceError, ConfigurationError) as problem:
-            told.append(Told(self.name, "", What.FAILED, _words(problem)))
-        return told
+            results.append(Told(self.name, "", What.FAILED, _words(problem)))
+        return results
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[asyncssh.SFTPClient]:
@@ -98,50 +98,50 @@ class Fetching:
                 async with asyncio.timeout(limits.connect_seconds):
                     await connection.wait_closed()
 
-    async def _fetch_all(self, sftp: asyncssh.SFTPClient, told: list[Told]) -> None:
+    async def _fetch_all(self, sftp: asyncssh.SFTPClient, results: list[Told]) -> None:
         remembered = Remembered(self.home / "reconciliation" / "fetched" / f"{self.name}.jsonl")
         places, rule = self._folders(), self.server.complete
         before = [await self._listed(sftp, folder) for _, folder in places]
         after = before
-        is_new = any(seen not in remembered for listed in before for seen in listed.values())
+        is_new = any(file not in remembered for listed in before for file in listed.values())
         if rule.by == "stable" and is_new:
             await asyncio.sleep(rule.seconds)
             after = [await self._listed(sftp, folder) for _, folder in places]
         for (institution, _), first, second in zip(places, before, after, strict=True):
-            for seen in self._complete(first, second, told):
-                if seen not in remembered:
+            for file in self._complete(first, second, results):
+                if file not in remembered:
                     # One by one: what came is told although the next one fails.
-                    one = await self._taken(sftp, seen, institution, remembered)
-                    told.append(one)
+                    result = await self._taken(sftp, file, institution, remembered)
+                    results.append(result)
 
     def _folders(self) -> list[tuple[str, str]]:
         """Each folder with the institution that it is of, empty for several."""
         if _PLACE not in self.server.folder:
             return [("", self.server.folder)]
         named = sorted(self.layouts) if _ALL in self.server.institutions else self.server.institutions
-        return [(one, self.server.folder.replace(_PLACE, one)) for one in named]
+        return [(institution, self.server.folder.replace(_PLACE, institution)) for institution in named]
 
     def _complete(
-        self, before: Mapping[str, Seen], after: Mapping[str, Seen], told: list[Told]
+        self, before: Mapping[str, Seen], after: Mapping[str, Seen], results: list[Told]
     ) -> list[Seen]:
         """The plain files of a folder that nobody writes any more, by two looks at it."""
         suffix = self.server.complete.suffix
         if self.server.complete.by == "marker":
-            found = {
-                name: Seen(seen.folder, name, seen.size, f"{seen.changed}/{after[name + suffix].changed}")
-                for name, seen in after.items()
+            unchanged = {
+                name: Seen(file.folder, name, file.size, f"{file.changed}/{after[name + suffix].changed}")
+                for name, file in after.items()
                 if name + suffix in after
             }
             plain = {name for name in after if not name.endswith(suffix)}
         else:
-            found = {name: seen for name, seen in after.items() if before.get(name) == seen}
+            unchanged = {name: file for name, file in after.items() if before.get(name) == file}
             plain = {*before, *after}
-        told.extend(Told(self.name, name, What.UNFINISHED) for name in sorted(plain - set(found)))
-        return [found[name] for name in sorted(found)]
+        results.extend(Told(self.name, name, What.UNFINISHED) for name in sorted(plain - set(unchanged)))
+        return [unchanged[name] for name in sorted(unchanged)]
 
     async def _listed(self, sftp: asyncssh.SFTPClient, folder: str) -> dict[str, Seen]:
         """The plain files of a folder by their names; a folder that is not there has none."""
-        found: dict[str, Seen] = {}
+        files: dict[str, Seen] = {}
         count = 0
         try:
             async for entry in self._entries(sftp, folder):
@@ -151,20 +151,20 @@ class Fetching:
                 name, attributes = entry.filename, entry.attrs
                 if attributes.type == asyncssh.FILEXFER_TYPE_REGULAR and name.isascii():
                     text = name.decode() if isinstance(name, bytes) else name
-                    found[text] = Seen(folder, text, attributes.size or 0, str(attributes.mtime or ""))
+                    files[text] = Seen(folder, text, attributes.size or 0, str(attributes.mtime or ""))
         except asyncssh.SFTPNoSuchFile:
             return {}
-        return found
+        return files
 
     async def _entries(self, sftp: asyncssh.SFTPClient, folder: str) -> AsyncIterator[asyncssh.SFTPName]:
         entries = sftp.scandir(folder.encode())
         while (entry := await self._soon(anext(entries, None))) is not None:
             yield entry
 
-    def _refused(self, seen: Seen, institution: str) -> str:
+    def _refused(self, file: Seen, institution: str) -> str:
         """Why a file is left where it is, or nothing."""
         try:
-            name = expected(seen.name, self.layouts)
+            name = expected(file.name, self.layouts)
         except SourceError as problem:
             return str(problem)
         sender = name.key.institution
@@ -172,61 +172,63 @@ class Fetching:
             return f"a file of {sender} in the folder of {institution}"
         if not {sender, _ALL} & set(self.server.institutions):
             return f"this server may not bring files of {sender}"
-        if seen.size > self.server.limits.bytes_max:
-            return f"{seen.size} bytes, more than {self.server.limits.bytes_max}"
+        if file.size > self.server.limits.bytes_max:
+            return f"{file.size} bytes, more than {self.server.limits.bytes_max}"
         return ""
 
     async def _taken(
-        self, sftp: asyncssh.SFTPClient, seen: Seen, institution: str, remembered: Remembered
+        self, sftp: asyncssh.SFTPClient, file: Seen, institution: str, remembered: Remembered
     ) -> Told:
-        why = self._refused(seen, institution)
+        why = self._refused(file, institution)
         if why:
-            return Told(self.name, seen.name, What.LEFT, why)
-        return await self._fetch(sftp, seen, remembered)
+            return Told(self.name, file.name, What.LEFT, why)
+        return await self._fetch(sftp, file, remembered)
 
-    async def _fetch(self, sftp: asyncssh.SFTPClient, seen: Seen, remembered: Remembered) -> Told:
+    async def _fetch(self, sftp: asyncssh.SFTPClient, file: Seen, remembered: Remembered) -> Told:
         landing = Landing.of(self.home, "sftp")
         # Another size or time is another file: what was begun of one never goes on with the other.
-        changed = seen.changed.replace("/", "-")
-        part = landing.arriving / f"{self.name}.{seen.name}.{seen.size}.{changed}.part"
+        changed = file.changed.replace("/", "-")
+        part = landing.arriving / f"{self.name}.{file.name}.{file.size}.{changed}.part"
         try:
-            await self._download(sftp, seen, part)
+            await self._download(sftp, file, part)
             sha256 = digest(part)
-            is_new = landing.lay(part, seen.name)
+            is_new = landing.lay(part, file.name)
         except StillWaitingError:
             part.unlink()
-            return Told(self.name, seen.name, What.WAITS)
+            return Told(self.name, file.name, What.WAITS)
         except _ChangedError as problem:
             part.unlink(missing_ok=True)
-            return Told(self.name, seen.name, What.UNFINISHED, str(problem))
+            return Told(self.name, file.name, What.UNFINISHED, str(problem))
         except asyncssh.SFTPConnectionLost:
             raise
         except asyncssh.SFTPError as problem:
-            return Told(self.name, seen.name, What.FAILED, _words(problem))
-        remembered.add(seen, sha256)
-        return Told(self.name, seen.name, What.FETCHED if is_new else What.SAME)
+            return Told(self.name, file.name, What.FAILED, _words(problem))
+        remembered.add(file, sha256)
+        return Told(self.name, file.name, What.FETCHED if is_new else What.SAME)
 
-    async def _download(self, sftp: asyncssh.SFTPClient, seen: Seen, part: Path) -> None:
+    async def _download(self, sftp: asyncssh.SFTPClient, remote_file: Seen, part: Path) -> None:
         """Write the rest of a file behind what is there of it, and make sure that it is the file still."""
-        path = f"{seen.folder.rstrip('/')}/{seen.name}".encode()
+        path = f"{remote_file.folder.rstrip('/')}/{remote_file.name}".encode()
         remote = await self._soon(sftp.open(path, "rb", encoding=None, block_size=_CHUNK))
         try:
-            length = await self._copy(remote, seen, part)
+            length = await self._copy(remote, remote_file, part)
             now = await self._soon(sftp.lstat(path))
         finally:
             with suppress(TimeoutError, asyncssh.Error):
                 await self._soon(remote.close())
-        is_same = now.size == seen.size and str(now.mtime or "") == seen.changed.partition("/")[0]
-        if not is_same or now.type != asyncssh.FILEXFER_TYPE_REGULAR or length != seen.size:
-            raise _ChangedError(f"it changed while it was read: {length} of {seen.size} bytes came")
+        is_same = (
+            now.size == remote_file.size and str(now.mtime or "") == remote_file.changed.partition("/")[0]
+        )
+        if not is_same or now.type != asyncssh.FILEXFER_TYPE_REGULAR or length != remote_file.size:
+            raise _ChangedError(f"it changed while it was read: {length} of {remote_file.size} bytes came")
 
-    async def _copy(self, remote: asyncssh.SFTPClientFile, seen: Seen, part: Path) -> int:
+    async def _copy(self, remote: asyncssh.SFTPClientFile, remote_file: Seen, part: Path) -> int:
         """How long the file is by what came of it; one byte too many is enough to know that it grew."""
         with part.open("ab") as file:
             while True:
-                wanted = min(_CHUNK, seen.size + 1 - file.tell())
-                chunk = _bytes(await self._soon(remote.read(wanted, file.tell())))
-                if not chunk or file.tell() + len(chunk) > seen.size:
+                length_max = min(_CHUNK, remote_file.size + 1 - file.tell())
+                chunk = _bytes(await self._soon(remote.read(length_max, file.tell())))
+                if not chunk or file.tell() + len(chunk) > remote_file.size:
                     return file.tell() + len(chunk)
                 file.write(chunk)
 
@@ -262,16 +264,16 @@ class _Pinned(asyncssh.SSHClient):
         return hmac.compare_digest(key.get_fingerprint(), self._fingerprint)
 
 
-def _forget(asked: "asyncio.Future[_T]") -> None:
+def _forget(request: "asyncio.Future[_T]") -> None:
     """What became of a question that was given up interests nobody."""
-    if not asked.cancelled():
-        asked.exception()
+    if not request.cancelled():
+        request.exception()
 
 
-def _bytes(told: bytes | str) -> bytes:
+def _bytes(content: bytes | str) -> bytes:
     """What a file without an encoding gives, for the type checker too."""
-    assert isinstance(told, bytes)
-    return told
+    assert isinstance(content, bytes)
+    return content
 
 
 def _words(problem: Exception) -> str:
@@ -285,4 +287,4 @@ async def fetch_all(
 ) -> Sequence[Told]:
     """Fetch from all servers at once; each has its own limits."""
     works = [Fetching(name, server, layouts, home).run() for name, server in sorted(servers.items())]
-    return [told for each in await asyncio.gather(*works) for told in each]
+    return [result for each in await asyncio.gather(*works) for result in each]

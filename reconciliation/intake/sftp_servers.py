@@ -80,10 +80,10 @@ class Server(_Strict):
         Raises:
             ConfigurationError: the variable that must hold it does not.
         """
-        told = self.host_key or os.environ.get(self.host_key_env, "")
-        if not _FINGERPRINT.fullmatch(told):
+        pinned = self.host_key or os.environ.get(self.host_key_env, "")
+        if not _FINGERPRINT.fullmatch(pinned):
             raise ConfigurationError(f"{self.host_key_env} must hold SHA256:<43 letters>")
-        return told
+        return pinned
 
     def private_key(self, home: Path) -> Path:
         """The file of our key, which nobody else may read.
@@ -91,9 +91,9 @@ class Server(_Strict):
         Raises:
             ConfigurationError: there is none, or others may read it.
         """
-        told = os.environ.get(self.key_env, "") if self.key_env else str(home / self.key)
-        path = Path(told)
-        if not told or not path.is_file():
+        key_path = os.environ.get(self.key_env, "") if self.key_env else str(home / self.key)
+        path = Path(key_path)
+        if not key_path or not path.is_file():
             raise ConfigurationError(f"no key: {self.key_env or self.key} names no file")
         if path.stat().st_mode & _OTHERS_MAY:
             raise ConfigurationError(f"{self.key_env or self.key}: a key that others may read is not used")
@@ -101,8 +101,8 @@ class Server(_Strict):
 
     def where(self) -> int:
         """The port; a sandbox takes a free one and tells it in a variable."""
-        told = os.environ.get(self.port_env, "") if self.port_env else ""
-        return int(told) if told.isdecimal() else self.port
+        port_text = os.environ.get(self.port_env, "") if self.port_env else ""
+        return int(port_text) if port_text.isdecimal() else self.port
 
 
 class Servers(_Strict):

@@ -64,19 +64,19 @@ def with_windows(ledger: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     rows = ledger.join(times, on="institution", how="left", maintain_order="left").with_columns(
         _minute=minute, _date=local.dt.date()
     )
-    behind = pl.col("_minute") >= pl.col("_cut_off")
+    is_past_cut_off = pl.col("_minute") >= pl.col("_cut_off")
     rows = rows.with_columns(
-        _date=pl.when(behind).then(pl.col("_date") + pl.duration(days=1)).otherwise("_date"),
-        is_late=~behind & (pl.col("_minute") >= pl.col("_cut_off") - LATE_MINUTES),
+        _date=pl.when(is_past_cut_off).then(pl.col("_date") + pl.duration(days=1)).otherwise("_date"),
+        is_late=~is_past_cut_off & (pl.col("_minute") >= pl.col("_cut_off") - LATE_MINUTES),
     )
-    moved = _moved_to_business_days(rows["_date"], calendar)
-    due = pl.when("_business").then(pl.col("_date").replace_strict(moved)).otherwise("_date")
+    business_days = _moved_to_business_days(rows["_date"], calendar)
+    due = pl.when("_business").then(pl.col("_date").replace_strict(business_days)).otherwise("_date")
     return rows.with_columns(due_date=due).select(ledger.columns)
 
 
 def _moved_to_business_days(days: pl.Series, calendar: Calendar) -> Mapping[date, date]:
-    found: list[date] = days.unique().to_list()
-    return {day: calendar.on_or_after(day) for day in found}
+    dates: list[date] = days.unique().to_list()
+    return {day: calendar.on_or_after(day) for day in dates}
 
 
 def due_states(calendar: Calendar, complete: Mapping[str, set[date]]) -> pl.DataFrame:

@@ -35,11 +35,11 @@ class Decision:
 
     def find(self, code: Code, family: Family, row: Row, what: str = "", ours: Row | None = None) -> None:
         """Raise a finding about a row, beside the row of ours that it was compared with."""
-        told = row.theirs if family.reference.startswith(STRANGER) and row.theirs else family.reference
+        reference = row.theirs if family.reference.startswith(STRANGER) and row.theirs else family.reference
         compared = None if ours is None else _compared(ours, row)
         self.findings.append(
             Finding(
-                FindingKey(code, family.institution, told.removeprefix(STRANGER)),
+                FindingKey(code, family.institution, reference.removeprefix(STRANGER)),
                 amount=row.amount,
                 difference=0 if compared is None else compared.difference,
                 file=row.origin,

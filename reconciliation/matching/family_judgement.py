@@ -120,32 +120,32 @@ def _one_of_theirs(family: Family, theirs: Sequence[Row], decision: Decision) ->
     # A failed try beside a success says nothing more.
     decision.settle((row for row in theirs if succeeded and row.has_failed), MATCHED)
     candidates = succeeded or list(theirs)
-    said: dict[tuple[object, ...], Row] = {}
+    distinct: dict[tuple[object, ...], Row] = {}
     for row in candidates:
-        if row.says in said:
+        if row.says in distinct:
             _surplus(family, row, candidates, decision)
         else:
-            said[row.says] = row
-    first, *others = said.values()
-    if not others:
+            distinct[row.says] = row
+    first, *contradicting = distinct.values()
+    if not contradicting:
         return first
-    if family.kind == "delivery" and all(row.amount == first.amount for row in others):
+    if family.kind == "delivery" and all(row.amount == first.amount for row in contradicting):
         decision.refused(1, "one posting is matched, the biller names another")
-        for row in others:
+        for row in contradicting:
             decision.find(Code.BILLER_DOUBLE_POST, family, row, what=f"{first.theirs} and {row.theirs}")
-        decision.settle(others, BROKEN)
+        decision.settle(contradicting, BROKEN)
         return first
-    decision.refused(1, f"{len(said)} different rows have this reference")
+    decision.refused(1, f"{len(distinct)} different rows have this reference")
     decision.find(
-        Code.AMBIGUOUS, family, first, what=", ".join(sorted(str(row.amount) for row in said.values()))
+        Code.AMBIGUOUS, family, first, what=", ".join(sorted(str(row.amount) for row in distinct.values()))
     )
-    decision.settle(said.values(), BROKEN)
+    decision.settle(distinct.values(), BROKEN)
     return None
 
 
 def _surplus(family: Family, row: Row, candidates: Sequence[Row], decision: Decision) -> None:
     earlier = candidates[: candidates.index(row)]
-    same_file = any(other.origin == row.origin and other.says == row.says for other in earlier)
+    same_file = any(previous.origin == row.origin and previous.says == row.says for previous in earlier)
     decision.refused(1, "another row with the same words stands for the payment")
     decision.find(Code.DUP_IN_FILE if same_file else Code.DUP_ACROSS_FILES, family, row)
     decision.settle([row], BROKEN)

@@ -94,26 +94,26 @@ class FrozenLines:
         """See `Lines`. Whatever is no payment that succeeded in taka comes without its net."""
         return seen(self.few(self.sight_of("TRUE")), self.institution)
 
-    def sight_of(self, wanted: str) -> str:
+    def sight_of(self, condition: str) -> str:
         """The query of those lines of the span that a condition wants, with what comes of them at sight."""
-        return self._sql(_SEEN, f"{self._of_the_date} AND ({wanted})")
+        return self._sql(_SEEN, f"{self._of_the_date} AND ({condition})")
 
     def few(self, lines: str) -> pl.DataFrame:
         """What a query of lines at sight finds, whatever their number and their references."""
-        told = self.books.query(_AS_TEXTS.format(lines=lines, most=int(self.texts_max)))
-        apart = _apart(told) if told["rows"].item() <= self.texts_max else None
-        del told
-        return self.books.query(lines) if apart is None else apart
+        texts = self.books.query(_AS_TEXTS.format(lines=lines, most=int(self.texts_max)))
+        frame = _apart(texts) if texts["rows"].item() <= self.texts_max else None
+        del texts
+        return self.books.query(lines) if frame is None else frame
 
     def of(self, references: Sequence[str]) -> pl.DataFrame:
         """See `Lines`."""
-        wanted = f"{self._from_back} AND our_reference IN ({_listed(references)})"
-        return canonical(self.books.query(self._sql(_WHOLE, wanted)), self.institution)
+        condition = f"{self._from_back} AND our_reference IN ({_listed(references)})"
+        return canonical(self.books.query(self._sql(_WHOLE, condition)), self.institution)
 
     def bearing(self, names: Sequence[str]) -> pl.DataFrame:
         """See `Lines`."""
-        wanted = f"{self._from_back} AND their_reference IN ({_listed(names)})"
-        return canonical(self.books.query(self._sql(_WHOLE, wanted)), self.institution)
+        condition = f"{self._from_back} AND their_reference IN ({_listed(names)})"
+        return canonical(self.books.query(self._sql(_WHOLE, condition)), self.institution)
 
     @property
     def _of_the_date(self) -> str:
@@ -126,9 +126,9 @@ class FrozenLines:
     def _from_back(self) -> str:
         return f"business_date >= '{self.span.first_date - timedelta(days=DAYS_BACK)}'"
 
-    def _sql(self, columns: str, wanted: str) -> str:
+    def _sql(self, columns: str, condition: str) -> str:
         party = party_of(self.institution)
-        return _LINES.format(columns=columns, wanted=wanted, party=party, last=int(self.last))
+        return _LINES.format(columns=columns, wanted=condition, party=party, last=int(self.last))
 
 
 def party_of(institution: str) -> str:
@@ -150,17 +150,17 @@ def literal(text: str) -> str:
     return f"E'{doubled}'"
 
 
-def _apart(told: pl.DataFrame) -> pl.DataFrame | None:
+def _apart(texts: pl.DataFrame) -> pl.DataFrame | None:
     """Lines that came as texts, or None where a reference has a line end in it."""
-    if not told["rows"].item():
+    if not texts["rows"].item():
         return pl.DataFrame(schema={"reference": pl.String, "gross": pl.Int64, "net": pl.Int64})
-    rows = told["rows"].item()
-    reference = told.drop_in_place("reference").str.split("\n").explode()
+    rows = texts["rows"].item()
+    reference = texts.drop_in_place("reference").str.split("\n").explode()
     if len(reference) != rows:
         return None
     # One after the other, so that their texts do not lie there together. Only what is odd is empty.
     amounts = [
-        told.drop_in_place(name).str.split("\n").explode().cast(pl.Int64, strict=False)
+        texts.drop_in_place(name).str.split("\n").explode().cast(pl.Int64, strict=False)
         for name in ("gross", "net")
     ]
     return pl.DataFrame([reference, *amounts])

@@ -69,21 +69,21 @@ def judge_day(day: InstitutionDay, lines: Lines, calendar: Calendar, engine: Eng
     Raises:
         UnreadableFileError: a file is refused as a whole; `file` says which.
     """
-    with ThreadPoolExecutor(2) as beside:
-        reading = beside.submit(lines.at_sight)
+    with ThreadPoolExecutor(2) as executor:
+        reading = executor.submit(lines.at_sight)
         # What compiles the kernel takes a third of a second to import; the files are read meanwhile.
-        beside.submit(import_module, "reconciliation.matching.compiled_kernel")
-        told = _read_all(day)
+        executor.submit(import_module, "reconciliation.matching.compiled_kernel")
+        frames = _read_all(day)
         ours = reading.result()
-    counts = ours.height, {name.text: rows.height for name, rows in told.items()}
-    theirs = _with_references(pl.concat(told.values()), lines)
-    told.clear()
+    counts = ours.height, {name.text: rows.height for name, rows in frames.items()}
+    theirs = _with_references(pl.concat(frames.values()), lines)
+    frames.clear()
     references, their_places = unsettled(ours, theirs, engine)
-    others = theirs[their_places]
+    unsettled_theirs = theirs[their_places]
     # What is left is small; the sides need not lie there any longer.
     del ours, theirs, reading
     looked_at = with_windows(lines.of(references.to_list()), calendar)
-    rest = pl.concat([looked_at, _with_digests(others, day)])
+    rest = pl.concat([looked_at, _with_digests(unsettled_theirs, day)])
     complete = {day.layout.institution: {day.date}} if day.is_whole else {}
     judged = judge_rest(with_due(rest, due_states(calendar, complete)), engine, day.kinds)
     for name in day.files:
@@ -105,9 +105,9 @@ def _read_all(day: InstitutionDay) -> dict[FileName, pl.DataFrame]:
     return frames
 
 
-def _with_references(told: pl.DataFrame, lines: Lines) -> pl.DataFrame:
-    names = without_ours(told)["theirs"].unique()
-    return with_references(told, lines.bearing(names.to_list()) if len(names) else no_rows())
+def _with_references(rows: pl.DataFrame, lines: Lines) -> pl.DataFrame:
+    names = without_ours(rows)["theirs"].unique()
+    return with_references(rows, lines.bearing(names.to_list()) if len(names) else no_rows())
 
 
 def _with_digests(rows: pl.DataFrame, day: InstitutionDay) -> pl.DataFrame:

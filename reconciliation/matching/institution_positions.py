@@ -32,13 +32,13 @@ def families_that_agree(rows: pl.DataFrame) -> pl.DataFrame:
             theirs.filter(pl.col("direction") == BRINGS).select(FAMILY).unique(), on=list(FAMILY), how="semi"
         )
     )
-    said = theirs.group_by(FAMILY).agg(settled=pl.col("net").sum())
+    claimed = theirs.group_by(FAMILY).agg(settled=pl.col("net").sum())
     known = (
         pl.concat([answered, netted])
         .group_by(FAMILY)
         .agg(gross=pl.col("gross").sum(), kept=(pl.col("fee") + pl.col("vat")).sum(), net=pl.col("net").sum())
     )
-    agreed = said.join(known, on=list(FAMILY), how="full", coalesce=True).fill_null(0)
+    agreed = claimed.join(known, on=list(FAMILY), how="full", coalesce=True).fill_null(0)
     return agreed.collect(engine="streaming")
 
 
@@ -53,10 +53,10 @@ def positions(rows: pl.DataFrame) -> pl.DataFrame:
             rounding=(pl.col("settled") - pl.col("net")).sum(),
         )
     )
-    told = rows.lazy().filter(
+    claimed = rows.lazy().filter(
         (pl.col("source") == FILE) & (pl.col("status") == SUCCESS) & (pl.col("currency") == CURRENCY)
     )
-    settled = told.group_by("institution").agg(
+    settled = claimed.group_by("institution").agg(
         settled=pl.col("net").sum(), suspense=pl.col("net").filter(pl.col("verdict") != MATCHED).sum()
     )
     sheet = settled.join(agreed.lazy(), on="institution", how="full", coalesce=True).fill_null(0).collect()

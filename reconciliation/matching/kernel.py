@@ -54,9 +54,9 @@ def unsettled(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401 - Ibis ships n
     families = rows.group_by(*keys).aggregate(
         **{name: rows[name].sum().cast("int64") for name in ("rows", "made", "net", "gross")}
     )
-    told = (families.made == _OURS + _THEIRS) & (families.gross == 0)
-    untold = families.made == _OURS + _THEIRS_WITHOUT_GROSS
-    settled = (families.rows == 2) & (told | untold) & (families.net == 0)  # noqa: PLR2004
+    is_equal_gross = (families.made == _OURS + _THEIRS) & (families.gross == 0)
+    has_no_gross = families.made == _OURS + _THEIRS_WITHOUT_GROSS
+    settled = (families.rows == 2) & (is_equal_gross | has_no_gross) & (families.net == 0)  # noqa: PLR2004
     return families.filter(~settled).select(*keys)
 
 

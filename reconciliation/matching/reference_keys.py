@@ -27,10 +27,10 @@ def with_references(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """
     if (rows["ours"] != "").all(ignore_nulls=False):
         return rows.with_columns(reference="ours")
-    wanted = without_ours(rows)
+    lookups = without_ours(rows)
     # Few rows lack our reference, so few of ours are worth a look.
     names = (
-        known.filter(pl.col("theirs").is_in(wanted["theirs"].unique().implode()))
+        known.filter(pl.col("theirs").is_in(lookups["theirs"].unique().implode()))
         .select("institution", "direction", "theirs", pl.col("ours").alias("_found"))
         .unique()
         .filter(pl.len().over("institution", "direction", "theirs") == 1)
@@ -38,7 +38,7 @@ def with_references(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     # A row that names nothing at all is alone under its own place in its file.
     place = pl.concat_str("origin", pl.lit(":"), "ordinal")
     stranger = pl.lit(STRANGER) + pl.when(pl.col("theirs") != "").then("theirs").otherwise(place)
-    if wanted.is_empty():
+    if lookups.is_empty():
         reference = pl.when(pl.col("ours") != "").then("ours").otherwise(stranger)
         return rows.with_columns(reference=reference)
     looked_up = rows.join(names, on=["institution", "direction", "theirs"], how="left", maintain_order="left")

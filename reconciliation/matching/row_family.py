@@ -108,8 +108,8 @@ class Family:
 def families(rows: pl.DataFrame, kinds: Mapping[str, Kind]) -> Iterator[Family]:
     """The families of rows, in the order of institution and reference."""
     ordered = rows.sort("institution", "reference", "direction", "source", "origin", "ordinal")
-    told = ordered.select(_COLUMNS).with_columns(pl.col("is_late").fill_null(value=False))
-    members = map(Row._make, told.iter_rows())
+    selected = ordered.select(_COLUMNS).with_columns(pl.col("is_late").fill_null(value=False))
+    members = map(Row._make, selected.iter_rows())
     for (institution, reference), alike in groupby(members, key=lambda row: (row.institution, row.reference)):
         sides = {direction: _side(same) for direction, same in groupby(alike, key=lambda row: row.direction)}
         yield Family(institution, reference, kinds[institution], sides)

@@ -34,8 +34,8 @@ def judge_pool(pool: pl.DataFrame, engine: Engine, kinds: Mapping[str, Kind]) ->
 
     Only the rows of families that are not settled at first sight are copied, counted and looked at.
     """
-    wanted = engine.unsettled(_sides(pool))
-    places = places_of(pool, wanted)
+    unsettled_families = engine.unsettled(_sides(pool))
+    places = places_of(pool, unsettled_families)
     outcome = judge_rest(pool[places], engine, kinds)
     fates = pl.repeat(MATCHED, pool.height, dtype=pl.String, eager=True)
     if len(places):
@@ -46,9 +46,9 @@ def judge_pool(pool: pl.DataFrame, engine: Engine, kinds: Mapping[str, Kind]) ->
 
 def unsettled(ours: pl.DataFrame, theirs: pl.DataFrame, engine: Engine) -> tuple[pl.Series, pl.Series]:
     """What is not settled at first sight of one institution: references, and their places in the file."""
-    seen = {"ledger": kernel_columns(ours), "file": kernel_columns(theirs)}
-    wanted = engine.unsettled({name: side.drop("institution") for name, side in seen.items()})
-    return wanted["reference"].sort(), places_of(theirs, wanted)
+    sides = {"ledger": kernel_columns(ours), "file": kernel_columns(theirs)}
+    unsettled_families = engine.unsettled({name: side.drop("institution") for name, side in sides.items()})
+    return unsettled_families["reference"].sort(), places_of(theirs, unsettled_families)
 
 
 def places_of(rows: pl.DataFrame, families: pl.DataFrame) -> pl.Series:
@@ -66,10 +66,10 @@ def judge_rest(rows: pl.DataFrame, engine: Engine, kinds: Mapping[str, Kind]) ->
     groups = engine.judge(_sides(rows))
     fates = groups.select(*KEY, pl.col("verdict").replace_strict(_FATES, return_dtype=pl.String))
     rows = rows.drop("verdict", strict=False).join(fates, on=list(KEY), how="left", maintain_order="left")
-    wanted = groups.filter(pl.col("verdict") == LOOK).select(FAMILY).unique()
+    families_to_look_at = groups.filter(pl.col("verdict") == LOOK).select(FAMILY).unique()
     outcome = Judged(rows, groups)
     decided: dict[Identity, str] = {}
-    for family in families(rows.join(wanted, on=list(FAMILY), how="semi"), kinds):
+    for family in families(rows.join(families_to_look_at, on=list(FAMILY), how="semi"), kinds):
         decision = judge(family)
         outcome.findings.extend(decision.findings)
         outcome.rounded.extend(decision.rounded)

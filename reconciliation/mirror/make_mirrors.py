@@ -81,7 +81,7 @@ async def make_missing(
     connection: Connection,
     books: Database,
     folder: MirrorFolder,
-    wanted: Sequence[Wanted],
+    required: Sequence[Wanted],
     watch: Watch | None = None,
 ) -> Made:
     """Make every mirror that is not there, or whose file is not what its row says.
@@ -92,14 +92,14 @@ async def make_missing(
     """
     folder.sweep()
     made = lines = standing = 0
-    for done, one in enumerate(wanted):
+    for done, mirror in enumerate(required):
         if watch is not None:
-            watch(done, len(wanted), str(one))
-        if one.is_current and one.bound and not isinstance(folder.read(one.bound), Fault):
+            watch(done, len(required), str(mirror))
+        if mirror.is_current and mirror.bound and not isinstance(folder.read(mirror.bound), Fault):
             standing += 1
             continue
         made += 1
-        lines += await _make(connection, books, folder, one)
+        lines += await _make(connection, books, folder, mirror)
     return Made(made, lines, standing)
 
 
@@ -114,28 +114,30 @@ async def wanted_mirrors(connection: Connection, institutions: Collection[str], 
     return [_wanted(dict(row)) for row in rows]
 
 
-def first_difference(books: Database, folder: MirrorFolder, one: Wanted) -> str:
+def first_difference(books: Database, folder: MirrorFolder, mirror: Wanted) -> str:
     """How a mirror differs from the tables, empty where it does not; both sides by a digest of their rows."""
-    if one.bound is None or not one.is_current:
-        return f"{one}: there is no mirror of it"
-    held = folder.read(one.bound)
-    if isinstance(held, Fault):
-        return f"{one}: {held.why}"
+    if mirror.bound is None or not mirror.is_current:
+        return f"{mirror}: there is no mirror of it"
+    mirrored = folder.read(mirror.bound)
+    if isinstance(mirrored, Fault):
+        return f"{mirror}: {mirrored.why}"
     columns = list(SCHEMA)
-    if sha256_of_frame(held, columns) != sha256_of_frame(_lines(books, one, one.bound.last_line), columns):
-        return f"{one}: the mirror and the tables hold other lines"
+    if sha256_of_frame(mirrored, columns) != sha256_of_frame(
+        _lines(books, mirror, mirror.bound.last_line), columns
+    ):
+        return f"{mirror}: the mirror and the tables hold other lines"
     return ""
 
 
-async def _make(connection: Connection, books: Database, folder: MirrorFolder, one: Wanted) -> int:
+async def _make(connection: Connection, books: Database, folder: MirrorFolder, mirror: Wanted) -> int:
     last = await connection.fetchval(_LAST)
-    lines = _lines(books, one, last)
+    lines = _lines(books, mirror, last)
     bound = Bound(
-        one.institution,
-        one.window_id,
-        one.business_date,
+        mirror.institution,
+        mirror.window_id,
+        mirror.business_date,
         last,
-        one.newest_ordinal,
+        mirror.newest_ordinal,
         lines.height,
         int(lines["gross"].sum()),
         lines["instant"].min(),  # type: ignore[arg-type]
@@ -146,16 +148,16 @@ async def _make(connection: Connection, books: Database, folder: MirrorFolder, o
     return lines.height
 
 
-def _lines(books: Database, one: Wanted, last: int) -> pl.DataFrame:
-    asked = _HELD.format(
+def _lines(books: Database, mirror: Wanted, last: int) -> pl.DataFrame:
+    query = _HELD.format(
         last=int(last),
-        party=party_of(one.institution),
-        day=one.business_date,
-        window=int(one.window_id),
+        party=party_of(mirror.institution),
+        day=mirror.business_date,
+        window=int(mirror.window_id),
         plain=PLAIN,
     )
     # In one order, so that the same lines are the same bytes.
-    return books.query(asked).sort("ordinal").select(list(SCHEMA)).cast(SCHEMA)
+    return books.query(query).sort("ordinal").select(list(SCHEMA)).cast(SCHEMA)
 
 
 def _wanted(row: dict[str, Any]) -> Wanted:

@@ -34,18 +34,18 @@ class Bound:
     sha256: str
 
 
-async def bind(connection: Connection, one: Bound) -> None:
+async def bind(connection: Connection, binding: Bound) -> None:
     """Add a row; of several for one institution and window, the newest counts."""
     await connection.execute(
         _INSERT,
-        one.institution,
-        one.window_id,
-        one.business_date,
-        one.last_line,
-        one.last_ordinal,
-        one.rows,
-        one.gross,
-        one.first_instant,
-        one.last_instant,
-        one.sha256,
+        binding.institution,
+        binding.window_id,
+        binding.business_date,
+        binding.last_line,
+        binding.last_ordinal,
+        binding.rows,
+        binding.gross,
+        binding.first_instant,
+        binding.last_instant,
+        binding.sha256,
     )

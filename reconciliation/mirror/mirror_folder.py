@@ -72,12 +72,12 @@ class MirrorFolder:
         place = self.place(digest)
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Others cannot read what is made so.
-        handle, beside = mkstemp(prefix=_BEGUN, dir=self.path)
+        handle, unfinished = mkstemp(prefix=_BEGUN, dir=self.path)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(beside).rename(place)
+        Path(unfinished).rename(place)
         durable(place.parent)
         durable(self.path)
         return digest

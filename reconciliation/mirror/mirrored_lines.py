@@ -59,15 +59,15 @@ class MirroredLines:
         windows = self.frozen.books.query(self._asked())
         used, parts = [], []
         for row in windows.filter(pl.col("sha256").is_not_null()).iter_rows(named=True):
-            held = self._held(Bound(self.frozen.institution, **row))
-            if held is not None:
+            mirrored = self._held(Bound(self.frozen.institution, **row))
+            if mirrored is not None:
                 used.append(row["window_id"])
-                parts.append(held)
+                parts.append(mirrored)
         if not used:
             return self.frozen.at_sight()
         self.mirrored = sum(part.height for part in parts)
-        others = windows.filter(~pl.col("window_id").is_in(used))["business_date"].unique()
-        parts.append(self.frozen.few(self._rest(used, others.sort().to_list())))
+        unmirrored_dates = windows.filter(~pl.col("window_id").is_in(used))["business_date"].unique()
+        parts.append(self.frozen.few(self._rest(used, unmirrored_dates.sort().to_list())))
         return seen(pl.concat(parts), self.frozen.institution)
 
     def of(self, references: Sequence[str]) -> pl.DataFrame:
@@ -85,28 +85,28 @@ class MirroredLines:
             first=self.frozen.span.first_date,
         )
 
-    def _held(self, one: Bound) -> pl.DataFrame | None:
+    def _held(self, binding: Bound) -> pl.DataFrame | None:
         """What a mirror holds of the span, or None where it is not used."""
         span = self.frozen.span
-        if one.last_instant < span.start or one.first_instant >= span.end:
+        if binding.last_instant < span.start or binding.first_instant >= span.end:
             return pl.DataFrame(schema={"reference": pl.String, "gross": pl.Int64, "net": pl.Int64})
-        is_inside = span.start <= one.first_instant and one.last_instant < span.end
-        lines = self.mirrors.folder.read(one, with_instants=not is_inside)
+        is_inside = span.start <= binding.first_instant and binding.last_instant < span.end
+        lines = self.mirrors.folder.read(binding, with_instants=not is_inside)
         if isinstance(lines, Fault):
             self.mirrors.alarm(
-                f"alarm mirror_not_used: {one.institution} {one.business_date}, window {one.window_id}:"
-                f" {lines.why} ({one.sha256}); the database was asked instead"
+                f"alarm mirror_not_used: {binding.institution} {binding.business_date},"
+                f" window {binding.window_id}: {lines.why} ({binding.sha256}); the database was asked instead"
             )
             return None
         if is_inside:
             return lines
         return lines.filter((pl.col("instant") >= span.start) & (pl.col("instant") < span.end)).select(SIGHT)
 
-    def _rest(self, used: Sequence[int], others: Sequence[date]) -> str:
+    def _rest(self, used: Sequence[int], unmirrored_dates: Sequence[date]) -> str:
         """The query of lines that these windows' mirrors do not hold; `others` are dates of other windows."""
         parts = [self.frozen.sight_of(_ODD)]
-        if others:
-            dates = ",".join(f"'{day}'" for day in others)
-            wanted = _OF_OTHERS.format(dates=dates, mirrored=",".join(map(str, used)))
-            parts.append(self.frozen.sight_of(wanted))
+        if unmirrored_dates:
+            dates = ",".join(f"'{day}'" for day in unmirrored_dates)
+            condition = _OF_OTHERS.format(dates=dates, mirrored=",".join(map(str, used)))
+            parts.append(self.frozen.sight_of(condition))
         return " UNION ALL ".join(parts)

@@ -74,10 +74,11 @@ class Report:
         )
 
 
-def compare(found: Mapping[FindingKey, date], key: Key, seal: Seal) -> Report:
+def compare(nights_by_finding: Mapping[FindingKey, date], key: Key, seal: Seal) -> Report:
     """Put what was found beside what was seeded."""
     findings = frozenset(
-        (str(one.code), one.institution, one.reference, night) for one, night in found.items()
+        (str(key_of_finding.code), key_of_finding.institution, key_of_finding.reference, night)
+        for key_of_finding, night in nights_by_finding.items()
     )
     return Report(key.entries, findings, seal.run_digest, key.sha256)
 

@@ -15,9 +15,9 @@ def write_evidence(progress: Progress, setting: Setting, checks: Checks, as_of: 
     """`breaks.jsonl`, `positions.csv`, `files.csv` and `invariants.json`; amounts in whole paisa."""
     explainer = Explainer(setting.rules, setting.calendar)
     with (folder / "breaks.jsonl").open("w", encoding="utf-8") as file:
-        for _, (night, one) in sorted(progress.found.items()):
-            told = asdict(explainer.explain(one, night, as_of))
-            file.write(json.dumps(told, ensure_ascii=False, default=str) + "\n")
+        for _, (night, finding) in sorted(progress.found.items()):
+            content = asdict(explainer.explain(finding, night, as_of))
+            file.write(json.dumps(content, ensure_ascii=False, default=str) + "\n")
     positions(progress.store.everything(COLUMNS)).write_csv(folder / "positions.csv")
     with (folder / "files.csv").open("w", encoding="utf-8") as file:
         file.write("night,name,state,rows,settled,sha256\n")

@@ -91,12 +91,12 @@ def run_month(folder: Path, config: Path, state: Path, watch: Watcher, reports: 
     finally:
         duckdb.close()
     identity = identity_of(month, config, setting.calendar.version)
-    found = {key: night for key, (night, _) in progress.found.items()}
-    sealed = seal(found, identity, state)
+    nights_by_finding = {key: night for key, (night, _) in progress.found.items()}
+    sealed = seal(nights_by_finding, identity, state)
     write_evidence(progress, setting, checks, month.nights[-1], state)
     if leaving is not None:
         leaving.at_the_end(identity, sealed)
     # Only now: nothing above may know what was seeded.
     key = open_key(folder / "key", sealed)
-    report = compare(found, key, sealed)
+    report = compare(nights_by_finding, key, sealed)
     return replace(report, rows=progress.rows, invariants=checks.outcome())

@@ -31,10 +31,10 @@ class Changes:
 
     def lines(self, night: date) -> list[str]:
         """One line a change in one order, for the digest."""
-        told = [(one.key, f"found {night}") for one in self.found]
-        told += [(key, f"reopened {first}") for key, (first, _) in self.reopened.items()]
-        told += [(key, f"closed {reason}") for key, reason in self.closed.items()]
-        return sorted(f"{key.code},{key.institution},{key.reference},{what}" for key, what in told)
+        changes = [(finding.key, f"found {night}") for finding in self.found]
+        changes += [(key, f"reopened {first}") for key, (first, _) in self.reopened.items()]
+        changes += [(key, f"closed {reason}") for key, reason in self.closed.items()]
+        return sorted(f"{key.code},{key.institution},{key.reference},{change}" for key, change in changes)
 
     def digest(self, before: str, night: date) -> str:
         """SHA-256 over these changes and the digest of the run before, so over all breaks so far."""
@@ -42,15 +42,24 @@ class Changes:
 
     def applied(self, standing: Standing, night: date) -> Standing:
         """What stands after the run."""
-        left = {key: told for key, told in standing.items() if key not in self.closed}
-        return left | dict(self.reopened) | {one.key: (night, one) for one in self.found}
+        remaining = {
+            key: standing_break for key, standing_break in standing.items() if key not in self.closed
+        }
+        return remaining | dict(self.reopened) | {finding.key: (night, finding) for finding in self.found}
 
 
 def changes_of(
     night: Night, standing: Standing, known: Mapping[FindingKey, date], progress: Progress
 ) -> Changes:
     """Sort what a night said: `standing` stood before it, `known` are breaks that some night found."""
-    reopened = {one.key: (known[one.key], one) for one in night.findings if one.key in known}
-    found = tuple(sorted((one for one in night.findings if one.key not in known), key=lambda one: one.key))
-    closed = endings(night, {key: one for key, (_, one) in standing.items()}, progress.register)
-    return Changes(found, dict(sorted(reopened.items())), dict(sorted(closed.items())))
+    reopened = {
+        finding.key: (known[finding.key], finding) for finding in night.findings if finding.key in known
+    }
+    new_findings = tuple(
+        sorted(
+            (finding for finding in night.findings if finding.key not in known),
+            key=lambda finding: finding.key,
+        )
+    )
+    closed = endings(night, {key: finding for key, (_, finding) in standing.items()}, progress.register)
+    return Changes(new_findings, dict(sorted(reopened.items())), dict(sorted(closed.items())))

@@ -117,7 +117,7 @@ def _asked(setting: _Setting, layout: Layout, day: date, paths: Sequence[Path]) 
     for path in paths:
         name = expected(path.name, {institution: layout})
         _refuse_unfit(name, path, schedule)
-        if any(other.key == name.key for other in files):
+        if any(previous.key == name.key for previous in files):
             raise SourceError(f"{name.text}: two files of cycle {name.key.cycle}, give the one that counts")
         files[name] = path
     cycles = range(1, schedule.cycles(institution) + 1)
@@ -146,8 +146,8 @@ class Checked:
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """Every break, the order that of code and reference."""
-        found = [*self.judged.judged.findings, *_rounding(self.judged.judged, self.asked)]
-        return tuple(sorted(found, key=_place))
+        findings = [*self.judged.judged.findings, *_rounding(self.judged.judged, self.asked)]
+        return tuple(sorted(findings, key=_place))
 
     @property
     def agrees(self) -> bool:
@@ -159,8 +159,8 @@ class Checked:
         """How many breaks of each code there are, their amounts and their differences, both without sign."""
         totals: dict[str, tuple[int, int, int]] = {}
         # Findings stand in the order of their codes.
-        for code, same in groupby(self.findings, key=lambda one: one.key.code):
-            amounts = [(abs(one.amount), abs(one.difference)) for one in same]
+        for code, same in groupby(self.findings, key=lambda finding: finding.key.code):
+            amounts = [(abs(finding.amount), abs(finding.difference)) for finding in same]
             totals[code.value] = len(amounts), *(sum(column) for column in zip(*amounts, strict=True))
         return totals
 
@@ -205,17 +205,17 @@ class Checked:
         day = self.asked.day.date
         schedule = Schedule(self.asked.calendar, day, day, {})
         payouts = Payouts({self.asked.institution: self.asked.day.layout}, schedule)
-        told = explained(self.findings[:count], self._rows, Register(), payouts)
+        explained_findings = explained(self.findings[:count], self._rows, Register(), payouts)
         explainer = Explainer(self.asked.rules, self.asked.calendar)
-        return [explainer.explain(one, day, day) for one in told]
+        return [explainer.explain(finding, day, day) for finding in explained_findings]
 
     @property
     def _of_the_date(self) -> pl.Expr:
         return pl.col("due_date") == self.asked.day.date
 
     def _count(self, source: int, verdict: str) -> int:
-        wanted = (pl.col("source") == source) & (pl.col("verdict") == verdict) & self._of_the_date
-        return self._rows.filter(wanted).height
+        condition = (pl.col("source") == source) & (pl.col("verdict") == verdict) & self._of_the_date
+        return self._rows.filter(condition).height
 
 
 def _place(finding: Finding) -> tuple[object, ...]:
@@ -224,7 +224,7 @@ def _place(finding: Finding) -> tuple[object, ...]:
 
 
 def check(
-    books: Database, wanted: Asked, engine: Engine | None = None, mirrors: Mirrors | None = None
+    books: Database, request: Asked, engine: Engine | None = None, mirrors: Mirrors | None = None
 ) -> Checked:
     """Judge the files against our frozen lines of their date, through mirrors where there are any.
 
@@ -233,46 +233,46 @@ def check(
         UnreadableFileError: a file is refused as a whole.
         adbc_driver_manager.Error: the database is away, or refuses.
     """
-    day, calendar = wanted.day.date, wanted.calendar
+    day, calendar = request.day.date, request.calendar
     last = newest_line(books, day)
     if last is None:
         raise SourceError(f"the window of {day} is not closed yet: no line of that date is frozen")
-    frozen = FrozenLines(books, wanted.institution, span_of(calendar, wanted.institution, day), last)
+    frozen = FrozenLines(books, request.institution, span_of(calendar, request.institution, day), last)
     lines = frozen if mirrors is None else MirroredLines(frozen, mirrors)
-    judged = _judged(wanted, lines, engine)
-    return Checked(wanted, judged, lines.mirrored if isinstance(lines, MirroredLines) else 0)
+    judged = _judged(request, lines, engine)
+    return Checked(request, judged, lines.mirrored if isinstance(lines, MirroredLines) else 0)
 
 
-def _judged(wanted: Asked, lines: Lines, engine: Engine | None) -> JudgedDay:
+def _judged(request: Asked, lines: Lines, engine: Engine | None) -> JudgedDay:
     if engine is not None:
-        return judge_day(wanted.day, lines, wanted.calendar, engine)
+        return judge_day(request.day, lines, request.calendar, engine)
     with TemporaryDirectory(prefix="ekpay-check-") as spill:
         duckdb = DuckDbEngine(Path(spill))
         try:
-            return judge_day(wanted.day, lines, wanted.calendar, ByInstitution(PolarsEngine(), duckdb))
+            return judge_day(request.day, lines, request.calendar, ByInstitution(PolarsEngine(), duckdb))
         finally:
             duckdb.close()
 
 
-def _off_by_too_much(judged: Judged, wanted: Asked) -> set[str]:
+def _off_by_too_much(judged: Judged, request: Asked) -> set[str]:
     """The files whose rows are a paisa off so often that none of it is accepted."""
     if not judged.rounded:
         return set()
-    bound = wanted.rules.rounding_bound_paisa
+    bound = request.rules.rounding_bound_paisa
     return {
         origin for origin, paisa in Counter(row.origin for row in judged.rounded).items() if paisa > bound
     }
 
 
-def _rounding(judged: Judged, wanted: Asked) -> list[Finding]:
-    off = _off_by_too_much(judged, wanted)
+def _rounding(judged: Judged, request: Asked) -> list[Finding]:
+    off = _off_by_too_much(judged, request)
     return [
         Finding(
-            FindingKey(Code.ROUNDING, wanted.institution, name.text),
+            FindingKey(Code.ROUNDING, request.institution, name.text),
             file=name.text,
             day=name.key.day,
             difference=sum(row.origin == name.text for row in judged.rounded),
         )
-        for name in wanted.day.files
+        for name in request.day.files
         if name.text in off
     ]

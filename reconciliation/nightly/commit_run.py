@@ -87,9 +87,9 @@ class _Told:
 async def known_breaks(connection: Connection, findings: Sequence[Finding]) -> dict[FindingKey, date]:
     """Which of these any run found before, each with its first night."""
     columns = (
-        [one.key.code.value for one in findings],
-        [one.key.institution for one in findings],
-        [one.key.reference for one in findings],
+        [finding.key.code.value for finding in findings],
+        [finding.key.institution for finding in findings],
+        [finding.key.reference for finding in findings],
     )
     rows = await connection.fetch(_KNOWN, *columns)
     return {FindingKey(Code(code), name, reference): first for code, name, reference, first in rows}
@@ -103,19 +103,19 @@ async def commit(connection: Connection, finance: Finance, run: Committing, chan
     """
     async with connection.transaction():
         head = await chain.head(connection)
-        told = await _told(connection, run, changes)
-        events = _events(run, told)
+        writes = await _told(connection, run, changes)
+        events = _events(run, writes)
         covered = _covered(run.judged, await finance.books.balances(connection))
         figures = covered | {"events": head + len(events)}
-        record = await write_run(connection, _record(run, told, figures), list(run.judged.sheet.values()))
+        record = await write_run(connection, _record(run, writes, figures), list(run.judged.sheet.values()))
         await _write_files(connection, run)
         new = {name: day for name, day in run.judged.part.since.items() if name not in run.before.since}
         await write_participants(connection, run.id, new)
         await _write_groups(connection, run)
-        await write_breaks(connection, told.breaks)
+        await write_breaks(connection, writes.breaks)
         await chain.append(connection, events)
         await _react(connection, finance, record, changes)
-        await finance.evidence.tell(connection, [answer.told for answer in told.answers])
+        await finance.evidence.tell(connection, [answer.told for answer in writes.answers])
     return record
 
 
@@ -144,7 +144,7 @@ def _covered(judged: Judged, balances: Mapping[str, int]) -> dict[str, int]:
     return cover_figures(balances, judged.progress.register.loaded(), judged.setting.kinds)
 
 
-def _record(run: Committing, told: _Told, more: Mapping[str, int]) -> RunRecord:
+def _record(run: Committing, writes: _Told, more: Mapping[str, int]) -> RunRecord:
     judged = run.judged
     before = run.before.run
     return RunRecord(
@@ -154,73 +154,75 @@ def _record(run: Committing, told: _Told, more: Mapping[str, int]) -> RunRecord:
         number=run.number,
         identity=judged.identity,
         identity_digest=judged.identity_digest,
-        findings_digest=told.changes.digest(before.findings_digest if before else "", judged.night.date),
+        findings_digest=writes.changes.digest(before.findings_digest if before else "", judged.night.date),
         outcome_digest=judged.outcome_digest,
         rows_digest=judged.rows_digest,
         last_line=run.last_line,
-        figures=dict(judged.figures) | _open(told) | dict(more),
+        figures=dict(judged.figures) | _open(writes) | dict(more),
         invariants=judged.invariants,
         sql=judged.sql,
         started_at=run.started_at,
     )
 
 
-def _open(told: _Told) -> dict[str, int]:
+def _open(writes: _Told) -> dict[str, int]:
     """How many breaks are open after the run, and what is at risk by them."""
-    closed = {break_id(key) for key in told.changes.closed}
-    reopened = {break_id(key) for key in told.changes.reopened}
-    left = [
+    closed = {break_id(key) for key in writes.changes.closed}
+    reopened = {break_id(key) for key in writes.changes.reopened}
+    exposures = [
         exposure
-        for one, (state, exposure) in told.states.items()
-        if one in reopened or (one not in closed and state not in _SETTLED)
+        for break_number, (state, exposure) in writes.states.items()
+        if break_number in reopened or (break_number not in closed and state not in _SETTLED)
     ]
-    new = [one.exposure for one in told.breaks]
+    new = [break_number.exposure for break_number in writes.breaks]
     return {
-        "found": len(told.breaks),
+        "found": len(writes.breaks),
         "reopened": len(reopened),
         "ended": len(closed),
-        "open": len(left) + len(new),
-        "exposure": sum(left) + sum(new),
+        "open": len(exposures) + len(new),
+        "exposure": sum(exposures) + sum(new),
     }
 
 
 async def _write_files(connection: Connection, run: Committing) -> None:
     arrivals = run.judged.progress.register.arrivals
     known = run.before.files
-    came = arrivals[len(known) :]
-    taken = {(one.name, one.sha256): one for one in run.taken}
-    records = [_file(one, taken[one.name.text, one.sha256], run) for one in came]
+    arrived = arrivals[len(known) :]
+    taken_files = {(arrival.name, arrival.sha256): arrival for arrival in run.taken}
+    records = [_file(arrival, taken_files[arrival.name.text, arrival.sha256], run) for arrival in arrived]
     places = await write_files(connection, run.id, records)
     states = [
-        (kept.id, now.state.value, now.rounding)
-        for kept, now in zip(known, arrivals, strict=False)
-        if (kept.file.state, kept.file.rounding) != (now.state.value, now.rounding)
+        (kept_file.id, now.state.value, now.rounding)
+        for kept_file, now in zip(known, arrivals, strict=False)
+        if (kept_file.file.state, kept_file.file.rounding) != (now.state.value, now.rounding)
     ]
-    states += [(place, one.state.value, one.rounding) for place, one in zip(places, came, strict=True)]
+    states += [
+        (place, arrival.state.value, arrival.rounding) for place, arrival in zip(places, arrived, strict=True)
+    ]
     await write_states(connection, run.id, states)
 
 
-def _file(one: Arrival, taken: Taken, run: Committing) -> FileRecord:
-    key = one.name.key
+def _file(arrival: Arrival, taken_file: Taken, run: Committing) -> FileRecord:
+    key = arrival.name.key
     layout = run.judged.setting.layouts.get(key.institution)
-    controls = dict(one.controls) | ({"refused": one.what} if one.what else {})
+    controls = dict(arrival.controls) | ({"refused": arrival.what} if arrival.what else {})
     return FileRecord(
-        name=one.name.text,
+        name=arrival.name.text,
         institution=key.institution,
         day=key.day,
         cycle=key.cycle,
-        correction=one.name.correction,
-        sha256=one.sha256,
-        source=taken.source,
-        received_at=taken.received_at,
-        night=one.night,
+        correction=arrival.name.correction,
+        sha256=arrival.sha256,
+        source=taken_file.source,
+        received_at=taken_file.received_at,
+        night=arrival.night,
         layout_version="" if layout is None else layout.version,
-        state=one.state.value,
-        rows=one.rows,
-        settled=one.settled,
-        sequence=one.sequence,
-        closing=one.closing,
-        rounding=one.rounding,
+        state=arrival.state.value,
+        rows=arrival.rows,
+        settled=arrival.settled,
+        sequence=arrival.sequence,
+        closing=arrival.closing,
+        rounding=arrival.rounding,
         controls=controls,
     )
 
@@ -233,47 +235,47 @@ async def _write_groups(connection: Connection, run: Committing) -> None:
     rows = night.judged.rows.filter(matched).with_columns(
         _group=pl.struct(FAMILY).rank("dense").cast(pl.Int64), _size=pl.len().over(FAMILY)
     )
-    kept = rows.filter((pl.col("source") == LEDGER) | (pl.col("_size") > 2))  # noqa: PLR2004 - a pair
-    await write_groups(connection, run.id, list(kept.select("_group", *IDENTITY).iter_rows()))
+    group_rows = rows.filter((pl.col("source") == LEDGER) | (pl.col("_size") > 2))  # noqa: PLR2004 - a pair
+    await write_groups(connection, run.id, list(group_rows.select("_group", *IDENTITY).iter_rows()))
 
 
 def _members(rows: pl.DataFrame) -> list[Member]:
     return list(rows.iter_rows())
 
 
-def _events(run: Committing, told: _Told) -> list[NewEvent]:
+def _events(run: Committing, writes: _Told) -> list[NewEvent]:
     """Found, answered, ended, found again: in this order, and sorted, so that a run says the same twice."""
-    night, changes = run.judged.night.date, told.changes
+    night, changes = run.judged.night.date, writes.changes
     facts = {"run": run.seq}
 
     def event(key: FindingKey, kind: BreakEventKind, state: BreakState, **more: object) -> NewEvent:
         return NewEvent(break_id(key), night, NIGHT, kind, state, facts | more)
 
-    found = [event(one.key, BreakEventKind.FOUND, BreakState.OPEN) for one in changes.found]
+    found_events = [event(finding.key, BreakEventKind.FOUND, BreakState.OPEN) for finding in changes.found]
     answered = [
         event(key, BreakEventKind.ANSWERED, state, **answer.facts)
-        for answer in told.answers
-        for key, state in _breaks_of(answer, run.before, told)
+        for answer in writes.answers
+        for key, state in _breaks_of(answer, run.before, writes)
     ]
     closed = [
         event(key, BreakEventKind.CLOSED, BreakState.CLOSED, reason=reason)
         for key, reason in changes.closed.items()
     ]
     reopened = [event(key, BreakEventKind.REOPENED, BreakState.OPEN) for key in changes.reopened]
-    return [*found, *answered, *closed, *reopened]
+    return [*found_events, *answered, *closed, *reopened]
 
 
-def _breaks_of(answer: Answer, before: Before, told: _Told) -> list[tuple[FindingKey, BreakState]]:
+def _breaks_of(answer: Answer, before: Before, writes: _Told) -> list[tuple[FindingKey, BreakState]]:
     """The breaks about an answered family that stand, each with the state that an answer leaves as it is."""
     place = (answer.institution, answer.reference)
-    found = {one.key: BreakState.OPEN for one in told.changes.found}
+    new_states = {finding.key: BreakState.OPEN for finding in writes.changes.found}
     standing = {
-        key: told.states[break_id(key)][0]
-        for key in (*before.standing, *told.changes.reopened)
-        if break_id(key) in told.states
+        key: writes.states[break_id(key)][0]
+        for key in (*before.standing, *writes.changes.reopened)
+        if break_id(key) in writes.states
     }
-    both = found | standing
-    return sorted((key, state) for key, state in both.items() if (key.institution, key.reference) == place)
+    states = new_states | standing
+    return sorted((key, state) for key, state in states.items() if (key.institution, key.reference) == place)
 
 
 async def _react(connection: Connection, finance: Finance, record: RunRecord, changes: Changes) -> None:

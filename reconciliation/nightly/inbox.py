@@ -64,14 +64,14 @@ class Inbox:
 
     def waiting(self) -> list[Waiting]:
         """What nobody has taken yet, in the order of names."""
-        found = [Waiting(path, source, _day(path.name)) for source, path in self._laid()]
-        return sorted(found, key=lambda one: (one.path.name, one.source))
+        files = [Waiting(path, source, _day(path.name)) for source, path in self._laid()]
+        return sorted(files, key=lambda file: (file.path.name, file.source))
 
     def take(self, run: int, night: date) -> list[Taken]:
         """Take every file about dates up to a night, and whatever a killed run took; in one order."""
-        for one in self.waiting():
-            if one.day is not None and one.day <= night:
-                self._take(one, run)
+        for file in self.waiting():
+            if file.day is not None and file.day <= night:
+                self._take(file, run)
         return sorted(self._taken(run))
 
     def settle(self, last: int) -> None:
@@ -90,13 +90,13 @@ class Inbox:
                 files = (path for path in folder.iterdir() if path.is_file() and not path.is_symlink())
                 yield from ((source, path) for path in files if not path.name.startswith("."))
 
-    def _take(self, one: Waiting, run: int) -> None:
-        content = one.path.read_bytes()
+    def _take(self, waiting_file: Waiting, run: int) -> None:
+        content = waiting_file.path.read_bytes()
         sha256 = sha256_of(content)
         self._keep(sha256, content)
-        place = self._inbox / f"{_RUN}{run}" / sha256 / one.source
+        place = self._inbox / f"{_RUN}{run}" / sha256 / waiting_file.source
         place.mkdir(parents=True, exist_ok=True)
-        one.path.rename(place / one.path.name)
+        waiting_file.path.rename(place / waiting_file.path.name)
         durable(place)
 
     def _keep(self, sha256: str, content: bytes) -> None:
@@ -104,13 +104,13 @@ class Inbox:
         if path.exists():
             return
         path.parent.mkdir(exist_ok=True)
-        beside = path.with_name(f".{sha256}")
-        with beside.open("wb") as file:
+        unfinished = path.with_name(f".{sha256}")
+        with unfinished.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        beside.chmod(0o440)
-        beside.rename(path)
+        unfinished.chmod(0o440)
+        unfinished.rename(path)
         durable(path.parent)
 
     def _taken(self, run: int) -> Iterator[Taken]:

@@ -160,10 +160,12 @@ class Judge:
     def _waited(self, before: Before, last: int) -> tuple[pl.DataFrame, ...]:
         """The lines up to `last` of whoever has a layout and times now and took part in no run (ADR 0062)."""
         partners = {name for name in self.rules.layouts if name.startswith(f"{PARTNER}_")}
-        asked = (unwatched_by(before.figures) | partners) - before.since.keys()
-        watched = asked & self.rules.layouts.keys() & self.rules.calendar.institutions.keys()
-        found = [read_lines(self.ground.url, 0, last, name).frame for name in sorted(watched)] if last else []
-        return tuple(frame for frame in found if frame.height)
+        candidates = (unwatched_by(before.figures) | partners) - before.since.keys()
+        watched = candidates & self.rules.layouts.keys() & self.rules.calendar.institutions.keys()
+        frames = (
+            [read_lines(self.ground.url, 0, last, name).frame for name in sorted(watched)] if last else []
+        )
+        return tuple(frame for frame in frames if frame.height)
 
     def _progress(self, before: Before, setting: Setting) -> Progress:
         store = Store(self.ground.rows, before.seq, before.carried.withdrawn)
@@ -174,8 +176,10 @@ class Judge:
     def _leave(self, before: Before, inputs: Inputs, progress: Progress) -> str:
         """Leave beside the rows what the next run must know; the digest of everything that was left."""
         place = progress.store.place(progress.store.last)
-        taken = {*before.carried.instructions, *inputs.expected["origin"].to_list()}
-        carried = Carried(tuple(progress.store.withdrawn), progress.payouts.told, tuple(sorted(taken)))
+        taken_instructions = {*before.carried.instructions, *inputs.expected["origin"].to_list()}
+        carried = Carried(
+            tuple(progress.store.withdrawn), progress.payouts.told, tuple(sorted(taken_instructions))
+        )
         if inputs.expected.height:
             inputs.expected.write_parquet(place / EXPECTED)
             durable(place / EXPECTED)
@@ -194,32 +198,30 @@ def _first_dates(lines: pl.DataFrame) -> dict[str, date]:
     return dict(first.sort("institution").iter_rows())
 
 
-def _inputs(brought: Brought, lines: pl.DataFrame, part: TakingPart) -> Inputs:
+def _inputs(inputs: Brought, lines: pl.DataFrame, part: TakingPart) -> Inputs:
     ours, replaced = rows_of_lines(lines)
-    expected = brought.expected.filter(pl.col("institution").is_in(list(part.since))).sort(
-        "origin", "ordinal"
-    )
-    files = tuple(one.incoming for one in brought.files)
-    return Inputs(brought.night, ours, files, expected, replaced)
+    expected = inputs.expected.filter(pl.col("institution").is_in(list(part.since))).sort("origin", "ordinal")
+    files = tuple(file.incoming for file in inputs.files)
+    return Inputs(inputs.night, ours, files, expected, replaced)
 
 
-def _identity(before: Before, brought: Brought, rules: NightRules) -> dict[str, str]:
+def _identity(before: Before, inputs: Brought, rules: NightRules) -> dict[str, str]:
     """SHA-256 over each part of what went in. The run before it stands for everything before."""
     parts = Identity(
         ledger_sha256=sha256_of_lines(
             [
                 # Lines lie in the order of their ids, those of each institution that waited by themselves.
-                *(sha256_of(frame.write_csv().encode()) for frame in (*brought.waited, brought.lines.frame)),
-                sha256_of_frame(brought.expected, [name for name in SCHEMA if name != "verdict"]),
+                *(sha256_of(frame.write_csv().encode()) for frame in (*inputs.waited, inputs.lines.frame)),
+                sha256_of_frame(inputs.expected, [name for name in SCHEMA if name != "verdict"]),
             ]
         ),
-        files_sha256=sha256_of_lines(sorted(f"{one.name} {one.sha256}" for one in brought.files)),
+        files_sha256=sha256_of_lines(sorted(f"{file.name} {file.sha256}" for file in inputs.files)),
         rules_sha256=rules.digest,
         calendar_version=rules.calendar.version,
     )
     run = before.run
     return {
-        "night": brought.night.isoformat(),
+        "night": inputs.night.isoformat(),
         "before": "" if run is None else run.identity_digest,
         "ledger": parts.ledger_sha256,
         "files": parts.files_sha256,

@@ -25,9 +25,9 @@ async def mirror_windows(
 ) -> str:
     """Make the mirrors of a night's windows and of those shortly before; why that failed, or nothing."""
     try:
-        wanted = await wanted_mirrors(connection, institutions, night - _BACK)
+        required = await wanted_mirrors(connection, institutions, night - _BACK)
         with Database(finance.url("audit")) as books:
-            await make_missing(connection, books, MirrorFolder.of(finance.home), wanted)
+            await make_missing(connection, books, MirrorFolder.of(finance.home), required)
     except (OSError, Error, PostgresError) as problem:
         return str(problem)
     return ""

@@ -97,14 +97,14 @@ class NightRules:
         place = folder / self.digest
         if place.exists():
             return
-        beside = folder / f".{self.digest}"
-        shutil.rmtree(beside, ignore_errors=True)
+        unfinished = folder / f".{self.digest}"
+        shutil.rmtree(unfinished, ignore_errors=True)
         for name, text in self.files.items():
-            path = beside / name
+            path = unfinished / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(text)
             durable(path)
-        durable(beside / STATEMENTS)
-        durable(beside)
-        beside.rename(place)
+        durable(unfinished / STATEMENTS)
+        durable(unfinished)
+        unfinished.rename(place)
         durable(folder)

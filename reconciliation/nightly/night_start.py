@@ -37,5 +37,5 @@ def last_due(instant: datetime, cut_off_minutes: int) -> date:
 
 def wait_until(instant: datetime, time_now: Now = now, nap: Callable[[float], None] = clock.sleep) -> None:
     """Return once an instant has come, by the clock of this machine."""
-    while (left := (instant - time_now()).total_seconds()) > 0:
-        nap(min(left, _NAP_SECONDS))
+    while (seconds_left := (instant - time_now()).total_seconds()) > 0:
+        nap(min(seconds_left, _NAP_SECONDS))

@@ -115,16 +115,16 @@ def _status(
     unwatched = {
         name.removeprefix(prefix): count for name, count in run.figures.items() if name.startswith(prefix)
     }
-    strangers = tuple(one.path.name for one in laid if one.day is None)
+    strangers = tuple(file.path.name for file in laid if file.day is None)
     return Status(
         run,
-        {one.value: run.invariants[one.value] for one in Invariant if one.value in run.invariants},
+        {file.value: run.invariants[file.value] for file in Invariant if file.value in run.invariants},
         deadline(run.night, rules.settings.cut_off_minutes),
         files,
         _rows(run),
         _codes(run.night, breaks),
         unwatched,
-        tuple(one.path.name for one in laid if one.day is not None),
+        tuple(file.path.name for file in laid if file.day is not None),
         strangers,
         tuple(_red(run, files, unwatched, strangers)),
     )
@@ -133,7 +133,9 @@ def _status(
 def _red(
     run: RunRecord, files: Sequence[FilesLine], unwatched: Mapping[str, int], strangers: Sequence[str]
 ) -> list[str]:
-    words = [f"{name} does not hold: {said}" for name, said in run.invariants.items() if said != "hold"]
+    words = [
+        f"{name} does not hold: {outcome}" for name, outcome in run.invariants.items() if outcome != "hold"
+    ]
     missing = [name for line in files for name in line.missing]
     if missing:
         words.append(
@@ -157,7 +159,7 @@ async def _files(connection: Connection, run: RunRecord, rules: NightRules) -> t
         if name in rules.layouts and name in rules.calendar.institutions
     }
     schedule = rules.setting(run.night, since).schedule
-    register = register_of(kept.file for kept in await kept_files(connection, run.seq))
+    register = register_of(kept_file.file for kept_file in await kept_files(connection, run.seq))
     first: dict[LogicalKey, Arrival] = {}
     for arrival in register.arrivals:
         first.setdefault(arrival.name.key, arrival)
@@ -172,13 +174,15 @@ async def _files(connection: Connection, run: RunRecord, rules: NightRules) -> t
             for key in sorted(schedule.due_by(run.night))
             if key.institution == name and key not in first
         ]
-        held = [
-            one.name.text
-            for one in register.arrivals
-            if one.night == run.night and one.name.key.institution == name and not one.rows and one.what
+        without_effect = [
+            file.name.text
+            for file in register.arrivals
+            if file.night == run.night and file.name.key.institution == name and not file.rows and file.what
         ]
         expected = sum(key.institution == name and night == run.night for key, night in due.items())
-        lines.append(FilesLine(name, expected, len(mine) - len(late), len(late), tuple(missing), tuple(held)))
+        lines.append(
+            FilesLine(name, expected, len(mine) - len(late), len(late), tuple(missing), tuple(without_effect))
+        )
     return tuple(lines)
 
 
@@ -193,10 +197,12 @@ def _rows(run: RunRecord) -> tuple[RowsLine, ...]:
 
 def _codes(night: date, breaks: Sequence[BreakRecord]) -> tuple[CodeLine, ...]:
     lines = []
-    for code in sorted({one.code for one in breaks}):
-        mine = [one for one in breaks if one.code == code]
-        left = [one for one in mine if one.state not in OVER]
-        found = sum(one.first_seen == night for one in mine)
-        if left or found:
-            lines.append(CodeLine(code, found, len(left), sum(one.exposure for one in left)))
+    for code in sorted({record.code for record in breaks}):
+        mine = [record for record in breaks if record.code == code]
+        open_breaks = [record for record in mine if record.state not in OVER]
+        found_count = sum(record.first_seen == night for record in mine)
+        if open_breaks or found_count:
+            lines.append(
+                CodeLine(code, found_count, len(open_breaks), sum(record.exposure for record in open_breaks))
+            )
     return tuple(lines)

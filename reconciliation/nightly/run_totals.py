@@ -54,10 +54,10 @@ def _rows(night: Night) -> dict[str, int]:
 def _files(night: Night, setting: Setting, progress: Progress) -> dict[str, int]:
     count = len(night.inputs.files)
     arrivals = progress.register.arrivals
-    earlier, came = arrivals[: len(arrivals) - count], arrivals[len(arrivals) - count :]
-    states = [one.state for one in came]
-    known = {one.name.key for one in earlier}
-    first: set[LogicalKey] = {one.name.key for one in came} - known
+    earlier, arrived = arrivals[: len(arrivals) - count], arrivals[len(arrivals) - count :]
+    states = [arrival.state for arrival in arrived]
+    known = {arrival.name.key for arrival in earlier}
+    first: set[LogicalKey] = {arrival.name.key for arrival in arrived} - known
     due = setting.schedule.arrivals
     on_time = sum(night.date <= due.get(key, night.date) for key in first)
     return {f"files.{state.value}": states.count(state) for state in FileState if state in states} | {

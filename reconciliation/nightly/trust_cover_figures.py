@@ -20,17 +20,17 @@ def cover_figures(
     The banks' own figure is the closing balance of the newest statement of each.
     """
     newest: dict[str, tuple[date, int, int]] = {}
-    for one in loaded:
-        key = one.name.key
-        if one.closing is not None and kinds.get(key.institution) == "statement":
-            closing = (key.day, key.cycle, one.closing)
+    for arrival in loaded:
+        key = arrival.name.key
+        if arrival.closing is not None and kinds.get(key.institution) == "statement":
+            closing = (key.day, key.cycle, arrival.closing)
             newest[key.institution] = max(closing, newest.get(key.institution, closing))
-    told = cover(balances, [closing for _, _, closing in newest.values()])
+    trust_cover = cover(balances, [closing for _, _, closing in newest.values()])
     figures = {
-        "cover.bank": told.bank,
-        "cover.owed": told.total_owed,
-        "cover.strict": told.strict,
-        "cover.with_receivables": told.with_receivables,
+        "cover.bank": trust_cover.bank,
+        "cover.owed": trust_cover.total_owed,
+        "cover.strict": trust_cover.strict,
+        "cover.with_receivables": trust_cover.with_receivables,
     }
-    by_statement = told.strict_by_statement
+    by_statement = trust_cover.strict_by_statement
     return figures if by_statement is None else figures | {"cover.strict_by_statement": by_statement}

@@ -38,16 +38,16 @@ class Answer:
     @property
     def facts(self) -> dict[str, object]:
         """What the event of a break keeps of it; enough to tell an absence again."""
-        told = self.told
+        file_answer = self.told
         return {
-            "says": told.says.value,
-            "file": told.file,
-            "ordinal": told.ordinal,
-            "amount": told.amount,
-            "movement": str(told.movement),
-            "payment": str(told.payment_id),
-            "role": told.role.value,
-            "event": told.event.value,
+            "says": file_answer.says.value,
+            "file": file_answer.file,
+            "ordinal": file_answer.ordinal,
+            "amount": file_answer.amount,
+            "movement": str(file_answer.movement),
+            "payment": str(file_answer.payment_id),
+            "role": file_answer.role.value,
+            "event": file_answer.event.value,
         }
 
 
@@ -63,22 +63,24 @@ class Absence:
 def answers_of(night: Night, setting: Setting) -> list[Answer]:
     """What this run learnt about lines of ours that are unknown."""
     rows = night.judged.rows
-    asked = rows.filter((pl.col("source") == LEDGER) & (pl.col("status") == UNKNOWN)).with_columns(
+    unknown_rows = rows.filter((pl.col("source") == LEDGER) & (pl.col("status") == UNKNOWN)).with_columns(
         _movement=pl.col("origin").str.extract(_UNKNOWN, 1), _event=pl.col("origin").str.extract(_UNKNOWN, 2)
     )
-    asked = asked.filter(pl.col("_movement").is_not_null())
+    unknown_rows = unknown_rows.filter(pl.col("_movement").is_not_null())
     theirs = rows.filter((pl.col("source") == FILE) & pl.col("rejected").is_null())
-    told = theirs.join(asked.select(KEY).unique(), on=list(KEY), how="semi").sort("origin", "ordinal")
-    said: dict[tuple[object, ...], list[Row]] = {}
-    for row in told.iter_rows(named=True):
-        said.setdefault(tuple(row[name] for name in KEY), []).append(row)
+    their_rows = theirs.join(unknown_rows.select(KEY).unique(), on=list(KEY), how="semi").sort(
+        "origin", "ordinal"
+    )
+    rows_by_key: dict[tuple[object, ...], list[Row]] = {}
+    for row in their_rows.iter_rows(named=True):
+        rows_by_key.setdefault(tuple(row[name] for name in KEY), []).append(row)
     fresh = _fresh(night)
-    missing = {one.key for one in night.findings if one.key.code is Code.UNKNOWN_OPEN}
+    missing = {item.key for item in night.findings if item.key.code is Code.UNKNOWN_OPEN}
     answers = []
-    for row in asked.sort("origin").iter_rows(named=True):
-        theirs_of_it = said.get(tuple(row[name] for name in KEY), [])
+    for row in unknown_rows.sort("origin").iter_rows(named=True):
+        theirs_of_it = rows_by_key.get(tuple(row[name] for name in KEY), [])
         answer = _answer(row, theirs_of_it, night.date, setting)
-        if theirs_of_it and (row["origin"] in fresh or any(one["origin"] in fresh for one in theirs_of_it)):
+        if theirs_of_it and (row["origin"] in fresh or any(item["origin"] in fresh for item in theirs_of_it)):
             answers += [answer] if answer is not None else []
         elif not theirs_of_it and (row["institution"], row["reference"]) in _families(missing):
             answers.append(_absent(row, night.date, setting))
@@ -111,11 +113,11 @@ def _families(keys: set[FindingKey]) -> set[tuple[str, str]]:
 
 def _answer(row: Row, theirs: Sequence[Row], night: date, setting: Setting) -> Answer | None:
     """What the rows of a file say together; None where they do not say one thing."""
-    successes = [one for one in theirs if one["status"] == SUCCESS]
-    if any(one["currency"] != row["currency"] for one in successes):
+    successes = [their_row for their_row in theirs if their_row["status"] == SUCCESS]
+    if any(their_row["currency"] != row["currency"] for their_row in successes):
         return None
-    equal = [one for one in successes if one["net"] == row["net"]] or successes
-    if len({(one["net"], one["theirs"]) for one in equal}) > 1:
+    equal = [their_row for their_row in successes if their_row["net"] == row["net"]] or successes
+    if len({(their_row["net"], their_row["theirs"]) for their_row in equal}) > 1:
         return None
     if equal:
         return _told(row, FileSays.SUCCESS, equal[0], night, setting)
@@ -126,7 +128,7 @@ def _told(row: Row, says: FileSays, theirs: Row, night: date, setting: Setting) 
     # A file that tells no gross means ours where its net is ours.
     untold = row["gross"] if theirs["net"] == row["net"] else theirs["net"]
     amount = untold if theirs["gross"] is None else theirs["gross"]
-    told = FileAnswer(
+    file_answer = FileAnswer(
         movement=UUID(str(row["_movement"])),
         payment_id=UUID(str(row["payment_id"])),
         role=_role(str(row["institution"]), setting),
@@ -138,12 +140,12 @@ def _told(row: Row, says: FileSays, theirs: Row, night: date, setting: Setting) 
         their_reference=str(theirs["theirs"]),
         amount=int(str(amount)),
     )
-    return Answer(str(row["institution"]), str(row["reference"]), told)
+    return Answer(str(row["institution"]), str(row["reference"]), file_answer)
 
 
 def _absent(row: Row, night: date, setting: Setting) -> Answer:
     institution, day = str(row["institution"]), row["due_date"]
-    told = FileAnswer(
+    file_answer = FileAnswer(
         movement=UUID(str(row["_movement"])),
         payment_id=UUID(str(row["payment_id"])),
         role=_role(institution, setting),
@@ -153,12 +155,12 @@ def _absent(row: Row, night: date, setting: Setting) -> Answer:
         ordinal=0,
         night=night,
     )
-    return Answer(institution, str(row["reference"]), told)
+    return Answer(institution, str(row["reference"]), file_answer)
 
 
 def _again(absence: Absence, day: date, night: date, setting: Setting) -> Answer:
     facts, key = absence.facts, absence.key
-    told = FileAnswer(
+    file_answer = FileAnswer(
         movement=UUID(str(facts["movement"])),
         payment_id=UUID(str(facts["payment"])),
         role=LineRole(str(facts["role"])),
@@ -168,7 +170,7 @@ def _again(absence: Absence, day: date, night: date, setting: Setting) -> Answer
         ordinal=0,
         night=night,
     )
-    return Answer(key.institution, key.reference, told)
+    return Answer(key.institution, key.reference, file_answer)
 
 
 def _file(institution: str, day: date, setting: Setting) -> str:

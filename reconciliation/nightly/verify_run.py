@@ -92,14 +92,14 @@ async def _committed(connection: Connection, span: tuple[int, int], places: Plac
     runs = [run for run in await read_runs(connection) if run.seq <= last]
     if not runs or runs[-1].seq != last:
         raise NightError(f"there is no run {last}")
-    earlier, wanted = runs[: first - 1], runs[first - 1 :]
-    sheets = [await read_positions(connection, run.id) for run in wanted]
+    earlier, to_judge = runs[: first - 1], runs[first - 1 :]
+    sheets = [await read_positions(connection, run.id) for run in to_judge]
     # Ages are not compared; any calendar does. What a run found first was first seen in its night.
     calendar = _rules_of(runs[-1], places).calendar
     sought = BreakFilter(night=runs[-1].night if first == last else None)
     breaks = await read_breaks(connection, sought, runs[-1].night, calendar)
     files = await kept_files(connection, last)
-    return _Committed(earlier, wanted, files, sheets, {one.id: one for one in breaks})
+    return _Committed(earlier, to_judge, files, sheets, {record.id: record for record in breaks})
 
 
 def _rules_of(run: RunRecord, places: Places) -> NightRules:
@@ -116,9 +116,9 @@ def _changed_on_disk(committed: _Committed, places: Places) -> str | None:
         if not folder.is_dir() or digest_of(folder) != run.rows_digest:
             return f"run {run.seq}: its rows on disk are not what was committed"
     first = committed.runs[0].seq
-    judged = [kept.file.sha256 for kept in committed.files if kept.run >= first]
-    gone = missing_from(Inbox(places), judged)
-    return None if gone is None else f"the archived file {gone} is gone or changed"
+    judged = [kept_file.file.sha256 for kept_file in committed.files if kept_file.run >= first]
+    missing_digest = missing_from(Inbox(places), judged)
+    return None if missing_digest is None else f"the archived file {missing_digest} is gone or changed"
 
 
 def _replayed(
@@ -131,11 +131,11 @@ def _replayed(
         name = f"{run.seq:06d}"
         (folder / name).symlink_to(places.rows / name, target_is_directory=True)
     for run, sheet in zip(committed.runs, committed.sheets, strict=True):
-        files = [_taken(kept, inbox) for kept in committed.files if kept.run == run.seq]
+        files = [_taken(kept_file, inbox) for kept_file in committed.files if kept_file.run == run.seq]
         lines = read_lines(url, replay.before.last_line, run.last_line)
-        brought = Brought(run.night, lines, tuple(sorted(files)), expected_of(places.rows, run.seq))
+        inputs = Brought(run.night, lines, tuple(sorted(files)), expected_of(places.rows, run.seq))
         ground = Ground(url, inbox, folder, places.spill)
-        judged = Judge(_rules_of(run, places), ground).judge(replay.before, brought)
+        judged = Judge(_rules_of(run, places), ground).judge(replay.before, inputs)
         changes = changes_of(judged.night, replay.before.standing, replay.known, judged.progress)
         difference = _difference(run, judged, changes, replay) or _of_results(
             run, sheet, judged, changes, committed
@@ -144,7 +144,7 @@ def _replayed(
             difference = _of_files(committed.files, judged)
         yield None if difference is None else f"run {run.seq}: {difference}"
         standing: Standing = changes.applied(replay.before.standing, run.night)
-        replay.known |= {one.key: run.night for one in changes.found}
+        replay.known |= {finding.key: run.night for finding in changes.found}
         replay.before = Before(
             run=run,
             register=judged.progress.register,
@@ -155,8 +155,8 @@ def _replayed(
         )
 
 
-def _taken(kept: KeptFile, inbox: Inbox) -> Taken:
-    file = kept.file
+def _taken(kept_file: KeptFile, inbox: Inbox) -> Taken:
+    file = kept_file.file
     return Taken(file.name, file.sha256, file.source, file.received_at, inbox.archived(file.sha256))
 
 
@@ -174,7 +174,14 @@ def _difference(run: RunRecord, judged: Judged, changes: Changes, replay: _Repla
         ),
         "outcome digest": (run.outcome_digest, judged.outcome_digest),
     }
-    return next((f"the {name} differs" for name, (one, other) in pairs.items() if one != other), None)
+    return next(
+        (
+            f"the {name} differs"
+            for name, (committed_digest, judged_digest) in pairs.items()
+            if committed_digest != judged_digest
+        ),
+        None,
+    )
 
 
 def _of_results(
@@ -193,23 +200,23 @@ def _of_results(
     if list(sheet) != list(judged.sheet.values()):
         return "the positions differ"
     for expected in records_of(changes.found, judged.night, judged.setting, run.id, {}):
-        kept = committed.breaks.get(expected.id)
-        if kept is None or not _is_alike(kept, expected):
+        record = committed.breaks.get(expected.id)
+        if record is None or not _is_alike(record, expected):
             return f"the break {expected.code} of {expected.reference} at {expected.institution} differs"
     return None
 
 
-def _is_alike(kept: BreakRecord, expected: BreakRecord) -> bool:
+def _is_alike(record: BreakRecord, expected: BreakRecord) -> bool:
     """Whether a break says what it said when it was found; states and ages come later."""
-    told = dict(kept.told) | {"movements": []}
-    return replace(kept, age=0, state=expected.state, told=told) == expected
+    details = dict(record.told) | {"movements": []}
+    return replace(record, age=0, state=expected.state, told=details) == expected
 
 
 def _of_files(files: Sequence[KeptFile], judged: Judged) -> str | None:
     """The register of files as the tables have it."""
     arrivals = judged.progress.register.arrivals
-    for kept, arrival in zip(files, arrivals, strict=False):
-        file = kept.file
+    for kept_file, arrival in zip(files, arrivals, strict=False):
+        file = kept_file.file
         is_same = (file.name, file.sha256, file.state, file.rows, file.settled, file.rounding) == (
             arrival.name.text,
             arrival.sha256,

@@ -77,7 +77,7 @@ def checks(report: Report) -> Table:
     return Table(
         Words("Seven invariants", "সাতটি শর্ত"),
         columns(("Invariant", "শর্ত", 60), ("Outcome", "ফল", 34), ("In words", "বিবরণ", 68)),
-        tuple((INVARIANTS[one.name].both, HELD[one.held].both, one.words) for one in report.checks),
+        tuple((INVARIANTS[check.name].both, HELD[check.held].both, check.words) for check in report.checks),
     )
 
 

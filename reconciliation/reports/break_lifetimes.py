@@ -24,6 +24,6 @@ class Lifetimes:
         """Take a night in; says how many findings ended in it."""
         for key in raised_in(night):
             self._ended.pop(key, None)
-        standing = {key: one for key, (_, one) in progress.found.items() if key not in self._ended}
+        standing = {key: finding for key, (_, finding) in progress.found.items() if key not in self._ended}
         self._ended |= dict.fromkeys(endings(night, standing, progress.register), night.date)
         return sum(night.date == when for when in self._ended.values())

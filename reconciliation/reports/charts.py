@@ -52,7 +52,7 @@ class Picture:
 def pictures(report: Report) -> tuple[Picture, ...]:
     """Every picture of which there is something to show, in the order of the report."""
     _know_fonts()
-    drawn: tuple[tuple[Words, Callable[[Report], tuple[str, str]]], ...] = (
+    charts: tuple[tuple[Words, Callable[[Report], tuple[str, str]]], ...] = (
         (Words("Open exposure by code", "কোড অনুযায়ী খোলা ঝুঁকি"), _waterfall),
         (Words("Age of open breaks by institution", "প্রতিষ্ঠান অনুযায়ী খোলা অমিলের বয়স"), _ageing),
         (Words("Match rate over 30 nights", "৩০ রাতের মিলের হার"), _rates),
@@ -60,10 +60,10 @@ def pictures(report: Report) -> tuple[Picture, ...]:
         (Words("Arrival of files against their deadline", "সময়সীমার তুলনায় ফাইল আসা"), _arrivals),
     )
     made = []
-    for title, draw in drawn:
-        told, svg = draw(report)
+    for title, draw in charts:
+        description, svg = draw(report)
         if svg:
-            made.append(Picture(title, told, svg))
+            made.append(Picture(title, description, svg))
     return tuple(made)
 
 
@@ -121,8 +121,10 @@ def _waterfall(report: Report) -> tuple[str, str]:
         axes.set_xlim(0, max(_length(total) * 1.3, 0.001))
 
     largest = ", ".join(f"{line.code} {grouped_taka(line.exposure)}" for line in lines[:3])
-    told = f"Open exposure of {grouped_taka(total)} taka in {len(lines)} codes; the largest: {largest}."
-    return told, _drawn(len(lines) + 1, draw) if lines else ""
+    description = (
+        f"Open exposure of {grouped_taka(total)} taka in {len(lines)} codes; the largest: {largest}."
+    )
+    return description, _drawn(len(lines) + 1, draw) if lines else ""
 
 
 # ---- how old it is
@@ -130,15 +132,15 @@ def _waterfall(report: Report) -> tuple[str, str]:
 
 def _ageing(report: Report) -> tuple[str, str]:
     """Institutions by groups of business days; the colour is exposure, the number how many."""
-    left = [one.told for one in report.open_breaks]
-    names = _largest(dict.fromkeys((one.institution for one in left), 0), report)
+    open_breaks = [explained.told for explained in report.open_breaks]
+    names = _largest(dict.fromkeys((explained.institution for explained in open_breaks), 0), report)
     count = [[0] * len(AGES) for _ in names]
     exposure = [[0] * len(AGES) for _ in names]
-    for one in left:
-        if one.institution in names:
-            row, column = names.index(one.institution), _group(one.age)
+    for explained in open_breaks:
+        if explained.institution in names:
+            row, column = names.index(explained.institution), _group(explained.age)
             count[row][column] += 1
-            exposure[row][column] += one.exposure
+            exposure[row][column] += explained.exposure
 
     def draw(axes: Axes) -> None:
         # One large break must not make all others white.
@@ -152,14 +154,17 @@ def _ageing(report: Report) -> tuple[str, str]:
         axes.set_xticks(range(len(AGES)), [_days(place) for place in range(len(AGES))])
         axes.set_xlabel("business days; colour: exposure, number: breaks · কর্মদিবস; রং: ঝুঁকি, সংখ্যা: অমিল")
 
-    oldest = max((one.age for one in left), default=0)
-    told = f"{len(left)} open breaks at {len(names)} institutions; the oldest is {oldest} business days old."
-    return told, _drawn(len(names), draw) if names else ""
+    oldest = max((explained.age for explained in open_breaks), default=0)
+    description = (
+        f"{len(open_breaks)} open breaks at {len(names)} institutions;"
+        f" the oldest is {oldest} business days old."
+    )
+    return description, _drawn(len(names), draw) if names else ""
 
 
 def _largest(totals: dict[str, int], report: Report) -> list[str]:
-    for one in report.open_breaks:
-        totals[one.told.institution] += one.told.exposure
+    for line in report.open_breaks:
+        totals[line.told.institution] += line.told.exposure
     return sorted(totals, key=lambda name: (-totals[name], name))[:LISTED_MAX]
 
 
@@ -179,18 +184,18 @@ def _days(place: int) -> str:
 
 def _rates(report: Report) -> tuple[str, str]:
     """Institutions by night: green is everything matched, white is nothing decided."""
-    nights = sorted({one.night for one in report.rates})[-NIGHTS_SHOWN:]
-    shown = [one for one in report.rates if one.night in nights]
+    nights = sorted({rate.night for rate in report.rates})[-NIGHTS_SHOWN:]
+    rates_shown = [rate for rate in report.rates if rate.night in nights]
     totals: dict[str, list[int]] = {}
-    for one in shown:
-        matched_of = totals.setdefault(one.institution, [0, 0])
-        matched_of[0] += one.matched
-        matched_of[1] += one.decided
+    for rate in rates_shown:
+        matched_of = totals.setdefault(rate.institution, [0, 0])
+        matched_of[0] += rate.matched
+        matched_of[1] += rate.decided
     names = sorted(totals, key=lambda name: (totals[name][0] / max(totals[name][1], 1), name))[:LISTED_MAX]
     grid = [[float("nan")] * len(nights) for _ in names]
-    for one in shown:
-        if one.institution in names and one.decided:
-            grid[names.index(one.institution)][nights.index(one.night)] = one.matched / one.decided
+    for rate in rates_shown:
+        if rate.institution in names and rate.decided:
+            grid[names.index(rate.institution)][nights.index(rate.night)] = rate.matched / rate.decided
 
     def draw(axes: Axes) -> None:
         axes.imshow(grid, aspect="auto", cmap=_RATES, vmin=0.9, vmax=1)
@@ -202,8 +207,8 @@ def _rates(report: Report) -> tuple[str, str]:
         axes.set_xlabel("night; red: 90 % or less, right: of all · রাত; লাল: ৯০ % বা কম, ডানে: সব মিলিয়ে")
 
     worst = f"; the lowest is {names[0]} with {_per_cent(*totals[names[0]])}" if names else ""
-    told = f"Match rates of {len(names)} institutions over {len(nights)} nights{worst}."
-    return told, _drawn(len(names), draw) if names else ""
+    description = f"Match rates of {len(names)} institutions over {len(nights)} nights{worst}."
+    return description, _drawn(len(names), draw) if names else ""
 
 
 def _per_cent(matched: int, decided: int) -> str:
@@ -222,7 +227,7 @@ def _nights(axes: Axes, nights: Sequence[date]) -> None:
 
 def _positions(report: Report) -> tuple[str, str]:
     """What each institution owes for its files, agreed and in suspense."""
-    lines = sorted(report.positions, key=lambda one: -abs(one.settled))[:LISTED_MAX]
+    lines = sorted(report.positions, key=lambda line: -abs(line.settled))[:LISTED_MAX]
 
     def draw(axes: Axes) -> None:
         for place, line in enumerate(lines):
@@ -238,8 +243,10 @@ def _positions(report: Report) -> tuple[str, str]:
         axes.set_xlabel("lakh taka; amber: in suspense · লাখ টাকা; হলুদ: অমীমাংসিত")
 
     suspense = sum(line.suspense for line in report.positions)
-    told = f"Positions of {len(lines)} institutions; {grouped_taka(suspense)} taka of all are in suspense."
-    return told, _drawn(len(lines), draw) if lines else ""
+    description = (
+        f"Positions of {len(lines)} institutions; {grouped_taka(suspense)} taka of all are in suspense."
+    )
+    return description, _drawn(len(lines), draw) if lines else ""
 
 
 # ---- who is late
@@ -247,12 +254,12 @@ def _positions(report: Report) -> tuple[str, str]:
 
 def _arrivals(report: Report) -> tuple[str, str]:
     """A mark for each file: in its night, behind it by so many business days, or missing."""
-    files = [one for one in report.files if one.due is not None]
+    files = [file for file in report.files if file.due is not None]
     late_of: dict[str, int] = {}
-    for one in files:
-        late_of[one.institution] = late_of.get(one.institution, 0) + (one.late or (one.came is None))
+    for file in files:
+        late_of[file.institution] = late_of.get(file.institution, 0) + (file.late or (file.came is None))
     names = sorted(late_of, key=lambda name: (-late_of[name], name))[:LISTED_MAX]
-    nights = sorted({_mark(one)[0] for one in files})
+    nights = sorted({_mark(file)[0] for file in files})
 
     def draw(axes: Axes) -> None:
         for colour, sign, size in ((_GREEN, "o", 9), (_AMBER, "D", 16), (_RED, "X", 22)):
@@ -274,15 +281,15 @@ def _arrivals(report: Report) -> tuple[str, str]:
             "night; dot: on time, diamond: late, cross: missing · রাত; বিন্দু: সময়ে, হীরা: দেরিতে, ক্রস: আসেনি"
         )
 
-    missing = sum(one.came is None for one in files)
-    late = sum(bool(one.late) and one.came is not None for one in files)
-    told = f"Of {len(files)} files that were expected, late: {late}, missing: {missing}."
-    return told, _drawn(len(names), draw) if names else ""
+    missing = sum(file.came is None for file in files)
+    late = sum(bool(file.late) and file.came is not None for file in files)
+    description = f"Of {len(files)} files that were expected, late: {late}, missing: {missing}."
+    return description, _drawn(len(names), draw) if names else ""
 
 
-def _mark(one: FileLine) -> tuple[date, str]:
+def _mark(file: FileLine) -> tuple[date, str]:
     """In which night a file is marked, and in which colour."""
-    if one.came is None:
-        assert one.due is not None, "the caller looked"
-        return one.due, _RED
-    return one.came, _AMBER if one.late else _GREEN
+    if file.came is None:
+        assert file.due is not None, "the caller looked"
+        return file.due, _RED
+    return file.came, _AMBER if file.late else _GREEN

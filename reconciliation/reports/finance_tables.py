@@ -17,7 +17,7 @@ _OPEN = ("Open", "খোলা", 10)
 
 def facts(report: Report) -> Table:
     """What one wants to know first."""
-    left = report.open_breaks
+    open_breaks = report.open_breaks
     ours = [line.ours for line in report.institutions]
     theirs = [line.theirs for line in report.institutions]
     matched = _sum(fates.get(MATCHED) for fates in (*ours, *theirs)).rows
@@ -25,7 +25,7 @@ def facts(report: Report) -> Table:
         matched + _sum(fates.get(fate) for fates in (*ours, *theirs) for fate in (BROKEN, REJECTED)).rows
     )
     failed = [check.name for check in report.checks if check.held == "failed"]
-    counted = [one for one in report.files if one.state == "loaded"]
+    counted = [item for item in report.files if item.state == "loaded"]
     facts: tuple[tuple[str, str, Cell], ...] = (
         ("First night", "প্রথম রাত", report.first),
         ("Last night", "শেষ রাত", report.last),
@@ -34,11 +34,15 @@ def facts(report: Report) -> Table:
         ("Matched on bank statements, taka", "ব্যাংক বিবরণীতে মিলেছে, টাকা", _matched(report, "statement")),
         ("Rows matched", "মিলে যাওয়া সারি", matched),
         ("Matched of all that was decided", "নিষ্পন্ন সারির মধ্যে মিলেছে", share(matched, decided)),
-        ("Open breaks", "খোলা অমিল", len(left)),
-        ("Open breaks behind their deadline", "সময়সীমা পেরোনো অমিল", sum(one.is_overdue for one in left)),
-        ("Exposure, taka", "ঝুঁকির অঙ্ক, টাকা", Amount(sum(one.told.exposure for one in left))),
+        ("Open breaks", "খোলা অমিল", len(open_breaks)),
+        (
+            "Open breaks behind their deadline",
+            "সময়সীমা পেরোনো অমিল",
+            sum(item.is_overdue for item in open_breaks),
+        ),
+        ("Exposure, taka", "ঝুঁকির অঙ্ক, টাকা", Amount(sum(item.told.exposure for item in open_breaks))),
         ("Files loaded", "নেওয়া ফাইল", len(counted)),
-        ("Files missing", "না আসা ফাইল", sum(one.came is None for one in report.files)),
+        ("Files missing", "না আসা ফাইল", sum(item.came is None for item in report.files)),
         *_cover(report),
         ("Institutions nobody watches", "যাদের ফাইল আসে না", ", ".join(report.unwatched) or NONE),
         ("Invariants that fail", "যে শর্ত টেকেনি", ", ".join(failed) or NONE),
@@ -68,7 +72,7 @@ def institutions(report: Report) -> Table:
     for line in report.institutions:
         ours, theirs = line.ours, line.theirs
         matched = _sum([ours.get(MATCHED), theirs.get(MATCHED)]).rows
-        apart = _sum(side.get(fate) for side in (ours, theirs) for fate in (BROKEN, REJECTED)).rows
+        unmatched = _sum(side.get(fate) for side in (ours, theirs) for fate in (BROKEN, REJECTED)).rows
         rows.append(
             (
                 line.institution,
@@ -79,7 +83,7 @@ def institutions(report: Report) -> Table:
                 *_pair(_sum([theirs.get(BROKEN), theirs.get(REJECTED)])),
                 *_pair(ours.get(OPEN)),
                 *_pair(theirs.get(OPEN)),
-                share(matched, matched + apart),
+                share(matched, matched + unmatched),
             )
         )
     return Table(
@@ -144,9 +148,9 @@ def ages(report: Report) -> Table:
     """Open breaks by their age in business days."""
     rows = []
     for line in report.ages:
-        told = f"{line.first}+" if line.last is None else f"{line.first}-{line.last}"
-        told = str(line.first) if line.first == line.last else told
-        rows.append((told, line.open, Amount(line.exposure)))
+        days = f"{line.first}+" if line.last is None else f"{line.first}-{line.last}"
+        days = str(line.first) if line.first == line.last else days
+        rows.append((days, line.open, Amount(line.exposure)))
     return Table(
         Words("Age of open breaks", "খোলা অমিলের বয়স"),
         columns(("Business days", "কর্মদিবস", 34), _OPEN, _EXPOSURE),
@@ -219,28 +223,28 @@ def breaks(lines: Iterable[BreakLine]) -> Table:
 
 
 def _break(line: BreakLine) -> tuple[Cell, ...]:
-    told = line.told
+    explained = line.told
     state = "ended" if line.ended is not None else "overdue" if line.is_overdue else "open"
     return (
-        told.code,
-        told.institution,
-        told.reference,
+        explained.code,
+        explained.institution,
+        explained.reference,
         STATES[state].both,
-        told.night,
-        told.age if line.ended is None else None,
-        told.deadline,
+        explained.night,
+        explained.age if line.ended is None else None,
+        explained.deadline,
         line.ended,
-        Amount(told.exposure),
-        Amount(told.amount),
-        Amount(told.difference),
-        told.owner,
-        told.action,
-        told.en,
-        told.bn,
-        told.diagnosis,
-        told.nearest,
-        "; ".join(told.passes),
-        told.file,
+        Amount(explained.exposure),
+        Amount(explained.amount),
+        Amount(explained.difference),
+        explained.owner,
+        explained.action,
+        explained.en,
+        explained.bn,
+        explained.diagnosis,
+        explained.nearest,
+        "; ".join(explained.passes),
+        explained.file,
     )
 
 
@@ -276,7 +280,7 @@ def fees(report: Report, institution: str | None = None) -> Table:
 
 def fates(report: Report, institution: str) -> Table:
     """What became of one institution's rows, ours and theirs."""
-    line = next(one for one in report.institutions if one.institution == institution)
+    line = next(item for item in report.institutions if item.institution == institution)
     return Table(
         Words("Rows and net taka", "সারি ও নিট টাকা"),
         columns(
@@ -327,12 +331,12 @@ def title(report: Report) -> Words:
 
 
 def _pair(tally: Tally | None) -> tuple[int, Amount]:
-    told = tally or _NOTHING
-    return told.rows, Amount(told.paisa)
+    counted = tally or _NOTHING
+    return counted.rows, Amount(counted.paisa)
 
 
 def _sum(tallies: Iterable[Tally | None]) -> Tally:
-    return sum((one for one in tallies if one is not None), Tally())
+    return sum((tally for tally in tallies if tally is not None), Tally())
 
 
 def _matched(report: Report, kind: str) -> Amount:

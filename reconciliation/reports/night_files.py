@@ -50,7 +50,7 @@ def leave(report: Report, out: Path, forms: tuple[str, ...] = FORMS) -> list[Pat
         ReportError: the PDF could not be set.
     """
     out.mkdir(parents=True, exist_ok=True)
-    left = []
+    written = []
     with TemporaryDirectory(prefix=".being-written-", dir=out) as folder:
         scratch = Path(folder)
         for form in forms:
@@ -61,8 +61,8 @@ def leave(report: Report, out: Path, forms: tuple[str, ...] = FORMS) -> list[Pat
                 made.write_bytes(pdf(report))
             else:
                 made.write_text(as_json(report) + "\n", encoding="utf-8")
-            left.append(made.replace(out / made.name))
-    return left
+            written.append(made.replace(out / made.name))
+    return written
 
 
 def as_json(report: Report) -> str:

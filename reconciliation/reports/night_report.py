@@ -72,15 +72,17 @@ class Terms:
 
 async def read_standing(connection: Connection, run: RunRecord, calendar: Calendar) -> Standing:
     """Everything that the tables say of a night as it stood after a run."""
-    runs = [one for one in await read_runs(connection) if one.seq <= run.seq]
+    runs = [record for record in await read_runs(connection) if record.seq <= run.seq]
     # Whatever persons did behind the commit stands in a later report.
     through = run.figures["events"]
     last = {row["break_id"]: row["night"] for row in await connection.fetch(_LAST, through)}
-    found = await read_breaks(connection, BreakFilter(), run.night, calendar, through=through)
-    breaks = tuple(sorted((_break(one, run.night, last) for one in found), key=_place))
+    records = await read_breaks(connection, BreakFilter(), run.night, calendar, through=through)
+    breaks = tuple(sorted((_break(record, run.night, last) for record in records), key=_place))
     positions = tuple(
-        PositionLine(one.institution, one.settled, one.gross, one.fees, one.rounding, one.suspense)
-        for one in await read_positions(connection, run.id)
+        PositionLine(
+            record.institution, record.settled, record.gross, record.fees, record.rounding, record.suspense
+        )
+        for record in await read_positions(connection, run.id)
     )
     files = tuple(await kept_files(connection, run.seq))
     return Standing(run, tuple(runs), files, breaks, positions)
@@ -89,9 +91,9 @@ async def read_standing(connection: Connection, run: RunRecord, calendar: Calend
 def night_report(standing: Standing, rows: Path, terms: Terms) -> Report:
     """The report of a run's night; `rows` is the folder in which runs leave their rows."""
     run = standing.run
-    decided, left = _rows_of(rows, run.seq)
-    together = pl.concat([decided, left])
-    breaks = tuple(one for one in standing.breaks if one.ended in {None, run.night})
+    decided, open_rows = _rows_of(rows, run.seq)
+    together = pl.concat([decided, open_rows])
+    breaks = tuple(item for item in standing.breaks if item.ended in {None, run.night})
     fates = by_file(together)
     return Report(
         period="night",
@@ -103,8 +105,8 @@ def night_report(standing: Standing, rows: Path, terms: Terms) -> Report:
         breaks=breaks,
         fees=fee_lines(fees_of(_newly_matched(decided)), breaks),
         files=_files(standing, fates, terms.calendar),
-        books=_books(decided, left, run),
-        nights=tuple(_night(one, standing.breaks) for one in _last_of_each_night(standing.runs)),
+        books=_books(decided, open_rows, run),
+        nights=tuple(_night(item, standing.breaks) for item in _last_of_each_night(standing.runs)),
         checks=tuple(
             Check(name, "held" if words == _HOLDS else "failed", "" if words == _HOLDS else words)
             for name, words in run.invariants.items()
@@ -144,9 +146,9 @@ def _institutions(rows: pl.DataFrame, kinds: Mapping[str, str]) -> tuple[Institu
     )
 
 
-def _books(decided: pl.DataFrame, left: pl.DataFrame, run: RunRecord) -> tuple[BookLine, ...]:
+def _books(decided: pl.DataFrame, open_rows: pl.DataFrame, run: RunRecord) -> tuple[BookLine, ...]:
     """Our rows that the run looked at, by business date; the digest is of all our rows of the run."""
-    ours = pl.concat([decided, left]).filter(pl.col("source") == LEDGER)
+    ours = pl.concat([decided, open_rows]).filter(pl.col("source") == LEDGER)
     totals = ours.group_by("business_date").agg(pl.len(), pl.col("gross").sum(), pl.col("net").sum())
     return tuple(
         BookLine(day, count, gross, net, run.identity.get("ledger", ""))
@@ -154,46 +156,52 @@ def _books(decided: pl.DataFrame, left: pl.DataFrame, run: RunRecord) -> tuple[B
     )
 
 
-def _break(one: BreakRecord, night: date, last: Mapping[UUID, date]) -> BreakLine:
-    told = one.told
+def _break(record: BreakRecord, night: date, last: Mapping[UUID, date]) -> BreakLine:
+    details = record.told
     explained = Break(
-        code=one.code,
-        institution=one.institution,
-        reference=one.reference,
-        night=one.first_seen,
+        code=record.code,
+        institution=record.institution,
+        reference=record.reference,
+        night=record.first_seen,
         as_of=night,
-        age=one.age,
-        owner=one.owner,
-        deadline=one.deadline,
-        action=_text(told, "action"),
-        automatic=_text(told, "automatic"),
-        exposure=one.exposure,
-        amount=one.amount,
-        difference=one.difference,
-        file=one.file,
-        passes=_texts(told, "passes"),
-        nearest=_text(told, "nearest"),
-        diagnosis=one.diagnosis,
-        rows=_texts(told, "rows"),
-        en=_text(told, "en"),
-        bn=_text(told, "bn"),
+        age=record.age,
+        owner=record.owner,
+        deadline=record.deadline,
+        action=_text(details, "action"),
+        automatic=_text(details, "automatic"),
+        exposure=record.exposure,
+        amount=record.amount,
+        difference=record.difference,
+        file=record.file,
+        passes=_texts(details, "passes"),
+        nearest=_text(details, "nearest"),
+        diagnosis=record.diagnosis,
+        rows=_texts(details, "rows"),
+        en=_text(details, "en"),
+        bn=_text(details, "bn"),
     )
-    return BreakLine(explained, last.get(one.id, one.first_seen) if one.state in _OVER else None)
+    return BreakLine(explained, last.get(record.id, record.first_seen) if record.state in _OVER else None)
 
 
-def _text(told: Mapping[str, object], name: str) -> str:
-    value = told.get(name, "")
+def _text(details: Mapping[str, object], name: str) -> str:
+    value = details.get(name, "")
     return value if isinstance(value, str) else ""
 
 
-def _texts(told: Mapping[str, object], name: str) -> tuple[str, ...]:
-    value = told.get(name, ())
-    return tuple(str(one) for one in value) if isinstance(value, list | tuple) else ()
+def _texts(details: Mapping[str, object], name: str) -> tuple[str, ...]:
+    value = details.get(name, ())
+    return tuple(str(item) for item in value) if isinstance(value, list | tuple) else ()
 
 
 def _place(line: BreakLine) -> tuple[bool, int, str, str, str]:
-    told = line.told
-    return (line.ended is not None, -told.exposure, told.code, told.institution, told.reference)
+    explained = line.told
+    return (
+        line.ended is not None,
+        -explained.exposure,
+        explained.code,
+        explained.institution,
+        explained.reference,
+    )
 
 
 # ---- files
@@ -202,17 +210,17 @@ def _place(line: BreakLine) -> tuple[bool, int, str, str, str]:
 def _files(standing: Standing, fates: Mapping[str, Fates], calendar: Calendar) -> tuple[FileLine, ...]:
     """What the run judged, and every file that is missing by its night."""
     run = standing.run
-    came = [_came(kept, fates, calendar) for kept in standing.files if kept.run == run.seq]
+    arrived = [_came(kept_file, fates, calendar) for kept_file in standing.files if kept_file.run == run.seq]
     missing = [
-        _missing(one.told, calendar)
-        for one in standing.breaks
-        if one.told.code == Code.FILE_MISSING and one.ended is None
+        _missing(broken.told, calendar)
+        for broken in standing.breaks
+        if broken.told.code == Code.FILE_MISSING and broken.ended is None
     ]
-    return tuple(sorted([*came, *missing], key=lambda line: (line.institution, line.name, str(line.came))))
+    return tuple(sorted([*arrived, *missing], key=lambda line: (line.institution, line.name, str(line.came))))
 
 
-def _came(kept: KeptFile, fates: Mapping[str, Fates], calendar: Calendar) -> FileLine:
-    file = kept.file
+def _came(kept_file: KeptFile, fates: Mapping[str, Fates], calendar: Calendar) -> FileLine:
+    file = kept_file.file
     due = calendar.arrival(file.institution, file.day) if file.institution in calendar.institutions else None
     return FileLine(
         name=file.name,
@@ -229,16 +237,16 @@ def _came(kept: KeptFile, fates: Mapping[str, Fates], calendar: Calendar) -> Fil
     )
 
 
-def _missing(told: Break, calendar: Calendar) -> FileLine:
+def _missing(explained: Break, calendar: Calendar) -> FileLine:
     return FileLine(
-        name=told.file,
-        institution=told.institution,
-        day=told.night,
+        name=explained.file,
+        institution=explained.institution,
+        day=explained.night,
         cycle=1,
         state=MISSING,
-        due=told.night,
+        due=explained.night,
         came=None,
-        late=calendar.age(told.night, told.as_of),
+        late=calendar.age(explained.night, explained.as_of),
         stated=Tally(),
         fates={},
         sha256="",
@@ -263,7 +271,7 @@ def _night(run: RunRecord, breaks: Sequence[BreakLine]) -> NightLine:
         missing=figures.get("files.missing", 0),
         matched=_sum(figures, "matched."),
         decided=_sum(figures, "decided."),
-        found=figures.get("found", sum(one.told.night == run.night for one in breaks)),
+        found=figures.get("found", sum(line.told.night == run.night for line in breaks)),
         ended=figures.get("ended", 0),
         open=figures.get("open", 0),
         exposure=figures.get("exposure", 0),

@@ -85,16 +85,16 @@ def printed(report: Report) -> dict[str, Any]:
         "facts": [{"en": en, "bn": bn, "value": _text(value)} for en, bn, value in tables.facts(report).rows],
         "checks": [
             {
-                "name": _words(INVARIANTS[one.name]),
-                "held": one.held,
-                "outcome": _words(HELD[one.held]),
-                "words": _short(one.words),
+                "name": _words(INVARIANTS[item.name]),
+                "held": item.held,
+                "outcome": _words(HELD[item.held]),
+                "words": _short(item.words),
             }
-            for one in report.checks
+            for item in report.checks
         ],
         "ages": _part(tables.ages(report), _AGES, bar="Open"),
         "pictures": [
-            {"title": _words(one.title), "told": one.told, "svg": one.svg} for one in pictures(report)
+            {"title": _words(item.title), "told": item.told, "svg": item.svg} for item in pictures(report)
         ],
         "parts": _parts(report),
         "evidence": [{**_words(EVIDENCE[name]), "value": value} for name, value in report.evidence.items()],
@@ -102,11 +102,11 @@ def printed(report: Report) -> dict[str, Any]:
 
 
 def _parts(report: Report) -> list[dict[str, Any]]:
-    late = [one for one in report.files if one.came is None or (one.late and one.state == "loaded")]
+    late = [line for line in report.files if line.came is None or (line.late and line.state == "loaded")]
     largest = report.open_breaks[:BREAKS_LISTED_MAX]
     listed = _part(tables.breaks(largest), _LISTED)
     listed["rows"] = [[_short(cell, _LISTED_MAX) for cell in row] for row in listed["rows"]]
-    listed["under"] = [_words(Words(one.told.en, one.told.bn)) for one in largest]
+    listed["under"] = [_words(Words(line.told.en, line.told.bn)) for line in largest]
     listed["note"] = _more(len(report.open_breaks) - len(largest))
     return [
         _part(tables.codes(report), _CODES, bar="Exposure, taka"),

@@ -207,7 +207,7 @@ class Report:
     @property
     def open_breaks(self) -> tuple[BreakLine, ...]:
         """The breaks that are open at the end of the period."""
-        return tuple(one for one in self.breaks if one.ended is None)
+        return tuple(line for line in self.breaks if line.ended is None)
 
     @property
     def name(self) -> str:
@@ -221,30 +221,30 @@ def by_age(breaks: tuple[BreakLine, ...]) -> tuple[AgeLine, ...]:
     for place, first in enumerate(AGES):
         last = AGES[place + 1] - 1 if place + 1 < len(AGES) else None
         inside = [
-            one.told
-            for one in breaks
-            if one.ended is None and first <= one.told.age and (last is None or one.told.age <= last)
+            line.told
+            for line in breaks
+            if line.ended is None and first <= line.told.age and (last is None or line.told.age <= last)
         ]
-        lines.append(AgeLine(first, last, len(inside), sum(one.exposure for one in inside)))
+        lines.append(AgeLine(first, last, len(inside), sum(line.exposure for line in inside)))
     return tuple(lines)
 
 
 def by_code(breaks: tuple[BreakLine, ...], first: date, last: date) -> tuple[CodeLine, ...]:
     """Breaks by code, the largest exposure first; codes of which there is nothing are left out."""
     lines = []
-    for code in sorted({one.told.code for one in breaks}):
-        mine = [one for one in breaks if one.told.code == code]
-        left = [one for one in mine if one.ended is None]
+    for code in sorted({broken.told.code for broken in breaks}):
+        mine = [broken for broken in breaks if broken.told.code == code]
+        open_lines = [broken for broken in mine if broken.ended is None]
         lines.append(
             CodeLine(
                 code=code,
                 owner=mine[0].told.owner,
-                found=sum(first <= one.told.night <= last for one in mine),
-                ended=len(mine) - len(left),
-                open=len(left),
-                exposure=sum(one.told.exposure for one in left),
-                overdue=sum(one.is_overdue for one in left),
-                oldest=max((one.told.age for one in left), default=0),
+                found=sum(first <= broken.told.night <= last for broken in mine),
+                ended=len(mine) - len(open_lines),
+                open=len(open_lines),
+                exposure=sum(broken.told.exposure for broken in open_lines),
+                overdue=sum(broken.is_overdue for broken in open_lines),
+                oldest=max((broken.told.age for broken in open_lines), default=0),
             )
         )
     return tuple(sorted(lines, key=lambda line: (-line.exposure, line.code)))

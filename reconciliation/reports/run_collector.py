@@ -81,14 +81,18 @@ class Collector:
         self._books.append(self._book(night))
         breaks = self._breaks(night.date, lambda when: when is None or when == night.date)
         decided = decided_tonight(night)
-        files = self._files(by_file(night.judged.rows), lambda one: one.night == night.date, night.date)
+        files = self._files(
+            by_file(night.judged.rows), lambda arrival: arrival.night == night.date, night.date
+        )
         self._nights.append(self._line(night, decided, breaks, ended))
         self._rates.extend(rates_of(night.date, decided))
-        said = finding_lines({one.key: night.date for one in night.findings})
+        lines_of_findings = finding_lines({item.key: night.date for item in night.findings})
         evidence = {
-            "findings": sha256_of_lines(said),
+            "findings": sha256_of_lines(lines_of_findings),
             "ledger": self._books[-1].sha256,
-            "files": sha256_of_lines(f"{one.name} {one.sha256}" for one in files if one.came == night.date),
+            "files": sha256_of_lines(
+                f"{item.name} {item.sha256}" for item in files if item.came == night.date
+            ),
         }
         rows = pl.concat([decided, open_tonight(night)])
         return self._report(
@@ -115,7 +119,7 @@ class Collector:
             evidence,
         )
 
-    def _report(self, period: Period, found: Found, digests: Mapping[str, str]) -> Report:
+    def _report(self, period: Period, content: Found, digests: Mapping[str, str]) -> Report:
         last = self._nights[-1].night
         first = last if period == "night" else self._nights[0].night
         versions = {
@@ -126,18 +130,18 @@ class Collector:
             period=period,
             first=first,
             last=last,
-            institutions=found.institutions,
-            codes=by_code(found.breaks, first, last),
-            ages=by_age(found.breaks),
-            breaks=found.breaks,
-            fees=fee_lines(found.fees, found.breaks),
-            files=found.files,
+            institutions=content.institutions,
+            codes=by_code(content.breaks, first, last),
+            ages=by_age(content.breaks),
+            breaks=content.breaks,
+            fees=fee_lines(content.fees, content.breaks),
+            files=content.files,
             books=tuple(self._books[-1:] if period == "night" else self._books),
             nights=tuple(self._nights),
             checks=self._held(period),
             evidence={**digests, **versions},
             rates=tuple(self._rates),
-            positions=found.positions,
+            positions=content.positions,
         )
 
     def _institutions(self, rows: pl.DataFrame) -> tuple[InstitutionLine, ...]:
@@ -147,28 +151,30 @@ class Collector:
             for name in sorted(ours.keys() | theirs.keys())
         )
 
-    def _breaks(self, as_of: date, wanted: Callable[[date | None], bool]) -> tuple[BreakLine, ...]:
+    def _breaks(self, as_of: date, is_selected: Callable[[date | None], bool]) -> tuple[BreakLine, ...]:
         """Findings so far, open and large ones first."""
         explainer = Explainer(self._setting.rules, self._setting.calendar)
         lines = []
         for key, (night, finding) in self._progress.found.items():
             ended = self._lifetimes.ended(key)
-            if wanted(ended):
+            if is_selected(ended):
                 lines.append(BreakLine(explainer.explain(finding, night, as_of), ended))
         return tuple(sorted(lines, key=_place))
 
     def _files(
-        self, fates: Mapping[str, Fates], wanted: Callable[[Arrival], bool], night: date
+        self, fates: Mapping[str, Fates], is_selected: Callable[[Arrival], bool], night: date
     ) -> tuple[FileLine, ...]:
         """What came, as it stands, and what ought to be there by this night and is not."""
-        came = [self._came(one, fates) for one in self._progress.register.arrivals if wanted(one)]
+        arrived = [
+            self._came(arrival, fates) for arrival in self._progress.register.arrivals if is_selected(arrival)
+        ]
         missing = [
             self._missing(key, night)
             for key in self._setting.schedule.due_by(night)
             if not self._progress.register.of(key)
         ]
         return tuple(
-            sorted([*came, *missing], key=lambda line: (line.institution, line.name, str(line.came)))
+            sorted([*arrived, *missing], key=lambda line: (line.institution, line.name, str(line.came)))
         )
 
     def _came(self, arrival: Arrival, fates: Mapping[str, Fates]) -> FileLine:
@@ -216,10 +222,10 @@ class Collector:
         self, night: Night, decided: pl.DataFrame, breaks: tuple[BreakLine, ...], ended: int
     ) -> NightLine:
         register, schedule = self._progress.register, self._setting.schedule
-        first = {one.name.key: one.night for one in reversed(register.arrivals)}
+        first = {arrival.name.key: arrival.night for arrival in reversed(register.arrivals)}
         tonight = [key for key, when in first.items() if when == night.date]
         on_time = sum(night.date <= schedule.arrivals.get(key, night.date) for key in tonight)
-        left = [one for one in breaks if one.ended is None]
+        open_lines = [arrival for arrival in breaks if arrival.ended is None]
         return NightLine(
             night=night.date,
             on_time=on_time,
@@ -229,32 +235,40 @@ class Collector:
             decided=decided.filter(pl.col("verdict").is_in(_DECIDED)).height,
             found=len(night.findings),
             ended=ended,
-            open=len(left),
-            exposure=sum(one.told.exposure for one in left),
+            open=len(open_lines),
+            exposure=sum(arrival.told.exposure for arrival in open_lines),
         )
 
     def _held(self, period: Period) -> tuple[Check, ...]:
         broken = self._checks.broken
         checks = []
-        for one in Invariant:
-            later = period == "night" and one in _AT_THE_END
-            passed = Check(one.value, "later" if later else "held", "")
-            checks.append(Check(one.value, "failed", broken[one]) if one in broken else passed)
+        for invariant in Invariant:
+            later = period == "night" and invariant in _AT_THE_END
+            passed = Check(invariant.value, "later" if later else "held", "")
+            checks.append(
+                Check(invariant.value, "failed", broken[invariant]) if invariant in broken else passed
+            )
         return tuple(checks)
 
 
 def _place(line: BreakLine) -> tuple[bool, int, str, str, str]:
-    told = line.told
-    return (line.ended is not None, -told.exposure, told.code, told.institution, told.reference)
+    explained = line.told
+    return (
+        line.ended is not None,
+        -explained.exposure,
+        explained.code,
+        explained.institution,
+        explained.reference,
+    )
 
 
-def fee_lines(kept: Mapping[str, tuple[int, int, int]], breaks: tuple[BreakLine, ...]) -> tuple[FeeLine, ...]:
+def fee_lines(fees: Mapping[str, tuple[int, int, int]], breaks: tuple[BreakLine, ...]) -> tuple[FeeLine, ...]:
     """Fees as they were kept, and beside them the open breaks of fees."""
     off: dict[str, list[int]] = {}
-    for one in breaks:
-        if one.told.code == Code.FEE_VARIANCE and one.ended is None:
-            off.setdefault(one.told.institution, []).append(one.told.difference)
+    for line in breaks:
+        if line.told.code == Code.FEE_VARIANCE and line.ended is None:
+            off.setdefault(line.told.institution, []).append(line.told.difference)
     return tuple(
-        FeeLine(name, *kept.get(name, (0, 0, 0)), len(off.get(name, [])), sum(off.get(name, [])))
-        for name in sorted(kept.keys() | off.keys())
+        FeeLine(name, *fees.get(name, (0, 0, 0)), len(off.get(name, [])), sum(off.get(name, [])))
+        for name in sorted(fees.keys() | off.keys())
     )

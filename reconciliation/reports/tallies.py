@@ -51,9 +51,9 @@ def by_file(rows: pl.DataFrame) -> Mapping[str, Fates]:
 
 
 def _tallied(rows: pl.DataFrame, name: str) -> Mapping[str, Fates]:
-    moved = (pl.col("status") != FAILED) & (pl.col("currency") == CURRENCY)
+    is_counted = (pl.col("status") != FAILED) & (pl.col("currency") == CURRENCY)
     totals = rows.group_by(name, "verdict").agg(
-        rows=pl.len(), paisa=pl.col("net").filter(moved).sum().fill_null(0)
+        rows=pl.len(), paisa=pl.col("net").filter(is_counted).sum().fill_null(0)
     )
     tallies: dict[str, dict[str, Tally]] = {}
     for place, fate, count, paisa in totals.sort(name, "verdict").iter_rows():
@@ -68,7 +68,7 @@ def fees_of(rows: pl.DataFrame) -> Mapping[str, tuple[int, int, int]]:
         .group_by("institution")
         .agg(pl.col("gross", "kept", "settled").sum())
     )
-    return {name: (gross, kept, gross - settled) for name, gross, kept, settled in sums.iter_rows()}
+    return {name: (gross, scheduled, gross - settled) for name, gross, scheduled, settled in sums.iter_rows()}
 
 
 def rates_of(night: date, decided: pl.DataFrame) -> tuple[RateLine, ...]:

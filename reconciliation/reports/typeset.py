@@ -18,8 +18,8 @@ INPUT_BYTES_MAX = 8 * 1024 * 1024
 def main() -> None:
     """Bound this process, then set what comes on stdin."""
     bound()
-    told = json.loads(sys.stdin.buffer.read(INPUT_BYTES_MAX))
-    made = compiled(TEMPLATE, told, told["dated"])
+    content = json.loads(sys.stdin.buffer.read(INPUT_BYTES_MAX))
+    made = compiled(TEMPLATE, content, content["dated"])
     sys.stdout.buffer.write(made if isinstance(made, bytes) else made[0])
 
 

@@ -59,8 +59,8 @@ def _institution(book: Book, report: Report, institution: str) -> None:
     sheet.made.freeze_panes(1, 1)
     sheet.table(tables.fates(report, institution))
     sheet.table(tables.fees(report, institution))
-    sheet.table(proofs.files(one for one in report.files if one.institution == institution))
-    sheet.table(tables.breaks(one for one in report.breaks if one.told.institution == institution))
+    sheet.table(proofs.files(file for file in report.files if file.institution == institution))
+    sheet.table(tables.breaks(broken for broken in report.breaks if broken.told.institution == institution))
 
 
 def _breaks(sheet: Sheet, report: Report) -> None:
@@ -81,14 +81,14 @@ def _evidence(sheet: Sheet, report: Report) -> None:
 
 def _charts(book: Book, places: dict[str, Place]) -> None:
     sheet = book.sheet("Charts · লেখচিত্র", Words("Charts", "লেখচিত্র"))
-    drawn = (
+    charts = (
         ("A3", _waterfall(book, places["codes"])),
         ("M3", _ageing(book, places["ages"])),
         ("A23", _match_rate(book, places["nights"])),
         ("M23", _arrivals(book, places["nights"])),
         ("A43", _positions(book, places["positions"])),
     )
-    for cell, chart in drawn:
+    for cell, chart in charts:
         sheet.made.insert_chart(cell, chart)
 
 
@@ -138,8 +138,8 @@ def _arrivals(book: Book, place: Place) -> Any:  # noqa: ANN401 - the same
 
 
 def _chart(book: Book, title: Words, *, kind: str = "column", stacked: bool = False) -> Any:  # noqa: ANN401
-    told = {"type": kind, "subtype": "stacked"} if stacked else {"type": kind}
-    chart = book.made.add_chart(told)
+    options = {"type": kind, "subtype": "stacked"} if stacked else {"type": kind}
+    chart = book.made.add_chart(options)
     chart.set_title({"name": title.both, "name_font": {"size": 12}})
     chart.set_size(_CHART)
     return chart

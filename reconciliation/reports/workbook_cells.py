@@ -109,9 +109,9 @@ class Sheet:
             heading = f"{column.words.en}\n{column.words.bn}"
             self.made.write_string(self.row, place, heading, self.book.looks["heading"])
         first = self.row + 1
-        for told in table.rows:
+        for cells in table.rows:
             self.row += 1
-            for place, cell in enumerate(told):
+            for place, cell in enumerate(cells):
                 self._write(place, cell)
         last = max(self.row, first)
         if alone:

@@ -130,13 +130,17 @@ async def restate(
 
     A night changes when a file that was taken in it is replaced, or when it is run again after its closing.
     """
-    files = [kept.file for kept in await kept_files(connection)]
+    files = [kept_file.file for kept_file in await kept_files(connection)]
     replaced: dict[date, list[Row]] = {}
     for row in await connection.fetch(_REPLACED, run.id, Code.FILE_SUPERSEDED.value):
-        for one in files:
-            if (one.state, one.institution, one.name) == (_REPLACED_STATE, row["institution"], row["file"]):
-                replaced.setdefault(one.night, []).append(row)
-    newest = {one.night: one for one in await closings_of(connection)}
+        for item in files:
+            if (item.state, item.institution, item.name) == (
+                _REPLACED_STATE,
+                row["institution"],
+                row["file"],
+            ):
+                replaced.setdefault(item.night, []).append(row)
+    newest = {item.night: item for item in await closings_of(connection)}
     nights = sorted({*replaced, run.night} & set(newest))
     for night in nights:
         before = newest[night]
@@ -155,21 +159,20 @@ async def restate(
 async def verify_closings(connection: Connection) -> str | None:
     """None where every closing is what was frozen and their numbers have no gap, or which one is not."""
     numbers: dict[date, int] = {}
-    for one in await closings_of(connection):
-        numbers[one.night] = numbers.get(one.night, 0) + 1
-        if one.restatement != numbers[one.night]:
-            return f"restatement {numbers[one.night]} of {one.night} is missing"
-        if not one.verifies:
-            return (
-                f"the figures of {one.night}, restatement {one.restatement}, are not those that were frozen"
-            )
+    for closed_day in await closings_of(connection):
+        numbers[closed_day.night] = numbers.get(closed_day.night, 0) + 1
+        if closed_day.restatement != numbers[closed_day.night]:
+            return f"restatement {numbers[closed_day.night]} of {closed_day.night} is missing"
+        if not closed_day.verifies:
+            name = f"{closed_day.night}, restatement {closed_day.restatement}"
+            return f"the figures of {name}, are not those that were frozen"
     return None
 
 
 def _delta_of_files(replaced: Sequence[Row], files: Sequence[FileRecord]) -> dict[str, object]:
     """Which files were replaced by which, and the lines of them that changed, by their hashes."""
-    live = {(one.institution, one.day, one.cycle): one.name for one in files if one.state == "loaded"}
-    told = [(row, list(from_json(row["told"]).get("rows", []))) for row in replaced]
+    live = {(file.institution, file.day, file.cycle): file.name for file in files if file.state == "loaded"}
+    changed_rows = [(row, list(from_json(row["told"]).get("rows", []))) for row in replaced]
     return {
         "files": [
             {
@@ -179,33 +182,33 @@ def _delta_of_files(replaced: Sequence[Row], files: Sequence[FileRecord]) -> dic
                 "rows": rows,
                 "difference": row["difference"],
             }
-            for row, rows in told
+            for row, rows in changed_rows
         ],
-        "rows": sum(len(rows) for _, rows in told),
+        "rows": sum(len(rows) for _, rows in changed_rows),
     }
 
 
 async def _delta_of_breaks(connection: Connection, night: date, ended: Ended) -> dict[str, object]:
     """Which breaks of the night or before it ended, and which decisions about such were reversed."""
-    asked = {*ended.breaks, *(one.break_id for one in ended.reversals)}
-    rows = await connection.fetch(_UNTIL, list(asked), night)
+    break_ids = {*ended.breaks, *(reversal.break_id for reversal in ended.reversals)}
+    rows = await connection.fetch(_UNTIL, list(break_ids), night)
     known = {UUID(str(row["id"])) for row in rows}
-    gone = {*ended.breaks} & known
+    ended_ids = {*ended.breaks} & known
     return {
         "ended": [
             [row["code"], row["institution"], row["reference"]]
             for row in rows
-            if UUID(str(row["id"])) in gone
+            if UUID(str(row["id"])) in ended_ids
         ],
         "reversed": [
             {
-                "resolution": str(one.reverses),
-                "by": str(one.id),
-                "entry": str(one.entry_id) if one.postings else "",
-                "amount": one.amount,
+                "resolution": str(reversal.reverses),
+                "by": str(reversal.id),
+                "entry": str(reversal.entry_id) if reversal.postings else "",
+                "amount": reversal.amount,
             }
-            for one in ended.reversals
-            if one.break_id in known
+            for reversal in ended.reversals
+            if reversal.break_id in known
         ],
     }
 
@@ -234,5 +237,5 @@ async def _write(
 
 
 def _closed(row: Row) -> ClosedDay:
-    told = dict(row)
-    return ClosedDay(**told | {name: from_json(told[name]) for name in ("figures", "delta")})
+    values = dict(row)
+    return ClosedDay(**values | {name: from_json(values[name]) for name in ("figures", "delta")})

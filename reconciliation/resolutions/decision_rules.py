@@ -32,7 +32,7 @@ class Plan:
 
 def plan_of(
     action: Action,
-    one: BreakRecord,
+    record: BreakRecord,
     seen: tuple[Apart, Side],
     standing: Sequence[Resolution],
     rules: ResolutionRules,
@@ -42,8 +42,8 @@ def plan_of(
     Raises:
         UnfitError: it does not fit.
     """
-    code = Code(one.code)
-    refuse_unless_open(one, standing)
+    code = Code(record.code)
+    refuse_unless_open(record, standing)
     if code not in rules.rules[action].codes:
         fitting = ", ".join(rules.fitting(code))
         raise UnfitError(f"{action.value} does not fit {code.value}: {fitting}")
@@ -52,35 +52,35 @@ def plan_of(
         entry = entry_of(action, *seen)
     except NoEntryError as problem:
         raise UnfitError(str(problem)) from problem
-    amount = one.exposure if entry is None else sum(max(line.amount, 0) for line in entry.postings)
+    amount = record.exposure if entry is None else sum(max(line.amount, 0) for line in entry.postings)
     settlement = settlement_of(action, code, entry) or _settlement_so_far(standing)
     return Plan(amount, entry, settlement, rules.checkers(amount))
 
 
-def possible(one: BreakRecord, standing: Sequence[Resolution], rules: ResolutionRules) -> list[Action]:
+def possible(record: BreakRecord, standing: Sequence[Resolution], rules: ResolutionRules) -> list[Action]:
     """The actions that fit a break as it stands, by its code and by what was decided so far."""
-    found = []
-    for action in rules.fitting(Code(one.code)):
+    actions = []
+    for action in rules.fitting(Code(record.code)):
         try:
-            refuse_unless_open(one, standing)
+            refuse_unless_open(record, standing)
             _refuse_out_of_turn(action, standing, rules)
         except UnfitError:
             continue
-        found.append(action)
-    return found
+        actions.append(action)
+    return actions
 
 
-def refuse_unless_open(one: BreakRecord, standing: Sequence[Resolution]) -> None:
+def refuse_unless_open(record: BreakRecord, standing: Sequence[Resolution]) -> None:
     """Refuse a proposal where something else has to come first.
 
     Raises:
         UnfitError: closed, proposed or resolved.
     """
-    match one.state:
+    match record.state:
         case BreakState.CLOSED:
             raise UnfitError("the break is closed: what was missing has come")
         case BreakState.PROPOSED:
-            waiting = ", ".join(str(other.id) for other in standing if other.waits)
+            waiting = ", ".join(str(decision.id) for decision in standing if decision.waits)
             raise UnfitError(f"a proposal waits for its checkers: {waiting}")
         case BreakState.RESOLVED:
             raise UnfitError("the break is resolved; reverse that first")
@@ -99,7 +99,7 @@ def _refuse_out_of_turn(action: Action, standing: Sequence[Resolution], rules: R
 
 def newest_standing(standing: Sequence[Resolution]) -> Resolution | None:
     """The decision that the next one continues or reverses."""
-    return next((other for other in reversed(standing) if other.stands), None)
+    return next((decision for decision in reversed(standing) if decision.stands), None)
 
 
 def reversible(resolution: Resolution, standing: Sequence[Resolution]) -> Entry | None:
@@ -124,7 +124,7 @@ def reversal_entry_id(resolution: Resolution) -> UUID:
 
 def state_after(standing: Sequence[Resolution], rules: ResolutionRules) -> BreakState:
     """Where a break stands by its decisions alone, when none of them waits."""
-    ended = any(rules.rules[other.action].ends for other in standing if other.stands)
+    ended = any(rules.rules[decision.action].ends for decision in standing if decision.stands)
     return BreakState.RESOLVED if ended else BreakState.OPEN
 
 

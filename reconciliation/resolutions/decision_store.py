@@ -57,21 +57,21 @@ _HEX: Final = frozenset("0123456789abcdef-")
 _SHORTEST = 4
 
 
-async def id_of(connection: Connection, what: str, text: str) -> UUID:
+async def id_of(connection: Connection, table: str, text: str) -> UUID:
     """The one `break` or `resolution` whose id begins with a text of at least four digits.
 
     Raises:
         UnknownIdError: none, or several.
     """
-    wanted = text.strip().lower()
-    if len(wanted) < _SHORTEST or not set(wanted) <= _HEX:
+    prefix = text.strip().lower()
+    if len(prefix) < _SHORTEST or not set(prefix) <= _HEX:
         raise UnknownIdError(f"{text!r} is no id: give at least {_SHORTEST} of its digits")
-    found = await connection.fetch(_BY_PREFIX[what], wanted)
-    if not found:
-        raise UnknownIdError(f"no {what} has an id that begins with {wanted}")
-    if len(found) > 1:
-        raise UnknownIdError(f"several ids begin with {wanted}: {', '.join(str(row['id']) for row in found)}")
-    return UUID(str(found[0]["id"]))
+    rows = await connection.fetch(_BY_PREFIX[table], prefix)
+    if not rows:
+        raise UnknownIdError(f"no {table} has an id that begins with {prefix}")
+    if len(rows) > 1:
+        raise UnknownIdError(f"several ids begin with {prefix}: {', '.join(str(row['id']) for row in rows)}")
+    return UUID(str(rows[0]["id"]))
 
 
 async def resolutions_of(connection: Connection, break_id: UUID) -> list[Resolution]:
@@ -98,7 +98,7 @@ async def resolution_by(connection: Connection, resolution_id: UUID) -> Resoluti
     return None if row is None else _resolution(row)
 
 
-async def add(connection: Connection, one: Resolution) -> None:
+async def add(connection: Connection, resolution: Resolution) -> None:
     """Write a proposal.
 
     Raises:
@@ -106,25 +106,25 @@ async def add(connection: Connection, one: Resolution) -> None:
     """
     await connection.execute(
         _INSERT,
-        one.id,
-        one.break_id,
-        one.number,
-        one.action.value,
-        one.amount,
-        one.entry_id,
-        one.moment,
-        as_json({"lines": [list(line) for line in one.postings]}),
-        one.settlement,
-        one.reason,
-        one.maker,
-        one.rule,
-        one.checkers_needed,
-        one.reverses,
+        resolution.id,
+        resolution.break_id,
+        resolution.number,
+        resolution.action.value,
+        resolution.amount,
+        resolution.entry_id,
+        resolution.moment,
+        as_json({"lines": [list(line) for line in resolution.postings]}),
+        resolution.settlement,
+        resolution.reason,
+        resolution.maker,
+        resolution.rule,
+        resolution.checkers_needed,
+        resolution.reverses,
     )
 
 
 async def add_check(
-    connection: Connection, one: Resolution, checker: str, verdict: Verdict, reason: str
+    connection: Connection, resolution: Resolution, checker: str, verdict: Verdict, reason: str
 ) -> None:
     """Write what a checker says.
 
@@ -132,11 +132,11 @@ async def add_check(
         asyncpg.CheckViolationError: the checker is the maker.
         asyncpg.UniqueViolationError: the checker has spoken already.
     """
-    await connection.execute(_CHECK, one.id, checker, one.maker, verdict.value, reason)
+    await connection.execute(_CHECK, resolution.id, checker, resolution.maker, verdict.value, reason)
 
 
 async def add_end(
-    connection: Connection, one: Resolution, outcome: Outcome, checkers: Sequence[str] = ()
+    connection: Connection, resolution: Resolution, outcome: Outcome, checkers: Sequence[str] = ()
 ) -> None:
     """Write how a proposal ended and on whose checks that rests.
 
@@ -144,7 +144,9 @@ async def add_end(
         asyncpg.IntegrityConstraintViolationError: it has ended, or the checks are not there.
     """
     first, second = (*checkers, None, None)[:2]
-    await connection.execute(_END, one.id, outcome.value, one.checkers_needed, one.entry_id, first, second)
+    await connection.execute(
+        _END, resolution.id, outcome.value, resolution.checkers_needed, resolution.entry_id, first, second
+    )
 
 
 async def movements_that_stand(connection: Connection, movements: Sequence[UUID]) -> list[UUID]:
@@ -162,14 +164,14 @@ async def nets_of(
 
 
 def _resolution(row: Row) -> Resolution:
-    told = dict(row)
+    values = dict(row)
     changed = {
-        "action": Action(told["action"]),
+        "action": Action(values["action"]),
         "postings": tuple(
-            (str(account), int(paisa)) for account, paisa in from_json(told["postings"])["lines"]
+            (str(account), int(paisa)) for account, paisa in from_json(values["postings"])["lines"]
         ),
-        "approved_by": tuple(told["approved_by"]),
-        "rejected_by": tuple(told["rejected_by"]),
-        "outcome": None if told["outcome"] is None else Outcome(told["outcome"]),
+        "approved_by": tuple(values["approved_by"]),
+        "rejected_by": tuple(values["rejected_by"]),
+        "outcome": None if values["outcome"] is None else Outcome(values["outcome"]),
     }
-    return Resolution(**told | changed)
+    return Resolution(**values | changed)

@@ -122,8 +122,8 @@ class Desk:
         decisions = await resolutions_of(connection, proposal.break_id)
         if proposal.reverses is None:
             refuse_unless_open(broken, decisions)
-            apart = await _apart(connection, broken, gains=proposal.gains)
-            seen = (apart, side_of(self.finance.config, broken.institution))
+            amounts = await _apart(connection, broken, gains=proposal.gains)
+            seen = (amounts, side_of(self.finance.config, broken.institution))
             plan = plan_of(proposal.action, broken, seen, decisions, self.rules)
             entry_id = uuid5(proposal.id, "entry")
             await _refuse_unless_it_can_be_told(connection, proposal.action, broken)
@@ -132,11 +132,13 @@ class Desk:
             plan = self._plan_of_reversal(broken, reversed_, decisions)
             proposal = replace(proposal, action=reversed_.action)
             entry_id = reversal_entry_id(reversed_)
-        one = _drawn_up(proposal, plan, entry_id, len(decisions) + 1)
-        await add(connection, one)
-        event = await _event(connection, one, proposal.maker, BreakEventKind.PROPOSED, BreakState.PROPOSED)
-        await append(connection, [replace(event, facts={**event.facts, "reason": one.reason})])
-        return one
+        resolution = _drawn_up(proposal, plan, entry_id, len(decisions) + 1)
+        await add(connection, resolution)
+        event = await _event(
+            connection, resolution, proposal.maker, BreakEventKind.PROPOSED, BreakState.PROPOSED
+        )
+        await append(connection, [replace(event, facts={**event.facts, "reason": resolution.reason})])
+        return resolution
 
     def _plan_of_reversal(
         self, broken: BreakRecord, reversed_: Resolution, decisions: Sequence[Resolution]
@@ -144,7 +146,7 @@ class Desk:
         if broken.state is not BreakState.RESOLVED:
             refuse_unless_open(broken, decisions)
         entry = reversible(reversed_, decisions)
-        below = [one for one in decisions if one.stands and one.id != reversed_.id]
+        below = [decision for decision in decisions if decision.stands and decision.id != reversed_.id]
         settlement = below[-1].settlement if below else ""
         return Plan(reversed_.amount, entry, settlement, self.rules.checkers(reversed_.amount))
 
@@ -159,10 +161,10 @@ class Desk:
         """
         connection = await self.finance.connect()
         try:
-            one = await the_resolution(connection, order.resolution_id)
-            accounts = {account for account, _ in one.postings}
-            if touches_our_bank(one.action):
-                broken = await break_by(connection, one.break_id, self.calendar)
+            resolution = await the_resolution(connection, order.resolution_id)
+            accounts = {account for account, _ in resolution.postings}
+            if touches_our_bank(resolution.action):
+                broken = await break_by(connection, resolution.break_id, self.calendar)
                 accounts.add(suspense_of(broken.institution))
             if order.verdict is Verdict.APPROVED and accounts:
                 await self.finance.books.open_accounts(accounts)
@@ -170,64 +172,70 @@ class Desk:
                 async with connection.transaction():
                     return await self._record(connection, order)
             except asyncpg.IntegrityConstraintViolationError as problem:
-                await self._keep_attempt(connection, one, order, problem)
+                await self._keep_attempt(connection, resolution, order, problem)
                 raise _in_words(problem) from problem
         finally:
             await connection.close()
 
     async def _record(self, connection: Connection, order: CheckOrder) -> Resolution:
         await connection.execute(CHAIN_LOCK)
-        one = await the_resolution(connection, order.resolution_id)
-        if order.checker in (one.approved_by if order.verdict is Verdict.APPROVED else one.rejected_by):
-            return one  # said before; the answer was lost
-        if one.outcome is not None:
-            raise UnfitError(f"the proposal has ended: {one.outcome.value}")
-        broken = await break_by(connection, one.break_id, self.calendar)
+        resolution = await the_resolution(connection, order.resolution_id)
+        if order.checker in (
+            resolution.approved_by if order.verdict is Verdict.APPROVED else resolution.rejected_by
+        ):
+            return resolution  # said before; the answer was lost
+        if resolution.outcome is not None:
+            raise UnfitError(f"the proposal has ended: {resolution.outcome.value}")
+        broken = await break_by(connection, resolution.break_id, self.calendar)
         if broken.state is not BreakState.PROPOSED:
             raise UnfitError(f"the break is {broken.state.value} meanwhile, so nothing is decided any more")
-        await add_check(connection, one, order.checker, order.verdict, order.reason)
-        approvals = [*one.approved_by, order.checker]
+        await add_check(connection, resolution, order.checker, order.verdict, order.reason)
+        approvals = [*resolution.approved_by, order.checker]
         facts: dict[str, object] = {"reason": order.reason} if order.reason else {}
         if order.verdict is Verdict.REJECTED:
-            await add_end(connection, one, Outcome.REJECTED, [order.checker])
-        elif len(approvals) < one.checkers_needed:
-            facts["check"] = f"{len(approvals)} of {one.checkers_needed}"
+            await add_end(connection, resolution, Outcome.REJECTED, [order.checker])
+        elif len(approvals) < resolution.checkers_needed:
+            facts["check"] = f"{len(approvals)} of {resolution.checkers_needed}"
         else:
-            await add_end(connection, one, Outcome.APPROVED, approvals)
-            facts |= await self._carry_out(connection, one, broken)
-        await self._tell(connection, one, order, facts)
-        return await the_resolution(connection, one.id)
+            await add_end(connection, resolution, Outcome.APPROVED, approvals)
+            facts |= await self._carry_out(connection, resolution, broken)
+        await self._tell(connection, resolution, order, facts)
+        return await the_resolution(connection, resolution.id)
 
     async def _carry_out(
-        self, connection: Connection, one: Resolution, broken: BreakRecord
+        self, connection: Connection, resolution: Resolution, broken: BreakRecord
     ) -> dict[str, object]:
-        if one.action is Action.REPOST and one.reverses is None:
+        if resolution.action is Action.REPOST and resolution.reverses is None:
             movements = await movements_that_stand(connection, movements_of(broken))
             return {"woken": await self.finance.evidence.wake(connection, movements)}
-        await self.finance.books.post(connection, one.adjustments)
-        return {"settlement": one.settlement} if one.settlement else {}
+        await self.finance.books.post(connection, resolution.adjustments)
+        return {"settlement": resolution.settlement} if resolution.settlement else {}
 
     async def _tell(
-        self, connection: Connection, one: Resolution, order: CheckOrder, facts: dict[str, object]
+        self, connection: Connection, resolution: Resolution, order: CheckOrder, facts: dict[str, object]
     ) -> None:
-        decisions = await resolutions_of(connection, one.break_id)
-        waits = any(other.waits for other in decisions)
+        decisions = await resolutions_of(connection, resolution.break_id)
+        waits = any(decision.waits for decision in decisions)
         state = BreakState.PROPOSED if waits else state_after(decisions, self.rules)
         kind = BreakEventKind.REJECTED
         if order.verdict is Verdict.APPROVED:
-            is_undone = one.reverses is not None and not waits
+            is_undone = resolution.reverses is not None and not waits
             kind = BreakEventKind.REVERSED if is_undone else BreakEventKind.APPROVED
-        event = await _event(connection, one, order.checker, kind, state)
+        event = await _event(connection, resolution, order.checker, kind, state)
         await append(connection, [replace(event, facts={**event.facts, **facts})])
 
     async def _keep_attempt(
-        self, connection: Connection, one: Resolution, order: CheckOrder, problem: asyncpg.PostgresError
+        self,
+        connection: Connection,
+        resolution: Resolution,
+        order: CheckOrder,
+        problem: asyncpg.PostgresError,
     ) -> None:
         """Write down that the database refused somebody, in a transaction of its own: the other is gone."""
         async with connection.transaction():
             await connection.execute(CHAIN_LOCK)
-            broken = await break_by(connection, one.break_id, self.calendar)
-            event = await _event(connection, one, order.checker, BreakEventKind.REFUSED, broken.state)
+            broken = await break_by(connection, resolution.break_id, self.calendar)
+            event = await _event(connection, resolution, order.checker, BreakEventKind.REFUSED, broken.state)
             why = {"attempt": order.verdict.value, "constraint": problem.constraint_name or ""}
             await append(connection, [replace(event, facts={**event.facts, **why})])
 
@@ -255,16 +263,16 @@ class Desk:
 
 async def the_resolution(connection: Connection, resolution_id: UUID) -> Resolution:
     """A decision that must be there; raises UnknownIdError."""
-    one = await resolution_by(connection, resolution_id)
-    if one is None:
+    resolution = await resolution_by(connection, resolution_id)
+    if resolution is None:
         raise UnknownIdError(f"there is no resolution {resolution_id}")
-    return one
+    return resolution
 
 
 def movements_of(broken: BreakRecord) -> list[UUID]:
     """The movements of our books that a break is about."""
-    told = broken.told.get("movements", ())
-    return [UUID(str(movement)) for movement in told] if isinstance(told, Sequence) else []
+    movements = broken.told.get("movements", ())
+    return [UUID(str(movement)) for movement in movements] if isinstance(movements, Sequence) else []
 
 
 async def _apart(connection: Connection, broken: BreakRecord, *, gains: bool) -> Apart:
@@ -290,11 +298,11 @@ async def _refuse_unless_it_can_be_told(connection: Connection, action: Action, 
         raise UnfitError("no payment of ours is known to this break, so nothing can be asked again")
 
 
-def _named(decisions: Sequence[Resolution], wanted: UUID) -> Resolution:
-    for one in decisions:
-        if one.id == wanted:
-            return one
-    raise UnknownIdError(f"the break has no decision {wanted}")
+def _named(decisions: Sequence[Resolution], resolution_id: UUID) -> Resolution:
+    for decision in decisions:
+        if decision.id == resolution_id:
+            return decision
+    raise UnknownIdError(f"the break has no decision {resolution_id}")
 
 
 def _drawn_up(proposal: Proposal, plan: Plan, entry_id: UUID, number: int) -> Resolution:
@@ -323,19 +331,23 @@ def _drawn_up(proposal: Proposal, plan: Plan, entry_id: UUID, number: int) -> Re
 
 
 async def _event(
-    connection: Connection, one: Resolution, actor: str, kind: BreakEventKind, state: BreakState
+    connection: Connection, resolution: Resolution, actor: str, kind: BreakEventKind, state: BreakState
 ) -> NewEvent:
     night = await newest_night(connection)
-    return NewEvent(one.break_id, night, actor, kind, state, facts_of(one))
+    return NewEvent(resolution.break_id, night, actor, kind, state, facts_of(resolution))
 
 
-def facts_of(one: Resolution) -> dict[str, object]:
+def facts_of(resolution: Resolution) -> dict[str, object]:
     """What an event says of a decision."""
-    facts: dict[str, object] = {"resolution": str(one.id), "action": one.action.value, "amount": one.amount}
-    if one.postings:
-        facts["entry"] = str(one.entry_id)
-    if one.reverses is not None:
-        facts["reverses"] = str(one.reverses)
+    facts: dict[str, object] = {
+        "resolution": str(resolution.id),
+        "action": resolution.action.value,
+        "amount": resolution.amount,
+    }
+    if resolution.postings:
+        facts["entry"] = str(resolution.entry_id)
+    if resolution.reverses is not None:
+        facts["reverses"] = str(resolution.reverses)
     return facts
 
 

@@ -28,7 +28,7 @@ async def known_names(finance: Finance) -> KnownNames:
         ConfigurationError: the table of codes says something that cannot be meant.
     """
     layouts = {path.stem for path in (finance.config / "statements").glob("*.toml")}
-    owners = {one.owner for one in read_rules(finance.config / "breaks.toml").meanings.values()}
+    owners = {meaning.owner for meaning in read_rules(finance.config / "breaks.toml").meanings.values()}
     connection = await finance.connect()
     try:
         rows = await connection.fetch(_NAMES)

@@ -115,9 +115,9 @@ def read_resolution_rules(path: Path) -> ResolutionRules:
         table = _Table.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (ValidationError, tomllib.TOMLDecodeError) as problem:
         raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem
-    told = [rule.name for rule in table.actions]
-    if sorted(told) != sorted(Action):
-        wrong = sorted(set(told) ^ set(Action)) or "one of them twice"
+    stated_actions = [rule.name for rule in table.actions]
+    if sorted(stated_actions) != sorted(Action):
+        wrong = sorted(set(stated_actions) ^ set(Action)) or "one of them twice"
         raise ConfigurationError(f"{path.name} must say each action once: {wrong}")
     bare = set(Code) - {code for rule in table.actions for code in rule.codes}
     if bare:

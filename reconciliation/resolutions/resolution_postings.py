@@ -120,7 +120,7 @@ class Apart:
         return self.gap
 
 
-def entry_of(action: Action, apart: Apart, side: Side) -> Entry | None:
+def entry_of(action: Action, amounts: Apart, side: Side) -> Entry | None:
     """The entry that an action makes; None where it moves no money.
 
     Raises:
@@ -128,19 +128,19 @@ def entry_of(action: Action, apart: Apart, side: Side) -> Entry | None:
     """
     if action in {Action.NO_ACTION, Action.REPOST} or _is_a_word(action, side):
         return None
-    debit = (apart.gap if action in _GAINS else apart.net_gap) * side.sign
+    debit = (amounts.gap if action in _GAINS else amounts.net_gap) * side.sign
     if debit == 0:
         raise NoEntryError("no amount stands apart")
-    their, other, moment = _accounts(action, side)
+    account, counter_account, moment = _accounts(action, side)
     if debit > 0 and action in _LOSSES:
         raise NoEntryError(f"{action.value} is for a loss, and here they hold more than our books say")
     if debit < 0 and action in _GAINS:
         raise NoEntryError(f"{action.value} is for money that is the payer's, and here money is missing")
     if action is not Action.TO_SUSPENSE or side.kind != "funds":
-        return Entry(moment, (Posting(their, debit), Posting(other, -debit)))
+        return Entry(moment, (Posting(account, debit), Posting(counter_account, -debit)))
     # The payer gave the gross; what the connector keeps of it is our cost.
-    kept = Posting(f"connector_fee:{side.institution}", apart.gap - debit)
-    return Entry.of(moment, (Posting(their, debit), kept, Posting(other, -apart.gap)))
+    fee_posting = Posting(f"connector_fee:{side.institution}", amounts.gap - debit)
+    return Entry.of(moment, (Posting(account, debit), fee_posting, Posting(counter_account, -amounts.gap)))
 
 
 def _is_a_word(action: Action, side: Side) -> bool:

@@ -29,7 +29,7 @@ class BreakStory:
     fitting: Sequence[Action]
 
 
-async def breaks_of(finance: Finance, wanted: BreakFilter) -> tuple[list[BreakRecord], date]:
+async def breaks_of(finance: Finance, break_filter: BreakFilter) -> tuple[list[BreakRecord], date]:
     """Breaks that a filter wants, and the night up to which they are known.
 
     Raises:
@@ -39,7 +39,7 @@ async def breaks_of(finance: Finance, wanted: BreakFilter) -> tuple[list[BreakRe
     connection = await finance.connect()
     try:
         night = await newest_night(connection)
-        return await read_breaks(connection, wanted, night, calendar), night
+        return await read_breaks(connection, break_filter, night, calendar), night
     finally:
         await connection.close()
 
@@ -77,10 +77,12 @@ async def propose_reversal(finance: Finance, text: str, reason: str, maker: str)
     resolution_id = await _id(finance, "resolution", text)
     connection = await finance.connect()
     try:
-        one = await the_resolution(connection, resolution_id)
+        resolution = await the_resolution(connection, resolution_id)
     finally:
         await connection.close()
-    return await Desk.of(finance).propose(Proposal(one.break_id, one.action, reason, maker, reverses=one.id))
+    return await Desk.of(finance).propose(
+        Proposal(resolution.break_id, resolution.action, reason, maker, reverses=resolution.id)
+    )
 
 
 async def check(finance: Finance, text: str, said: tuple[str, Verdict, str]) -> Resolution:
@@ -104,9 +106,9 @@ async def closings_with_proof(finance: Finance, night: date | None) -> tuple[lis
         await connection.close()
 
 
-async def _id(finance: Finance, what: str, text: str) -> UUID:
+async def _id(finance: Finance, table: str, text: str) -> UUID:
     connection = await finance.connect()
     try:
-        return await id_of(connection, what, text)
+        return await id_of(connection, table, text)
     finally:
         await connection.close()

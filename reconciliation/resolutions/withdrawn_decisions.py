@@ -50,27 +50,27 @@ async def after_run(
 
     The accounts of every reversal stand since the decision was approved.
     """
-    states = {one.break_id: one.state for one in changed}
+    states = {item.break_id: item.state for item in changed}
     decisions = await resolutions_of_many(connection, list(states))
     institutions = await institutions_of(connection, list(states))
-    lapsed = [one for one in decisions if one.waits]
+    lapsed = [item for item in decisions if item.waits]
     numbers = dict.fromkeys(states, 0)
-    for one in decisions:
-        numbers[one.break_id] = max(numbers[one.break_id], one.number)
+    for item in decisions:
+        numbers[item.break_id] = max(numbers[item.break_id], item.number)
     reversals: list[Resolution] = []
     adjustments: list[Adjustment] = []
     events: list[NewEvent] = []
-    for one in lapsed:
-        await add_end(connection, one, Outcome.LAPSED)
-        events.append(_event(one, run, BreakEventKind.REJECTED, states[one.break_id]))
-    for one in reversed([one for one in decisions if one.stands]):
-        numbers[one.break_id] += 1
-        reversal = _reversal(one, institutions[one.break_id], numbers[one.break_id])
+    for item in lapsed:
+        await add_end(connection, item, Outcome.LAPSED)
+        events.append(_event(item, run, BreakEventKind.REJECTED, states[item.break_id]))
+    for item in reversed([item for item in decisions if item.stands]):
+        numbers[item.break_id] += 1
+        reversal = _reversal(item, institutions[item.break_id], numbers[item.break_id])
         await add(connection, reversal)
         await add_end(connection, reversal, Outcome.APPROVED)
         reversals.append(reversal)
         adjustments.extend(reversal.adjustments)
-        events.append(_event(reversal, run, BreakEventKind.REVERSED, states[one.break_id]))
+        events.append(_event(reversal, run, BreakEventKind.REVERSED, states[item.break_id]))
     if adjustments:
         await finance.books.post(connection, adjustments)
     await append(connection, events)
@@ -80,28 +80,28 @@ async def after_run(
     return Reacted(tuple(reversals), tuple(lapsed), restated)
 
 
-def _reversal(one: Resolution, institution: str, number: int) -> Resolution:
-    entry = one.entry
-    undone = None if entry is None else taken_away(one.action, institution, entry)
+def _reversal(decision: Resolution, institution: str, number: int) -> Resolution:
+    entry = decision.entry
+    undone = None if entry is None else taken_away(decision.action, institution, entry)
     return replace(
-        one,
-        id=uuid5(one.id, "taken away"),
+        decision,
+        id=uuid5(decision.id, "taken away"),
         number=number,
-        entry_id=reversal_entry_id(one),
+        entry_id=reversal_entry_id(decision),
         moment="" if undone is None else undone.moment,
         postings=lines_of(undone),
         settlement="",
-        reason=f"the break has changed by itself: reverses {one.action.value}",
+        reason=f"the break has changed by itself: reverses {decision.action.value}",
         maker=None,
         rule=RULE,
         made_at=datetime.now(UTC),
         checkers_needed=0,
-        reverses=one.id,
+        reverses=decision.id,
         approved_by=(),
         outcome=Outcome.APPROVED,
     )
 
 
-def _event(one: Resolution, run: RunRecord, kind: BreakEventKind, state: BreakState) -> NewEvent:
-    facts = facts_of(one) | {"run": run.seq, "why": RULE}
-    return NewEvent(one.break_id, run.night, f"rule: {RULE}", kind, state, facts)
+def _event(resolution: Resolution, run: RunRecord, kind: BreakEventKind, state: BreakState) -> NewEvent:
+    facts = facts_of(resolution) | {"run": run.seq, "why": RULE}
+    return NewEvent(resolution.break_id, run.night, f"rule: {RULE}", kind, state, facts)

@@ -65,15 +65,15 @@ class RunRows:
         before = set(Carried.read(store.place(run.seq - 1)).withdrawn)
         withdrawn = [origin for origin in store.withdrawn if origin not in before]
         earlier = Store(Places.of(self.home).rows, run.seq - 1)
-        gone = [store.of_origins(withdrawn), earlier.open_of_origins(withdrawn)]
-        return Changed(store.written(), frozenset(names_of(pl.concat(gone))))
+        withdrawn_rows = [store.of_origins(withdrawn), earlier.open_of_origins(withdrawn)]
+        return Changed(store.written(), frozenset(names_of(pl.concat(withdrawn_rows))))
 
     def settled(self, run: RunRecord, runs: Iterable[int], names: Collection[str]) -> pl.DataFrame:
         """See `Rows`."""
         # Asked by origin first, which the statistics of a file can answer.
         origins = sorted({name.rpartition(":")[0] for name in names})
-        wanted = pl.col("origin").is_in(origins) & _NAME.is_in(sorted(names))
-        return self._store(run).settled_in(runs, wanted)
+        row_filter = pl.col("origin").is_in(origins) & _NAME.is_in(sorted(names))
+        return self._store(run).settled_in(runs, row_filter)
 
     def of_institutions(self, run: RunRecord, institutions: Sequence[str]) -> pl.DataFrame:
         """See `Rows`."""

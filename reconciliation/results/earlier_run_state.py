@@ -36,8 +36,8 @@ FROM reconciliation.breaks b JOIN reconciliation.runs r ON r.id = b.run_id WHERE
 
 async def known_behind(connection: Connection, seq: int) -> dict[FindingKey, date]:
     """Every break that a run up to this one has found, with its first night."""
-    found = map(standing_of, await connection.fetch(_KNOWN, seq))
-    return {key: first for key, (first, _) in found}
+    breaks = map(standing_of, await connection.fetch(_KNOWN, seq))
+    return {key: first for key, (first, _) in breaks}
 
 
 async def state_behind(connection: Connection, seq: int, rows: Path) -> Before:
@@ -50,9 +50,9 @@ async def state_behind(connection: Connection, seq: int, rows: Path) -> Before:
     return Before(
         run=run,
         files=files,
-        register=register_of(kept.file for kept in files),
+        register=register_of(kept_file.file for kept_file in files),
         standing=dict(map(standing_of, await connection.fetch(_STANDING, seq))),
         since={row["institution"]: row["since"] for row in await connection.fetch(_SINCE, seq)},
-        sheet={one.institution: one for one in sheet},
+        sheet={record.institution: record for record in sheet},
         carried=Carried.read(rows / f"{seq:06d}"),
     )

@@ -53,7 +53,7 @@ class NewEvent:
 
 def sealed(before: bytes, seq: int, event: NewEvent) -> bytes:
     """The hash of an event behind another."""
-    told = [
+    content = [
         seq,
         str(event.break_id),
         event.night.isoformat(),
@@ -62,7 +62,7 @@ def sealed(before: bytes, seq: int, event: NewEvent) -> bytes:
         str(event.state),
         json.loads(as_json(event.facts)),
     ]
-    text = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(before + text.encode()).digest()
 
 

@@ -58,20 +58,20 @@ class Carried:
         path = folder / CARRIED
         if not path.exists():
             return cls()
-        told = json.loads(path.read_text(encoding="utf-8"))
-        payouts = {key: (count, credit) for key, (count, credit) in told["payouts"].items()}
-        return cls(tuple(told["withdrawn"]), payouts, tuple(told["instructions"]))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        payouts = {key: (count, credit) for key, (count, credit) in content["payouts"].items()}
+        return cls(tuple(content["withdrawn"]), payouts, tuple(content["instructions"]))
 
     def write(self, folder: Path) -> None:
         """Leave it in the folder of a run, through to the disk."""
-        told = {
+        content = {
             "withdrawn": list(self.withdrawn),
             "payouts": dict(sorted(self.payouts.items())),
             "instructions": list(self.instructions),
         }
         path = folder / CARRIED
         with path.open("w", encoding="utf-8") as file:
-            json.dump(told, file, sort_keys=True, separators=(",", ":"))
+            json.dump(content, file, sort_keys=True, separators=(",", ":"))
             file.flush()
             os.fsync(file.fileno())
         durable(folder)
@@ -115,10 +115,10 @@ async def read_state(connection: Connection, rows: Path) -> Before:
     return Before(
         run=run,
         files=files,
-        register=register_of(kept.file for kept in files),
+        register=register_of(kept_file.file for kept_file in files),
         standing=dict(map(standing_of, await connection.fetch(_STANDING))),
         since={row["institution"]: row["since"] for row in await connection.fetch(_SINCE)},
-        sheet={one.institution: one for one in sheet},
+        sheet={record.institution: record for record in sheet},
         carried=Carried.read(rows / f"{run.seq:06d}"),
     )
 

@@ -85,8 +85,16 @@ async def write_run(connection: Connection, run: RunRecord, sheet: Sequence[Posi
         run.started_at,
     )
     lines = [
-        (run.id, one.institution, one.settled, one.gross, one.fees, one.rounding, one.suspense)
-        for one in sheet
+        (
+            run.id,
+            record.institution,
+            record.settled,
+            record.gross,
+            record.fees,
+            record.rounding,
+            record.suspense,
+        )
+        for record in sheet
     ]
     await insert(connection, "positions", _POSITION_COLUMNS, lines)
     return replace(run, finished_at=finished_at)
@@ -99,5 +107,7 @@ async def write_participants(connection: Connection, run_id: UUID, since: Mappin
 
 
 def _run(row: Row) -> RunRecord:
-    told = dict(row)
-    return RunRecord(**told | {name: from_json(told[name]) for name in ("identity", "figures", "invariants")})
+    values = dict(row)
+    return RunRecord(
+        **values | {name: from_json(values[name]) for name in ("identity", "figures", "invariants")}
+    )

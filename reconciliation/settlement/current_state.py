@@ -166,10 +166,10 @@ async def _take(
         await billers_with_deposit(connection),
         decided,
     )
-    booked, moved = await new_booked(connection, run.last_line), await new_moved(connection, run.night)
+    booked, movements = await new_booked(connection, run.last_line), await new_moved(connection, run.night)
     after = (
         *remembered(before, lines_of(judged, work.desk.cycles), night),
-        *lines_of_books(booked, moved, night),
+        *lines_of_books(booked, movements, night),
     )
     await write_lines(connection, run.id, before, after)
 
@@ -185,9 +185,9 @@ def statement_rows(work: Work) -> pl.DataFrame:
     return work.desk.rows.of_institutions(work.run, banks)
 
 
-async def open_accounts(work: Work, told: Sequence[Batch]) -> None:
+async def open_accounts(work: Work, batches_to_post: Sequence[Batch]) -> None:
     """Let the accounts stand that credits of these batches post to; not inside a transaction."""
-    connectors = {batch.connector for batch in told if batch.credited is not None}
+    connectors = {batch.connector for batch in batches_to_post if batch.credited is not None}
     accounts = [f"{kind}:{name}" for name in sorted(connectors) for kind in ("receivable", "suspense")]
     await work.desk.finance.books.open_accounts(accounts)
 

@@ -34,26 +34,26 @@ def id_of_instruction(end_to_end_id: str) -> UUID:
     return entry_id("instructed", end_to_end_id)
 
 
-def of_instruction(given: Given) -> Adjustment:
+def of_instruction(issued: Given) -> Adjustment:
     """What is owed is on its way; what the party owes us is taken off."""
-    return Adjustment.of(given.entry_id, _instructed(given))
+    return Adjustment.of(issued.entry_id, _instructed(issued))
 
 
-def of_movement(given: Given, step: Step, before: Step) -> Adjustment | None:
+def of_movement(issued: Given, step: Step, before: Step) -> Adjustment | None:
     """What the bank has moved since the step before, if anything."""
-    moved = step.moved - before.moved
-    if moved == 0:
+    moved_amount = step.moved - before.moved
+    if moved_amount == 0:
         return None
     name = entry_id("moved", step.end_to_end_id, step.revision)
-    return Adjustment.of(name, instruction_paid(given.instruction.creditor.rail, moved))
+    return Adjustment.of(name, instruction_paid(issued.instruction.creditor.rail, moved_amount))
 
 
-def of_rejection(given: Given, step: Step, before: Step) -> Adjustment | None:
+def of_rejection(issued: Given, step: Step, before: Step) -> Adjustment | None:
     """The instruction taken back, if this is the step in which it was rejected."""
     if before.is_owed_again or not step.is_owed_again:
         return None
     name = entry_id("rejected", step.end_to_end_id)
-    return Adjustment.of(name, instruction_rejected(_instructed(given)))
+    return Adjustment.of(name, instruction_rejected(_instructed(issued)))
 
 
 def of_credit(credit: Credit, revision: int, before: Credit | None) -> Adjustment | None:
@@ -71,7 +71,9 @@ def of_credit(credit: Credit, revision: int, before: Credit | None) -> Adjustmen
     return Adjustment.of(name, payout_received(credit.batch.connector, parts))
 
 
-def _instructed(given: Given) -> Entry:
-    one = given.instruction
-    debtor = debt_of(one.creditor.creditor)
-    return instructed(given.ledger_account, one.creditor.rail, one.amount, given.set_off, debtor)
+def _instructed(issued: Given) -> Entry:
+    instruction = issued.instruction
+    debtor = debt_of(instruction.creditor.creditor)
+    return instructed(
+        issued.ledger_account, instruction.creditor.rail, instruction.amount, issued.set_off, debtor
+    )

@@ -64,17 +64,19 @@ async def follow(work: Work, answer: bytes | None = None) -> Followed:
     """
     heard = None if answer is None else read(answer)
     statements = statement_rows(work)
-    told = batches_of(statements, work.desk.layouts)
-    await open_accounts(work, told)
+    batches = batches_of(statements, work.desk.layouts)
+    await open_accounts(work, batches)
     async with alone(work):
         is_new = True
         if heard is not None and answer is not None:
             is_new = await write_answers(work.connection, sha256_of(answer), heard)
         await take_in(work)
         steps, outcomes, strangers = await _follow_instructions(work, statements)
-        new_credits, credits_ = await _follow_credits(work, told)
-    about = () if heard is None else tuple(one for one in strangers if one in heard)
-    waiting = tuple(batch for batch in told if batch.credited is None and batch.payout_date <= work.run.night)
+        new_credits, credits_ = await _follow_credits(work, batches)
+    about = () if heard is None else tuple(stranger for stranger in strangers if stranger in heard)
+    waiting = tuple(
+        batch for batch in batches if batch.credited is None and batch.payout_date <= work.run.night
+    )
     return Followed(steps, outcomes, new_credits, credits_, about, waiting, is_new)
 
 
@@ -82,15 +84,18 @@ async def _follow_instructions(
     work: Work, statements: pl.DataFrame
 ) -> tuple[tuple[Step, ...], tuple[Outcome, ...], tuple[Answer, ...]]:
     connection = work.connection
-    given = {one.instruction.end_to_end_id: one for one in await read_instructions(connection)}
-    told = Told(
+    issued = {
+        issued_instruction.instruction.end_to_end_id: issued_instruction
+        for issued_instruction in await read_instructions(connection)
+    }
+    records = Told(
         await read_answers(connection),
         statements_of(statements, work.desk.registry.debtor.statement),
         Side.DEBTOR,
         work.run.night,
         await ids_by_message(connection),
     )
-    matched = match((one.instruction for one in given.values()), told)
+    matched = match((issued_instruction.instruction for issued_instruction in issued.values()), records)
     known = await read_steps(connection)
     steps: list[tuple[Step, Posted]] = []
     entries: list[Adjustment] = []
@@ -99,25 +104,27 @@ async def _follow_instructions(
         before = known.get(name, begun(name))
         step = next_step(before, outcome)
         if step is not None:
-            steps.append(_posted(given[name], step, before, entries))
+            steps.append(_posted(issued[name], step, before, entries))
     await write_steps(connection, steps)
     await work.desk.finance.books.post(connection, entries)
     return tuple(step for step, _ in steps), matched.outcomes, matched.answers
 
 
-def _posted(given: Given, step: Step, before: Step, entries: list[Adjustment]) -> tuple[Step, Posted]:
-    moved, rejected = of_movement(given, step, before), of_rejection(given, step, before)
-    entries.extend(one for one in (moved, rejected) if one is not None)
-    return step, Posted(moved.id if moved else None, rejected.id if rejected else None)
+def _posted(issued: Given, step: Step, before: Step, entries: list[Adjustment]) -> tuple[Step, Posted]:
+    movement, rejection = of_movement(issued, step, before), of_rejection(issued, step, before)
+    entries.extend(entry for entry in (movement, rejection) if entry is not None)
+    return step, Posted(movement.id if movement else None, rejection.id if rejection else None)
 
 
-async def _follow_credits(work: Work, told: Sequence[Batch]) -> tuple[tuple[Credit, ...], tuple[Credit, ...]]:
+async def _follow_credits(
+    work: Work, batches: Sequence[Batch]
+) -> tuple[tuple[Credit, ...], tuple[Credit, ...]]:
     known = await read_credits(work.connection)
     lines = await read_agreed(work.connection)
     rounded = rounded_by_file(work.desk.rows.everything(work.run, COLUMNS))
-    found = tuple(credits_of(told, lines, work.desk.cycles, rounded))
+    credits_now = tuple(credits_of(batches, lines, work.desk.cycles, rounded))
     new, entries = [], []
-    for credit in found:
+    for credit in credits_now:
         revision, before = known.get(credit.batch.key, (0, None))
         if credit == before:
             continue
@@ -126,19 +133,20 @@ async def _follow_credits(work: Work, told: Sequence[Batch]) -> tuple[tuple[Cred
         entries.extend([] if entry is None else [entry])
     await write_credits(work.connection, work.run.id, new)
     await work.desk.finance.books.post(work.connection, entries)
-    return tuple(credit for _, credit, _ in new), found
+    return tuple(credit for _, credit, _ in new), credits_now
 
 
 def statements_of(rows: pl.DataFrame, bank: str) -> tuple[AccountStatement, ...]:
     """The bookings of one bank, from the rows of its statements, a statement a file."""
-    wanted = rows.filter((pl.col("institution") == bank) & (pl.col("source") == FILE))
+    bank_rows = rows.filter((pl.col("institution") == bank) & (pl.col("source") == FILE))
     columns = ("origin", "ordinal", "business_date", "net", "currency", "ours", "theirs")
-    found: dict[str, list[Entry]] = {}
+    entries_by_file: dict[str, list[Entry]] = {}
     for origin, ordinal, day, net, currency, ours, theirs in (
-        wanted.select(columns).sort("origin", "ordinal").iter_rows()
+        bank_rows.select(columns).sort("origin", "ordinal").iter_rows()
     ):
         entry = Entry(ordinal, day, day, net, currency, ours, theirs, "", is_reversal=False)
-        found.setdefault(origin, []).append(entry)
+        entries_by_file.setdefault(origin, []).append(entry)
     return tuple(
-        AccountStatement(origin, bank, None, None, None, tuple(entries)) for origin, entries in found.items()
+        AccountStatement(origin, bank, None, None, None, tuple(entries))
+        for origin, entries in entries_by_file.items()
     )

@@ -26,8 +26,8 @@ async def sheet_rows(work: Work, value_date: date) -> tuple[Settled, ...]:
         carried = {} if newest and value_date < newest else await brought_in(work, lines, value_date)
         sheet = sheet_of(value_date, lines, work.desk.cycles)
         balances = await work.desk.finance.books.balances(work.connection)
-        owed = owed_by(balances, await closed_balances(work.connection))
-        return settled(sheet, instruct(sheet, work.desk.registry, carried, owed), carried)
+        owed_to = owed_by(balances, await closed_balances(work.connection))
+        return settled(sheet, instruct(sheet, work.desk.registry, carried, owed_to), carried)
 
 
 async def drill(work: Work, party: str, value_date: date) -> tuple[Party, list[Drilled]]:
@@ -46,7 +46,7 @@ async def cover_now(work: Work) -> Cover:
     """The cover at this moment: our books as they stand, and the banks' newest statements."""
     async with work.connection.transaction():
         balances = await work.desk.finance.books.balances(work.connection)
-        closings = [one.balance for one in await read_closings(work.connection)]
+        closings = [closing.balance for closing in await read_closings(work.connection)]
         lines = await read_held(work.connection)
     late = overdue_of(batches(work), lines, work.desk.cycles, work.run.night)
     return cover(balances, closings, late)

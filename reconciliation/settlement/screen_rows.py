@@ -61,42 +61,42 @@ class Drilled:
 
 def facts_of(row: Settled) -> dict[str, object]:
     """One line of a sheet by name."""
-    told: dict[str, object] = {"role": row.position.party.role.value, "party": row.position.party.name}
-    told |= {name: getattr(row.position, name) for name in COLUMNS}
-    return told | {name: getattr(row, name) for name in BESIDE}
+    facts: dict[str, object] = {"role": row.position.party.role.value, "party": row.position.party.name}
+    facts |= {name: getattr(row.position, name) for name in COLUMNS}
+    return facts | {name: getattr(row, name) for name in BESIDE}
 
 
-def facts_of_credit(one: Credit) -> dict[str, object]:
+def facts_of_credit(credit: Credit) -> dict[str, object]:
     """One credit by name."""
     return {
-        "batch": one.batch.key,
-        "bank": one.batch.bank,
-        "connector": one.batch.connector,
-        "payout_date": one.batch.payout_date,
-        "owed": one.batch.owed,
-        "credited": one.credited,
-        "charge": one.batch.charge,
-        "receivable": one.receivable,
-        "suspense": one.suspense,
-        "rounding": one.rounding,
-        "ending": one.funds.value,
-        "difference": one.difference,
+        "batch": credit.batch.key,
+        "bank": credit.batch.bank,
+        "connector": credit.batch.connector,
+        "payout_date": credit.batch.payout_date,
+        "owed": credit.batch.owed,
+        "credited": credit.credited,
+        "charge": credit.batch.charge,
+        "receivable": credit.receivable,
+        "suspense": credit.suspense,
+        "rounding": credit.rounding,
+        "ending": credit.funds.value,
+        "difference": credit.difference,
     }
 
 
-def facts_of_outcome(one: Outcome) -> dict[str, object]:
+def facts_of_outcome(outcome: Outcome) -> dict[str, object]:
     """One instruction and what became of it by name."""
-    paid = one.instruction
+    paid = outcome.instruction
     return {
         "end_to_end_id": paid.end_to_end_id,
         "value_date": paid.value_date,
         "party": str(paid.creditor.creditor),
         "amount": paid.amount,
         "rail": paid.creditor.rail,
-        "ending": one.ending.value,
-        "moved": one.moved,
-        "contradicts": one.contradicts,
-        "answers": [f"{answer.said} {answer.reason}".strip() for answer in one.answers],
+        "ending": outcome.ending.value,
+        "moved": outcome.moved,
+        "contradicts": outcome.contradicts,
+        "answers": [f"{answer.said} {answer.reason}".strip() for answer in outcome.answers],
     }
 
 
@@ -107,12 +107,12 @@ def party_called(name: str, parties: Sequence[Party]) -> Party:
         SettlementError: the name alone means several.
         UnknownPartyError: there is none.
     """
-    found = sorted({party for party in parties if name in {party.name, str(party)}})
-    if not found:
+    matches = sorted({party for party in parties if name in {party.name, str(party)}})
+    if not matches:
         raise UnknownPartyError(in_words(name, {str(party) for party in parties}, "party with a line"))
-    if len(found) > 1:
-        raise SettlementError(f"{name} means {', '.join(map(str, found))}")
-    return found[0]
+    if len(matches) > 1:
+        raise SettlementError(f"{name} means {', '.join(map(str, matches))}")
+    return matches[0]
 
 
 async def drilled(work: Work, lines: Sequence[Line], wanted: tuple[str, date]) -> tuple[Party, list[Drilled]]:
@@ -124,16 +124,16 @@ async def drilled(work: Work, lines: Sequence[Line], wanted: tuple[str, date]) -
     """
     name, value_date = wanted
     party = party_called(name, [line.cycle.party for line in lines])
-    found = explained(party, value_date, lines, work.desk.cycles)
-    named = await _named(work, {row_of(one.line.source) for one in found})
-    told = []
-    for one in found:
-        own = await _own(work.connection, one.line)
+    explained_lines = explained(party, value_date, lines, work.desk.cycles)
+    named = await _named(work, {row_of(explained_line.line.source) for explained_line in explained_lines})
+    details = []
+    for explained_line in explained_lines:
+        own = await _own(work.connection, explained_line.line)
         ours, theirs, payment = own or next(
-            (named[place] for place in _places(one.line) if place in named), ("", "", None)
+            (named[place] for place in _places(explained_line.line) if place in named), ("", "", None)
         )
-        told.append(Drilled(one.line, dict(one.shares), ours, theirs, payment))
-    return party, told
+        details.append(Drilled(explained_line.line, dict(explained_line.shares), ours, theirs, payment))
+    return party, details
 
 
 def _places(line: Line) -> Iterator[tuple[str, int]]:
@@ -144,15 +144,13 @@ def _places(line: Line) -> Iterator[tuple[str, int]]:
         yield origin, int(number)
 
 
-async def _named(
-    work: Work, wanted: Collection[str]
-) -> Mapping[tuple[str, int], tuple[str, str, str | None]]:
+async def _named(work: Work, names: Collection[str]) -> Mapping[tuple[str, int], tuple[str, str, str | None]]:
     """What both sides call some rows, read from the runs that made lines of them."""
-    runs = await runs_about(work.connection, wanted)
-    settled = work.desk.rows.settled(work.run, runs, wanted)
+    runs = await runs_about(work.connection, names)
+    settled = work.desk.rows.settled(work.run, runs, names)
     rows = pl.concat([settled, work.desk.rows.changed(work.run).rows])
-    told = rows.select("origin", "ordinal", "reference", "theirs", "payment_id").iter_rows()
-    return {(origin, ordinal): (ours, theirs, payment) for origin, ordinal, ours, theirs, payment in told}
+    values = rows.select("origin", "ordinal", "reference", "theirs", "payment_id").iter_rows()
+    return {(origin, ordinal): (ours, theirs, payment) for origin, ordinal, ours, theirs, payment in values}
 
 
 async def _own(connection: Connection, line: Line) -> tuple[str, str, UUID] | None:

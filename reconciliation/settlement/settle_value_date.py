@@ -125,8 +125,8 @@ async def _write(work: Work, order: Order) -> None:
     carried = await brought_in(work, lines, order.value_date)
     sheet = _sheet(order.value_date, lines, work)
     balances = await work.desk.finance.books.balances(connection)
-    owed = owed_by(balances, await closed_balances(connection))
-    outgoing = instruct(sheet, work.desk.registry, carried, owed)
+    owed_to = owed_by(balances, await closed_balances(connection))
+    outgoing = instruct(sheet, work.desk.registry, carried, owed_to)
     rows = settled(sheet, outgoing, carried)
     head = Head(order.value_date, work.run.id, digest_of(rows), order.by, order.approved_by, made_at)
     await write_sheet(connection, head, rows)
@@ -170,16 +170,18 @@ def _sheet(value_date: date, lines: Sequence[Line], work: Work) -> Sheet:
 
 async def _give(work: Work, outgoing: Outgoing, balances: Balances) -> None:
     statement = work.desk.registry.debtor.statement
-    given = [_given(one, statement, balances) for one in outgoing.instructions]
-    await write_instructions(work.connection, given)
-    await work.desk.finance.books.post(work.connection, [of_instruction(one) for one in given])
+    issued = [_given(instruction, statement, balances) for instruction in outgoing.instructions]
+    await write_instructions(work.connection, issued)
+    await work.desk.finance.books.post(
+        work.connection, [of_instruction(instruction) for instruction in issued]
+    )
 
 
-def _given(one: Instruction, statement: str, balances: Balances) -> Given:
-    party = one.creditor.creditor
+def _given(instruction: Instruction, statement: str, balances: Balances) -> Given:
+    party = instruction.creditor.creditor
     account = max(accounts_of(party), key=lambda name: owes(name, balances.get(name, 0)))
     debt = balances.get(debt_of(party), 0)
-    return Given(one, statement, account, max(0, debt), id_of_instruction(one.end_to_end_id))
+    return Given(instruction, statement, account, max(0, debt), id_of_instruction(instruction.end_to_end_id))
 
 
 def owed_by(now: Balances, closed: Balances) -> Callable[[Party], int]:
@@ -195,8 +197,8 @@ def owed_by(now: Balances, closed: Balances) -> Callable[[Party], int]:
 
 
 def _owed(party: Party, balances: Balances) -> int:
-    owing = sum(owes(name, balances.get(name, 0)) for name in accounts_of(party))
-    return owing - max(0, balances.get(debt_of(party), 0))
+    owed_paisa = sum(owes(name, balances.get(name, 0)) for name in accounts_of(party))
+    return owed_paisa - max(0, balances.get(debt_of(party), 0))
 
 
 async def _rejected_ids(connection: Connection) -> tuple[str, ...]:
@@ -207,14 +209,14 @@ async def _with_rejected(
     connection: Connection, carried: Mapping[Party, int], value_date: date
 ) -> dict[Party, int]:
     """What is brought in: what the sheet before carried, and what banks have rejected since."""
-    brought = dict(carried)
+    amounts = dict(carried)
     names = set(await _rejected_ids(connection))
-    for given in await read_instructions(connection):
-        one = given.instruction
-        if one.end_to_end_id in names and one.value_date < value_date:
-            party = one.creditor.creditor
-            brought[party] = brought.get(party, 0) + one.amount
-    return brought
+    for issued in await read_instructions(connection):
+        instruction = issued.instruction
+        if instruction.end_to_end_id in names and instruction.value_date < value_date:
+            party = instruction.creditor.creditor
+            amounts[party] = amounts.get(party, 0) + instruction.amount
+    return amounts
 
 
 def leave(files: Sequence[File], folder: Path) -> tuple[Path, ...]:
@@ -224,17 +226,17 @@ def leave(files: Sequence[File], folder: Path) -> tuple[Path, ...]:
         SettlementError: a file of this name says something else.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    left = []
-    for one in files:
-        place = folder / one.name
-        if place.exists() and place.read_bytes() != one.content:
+    written = []
+    for bank_file in files:
+        place = folder / bank_file.name
+        if place.exists() and place.read_bytes() != bank_file.content:
             raise SettlementError(f"{place} is there and says something else")
         # Written beside and moved into place: nobody ever fetches half a file.
-        beside = folder / f".{one.name}"
-        with beside.open("wb") as file:
-            file.write(one.content)
+        unfinished = folder / f".{bank_file.name}"
+        with unfinished.open("wb") as file:
+            file.write(bank_file.content)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(place)
-        left.append(place)
-    return tuple(left)
+        unfinished.replace(place)
+        written.append(place)
+    return tuple(written)

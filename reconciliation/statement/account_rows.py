@@ -91,12 +91,12 @@ def _check(statement: AccountStatement, layout: Layout) -> None:
 
 def _check_chain(statements: Sequence[AccountStatement]) -> None:
     """Statements of one file are of one account, and each opens where the one before closed."""
-    for before, behind in pairwise(statements):
-        if (before.account, before.currency) != (behind.account, behind.currency):
-            raise UnreadableFileError(f"account statement {behind.identification} is of another account")
-        if before.closing != behind.opening:
+    for before, after in pairwise(statements):
+        if (before.account, before.currency) != (after.account, after.currency):
+            raise UnreadableFileError(f"account statement {after.identification} is of another account")
+        if before.closing != after.opening:
             raise ControlTotalError(
-                f"account statement {behind.identification}: opening {behind.opening}"
+                f"account statement {after.identification}: opening {after.opening}"
                 f" behind a closing of {before.closing} paisa"
             )
 
@@ -136,13 +136,13 @@ def _rows(entries: Sequence[Entry]) -> pl.DataFrame:
 def _controls(statements: Sequence[AccountStatement], entries: Sequence[Entry]) -> Mapping[str, str]:
     """What one message stated, or how many there were; the closing balance beside what entries make of it."""
     first, last = statements[0], statements[-1]
-    moved = sum(entry.amount for entry in entries)
-    controls = {"counted.rows": str(len(entries)), "counted.moved": str(moved)}
+    entry_total = sum(entry.amount for entry in entries)
+    controls = {"counted.rows": str(len(entries)), "counted.moved": str(entry_total)}
     if len(statements) == 1:
         controls |= first.controls
     else:
         controls["counted.statements"] = str(len(statements))
     if first.opening is not None and last.closing is not None:
         controls |= {"stated.opening": str(first.opening), "stated.closing": str(last.closing)}
-        controls["counted.closing"] = str(first.opening + moved)
+        controls["counted.closing"] = str(first.opening + entry_total)
     return controls

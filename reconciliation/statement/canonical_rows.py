@@ -116,14 +116,14 @@ def _back_where(is_back: pl.Expr) -> pl.Expr:
 def _looked_up(table: Table, words: Words, meanings: Mapping[str, int]) -> pl.Series:
     to_the_letter = one_of(words, meanings)
     if to_the_letter is not None:
-        found = table.cells.select(to_the_letter).to_series()
-        if not found.null_count():
-            return found
+        exact = table.cells.select(to_the_letter).to_series()
+        if not exact.null_count():
+            return exact
     known = {word: meanings[meaning] for word, meaning in words.words.items()}
     default = meanings[words.otherwise] if words.otherwise else None
     text = pl.concat_str([pl.col(name).str.strip_chars() for name in words.columns], separator=" ")
-    meant = text.replace_strict(known, default=default, return_dtype=pl.Int8)
-    return table.cells.select(meant).to_series()
+    meanings_of_cells = text.replace_strict(known, default=default, return_dtype=pl.Int8)
+    return table.cells.select(meanings_of_cells).to_series()
 
 
 def one_of(words: Words, meanings: Mapping[str, int]) -> pl.Expr | None:
@@ -144,10 +144,10 @@ def currencies(layout: Layout, fields: Fields) -> pl.Expr:
     """The currency of each row; null where the layout does not know the word for it."""
     if not fields.currency:
         return pl.lit("BDT")
-    told = pl.col(fields.currency).str.strip_chars()
+    cell = pl.col(fields.currency).str.strip_chars()
     if not layout.currencies:
-        return told
-    return told.replace_strict(layout.currencies, default=None, return_dtype=pl.String)
+        return cell
+    return cell.replace_strict(layout.currencies, default=None, return_dtype=pl.String)
 
 
 def _refuse_unknown(frame: pl.DataFrame, name: str, columns: tuple[str, ...], table: Table) -> None:
@@ -182,11 +182,11 @@ def with_all_amounts(frame: Frame, fields: Fields) -> Frame:
 def _refuse_contradictions(frame: pl.DataFrame, fields: Fields, table: Table) -> None:
     if not fields.net or not fields.gross:
         return
-    told = pl.col("gross") - pl.col("fee") - pl.col("vat") == pl.col("net")
-    contradicting = frame.select((~told & (pl.col("status") == SUCCESS)).arg_max()).item()
+    adds_up = pl.col("gross") - pl.col("fee") - pl.col("vat") == pl.col("net")
+    contradicting = frame.select((~adds_up & (pl.col("status") == SUCCESS)).arg_max()).item()
     if contradicting is None or frame["status"][contradicting] != SUCCESS:
         return
-    if frame.slice(contradicting, 1).select(told).item() is False:
+    if frame.slice(contradicting, 1).select(adds_up).item() is False:
         raise table.refusal(contradicting, "gross less fee and VAT is not net", fields.net)
 
 

@@ -40,10 +40,10 @@ class Table:
     unit: str = "line"
     controls: Mapping[str, str] = field(default_factory=dict)
 
-    def refusal(self, row: int, what: str, column: str = "") -> UnreadableFileError:
+    def refusal(self, row: int, reason: str, column: str = "") -> UnreadableFileError:
         """Why the file is refused, with the place of a row counted from 0."""
         place = self.places[row] if self.places else self.first_line + row
-        return UnreadableFileError(what, place, column or None, self.unit)
+        return UnreadableFileError(reason, place, column or None, self.unit)
 
 
 def read_table(content: bytes, layout: Layout) -> Table:
@@ -116,7 +116,9 @@ def _split(lines: Sequence[str], line: Line, text: Text, first_line: int) -> lis
     return split_delimited(lines, text.delimiter, text.quote or None, first_line)
 
 
-def _taken_off(lines: list[str], place: int, line: Line | None, text: Text, what: str) -> Mapping[str, str]:
+def _taken_off(
+    lines: list[str], place: int, line: Line | None, text: Text, name_of_line: str
+) -> Mapping[str, str]:
     """The named cells of the first or the last line, which leaves the list."""
     if line is None:
         return {}
@@ -124,10 +126,12 @@ def _taken_off(lines: list[str], place: int, line: Line | None, text: Text, what
     try:
         (cells,) = _split([lines.pop(place)], line, text, number)
     except (IndexError, UnreadableFileError) as problem:
-        raise ControlTotalError(f"no {what}") from problem
+        raise ControlTotalError(f"no {name_of_line}") from problem
     named = dict(zip(line.names, cells, strict=False))
-    if len(cells) != len(line.names) or any(named[name] != held for name, held in line.constants.items()):
-        raise ControlTotalError(f"no {what}", line=number)
+    if len(cells) != len(line.names) or any(
+        named[name] != constant for name, constant in line.constants.items()
+    ):
+        raise ControlTotalError(f"no {name_of_line}", line=number)
     return {name: cell for name, cell in named.items() if name not in line.constants}
 
 
@@ -148,11 +152,11 @@ def check_constants(cells: pl.DataFrame, row: Line, first_line: int) -> None:
     Raises:
         UnreadableFileError: one does.
     """
-    for name, held in row.constants.items():
-        wrong = (cells[name] != held).arg_max() if cells.height else None
-        if wrong is not None and cells[name][wrong] != held:
+    for name, constant in row.constants.items():
+        wrong = (cells[name] != constant).arg_max() if cells.height else None
+        if wrong is not None and cells[name][wrong] != constant:
             raise UnreadableFileError(
-                f"{cells[name][wrong]!r} where {held!r} must stand", line=first_line + wrong
+                f"{cells[name][wrong]!r} where {constant!r} must stand", line=first_line + wrong
             )
 
 

@@ -55,14 +55,14 @@ def read_messages(content: bytes, layout: Layout) -> Table:
 
 
 def _taken_off(
-    messages: list[dict[str, str]], number: int, marks: Mapping[str, str], what: str
+    messages: list[dict[str, str]], number: int, marks: Mapping[str, str], name_of_message: str
 ) -> Mapping[str, str]:
     """The first message or the last one, by its number in the file, which leaves the list."""
     if not marks:
         return {}
     place = 0 if number == 1 else -1
     if not messages or not _is(messages[place], marks):
-        raise ControlTotalError(f"no {what}", line=number, unit="message")
+        raise ControlTotalError(f"no {name_of_message}", line=number, unit="message")
     return messages.pop(place)
 
 

@@ -87,11 +87,11 @@ def _read(time: Times, file_date: date) -> pl.Expr:
 
 def _with_year(text: pl.Expr, file_date: date) -> pl.Expr:
     """Text that begins with a month gets the year in which it lies nearest to the file's date."""
-    apart = text.str.slice(0, 2).cast(pl.Int32, strict=False) - file_date.month
+    months_apart = text.str.slice(0, 2).cast(pl.Int32, strict=False) - file_date.month
     year = (
-        pl.when(apart > _HALF_A_YEAR_MONTHS)
+        pl.when(months_apart > _HALF_A_YEAR_MONTHS)
         .then(file_date.year - 1)
-        .when(apart < -_HALF_A_YEAR_MONTHS)
+        .when(months_apart < -_HALF_A_YEAR_MONTHS)
         .then(file_date.year + 1)
         .otherwise(file_date.year)
     )

@@ -31,12 +31,12 @@ def at(file: BinaryIO, layout: Layout, ordinals: Sequence[int]) -> pl.Series:
 def _only(file: BinaryIO, layout: Layout, ordinals: Sequence[int]) -> bytes:
     """The file with no other lines than these between what stands around its body."""
     above = (layout.header is not None) + (layout.text is not None and layout.text.headings)
-    kept = list(islice(file, above))
+    lines = list(islice(file, above))
     gaps = (number - before - 1 for before, number in zip((0, *ordinals), ordinals, strict=False))
-    kept += [next(islice(file, gap, None)) for gap in gaps]
+    lines += [next(islice(file, gap, None)) for gap in gaps]
     if layout.trailer is not None:
-        kept.append(_last_line(file))
-    return b"".join(kept)
+        lines.append(_last_line(file))
+    return b"".join(lines)
 
 
 def _last_line(file: BinaryIO) -> bytes:

@@ -76,8 +76,8 @@ def _body(content: bytes, layout: Layout, text: Text) -> _Body | None:
     last = len(content) if layout.trailer is None else content.rfind(b"\n", first, -len(end)) + 1
     if first >= last:
         return None
-    around = (content[len(mark) : first] + content[last:]).decode().split(end.decode())
-    return _Body(content, first, last, around[:-1])
+    surrounding = (content[len(mark) : first] + content[last:]).decode().split(end.decode())
+    return _Body(content, first, last, surrounding[:-1])
 
 
 def _read(
@@ -88,25 +88,25 @@ def _read(
     nothing = pl.DataFrame(schema=dict.fromkeys(names, pl.String()))
     table = of_lines(body.content, layout, text, list(body.around), nothing)
     # Of the cells, controls want one column at most.
-    kept = [layout.control.hash_of] if layout.control is not None and layout.control.hash_of else []
-    parts, cells_kept, done = [], [nothing.select(kept)], 0
+    hash_columns = [layout.control.hash_of] if layout.control is not None and layout.control.hash_of else []
+    parts, cells_kept, done = [], [nothing.select(hash_columns)], 0
     written = [WRITTEN[name] for name in AMOUNTS if getattr(layout.fields, name, "")]
-    wanted, free = [*COLUMNS, *written], _free_texts(layout, names)
+    columns, free = [*COLUMNS, *written], _free_texts(layout, names)
     how = plain(layout, file_date)
     in_one = None if how is None else _OnePass(how, text, free, hashed)
     for piece in body.pieces():
         rows = None if in_one is None else in_one.rows_of(piece)
         if rows is not None:
-            cells_kept.append(rows.select(pl.col(KEPT).alias(name) for name in kept))
+            cells_kept.append(rows.select(pl.col(KEPT).alias(name) for name in hash_columns))
         else:
             in_one, cells = None, None if row is None else _cells(piece, row, text, free)
             if cells is None or row is None:
                 return None
             check_constants(cells, row, 0)
             rows = rows_of(replace(table, cells=cells), layout, file_date, hashed=hashed)
-            cells_kept.append(cells.select(kept))
+            cells_kept.append(cells.select(hash_columns))
         numbers = pl.int_range(done + 1, done + pl.len() + 1, dtype=pl.Int32)
-        parts.append(rows.select(wanted).with_columns(ordinal=numbers))
+        parts.append(rows.select(columns).with_columns(ordinal=numbers))
         done += rows.height
     return replace(table, cells=pl.concat(cells_kept)), pl.concat(parts)
 
@@ -134,8 +134,8 @@ class _OnePass:
             rows = self._rows(piece)
         if rows is None or not rows[PLAIN].all():
             return None
-        told = int(rows[BYTES].cast(pl.Int64).sum()) + quotes
-        is_whole = _is_told(piece, rows.height, told, self.plain.row, self.text)
+        byte_count = int(rows[BYTES].cast(pl.Int64).sum()) + quotes
+        is_whole = _is_told(piece, rows.height, byte_count, self.plain.row, self.text)
         # A line end that is not the end of a row stands between quotes, and there an amount stands.
         if not is_whole or (self.are_searched and not _has_a_row_a_line(piece, rows.height, self.text)):
             return None
@@ -150,9 +150,9 @@ class _OnePass:
             return None
 
 
-def _is_told(piece: bytes, rows: int, told: int, row: Line, text: Text) -> bool:
+def _is_told(piece: bytes, rows: int, byte_count: int, row: Line, text: Text) -> bool:
     """Whether every byte of a piece is told or stands between cells."""
-    return told + rows * (len(row.columns) - 1 + len(_ENDS[text.line_end])) == len(piece)
+    return byte_count + rows * (len(row.columns) - 1 + len(_ENDS[text.line_end])) == len(piece)
 
 
 def _has_a_row_a_line(piece: bytes, rows: int, text: Text) -> bool:

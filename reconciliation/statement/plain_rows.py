@@ -63,25 +63,25 @@ class Plain:
         """
         lines = {"raw_hash": line_of(self.row.names, self.fields)} if hashed else {}
         back = pl.col("direction") != BRINGS
-        told = [name for name in AMOUNTS if getattr(self.fields, name)]
+        amount_names = [name for name in AMOUNTS if getattr(self.fields, name)]
         frame = cells.with_columns(
-            *(self._written(name).alias(WRITTEN[name]) for name in told),
+            *(self._written(name).alias(WRITTEN[name]) for name in amount_names),
             self._bytes().alias(BYTES),
-            self._grouped(told).alias(GROUPED),
-            self._stands(told, without_quotes).alias(PLAIN),
+            self._grouped(amount_names).alias(GROUPED),
+            self._stands(amount_names, without_quotes).alias(PLAIN),
             self.instant.alias(_INSTANT),
             *(pl.col(name).alias(KEPT) for name in self.kept),
             **lines,
         )
         frame = frame.with_columns(direction=self.direction, status=self.status)
         frame = frame.with_columns(currency=currencies(self.layout, self.fields))
-        frame = frame.with_columns(signed(name, back, self.layout).alias(name) for name in told)
+        frame = frame.with_columns(signed(name, back, self.layout).alias(name) for name in amount_names)
         frame = with_all_amounts(frame, self.fields).with_columns(
             ours=pl.col(self.fields.ours).str.strip_chars(),
             theirs=theirs(self.fields, back),
             instant=pl.col(_INSTANT),
         )
-        more = [*lines, *(WRITTEN[name] for name in told), *[KEPT] * len(self.kept)]
+        more = [*lines, *(WRITTEN[name] for name in amount_names), *[KEPT] * len(self.kept)]
         told_currency = ["currency"] if self.fields.currency else []
         return frame.select(*_READ, *told_currency, *more, BYTES, GROUPED, self._holds().alias(PLAIN))
 
@@ -105,17 +105,17 @@ class Plain:
         lengths = [pl.col(name).str.len_bytes() for name in self.row.names]
         return pl.sum_horizontal(lengths, ignore_nulls=False)
 
-    def _grouped(self, told: Sequence[AmountField]) -> pl.Expr:
-        cells = [pl.col(getattr(self.fields, name)) for name in told]
+    def _grouped(self, amount_names: Sequence[AmountField]) -> pl.Expr:
+        cells = [pl.col(getattr(self.fields, name)) for name in amount_names]
         return pl.sum_horizontal(
             has_commas(cell, self.amounts.unit, self.amounts.grouping).cast(pl.UInt8) for cell in cells
         )
 
-    def _stands(self, told: Sequence[AmountField], without_quotes: Sequence[str]) -> pl.Expr:
+    def _stands(self, amount_names: Sequence[AmountField], without_quotes: Sequence[str]) -> pl.Expr:
         """Whether the cells are what a plain one is, as far as they tell it themselves."""
         return pl.all_horizontal(
-            *(self._is_plain(name) for name in told),
-            *(pl.col(name) == held for name, held in self.row.constants.items()),
+            *(self._is_plain(name) for name in amount_names),
+            *(pl.col(name) == constant for name, constant in self.row.constants.items()),
             *(~pl.col(name).str.contains('"', literal=True) for name in without_quotes),
         )
 

@@ -45,14 +45,14 @@ def read(content: bytes, layout: Layout, name: str, file_date: date, *, hashed: 
 
 
 def _of_table(content: bytes, layout: Layout, name: str, file_date: date, *, hashed: bool) -> Reading:
-    found = scan(content, layout, file_date, hashed=hashed)
-    if found is None:
+    table_and_rows = scan(content, layout, file_date, hashed=hashed)
+    if table_and_rows is None:
         table = table_of(content, layout)
-        found = table, rows_of(table, layout, file_date, hashed=hashed)
-    table, rows = found
+        table_and_rows = table, rows_of(table, layout, file_date, hashed=hashed)
+    table, rows = table_and_rows
     controls = check_controls(table, rows, layout)
-    moved = (pl.col("status") == SUCCESS) & (pl.col("currency") == "BDT")
-    settled = rows.select(pl.col("net").filter(moved).sum()).item()
+    is_settled = (pl.col("status") == SUCCESS) & (pl.col("currency") == "BDT")
+    settled = rows.select(pl.col("net").filter(is_settled).sum()).item()
     finished = _finished(rows, layout, name, file_date)
     return Reading(finished, dict(table.header), int(settled), controls=controls)
 
@@ -86,6 +86,6 @@ def _finished(rows: pl.DataFrame, layout: Layout, name: str, file_date: date) ->
 def _of_statement(content: bytes, layout: Layout, name: str, file_date: date) -> Reading:
     from reconciliation.statement.account_rows import read_statements  # noqa: PLC0415 - XML and MT940, for banks
 
-    told = read_statements(content, layout)
-    finished = _finished(told.rows, layout, name, file_date)
-    return Reading(finished, {}, told.moved, told.opening, told.closing, told.controls)
+    statement = read_statements(content, layout)
+    finished = _finished(statement.rows, layout, name, file_date)
+    return Reading(finished, {}, statement.moved, statement.opening, statement.closing, statement.controls)

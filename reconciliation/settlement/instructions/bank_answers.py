@@ -67,17 +67,21 @@ def read(content: bytes) -> tuple[Answer, ...]:
 
 
 def _answers(report: etree._Element) -> Iterator[Answer]:
-    message_id = next((text_at(found, "OrgnlMsgId") for found in report if local(found) in _GROUPS), "")
-    for found in report:
-        if local(found) in _GROUPS and text_at(found, "GrpSts"):
-            yield Answer(text_at(found, "OrgnlMsgId"), "", _said(text_at(found, "GrpSts")), _reason(found))
-    for found in report.iter("{*}TxInfAndSts"):
-        told = text_at(found, "OrgnlGrpInf/OrgnlMsgId") or message_id
+    message_id = next((text_at(element, "OrgnlMsgId") for element in report if local(element) in _GROUPS), "")
+    for element in report:
+        if local(element) in _GROUPS and text_at(element, "GrpSts"):
+            yield Answer(
+                text_at(element, "OrgnlMsgId"), "", _said(text_at(element, "GrpSts")), _reason(element)
+            )
+    for element in report.iter("{*}TxInfAndSts"):
+        message_name = text_at(element, "OrgnlGrpInf/OrgnlMsgId") or message_id
         name = (
-            text_at(found, "OrgnlEndToEndId") or text_at(found, "OrgnlTxId") or text_at(found, "OrgnlInstrId")
+            text_at(element, "OrgnlEndToEndId")
+            or text_at(element, "OrgnlTxId")
+            or text_at(element, "OrgnlInstrId")
         )
         if name:
-            yield Answer(told, name, _said(text_at(found, "TxSts")), _reason(found))
+            yield Answer(message_name, name, _said(text_at(element, "TxSts")), _reason(element))
 
 
 def _said(code: str) -> Said:

@@ -41,8 +41,8 @@ class Totals:
 
 def totals_of(instructions: Sequence[Instruction]) -> Totals:
     """The control totals of instructions."""
-    banks = (int(one.creditor.routing_number[:_BANK_DIGITS]) for one in instructions)
-    amount = sum(one.amount for one in instructions)
+    banks = (int(instruction.creditor.routing_number[:_BANK_DIGITS]) for instruction in instructions)
+    amount = sum(instruction.amount for instruction in instructions)
     return Totals(len(instructions), 2 * len(instructions), amount, sum(banks) % _HASH_MODULUS)
 
 
@@ -57,16 +57,16 @@ def batch(instructions: Sequence[Instruction], debtor: Debtor, created: datetime
     Raises:
         ValueError: there is no instruction, or they have several value dates.
     """
-    ordered = sorted(instructions, key=lambda one: one.end_to_end_id)
-    if len({one.value_date for one in ordered}) != 1:
+    ordered = sorted(instructions, key=lambda instruction: instruction.end_to_end_id)
+    if len({instruction.value_date for instruction in ordered}) != 1:
         raise ValueError("a batch has instructions of one value date")
     totals = totals_of(ordered)
     root = etree.Element("EFT")
     _put_file_header(etree.SubElement(root, "FHR"), debtor, created)
     _put_batch_header(etree.SubElement(root, "BHR"), ordered[0].value_date, debtor)
-    for number, one in enumerate(ordered, start=1):
-        _put_entry(etree.SubElement(root, "EDR"), one, number, debtor)
-        _put_addenda(etree.SubElement(root, "ADR"), one, number)
+    for number, instruction in enumerate(ordered, start=1):
+        _put_entry(etree.SubElement(root, "EDR"), instruction, number, debtor)
+        _put_addenda(etree.SubElement(root, "ADR"), instruction, number)
     _put_control(etree.SubElement(root, "BCR"), totals, debtor)
     _put_file_control(etree.SubElement(root, "FCR"), totals)
     return bytes_of(root)
@@ -104,15 +104,15 @@ def _put_batch_header(record: etree._Element, value_date: date, debtor: Debtor) 
     _put_all(record, fields)
 
 
-def _put_entry(record: etree._Element, one: Instruction, number: int, debtor: Debtor) -> None:
-    creditor: Account = one.creditor
+def _put_entry(record: etree._Element, instruction: Instruction, number: int, debtor: Debtor) -> None:
+    creditor: Account = instruction.creditor
     fields = {
         "TransactionCode": _CODES[creditor.holds],
         "ReceivingBank": creditor.routing_number[:_BANK_DIGITS],
         "CheckDigit": creditor.routing_number[_BANK_DIGITS:],
         "DFIAccountNum": creditor.account,
-        "Amount": f"{one.amount:012d}",
-        "IndividualId": one.end_to_end_id,
+        "Amount": f"{instruction.amount:012d}",
+        "IndividualId": instruction.end_to_end_id,
         "IndividualName": cut(creditor.name, 22),
         "ADRIndicator": "1",
         "TraceNumber": f"{debtor.routing_number[:_BANK_DIGITS]}{number:07d}",
@@ -120,10 +120,10 @@ def _put_entry(record: etree._Element, one: Instruction, number: int, debtor: De
     _put_all(record, fields)
 
 
-def _put_addenda(record: etree._Element, one: Instruction, number: int) -> None:
+def _put_addenda(record: etree._Element, instruction: Instruction, number: int) -> None:
     fields = {
         "AddendaTypeCode": "05",
-        "PaymentInfo": cut(f"{one.text} BDT {taka(one.amount)}", 80),
+        "PaymentInfo": cut(f"{instruction.text} BDT {taka(instruction.amount)}", 80),
         "SequenceNumber": "0001",
         "EntrySequence": f"{number:07d}",
     }
@@ -182,14 +182,14 @@ def check(content: bytes) -> Totals:
         sum(_number(entry, "ReceivingBank") for entry in entries) % _HASH_MODULUS,
     )
     for control in (root[-2], root[-1]):
-        told = Totals(
+        stated = Totals(
             len(entries),
             _number(control, "EntryAddendaCount"),
             _number(control, "TotalCreditAmount"),
             _number(control, "EntryHash"),
         )
-        if told != counted or _number(control, "TotalDebitAmount"):
-            raise ControlTotalError(f"{local(control)} says {told}, the entries come to {counted}")
+        if stated != counted or _number(control, "TotalDebitAmount"):
+            raise ControlTotalError(f"{local(control)} says {stated}, the entries come to {counted}")
     return counted
 
 

@@ -85,12 +85,12 @@ class Outgoing:
     @property
     def total(self) -> int:
         """The sum of all instructions, in paisa."""
-        return sum(one.amount for one in self.instructions)
+        return sum(instruction.amount for instruction in self.instructions)
 
     @property
     def carried(self) -> Mapping[Party, int]:
         """What the next window begins with, in paisa owed to each party."""
-        return {one.party: one.amount for one in self.left if one.is_carried}
+        return {remainder.party: remainder.amount for remainder in self.left if remainder.is_carried}
 
 
 def end_to_end_id(party: Party, value_date: date) -> str:
@@ -113,7 +113,7 @@ def instruct(
         ClashingInstructionsError: two ids are the same.
     """
     instructions: list[Instruction] = []
-    left: list[Left] = []
+    remainders: list[Left] = []
     for party, due in _due(sheet, carried):
         account = registry.account_of(party)
         payable = due if books is None or due <= 0 else max(0, min(due, books(party)))
@@ -122,19 +122,19 @@ def instruct(
             name = end_to_end_id(party, sheet.value_date)
             instructions.append(Instruction(name, sheet.value_date, account, payable))
             if due > payable:
-                left.append(Left(party, due - payable, Reason.LESS_IN_BOOKS))
+                remainders.append(Left(party, due - payable, Reason.LESS_IN_BOOKS))
         elif reason is not None:
-            left.append(Left(party, due, Reason.LESS_IN_BOOKS if due > payable else reason))
-    return Outgoing(sheet.value_date, _in_order(instructions), tuple(left))
+            remainders.append(Left(party, due, Reason.LESS_IN_BOOKS if due > payable else reason))
+    return Outgoing(sheet.value_date, _in_order(instructions), tuple(remainders))
 
 
 def put_off(sheet: Sheet, carried: Mapping[Party, int] | None = None) -> Outgoing:
     """A value date that passed without instructions: everything that is owed is carried to the next one."""
-    left = [
+    remainders = [
         Left(party, due, Reason.PUT_OFF if due > 0 else Reason.OWES_US if due else Reason.NOTHING_OWED)
         for party, due in _due(sheet, carried)
     ]
-    return Outgoing(sheet.value_date, (), tuple(left))
+    return Outgoing(sheet.value_date, (), tuple(remainders))
 
 
 def _due(sheet: Sheet, carried: Mapping[Party, int] | None) -> list[tuple[Party, int]]:
@@ -144,23 +144,23 @@ def _due(sheet: Sheet, carried: Mapping[Party, int] | None) -> list[tuple[Party,
     return sorted(due.items())
 
 
-def _refused(owed: int, account: Account | None, registry: Registry) -> Reason | None:
-    if owed <= 0:
-        return Reason.OWES_US if owed else Reason.NOTHING_OWED
+def _refused(owed_paisa: int, account: Account | None, registry: Registry) -> Reason | None:
+    if owed_paisa <= 0:
+        return Reason.OWES_US if owed_paisa else Reason.NOTHING_OWED
     if account is None:
         return Reason.NO_ACCOUNT
-    return _out_of(registry.rails[account.rail], owed)
+    return _out_of(registry.rails[account.rail], owed_paisa)
 
 
-def _out_of(bounds: Bounds, owed: int) -> Reason | None:
-    if owed < bounds.minimum:
+def _out_of(bounds: Bounds, owed_paisa: int) -> Reason | None:
+    if owed_paisa < bounds.minimum:
         return Reason.BELOW_MINIMUM
-    return Reason.ABOVE_MAXIMUM if owed > bounds.maximum else None
+    return Reason.ABOVE_MAXIMUM if owed_paisa > bounds.maximum else None
 
 
 def _in_order(instructions: Sequence[Instruction]) -> tuple[Instruction, ...]:
-    named = {one.end_to_end_id: one for one in instructions}
-    ordered = tuple(sorted(instructions, key=lambda one: one.end_to_end_id))
+    named = {instruction.end_to_end_id: instruction for instruction in instructions}
+    ordered = tuple(sorted(instructions, key=lambda instruction: instruction.end_to_end_id))
     if len(named) != len(ordered):
         raise ClashingInstructionsError
     return ordered

@@ -47,5 +47,5 @@ def owed_again(steps: Mapping[str, Step], carried: frozenset[str]) -> frozenset[
 
 
 def _said(outcome: Outcome) -> str:
-    reasons = dict.fromkeys(f"{one.said} {one.reason}".strip() for one in outcome.answers)
+    reasons = dict.fromkeys(f"{answer.said} {answer.reason}".strip() for answer in outcome.answers)
     return ", ".join(reasons)

@@ -37,10 +37,10 @@ _MARKS: Final = _NASALS | {"।": "."} | dict(zip(BANGLA_DIGITS, "0123456789", s
 
 def latin(text: str) -> str:
     """The text with Bangla in Latin letters, accents taken off and every other foreign sign a space."""
-    apart = unicodedata.normalize("NFKD", text)
-    kept = "".join(sign for sign in apart if sign in _JOINED or not unicodedata.combining(sign))
+    decomposed = unicodedata.normalize("NFKD", text)
+    letters = "".join(sign for sign in decomposed if sign in _JOINED or not unicodedata.combining(sign))
     # Composed again, but for the dotted letters, which stay two characters whatever they were before.
-    plain = unicodedata.normalize("NFC", kept)
+    plain = unicodedata.normalize("NFC", letters)
     written = "".join(_written(plain, place) for place in range(len(plain)))
     return _SPACES.sub(" ", _FOREIGN.sub(" ", written)).strip()
 

@@ -54,31 +54,31 @@ class File:
 
 def settled(sheet: Sheet, outgoing: Outgoing, carried: Mapping[Party, int]) -> tuple[Settled, ...]:
     """Every party with a position or with something brought in, and our own position last."""
-    positions = {one.party: one for one in sheet.positions}
-    paid = {one.creditor.creditor: one.amount for one in outgoing.instructions}
-    left = {one.party: one for one in outgoing.left}
-    found = []
+    positions = {item.party: item for item in sheet.positions}
+    paid = {item.creditor.creditor: item.amount for item in outgoing.instructions}
+    remainders = {item.party: item for item in outgoing.left}
+    rows = []
     for party in sorted({*positions, *carried}):
-        beside = left.get(party)
-        amount = beside.amount if beside else 0
-        is_carried = beside is not None and beside.is_carried
-        found.append(
+        remainder = remainders.get(party)
+        amount = remainder.amount if remainder else 0
+        is_carried = remainder is not None and remainder.is_carried
+        rows.append(
             Settled(
                 positions.get(party, Position(party)),
                 carried.get(party, 0),
                 paid.get(party, 0),
                 amount if is_carried else 0,
                 0 if is_carried else -amount,
-                beside.reason.value if beside else "",
+                remainder.reason.value if remainder else "",
             )
         )
-    return (*found, Settled(sheet.ours))
+    return (*rows, Settled(sheet.ours))
 
 
 def digest_of(rows: Sequence[Settled]) -> str:
     """SHA-256 over every figure of a sheet."""
-    told = [[str(row.position.party), *astuple(row.position)[1:], *astuple(row)[1:]] for row in rows]
-    return sha256_of(json.dumps(told, separators=(",", ":")).encode())
+    figures = [[str(row.position.party), *astuple(row.position)[1:], *astuple(row)[1:]] for row in rows]
+    return sha256_of(json.dumps(figures, separators=(",", ":")).encode())
 
 
 def files_of(outgoing: Outgoing, debtor: Debtor, created: datetime) -> tuple[File, ...]:
@@ -88,8 +88,8 @@ def files_of(outgoing: Outgoing, debtor: Debtor, created: datetime) -> tuple[Fil
         UnreadableFileError: a file does not say what it should; nothing may be sent.
     """
     by_rail: dict[str, list[Instruction]] = {}
-    for one in outgoing.instructions:
-        by_rail.setdefault(one.creditor.rail, []).append(one)
+    for instruction in outgoing.instructions:
+        by_rail.setdefault(instruction.creditor.rail, []).append(instruction)
     makers = {"rtgs": _message, "beftn": _batch}
     return tuple(makers[rail](by_rail[rail], debtor, created) for rail in sorted(by_rail))
 
@@ -97,7 +97,10 @@ def files_of(outgoing: Outgoing, debtor: Debtor, created: datetime) -> tuple[Fil
 def _message(instructions: Sequence[Instruction], debtor: Debtor, created: datetime) -> File:
     content = pacs009.message(instructions, debtor, created)
     pacs009.check(content)
-    name, amount = pacs009.message_id(instructions[0].value_date), sum(one.amount for one in instructions)
+    name, amount = (
+        pacs009.message_id(instructions[0].value_date),
+        sum(instruction.amount for instruction in instructions),
+    )
     return File("rtgs", f"{name}.xml", name, content, len(instructions), amount, 0)
 
 

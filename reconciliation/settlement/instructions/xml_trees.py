@@ -65,8 +65,8 @@ def put(parent: etree._Element, path: str, text: str) -> etree._Element:
 
 def text_at(element: etree._Element, path: str) -> str:
     """The text at a path below the element, whatever its namespace; empty if there is none."""
-    found = element.find("/".join(f"{{*}}{name}" for name in path.split("/")))
-    return "" if found is None else str(found.text or "").strip()
+    target = element.find("/".join(f"{{*}}{name}" for name in path.split("/")))
+    return "" if target is None else str(target.text or "").strip()
 
 
 def local(element: etree._Element) -> str:

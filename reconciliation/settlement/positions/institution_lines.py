@@ -74,14 +74,14 @@ def lines_of(judged: Judgement, cycles: Cycles) -> tuple[Line, ...]:
     `lines.remembered` puts them beside what earlier nights made of the same rows.
     """
     names = _names(judged.findings)
-    wanted = judged.rows.filter((pl.col("status") == SUCCESS) & (pl.col("currency") == CURRENCY))
-    told = wanted.filter(pl.col("source") == FILE)
+    settled_rows = judged.rows.filter((pl.col("status") == SUCCESS) & (pl.col("currency") == CURRENCY))
+    file_rows = settled_rows.filter(pl.col("source") == FILE)
     # Whatever a file says of the same movement is the claim; ours beside it would hold it twice. What waits
     # in its window is no claim yet.
-    broken = wanted.filter((pl.col("source") == LEDGER) & (pl.col("verdict") == BROKEN))
-    alone = broken.join(told.select(KEY).unique(), on=list(KEY), how="anti")
+    broken = settled_rows.filter((pl.col("source") == LEDGER) & (pl.col("verdict") == BROKEN))
+    alone = broken.join(file_rows.select(KEY).unique(), on=list(KEY), how="anti")
     lines: list[Line] = []
-    for row in pl.concat([told, alone]).select(_TOLD).sort("origin", "ordinal").iter_rows(named=True):
+    for row in pl.concat([file_rows, alone]).select(_TOLD).sort("origin", "ordinal").iter_rows(named=True):
         role = _role_of(str(row["institution"]), judged)
         if role is not None:
             lines += _lines_of_row(row, _cycle(row, role, cycles), judged, names)
@@ -94,10 +94,12 @@ def _role_of(institution: str, judged: Judgement) -> Role | None:
 
 def _names(findings: Iterable[Finding]) -> Mapping[tuple[str, str], str]:
     """The codes found about each reference of an institution."""
-    found: dict[tuple[str, str], set[str]] = {}
-    for one in findings:
-        found.setdefault((one.key.institution, one.key.reference), set()).add(one.key.code.value)
-    return {key: " ".join(sorted(codes)) for key, codes in found.items()}
+    codes_by_reference: dict[tuple[str, str], set[str]] = {}
+    for finding in findings:
+        codes_by_reference.setdefault((finding.key.institution, finding.key.reference), set()).add(
+            finding.key.code.value
+        )
+    return {key: " ".join(sorted(codes)) for key, codes in codes_by_reference.items()}
 
 
 def _cycle(row: Mapping[str, object], role: Role, cycles: Cycles) -> Cycle:

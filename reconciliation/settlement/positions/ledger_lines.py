@@ -83,34 +83,34 @@ def owes(account: str, balance: int) -> int:
     return -balance if kind_of(account).is_debit_normal else balance
 
 
-def lines_of_books(booked: Iterable[Booked], moved: Iterable[Moved], night: date) -> Iterator[Line]:
+def lines_of_books(booked: Iterable[Booked], movements: Iterable[Moved], night: date) -> Iterator[Line]:
     """Every line, agreed in the night in which it is first taken."""
-    for one in booked:
-        yield from _lines_of(one, night)
-    for posting in moved:
+    for booked_line in booked:
+        yield from _lines_of(booked_line, night)
+    for posting in movements:
         owner = owner_of(posting.account)
         if owner is not None:
             yield _line(Cycle(owner, posting.day, 1), posting.source, Kind.ADJUSTMENT, posting.amount, night)
 
 
-def _lines_of(one: Booked, night: date) -> Iterator[Line]:
-    party = Party(Role.PARTNER, one.party)
-    if one.role is LineRole.MERCHANT:
-        party = owner_of(one.account) or Party(Role.MERCHANT, one.party)
+def _lines_of(booked_line: Booked, night: date) -> Iterator[Line]:
+    party = Party(Role.PARTNER, booked_line.party)
+    if booked_line.role is LineRole.MERCHANT:
+        party = owner_of(booked_line.account) or Party(Role.MERCHANT, booked_line.party)
     # A partner pays us for its customers; a merchant is owed.
     sign = 1 if party.role is Role.PARTNER else -1
-    kind = Kind.PAYMENT if one.event is LineEvent.PAYMENT else Kind.REFUND
-    if kind is Kind.PAYMENT and one.account.startswith(_COMMISSION):
+    kind = Kind.PAYMENT if booked_line.event is LineEvent.PAYMENT else Kind.REFUND
+    if kind is Kind.PAYMENT and booked_line.account.startswith(_COMMISSION):
         kind = Kind.COMMISSION
-    line = _line(Cycle(party, one.day, 1), one.source, kind, sign * one.gross, night)
-    kept = replace(line, kind=Kind.FEE, amount=-sign * (one.fee + one.vat))
-    paid = replace(line, kind=Kind.ADJUSTMENT, amount=-line.amount - kept.amount)
-    for each in (line, kept, paid) if party.role is Role.PARTNER else (line, kept):
+    line = _line(Cycle(party, booked_line.day, 1), booked_line.source, kind, sign * booked_line.gross, night)
+    fee_line = replace(line, kind=Kind.FEE, amount=-sign * (booked_line.fee + booked_line.vat))
+    prefund_line = replace(line, kind=Kind.ADJUSTMENT, amount=-line.amount - fee_line.amount)
+    for each in (line, fee_line, prefund_line) if party.role is Role.PARTNER else (line, fee_line):
         if each.amount:
             yield each
 
 
 def _line(cycle: Cycle, source: str, kind: Kind, amount: int, night: date) -> Line:
     # Whatever a clock says, nothing is seen before it happened.
-    seen = max(night, cycle.day)
-    return Line(cycle, source, kind, amount, seen_on=seen, agreed_on=seen)
+    seen_on = max(night, cycle.day)
+    return Line(cycle, source, kind, amount, seen_on=seen_on, agreed_on=seen_on)

@@ -80,11 +80,11 @@ def once(lines: Iterable[Line]) -> tuple[Line, ...]:
     Raises:
         ConflictingLineError: two lines of one name are not the same.
     """
-    found: dict[Name, Line] = {}
+    lines_by_name: dict[Name, Line] = {}
     for line in lines:
-        if found.setdefault(line.name, line) != line:
+        if lines_by_name.setdefault(line.name, line) != line:
             raise ConflictingLineError(f"{line.source}: {line.kind} of {line.cycle.party} is there twice")
-    return tuple(found[name] for name in sorted(found))
+    return tuple(lines_by_name[name] for name in sorted(lines_by_name))
 
 
 def remembered(before: Iterable[Line], now: Iterable[Line], night: date) -> tuple[Line, ...]:
@@ -99,10 +99,12 @@ def remembered(before: Iterable[Line], now: Iterable[Line], night: date) -> tupl
     """
     known = {line.name: line for line in once(before)}
     current = {line.name: line for line in (_reopened(line, known, night) for line in once(now))}
-    kept = [_told_again(line, current.get(line.name, line)) for line in known.values()]
-    gone = {line.source for line in kept if line.name not in current and not line.source.endswith(_BACK)}
+    updated = [_told_again(line, current.get(line.name, line)) for line in known.values()]
+    withdrawn_sources = {
+        line.source for line in updated if line.name not in current and not line.source.endswith(_BACK)
+    }
     new = [line for line in current.values() if line.name not in known]
-    return withdrawn([*kept, *new], gone, night)
+    return withdrawn([*updated, *new], withdrawn_sources, night)
 
 
 def _reopened(line: Line, known: Mapping[Name, Line], night: date) -> Line:
@@ -127,16 +129,16 @@ def withdrawn(lines: Iterable[Line], sources: Iterable[str], night: date) -> tup
     What was agreed has been settled, or will be, so it stays and is taken back by a line of tonight; what was
     held is dropped. The rows of the correction come as lines of their own.
     """
-    gone = frozenset(sources)
-    kept = {line.name: line for line in once(lines)}
-    for name, line in list(kept.items()):
-        if line.source not in gone or line.dropped_on is not None:
+    withdrawn_sources = frozenset(sources)
+    lines_by_name = {line.name: line for line in once(lines)}
+    for name, line in list(lines_by_name.items()):
+        if line.source not in withdrawn_sources or line.dropped_on is not None:
             continue
         if line.agreed_on is None:
-            kept[name] = replace(line, dropped_on=night)
+            lines_by_name[name] = replace(line, dropped_on=night)
             continue
         back = f"{line.source}{_BACK}"
         taken_back = replace(line, source=back, amount=-line.amount, seen_on=night, agreed_on=night)
         # It may have been taken back on an earlier night already.
-        kept.setdefault(taken_back.name, taken_back)
-    return once(kept.values())
+        lines_by_name.setdefault(taken_back.name, taken_back)
+    return once(lines_by_name.values())

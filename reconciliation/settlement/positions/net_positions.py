@@ -127,8 +127,13 @@ class _Dated:
 def value_dates(lines: Iterable[Line], cycles: Cycles) -> tuple[date, ...]:
     """The value dates on which something of these lines enters, is agreed or is dropped, in their order."""
     dated = [_dated(line, cycles) for line in lines]
-    found = {day for one in dated for day in (one.enters, one.agreed, one.dropped) if day is not None}
-    return tuple(sorted(found))
+    dates = {
+        day
+        for dated_line in dated
+        for day in (dated_line.enters, dated_line.agreed, dated_line.dropped)
+        if day is not None
+    }
+    return tuple(sorted(dates))
 
 
 def sheet_of(value_date: date, lines: Iterable[Line], cycles: Cycles) -> Sheet:
@@ -139,14 +144,14 @@ def sheet_of(value_date: date, lines: Iterable[Line], cycles: Cycles) -> Sheet:
     """
     dated = [_dated(line, cycles) for line in once(lines)]
     totals: dict[Party, dict[str, int]] = {}
-    kept: dict[str, int] = {}
-    for one in dated:
-        for column, amount in _shares(one, value_date):
-            of_party = totals.setdefault(one.line.cycle.party, {})
+    our_columns: dict[str, int] = {}
+    for dated_line in dated:
+        for column, amount in _shares(dated_line, value_date):
+            of_party = totals.setdefault(dated_line.line.cycle.party, {})
             of_party[column] = of_party.get(column, 0) + amount
-            kept[column] = kept.get(column, 0) - amount
+            our_columns[column] = our_columns.get(column, 0) - amount
     positions = tuple(Position(party, **totals[party]) for party in sorted(totals))
-    return Sheet(value_date, positions, Position(OURS, **kept), _suspense(value_date, dated))
+    return Sheet(value_date, positions, Position(OURS, **our_columns), _suspense(value_date, dated))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,22 +164,25 @@ class Explained:
 
 def explained(party: Party, value_date: date, lines: Iterable[Line], cycles: Cycles) -> tuple[Explained, ...]:
     """The lines behind the position of a party; what they add up to is the position."""
-    found = [
-        Explained(one.line, tuple(shares))
-        for one in (_dated(line, cycles) for line in once(lines) if line.cycle.party == party)
-        if (shares := _shares(one, value_date))
+    explained_lines = [
+        Explained(dated_line.line, tuple(shares))
+        for dated_line in (_dated(line, cycles) for line in once(lines) if line.cycle.party == party)
+        if (shares := _shares(dated_line, value_date))
     ]
-    return tuple(found)
+    return tuple(explained_lines)
 
 
 def rest(sheet: Sheet) -> int:
     """What is left when everything is set against what explains it: zero, or money was made or lost."""
-    everybody = (*sheet.positions, sheet.ours)
-    told = [sum(position.net for position in everybody), sum(position.claimed for position in everybody)]
-    told += [position.rest for position in everybody]
-    told += [sum(position.held for position in sheet.positions) - sheet.suspense.held]
-    told += [sum(position.released for position in sheet.positions) - sheet.suspense.released]
-    return sum(map(abs, [*told, sheet.suspense.rest]))
+    all_positions = (*sheet.positions, sheet.ours)
+    differences = [
+        sum(position.net for position in all_positions),
+        sum(position.claimed for position in all_positions),
+    ]
+    differences += [position.rest for position in all_positions]
+    differences += [sum(position.held for position in sheet.positions) - sheet.suspense.held]
+    differences += [sum(position.released for position in sheet.positions) - sheet.suspense.released]
+    return sum(map(abs, [*differences, sheet.suspense.rest]))
 
 
 def _dated(line: Line, cycles: Cycles) -> _Dated:
@@ -187,17 +195,17 @@ def _dated(line: Line, cycles: Cycles) -> _Dated:
     )
 
 
-def _shares(one: _Dated, value_date: date) -> list[tuple[str, int]]:
+def _shares(dated_line: _Dated, value_date: date) -> list[tuple[str, int]]:
     """The columns of the window to which a line adds, with the amounts."""
-    amount = one.line.amount
+    amount = dated_line.line.amount
     shares = []
-    if one.enters == value_date:
-        shares.append((_column(one.line), amount))
-        if one.agreed != value_date:
+    if dated_line.enters == value_date:
+        shares.append((_column(dated_line.line), amount))
+        if dated_line.agreed != value_date:
             shares.append(("held", amount))
-    elif one.agreed == value_date:
+    elif dated_line.agreed == value_date:
         shares.append(("released", amount))
-    if one.agreed == value_date:
+    if dated_line.agreed == value_date:
         shares.append(("net", amount))
     return shares
 
@@ -209,15 +217,15 @@ def _column(line: Line) -> str:
 
 
 def _suspense(value_date: date, dated: Iterable[_Dated]) -> Suspense:
-    opening = held = released = dropped = 0
+    opening = newly_held = released = dropped = 0
     waiting = []
-    for one in dated:
-        line = one.line
-        opening += line.amount if one.is_open_before(value_date) else 0
-        held += line.amount if one.enters == value_date != one.agreed else 0
-        released += line.amount if one.enters < value_date == one.agreed else 0
-        dropped += line.amount if one.dropped == value_date else 0
-        if one.is_open_after(value_date):
-            is_new = one.enters == value_date
+    for dated_line in dated:
+        line = dated_line.line
+        opening += line.amount if dated_line.is_open_before(value_date) else 0
+        newly_held += line.amount if dated_line.enters == value_date != dated_line.agreed else 0
+        released += line.amount if dated_line.enters < value_date == dated_line.agreed else 0
+        dropped += line.amount if dated_line.dropped == value_date else 0
+        if dated_line.is_open_after(value_date):
+            is_new = dated_line.enters == value_date
             waiting.append(Held(line.cycle.party, line.source, line.kind, line.amount, line.because, is_new))
-    return Suspense(opening, held, released, dropped, tuple(waiting))
+    return Suspense(opening, newly_held, released, dropped, tuple(waiting))

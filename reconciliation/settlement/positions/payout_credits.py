@@ -76,17 +76,21 @@ def batches_of(rows: pl.DataFrame, layouts: Mapping[str, Layout]) -> tuple[Batch
     """Every batch that is expected, from the rows of ours that wait for credits and those of statements."""
     banks = [name for name, layout in layouts.items() if layout.kind == "statement"]
     codes = {layout.code: name for name, layout in layouts.items() if layout.payout is not None}
-    told = rows.filter(pl.col("institution").is_in(banks) & (pl.col("currency") == CURRENCY))
-    came = told.filter(pl.col("source") == FILE).group_by("reference").agg(pl.col("net").sum())
-    credited = {str(key): int(net) for key, net in came.iter_rows()}
-    ours = told.filter(pl.col("source") == LEDGER).select("reference", "institution", "net", "business_date")
-    found = []
+    bank_rows = rows.filter(pl.col("institution").is_in(banks) & (pl.col("currency") == CURRENCY))
+    credits_by_batch = (
+        bank_rows.filter(pl.col("source") == FILE).group_by("reference").agg(pl.col("net").sum())
+    )
+    credited = {str(key): int(net) for key, net in credits_by_batch.iter_rows()}
+    ours = bank_rows.filter(pl.col("source") == LEDGER).select(
+        "reference", "institution", "net", "business_date"
+    )
+    batches = []
     for key, bank, net, day in ours.sort("reference").iter_rows():
         connector = codes.get(key[:-_DATE_LENGTH])
         if connector is not None:
             charge = layouts[bank].charge
-            found.append(Batch(key, bank, connector, day, net + charge, charge, credited.get(key)))
-    return tuple(found)
+            batches.append(Batch(key, bank, connector, day, net + charge, charge, credited.get(key)))
+    return tuple(batches)
 
 
 def credits_of(
@@ -126,8 +130,8 @@ def rounded_by_file(rows: pl.DataFrame) -> Mapping[str, int]:
         .group_by(FAMILY)
         .agg(origin=pl.col("origin").min())
     )
-    found = agreed.filter(pl.col("paisa") != 0).join(files, on=list(FAMILY), how="inner")
-    return dict(found.group_by("origin").agg(pl.col("paisa").sum()).sort("origin").iter_rows())
+    differences = agreed.filter(pl.col("paisa") != 0).join(files, on=list(FAMILY), how="inner")
+    return dict(differences.group_by("origin").agg(pl.col("paisa").sum()).sort("origin").iter_rows())
 
 
 def is_filed(line: Line) -> bool:

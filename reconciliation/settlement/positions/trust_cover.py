@@ -72,11 +72,11 @@ class Cover:
         """What finance is told, empty where all is covered."""
         if not self.is_short:
             return ""
-        lowest = min(one for one in (self.strict, self.strict_by_statement) if one is not None)
+        lowest = min(figure for figure in (self.strict, self.strict_by_statement) if figure is not None)
         is_coming = lowest + sum(self.receivables.values()) >= 0
-        behind = "covered once connectors pay" if is_coming else "not covered by receivables"
-        short, owed = format_taka(-lowest), format_taka(self.total_owed)
-        return f"trust cover is short by {short} taka of {owed} owed; {behind}"
+        outlook = "covered once connectors pay" if is_coming else "not covered by receivables"
+        short, owed_taka = format_taka(-lowest), format_taka(self.total_owed)
+        return f"trust cover is short by {short} taka of {owed_taka} owed; {outlook}"
 
 
 def cover(
@@ -87,26 +87,28 @@ def cover(
     `closings` are the closing balances of the banks' own newest statements, `overdue` tells what each
     connector should have paid by now.
     """
-    told, late = tuple(closings), overdue or {}
-    owed = {name: paisa for name, paisa in balances.items() if name.split(":")[0] in _OWED and paisa > 0}
+    closing_balances, late = tuple(closings), overdue or {}
+    owed_by_account = {
+        name: paisa for name, paisa in balances.items() if name.split(":")[0] in _OWED and paisa > 0
+    }
     receivables, missing = {}, {}
     for name, paisa in balances.items():
         if name.startswith(_DEPOSIT) and paisa < 0:
             # A utility has vended beyond what we keep there.
-            owed[name] = -paisa
+            owed_by_account[name] = -paisa
         if not name.startswith(_RECEIVABLE) or name.startswith(_MERCHANTS):
             continue
         connector = name.removeprefix(_RECEIVABLE)
         if paisa < 0:
             # They have paid more than they owed, so it is theirs.
-            owed[name] = -paisa
+            owed_by_account[name] = -paisa
             continue
         missing[connector] = min(paisa, max(0, late.get(connector, 0)))
         receivables[connector] = paisa - missing[connector]
     return Cover(
         balances.get(_BANK, 0),
-        sum(told) if told else None,
-        dict(sorted(owed.items())),
+        sum(closing_balances) if closing_balances else None,
+        dict(sorted(owed_by_account.items())),
         {name: paisa for name, paisa in sorted(receivables.items()) if paisa},
         {name: paisa for name, paisa in sorted(missing.items()) if paisa},
     )
@@ -119,16 +121,16 @@ def overdue_of(
 
     That is what is missing of its credits, and what our books say and no file of its names.
     """
-    found: dict[str, int] = {}
+    overdue: dict[str, int] = {}
     for batch in batches:
         if batch.payout_date <= night:
-            came = 0 if batch.credited is None else batch.credited + batch.charge
-            found[batch.connector] = found.get(batch.connector, 0) + max(0, batch.owed - came)
+            received = 0 if batch.credited is None else batch.credited + batch.charge
+            overdue[batch.connector] = overdue.get(batch.connector, 0) + max(0, batch.owed - received)
     for line in lines:
         party = line.cycle.party
         is_held = line.agreed_on is None and line.dropped_on is None
         if party.role is not Role.CONNECTOR or not is_held or is_filed(line):
             continue
         if cycles.value_date(line.cycle) <= night:
-            found[party.name] = found.get(party.name, 0) + line.amount
-    return {name: paisa for name, paisa in sorted(found.items()) if paisa > 0}
+            overdue[party.name] = overdue.get(party.name, 0) + line.amount
+    return {name: paisa for name, paisa in sorted(overdue.items()) if paisa > 0}

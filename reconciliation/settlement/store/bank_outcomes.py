@@ -104,8 +104,8 @@ async def write_answers(connection: Connection, sha256: str, answers: Sequence[A
     if await connection.fetchval(_IS_READ, sha256):
         return False
     rows = [
-        (sha256, place, one.message_id, one.end_to_end_id, one.said.value, one.reason)
-        for place, one in enumerate(answers, start=1)
+        (sha256, place, answer.message_id, answer.end_to_end_id, answer.said.value, answer.reason)
+        for place, answer in enumerate(answers, start=1)
     ]
     await insert(connection, "settlement_answers", _ANSWER_COLUMNS, rows)
     return True
@@ -159,7 +159,7 @@ async def read_credits(connection: Connection) -> Mapping[str, tuple[int, Credit
 
 
 async def write_credits(
-    connection: Connection, run_id: UUID, found: Sequence[tuple[int, Credit, UUID | None]]
+    connection: Connection, run_id: UUID, credits_to_write: Sequence[tuple[int, Credit, UUID | None]]
 ) -> None:
     """Write credits with their revisions and entries.
 
@@ -168,22 +168,22 @@ async def write_credits(
     """
     rows = [
         (
-            one.batch.key,
+            credit.batch.key,
             revision,
             run_id,
-            one.batch.bank,
-            one.batch.connector,
-            one.batch.payout_date,
-            one.batch.owed,
-            one.credited,
-            one.batch.charge,
-            one.receivable,
-            one.suspense,
-            one.rounding,
-            one.funds.value,
+            credit.batch.bank,
+            credit.batch.connector,
+            credit.batch.payout_date,
+            credit.batch.owed,
+            credit.credited,
+            credit.batch.charge,
+            credit.receivable,
+            credit.suspense,
+            credit.rounding,
+            credit.funds.value,
             entry_id,
         )
-        for revision, one, entry_id in found
+        for revision, credit, entry_id in credits_to_write
     ]
     await insert(connection, "settlement_credits", _CREDIT_COLUMNS, rows)
 

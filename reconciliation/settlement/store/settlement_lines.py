@@ -161,13 +161,13 @@ async def waiting_sources(connection: Connection) -> frozenset[str]:
 
 async def lines_about(connection: Connection, rows: Collection[str]) -> tuple[Line, ...]:
     """The lines of these rows, with what was taken back of them or has come again."""
-    told: list[Row] = []
-    asked = sorted(rows)
-    while asked:
-        found = await connection.fetch(_ABOUT, asked)
-        told += found
-        asked = sorted({name for row in found for name in following(row["source"])})
-    return _lines(told)
+    all_rows: list[Row] = []
+    sources = sorted(rows)
+    while sources:
+        new_rows = await connection.fetch(_ABOUT, sources)
+        all_rows += new_rows
+        sources = sorted({name for row in new_rows for name in following(row["source"])})
+    return _lines(all_rows)
 
 
 async def runs_about(connection: Connection, rows: Collection[str]) -> tuple[int, ...]:
@@ -176,11 +176,11 @@ async def runs_about(connection: Connection, rows: Collection[str]) -> tuple[int
 
 
 def _lines(rows: Iterable[Row]) -> tuple[Line, ...]:
-    found: dict[Name, Line] = {}
+    lines_by_name: dict[Name, Line] = {}
     for row in rows:
-        line = _line(row, found)
-        found[line.name] = line
-    return tuple(found.values())
+        line = _line(row, lines_by_name)
+        lines_by_name[line.name] = line
+    return tuple(lines_by_name.values())
 
 
 async def runs_not_taken(connection: Connection) -> tuple[int, ...]:
@@ -244,10 +244,10 @@ async def decisions(connection: Connection) -> Mapping[tuple[str, str], str]:
     return {(row["institution"], row["reference"]): row["fate"] for row in rows}
 
 
-def _line(row: Row, found: Mapping[Name, Line]) -> Line:
+def _line(row: Row, lines_by_name: Mapping[Name, Line]) -> Line:
     cycle = Cycle(Party(Role(row["role"]), row["party"]), row["day"], row["cycle"])
     event, night = row["event"], row["night"]
-    before = found.get((cycle, row["source"], Kind(row["kind"])))
+    before = lines_by_name.get((cycle, row["source"], Kind(row["kind"])))
     return Line(
         cycle,
         row["source"],

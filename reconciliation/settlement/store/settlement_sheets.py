@@ -116,8 +116,8 @@ class Given:
 
 async def newest_sheet(connection: Connection) -> date | None:
     """The newest value date that was instructed, if any was."""
-    found: date | None = await connection.fetchval(_NEWEST)
-    return found
+    value_date: date | None = await connection.fetchval(_NEWEST)
+    return value_date
 
 
 async def head_of(connection: Connection, value_date: date) -> Head | None:
@@ -149,15 +149,15 @@ async def write_sheet(connection: Connection, head: Head, rows: Sequence[Settled
     await insert(connection, "settlement_positions", _POSITION_COLUMNS, values)
 
 
-async def write_instructions(connection: Connection, given: Sequence[Given]) -> None:
+async def write_instructions(connection: Connection, issued: Sequence[Given]) -> None:
     """Write instructions.
 
     Raises:
         asyncpg.UniqueViolationError: a party has one for the value date.
     """
     rows = []
-    for one in given:
-        paid, account = one.instruction, one.instruction.creditor
+    for issued_instruction in issued:
+        paid, account = issued_instruction.instruction, issued_instruction.instruction.creditor
         rows.append(
             (
                 paid.end_to_end_id,
@@ -165,16 +165,16 @@ async def write_instructions(connection: Connection, given: Sequence[Given]) -> 
                 account.role,
                 account.party,
                 paid.amount,
-                one.set_off,
+                issued_instruction.set_off,
                 account.rail,
-                one.statement,
-                one.ledger_account,
+                issued_instruction.statement,
+                issued_instruction.ledger_account,
                 account.name,
                 account.bic,
                 account.routing_number,
                 account.account,
                 account.holds,
-                one.entry_id,
+                issued_instruction.entry_id,
             )
         )
     await insert(connection, "settlement_instructions", _INSTRUCTION_COLUMNS, rows)
@@ -190,16 +190,16 @@ async def write_files(connection: Connection, value_date: date, files: Sequence[
     rows = [
         (
             value_date,
-            one.rail,
-            one.name,
-            one.message_id,
-            one.sha256,
-            one.content,
-            one.entries,
-            one.amount,
-            one.hash_total,
+            file.rail,
+            file.name,
+            file.message_id,
+            file.sha256,
+            file.content,
+            file.entries,
+            file.amount,
+            file.hash_total,
         )
-        for one in files
+        for file in files
     ]
     await insert(connection, "settlement_files", _FILE_COLUMNS, rows)
 
@@ -220,17 +220,17 @@ def is_as_written(head: Head, rows: Sequence[Settled]) -> bool:
 
 
 def _values(value_date: date, row: Settled) -> tuple[object, ...]:
-    told = row.position
-    figures = (*astuple(told)[1:], row.carried_in, row.instructed, row.carried_out, row.pays_itself)
-    return (value_date, told.party.role.value, told.party.name, *figures, row.reason)
+    position = row.position
+    figures = (*astuple(position)[1:], row.carried_in, row.instructed, row.carried_out, row.pays_itself)
+    return (value_date, position.party.role.value, position.party.name, *figures, row.reason)
 
 
 def _settled(row: Row) -> Settled:
     party = Party(Role(row["role"]), row["party"])
     figures = [row[name] for name in _FIGURES]
-    brought, instructed, carried, pays_itself = figures[-4:]
+    carried_in, instructed, carried, pays_itself = figures[-4:]
     position = Position(party, *figures[:-4])
-    return Settled(position, brought, instructed, carried, pays_itself, row["reason"])
+    return Settled(position, carried_in, instructed, carried, pays_itself, row["reason"])
 
 
 def _given(row: Row) -> Given:

@@ -33,8 +33,8 @@ class Entry:
     def fingerprint(self) -> str:
         """SHA-256 of everything but its place."""
         facts = (self.booked_on, self.value_date, self.amount, self.currency, self.reference)
-        told = "\x1f".join(map(str, (*facts, self.bank_reference, self.text, self.is_reversal)))
-        return sha256_of(told.encode())[:32]
+        text = "\x1f".join(map(str, (*facts, self.bank_reference, self.text, self.is_reversal)))
+        return sha256_of(text.encode())[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,9 @@ def check_balances(statements: Sequence[AccountStatement]) -> None:
     for statement in statements:
         if statement.opening is None or statement.closing is None:
             continue
-        moved = sum(entry.amount for entry in statement.entries)
-        if statement.opening + moved != statement.closing:
+        entry_total = sum(entry.amount for entry in statement.entries)
+        if statement.opening + entry_total != statement.closing:
             raise ControlTotalError(
                 f"account statement {statement.identification}: opening {statement.opening} and entries"
-                f" {moved} do not give closing {statement.closing} paisa"
+                f" {entry_total} do not give closing {statement.closing} paisa"
             )

@@ -179,9 +179,13 @@ def _into_batches(batches: list[Batch], line: int, kind: str, fields: Fields) ->
 
 
 def _checked_header(fields: Fields, line: int) -> Fields:
-    for name, held in (("RecordSize", f"{RECORD:03d}"), ("BlockingFactor", f"{BLOCK}"), ("FormatCode", "1")):
-        if fields.get(name, held) != held:
-            raise UnreadableFileError(f"{fields[name]!r} where {held} must stand", line=line, column=name)
+    for name, expected in (
+        ("RecordSize", f"{RECORD:03d}"),
+        ("BlockingFactor", f"{BLOCK}"),
+        ("FormatCode", "1"),
+    ):
+        if fields.get(name, expected) != expected:
+            raise UnreadableFileError(f"{fields[name]!r} where {expected} must stand", line=line, column=name)
     return fields
 
 
@@ -220,17 +224,19 @@ def _checked_file(read: AchFile, line: int) -> AchFile:
         "credits": "TotalCreditAmount",
     }
     read.controls = {
-        f"{whose}.{told}": str(totals[name])
-        for told, name in names.items()
-        for whose in ("stated", "counted")
+        f"{origin}.{total_name}": str(totals[name])
+        for total_name, name in names.items()
+        for origin in ("stated", "counted")
     } | {"stated.batches": str(len(read.batches)), "counted.batches": str(len(read.batches))}
     return read
 
 
-def _compare(what: str, control: Fields, name: str, counted: int, line: int | None = None) -> None:
+def _compare(total_name: str, control: Fields, name: str, counted: int, line: int | None = None) -> None:
     stated = _digits(control, name)
     if not stated or int(stated) != counted:
-        raise ControlTotalError(f"{what}: {counted} in the body, the control says {stated!r}", line, name)
+        raise ControlTotalError(
+            f"{total_name}: {counted} in the body, the control says {stated!r}", line, name
+        )
 
 
 def _digits(fields: Fields, name: str) -> str:

@@ -83,7 +83,7 @@ class Entry:
     @property
     def return_reason(self) -> str:
         """R01 and its like where the entry is a return, else nothing."""
-        return next((found["ReturnReason"] for found in self.addenda if "ReturnReason" in found), "")
+        return next((fields["ReturnReason"] for fields in self.addenda if "ReturnReason" in fields), "")
 
 
 @dataclass(slots=True)
@@ -108,10 +108,10 @@ class AchFile:
 
 def cells_of(batch: Batch, entry: Entry) -> dict[str, str]:
     """One entry as a row of text cells, every name of `CELLS`; of several addenda the texts one by one."""
-    told = {name: batch.header.get(name, "") for name in _OF_BATCH}
-    told |= {name: entry.fields.get(name, "") for name in _OF_ENTRY}
-    return told | {name: _joined(entry.addenda, name) for name in _OF_ADDENDA}
+    cells = {name: batch.header.get(name, "") for name in _OF_BATCH}
+    cells |= {name: entry.fields.get(name, "") for name in _OF_ENTRY}
+    return cells | {name: _joined(entry.addenda, name) for name in _OF_ADDENDA}
 
 
 def _joined(addenda: Sequence[Fields], name: str) -> str:
-    return " ".join(text for found in addenda if (text := found.get(name, "").strip()))
+    return " ".join(text for fields in addenda if (text := fields.get(name, "").strip()))

@@ -58,7 +58,7 @@ def read(content: bytes) -> list[AccountStatement]:
 
 def _reports(content: bytes) -> Iterator[AccountStatement]:
     gathered = _Gathered()
-    found = 0
+    report_count = 0
     ordinal = 0
     events = etree.iterparse(
         BytesIO(content), events=("end",), resolve_entities=False, no_network=True, load_dtd=False
@@ -77,11 +77,11 @@ def _reports(content: bytes) -> Iterator[AccountStatement]:
                 gathered.entries.append(entry)
             _forget(element)
         elif name in _WHOLE:
-            found += 1
+            report_count += 1
             yield _report(element, gathered)
             gathered = _Gathered()
             _forget(element)
-    if not found:
+    if not report_count:
         raise UnreadableFileError("no account report in the message")
 
 
@@ -160,11 +160,11 @@ def _entry(element: etree._Element, ordinal: int) -> Entry | None:
 
 def _only_reference(element: etree._Element) -> str:
     """The reference of the payment or batch; of several details only one that they share is the entry's."""
-    batch = {_text_of(found) for found in element.iter("{*}PmtInfId")}
-    single = {_text_of(found) for found in element.iter("{*}EndToEndId")}
-    for given in (batch, single):
-        if len(given) == 1:
-            return given.pop()
+    batch = {_text_of(element_found) for element_found in element.iter("{*}PmtInfId")}
+    single = {_text_of(element_found) for element_found in element.iter("{*}EndToEndId")}
+    for references in (batch, single):
+        if len(references) == 1:
+            return references.pop()
     return _text(element, "NtryRef")
 
 
@@ -182,10 +182,14 @@ def _details(element: etree._Element, entry: Entry) -> list[Entry]:
     own = [detail.find("{*}Amt") for detail in details]
     is_exact = all(amount is not None for amount in own)
     amounts = own if is_exact else [detail.find("{*}AmtDtls/{*}TxAmt/{*}Amt") for detail in details]
-    told = [(detail, amount) for detail, amount in zip(details, amounts, strict=True) if amount is not None]
-    if len(told) != len(details) or any(amount.get("Ccy") != entry.currency for _, amount in told):
+    detail_amounts = [
+        (detail, amount) for detail, amount in zip(details, amounts, strict=True) if amount is not None
+    ]
+    if len(detail_amounts) != len(details) or any(
+        amount.get("Ccy") != entry.currency for _, amount in detail_amounts
+    ):
         return []
-    parts = [_part(detail, amount, entry, place) for detail, amount in told]
+    parts = [_part(detail, amount, entry, place) for detail, amount in detail_amounts]
     summed = sum(part.amount for part in parts)
     if summed == entry.amount or not parts:
         return parts
@@ -241,15 +245,15 @@ def _date(element: etree._Element, name: str) -> date | None:
 
 
 def _child(element: etree._Element, name: str) -> etree._Element:
-    found = element.find(f"{{*}}{name}")
-    if found is None:
+    child = element.find(f"{{*}}{name}")
+    if child is None:
         raise UnreadableFileError(f"{name} is missing", line=element.sourceline, column=name)
-    return found
+    return child
 
 
 def _text(element: etree._Element, path: str) -> str:
-    found = element.find("/".join(f"{{*}}{name}" for name in path.split("/")))
-    return "" if found is None else _text_of(found)
+    target = element.find("/".join(f"{{*}}{name}" for name in path.split("/")))
+    return "" if target is None else _text_of(target)
 
 
 def _first_of(element: etree._Element, name: str) -> etree._Element | None:
@@ -257,8 +261,8 @@ def _first_of(element: etree._Element, name: str) -> etree._Element | None:
 
 
 def _first(element: etree._Element, name: str) -> str:
-    found = _first_of(element, name)
-    return "" if found is None else _text_of(found)
+    target = _first_of(element, name)
+    return "" if target is None else _text_of(target)
 
 
 def _text_of(element: etree._Element) -> str:

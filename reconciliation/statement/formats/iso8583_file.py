@@ -60,8 +60,8 @@ def _vbs(content: bytes, *, is_padded: bool) -> Iterator[bytes]:
             break
         yield _whole(content[begin : begin + length], length, number)
         begin, number = begin + length, number + 1
-    behind = content[begin:].strip(_PADDING[:1]) if is_padded else content[begin:]
-    if behind:
+    trailing = content[begin:].strip(_PADDING[:1]) if is_padded else content[begin:]
+    if trailing:
         raise UnreadableFileError("something stands behind the end", line=number, unit="message")
 
 

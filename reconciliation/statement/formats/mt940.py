@@ -57,9 +57,9 @@ def read(text: str) -> list[AccountStatement]:
     marks = list(_marks(text))
     _check_balances_are_whole(text)
     statements = _parsed(text)
-    told = sum(len(statement.transactions) for statement in statements)
-    if told != len(marks):
-        raise UnreadableFileError(f"{told} of {len(marks)} entries were understood", column=":61:")
+    parsed_count = sum(len(statement.transactions) for statement in statements)
+    if parsed_count != len(marks):
+        raise UnreadableFileError(f"{parsed_count} of {len(marks)} entries were understood", column=":61:")
     numbered = iter(enumerate(marks, start=1))
     return [_statement(statement, numbered) for statement in statements]
 
@@ -69,18 +69,18 @@ def _marks(text: str) -> Iterator[_Mark]:
     for begin in _BEGIN.finditer(text):
         line += text.count("\n", before, begin.start())
         before = begin.start()
-        found = _LINE.match(text, before)
-        if found is None:
+        match = _LINE.match(text, before)
+        if match is None:
             raise UnreadableFileError("no date, mark and amount", line=line, column=":61:")
-        yield _Mark(line, found.groupdict())
+        yield _Mark(line, match.groupdict())
 
 
 def _check_balances_are_whole(text: str) -> None:
     """A balance without its currency is read by the library as nothing."""
-    for found in _BALANCE.finditer(text):
-        if not found["said"]:
-            line = text.count("\n", 0, found.start()) + 1
-            raise UnreadableFileError("no mark, date, currency and amount", line=line, column=found[0][:5])
+    for match in _BALANCE.finditer(text):
+        if not match["said"]:
+            line = text.count("\n", 0, match.start()) + 1
+            raise UnreadableFileError("no mark, date, currency and amount", line=line, column=match[0][:5])
 
 
 def _parsed(text: str) -> list[Any]:
@@ -142,14 +142,14 @@ def _checked_sums(data: Mapping[str, Any], entries: tuple[Entry, ...]) -> dict[s
     """The number and sum of credits and debits that an MT942 tells in :90C: and :90D:."""
     controls: dict[str, str] = {}
     for name, (word, sign) in _SUMS.items():
-        told = data.get(name)
-        if told is None:
+        summary = data.get(name)
+        if summary is None:
             continue
         amounts = [abs(entry.amount) for entry in entries if entry.amount * sign > 0]
-        stated = abs(_paisa(told.amount, None))
-        if (int(told.number), stated) != (len(amounts), sum(amounts)):
+        stated = abs(_paisa(summary.amount, None))
+        if (int(summary.number), stated) != (len(amounts), sum(amounts)):
             raise ControlTotalError(
-                f"{len(amounts)} {word} of {sum(amounts)} paisa, the file says {told.number} of {stated}",
+                f"{len(amounts)} {word} of {sum(amounts)} paisa, the file says {summary.number} of {stated}",
                 column=":90C:" if sign > 0 else ":90D:",
             )
         controls |= {f"stated.{word}": str(stated), f"counted.{word}": str(sum(amounts))}
@@ -190,5 +190,5 @@ def _end_to_end(data: Mapping[str, Any]) -> str:
     """The end-to-end reference in the details, where the bank structures them."""
     structured = data.get("end_to_end_reference")
     # Lines of details break anywhere, also inside a word.
-    found = _END_TO_END.search(str(data.get("transaction_details") or "").replace("\n", ""))
-    return _given(str(structured)) if structured else found[1].strip() if found else ""
+    match = _END_TO_END.search(str(data.get("transaction_details") or "").replace("\n", ""))
+    return _given(str(structured)) if structured else match[1].strip() if match else ""

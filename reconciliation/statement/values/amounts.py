@@ -87,10 +87,10 @@ def paisa_of_decimal(text: str) -> int | None:
 
     Such a message may write more than two decimals where the further ones are zero.
     """
-    found = _EXACT.fullmatch(text.strip())
-    if found is None:
+    match = _EXACT.fullmatch(text.strip())
+    if match is None:
         return None
-    sign, whole, part = found[1], found[2], found[3] or ""
+    sign, whole, part = match[1], match[2], match[3] or ""
     if part[2:].strip("0"):
         return None
     value = int(whole + part[:2].ljust(2, "0"))

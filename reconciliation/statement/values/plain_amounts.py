@@ -38,8 +38,8 @@ def read_amounts(cells: pl.Series, unit: Unit, grouping: Grouping, sign: Sign) -
         return frame.select(whole(text, unit, grouping).alias(cells.name)).to_series()
     # Few rows are written otherwise, and the full rule is ten times slower.
     read = frame.select(whole(pl.when(plain).then(text), unit, grouping).alias(cells.name)).to_series()
-    others = (~plain.fill_null(value=False)).arg_true()
-    return read.scatter(others, frame[others].select(full).to_series())
+    not_plain = (~plain.fill_null(value=False)).arg_true()
+    return read.scatter(not_plain, frame[not_plain].select(full).to_series())
 
 
 def is_plain(text: pl.Expr, unit: Unit, grouping: Grouping, sign: Sign) -> pl.Expr:
