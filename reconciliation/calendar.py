@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from reconciliation.configuration_faults import fault_in_words
+from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
 
 _ONE_DAY = timedelta(days=1)
@@ -42,7 +42,7 @@ class Holiday(BaseModel):
     name: str
 
 
-class Times(BaseModel):
+class FileTimes(BaseModel):
     """When the files of one institution come; times are minutes of a Dhaka day.
 
     `lag` counts business days from the date of a file to the night in which it comes; 0 is the night of that
@@ -57,7 +57,7 @@ class Times(BaseModel):
     lag: int = Field(ge=0, le=10)
 
     @model_validator(mode="after")
-    def _cycles_end_with_the_day(self) -> "Times":
+    def _cycles_end_with_the_day(self) -> "FileTimes":
         if list(self.cycle_ends) != sorted(set(self.cycle_ends)) or self.cycle_ends[-1] != self.cut_off:
             raise ValueError("cycle ends rise, and the last one is the cut-off")
         return self
@@ -72,7 +72,7 @@ class Calendar(BaseModel):
     zone: Literal["Asia/Dhaka"]
     weekend: frozenset[int] = Field(strict=False, min_length=1)
     holidays: tuple[Holiday, ...] = Field(strict=False)
-    institutions: Mapping[str, Times]
+    institutions: Mapping[str, FileTimes]
 
     @cached_property
     def _closed(self) -> frozenset[date]:
@@ -131,4 +131,4 @@ def read_calendar(path: Path) -> Calendar:
     try:
         return Calendar.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (ValidationError, tomllib.TOMLDecodeError) as problem:
-        raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem
+        raise ConfigurationError(f"{path.name}: {fault_wording(problem)}") from problem

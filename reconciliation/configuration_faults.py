@@ -3,7 +3,7 @@
 from pydantic import ValidationError
 
 
-def fault_in_words(problem: Exception) -> str:
+def fault_wording(problem: Exception) -> str:
     """Name each setting with what was expected of it; what no model has refused says itself."""
     if not isinstance(problem, ValidationError):
         return str(problem)

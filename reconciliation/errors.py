@@ -58,7 +58,7 @@ class UnreadableFileError(ReconciliationError):
     file = ""
 
     def __init__(
-        self, what: str, line: int | None = None, column: str | None = None, unit: str = "line"
+        self, reason: str, line: int | None = None, column: str | None = None, unit: str = "line"
     ) -> None:
         """Say what is wrong and, where it is one place, at which line (1-based) and column.
 
@@ -67,8 +67,8 @@ class UnreadableFileError(ReconciliationError):
         place = "" if line is None else f"{unit} {line}"
         cell = "column" if unit == "line" else "field"
         place += "" if column is None else f"{', ' if place else ''}{cell} {column}"
-        super().__init__(f"{place}: {what}" if place else what)
-        self.what = what
+        super().__init__(f"{place}: {reason}" if place else reason)
+        self.reason = reason
         self.line = line
         self.column = column
 

@@ -10,7 +10,7 @@ _ALIKE: Final = 0.5
 _FEW: Final = 24
 
 
-def in_words(name: str, known: Collection[str], kind: str) -> str:
+def unknown_name_wording(name: str, known: Collection[str], kind: str) -> str:
     """What is said of a name that is not known: those like it, or all where they are few."""
     near = near_names(name, known)
     if near:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from reconciliation.configuration_faults import fault_in_words
+from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
 
 
@@ -64,7 +64,7 @@ class Cause(StrEnum):
 
 
 Exposure = Literal["none", "amount", "difference", "file_total", "open_total"]
-Words = Field(min_length=4)
+SentenceField = Field(min_length=4)
 
 
 class Meaning(BaseModel):
@@ -74,14 +74,14 @@ class Meaning(BaseModel):
 
     code: str
     level: Literal["file", "row"]
-    owner: str = Words
+    owner: str = SentenceField
     deadline_business_days: int = Field(ge=1, le=30)
-    action: str = Words
-    automatic: str = Words
-    reverse: str = Words
+    action: str = SentenceField
+    automatic: str = SentenceField
+    reverse: str = SentenceField
     exposure: Exposure
-    en: str = Words
-    bn: str = Words
+    en: str = SentenceField
+    bn: str = SentenceField
 
 
 class Phrase(BaseModel):
@@ -89,8 +89,8 @@ class Phrase(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    en: str = Words
-    bn: str = Words
+    en: str = SentenceField
+    bn: str = SentenceField
 
 
 class _Table(BaseModel):
@@ -121,7 +121,7 @@ def read_rules(path: Path) -> Rules:
     try:
         table = _Table.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (ValidationError, tomllib.TOMLDecodeError) as problem:
-        raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem
+        raise ConfigurationError(f"{path.name}: {fault_wording(problem)}") from problem
     stated_codes = [meaning.code for meaning in table.breaks]
     if sorted(stated_codes) != sorted(Code):
         wrong = sorted(set(stated_codes) ^ set(Code)) or "one of them twice"

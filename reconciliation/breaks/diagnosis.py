@@ -14,7 +14,7 @@ _TWO = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class DiagnosisContext:
     """Amounts in paisa that stand open around a difference, and might be it."""
 
     refunds: Collection[int] = ()
@@ -24,7 +24,7 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparedAmounts:
     """What both sides say of one movement, and what the schedule lets the institution keep of it."""
 
     ours: int
@@ -38,12 +38,12 @@ class Compared:
         return self.theirs - self.ours
 
 
-def diagnose(compared: Compared, context: Surroundings) -> Cause:
+def diagnose(compared: ComparedAmounts, context: DiagnosisContext) -> Cause:
     """The first usual cause that gives exactly this difference."""
     return _of_the_payment(compared, context) or _of_the_digits(compared) or _of_others(compared, context)
 
 
-def _of_the_payment(compared: Compared, context: Surroundings) -> Cause | None:
+def _of_the_payment(compared: ComparedAmounts, context: DiagnosisContext) -> Cause | None:
     size = abs(compared.difference)
     charges = {
         Cause.FEE_AND_VAT: compared.fee + compared.vat,
@@ -56,7 +56,7 @@ def _of_the_payment(compared: Compared, context: Surroundings) -> Cause | None:
     return Cause.REFUND if size in {abs(refund) for refund in context.refunds} else None
 
 
-def _of_the_digits(compared: Compared) -> Cause | None:
+def _of_the_digits(compared: ComparedAmounts) -> Cause | None:
     if compared.theirs == compared.ours * _HUNDRED:
         return Cause.HUNDREDFOLD
     if compared.theirs * _HUNDRED == compared.ours:
@@ -80,7 +80,7 @@ def are_swapped(ours: int, theirs: int) -> bool:
     return len(differing) == _TWO and crosswise
 
 
-def _of_others(compared: Compared, context: Surroundings) -> Cause:
+def _of_others(compared: ComparedAmounts, context: DiagnosisContext) -> Cause:
     if -compared.difference in context.differences:
         return Cause.COMPENSATING
     if compared.difference in context.batches:

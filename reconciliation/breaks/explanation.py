@@ -6,7 +6,7 @@ from datetime import date
 
 from ekpay_switch.domain.money import Money, format_taka
 from reconciliation.breaks.codes import Exposure, Rules
-from reconciliation.breaks.findings import Finding
+from reconciliation.breaks.findings import BreakFinding
 from reconciliation.calendar import Calendar
 
 
@@ -43,7 +43,7 @@ class Explainer:
     rules: Rules
     calendar: Calendar
 
-    def explain(self, finding: Finding, night: date, as_of: date) -> Break:
+    def explain(self, finding: BreakFinding, night: date, as_of: date) -> Break:
         """A finding of a night as it stands on a later date."""
         meaning = self.rules.meanings[finding.key.code]
         exposure = _exposure(meaning.exposure, finding)
@@ -76,7 +76,7 @@ class Explainer:
         )
 
 
-def _exposure(kind: Exposure, finding: Finding) -> int:
+def _exposure(kind: Exposure, finding: BreakFinding) -> int:
     match kind:
         case "none":
             return 0
@@ -88,7 +88,7 @@ def _exposure(kind: Exposure, finding: Finding) -> int:
             return abs(finding.open_total)
 
 
-def _facts(finding: Finding) -> Mapping[str, str]:
+def _facts(finding: BreakFinding) -> Mapping[str, str]:
     """What a sentence may name beside its amounts."""
     return {
         "institution": finding.key.institution,
@@ -96,6 +96,6 @@ def _facts(finding: Finding) -> Mapping[str, str]:
         "file": finding.file,
         "day": finding.day.isoformat() if finding.day else "",
         "cycle": str(finding.cycle or 1),
-        "what": finding.what,
+        "what": finding.reason,
         "count": str(len(finding.rows)),
     }

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from reconciliation.breaks.codes import Cause, Code
-from reconciliation.breaks.diagnosis import Compared
+from reconciliation.breaks.diagnosis import ComparedAmounts
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -17,7 +17,7 @@ class FindingKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class BreakFinding:
     """What was found. Amounts in paisa; `file` is where it was seen, `what` the reason in a few words.
 
     `passes` lists the passes that were tried with the reason each one refused, `nearest` is the closest
@@ -29,12 +29,12 @@ class Finding:
     amount: int = 0
     difference: int = 0
     file: str = ""
-    what: str = ""
+    reason: str = ""
     day: date | None = None
     cycle: int = 0
     passes: tuple[str, ...] = ()
     nearest: str = ""
-    compared: Compared | None = None
+    compared: ComparedAmounts | None = None
     refunds: tuple[int, ...] = ()
     open_total: int = 0
     diagnosis: Cause | None = None

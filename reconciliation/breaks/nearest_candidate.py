@@ -10,7 +10,7 @@ from typing import Final
 import polars as pl
 
 from reconciliation.breaks.codes import Code
-from reconciliation.breaks.findings import Finding
+from reconciliation.breaks.findings import BreakFinding
 from reconciliation.canonical_row import BROKEN, FILE, LEDGER, OPEN
 
 _OTHER_SIDE: Final = {
@@ -23,7 +23,7 @@ _OTHER_SIDE: Final = {
 _SECONDS_OF_A_SUGGESTION: Final = 60
 
 
-def with_nearest(finding: Finding, rows: pl.DataFrame) -> Finding:
+def with_nearest(finding: BreakFinding, rows: pl.DataFrame) -> BreakFinding:
     """The finding with the closest row of the other side among a night's rows, if there is any."""
     side = _OTHER_SIDE.get(finding.key.code)
     if side is None:
@@ -41,10 +41,10 @@ def with_nearest(finding: Finding, rows: pl.DataFrame) -> Finding:
     )
     if mine.is_empty() or candidates.is_empty():
         return finding
-    return _told(finding, mine.row(0, named=True), candidates)
+    return _with_closest(finding, mine.row(0, named=True), candidates)
 
 
-def _told(finding: Finding, mine: dict[str, object], candidates: pl.DataFrame) -> Finding:
+def _with_closest(finding: BreakFinding, mine: dict[str, object], candidates: pl.DataFrame) -> BreakFinding:
     amount = pl.coalesce("gross", "net") - finding.amount
     seconds_apart = (pl.col("instant") - pl.lit(mine["instant"], pl.Datetime("us", "UTC"))).dt.total_seconds()
     closest = (

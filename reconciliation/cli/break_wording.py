@@ -52,7 +52,7 @@ def is_overdue(record: BreakRecord, night: date) -> bool:
 
 def sentence(record: BreakRecord, *, bangla: bool) -> str:
     """What it is in one sentence."""
-    return str(record.told.get("bn" if bangla else "en", ""))
+    return str(record.details.get("bn" if bangla else "en", ""))
 
 
 def as_row(record: BreakRecord, night: date, *, bangla: bool) -> dict[str, object]:
@@ -144,7 +144,7 @@ def _safe(value: object) -> object:
 
 def show_break(record: BreakRecord, night: date) -> None:
     """Everything that was found out about a break."""
-    details = record.told
+    details = record.details
     facts = [
         ("break", str(record.id)),
         ("code", record.code),
@@ -207,7 +207,7 @@ def show_resolutions(resolutions: Sequence[Resolution]) -> None:
             resolution.made_by,
             ", ".join((*resolution.approved_by, *(f"{name} (no)" for name in resolution.rejected_by))),
             str(resolution.checkers_needed),
-            standing(resolution),
+            resolution_state(resolution),
             "; ".join(f"{account} {taka(paisa)}" for account, paisa in resolution.postings),
             resolution.reason,
         )
@@ -217,7 +217,7 @@ def show_resolutions(resolutions: Sequence[Resolution]) -> None:
     show_table("Decisions", headings, rows)
 
 
-def standing(resolution: Resolution) -> str:
+def resolution_state(resolution: Resolution) -> str:
     """How a decision stands, in a word."""
     if resolution.outcome is None:
         return "waits"
@@ -247,10 +247,10 @@ def show_closings(closed_days: Sequence[ClosedDay]) -> None:
 def _changes(closed_day: ClosedDay) -> Iterator[str]:
     name = f"{closed_day.night} restated as {closed_day.restatement}"
     for file in _listed(closed_day.delta.get("files")):
-        told = file if isinstance(file, Mapping) else {}
-        rows = _listed(told.get("rows"))
-        change = f"{len(rows)} rows changed, {taka(int(told.get('difference', 0)))} taka"
-        yield f"{name}: {told.get('file')} replaced by {told.get('replaced_by')}, {change}"
+        details = file if isinstance(file, Mapping) else {}
+        rows = _listed(details.get("rows"))
+        change = f"{len(rows)} rows changed, {taka(int(details.get('difference', 0)))} taka"
+        yield f"{name}: {details.get('file')} replaced by {details.get('replaced_by')}, {change}"
         yield from (f"  {row}" for row in rows)
     settled = closed_day.delta.get("settled")
     for institution, pair in settled.items() if isinstance(settled, Mapping) else ():
@@ -259,12 +259,12 @@ def _changes(closed_day: ClosedDay) -> Iterator[str]:
     for key in _listed(closed_day.delta.get("ended")):
         yield f"  {' '.join(str(part) for part in _listed(key))} has ended"
     for reversal in _listed(closed_day.delta.get("reversed")):
-        told = reversal if isinstance(reversal, Mapping) else {}
-        amount = taka(int(told.get("amount", 0)))
-        yield f"  decision {told.get('resolution')} over {amount} taka is reversed by {told.get('by')}"
+        details = reversal if isinstance(reversal, Mapping) else {}
+        amount = taka(int(details.get("amount", 0)))
+        yield f"  decision {details.get('resolution')} over {amount} taka is reversed by {details.get('by')}"
 
 
-def for_programs(record: object) -> dict[str, object]:
+def plain_values(record: object) -> dict[str, object]:
     """A record of ours with plain values; instants with their offset, amounts in whole paisa."""
     values = asdict(record)  # type: ignore[call-overload]
     return {name: value.hex() if isinstance(value, bytes) else value for name, value in values.items()}

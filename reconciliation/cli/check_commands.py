@@ -18,7 +18,7 @@ from reconciliation.errors import ReconciliationError, UnreadableFileError
 if TYPE_CHECKING:
     from reconciliation.matching.engines import Engine
     from reconciliation.mirror.mirrored_lines import Mirrors
-    from reconciliation.nightly.check_files import Asked, Checked
+    from reconciliation.nightly.check_files import CheckRequest, CheckResult
     from reconciliation.postgres_arrow import Database
 
 AGREES: Final = 0
@@ -28,7 +28,7 @@ NOT_CHECKED: Final = 2
 _FIRST: Final = 20
 
 
-class Ground(Protocol):
+class Installation(Protocol):
     """What a check needs of an installation (`ekpay_switch.ports.finance.Finance`)."""
 
     @property
@@ -74,7 +74,7 @@ def check(
 
 
 def check_and_tell(
-    ground: Ground, files: Sequence[Path], *, as_json: bool, engine: "Engine | None" = None
+    ground: Installation, files: Sequence[Path], *, as_json: bool, engine: "Engine | None" = None
 ) -> int:
     """Check files and print what was found; the exit code."""
     # What is loaded until the first date is told stays until the end. To look through it for garbage again
@@ -88,7 +88,7 @@ def check_and_tell(
         gc.enable()
 
 
-def _check_all(ground: Ground, files: Sequence[Path], engine: "Engine | None", *, as_json: bool) -> int:
+def _check_all(ground: Installation, files: Sequence[Path], engine: "Engine | None", *, as_json: bool) -> int:
     try:
         from adbc_driver_manager import Error  # noqa: PLC0415 - needs the extra
 
@@ -100,29 +100,29 @@ def _check_all(ground: Ground, files: Sequence[Path], engine: "Engine | None", *
         complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
         return NOT_CHECKED
     try:
-        requests = checking.asked(ground.config, files)
+        requests = checking.check_requests(ground.config, files)
         mirrors = Mirrors(MirrorFolder.of(ground.home), complain)
         # One connection for all of them: to connect takes longer than to read a hundred thousand lines.
         with Database(ground.url("audit")) as books:
-            return max(_one(books, request, engine, mirrors, as_json=as_json) for request in requests)
+            return max(_check_date(books, request, engine, mirrors, as_json=as_json) for request in requests)
     except (ReconciliationError, OSError, Error) as problem:
         complain(str(problem))
         return NOT_CHECKED
 
 
-def _one(
-    books: "Database", request: "Asked", engine: "Engine | None", mirrors: "Mirrors", *, as_json: bool
+def _check_date(
+    books: "Database", request: "CheckRequest", engine: "Engine | None", mirrors: "Mirrors", *, as_json: bool
 ) -> int:
     """Check one institution's date and print what was found; one that cannot be checked stops no other."""
-    code = _checked(books, request, engine, mirrors, as_json=as_json)
+    code = _check_and_show(books, request, engine, mirrors, as_json=as_json)
     if not gc.isenabled():
         gc.freeze()
         gc.enable()
     return code
 
 
-def _checked(
-    books: "Database", request: "Asked", engine: "Engine | None", mirrors: "Mirrors", *, as_json: bool
+def _check_and_show(
+    books: "Database", request: "CheckRequest", engine: "Engine | None", mirrors: "Mirrors", *, as_json: bool
 ) -> int:
     from reconciliation.nightly import check_files as checking  # noqa: PLC0415
 
@@ -136,15 +136,15 @@ def _checked(
         return NOT_CHECKED
     if as_json:
         # A line each, so that what is said of many files can be taken apart while it is said.
-        typer.echo(dumps(_told(result), ensure_ascii=False))
+        typer.echo(dumps(_json_of(result), ensure_ascii=False))
     else:
         _show(result)
     return AGREES if result.agrees else BREAKS
 
 
-def _told(result: "Checked") -> dict[str, object]:
+def _json_of(result: "CheckResult") -> dict[str, object]:
     ours, theirs = result.matched
-    request, judged = result.asked, result.judged
+    request, judged = result.request, result.judged
     return {
         "institution": request.institution,
         "date": request.day.date.isoformat(),
@@ -176,14 +176,14 @@ def _told(result: "Checked") -> dict[str, object]:
         ],
         "first": [
             {"reference": finding.reference, "en": finding.en, "bn": finding.bn}
-            for finding in result.explained(_FIRST)
+            for finding in result.explain_first(_FIRST)
         ],
         "digest": result.digest,
     }
 
 
-def _show(result: "Checked") -> None:
-    request, judged = result.asked, result.judged
+def _show(result: "CheckResult") -> None:
+    request, judged = result.request, result.judged
     ours, theirs = result.matched
     rows = [
         *((name, str(count)) for name, count in judged.theirs.items()),
@@ -209,17 +209,17 @@ def _show(result: "Checked") -> None:
                 taka(explained_break.amount),
                 explained_break.en,
             )
-            for explained_break in result.explained(_FIRST)
+            for explained_break in result.explain_first(_FIRST)
         ]
         show_table(f"The first {len(explained)}", ("code", "reference", ">amount", "what"), explained)
     for words in _remarks(result):
         typer.echo(words)
 
 
-def _remarks(result: "Checked") -> list[str]:
+def _remarks(result: "CheckResult") -> list[str]:
     """What whoever reads the tables must know."""
     remarks = []
-    missing = result.asked.missing
+    missing = result.request.missing
     if missing:
         listed = ", ".join(map(str, missing))
         remarks.append(

@@ -14,8 +14,8 @@ from reconciliation.errors import ConfigurationError, ReconciliationError, Sourc
 
 if TYPE_CHECKING:
     from ekpay_switch.ports.finance import Finance
-    from reconciliation.intake.sftp_client import Told
-    from reconciliation.intake.sftp_servers import Server
+    from reconciliation.intake.sftp_client import FetchResult
+    from reconciliation.intake.sftp_servers import SftpServer
 
 _IMPERFECT = 1
 FILE = "sftp.toml"
@@ -45,13 +45,13 @@ def fetch(
     except ReconciliationError as problem:
         complain(str(problem))
         raise typer.Exit(_IMPERFECT) from problem
-    rows = [(result.server, result.name, result.what.value, result.why) for result in results]
+    rows = [(result.server, result.name, result.outcome.value, result.reason) for result in results]
     show_table("Fetched", ("server", "file", "what", "why"), rows)
-    if any(result.what.name == "FAILED" for result in results):
+    if any(result.outcome.name == "FAILED" for result in results):
         raise typer.Exit(_IMPERFECT)
 
 
-def fetch_from(home: Path, config: Path, only: str | None = None) -> "list[Told]":
+def fetch_from(home: Path, config: Path, only: str | None = None) -> "list[FetchResult]":
     """Fetch from all servers, or from one.
 
     Raises:
@@ -62,7 +62,7 @@ def fetch_from(home: Path, config: Path, only: str | None = None) -> "list[Told]
     from reconciliation.intake.sftp_servers import read_servers  # noqa: PLC0415 - heavy, as the next ones
     from reconciliation.statement.layout import read_layouts  # noqa: PLC0415
 
-    servers: Mapping[str, Server] = read_servers(config / FILE)
+    servers: Mapping[str, SftpServer] = read_servers(config / FILE)
     if only is not None:
         if only not in servers:
             raise ConfigurationError(f"{FILE} has no server {only}: {', '.join(sorted(servers)) or 'none'}")

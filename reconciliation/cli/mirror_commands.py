@@ -21,7 +21,7 @@ from reconciliation.cli.progress_bar import counting_bar
 from reconciliation.errors import ReconciliationError
 
 if TYPE_CHECKING:
-    from reconciliation.mirror.make_mirrors import Wanted, Watch
+    from reconciliation.mirror.make_mirrors import RequiredMirror, Watch
     from reconciliation.mirror.mirror_folder import MirrorFolder
     from reconciliation.postgres_arrow import Database
 
@@ -73,15 +73,15 @@ def mirror(
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _MirrorReport:
     """What was done in words, and where mirrors and tables differ."""
 
     words: str
     differences: Sequence[str] = ()
 
 
-async def _run(finance: Finance, since: date | None, bar: Progress, *, is_proof: bool) -> _Told:
-    from reconciliation.mirror.make_mirrors import make_missing, wanted_mirrors  # noqa: PLC0415
+async def _run(finance: Finance, since: date | None, bar: Progress, *, is_proof: bool) -> _MirrorReport:
+    from reconciliation.mirror.make_mirrors import make_missing, required_mirrors  # noqa: PLC0415
     from reconciliation.mirror.mirror_folder import MirrorFolder  # noqa: PLC0415
     from reconciliation.postgres_arrow import Database  # noqa: PLC0415 - needs the extra
     from reconciliation.statement.layout import read_layouts  # noqa: PLC0415
@@ -92,19 +92,21 @@ async def _run(finance: Finance, since: date | None, bar: Progress, *, is_proof:
     try:
         newest = await connection.fetchval(_NEWEST)
         if newest is None:
-            return _Told("no window is closed yet")
-        required = await wanted_mirrors(connection, layouts, since or newest - _BACK)
+            return _MirrorReport("no window is closed yet")
+        required = await required_mirrors(connection, layouts, since or newest - _BACK)
         watch = partial(_watch, bar, task)
         with Database(finance.url("audit")) as books:
             if is_proof:
-                return _proven(books, folder, required, watch)
+                return _compare_mirrors(books, folder, required, watch)
             made = await make_missing(connection, books, folder, required, watch)
     finally:
         await connection.close()
-    return _Told(f"{made.mirrors} mirrors of {made.lines} lines made, {made.standing} stood already")
+    return _MirrorReport(f"{made.mirrors} mirrors of {made.lines} lines made, {made.standing} stood already")
 
 
-def _proven(books: "Database", folder: "MirrorFolder", required: "Sequence[Wanted]", watch: "Watch") -> _Told:
+def _compare_mirrors(
+    books: "Database", folder: "MirrorFolder", required: "Sequence[RequiredMirror]", watch: "Watch"
+) -> _MirrorReport:
     from reconciliation.mirror.make_mirrors import first_difference  # noqa: PLC0415 - needs the extra
 
     differences = []
@@ -112,7 +114,7 @@ def _proven(books: "Database", folder: "MirrorFolder", required: "Sequence[Wante
         watch(done, len(required), str(required_mirror))
         if words := first_difference(books, folder, required_mirror):
             differences.append(words)
-    return _Told(
+    return _MirrorReport(
         f"{len(required) - len(differences)} of {len(required)} mirrors hold what the tables hold",
         differences,
     )

@@ -24,8 +24,8 @@ from reconciliation.errors import ReconciliationError, ReportError
 
 if TYPE_CHECKING:
     from reconciliation.nightly.night_configuration import NightRules
-    from reconciliation.nightly.night_run import Around, Ran, Step
-    from reconciliation.nightly.night_status import Status
+    from reconciliation.nightly.night_run import NightContext, NightOutcome, Step
+    from reconciliation.nightly.night_status import CodeCounts, NightStatus
     from reconciliation.results.records import RunRecord
 
 RED = 1
@@ -58,7 +58,7 @@ def run(
     further run of it. Exits 1 where something is red: an invariant, a missing file, somebody unwatched.
     """
     with _refusals():
-        _run(context.obj, _wanted(context.obj, night, early=early), as_json=json)
+        _run(context.obj, _chosen_night(context.obj, night, early=early), as_json=json)
 
 
 def nightly(
@@ -82,7 +82,7 @@ def nightly(
         night = due if newest is None or newest < due else due + timedelta(days=1)
         while True:
             wait_until(deadline(night, minutes))
-            code = _tried(finance, night)
+            code = _run_or_report(finance, night)
             if once:
                 raise typer.Exit(RED if code is None else code)
             if code is None:
@@ -144,7 +144,7 @@ def _refusals() -> Iterator[None]:
         raise typer.Exit(RED) from problem
 
 
-def _wanted(finance: Finance, night: date | None, *, early: bool) -> date:
+def _chosen_night(finance: Finance, night: date | None, *, early: bool) -> date:
     from reconciliation.nightly.night_start import last_over, now  # noqa: PLC0415 - needs the extra
 
     over = last_over(now())
@@ -176,18 +176,18 @@ def _run(finance: Finance, night: date, *, as_json: bool) -> None:
     from reconciliation.nightly.night_status import status_of  # noqa: PLC0415
 
     with counting_bar() as bar:
-        outcomes = asyncio.run(run_nights(finance, night, _around(finance, bar)))
-    _tell(outcomes, night)
+        outcomes = asyncio.run(run_nights(finance, night, _night_context(finance, bar)))
+    _report_outcomes(outcomes, night)
     night_status = asyncio.run(status_of(finance, outcomes[-1].run.night))
     if night_status is not None:
         _show(
             night_status,
             as_json=as_json,
-            complaints=[outcome.complaint for outcome in outcomes if outcome.complaint],
+            complaints=[outcome.report_failure for outcome in outcomes if outcome.report_failure],
         )
 
 
-def _tried(finance: Finance, night: date) -> int | None:
+def _run_or_report(finance: Finance, night: date) -> int | None:
     """Run a night for somebody who waits on: the exit code of `run`, or None where it was not run."""
     try:
         _run(finance, night, as_json=False)
@@ -210,8 +210,8 @@ async def _newest(finance: Finance) -> date | None:
     return None if run is None else run.night
 
 
-def _around(finance: Finance, bar: Progress) -> "Around":
-    from reconciliation.nightly.night_run import Around, Step  # noqa: PLC0415 - needs the extra
+def _night_context(finance: Finance, bar: Progress) -> "NightContext":
+    from reconciliation.nightly.night_run import NightContext, Step  # noqa: PLC0415 - needs the extra
 
     steps, tasks = list(Step), {}
 
@@ -221,19 +221,19 @@ def _around(finance: Finance, bar: Progress) -> "Around":
         bar.update(tasks[night], description=f"{night} {step}", completed=steps.index(step))
 
     async def report(connection: Connection, done: "RunRecord", rules: "NightRules") -> Sequence[Path]:
-        return await _leave(finance, connection, done, rules)
+        return await _write_reports(finance, connection, done, rules)
 
-    return Around(watch, report)
+    return NightContext(watch, report)
 
 
-async def _leave(
+async def _write_reports(
     finance: Finance, connection: Connection, done: "RunRecord", rules: "NightRules"
 ) -> Sequence[Path]:
     """Leave the reports of a run, and every partner's statement of the date: all of them or none."""
     from reconciliation.reports.night_files import leave_night  # noqa: PLC0415
-    from reconciliation.results.night_folders import Places  # noqa: PLC0415 - needs the extra
+    from reconciliation.results.night_folders import NightFolders  # noqa: PLC0415 - needs the extra
 
-    reports = Places.of(finance.home).reports
+    reports = NightFolders.of(finance.home).reports
     out, unfinished = reports / f"{done.night}-{done.number}", reports / f".{done.night}-{done.number}"
     if not out.exists():
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -246,26 +246,24 @@ async def _leave(
     return sorted(out.iterdir())
 
 
-def _tell(outcomes: "Sequence[Ran]", night: date) -> None:
+def _report_outcomes(outcomes: "Sequence[NightOutcome]", night: date) -> None:
     last = outcomes[-1]
     if last.run.night > night:
         complain(f"later nights were run than {night}: the newest is {last.run.night}")
     if not last.is_new:
         complain(f"nothing is new: run {last.run.seq} of {last.run.night} stands")
     for outcome in outcomes:
-        if outcome.complaint:
-            complain(
-                f"{outcome.run.night} is committed, but not every report could be left: {outcome.complaint}"
-            )
-        if outcome.unmirrored:
-            complain(
-                f"{outcome.run.night} is committed, but a check of it will take longer: {outcome.unmirrored}"
-            )
+        if outcome.report_failure:
+            reason = outcome.report_failure
+            complain(f"{outcome.run.night} is committed, but not every report could be left: {reason}")
+        if outcome.mirror_failure:
+            reason = outcome.mirror_failure
+            complain(f"{outcome.run.night} is committed, but a check of it will take longer: {reason}")
 
 
-def _show(night_status: "Status", *, as_json: bool, complaints: Sequence[str] = ()) -> None:
+def _show(night_status: "NightStatus", *, as_json: bool, complaints: Sequence[str] = ()) -> None:
     if as_json:
-        show_json(_told(night_status))
+        show_json(_json_of(night_status))
     else:
         _show_tables(night_status)
     for words in night_status.red:
@@ -274,7 +272,7 @@ def _show(night_status: "Status", *, as_json: bool, complaints: Sequence[str] = 
         raise typer.Exit(RED)
 
 
-def _told(night_status: "Status") -> dict[str, object]:
+def _json_of(night_status: "NightStatus") -> dict[str, object]:
     done = night_status.run
     return {
         "night": done.night,
@@ -292,7 +290,7 @@ def _told(night_status: "Status") -> dict[str, object]:
         },
         "files": [asdict(line) for line in night_status.files],
         "rows": [{**asdict(line), "rate": line.rate} for line in night_status.rows],
-        "breaks": [asdict(line) for line in night_status.codes],
+        "breaks": [_json_of_code(line) for line in night_status.codes],
         "unwatched": dict(night_status.unwatched),
         "waiting": list(night_status.waiting),
         "strangers": list(night_status.strangers),
@@ -301,7 +299,11 @@ def _told(night_status: "Status") -> dict[str, object]:
     }
 
 
-def _show_tables(night_status: "Status") -> None:
+def _json_of_code(line: "CodeCounts") -> dict[str, object]:
+    return {"code": line.code, "found": line.found_count, "open": line.open, "exposure": line.exposure}
+
+
+def _show_tables(night_status: "NightStatus") -> None:
     done = night_status.run
     files = [
         (line.institution, str(line.expected), str(line.in_time), str(line.late), str(len(line.missing)),
@@ -312,7 +314,9 @@ def _show_tables(night_status: "Status") -> None:
     show_table(f"Files of {done.night}, due by {dhaka(night_status.deadline)}", headings, files)
     rows = [(line.institution, str(line.matched), str(line.decided), line.rate) for line in night_status.rows]
     show_table("Rows", ("institution", ">matched", ">decided", ">rate"), rows)
-    codes = [(line.code, str(line.found), str(line.open), taka(line.exposure)) for line in night_status.codes]
+    codes = [
+        (line.code, str(line.found_count), str(line.open), taka(line.exposure)) for line in night_status.codes
+    ]
     figures = done.figures
     total = ("all", str(figures["found"]), str(figures["open"]), taka(figures["exposure"]))
     show_table("Breaks", ("code", ">found", ">open", ">exposure"), [*codes, total])

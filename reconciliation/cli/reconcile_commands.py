@@ -19,7 +19,7 @@ from reconciliation.errors import ReportError
 
 if TYPE_CHECKING:
     from reconciliation.engine.night import Night
-    from reconciliation.month.comparison import Report
+    from reconciliation.month.comparison import MonthComparison
 
 app = typer.Typer(no_args_is_help=True, help="Match our books with what institutions say happened.")
 for part in (night_commands, upload, sftp, check_commands, mirror_commands, break_commands):
@@ -67,8 +67,8 @@ def month(
         task = bar.add_task("nights", total=None, found=0)
 
         def watch(number: int, count: int, night: "Night") -> None:
-            found = bar.tasks[task].fields["found"] + len(night.findings)
-            bar.update(task, total=count, completed=number, found=found)
+            count_so_far = bar.tasks[task].fields["found"] + len(night.findings)
+            bar.update(task, total=count, completed=number, found=count_so_far)
 
         try:
             report = run_month(folder, CONFIG, keep or Path(scratch), watch, reports)
@@ -93,11 +93,11 @@ def _refuse_unfit(json_file: Path | None, output_folders: Mapping[str, Path | No
             )
 
 
-def _show(report: "Report") -> None:
+def _show(report: "MonthComparison") -> None:
     rows = [
         (code, str(numbers["seeded"]), str(numbers["found"]), str(numbers["invented"]))
         for code, numbers in report.by_code().items()
     ]
-    total = ("all", str(len(report.seeded)), str(len(report.found)), str(len(report.invented)))
+    total = ("all", str(len(report.seeded)), str(len(report.found_entries)), str(len(report.invented)))
     show_table("Breaks", ("code", ">seeded", ">found", ">invented"), [*rows, total])
     typer.echo(f"rows {report.rows}, invariants {report.invariants}, run digest {report.run_digest}")

@@ -63,19 +63,19 @@ def night(
         rules = NightRules.read(finance.config)
         connection = await finance.connect()
         try:
-            wanted = await _wanted(connection, night, run)
-            report = await report_of(finance.home, connection, wanted, rules)
+            run_record = await _chosen_run(connection, night, run)
+            report = await report_of(finance.home, connection, run_record, rules)
         finally:
             await connection.close()
         with screen().status("writing …"):
-            return leave(report, out, tuple(one.value for one in form) if form else FORMS)
+            return leave(report, out, tuple(choice.value for choice in form) if form else FORMS)
 
     try:
-        left = asyncio.run(_leave())
+        written = asyncio.run(_leave())
     except ReconciliationError as problem:
         complain(str(problem))
         raise typer.Exit(FAILED) from problem
-    rows = [(path.name, str(path.stat().st_size), sha256_of(path.read_bytes())) for path in left]
+    rows = [(path.name, str(path.stat().st_size), sha256_of(path.read_bytes())) for path in written]
     show_table(f"Left in {out}", ("file", ">bytes", "SHA-256"), rows)
 
 
@@ -113,7 +113,7 @@ def runs(
     show_table("Runs", (">run", "night", ">number", "invariants", "findings", "outcome"), rows)
 
 
-async def _wanted(connection: object, night: date | None, run: int | None) -> "RunRecord":
+async def _chosen_run(connection: object, night: date | None, run: int | None) -> "RunRecord":
     """The run that is asked for.
 
     Raises:

@@ -19,11 +19,11 @@ from reconciliation.cli.money_tables import show_fitting
 from reconciliation.errors import ReconciliationError, UnknownPartyError
 
 if TYPE_CHECKING:
-    from reconciliation.settlement.current_state import Work
-    from reconciliation.settlement.instructions.value_date_record import Settled
-    from reconciliation.settlement.positions.trust_cover import Cover
-    from reconciliation.settlement.post_outcomes import Followed
-    from reconciliation.settlement.settle_value_date import Issued
+    from reconciliation.settlement.current_state import SettlementWork
+    from reconciliation.settlement.instructions.value_date_record import SettledPosition
+    from reconciliation.settlement.positions.trust_cover import TrustCover
+    from reconciliation.settlement.post_outcomes import PostedOutcomes
+    from reconciliation.settlement.settle_value_date import SettledValueDate
 
 app = typer.Typer(no_args_is_help=True, help="Settle a day: positions, instructions, credits, cover.")
 
@@ -68,10 +68,12 @@ def positions(
         _show_sheet(day, rows)
 
 
-async def _positions(work: "Work", value_date: datetime | None) -> tuple[tuple["Settled", ...], date]:
+async def _positions(
+    work: "SettlementWork", value_date: datetime | None
+) -> tuple[tuple["SettledPosition", ...], date]:
     from reconciliation.settlement.preview import sheet_rows  # noqa: PLC0415 - heavy
 
-    day = value_date.date() if value_date else work.desk.cycles.calendar.after(work.run.night)
+    day = value_date.date() if value_date else work.setting.cycles.calendar.after(work.run.night)
     return await sheet_rows(work, day), day
 
 
@@ -84,20 +86,20 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Show every line behind the position of a party, with the row that it comes from."""
-    from reconciliation.settlement.preview import drill  # noqa: PLC0415 - heavy
+    from reconciliation.settlement.preview import explain_party  # noqa: PLC0415 - heavy
 
     try:
-        whose, lines = _run(context, lambda work: drill(work, party, value_date.date()))
+        resolved_party, lines = _run(context, lambda work: explain_party(work, party, value_date.date()))
     except UnknownPartyError as problem:
         raise typer.BadParameter(str(problem), param_hint="PARTY") from problem
     facts = [line.facts() for line in lines]
     if as_json:
-        show_json({"party": str(whose), "value_date": value_date.date(), "lines": facts})
+        show_json({"party": str(resolved_party), "value_date": value_date.date(), "lines": facts})
         return
     headings = ("day", "row", "kind", ">amount", "state", "because", "our reference", "their reference")
     names = ("day", "source", "kind", "amount", "state", "because", "our_reference", "their_reference")
     show_fitting(
-        f"{whose} on {value_date.date()}",
+        f"{resolved_party} on {value_date.date()}",
         headings,
         ([_cell(line_facts[name]) for name in names] for line_facts in facts),
     )
@@ -123,22 +125,22 @@ def instruct(
     asking = passphrase(_ASKER, f"Passphrase of {by}")
     approving = passphrase(_APPROVER, f"Passphrase of {approved_by}")
 
-    async def _carry_out(work: "Work") -> "Issued":
-        from reconciliation.settlement.settle_value_date import Order, settle  # noqa: PLC0415 - heavy
+    async def _carry_out(work: "SettlementWork") -> "SettledValueDate":
+        from reconciliation.settlement.settle_value_date import SettlementOrder, settle  # noqa: PLC0415 - heavy
 
-        await work.desk.finance.persons.verify(by, asking)
-        await work.desk.finance.persons.verify(approved_by, approving)
-        return await settle(work, Order(value_date.date(), by, approved_by))
+        await work.setting.finance.persons.verify(by, asking)
+        await work.setting.finance.persons.verify(approved_by, approving)
+        return await settle(work, SettlementOrder(value_date.date(), by, approved_by))
 
     issued = _run(context, _carry_out)
-    _show_issued(issued, _left(issued, out), as_json=as_json)
+    _show_issued(issued, _write_files(issued, out), as_json=as_json)
 
 
-def _left(issued: "Issued", out: Path) -> tuple[Path, ...]:
-    from reconciliation.settlement.settle_value_date import leave  # noqa: PLC0415 - heavy
+def _write_files(issued: "SettledValueDate", out: Path) -> tuple[Path, ...]:
+    from reconciliation.settlement.settle_value_date import write_bank_files  # noqa: PLC0415 - heavy
 
-    with _plainly():
-        return leave(issued.files, out)
+    with _refusals():
+        return write_bank_files(issued.files, out)
 
 
 @app.command()
@@ -149,47 +151,47 @@ def answer(
     as_json: AsJson = False,
 ) -> None:
     """Take a bank's answer in (pain.002 or pacs.002): what was rejected is owed again."""
-    from reconciliation.settlement.post_outcomes import follow  # noqa: PLC0415 - heavy
+    from reconciliation.settlement.post_outcomes import post_outcomes  # noqa: PLC0415 - heavy
 
     content = file.read_bytes()
-    _show_followed(_run(context, lambda work: follow(work, content)), as_json=as_json)
+    _show_outcomes(_run(context, lambda work: post_outcomes(work, content)), as_json=as_json)
 
 
 @app.command("credits")
 def credits_(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Match what banks booked with payouts and instructions, and post it. Exits 1 where funds differ."""
-    from reconciliation.settlement.post_outcomes import follow  # noqa: PLC0415 - heavy
+    from reconciliation.settlement.post_outcomes import post_outcomes  # noqa: PLC0415 - heavy
 
-    _show_followed(_run(context, follow), as_json=as_json)
+    _show_outcomes(_run(context, post_outcomes), as_json=as_json)
 
 
 @app.command("cover")
 def cover_(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Whether the money at our banks covers what we owe to others. Exits 1 where it does not."""
-    from reconciliation.settlement.preview import cover_now  # noqa: PLC0415 - heavy
+    from reconciliation.settlement.preview import current_cover  # noqa: PLC0415 - heavy
 
-    trust_cover = _run(context, cover_now)
+    trust_cover = _run(context, current_cover)
     _show_cover(trust_cover, as_json=as_json)
     if trust_cover.is_short:
         complain(trust_cover.alarm)
         raise typer.Exit(_IMPERFECT)
 
 
-def _run(context: typer.Context, work: "Callable[[Work], Awaitable[_T]]") -> _T:
+def _run(context: typer.Context, work: "Callable[[SettlementWork], Awaitable[_T]]") -> _T:
     """Carry a piece of work out over the newest run; a refusal is one line and exit 1."""
 
     async def _at_work() -> _T:
-        from reconciliation.settlement.current_state import at_work, open_desk  # noqa: PLC0415 - heavy
+        from reconciliation.settlement.current_state import open_work, read_setting  # noqa: PLC0415 - heavy
 
-        async with at_work(open_desk(context.obj)) as begun:
-            return await work(begun)
+        async with open_work(read_setting(context.obj)) as opened_work:
+            return await work(opened_work)
 
-    with _plainly():
+    with _refusals():
         return asyncio.run(_at_work())
 
 
 @contextmanager
-def _plainly() -> Iterator[None]:
+def _refusals() -> Iterator[None]:
     try:
         yield
     except UnknownPartyError:
@@ -202,7 +204,7 @@ def _plainly() -> Iterator[None]:
         raise typer.Exit(_IMPERFECT) from problem
 
 
-def _show_sheet(day: date, rows: "Sequence[Settled]") -> None:
+def _show_sheet(day: date, rows: "Sequence[SettledPosition]") -> None:
     names = ("in", "out", "fees", "back", "other", "held", "released", "net", "carried in", "instructed")
     headings = ("party", *(f">{name}" for name in names), ">carried out", "why")
     cells = []
@@ -229,7 +231,7 @@ def _show_sheet(day: date, rows: "Sequence[Settled]") -> None:
     typer.echo(f"sum of all nets: {taka(sum(row.position.net for row in rows))}")
 
 
-def _show_issued(issued: "Issued", places: Sequence[Path], *, as_json: bool) -> None:
+def _show_issued(issued: "SettledValueDate", places: Sequence[Path], *, as_json: bool) -> None:
     head = issued.head
     if as_json:
         from reconciliation.settlement.screen_rows import facts_of  # noqa: PLC0415 - heavy
@@ -251,7 +253,7 @@ def _show_issued(issued: "Issued", places: Sequence[Path], *, as_json: bool) -> 
         typer.echo("nobody is paid by instruction")
 
 
-def _show_followed(result: "Followed", *, as_json: bool) -> None:
+def _show_outcomes(result: "PostedOutcomes", *, as_json: bool) -> None:
     from reconciliation.settlement.screen_rows import facts_of_credit, facts_of_outcome  # noqa: PLC0415 - heavy
 
     outcomes = [facts_of_outcome(item) for item in result.outcomes]
@@ -283,17 +285,18 @@ def _show_rows(title: str, rows: Sequence[Mapping[str, object]], headings: Seque
     show_fitting(title, titles, ([_cell(row[name]) for name in names] for row in rows))
 
 
-def _show_cover(trust_cover: "Cover", *, as_json: bool) -> None:
+def _show_cover(trust_cover: "TrustCover", *, as_json: bool) -> None:
     if as_json:
         from dataclasses import asdict  # noqa: PLC0415
 
         names = ("strict", "strict_by_statement", "with_receivables", "total_owed", "is_short", "alarm")
         content = {name: getattr(trust_cover, name) for name in names}
-        show_json(content | asdict(trust_cover))
+        figures = asdict(trust_cover).items()
+        show_json(content | {"owed" if name == "owed_by_account" else name: value for name, value in figures})
         return
     rows = [
         ("settlement_bank", trust_cover.bank),
-        *((f"owed: {name}", -paisa) for name, paisa in trust_cover.owed.items()),
+        *((f"owed: {name}", -paisa) for name, paisa in trust_cover.owed_by_account.items()),
     ]
     rows += [("strict cover", trust_cover.strict)]
     rows += [(f"due within its cycle: {name}", paisa) for name, paisa in trust_cover.receivables.items()]

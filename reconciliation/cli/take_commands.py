@@ -47,11 +47,11 @@ def take_all(home: Path, config: Path, files: list[Path]) -> list[tuple[str, str
         SourceError: a name that nobody understands, something that is no file, or one that is too large.
     """
     # Layouts bring Polars; `ekpay --help` must not.
-    from reconciliation.intake.inbox_delivery import Landing, expected  # noqa: PLC0415
+    from reconciliation.intake.inbox_delivery import Landing, parse_expected_name  # noqa: PLC0415
     from reconciliation.statement.layout import read_layouts  # noqa: PLC0415
 
     layouts = read_layouts(config / "statements")
-    named = [(path, expected(path.name, layouts)) for path in files]
+    named = [(path, parse_expected_name(path.name, layouts)) for path in files]
     landing = Landing.of(home, "upload")
     rows = []
     for path, name in named:

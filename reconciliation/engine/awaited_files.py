@@ -13,11 +13,11 @@ from typing import Final
 import polars as pl
 
 from reconciliation.breaks.codes import Code
-from reconciliation.breaks.findings import Finding, FindingKey
-from reconciliation.calendar import DAY_MINUTES, Times
+from reconciliation.breaks.findings import BreakFinding, FindingKey
+from reconciliation.calendar import DAY_MINUTES, FileTimes
 from reconciliation.canonical_row import LEDGER, OPEN
 from reconciliation.intake.file_names import LogicalKey
-from reconciliation.intake.file_register import Register
+from reconciliation.intake.file_register import FileRegister
 from reconciliation.statement.values.dates import DHAKA_NAME
 
 WAITS_FOR_A_FILE: Final = (Code.FILE_MISSING, Code.CONTROL_TOTAL)
@@ -25,26 +25,26 @@ _MINUTES_AN_HOUR: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class AwaitedFiles:
     """The times of institutions, and the files that earlier breaks wait for already."""
 
-    times: Mapping[str, Times] = field(default_factory=dict)
+    times: Mapping[str, FileTimes] = field(default_factory=dict)
     borne: Collection[LogicalKey] = ()
 
     def totals(
-        self, findings: Iterable[Finding], rows: pl.DataFrame, register: Register
+        self, findings: Iterable[BreakFinding], rows: pl.DataFrame, register: FileRegister
     ) -> dict[FindingKey, int]:
         """What each break about a file bears, in paisa of our open lines; 0 where an earlier one does."""
         borne = set(self.borne)
         totals = {}
         for finding in findings:
-            key = file_of(finding)
+            key = awaited_file_of(finding)
             if key is not None:
                 totals[finding.key] = 0 if key in borne else self._open_total(key, rows, register)
                 borne.add(key)
         return totals
 
-    def _open_total(self, key: LogicalKey, rows: pl.DataFrame, register: Register) -> int:
+    def _open_total(self, key: LogicalKey, rows: pl.DataFrame, register: FileRegister) -> int:
         waiting = rows.filter(
             (pl.col("institution") == key.institution)
             & (pl.col("source") == LEDGER)
@@ -65,10 +65,10 @@ class Waiting:
 
 
 # A single file, of an institution whose times do not matter.
-ALONE: Final = Waiting()
+SINGLE_FILE: Final = AwaitedFiles()
 
 
-def file_of(finding: Finding) -> LogicalKey | None:
+def awaited_file_of(finding: BreakFinding) -> LogicalKey | None:
     """The file that a break waits for; None where it waits for none."""
     if finding.key.code not in WAITS_FOR_A_FILE or finding.day is None:
         return None

@@ -12,18 +12,18 @@ from typing import Final
 import polars as pl
 
 from reconciliation.breaks.codes import Code
-from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.canonical_row import FAMILY, OPEN
 from reconciliation.engine.awaited_files import WAITS_FOR_A_FILE
 from reconciliation.engine.night import Night
 from reconciliation.intake.file_names import LogicalKey
-from reconciliation.intake.file_register import Register
+from reconciliation.intake.file_register import FileRegister
 from reconciliation.matching.reference_keys import STRANGER
 
-CAME: Final = "the file came"
+FILE_ARRIVED: Final = "the file came"
 WITHDRAWN: Final = "what it was seen in was replaced"
 AGREED: Final = "its rows were judged again and agree"
-OTHERWISE: Final = "its rows were judged again and it is"
+JUDGED_OTHERWISE: Final = "its rows were judged again and it is"
 
 
 def raised_in(night: Night) -> set[FindingKey]:
@@ -32,7 +32,7 @@ def raised_in(night: Night) -> set[FindingKey]:
 
 
 def endings(
-    night: Night, standing: Mapping[FindingKey, Finding], register: Register
+    night: Night, standing: Mapping[FindingKey, BreakFinding], register: FileRegister
 ) -> dict[FindingKey, str]:
     """Which of the breaks that stand ended in a night, each with the reason in words."""
     raised = raised_in(night)
@@ -51,19 +51,22 @@ def endings(
         if reason is not None:
             codes = codes_raised.get((key.institution, key.reference), [])
             is_judged = reason == AGREED and codes
-            ended[key] = f"{OTHERWISE} {', '.join(codes)}" if is_judged else reason
+            ended[key] = f"{JUDGED_OTHERWISE} {', '.join(codes)}" if is_judged else reason
     return ended
 
 
 def _reason(
-    finding: Finding, families: Collection[tuple[str, str]], withdrawn: Collection[str], register: Register
+    finding: BreakFinding,
+    families: Collection[tuple[str, str]],
+    withdrawn: Collection[str],
+    register: FileRegister,
 ) -> str | None:
     key = finding.key
     is_refused_whole = key.code is Code.ROW_REJECTED and key.reference == finding.file
     if key.code in WAITS_FOR_A_FILE or is_refused_whole:
         day = finding.day
         if day is not None and register.live(LogicalKey(key.institution, day, finding.cycle)) is not None:
-            return CAME
+            return FILE_ARRIVED
         return None
     if (key.institution, key.reference) in families:
         return AGREED

@@ -7,24 +7,24 @@ from dataclasses import replace
 import polars as pl
 
 from reconciliation.breaks.codes import Code
-from reconciliation.breaks.diagnosis import Surroundings, diagnose
-from reconciliation.breaks.findings import Finding
+from reconciliation.breaks.diagnosis import DiagnosisContext, diagnose
+from reconciliation.breaks.findings import BreakFinding
 from reconciliation.breaks.nearest_candidate import with_nearest
 from reconciliation.canonical_row import MATCHED, QUIET
-from reconciliation.engine.awaited_files import ALONE, WAITS_FOR_A_FILE, Waiting
+from reconciliation.engine.awaited_files import SINGLE_FILE, WAITS_FOR_A_FILE, AwaitedFiles
 from reconciliation.engine.payouts import Payouts
-from reconciliation.intake.file_names import understood
-from reconciliation.intake.file_register import Register
+from reconciliation.intake.file_names import parse_file_name
+from reconciliation.intake.file_register import FileRegister
 from reconciliation.intake.receive_files import Received
 
 
-def explained(
-    findings: Sequence[Finding],
+def explain_findings(
+    findings: Sequence[BreakFinding],
     rows: pl.DataFrame,
-    register: Register,
+    register: FileRegister,
     payouts: Payouts,
-    waiting: Waiting = ALONE,
-) -> tuple[Finding, ...]:
+    waiting: AwaitedFiles = SINGLE_FILE,
+) -> tuple[BreakFinding, ...]:
     """The findings in their order, each with everything that can be worked out about it tonight."""
     # A candidate is never matched, so nearly all rows are out of the question from the start.
     unmatched = rows.filter(~pl.col("verdict").is_in([MATCHED, QUIET]))
@@ -37,27 +37,30 @@ def explained(
         if finding.key.code in WAITS_FOR_A_FILE:
             results.append(replace(finding, open_total=totals[finding.key]))
         elif finding.compared is not None:
-            cause = diagnose(finding.compared, _surroundings(finding, differences, register, payouts))
+            cause = diagnose(finding.compared, _diagnosis_context(finding, differences, register, payouts))
             results.append(replace(finding, diagnosis=cause))
         else:
             results.append(with_nearest(finding, near))
     return tuple(results)
 
 
-def _place(finding: Finding) -> tuple[str, int]:
+def _place(finding: BreakFinding) -> tuple[str, int]:
     return finding.key.institution, finding.difference
 
 
-def _surroundings(
-    finding: Finding, differences: Mapping[tuple[str, int], int], register: Register, payouts: Payouts
-) -> Surroundings:
+def _diagnosis_context(
+    finding: BreakFinding,
+    differences: Mapping[tuple[str, int], int],
+    register: FileRegister,
+    payouts: Payouts,
+) -> DiagnosisContext:
     institution = finding.key.institution
     batch = payouts.of(finding.key.reference)
     files = [] if batch is None else [register.live(key) for key in batch.files]
     opposite = -finding.difference
     # A finding is not its own counterpart, even where it differs by nothing.
     opposite_count = differences.get((institution, opposite), 0) - (opposite == finding.difference)
-    return Surroundings(
+    return DiagnosisContext(
         refunds=finding.refunds,
         differences=(opposite,) if opposite_count > 0 else (),
         batches=payouts.credits_of(institution),
@@ -66,14 +69,16 @@ def _surroundings(
     )
 
 
-def with_changes(received: Received, replaced: pl.DataFrame) -> list[Finding]:
+def with_changed_lines(received: Received, replaced: pl.DataFrame) -> list[BreakFinding]:
     """The findings of intake, where a replaced file tells which of its lines a correction changed."""
     changed = {}
     for name in received.withdrawn:
-        key = understood(name).key
+        key = parse_file_name(name).key
         before = replaced.filter(pl.col("origin") == name)
         after = [
-            frame for frame in received.frames if frame.height and understood(frame["origin"][0]).key == key
+            frame
+            for frame in received.frames
+            if frame.height and parse_file_name(frame["origin"][0]).key == key
         ]
         remaining = pl.concat(after)["raw_hash"] if after else pl.Series(dtype=pl.String)
         changed[name] = tuple(

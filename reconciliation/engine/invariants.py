@@ -26,9 +26,9 @@ from reconciliation.canonical_row import (
     REJECTED,
     SUCCESS,
 )
-from reconciliation.engine.night import Night, Progress, Setting, off_by_too_much
-from reconciliation.engine.restatement import Material, agrees_from_scratch, outcome
-from reconciliation.intake.file_names import understood
+from reconciliation.engine.night import Night, NightSetting, RunProgress, off_by_too_much
+from reconciliation.engine.restatement import RestatementMaterial, agrees_from_scratch, outcome
+from reconciliation.intake.file_names import parse_file_name
 from reconciliation.intake.receive_files import Intake
 from reconciliation.matching.engines import Engine, digest
 from reconciliation.matching.institution_positions import COLUMNS, families_that_agree, positions, rest
@@ -38,7 +38,7 @@ FATES = (MATCHED, BROKEN, REJECTED, OPEN, QUIET)
 _OF_LEDGER_DAYS = r"^\d{4}-\d{2}-\d{2}\.csv$"
 
 
-class MonthMaterial(Material, Protocol):
+class MonthMaterial(RestatementMaterial, Protocol):
     """The material of a month, with our books of each night as files of their own."""
 
     @property
@@ -67,17 +67,17 @@ class Invariant(StrEnum):
 class NightChecks:
     """What can be said of each night by itself; `broken` says in words where an invariant failed first."""
 
-    setting: Setting
-    progress: Progress
+    setting: NightSetting
+    progress: RunProgress
     engines: tuple[Engine, Engine]
-    material: Material
+    material: RestatementMaterial
     broken: dict[Invariant, str] = field(default_factory=dict)
 
     def after(self, night: Night) -> None:
         """Judge the night again, take its files in again, compute what a correction changed from scratch."""
         self._judge_again(night)
         self._take_in_again(night)
-        for institution in {understood(name).key.institution for name in night.received.withdrawn}:
+        for institution in {parse_file_name(name).key.institution for name in night.received.withdrawn}:
             self._restate(institution, night)
 
     def hold(self, invariant: Invariant, holds: bool, otherwise: str) -> None:  # noqa: FBT001 - what is held
@@ -144,12 +144,12 @@ class NightChecks:
 
 
 @dataclass(slots=True)
-class Checks:
+class MonthChecks:
     """Checks as the month goes on; `broken` says in words where an invariant failed first."""
 
     month: MonthMaterial
-    setting: Setting
-    progress: Progress
+    setting: NightSetting
+    progress: RunProgress
     engines: tuple[Engine, Engine]
     broken: dict[Invariant, str] = field(default_factory=dict)
 
@@ -180,13 +180,15 @@ class Checks:
         for arrival in self.progress.register.loaded():
             name = arrival.name.text
             stated = (arrival.rows, arrival.settled)
-            found = counted.pop(name, (0, 0))
-            hold(Invariant.CONSERVATION, found == stated, f"{name}: {found} are left of {stated}")
+            rows_and_net = counted.pop(name, (0, 0))
+            hold(
+                Invariant.CONSERVATION, rows_and_net == stated, f"{name}: {rows_and_net} are left of {stated}"
+            )
         hold(Invariant.CONSERVATION, not counted, f"rows of files that do not count: {list(counted)}")
         sums = (pl.len(), pl.col("gross").sum(), pl.col("net").sum())
-        found = rows.filter(pl.col("origin").str.contains(_OF_LEDGER_DAYS)).select(sums).row(0)
-        stated = pl.concat(self._books()).select(sums).collect().row(0)
-        hold(Invariant.CONSERVATION, found == stated, f"of our books {found} are left of {stated}")
+        judged = rows.filter(pl.col("origin").str.contains(_OF_LEDGER_DAYS)).select(sums).row(0)
+        exported = pl.concat(self._books()).select(sums).collect().row(0)
+        hold(Invariant.CONSERVATION, judged == exported, f"of our books {judged} are left of {exported}")
 
     def _books(self) -> list[pl.LazyFrame]:
         """Our books once more, straight from their files."""

@@ -10,53 +10,53 @@ from datetime import date
 import polars as pl
 
 from reconciliation.breaks.codes import Code, Rules
-from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.calendar import Calendar
 from reconciliation.canonical_row import FAMILY, LEDGER, no_rows
-from reconciliation.engine.awaited_files import Waiting, file_of
-from reconciliation.engine.explain_findings import explained, with_changes
+from reconciliation.engine.awaited_files import AwaitedFiles, awaited_file_of
+from reconciliation.engine.explain_findings import explain_findings, with_changed_lines
 from reconciliation.engine.payouts import NEVER, Payouts
-from reconciliation.engine.row_store import Store, once, together
+from reconciliation.engine.row_store import RowStore, latest_rows, pool_rows
 from reconciliation.intake.file_names import LogicalKey
-from reconciliation.intake.file_register import Register
-from reconciliation.intake.file_schedule import Schedule
+from reconciliation.intake.file_register import FileRegister
+from reconciliation.intake.file_schedule import FileSchedule
 from reconciliation.intake.receive_files import Incoming, Intake, Received
 from reconciliation.matching.due_windows import due_states, with_due, with_windows
 from reconciliation.matching.engines import Engine
 from reconciliation.matching.reference_keys import with_references, without_ours
-from reconciliation.matching.row_family import Kind, Row
-from reconciliation.matching.row_pool import Judged, judge_pool, with_rounding_broken
+from reconciliation.matching.row_family import InstitutionKind, PoolRow
+from reconciliation.matching.row_pool import JudgedPool, judge_pool, with_rounding_broken
 from reconciliation.statement.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class NightSetting:
     """What does not change during a month: layouts, rules, calendar and which files are expected."""
 
     layouts: Mapping[str, Layout]
     rules: Rules
     calendar: Calendar
-    schedule: Schedule
+    schedule: FileSchedule
 
     @property
-    def kinds(self) -> Mapping[str, Kind]:
+    def kinds(self) -> Mapping[str, InstitutionKind]:
         """What each institution does for us."""
         return {institution: layout.kind for institution, layout in self.layouts.items()}
 
 
 @dataclass(slots=True)
-class Progress:
+class RunProgress:
     """What changes from night to night."""
 
-    store: Store
-    register: Register
+    store: RowStore
+    register: FileRegister
     payouts: Payouts
-    found: dict[FindingKey, tuple[date, Finding]] = field(default_factory=dict)
+    findings: dict[FindingKey, tuple[date, BreakFinding]] = field(default_factory=dict)
     rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Inputs:
+class NightInputs:
     """What is new in a night.
 
     `ours` are rows of our books, whose due dates are still to be worked out. `expected` are further rows of
@@ -77,11 +77,11 @@ class Night:
     `replaced` are rows of earlier nights that no longer count, with what had become of them.
     """
 
-    inputs: Inputs
+    inputs: NightInputs
     pool: pl.DataFrame
-    judged: Judged
+    judged: JudgedPool
     received: Received
-    findings: tuple[Finding, ...]
+    findings: tuple[BreakFinding, ...]
     replaced: pl.DataFrame
 
     @property
@@ -90,7 +90,7 @@ class Night:
         return self.inputs.date
 
 
-def run_night(inputs: Inputs, setting: Setting, progress: Progress, engine: Engine) -> Night:
+def run_night(inputs: NightInputs, setting: NightSetting, progress: RunProgress, engine: Engine) -> Night:
     """Take a night's files in, judge what they touch and what has come due, and keep the outcome."""
     intake = Intake(setting.layouts, setting.schedule, progress.register)
     received = intake.receive(inputs.files, inputs.date)
@@ -104,27 +104,29 @@ def run_night(inputs: Inputs, setting: Setting, progress: Progress, engine: Engi
     ]
     settled, still_open = progress.store.of_origins(withdrawn), progress.store.open_of_origins(withdrawn)
     progress.store.withdrawn.extend(withdrawn)
-    received.findings = with_changes(received, settled)
+    received.findings = with_changed_lines(received, settled)
     pool = _pool(received, pl.concat([ours, expected, inputs.expected]), settled, progress)
     pool = pool_with_due(pool, setting, progress.register, progress.payouts)
     judged = judge_pool(pool, engine, setting.kinds)
     rounding = _rounding(judged.rounded, received.loaded, setting, progress.register)
     judged.rows = with_rounding_broken(judged, off_by_too_much(judged, setting, progress.register))
-    progress.store.keep(judged.rows)
+    progress.store.write_run(judged.rows)
     progress.rows += ours.height + sum(frame.height for frame in received.frames)
-    waiting = Waiting(setting.calendar.institutions, _waited_for(progress))
+    waiting = AwaitedFiles(setting.calendar.institutions, _awaited_keys(progress))
     findings = [*received.findings, *judged.findings, *rounding]
-    new = _first_seen(findings, inputs.date, judged, progress, waiting)
-    return Night(inputs, pool, judged, received, new, once(settled, still_open))
+    new = _new_findings(findings, inputs.date, judged, progress, waiting)
+    return Night(inputs, pool, judged, received, new, latest_rows(settled, still_open))
 
 
-def _waited_for(progress: Progress) -> set[LogicalKey]:
+def _awaited_keys(progress: RunProgress) -> set[LogicalKey]:
     """The files that breaks of earlier nights wait for, and that have not come since."""
-    files = (file_of(finding) for _, finding in progress.found.values())
+    files = (awaited_file_of(finding) for _, finding in progress.findings.values())
     return {key for key in files if key is not None and progress.register.live(key) is None}
 
 
-def _pool(received: Received, ours: pl.DataFrame, replaced: pl.DataFrame, progress: Progress) -> pl.DataFrame:
+def _pool(
+    received: Received, ours: pl.DataFrame, replaced: pl.DataFrame, progress: RunProgress
+) -> pl.DataFrame:
     """Open rows, new rows, and settled rows of the families that a new or withdrawn row belongs to."""
     store = progress.store
     carried = store.open_rows()
@@ -135,10 +137,12 @@ def _pool(received: Received, ours: pl.DataFrame, replaced: pl.DataFrame, progre
     known = pl.concat([store.known_names(lookups), carried.filter(pl.col("source") == LEDGER), ours])
     new = pl.concat([ours, with_references(theirs, known)])
     touched = pl.concat([new.select(FAMILY), replaced.select(FAMILY)]).unique()
-    return together(store.of_families(touched), carried, new)
+    return pool_rows(store.of_families(touched), carried, new)
 
 
-def pool_with_due(pool: pl.DataFrame, setting: Setting, register: Register, payouts: Payouts) -> pl.DataFrame:
+def pool_with_due(
+    pool: pl.DataFrame, setting: NightSetting, register: FileRegister, payouts: Payouts
+) -> pl.DataFrame:
     """How far each window has come. An entry of a batch that still misses a file waits for it."""
     statements = [name for name, layout in setting.layouts.items() if layout.kind == "statement"]
     waits = (
@@ -151,7 +155,7 @@ def pool_with_due(pool: pl.DataFrame, setting: Setting, register: Register, payo
     return with_due(pool.with_columns(due_date=theirs.otherwise(None)), states)
 
 
-def complete_dates(schedule: Schedule, register: Register) -> Mapping[str, set[date]]:
+def complete_dates(schedule: FileSchedule, register: FileRegister) -> Mapping[str, set[date]]:
     """The dates of each institution of which every cycle is loaded."""
     cycles: dict[tuple[str, date], int] = {}
     for arrival in register.loaded():
@@ -164,15 +168,15 @@ def complete_dates(schedule: Schedule, register: Register) -> Mapping[str, set[d
     return complete
 
 
-def off_by_too_much(judged: Judged, setting: Setting, register: Register) -> set[str]:
+def off_by_too_much(judged: JudgedPool, setting: NightSetting, register: FileRegister) -> set[str]:
     """The files whose rows are a paisa off so often that none of it is accepted."""
     bound = setting.rules.rounding_bound_paisa
     return {row.origin for row in judged.rounded if register.named(row.origin).rounding > bound}
 
 
 def _rounding(
-    rounded: Iterable[Row], loaded: Collection[str], setting: Setting, register: Register
-) -> list[Finding]:
+    rounded: Iterable[PoolRow], loaded: Collection[str], setting: NightSetting, register: FileRegister
+) -> list[BreakFinding]:
     """The files of this night whose rows are off by more together than chance allows (case 8)."""
     sums: dict[str, int] = {}
     for row in rounded:
@@ -185,7 +189,7 @@ def _rounding(
         if paisa > setting.rules.rounding_bound_paisa:
             name = arrival.name
             findings.append(
-                Finding(
+                BreakFinding(
                     FindingKey(Code.ROUNDING, name.key.institution, origin),
                     file=origin,
                     day=name.key.day,
@@ -195,16 +199,20 @@ def _rounding(
     return findings
 
 
-def _first_seen(
-    findings: Iterable[Finding], night: date, judged: Judged, progress: Progress, waiting: Waiting
-) -> tuple[Finding, ...]:
+def _new_findings(
+    findings: Iterable[BreakFinding],
+    night: date,
+    judged: JudgedPool,
+    progress: RunProgress,
+    waiting: AwaitedFiles,
+) -> tuple[BreakFinding, ...]:
     """Findings that no earlier night had, explained; each is counted once, whatever becomes of it."""
-    new: dict[FindingKey, Finding] = {}
+    new: dict[FindingKey, BreakFinding] = {}
     for finding in findings:
-        if finding.key not in progress.found and finding.key not in new:
+        if finding.key not in progress.findings and finding.key not in new:
             new[finding.key] = finding
-    explained_findings = explained(
+    explained_findings = explain_findings(
         tuple(new.values()), judged.rows, progress.register, progress.payouts, waiting
     )
-    progress.found |= {finding.key: (night, finding) for finding in explained_findings}
+    progress.findings |= {finding.key: (night, finding) for finding in explained_findings}
     return explained_findings

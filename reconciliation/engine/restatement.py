@@ -12,7 +12,7 @@ import polars as pl
 
 from reconciliation.canonical_row import KEY, no_rows
 from reconciliation.digests import sha256_of_frame
-from reconciliation.engine.night import Progress, Setting, off_by_too_much, pool_with_due
+from reconciliation.engine.night import NightSetting, RunProgress, off_by_too_much, pool_with_due
 from reconciliation.engine.payouts import Payouts
 from reconciliation.intake.file_register import Arrival
 from reconciliation.matching.due_windows import with_windows
@@ -25,7 +25,7 @@ from reconciliation.statement.reader import read
 OUTCOME = (*KEY, "source", "theirs", "status", "gross", "net", "currency", "verdict")
 
 
-class Material(Protocol):
+class RestatementMaterial(Protocol):
     """What a run was made of, to compute from scratch what stands."""
 
     def books(self, institution: str, up_to: date) -> pl.DataFrame:
@@ -47,7 +47,12 @@ def outcome(rows: pl.DataFrame) -> str:
 
 
 def agrees_from_scratch(
-    institution: str, night: date, material: Material, setting: Setting, progress: Progress, engine: Engine
+    institution: str,
+    night: date,
+    material: RestatementMaterial,
+    setting: NightSetting,
+    progress: RunProgress,
+    engine: Engine,
 ) -> bool:
     """Whether an institution's rows stand as a run has them that never saw the replaced file."""
     payouts = Payouts(setting.layouts, setting.schedule)
@@ -68,7 +73,7 @@ def agrees_from_scratch(
     return outcome(rows) == outcome(standing)
 
 
-def _files(live: Iterable[Arrival], material: Material, setting: Setting) -> pl.DataFrame:
+def _files(live: Iterable[Arrival], material: RestatementMaterial, setting: NightSetting) -> pl.DataFrame:
     frames = []
     for arrival in live:
         name = arrival.name

@@ -21,7 +21,7 @@ _SETTLED = "settled.parquet"
 _AT_ONCE = 8
 
 
-def durable(path: Path) -> None:
+def sync_to_disk(path: Path) -> None:
     """Write a file or the entries of a folder through to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -30,7 +30,7 @@ def durable(path: Path) -> None:
         os.close(handle)
 
 
-class Store:
+class RowStore:
     """The rows of all runs up to `last`; `withdrawn` are origins whose rows no longer count."""
 
     def __init__(self, folder: Path, last: int = 0, withdrawn: Iterable[str] = ()) -> None:
@@ -39,7 +39,7 @@ class Store:
         self.withdrawn: list[str] = list(withdrawn)
         folder.mkdir(parents=True, exist_ok=True)
 
-    def place(self, run: int) -> Path:
+    def folder_of(self, run: int) -> Path:
         """Where the rows of a run lie."""
         return self._folder / f"{run:06d}"
 
@@ -51,8 +51,8 @@ class Store:
 
     def open_rows(self) -> pl.DataFrame:
         """What was carried over."""
-        path = self.place(self.last) / _OPEN
-        return self._counting(pl.read_parquet(path)) if path.exists() else no_rows()
+        path = self.folder_of(self.last) / _OPEN
+        return self._that_count(pl.read_parquet(path)) if path.exists() else no_rows()
 
     def of_families(self, families: pl.DataFrame) -> pl.DataFrame:
         """Settled rows of these families, each as it was last written."""
@@ -67,7 +67,7 @@ class Store:
 
     def open_of_origins(self, origins: Sequence[str]) -> pl.DataFrame:
         """Open rows that came from these files or payouts, whether they still count or not."""
-        path = self.place(self.last) / _OPEN
+        path = self.folder_of(self.last) / _OPEN
         if not origins or not path.exists():
             return no_rows()
         return pl.read_parquet(path).filter(pl.col("origin").is_in(origins))
@@ -77,7 +77,7 @@ class Store:
         rows = self._settled(names.unique(), ("institution", "direction", "theirs"))
         return rows.filter(pl.col("source") == LEDGER)
 
-    def keep(self, rows: pl.DataFrame) -> Path:
+    def write_run(self, rows: pl.DataFrame) -> Path:
         """Write what a run decided, in one order whatever they came in; where it lies."""
         ordered = complete(rows).sort(IDENTITY)
         is_open = pl.col("verdict") == OPEN
@@ -88,18 +88,18 @@ class Store:
         unfinished.mkdir()
         for name, frame in ((_OPEN, ordered.filter(is_open)), (_SETTLED, settled)):
             frame.write_parquet(unfinished / name)
-            durable(unfinished / name)
-        durable(unfinished)
-        place = self.place(self.last + 1)
+            sync_to_disk(unfinished / name)
+        sync_to_disk(unfinished)
+        place = self.folder_of(self.last + 1)
         unfinished.rename(place)
-        durable(self._folder)
+        sync_to_disk(self._folder)
         self.last += 1
         return place
 
     def everything(self, columns: Sequence[str] = ()) -> pl.DataFrame:
         """Every row that counts, once, with what became of it; only some columns where these are named."""
         selected = [name for name in SCHEMA if not columns or name in {*columns, *IDENTITY}]
-        return self._counted(selected, pl.lit(value=True))
+        return self._rows_that_count(selected, pl.lit(value=True))
 
     def of_institution(self, institution: str) -> pl.DataFrame:
         """Every row of one institution that counts, once, with what became of it."""
@@ -107,30 +107,32 @@ class Store:
 
     def of_institutions(self, institutions: Sequence[str]) -> pl.DataFrame:
         """The same of several."""
-        return self._counted(list(SCHEMA), pl.col("institution").is_in(institutions))
+        return self._rows_that_count(list(SCHEMA), pl.col("institution").is_in(institutions))
 
     def written(self) -> pl.DataFrame:
         """What the last run wrote and counts still: the rows that it judged, and all that are open."""
-        return together(self.settled_in([self.last]), self.open_rows(), no_rows())
+        return pool_rows(self.settled_in([self.last]), self.open_rows(), no_rows())
 
     def settled_in(self, runs: Iterable[int], condition: pl.Expr | None = None) -> pl.DataFrame:
         """Rows that these runs settled, as far as they count, each as the last of them left it."""
-        paths = [path for run in sorted(set(runs)) if (path := self.place(run) / _SETTLED).exists()]
+        paths = [path for run in sorted(set(runs)) if (path := self.folder_of(run) / _SETTLED).exists()]
         if not paths:
             return no_rows()
         row_filter = pl.lit(value=True) if condition is None else condition
-        return self._counting(self._newest(pl.scan_parquet(paths).filter(row_filter).collect()))
+        return self._that_count(self._newest(pl.scan_parquet(paths).filter(row_filter).collect()))
 
-    def _counted(self, columns: Sequence[str], condition: pl.Expr) -> pl.DataFrame:
+    def _rows_that_count(self, columns: Sequence[str], condition: pl.Expr) -> pl.DataFrame:
         # Read one after the other in the order of their runs: what is later replaces what was before it.
         frames = [
-            self._counting(pl.scan_parquet(path).filter(condition).select(columns).collect())
+            self._that_count(pl.scan_parquet(path).filter(condition).select(columns).collect())
             for path in self._paths()
         ]
-        return _once([no_rows().select(columns), *frames, self.open_rows().filter(condition).select(columns)])
+        return _latest(
+            [no_rows().select(columns), *frames, self.open_rows().filter(condition).select(columns)]
+        )
 
     def _paths(self) -> list[Path]:
-        paths = (self.place(run) / _SETTLED for run in range(1, self.last + 1))
+        paths = (self.folder_of(run) / _SETTLED for run in range(1, self.last + 1))
         return [path for path in paths if path.exists()]
 
     def _scan(self) -> pl.LazyFrame:
@@ -142,11 +144,11 @@ class Store:
         unique_keys = keys.lazy().unique()
         frames = [
             pl.scan_parquet(path).join(unique_keys, on=list(on), how="semi").collect()
-            for path in self._having(unique_keys, on)
+            for path in self._files_with(unique_keys, on)
         ]
-        return self._counting(self._newest(pl.concat(frames))) if frames else no_rows()
+        return self._that_count(self._newest(pl.concat(frames))) if frames else no_rows()
 
-    def _having(self, keys: pl.LazyFrame, on: Sequence[str]) -> list[str]:
+    def _files_with(self, keys: pl.LazyFrame, on: Sequence[str]) -> list[str]:
         """Which files have any of these rows. Few have; of the others only what is asked by is ever read."""
         paths, having = self._paths(), []
         for begin in range(0, len(paths), _AT_ONCE):
@@ -158,16 +160,16 @@ class Store:
     def _newest(self, rows: pl.DataFrame) -> pl.DataFrame:
         return rows.sort(_VERSION).unique(IDENTITY, keep="last", maintain_order=True).drop(_VERSION)
 
-    def _counting(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def _that_count(self, rows: pl.DataFrame) -> pl.DataFrame:
         return rows.filter(~pl.col("origin").is_in(self.withdrawn)) if self.withdrawn else rows
 
 
-def once(earlier: pl.DataFrame, later: pl.DataFrame) -> pl.DataFrame:
+def latest_rows(earlier: pl.DataFrame, later: pl.DataFrame) -> pl.DataFrame:
     """Rows of both, each once, as the later frame has it."""
-    return _once([earlier, later])
+    return _latest([earlier, later])
 
 
-def _once(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+def _latest(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Rows of all, each once, as the last frame that has it says."""
     rows = pl.concat(frames)
     # Few rows are there twice; where none is, nothing needs to be copied.
@@ -180,6 +182,6 @@ def _once(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     )
 
 
-def together(settled: pl.DataFrame, carried: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+def pool_rows(settled: pl.DataFrame, carried: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     """One pool of rows, each once; what is carried or new counts before what was settled."""
-    return once(once(settled, carried), new)
+    return latest_rows(latest_rows(settled, carried), new)

@@ -12,7 +12,7 @@ from reconciliation.digests import sha256_of_lines
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class RunIdentity:
     """What went into a run: same identity and same code, same findings."""
 
     ledger_sha256: str
@@ -53,7 +53,7 @@ def finding_lines(nights_by_finding: Mapping[FindingKey, date]) -> Iterable[str]
     )
 
 
-def seal(nights_by_finding: Mapping[FindingKey, date], identity: Identity, folder: Path) -> Seal:
+def seal(nights_by_finding: Mapping[FindingKey, date], identity: RunIdentity, folder: Path) -> Seal:
     """Write the digest of findings and identity, through to the disk."""
     digest = sha256_of_lines([*finding_lines(nights_by_finding), *identity.lines()])
     path = folder / "seal.json"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class RemoteFile:
     """A file as a server shows it; `changed` is its time in seconds since 1970, of its marker too."""
 
     folder: str
@@ -20,7 +20,7 @@ class Seen:
     changed: str
 
 
-class Remembered:
+class FetchLog:
     """The files that came from one server."""
 
     def __init__(self, path: Path) -> None:
@@ -28,10 +28,10 @@ class Remembered:
         self._path = path
         self._seen = set(_read(path))
 
-    def __contains__(self, file: Seen) -> bool:
+    def __contains__(self, file: RemoteFile) -> bool:
         return file in self._seen
 
-    def add(self, remote_file: Seen, sha256: str) -> None:
+    def add(self, remote_file: RemoteFile, sha256: str) -> None:
         """Note that a file came; a note that is lost costs one more fetch of the same bytes."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         # What a killed process left unfinished is ended, so that it spoils no line but its own.
@@ -49,14 +49,14 @@ def _is_unfinished(path: Path) -> bool:
         return file.read() != b"\n"
 
 
-def _read(path: Path) -> list[Seen]:
+def _read(path: Path) -> list[RemoteFile]:
     if not path.exists():
         return []
     files = []
     for line in path.read_bytes().splitlines():
         try:
             fields = json.loads(line)
-            files.append(Seen(fields["folder"], fields["name"], fields["size"], fields["changed"]))
+            files.append(RemoteFile(fields["folder"], fields["name"], fields["size"], fields["changed"]))
         except (ValueError, KeyError, TypeError):
             continue
     return files

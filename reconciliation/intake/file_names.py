@@ -28,7 +28,7 @@ class FileName:
     text: str
 
 
-def understood(name: str) -> FileName:
+def parse_file_name(name: str) -> FileName:
     """What a name says.
 
     Raises:

@@ -42,11 +42,11 @@ class Arrival:
     closing: int | None = None
     rounding: int = 0
     controls: Mapping[str, str] = field(default_factory=dict)
-    what: str = ""
+    refusal: str = ""
 
 
 @dataclass(slots=True)
-class Register:
+class FileRegister:
     """All arrivals so far, in the order in which they were judged."""
 
     arrivals: list[Arrival] = field(default_factory=list)

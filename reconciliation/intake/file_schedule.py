@@ -10,7 +10,7 @@ from reconciliation.intake.file_names import LogicalKey
 _ONE_DAY = timedelta(days=1)
 
 
-class Schedule:
+class FileSchedule:
     """The files of all institutions whose arrival lies between two nights, both included.
 
     With `since`, only its institutions are expected to send files, each from its own date on, as our books

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from reconciliation.errors import MonthError, SourceError
-from reconciliation.intake.file_names import FileName, understood
+from reconciliation.intake.file_names import FileName, parse_file_name
 from reconciliation.statement.layout import Layout
 
 # Far above a day of the largest institution, far below what memory holds: a night reads a file whole.
@@ -30,7 +30,7 @@ class StillWaitingError(SourceError):
     """Another file of this name waits in the inbox: it is judged first."""
 
 
-def expected(name: str, layouts: Mapping[str, Layout]) -> FileName:
+def parse_expected_name(name: str, layouts: Mapping[str, Layout]) -> FileName:
     """What a name says, if an institution that we know sends such files.
 
     Raises:
@@ -39,7 +39,7 @@ def expected(name: str, layouts: Mapping[str, Layout]) -> FileName:
     if len(name) > _LETTERS_MAX:
         raise SourceError(f"{name[:_LETTERS_MAX]}…: a name of {len(name)} letters")
     try:
-        file_name = understood(name)
+        file_name = parse_file_name(name)
     except MonthError as problem:
         raise SourceError(f"{problem}: <institution>_<yyyymmdd>_<cycle>[_c<n>].<extension>") from problem
     layout = layouts.get(file_name.key.institution)
@@ -91,7 +91,7 @@ class Landing:
             # A link fails where a rename would replace.
             os.link(whole, place)
         except FileExistsError:
-            if digest(place) != digest(whole):
+            if file_digest(place) != file_digest(whole):
                 raise StillWaitingError(f"{name}: {StillWaitingError.__doc__}") from None
             whole.unlink()
             return False
@@ -117,7 +117,7 @@ class Landing:
             unfinished.unlink(missing_ok=True)
 
 
-def digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
     """SHA-256 of a file, in constant memory."""
     checksum = sha256()
     with path.open("rb") as file:

@@ -50,7 +50,7 @@ FROM ledger_lines WHERE id > {after} AND id <= {last} AND role <> 'merchant' AND
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class LineRange:
     """Frozen lines as they lie there, and the range of ids in which all of them were asked for."""
 
     frame: pl.DataFrame
@@ -58,17 +58,17 @@ class Lines:
     last: int
 
 
-def read_lines(url: str, after: int, last: int, institution: str = "") -> Lines:
+def read_lines(url: str, after: int, last: int, institution: str = "") -> LineRange:
     """The lines behind one id up to another by ADBC, straight into columns; of one institution if asked."""
     with Database(url) as books:
-        return Lines(books.query(_lines(after, last, institution)), after, last)
+        return LineRange(books.query(_lines(after, last, institution)), after, last)
 
 
-def read_new_lines(url: str, after: int, night: date) -> Lines:
+def read_new_lines(url: str, after: int, night: date) -> LineRange:
     """The lines behind an id that a run of a night takes: those of windows up to its date, without a gap."""
     with Database(url) as books:
         last = int(books.query(_NEWEST.format(after=int(after), night=night.isoformat())).item())
-        return Lines(books.query(_lines(after, last, "")), after, last)
+        return LineRange(books.query(_lines(after, last, "")), after, last)
 
 
 def _lines(after: int, last: int, institution: str) -> str:

@@ -22,26 +22,26 @@ def bank_of(institution: str, layouts: Mapping[str, Layout]) -> str:
     return layout.payout.bank if layout is not None and layout.payout is not None else ""
 
 
-def only(taking_part: Collection[str], calendar: Calendar) -> Calendar:
+def only_participants(taking_part: Collection[str], calendar: Calendar) -> Calendar:
     """The calendar with the times of those who take part and of nobody else."""
     times = {name: file_times for name, file_times in calendar.institutions.items() if name in taking_part}
     return calendar.model_copy(update={"institutions": times})
 
 
 @dataclass(frozen=True, slots=True)
-class TakingPart:
+class Participants:
     """Since when each institution is expected to send files, and whom our books name and nobody watches."""
 
     since: Mapping[str, date]
     unwatched: frozenset[str]
 
 
-def taking_part(
+def participants_of(
     since: Mapping[str, date],
     named: Mapping[str, date],
     layouts: Mapping[str, Layout],
     calendar: Calendar,
-) -> TakingPart:
+) -> Participants:
     """Those who took part before, and those whom the books name by now with the first date of each.
 
     Who has no layout or no times in the calendar is unwatched, a bank by which somebody pays as well.
@@ -54,4 +54,4 @@ def taking_part(
     all_dates = first_dates | dict(since)
     watched = {name for name in all_dates if name in layouts and name in calendar.institutions}
     expected = {name: all_dates[name] for name in sorted(watched)}
-    return TakingPart(expected, frozenset(all_dates.keys() - watched))
+    return Participants(expected, frozenset(all_dates.keys() - watched))

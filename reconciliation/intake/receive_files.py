@@ -11,12 +11,12 @@ from datetime import date
 import polars as pl
 
 from reconciliation.breaks.codes import Code
-from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.digests import sha256_of
 from reconciliation.errors import ControlTotalError, UnreadableFileError
-from reconciliation.intake.file_names import FileName, LogicalKey, expected_name, understood
-from reconciliation.intake.file_register import Arrival, FileState, Register
-from reconciliation.intake.file_schedule import Schedule
+from reconciliation.intake.file_names import FileName, LogicalKey, expected_name, parse_file_name
+from reconciliation.intake.file_register import Arrival, FileRegister, FileState
+from reconciliation.intake.file_schedule import FileSchedule
 from reconciliation.statement.layout import Layout
 from reconciliation.statement.reader import Reading, read
 
@@ -34,7 +34,7 @@ class Received:
     """What one night brought. `withdrawn` are the names of files that a correction replaced."""
 
     frames: list[pl.DataFrame] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[BreakFinding] = field(default_factory=list)
     withdrawn: list[str] = field(default_factory=list)
     loaded: list[str] = field(default_factory=list)
 
@@ -44,8 +44,8 @@ class Intake:
     """Takes files in: layouts and schedule say what is expected, the register what came before."""
 
     layouts: Mapping[str, Layout]
-    schedule: Schedule
-    register: Register
+    schedule: FileSchedule
+    register: FileRegister
 
     def receive(self, files: Iterable[Incoming], night: date) -> Received:
         """Every file that came, then what is missing by this night; files of one name stay in their order.
@@ -55,7 +55,7 @@ class Intake:
         """
         received = Received()
         for name, file in sorted(
-            ((understood(incoming.name), incoming) for incoming in files), key=lambda pair: pair[0]
+            ((parse_file_name(incoming.name), incoming) for incoming in files), key=lambda pair: pair[0]
         ):
             self._take(name, file.read(), night, received)
         received.findings.extend(self._missing(night))
@@ -74,12 +74,12 @@ class Intake:
         try:
             reading = self._read(name, content)
         except UnreadableFileError as problem:
-            self.register.add(Arrival(name, sha256, night, FileState.REFUSED, what=str(problem)))
-            received.findings.append(_of_file(Code(problem.code), name, what=str(problem)))
+            self.register.add(Arrival(name, sha256, night, FileState.REFUSED, refusal=str(problem)))
+            received.findings.append(_of_file(Code(problem.code), name, reason=str(problem)))
             return
         sequence = _sequence(reading)
         if self._leaves_a_gap(name.key, sequence):
-            received.findings.append(_of_file(Code.SEQUENCE_GAP, name, what=f"number {sequence}"))
+            received.findings.append(_of_file(Code.SEQUENCE_GAP, name, reason=f"number {sequence}"))
         if live is not None:
             self.register.set_state(live, FileState.SUPERSEDED)
             received.withdrawn.append(live.name.text)
@@ -162,36 +162,36 @@ class Intake:
         offset = numbered[max(earlier)] - max(earlier) if earlier else 0
         return sequence - place(key) != offset
 
-    def _missing(self, night: date) -> list[Finding]:
+    def _missing(self, night: date) -> list[BreakFinding]:
         return [
-            _of_file(Code.FILE_MISSING, understood(expected_name(key, self.layouts[key.institution])))
+            _of_file(Code.FILE_MISSING, parse_file_name(expected_name(key, self.layouts[key.institution])))
             for key in self.schedule.due_by(night)
             if not self.register.of(key)
         ]
 
 
-def _of_file(code: Code, name: FileName, difference: int = 0, what: str = "") -> Finding:
-    return Finding(
+def _of_file(code: Code, name: FileName, difference: int = 0, reason: str = "") -> BreakFinding:
+    return BreakFinding(
         FindingKey(code, name.key.institution, name.text),
         file=name.text,
         day=name.key.day,
         cycle=name.key.cycle,
         difference=difference,
-        what=what,
+        reason=reason,
     )
 
 
-def rejected_rows(rows: pl.DataFrame, name: FileName) -> list[Finding]:
+def rejected_rows(rows: pl.DataFrame, name: FileName) -> list[BreakFinding]:
     """The rows of a file that could not be read, each a finding of its own."""
     rejected = rows.filter(pl.col("rejected").is_not_null())
     return [
-        Finding(
+        BreakFinding(
             FindingKey(Code.ROW_REJECTED, name.key.institution, f"{name.text}:{row['ordinal']}"),
             file=name.text,
             day=name.key.day,
             cycle=name.key.cycle,
             amount=row["gross"] if row["gross"] is not None else row["net"],
-            what=row["rejected"],
+            reason=row["rejected"],
             rows=(row["raw_hash"],),
         )
         for row in rejected.iter_rows(named=True)

@@ -18,9 +18,9 @@ from typing import Final, TypeVar
 import asyncssh
 
 from reconciliation.errors import ConfigurationError, SourceError
-from reconciliation.intake.fetched_files import Remembered, Seen
-from reconciliation.intake.inbox_delivery import Landing, StillWaitingError, digest, expected
-from reconciliation.intake.sftp_servers import Server
+from reconciliation.intake.fetched_files import FetchLog, RemoteFile
+from reconciliation.intake.inbox_delivery import Landing, StillWaitingError, file_digest, parse_expected_name
+from reconciliation.intake.sftp_servers import SftpServer
 from reconciliation.statement.layout import Layout
 
 # One request at a time, so that nothing is under way when one is given up.
@@ -30,44 +30,44 @@ _ALL: Final = "*"
 _T = TypeVar("_T")
 
 
-class What(StrEnum):
+class FetchOutcome(StrEnum):
     """What became of a name on a server."""
 
     FETCHED = "fetched"
     SAME = "same bytes"
     UNFINISHED = "still being written"
     WAITS = "another of this name waits for the night"
-    LEFT = "left there"
+    NOT_TAKEN = "left there"
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FetchResult:
     """One line of what a fetch did."""
 
     server: str
     name: str
-    what: What
-    why: str = ""
+    outcome: FetchOutcome
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Fetching:
+class ServerFetch:
     """One server with all that fetching from it needs."""
 
     name: str
-    server: Server
+    server: SftpServer
     layouts: Mapping[str, Layout]
     home: Path
 
-    async def run(self) -> list[Told]:
+    async def run(self) -> list[FetchResult]:
         """Fetch what is new; the last line says why nothing more came, where something went wrong."""
-        results: list[Told] = []
+        results: list[FetchResult] = []
         try:
             async with asyncio.timeout(self.server.limits.whole_seconds), self._connected() as sftp:
                 await self._fetch_all(sftp, results)
         except (asyncssh.Error, OSError, TimeoutError, SourceError, ConfigurationError) as problem:
-            results.append(Told(self.name, "", What.FAILED, _words(problem)))
+            results.append(FetchResult(self.name, "", FetchOutcome.FAILED, _wording_of(problem)))
         return results
 
     @asynccontextmanager
@@ -75,7 +75,7 @@ class Fetching:
         limits, fingerprint = self.server.limits, self.server.fingerprint()
         connection = await asyncssh.connect(
             self.server.host,
-            self.server.where(),
+            self.server.port_number(),
             username=self.server.user,
             client_keys=[str(self.server.private_key(self.home))],
             client_factory=lambda: _Pinned(fingerprint),
@@ -90,7 +90,7 @@ class Fetching:
             keepalive_interval=limits.silent_seconds,
         )
         try:
-            yield await self._soon(connection.start_sftp_client(path_encoding=None))
+            yield await self._within_silence_limit(connection.start_sftp_client(path_encoding=None))
         finally:
             # A server that is silent would not answer a farewell either.
             connection.abort()
@@ -98,20 +98,20 @@ class Fetching:
                 async with asyncio.timeout(limits.connect_seconds):
                     await connection.wait_closed()
 
-    async def _fetch_all(self, sftp: asyncssh.SFTPClient, results: list[Told]) -> None:
-        remembered = Remembered(self.home / "reconciliation" / "fetched" / f"{self.name}.jsonl")
+    async def _fetch_all(self, sftp: asyncssh.SFTPClient, results: list[FetchResult]) -> None:
+        remembered = FetchLog(self.home / "reconciliation" / "fetched" / f"{self.name}.jsonl")
         places, rule = self._folders(), self.server.complete
-        before = [await self._listed(sftp, folder) for _, folder in places]
+        before = [await self._list_files(sftp, folder) for _, folder in places]
         after = before
         is_new = any(file not in remembered for listed in before for file in listed.values())
         if rule.by == "stable" and is_new:
             await asyncio.sleep(rule.seconds)
-            after = [await self._listed(sftp, folder) for _, folder in places]
+            after = [await self._list_files(sftp, folder) for _, folder in places]
         for (institution, _), first, second in zip(places, before, after, strict=True):
-            for file in self._complete(first, second, results):
+            for file in self._complete_files(first, second, results):
                 if file not in remembered:
                     # One by one: what came is told although the next one fails.
-                    result = await self._taken(sftp, file, institution, remembered)
+                    result = await self._fetch_if_allowed(sftp, file, institution, remembered)
                     results.append(result)
 
     def _folders(self) -> list[tuple[str, str]]:
@@ -121,14 +121,16 @@ class Fetching:
         named = sorted(self.layouts) if _ALL in self.server.institutions else self.server.institutions
         return [(institution, self.server.folder.replace(_PLACE, institution)) for institution in named]
 
-    def _complete(
-        self, before: Mapping[str, Seen], after: Mapping[str, Seen], results: list[Told]
-    ) -> list[Seen]:
+    def _complete_files(
+        self, before: Mapping[str, RemoteFile], after: Mapping[str, RemoteFile], results: list[FetchResult]
+    ) -> list[RemoteFile]:
         """The plain files of a folder that nobody writes any more, by two looks at it."""
         suffix = self.server.complete.suffix
         if self.server.complete.by == "marker":
             unchanged = {
-                name: Seen(file.folder, name, file.size, f"{file.changed}/{after[name + suffix].changed}")
+                name: RemoteFile(
+                    file.folder, name, file.size, f"{file.changed}/{after[name + suffix].changed}"
+                )
                 for name, file in after.items()
                 if name + suffix in after
             }
@@ -136,12 +138,14 @@ class Fetching:
         else:
             unchanged = {name: file for name, file in after.items() if before.get(name) == file}
             plain = {*before, *after}
-        results.extend(Told(self.name, name, What.UNFINISHED) for name in sorted(plain - set(unchanged)))
+        results.extend(
+            FetchResult(self.name, name, FetchOutcome.UNFINISHED) for name in sorted(plain - set(unchanged))
+        )
         return [unchanged[name] for name in sorted(unchanged)]
 
-    async def _listed(self, sftp: asyncssh.SFTPClient, folder: str) -> dict[str, Seen]:
+    async def _list_files(self, sftp: asyncssh.SFTPClient, folder: str) -> dict[str, RemoteFile]:
         """The plain files of a folder by their names; a folder that is not there has none."""
-        files: dict[str, Seen] = {}
+        files: dict[str, RemoteFile] = {}
         count = 0
         try:
             async for entry in self._entries(sftp, folder):
@@ -151,20 +155,20 @@ class Fetching:
                 name, attributes = entry.filename, entry.attrs
                 if attributes.type == asyncssh.FILEXFER_TYPE_REGULAR and name.isascii():
                     text = name.decode() if isinstance(name, bytes) else name
-                    files[text] = Seen(folder, text, attributes.size or 0, str(attributes.mtime or ""))
+                    files[text] = RemoteFile(folder, text, attributes.size or 0, str(attributes.mtime or ""))
         except asyncssh.SFTPNoSuchFile:
             return {}
         return files
 
     async def _entries(self, sftp: asyncssh.SFTPClient, folder: str) -> AsyncIterator[asyncssh.SFTPName]:
         entries = sftp.scandir(folder.encode())
-        while (entry := await self._soon(anext(entries, None))) is not None:
+        while (entry := await self._within_silence_limit(anext(entries, None))) is not None:
             yield entry
 
-    def _refused(self, file: Seen, institution: str) -> str:
+    def _refusal_of(self, file: RemoteFile, institution: str) -> str:
         """Why a file is left where it is, or nothing."""
         try:
-            name = expected(file.name, self.layouts)
+            name = parse_expected_name(file.name, self.layouts)
         except SourceError as problem:
             return str(problem)
         sender = name.key.institution
@@ -176,63 +180,63 @@ class Fetching:
             return f"{file.size} bytes, more than {self.server.limits.bytes_max}"
         return ""
 
-    async def _taken(
-        self, sftp: asyncssh.SFTPClient, file: Seen, institution: str, remembered: Remembered
-    ) -> Told:
-        why = self._refused(file, institution)
+    async def _fetch_if_allowed(
+        self, sftp: asyncssh.SFTPClient, file: RemoteFile, institution: str, remembered: FetchLog
+    ) -> FetchResult:
+        why = self._refusal_of(file, institution)
         if why:
-            return Told(self.name, file.name, What.LEFT, why)
+            return FetchResult(self.name, file.name, FetchOutcome.NOT_TAKEN, why)
         return await self._fetch(sftp, file, remembered)
 
-    async def _fetch(self, sftp: asyncssh.SFTPClient, file: Seen, remembered: Remembered) -> Told:
+    async def _fetch(self, sftp: asyncssh.SFTPClient, file: RemoteFile, remembered: FetchLog) -> FetchResult:
         landing = Landing.of(self.home, "sftp")
         # Another size or time is another file: what was begun of one never goes on with the other.
         changed = file.changed.replace("/", "-")
         part = landing.arriving / f"{self.name}.{file.name}.{file.size}.{changed}.part"
         try:
             await self._download(sftp, file, part)
-            sha256 = digest(part)
+            sha256 = file_digest(part)
             is_new = landing.lay(part, file.name)
         except StillWaitingError:
             part.unlink()
-            return Told(self.name, file.name, What.WAITS)
+            return FetchResult(self.name, file.name, FetchOutcome.WAITS)
         except _ChangedError as problem:
             part.unlink(missing_ok=True)
-            return Told(self.name, file.name, What.UNFINISHED, str(problem))
+            return FetchResult(self.name, file.name, FetchOutcome.UNFINISHED, str(problem))
         except asyncssh.SFTPConnectionLost:
             raise
         except asyncssh.SFTPError as problem:
-            return Told(self.name, file.name, What.FAILED, _words(problem))
+            return FetchResult(self.name, file.name, FetchOutcome.FAILED, _wording_of(problem))
         remembered.add(file, sha256)
-        return Told(self.name, file.name, What.FETCHED if is_new else What.SAME)
+        return FetchResult(self.name, file.name, FetchOutcome.FETCHED if is_new else FetchOutcome.SAME)
 
-    async def _download(self, sftp: asyncssh.SFTPClient, remote_file: Seen, part: Path) -> None:
+    async def _download(self, sftp: asyncssh.SFTPClient, remote_file: RemoteFile, part: Path) -> None:
         """Write the rest of a file behind what is there of it, and make sure that it is the file still."""
         path = f"{remote_file.folder.rstrip('/')}/{remote_file.name}".encode()
-        remote = await self._soon(sftp.open(path, "rb", encoding=None, block_size=_CHUNK))
+        remote = await self._within_silence_limit(sftp.open(path, "rb", encoding=None, block_size=_CHUNK))
         try:
             length = await self._copy(remote, remote_file, part)
-            now = await self._soon(sftp.lstat(path))
+            now = await self._within_silence_limit(sftp.lstat(path))
         finally:
             with suppress(TimeoutError, asyncssh.Error):
-                await self._soon(remote.close())
+                await self._within_silence_limit(remote.close())
         is_same = (
             now.size == remote_file.size and str(now.mtime or "") == remote_file.changed.partition("/")[0]
         )
         if not is_same or now.type != asyncssh.FILEXFER_TYPE_REGULAR or length != remote_file.size:
             raise _ChangedError(f"it changed while it was read: {length} of {remote_file.size} bytes came")
 
-    async def _copy(self, remote: asyncssh.SFTPClientFile, remote_file: Seen, part: Path) -> int:
+    async def _copy(self, remote: asyncssh.SFTPClientFile, remote_file: RemoteFile, part: Path) -> int:
         """How long the file is by what came of it; one byte too many is enough to know that it grew."""
         with part.open("ab") as file:
             while True:
                 length_max = min(_CHUNK, remote_file.size + 1 - file.tell())
-                chunk = _bytes(await self._soon(remote.read(length_max, file.tell())))
+                chunk = _bytes(await self._within_silence_limit(remote.read(length_max, file.tell())))
                 if not chunk or file.tell() + len(chunk) > remote_file.size:
                     return file.tell() + len(chunk)
                 file.write(chunk)
 
-    async def _soon(self, answer: Awaitable[_T]) -> _T:
+    async def _within_silence_limit(self, answer: Awaitable[_T]) -> _T:
         """An answer of the server, which may be silent for so long and no longer.
 
         What asks is given up without waiting for its end: it would bid the silent server farewell first.
@@ -244,7 +248,7 @@ class Fetching:
                 raise TimeoutError
             return asking.result()
         finally:
-            asking.add_done_callback(_forget)
+            asking.add_done_callback(_ignore_outcome)
             asking.cancel()
 
 
@@ -264,7 +268,7 @@ class _Pinned(asyncssh.SSHClient):
         return hmac.compare_digest(key.get_fingerprint(), self._fingerprint)
 
 
-def _forget(request: "asyncio.Future[_T]") -> None:
+def _ignore_outcome(request: "asyncio.Future[_T]") -> None:
     """What became of a question that was given up interests nobody."""
     if not request.cancelled():
         request.exception()
@@ -276,15 +280,15 @@ def _bytes(content: bytes | str) -> bytes:
     return content
 
 
-def _words(problem: Exception) -> str:
+def _wording_of(problem: Exception) -> str:
     if isinstance(problem, TimeoutError):
         return "no answer in time"
     return " ".join(str(problem).split())[:200] or type(problem).__name__
 
 
 async def fetch_all(
-    servers: Mapping[str, Server], layouts: Mapping[str, Layout], home: Path
-) -> Sequence[Told]:
+    servers: Mapping[str, SftpServer], layouts: Mapping[str, Layout], home: Path
+) -> Sequence[FetchResult]:
     """Fetch from all servers at once; each has its own limits."""
-    works = [Fetching(name, server, layouts, home).run() for name, server in sorted(servers.items())]
+    works = [ServerFetch(name, server, layouts, home).run() for name, server in sorted(servers.items())]
     return [result for each in await asyncio.gather(*works) for result in each]

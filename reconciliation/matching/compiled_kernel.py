@@ -68,15 +68,15 @@ def polars_answer(question: Question, sources: Mapping[str, pl.DataFrame]) -> pl
     schemas = tuple((name, tuple(frame.schema.items())) for name, frame in sources.items())
     with _ONE_AT_A_TIME:
         try:
-            _ASKED.update(sources)
+            _FRAMES.update(sources)
             return _plan(question, schemas).collect(engine="streaming")
         finally:
             # The frames must not lie there until the next question.
-            _ASKED.clear()
+            _FRAMES.clear()
 
 
 # To compile a question takes as long as to answer it for ten thousand rows: a plan reads what is asked here.
-_ASKED: Final[dict[str, pl.DataFrame]] = {}
+_FRAMES: Final[dict[str, pl.DataFrame]] = {}
 _ONE_AT_A_TIME: Final = Lock()
 # Rows that a plan takes at a time, so that its threads have something each.
 _SLICE_ROWS: Final = 100_000
@@ -85,16 +85,16 @@ _SLICE_ROWS: Final = 100_000
 @cache
 def _plan(question: Question, schemas: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]) -> pl.LazyFrame:
     """The plan of a question about whatever `_ASKED` holds in these schemas."""
-    connection = _POLARS.connect({name: _asked(name, pl.Schema(schema)) for name, schema in schemas})
+    connection = _POLARS.connect({name: _frame_source(name, pl.Schema(schema)) for name, schema in schemas})
     plan: pl.LazyFrame = connection.compile(_expression(question))
     return plan
 
 
-def _asked(name: str, schema: pl.Schema) -> pl.LazyFrame:
+def _frame_source(name: str, schema: pl.Schema) -> pl.LazyFrame:
     def slices(
         columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _: int | None
     ) -> Iterator[pl.DataFrame]:
-        frame = _ASKED[name].head(rows) if rows is not None else _ASKED[name]
+        frame = _FRAMES[name].head(rows) if rows is not None else _FRAMES[name]
         frame = frame.select(columns) if columns is not None else frame
         for part in frame.iter_slices(_SLICE_ROWS):
             yield part if predicate is None else part.filter(predicate)

@@ -57,12 +57,12 @@ def digest(groups: pl.DataFrame) -> str:
     return sha256_of_frame(groups, sorted(groups.columns))
 
 
-def sight_of(sources: Sources) -> "Question":
+def unsettled_question(sources: Sources) -> "Question":
     """How to ask for what is unsettled: of many institutions, or of one where no source names any."""
     return "unsettled" if "institution" in sources["ledger"].columns else "unsettled_in_one"
 
 
-def plain(answer: pl.DataFrame) -> pl.DataFrame:
+def normalised(answer: pl.DataFrame) -> pl.DataFrame:
     """The same types and the same order of columns from every engine."""
     if answer.width <= len(FAMILY):
         return answer.select(name for name in FAMILY if name in answer.columns)
@@ -96,7 +96,7 @@ class DuckDbEngine:
 
     def unsettled(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""
-        return self._answer(sight_of(sources), sources)
+        return self._answer(unsettled_question(sources), sources)
 
     def judge(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""
@@ -115,7 +115,7 @@ class DuckDbEngine:
             # An Arrow table is read where it lies; nothing is copied into the engine.
             self._connection.register(name, frame.to_arrow())
         try:
-            return plain(self._connection.sql(sql_of(question, self.name)).pl())
+            return normalised(self._connection.sql(sql_of(question, self.name)).pl())
         finally:
             for name in sources:
                 self._connection.unregister(name)
@@ -135,7 +135,7 @@ class PolarsEngine:
 
     def unsettled(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""
-        return self._answer(sight_of(sources), sources)
+        return self._answer(unsettled_question(sources), sources)
 
     def judge(self, sources: Sources) -> pl.DataFrame:
         """See `Engine`."""
@@ -151,4 +151,4 @@ class PolarsEngine:
     def _answer(question: "Question", sources: Sources) -> pl.DataFrame:
         from reconciliation.matching.compiled_kernel import polars_answer  # noqa: PLC0415 - heavy
 
-        return plain(polars_answer(question, sources))
+        return normalised(polars_answer(question, sources))

@@ -29,8 +29,8 @@ WHERE id <= {last} AND {party} AND {wanted}
 # What counts for ever and says what nearly all lines say.
 PLAIN: Final = "status = 'success' AND event = 'payment' AND currency = 'BDT'"
 # What nearly all lines say alike does not come at all: an odd line has no net, so it is not settled at sight.
-_SEEN: Final = f"our_reference AS reference, gross, CASE WHEN {PLAIN} THEN net END AS net"
-_WHOLE: Final = """our_reference AS reference, gross, net, window_id, ordinal, business_date,
+_SIGHT_COLUMNS: Final = f"our_reference AS reference, gross, CASE WHEN {PLAIN} THEN net END AS net"
+_WHOLE_COLUMNS: Final = """our_reference AS reference, gross, net, window_id, ordinal, business_date,
   our_reference AS ours, their_reference AS theirs, fee, vat, instant, event, status, currency,
   concat_ws('-', status, movement, event, revision) AS own_origin"""
 # A row of its own for each line costs the protocol, on both ends, more than finding it.
@@ -51,7 +51,7 @@ FROM ledger_lines
 DAYS_BACK: Final = 31
 
 
-class Lines(Protocol):
+class DayLines(Protocol):
     """Our lines of one institution and date."""
 
     def at_sight(self) -> pl.DataFrame:
@@ -91,29 +91,29 @@ class FrozenLines:
     texts_max: int = TEXTS_MAX
 
     def at_sight(self) -> pl.DataFrame:
-        """See `Lines`. Whatever is no payment that succeeded in taka comes without its net."""
-        return seen(self.few(self.sight_of("TRUE")), self.institution)
+        """See `DayLines`. Whatever is no payment that succeeded in taka comes without its net."""
+        return with_sight_columns(self.sight_lines(self.sight_query("TRUE")), self.institution)
 
-    def sight_of(self, condition: str) -> str:
+    def sight_query(self, condition: str) -> str:
         """The query of those lines of the span that a condition wants, with what comes of them at sight."""
-        return self._sql(_SEEN, f"{self._of_the_date} AND ({condition})")
+        return self._sql(_SIGHT_COLUMNS, f"{self._of_the_date} AND ({condition})")
 
-    def few(self, lines: str) -> pl.DataFrame:
+    def sight_lines(self, lines: str) -> pl.DataFrame:
         """What a query of lines at sight finds, whatever their number and their references."""
         texts = self.books.query(_AS_TEXTS.format(lines=lines, most=int(self.texts_max)))
-        frame = _apart(texts) if texts["rows"].item() <= self.texts_max else None
+        frame = _lines_of_texts(texts) if texts["rows"].item() <= self.texts_max else None
         del texts
         return self.books.query(lines) if frame is None else frame
 
     def of(self, references: Sequence[str]) -> pl.DataFrame:
-        """See `Lines`."""
+        """See `DayLines`."""
         condition = f"{self._from_back} AND our_reference IN ({_listed(references)})"
-        return canonical(self.books.query(self._sql(_WHOLE, condition)), self.institution)
+        return canonical(self.books.query(self._sql(_WHOLE_COLUMNS, condition)), self.institution)
 
     def bearing(self, names: Sequence[str]) -> pl.DataFrame:
-        """See `Lines`."""
+        """See `DayLines`."""
         condition = f"{self._from_back} AND their_reference IN ({_listed(names)})"
-        return canonical(self.books.query(self._sql(_WHOLE, condition)), self.institution)
+        return canonical(self.books.query(self._sql(_WHOLE_COLUMNS, condition)), self.institution)
 
     @property
     def _of_the_date(self) -> str:
@@ -150,7 +150,7 @@ def literal(text: str) -> str:
     return f"E'{doubled}'"
 
 
-def _apart(texts: pl.DataFrame) -> pl.DataFrame | None:
+def _lines_of_texts(texts: pl.DataFrame) -> pl.DataFrame | None:
     """Lines that came as texts, or None where a reference has a line end in it."""
     if not texts["rows"].item():
         return pl.DataFrame(schema={"reference": pl.String, "gross": pl.Int64, "net": pl.Int64})
@@ -166,7 +166,7 @@ def _apart(texts: pl.DataFrame) -> pl.DataFrame | None:
     return pl.DataFrame([reference, *amounts])
 
 
-def seen(lines: pl.DataFrame, institution: str) -> pl.DataFrame:
+def with_sight_columns(lines: pl.DataFrame, institution: str) -> pl.DataFrame:
     """Lines as a first sight takes them; what is one value for all of them takes no memory."""
     return lines.with_columns(
         direction=pl.lit(BRINGS, pl.Int8),

@@ -21,10 +21,10 @@ from reconciliation.intake.file_names import FileName
 from reconciliation.intake.receive_files import check_header, rejected_rows
 from reconciliation.matching.due_windows import due_states, with_due, with_windows
 from reconciliation.matching.engines import Engine
-from reconciliation.matching.frozen_lines import Lines
+from reconciliation.matching.frozen_lines import DayLines
 from reconciliation.matching.reference_keys import with_references, without_ours
-from reconciliation.matching.row_family import Kind
-from reconciliation.matching.row_pool import Judged, judge_rest, unsettled
+from reconciliation.matching.row_family import InstitutionKind
+from reconciliation.matching.row_pool import JudgedPool, judge_rest, unsettled
 from reconciliation.statement import line_hashes as hashes
 from reconciliation.statement.layout import Layout
 from reconciliation.statement.reader import read
@@ -42,7 +42,7 @@ class InstitutionDay:
     is_whole: bool = True
 
     @property
-    def kinds(self) -> Mapping[str, Kind]:
+    def kinds(self) -> Mapping[str, InstitutionKind]:
         """What the institution does for us."""
         return {self.layout.institution: self.layout.kind}
 
@@ -57,11 +57,11 @@ class JudgedDay:
 
     ours: int
     theirs: Mapping[str, int]
-    judged: Judged
+    judged: JudgedPool
     elsewhere: frozenset[str]
 
 
-def judge_day(day: InstitutionDay, lines: Lines, calendar: Calendar, engine: Engine) -> JudgedDay:
+def judge_day(day: InstitutionDay, lines: DayLines, calendar: Calendar, engine: Engine) -> JudgedDay:
     """Judge a date; files and lines are read at the same time.
 
     Of a date that is not whole, lines of ours that no file tells wait. Findings are those of the rows.
@@ -105,7 +105,7 @@ def _read_all(day: InstitutionDay) -> dict[FileName, pl.DataFrame]:
     return frames
 
 
-def _with_references(rows: pl.DataFrame, lines: Lines) -> pl.DataFrame:
+def _with_references(rows: pl.DataFrame, lines: DayLines) -> pl.DataFrame:
     names = without_ours(rows)["theirs"].unique()
     return with_references(rows, lines.bearing(names.to_list()) if len(names) else no_rows())
 
@@ -117,7 +117,7 @@ def _with_digests(rows: pl.DataFrame, day: InstitutionDay) -> pl.DataFrame:
         mine = rows.filter(pl.col("origin") == name.text)
         if mine["raw_hash"].null_count():
             with path.open("rb", buffering=_BUFFER_BYTES) as file:
-                digests = hashes.at(file, day.layout, mine["ordinal"].to_list())
+                digests = hashes.hashes_at(file, day.layout, mine["ordinal"].to_list())
             mine = mine.with_columns(raw_hash=digests)
         parts.append(mine)
     return pl.concat(parts)

@@ -5,18 +5,18 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from reconciliation.breaks.findings import Finding
+from reconciliation.breaks.findings import BreakFinding
 from reconciliation.canonical_row import BROKEN, FAMILY, FILE, IDENTITY, KEY, LEDGER, MATCHED, OPEN, QUIET
 from reconciliation.matching.engines import Engine, kernel_columns
-from reconciliation.matching.family_judgement import judge
+from reconciliation.matching.family_judgement import judge_family
 from reconciliation.matching.kernel_verdicts import AGREED, LOOK, SILENT, WAITING
-from reconciliation.matching.row_family import Identity, Kind, Row, families
+from reconciliation.matching.row_family import InstitutionKind, PoolRow, RowIdentity, families
 
 _FATES = {AGREED: MATCHED, WAITING: OPEN, SILENT: QUIET, LOOK: ""}
 
 
 @dataclass(slots=True)
-class Judged:
+class JudgedPool:
     """What a pool came to: findings, rows with their verdict, and the groups of unsettled families.
 
     `rounded` are rows of theirs that are a paisa off; until their file is known to stay inside its bound they
@@ -25,11 +25,11 @@ class Judged:
 
     rows: pl.DataFrame
     groups: pl.DataFrame
-    findings: list[Finding] = field(default_factory=list)
-    rounded: list[Row] = field(default_factory=list)
+    findings: list[BreakFinding] = field(default_factory=list)
+    rounded: list[PoolRow] = field(default_factory=list)
 
 
-def judge_pool(pool: pl.DataFrame, engine: Engine, kinds: Mapping[str, Kind]) -> Judged:
+def judge_pool(pool: pl.DataFrame, engine: Engine, kinds: Mapping[str, InstitutionKind]) -> JudgedPool:
     """Judge rows that have `due`; the outcome does not depend on their order.
 
     Only the rows of families that are not settled at first sight are copied, counted and looked at.
@@ -61,16 +61,16 @@ def places_of(rows: pl.DataFrame, families: pl.DataFrame) -> pl.Series:
     return near.join(families, on=keys, how="semi")["place"].sort()
 
 
-def judge_rest(rows: pl.DataFrame, engine: Engine, kinds: Mapping[str, Kind]) -> Judged:
+def judge_rest(rows: pl.DataFrame, engine: Engine, kinds: Mapping[str, InstitutionKind]) -> JudgedPool:
     """Judge whole families, each with all its rows; every row gets its verdict, in the order given."""
     groups = engine.judge(_sides(rows))
     fates = groups.select(*KEY, pl.col("verdict").replace_strict(_FATES, return_dtype=pl.String))
     rows = rows.drop("verdict", strict=False).join(fates, on=list(KEY), how="left", maintain_order="left")
     families_to_look_at = groups.filter(pl.col("verdict") == LOOK).select(FAMILY).unique()
-    outcome = Judged(rows, groups)
-    decided: dict[Identity, str] = {}
+    outcome = JudgedPool(rows, groups)
+    decided: dict[RowIdentity, str] = {}
     for family in families(rows.join(families_to_look_at, on=list(FAMILY), how="semi"), kinds):
-        decision = judge(family)
+        decision = judge_family(family)
         outcome.findings.extend(decision.findings)
         outcome.rounded.extend(decision.rounded)
         decided |= decision.fates
@@ -85,7 +85,7 @@ def _sides(pool: pl.DataFrame) -> dict[str, pl.DataFrame]:
     }
 
 
-def _with_fates(rows: pl.DataFrame, decided: Mapping[Identity, str]) -> pl.DataFrame:
+def _with_fates(rows: pl.DataFrame, decided: Mapping[RowIdentity, str]) -> pl.DataFrame:
     """Rows with the verdicts that the look came to, in place of the kernel's."""
     keys = list(decided)
     looked_at = pl.DataFrame(
@@ -101,7 +101,7 @@ def _with_fates(rows: pl.DataFrame, decided: Mapping[Identity, str]) -> pl.DataF
     return joined.with_columns(verdict=pl.coalesce("_fate", "verdict")).drop("_fate")
 
 
-def with_rounding_broken(judged: Judged, origins: Collection[str]) -> pl.DataFrame:
+def with_rounding_broken(judged: JudgedPool, origins: Collection[str]) -> pl.DataFrame:
     """The rows of a judgement in which the rounded lines of these files are breaks, ours and theirs."""
     keys = {
         (row.institution, row.reference, row.direction) for row in judged.rounded if row.origin in origins

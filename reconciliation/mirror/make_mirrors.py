@@ -14,8 +14,8 @@ import polars as pl
 from reconciliation.digests import sha256_of_frame
 from reconciliation.intake.ledger_rows import PARTNER
 from reconciliation.matching.frozen_lines import PLAIN, party_of
-from reconciliation.mirror.mirror_bindings import Bound, bind
-from reconciliation.mirror.mirror_folder import SCHEMA, Fault, MirrorFolder
+from reconciliation.mirror.mirror_bindings import MirrorBinding, write_binding
+from reconciliation.mirror.mirror_folder import SCHEMA, MirrorFault, MirrorFolder
 from reconciliation.postgres_arrow import Database
 from reconciliation.results.table_values import Connection
 
@@ -26,7 +26,7 @@ Watch = Callable[[int, int, str], None]
 # each institution look cheap (docs/adr/0019). `window_id + 0` is a condition that no index is looked up by.
 _BY_KEY: Final = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off"
 # Which institutions have plain lines in which closed windows, each with its newest mirror.
-_WANTED: Final = f"""
+_REQUIRED: Final = f"""
 SELECT i.institution, w.id AS window_id, w.business_date, e.newest_ordinal, m.last_line,
   m.last_ordinal, m.rows, m.gross, m.first_instant, m.last_instant, m.sha256
 FROM settlement_windows AS w
@@ -43,21 +43,21 @@ ORDER BY w.business_date, w.id, i.institution
 """  # noqa: S608 - constants
 # What is frozen at all when a mirror is begun: nothing of a closed window comes later.
 _LAST: Final = "SELECT max(id) FROM ledger_lines"
-_HELD: Final = """
+_PLAIN_LINES: Final = """
 SELECT our_reference AS reference, gross, net, instant, ordinal FROM ledger_lines
 WHERE id <= {last} AND {party} AND business_date = '{day}' AND window_id + 0 = {window} AND {plain}
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RequiredMirror:
     """A mirror that must be there, and the row that binds it, if any."""
 
     institution: str
     window_id: int
     business_date: date
     newest_ordinal: int
-    bound: Bound | None
+    bound: MirrorBinding | None
 
     @property
     def is_current(self) -> bool:
@@ -69,7 +69,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class MirrorCounts:
     """How many mirrors were made, and how many lines they hold; `standing` stood already."""
 
     mirrors: int
@@ -81,9 +81,9 @@ async def make_missing(
     connection: Connection,
     books: Database,
     folder: MirrorFolder,
-    required: Sequence[Wanted],
+    required: Sequence[RequiredMirror],
     watch: Watch | None = None,
-) -> Made:
+) -> MirrorCounts:
     """Make every mirror that is not there, or whose file is not what its row says.
 
     Raises:
@@ -95,32 +95,34 @@ async def make_missing(
     for done, mirror in enumerate(required):
         if watch is not None:
             watch(done, len(required), str(mirror))
-        if mirror.is_current and mirror.bound and not isinstance(folder.read(mirror.bound), Fault):
+        if mirror.is_current and mirror.bound and not isinstance(folder.read(mirror.bound), MirrorFault):
             standing += 1
             continue
         made += 1
         lines += await _make(connection, books, folder, mirror)
-    return Made(made, lines, standing)
+    return MirrorCounts(made, lines, standing)
 
 
-async def wanted_mirrors(connection: Connection, institutions: Collection[str], since: date) -> list[Wanted]:
+async def required_mirrors(
+    connection: Connection, institutions: Collection[str], since: date
+) -> list[RequiredMirror]:
     """The mirrors of closed windows from a business date on."""
     names = sorted(institutions)
     parties = [name.removeprefix(f"{PARTNER}_") for name in names]
     partners = [name.startswith(f"{PARTNER}_") for name in names]
     async with connection.transaction():
         await connection.execute(_BY_KEY)
-        rows = await connection.fetch(_WANTED, names, parties, partners, since)
-    return [_wanted(dict(row)) for row in rows]
+        rows = await connection.fetch(_REQUIRED, names, parties, partners, since)
+    return [_required_mirror(dict(row)) for row in rows]
 
 
-def first_difference(books: Database, folder: MirrorFolder, mirror: Wanted) -> str:
+def first_difference(books: Database, folder: MirrorFolder, mirror: RequiredMirror) -> str:
     """How a mirror differs from the tables, empty where it does not; both sides by a digest of their rows."""
     if mirror.bound is None or not mirror.is_current:
         return f"{mirror}: there is no mirror of it"
     mirrored = folder.read(mirror.bound)
-    if isinstance(mirrored, Fault):
-        return f"{mirror}: {mirrored.why}"
+    if isinstance(mirrored, MirrorFault):
+        return f"{mirror}: {mirrored.reason}"
     columns = list(SCHEMA)
     if sha256_of_frame(mirrored, columns) != sha256_of_frame(
         _lines(books, mirror, mirror.bound.last_line), columns
@@ -129,10 +131,10 @@ def first_difference(books: Database, folder: MirrorFolder, mirror: Wanted) -> s
     return ""
 
 
-async def _make(connection: Connection, books: Database, folder: MirrorFolder, mirror: Wanted) -> int:
+async def _make(connection: Connection, books: Database, folder: MirrorFolder, mirror: RequiredMirror) -> int:
     last = await connection.fetchval(_LAST)
     lines = _lines(books, mirror, last)
-    bound = Bound(
+    bound = MirrorBinding(
         mirror.institution,
         mirror.window_id,
         mirror.business_date,
@@ -144,12 +146,12 @@ async def _make(connection: Connection, books: Database, folder: MirrorFolder, m
         lines["instant"].max(),  # type: ignore[arg-type]
         folder.write(lines),
     )
-    await bind(connection, bound)
+    await write_binding(connection, bound)
     return lines.height
 
 
-def _lines(books: Database, mirror: Wanted, last: int) -> pl.DataFrame:
-    query = _HELD.format(
+def _lines(books: Database, mirror: RequiredMirror, last: int) -> pl.DataFrame:
+    query = _PLAIN_LINES.format(
         last=int(last),
         party=party_of(mirror.institution),
         day=mirror.business_date,
@@ -160,7 +162,7 @@ def _lines(books: Database, mirror: Wanted, last: int) -> pl.DataFrame:
     return books.query(query).sort("ordinal").select(list(SCHEMA)).cast(SCHEMA)
 
 
-def _wanted(row: dict[str, Any]) -> Wanted:
+def _required_mirror(row: dict[str, Any]) -> RequiredMirror:
     newest = row.pop("newest_ordinal")
-    bound = Bound(**row) if row["sha256"] is not None else None
-    return Wanted(row["institution"], row["window_id"], row["business_date"], newest, bound)
+    bound = MirrorBinding(**row) if row["sha256"] is not None else None
+    return RequiredMirror(row["institution"], row["window_id"], row["business_date"], newest, bound)

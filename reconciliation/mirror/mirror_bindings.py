@@ -14,7 +14,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class MirrorBinding:
     """The plain lines of an institution in a closed window, all of them up to `last_line`.
 
     Plain is a payment that succeeded in taka (`matching.lines.PLAIN`). `rows` says how many there are and
@@ -34,7 +34,7 @@ class Bound:
     sha256: str
 
 
-async def bind(connection: Connection, binding: Bound) -> None:
+async def write_binding(connection: Connection, binding: MirrorBinding) -> None:
     """Add a row; of several for one institution and window, the newest counts."""
     await connection.execute(
         _INSERT,

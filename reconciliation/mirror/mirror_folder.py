@@ -18,23 +18,23 @@ from typing import Final
 
 import polars as pl
 
-from reconciliation.engine.row_store import durable
-from reconciliation.mirror.mirror_bindings import Bound
+from reconciliation.engine.row_store import sync_to_disk
+from reconciliation.mirror.mirror_bindings import MirrorBinding
 
 SIGHT: Final = ("reference", "gross", "net")
 SCHEMA: Final = pl.Schema(
     {"reference": pl.String(), "gross": pl.Int64(), "net": pl.Int64(), "instant": pl.Datetime("us", "UTC")}
 )
-_BEGUN: Final = ".being-written-"
+_UNFINISHED: Final = ".being-written-"
 # Nobody writes one file for so long.
-_LEFT_SECONDS: Final = 24 * 3600
+_ABANDONED_SECONDS: Final = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class MirrorFault:
     """Why a file is not used."""
 
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,16 @@ class MirrorFolder:
         """Where the file of a digest lies."""
         return self.path / digest[:2] / digest
 
-    def read(self, bound: Bound, *, with_instants: bool = True) -> pl.DataFrame | Fault:
+    def read(self, bound: MirrorBinding, *, with_instants: bool = True) -> pl.DataFrame | MirrorFault:
         """The lines that a row binds, or why its file is not used."""
         try:
             content = self.place(bound.sha256).read_bytes()
         except OSError as problem:
-            return Fault("the file is missing" if isinstance(problem, FileNotFoundError) else str(problem))
+            return MirrorFault(
+                "the file is missing" if isinstance(problem, FileNotFoundError) else str(problem)
+            )
         if sha256(content).hexdigest() != bound.sha256:
-            return Fault("its bytes are not those that were written")
+            return MirrorFault("its bytes are not those that were written")
         return _lines_in(content, bound, list(SCHEMA) if with_instants else list(SIGHT))
 
     def write(self, lines: pl.DataFrame) -> str:
@@ -72,30 +74,30 @@ class MirrorFolder:
         place = self.place(digest)
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Others cannot read what is made so.
-        handle, unfinished = mkstemp(prefix=_BEGUN, dir=self.path)
+        handle, unfinished = mkstemp(prefix=_UNFINISHED, dir=self.path)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         Path(unfinished).rename(place)
-        durable(place.parent)
-        durable(self.path)
+        sync_to_disk(place.parent)
+        sync_to_disk(self.path)
         return digest
 
     def sweep(self) -> None:
         """Take away what processes that died had begun a day ago or earlier."""
-        for path in self.path.glob(f"{_BEGUN}*"):
-            if path.stat().st_mtime < time.time() - _LEFT_SECONDS:
+        for path in self.path.glob(f"{_UNFINISHED}*"):
+            if path.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
                 path.unlink(missing_ok=True)
 
 
-def _lines_in(content: bytes, bound: Bound, columns: list[str]) -> pl.DataFrame | Fault:
+def _lines_in(content: bytes, bound: MirrorBinding, columns: list[str]) -> pl.DataFrame | MirrorFault:
     try:
         lines = pl.read_parquet(BytesIO(content), columns=columns)
     except pl.exceptions.PolarsError as problem:
-        return Fault(f"it cannot be read: {str(problem).splitlines()[0]}")
+        return MirrorFault(f"it cannot be read: {str(problem).splitlines()[0]}")
     if lines.schema != {name: SCHEMA[name] for name in columns}:
-        return Fault("it has other columns")
+        return MirrorFault("it has other columns")
     if (lines.height, lines["gross"].sum()) != (bound.rows, bound.gross):
-        return Fault(f"it holds {lines.height} lines, not the {bound.rows} of its row, or another sum")
+        return MirrorFault(f"it holds {lines.height} lines, not the {bound.rows} of its row, or another sum")
     return lines

@@ -12,9 +12,9 @@ from typing import Final
 
 import polars as pl
 
-from reconciliation.matching.frozen_lines import PLAIN, FrozenLines, literal, seen
-from reconciliation.mirror.mirror_bindings import Bound
-from reconciliation.mirror.mirror_folder import SIGHT, Fault, MirrorFolder
+from reconciliation.matching.frozen_lines import PLAIN, FrozenLines, literal, with_sight_columns
+from reconciliation.mirror.mirror_bindings import MirrorBinding
+from reconciliation.mirror.mirror_folder import SIGHT, MirrorFault, MirrorFolder
 
 Alarm = Callable[[str], None]
 
@@ -55,11 +55,11 @@ class MirroredLines:
     mirrored: int = field(default=0, init=False)
 
     def at_sight(self) -> pl.DataFrame:
-        """See `Lines`; the same lines as `FrozenLines` has, in another order."""
-        windows = self.frozen.books.query(self._asked())
+        """See `DayLines`; the same lines as `FrozenLines` has, in another order."""
+        windows = self.frozen.books.query(self._windows_query())
         used, parts = [], []
         for row in windows.filter(pl.col("sha256").is_not_null()).iter_rows(named=True):
-            mirrored = self._held(Bound(self.frozen.institution, **row))
+            mirrored = self._lines_in_span(MirrorBinding(self.frozen.institution, **row))
             if mirrored is not None:
                 used.append(row["window_id"])
                 parts.append(mirrored)
@@ -67,35 +67,36 @@ class MirroredLines:
             return self.frozen.at_sight()
         self.mirrored = sum(part.height for part in parts)
         unmirrored_dates = windows.filter(~pl.col("window_id").is_in(used))["business_date"].unique()
-        parts.append(self.frozen.few(self._rest(used, unmirrored_dates.sort().to_list())))
-        return seen(pl.concat(parts), self.frozen.institution)
+        parts.append(self.frozen.sight_lines(self._rest(used, unmirrored_dates.sort().to_list())))
+        return with_sight_columns(pl.concat(parts), self.frozen.institution)
 
     def of(self, references: Sequence[str]) -> pl.DataFrame:
-        """See `Lines`."""
+        """See `DayLines`."""
         return self.frozen.of(references)
 
     def bearing(self, names: Sequence[str]) -> pl.DataFrame:
-        """See `Lines`."""
+        """See `DayLines`."""
         return self.frozen.bearing(names)
 
-    def _asked(self) -> str:
+    def _windows_query(self) -> str:
         return _WINDOWS.format(
             institution=literal(self.frozen.institution),
             last=int(self.frozen.last),
             first=self.frozen.span.first_date,
         )
 
-    def _held(self, binding: Bound) -> pl.DataFrame | None:
+    def _lines_in_span(self, binding: MirrorBinding) -> pl.DataFrame | None:
         """What a mirror holds of the span, or None where it is not used."""
         span = self.frozen.span
         if binding.last_instant < span.start or binding.first_instant >= span.end:
             return pl.DataFrame(schema={"reference": pl.String, "gross": pl.Int64, "net": pl.Int64})
         is_inside = span.start <= binding.first_instant and binding.last_instant < span.end
         lines = self.mirrors.folder.read(binding, with_instants=not is_inside)
-        if isinstance(lines, Fault):
+        if isinstance(lines, MirrorFault):
             self.mirrors.alarm(
                 f"alarm mirror_not_used: {binding.institution} {binding.business_date},"
-                f" window {binding.window_id}: {lines.why} ({binding.sha256}); the database was asked instead"
+                f" window {binding.window_id}: {lines.reason} ({binding.sha256});"
+                " the database was asked instead"
             )
             return None
         if is_inside:
@@ -104,9 +105,9 @@ class MirroredLines:
 
     def _rest(self, used: Sequence[int], unmirrored_dates: Sequence[date]) -> str:
         """The query of lines that these windows' mirrors do not hold; `others` are dates of other windows."""
-        parts = [self.frozen.sight_of(_ODD)]
+        parts = [self.frozen.sight_query(_ODD)]
         if unmirrored_dates:
             dates = ",".join(f"'{day}'" for day in unmirrored_dates)
             condition = _OF_OTHERS.format(dates=dates, mirrored=",".join(map(str, used)))
-            parts.append(self.frozen.sight_of(condition))
+            parts.append(self.frozen.sight_query(condition))
         return " UNION ALL ".join(parts)

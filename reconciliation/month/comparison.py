@@ -14,7 +14,7 @@ LISTED_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class MonthComparison:
     """How a month went. `found` are seeded findings with code, institution, reference and night right."""
 
     seeded: frozenset[Entry]
@@ -25,7 +25,7 @@ class Report:
     invariants: str = ""
 
     @property
-    def found(self) -> frozenset[Entry]:
+    def found_entries(self) -> frozenset[Entry]:
         """What was seeded and found."""
         return self.seeded & self.findings
 
@@ -49,7 +49,7 @@ class Report:
         return {
             code.value: {
                 "seeded": _count(self.seeded, code),
-                "found": _count(self.found, code),
+                "found": _count(self.found_entries, code),
                 "invented": _count(self.invented, code),
             }
             for code in Code
@@ -61,7 +61,7 @@ class Report:
             {
                 "rows": self.rows,
                 "seeded": len(self.seeded),
-                "found": len(self.found),
+                "found": len(self.found_entries),
                 "invented": len(self.invented),
                 "invariants": self.invariants,
                 "run_digest": self.run_digest,
@@ -74,13 +74,13 @@ class Report:
         )
 
 
-def compare(nights_by_finding: Mapping[FindingKey, date], key: Key, seal: Seal) -> Report:
+def compare(nights_by_finding: Mapping[FindingKey, date], key: Key, seal: Seal) -> MonthComparison:
     """Put what was found beside what was seeded."""
     findings = frozenset(
         (str(key_of_finding.code), key_of_finding.institution, key_of_finding.reference, night)
         for key_of_finding, night in nights_by_finding.items()
     )
-    return Report(key.entries, findings, seal.run_digest, key.sha256)
+    return MonthComparison(key.entries, findings, seal.run_digest, key.sha256)
 
 
 def _count(entries: Iterable[Entry], code: Code) -> int:

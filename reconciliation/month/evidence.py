@@ -6,16 +6,18 @@ from datetime import date
 from pathlib import Path
 
 from reconciliation.breaks.explanation import Explainer
-from reconciliation.engine.invariants import Checks
-from reconciliation.engine.night import Progress, Setting
+from reconciliation.engine.invariants import MonthChecks
+from reconciliation.engine.night import NightSetting, RunProgress
 from reconciliation.matching.institution_positions import COLUMNS, positions
 
 
-def write_evidence(progress: Progress, setting: Setting, checks: Checks, as_of: date, folder: Path) -> None:
+def write_evidence(
+    progress: RunProgress, setting: NightSetting, checks: MonthChecks, as_of: date, folder: Path
+) -> None:
     """`breaks.jsonl`, `positions.csv`, `files.csv` and `invariants.json`; amounts in whole paisa."""
     explainer = Explainer(setting.rules, setting.calendar)
     with (folder / "breaks.jsonl").open("w", encoding="utf-8") as file:
-        for _, (night, finding) in sorted(progress.found.items()):
+        for _, (night, finding) in sorted(progress.findings.items()):
             content = asdict(explainer.explain(finding, night, as_of))
             file.write(json.dumps(content, ensure_ascii=False, default=str) + "\n")
     positions(progress.store.everything(COLUMNS)).write_csv(folder / "positions.csv")

@@ -7,9 +7,9 @@ from uuid import UUID
 import polars as pl
 
 from reconciliation.breaks.explanation import Break, Explainer
-from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.canonical_row import FAMILY, LEDGER
-from reconciliation.engine.night import Night, Setting
+from reconciliation.engine.night import Night, NightSetting
 from reconciliation.matching.reference_keys import STRANGER
 from reconciliation.nightly.break_changes import break_id
 from reconciliation.results.records import BreakRecord, BreakState
@@ -22,9 +22,9 @@ JOIN unnest($1::bigint[], $2::integer[]) AS k (window_id, ordinal) USING (window
 
 
 def records_of(
-    findings: Sequence[Finding],
+    findings: Sequence[BreakFinding],
     night: Night,
-    setting: Setting,
+    setting: NightSetting,
     run_id: UUID,
     movements: Mapping[FindingKey, Sequence[str]],
 ) -> list[BreakRecord]:
@@ -41,7 +41,7 @@ def records_of(
     ]
 
 
-def _nets(findings: Sequence[Finding], night: Night) -> dict[FindingKey, int]:
+def _nets(findings: Sequence[BreakFinding], night: Night) -> dict[FindingKey, int]:
     """The signed net of the row in which each finding was seen, theirs or ours, where it is one row."""
     rows_of_findings = pl.DataFrame(
         [(place, finding.file, finding.key.reference, hashed) for place, finding in enumerate(findings)
@@ -61,7 +61,7 @@ def _nets(findings: Sequence[Finding], night: Night) -> dict[FindingKey, int]:
     return {findings[place].key: net for place, net, count in alone.iter_rows() if count == 1}
 
 
-def _record(explained: Break, finding: Finding, run_id: UUID, more: Mapping[str, object]) -> BreakRecord:
+def _record(explained: Break, finding: BreakFinding, run_id: UUID, more: Mapping[str, object]) -> BreakRecord:
     return BreakRecord(
         id=break_id(finding.key),
         run_id=run_id,
@@ -80,11 +80,11 @@ def _record(explained: Break, finding: Finding, run_id: UUID, more: Mapping[str,
         owner=explained.owner,
         deadline=explained.deadline,
         diagnosis=explained.diagnosis,
-        told={
+        details={
             "passes": list(explained.passes),
             "nearest": explained.nearest,
             "rows": list(explained.rows),
-            "what": finding.what,
+            "what": finding.reason,
             "action": explained.action,
             "automatic": explained.automatic,
             "en": explained.en,
@@ -95,7 +95,7 @@ def _record(explained: Break, finding: Finding, run_id: UUID, more: Mapping[str,
 
 
 async def movements_of(
-    connection: Connection, night: Night, findings: Sequence[Finding]
+    connection: Connection, night: Night, findings: Sequence[BreakFinding]
 ) -> dict[FindingKey, tuple[str, ...]]:
     """The frozen lines that each finding is about, by their movements."""
     named = pl.DataFrame(

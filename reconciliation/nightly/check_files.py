@@ -19,23 +19,23 @@ import polars as pl
 
 from reconciliation.breaks.codes import Code, Rules, read_rules
 from reconciliation.breaks.explanation import Break, Explainer
-from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.calendar import Calendar, read_calendar
 from reconciliation.canonical_row import FILE, LEDGER, MATCHED, OPEN, QUIET
-from reconciliation.engine.explain_findings import explained
+from reconciliation.engine.explain_findings import explain_findings
 from reconciliation.engine.payouts import Payouts
 from reconciliation.errors import MonthError, SourceError
-from reconciliation.intake.file_names import FileName, LogicalKey, understood
-from reconciliation.intake.file_register import Register
-from reconciliation.intake.file_schedule import Schedule
-from reconciliation.intake.inbox_delivery import BYTES_MAX, expected
-from reconciliation.intake.participants import only
+from reconciliation.intake.file_names import FileName, LogicalKey, parse_file_name
+from reconciliation.intake.file_register import FileRegister
+from reconciliation.intake.file_schedule import FileSchedule
+from reconciliation.intake.inbox_delivery import BYTES_MAX, parse_expected_name
+from reconciliation.intake.participants import only_participants
 from reconciliation.matching.due_windows import span_of
 from reconciliation.matching.engine_choice import ByInstitution
 from reconciliation.matching.engines import DuckDbEngine, Engine, PolarsEngine, digest
-from reconciliation.matching.frozen_lines import FrozenLines, Lines, newest_line
+from reconciliation.matching.frozen_lines import DayLines, FrozenLines, newest_line
 from reconciliation.matching.institution_day import InstitutionDay, JudgedDay, judge_day
-from reconciliation.matching.row_pool import Judged, with_rounding_broken
+from reconciliation.matching.row_pool import JudgedPool, with_rounding_broken
 from reconciliation.mirror.mirrored_lines import MirroredLines, Mirrors
 from reconciliation.postgres_arrow import Database
 from reconciliation.statement.layout import Layout, read_layout
@@ -46,7 +46,7 @@ STATEMENTS: Final = "statements"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CheckRequest:
     """Files of one institution and date that are to be checked; `missing` are cycles that none of them is."""
 
     day: InstitutionDay
@@ -60,7 +60,7 @@ class Asked:
         return self.day.layout.institution
 
 
-def asked(config: Path, paths: Sequence[Path]) -> tuple[Asked, ...]:
+def check_requests(config: Path, paths: Sequence[Path]) -> tuple[CheckRequest, ...]:
     """What is asked of these files, by their names: institution by institution and date by date.
 
     Raises:
@@ -73,15 +73,15 @@ def asked(config: Path, paths: Sequence[Path]) -> tuple[Asked, ...]:
         together.setdefault((key.institution, key.day), []).append(path)
     # The layouts first: of a file that nobody knows, nothing else matters.
     layouts = [_layout(config, mine[0]) for mine in together.values()]
-    setting = _Setting(read_calendar(config / CALENDAR), read_rules(config / CODES))
+    setting = _CheckSetting(read_calendar(config / CALENDAR), read_rules(config / CODES))
     return tuple(
-        _asked(setting, layout, day, mine)
+        _check_request(setting, layout, day, mine)
         for layout, ((_, day), mine) in zip(layouts, together.items(), strict=True)
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Setting:
+class _CheckSetting:
     """What holds for the files of everybody."""
 
     calendar: Calendar
@@ -90,7 +90,7 @@ class _Setting:
 
 def _key(path: Path) -> LogicalKey:
     try:
-        return understood(path.name).key
+        return parse_file_name(path.name).key
     except MonthError as problem:
         raise SourceError(f"{problem}: <institution>_<yyyymmdd>_<cycle>[_c<n>].<extension>") from problem
 
@@ -106,16 +106,16 @@ def _layout(config: Path, path: Path) -> Layout:
     return layout
 
 
-def _asked(setting: _Setting, layout: Layout, day: date, paths: Sequence[Path]) -> Asked:
+def _check_request(setting: _CheckSetting, layout: Layout, day: date, paths: Sequence[Path]) -> CheckRequest:
     """What is asked of the files of one institution and date."""
     institution = layout.institution
-    calendar = only({institution}, setting.calendar)
+    calendar = only_participants({institution}, setting.calendar)
     if institution not in calendar.institutions:
         raise SourceError(f"{institution} has no times in {CALENDAR}")
-    schedule = Schedule(calendar, day, day, {institution: day})
+    schedule = FileSchedule(calendar, day, day, {institution: day})
     files: dict[FileName, Path] = {}
     for path in paths:
-        name = expected(path.name, {institution: layout})
+        name = parse_expected_name(path.name, {institution: layout})
         _refuse_unfit(name, path, schedule)
         if any(previous.key == name.key for previous in files):
             raise SourceError(f"{name.text}: two files of cycle {name.key.cycle}, give the one that counts")
@@ -123,10 +123,12 @@ def _asked(setting: _Setting, layout: Layout, day: date, paths: Sequence[Path]) 
     cycles = range(1, schedule.cycles(institution) + 1)
     missing = tuple(cycle for cycle in cycles if all(name.key.cycle != cycle for name in files))
     ordered = dict(sorted(files.items()))
-    return Asked(InstitutionDay(layout, day, ordered, is_whole=not missing), calendar, missing, setting.rules)
+    return CheckRequest(
+        InstitutionDay(layout, day, ordered, is_whole=not missing), calendar, missing, setting.rules
+    )
 
 
-def _refuse_unfit(name: FileName, path: Path, schedule: Schedule) -> None:
+def _refuse_unfit(name: FileName, path: Path, schedule: FileSchedule) -> None:
     if not schedule.takes(name.key):
         raise SourceError(f"{name.text}: no file of this date and cycle is expected")
     if not path.is_file():
@@ -136,17 +138,17 @@ def _refuse_unfit(name: FileName, path: Path, schedule: Schedule) -> None:
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckResult:
     """What a check came to; amounts in paisa. `mirrored` are lines of ours that came out of mirrors."""
 
-    asked: Asked
+    request: CheckRequest
     judged: JudgedDay
     mirrored: int = 0
 
     @cached_property
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> tuple[BreakFinding, ...]:
         """Every break, the order that of code and reference."""
-        findings = [*self.judged.judged.findings, *_rounding(self.judged.judged, self.asked)]
+        findings = [*self.judged.judged.findings, *_rounding(self.judged.judged, self.request)]
         return tuple(sorted(findings, key=_place))
 
     @property
@@ -171,7 +173,7 @@ class Checked:
 
     @cached_property
     def _rows(self) -> pl.DataFrame:
-        return with_rounding_broken(self.judged.judged, _off_by_too_much(self.judged.judged, self.asked))
+        return with_rounding_broken(self.judged.judged, _off_by_too_much(self.judged.judged, self.request))
 
     @property
     def matched(self) -> tuple[int, int]:
@@ -200,32 +202,32 @@ class Checked:
         theirs = (pl.col("source") == FILE) & (pl.col("verdict") == MATCHED)
         return self._rows.filter(theirs & elsewhere).height
 
-    def explained(self, count: int) -> list[Break]:
+    def explain_first(self, count: int) -> list[Break]:
         """The first breaks as a person reads them."""
-        day = self.asked.day.date
-        schedule = Schedule(self.asked.calendar, day, day, {})
-        payouts = Payouts({self.asked.institution: self.asked.day.layout}, schedule)
-        explained_findings = explained(self.findings[:count], self._rows, Register(), payouts)
-        explainer = Explainer(self.asked.rules, self.asked.calendar)
+        day = self.request.day.date
+        schedule = FileSchedule(self.request.calendar, day, day, {})
+        payouts = Payouts({self.request.institution: self.request.day.layout}, schedule)
+        explained_findings = explain_findings(self.findings[:count], self._rows, FileRegister(), payouts)
+        explainer = Explainer(self.request.rules, self.request.calendar)
         return [explainer.explain(finding, day, day) for finding in explained_findings]
 
     @property
     def _of_the_date(self) -> pl.Expr:
-        return pl.col("due_date") == self.asked.day.date
+        return pl.col("due_date") == self.request.day.date
 
     def _count(self, source: int, verdict: str) -> int:
         condition = (pl.col("source") == source) & (pl.col("verdict") == verdict) & self._of_the_date
         return self._rows.filter(condition).height
 
 
-def _place(finding: Finding) -> tuple[object, ...]:
+def _place(finding: BreakFinding) -> tuple[object, ...]:
     key = finding.key
     return key.code, key.institution, key.reference, finding.file, finding.rows
 
 
 def check(
-    books: Database, request: Asked, engine: Engine | None = None, mirrors: Mirrors | None = None
-) -> Checked:
+    books: Database, request: CheckRequest, engine: Engine | None = None, mirrors: Mirrors | None = None
+) -> CheckResult:
     """Judge the files against our frozen lines of their date, through mirrors where there are any.
 
     Raises:
@@ -240,10 +242,10 @@ def check(
     frozen = FrozenLines(books, request.institution, span_of(calendar, request.institution, day), last)
     lines = frozen if mirrors is None else MirroredLines(frozen, mirrors)
     judged = _judged(request, lines, engine)
-    return Checked(request, judged, lines.mirrored if isinstance(lines, MirroredLines) else 0)
+    return CheckResult(request, judged, lines.mirrored if isinstance(lines, MirroredLines) else 0)
 
 
-def _judged(request: Asked, lines: Lines, engine: Engine | None) -> JudgedDay:
+def _judged(request: CheckRequest, lines: DayLines, engine: Engine | None) -> JudgedDay:
     if engine is not None:
         return judge_day(request.day, lines, request.calendar, engine)
     with TemporaryDirectory(prefix="ekpay-check-") as spill:
@@ -254,7 +256,7 @@ def _judged(request: Asked, lines: Lines, engine: Engine | None) -> JudgedDay:
             duckdb.close()
 
 
-def _off_by_too_much(judged: Judged, request: Asked) -> set[str]:
+def _off_by_too_much(judged: JudgedPool, request: CheckRequest) -> set[str]:
     """The files whose rows are a paisa off so often that none of it is accepted."""
     if not judged.rounded:
         return set()
@@ -264,10 +266,10 @@ def _off_by_too_much(judged: Judged, request: Asked) -> set[str]:
     }
 
 
-def _rounding(judged: Judged, request: Asked) -> list[Finding]:
+def _rounding(judged: JudgedPool, request: CheckRequest) -> list[BreakFinding]:
     off = _off_by_too_much(judged, request)
     return [
-        Finding(
+        BreakFinding(
             FindingKey(Code.ROUNDING, request.institution, name.text),
             file=name.text,
             day=name.key.day,

@@ -14,23 +14,23 @@ import polars as pl
 
 from ekpay_switch.ports.finance import Finance
 from reconciliation.breaks.codes import Code
-from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.canonical_row import FAMILY, IDENTITY, LEDGER, MATCHED
 from reconciliation.intake.file_register import Arrival
-from reconciliation.nightly.break_changes import Changes, break_id
+from reconciliation.nightly.break_changes import BreakChanges, break_id
 from reconciliation.nightly.break_records import movements_of, records_of
-from reconciliation.nightly.inbox import Taken
-from reconciliation.nightly.judge_run import Judged
+from reconciliation.nightly.inbox import TakenFile
+from reconciliation.nightly.judge_run import JudgedRun
 from reconciliation.nightly.trust_cover_figures import cover_figures
-from reconciliation.nightly.unknown_outcomes import Absence, Answer, answers_of, told_again
-from reconciliation.resolutions.withdrawn_decisions import Changed, after_run
+from reconciliation.nightly.unknown_outcomes import Absence, FamilyAnswer, answers_of, repeated_absences
+from reconciliation.resolutions.withdrawn_decisions import ChangedBreak, react_to_run
 from reconciliation.results import event_chain as chain
 from reconciliation.results.break_results import write_breaks
 from reconciliation.results.event_chain import NewEvent
 from reconciliation.results.file_results import write_files, write_states
 from reconciliation.results.match_groups import Member, release, write_groups
 from reconciliation.results.records import BreakEventKind, BreakRecord, BreakState, FileRecord, RunRecord
-from reconciliation.results.run_state import NIGHT, Before
+from reconciliation.results.run_state import NIGHT, RunState
 from reconciliation.results.runs import write_participants, write_run
 from reconciliation.results.table_values import Connection, from_json
 
@@ -61,30 +61,30 @@ _SETTLED: Final = (BreakState.CLOSED, BreakState.RESOLVED)
 
 
 @dataclass(frozen=True, slots=True)
-class Committing:
+class RunCommit:
     """A run on its way into the tables."""
 
     id: UUID
     seq: int
     number: int
     started_at: datetime
-    before: Before
-    judged: Judged
-    taken: tuple[Taken, ...]
+    before: RunState
+    judged: JudgedRun
+    taken_files: tuple[TakenFile, ...]
     last_line: int
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _BreakWrites:
     """What breaks are told: changes, the new ones as records, answers, and how each break stood."""
 
-    changes: Changes
+    changes: BreakChanges
     breaks: Sequence[BreakRecord]
-    answers: Sequence[Answer]
+    answers: Sequence[FamilyAnswer]
     states: Mapping[UUID, tuple[BreakState, int]]
 
 
-async def known_breaks(connection: Connection, findings: Sequence[Finding]) -> dict[FindingKey, date]:
+async def known_breaks(connection: Connection, findings: Sequence[BreakFinding]) -> dict[FindingKey, date]:
     """Which of these any run found before, each with its first night."""
     columns = (
         [finding.key.code.value for finding in findings],
@@ -95,17 +95,19 @@ async def known_breaks(connection: Connection, findings: Sequence[Finding]) -> d
     return {FindingKey(Code(code), name, reference): first for code, name, reference, first in rows}
 
 
-async def commit(connection: Connection, finance: Finance, run: Committing, changes: Changes) -> RunRecord:
+async def commit_run(
+    connection: Connection, finance: Finance, run: RunCommit, changes: BreakChanges
+) -> RunRecord:
     """Write a run with everything that follows from it, and say what was written.
 
     Raises:
         asyncpg.UniqueViolationError: another run was committed meanwhile, or a row of ours is matched twice.
     """
     async with connection.transaction():
-        head = await chain.head(connection)
-        writes = await _told(connection, run, changes)
+        head = await chain.newest_number(connection)
+        writes = await _break_writes(connection, run, changes)
         events = _events(run, writes)
-        covered = _covered(run.judged, await finance.books.balances(connection))
+        covered = _cover_figures(run.judged, await finance.books.balances(connection))
         figures = covered | {"events": head + len(events)}
         record = await write_run(connection, _record(run, writes, figures), list(run.judged.sheet.values()))
         await _write_files(connection, run)
@@ -115,11 +117,11 @@ async def commit(connection: Connection, finance: Finance, run: Committing, chan
         await write_breaks(connection, writes.breaks)
         await chain.append(connection, events)
         await _react(connection, finance, record, changes)
-        await finance.evidence.tell(connection, [answer.told for answer in writes.answers])
+        await finance.evidence.tell(connection, [answer.file_answer for answer in writes.answers])
     return record
 
 
-async def _told(connection: Connection, run: Committing, changes: Changes) -> _Told:
+async def _break_writes(connection: Connection, run: RunCommit, changes: BreakChanges) -> _BreakWrites:
     night, setting = run.judged.night, run.judged.setting
     standing = {break_id(key) for key in run.before.standing}
     rows = await connection.fetch(_STATES, list(standing | {break_id(key) for key in changes.reopened}))
@@ -134,17 +136,17 @@ async def _told(connection: Connection, run: Committing, changes: Changes) -> _T
         )
         for row in once
     ]
-    again = told_again(absences, night.date, setting, run.judged.progress.register)
-    movements = await movements_of(connection, night, changes.found)
-    breaks = records_of(changes.found, night, setting, run.id, movements)
-    return _Told(changes, breaks, [*answers_of(night, setting), *again], states)
+    again = repeated_absences(absences, night.date, setting, run.judged.progress.register)
+    movements = await movements_of(connection, night, changes.new_findings)
+    breaks = records_of(changes.new_findings, night, setting, run.id, movements)
+    return _BreakWrites(changes, breaks, [*answers_of(night, setting), *again], states)
 
 
-def _covered(judged: Judged, balances: Mapping[str, int]) -> dict[str, int]:
+def _cover_figures(judged: JudgedRun, balances: Mapping[str, int]) -> dict[str, int]:
     return cover_figures(balances, judged.progress.register.loaded(), judged.setting.kinds)
 
 
-def _record(run: Committing, writes: _Told, more: Mapping[str, int]) -> RunRecord:
+def _record(run: RunCommit, writes: _BreakWrites, more: Mapping[str, int]) -> RunRecord:
     judged = run.judged
     before = run.before.run
     return RunRecord(
@@ -158,14 +160,14 @@ def _record(run: Committing, writes: _Told, more: Mapping[str, int]) -> RunRecor
         outcome_digest=judged.outcome_digest,
         rows_digest=judged.rows_digest,
         last_line=run.last_line,
-        figures=dict(judged.figures) | _open(writes) | dict(more),
+        figures=dict(judged.figures) | _open_figures(writes) | dict(more),
         invariants=judged.invariants,
         sql=judged.sql,
         started_at=run.started_at,
     )
 
 
-def _open(writes: _Told) -> dict[str, int]:
+def _open_figures(writes: _BreakWrites) -> dict[str, int]:
     """How many breaks are open after the run, and what is at risk by them."""
     closed = {break_id(key) for key in writes.changes.closed}
     reopened = {break_id(key) for key in writes.changes.reopened}
@@ -184,11 +186,11 @@ def _open(writes: _Told) -> dict[str, int]:
     }
 
 
-async def _write_files(connection: Connection, run: Committing) -> None:
+async def _write_files(connection: Connection, run: RunCommit) -> None:
     arrivals = run.judged.progress.register.arrivals
     known = run.before.files
     arrived = arrivals[len(known) :]
-    taken_files = {(arrival.name, arrival.sha256): arrival for arrival in run.taken}
+    taken_files = {(arrival.name, arrival.sha256): arrival for arrival in run.taken_files}
     records = [_file(arrival, taken_files[arrival.name.text, arrival.sha256], run) for arrival in arrived]
     places = await write_files(connection, run.id, records)
     states = [
@@ -202,10 +204,10 @@ async def _write_files(connection: Connection, run: Committing) -> None:
     await write_states(connection, run.id, states)
 
 
-def _file(arrival: Arrival, taken_file: Taken, run: Committing) -> FileRecord:
+def _file(arrival: Arrival, taken_file: TakenFile, run: RunCommit) -> FileRecord:
     key = arrival.name.key
     layout = run.judged.setting.layouts.get(key.institution)
-    controls = dict(arrival.controls) | ({"refused": arrival.what} if arrival.what else {})
+    controls = dict(arrival.controls) | ({"refused": arrival.refusal} if arrival.refusal else {})
     return FileRecord(
         name=arrival.name.text,
         institution=key.institution,
@@ -227,7 +229,7 @@ def _file(arrival: Arrival, taken_file: Taken, run: Committing) -> FileRecord:
     )
 
 
-async def _write_groups(connection: Connection, run: Committing) -> None:
+async def _write_groups(connection: Connection, run: RunCommit) -> None:
     night = run.judged.night
     matched = pl.col("verdict") == MATCHED
     earlier = pl.concat([night.pool.filter(matched).select(IDENTITY), night.replaced.select(IDENTITY)])
@@ -243,7 +245,7 @@ def _members(rows: pl.DataFrame) -> list[Member]:
     return list(rows.iter_rows())
 
 
-def _events(run: Committing, writes: _Told) -> list[NewEvent]:
+def _events(run: RunCommit, writes: _BreakWrites) -> list[NewEvent]:
     """Found, answered, ended, found again: in this order, and sorted, so that a run says the same twice."""
     night, changes = run.judged.night.date, writes.changes
     facts = {"run": run.seq}
@@ -251,7 +253,9 @@ def _events(run: Committing, writes: _Told) -> list[NewEvent]:
     def event(key: FindingKey, kind: BreakEventKind, state: BreakState, **more: object) -> NewEvent:
         return NewEvent(break_id(key), night, NIGHT, kind, state, facts | more)
 
-    found_events = [event(finding.key, BreakEventKind.FOUND, BreakState.OPEN) for finding in changes.found]
+    found_events = [
+        event(finding.key, BreakEventKind.FOUND, BreakState.OPEN) for finding in changes.new_findings
+    ]
     answered = [
         event(key, BreakEventKind.ANSWERED, state, **answer.facts)
         for answer in writes.answers
@@ -265,10 +269,12 @@ def _events(run: Committing, writes: _Told) -> list[NewEvent]:
     return [*found_events, *answered, *closed, *reopened]
 
 
-def _breaks_of(answer: Answer, before: Before, writes: _Told) -> list[tuple[FindingKey, BreakState]]:
+def _breaks_of(
+    answer: FamilyAnswer, before: RunState, writes: _BreakWrites
+) -> list[tuple[FindingKey, BreakState]]:
     """The breaks about an answered family that stand, each with the state that an answer leaves as it is."""
     place = (answer.institution, answer.reference)
-    new_states = {finding.key: BreakState.OPEN for finding in writes.changes.found}
+    new_states = {finding.key: BreakState.OPEN for finding in writes.changes.new_findings}
     standing = {
         key: writes.states[break_id(key)][0]
         for key in (*before.standing, *writes.changes.reopened)
@@ -278,8 +284,8 @@ def _breaks_of(answer: Answer, before: Before, writes: _Told) -> list[tuple[Find
     return sorted((key, state) for key, state in states.items() if (key.institution, key.reference) == place)
 
 
-async def _react(connection: Connection, finance: Finance, record: RunRecord, changes: Changes) -> None:
+async def _react(connection: Connection, finance: Finance, record: RunRecord, changes: BreakChanges) -> None:
     """Let decisions about breaks follow what became of them; whoever decides brings the reaction."""
-    changed = [Changed(break_id(key), BreakState.CLOSED) for key in changes.closed]
-    changed += [Changed(break_id(key), BreakState.OPEN) for key in changes.reopened]
-    await after_run(connection, finance, record, changed)
+    changed = [ChangedBreak(break_id(key), BreakState.CLOSED) for key in changes.closed]
+    changed += [ChangedBreak(break_id(key), BreakState.OPEN) for key in changes.reopened]
+    await react_to_run(connection, finance, record, changed)

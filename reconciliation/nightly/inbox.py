@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Final
 
 from reconciliation.digests import sha256_of
-from reconciliation.engine.row_store import durable
+from reconciliation.engine.row_store import sync_to_disk
 from reconciliation.errors import MonthError
-from reconciliation.intake.file_names import understood
+from reconciliation.intake.file_names import parse_file_name
 from reconciliation.intake.receive_files import Incoming
-from reconciliation.results.night_folders import Places
+from reconciliation.results.night_folders import NightFolders
 
 FOLDER: Final = "folder"
 # Folders of the inbox that say how their files came; what lies in the inbox itself was laid there.
@@ -31,7 +31,7 @@ _RUN: Final = ".run-"
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Taken:
+class TakenFile:
     """A file of a run: `received_at` is when it was last written in the inbox."""
 
     name: str
@@ -47,7 +47,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingFile:
     """A file that lies in the inbox. `day` is the date it is about, None where its name says nothing."""
 
     path: Path
@@ -58,23 +58,23 @@ class Waiting:
 class Inbox:
     """The inbox of an installation, and the archive beside it."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: NightFolders) -> None:
         self._inbox = places.inbox
         self._archive = places.archive
 
-    def waiting(self) -> list[Waiting]:
+    def waiting(self) -> list[WaitingFile]:
         """What nobody has taken yet, in the order of names."""
-        files = [Waiting(path, source, _day(path.name)) for source, path in self._laid()]
+        files = [WaitingFile(path, source, _day(path.name)) for source, path in self._waiting_paths()]
         return sorted(files, key=lambda file: (file.path.name, file.source))
 
-    def take(self, run: int, night: date) -> list[Taken]:
+    def take(self, run: int, night: date) -> list[TakenFile]:
         """Take every file about dates up to a night, and whatever a killed run took; in one order."""
         for file in self.waiting():
             if file.day is not None and file.day <= night:
                 self._take(file, run)
-        return sorted(self._taken(run))
+        return sorted(self._taken_files(run))
 
-    def settle(self, last: int) -> None:
+    def remove_committed(self, last: int) -> None:
         """Let go of what runs up to a number took: they are committed."""
         for folder in self._inbox.glob(f"{_RUN}*"):
             if int(folder.name.removeprefix(_RUN)) <= last:
@@ -84,22 +84,22 @@ class Inbox:
         """Where the bytes of a digest lie."""
         return self._archive / sha256[:2] / sha256
 
-    def _laid(self) -> Iterator[tuple[str, Path]]:
+    def _waiting_paths(self) -> Iterator[tuple[str, Path]]:
         for source, folder in ((FOLDER, self._inbox), *((name, self._inbox / name) for name in SOURCES)):
             if folder.is_dir():
                 files = (path for path in folder.iterdir() if path.is_file() and not path.is_symlink())
                 yield from ((source, path) for path in files if not path.name.startswith("."))
 
-    def _take(self, waiting_file: Waiting, run: int) -> None:
+    def _take(self, waiting_file: WaitingFile, run: int) -> None:
         content = waiting_file.path.read_bytes()
         sha256 = sha256_of(content)
-        self._keep(sha256, content)
+        self._archive_content(sha256, content)
         place = self._inbox / f"{_RUN}{run}" / sha256 / waiting_file.source
         place.mkdir(parents=True, exist_ok=True)
         waiting_file.path.rename(place / waiting_file.path.name)
-        durable(place)
+        sync_to_disk(place)
 
-    def _keep(self, sha256: str, content: bytes) -> None:
+    def _archive_content(self, sha256: str, content: bytes) -> None:
         path = self.archived(sha256)
         if path.exists():
             return
@@ -111,13 +111,13 @@ class Inbox:
             os.fsync(file.fileno())
         unfinished.chmod(0o440)
         unfinished.rename(path)
-        durable(path.parent)
+        sync_to_disk(path.parent)
 
-    def _taken(self, run: int) -> Iterator[Taken]:
+    def _taken_files(self, run: int) -> Iterator[TakenFile]:
         for path in (self._inbox / f"{_RUN}{run}").glob("*/*/*"):
             sha256, source = path.parts[-3:-1]
             written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-            yield Taken(path.name, sha256, source, written, self.archived(sha256))
+            yield TakenFile(path.name, sha256, source, written, self.archived(sha256))
 
 
 def missing_from(archive: Inbox, digests: Sequence[str]) -> str | None:
@@ -131,6 +131,6 @@ def missing_from(archive: Inbox, digests: Sequence[str]) -> str | None:
 
 def _day(name: str) -> date | None:
     try:
-        return understood(name).key.day
+        return parse_file_name(name).key.day
     except MonthError:
         return None

@@ -14,52 +14,52 @@ import polars as pl
 from reconciliation.canonical_row import SCHEMA, no_rows
 from reconciliation.digests import sha256_of, sha256_of_frame, sha256_of_lines
 from reconciliation.engine.invariants import NightChecks
-from reconciliation.engine.night import Inputs, Night, Progress, Setting, run_night
+from reconciliation.engine.night import Night, NightInputs, NightSetting, RunProgress, run_night
 from reconciliation.engine.payouts import Payouts
 from reconciliation.engine.restatement import outcome
-from reconciliation.engine.row_store import Store, durable
-from reconciliation.engine.seal import Identity
+from reconciliation.engine.row_store import RowStore, sync_to_disk
+from reconciliation.engine.seal import RunIdentity
 from reconciliation.intake.file_register import Arrival
-from reconciliation.intake.ledger_rows import PARTNER, Lines, read_lines, rows_of_lines, with_institutions
-from reconciliation.intake.participants import TakingPart, taking_part
+from reconciliation.intake.ledger_rows import PARTNER, LineRange, read_lines, rows_of_lines, with_institutions
+from reconciliation.intake.participants import Participants, participants_of
 from reconciliation.matching.engine_choice import ByInstitution
 from reconciliation.matching.engines import DuckDbEngine, PolarsEngine
-from reconciliation.nightly.inbox import Inbox, Taken
+from reconciliation.nightly.inbox import Inbox, TakenFile
 from reconciliation.nightly.night_configuration import NightRules
-from reconciliation.nightly.run_proofs import check, in_words, sheet_after, totals_of
+from reconciliation.nightly.run_proofs import check_run, invariant_wording, sheet_after, totals_of
 from reconciliation.nightly.run_totals import figures_of, unwatched, unwatched_by
 from reconciliation.results.records import PositionRecord
-from reconciliation.results.run_state import Before, Carried, digest_of
+from reconciliation.results.run_state import CarriedState, RunState, digest_of
 
 EXPECTED: Final = "expected.parquet"
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class RunInputs:
     """What is new in a run: frozen lines, files in their order, debits that banks must book.
 
     `waited` are lines of earlier runs whose institution nobody watched until now.
     """
 
     night: date
-    lines: Lines
-    files: tuple[Taken, ...]
+    lines: LineRange
+    files: tuple[TakenFile, ...]
     expected: pl.DataFrame
-    waited: tuple[pl.DataFrame, ...] = ()
+    late_lines: tuple[pl.DataFrame, ...] = ()
 
     @property
     def frame(self) -> pl.DataFrame:
         """Every line that the run takes, those that waited first."""
-        return pl.concat([*self.waited, self.lines.frame])
+        return pl.concat([*self.late_lines, self.lines.frame])
 
     @property
-    def is_nothing(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether there is nothing to judge."""
         return not self.files and self.lines.last == self.lines.after and self.expected.is_empty()
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class RunLocations:
     """Where a run's inputs lie and its rows go: our books, archived files, rows of runs, room to spill."""
 
     url: str
@@ -69,22 +69,22 @@ class Ground:
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class RunMaterial:
     """What rows were made of, to compute an institution from scratch (`month.restated.Material`)."""
 
-    ground: Ground
-    brought: Brought
+    ground: RunLocations
+    inputs: RunInputs
     run: int
 
     def books(self, institution: str, up_to: date) -> pl.DataFrame:  # noqa: ARG002 - the last line says it
         """Our lines of one institution up to the last that the run takes."""
-        lines = read_lines(self.ground.url, 0, self.brought.lines.last, institution).frame
+        lines = read_lines(self.ground.url, 0, self.inputs.lines.last, institution).frame
         return rows_of_lines(with_institutions(lines, {institution}))[0]
 
     def expected(self, institution: str) -> pl.DataFrame:
         """Debits that its statements must have, of this run and all before."""
         earlier = [expected_of(self.ground.rows, run) for run in range(1, self.run)]
-        return pl.concat([*earlier, self.brought.expected]).filter(pl.col("institution") == institution)
+        return pl.concat([*earlier, self.inputs.expected]).filter(pl.col("institution") == institution)
 
     def content(self, arrival: Arrival) -> bytes:
         """The archived bytes of a file."""
@@ -92,13 +92,13 @@ class Material:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedRun:
     """What a run came to."""
 
     night: Night
-    setting: Setting
-    progress: Progress
-    part: TakingPart
+    setting: NightSetting
+    progress: RunProgress
+    part: Participants
     identity: Mapping[str, str]
     figures: Mapping[str, int]
     invariants: Mapping[str, str]
@@ -114,50 +114,50 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class RunJudge:
     """Judges runs by rules."""
 
     rules: NightRules
-    ground: Ground
+    ground: RunLocations
 
-    def judge(self, before: Before, brought: Brought) -> Judged:
+    def judge(self, before: RunState, run_inputs: RunInputs) -> JudgedRun:
         """Judge one run, prove it, and leave its rows beside those of the runs before it."""
-        brought = replace(brought, waited=self._waited(before, brought.lines.after))
-        lines = with_institutions(brought.frame, self.rules.layouts)
+        run_inputs = replace(run_inputs, late_lines=self._late_lines(before, run_inputs.lines.after))
+        lines = with_institutions(run_inputs.frame, self.rules.layouts)
         named = _first_dates(lines)
-        part = taking_part(before.since, named, self.rules.layouts, self.rules.calendar)
+        part = participants_of(before.since, named, self.rules.layouts, self.rules.calendar)
         watched = lines.filter(pl.col("institution").is_in(list(part.since)))
-        setting = self.rules.setting(brought.night, part.since)
+        setting = self.rules.setting(run_inputs.night, part.since)
         progress = self._progress(before, setting)
-        inputs = _inputs(brought, watched, part)
+        inputs = _night_inputs(run_inputs, watched, part)
         duckdb = DuckDbEngine(self.ground.spill, self.rules.settings.memory_limit)
         engine = ByInstitution(PolarsEngine(), duckdb)
         try:
             night = run_night(inputs, setting, progress, engine)
-            material = Material(self.ground, brought, before.seq + 1)
+            material = RunMaterial(self.ground, run_inputs, before.seq + 1)
             checks = NightChecks(setting, progress, (engine, duckdb), material)
             totals = totals_of(night, before.figures)
-            check(checks, night, before.figures, totals)
+            check_run(checks, night, before.figures, totals)
             sql = engine.sql()
         finally:
             duckdb.close()
         left_out = lines.filter(~pl.col("institution").is_in(list(part.since)))
         figures = totals | figures_of(night, setting, progress) | unwatched(left_out, part, before.figures)
-        return Judged(
+        return JudgedRun(
             night,
             setting,
             progress,
             part,
-            _identity(before, brought, self.rules),
+            _identity(before, run_inputs, self.rules),
             figures,
-            in_words(checks),
+            invariant_wording(checks),
             sheet_after(before.sheet, night),
             outcome(night.judged.rows),
-            self._leave(before, inputs, progress),
+            self._write_carried(before, inputs, progress),
             sql,
         )
 
-    def _waited(self, before: Before, last: int) -> tuple[pl.DataFrame, ...]:
+    def _late_lines(self, before: RunState, last: int) -> tuple[pl.DataFrame, ...]:
         """The lines up to `last` of whoever has a layout and times now and took part in no run (ADR 0062)."""
         partners = {name for name in self.rules.layouts if name.startswith(f"{PARTNER}_")}
         candidates = (unwatched_by(before.figures) | partners) - before.since.keys()
@@ -167,22 +167,24 @@ class Judge:
         )
         return tuple(frame for frame in frames if frame.height)
 
-    def _progress(self, before: Before, setting: Setting) -> Progress:
-        store = Store(self.ground.rows, before.seq, before.carried.withdrawn)
+    def _progress(self, before: RunState, setting: NightSetting) -> RunProgress:
+        store = RowStore(self.ground.rows, before.seq, before.carried.withdrawn)
         store.discard_beyond()
         payouts = Payouts(setting.layouts, setting.schedule, before.carried.payouts)
-        return Progress(store, before.register, payouts, dict(before.standing))
+        return RunProgress(store, before.register, payouts, dict(before.standing))
 
-    def _leave(self, before: Before, inputs: Inputs, progress: Progress) -> str:
+    def _write_carried(self, before: RunState, inputs: NightInputs, progress: RunProgress) -> str:
         """Leave beside the rows what the next run must know; the digest of everything that was left."""
-        place = progress.store.place(progress.store.last)
+        place = progress.store.folder_of(progress.store.last)
         taken_instructions = {*before.carried.instructions, *inputs.expected["origin"].to_list()}
-        carried = Carried(
-            tuple(progress.store.withdrawn), progress.payouts.told, tuple(sorted(taken_instructions))
+        carried = CarriedState(
+            tuple(progress.store.withdrawn),
+            progress.payouts.expected_credits,
+            tuple(sorted(taken_instructions)),
         )
         if inputs.expected.height:
             inputs.expected.write_parquet(place / EXPECTED)
-            durable(place / EXPECTED)
+            sync_to_disk(place / EXPECTED)
         carried.write(place)
         return digest_of(place)
 
@@ -198,20 +200,23 @@ def _first_dates(lines: pl.DataFrame) -> dict[str, date]:
     return dict(first.sort("institution").iter_rows())
 
 
-def _inputs(inputs: Brought, lines: pl.DataFrame, part: TakingPart) -> Inputs:
+def _night_inputs(inputs: RunInputs, lines: pl.DataFrame, part: Participants) -> NightInputs:
     ours, replaced = rows_of_lines(lines)
     expected = inputs.expected.filter(pl.col("institution").is_in(list(part.since))).sort("origin", "ordinal")
     files = tuple(file.incoming for file in inputs.files)
-    return Inputs(inputs.night, ours, files, expected, replaced)
+    return NightInputs(inputs.night, ours, files, expected, replaced)
 
 
-def _identity(before: Before, inputs: Brought, rules: NightRules) -> dict[str, str]:
+def _identity(before: RunState, inputs: RunInputs, rules: NightRules) -> dict[str, str]:
     """SHA-256 over each part of what went in. The run before it stands for everything before."""
-    parts = Identity(
+    parts = RunIdentity(
         ledger_sha256=sha256_of_lines(
             [
                 # Lines lie in the order of their ids, those of each institution that waited by themselves.
-                *(sha256_of(frame.write_csv().encode()) for frame in (*inputs.waited, inputs.lines.frame)),
+                *(
+                    sha256_of(frame.write_csv().encode())
+                    for frame in (*inputs.late_lines, inputs.lines.frame)
+                ),
                 sha256_of_frame(inputs.expected, [name for name in SCHEMA if name != "verdict"]),
             ]
         ),

@@ -11,7 +11,7 @@ from adbc_driver_manager import Error
 from asyncpg import PostgresError
 
 from ekpay_switch.ports.finance import Finance
-from reconciliation.mirror.make_mirrors import make_missing, wanted_mirrors
+from reconciliation.mirror.make_mirrors import make_missing, required_mirrors
 from reconciliation.mirror.mirror_folder import MirrorFolder
 from reconciliation.postgres_arrow import Database
 from reconciliation.results.table_values import Connection
@@ -25,7 +25,7 @@ async def mirror_windows(
 ) -> str:
     """Make the mirrors of a night's windows and of those shortly before; why that failed, or nothing."""
     try:
-        required = await wanted_mirrors(connection, institutions, night - _BACK)
+        required = await required_mirrors(connection, institutions, night - _BACK)
         with Database(finance.url("audit")) as books:
             await make_missing(connection, books, MirrorFolder.of(finance.home), required)
     except (OSError, Error, PostgresError) as problem:

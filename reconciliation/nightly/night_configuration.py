@@ -16,12 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reconciliation.breaks.codes import Rules, read_rules
 from reconciliation.calendar import Calendar, read_calendar
-from reconciliation.configuration_faults import fault_in_words
+from reconciliation.configuration_faults import fault_wording
 from reconciliation.digests import sha256_of, sha256_of_lines
-from reconciliation.engine.night import Setting
-from reconciliation.engine.row_store import durable
+from reconciliation.engine.night import NightSetting
+from reconciliation.engine.row_store import sync_to_disk
 from reconciliation.errors import ConfigurationError
-from reconciliation.intake.file_schedule import Schedule
+from reconciliation.intake.file_schedule import FileSchedule
 from reconciliation.statement.layout import Layout, read_layouts
 
 CODES: Final = "breaks.toml"
@@ -49,7 +49,7 @@ def read_night_settings(path: Path) -> NightSettings:
     try:
         return NightSettings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValidationError, tomllib.TOMLDecodeError) as problem:
-        raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem
+        raise ConfigurationError(f"{path.name}: {fault_wording(problem)}") from problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +84,15 @@ class NightRules:
         """SHA-256 over every file that has a say in what is found."""
         return sha256_of_lines(f"{name} {sha256_of(text)}" for name, text in sorted(self.files.items()))
 
-    def setting(self, night: date, since: Mapping[str, date]) -> Setting:
+    def setting(self, night: date, since: Mapping[str, date]) -> NightSetting:
         """The setting of one night for those who take part."""
         first = min(since.values(), default=night)
         last = night + timedelta(days=self.settings.horizon_days)
-        return Setting(
-            self.layouts, self.codes, self.calendar, Schedule(self.calendar, first, last, dict(since))
+        return NightSetting(
+            self.layouts, self.codes, self.calendar, FileSchedule(self.calendar, first, last, dict(since))
         )
 
-    def keep(self, folder: Path) -> None:
+    def write(self, folder: Path) -> None:
         """Lay the rules down under their digest, once."""
         place = folder / self.digest
         if place.exists():
@@ -103,8 +103,8 @@ class NightRules:
             path = unfinished / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(text)
-            durable(path)
-        durable(unfinished / STATEMENTS)
-        durable(unfinished)
+            sync_to_disk(path)
+        sync_to_disk(unfinished / STATEMENTS)
+        sync_to_disk(unfinished)
         unfinished.rename(place)
-        durable(folder)
+        sync_to_disk(folder)

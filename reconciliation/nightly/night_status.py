@@ -8,13 +8,13 @@ from ekpay_switch.ports.finance import Finance
 from reconciliation.engine.invariants import Invariant
 from reconciliation.intake.file_names import LogicalKey, expected_name
 from reconciliation.intake.file_register import Arrival
-from reconciliation.nightly.inbox import Inbox, Waiting
+from reconciliation.nightly.inbox import Inbox, WaitingFile
 from reconciliation.nightly.night_configuration import NightRules
 from reconciliation.nightly.night_start import deadline
 from reconciliation.nightly.run_totals import UNWATCHED
 from reconciliation.results.break_results import read_breaks
 from reconciliation.results.file_results import kept_files
-from reconciliation.results.night_folders import Places
+from reconciliation.results.night_folders import NightFolders
 from reconciliation.results.records import BreakFilter, BreakRecord, BreakState, RunRecord
 from reconciliation.results.run_state import register_of
 from reconciliation.results.runs import latest_run
@@ -28,7 +28,7 @@ OVER = (BreakState.CLOSED, BreakState.RESOLVED)
 
 
 @dataclass(frozen=True, slots=True)
-class FilesLine:
+class FileCounts:
     """The files of one institution in a night: expected in it, in time, late, missing, without effect."""
 
     institution: str
@@ -40,7 +40,7 @@ class FilesLine:
 
 
 @dataclass(frozen=True, slots=True)
-class RowsLine:
+class RowCounts:
     """What a night decided about rows of one institution, both sides together."""
 
     institution: str
@@ -57,25 +57,25 @@ class RowsLine:
 
 
 @dataclass(frozen=True, slots=True)
-class CodeLine:
+class CodeCounts:
     """Breaks of one code: found in this night, open after it, and what is at risk in paisa."""
 
     code: str
-    found: int
+    found_count: int
     open: int
     exposure: int
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class NightStatus:
     """A night as its newest run left it. `red` says in words what somebody has to look at."""
 
     run: RunRecord
     invariants: Mapping[str, str]
     deadline: datetime
-    files: tuple[FilesLine, ...]
-    rows: tuple[RowsLine, ...]
-    codes: tuple[CodeLine, ...]
+    files: tuple[FileCounts, ...]
+    rows: tuple[RowCounts, ...]
+    codes: tuple[CodeCounts, ...]
     unwatched: Mapping[str, int]
     waiting: tuple[str, ...]
     strangers: tuple[str, ...]
@@ -87,9 +87,9 @@ class Status:
         return not self.red
 
 
-async def status_of(finance: Finance, night: date | None) -> Status | None:
+async def status_of(finance: Finance, night: date | None) -> NightStatus | None:
     """How a night stands, by default the newest; None where it has no run."""
-    rules, places = NightRules.read(finance.config), Places.of(finance.home)
+    rules, places = NightRules.read(finance.config), NightFolders.of(finance.home)
     connection = await finance.connect("audit")
     try:
         run = await latest_run(connection, night)
@@ -107,16 +107,16 @@ async def status_of(finance: Finance, night: date | None) -> Status | None:
 def _status(
     run: RunRecord,
     rules: NightRules,
-    laid: Sequence[Waiting],
-    files: tuple[FilesLine, ...],
+    laid: Sequence[WaitingFile],
+    files: tuple[FileCounts, ...],
     breaks: Sequence[BreakRecord],
-) -> Status:
+) -> NightStatus:
     prefix = f"{UNWATCHED}."
     unwatched = {
         name.removeprefix(prefix): count for name, count in run.figures.items() if name.startswith(prefix)
     }
     strangers = tuple(file.path.name for file in laid if file.day is None)
-    return Status(
+    return NightStatus(
         run,
         {file.value: run.invariants[file.value] for file in Invariant if file.value in run.invariants},
         deadline(run.night, rules.settings.cut_off_minutes),
@@ -131,7 +131,7 @@ def _status(
 
 
 def _red(
-    run: RunRecord, files: Sequence[FilesLine], unwatched: Mapping[str, int], strangers: Sequence[str]
+    run: RunRecord, files: Sequence[FileCounts], unwatched: Mapping[str, int], strangers: Sequence[str]
 ) -> list[str]:
     words = [
         f"{name} does not hold: {outcome}" for name, outcome in run.invariants.items() if outcome != "hold"
@@ -151,7 +151,7 @@ def _red(
     return words
 
 
-async def _files(connection: Connection, run: RunRecord, rules: NightRules) -> tuple[FilesLine, ...]:
+async def _files(connection: Connection, run: RunRecord, rules: NightRules) -> tuple[FileCounts, ...]:
     since = {row["institution"]: row["since"] for row in await connection.fetch(_SINCE, run.seq)}
     since = {
         name: day
@@ -177,25 +177,30 @@ async def _files(connection: Connection, run: RunRecord, rules: NightRules) -> t
         without_effect = [
             file.name.text
             for file in register.arrivals
-            if file.night == run.night and file.name.key.institution == name and not file.rows and file.what
+            if file.night == run.night
+            and file.name.key.institution == name
+            and not file.rows
+            and file.refusal
         ]
         expected = sum(key.institution == name and night == run.night for key, night in due.items())
         lines.append(
-            FilesLine(name, expected, len(mine) - len(late), len(late), tuple(missing), tuple(without_effect))
+            FileCounts(
+                name, expected, len(mine) - len(late), len(late), tuple(missing), tuple(without_effect)
+            )
         )
     return tuple(lines)
 
 
-def _rows(run: RunRecord) -> tuple[RowsLine, ...]:
+def _rows(run: RunRecord) -> tuple[RowCounts, ...]:
     prefix = "decided."
     names = [name.removeprefix(prefix) for name in run.figures if name.startswith(prefix)]
     return tuple(
-        RowsLine(name, run.figures.get(f"matched.{name}", 0), run.figures[f"{prefix}{name}"])
+        RowCounts(name, run.figures.get(f"matched.{name}", 0), run.figures[f"{prefix}{name}"])
         for name in sorted(names)
     )
 
 
-def _codes(night: date, breaks: Sequence[BreakRecord]) -> tuple[CodeLine, ...]:
+def _codes(night: date, breaks: Sequence[BreakRecord]) -> tuple[CodeCounts, ...]:
     lines = []
     for code in sorted({record.code for record in breaks}):
         mine = [record for record in breaks if record.code == code]
@@ -203,6 +208,8 @@ def _codes(night: date, breaks: Sequence[BreakRecord]) -> tuple[CodeLine, ...]:
         found_count = sum(record.first_seen == night for record in mine)
         if open_breaks or found_count:
             lines.append(
-                CodeLine(code, found_count, len(open_breaks), sum(record.exposure for record in open_breaks))
+                CodeCounts(
+                    code, found_count, len(open_breaks), sum(record.exposure for record in open_breaks)
+                )
             )
     return tuple(lines)

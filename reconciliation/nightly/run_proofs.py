@@ -18,7 +18,9 @@ HOLDS: Final = "hold"
 _SHEET: Final = ("settled", "gross", "fees", "rounding", "suspense")
 
 
-def check(checks: NightChecks, night: Night, before: Mapping[str, int], totals: Mapping[str, int]) -> None:
+def check_run(
+    checks: NightChecks, night: Night, before: Mapping[str, int], totals: Mapping[str, int]
+) -> None:
     """Everything that a run can say of itself; `totals` are its carried totals."""
     checks.after(night)
     _conserve(checks, night, before, totals)
@@ -26,7 +28,7 @@ def check(checks: NightChecks, night: Night, before: Mapping[str, int], totals: 
     checks.check_single_use(night.judged.rows)
 
 
-def in_words(checks: NightChecks) -> dict[str, str]:
+def invariant_wording(checks: NightChecks) -> dict[str, str]:
     """Each invariant with `hold`, or with what does not."""
     return {invariant.value: checks.broken.get(invariant, HOLDS) for invariant in Invariant}
 

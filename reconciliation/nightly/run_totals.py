@@ -18,17 +18,17 @@ from typing import Final
 import polars as pl
 
 from reconciliation.canonical_row import BROKEN, FILE, IDENTITY, LEDGER, MATCHED, OPEN, REJECTED
-from reconciliation.engine.night import Night, Progress, Setting
+from reconciliation.engine.night import Night, NightSetting, RunProgress
 from reconciliation.intake.file_names import LogicalKey
 from reconciliation.intake.file_register import FileState
-from reconciliation.intake.participants import TakingPart
+from reconciliation.intake.participants import Participants
 
 UNWATCHED: Final = "unwatched"
 _PREFIX: Final = f"{UNWATCHED}."
 _DECIDED: Final = (MATCHED, BROKEN, REJECTED)
 
 
-def figures_of(night: Night, setting: Setting, progress: Progress) -> dict[str, int]:
+def figures_of(night: Night, setting: NightSetting, progress: RunProgress) -> dict[str, int]:
     """The figures of one run, as far as its rows and files say them."""
     return _rows(night) | _files(night, setting, progress)
 
@@ -51,7 +51,7 @@ def _rows(night: Night) -> dict[str, int]:
     return figures
 
 
-def _files(night: Night, setting: Setting, progress: Progress) -> dict[str, int]:
+def _files(night: Night, setting: NightSetting, progress: RunProgress) -> dict[str, int]:
     count = len(night.inputs.files)
     arrivals = progress.register.arrivals
     earlier, arrived = arrivals[: len(arrivals) - count], arrivals[len(arrivals) - count :]
@@ -67,7 +67,7 @@ def _files(night: Night, setting: Setting, progress: Progress) -> dict[str, int]
     }
 
 
-def unwatched(left_out: pl.DataFrame, part: TakingPart, before: Mapping[str, int]) -> dict[str, int]:
+def unwatched(left_out: pl.DataFrame, part: Participants, before: Mapping[str, int]) -> dict[str, int]:
     """Whom our books name and nobody watches, with the lines so far; `left_out` are those of this run."""
     counted: dict[str, int] = dict(left_out.group_by("institution").len().sort("institution").iter_rows())
     carried = unwatched_by(before) - part.since.keys()

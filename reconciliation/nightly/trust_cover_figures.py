@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 
 from reconciliation.intake.file_register import Arrival
-from reconciliation.matching.row_family import Kind
-from reconciliation.settlement.positions.trust_cover import cover
+from reconciliation.matching.row_family import InstitutionKind
+from reconciliation.settlement.positions.trust_cover import cover_of
 
 
 def cover_figures(
-    balances: Mapping[str, int], loaded: Iterable[Arrival], kinds: Mapping[str, Kind]
+    balances: Mapping[str, int], loaded: Iterable[Arrival], kinds: Mapping[str, InstitutionKind]
 ) -> dict[str, int]:
     """Figures by name in paisa; `cover.strict_by_statement` only where a bank's statement was read.
 
@@ -25,7 +25,7 @@ def cover_figures(
         if arrival.closing is not None and kinds.get(key.institution) == "statement":
             closing = (key.day, key.cycle, arrival.closing)
             newest[key.institution] = max(closing, newest.get(key.institution, closing))
-    trust_cover = cover(balances, [closing for _, _, closing in newest.values()])
+    trust_cover = cover_of(balances, [closing for _, _, closing in newest.values()])
     figures = {
         "cover.bank": trust_cover.bank,
         "cover.owed": trust_cover.total_owed,

@@ -17,28 +17,28 @@ from ekpay_switch.ports.finance import FileAnswer, FileSays, LineEvent, LineRole
 from reconciliation.breaks.codes import Code
 from reconciliation.breaks.findings import FindingKey
 from reconciliation.canonical_row import FILE, KEY, LEDGER, SUCCESS, UNKNOWN
-from reconciliation.engine.night import Night, Setting, complete_dates
+from reconciliation.engine.night import Night, NightSetting, complete_dates
 from reconciliation.intake.file_names import LogicalKey, expected_name
-from reconciliation.intake.file_register import Register
+from reconciliation.intake.file_register import FileRegister
 from reconciliation.intake.ledger_rows import PARTNER
 
 _ROLES: Final = {"funds": LineRole.CONNECTOR, "delivery": LineRole.BILLER}
 _UNKNOWN: Final = r"^unknown-([0-9a-f-]{36})-([a-z]+)-\d+$"
-Row = Mapping[str, object]
+RowValues = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class FamilyAnswer:
     """An answer, and the family whose breaks it belongs to."""
 
     institution: str
     reference: str
-    told: FileAnswer
+    file_answer: FileAnswer
 
     @property
     def facts(self) -> dict[str, object]:
         """What the event of a break keeps of it; enough to tell an absence again."""
-        file_answer = self.told
+        file_answer = self.file_answer
         return {
             "says": file_answer.says.value,
             "file": file_answer.file,
@@ -60,7 +60,7 @@ class Absence:
     facts: Mapping[str, object]
 
 
-def answers_of(night: Night, setting: Setting) -> list[Answer]:
+def answers_of(night: Night, setting: NightSetting) -> list[FamilyAnswer]:
     """What this run learnt about lines of ours that are unknown."""
     rows = night.judged.rows
     unknown_rows = rows.filter((pl.col("source") == LEDGER) & (pl.col("status") == UNKNOWN)).with_columns(
@@ -71,7 +71,7 @@ def answers_of(night: Night, setting: Setting) -> list[Answer]:
     their_rows = theirs.join(unknown_rows.select(KEY).unique(), on=list(KEY), how="semi").sort(
         "origin", "ordinal"
     )
-    rows_by_key: dict[tuple[object, ...], list[Row]] = {}
+    rows_by_key: dict[tuple[object, ...], list[RowValues]] = {}
     for row in their_rows.iter_rows(named=True):
         rows_by_key.setdefault(tuple(row[name] for name in KEY), []).append(row)
     fresh = _fresh(night)
@@ -83,13 +83,13 @@ def answers_of(night: Night, setting: Setting) -> list[Answer]:
         if theirs_of_it and (row["origin"] in fresh or any(item["origin"] in fresh for item in theirs_of_it)):
             answers += [answer] if answer is not None else []
         elif not theirs_of_it and (row["institution"], row["reference"]) in _families(missing):
-            answers.append(_absent(row, night.date, setting))
+            answers.append(_absence_of(row, night.date, setting))
     return answers
 
 
-def told_again(
-    absences: Sequence[Absence], night: date, setting: Setting, register: Register
-) -> list[Answer]:
+def repeated_absences(
+    absences: Sequence[Absence], night: date, setting: NightSetting, register: FileRegister
+) -> list[FamilyAnswer]:
     """Absences of which the file after is complete by now and lacks the movement too."""
     complete = complete_dates(setting.schedule, register)
     answers = []
@@ -97,7 +97,7 @@ def told_again(
         institution = absence.key.institution
         after = setting.calendar.date_after(institution, absence.day)
         if after in complete.get(institution, set()):
-            answers.append(_again(absence, after, night, setting))
+            answers.append(_repeated_absence(absence, after, night, setting))
     return answers
 
 
@@ -111,7 +111,9 @@ def _families(keys: set[FindingKey]) -> set[tuple[str, str]]:
     return {(key.institution, key.reference) for key in keys}
 
 
-def _answer(row: Row, theirs: Sequence[Row], night: date, setting: Setting) -> Answer | None:
+def _answer(
+    row: RowValues, theirs: Sequence[RowValues], night: date, setting: NightSetting
+) -> FamilyAnswer | None:
     """What the rows of a file say together; None where they do not say one thing."""
     successes = [their_row for their_row in theirs if their_row["status"] == SUCCESS]
     if any(their_row["currency"] != row["currency"] for their_row in successes):
@@ -120,11 +122,13 @@ def _answer(row: Row, theirs: Sequence[Row], night: date, setting: Setting) -> A
     if len({(their_row["net"], their_row["theirs"]) for their_row in equal}) > 1:
         return None
     if equal:
-        return _told(row, FileSays.SUCCESS, equal[0], night, setting)
-    return _told(row, FileSays.FAILED, theirs[0], night, setting) if theirs else None
+        return _answer_from_row(row, FileSays.SUCCESS, equal[0], night, setting)
+    return _answer_from_row(row, FileSays.FAILED, theirs[0], night, setting) if theirs else None
 
 
-def _told(row: Row, says: FileSays, theirs: Row, night: date, setting: Setting) -> Answer:
+def _answer_from_row(
+    row: RowValues, says: FileSays, theirs: RowValues, night: date, setting: NightSetting
+) -> FamilyAnswer:
     # A file that tells no gross means ours where its net is ours.
     untold = row["gross"] if theirs["net"] == row["net"] else theirs["net"]
     amount = untold if theirs["gross"] is None else theirs["gross"]
@@ -140,10 +144,10 @@ def _told(row: Row, says: FileSays, theirs: Row, night: date, setting: Setting) 
         their_reference=str(theirs["theirs"]),
         amount=int(str(amount)),
     )
-    return Answer(str(row["institution"]), str(row["reference"]), file_answer)
+    return FamilyAnswer(str(row["institution"]), str(row["reference"]), file_answer)
 
 
-def _absent(row: Row, night: date, setting: Setting) -> Answer:
+def _absence_of(row: RowValues, night: date, setting: NightSetting) -> FamilyAnswer:
     institution, day = str(row["institution"]), row["due_date"]
     file_answer = FileAnswer(
         movement=UUID(str(row["_movement"])),
@@ -155,10 +159,10 @@ def _absent(row: Row, night: date, setting: Setting) -> Answer:
         ordinal=0,
         night=night,
     )
-    return Answer(institution, str(row["reference"]), file_answer)
+    return FamilyAnswer(institution, str(row["reference"]), file_answer)
 
 
-def _again(absence: Absence, day: date, night: date, setting: Setting) -> Answer:
+def _repeated_absence(absence: Absence, day: date, night: date, setting: NightSetting) -> FamilyAnswer:
     facts, key = absence.facts, absence.key
     file_answer = FileAnswer(
         movement=UUID(str(facts["movement"])),
@@ -170,16 +174,16 @@ def _again(absence: Absence, day: date, night: date, setting: Setting) -> Answer
         ordinal=0,
         night=night,
     )
-    return Answer(key.institution, key.reference, file_answer)
+    return FamilyAnswer(key.institution, key.reference, file_answer)
 
 
-def _file(institution: str, day: date, setting: Setting) -> str:
+def _file(institution: str, day: date, setting: NightSetting) -> str:
     """The last file of a date, which had to name the movement at the latest."""
     key = LogicalKey(institution, day, setting.schedule.cycles(institution))
     return expected_name(key, setting.layouts[institution])
 
 
-def _role(institution: str, setting: Setting) -> LineRole:
+def _role(institution: str, setting: NightSetting) -> LineRole:
     if institution.startswith(f"{PARTNER}_"):
         return LineRole.PARTNER
     return _ROLES.get(setting.layouts[institution].kind, LineRole.CONNECTOR)

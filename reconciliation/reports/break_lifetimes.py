@@ -7,7 +7,7 @@ from datetime import date
 
 from reconciliation.breaks.findings import FindingKey
 from reconciliation.engine.break_endings import endings, raised_in
-from reconciliation.engine.night import Night, Progress
+from reconciliation.engine.night import Night, RunProgress
 
 
 class Lifetimes:
@@ -20,10 +20,10 @@ class Lifetimes:
         """The night in which a finding ended, or None while it is open."""
         return self._ended.get(key)
 
-    def after(self, night: Night, progress: Progress) -> int:
+    def after(self, night: Night, progress: RunProgress) -> int:
         """Take a night in; says how many findings ended in it."""
         for key in raised_in(night):
             self._ended.pop(key, None)
-        standing = {key: finding for key, (_, finding) in progress.found.items() if key not in self._ended}
+        standing = {key: finding for key, (_, finding) in progress.findings.items() if key not in self._ended}
         self._ended |= dict.fromkeys(endings(night, standing, progress.register), night.date)
         return sum(night.date == when for when in self._ended.values())

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
 from reconciliation.reports.report_model import AGES, FileLine, Report
-from reconciliation.reports.wording import Words, grouped, grouped_taka
+from reconciliation.reports.wording import BilingualText, grouped, grouped_taka
 
 NIGHTS_SHOWN: Final = 30
 LISTED_MAX: Final = 24
@@ -44,20 +44,20 @@ _STYLE: Final[Any] = {
 class Picture:
     """One picture: its title, what it shows in words, and the SVG."""
 
-    title: Words
-    told: str
+    title: BilingualText
+    description: str
     svg: str
 
 
 def pictures(report: Report) -> tuple[Picture, ...]:
     """Every picture of which there is something to show, in the order of the report."""
     _know_fonts()
-    charts: tuple[tuple[Words, Callable[[Report], tuple[str, str]]], ...] = (
-        (Words("Open exposure by code", "কোড অনুযায়ী খোলা ঝুঁকি"), _waterfall),
-        (Words("Age of open breaks by institution", "প্রতিষ্ঠান অনুযায়ী খোলা অমিলের বয়স"), _ageing),
-        (Words("Match rate over 30 nights", "৩০ রাতের মিলের হার"), _rates),
-        (Words("Net positions", "নিট অবস্থান"), _positions),
-        (Words("Arrival of files against their deadline", "সময়সীমার তুলনায় ফাইল আসা"), _arrivals),
+    charts: tuple[tuple[BilingualText, Callable[[Report], tuple[str, str]]], ...] = (
+        (BilingualText("Open exposure by code", "কোড অনুযায়ী খোলা ঝুঁকি"), _waterfall),
+        (BilingualText("Age of open breaks by institution", "প্রতিষ্ঠান অনুযায়ী খোলা অমিলের বয়স"), _ageing),
+        (BilingualText("Match rate over 30 nights", "৩০ রাতের মিলের হার"), _rates),
+        (BilingualText("Net positions", "নিট অবস্থান"), _positions),
+        (BilingualText("Arrival of files against their deadline", "সময়সীমার তুলনায় ফাইল আসা"), _arrivals),
     )
     made = []
     for title, draw in charts:
@@ -74,7 +74,7 @@ def _know_fonts() -> None:
             fontManager.addfont(path)
 
 
-def _drawn(rows: int, draw: Callable[[Axes], None]) -> str:
+def _svg_of(rows: int, draw: Callable[[Axes], None]) -> str:
     """The SVG of one set of axes that is high enough for so many rows."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(_WIDTH, _MARGIN + _ROW * max(rows, 4)), layout="constrained")
@@ -124,7 +124,7 @@ def _waterfall(report: Report) -> tuple[str, str]:
     description = (
         f"Open exposure of {grouped_taka(total)} taka in {len(lines)} codes; the largest: {largest}."
     )
-    return description, _drawn(len(lines) + 1, draw) if lines else ""
+    return description, _svg_of(len(lines) + 1, draw) if lines else ""
 
 
 # ---- how old it is
@@ -132,7 +132,7 @@ def _waterfall(report: Report) -> tuple[str, str]:
 
 def _ageing(report: Report) -> tuple[str, str]:
     """Institutions by groups of business days; the colour is exposure, the number how many."""
-    open_breaks = [explained.told for explained in report.open_breaks]
+    open_breaks = [explained.explained for explained in report.open_breaks]
     names = _largest(dict.fromkeys((explained.institution for explained in open_breaks), 0), report)
     count = [[0] * len(AGES) for _ in names]
     exposure = [[0] * len(AGES) for _ in names]
@@ -159,12 +159,12 @@ def _ageing(report: Report) -> tuple[str, str]:
         f"{len(open_breaks)} open breaks at {len(names)} institutions;"
         f" the oldest is {oldest} business days old."
     )
-    return description, _drawn(len(names), draw) if names else ""
+    return description, _svg_of(len(names), draw) if names else ""
 
 
 def _largest(totals: dict[str, int], report: Report) -> list[str]:
     for line in report.open_breaks:
-        totals[line.told.institution] += line.told.exposure
+        totals[line.explained.institution] += line.explained.exposure
     return sorted(totals, key=lambda name: (-totals[name], name))[:LISTED_MAX]
 
 
@@ -208,7 +208,7 @@ def _rates(report: Report) -> tuple[str, str]:
 
     worst = f"; the lowest is {names[0]} with {_per_cent(*totals[names[0]])}" if names else ""
     description = f"Match rates of {len(names)} institutions over {len(nights)} nights{worst}."
-    return description, _drawn(len(names), draw) if names else ""
+    return description, _svg_of(len(names), draw) if names else ""
 
 
 def _per_cent(matched: int, decided: int) -> str:
@@ -246,7 +246,7 @@ def _positions(report: Report) -> tuple[str, str]:
     description = (
         f"Positions of {len(lines)} institutions; {grouped_taka(suspense)} taka of all are in suspense."
     )
-    return description, _drawn(len(lines), draw) if lines else ""
+    return description, _svg_of(len(lines), draw) if lines else ""
 
 
 # ---- who is late
@@ -257,16 +257,18 @@ def _arrivals(report: Report) -> tuple[str, str]:
     files = [file for file in report.files if file.due is not None]
     late_of: dict[str, int] = {}
     for file in files:
-        late_of[file.institution] = late_of.get(file.institution, 0) + (file.late or (file.came is None))
+        late_of[file.institution] = late_of.get(file.institution, 0) + (
+            file.late or (file.arrived_on is None)
+        )
     names = sorted(late_of, key=lambda name: (-late_of[name], name))[:LISTED_MAX]
     nights = sorted({_mark(file)[0] for file in files})
 
     def draw(axes: Axes) -> None:
         for colour, sign, size in ((_GREEN, "o", 9), (_AMBER, "D", 16), (_RED, "X", 22)):
-            marked = [one for one in files if one.institution in names and _mark(one)[1] == colour]
+            marked = [file for file in files if file.institution in names and _mark(file)[1] == colour]
             axes.scatter(
-                [nights.index(_mark(one)[0]) for one in marked],
-                [names.index(one.institution) for one in marked],
+                [nights.index(_mark(file)[0]) for file in marked],
+                [names.index(file.institution) for file in marked],
                 s=size,
                 c=colour,
                 marker=sign,
@@ -281,15 +283,15 @@ def _arrivals(report: Report) -> tuple[str, str]:
             "night; dot: on time, diamond: late, cross: missing · রাত; বিন্দু: সময়ে, হীরা: দেরিতে, ক্রস: আসেনি"
         )
 
-    missing = sum(file.came is None for file in files)
-    late = sum(bool(file.late) and file.came is not None for file in files)
+    missing = sum(file.arrived_on is None for file in files)
+    late = sum(bool(file.late) and file.arrived_on is not None for file in files)
     description = f"Of {len(files)} files that were expected, late: {late}, missing: {missing}."
-    return description, _drawn(len(names), draw) if names else ""
+    return description, _svg_of(len(names), draw) if names else ""
 
 
 def _mark(file: FileLine) -> tuple[date, str]:
     """In which night a file is marked, and in which colour."""
-    if file.came is None:
+    if file.arrived_on is None:
         assert file.due is not None, "the caller looked"
         return file.due, _RED
-    return file.came, _AMBER if file.late else _GREEN
+    return file.arrived_on, _AMBER if file.late else _GREEN

@@ -17,13 +17,13 @@ from reconciliation.breaks.codes import Code
 from reconciliation.breaks.explanation import Break
 from reconciliation.calendar import Calendar
 from reconciliation.canonical_row import FAMILY, FILE, IDENTITY, KEY, LEDGER, MATCHED
-from reconciliation.engine.row_store import Store
+from reconciliation.engine.row_store import RowStore
 from reconciliation.reports.report_model import (
     BookLine,
     BreakLine,
-    Check,
     FileLine,
     InstitutionLine,
+    InvariantCheck,
     NightLine,
     PositionLine,
     RateLine,
@@ -51,7 +51,7 @@ WHERE seq <= $1 ORDER BY break_id, seq DESC
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ReportSources:
     """What a report is made of: the run, those of the nights before it, files, breaks and positions."""
 
     run: RunRecord
@@ -70,7 +70,7 @@ class Terms:
     rules_version: str
 
 
-async def read_standing(connection: Connection, run: RunRecord, calendar: Calendar) -> Standing:
+async def read_report_sources(connection: Connection, run: RunRecord, calendar: Calendar) -> ReportSources:
     """Everything that the tables say of a night as it stood after a run."""
     runs = [record for record in await read_runs(connection) if record.seq <= run.seq]
     # Whatever persons did behind the commit stands in a later report.
@@ -85,10 +85,10 @@ async def read_standing(connection: Connection, run: RunRecord, calendar: Calend
         for record in await read_positions(connection, run.id)
     )
     files = tuple(await kept_files(connection, run.seq))
-    return Standing(run, tuple(runs), files, breaks, positions)
+    return ReportSources(run, tuple(runs), files, breaks, positions)
 
 
-def night_report(standing: Standing, rows: Path, terms: Terms) -> Report:
+def night_report(standing: ReportSources, rows: Path, terms: Terms) -> Report:
     """The report of a run's night; `rows` is the folder in which runs leave their rows."""
     run = standing.run
     decided, open_rows = _rows_of(rows, run.seq)
@@ -108,7 +108,7 @@ def night_report(standing: Standing, rows: Path, terms: Terms) -> Report:
         books=_books(decided, open_rows, run),
         nights=tuple(_night(item, standing.breaks) for item in _last_of_each_night(standing.runs)),
         checks=tuple(
-            Check(name, "held" if words == _HOLDS else "failed", "" if words == _HOLDS else words)
+            InvariantCheck(name, "held" if words == _HOLDS else "failed", "" if words == _HOLDS else words)
             for name, words in run.invariants.items()
         ),
         evidence=_evidence(run, terms),
@@ -121,9 +121,9 @@ def night_report(standing: Standing, rows: Path, terms: Terms) -> Report:
 
 def _rows_of(folder: Path, seq: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows whose fate a run changed, and those that are open after it."""
-    place = Store(folder, seq).place(seq)
+    place = RowStore(folder, seq).folder_of(seq)
     settled = pl.read_parquet(place / "settled.parquet").drop("version")
-    before = Store(folder, seq - 1).of_families(settled.select(FAMILY).unique())
+    before = RowStore(folder, seq - 1).of_families(settled.select(FAMILY).unique())
     known = before.select(*IDENTITY, pl.col("verdict").alias("_before"))
     joined = settled.join(known, on=list(IDENTITY), how="left")
     decided = joined.filter(pl.col("verdict").ne_missing(pl.col("_before"))).drop("_before")
@@ -157,7 +157,7 @@ def _books(decided: pl.DataFrame, open_rows: pl.DataFrame, run: RunRecord) -> tu
 
 
 def _break(record: BreakRecord, night: date, last: Mapping[UUID, date]) -> BreakLine:
-    details = record.told
+    details = record.details
     explained = Break(
         code=record.code,
         institution=record.institution,
@@ -194,7 +194,7 @@ def _texts(details: Mapping[str, object], name: str) -> tuple[str, ...]:
 
 
 def _place(line: BreakLine) -> tuple[bool, int, str, str, str]:
-    explained = line.told
+    explained = line.explained
     return (
         line.ended is not None,
         -explained.exposure,
@@ -207,19 +207,23 @@ def _place(line: BreakLine) -> tuple[bool, int, str, str, str]:
 # ---- files
 
 
-def _files(standing: Standing, fates: Mapping[str, Fates], calendar: Calendar) -> tuple[FileLine, ...]:
+def _files(standing: ReportSources, fates: Mapping[str, Fates], calendar: Calendar) -> tuple[FileLine, ...]:
     """What the run judged, and every file that is missing by its night."""
     run = standing.run
-    arrived = [_came(kept_file, fates, calendar) for kept_file in standing.files if kept_file.run == run.seq]
-    missing = [
-        _missing(broken.told, calendar)
-        for broken in standing.breaks
-        if broken.told.code == Code.FILE_MISSING and broken.ended is None
+    arrived = [
+        _arrived_line(kept_file, fates, calendar) for kept_file in standing.files if kept_file.run == run.seq
     ]
-    return tuple(sorted([*arrived, *missing], key=lambda line: (line.institution, line.name, str(line.came))))
+    missing = [
+        _missing_line(broken.explained, calendar)
+        for broken in standing.breaks
+        if broken.explained.code == Code.FILE_MISSING and broken.ended is None
+    ]
+    return tuple(
+        sorted([*arrived, *missing], key=lambda line: (line.institution, line.name, str(line.arrived_on)))
+    )
 
 
-def _came(kept_file: KeptFile, fates: Mapping[str, Fates], calendar: Calendar) -> FileLine:
+def _arrived_line(kept_file: KeptFile, fates: Mapping[str, Fates], calendar: Calendar) -> FileLine:
     file = kept_file.file
     due = calendar.arrival(file.institution, file.day) if file.institution in calendar.institutions else None
     return FileLine(
@@ -229,7 +233,7 @@ def _came(kept_file: KeptFile, fates: Mapping[str, Fates], calendar: Calendar) -
         cycle=file.cycle,
         state=file.state,
         due=due,
-        came=file.night,
+        arrived_on=file.night,
         late=0 if due is None or due >= file.night else calendar.age(due, file.night),
         stated=Tally(file.rows, file.settled),
         fates=fates.get(file.name, {}) if file.state == _LOADED else {},
@@ -237,7 +241,7 @@ def _came(kept_file: KeptFile, fates: Mapping[str, Fates], calendar: Calendar) -
     )
 
 
-def _missing(explained: Break, calendar: Calendar) -> FileLine:
+def _missing_line(explained: Break, calendar: Calendar) -> FileLine:
     return FileLine(
         name=explained.file,
         institution=explained.institution,
@@ -245,7 +249,7 @@ def _missing(explained: Break, calendar: Calendar) -> FileLine:
         cycle=1,
         state=MISSING,
         due=explained.night,
-        came=None,
+        arrived_on=None,
         late=calendar.age(explained.night, explained.as_of),
         stated=Tally(),
         fates={},
@@ -271,7 +275,7 @@ def _night(run: RunRecord, breaks: Sequence[BreakLine]) -> NightLine:
         missing=figures.get("files.missing", 0),
         matched=_sum(figures, "matched."),
         decided=_sum(figures, "decided."),
-        found=figures.get("found", sum(line.told.night == run.night for line in breaks)),
+        found_count=figures.get("found", sum(line.explained.night == run.night for line in breaks)),
         ended=figures.get("ended", 0),
         open=figures.get("open", 0),
         exposure=figures.get("exposure", 0),

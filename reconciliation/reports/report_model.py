@@ -12,7 +12,7 @@ from typing import Literal
 from reconciliation.breaks.explanation import Break
 
 Period = Literal["night", "month"]
-Held = Literal["held", "failed", "later"]
+CheckResultName = Literal["held", "failed", "later"]
 
 # From so many business days on an age is in this group, up to the next.
 AGES = (0, 1, 2, 4, 6, 11)
@@ -45,7 +45,7 @@ class CodeLine:
 
     code: str
     owner: str
-    found: int
+    found_count: int
     ended: int
     open: int
     exposure: int
@@ -67,13 +67,13 @@ class AgeLine:
 class BreakLine:
     """A break, explained as of the end of the period, and the night in which it ended by itself."""
 
-    told: Break
+    explained: Break
     ended: date | None
 
     @property
     def is_overdue(self) -> bool:
         """Open behind its deadline."""
-        return self.ended is None and self.told.as_of > self.told.deadline
+        return self.ended is None and self.explained.as_of > self.explained.deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,21 +105,21 @@ class FileLine:
     cycle: int
     state: str
     due: date | None
-    came: date | None
+    arrived_on: date | None
     late: int
     stated: Tally
     fates: Mapping[str, Tally]
     sha256: str
 
     @property
-    def left(self) -> Tally:
+    def rows_by_fate(self) -> Tally:
         """The rows of all fates."""
         return sum(self.fates.values(), Tally())
 
     @property
     def agrees(self) -> bool:
         """Whether every row of it has one fate; a file that does not count has none."""
-        return self.left.rows == (self.stated.rows if self.state == "loaded" else 0)
+        return self.rows_by_fate.rows == (self.stated.rows if self.state == "loaded" else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class NightLine:
     missing: int
     matched: int
     decided: int
-    found: int
+    found_count: int
     ended: int
     open: int
     exposure: int
@@ -172,11 +172,11 @@ class PositionLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class InvariantCheck:
     """One invariant: held, failed with the reason, or proven only at the end of the month."""
 
     name: str
-    held: Held
+    result: CheckResultName
     words: str
 
 
@@ -195,7 +195,7 @@ class Report:
     files: tuple[FileLine, ...]
     books: tuple[BookLine, ...]
     nights: tuple[NightLine, ...]
-    checks: tuple[Check, ...]
+    checks: tuple[InvariantCheck, ...]
     evidence: Mapping[str, str]
     rates: tuple[RateLine, ...] = ()
     positions: tuple[PositionLine, ...] = ()
@@ -221,9 +221,11 @@ def by_age(breaks: tuple[BreakLine, ...]) -> tuple[AgeLine, ...]:
     for place, first in enumerate(AGES):
         last = AGES[place + 1] - 1 if place + 1 < len(AGES) else None
         inside = [
-            line.told
+            line.explained
             for line in breaks
-            if line.ended is None and first <= line.told.age and (last is None or line.told.age <= last)
+            if line.ended is None
+            and first <= line.explained.age
+            and (last is None or line.explained.age <= last)
         ]
         lines.append(AgeLine(first, last, len(inside), sum(line.exposure for line in inside)))
     return tuple(lines)
@@ -232,19 +234,19 @@ def by_age(breaks: tuple[BreakLine, ...]) -> tuple[AgeLine, ...]:
 def by_code(breaks: tuple[BreakLine, ...], first: date, last: date) -> tuple[CodeLine, ...]:
     """Breaks by code, the largest exposure first; codes of which there is nothing are left out."""
     lines = []
-    for code in sorted({broken.told.code for broken in breaks}):
-        mine = [broken for broken in breaks if broken.told.code == code]
+    for code in sorted({broken.explained.code for broken in breaks}):
+        mine = [broken for broken in breaks if broken.explained.code == code]
         open_lines = [broken for broken in mine if broken.ended is None]
         lines.append(
             CodeLine(
                 code=code,
-                owner=mine[0].told.owner,
-                found=sum(first <= broken.told.night <= last for broken in mine),
+                owner=mine[0].explained.owner,
+                found_count=sum(first <= broken.explained.night <= last for broken in mine),
                 ended=len(mine) - len(open_lines),
                 open=len(open_lines),
-                exposure=sum(broken.told.exposure for broken in open_lines),
+                exposure=sum(broken.explained.exposure for broken in open_lines),
                 overdue=sum(broken.is_overdue for broken in open_lines),
-                oldest=max((broken.told.age for broken in open_lines), default=0),
+                oldest=max((broken.explained.age for broken in open_lines), default=0),
             )
         )
     return tuple(sorted(lines, key=lambda line: (-line.exposure, line.code)))

@@ -13,19 +13,19 @@ from reconciliation.breaks.codes import Code
 from reconciliation.breaks.explanation import Explainer
 from reconciliation.canonical_row import BROKEN, FILE, LEDGER, MATCHED, REJECTED
 from reconciliation.digests import sha256_of, sha256_of_lines
-from reconciliation.engine.invariants import Checks, Invariant
+from reconciliation.engine.invariants import Invariant, MonthChecks
 from reconciliation.engine.night import Night
-from reconciliation.engine.seal import Identity, Seal, finding_lines
+from reconciliation.engine.seal import RunIdentity, Seal, finding_lines
 from reconciliation.intake.file_names import LogicalKey, expected_name
 from reconciliation.intake.file_register import Arrival, FileState
 from reconciliation.reports.break_lifetimes import Lifetimes
 from reconciliation.reports.report_model import (
     BookLine,
     BreakLine,
-    Check,
     FeeLine,
     FileLine,
     InstitutionLine,
+    InvariantCheck,
     NightLine,
     Period,
     PositionLine,
@@ -53,7 +53,7 @@ MISSING = "missing"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PeriodContent:
     """What a period's rows came to; `fees` as `tallies.fees_of` has them."""
 
     institutions: tuple[InstitutionLine, ...]
@@ -66,7 +66,7 @@ class Found:
 class Collector:
     """Makes reports out of what a run has; `checks` belong to that run."""
 
-    def __init__(self, checks: Checks) -> None:
+    def __init__(self, checks: MonthChecks) -> None:
         self._checks = checks
         self._setting = checks.setting
         self._progress = checks.progress
@@ -91,17 +91,17 @@ class Collector:
             "findings": sha256_of_lines(lines_of_findings),
             "ledger": self._books[-1].sha256,
             "files": sha256_of_lines(
-                f"{item.name} {item.sha256}" for item in files if item.came == night.date
+                f"{item.name} {item.sha256}" for item in files if item.arrived_on == night.date
             ),
         }
         rows = pl.concat([decided, open_tonight(night)])
         return self._report(
             "night",
-            Found(self._institutions(rows), fees_of(newly_matched(night, decided)), breaks, files),
+            PeriodContent(self._institutions(rows), fees_of(newly_matched(night, decided)), breaks, files),
             evidence,
         )
 
-    def month(self, identity: Identity, seal: Seal) -> Report:
+    def month(self, identity: RunIdentity, seal: Seal) -> Report:
         """The report of all nights, once the run is sealed."""
         last = self._nights[-1].night
         rows = self._progress.store.everything()
@@ -115,11 +115,11 @@ class Collector:
         }
         return self._report(
             "month",
-            Found(self._institutions(rows), fees_of(rows), breaks, files, positions_of(rows)),
+            PeriodContent(self._institutions(rows), fees_of(rows), breaks, files, positions_of(rows)),
             evidence,
         )
 
-    def _report(self, period: Period, content: Found, digests: Mapping[str, str]) -> Report:
+    def _report(self, period: Period, content: PeriodContent, digests: Mapping[str, str]) -> Report:
         last = self._nights[-1].night
         first = last if period == "night" else self._nights[0].night
         versions = {
@@ -138,7 +138,7 @@ class Collector:
             files=content.files,
             books=tuple(self._books[-1:] if period == "night" else self._books),
             nights=tuple(self._nights),
-            checks=self._held(period),
+            checks=self._invariant_checks(period),
             evidence={**digests, **versions},
             rates=tuple(self._rates),
             positions=content.positions,
@@ -155,7 +155,7 @@ class Collector:
         """Findings so far, open and large ones first."""
         explainer = Explainer(self._setting.rules, self._setting.calendar)
         lines = []
-        for key, (night, finding) in self._progress.found.items():
+        for key, (night, finding) in self._progress.findings.items():
             ended = self._lifetimes.ended(key)
             if is_selected(ended):
                 lines.append(BreakLine(explainer.explain(finding, night, as_of), ended))
@@ -166,18 +166,20 @@ class Collector:
     ) -> tuple[FileLine, ...]:
         """What came, as it stands, and what ought to be there by this night and is not."""
         arrived = [
-            self._came(arrival, fates) for arrival in self._progress.register.arrivals if is_selected(arrival)
+            self._arrived_line(arrival, fates)
+            for arrival in self._progress.register.arrivals
+            if is_selected(arrival)
         ]
         missing = [
-            self._missing(key, night)
+            self._missing_line(key, night)
             for key in self._setting.schedule.due_by(night)
             if not self._progress.register.of(key)
         ]
         return tuple(
-            sorted([*arrived, *missing], key=lambda line: (line.institution, line.name, str(line.came)))
+            sorted([*arrived, *missing], key=lambda line: (line.institution, line.name, str(line.arrived_on)))
         )
 
-    def _came(self, arrival: Arrival, fates: Mapping[str, Fates]) -> FileLine:
+    def _arrived_line(self, arrival: Arrival, fates: Mapping[str, Fates]) -> FileLine:
         name = arrival.name
         due = self._setting.schedule.arrivals.get(name.key)
         late = 0 if due is None else self._setting.calendar.age(due, arrival.night)
@@ -189,14 +191,14 @@ class Collector:
             cycle=name.key.cycle,
             state=arrival.state.value,
             due=due,
-            came=arrival.night,
+            arrived_on=arrival.night,
             late=late,
             stated=Tally(arrival.rows, arrival.settled),
             fates=fates.get(name.text, {}) if counts else {},
             sha256=arrival.sha256,
         )
 
-    def _missing(self, key: LogicalKey, night: date) -> FileLine:
+    def _missing_line(self, key: LogicalKey, night: date) -> FileLine:
         due = self._setting.schedule.arrivals[key]
         return FileLine(
             name=expected_name(key, self._setting.layouts[key.institution]),
@@ -205,7 +207,7 @@ class Collector:
             cycle=key.cycle,
             state=MISSING,
             due=due,
-            came=None,
+            arrived_on=None,
             late=self._setting.calendar.age(due, night),
             stated=Tally(),
             fates={},
@@ -233,26 +235,28 @@ class Collector:
             missing=sum(due == night.date and key not in first for key, due in schedule.arrivals.items()),
             matched=decided.filter(pl.col("verdict") == MATCHED).height,
             decided=decided.filter(pl.col("verdict").is_in(_DECIDED)).height,
-            found=len(night.findings),
+            found_count=len(night.findings),
             ended=ended,
             open=len(open_lines),
-            exposure=sum(arrival.told.exposure for arrival in open_lines),
+            exposure=sum(arrival.explained.exposure for arrival in open_lines),
         )
 
-    def _held(self, period: Period) -> tuple[Check, ...]:
+    def _invariant_checks(self, period: Period) -> tuple[InvariantCheck, ...]:
         broken = self._checks.broken
         checks = []
         for invariant in Invariant:
             later = period == "night" and invariant in _AT_THE_END
-            passed = Check(invariant.value, "later" if later else "held", "")
+            passed = InvariantCheck(invariant.value, "later" if later else "held", "")
             checks.append(
-                Check(invariant.value, "failed", broken[invariant]) if invariant in broken else passed
+                InvariantCheck(invariant.value, "failed", broken[invariant])
+                if invariant in broken
+                else passed
             )
         return tuple(checks)
 
 
 def _place(line: BreakLine) -> tuple[bool, int, str, str, str]:
-    explained = line.told
+    explained = line.explained
     return (
         line.ended is not None,
         -explained.exposure,
@@ -266,8 +270,8 @@ def fee_lines(fees: Mapping[str, tuple[int, int, int]], breaks: tuple[BreakLine,
     """Fees as they were kept, and beside them the open breaks of fees."""
     off: dict[str, list[int]] = {}
     for line in breaks:
-        if line.told.code == Code.FEE_VARIANCE and line.ended is None:
-            off.setdefault(line.told.institution, []).append(line.told.difference)
+        if line.explained.code == Code.FEE_VARIANCE and line.ended is None:
+            off.setdefault(line.explained.institution, []).append(line.explained.difference)
     return tuple(
         FeeLine(name, *fees.get(name, (0, 0, 0)), len(off.get(name, [])), sum(off.get(name, [])))
         for name in sorted(fees.keys() | off.keys())

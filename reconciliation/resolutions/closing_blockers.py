@@ -9,11 +9,11 @@ from ekpay_switch.ports.finance import Connection
 from reconciliation.breaks.codes import Code
 from reconciliation.calendar import Calendar
 from reconciliation.resolutions.break_lookup import newest_night
-from reconciliation.resolutions.resolution_actions import Closing, ResolutionRules
+from reconciliation.resolutions.resolution_actions import ClosingRules, ResolutionRules
 from reconciliation.results.break_results import read_breaks
 from reconciliation.results.records import BreakFilter, BreakRecord, BreakState, RunRecord
 
-_NOTED: Final = """
+_WITH_NOTE: Final = """
 SELECT DISTINCT break_id FROM reconciliation.break_events
 WHERE event = 'noted' AND break_id = ANY ($1::uuid[])
 """
@@ -26,13 +26,13 @@ async def blockers(
     """Every red thing that stands against closing the night of a run; none where it may be closed."""
     break_filter = BreakFilter(states=_STANDING)
     standing = await read_breaks(connection, break_filter, run.night, calendar)
-    rows = await connection.fetch(_NOTED, [record.id for record in standing])
+    rows = await connection.fetch(_WITH_NOTE, [record.id for record in standing])
     ids_with_note = {UUID(str(row["break_id"])) for row in rows}
     now = await newest_night(connection)
     return [*_of_the_run(run, rules.closing), *_of_breaks(standing, ids_with_note, now, rules.closing)]
 
 
-def _of_the_run(run: RunRecord, closing: Closing) -> Iterator[str]:
+def _of_the_run(run: RunRecord, closing: ClosingRules) -> Iterator[str]:
     if closing.invariants:
         for name, words in sorted(run.invariants.items()):
             if words != "hold":
@@ -43,7 +43,7 @@ def _of_the_run(run: RunRecord, closing: Closing) -> Iterator[str]:
 
 
 def _of_breaks(
-    standing: Sequence[BreakRecord], ids_with_note: Collection[UUID], now: date, closing: Closing
+    standing: Sequence[BreakRecord], ids_with_note: Collection[UUID], now: date, closing: ClosingRules
 ) -> Iterator[str]:
     for record in standing:
         name = f"{record.code} {record.institution} {record.reference}"

@@ -71,7 +71,7 @@ class ClosedDay:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class RunEndings:
     """What a run ended: breaks that it closed and the decisions that it reversed."""
 
     breaks: tuple[UUID, ...]
@@ -90,21 +90,29 @@ async def closings_of(connection: Connection, night: date | None = None) -> list
 
 
 async def close_day(
-    finance: Finance, rules: ResolutionRules, calendar: Calendar, night: date, persons: tuple[str, str]
+    finance: Finance,
+    rules: ResolutionRules,
+    calendar: Calendar,
+    night: date,
+    *,
+    closed_by: str,
+    approved_by: str,
 ) -> ClosedDay:
-    """Freeze the figures of a night; `persons` closes and approves, and both are verified.
+    """Freeze the figures of a night; the caller has verified both persons.
 
     Raises:
         OnePersonError: the two are one.
         UnfitError: the night has no run, is closed, or something red stands.
     """
-    closed_by, approved_by = persons
     connection = await finance.connect()
     try:
         async with connection.transaction():
             await connection.execute(CHAIN_LOCK)
             standing = await closings_of(connection, night)
-            if standing and (standing[0].closed_by, standing[0].approved_by) == persons:
+            if standing and (standing[0].closed_by, standing[0].approved_by) == (
+                closed_by,
+                approved_by,
+            ):
                 return standing[0]  # done before; the answer was lost
             if standing:
                 raise UnfitError(f"{night} was closed by {standing[0].closed_by}")
@@ -115,7 +123,15 @@ async def close_day(
             if red:
                 raise UnfitError(f"{night} cannot be closed: {'; '.join(red)}")
             figures = await figures_of(connection, night, run, calendar)
-            await _write(connection, run, (night, 1), (figures, {}), (closed_by, approved_by))
+            await _write(
+                connection,
+                run,
+                night=night,
+                restatement=1,
+                figures=figures,
+                closed_by=closed_by,
+                approved_by=approved_by,
+            )
             return (await closings_of(connection, night))[-1]
     except asyncpg.CheckViolationError as problem:
         raise OnePersonError("who closes a day cannot approve it: that takes a second person") from problem
@@ -124,7 +140,7 @@ async def close_day(
 
 
 async def restate(
-    connection: Connection, run: RunRecord, calendar: Calendar, ended: Ended
+    connection: Connection, run: RunRecord, calendar: Calendar, ended: RunEndings
 ) -> tuple[date, ...]:
     """Restate every closed night that this run changed, in its transaction; which nights those are.
 
@@ -147,12 +163,18 @@ async def restate(
         figures = await figures_of(connection, night, run, calendar)
         delta = {
             "restates": before.digest,
-            "settled": _moved(before.figures, figures),
+            "settled": _settled_changes(before.figures, figures),
             **_delta_of_files(replaced.get(night, []), files),
             **await _delta_of_breaks(connection, night, ended),
         }
-        place = (night, before.restatement + 1)
-        await _write(connection, run, place, (figures, delta), (None, None))
+        await _write(
+            connection,
+            run,
+            night=night,
+            restatement=before.restatement + 1,
+            figures=figures,
+            delta=delta,
+        )
     return tuple(nights)
 
 
@@ -188,7 +210,7 @@ def _delta_of_files(replaced: Sequence[Row], files: Sequence[FileRecord]) -> dic
     }
 
 
-async def _delta_of_breaks(connection: Connection, night: date, ended: Ended) -> dict[str, object]:
+async def _delta_of_breaks(connection: Connection, night: date, ended: RunEndings) -> dict[str, object]:
     """Which breaks of the night or before it ended, and which decisions about such were reversed."""
     break_ids = {*ended.breaks, *(reversal.break_id for reversal in ended.reversals)}
     rows = await connection.fetch(_UNTIL, list(break_ids), night)
@@ -213,7 +235,7 @@ async def _delta_of_breaks(connection: Connection, night: date, ended: Ended) ->
     }
 
 
-def _moved(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, list[object]]:
+def _settled_changes(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, list[object]]:
     """Institutions whose settled sum changed: before and after, in paisa."""
     old, new = before.get("settled"), after.get("settled")
     if not isinstance(old, Mapping) or not isinstance(new, Mapping):
@@ -225,14 +247,25 @@ def _moved(before: Mapping[str, object], after: Mapping[str, object]) -> dict[st
 async def _write(
     connection: Connection,
     run: RunRecord,
-    place: tuple[date, int],
-    frozen: tuple[Mapping[str, object], Mapping[str, object]],
-    persons: tuple[str | None, str | None],
+    *,
+    night: date,
+    restatement: int,
+    figures: Mapping[str, object],
+    delta: Mapping[str, object] | None = None,
+    closed_by: str | None = None,
+    approved_by: str | None = None,
 ) -> None:
-    night, restatement = place
-    figures, delta = frozen
+    """Write a closing; a restatement has no persons."""
     await connection.execute(
-        _CLOSE, night, run.id, restatement, *persons, as_json(figures), digest_of(figures), as_json(delta)
+        _CLOSE,
+        night,
+        run.id,
+        restatement,
+        closed_by,
+        approved_by,
+        as_json(figures),
+        digest_of(figures),
+        as_json(delta or {}),
     )
 
 

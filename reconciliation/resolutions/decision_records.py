@@ -31,14 +31,14 @@ class BooksRefuseError(ReconciliationError):
     """The books do not allow the entry; nothing was posted, and the attempt was written down."""
 
 
-class Verdict(StrEnum):
+class CheckerVerdict(StrEnum):
     """What a checker says."""
 
     APPROVED = "approved"
     REJECTED = "rejected"
 
 
-class Outcome(StrEnum):
+class ProposalOutcome(StrEnum):
     """How a proposal ended."""
 
     APPROVED = "approved"
@@ -72,7 +72,7 @@ class Resolution:
     reverses: UUID | None
     approved_by: tuple[str, ...]
     rejected_by: tuple[str, ...]
-    outcome: Outcome | None
+    outcome: ProposalOutcome | None
     reversed_by: UUID | None
 
     @property
@@ -84,7 +84,7 @@ class Resolution:
     def stands(self) -> bool:
         """Whether it was approved and not reversed; reversals and reposts are no decisions that stand."""
         is_decision = self.reverses is None and self.action is not Action.REPOST
-        return is_decision and self.outcome is Outcome.APPROVED and self.reversed_by is None
+        return is_decision and self.outcome is ProposalOutcome.APPROVED and self.reversed_by is None
 
     @property
     def made_by(self) -> str:

@@ -16,12 +16,18 @@ from ekpay_switch.domain.ledger.entries import Entry
 from reconciliation.breaks.codes import Code
 from reconciliation.resolutions.decision_records import Resolution, UnfitError
 from reconciliation.resolutions.resolution_actions import Action, ResolutionRules
-from reconciliation.resolutions.resolution_postings import Apart, NoEntryError, Side, entry_of, settlement_of
+from reconciliation.resolutions.resolution_postings import (
+    BreakAmounts,
+    InstitutionSide,
+    NoEntryError,
+    entry_of,
+    settlement_of,
+)
 from reconciliation.results.records import BreakRecord, BreakState
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ResolutionPlan:
     """What a proposal comes to: paisa at stake, the entry if money moves, how many must check it."""
 
     amount: int
@@ -33,11 +39,12 @@ class Plan:
 def plan_of(
     action: Action,
     record: BreakRecord,
-    seen: tuple[Apart, Side],
+    amounts: BreakAmounts,
+    side: InstitutionSide,
     standing: Sequence[Resolution],
     rules: ResolutionRules,
-) -> Plan:
-    """What an action comes to on a break, `seen` as postings see it, `standing` its decisions so far.
+) -> ResolutionPlan:
+    """What an action comes to on a break, `standing` being its decisions so far.
 
     Raises:
         UnfitError: it does not fit.
@@ -49,15 +56,17 @@ def plan_of(
         raise UnfitError(f"{action.value} does not fit {code.value}: {fitting}")
     _refuse_out_of_turn(action, standing, rules)
     try:
-        entry = entry_of(action, *seen)
+        entry = entry_of(action, amounts, side)
     except NoEntryError as problem:
         raise UnfitError(str(problem)) from problem
     amount = record.exposure if entry is None else sum(max(line.amount, 0) for line in entry.postings)
     settlement = settlement_of(action, code, entry) or _settlement_so_far(standing)
-    return Plan(amount, entry, settlement, rules.checkers(amount))
+    return ResolutionPlan(amount, entry, settlement, rules.checkers(amount))
 
 
-def possible(record: BreakRecord, standing: Sequence[Resolution], rules: ResolutionRules) -> list[Action]:
+def fitting_actions(
+    record: BreakRecord, standing: Sequence[Resolution], rules: ResolutionRules
+) -> list[Action]:
     """The actions that fit a break as it stands, by its code and by what was decided so far."""
     actions = []
     for action in rules.fitting(Code(record.code)):

@@ -9,7 +9,12 @@ from typing import Final
 from uuid import UUID
 
 from ekpay_switch.ports.finance import Connection
-from reconciliation.resolutions.decision_records import Outcome, Resolution, UnknownIdError, Verdict
+from reconciliation.resolutions.decision_records import (
+    CheckerVerdict,
+    ProposalOutcome,
+    Resolution,
+    UnknownIdError,
+)
 from reconciliation.resolutions.resolution_actions import Action
 from reconciliation.results.table_values import Row, as_json, from_json
 
@@ -50,8 +55,8 @@ WHERE status = 'success' ORDER BY id
 """
 _INSTITUTIONS: Final = "SELECT id, institution FROM reconciliation.breaks WHERE id = ANY ($1::uuid[])"
 _BY_PREFIX: Final = {
-    what: f"SELECT id FROM reconciliation.{what}s WHERE id::text LIKE $1 || '%' ORDER BY id LIMIT 3"  # noqa: S608
-    for what in ("break", "resolution")
+    table: f"SELECT id FROM reconciliation.{table}s WHERE id::text LIKE $1 || '%' ORDER BY id LIMIT 3"  # noqa: S608
+    for table in ("break", "resolution")
 }
 _HEX: Final = frozenset("0123456789abcdef-")
 _SHORTEST = 4
@@ -124,7 +129,7 @@ async def add(connection: Connection, resolution: Resolution) -> None:
 
 
 async def add_check(
-    connection: Connection, resolution: Resolution, checker: str, verdict: Verdict, reason: str
+    connection: Connection, resolution: Resolution, checker: str, verdict: CheckerVerdict, reason: str
 ) -> None:
     """Write what a checker says.
 
@@ -136,7 +141,7 @@ async def add_check(
 
 
 async def add_end(
-    connection: Connection, resolution: Resolution, outcome: Outcome, checkers: Sequence[str] = ()
+    connection: Connection, resolution: Resolution, outcome: ProposalOutcome, checkers: Sequence[str] = ()
 ) -> None:
     """Write how a proposal ended and on whose checks that rests.
 
@@ -172,6 +177,6 @@ def _resolution(row: Row) -> Resolution:
         ),
         "approved_by": tuple(values["approved_by"]),
         "rejected_by": tuple(values["rejected_by"]),
-        "outcome": None if values["outcome"] is None else Outcome(values["outcome"]),
+        "outcome": None if values["outcome"] is None else ProposalOutcome(values["outcome"]),
     }
     return Resolution(**values | changed)

@@ -23,16 +23,16 @@ from reconciliation.calendar import Calendar, read_calendar
 from reconciliation.resolutions.break_lookup import break_by, newest_night
 from reconciliation.resolutions.decision_records import (
     BooksRefuseError,
+    CheckerVerdict,
     OnePersonError,
-    Outcome,
+    ProposalOutcome,
     Resolution,
     UnfitError,
     UnknownIdError,
-    Verdict,
     lines_of,
 )
 from reconciliation.resolutions.decision_rules import (
-    Plan,
+    ResolutionPlan,
     plan_of,
     refuse_unless_open,
     reversal_entry_id,
@@ -48,9 +48,9 @@ from reconciliation.resolutions.decision_store import (
     resolution_by,
     resolutions_of,
 )
-from reconciliation.resolutions.institution_sides import side_of
+from reconciliation.resolutions.institution_sides import institution_side
 from reconciliation.resolutions.resolution_actions import Action, ResolutionRules, read_resolution_rules
-from reconciliation.resolutions.resolution_postings import Apart, suspense_of, touches_our_bank
+from reconciliation.resolutions.resolution_postings import BreakAmounts, suspense_of, touches_our_bank
 from reconciliation.results.event_chain import CHAIN_LOCK, NewEvent, append
 from reconciliation.results.records import BreakEventKind, BreakRecord, BreakState
 
@@ -80,12 +80,12 @@ class CheckOrder:
 
     resolution_id: UUID
     checker: str
-    verdict: Verdict
+    verdict: CheckerVerdict
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class ResolutionActions:
     """Where finance decides. Callers have verified the persons; that they are two, the database says."""
 
     finance: Finance
@@ -93,7 +93,7 @@ class Desk:
     calendar: Calendar
 
     @classmethod
-    def of(cls, finance: Finance) -> "Desk":
+    def of(cls, finance: Finance) -> "ResolutionActions":
         """The desk by the rules of this installation; raises ConfigurationError."""
         config: Path = finance.config
         rules = read_resolution_rules(config / "resolutions.toml")
@@ -113,26 +113,26 @@ class Desk:
             async with connection.transaction():
                 await connection.execute(CHAIN_LOCK)
                 standing = await resolution_by(connection, proposal.id)
-                return standing or await self._write(connection, proposal)
+                return standing or await self._write_proposal(connection, proposal)
         finally:
             await connection.close()
 
-    async def _write(self, connection: Connection, proposal: Proposal) -> Resolution:
+    async def _write_proposal(self, connection: Connection, proposal: Proposal) -> Resolution:
         broken = await break_by(connection, proposal.break_id, self.calendar)
         decisions = await resolutions_of(connection, proposal.break_id)
         if proposal.reverses is None:
             refuse_unless_open(broken, decisions)
-            amounts = await _apart(connection, broken, gains=proposal.gains)
-            seen = (amounts, side_of(self.finance.config, broken.institution))
-            plan = plan_of(proposal.action, broken, seen, decisions, self.rules)
+            amounts = await _break_amounts(connection, broken, gains=proposal.gains)
+            side = institution_side(self.finance.config, broken.institution)
+            plan = plan_of(proposal.action, broken, amounts, side, decisions, self.rules)
             entry_id = uuid5(proposal.id, "entry")
             await _refuse_unless_it_can_be_told(connection, proposal.action, broken)
         else:
-            reversed_ = _named(decisions, proposal.reverses)
+            reversed_ = _decision_of(decisions, proposal.reverses)
             plan = self._plan_of_reversal(broken, reversed_, decisions)
             proposal = replace(proposal, action=reversed_.action)
             entry_id = reversal_entry_id(reversed_)
-        resolution = _drawn_up(proposal, plan, entry_id, len(decisions) + 1)
+        resolution = _resolution_from(proposal, plan, entry_id, len(decisions) + 1)
         await add(connection, resolution)
         event = await _event(
             connection, resolution, proposal.maker, BreakEventKind.PROPOSED, BreakState.PROPOSED
@@ -142,13 +142,13 @@ class Desk:
 
     def _plan_of_reversal(
         self, broken: BreakRecord, reversed_: Resolution, decisions: Sequence[Resolution]
-    ) -> Plan:
+    ) -> ResolutionPlan:
         if broken.state is not BreakState.RESOLVED:
             refuse_unless_open(broken, decisions)
         entry = reversible(reversed_, decisions)
         below = [decision for decision in decisions if decision.stands and decision.id != reversed_.id]
         settlement = below[-1].settlement if below else ""
-        return Plan(reversed_.amount, entry, settlement, self.rules.checkers(reversed_.amount))
+        return ResolutionPlan(reversed_.amount, entry, settlement, self.rules.checkers(reversed_.amount))
 
     async def check(self, order: CheckOrder) -> Resolution:
         """Write down what a checker says; the last needed approval posts. The proposal as it then stands.
@@ -161,27 +161,27 @@ class Desk:
         """
         connection = await self.finance.connect()
         try:
-            resolution = await the_resolution(connection, order.resolution_id)
+            resolution = await existing_resolution(connection, order.resolution_id)
             accounts = {account for account, _ in resolution.postings}
             if touches_our_bank(resolution.action):
                 broken = await break_by(connection, resolution.break_id, self.calendar)
                 accounts.add(suspense_of(broken.institution))
-            if order.verdict is Verdict.APPROVED and accounts:
+            if order.verdict is CheckerVerdict.APPROVED and accounts:
                 await self.finance.books.open_accounts(accounts)
             try:
                 async with connection.transaction():
-                    return await self._record(connection, order)
+                    return await self._write_check(connection, order)
             except asyncpg.IntegrityConstraintViolationError as problem:
-                await self._keep_attempt(connection, resolution, order, problem)
-                raise _in_words(problem) from problem
+                await self._write_refused_attempt(connection, resolution, order, problem)
+                raise _refusal_of(problem) from problem
         finally:
             await connection.close()
 
-    async def _record(self, connection: Connection, order: CheckOrder) -> Resolution:
+    async def _write_check(self, connection: Connection, order: CheckOrder) -> Resolution:
         await connection.execute(CHAIN_LOCK)
-        resolution = await the_resolution(connection, order.resolution_id)
+        resolution = await existing_resolution(connection, order.resolution_id)
         if order.checker in (
-            resolution.approved_by if order.verdict is Verdict.APPROVED else resolution.rejected_by
+            resolution.approved_by if order.verdict is CheckerVerdict.APPROVED else resolution.rejected_by
         ):
             return resolution  # said before; the answer was lost
         if resolution.outcome is not None:
@@ -192,15 +192,15 @@ class Desk:
         await add_check(connection, resolution, order.checker, order.verdict, order.reason)
         approvals = [*resolution.approved_by, order.checker]
         facts: dict[str, object] = {"reason": order.reason} if order.reason else {}
-        if order.verdict is Verdict.REJECTED:
-            await add_end(connection, resolution, Outcome.REJECTED, [order.checker])
+        if order.verdict is CheckerVerdict.REJECTED:
+            await add_end(connection, resolution, ProposalOutcome.REJECTED, [order.checker])
         elif len(approvals) < resolution.checkers_needed:
             facts["check"] = f"{len(approvals)} of {resolution.checkers_needed}"
         else:
-            await add_end(connection, resolution, Outcome.APPROVED, approvals)
+            await add_end(connection, resolution, ProposalOutcome.APPROVED, approvals)
             facts |= await self._carry_out(connection, resolution, broken)
-        await self._tell(connection, resolution, order, facts)
-        return await the_resolution(connection, resolution.id)
+        await self._append_check_event(connection, resolution, order, facts)
+        return await existing_resolution(connection, resolution.id)
 
     async def _carry_out(
         self, connection: Connection, resolution: Resolution, broken: BreakRecord
@@ -211,20 +211,20 @@ class Desk:
         await self.finance.books.post(connection, resolution.adjustments)
         return {"settlement": resolution.settlement} if resolution.settlement else {}
 
-    async def _tell(
+    async def _append_check_event(
         self, connection: Connection, resolution: Resolution, order: CheckOrder, facts: dict[str, object]
     ) -> None:
         decisions = await resolutions_of(connection, resolution.break_id)
         waits = any(decision.waits for decision in decisions)
         state = BreakState.PROPOSED if waits else state_after(decisions, self.rules)
         kind = BreakEventKind.REJECTED
-        if order.verdict is Verdict.APPROVED:
+        if order.verdict is CheckerVerdict.APPROVED:
             is_undone = resolution.reverses is not None and not waits
             kind = BreakEventKind.REVERSED if is_undone else BreakEventKind.APPROVED
         event = await _event(connection, resolution, order.checker, kind, state)
         await append(connection, [replace(event, facts={**event.facts, **facts})])
 
-    async def _keep_attempt(
+    async def _write_refused_attempt(
         self,
         connection: Connection,
         resolution: Resolution,
@@ -261,7 +261,7 @@ class Desk:
             await connection.close()
 
 
-async def the_resolution(connection: Connection, resolution_id: UUID) -> Resolution:
+async def existing_resolution(connection: Connection, resolution_id: UUID) -> Resolution:
     """A decision that must be there; raises UnknownIdError."""
     resolution = await resolution_by(connection, resolution_id)
     if resolution is None:
@@ -271,19 +271,19 @@ async def the_resolution(connection: Connection, resolution_id: UUID) -> Resolut
 
 def movements_of(broken: BreakRecord) -> list[UUID]:
     """The movements of our books that a break is about."""
-    movements = broken.told.get("movements", ())
+    movements = broken.details.get("movements", ())
     return [UUID(str(movement)) for movement in movements] if isinstance(movements, Sequence) else []
 
 
-async def _apart(connection: Connection, broken: BreakRecord, *, gains: bool) -> Apart:
+async def _break_amounts(connection: Connection, broken: BreakRecord, *, gains: bool) -> BreakAmounts:
     """The break as postings see it, with what both sides come to after fees."""
     code = Code(broken.code)
     movements = movements_of(broken)
     nets = await nets_of(connection, broken.institution, movements, paid=code is not Code.REVERSAL_PENDING)
     # Of a payment that stands twice, one is right.
     ours = nets[-1:] if code is Code.DUP_IN_LEDGER else nets
-    theirs = broken.told.get("net")
-    return Apart(
+    theirs = broken.details.get("net")
+    return BreakAmounts(
         code,
         broken.amount,
         broken.difference,
@@ -298,14 +298,14 @@ async def _refuse_unless_it_can_be_told(connection: Connection, action: Action, 
         raise UnfitError("no payment of ours is known to this break, so nothing can be asked again")
 
 
-def _named(decisions: Sequence[Resolution], resolution_id: UUID) -> Resolution:
+def _decision_of(decisions: Sequence[Resolution], resolution_id: UUID) -> Resolution:
     for decision in decisions:
         if decision.id == resolution_id:
             return decision
     raise UnknownIdError(f"the break has no decision {resolution_id}")
 
 
-def _drawn_up(proposal: Proposal, plan: Plan, entry_id: UUID, number: int) -> Resolution:
+def _resolution_from(proposal: Proposal, plan: ResolutionPlan, entry_id: UUID, number: int) -> Resolution:
     entry: Entry | None = plan.entry
     return Resolution(
         id=proposal.id,
@@ -351,7 +351,7 @@ def facts_of(resolution: Resolution) -> dict[str, object]:
     return facts
 
 
-def _in_words(problem: asyncpg.PostgresError) -> Exception:
+def _refusal_of(problem: asyncpg.PostgresError) -> Exception:
     match problem.constraint_name:
         case name if name == _TWO_PERSONS:
             return OnePersonError()

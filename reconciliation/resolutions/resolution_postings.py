@@ -11,7 +11,7 @@ from typing import Final, assert_never
 
 from ekpay_switch.domain.ledger.entries import Entry, Posting
 from reconciliation.breaks.codes import Code
-from reconciliation.matching.row_family import Kind
+from reconciliation.matching.row_family import InstitutionKind
 from reconciliation.resolutions.resolution_actions import Action
 
 BANK: Final = "settlement_bank"
@@ -45,11 +45,11 @@ class NoEntryError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class InstitutionSide:
     """An institution as our books know it: what it does for us, and whether we keep money there."""
 
     institution: str
-    kind: Kind
+    kind: InstitutionKind
     has_deposit: bool = False
 
     @property
@@ -80,7 +80,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Apart:
+class BreakAmounts:
     """A break as postings see it: paisa as they were found, `gains` where rounding is in our favour.
 
     `our_net` and `their_net` are what the rows come to after fees, where they are known: that is what an
@@ -120,13 +120,13 @@ class Apart:
         return self.gap
 
 
-def entry_of(action: Action, amounts: Apart, side: Side) -> Entry | None:
+def entry_of(action: Action, amounts: BreakAmounts, side: InstitutionSide) -> Entry | None:
     """The entry that an action makes; None where it moves no money.
 
     Raises:
         NoEntryError: there is nothing to move, or it cannot be moved so.
     """
-    if action in {Action.NO_ACTION, Action.REPOST} or _is_a_word(action, side):
+    if action in {Action.NO_ACTION, Action.REPOST} or _moves_nothing(action, side):
         return None
     debit = (amounts.gap if action in _GAINS else amounts.net_gap) * side.sign
     if debit == 0:
@@ -143,7 +143,7 @@ def entry_of(action: Action, amounts: Apart, side: Side) -> Entry | None:
     return Entry.of(moment, (Posting(account, debit), fee_posting, Posting(counter_account, -amounts.gap)))
 
 
-def _is_a_word(action: Action, side: Side) -> bool:
+def _moves_nothing(action: Action, side: InstitutionSide) -> bool:
     """A claim on a biller that we have not paid: what it wants beyond our books is refused, nothing moves."""
     return action is Action.CLAIM and side.account.startswith("payable:")
 
@@ -152,7 +152,7 @@ _LOSSES: Final = frozenset({Action.WRITE_OFF, Action.CLAIM, Action.CLAIM_RECEIVE
 _GAINS: Final = frozenset({Action.FROM_SUSPENSE_TO_REFUND, Action.PAY_BACK_BY_HAND})
 
 
-def _accounts(action: Action, side: Side) -> tuple[str, str, str]:
+def _accounts(action: Action, side: InstitutionSide) -> tuple[str, str, str]:
     """Which account moves by the gap, which one against it, and the moment."""
     name = side.institution
     suspense, claim, due = suspense_of(name), f"claim:{name}", f"refund_due:{name}"
@@ -182,7 +182,7 @@ def suspense_of(institution: str) -> str:
     return f"suspense:{institution}"
 
 
-def taken_away(action: Action, institution: str, entry: Entry) -> Entry:
+def reversal_after_closing(action: Action, institution: str, entry: Entry) -> Entry:
     """The entry that takes another back after the break itself has gone, as a rule does it.
 
     What our bank account has paid or taken in meanwhile cannot be undone by an entry: it stands in suspense,

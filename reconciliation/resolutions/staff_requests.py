@@ -9,10 +9,10 @@ from ekpay_switch.ports.finance import Finance
 from reconciliation.calendar import read_calendar
 from reconciliation.resolutions.break_lookup import break_by, newest_night
 from reconciliation.resolutions.day_closing import ClosedDay, closings_of, verify_closings
-from reconciliation.resolutions.decision_records import Resolution, Verdict
-from reconciliation.resolutions.decision_rules import possible
+from reconciliation.resolutions.decision_records import CheckerVerdict, Resolution
+from reconciliation.resolutions.decision_rules import fitting_actions
 from reconciliation.resolutions.decision_store import id_of, resolutions_of
-from reconciliation.resolutions.decisions import CheckOrder, Desk, Proposal, the_resolution
+from reconciliation.resolutions.decisions import CheckOrder, Proposal, ResolutionActions, existing_resolution
 from reconciliation.resolutions.resolution_actions import Action
 from reconciliation.results.break_results import events_of, read_breaks
 from reconciliation.results.records import BreakEvent, BreakFilter, BreakRecord
@@ -46,7 +46,7 @@ async def breaks_of(finance: Finance, break_filter: BreakFilter) -> tuple[list[B
 
 async def story_of(finance: Finance, text: str) -> BreakStory:
     """One break by the beginning of its id; raises UnknownIdError."""
-    desk = Desk.of(finance)
+    desk = ResolutionActions.of(finance)
     connection = await finance.connect()
     try:
         break_id = await id_of(connection, "break", text)
@@ -57,44 +57,44 @@ async def story_of(finance: Finance, text: str) -> BreakStory:
             await newest_night(connection),
             await events_of(connection, break_id),
             decisions,
-            possible(broken, decisions, desk.rules),
+            fitting_actions(broken, decisions, desk.rules),
         )
     finally:
         await connection.close()
 
 
 async def propose(
-    finance: Finance, text: str, asked: tuple[Action, str, str], *, gains: bool = False
+    finance: Finance, text: str, *, action: Action, reason: str, maker: str, gains: bool = False
 ) -> Resolution:
-    """Propose an action with its reason and maker, see `Desk.propose`."""
-    action, reason, maker = asked
+    """Propose an action with its reason and maker, see `ResolutionActions.propose`."""
     break_id = await _id(finance, "break", text)
-    return await Desk.of(finance).propose(Proposal(break_id, action, reason, maker, gains=gains))
+    return await ResolutionActions.of(finance).propose(Proposal(break_id, action, reason, maker, gains=gains))
 
 
 async def propose_reversal(finance: Finance, text: str, reason: str, maker: str) -> Resolution:
-    """Propose to take a resolution back, see `Desk.propose`."""
+    """Propose to take a resolution back, see `ResolutionActions.propose`."""
     resolution_id = await _id(finance, "resolution", text)
     connection = await finance.connect()
     try:
-        resolution = await the_resolution(connection, resolution_id)
+        resolution = await existing_resolution(connection, resolution_id)
     finally:
         await connection.close()
-    return await Desk.of(finance).propose(
+    return await ResolutionActions.of(finance).propose(
         Proposal(resolution.break_id, resolution.action, reason, maker, reverses=resolution.id)
     )
 
 
-async def check(finance: Finance, text: str, said: tuple[str, Verdict, str]) -> Resolution:
-    """Write down what a checker says, see `Desk.check`."""
-    checker, verdict, reason = said
+async def check(
+    finance: Finance, text: str, *, checker: str, verdict: CheckerVerdict, reason: str
+) -> Resolution:
+    """Write down what a checker says, see `ResolutionActions.check`."""
     resolution_id = await _id(finance, "resolution", text)
-    return await Desk.of(finance).check(CheckOrder(resolution_id, checker, verdict, reason))
+    return await ResolutionActions.of(finance).check(CheckOrder(resolution_id, checker, verdict, reason))
 
 
 async def write_note(finance: Finance, text: str, words: str, by: str) -> None:
-    """Keep a word about a break, see `Desk.note`."""
-    await Desk.of(finance).note(await _id(finance, "break", text), words, by)
+    """Keep a word about a break, see `ResolutionActions.note`."""
+    await ResolutionActions.of(finance).note(await _id(finance, "break", text), words, by)
 
 
 async def closings_with_proof(finance: Finance, night: date | None) -> tuple[list[ClosedDay], str | None]:

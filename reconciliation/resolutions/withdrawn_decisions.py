@@ -14,12 +14,12 @@ from uuid import UUID, uuid5
 
 from ekpay_switch.ports.finance import Adjustment, Connection, Finance
 from reconciliation.calendar import read_calendar
-from reconciliation.resolutions.day_closing import Ended, restate
-from reconciliation.resolutions.decision_records import Outcome, Resolution, lines_of
+from reconciliation.resolutions.day_closing import RunEndings, restate
+from reconciliation.resolutions.decision_records import ProposalOutcome, Resolution, lines_of
 from reconciliation.resolutions.decision_rules import reversal_entry_id
 from reconciliation.resolutions.decision_store import add, add_end, institutions_of, resolutions_of_many
 from reconciliation.resolutions.decisions import facts_of
-from reconciliation.resolutions.resolution_postings import taken_away
+from reconciliation.resolutions.resolution_postings import reversal_after_closing
 from reconciliation.results.event_chain import NewEvent, append
 from reconciliation.results.records import BreakEventKind, BreakState, RunRecord
 
@@ -27,7 +27,7 @@ RULE: Final = "what it was about has come"
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class ChangedBreak:
     """A break that the run closed or opened again, and where it stands now."""
 
     break_id: UUID
@@ -35,7 +35,7 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class Reacted:
+class RunReactions:
     """What followed: reversing decisions, proposals that lapsed, and nights with a new restatement."""
 
     reversals: tuple[Resolution, ...]
@@ -43,9 +43,9 @@ class Reacted:
     restated: tuple[date, ...]
 
 
-async def after_run(
-    connection: Connection, finance: Finance, run: RunRecord, changed: Sequence[Changed]
-) -> Reacted:
+async def react_to_run(
+    connection: Connection, finance: Finance, run: RunRecord, changed: Sequence[ChangedBreak]
+) -> RunReactions:
     """Reverse, let lapse and restate, in the transaction that commits the run, behind its rows and events.
 
     The accounts of every reversal stand since the decision was approved.
@@ -61,13 +61,13 @@ async def after_run(
     adjustments: list[Adjustment] = []
     events: list[NewEvent] = []
     for item in lapsed:
-        await add_end(connection, item, Outcome.LAPSED)
+        await add_end(connection, item, ProposalOutcome.LAPSED)
         events.append(_event(item, run, BreakEventKind.REJECTED, states[item.break_id]))
     for item in reversed([item for item in decisions if item.stands]):
         numbers[item.break_id] += 1
         reversal = _reversal(item, institutions[item.break_id], numbers[item.break_id])
         await add(connection, reversal)
-        await add_end(connection, reversal, Outcome.APPROVED)
+        await add_end(connection, reversal, ProposalOutcome.APPROVED)
         reversals.append(reversal)
         adjustments.extend(reversal.adjustments)
         events.append(_event(reversal, run, BreakEventKind.REVERSED, states[item.break_id]))
@@ -76,13 +76,13 @@ async def after_run(
     await append(connection, events)
     closed = [break_id for break_id, state in states.items() if state is BreakState.CLOSED]
     calendar = read_calendar(finance.config / "calendar.toml")
-    restated = await restate(connection, run, calendar, Ended(tuple(closed), tuple(reversals)))
-    return Reacted(tuple(reversals), tuple(lapsed), restated)
+    restated = await restate(connection, run, calendar, RunEndings(tuple(closed), tuple(reversals)))
+    return RunReactions(tuple(reversals), tuple(lapsed), restated)
 
 
 def _reversal(decision: Resolution, institution: str, number: int) -> Resolution:
     entry = decision.entry
-    undone = None if entry is None else taken_away(decision.action, institution, entry)
+    undone = None if entry is None else reversal_after_closing(decision.action, institution, entry)
     return replace(
         decision,
         id=uuid5(decision.id, "taken away"),
@@ -98,7 +98,7 @@ def _reversal(decision: Resolution, institution: str, number: int) -> Resolution
         checkers_needed=0,
         reverses=decision.id,
         approved_by=(),
-        outcome=Outcome.APPROVED,
+        outcome=ProposalOutcome.APPROVED,
     )
 
 

@@ -87,7 +87,9 @@ async def read_breaks(
     ]
 
 
-async def find(connection: Connection, break_filter: BreakFilter, calendar: Calendar) -> list[BreakRecord]:
+async def read_current_breaks(
+    connection: Connection, break_filter: BreakFilter, calendar: Calendar
+) -> list[BreakRecord]:
     """Breaks as they stand now, aged up to the newest run's night; none before the first run."""
     run = await latest_run(connection)
     return [] if run is None else await read_breaks(connection, break_filter, run.night, calendar)
@@ -117,7 +119,7 @@ async def write_breaks(connection: Connection, breaks: Sequence[BreakRecord]) ->
             record.owner,
             record.deadline,
             record.diagnosis,
-            as_json(record.told),
+            as_json(record.details),
         )
         for record in breaks
     ]
@@ -129,7 +131,7 @@ def _break(row: Row, as_of: date, calendar: Calendar) -> BreakRecord:
     changed = {
         "state": BreakState(values["state"]),
         "age": calendar.age(values["first_seen"], as_of),
-        "told": from_json(values["told"]),
+        "details": from_json(values.pop("told")),
     }
     return BreakRecord(**values | changed)
 

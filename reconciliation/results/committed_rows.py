@@ -7,10 +7,10 @@ from typing import Protocol
 
 import polars as pl
 
-from reconciliation.engine.row_store import Store
-from reconciliation.results.night_folders import Places
+from reconciliation.engine.row_store import RowStore
+from reconciliation.results.night_folders import NightFolders
 from reconciliation.results.records import RunRecord
-from reconciliation.results.run_state import Carried
+from reconciliation.results.run_state import CarriedState
 
 
 def everything(home: Path, run: RunRecord, columns: Sequence[str] = ()) -> pl.DataFrame:
@@ -20,23 +20,23 @@ def everything(home: Path, run: RunRecord, columns: Sequence[str] = ()) -> pl.Da
 
     Reads history: for reports, settlement and proofs, never for a night.
     """
-    rows = Places.of(home).rows
-    carried = Carried.read(rows / f"{run.seq:06d}")
-    return Store(rows, run.seq, carried.withdrawn).everything(columns)
+    rows = NightFolders.of(home).rows
+    carried = CarriedState.read(rows / f"{run.seq:06d}")
+    return RowStore(rows, run.seq, carried.withdrawn).everything(columns)
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class ChangedRows:
     """The rows that a run wrote, and by name those that count no longer since: `<origin>:<ordinal>`."""
 
     rows: pl.DataFrame
-    lost: frozenset[str] = frozenset()
+    withdrawn: frozenset[str] = frozenset()
 
 
-class Rows(Protocol):
+class CommittedRows(Protocol):
     """What settlement asks of the rows of runs."""
 
-    def changed(self, run: RunRecord) -> Changed:
+    def changed(self, run: RunRecord) -> ChangedRows:
         """What a run judged, and all that is open behind it."""
         ...
 
@@ -59,33 +59,33 @@ class RunRows:
 
     home: Path
 
-    def changed(self, run: RunRecord) -> Changed:
-        """See `Rows`; only a run that took corrections reads what others left."""
+    def changed(self, run: RunRecord) -> ChangedRows:
+        """See `CommittedRows`; only a run that took corrections reads what others left."""
         store = self._store(run)
-        before = set(Carried.read(store.place(run.seq - 1)).withdrawn)
+        before = set(CarriedState.read(store.folder_of(run.seq - 1)).withdrawn)
         withdrawn = [origin for origin in store.withdrawn if origin not in before]
-        earlier = Store(Places.of(self.home).rows, run.seq - 1)
+        earlier = RowStore(NightFolders.of(self.home).rows, run.seq - 1)
         withdrawn_rows = [store.of_origins(withdrawn), earlier.open_of_origins(withdrawn)]
-        return Changed(store.written(), frozenset(names_of(pl.concat(withdrawn_rows))))
+        return ChangedRows(store.written(), frozenset(names_of(pl.concat(withdrawn_rows))))
 
     def settled(self, run: RunRecord, runs: Iterable[int], names: Collection[str]) -> pl.DataFrame:
-        """See `Rows`."""
+        """See `CommittedRows`."""
         # Asked by origin first, which the statistics of a file can answer.
         origins = sorted({name.rpartition(":")[0] for name in names})
         row_filter = pl.col("origin").is_in(origins) & _NAME.is_in(sorted(names))
         return self._store(run).settled_in(runs, row_filter)
 
     def of_institutions(self, run: RunRecord, institutions: Sequence[str]) -> pl.DataFrame:
-        """See `Rows`."""
+        """See `CommittedRows`."""
         return self._store(run).of_institutions(institutions)
 
     def everything(self, run: RunRecord, columns: Sequence[str]) -> pl.DataFrame:
-        """See `Rows`."""
+        """See `CommittedRows`."""
         return everything(self.home, run, columns)
 
-    def _store(self, run: RunRecord) -> Store:
-        rows = Places.of(self.home).rows
-        return Store(rows, run.seq, Carried.read(rows / f"{run.seq:06d}").withdrawn)
+    def _store(self, run: RunRecord) -> RowStore:
+        rows = NightFolders.of(self.home).rows
+        return RowStore(rows, run.seq, CarriedState.read(rows / f"{run.seq:06d}").withdrawn)
 
 
 _NAME = pl.format("{}:{}", "origin", "ordinal")

@@ -51,7 +51,7 @@ class NewEvent:
     facts: Mapping[str, object]
 
 
-def sealed(before: bytes, seq: int, event: NewEvent) -> bytes:
+def event_hash(before: bytes, seq: int, event: NewEvent) -> bytes:
     """The hash of an event behind another."""
     content = [
         seq,
@@ -75,7 +75,7 @@ async def append(connection: Connection, events: Sequence[NewEvent]) -> None:
     rows = []
     for event in events:
         seq += 1
-        before = sealed(before, seq, event)
+        before = event_hash(before, seq, event)
         facts = as_json(event.facts)
         rows.append(
             (
@@ -92,7 +92,7 @@ async def append(connection: Connection, events: Sequence[NewEvent]) -> None:
     await insert(connection, "break_events", _COLUMNS, rows)
 
 
-async def head(connection: Connection) -> int:
+async def newest_number(connection: Connection) -> int:
     """The number of the newest event, 0 before the first; takes the lock, so nobody appends meanwhile."""
     return (await _end(connection))[0]
 
@@ -125,7 +125,7 @@ async def first_broken(connection: Connection) -> tuple[int, str] | None:
                 BreakState(row["state"]),
                 from_json(row["facts"]),
             )
-            before = sealed(before, seq, event)
+            before = event_hash(before, seq, event)
             if before != row["hash"]:
                 return seq, "is not what was sealed"
     return None

@@ -67,7 +67,7 @@ async def read_files(connection: Connection) -> list[FileRecord]:
 
 async def kept_files(connection: Connection, up_to: int = NEWEST) -> list[KeptFile]:
     """The files of all runs up to a number, as they stood after it."""
-    return [_kept(row) for row in await connection.fetch(_FILES, up_to)]
+    return [_kept_file(row) for row in await connection.fetch(_FILES, up_to)]
 
 
 async def write_files(connection: Connection, run_id: UUID, files: Sequence[FileRecord]) -> list[int]:
@@ -104,7 +104,7 @@ async def write_states(connection: Connection, run_id: UUID, states: Sequence[tu
     await insert(connection, "file_states", _STATE_COLUMNS, rows)
 
 
-def _kept(row: Row) -> KeptFile:
+def _kept_file(row: Row) -> KeptFile:
     values = dict(row)
     place, run = values.pop("id"), values.pop("run")
     return KeptFile(place, run, FileRecord(**values | {"controls": from_json(values["controls"])}))

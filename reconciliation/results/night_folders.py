@@ -6,7 +6,7 @@ from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class NightFolders:
     """The folders of the nightly run."""
 
     root: Path

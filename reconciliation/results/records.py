@@ -115,7 +115,7 @@ class BreakRecord:
     owner: str
     deadline: date
     diagnosis: str
-    told: Mapping[str, object]
+    details: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Final, Self
 
 from reconciliation.breaks.codes import Code
-from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.digests import sha256_of, sha256_of_lines
-from reconciliation.engine.row_store import durable
-from reconciliation.intake.file_names import understood
-from reconciliation.intake.file_register import Arrival, FileState, Register
+from reconciliation.engine.row_store import sync_to_disk
+from reconciliation.intake.file_names import parse_file_name
+from reconciliation.intake.file_register import Arrival, FileRegister, FileState
 from reconciliation.results.file_results import KeptFile, kept_files
 from reconciliation.results.records import FileRecord, PositionRecord, RunRecord
 from reconciliation.results.runs import latest_run, read_positions
@@ -37,11 +37,11 @@ WHERE e.event <> 'closed'
 """  # noqa: S608 - a constant
 _SINCE: Final = "SELECT institution, since FROM reconciliation.participants ORDER BY institution"
 
-Standing = dict[FindingKey, tuple[date, Finding]]
+StandingBreaks = dict[FindingKey, tuple[date, BreakFinding]]
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class CarriedState:
     """What is carried beside the tables.
 
     `withdrawn` are origins whose rows no longer count, `payouts` what was last expected of each batch (how
@@ -74,20 +74,20 @@ class Carried:
             json.dump(content, file, sort_keys=True, separators=(",", ":"))
             file.flush()
             os.fsync(file.fileno())
-        durable(folder)
+        sync_to_disk(folder)
 
 
 @dataclass(slots=True)
-class Before:
+class RunState:
     """How everything stood after the last committed run; `files` are those of the register, in its order."""
 
     run: RunRecord | None = None
     files: list[KeptFile] = field(default_factory=list)
-    register: Register = field(default_factory=Register)
-    standing: Standing = field(default_factory=dict)
+    register: FileRegister = field(default_factory=FileRegister)
+    standing: StandingBreaks = field(default_factory=dict)
     since: Mapping[str, date] = field(default_factory=dict)
     sheet: Mapping[str, PositionRecord] = field(default_factory=dict)
-    carried: Carried = field(default_factory=Carried)
+    carried: CarriedState = field(default_factory=CarriedState)
 
     @property
     def seq(self) -> int:
@@ -105,31 +105,31 @@ class Before:
         return {} if self.run is None else self.run.figures
 
 
-async def read_state(connection: Connection, rows: Path) -> Before:
+async def read_state(connection: Connection, rows: Path) -> RunState:
     """The state after the last committed run."""
     run = await latest_run(connection)
     if run is None:
-        return Before()
+        return RunState()
     files = await kept_files(connection)
     sheet = await read_positions(connection, run.id)
-    return Before(
+    return RunState(
         run=run,
         files=files,
         register=register_of(kept_file.file for kept_file in files),
         standing=dict(map(standing_of, await connection.fetch(_STANDING))),
         since={row["institution"]: row["since"] for row in await connection.fetch(_SINCE)},
         sheet={record.institution: record for record in sheet},
-        carried=Carried.read(rows / f"{run.seq:06d}"),
+        carried=CarriedState.read(rows / f"{run.seq:06d}"),
     )
 
 
-def register_of(files: Iterable[FileRecord]) -> Register:
+def register_of(files: Iterable[FileRecord]) -> FileRegister:
     """The register as it was left, in the order in which files were judged."""
-    register = Register()
+    register = FileRegister()
     for file in files:
         register.add(
             Arrival(
-                understood(file.name),
+                parse_file_name(file.name),
                 file.sha256,
                 file.night,
                 FileState(file.state),
@@ -150,7 +150,7 @@ def digest_of(folder: Path) -> str:
     return sha256_of_lines(f"{path.name} {sha256_of(path.read_bytes())}" for path in files)
 
 
-def standing_of(row: Row) -> tuple[FindingKey, tuple[date, Finding]]:
+def standing_of(row: Row) -> tuple[FindingKey, tuple[date, BreakFinding]]:
     """A break that stands, with its first night."""
     key = FindingKey(Code(row["code"]), row["institution"], row["reference"])
-    return key, (row["first_seen"], Finding(key, file=row["file"], day=row["day"], cycle=row["cycle"]))
+    return key, (row["first_seen"], BreakFinding(key, file=row["file"], day=row["day"], cycle=row["cycle"]))

@@ -15,20 +15,20 @@ import polars as pl
 from ekpay_switch.domain.ledger.settlement_postings import clearing_account
 from ekpay_switch.ports.finance import Finance
 from reconciliation.breaks.codes import Code
-from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.calendar import read_calendar
 from reconciliation.errors import SettlementError
-from reconciliation.matching.row_family import Kind
-from reconciliation.results.committed_rows import Rows, RunRows, names_of
+from reconciliation.matching.row_family import InstitutionKind
+from reconciliation.results.committed_rows import CommittedRows, RunRows, names_of
 from reconciliation.results.records import RunRecord
 from reconciliation.results.runs import latest_run, run_of
 from reconciliation.results.table_values import Connection
-from reconciliation.settlement.instructions.account_registry import Registry, read_registry
+from reconciliation.settlement.instructions.account_registry import AccountRegistry, read_registry
 from reconciliation.settlement.positions.cycles import Cycles
-from reconciliation.settlement.positions.institution_lines import Fate, Judgement, lines_of
+from reconciliation.settlement.positions.institution_lines import ClaimFate, JudgedRows, lines_of
 from reconciliation.settlement.positions.ledger_lines import lines_of_books
-from reconciliation.settlement.positions.lines import remembered
-from reconciliation.settlement.positions.payout_credits import Batch, batches_of
+from reconciliation.settlement.positions.lines import carry_forward
+from reconciliation.settlement.positions.payout_credits import PayoutBatch, batches_of
 from reconciliation.settlement.store.settlement_lines import (
     billers_with_deposit,
     decisions,
@@ -56,31 +56,31 @@ WHERE (SELECT e.state FROM reconciliation.break_events AS e WHERE e.break_id = b
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class SettlementSetting:
     """What every command of settlement works with."""
 
     finance: Finance
-    registry: Registry
+    registry: AccountRegistry
     cycles: Cycles
     layouts: Mapping[str, Layout]
-    rows: Rows
+    rows: CommittedRows
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class SettlementWork:
     """A desk with a connection, and the newest run."""
 
-    desk: Desk
+    setting: SettlementSetting
     connection: Connection
     run: RunRecord
 
     @property
-    def kinds(self) -> Mapping[str, Kind]:
+    def kinds(self) -> Mapping[str, InstitutionKind]:
         """What each institution does for us."""
-        return {name: layout.kind for name, layout in self.desk.layouts.items()}
+        return {name: layout.kind for name, layout in self.setting.layouts.items()}
 
 
-def open_desk(finance: Finance, rows: Rows | None = None) -> Desk:
+def read_setting(finance: Finance, rows: CommittedRows | None = None) -> SettlementSetting:
     """A desk over the configuration of an installation.
 
     Raises:
@@ -89,11 +89,13 @@ def open_desk(finance: Finance, rows: Rows | None = None) -> Desk:
     registry = read_registry(finance.config / "settlement.toml")
     calendar = read_calendar(finance.config / "calendar.toml")
     layouts = read_layouts(finance.config / "statements")
-    return Desk(finance, registry, Cycles(calendar, registry.own), layouts, rows or RunRows(finance.home))
+    return SettlementSetting(
+        finance, registry, Cycles(calendar, registry.own), layouts, rows or RunRows(finance.home)
+    )
 
 
 @asynccontextmanager
-async def at_work(desk: Desk, role: str = "app") -> AsyncIterator[Work]:
+async def open_work(desk: SettlementSetting, role: str = "app") -> AsyncIterator[SettlementWork]:
     """A connection with the newest run; the accounts that instructions post to stand.
 
     Raises:
@@ -107,13 +109,13 @@ async def at_work(desk: Desk, role: str = "app") -> AsyncIterator[Work]:
             raise SettlementError("no night was reconciled yet: ekpay reconcile run")
         if role == "app":
             await desk.finance.books.open_accounts(_ACCOUNTS)
-        yield Work(desk, connection, run)
+        yield SettlementWork(desk, connection, run)
     finally:
         await connection.close()
 
 
 @asynccontextmanager
-async def alone(work: Work) -> AsyncIterator[None]:
+async def settlement_lock(work: SettlementWork) -> AsyncIterator[None]:
     """One transaction in which nobody else settles, over the run that the work has read.
 
     Raises:
@@ -127,7 +129,7 @@ async def alone(work: Work) -> AsyncIterator[None]:
         yield
 
 
-async def take_in(work: Work) -> None:
+async def take_in(work: SettlementWork) -> None:
     """Write what runs decided that were not taken in yet, in the caller's transaction.
 
     Each run is taken in as it was committed, in its own night, so it does not matter when somebody asks. Of
@@ -140,25 +142,25 @@ async def take_in(work: Work) -> None:
     for seq in await runs_not_taken(work.connection):
         run = await run_of(work.connection, seq)
         if run is not None and run.id != work.run.id:
-            await _take(work, run, {}, frozenset())
-    decided = {key: Fate(fate) for key, fate in (await decisions(work.connection)).items()}
-    await _take(work, work.run, decided, await waiting_sources(work.connection))
+            await _take_in_run(work, run, {}, frozenset())
+    decided = {key: ClaimFate(fate) for key, fate in (await decisions(work.connection)).items()}
+    await _take_in_run(work, work.run, decided, await waiting_sources(work.connection))
 
 
-async def _take(
-    work: Work, run: RunRecord, decided: Mapping[tuple[str, str], Fate], waits: frozenset[str]
+async def _take_in_run(
+    work: SettlementWork, run: RunRecord, decided: Mapping[tuple[str, str], ClaimFate], waits: frozenset[str]
 ) -> None:
     """Write the lines that a run changes, and those that wait for a decision and may have it now."""
-    connection, rows = work.connection, work.desk.rows
+    connection, rows = work.connection, work.setting.rows
     newest = await newest_sheet(connection)
     # What becomes known behind a sheet is known too late for it.
     night = run.night if newest is None else max(run.night, newest)
     changed = rows.changed(run)
-    touched = {*names_of(changed.rows), *changed.lost}
+    touched = {*names_of(changed.rows), *changed.withdrawn}
     waiting = waits - touched
     before = await lines_about(connection, touched | waiting)
     stand = rows.settled(run, await runs_about(connection, waiting), waiting)
-    judged = Judgement(
+    judged = JudgedRows(
         pl.concat([changed.rows, stand]),
         night,
         work.kinds,
@@ -168,31 +170,33 @@ async def _take(
     )
     booked, movements = await new_booked(connection, run.last_line), await new_moved(connection, run.night)
     after = (
-        *remembered(before, lines_of(judged, work.desk.cycles), night),
+        *carry_forward(before, lines_of(judged, work.setting.cycles), night),
         *lines_of_books(booked, movements, night),
     )
     await write_lines(connection, run.id, before, after)
 
 
-def batches(work: Work) -> tuple[Batch, ...]:
+def batches(work: SettlementWork) -> tuple[PayoutBatch, ...]:
     """Every payout that a statement of a bank must name, as it stands behind the newest run."""
-    return batches_of(statement_rows(work), work.desk.layouts)
+    return batches_of(statement_rows(work), work.setting.layouts)
 
 
-def statement_rows(work: Work) -> pl.DataFrame:
+def statement_rows(work: SettlementWork) -> pl.DataFrame:
     """The rows of all statements of banks, and what of ours waits for them."""
-    banks = [name for name, layout in work.desk.layouts.items() if layout.kind == "statement"]
-    return work.desk.rows.of_institutions(work.run, banks)
+    banks = [name for name, layout in work.setting.layouts.items() if layout.kind == "statement"]
+    return work.setting.rows.of_institutions(work.run, banks)
 
 
-async def open_accounts(work: Work, batches_to_post: Sequence[Batch]) -> None:
+async def open_accounts(work: SettlementWork, batches_to_post: Sequence[PayoutBatch]) -> None:
     """Let the accounts stand that credits of these batches post to; not inside a transaction."""
     connectors = {batch.connector for batch in batches_to_post if batch.credited is not None}
     accounts = [f"{kind}:{name}" for name in sorted(connectors) for kind in ("receivable", "suspense")]
-    await work.desk.finance.books.open_accounts(accounts)
+    await work.setting.finance.books.open_accounts(accounts)
 
 
-async def standing_breaks(connection: Connection) -> tuple[Finding, ...]:
+async def standing_breaks(connection: Connection) -> tuple[BreakFinding, ...]:
     """The breaks that are not closed, as far as they name what a line is held for."""
     rows = await connection.fetch(_STANDING)
-    return tuple(Finding(FindingKey(Code(row["code"]), row["institution"], row["reference"])) for row in rows)
+    return tuple(
+        BreakFinding(FindingKey(Code(row["code"]), row["institution"], row["reference"])) for row in rows
+    )

@@ -16,10 +16,10 @@ from ekpay_switch.domain.ledger.settlement_postings import (
     payout_received,
 )
 from ekpay_switch.ports.finance import Adjustment
-from reconciliation.settlement.instructions.instruction_steps import Step
+from reconciliation.settlement.instructions.instruction_steps import InstructionStep
 from reconciliation.settlement.positions.ledger_lines import debt_of
-from reconciliation.settlement.positions.payout_credits import Credit
-from reconciliation.settlement.store.settlement_sheets import Given
+from reconciliation.settlement.positions.payout_credits import PayoutCredit
+from reconciliation.settlement.store.settlement_sheets import IssuedInstruction
 
 _NAMESPACE: Final = uuid5(NAMESPACE_URL, "ekpay:settlement")
 
@@ -34,21 +34,25 @@ def id_of_instruction(end_to_end_id: str) -> UUID:
     return entry_id("instructed", end_to_end_id)
 
 
-def of_instruction(issued: Given) -> Adjustment:
+def of_instruction(issued: IssuedInstruction) -> Adjustment:
     """What is owed is on its way; what the party owes us is taken off."""
     return Adjustment.of(issued.entry_id, _instructed(issued))
 
 
-def of_movement(issued: Given, step: Step, before: Step) -> Adjustment | None:
+def of_movement(
+    issued: IssuedInstruction, step: InstructionStep, before: InstructionStep
+) -> Adjustment | None:
     """What the bank has moved since the step before, if anything."""
-    moved_amount = step.moved - before.moved
+    moved_amount = step.moved_amount - before.moved_amount
     if moved_amount == 0:
         return None
     name = entry_id("moved", step.end_to_end_id, step.revision)
     return Adjustment.of(name, instruction_paid(issued.instruction.creditor.rail, moved_amount))
 
 
-def of_rejection(issued: Given, step: Step, before: Step) -> Adjustment | None:
+def of_rejection(
+    issued: IssuedInstruction, step: InstructionStep, before: InstructionStep
+) -> Adjustment | None:
     """The instruction taken back, if this is the step in which it was rejected."""
     if before.is_owed_again or not step.is_owed_again:
         return None
@@ -56,7 +60,7 @@ def of_rejection(issued: Given, step: Step, before: Step) -> Adjustment | None:
     return Adjustment.of(name, instruction_rejected(_instructed(issued)))
 
 
-def of_credit(credit: Credit, revision: int, before: Credit | None) -> Adjustment | None:
+def of_credit(credit: PayoutCredit, revision: int, before: PayoutCredit | None) -> Adjustment | None:
     """What has changed of a credit since its last revision, if anything moved."""
     parts = PayoutParts(
         credit.credited - (before.credited if before else 0),
@@ -71,7 +75,7 @@ def of_credit(credit: Credit, revision: int, before: Credit | None) -> Adjustmen
     return Adjustment.of(name, payout_received(credit.batch.connector, parts))
 
 
-def _instructed(issued: Given) -> Entry:
+def _instructed(issued: IssuedInstruction) -> Entry:
     instruction = issued.instruction
     debtor = debt_of(instruction.creditor.creditor)
     return instructed(

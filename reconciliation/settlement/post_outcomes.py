@@ -13,20 +13,31 @@ from ekpay_switch.ports.finance import Adjustment
 from reconciliation.canonical_row import FILE
 from reconciliation.digests import sha256_of
 from reconciliation.matching.institution_positions import COLUMNS
-from reconciliation.settlement.current_state import Work, alone, open_accounts, statement_rows, take_in
-from reconciliation.settlement.instructions.bank_answers import Answer, read
-from reconciliation.settlement.instructions.instruction_outcomes import Outcome, Side, Told, match
-from reconciliation.settlement.instructions.instruction_steps import Step, begun, next_step
+from reconciliation.settlement.current_state import (
+    SettlementWork,
+    open_accounts,
+    settlement_lock,
+    statement_rows,
+    take_in,
+)
+from reconciliation.settlement.instructions.bank_answers import BankAnswer, parse_report
+from reconciliation.settlement.instructions.instruction_outcomes import (
+    BankRecords,
+    InstructionOutcome,
+    StatementSide,
+    match_instructions,
+)
+from reconciliation.settlement.instructions.instruction_steps import InstructionStep, initial_step, next_step
 from reconciliation.settlement.journal_entries import of_credit, of_movement, of_rejection
 from reconciliation.settlement.positions.payout_credits import (
-    Batch,
-    Credit,
+    PayoutBatch,
+    PayoutCredit,
     batches_of,
     credits_of,
     rounded_by_file,
 )
 from reconciliation.settlement.store.bank_outcomes import (
-    Posted,
+    StepEntries,
     read_answers,
     read_credits,
     read_steps,
@@ -35,94 +46,102 @@ from reconciliation.settlement.store.bank_outcomes import (
     write_steps,
 )
 from reconciliation.settlement.store.settlement_lines import read_agreed
-from reconciliation.settlement.store.settlement_sheets import Given, ids_by_message, read_instructions
-from reconciliation.statement.formats.account_entries import AccountStatement, Entry
+from reconciliation.settlement.store.settlement_sheets import (
+    IssuedInstruction,
+    ids_by_message,
+    read_instructions,
+)
+from reconciliation.statement.formats.account_entries import AccountStatement, StatementEntry
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class PostedOutcomes:
     """How everything stands: steps that are new, all outcomes, credits that are new, and all credits.
 
     `strangers` are answers about nothing of ours, `waiting` the batches whose payout date is over and of
     which no statement tells.
     """
 
-    steps: tuple[Step, ...]
-    outcomes: tuple[Outcome, ...]
-    new_credits: tuple[Credit, ...]
-    credits: tuple[Credit, ...]
-    strangers: tuple[Answer, ...]
-    waiting: tuple[Batch, ...] = ()
+    steps: tuple[InstructionStep, ...]
+    outcomes: tuple[InstructionOutcome, ...]
+    new_credits: tuple[PayoutCredit, ...]
+    credits: tuple[PayoutCredit, ...]
+    strangers: tuple[BankAnswer, ...]
+    waiting: tuple[PayoutBatch, ...] = ()
     is_new: bool = True
 
 
-async def follow(work: Work, answer: bytes | None = None) -> Followed:
+async def post_outcomes(work: SettlementWork, answer: bytes | None = None) -> PostedOutcomes:
     """Take an answer of a bank in, if there is one, and post what is known now and was not before.
 
     Raises:
         UnreadableFileError: the answer is no status report; nothing was written.
     """
-    heard = None if answer is None else read(answer)
+    heard = None if answer is None else parse_report(answer)
     statements = statement_rows(work)
-    batches = batches_of(statements, work.desk.layouts)
+    batches = batches_of(statements, work.setting.layouts)
     await open_accounts(work, batches)
-    async with alone(work):
+    async with settlement_lock(work):
         is_new = True
         if heard is not None and answer is not None:
             is_new = await write_answers(work.connection, sha256_of(answer), heard)
         await take_in(work)
-        steps, outcomes, strangers = await _follow_instructions(work, statements)
-        new_credits, credits_ = await _follow_credits(work, batches)
+        steps, outcomes, strangers = await _post_instructions(work, statements)
+        new_credits, credits_ = await _post_credits(work, batches)
     about = () if heard is None else tuple(stranger for stranger in strangers if stranger in heard)
     waiting = tuple(
         batch for batch in batches if batch.credited is None and batch.payout_date <= work.run.night
     )
-    return Followed(steps, outcomes, new_credits, credits_, about, waiting, is_new)
+    return PostedOutcomes(steps, outcomes, new_credits, credits_, about, waiting, is_new)
 
 
-async def _follow_instructions(
-    work: Work, statements: pl.DataFrame
-) -> tuple[tuple[Step, ...], tuple[Outcome, ...], tuple[Answer, ...]]:
+async def _post_instructions(
+    work: SettlementWork, statements: pl.DataFrame
+) -> tuple[tuple[InstructionStep, ...], tuple[InstructionOutcome, ...], tuple[BankAnswer, ...]]:
     connection = work.connection
     issued = {
         issued_instruction.instruction.end_to_end_id: issued_instruction
         for issued_instruction in await read_instructions(connection)
     }
-    records = Told(
+    records = BankRecords(
         await read_answers(connection),
-        statements_of(statements, work.desk.registry.debtor.statement),
-        Side.DEBTOR,
+        statements_of(statements, work.setting.registry.debtor.statement),
+        StatementSide.DEBTOR,
         work.run.night,
         await ids_by_message(connection),
     )
-    matched = match((issued_instruction.instruction for issued_instruction in issued.values()), records)
+    matched = match_instructions(
+        (issued_instruction.instruction for issued_instruction in issued.values()), records
+    )
     known = await read_steps(connection)
-    steps: list[tuple[Step, Posted]] = []
+    steps: list[tuple[InstructionStep, StepEntries]] = []
     entries: list[Adjustment] = []
     for outcome in matched.outcomes:
         name = outcome.instruction.end_to_end_id
-        before = known.get(name, begun(name))
+        before = known.get(name, initial_step(name))
         step = next_step(before, outcome)
         if step is not None:
-            steps.append(_posted(issued[name], step, before, entries))
+            steps.append(_with_entries(issued[name], step, before, entries))
     await write_steps(connection, steps)
-    await work.desk.finance.books.post(connection, entries)
+    await work.setting.finance.books.post(connection, entries)
     return tuple(step for step, _ in steps), matched.outcomes, matched.answers
 
 
-def _posted(issued: Given, step: Step, before: Step, entries: list[Adjustment]) -> tuple[Step, Posted]:
+def _with_entries(
+    issued: IssuedInstruction, step: InstructionStep, before: InstructionStep, entries: list[Adjustment]
+) -> tuple[InstructionStep, StepEntries]:
     movement, rejection = of_movement(issued, step, before), of_rejection(issued, step, before)
     entries.extend(entry for entry in (movement, rejection) if entry is not None)
-    return step, Posted(movement.id if movement else None, rejection.id if rejection else None)
+    return step, StepEntries(movement.id if movement else None, rejection.id if rejection else None)
 
 
-async def _follow_credits(
-    work: Work, batches: Sequence[Batch]
-) -> tuple[tuple[Credit, ...], tuple[Credit, ...]]:
+async def _post_credits(
+    work: SettlementWork, batches: Sequence[PayoutBatch]
+) -> tuple[tuple[PayoutCredit, ...], tuple[PayoutCredit, ...]]:
     known = await read_credits(work.connection)
     lines = await read_agreed(work.connection)
-    rounded = rounded_by_file(work.desk.rows.everything(work.run, COLUMNS))
-    credits_now = tuple(credits_of(batches, lines, work.desk.cycles, rounded))
+    rounded = rounded_by_file(work.setting.rows.everything(work.run, COLUMNS))
+    credits_now = tuple(credits_of(batches, lines, work.setting.cycles, rounded))
     new, entries = [], []
     for credit in credits_now:
         revision, before = known.get(credit.batch.key, (0, None))
@@ -132,7 +151,7 @@ async def _follow_credits(
         new.append((revision + 1, credit, entry.id if entry else None))
         entries.extend([] if entry is None else [entry])
     await write_credits(work.connection, work.run.id, new)
-    await work.desk.finance.books.post(work.connection, entries)
+    await work.setting.finance.books.post(work.connection, entries)
     return tuple(credit for _, credit, _ in new), credits_now
 
 
@@ -140,11 +159,11 @@ def statements_of(rows: pl.DataFrame, bank: str) -> tuple[AccountStatement, ...]
     """The bookings of one bank, from the rows of its statements, a statement a file."""
     bank_rows = rows.filter((pl.col("institution") == bank) & (pl.col("source") == FILE))
     columns = ("origin", "ordinal", "business_date", "net", "currency", "ours", "theirs")
-    entries_by_file: dict[str, list[Entry]] = {}
+    entries_by_file: dict[str, list[StatementEntry]] = {}
     for origin, ordinal, day, net, currency, ours, theirs in (
         bank_rows.select(columns).sort("origin", "ordinal").iter_rows()
     ):
-        entry = Entry(ordinal, day, day, net, currency, ours, theirs, "", is_reversal=False)
+        entry = StatementEntry(ordinal, day, day, net, currency, ours, theirs, "", is_reversal=False)
         entries_by_file.setdefault(origin, []).append(entry)
     return tuple(
         AccountStatement(origin, bank, None, None, None, tuple(entries))

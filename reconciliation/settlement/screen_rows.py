@@ -10,21 +10,21 @@ import polars as pl
 
 from reconciliation.errors import SettlementError, UnknownPartyError
 from reconciliation.results.table_values import Connection
-from reconciliation.settlement.current_state import Work
-from reconciliation.settlement.instructions.instruction_outcomes import Outcome
-from reconciliation.settlement.instructions.value_date_record import Settled
+from reconciliation.settlement.current_state import SettlementWork
+from reconciliation.settlement.instructions.instruction_outcomes import InstructionOutcome
+from reconciliation.settlement.instructions.value_date_record import SettledPosition
 from reconciliation.settlement.positions.cycles import Party
-from reconciliation.settlement.positions.lines import Line, row_of
-from reconciliation.settlement.positions.net_positions import explained
-from reconciliation.settlement.positions.payout_credits import Credit
+from reconciliation.settlement.positions.lines import SettlementLine, row_of
+from reconciliation.settlement.positions.net_positions import explain_position
+from reconciliation.settlement.positions.payout_credits import PayoutCredit
 from reconciliation.settlement.store.settlement_lines import runs_about
-from reconciliation.similar_names import in_words
+from reconciliation.similar_names import unknown_name_wording
 
 COLUMNS: Final = (
     "gross_in", "gross_out", "fees", "refunds", "chargebacks", "commissions", "adjustments", "held",
     "released", "net",
 )  # fmt: skip
-BESIDE: Final = ("carried_in", "instructed", "carried_out", "pays_itself", "reason")
+CARRY_COLUMNS: Final = ("carried_in", "instructed", "carried_out", "pays_itself", "reason")
 _OWN: Final = """
 SELECT payment_id, our_reference, their_reference FROM public.ledger_lines
 WHERE window_id = $1 AND ordinal = $2
@@ -32,10 +32,10 @@ WHERE window_id = $1 AND ordinal = $2
 
 
 @dataclass(frozen=True, slots=True)
-class Drilled:
+class LineDetails:
     """One line behind a position, with the row that it comes from, as far as that is known."""
 
-    line: Line
+    line: SettlementLine
     shares: Mapping[str, int]
     ours: str
     theirs: str
@@ -59,21 +59,21 @@ class Drilled:
         }
 
 
-def facts_of(row: Settled) -> dict[str, object]:
+def facts_of(row: SettledPosition) -> dict[str, object]:
     """One line of a sheet by name."""
     facts: dict[str, object] = {"role": row.position.party.role.value, "party": row.position.party.name}
     facts |= {name: getattr(row.position, name) for name in COLUMNS}
-    return facts | {name: getattr(row, name) for name in BESIDE}
+    return facts | {name: getattr(row, name) for name in CARRY_COLUMNS}
 
 
-def facts_of_credit(credit: Credit) -> dict[str, object]:
+def facts_of_credit(credit: PayoutCredit) -> dict[str, object]:
     """One credit by name."""
     return {
         "batch": credit.batch.key,
         "bank": credit.batch.bank,
         "connector": credit.batch.connector,
         "payout_date": credit.batch.payout_date,
-        "owed": credit.batch.owed,
+        "owed": credit.batch.owed_amount,
         "credited": credit.credited,
         "charge": credit.batch.charge,
         "receivable": credit.receivable,
@@ -84,7 +84,7 @@ def facts_of_credit(credit: Credit) -> dict[str, object]:
     }
 
 
-def facts_of_outcome(outcome: Outcome) -> dict[str, object]:
+def facts_of_outcome(outcome: InstructionOutcome) -> dict[str, object]:
     """One instruction and what became of it by name."""
     paid = outcome.instruction
     return {
@@ -94,9 +94,9 @@ def facts_of_outcome(outcome: Outcome) -> dict[str, object]:
         "amount": paid.amount,
         "rail": paid.creditor.rail,
         "ending": outcome.ending.value,
-        "moved": outcome.moved,
+        "moved": outcome.moved_amount,
         "contradicts": outcome.contradicts,
-        "answers": [f"{answer.said} {answer.reason}".strip() for answer in outcome.answers],
+        "answers": [f"{answer.kind} {answer.reason}".strip() for answer in outcome.answers],
     }
 
 
@@ -109,34 +109,39 @@ def party_called(name: str, parties: Sequence[Party]) -> Party:
     """
     matches = sorted({party for party in parties if name in {party.name, str(party)}})
     if not matches:
-        raise UnknownPartyError(in_words(name, {str(party) for party in parties}, "party with a line"))
+        raise UnknownPartyError(
+            unknown_name_wording(name, {str(party) for party in parties}, "party with a line")
+        )
     if len(matches) > 1:
         raise SettlementError(f"{name} means {', '.join(map(str, matches))}")
     return matches[0]
 
 
-async def drilled(work: Work, lines: Sequence[Line], wanted: tuple[str, date]) -> tuple[Party, list[Drilled]]:
+async def position_details(
+    work: SettlementWork, lines: Sequence[SettlementLine], party_name: str, value_date: date
+) -> tuple[Party, list[LineDetails]]:
     """The lines behind the position of a party on a value date, each with its row.
 
     Raises:
         SettlementError: the name alone means several.
         UnknownPartyError: no such party has a line.
     """
-    name, value_date = wanted
-    party = party_called(name, [line.cycle.party for line in lines])
-    explained_lines = explained(party, value_date, lines, work.desk.cycles)
-    named = await _named(work, {row_of(explained_line.line.source) for explained_line in explained_lines})
+    party = party_called(party_name, [line.cycle.party for line in lines])
+    explained_lines = explain_position(party, value_date, lines, work.setting.cycles)
+    named = await _references_by_row(
+        work, {row_of(explained_line.line.source) for explained_line in explained_lines}
+    )
     details = []
     for explained_line in explained_lines:
-        own = await _own(work.connection, explained_line.line)
+        own = await _own_line(work.connection, explained_line.line)
         ours, theirs, payment = own or next(
             (named[place] for place in _places(explained_line.line) if place in named), ("", "", None)
         )
-        details.append(Drilled(explained_line.line, dict(explained_line.shares), ours, theirs, payment))
+        details.append(LineDetails(explained_line.line, dict(explained_line.shares), ours, theirs, payment))
     return party, details
 
 
-def _places(line: Line) -> Iterator[tuple[str, int]]:
+def _places(line: SettlementLine) -> Iterator[tuple[str, int]]:
     """The row of a line, whatever was put behind its name since."""
     origin, _, rest = line.source.partition(":")
     number = rest.split(" ", 1)[0]
@@ -144,16 +149,18 @@ def _places(line: Line) -> Iterator[tuple[str, int]]:
         yield origin, int(number)
 
 
-async def _named(work: Work, names: Collection[str]) -> Mapping[tuple[str, int], tuple[str, str, str | None]]:
+async def _references_by_row(
+    work: SettlementWork, names: Collection[str]
+) -> Mapping[tuple[str, int], tuple[str, str, str | None]]:
     """What both sides call some rows, read from the runs that made lines of them."""
     runs = await runs_about(work.connection, names)
-    settled = work.desk.rows.settled(work.run, runs, names)
-    rows = pl.concat([settled, work.desk.rows.changed(work.run).rows])
+    settled = work.setting.rows.settled(work.run, runs, names)
+    rows = pl.concat([settled, work.setting.rows.changed(work.run).rows])
     values = rows.select("origin", "ordinal", "reference", "theirs", "payment_id").iter_rows()
     return {(origin, ordinal): (ours, theirs, payment) for origin, ordinal, ours, theirs, payment in values}
 
 
-async def _own(connection: Connection, line: Line) -> tuple[str, str, UUID] | None:
+async def _own_line(connection: Connection, line: SettlementLine) -> tuple[str, str, UUID] | None:
     """The frozen line of our books that a line comes from, if it is one."""
     for origin, ordinal in _places(line):
         window = origin.removeprefix("lines-")

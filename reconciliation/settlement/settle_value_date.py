@@ -11,32 +11,32 @@ from pathlib import Path
 
 from reconciliation.errors import SettlementError
 from reconciliation.results.table_values import Connection
-from reconciliation.settlement.current_state import Work, alone, take_in
+from reconciliation.settlement.current_state import SettlementWork, settlement_lock, take_in
 from reconciliation.settlement.instructions.creditor_instructions import (
     Instruction,
-    Outgoing,
+    OutgoingInstructions,
     instruct,
     put_off,
 )
 from reconciliation.settlement.instructions.instruction_steps import owed_again
 from reconciliation.settlement.instructions.value_date_record import (
-    File,
-    Settled,
+    BankFile,
+    SettledPosition,
     digest_of,
     files_of,
     put_off_until,
-    settled,
+    settle_positions,
 )
 from reconciliation.settlement.journal_entries import id_of_instruction, of_instruction
 from reconciliation.settlement.positions.cycles import Party
 from reconciliation.settlement.positions.ledger_lines import accounts_of, debt_of, owes
-from reconciliation.settlement.positions.lines import Line
-from reconciliation.settlement.positions.net_positions import Sheet, rest, sheet_of, value_dates
+from reconciliation.settlement.positions.lines import SettlementLine
+from reconciliation.settlement.positions.net_positions import SettlementSheet, rest, sheet_of, value_dates
 from reconciliation.settlement.store.bank_outcomes import carried_ids, read_steps, write_carries
 from reconciliation.settlement.store.settlement_lines import closed_balances, read_lines
 from reconciliation.settlement.store.settlement_sheets import (
-    Given,
-    Head,
+    IssuedInstruction,
+    SheetHead,
     carried_from,
     head_of,
     newest_sheet,
@@ -52,7 +52,7 @@ Balances = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SettlementOrder:
     """Who wants a value date settled and who agrees: two persons of finance, already verified."""
 
     value_date: date
@@ -61,16 +61,16 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class SettledValueDate:
     """A value date as it stands in the tables; `is_new` if it was written just now."""
 
-    head: Head
-    rows: tuple[Settled, ...]
-    files: tuple[File, ...]
+    head: SheetHead
+    rows: tuple[SettledPosition, ...]
+    files: tuple[BankFile, ...]
     is_new: bool
 
 
-async def settle(work: Work, order: Order) -> Issued:
+async def settle(work: SettlementWork, order: SettlementOrder) -> SettledValueDate:
     """Settle a value date, or find how it was settled.
 
     Raises:
@@ -78,27 +78,27 @@ async def settle(work: Work, order: Order) -> Issued:
         asyncpg.CheckViolationError: the database finds that a sheet does not sum to zero.
     """
     connection = work.connection
-    async with alone(work):
+    async with settlement_lock(work):
         standing = await head_of(connection, order.value_date)
         if standing is None:
-            refuse(work, order.value_date, await newest_sheet(connection))
+            refuse_unless_due(work, order.value_date, await newest_sheet(connection))
             await _write(work, order)
     head = standing or await head_of(connection, order.value_date)
     assert head is not None, "it was written just now"
     rows = await read_sheet(connection, order.value_date)
     if digest_of(rows) != head.digest:
         raise SettlementError(f"the sheet of {order.value_date} is not what was written")
-    return Issued(head, rows, await read_files(connection, order.value_date), standing is None)
+    return SettledValueDate(head, rows, await read_files(connection, order.value_date), standing is None)
 
 
-def refuse(work: Work, value_date: date, newest: date | None) -> None:
+def refuse_unless_due(work: SettlementWork, value_date: date, newest: date | None) -> None:
     """Whether a value date may be settled now.
 
     Raises:
         SettlementError: it is no business day, a later one was settled, it is later than the one behind the
             newest night, or the last run does not hold.
     """
-    calendar = work.desk.cycles.calendar
+    calendar = work.setting.cycles.calendar
     if not calendar.is_business_day(value_date):
         raise SettlementError(f"{value_date} is no business day")
     if newest is not None and value_date < newest:
@@ -112,76 +112,90 @@ def refuse(work: Work, value_date: date, newest: date | None) -> None:
         raise SettlementError(f"an invariant of run {work.run.seq} does not hold: nothing is paid by it")
 
 
-async def _write(work: Work, order: Order) -> None:
+async def _write(work: SettlementWork, order: SettlementOrder) -> None:
     """Every value date that passed without a sheet, and then the one that is wanted."""
     connection = work.connection
     await take_in(work)
     made_at = await connection.fetchval("SELECT date_trunc('second', now())")
     newest = await newest_sheet(connection)
     lines = await lines_from(work, order.value_date, newest)
-    for day, rows in _passed(work, lines, await carried_from(connection, newest), (newest, order.value_date)):
-        head = Head(day, work.run.id, digest_of(rows), order.by, order.approved_by, made_at)
+    for day, rows in _passed_sheets(
+        work, lines, await carried_from(connection, newest), newest=newest, value_date=order.value_date
+    ):
+        head = SheetHead(day, work.run.id, digest_of(rows), order.by, order.approved_by, made_at)
         await write_sheet(connection, head, rows)
-    carried = await brought_in(work, lines, order.value_date)
+    carried = await carried_into(work, lines, order.value_date)
     sheet = _sheet(order.value_date, lines, work)
-    balances = await work.desk.finance.books.balances(connection)
+    balances = await work.setting.finance.books.balances(connection)
     owed_to = owed_by(balances, await closed_balances(connection))
-    outgoing = instruct(sheet, work.desk.registry, carried, owed_to)
-    rows = settled(sheet, outgoing, carried)
-    head = Head(order.value_date, work.run.id, digest_of(rows), order.by, order.approved_by, made_at)
+    outgoing = instruct(sheet, work.setting.registry, carried, owed_to)
+    rows = settle_positions(sheet, outgoing, carried)
+    head = SheetHead(order.value_date, work.run.id, digest_of(rows), order.by, order.approved_by, made_at)
     await write_sheet(connection, head, rows)
     await write_carries(connection, await _rejected_ids(connection), order.value_date)
-    await _give(work, outgoing, balances)
-    await write_files(connection, order.value_date, files_of(outgoing, work.desk.registry.debtor, made_at))
+    await _issue_instructions(work, outgoing, balances)
+    await write_files(connection, order.value_date, files_of(outgoing, work.setting.registry.debtor, made_at))
 
 
-async def lines_from(work: Work, value_date: date, newest: date | None) -> tuple[Line, ...]:
+async def lines_from(
+    work: SettlementWork, value_date: date, newest: date | None
+) -> tuple[SettlementLine, ...]:
     """The lines of every value date without a sheet up to this one; all where there is no sheet yet."""
     return await read_lines(work.connection, None if newest is None else min(newest, value_date))
 
 
-def _passed(
-    work: Work, lines: Sequence[Line], carried: Mapping[Party, int], between: tuple[date | None, date]
-) -> Iterator[tuple[date, tuple[Settled, ...]]]:
+def _passed_sheets(
+    work: SettlementWork,
+    lines: Sequence[SettlementLine],
+    carried: Mapping[Party, int],
+    *,
+    newest: date | None,
+    value_date: date,
+) -> Iterator[tuple[date, tuple[SettledPosition, ...]]]:
     """The sheets of value dates that have passed without one: everything that is owed is carried on."""
-    newest, value_date = between
-    for day in put_off_until(value_dates(lines, work.desk.cycles), value_date, newest):
+    for day in put_off_until(value_dates(lines, work.setting.cycles), value_date, newest):
         sheet = _sheet(day, lines, work)
         outgoing = put_off(sheet, carried)
-        yield day, settled(sheet, outgoing, carried)
+        yield day, settle_positions(sheet, outgoing, carried)
         carried = outgoing.carried
 
 
-async def brought_in(work: Work, lines: Sequence[Line], value_date: date) -> dict[Party, int]:
+async def carried_into(
+    work: SettlementWork, lines: Sequence[SettlementLine], value_date: date
+) -> dict[Party, int]:
     """What parties are owed from before a value date: what was carried, passed, or rejected by a bank."""
     newest = await newest_sheet(work.connection)
     carried = await carried_from(work.connection, newest)
-    for _, rows in _passed(work, lines, carried, (newest, value_date)):
+    for _, rows in _passed_sheets(work, lines, carried, newest=newest, value_date=value_date):
         carried = {row.position.party: row.carried_out for row in rows if row.carried_out}
     return await _with_rejected(work.connection, carried, value_date)
 
 
-def _sheet(value_date: date, lines: Sequence[Line], work: Work) -> Sheet:
-    sheet = sheet_of(value_date, lines, work.desk.cycles)
+def _sheet(value_date: date, lines: Sequence[SettlementLine], work: SettlementWork) -> SettlementSheet:
+    sheet = sheet_of(value_date, lines, work.setting.cycles)
     if rest(sheet):
         raise SettlementError(f"the sheet of {value_date} leaves {rest(sheet)} paisa unexplained")
     return sheet
 
 
-async def _give(work: Work, outgoing: Outgoing, balances: Balances) -> None:
-    statement = work.desk.registry.debtor.statement
-    issued = [_given(instruction, statement, balances) for instruction in outgoing.instructions]
+async def _issue_instructions(
+    work: SettlementWork, outgoing: OutgoingInstructions, balances: Balances
+) -> None:
+    statement = work.setting.registry.debtor.statement
+    issued = [_issued_instruction(instruction, statement, balances) for instruction in outgoing.instructions]
     await write_instructions(work.connection, issued)
-    await work.desk.finance.books.post(
+    await work.setting.finance.books.post(
         work.connection, [of_instruction(instruction) for instruction in issued]
     )
 
 
-def _given(instruction: Instruction, statement: str, balances: Balances) -> Given:
+def _issued_instruction(instruction: Instruction, statement: str, balances: Balances) -> IssuedInstruction:
     party = instruction.creditor.creditor
     account = max(accounts_of(party), key=lambda name: owes(name, balances.get(name, 0)))
     debt = balances.get(debt_of(party), 0)
-    return Given(instruction, statement, account, max(0, debt), id_of_instruction(instruction.end_to_end_id))
+    return IssuedInstruction(
+        instruction, statement, account, max(0, debt), id_of_instruction(instruction.end_to_end_id)
+    )
 
 
 def owed_by(now: Balances, closed: Balances) -> Callable[[Party], int]:
@@ -190,13 +204,13 @@ def owed_by(now: Balances, closed: Balances) -> Callable[[Party], int]:
     What a party owes us beyond its debt limit is taken off.
     """
 
-    def owed(party: Party) -> int:
-        return min(_owed(party, balances) for balances in (now, closed))
+    def owed_to(party: Party) -> int:
+        return min(_owed_amount(party, balances) for balances in (now, closed))
 
-    return owed
+    return owed_to
 
 
-def _owed(party: Party, balances: Balances) -> int:
+def _owed_amount(party: Party, balances: Balances) -> int:
     owed_paisa = sum(owes(name, balances.get(name, 0)) for name in accounts_of(party))
     return owed_paisa - max(0, balances.get(debt_of(party), 0))
 
@@ -219,7 +233,7 @@ async def _with_rejected(
     return amounts
 
 
-def leave(files: Sequence[File], folder: Path) -> tuple[Path, ...]:
+def write_bank_files(files: Sequence[BankFile], folder: Path) -> tuple[Path, ...]:
     """Write files where people fetch them; one that stands there with the same bytes stays.
 
     Raises:

@@ -14,7 +14,7 @@ import polars as pl
 from reconciliation.canonical_row import BRINGS, SUCCESS, TAKES_BACK
 from reconciliation.errors import ControlTotalError, UnreadableFileError
 from reconciliation.statement.formats import camt, mt940
-from reconciliation.statement.formats.account_entries import AccountStatement, Entry, check_balances
+from reconciliation.statement.formats.account_entries import AccountStatement, StatementEntry, check_balances
 from reconciliation.statement.layout import Container, Layout
 
 _KINDS: Final[Mapping[Container, str]] = {
@@ -30,17 +30,17 @@ _WITH_SUMS: Final = {"mt942"}
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class StatementRows:
     """What the statements of a file come to."""
 
     rows: pl.DataFrame
     opening: int | None
     closing: int | None
-    moved: int
+    entry_total: int
     controls: Mapping[str, str]
 
 
-def read_statements(content: bytes, layout: Layout) -> Statement:
+def read_statements(content: bytes, layout: Layout) -> StatementRows:
     """The rows of every statement of a file, each checked against its balances and sums.
 
     Raises:
@@ -55,11 +55,11 @@ def read_statements(content: bytes, layout: Layout) -> Statement:
     check_balances(statements)
     _check_chain(statements)
     entries = _numbered(statements, layout)
-    return Statement(
+    return StatementRows(
         rows=_rows(entries),
         opening=statements[0].opening,
         closing=statements[-1].closing,
-        moved=sum(entry.amount for entry in entries),
+        entry_total=sum(entry.amount for entry in entries),
         controls=_controls(statements, entries),
     )
 
@@ -101,7 +101,7 @@ def _check_chain(statements: Sequence[AccountStatement]) -> None:
             )
 
 
-def _numbered(statements: Sequence[AccountStatement], layout: Layout) -> list[Entry]:
+def _numbered(statements: Sequence[AccountStatement], layout: Layout) -> list[StatementEntry]:
     entries = [entry for statement in statements for entry in statement.entries]
     if layout.statement.batches == "entry":
         return entries
@@ -109,7 +109,7 @@ def _numbered(statements: Sequence[AccountStatement], layout: Layout) -> list[En
     return [replace(part, ordinal=number) for number, part in enumerate(parts, start=1)]
 
 
-def _rows(entries: Sequence[Entry]) -> pl.DataFrame:
+def _rows(entries: Sequence[StatementEntry]) -> pl.DataFrame:
     amounts = [entry.amount for entry in entries]
     return pl.DataFrame(
         {
@@ -133,7 +133,7 @@ def _rows(entries: Sequence[Entry]) -> pl.DataFrame:
     )
 
 
-def _controls(statements: Sequence[AccountStatement], entries: Sequence[Entry]) -> Mapping[str, str]:
+def _controls(statements: Sequence[AccountStatement], entries: Sequence[StatementEntry]) -> Mapping[str, str]:
     """What one message stated, or how many there were; the closing balance beside what entries make of it."""
     first, last = statements[0], statements[-1]
     entry_total = sum(entry.amount for entry in entries)

@@ -14,10 +14,17 @@ import polars as pl
 
 from reconciliation.canonical_row import BRINGS, CHARGEBACK, FAILED, SUCCESS, TAKES_BACK
 from reconciliation.errors import UnreadableFileError
-from reconciliation.statement.cell_tables import Table
+from reconciliation.statement.cell_tables import CellTable
 from reconciliation.statement.formats.workbook import exact_amounts
 from reconciliation.statement.instants import instants_of
-from reconciliation.statement.layout import AmountField, Amounts, Events, Fields, Layout, Words
+from reconciliation.statement.layout import (
+    AmountField,
+    AmountFormat,
+    EventColumns,
+    FieldColumns,
+    Layout,
+    WordTable,
+)
 from reconciliation.statement.values.amounts import Sign
 from reconciliation.statement.values.plain_amounts import read_amounts
 
@@ -31,7 +38,7 @@ WRITTEN = {name: f"written_{name}" for name in AMOUNTS}
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
 
-def rows_of(table: Table, layout: Layout, file_date: date, *, hashed: bool = True) -> pl.DataFrame:
+def rows_of(table: CellTable, layout: Layout, file_date: date, *, hashed: bool = True) -> pl.DataFrame:
     """The canonical rows of a table, numbered from 1, with the amounts as written beside them.
 
     Raises:
@@ -64,7 +71,7 @@ def rows_of(table: Table, layout: Layout, file_date: date, *, hashed: bool = Tru
     return frame.with_columns(rejected=_rejections(table, layout))
 
 
-def _written(table: Table, layout: Layout, fields: Fields) -> list[pl.Series]:
+def _written(table: CellTable, layout: Layout, fields: FieldColumns) -> list[pl.Series]:
     """Each amount column in paisa as it is written; a cell that is no amount refuses the file."""
     read = []
     for name in AMOUNTS:
@@ -84,7 +91,7 @@ def _written(table: Table, layout: Layout, fields: Fields) -> list[pl.Series]:
     return read
 
 
-def _of_numbers(cells: pl.Series, amounts: Amounts) -> pl.Series:
+def _of_numbers(cells: pl.Series, amounts: AmountFormat) -> pl.Series:
     """Number cells in paisa: how a workbook shows them (groups, brackets) is no part of their value."""
     sign: Sign = "minus" if amounts.sign == "brackets" else amounts.sign
     if amounts.unit == "paisa":
@@ -92,13 +99,13 @@ def _of_numbers(cells: pl.Series, amounts: Amounts) -> pl.Series:
     return read_amounts(cells, amounts.unit, "none", sign)
 
 
-def _directions(table: Table, events: Events, written: list[pl.Series]) -> pl.Expr | pl.Series:
+def _directions(table: CellTable, events: EventColumns, written: list[pl.Series]) -> pl.Expr | pl.Series:
     if events.by == "word":
-        return _looked_up(table, Words(columns=events.columns, words=events.words), DIRECTIONS)
-    return told_direction(events, written[0].name)
+        return _looked_up(table, WordTable(columns=events.columns, words=events.words), DIRECTIONS)
+    return direction_of(events, written[0].name)
 
 
-def told_direction(events: Events, written: str) -> pl.Expr:
+def direction_of(events: EventColumns, written: str) -> pl.Expr:
     """What a row does where no word says it: `written` is its first amount."""
     match events.by:
         case "sign":
@@ -113,8 +120,8 @@ def _back_where(is_back: pl.Expr) -> pl.Expr:
     return pl.when(is_back).then(TAKES_BACK).otherwise(BRINGS).cast(pl.Int8)
 
 
-def _looked_up(table: Table, words: Words, meanings: Mapping[str, int]) -> pl.Series:
-    to_the_letter = one_of(words, meanings)
+def _looked_up(table: CellTable, words: WordTable, meanings: Mapping[str, int]) -> pl.Series:
+    to_the_letter = word_lookup(words, meanings)
     if to_the_letter is not None:
         exact = table.cells.select(to_the_letter).to_series()
         if not exact.null_count():
@@ -126,7 +133,7 @@ def _looked_up(table: Table, words: Words, meanings: Mapping[str, int]) -> pl.Se
     return table.cells.select(meanings_of_cells).to_series()
 
 
-def one_of(words: Words, meanings: Mapping[str, int]) -> pl.Expr | None:
+def word_lookup(words: WordTable, meanings: Mapping[str, int]) -> pl.Expr | None:
     """What a cell means that is a word to the letter, else null; None where words are not looked up in one.
 
     To compare a few times is faster than to look up.
@@ -140,7 +147,7 @@ def one_of(words: Words, meanings: Mapping[str, int]) -> pl.Expr | None:
     )
 
 
-def currencies(layout: Layout, fields: Fields) -> pl.Expr:
+def currencies(layout: Layout, fields: FieldColumns) -> pl.Expr:
     """The currency of each row; null where the layout does not know the word for it."""
     if not fields.currency:
         return pl.lit("BDT")
@@ -150,7 +157,7 @@ def currencies(layout: Layout, fields: Fields) -> pl.Expr:
     return cell.replace_strict(layout.currencies, default=None, return_dtype=pl.String)
 
 
-def _refuse_unknown(frame: pl.DataFrame, name: str, columns: tuple[str, ...], table: Table) -> None:
+def _refuse_unknown(frame: pl.DataFrame, name: str, columns: tuple[str, ...], table: CellTable) -> None:
     if frame[name].null_count():
         wrong = frame[name].is_null().arg_max() or 0
         cell = " ".join(str(table.cells[column][wrong]) for column in columns)
@@ -165,7 +172,7 @@ def signed(name: AmountField, back: pl.Expr, layout: Layout) -> pl.Expr:
     return written
 
 
-def with_all_amounts(frame: Frame, fields: Fields) -> Frame:
+def with_all_amounts(frame: Frame, fields: FieldColumns) -> Frame:
     """All four amounts: what is kept in one sum counts as fee, a net that is not told is worked out."""
     nothing = pl.lit(0, pl.Int64)
     failed = pl.col("status") == FAILED
@@ -179,7 +186,7 @@ def with_all_amounts(frame: Frame, fields: Fields) -> Frame:
     return frame.with_columns(net=pl.when(failed).then(nothing).otherwise(net))
 
 
-def _refuse_contradictions(frame: pl.DataFrame, fields: Fields, table: Table) -> None:
+def _refuse_contradictions(frame: pl.DataFrame, fields: FieldColumns, table: CellTable) -> None:
     if not fields.net or not fields.gross:
         return
     adds_up = pl.col("gross") - pl.col("fee") - pl.col("vat") == pl.col("net")
@@ -190,7 +197,7 @@ def _refuse_contradictions(frame: pl.DataFrame, fields: Fields, table: Table) ->
         raise table.refusal(contradicting, "gross less fee and VAT is not net", fields.net)
 
 
-def theirs(fields: Fields, back: pl.Expr) -> pl.Expr:
+def theirs(fields: FieldColumns, back: pl.Expr) -> pl.Expr:
     """Their reference; what takes money back may have its own column for it."""
     if not fields.theirs:
         return pl.lit("")
@@ -200,12 +207,12 @@ def theirs(fields: Fields, back: pl.Expr) -> pl.Expr:
     return pl.when(back).then(pl.col(fields.theirs_when_back).str.strip_chars()).otherwise(usual)
 
 
-def raw_hashes(cells: pl.DataFrame, fields: Fields) -> pl.Series:
+def raw_hashes(cells: pl.DataFrame, fields: FieldColumns) -> pl.Series:
     """What tells one line from another, whatever its place: SHA-256 over its cells, the counter apart."""
     return hashes_of(cells.select(line_of(cells.columns, fields)).to_series())
 
 
-def line_of(names: Sequence[str], fields: Fields) -> pl.Expr:
+def line_of(names: Sequence[str], fields: FieldColumns) -> pl.Expr:
     """The cells of a line as they are hashed."""
     return pl.concat_str([name for name in names if name != fields.counter], separator="\x1f")
 
@@ -215,7 +222,7 @@ def hashes_of(lines: pl.Series) -> pl.Series:
     return pl.Series("raw_hash", [sha256(line.encode()).hexdigest()[:32] for line in lines.to_list()])
 
 
-def _rejections(table: Table, layout: Layout) -> pl.Expr:
+def _rejections(table: CellTable, layout: Layout) -> pl.Expr:
     """Why a row is rejected alone, or null."""
     time = " ".join(layout.time.columns) if layout.time else ""
     reasons = [pl.when(pl.col("instant").is_null()).then(pl.lit(f"column {time}: no such time"))]

@@ -14,7 +14,7 @@ from reconciliation.digests import sha256_of
 from reconciliation.errors import ControlTotalError, UnreadableFileError
 from reconciliation.statement.formats import workbook
 from reconciliation.statement.formats.delimited import grid, split_delimited, split_fixed
-from reconciliation.statement.layout import Layout, Line, Text
+from reconciliation.statement.layout import Layout, LineLayout, TextLayout
 
 _ENDS = {"lf": "\n", "crlf": "\r\n"}
 _CODECS = {"ascii": "ascii", "utf-8": "utf-8", "utf-8-sig": "utf-8", "utf-16-le-bom": "utf-16-le"}
@@ -22,7 +22,7 @@ _MARKS = {"utf-8-sig": codecs.BOM_UTF8, "utf-16-le-bom": codecs.BOM_UTF16_LE}
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class CellTable:
     """The cells of a file as text.
 
     `first_line` is where the body begins in the file; where rows do not follow one another, `places` has the
@@ -46,7 +46,7 @@ class Table:
         return UnreadableFileError(reason, place, column or None, self.unit)
 
 
-def read_table(content: bytes, layout: Layout) -> Table:
+def read_table(content: bytes, layout: Layout) -> CellTable:
     """The cells of a file whose layout is a table.
 
     Raises:
@@ -61,10 +61,10 @@ def read_table(content: bytes, layout: Layout) -> Table:
 
 
 def of_lines(
-    content: bytes, layout: Layout, text: Text, lines: list[str], cells: pl.DataFrame | None = None
-) -> Table:
+    content: bytes, layout: Layout, text: TextLayout, lines: list[str], cells: pl.DataFrame | None = None
+) -> CellTable:
     """The table of all lines, or of those around a body whose cells are known already."""
-    row = layout.row or Line(columns=("",))
+    row = layout.row or LineLayout(columns=("",))
     header = _taken_off(lines, 0, layout.header, text, "header")
     trailer: Mapping[str, str] = {}
     last = lines[-1] if lines else ""
@@ -78,21 +78,21 @@ def of_lines(
     check_constants(cells, row, first_line)
     is_told = layout.control is not None and bool(layout.control.sha256_cell)
     digest = _sha256_above(content, last, text) if is_told else ""
-    return Table(cells, first_line, header, trailer, digest)
+    return CellTable(cells, first_line, header, trailer, digest)
 
 
-def _of_workbook(content: bytes, row: Line) -> Table:
+def _of_workbook(content: bytes, row: LineLayout) -> CellTable:
     headings, cells, numbers = workbook.read(content, None, 0)
     if tuple(headings) != row.names:
         raise UnreadableFileError(f"the headings are {', '.join(headings)}", line=1)
-    return Table(_named(cells, row), 2, {}, {}, numbers=_named(numbers, row))
+    return CellTable(_named(cells, row), 2, {}, {}, numbers=_named(numbers, row))
 
 
-def _named(cells: pl.DataFrame, row: Line) -> pl.DataFrame:
+def _named(cells: pl.DataFrame, row: LineLayout) -> pl.DataFrame:
     return cells.rename(dict(zip(cells.columns, row.names, strict=True)))
 
 
-def _lines(content: bytes, text: Text) -> list[str]:
+def _lines(content: bytes, text: TextLayout) -> list[str]:
     mark = _MARKS.get(text.encoding, b"")
     if not content.startswith(mark):
         raise UnreadableFileError(f"no byte order mark of {text.encoding}")
@@ -110,14 +110,14 @@ def _lines(content: bytes, text: Text) -> list[str]:
     return lines
 
 
-def _split(lines: Sequence[str], line: Line, text: Text, first_line: int) -> list[list[str]]:
+def _split(lines: Sequence[str], line: LineLayout, text: TextLayout, first_line: int) -> list[list[str]]:
     if line.widths:
         return split_fixed(lines, line.widths, first_line)
     return split_delimited(lines, text.delimiter, text.quote or None, first_line)
 
 
 def _taken_off(
-    lines: list[str], place: int, line: Line | None, text: Text, name_of_line: str
+    lines: list[str], place: int, line: LineLayout | None, text: TextLayout, name_of_line: str
 ) -> Mapping[str, str]:
     """The named cells of the first or the last line, which leaves the list."""
     if line is None:
@@ -135,7 +135,7 @@ def _taken_off(
     return {name: cell for name, cell in named.items() if name not in line.constants}
 
 
-def _check_headings(lines: list[str], row: Line, text: Text) -> None:
+def _check_headings(lines: list[str], row: LineLayout, text: TextLayout) -> None:
     if not lines:
         raise UnreadableFileError("no headings", line=1)
     (headings,) = split_delimited([lines.pop(0)], text.delimiter, text.quote or None, 1)
@@ -146,7 +146,7 @@ def _check_headings(lines: list[str], row: Line, text: Text) -> None:
         raise UnreadableFileError("columns are missing or stand elsewhere", line=1)
 
 
-def check_constants(cells: pl.DataFrame, row: Line, first_line: int) -> None:
+def check_constants(cells: pl.DataFrame, row: LineLayout, first_line: int) -> None:
     """Refuse a file in which a cell of fixed text holds another.
 
     Raises:
@@ -160,6 +160,6 @@ def check_constants(cells: pl.DataFrame, row: Line, first_line: int) -> None:
             )
 
 
-def _sha256_above(content: bytes, last_line: str, text: Text) -> str:
+def _sha256_above(content: bytes, last_line: str, text: TextLayout) -> str:
     tail = (last_line + _ENDS[text.line_end]).encode(_CODECS[text.encoding])
     return sha256_of(content[: len(content) - len(tail)])

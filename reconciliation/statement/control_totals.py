@@ -10,14 +10,14 @@ import polars as pl
 
 from reconciliation.errors import ControlTotalError
 from reconciliation.statement.canonical_rows import WRITTEN
-from reconciliation.statement.cell_tables import Table
-from reconciliation.statement.layout import Amounts, Control, Layout
+from reconciliation.statement.cell_tables import CellTable
+from reconciliation.statement.layout import AmountFormat, ControlCells, Layout
 from reconciliation.statement.values.amounts import ascii_digits, paisa
 
 _HASH_MODULUS = 10**12
 
 
-def check_controls(table: Table, rows: pl.DataFrame, layout: Layout) -> Mapping[str, str]:
+def check_controls(table: CellTable, rows: pl.DataFrame, layout: Layout) -> Mapping[str, str]:
     """The count, the sums, the hash total and the digest that the file tells must be those of its body.
 
     Returns them under `stated.<what>` and `counted.<what>`: amounts in paisa, all as text. Rows and amounts
@@ -45,7 +45,7 @@ def check_controls(table: Table, rows: pl.DataFrame, layout: Layout) -> Mapping[
     return totals | _checked_digests(table, control)
 
 
-def _checked_digests(table: Table, control: Control) -> dict[str, str]:
+def _checked_digests(table: CellTable, control: ControlCells) -> dict[str, str]:
     totals: dict[str, str] = {}
     if control.hash_of:
         numbers = table.cells[control.hash_of].to_list()
@@ -74,7 +74,7 @@ def _same(total_name: str, stated: str, counted: str, rows_beside: int = 0) -> s
     return str(int(digits) - rows_beside)
 
 
-def _paisa(texts: Sequence[str], amounts: Amounts) -> list[int | None]:
+def _paisa(texts: Sequence[str], amounts: AmountFormat) -> list[int | None]:
     frame = pl.DataFrame({"text": texts}, schema={"text": pl.String})
     read = ascii_digits(pl.col("text"))
     return frame.select(paisa(read, amounts.unit, amounts.grouping, amounts.sign)).to_series().to_list()

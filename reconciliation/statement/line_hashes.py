@@ -15,7 +15,7 @@ from reconciliation.statement.reader import table_of
 _TAIL_BYTES: Final = 4096
 
 
-def at(file: BinaryIO, layout: Layout, ordinals: Sequence[int]) -> pl.Series:
+def hashes_at(file: BinaryIO, layout: Layout, ordinals: Sequence[int]) -> pl.Series:
     """What `raw_hash` is of the rows with these numbers, from 1 and rising, of a file that was read.
 
     The file stands at its beginning; text is gone through line by line, and never lies in memory.

@@ -19,16 +19,24 @@ from reconciliation.statement.canonical_rows import (
     STATES,
     WRITTEN,
     currencies,
+    direction_of,
     hashes_of,
     line_of,
-    one_of,
     signed,
     theirs,
-    told_direction,
     with_all_amounts,
+    word_lookup,
 )
 from reconciliation.statement.instants import plain_instant
-from reconciliation.statement.layout import AmountField, Amounts, Events, Fields, Layout, Line, Words
+from reconciliation.statement.layout import (
+    AmountField,
+    AmountFormat,
+    EventColumns,
+    FieldColumns,
+    Layout,
+    LineLayout,
+    WordTable,
+)
 from reconciliation.statement.values.plain_amounts import SIGNS, has_commas, is_plain, whole
 
 # What is read of every row; `finished` adds what is the same in all of them.
@@ -40,18 +48,18 @@ PLAIN: Final = "_plain"
 # How many of a row's amounts have commas.
 GROUPED: Final = "_grouped"
 # The cells that a hash total is taken of.
-KEPT: Final = "_kept"
+HASH_CELL: Final = "_kept"
 _INSTANT: Final = "_instant"
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
+class PlainReading:
     """How the rows of a layout are read in one pass: what its cells say, and what must hold of them."""
 
-    row: Line
-    fields: Fields
+    row: LineLayout
+    fields: FieldColumns
     layout: Layout
-    amounts: Amounts
+    amounts: AmountFormat
     instant: pl.Expr
     direction: pl.Expr
     status: pl.Expr
@@ -68,9 +76,9 @@ class Plain:
             *(self._written(name).alias(WRITTEN[name]) for name in amount_names),
             self._bytes().alias(BYTES),
             self._grouped(amount_names).alias(GROUPED),
-            self._stands(amount_names, without_quotes).alias(PLAIN),
+            self._is_plain_row(amount_names, without_quotes).alias(PLAIN),
             self.instant.alias(_INSTANT),
-            *(pl.col(name).alias(KEPT) for name in self.kept),
+            *(pl.col(name).alias(HASH_CELL) for name in self.hash_columns),
             **lines,
         )
         frame = frame.with_columns(direction=self.direction, status=self.status)
@@ -81,7 +89,7 @@ class Plain:
             theirs=theirs(self.fields, back),
             instant=pl.col(_INSTANT),
         )
-        more = [*lines, *(WRITTEN[name] for name in amount_names), *[KEPT] * len(self.kept)]
+        more = [*lines, *(WRITTEN[name] for name in amount_names), *[HASH_CELL] * len(self.hash_columns)]
         told_currency = ["currency"] if self.fields.currency else []
         return frame.select(*_READ, *told_currency, *more, BYTES, GROUPED, self._holds().alias(PLAIN))
 
@@ -96,7 +104,7 @@ class Plain:
         return rows.with_columns(rejected=pl.lit(None, pl.String))
 
     @property
-    def kept(self) -> Sequence[str]:
+    def hash_columns(self) -> Sequence[str]:
         """The column of cells, if any, that a hash total is taken of."""
         control = self.layout.control
         return [control.hash_of] if control is not None and control.hash_of else []
@@ -111,7 +119,7 @@ class Plain:
             has_commas(cell, self.amounts.unit, self.amounts.grouping).cast(pl.UInt8) for cell in cells
         )
 
-    def _stands(self, amount_names: Sequence[AmountField], without_quotes: Sequence[str]) -> pl.Expr:
+    def _is_plain_row(self, amount_names: Sequence[AmountField], without_quotes: Sequence[str]) -> pl.Expr:
         """Whether the cells are what a plain one is, as far as they tell it themselves."""
         return pl.all_horizontal(
             *(self._is_plain(name) for name in amount_names),
@@ -138,7 +146,7 @@ class Plain:
         return holds.fill_null(value=False)
 
 
-def plain(layout: Layout, file_date: date) -> Plain | None:
+def plain_reading(layout: Layout, file_date: date) -> PlainReading | None:
     """How to read the rows of a layout in one pass, or None where it wants more than that."""
     row, fields, amounts, events, time = (
         layout.row, layout.fields, layout.amounts, layout.events, layout.time
@@ -148,15 +156,15 @@ def plain(layout: Layout, file_date: date) -> Plain | None:
     instant, direction, status = plain_instant(time, file_date), _direction(events, fields), _status(layout)
     if instant is None or direction is None or status is None or amounts.sign not in SIGNS:
         return None
-    return Plain(row, fields, layout, amounts, instant, direction, status)
+    return PlainReading(row, fields, layout, amounts, instant, direction, status)
 
 
-def _direction(events: Events, fields: Fields) -> pl.Expr | None:
+def _direction(events: EventColumns, fields: FieldColumns) -> pl.Expr | None:
     if events.by == "word":
-        return one_of(Words(columns=events.columns, words=events.words), DIRECTIONS)
+        return word_lookup(WordTable(columns=events.columns, words=events.words), DIRECTIONS)
     first = next(name for name in AMOUNTS if getattr(fields, name))
-    return told_direction(events, WRITTEN[first])
+    return direction_of(events, WRITTEN[first])
 
 
 def _status(layout: Layout) -> pl.Expr | None:
-    return one_of(layout.status, STATES) if layout.status else pl.lit(SUCCESS, pl.Int8)
+    return word_lookup(layout.status, STATES) if layout.status else pl.lit(SUCCESS, pl.Int8)

@@ -11,7 +11,7 @@ import polars as pl
 
 from reconciliation.canonical_row import FAILED, FILE, SUCCESS, complete
 from reconciliation.statement.canonical_rows import rows_of
-from reconciliation.statement.cell_tables import Table, read_table
+from reconciliation.statement.cell_tables import CellTable, read_table
 from reconciliation.statement.control_totals import check_controls
 from reconciliation.statement.layout import TABLES, Layout
 from reconciliation.statement.piecewise_reader import scan
@@ -57,7 +57,7 @@ def _of_table(content: bytes, layout: Layout, name: str, file_date: date, *, has
     return Reading(finished, dict(table.header), int(settled), controls=controls)
 
 
-def table_of(content: bytes, layout: Layout) -> Table:
+def table_of(content: bytes, layout: Layout) -> CellTable:
     """The cells of a file whose layout is a table."""
     if layout.container not in ("ach", "beftn", "iso8583"):
         return read_table(content, layout)
@@ -88,4 +88,6 @@ def _of_statement(content: bytes, layout: Layout, name: str, file_date: date) ->
 
     statement = read_statements(content, layout)
     finished = _finished(statement.rows, layout, name, file_date)
-    return Reading(finished, {}, statement.moved, statement.opening, statement.closing, statement.controls)
+    return Reading(
+        finished, {}, statement.entry_total, statement.opening, statement.closing, statement.controls
+    )

@@ -9,7 +9,7 @@ import pytest
 
 from reconciliation.breaks.codes import Cause, Code, Rules, read_rules
 from reconciliation.breaks.explanation import Explainer
-from reconciliation.breaks.findings import Finding, FindingKey
+from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.calendar import Calendar, read_calendar
 from reconciliation.errors import ConfigurationError
 from reconciliation.statement.layout import read_layout, read_layouts
@@ -40,7 +40,7 @@ def test_every_code_says_everything_in_both_languages(code: Code) -> None:
 
 @pytest.mark.parametrize("code", list(Code))
 def test_every_code_can_be_explained(code: Code) -> None:
-    one = Finding(FindingKey(code, "bkash", "EKF1"), amount=-12_345, difference=-5, diagnosis=Cause.FEE)
+    one = BreakFinding(FindingKey(code, "bkash", "EKF1"), amount=-12_345, difference=-5, diagnosis=Cause.FEE)
     told = Explainer(RULES, CALENDAR).explain(one, date(2026, 4, 9), date(2026, 4, 15))
     assert "{" not in told.en + told.bn
     assert told.exposure >= 0

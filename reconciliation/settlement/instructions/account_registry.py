@@ -20,8 +20,8 @@ from pydantic import (
     model_validator,
 )
 
-from reconciliation.calendar import Times
-from reconciliation.configuration_faults import fault_in_words
+from reconciliation.calendar import FileTimes
+from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
 from reconciliation.settlement.instructions.latin_names import latin
 from reconciliation.settlement.positions.cycles import Party, Role
@@ -87,14 +87,14 @@ class Debtor(_Strict):
     statement: str = Field(min_length=1)
 
 
-class Bounds(_Strict):
+class RailBounds(_Strict):
     """The least and the most that one instruction of a rail may be, in paisa."""
 
     minimum: Paisa
     maximum: Paisa
 
     @model_validator(mode="after")
-    def _leaves_room(self) -> "Bounds":
+    def _leaves_room(self) -> "RailBounds":
         if not 0 < self.minimum <= self.maximum <= _PAISA_MAX:
             raise ValueError(
                 "a minimum is above zero and not above the maximum, which has twelve digits of paisa"
@@ -102,7 +102,7 @@ class Bounds(_Strict):
         return self
 
 
-class Account(_Strict):
+class CreditorAccount(_Strict):
     """The registered account of one creditor."""
 
     role: Literal["connector", "biller", "merchant", "payee", "partner"]
@@ -120,17 +120,17 @@ class Account(_Strict):
         return Party(Role(self.role), self.party)
 
 
-class Registry(_Strict):
+class AccountRegistry(_Strict):
     """Everything that an instruction needs to know beside its amount."""
 
     version: str
-    own: Times
+    own: FileTimes
     debtor: Debtor
-    rails: Mapping[Rail, Bounds]
-    accounts: tuple[Account, ...] = Field(strict=False)
+    rails: Mapping[Rail, RailBounds]
+    accounts: tuple[CreditorAccount, ...] = Field(strict=False)
 
     @model_validator(mode="after")
-    def _is_whole(self) -> "Registry":
+    def _is_whole(self) -> "AccountRegistry":
         creditors = [account.creditor for account in self.accounts]
         if len(set(creditors)) != len(creditors):
             raise ValueError("a creditor has one account")
@@ -145,21 +145,21 @@ class Registry(_Strict):
         return copied
 
     @cached_property
-    def _by_creditor(self) -> Mapping[Party, Account]:
+    def _by_creditor(self) -> Mapping[Party, CreditorAccount]:
         return {account.creditor: account for account in self.accounts}
 
-    def account_of(self, party: Party) -> Account | None:
+    def account_of(self, party: Party) -> CreditorAccount | None:
         """The registered account of a party, if it has one."""
         return self._by_creditor.get(party)
 
 
-def read_registry(path: Path) -> Registry:
+def read_registry(path: Path) -> AccountRegistry:
     """The registry of a file.
 
     Raises:
         ConfigurationError: the file is none.
     """
     try:
-        return Registry.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return AccountRegistry.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (ValidationError, tomllib.TOMLDecodeError) as problem:
-        raise ConfigurationError(f"{path.name}: {fault_in_words(problem)}") from problem
+        raise ConfigurationError(f"{path.name}: {fault_wording(problem)}") from problem

@@ -18,7 +18,7 @@ _ROOTS: Final = ("CstmrPmtStsRpt", "FIToFIPmtStsRpt")
 _GROUPS: Final = ("OrgnlGrpInfAndSts",)
 
 
-class Said(StrEnum):
+class AnswerKind(StrEnum):
     """What a bank says of an instruction. Accepted is no proof of settlement; the statement is."""
 
     ACCEPTED = "accepted"
@@ -28,32 +28,32 @@ class Said(StrEnum):
 
 
 _CODES: Final = {
-    "ACCP": Said.ACCEPTED,
-    "ACCC": Said.ACCEPTED,
-    "ACSC": Said.ACCEPTED,
-    "ACSP": Said.ACCEPTED,
-    "ACTC": Said.PENDING,
-    "ACWC": Said.ACCEPTED,
-    "ACWP": Said.PENDING,
-    "ACFC": Said.PENDING,
-    "RCVD": Said.PENDING,
-    "PDNG": Said.PENDING,
-    "PART": Said.PENDING,
-    "RJCT": Said.REJECTED,
+    "ACCP": AnswerKind.ACCEPTED,
+    "ACCC": AnswerKind.ACCEPTED,
+    "ACSC": AnswerKind.ACCEPTED,
+    "ACSP": AnswerKind.ACCEPTED,
+    "ACTC": AnswerKind.PENDING,
+    "ACWC": AnswerKind.ACCEPTED,
+    "ACWP": AnswerKind.PENDING,
+    "ACFC": AnswerKind.PENDING,
+    "RCVD": AnswerKind.PENDING,
+    "PDNG": AnswerKind.PENDING,
+    "PART": AnswerKind.PENDING,
+    "RJCT": AnswerKind.REJECTED,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class BankAnswer:
     """One answer; without an end-to-end id it is about the whole message named."""
 
     message_id: str
     end_to_end_id: str
-    said: Said
+    kind: AnswerKind
     reason: str = ""
 
 
-def read(content: bytes) -> tuple[Answer, ...]:
+def parse_report(content: bytes) -> tuple[BankAnswer, ...]:
     """Every answer of a status report, in its order; a state of the whole group comes first.
 
     Raises:
@@ -66,12 +66,12 @@ def read(content: bytes) -> tuple[Answer, ...]:
     return tuple(_answers(report))
 
 
-def _answers(report: etree._Element) -> Iterator[Answer]:
+def _answers(report: etree._Element) -> Iterator[BankAnswer]:
     message_id = next((text_at(element, "OrgnlMsgId") for element in report if local(element) in _GROUPS), "")
     for element in report:
         if local(element) in _GROUPS and text_at(element, "GrpSts"):
-            yield Answer(
-                text_at(element, "OrgnlMsgId"), "", _said(text_at(element, "GrpSts")), _reason(element)
+            yield BankAnswer(
+                text_at(element, "OrgnlMsgId"), "", _kind_of(text_at(element, "GrpSts")), _reason(element)
             )
     for element in report.iter("{*}TxInfAndSts"):
         message_name = text_at(element, "OrgnlGrpInf/OrgnlMsgId") or message_id
@@ -81,11 +81,11 @@ def _answers(report: etree._Element) -> Iterator[Answer]:
             or text_at(element, "OrgnlInstrId")
         )
         if name:
-            yield Answer(message_name, name, _said(text_at(element, "TxSts")), _reason(element))
+            yield BankAnswer(message_name, name, _kind_of(text_at(element, "TxSts")), _reason(element))
 
 
-def _said(code: str) -> Said:
-    return _CODES.get(code, Said.UNKNOWN)
+def _kind_of(code: str) -> AnswerKind:
+    return _CODES.get(code, AnswerKind.UNKNOWN)
 
 
 def _reason(element: etree._Element) -> str:

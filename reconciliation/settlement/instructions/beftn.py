@@ -13,7 +13,7 @@ from typing import Final
 from lxml import etree
 
 from reconciliation.errors import ControlTotalError, UnreadableFileError
-from reconciliation.settlement.instructions.account_registry import Account, Debtor
+from reconciliation.settlement.instructions.account_registry import CreditorAccount, Debtor
 from reconciliation.settlement.instructions.creditor_instructions import Instruction
 from reconciliation.settlement.instructions.latin_names import cut
 from reconciliation.settlement.instructions.xml_trees import bytes_of, local, put, taka, text_at, tree_of
@@ -105,7 +105,7 @@ def _put_batch_header(record: etree._Element, value_date: date, debtor: Debtor) 
 
 
 def _put_entry(record: etree._Element, instruction: Instruction, number: int, debtor: Debtor) -> None:
-    creditor: Account = instruction.creditor
+    creditor: CreditorAccount = instruction.creditor
     fields = {
         "TransactionCode": _CODES[creditor.holds],
         "ReceivingBank": creditor.routing_number[:_BANK_DIGITS],

@@ -14,9 +14,13 @@ from hashlib import sha256
 from typing import Final
 
 from reconciliation.errors import ReconciliationError
-from reconciliation.settlement.instructions.account_registry import Account, Bounds, Registry
+from reconciliation.settlement.instructions.account_registry import (
+    AccountRegistry,
+    CreditorAccount,
+    RailBounds,
+)
 from reconciliation.settlement.positions.cycles import Party, Role
-from reconciliation.settlement.positions.net_positions import Sheet
+from reconciliation.settlement.positions.net_positions import SettlementSheet
 
 # The narrowest field that carries it back is the 15 characters of a BEFTN entry.
 ID_LENGTH: Final = 15
@@ -27,7 +31,7 @@ class ClashingInstructionsError(ReconciliationError):
     """Two creditors of one window have the same end-to-end id; nothing may be sent."""
 
 
-class Reason(StrEnum):
+class RemainderReason(StrEnum):
     """Why a party gets no instruction."""
 
     NOTHING_OWED = "nothing_owed"
@@ -49,7 +53,7 @@ class Instruction:
 
     end_to_end_id: str
     value_date: date
-    creditor: Account
+    creditor: CreditorAccount
     amount: int
 
     @property
@@ -59,28 +63,28 @@ class Instruction:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class Remainder:
     """What a party is owed (negative: owes us) beside its instruction, if it has one, and why."""
 
     party: Party
     amount: int
-    reason: Reason
+    reason: RemainderReason
 
     @property
     def is_carried(self) -> bool:
         """Whether it comes up again; what a connector owes, it pays by a credit of its own."""
         return self.amount != 0 and (
-            self.party.role is not Role.CONNECTOR or self.reason is not Reason.OWES_US
+            self.party.role is not Role.CONNECTOR or self.reason is not RemainderReason.OWES_US
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class OutgoingInstructions:
     """The instructions of a window in the order of their ids, and what was left with the reason."""
 
     value_date: date
     instructions: tuple[Instruction, ...]
-    left: tuple[Left, ...]
+    remainders: tuple[Remainder, ...]
 
     @property
     def total(self) -> int:
@@ -90,7 +94,7 @@ class Outgoing:
     @property
     def carried(self) -> Mapping[Party, int]:
         """What the next window begins with, in paisa owed to each party."""
-        return {remainder.party: remainder.amount for remainder in self.left if remainder.is_carried}
+        return {remainder.party: remainder.amount for remainder in self.remainders if remainder.is_carried}
 
 
 def end_to_end_id(party: Party, value_date: date) -> str:
@@ -100,11 +104,11 @@ def end_to_end_id(party: Party, value_date: date) -> str:
 
 
 def instruct(
-    sheet: Sheet,
-    registry: Registry,
+    sheet: SettlementSheet,
+    registry: AccountRegistry,
     carried: Mapping[Party, int] | None = None,
     books: Callable[[Party], int] | None = None,
-) -> Outgoing:
+) -> OutgoingInstructions:
     """Whom to pay what on the sheet's value date; `books` tells what our books owe a party at this moment.
 
     Nobody is ever paid more than that: what is due beyond it is carried.
@@ -113,49 +117,61 @@ def instruct(
         ClashingInstructionsError: two ids are the same.
     """
     instructions: list[Instruction] = []
-    remainders: list[Left] = []
+    remainders: list[Remainder] = []
     for party, due in _due(sheet, carried):
         account = registry.account_of(party)
         payable = due if books is None or due <= 0 else max(0, min(due, books(party)))
-        reason = _refused(payable, account, registry)
+        reason = _refusal_of(payable, account, registry)
         if reason is None and account is not None:
             name = end_to_end_id(party, sheet.value_date)
             instructions.append(Instruction(name, sheet.value_date, account, payable))
             if due > payable:
-                remainders.append(Left(party, due - payable, Reason.LESS_IN_BOOKS))
+                remainders.append(Remainder(party, due - payable, RemainderReason.LESS_IN_BOOKS))
         elif reason is not None:
-            remainders.append(Left(party, due, Reason.LESS_IN_BOOKS if due > payable else reason))
-    return Outgoing(sheet.value_date, _in_order(instructions), tuple(remainders))
+            remainders.append(
+                Remainder(party, due, RemainderReason.LESS_IN_BOOKS if due > payable else reason)
+            )
+    return OutgoingInstructions(sheet.value_date, _in_order(instructions), tuple(remainders))
 
 
-def put_off(sheet: Sheet, carried: Mapping[Party, int] | None = None) -> Outgoing:
+def put_off(sheet: SettlementSheet, carried: Mapping[Party, int] | None = None) -> OutgoingInstructions:
     """A value date that passed without instructions: everything that is owed is carried to the next one."""
     remainders = [
-        Left(party, due, Reason.PUT_OFF if due > 0 else Reason.OWES_US if due else Reason.NOTHING_OWED)
+        Remainder(
+            party,
+            due,
+            RemainderReason.PUT_OFF
+            if due > 0
+            else RemainderReason.OWES_US
+            if due
+            else RemainderReason.NOTHING_OWED,
+        )
         for party, due in _due(sheet, carried)
     ]
-    return Outgoing(sheet.value_date, (), tuple(remainders))
+    return OutgoingInstructions(sheet.value_date, (), tuple(remainders))
 
 
-def _due(sheet: Sheet, carried: Mapping[Party, int] | None) -> list[tuple[Party, int]]:
+def _due(sheet: SettlementSheet, carried: Mapping[Party, int] | None) -> list[tuple[Party, int]]:
     due = dict(carried or {})
     for position in sheet.positions:
         due[position.party] = due.get(position.party, 0) - position.net
     return sorted(due.items())
 
 
-def _refused(owed_paisa: int, account: Account | None, registry: Registry) -> Reason | None:
+def _refusal_of(
+    owed_paisa: int, account: CreditorAccount | None, registry: AccountRegistry
+) -> RemainderReason | None:
     if owed_paisa <= 0:
-        return Reason.OWES_US if owed_paisa else Reason.NOTHING_OWED
+        return RemainderReason.OWES_US if owed_paisa else RemainderReason.NOTHING_OWED
     if account is None:
-        return Reason.NO_ACCOUNT
-    return _out_of(registry.rails[account.rail], owed_paisa)
+        return RemainderReason.NO_ACCOUNT
+    return _out_of_bounds(registry.rails[account.rail], owed_paisa)
 
 
-def _out_of(bounds: Bounds, owed_paisa: int) -> Reason | None:
+def _out_of_bounds(bounds: RailBounds, owed_paisa: int) -> RemainderReason | None:
     if owed_paisa < bounds.minimum:
-        return Reason.BELOW_MINIMUM
-    return Reason.ABOVE_MAXIMUM if owed_paisa > bounds.maximum else None
+        return RemainderReason.BELOW_MINIMUM
+    return RemainderReason.ABOVE_MAXIMUM if owed_paisa > bounds.maximum else None
 
 
 def _in_order(instructions: Sequence[Instruction]) -> tuple[Instruction, ...]:

@@ -14,7 +14,7 @@ from typing import Final
 from lxml import etree
 
 from reconciliation.errors import ControlTotalError, UnreadableFileError
-from reconciliation.settlement.instructions.account_registry import Account, Debtor
+from reconciliation.settlement.instructions.account_registry import CreditorAccount, Debtor
 from reconciliation.settlement.instructions.creditor_instructions import Instruction
 from reconciliation.settlement.instructions.latin_names import cut
 from reconciliation.settlement.instructions.xml_trees import bytes_of, local, put, taka, text_at, tree_of
@@ -125,12 +125,12 @@ def _put_transfer(entry: etree._Element, instruction: Instruction, debtor: Debto
     put(entry, "RmtInf/Ustrd", cut(instruction.text, _TEXT_LENGTH))
 
 
-def _put_bank(entry: etree._Element, name: str, party: Debtor | Account) -> None:
+def _put_bank(entry: etree._Element, name: str, party: Debtor | CreditorAccount) -> None:
     put(entry, f"{name}/FinInstnId/BICFI", party.bic)
     put(entry, f"{name}/BrnchId/Id", party.routing_number)
 
 
-def _put_party(entry: etree._Element, name: str, party: Debtor | Account) -> None:
+def _put_party(entry: etree._Element, name: str, party: Debtor | CreditorAccount) -> None:
     put(entry, f"{name}/FinInstnId/Nm", cut(party.name, _NAME_LENGTH))
     put(entry, f"{name}Acct/Id/Othr/Id", party.account)
 

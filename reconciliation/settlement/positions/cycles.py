@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from reconciliation.calendar import Calendar, Times
+from reconciliation.calendar import Calendar, FileTimes
 from reconciliation.statement.values.dates import DHAKA, dhaka_midnight
 
 _MINUTES_AN_HOUR = 60
@@ -53,9 +53,9 @@ class Cycles:
     """The cycles of every party; `own` are the times of parties that the calendar does not name."""
 
     calendar: Calendar
-    own: Times
+    own: FileTimes
 
-    def times(self, party: Party) -> Times:
+    def times(self, party: Party) -> FileTimes:
         """When the party's cycles end and how many business days later its file is there."""
         named = self.calendar.institutions if party.role in _SEND_FILES else {}
         return named.get(party.name, self.own)

@@ -13,14 +13,14 @@ from typing import Final
 from ekpay_switch.domain.ledger.entries import kind_of
 from ekpay_switch.ports.finance import LineEvent, LineRole
 from reconciliation.settlement.positions.cycles import Cycle, Party, Role
-from reconciliation.settlement.positions.lines import Kind, Line
+from reconciliation.settlement.positions.lines import LineKind, SettlementLine
 
 _MERCHANTS: Final = "merchant"
 _COMMISSION: Final = "commission_payable"
 
 
 @dataclass(frozen=True, slots=True)
-class Booked:
+class BookedLine:
     """One frozen line of a merchant or a partner that succeeded; amounts in paisa, below zero what goes back.
 
     `account` is the ledger account of the merchant or payee that moved, empty for a partner.
@@ -38,7 +38,7 @@ class Booked:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class AccountMovement:
     """One posting of another kind on an account of a merchant or payee, as a challan or a correction makes.
 
     `amount` is signed, debit positive: what makes us owe less.
@@ -83,34 +83,38 @@ def owes(account: str, balance: int) -> int:
     return -balance if kind_of(account).is_debit_normal else balance
 
 
-def lines_of_books(booked: Iterable[Booked], movements: Iterable[Moved], night: date) -> Iterator[Line]:
+def lines_of_books(
+    booked: Iterable[BookedLine], movements: Iterable[AccountMovement], night: date
+) -> Iterator[SettlementLine]:
     """Every line, agreed in the night in which it is first taken."""
     for booked_line in booked:
         yield from _lines_of(booked_line, night)
     for posting in movements:
         owner = owner_of(posting.account)
         if owner is not None:
-            yield _line(Cycle(owner, posting.day, 1), posting.source, Kind.ADJUSTMENT, posting.amount, night)
+            yield _line(
+                Cycle(owner, posting.day, 1), posting.source, LineKind.ADJUSTMENT, posting.amount, night
+            )
 
 
-def _lines_of(booked_line: Booked, night: date) -> Iterator[Line]:
+def _lines_of(booked_line: BookedLine, night: date) -> Iterator[SettlementLine]:
     party = Party(Role.PARTNER, booked_line.party)
     if booked_line.role is LineRole.MERCHANT:
         party = owner_of(booked_line.account) or Party(Role.MERCHANT, booked_line.party)
     # A partner pays us for its customers; a merchant is owed.
     sign = 1 if party.role is Role.PARTNER else -1
-    kind = Kind.PAYMENT if booked_line.event is LineEvent.PAYMENT else Kind.REFUND
-    if kind is Kind.PAYMENT and booked_line.account.startswith(_COMMISSION):
-        kind = Kind.COMMISSION
+    kind = LineKind.PAYMENT if booked_line.event is LineEvent.PAYMENT else LineKind.REFUND
+    if kind is LineKind.PAYMENT and booked_line.account.startswith(_COMMISSION):
+        kind = LineKind.COMMISSION
     line = _line(Cycle(party, booked_line.day, 1), booked_line.source, kind, sign * booked_line.gross, night)
-    fee_line = replace(line, kind=Kind.FEE, amount=-sign * (booked_line.fee + booked_line.vat))
-    prefund_line = replace(line, kind=Kind.ADJUSTMENT, amount=-line.amount - fee_line.amount)
+    fee_line = replace(line, kind=LineKind.FEE, amount=-sign * (booked_line.fee + booked_line.vat))
+    prefund_line = replace(line, kind=LineKind.ADJUSTMENT, amount=-line.amount - fee_line.amount)
     for each in (line, fee_line, prefund_line) if party.role is Role.PARTNER else (line, fee_line):
         if each.amount:
             yield each
 
 
-def _line(cycle: Cycle, source: str, kind: Kind, amount: int, night: date) -> Line:
+def _line(cycle: Cycle, source: str, kind: LineKind, amount: int, night: date) -> SettlementLine:
     # Whatever a clock says, nothing is seen before it happened.
     seen_on = max(night, cycle.day)
-    return Line(cycle, source, kind, amount, seen_on=seen_on, agreed_on=seen_on)
+    return SettlementLine(cycle, source, kind, amount, seen_on=seen_on, agreed_on=seen_on)

@@ -16,21 +16,21 @@ from datetime import date
 from typing import Final
 
 from reconciliation.settlement.positions.cycles import Cycles, Party, Role
-from reconciliation.settlement.positions.lines import Kind, Line, once
+from reconciliation.settlement.positions.lines import LineKind, SettlementLine, unique_lines
 
 OURS: Final = Party(Role.OURS, "ours")
 _BRING_IN: Final = (Role.CONNECTOR, Role.PARTNER)
-_COLUMNS: Final[Mapping[Kind, str]] = {
-    Kind.FEE: "fees",
-    Kind.REFUND: "refunds",
-    Kind.CHARGEBACK: "chargebacks",
-    Kind.COMMISSION: "commissions",
-    Kind.ADJUSTMENT: "adjustments",
+_COLUMNS: Final[Mapping[LineKind, str]] = {
+    LineKind.FEE: "fees",
+    LineKind.REFUND: "refunds",
+    LineKind.CHARGEBACK: "chargebacks",
+    LineKind.COMMISSION: "commissions",
+    LineKind.ADJUSTMENT: "adjustments",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class NetPosition:
     """The net position of one party, explained.
 
     `gross_in` are payments that it collected for us, `gross_out` payments that it is to receive (negative).
@@ -62,12 +62,12 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldLine:
     """One line that stands in suspense at the end of the window; `is_new` if it came with this window."""
 
     party: Party
     source: str
-    kind: Kind
+    kind: LineKind
     amount: int
     because: str
     is_new: bool
@@ -81,7 +81,7 @@ class Suspense:
     held: int
     released: int
     dropped: int
-    lines: tuple[Held, ...]
+    lines: tuple[HeldLine, ...]
 
     @property
     def closing(self) -> int:
@@ -95,12 +95,12 @@ class Suspense:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class SettlementSheet:
     """Everything about one settlement window; `ours` is what stays with us, with its sign turned."""
 
     value_date: date
-    positions: tuple[Position, ...]
-    ours: Position
+    positions: tuple[NetPosition, ...]
+    ours: NetPosition
     suspense: Suspense
 
 
@@ -108,7 +108,7 @@ class Sheet:
 class _Dated:
     """A line with the value dates on which it enters, is agreed and is dropped."""
 
-    line: Line
+    line: SettlementLine
     enters: date
     agreed: date | None
     dropped: date | None
@@ -124,7 +124,7 @@ class _Dated:
         return decided is not None and (decided <= value_date if at_the_end else decided < value_date)
 
 
-def value_dates(lines: Iterable[Line], cycles: Cycles) -> tuple[date, ...]:
+def value_dates(lines: Iterable[SettlementLine], cycles: Cycles) -> tuple[date, ...]:
     """The value dates on which something of these lines enters, is agreed or is dropped, in their order."""
     dated = [_dated(line, cycles) for line in lines]
     dates = {
@@ -136,13 +136,13 @@ def value_dates(lines: Iterable[Line], cycles: Cycles) -> tuple[date, ...]:
     return tuple(sorted(dates))
 
 
-def sheet_of(value_date: date, lines: Iterable[Line], cycles: Cycles) -> Sheet:
+def sheet_of(value_date: date, lines: Iterable[SettlementLine], cycles: Cycles) -> SettlementSheet:
     """The net positions of the window of a value date, whatever the order of the lines.
 
     Raises:
         ConflictingLineError: two lines of one name are not the same.
     """
-    dated = [_dated(line, cycles) for line in once(lines)]
+    dated = [_dated(line, cycles) for line in unique_lines(lines)]
     totals: dict[Party, dict[str, int]] = {}
     our_columns: dict[str, int] = {}
     for dated_line in dated:
@@ -150,29 +150,33 @@ def sheet_of(value_date: date, lines: Iterable[Line], cycles: Cycles) -> Sheet:
             of_party = totals.setdefault(dated_line.line.cycle.party, {})
             of_party[column] = of_party.get(column, 0) + amount
             our_columns[column] = our_columns.get(column, 0) - amount
-    positions = tuple(Position(party, **totals[party]) for party in sorted(totals))
-    return Sheet(value_date, positions, Position(OURS, **our_columns), _suspense(value_date, dated))
+    positions = tuple(NetPosition(party, **totals[party]) for party in sorted(totals))
+    return SettlementSheet(
+        value_date, positions, NetPosition(OURS, **our_columns), _suspense(value_date, dated)
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class ExplainedLine:
     """One line of a party and what it adds to which columns of a window, in paisa."""
 
-    line: Line
+    line: SettlementLine
     shares: tuple[tuple[str, int], ...]
 
 
-def explained(party: Party, value_date: date, lines: Iterable[Line], cycles: Cycles) -> tuple[Explained, ...]:
+def explain_position(
+    party: Party, value_date: date, lines: Iterable[SettlementLine], cycles: Cycles
+) -> tuple[ExplainedLine, ...]:
     """The lines behind the position of a party; what they add up to is the position."""
     explained_lines = [
-        Explained(dated_line.line, tuple(shares))
-        for dated_line in (_dated(line, cycles) for line in once(lines) if line.cycle.party == party)
+        ExplainedLine(dated_line.line, tuple(shares))
+        for dated_line in (_dated(line, cycles) for line in unique_lines(lines) if line.cycle.party == party)
         if (shares := _shares(dated_line, value_date))
     ]
     return tuple(explained_lines)
 
 
-def rest(sheet: Sheet) -> int:
+def rest(sheet: SettlementSheet) -> int:
     """What is left when everything is set against what explains it: zero, or money was made or lost."""
     all_positions = (*sheet.positions, sheet.ours)
     differences = [
@@ -185,7 +189,7 @@ def rest(sheet: Sheet) -> int:
     return sum(map(abs, [*differences, sheet.suspense.rest]))
 
 
-def _dated(line: Line, cycles: Cycles) -> _Dated:
+def _dated(line: SettlementLine, cycles: Cycles) -> _Dated:
     agreed, dropped = line.agreed_on, line.dropped_on
     return _Dated(
         line,
@@ -210,8 +214,8 @@ def _shares(dated_line: _Dated, value_date: date) -> list[tuple[str, int]]:
     return shares
 
 
-def _column(line: Line) -> str:
-    if line.kind is Kind.PAYMENT:
+def _column(line: SettlementLine) -> str:
+    if line.kind is LineKind.PAYMENT:
         return "gross_in" if line.cycle.party.role in _BRING_IN else "gross_out"
     return _COLUMNS[line.kind]
 
@@ -227,5 +231,7 @@ def _suspense(value_date: date, dated: Iterable[_Dated]) -> Suspense:
         dropped += line.amount if dated_line.dropped == value_date else 0
         if dated_line.is_open_after(value_date):
             is_new = dated_line.enters == value_date
-            waiting.append(Held(line.cycle.party, line.source, line.kind, line.amount, line.because, is_new))
+            waiting.append(
+                HeldLine(line.cycle.party, line.source, line.kind, line.amount, line.because, is_new)
+            )
     return Suspense(opening, newly_held, released, dropped, tuple(waiting))

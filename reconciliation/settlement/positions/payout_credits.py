@@ -16,16 +16,16 @@ import polars as pl
 
 from reconciliation.canonical_row import FAMILY, FILE, LEDGER, MATCHED, SUCCESS
 from reconciliation.errors import MonthError
-from reconciliation.intake.file_names import understood
+from reconciliation.intake.file_names import parse_file_name
 from reconciliation.matching.institution_positions import CURRENCY, families_that_agree
 from reconciliation.settlement.positions.cycles import Cycle, Cycles, Party, Role
-from reconciliation.settlement.positions.lines import Line
+from reconciliation.settlement.positions.lines import SettlementLine
 from reconciliation.statement.layout import Layout
 
 _DATE_LENGTH: Final = len("20260405")
 
 
-class Funds(StrEnum):
+class FundsComparison(StrEnum):
     """How a credit compares with what its files come to."""
 
     AS_EXPECTED = "as_expected"
@@ -34,7 +34,7 @@ class Funds(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class PayoutBatch:
     """What one payout should be by its files: `owed` before the bank takes its charge, `credited` what came.
 
     `credited` is None while the bank's statement does not name the batch.
@@ -44,16 +44,16 @@ class Batch:
     bank: str
     connector: str
     payout_date: date
-    owed: int
+    owed_amount: int
     charge: int
     credited: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Credit:
+class PayoutCredit:
     """What a credit is for. All sums are those of the batch so far, in paisa."""
 
-    batch: Batch
+    batch: PayoutBatch
     credited: int
     receivable: int
     suspense: int
@@ -62,17 +62,17 @@ class Credit:
     @property
     def difference(self) -> int:
         """What came beyond what the files come to, the charge counted as come; below zero is missing."""
-        return self.credited + self.batch.charge - self.batch.owed
+        return self.credited + self.batch.charge - self.batch.owed_amount
 
     @property
-    def funds(self) -> Funds:
+    def funds(self) -> FundsComparison:
         """Its name for people."""
         if self.difference == 0:
-            return Funds.AS_EXPECTED
-        return Funds.SHORT if self.difference < 0 else Funds.OVER
+            return FundsComparison.AS_EXPECTED
+        return FundsComparison.SHORT if self.difference < 0 else FundsComparison.OVER
 
 
-def batches_of(rows: pl.DataFrame, layouts: Mapping[str, Layout]) -> tuple[Batch, ...]:
+def batches_of(rows: pl.DataFrame, layouts: Mapping[str, Layout]) -> tuple[PayoutBatch, ...]:
     """Every batch that is expected, from the rows of ours that wait for credits and those of statements."""
     banks = [name for name, layout in layouts.items() if layout.kind == "statement"]
     codes = {layout.code: name for name, layout in layouts.items() if layout.payout is not None}
@@ -89,13 +89,16 @@ def batches_of(rows: pl.DataFrame, layouts: Mapping[str, Layout]) -> tuple[Batch
         connector = codes.get(key[:-_DATE_LENGTH])
         if connector is not None:
             charge = layouts[bank].charge
-            batches.append(Batch(key, bank, connector, day, net + charge, charge, credited.get(key)))
+            batches.append(PayoutBatch(key, bank, connector, day, net + charge, charge, credited.get(key)))
     return tuple(batches)
 
 
 def credits_of(
-    batches: Iterable[Batch], lines: Iterable[Line], cycles: Cycles, rounding: Mapping[str, int]
-) -> Iterator[Credit]:
+    batches: Iterable[PayoutBatch],
+    lines: Iterable[SettlementLine],
+    cycles: Cycles,
+    rounding: Mapping[str, int],
+) -> Iterator[PayoutCredit]:
     """Each credit that has come, divided; `rounding` tells of each file what it rounds in our favour."""
     agreed: dict[tuple[str, date], int] = {}
     rounded: dict[tuple[str, date], int] = {}
@@ -110,14 +113,16 @@ def credits_of(
     for batch in batches:
         if batch.credited is not None:
             place = (batch.connector, batch.payout_date)
-            yield divided(batch, batch.credited, agreed.get(place, 0), rounded.get(place, 0))
+            yield divide_credit(batch, batch.credited, agreed.get(place, 0), rounded.get(place, 0))
 
 
-def divided(batch: Batch, credited: int, agreed: int, rounded: int) -> Credit:
+def divide_credit(batch: PayoutBatch, credited: int, agreed: int, rounded: int) -> PayoutCredit:
     """A credit of which the files' part `agreed` is agreed, `rounded` of it in our favour."""
-    difference = credited + batch.charge - batch.owed
+    difference = credited + batch.charge - batch.owed_amount
     missing, beyond = min(0, difference), max(0, difference)
-    return Credit(batch, credited, agreed - rounded + missing, batch.owed - agreed + beyond, rounded)
+    return PayoutCredit(
+        batch, credited, agreed - rounded + missing, batch.owed_amount - agreed + beyond, rounded
+    )
 
 
 def rounded_by_file(rows: pl.DataFrame) -> Mapping[str, int]:
@@ -134,17 +139,17 @@ def rounded_by_file(rows: pl.DataFrame) -> Mapping[str, int]:
     return dict(differences.group_by("origin").agg(pl.col("paisa").sum()).sort("origin").iter_rows())
 
 
-def is_filed(line: Line) -> bool:
+def is_filed(line: SettlementLine) -> bool:
     """Whether a file tells the line, so that a payout brings it."""
     try:
-        understood(line.source.split(":", 1)[0])
+        parse_file_name(line.source.split(":", 1)[0])
     except MonthError:
         return False
     return True
 
 
 def _place_of(origin: str, cycles: Cycles) -> tuple[str, date]:
-    key = understood(origin).key
+    key = parse_file_name(origin).key
     return key.institution, cycles.value_date(
         Cycle(Party(Role.CONNECTOR, key.institution), key.day, key.cycle)
     )

@@ -13,12 +13,12 @@ from typing import Final
 
 from ekpay_switch.domain.money import format_taka
 from reconciliation.settlement.positions.cycles import Cycles, Role
-from reconciliation.settlement.positions.lines import Line
-from reconciliation.settlement.positions.payout_credits import Batch, is_filed
+from reconciliation.settlement.positions.lines import SettlementLine
+from reconciliation.settlement.positions.payout_credits import PayoutBatch, is_filed
 
 _BANK: Final = "settlement_bank"
 # What belongs to others. VAT is ours to pay and stands beside, like our own income.
-_OWED: Final = (
+_LIABILITIES: Final = (
     "prefund", "payable", "commission_payable", "stamp_payable", "in_flight", "refund_due", "suspense",
     "clearing",
 )  # fmt: skip
@@ -28,7 +28,7 @@ _MERCHANTS: Final = "receivable:merchant:"
 
 
 @dataclass(frozen=True, slots=True)
-class Cover:
+class TrustCover:
     """Both lines of the cover with the accounts behind them, in paisa.
 
     `bank_by_statement` is what the banks' own newest statements close with, None where none was read.
@@ -37,14 +37,14 @@ class Cover:
 
     bank: int
     bank_by_statement: int | None
-    owed: Mapping[str, int]
+    owed_by_account: Mapping[str, int]
     receivables: Mapping[str, int]
     overdue: Mapping[str, int]
 
     @property
     def total_owed(self) -> int:
         """Everything that belongs to others."""
-        return sum(self.owed.values())
+        return sum(self.owed_by_account.values())
 
     @property
     def strict(self) -> int:
@@ -79,9 +79,9 @@ class Cover:
         return f"trust cover is short by {short} taka of {owed_taka} owed; {outlook}"
 
 
-def cover(
+def cover_of(
     balances: Mapping[str, int], closings: Iterable[int] = (), overdue: Mapping[str, int] | None = None
-) -> Cover:
+) -> TrustCover:
     """The cover of these balances, each in its account's own direction.
 
     `closings` are the closing balances of the banks' own newest statements, `overdue` tells what each
@@ -89,7 +89,7 @@ def cover(
     """
     closing_balances, late = tuple(closings), overdue or {}
     owed_by_account = {
-        name: paisa for name, paisa in balances.items() if name.split(":")[0] in _OWED and paisa > 0
+        name: paisa for name, paisa in balances.items() if name.split(":")[0] in _LIABILITIES and paisa > 0
     }
     receivables, missing = {}, {}
     for name, paisa in balances.items():
@@ -105,7 +105,7 @@ def cover(
             continue
         missing[connector] = min(paisa, max(0, late.get(connector, 0)))
         receivables[connector] = paisa - missing[connector]
-    return Cover(
+    return TrustCover(
         balances.get(_BANK, 0),
         sum(closing_balances) if closing_balances else None,
         dict(sorted(owed_by_account.items())),
@@ -115,7 +115,7 @@ def cover(
 
 
 def overdue_of(
-    batches: Iterable[Batch], lines: Iterable[Line], cycles: Cycles, night: date
+    batches: Iterable[PayoutBatch], lines: Iterable[SettlementLine], cycles: Cycles, night: date
 ) -> Mapping[str, int]:
     """What each connector should have paid by the end of a night and has not, in paisa.
 
@@ -125,7 +125,7 @@ def overdue_of(
     for batch in batches:
         if batch.payout_date <= night:
             received = 0 if batch.credited is None else batch.credited + batch.charge
-            overdue[batch.connector] = overdue.get(batch.connector, 0) + max(0, batch.owed - received)
+            overdue[batch.connector] = overdue.get(batch.connector, 0) + max(0, batch.owed_amount - received)
     for line in lines:
         party = line.cycle.party
         is_held = line.agreed_on is None and line.dropped_on is None

@@ -7,11 +7,11 @@ from typing import Final
 from uuid import UUID
 
 from reconciliation.results.table_values import Columns, Connection, Row, insert
-from reconciliation.settlement.instructions.account_registry import Account
+from reconciliation.settlement.instructions.account_registry import CreditorAccount
 from reconciliation.settlement.instructions.creditor_instructions import Instruction
-from reconciliation.settlement.instructions.value_date_record import File, Settled, digest_of
+from reconciliation.settlement.instructions.value_date_record import BankFile, SettledPosition, digest_of
 from reconciliation.settlement.positions.cycles import Party, Role
-from reconciliation.settlement.positions.net_positions import Position
+from reconciliation.settlement.positions.net_positions import NetPosition
 
 # Whoever settles waits for whoever settles.
 LOCK: Final = "SELECT pg_advisory_xact_lock(3, 2)"
@@ -89,7 +89,7 @@ GROUP BY f.message_id
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class SheetHead:
     """Who made a sheet of a value date, when, and from which run; `digest` is that of its figures."""
 
     value_date: date
@@ -101,7 +101,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class IssuedInstruction:
     """An instruction with what its entry moved: the account, and what of the party's debt was set off.
 
     `statement` is the layout of our own bank's statements, which will name it.
@@ -120,13 +120,13 @@ async def newest_sheet(connection: Connection) -> date | None:
     return value_date
 
 
-async def head_of(connection: Connection, value_date: date) -> Head | None:
+async def head_of(connection: Connection, value_date: date) -> SheetHead | None:
     """The sheet of a value date, if it stands."""
     row = await connection.fetchrow(_SHEET, value_date)
-    return None if row is None else Head(*row)
+    return None if row is None else SheetHead(*row)
 
 
-async def read_sheet(connection: Connection, value_date: date) -> tuple[Settled, ...]:
+async def read_sheet(connection: Connection, value_date: date) -> tuple[SettledPosition, ...]:
     """The lines of a sheet, our own last."""
     return tuple(_settled(row) for row in await connection.fetch(_POSITIONS, value_date))
 
@@ -137,7 +137,7 @@ async def carried_from(connection: Connection, value_date: date | None) -> dict[
     return {Party(Role(row["role"]), row["party"]): row["amount"] for row in rows}
 
 
-async def write_sheet(connection: Connection, head: Head, rows: Sequence[Settled]) -> None:
+async def write_sheet(connection: Connection, head: SheetHead, rows: Sequence[SettledPosition]) -> None:
     """Write a sheet whole, in the transaction of the connection.
 
     Raises:
@@ -149,7 +149,7 @@ async def write_sheet(connection: Connection, head: Head, rows: Sequence[Settled
     await insert(connection, "settlement_positions", _POSITION_COLUMNS, values)
 
 
-async def write_instructions(connection: Connection, issued: Sequence[Given]) -> None:
+async def write_instructions(connection: Connection, issued: Sequence[IssuedInstruction]) -> None:
     """Write instructions.
 
     Raises:
@@ -180,12 +180,14 @@ async def write_instructions(connection: Connection, issued: Sequence[Given]) ->
     await insert(connection, "settlement_instructions", _INSTRUCTION_COLUMNS, rows)
 
 
-async def read_instructions(connection: Connection, value_date: date | None = None) -> tuple[Given, ...]:
+async def read_instructions(
+    connection: Connection, value_date: date | None = None
+) -> tuple[IssuedInstruction, ...]:
     """All instructions as they were given, or those of one value date."""
-    return tuple(_given(row) for row in await connection.fetch(_INSTRUCTIONS, value_date))
+    return tuple(_issued_instruction(row) for row in await connection.fetch(_INSTRUCTIONS, value_date))
 
 
-async def write_files(connection: Connection, value_date: date, files: Sequence[File]) -> None:
+async def write_files(connection: Connection, value_date: date, files: Sequence[BankFile]) -> None:
     """Write the files of a value date with their bytes."""
     rows = [
         (
@@ -204,9 +206,9 @@ async def write_files(connection: Connection, value_date: date, files: Sequence[
     await insert(connection, "settlement_files", _FILE_COLUMNS, rows)
 
 
-async def read_files(connection: Connection, value_date: date) -> tuple[File, ...]:
+async def read_files(connection: Connection, value_date: date) -> tuple[BankFile, ...]:
     """The files of a value date, byte by byte."""
-    return tuple(File(*row) for row in await connection.fetch(_FILES, value_date))
+    return tuple(BankFile(*row) for row in await connection.fetch(_FILES, value_date))
 
 
 async def ids_by_message(connection: Connection) -> Mapping[str, frozenset[str]]:
@@ -214,27 +216,27 @@ async def ids_by_message(connection: Connection) -> Mapping[str, frozenset[str]]
     return {row["message_id"]: frozenset(row["ids"]) for row in await connection.fetch(_MESSAGES)}
 
 
-def is_as_written(head: Head, rows: Sequence[Settled]) -> bool:
+def is_as_written(head: SheetHead, rows: Sequence[SettledPosition]) -> bool:
     """Whether the figures of a sheet are still those that were written."""
     return digest_of(rows) == head.digest
 
 
-def _values(value_date: date, row: Settled) -> tuple[object, ...]:
+def _values(value_date: date, row: SettledPosition) -> tuple[object, ...]:
     position = row.position
     figures = (*astuple(position)[1:], row.carried_in, row.instructed, row.carried_out, row.pays_itself)
     return (value_date, position.party.role.value, position.party.name, *figures, row.reason)
 
 
-def _settled(row: Row) -> Settled:
+def _settled(row: Row) -> SettledPosition:
     party = Party(Role(row["role"]), row["party"])
     figures = [row[name] for name in _FIGURES]
     carried_in, instructed, carried, pays_itself = figures[-4:]
-    position = Position(party, *figures[:-4])
-    return Settled(position, carried_in, instructed, carried, pays_itself, row["reason"])
+    position = NetPosition(party, *figures[:-4])
+    return SettledPosition(position, carried_in, instructed, carried, pays_itself, row["reason"])
 
 
-def _given(row: Row) -> Given:
-    account = Account(
+def _issued_instruction(row: Row) -> IssuedInstruction:
+    account = CreditorAccount(
         role=row["role"],
         party=row["party"],
         name=row["name"],
@@ -245,4 +247,4 @@ def _given(row: Row) -> Given:
         rail=row["rail"],
     )
     paid = Instruction(row["end_to_end_id"], row["value_date"], account, row["amount"])
-    return Given(paid, row["statement"], row["ledger_account"], row["set_off"], row["entry_id"])
+    return IssuedInstruction(paid, row["statement"], row["ledger_account"], row["set_off"], row["entry_id"])

@@ -9,7 +9,7 @@ from reconciliation.errors import ControlTotalError
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StatementEntry:
     """One booking: signed paisa, positive for money that came in.
 
     `reference` is what the sender gave along (EndToEndId, or the customer reference of :61:),
@@ -27,7 +27,7 @@ class Entry:
     text: str
     is_reversal: bool
     line: int = 0
-    parts: "tuple[Entry, ...]" = ()
+    parts: "tuple[StatementEntry, ...]" = ()
 
     @property
     def fingerprint(self) -> str:
@@ -50,7 +50,7 @@ class AccountStatement:
     sequence: int | None
     opening: int | None
     closing: int | None
-    entries: tuple[Entry, ...]
+    entries: tuple[StatementEntry, ...]
     kind: str = ""
     currency: str = ""
     controls: Mapping[str, str] = field(default_factory=dict)

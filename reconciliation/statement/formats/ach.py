@@ -22,10 +22,10 @@ from reconciliation.statement.formats.ach_records import (
     FILE_HEADER,
     HASH_MODULUS,
     OTHER_ADDENDA,
+    AchBatch,
+    AchEntry,
     AchFile,
-    Batch,
-    Entry,
-    Fields,
+    RecordFields,
 )
 from reconciliation.statement.formats.xml_text import local, parsed
 
@@ -50,7 +50,7 @@ _OF_ELEMENTS: Final = {
     "FCR": "file control",
 }
 # What may stand behind what.
-_BEHIND: Final = {
+_ALLOWED_AFTER: Final = {
     "": {"file header"},
     "file header": {"batch header", "file control"},
     "batch header": {"entry", "batch control"},
@@ -64,7 +64,7 @@ _NOT_TAKEN: Final = {"ADV"}
 # Fields of an entry that must be numbers, with so many digits; 0: any.
 _NUMBERS: Final = {"TransactionCode": 2, "ReceivingBank": 8, "Amount": 0}
 
-Record = tuple[int, str, Fields]
+Record = tuple[int, str, RecordFields]
 
 
 def read_lines(content: bytes) -> AchFile:
@@ -124,7 +124,7 @@ def _records(lines: Sequence[str]) -> Iterator[Record]:
         yield number, kind, _cut(line, table)
 
 
-def _cut(line: str, table: Sequence[tuple[str, int]]) -> Fields:
+def _cut(line: str, table: Sequence[tuple[str, int]]) -> RecordFields:
     fields, begin = {}, 1
     for name, width in table:
         fields[name] = line[begin : begin + width].strip()
@@ -144,12 +144,12 @@ def _elements(root: etree._Element) -> Iterator[Record]:
 
 
 def _assembled(records: Iterator[Record]) -> AchFile:
-    header: Fields = {}
-    batches: list[Batch] = []
+    header: RecordFields = {}
+    batches: list[AchBatch] = []
     read: AchFile | None = None
     before = ""
     for line, kind, fields in records:
-        if kind not in _BEHIND[before]:
+        if kind not in _ALLOWED_AFTER[before]:
             raise UnreadableFileError(f"{kind} behind {before or 'nothing'}", line=line)
         before = kind
         if kind == "file header":
@@ -163,22 +163,22 @@ def _assembled(records: Iterator[Record]) -> AchFile:
     return read
 
 
-def _into_batches(batches: list[Batch], line: int, kind: str, fields: Fields) -> None:
+def _into_batches(batches: list[AchBatch], line: int, kind: str, fields: RecordFields) -> None:
     if kind == "batch header":
         if fields.get("SECC") in _NOT_TAKEN:
             raise UnreadableFileError(f"batches of {fields['SECC']} are not taken", line=line, column="SECC")
-        batches.append(Batch(line, fields))
+        batches.append(AchBatch(line, fields))
     elif kind == "entry":
         for name, digits in _NUMBERS.items():
             _number(fields, name, digits, line)
-        batches[-1].entries.append(Entry(line, fields))
+        batches[-1].entries.append(AchEntry(line, fields))
     elif kind == "addenda":
         batches[-1].entries[-1].addenda.append(fields)
     else:
         _check_batch(batches[-1], fields, line)
 
 
-def _checked_header(fields: Fields, line: int) -> Fields:
+def _checked_header(fields: RecordFields, line: int) -> RecordFields:
     for name, expected in (
         ("RecordSize", f"{RECORD:03d}"),
         ("BlockingFactor", f"{BLOCK}"),
@@ -189,7 +189,7 @@ def _checked_header(fields: Fields, line: int) -> Fields:
     return fields
 
 
-def _totals(entries: Sequence[Entry]) -> dict[str, int]:
+def _totals(entries: Sequence[AchEntry]) -> dict[str, int]:
     """What a control record tells of entries."""
     return {
         "EntryAddendaCount": sum(1 + len(entry.addenda) for entry in entries),
@@ -199,7 +199,7 @@ def _totals(entries: Sequence[Entry]) -> dict[str, int]:
     }
 
 
-def _check_batch(batch: Batch, control: Fields, line: int) -> None:
+def _check_batch(batch: AchBatch, control: RecordFields, line: int) -> None:
     batch.control = control
     for entry in batch.entries:
         if entry.fields.get("ADRIndicator") == "1" and not entry.addenda:
@@ -231,7 +231,9 @@ def _checked_file(read: AchFile, line: int) -> AchFile:
     return read
 
 
-def _compare(total_name: str, control: Fields, name: str, counted: int, line: int | None = None) -> None:
+def _compare(
+    total_name: str, control: RecordFields, name: str, counted: int, line: int | None = None
+) -> None:
     stated = _digits(control, name)
     if not stated or int(stated) != counted:
         raise ControlTotalError(
@@ -239,12 +241,12 @@ def _compare(total_name: str, control: Fields, name: str, counted: int, line: in
         )
 
 
-def _digits(fields: Fields, name: str) -> str:
+def _digits(fields: RecordFields, name: str) -> str:
     text = fields.get(name, "")
     return str(int(text)) if text.isascii() and text.isdecimal() else ""
 
 
-def _number(fields: Fields, name: str, digits: int, line: int) -> None:
+def _number(fields: RecordFields, name: str, digits: int, line: int) -> None:
     text = fields.get(name, "")
     if not (text.isascii() and text.isdecimal()) or (digits and len(text) != digits):
         raise UnreadableFileError(f"{text!r} is no number that can stand there", line=line, column=name)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-Fields = Mapping[str, str]
+RecordFields = Mapping[str, str]
 
 # Name and width of each field behind the one character that tells the kind of record; no name: reserved.
 FILE_HEADER: Final = (
@@ -63,12 +63,12 @@ _LAST_OF_CREDITS: Final = 4
 
 
 @dataclass(slots=True)
-class Entry:
+class AchEntry:
     """One entry with its addenda; `line` is where it stands."""
 
     line: int
-    fields: Fields
-    addenda: list[Fields] = field(default_factory=list)
+    fields: RecordFields
+    addenda: list[RecordFields] = field(default_factory=list)
 
     @property
     def amount(self) -> int:
@@ -87,31 +87,31 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Batch:
+class AchBatch:
     """Entries between a batch header and its control."""
 
     line: int
-    header: Fields
-    entries: list[Entry] = field(default_factory=list)
-    control: Fields | None = None
+    header: RecordFields
+    entries: list[AchEntry] = field(default_factory=list)
+    control: RecordFields | None = None
 
 
 @dataclass(slots=True)
 class AchFile:
     """One file, its control totals checked."""
 
-    header: Fields
-    batches: list[Batch]
-    control: Fields
+    header: RecordFields
+    batches: list[AchBatch]
+    control: RecordFields
     controls: Mapping[str, str] = field(default_factory=dict)
 
 
-def cells_of(batch: Batch, entry: Entry) -> dict[str, str]:
+def cells_of(batch: AchBatch, entry: AchEntry) -> dict[str, str]:
     """One entry as a row of text cells, every name of `CELLS`; of several addenda the texts one by one."""
     cells = {name: batch.header.get(name, "") for name in _OF_BATCH}
     cells |= {name: entry.fields.get(name, "") for name in _OF_ENTRY}
     return cells | {name: _joined(entry.addenda, name) for name in _OF_ADDENDA}
 
 
-def _joined(addenda: Sequence[Fields], name: str) -> str:
+def _joined(addenda: Sequence[RecordFields], name: str) -> str:
     return " ".join(text for fields in addenda if (text := fields.get(name, "").strip()))

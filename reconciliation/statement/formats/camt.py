@@ -13,7 +13,7 @@ from io import BytesIO
 from lxml import etree
 
 from reconciliation.errors import ControlTotalError, UnreadableFileError
-from reconciliation.statement.formats.account_entries import AccountStatement, Entry
+from reconciliation.statement.formats.account_entries import AccountStatement, StatementEntry
 from reconciliation.statement.formats.xml_text import local, refuse_doctype
 from reconciliation.statement.values.amounts import paisa_of_decimal
 from reconciliation.statement.values.dates import DHAKA
@@ -29,13 +29,13 @@ _WORDS = {"": "amount", "CRDT": "credits", "DBIT": "debits"}
 
 
 @dataclass(slots=True)
-class _Gathered:
+class _OpenReport:
     """One account report while its elements pass by."""
 
     balances: dict[str, int] = field(default_factory=dict)
-    told: dict[str, tuple[str, str]] = field(default_factory=dict)
-    seen: list[str] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
+    summaries: dict[str, tuple[str, str]] = field(default_factory=dict)
+    sides: list[str] = field(default_factory=list)
+    entries: list[StatementEntry] = field(default_factory=list)
 
     @property
     def opening(self) -> int | None:
@@ -57,7 +57,7 @@ def read(content: bytes) -> list[AccountStatement]:
 
 
 def _reports(content: bytes) -> Iterator[AccountStatement]:
-    gathered = _Gathered()
+    gathered = _OpenReport()
     report_count = 0
     ordinal = 0
     events = etree.iterparse(
@@ -71,21 +71,21 @@ def _reports(content: bytes) -> Iterator[AccountStatement]:
             _take_summary(gathered, element)
         elif name == "Ntry":
             ordinal += 1
-            gathered.seen.append(_text(element, "CdtDbtInd"))
+            gathered.sides.append(_text(element, "CdtDbtInd"))
             entry = _entry(element, ordinal)
             if entry is not None:
                 gathered.entries.append(entry)
-            _forget(element)
+            _free(element)
         elif name in _WHOLE:
             report_count += 1
             yield _report(element, gathered)
-            gathered = _Gathered()
-            _forget(element)
+            gathered = _OpenReport()
+            _free(element)
     if not report_count:
         raise UnreadableFileError("no account report in the message")
 
 
-def _report(element: etree._Element, gathered: _Gathered) -> AccountStatement:
+def _report(element: etree._Element, gathered: _OpenReport) -> AccountStatement:
     number = _text(element, "ElctrncSeqNb") or _text(element, "LglSeqNb")
     return AccountStatement(
         identification=_text(element, "Id"),
@@ -100,19 +100,21 @@ def _report(element: etree._Element, gathered: _Gathered) -> AccountStatement:
     )
 
 
-def _checked_summary(gathered: _Gathered) -> dict[str, str]:
+def _checked_summary(gathered: _OpenReport) -> dict[str, str]:
     """The number of entries and the sum of their unsigned amounts, of all and of each side, where told.
 
     Entries that are not booked are counted but carry no amount here, so sums are compared without them only.
     """
     controls: dict[str, str] = {}
-    for side, (count, total) in gathered.told.items():
-        seen = sum(side in {"", seen} for seen in gathered.seen)
-        if count and count != str(seen):
-            raise ControlTotalError(f"{seen} {side} entries, the summary says {count}".replace("  ", " "))
+    for side, (count, total) in gathered.summaries.items():
+        entry_count = sum(side in {"", entry_side} for entry_side in gathered.sides)
+        if count and count != str(entry_count):
+            raise ControlTotalError(
+                f"{entry_count} {side} entries, the summary says {count}".replace("  ", " ")
+            )
         sign = {"CRDT": 1, "DBIT": -1}.get(side, 0)
         summed = sum(abs(entry.amount) for entry in gathered.entries if entry.amount * sign >= 0)
-        is_whole = len(gathered.seen) == len(gathered.entries)
+        is_whole = len(gathered.sides) == len(gathered.entries)
         if total and is_whole and paisa_of_decimal(total) != summed:
             raise ControlTotalError(f"entries sum to {summed} paisa, the summary says {total}")
         if count and not side:
@@ -122,18 +124,18 @@ def _checked_summary(gathered: _Gathered) -> dict[str, str]:
     return controls
 
 
-def _take_summary(gathered: _Gathered, element: etree._Element) -> None:
+def _take_summary(gathered: _OpenReport, element: etree._Element) -> None:
     for total, side in _SUMMARIES.items():
-        gathered.told[side] = _text(element, f"{total}/NbOfNtries"), _text(element, f"{total}/Sum")
+        gathered.summaries[side] = _text(element, f"{total}/NbOfNtries"), _text(element, f"{total}/Sum")
 
 
-def _take_balance(gathered: _Gathered, element: etree._Element) -> None:
+def _take_balance(gathered: _OpenReport, element: etree._Element) -> None:
     kind = _text(element, "Tp/CdOrPrtry/Cd") or _text(element, "Tp/Cd")
     if kind in _OPENING or kind == _CLOSING:
         gathered.balances[kind] = _signed(element, "a balance")
 
 
-def _entry(element: etree._Element, ordinal: int) -> Entry | None:
+def _entry(element: etree._Element, ordinal: int) -> StatementEntry | None:
     place = f"entry {ordinal}"
     # A text in the first versions, a choice of Cd or Prtry since version 8.
     if (_text(element, "Sts/Cd") or _text(element, "Sts")) not in {"BOOK", ""}:
@@ -143,13 +145,13 @@ def _entry(element: etree._Element, ordinal: int) -> Entry | None:
     value_date = _date(element, "ValDt") or booked_on
     if booked_on is None or value_date is None:
         raise UnreadableFileError(f"{place} has no booking date", line=element.sourceline, column="BookgDt")
-    entry = Entry(
+    entry = StatementEntry(
         ordinal=ordinal,
         booked_on=booked_on,
         value_date=value_date,
         amount=amount,
         currency=_child(element, "Amt").get("Ccy", ""),
-        reference=_given(_only_reference(element)),
+        reference=_own_reference(_only_reference(element)),
         bank_reference=_text(element, "AcctSvcrRef"),
         text=_first(element, "Ustrd") or _text(element, "AddtlNtryInf"),
         is_reversal=_text(element, "RvslInd") in _YES,
@@ -168,11 +170,11 @@ def _only_reference(element: etree._Element) -> str:
     return _text(element, "NtryRef")
 
 
-def _given(reference: str) -> str:
+def _own_reference(reference: str) -> str:
     return "" if reference == "NOTPROVIDED" else reference
 
 
-def _details(element: etree._Element, entry: Entry) -> list[Entry]:
+def _details(element: etree._Element, entry: StatementEntry) -> list[StatementEntry]:
     """The payments of a batch where each tells its amount, which must sum to the entry; else nothing.
 
     The first versions tell only what was instructed: before charges, and perhaps in another currency.
@@ -200,13 +202,15 @@ def _details(element: etree._Element, entry: Entry) -> list[Entry]:
     )
 
 
-def _part(detail: etree._Element, amount: etree._Element, entry: Entry, place: str) -> Entry:
+def _part(
+    detail: etree._Element, amount: etree._Element, entry: StatementEntry, place: str
+) -> StatementEntry:
     # A detail may point the other way than its entry, as a charge inside a batch of credits does.
     side = _text(detail, "CdtDbtInd") or ("CRDT" if entry.amount >= 0 else "DBIT")
     return replace(
         entry,
         amount=_amount(amount, place) * (-1 if side == "DBIT" else 1),
-        reference=_given(_first(detail, "EndToEndId")),
+        reference=_own_reference(_first(detail, "EndToEndId")),
         bank_reference=_text(detail, "Refs/AcctSvcrRef") or entry.bank_reference,
         text=_first(detail, "Ustrd") or entry.text,
     )
@@ -269,7 +273,7 @@ def _text_of(element: etree._Element) -> str:
     return (element.text or "").strip()
 
 
-def _forget(element: etree._Element) -> None:
+def _free(element: etree._Element) -> None:
     """Free what has been read, and the empty shell of the one before."""
     element.clear()
     before, parent = element.getprevious(), element.getparent()

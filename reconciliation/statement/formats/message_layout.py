@@ -15,7 +15,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Account(_Strict):
+class StatementOptions(_Strict):
     """How account statements are taken from a file.
 
     `account` is the one that it must be of, empty for any. With `several`, a file may hold more than one
@@ -29,7 +29,7 @@ class Account(_Strict):
     encoding: Literal["ascii", "utf-8", "latin-1", "cp1252"] = "ascii"
 
 
-class Element(_Strict):
+class ElementLayout(_Strict):
     """One data element: `digits` counts those of its length, 0 for a fixed one.
 
     `name` is what its cell is called, DE and its number where it is empty. With `tags`, it is made of parts
@@ -43,7 +43,7 @@ class Element(_Strict):
     tags: Mapping[str, str] = {}
 
 
-class Messages(_Strict):
+class MessageLayout(_Strict):
     """A file of ISO 8583 messages: how they are framed and written, and which is what.
 
     `vbs` puts four bytes of length before each message and ends with a length of zero; `blocked` is the same
@@ -58,10 +58,10 @@ class Messages(_Strict):
     header: Mapping[str, str] = {}
     row: Mapping[str, str] = Field(min_length=1)
     trailer: Mapping[str, str] = {}
-    elements: Mapping[str, Element] = Field(min_length=1)
+    elements: Mapping[str, ElementLayout] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _elements_are_numbered(self) -> "Messages":
+    def _elements_are_numbered(self) -> "MessageLayout":
         numbers = {number for number in self.elements if number.isdecimal() and number not in _BITMAPS}
         if numbers != set(self.elements) or any(not 1 < int(number) <= _LAST_ELEMENT for number in numbers):
             raise ValueError("elements are called by their numbers from 2 to 128, bitmaps apart")

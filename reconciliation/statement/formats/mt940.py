@@ -17,7 +17,7 @@ from typing import Any
 import mt940
 
 from reconciliation.errors import ControlTotalError, UnreadableFileError
-from reconciliation.statement.formats.account_entries import AccountStatement, Entry
+from reconciliation.statement.formats.account_entries import AccountStatement, StatementEntry
 from reconciliation.statement.values.amounts import paisa_of_decimal
 from reconciliation.statement.values.dates import with_year_of
 
@@ -40,11 +40,11 @@ _OPTIONS = mt940.Options.all()
 
 
 @dataclass(frozen=True, slots=True)
-class _Mark:
+class _EntryLine:
     """What one :61: says by our own reading, and the line at which it begins."""
 
     line: int
-    said: Mapping[str, str | None]
+    fields: Mapping[str, str | None]
 
 
 def read(text: str) -> list[AccountStatement]:
@@ -64,7 +64,7 @@ def read(text: str) -> list[AccountStatement]:
     return [_statement(statement, numbered) for statement in statements]
 
 
-def _marks(text: str) -> Iterator[_Mark]:
+def _marks(text: str) -> Iterator[_EntryLine]:
     line, before = 1, 0
     for begin in _BEGIN.finditer(text):
         line += text.count("\n", before, begin.start())
@@ -72,7 +72,7 @@ def _marks(text: str) -> Iterator[_Mark]:
         match = _LINE.match(text, before)
         if match is None:
             raise UnreadableFileError("no date, mark and amount", line=line, column=":61:")
-        yield _Mark(line, match.groupdict())
+        yield _EntryLine(line, match.groupdict())
 
 
 def _check_balances_are_whole(text: str) -> None:
@@ -95,7 +95,7 @@ def _parsed(text: str) -> list[Any]:
 def _statement(
     # The library's own class, whose data is a free mapping.
     parsed: Any,  # noqa: ANN401
-    numbered: Iterator[tuple[int, _Mark]],
+    numbered: Iterator[tuple[int, _EntryLine]],
 ) -> AccountStatement:
     data = parsed.data
     sequence = str(data.get("statement_number") or "")
@@ -115,30 +115,30 @@ def _statement(
     )
 
 
-def _entry(data: dict[str, Any], ordinal: int, mark: _Mark) -> Entry:
+def _entry(data: dict[str, Any], ordinal: int, mark: _EntryLine) -> StatementEntry:
     value_date = date(data["date"].year, data["date"].month, data["date"].day)
-    booked_on, entry_date = value_date, (mark.said["entry"] or "").strip()
+    booked_on, entry_date = value_date, (mark.fields["entry"] or "").strip()
     if entry_date:
         booked_on = with_year_of(int(entry_date[:2]), int(entry_date[2:]), value_date)
     amount = abs(_paisa(data["amount"].amount, mark.line))
     sign = str(data["status"])
-    if (sign, amount) != (mark.said["mark"], _exact(mark.said["amount"] or "")):
+    if (sign, amount) != (mark.fields["mark"], _exact(mark.fields["amount"] or "")):
         raise UnreadableFileError("the amount can be read in two ways", line=mark.line, column=":61:")
-    return Entry(
+    return StatementEntry(
         ordinal=ordinal,
         booked_on=booked_on,
         value_date=value_date,
         amount=_SIGNS[sign] * amount,
         currency=str(data["amount"].currency or data.get("currency") or ""),
-        reference=_given(mark.said["ours"]) or _end_to_end(data),
-        bank_reference=_given(mark.said["theirs"]),
+        reference=_own_reference(mark.fields["ours"]) or _end_to_end(data),
+        bank_reference=_own_reference(mark.fields["theirs"]),
         text=" ".join(str(data.get("transaction_details") or "").split()),
         is_reversal=sign in {"RC", "RD"},
         line=mark.line,
     )
 
 
-def _checked_sums(data: Mapping[str, Any], entries: tuple[Entry, ...]) -> dict[str, str]:
+def _checked_sums(data: Mapping[str, Any], entries: tuple[StatementEntry, ...]) -> dict[str, str]:
     """The number and sum of credits and debits that an MT942 tells in :90C: and :90D:."""
     controls: dict[str, str] = {}
     for name, (word, sign) in _SUMS.items():
@@ -181,7 +181,7 @@ def _exact(amount: str) -> int | None:
     return paisa_of_decimal(f"{int(whole or 0)}.{part or 0}")
 
 
-def _given(reference: str | None) -> str:
+def _own_reference(reference: str | None) -> str:
     text = (reference or "").strip()
     return "" if text in _NO_REFERENCE else text
 
@@ -191,4 +191,4 @@ def _end_to_end(data: Mapping[str, Any]) -> str:
     structured = data.get("end_to_end_reference")
     # Lines of details break anywhere, also inside a word.
     match = _END_TO_END.search(str(data.get("transaction_details") or "").replace("\n", ""))
-    return _given(str(structured)) if structured else match[1].strip() if match else ""
+    return _own_reference(str(structured)) if structured else match[1].strip() if match else ""

@@ -218,8 +218,8 @@ def test_rules_are_kept_once_under_their_digest(stage: NightStage, tmp_path: Pat
     rules = NightRules.read(stage.config)
     folder = tmp_path / "rules"
     folder.mkdir()
-    rules.keep(folder)
-    rules.keep(folder)
+    rules.write(folder)
+    rules.write(folder)
     (kept,) = folder.iterdir()
     assert (kept.name, NightRules.read(kept).digest) == (rules.digest, rules.digest)
 

@@ -15,9 +15,9 @@ from reconciliation.cli import take_commands as upload
 from reconciliation.cli.take_commands import take_all
 from reconciliation.errors import SourceError
 from reconciliation.intake import inbox_delivery as sources
-from reconciliation.intake.inbox_delivery import Landing, StillWaitingError, digest, expected
+from reconciliation.intake.inbox_delivery import Landing, StillWaitingError, file_digest, parse_expected_name
 from reconciliation.nightly.inbox import Inbox
-from reconciliation.results.night_folders import Places
+from reconciliation.results.night_folders import NightFolders
 from reconciliation.statement.layout import read_layouts
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -64,7 +64,7 @@ def test_a_copy_is_laid_into_the_inbox(tmp_path: Path, given: Callable[..., Path
 
 def test_the_night_finds_it_there(tmp_path: Path, given: Callable[..., Path]) -> None:
     taken(tmp_path, given())
-    (waiting,) = Inbox(Places.of(tmp_path)).waiting()
+    (waiting,) = Inbox(NightFolders.of(tmp_path)).waiting()
     assert (waiting.path.name, waiting.source) == (NAME, "upload")
 
 
@@ -100,7 +100,7 @@ def test_a_name_that_nobody_understands_is_refused(
 
 
 def test_a_correction_has_a_name_of_its_own() -> None:
-    name = expected("bkash_20260405_01_c2.csv", read_layouts(CONFIG / "statements"))
+    name = parse_expected_name("bkash_20260405_01_c2.csv", read_layouts(CONFIG / "statements"))
     assert (name.correction, name.key.institution) == (2, "bkash")
 
 
@@ -132,9 +132,9 @@ def test_a_name_is_in_the_inbox_only_when_its_bytes_are(tmp_path: Path, given: C
 def test_a_digest_is_that_of_the_whole_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"abc" * 100)
-    whole = digest(path)
+    whole = file_digest(path)
     monkeypatch.setattr(sources, "_CHUNK", 7)
-    assert digest(path) == whole
+    assert file_digest(path) == whole
 
 
 def run(home: Path, *arguments: str) -> tuple[int, str]:

@@ -17,7 +17,7 @@ from reconciliation.canonical_row import FILE, LEDGER, MATCHED, complete
 from reconciliation.engine.restatement import outcome
 from reconciliation.intake.file_names import LogicalKey
 from reconciliation.matching.engines import DuckDbEngine, PolarsEngine, kernel_columns
-from reconciliation.matching.fee_schedule import Schedule
+from reconciliation.matching.fee_schedule import FeeSchedule
 from reconciliation.matching.institution_positions import positions
 from reconciliation.matching.kernel import grouped
 from reconciliation.statement.reader import read
@@ -129,8 +129,8 @@ def test_case_6_the_same_row_in_tomorrows_file_is_a_duplicate_there(small: Make)
 
 
 def test_case_7_fee_and_vat_of_the_schedule() -> None:
-    schedule = Schedule(basis_points=115, floor=300, cap=25_000, vat_basis_points=1_500)
-    assert (schedule.fee(100_000), schedule.kept(100_000)) == (1_150, 1_323)
+    schedule = FeeSchedule(basis_points=115, floor=300, cap=25_000, vat_basis_points=1_500)
+    assert (schedule.fee(100_000), schedule.fee_with_vat(100_000)) == (1_150, 1_323)
     assert (schedule.fee(1_000), schedule.fee(100_000_000)) == (300, 25_000)
 
 
@@ -165,7 +165,7 @@ def test_case_9_their_success_and_our_failure_goes_to_suspense(small: Make) -> N
     done = small("npsb").book("npsb", row.but(status="failed")).send("npsb", [row], SUN).run()
     assert done.found == {("THEY_SUCCESS_WE_FAILED", row.ours, "2026-04-05")}
     assert positions(done.progress.store.everything()).select("gross", "suspense").row(0) == (0, 100_000)
-    assert "two persons" in done.setting.rules.meanings[next(iter(done.progress.found)).code].action
+    assert "two persons" in done.setting.rules.meanings[next(iter(done.progress.findings)).code].action
 
 
 @pytest.mark.parametrize("answer", ["success", "failed"])
@@ -248,7 +248,7 @@ def test_case_13_a_correction_comes_to_the_same_as_from_scratch(tmp_path: Path) 
     scratch = month("scratch").send("npsb", rows, SUN).run()
     assert restated.codes == ["AMOUNT"] * 3 + ["FILE_SUPERSEDED"]
     assert scratch.found == set()
-    (told,) = [one for key, (_, one) in restated.progress.found.items() if key.code == "FILE_SUPERSEDED"]
+    (told,) = [one for key, (_, one) in restated.progress.findings.items() if key.code == "FILE_SUPERSEDED"]
     assert (len(told.rows), told.difference) == (3, -2_100)
     assert outcome(restated.progress.store.everything()) == outcome(scratch.progress.store.everything())
     # The night in which the first file was judged keeps its outcome: it is evidence.
@@ -300,7 +300,7 @@ def test_case_17_two_payers_alike_are_only_suggested(small: Make) -> None:
     month = small("bkash").book("bkash", one).book("bkash", other, theirs_known=False)
     done = month.send("bkash", [one, other.but(ours="")], SUN).run()
     assert done.found == {("LEDGER_ONLY", "EKF2", "2026-04-06"), ("FILE_ONLY", "B2", "2026-04-06")}
-    alone = next(one for key, (_, one) in done.progress.found.items() if key.code == "LEDGER_ONLY")
+    alone = next(one for key, (_, one) in done.progress.findings.items() if key.code == "LEDGER_ONLY")
     assert alone.passes[-1] == "6: suggested only, ~B2 is alike"
     assert alone.nearest.startswith("~B2: 0 paisa, 0 seconds")
 
@@ -330,7 +330,7 @@ def test_case_19_a_chargeback_after_a_refund_is_exposed_in_full(small: Make) -> 
     month.send("bkash", [payment], SUN).send("bkash", [refund], MON).send("bkash", [chargeback], TUE)
     done = month.run()
     assert done.found == {("FILE_ONLY", "EKF1", "2026-04-08")}
-    ((night, one),) = done.progress.found.values()
+    ((night, one),) = done.progress.findings.values()
     told = Explainer(done.setting.rules, done.setting.calendar).explain(one, night, night)
     assert told.exposure == 100_000
     assert positions(done.progress.store.everything())["suspense"].sum() == -100_000

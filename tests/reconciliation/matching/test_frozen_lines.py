@@ -13,7 +13,7 @@ from ekpay_switch.persistence.embedded.server import Endpoint
 from reconciliation.breaks.codes import Code
 from reconciliation.calendar import read_calendar
 from reconciliation.canonical_row import BRINGS, LEDGER, MATCHED, SCHEMA, SUCCESS, complete
-from reconciliation.intake.file_names import understood
+from reconciliation.intake.file_names import parse_file_name
 from reconciliation.intake.ledger_rows import read_lines, rows_of_lines, with_institutions
 from reconciliation.matching.due_windows import Span, due_states, span_of, with_due, with_windows
 from reconciliation.matching.engines import PolarsEngine
@@ -177,7 +177,7 @@ def test_a_date_by_itself_comes_to_what_a_pool_comes_to(
     file = tmp_path / "upay_20260405_01.csv"
     total = 'TOTAL,5,,,"1,510.00",7.50,"1,502.50",'
     file.write_text("\n".join([HEADINGS, *told, total, ""]), encoding="utf-8")
-    day = InstitutionDay(layout, DAY, {understood(file.name): file})
+    day = InstitutionDay(layout, DAY, {parse_file_name(file.name): file})
     judged = judge_day(day, FrozenLines(books, "upay", SPAN, LAST), CALENDAR, engine)
     apart = judged.judged
     assert (judged.ours, judged.theirs, judged.elsewhere) == (7, {file.name: 5}, frozenset())

@@ -12,8 +12,8 @@ import asyncpg
 from ekpay_switch.persistence.embedded.server import Endpoint
 from reconciliation.matching.due_windows import Span
 from reconciliation.matching.frozen_lines import FrozenLines, newest_line
-from reconciliation.mirror.make_mirrors import Made, Wanted, make_missing, wanted_mirrors
-from reconciliation.mirror.mirror_bindings import Bound, bind
+from reconciliation.mirror.make_mirrors import MirrorCounts, RequiredMirror, make_missing, required_mirrors
+from reconciliation.mirror.mirror_bindings import MirrorBinding, write_binding
 from reconciliation.mirror.mirror_folder import MirrorFolder
 from reconciliation.mirror.mirrored_lines import MirroredLines, Mirrors
 from reconciliation.postgres_arrow import Database
@@ -95,24 +95,24 @@ class Scene:
         self._seen[key] += 1
         return self._seen[key]
 
-    async def wanted(self) -> list[Wanted]:
+    async def wanted(self) -> list[RequiredMirror]:
         async with self.connected("ekpay_app") as connection:
-            return await wanted_mirrors(connection, [self.party], DAY)
+            return await required_mirrors(connection, [self.party], DAY)
 
-    async def make(self) -> Made:
+    async def make(self) -> MirrorCounts:
         async with self.connected("ekpay_app") as connection:
-            wanted = await wanted_mirrors(connection, [self.party], DAY)
+            wanted = await required_mirrors(connection, [self.party], DAY)
             return await make_missing(connection, self.books, self.folder, wanted)
 
-    async def bind(self, one: Bound, role: str = "ekpay_app") -> None:
+    async def bind(self, one: MirrorBinding, role: str = "ekpay_app") -> None:
         async with self.connected(role) as connection:
-            await bind(connection, one)
+            await write_binding(connection, one)
 
-    async def rows(self) -> list[Bound]:
-        names = ", ".join(one.name for one in fields(Bound))
+    async def rows(self) -> list[MirrorBinding]:
+        names = ", ".join(one.name for one in fields(MirrorBinding))
         asked = f"SELECT {names} FROM reconciliation.mirrors WHERE institution = $1 ORDER BY id"  # noqa: S608
         async with self.connected("ekpay_audit") as connection:
-            return [Bound(*row) for row in await connection.fetch(asked, self.party)]
+            return [MirrorBinding(*row) for row in await connection.fetch(asked, self.party)]
 
     @property
     def last(self) -> int:

@@ -51,7 +51,7 @@ def main() -> None:
     take = inbox.Inbox._take  # noqa: SLF001 - between two files
     patches: dict[str, AbstractContextManager[object]] = {
         INSIDE[0]: mock.patch.object(inbox.Inbox, "_take", once(take)),
-        INSIDE[1]: mock.patch.object(store, "durable", once(store.durable)),
+        INSIDE[1]: mock.patch.object(store, "durable", once(store.sync_to_disk)),
         INSIDE[2]: mock.patch.object(FakeEvidence, "tell", die),
     }
     with patches.get(place, nullcontext()):

@@ -29,7 +29,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 def with_breaks(report: Report, count: int, reference: str = "R") -> Report:
     """The report with so many open breaks of one reference."""
-    told = report.open_breaks[0].told
+    told = report.open_breaks[0].explained
     lines = [
         BreakLine(
             replace(told, reference=f"{reference}{n}", en=f"About {reference}{n}.", exposure=count - n), None
@@ -129,7 +129,7 @@ def test_an_empty_report_can_be_set(report: Report) -> None:
 
 
 def test_an_invariant_that_fails_is_printed_in_a_few_words(report: Report) -> None:
-    failed = replace(report.checks[0], held="failed", words="a row has no fate " * 100)
+    failed = replace(report.checks[0], result="failed", words="a row has no fate " * 100)
     told = printed(replace(report, checks=(failed, *report.checks[1:])))
     assert (told["checks"][0]["held"], len(told["checks"][0]["words"])) == ("failed", 300)
     assert {"en": "Invariants that fail", "bn": "যে শর্ত টেকেনি", "value": "conservation"} in told["facts"]

@@ -20,11 +20,11 @@ from ekpay_switch.ports.finance import AdjustmentBooks, Connection, Finance
 from reconciliation.engine.restatement import outcome
 from reconciliation.resolutions.day_closing import ClosedDay, close_day, closings_of, verify_closings
 from reconciliation.resolutions.decision_proofs import verify_decisions
-from reconciliation.resolutions.decision_records import Verdict
+from reconciliation.resolutions.decision_records import CheckerVerdict
 from reconciliation.resolutions.decision_store import resolutions_of
-from reconciliation.resolutions.decisions import CheckOrder, Desk, Proposal
+from reconciliation.resolutions.decisions import CheckOrder, Proposal, ResolutionActions
 from reconciliation.resolutions.resolution_actions import Action
-from reconciliation.results.break_results import find
+from reconciliation.results.break_results import read_current_breaks
 from reconciliation.results.committed_rows import everything
 from reconciliation.results.event_chain import verify
 from reconciliation.results.records import BreakFilter, BreakState
@@ -63,17 +63,19 @@ def switch(place: Endpoint, tmp_path: Path) -> Switch:
 
 async def write_off_and_close(switch: Switch) -> tuple[UUID, ClosedDay]:
     """Two persons write off one of the three breaks and close the day."""
-    desk = Desk.of(cast("Finance", switch))
+    desk = ResolutionActions.of(cast("Finance", switch))
     connection = await switch.connect()
     try:
-        breaks = await find(connection, AMOUNTS, desk.calendar)
+        breaks = await read_current_breaks(connection, AMOUNTS, desk.calendar)
         assert sorted(one.reference for one in breaks) == ["EKP1", "EKP2", "EKP3"]
     finally:
         await connection.close()
     proposal = Proposal(breaks[0].id, Action.WRITE_OFF, "they insist on it", "rahima")
     written_off = await desk.propose(proposal)
-    await desk.check(CheckOrder(written_off.id, "karim", Verdict.APPROVED))
-    closed = await close_day(desk.finance, desk.rules, desk.calendar, SUN, ("rahima", "karim"))
+    await desk.check(CheckOrder(written_off.id, "karim", CheckerVerdict.APPROVED))
+    closed = await close_day(
+        desk.finance, desk.rules, desk.calendar, SUN, closed_by="rahima", approved_by="karim"
+    )
     return breaks[0].id, closed
 
 
@@ -95,12 +97,16 @@ async def test_a_correction_after_an_approved_write_off(switch: Switch) -> None:
     last = await switch.send(BREB, ROWS, SUN, correction=1).full_night(TUE)
     assert last.run.holds, last.run.invariants
 
-    connection, calendar = await switch.connect(), Desk.of(cast("Finance", switch)).calendar
+    connection, calendar = await switch.connect(), ResolutionActions.of(cast("Finance", switch)).calendar
     try:
         # v1 is superseded, and every one of its breaks has ended.
-        [superseded] = await find(connection, BreakFilter(codes=("FILE_SUPERSEDED",)), calendar)
-        assert len(list(superseded.told["rows"])) == 3  # type: ignore[call-overload]
-        assert {one.state for one in await find(connection, AMOUNTS, calendar)} == {BreakState.CLOSED}
+        [superseded] = await read_current_breaks(
+            connection, BreakFilter(codes=("FILE_SUPERSEDED",)), calendar
+        )
+        assert len(list(superseded.details["rows"])) == 3  # type: ignore[call-overload]
+        assert {one.state for one in await read_current_breaks(connection, AMOUNTS, calendar)} == {
+            BreakState.CLOSED
+        }
         # The write-off is reversed by a new entry and is still there.
         standing, reversal = await resolutions_of(connection, break_id)
         assert (standing.reversed_by, reversal.maker) == (reversal.id, None)

@@ -4,8 +4,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from reconciliation.resolutions.decision_records import Outcome, UnfitError, UnknownIdError, Verdict
-from reconciliation.resolutions.decision_rules import possible
+from reconciliation.resolutions.decision_records import (
+    CheckerVerdict,
+    ProposalOutcome,
+    UnfitError,
+    UnknownIdError,
+)
+from reconciliation.resolutions.decision_rules import fitting_actions
 from reconciliation.resolutions.decision_store import id_of
 from reconciliation.resolutions.decisions import CheckOrder, Proposal
 from reconciliation.resolutions.resolution_actions import Action
@@ -66,7 +71,7 @@ async def test_a_chain_is_begun_at_its_beginning_and_not_twice(scene: Scene) -> 
     with pytest.raises(UnfitError, match="comes after from_suspense_to_refund"):
         await scene.propose(break_id, Action.PAY_BACK_BY_HAND)
     decisions = await scene.decisions(break_id)
-    assert possible(await scene.broken(break_id), decisions, scene.desk.rules) == [
+    assert fitting_actions(await scene.broken(break_id), decisions, scene.desk.rules) == [
         Action.FROM_SUSPENSE_TO_REFUND
     ]
     assert len(await scene.decisions(break_id)) == 1
@@ -109,7 +114,7 @@ async def test_a_reversal_takes_two_persons_again_and_opens_the_break(scene: Sce
     assert await scene.state(break_id) is BreakState.PROPOSED
     assert await scene.balances() == {"receivable:bkash": -500, "write_off": 500}
 
-    assert (await scene.check(reversal)).outcome is Outcome.APPROVED
+    assert (await scene.check(reversal)).outcome is ProposalOutcome.APPROVED
     assert await scene.balances() == {}
     assert await scene.state(break_id) is BreakState.OPEN
     assert (await scene.kinds(break_id))[-2:] == ["proposed", "reversed"]
@@ -125,7 +130,7 @@ async def test_a_rejected_reversal_leaves_the_break_resolved(scene: Scene) -> No
     break_id = await scene.found("LEDGER_ONLY")
     one = await scene.decided(break_id)
     reversal = await scene.propose(break_id, by=OTHER, reverses=one.id)
-    await scene.check(reversal, CHECKER, Verdict.REJECTED)
+    await scene.check(reversal, CHECKER, CheckerVerdict.REJECTED)
     assert await scene.state(break_id) is BreakState.RESOLVED
     with pytest.raises(UnfitError, match="is resolved; reverse that first"):
         await scene.propose(break_id)
@@ -192,7 +197,7 @@ async def test_what_is_not_there_is_said_so(scene: Scene) -> None:
     with pytest.raises(UnknownIdError, match="no decision"):
         await scene.desk.propose(Proposal(break_id, Action.WRITE_OFF, "why", MAKER, reverses=uuid4()))
     with pytest.raises(UnknownIdError):
-        await scene.desk.check(CheckOrder(uuid4(), CHECKER, Verdict.APPROVED))
+        await scene.desk.check(CheckOrder(uuid4(), CHECKER, CheckerVerdict.APPROVED))
     with pytest.raises(UnfitError, match="words"):
         await scene.desk.note(break_id, " ", MAKER)
 

@@ -22,7 +22,7 @@ from reconciliation.statement import (
 from reconciliation.statement import (
     reader,
 )
-from reconciliation.statement.cell_tables import Table
+from reconciliation.statement.cell_tables import CellTable
 from reconciliation.statement.layout import Layout, read_layout
 from reconciliation.statement.reader import Reading, read
 
@@ -123,7 +123,7 @@ def test_what_is_written_plainly_is_read_in_one_pass(monkeypatch: pytest.MonkeyP
     wanted = read(content, layout("upay"), "file", DAY)
     asked: list[int] = []
 
-    def rows_of(table: Table, used: Layout, day: date, *, hashed: bool) -> pl.DataFrame:
+    def rows_of(table: CellTable, used: Layout, day: date, *, hashed: bool) -> pl.DataFrame:
         asked.append(table.cells.height)
         return canonical.rows_of(table, used, day, hashed=hashed)
 
@@ -226,4 +226,4 @@ def test_digests_of_single_lines_are_those_of_the_whole_file(
     monkeypatch.setattr(hashes, "_TAIL_BYTES", tail)
     for ordinals in ([], [1], [9], [2, 3, 7], list(range(1, 10))):
         wanted = rows.filter(pl.col("ordinal").is_in(ordinals))["raw_hash"].to_list()
-        assert hashes.at(BytesIO(content), used, ordinals).to_list() == wanted
+        assert hashes.hashes_at(BytesIO(content), used, ordinals).to_list() == wanted

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from reconciliation.errors import ConfigurationError
 from reconciliation.settlement.instructions.account_registry import is_routing_number, read_registry
 from reconciliation.settlement.instructions.creditor_instructions import (
-    Outgoing,
-    Reason,
+    OutgoingInstructions,
+    RemainderReason,
     end_to_end_id,
     instruct,
 )
 from reconciliation.settlement.instructions.latin_names import cut, latin
 from reconciliation.settlement.positions.cycles import Party
-from reconciliation.settlement.positions.lines import Line
-from reconciliation.settlement.positions.net_positions import Sheet, sheet_of, value_dates
+from reconciliation.settlement.positions.lines import SettlementLine
+from reconciliation.settlement.positions.net_positions import SettlementSheet, sheet_of, value_dates
 from tests.reconciliation.settlement.sample_lines import (
     BANK,
     BKASH,
@@ -38,13 +38,13 @@ from tests.reconciliation.settlement.sample_lines import (
 )
 
 
-def sheet(**owed: int) -> Sheet:
+def sheet(**owed: int) -> SettlementSheet:
     named = {"desco": DESCO, "breb": BREB, "ekshop": EKSHOP, "courier": COURIER, "npsb": NPSB}
     return sheet_of(MON, [line(named[name], -amount) for name, amount in owed.items()], CYCLES)
 
 
-def reasons(out: Outgoing) -> dict[Party, Reason]:
-    return {one.party: one.reason for one in out.left}
+def reasons(out: OutgoingInstructions) -> dict[Party, RemainderReason]:
+    return {one.party: one.reason for one in out.remainders}
 
 
 def test_who_is_owed_enough_and_has_an_account_is_paid() -> None:
@@ -53,7 +53,7 @@ def test_who_is_owed_enough_and_has_an_account_is_paid() -> None:
         ("desco_postpaid", 10_000_000),
         ("ekshop", 1_000),
     }
-    assert out.left == ()
+    assert out.remainders == ()
     assert out.total == 10_001_000
 
 
@@ -61,10 +61,10 @@ def test_nobody_is_paid_below_a_minimum_above_a_maximum_or_without_an_account() 
     out = instruct(sheet(desco=9_999_999, breb=10**12, ekshop=999, courier=50_000), REGISTRY)
     assert out.instructions == ()
     assert reasons(out) == {
-        DESCO: Reason.BELOW_MINIMUM,
-        BREB: Reason.ABOVE_MAXIMUM,
-        EKSHOP: Reason.BELOW_MINIMUM,
-        COURIER: Reason.NO_ACCOUNT,
+        DESCO: RemainderReason.BELOW_MINIMUM,
+        BREB: RemainderReason.ABOVE_MAXIMUM,
+        EKSHOP: RemainderReason.BELOW_MINIMUM,
+        COURIER: RemainderReason.NO_ACCOUNT,
     }
     assert out.carried == {DESCO: 9_999_999, BREB: 10**12, EKSHOP: 999, COURIER: 50_000}
 
@@ -76,7 +76,7 @@ def test_an_amount_on_a_bound_is_paid(amount: int) -> None:
 
 def test_whoever_owes_us_is_not_paid_and_only_a_connector_pays_by_itself() -> None:
     out = instruct(sheet(ekshop=-700, npsb=-90_000), REGISTRY)
-    assert reasons(out) == {EKSHOP: Reason.OWES_US, NPSB: Reason.OWES_US}
+    assert reasons(out) == {EKSHOP: RemainderReason.OWES_US, NPSB: RemainderReason.OWES_US}
     assert out.carried == {EKSHOP: -700}
 
 
@@ -85,12 +85,12 @@ def test_what_was_carried_is_paid_with_what_comes_next() -> None:
     second = instruct(sheet_of(TUE, [], CYCLES), REGISTRY, {EKSHOP: first.carried[EKSHOP] + 1})
     assert [one.amount for one in second.instructions] == [1_000]
     settled = instruct(sheet(ekshop=700), REGISTRY, {EKSHOP: -700})
-    assert reasons(settled) == {EKSHOP: Reason.NOTHING_OWED}
+    assert reasons(settled) == {EKSHOP: RemainderReason.NOTHING_OWED}
     assert settled.carried == {}
 
 
 @given(many_lines())
-def test_everything_owed_is_instructed_or_carried(lines: list[Line]) -> None:
+def test_everything_owed_is_instructed_or_carried(lines: list[SettlementLine]) -> None:
     carried: dict[Party, int] = {}
     paid: Counter[Party] = Counter()
     owed: Counter[Party] = Counter()
@@ -109,7 +109,7 @@ def test_everything_owed_is_instructed_or_carried(lines: list[Line]) -> None:
 
 
 @given(many_lines(), st.data())
-def test_instructions_do_not_depend_on_order(lines: list[Line], data: st.DataObject) -> None:
+def test_instructions_do_not_depend_on_order(lines: list[SettlementLine], data: st.DataObject) -> None:
     turned = data.draw(st.permutations(lines))
     for day in value_dates(lines, CYCLES):
         assert instruct(sheet_of(day, turned, CYCLES), REGISTRY) == instruct(

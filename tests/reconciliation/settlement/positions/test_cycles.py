@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reconciliation.calendar import Holiday, read_calendar
 from reconciliation.intake.file_names import LogicalKey
-from reconciliation.intake.file_schedule import Schedule
+from reconciliation.intake.file_schedule import FileSchedule
 from reconciliation.settlement.positions.cycles import Cycle, Cycles, Party, Role
 from tests.reconciliation.institution_files import at
 from tests.reconciliation.settlement.sample_lines import CALENDAR, CONFIG, CYCLES, EKSHOP, MON, NPSB, SUN, THU
@@ -71,7 +71,7 @@ def test_a_cycle_closes_after_each_of_its_movements(institution: str, instant: d
 
 @given(institutions, days := st.dates(date(2026, 4, 1), date(2026, 4, 20)))
 def test_a_value_date_is_the_payout_date_of_the_files(institution: str, day: date) -> None:
-    schedule = Schedule(CALENDAR, date(2026, 4, 1), date(2026, 4, 30))
+    schedule = FileSchedule(CALENDAR, date(2026, 4, 1), date(2026, 4, 30))
     cycle = Cycle(Party(Role.CONNECTOR, institution), day, 1)
     assert CYCLES.value_date(cycle) == schedule.payout_date(LogicalKey(institution, day, 1))
 

@@ -6,8 +6,8 @@ import pytest
 
 from reconciliation.matching.institution_positions import positions
 from reconciliation.settlement.positions.cycles import Cycle, Party, Role
-from reconciliation.settlement.positions.institution_lines import Judgement, lines_of
-from reconciliation.settlement.positions.lines import Kind, Line, remembered
+from reconciliation.settlement.positions.institution_lines import JudgedRows, lines_of
+from reconciliation.settlement.positions.lines import LineKind, SettlementLine, carry_forward
 from reconciliation.settlement.positions.net_positions import rest, sheet_of
 from tests.reconciliation.institution_files import Movement, at
 from tests.reconciliation.settlement.sample_lines import BREB, CYCLES, MON, NPSB, SUN, TUE
@@ -16,10 +16,10 @@ from tests.reconciliation.small_month import Outcome, SmallMonth
 PAID = Movement("000000000001", at("2026-04-05 20:00:00"), 100_000, 1_150)
 
 
-def judgement(done: Outcome, night: int = -1) -> Judgement:
-    findings = tuple(one for _, one in done.progress.found.values())
+def judgement(done: Outcome, night: int = -1) -> JudgedRows:
+    findings = tuple(one for _, one in done.progress.findings.values())
     rows = done.progress.store.everything()
-    return Judgement(rows, done.nights[night].date, done.setting.kinds, findings)
+    return JudgedRows(rows, done.nights[night].date, done.setting.kinds, findings)
 
 
 @pytest.fixture
@@ -40,19 +40,19 @@ def test_what_agrees_counts_and_what_does_not_is_held_by_name(npsb_day: Outcome)
         if one.cycle == Cycle(NPSB, SUN, 4) and one.source.startswith("npsb_")
     }
     assert told == {
-        (Kind.PAYMENT, 100_000, MON, ""),
-        (Kind.FEE, -1_150, MON, ""),
-        (Kind.PAYMENT, 100_500, None, "AMOUNT"),
-        (Kind.FEE, -1_150, None, "AMOUNT"),
-        (Kind.PAYMENT, 5_000, None, "FILE_ONLY"),
+        (LineKind.PAYMENT, 100_000, MON, ""),
+        (LineKind.FEE, -1_150, MON, ""),
+        (LineKind.PAYMENT, 100_500, None, "AMOUNT"),
+        (LineKind.FEE, -1_150, None, "AMOUNT"),
+        (LineKind.PAYMENT, 5_000, None, "FILE_ONLY"),
     }
 
 
 def test_a_claim_that_only_our_books_know_is_held_in_its_own_cycle(npsb_day: Outcome) -> None:
     ours = [one for one in lines_of(judgement(npsb_day), CYCLES) if one.source.startswith("2026-04-05")]
     assert {(one.cycle, one.kind, one.amount, one.because) for one in ours} == {
-        (Cycle(NPSB, SUN, 4), Kind.PAYMENT, 100_000, "LEDGER_ONLY"),
-        (Cycle(NPSB, SUN, 4), Kind.FEE, -1_150, "LEDGER_ONLY"),
+        (Cycle(NPSB, SUN, 4), LineKind.PAYMENT, 100_000, "LEDGER_ONLY"),
+        (Cycle(NPSB, SUN, 4), LineKind.FEE, -1_150, "LEDGER_ONLY"),
     }
 
 
@@ -89,13 +89,13 @@ def test_nights_add_up_to_what_counts_at_the_end(tmp_path: Path) -> None:
     first = SmallMonth(tmp_path / "f", ["npsb"], days=1).book("npsb", PAID)
     before = lines_of(judgement(first.send("npsb", [PAID.but(kept=1_100)], SUN).run()), CYCLES)
     done = month.send("npsb", [PAID], SUN, correction=1, night=1).run()
-    after = remembered(before, lines_of(judgement(done, 1), CYCLES), MON)
+    after = carry_forward(before, lines_of(judgement(done, 1), CYCLES), MON)
     sheets = [sheet_of(day, after, CYCLES) for day in (MON, TUE)]
     assert [rest(sheet) for sheet in sheets] == [0, 0]
     assert sum(one.net for sheet in sheets for one in sheet.positions) == PAID.net
     assert sheets[1].suspense.lines == ()
 
 
-def net(lines: tuple[Line, ...], party: Party) -> int:
+def net(lines: tuple[SettlementLine, ...], party: Party) -> int:
     assert party.role in {Role.CONNECTOR, Role.BILLER}
     return sum(one.amount for one in lines if one.agreed_on is not None and one.cycle.party == party)

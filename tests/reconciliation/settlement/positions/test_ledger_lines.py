@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 from ekpay_switch.domain.ledger.posting_rules import owed_by_merchant
 from ekpay_switch.domain.money import Money
 from ekpay_switch.ports.finance import LineEvent, LineRole
-from reconciliation.settlement.instructions.account_registry import Account
+from reconciliation.settlement.instructions.account_registry import CreditorAccount
 from reconciliation.settlement.positions.cycles import Party, Role
 from reconciliation.settlement.positions.ledger_lines import (
-    Booked,
-    Moved,
+    AccountMovement,
+    BookedLine,
     accounts_of,
     lines_of_books,
     owes,
     owner_of,
 )
-from reconciliation.settlement.positions.lines import Kind
+from reconciliation.settlement.positions.lines import LineKind
 from reconciliation.settlement.positions.net_positions import rest, sheet_of
-from reconciliation.settlement.settle_value_date import Issued
+from reconciliation.settlement.settle_value_date import SettledValueDate
 from tests.persistence.books import Books
 from tests.persistence.collections.merchant_money_setup import (
     ACCOUNTS,
@@ -43,11 +43,11 @@ from tests.reconciliation.settlement.stage import Stage
 SHOP = Party(Role.MERCHANT, "shop")
 OWNERS = dict(zip(ACCOUNTS, [Party(Role.PAYEE, f"shop:{SELLER}"), SHOP, Party(Role.PAYEE, f"shop:{COURIER}"),
                              Party(Role.PAYEE, f"shop:{AGENT}")], strict=True))  # fmt: skip
-PARTNER = Booked("lines-1:1", LineRole.PARTNER, "a_bank", "", LineEvent.PAYMENT, SUN, 6_000, 0, 0)
+PARTNER = BookedLine("lines-1:1", LineRole.PARTNER, "a_bank", "", LineEvent.PAYMENT, SUN, 6_000, 0, 0)
 
 
-def a_booked(account: str, event: LineEvent, gross: int, source: str = "lines-1:1") -> Booked:
-    return Booked(source, LineRole.MERCHANT, "shop", account, event, SUN, gross, 0, 0)
+def a_booked(account: str, event: LineEvent, gross: int, source: str = "lines-1:1") -> BookedLine:
+    return BookedLine(source, LineRole.MERCHANT, "shop", account, event, SUN, gross, 0, 0)
 
 
 def test_an_account_says_whose_it_is() -> None:
@@ -74,15 +74,18 @@ def test_what_a_merchant_is_owed_and_gives_back() -> None:
         a_booked(own, LineEvent.REVERSAL, 200, "lines-1:4"),
         a_booked("", LineEvent.PAYMENT, 30, "lines-1:5"),
     ]
-    moved = [Moved("entry-x:1", own, SUN, 100), Moved("entry-y:1", "payable:desco_postpaid", SUN, 9)]
+    moved = [
+        AccountMovement("entry-x:1", own, SUN, 100),
+        AccountMovement("entry-y:1", "payable:desco_postpaid", SUN, 9),
+    ]
     lines = list(lines_of_books(booked, moved, MON))
     assert [(str(one.cycle.party), one.kind, one.amount) for one in lines] == [
-        ("merchant:shop", Kind.PAYMENT, -500),
-        ("payee:shop:UDC7", Kind.COMMISSION, -70),
-        ("merchant:shop", Kind.REFUND, 200),
-        ("merchant:shop", Kind.REFUND, -200),
-        ("merchant:shop", Kind.PAYMENT, -30),
-        ("merchant:shop", Kind.ADJUSTMENT, 100),
+        ("merchant:shop", LineKind.PAYMENT, -500),
+        ("payee:shop:UDC7", LineKind.COMMISSION, -70),
+        ("merchant:shop", LineKind.REFUND, 200),
+        ("merchant:shop", LineKind.REFUND, -200),
+        ("merchant:shop", LineKind.PAYMENT, -30),
+        ("merchant:shop", LineKind.ADJUSTMENT, 100),
     ]
     assert {one.agreed_on for one in lines} == {MON}
 
@@ -116,7 +119,7 @@ async def stall(books: Books) -> AsyncIterator[Stall]:
         yield stall
 
 
-async def settle_today(stage: Stage, stall: Stall) -> Issued:
+async def settle_today(stage: Stage, stall: Stall) -> SettledValueDate:
     """Close today, run its night and settle the value date behind it, for the shop and its courier."""
     accounts = [
         a_registered("merchant", "shop", "1"),
@@ -129,12 +132,12 @@ async def settle_today(stage: Stage, stall: Stall) -> Issued:
     return await stage.with_registry(registry).settle(CALENDAR.after(today))
 
 
-def a_registered(role: str, party: str, account: str) -> Account:
+def a_registered(role: str, party: str, account: str) -> CreditorAccount:
     told = {"role": role, "party": party, "name": party, "bic": "DDDDBDDHXXX", "routing_number": "994260048"}
-    return Account.model_validate(told | {"account": account, "holds": "current", "rail": "beftn"})
+    return CreditorAccount.model_validate(told | {"account": account, "holds": "current", "rail": "beftn"})
 
 
-def nets(issued: Issued) -> dict[str, tuple[int, int, int]]:
+def nets(issued: SettledValueDate) -> dict[str, tuple[int, int, int]]:
     return {
         str(one.position.party): (one.position.net, one.instructed, one.carried_out)
         for one in issued.rows
