@@ -79,7 +79,7 @@ class Calendar(BaseModel):
         return frozenset(holiday.on for holiday in self.holidays)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy with other facts; what was worked out from the old ones is worked out again."""
+        """A copy with changed fields; cached values are computed again."""
         copied = super().model_copy(update=update, deep=deep)
         copied.__dict__.pop("_closed", None)
         return copied
@@ -101,7 +101,7 @@ class Calendar(BaseModel):
         return day
 
     def age(self, first_seen: date, night: date) -> int:
-        """How many business days lie behind `first_seen`, up to `night`; a weekend adds nothing."""
+        """The business days after `first_seen` up to and including `night`."""
         days = (night - first_seen).days
         return sum(self.is_business_day(first_seen + timedelta(days=step + 1)) for step in range(days))
 
@@ -118,7 +118,7 @@ class Calendar(BaseModel):
         return next(self.dates_with_files(institution, day + _ONE_DAY, day + timedelta(days=30)))
 
     def arrival(self, institution: str, day: date) -> date:
-        """The night in which the files of a date come."""
+        """The night in which the files of a date are expected."""
         return self.after(day, self.institutions[institution].lag)
 
 
@@ -126,7 +126,7 @@ def read_calendar(path: Path) -> Calendar:
     """The calendar of a file.
 
     Raises:
-        ConfigurationError: the file is none.
+        ConfigurationError: the file is no valid calendar.
     """
     try:
         return Calendar.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))

@@ -1,7 +1,7 @@
 """The codes of a break and what each means for people, from config/breaks.toml.
 
-The enum is the taxonomy of reconciliation.md 1.4; the file must say everything about every member and about
-nothing else, or nothing runs.
+The enum is the taxonomy of reconciliation.md 1.4; the file must define every member, completely, and nothing
+else, or nothing runs.
 """
 
 import tomllib
@@ -18,7 +18,7 @@ from reconciliation.errors import ConfigurationError
 
 
 class Code(StrEnum):
-    """Why a file, a row or a payment stands apart."""
+    """Why a file, a row or a payment is a break."""
 
     FILE_MISSING = "FILE_MISSING"
     FILE_DUPLICATE = "FILE_DUPLICATE"
@@ -47,7 +47,7 @@ class Code(StrEnum):
 
 
 class Cause(StrEnum):
-    """What a difference of amounts may be, in the order in which it is tried."""
+    """Possible causes of a difference of amounts, in the order in which they are tried."""
 
     FEE_AND_VAT = "fee_and_vat"
     FEE = "fee"
@@ -104,7 +104,7 @@ class _Table(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The meaning of every code, the words of every diagnosis, and how far rows of a file may be off."""
+    """The meaning of every code, the sentence of every diagnosis, and the rounding bound of a file."""
 
     version: str
     rounding_bound_paisa: int

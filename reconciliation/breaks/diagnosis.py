@@ -1,7 +1,7 @@
-"""What a difference may be, by arithmetic alone (reconciliation.md 1.5).
+"""The possible cause of a difference, by arithmetic alone (reconciliation.md 1.5).
 
-A diagnosis suggests a cause to a person. It never settles anything: a difference that equals the fee is
-still a difference.
+A diagnosis is a suggestion for a person. It never settles a break: a difference that equals the fee is still
+a difference.
 """
 
 from collections.abc import Collection
@@ -15,7 +15,7 @@ _TWO = 2
 
 @dataclass(frozen=True, slots=True)
 class DiagnosisContext:
-    """Amounts in paisa that stand open around a difference, and might be it."""
+    """Open amounts in paisa that might explain a difference."""
 
     refunds: Collection[int] = ()
     differences: Collection[int] = ()
@@ -25,7 +25,7 @@ class DiagnosisContext:
 
 @dataclass(frozen=True, slots=True)
 class ComparedAmounts:
-    """What both sides say of one movement, and what the schedule lets the institution keep of it."""
+    """The amounts of one movement on both sides, with fee and VAT by schedule, in paisa."""
 
     ours: int
     theirs: int

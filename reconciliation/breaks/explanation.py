@@ -1,4 +1,4 @@
-"""A break as a person reads it: who owns it, by when, what is at risk, and one sentence in two languages."""
+"""A break explained for people: owner, deadline, exposure, and one sentence in two languages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -89,7 +89,7 @@ def _exposure(kind: Exposure, finding: BreakFinding) -> int:
 
 
 def _facts(finding: BreakFinding) -> Mapping[str, str]:
-    """What a sentence may name beside its amounts."""
+    """The facts that a sentence may contain beside its amounts."""
     return {
         "institution": finding.key.institution,
         "reference": finding.key.reference,

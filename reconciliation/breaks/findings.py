@@ -9,7 +9,7 @@ from reconciliation.breaks.diagnosis import ComparedAmounts
 
 @dataclass(frozen=True, slots=True, order=True)
 class FindingKey:
-    """What a finding is counted by: found once, whatever becomes of it."""
+    """The natural key of a finding; each key is counted once."""
 
     code: Code
     institution: str
@@ -18,11 +18,11 @@ class FindingKey:
 
 @dataclass(frozen=True, slots=True)
 class BreakFinding:
-    """What was found. Amounts in paisa; `file` is where it was seen, `what` the reason in a few words.
+    """One finding. Amounts in paisa; `file` is that of its row, `reason` says why in a few words.
 
     `passes` lists the passes that were tried with the reason each one refused, `nearest` is the closest
-    candidate and `compared` what both sides say of the amount. `open_total` is what waits for the file,
-    `refunds` what we gave back of the same payment.
+    candidate and `compared` the amounts of both sides. `open_total` is what waits for the file, `refunds` are
+    our refunds of the same payment.
     """
 
     key: FindingKey

@@ -1,7 +1,7 @@
-"""The nearest candidate: what on the other side comes closest to a row that stands alone.
+"""The nearest candidate: the row of the other side that is closest to an unmatched row.
 
-A candidate with the same amount within a minute is a suggestion (pass 6). It is never taken, even where
-nothing else could be meant: two payers alike are more usual than one would think (case 17).
+A candidate with the same amount within a minute is a suggestion (pass 6). It is never matched, even where it
+is the only one: two equal payments within a minute are common (case 17).
 """
 
 from dataclasses import replace
@@ -64,7 +64,7 @@ def _with_closest(finding: BreakFinding, mine: dict[str, object], candidates: pl
 
 
 def edit_distance(source: str, target: str) -> int:
-    """How many characters must be put in, left out or changed to make one text of the other."""
+    """The Levenshtein distance: how many characters to insert, delete or change."""
     previous = list(range(len(target) + 1))
     for index, source_character in enumerate(source, start=1):
         current = [index]

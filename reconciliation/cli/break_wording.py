@@ -1,4 +1,4 @@
-"""How breaks and decisions are shown: tables, JSON for programs, CSV that no spreadsheet executes."""
+"""Output of breaks and decisions: tables, JSON for programs, CSV without formulas."""
 
 import csv
 import json
@@ -46,7 +46,7 @@ COLUMNS: Final = (
 
 
 def is_overdue(record: BreakRecord, night: date) -> bool:
-    """Whether it stands past its deadline on a night."""
+    """Whether it is open after its deadline on a night."""
     return record.state in _STANDING and record.deadline < night
 
 
@@ -110,7 +110,7 @@ def show_breaks(records: Sequence[BreakRecord], night: date, *, bangla: bool) ->
 
 
 def _show_stacked(title: str, records: Sequence[BreakRecord], night: date, *, bangla: bool) -> None:
-    """Four lines a break, nothing cut: what a narrow screen has room for."""
+    """Four lines for each break, nothing cut, for a narrow screen."""
     screen().print(Text(title, style="italic"))
     for record in records:
         late = is_overdue(record, night)
@@ -143,7 +143,7 @@ def _safe(value: object) -> object:
 
 
 def show_break(record: BreakRecord, night: date) -> None:
-    """Everything that was found out about a break."""
+    """Every detail of a break."""
     details = record.details
     facts = [
         ("break", str(record.id)),
@@ -218,7 +218,7 @@ def show_resolutions(resolutions: Sequence[Resolution]) -> None:
 
 
 def resolution_state(resolution: Resolution) -> str:
-    """How a decision stands, in a word."""
+    """The state of a decision in one word."""
     if resolution.outcome is None:
         return "waits"
     return "reversed" if resolution.reversed_by else resolution.outcome.value

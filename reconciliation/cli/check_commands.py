@@ -76,7 +76,7 @@ def check(
 def check_and_tell(
     ground: Installation, files: Sequence[Path], *, as_json: bool, engine: "Engine | None" = None
 ) -> int:
-    """Check files and print what was found; the exit code."""
+    """Check files and print the results; returns the exit code."""
     # What is loaded until the first date is told stays until the end. To look through it for garbage again
     # and again takes as long as half a file.
     gc.disable()
@@ -113,7 +113,7 @@ def _check_all(ground: Installation, files: Sequence[Path], engine: "Engine | No
 def _check_date(
     books: "Database", request: "CheckRequest", engine: "Engine | None", mirrors: "Mirrors", *, as_json: bool
 ) -> int:
-    """Check one institution's date and print what was found; one that cannot be checked stops no other."""
+    """Check one institution's date and print the result; a failure does not stop the other dates."""
     code = _check_and_show(books, request, engine, mirrors, as_json=as_json)
     if not gc.isenabled():
         gc.freeze()
@@ -135,7 +135,7 @@ def _check_and_show(
         complain(str(problem))
         return NOT_CHECKED
     if as_json:
-        # A line each, so that what is said of many files can be taken apart while it is said.
+        # One line for each date, so that a reader can process results as they come.
         typer.echo(dumps(_json_of(result), ensure_ascii=False))
     else:
         _show(result)
@@ -217,7 +217,7 @@ def _show(result: "CheckResult") -> None:
 
 
 def _remarks(result: "CheckResult") -> list[str]:
-    """What whoever reads the tables must know."""
+    """Remarks that readers of the tables need."""
     remarks = []
     missing = result.request.missing
     if missing:

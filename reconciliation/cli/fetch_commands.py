@@ -74,7 +74,7 @@ def fetch_from(home: Path, config: Path, only: str | None = None) -> "list[Fetch
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    """Two fetches at once would write the same parts."""
+    """Hold the lock of fetches: two at once would write the same partial files."""
     place = home / "reconciliation"
     place.mkdir(parents=True, exist_ok=True)
     with (place / "fetch.lock").open("w") as lock:

@@ -74,7 +74,7 @@ def mirror(
 
 @dataclass(frozen=True, slots=True)
 class _MirrorReport:
-    """What was done in words, and where mirrors and tables differ."""
+    """What was done, in words, and the differences of mirrors and tables."""
 
     words: str
     differences: Sequence[str] = ()

@@ -1,4 +1,4 @@
-"""Tables of money on any screen: where one does not fit, each row is told in words and no amount is cut."""
+"""Tables of money on any screen: where one does not fit, each row becomes a paragraph, nothing is cut."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final

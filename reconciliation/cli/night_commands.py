@@ -1,4 +1,4 @@
-"""The part of `ekpay reconcile` that runs nights over the real books, and proves them.
+"""The commands of `ekpay reconcile` that run nights and verify them.
 
 Heavy things are imported when a command runs; `ekpay --help` loads this module without the extra.
 """
@@ -133,7 +133,7 @@ def verify(
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """What was refused becomes one line, and so does a missing extra."""
+    """A refusal, or a missing extra, becomes one line and exit code 1."""
     try:
         yield
     except ModuleNotFoundError as problem:
@@ -162,7 +162,7 @@ def _chosen_night(finance: Finance, night: date | None, *, early: bool) -> date:
 
 
 def _refuse_skipping(finance: Finance, night: date, today: date) -> None:
-    """A date that has not begun is run behind the night before it alone: a typing error ends no month."""
+    """Refuse a date that has not begun unless the night before it was run: it may be a typing error."""
     if night > today:
         newest = asyncio.run(_newest(finance))
         if newest is None or newest < night - timedelta(days=1):
@@ -188,7 +188,7 @@ def _run(finance: Finance, night: date, *, as_json: bool) -> None:
 
 
 def _run_or_report(finance: Finance, night: date) -> int | None:
-    """Run a night for somebody who waits on: the exit code of `run`, or None where it was not run."""
+    """Run a night for `nightly`: the exit code of `run`, or None where it was not run."""
     try:
         _run(finance, night, as_json=False)
     except typer.Exit as problem:
@@ -229,7 +229,7 @@ def _night_context(finance: Finance, bar: Progress) -> "NightContext":
 async def _write_reports(
     finance: Finance, connection: Connection, done: "RunRecord", rules: "NightRules"
 ) -> Sequence[Path]:
-    """Leave the reports of a run, and every partner's statement of the date: all of them or none."""
+    """Write the reports of a run, and every partner's statement of the date: all of them or none."""
     from reconciliation.reports.night_files import leave_night  # noqa: PLC0415
     from reconciliation.results.night_folders import NightFolders  # noqa: PLC0415 - needs the extra
 

@@ -1,9 +1,9 @@
-"""What of our books waits for a file: each open taka waits for one, and is counted by one break.
+"""The open total of each missing file: every open line of ours waits for one file and counts in one break.
 
-A line waits for the file of its due date and of the cycle in which it moved; where that file came without
-it, for the first one of the date that did not come. So of four files of a date that are missing each bears
-its own part. Where several breaks speak of one file (it is missing, then it comes and does not agree with its
-totals), the first of them bears it and the others bear nothing.
+A line waits for the file of its due date and of the cycle in which it moved; where that file came without it,
+for the first one of the date that did not come. So of four missing files of a date each has its own part.
+Where several breaks are about one file (first missing, then with wrong control totals), the first has the
+open total and the others have 0.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ _MINUTES_AN_HOUR: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class AwaitedFiles:
-    """The times of institutions, and the files that earlier breaks wait for already."""
+    """The times of institutions, and the files that earlier breaks already wait for."""
 
     times: Mapping[str, FileTimes] = field(default_factory=dict)
     borne: Collection[LogicalKey] = ()
@@ -34,7 +34,7 @@ class AwaitedFiles:
     def totals(
         self, findings: Iterable[BreakFinding], rows: pl.DataFrame, register: FileRegister
     ) -> dict[FindingKey, int]:
-        """What each break about a file bears, in paisa of our open lines; 0 where an earlier one does."""
+        """The open total of each break about a file, in paisa; 0 where an earlier break has it."""
         borne = set(self.borne)
         totals = {}
         for finding in findings:
@@ -64,7 +64,7 @@ class AwaitedFiles:
         return int(waiting.filter(waits == key.cycle)["gross"].sum())
 
 
-# A single file, of an institution whose times do not matter.
+# For a check of single files, where the times of an institution do not matter.
 SINGLE_FILE: Final = AwaitedFiles()
 
 
@@ -76,7 +76,7 @@ def awaited_file_of(finding: BreakFinding) -> LogicalKey | None:
 
 
 def _cycle(ends: Sequence[int]) -> pl.Expr:
-    """The cycle in which a row moved; the first one where it is due on a later date than its own."""
+    """The cycle in which a row moved; the first cycle where it is due on a later date."""
     local = pl.col("instant").dt.convert_time_zone(DHAKA_NAME)
     minute = local.dt.hour().cast(pl.Int32) * _MINUTES_AN_HOUR + local.dt.minute().cast(pl.Int32)
     cycles_over = [(minute >= end).cast(pl.Int32) for end in ends[:-1]]

@@ -2,7 +2,7 @@
 
 A break of a file ends when a file of that day and cycle is loaded. A break of a row ends in the night that
 judges its family whole and no longer finds it, or that withdraws the file or line it was seen in. A family of
-which only open rows are looked at is not judged whole: of such, only TIMING can end. Everything else stays
+which only open rows were judged is not judged whole: only its TIMING breaks can end. Every other break stays
 open until a person decides.
 """
 
@@ -27,14 +27,14 @@ JUDGED_OTHERWISE: Final = "its rows were judged again and it is"
 
 
 def raised_in(night: Night) -> set[FindingKey]:
-    """Everything that a night found, whether for the first time or again."""
+    """The keys of all findings of a night, new or repeated."""
     return {finding.key for finding in (*night.received.findings, *night.judged.findings, *night.findings)}
 
 
 def endings(
     night: Night, standing: Mapping[FindingKey, BreakFinding], register: FileRegister
 ) -> dict[FindingKey, str]:
-    """Which of the breaks that stand ended in a night, each with the reason in words."""
+    """The standing breaks that ended in a night, each with the reason in words."""
     raised = raised_in(night)
     not_raised = {key: finding for key, finding in standing.items() if key not in raised}
     judged_families = _families(night.judged.rows, not_raised)
@@ -75,7 +75,7 @@ def _reason(
 
 
 def _families(rows: pl.DataFrame, keys_of_breaks: Collection[FindingKey]) -> set[tuple[str, str]]:
-    """Which of the wanted families are among the rows, by the names that findings have for them."""
+    """The families of these breaks that are among the rows, by the references that findings have."""
     keys = pl.DataFrame(
         [(key.institution, key.reference) for key in keys_of_breaks],
         schema={"institution": pl.String, "reference": pl.String},

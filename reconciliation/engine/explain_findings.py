@@ -25,8 +25,8 @@ def explain_findings(
     payouts: Payouts,
     waiting: AwaitedFiles = SINGLE_FILE,
 ) -> tuple[BreakFinding, ...]:
-    """The findings in their order, each with everything that can be worked out about it tonight."""
-    # A candidate is never matched, so nearly all rows are out of the question from the start.
+    """The findings in their order, each with its nearest candidate, diagnosis or open total."""
+    # A candidate is never a matched row, so nearly all rows are left out at once.
     unmatched = rows.filter(~pl.col("verdict").is_in([MATCHED, QUIET]))
     of_institutions = unmatched.partition_by("institution", as_dict=True)
     differences = Counter(_place(finding) for finding in findings if finding.compared is not None)
@@ -70,7 +70,7 @@ def _diagnosis_context(
 
 
 def with_changed_lines(received: Received, replaced: pl.DataFrame) -> list[BreakFinding]:
-    """The findings of intake, where a replaced file tells which of its lines a correction changed."""
+    """The findings of intake; that of a replaced file lists the lines that its correction changed."""
     changed = {}
     for name in received.withdrawn:
         key = parse_file_name(name).key

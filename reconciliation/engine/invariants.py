@@ -65,7 +65,7 @@ class Invariant(StrEnum):
 
 @dataclass(slots=True)
 class NightChecks:
-    """What can be said of each night by itself; `broken` says in words where an invariant failed first."""
+    """Checks of one night; `broken` says in words where each invariant failed first."""
 
     setting: NightSetting
     progress: RunProgress
@@ -80,8 +80,8 @@ class NightChecks:
         for institution in {parse_file_name(name).key.institution for name in night.received.withdrawn}:
             self._restate(institution, night)
 
-    def hold(self, invariant: Invariant, holds: bool, otherwise: str) -> None:  # noqa: FBT001 - what is held
-        """Note in words what does not hold, the first time that it does not."""
+    def hold(self, invariant: Invariant, holds: bool, otherwise: str) -> None:  # noqa: FBT001 - the outcome of the check
+        """Note in words the first failure of an invariant."""
         if not holds:
             self.broken.setdefault(invariant, otherwise)
 
@@ -126,7 +126,7 @@ class NightChecks:
         )
 
     def check_netting(self, rows: pl.DataFrame) -> None:
-        """Positions of these rows sum to zero, and what is matched agrees to the paisa that is tolerated."""
+        """Positions of these rows sum to zero; matched families agree within a tolerance (funds: a paisa)."""
         rest_paisa = rest(positions(rows))
         self.hold(Invariant.NETTING, rest_paisa == 0, f"positions leave {rest_paisa} paisa")
         funds = [name for name, kind in self.setting.kinds.items() if kind == "funds"]
@@ -145,7 +145,7 @@ class NightChecks:
 
 @dataclass(slots=True)
 class MonthChecks:
-    """Checks as the month goes on; `broken` says in words where an invariant failed first."""
+    """Checks of all nights of a month; `broken` says in words where each invariant failed first."""
 
     month: MonthMaterial
     setting: NightSetting
@@ -162,11 +162,11 @@ class MonthChecks:
         return next((invariant.value for invariant in Invariant if invariant in self.broken), "hold")
 
     def after(self, night: Night) -> None:
-        """What can be said of one night."""
+        """Check one night."""
         self._nightly.after(night)
 
     def at_the_end(self) -> None:
-        """What can be said of all rows together."""
+        """Check all rows together."""
         rows = self.progress.store.everything(COLUMNS)
         self._conserve(rows)
         self._nightly.check_netting(rows)
@@ -198,7 +198,7 @@ class MonthChecks:
 
 
 def _in_another_order(pool: pl.DataFrame) -> pl.DataFrame:
-    """The same rows, shuffled, and numbered from the other end of their files."""
+    """The same rows, shuffled, and numbered from the end of their files."""
     turned = pl.col("ordinal").max().over("source", "origin") + 1 - pl.col("ordinal")
     return pool.with_columns(ordinal=turned.cast(pl.Int32)).sample(
         fraction=1.0, shuffle=True, seed=pool.height

@@ -31,7 +31,7 @@ from reconciliation.statement.layout import Layout
 
 @dataclass(frozen=True, slots=True)
 class NightSetting:
-    """What does not change during a month: layouts, rules, calendar and which files are expected."""
+    """The configuration of a run: layouts, rules, calendar and the schedule of expected files."""
 
     layouts: Mapping[str, Layout]
     rules: Rules
@@ -40,7 +40,7 @@ class NightSetting:
 
     @property
     def kinds(self) -> Mapping[str, InstitutionKind]:
-        """What each institution does for us."""
+        """The kind of each institution: funds, delivery or statement."""
         return {institution: layout.kind for institution, layout in self.layouts.items()}
 
 
@@ -57,7 +57,7 @@ class RunProgress:
 
 @dataclass(frozen=True, slots=True)
 class NightInputs:
-    """What is new in a night.
+    """The new inputs of a night.
 
     `ours` are rows of our books, whose due dates are still to be worked out. `expected` are further rows of
     ours that have one (what banks must book). `replaced` are origins of rows of ours that newer ones replace.
@@ -72,9 +72,9 @@ class NightInputs:
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """What a night did, for the invariants and for the screen.
+    """The results of a night, for checks, reports and progress.
 
-    `replaced` are rows of earlier nights that no longer count, with what had become of them.
+    `replaced` are rows of earlier nights that no longer count, with their last verdicts.
     """
 
     inputs: NightInputs
@@ -91,7 +91,7 @@ class Night:
 
 
 def run_night(inputs: NightInputs, setting: NightSetting, progress: RunProgress, engine: Engine) -> Night:
-    """Take a night's files in, judge what they touch and what has come due, and keep the outcome."""
+    """Read a night's files, judge the families that they touch and rows that are due, store the rows."""
     intake = Intake(setting.layouts, setting.schedule, progress.register)
     received = intake.receive(inputs.files, inputs.date)
     ours = with_windows(inputs.ours, setting.calendar)
@@ -143,7 +143,7 @@ def _pool(
 def pool_with_due(
     pool: pl.DataFrame, setting: NightSetting, register: FileRegister, payouts: Payouts
 ) -> pl.DataFrame:
-    """How far each window has come. An entry of a batch that still misses a file waits for it."""
+    """The pool with `due`; a bank entry of a batch that still lacks a file waits for it."""
     statements = [name for name, layout in setting.layouts.items() if layout.kind == "statement"]
     waits = (
         pl.col("institution").is_in(statements)
@@ -169,7 +169,7 @@ def complete_dates(schedule: FileSchedule, register: FileRegister) -> Mapping[st
 
 
 def off_by_too_much(judged: JudgedPool, setting: NightSetting, register: FileRegister) -> set[str]:
-    """The files whose rows are a paisa off so often that none of it is accepted."""
+    """The files with more one-paisa differences than the rounding bound allows."""
     bound = setting.rules.rounding_bound_paisa
     return {row.origin for row in judged.rounded if register.named(row.origin).rounding > bound}
 
@@ -206,7 +206,7 @@ def _new_findings(
     progress: RunProgress,
     waiting: AwaitedFiles,
 ) -> tuple[BreakFinding, ...]:
-    """Findings that no earlier night had, explained; each is counted once, whatever becomes of it."""
+    """Findings that no earlier night had, explained; each is counted once."""
     new: dict[FindingKey, BreakFinding] = {}
     for finding in findings:
         if finding.key not in progress.findings and finding.key not in new:

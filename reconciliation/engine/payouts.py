@@ -1,8 +1,8 @@
-"""Payouts: which files a bank credit stands for, and what it must be.
+"""Payouts: the files that one bank credit pays, and its expected amount.
 
 An institution pays all its files of one payout date by one credit under a batch key, less the bank's own
-charge (docs/protocols/reconciliation-month.md, "Payouts on the statements"). What is expected enters the
-pool as a row of ours, so the statement is matched by the same kernel as everything else.
+charge (docs/protocols/reconciliation-month.md, "Payouts on the statements"). An expected credit enters the
+pool as a row of ours, so the kernel matches the statement like any other file.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +17,7 @@ from reconciliation.intake.file_register import FileRegister
 from reconciliation.intake.file_schedule import FileSchedule
 from reconciliation.statement.layout import Layout
 
-# A row with this due date waits for something that no date tells.
+# The due date of a row that waits for an event without a date.
 NEVER = date(9999, 12, 31)
 
 
@@ -58,7 +58,7 @@ class Payouts:
         files: dict[tuple[str, date], list[LogicalKey]] = {}
         for key in keys:
             payout = self._layouts[key.institution].payout
-            # By a bank whose statements nobody reads nothing can be expected.
+            # Without a layout of the bank's statements no credit can be expected.
             if payout is not None and payout.bank in self._layouts:
                 files.setdefault((key.institution, self._schedule.payout_date(key)), []).append(key)
         batches = [

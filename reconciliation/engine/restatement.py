@@ -1,4 +1,4 @@
-"""The restatement law: a day and its correction come to the same as the day with the corrected file alone.
+"""The restatement law: a day and its correction give the same result as the corrected file alone.
 
 From scratch means from the bytes: our books and the live files of the institution are read again, and the
 file that was replaced is never looked at.
@@ -21,12 +21,12 @@ from reconciliation.matching.reference_keys import with_references
 from reconciliation.matching.row_pool import judge_pool, with_rounding_broken
 from reconciliation.statement.reader import read
 
-# What a row says and what became of it, whatever its place in a file.
+# The content of a row and its verdict, without its place in a file.
 OUTCOME = (*KEY, "source", "theirs", "status", "gross", "net", "currency", "verdict")
 
 
 class RestatementMaterial(Protocol):
-    """What a run was made of, to compute from scratch what stands."""
+    """The sources of a run, to compute an institution from scratch."""
 
     def books(self, institution: str, up_to: date) -> pl.DataFrame:
         """Our rows of one institution up to a night, as a run takes them in."""
@@ -42,7 +42,7 @@ class RestatementMaterial(Protocol):
 
 
 def outcome(rows: pl.DataFrame) -> str:
-    """SHA-256 over what became of rows, free of their order and place."""
+    """SHA-256 over the content and verdicts of rows, whatever their order and place."""
     return sha256_of_frame(rows, OUTCOME)
 
 
@@ -54,7 +54,7 @@ def agrees_from_scratch(
     progress: RunProgress,
     engine: Engine,
 ) -> bool:
-    """Whether an institution's rows stand as a run has them that never saw the replaced file."""
+    """Whether an institution's rows equal those of a run that never read the replaced file."""
     payouts = Payouts(setting.layouts, setting.schedule)
     expected, _ = payouts.expected(progress.register)
     ours = pl.concat(

@@ -1,8 +1,8 @@
-"""Rows between nights, in a folder: what is open after each run, and what was settled in which.
+"""The store of rows between nights, in a folder: the open and the settled rows of each run.
 
-A run reads what is open, and of what was settled only the families that new rows name. Each run writes a
-folder of its own, once: a row that is judged again is written again, and the newest writing counts. So a run
-that was killed leaves everything as it stood before it.
+A run reads the open rows, and settled rows only of families that new rows name. Each run writes one folder of
+its own: a row that is judged again is written again, and the newest version counts. So a killed run changes
+nothing.
 """
 
 import os
@@ -17,7 +17,7 @@ from reconciliation.canonical_row import FAMILY, IDENTITY, LEDGER, OPEN, SCHEMA,
 _VERSION = "version"
 _OPEN = "open.parquet"
 _SETTLED = "settled.parquet"
-# So many files are looked through together; more would only take more memory.
+# How many files are scanned together; more would only take more memory.
 _AT_ONCE = 8
 
 
@@ -40,17 +40,17 @@ class RowStore:
         folder.mkdir(parents=True, exist_ok=True)
 
     def folder_of(self, run: int) -> Path:
-        """Where the rows of a run lie."""
+        """The folder with the rows of a run."""
         return self._folder / f"{run:06d}"
 
     def discard_beyond(self) -> None:
-        """Throw away what runs left that were never committed."""
+        """Delete the folders of runs that were never committed."""
         for path in self._folder.iterdir():
             if not path.name.isdecimal() or int(path.name) > self.last:
                 shutil.rmtree(path)
 
     def open_rows(self) -> pl.DataFrame:
-        """What was carried over."""
+        """The open rows after the last run."""
         path = self.folder_of(self.last) / _OPEN
         return self._that_count(pl.read_parquet(path)) if path.exists() else no_rows()
 
@@ -73,12 +73,12 @@ class RowStore:
         return pl.read_parquet(path).filter(pl.col("origin").is_in(origins))
 
     def known_names(self, names: pl.DataFrame) -> pl.DataFrame:
-        """Settled rows of ours that bear one of their names that are asked for."""
+        """Settled rows of ours that have one of these references of theirs."""
         rows = self._settled(names.unique(), ("institution", "direction", "theirs"))
         return rows.filter(pl.col("source") == LEDGER)
 
     def write_run(self, rows: pl.DataFrame) -> Path:
-        """Write what a run decided, in one order whatever they came in; where it lies."""
+        """Write the rows of a run in a fixed order; returns their folder."""
         ordered = complete(rows).sort(IDENTITY)
         is_open = pl.col("verdict") == OPEN
         settled = ordered.filter(~is_open).with_columns(pl.lit(self.last + 1).alias(_VERSION))
@@ -106,15 +106,15 @@ class RowStore:
         return self.of_institutions([institution])
 
     def of_institutions(self, institutions: Sequence[str]) -> pl.DataFrame:
-        """The same of several."""
+        """Every row of these institutions that counts, once, with its verdict."""
         return self._rows_that_count(list(SCHEMA), pl.col("institution").is_in(institutions))
 
     def written(self) -> pl.DataFrame:
-        """What the last run wrote and counts still: the rows that it judged, and all that are open."""
+        """The rows that the last run judged and that still count, and all open rows."""
         return pool_rows(self.settled_in([self.last]), self.open_rows(), no_rows())
 
     def settled_in(self, runs: Iterable[int], condition: pl.Expr | None = None) -> pl.DataFrame:
-        """Rows that these runs settled, as far as they count, each as the last of them left it."""
+        """Rows that these runs settled and that still count, each in its newest version."""
         paths = [path for run in sorted(set(runs)) if (path := self.folder_of(run) / _SETTLED).exists()]
         if not paths:
             return no_rows()
@@ -149,7 +149,7 @@ class RowStore:
         return self._that_count(self._newest(pl.concat(frames))) if frames else no_rows()
 
     def _files_with(self, keys: pl.LazyFrame, on: Sequence[str]) -> list[str]:
-        """Which files have any of these rows. Few have; of the others only what is asked by is ever read."""
+        """The files that have any of these rows; of the others only the key columns are read."""
         paths, having = self._paths(), []
         for begin in range(0, len(paths), _AT_ONCE):
             some = pl.scan_parquet(paths[begin : begin + _AT_ONCE], include_file_paths="_path")

@@ -1,4 +1,4 @@
-"""The seal: a digest of everything that was found, on disk before anybody may look at the answers."""
+"""The seal: a digest of all findings, written to disk before the key may be opened."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from reconciliation.digests import sha256_of_lines
 
 @dataclass(frozen=True, slots=True)
 class RunIdentity:
-    """What went into a run: same identity and same code, same findings."""
+    """The digests of a run's inputs: same identity and same code give the same findings."""
 
     ledger_sha256: str
     files_sha256: str

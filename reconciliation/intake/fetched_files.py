@@ -1,7 +1,7 @@
-"""What was fetched from a server: a line of JSON a file, only ever appended.
+"""The log of files fetched from a server: one line of JSON for each file, append-only.
 
-A file is known by its folder, name, size and time; one that changed is another one, and is fetched again. A
-last line that a killed process left unfinished is none.
+A file is identified by folder, name, size and time; a changed one is another file and is fetched again. An
+unfinished last line of a killed process is ignored.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file as a server shows it; `changed` is its time in seconds since 1970, of its marker too."""
+    """A file as a server lists it; `changed` is its time in seconds since 1970, of its marker too."""
 
     folder: str
     name: str
@@ -24,7 +24,7 @@ class FetchLog:
     """The files that came from one server."""
 
     def __init__(self, path: Path) -> None:
-        """Read what stands in the file, if there is one."""
+        """Read the log, if there is one."""
         self._path = path
         self._seen = set(_read(path))
 
@@ -32,9 +32,9 @@ class FetchLog:
         return file in self._seen
 
     def add(self, remote_file: RemoteFile, sha256: str) -> None:
-        """Note that a file came; a note that is lost costs one more fetch of the same bytes."""
+        """Log a fetched file; a lost line only costs one more fetch of the same bytes."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        # What a killed process left unfinished is ended, so that it spoils no line but its own.
+        # An unfinished line of a killed process is ended first, so that it spoils no other line.
         ends = b"\n" if _is_unfinished(self._path) else b""
         with self._path.open("ab") as file:
             file.write(ends + json.dumps(asdict(remote_file) | {"sha256": sha256}).encode() + b"\n")

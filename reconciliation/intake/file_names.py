@@ -1,4 +1,4 @@
-"""File names: `<institution>_<yyyymmdd>_<cycle>[_c<n>].<extension>` and the logical key that they bear."""
+"""File names: `<institution>_<yyyymmdd>_<cycle>[_c<n>].<extension>` and their logical key."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _NAME = re.compile(r"([a-z0-9_]+?)_(\d{8})_(\d{2})(?:_c([1-9]\d*))?\.([a-z0-9]+)
 
 @dataclass(frozen=True, slots=True, order=True)
 class LogicalKey:
-    """What a file is about: one institution, date and cycle, whatever its bytes."""
+    """The logical key of a file: institution, date and cycle, whatever its bytes."""
 
     institution: str
     day: date
@@ -21,7 +21,7 @@ class LogicalKey:
 
 @dataclass(frozen=True, slots=True, order=True)
 class FileName:
-    """A name that was understood; `correction` is 0 for an original."""
+    """A parsed file name; `correction` is 0 for an original."""
 
     key: LogicalKey
     correction: int
@@ -29,10 +29,10 @@ class FileName:
 
 
 def parse_file_name(name: str) -> FileName:
-    """What a name says.
+    """Parse the name of a settlement file.
 
     Raises:
-        MonthError: it says nothing.
+        MonthError: it is no such name.
     """
     match = _NAME.fullmatch(name)
     if match is None:

@@ -1,4 +1,4 @@
-"""The register of files: what came when, in which state it is, and what it said.
+"""The register of files: when each arrived, its state and its totals.
 
     received ▶ loaded ▶ superseded by a correction
              ▶ refused (unreadable, or its control totals are wrong): no row of it is loaded
@@ -16,7 +16,7 @@ from reconciliation.intake.file_names import FileName, LogicalKey
 
 
 class FileState(StrEnum):
-    """What became of a file."""
+    """The state of a file."""
 
     LOADED = "loaded"
     SUPERSEDED = "superseded"
@@ -27,9 +27,9 @@ class FileState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One file in one night. `settled` is what its institution owes for it, in paisa.
+    """The arrival of one file in one night. `settled` is what its institution owes for it, in paisa.
 
-    `controls` are the totals that it states and those that were counted; `what` is why it was refused.
+    `controls` are the stated and the counted totals; `refusal` is the reason why it was refused.
     """
 
     name: FileName
@@ -54,13 +54,13 @@ class FileRegister:
     _by_bytes: dict[str, list[Arrival]] = field(default_factory=dict)
 
     def add(self, arrival: Arrival) -> None:
-        """Note what became of a file."""
+        """Add an arrival."""
         self._by_bytes.setdefault(arrival.sha256, []).append(arrival)
         self._by_key.setdefault(arrival.name.key, []).append(len(self.arrivals))
         self.arrivals.append(arrival)
 
     def of(self, key: LogicalKey) -> list[Arrival]:
-        """Everything that came under a key."""
+        """All arrivals of a key."""
         return [self.arrivals[index] for index in self._by_key.get(key, [])]
 
     def live(self, key: LogicalKey) -> Arrival | None:

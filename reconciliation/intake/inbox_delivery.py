@@ -1,10 +1,10 @@
-"""How files come into the inbox: whole, by a rename, and never over another one.
+"""Delivery of files into the inbox: whole, by a rename, and never over another file.
 
     inbox/<source>/<name>      complete; the night takes it from there (`nightly.inbox`)
-    arriving/…                 still being written; nobody reads it but who writes it
+    arriving/…                 still being written; only its writer reads it
 
 Same bytes under the same name are the same file. Other bytes under a name that still waits are not taken
-until the night has judged the first: two of them are two facts (`FILE_REPLAYED`), and one must not hide the
+until the night has judged the first: both count (the second is `FILE_REPLAYED`), and one must not hide the
 other.
 """
 
@@ -31,10 +31,10 @@ class StillWaitingError(SourceError):
 
 
 def parse_expected_name(name: str, layouts: Mapping[str, Layout]) -> FileName:
-    """What a name says, if an institution that we know sends such files.
+    """Parse the name of a file that a known institution sends.
 
     Raises:
-        SourceError: nobody understands it.
+        SourceError: it is no such name.
     """
     if len(name) > _LETTERS_MAX:
         raise SourceError(f"{name[:_LETTERS_MAX]}…: a name of {len(name)} letters")
@@ -53,7 +53,7 @@ def parse_expected_name(name: str, layouts: Mapping[str, Layout]) -> FileName:
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """The inbox as a source sees it: a folder of its own, and one for what is still arriving."""
+    """The inbox of one source: a folder of its own, and one for files that are still arriving."""
 
     root: Path
     source: str

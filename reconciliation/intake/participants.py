@@ -1,6 +1,6 @@
-"""Who takes part: the institutions that our books name, and the banks by which those pay.
+"""Participants: the institutions that our books name, and the banks by which they pay.
 
-A file is expected only of them, so a layout may lie ready long before its institution is connected.
+Files are expected only of participants, so a layout may exist long before its institution is connected.
 """
 
 from collections.abc import Collection, Mapping
@@ -23,14 +23,14 @@ def bank_of(institution: str, layouts: Mapping[str, Layout]) -> str:
 
 
 def only_participants(taking_part: Collection[str], calendar: Calendar) -> Calendar:
-    """The calendar with the times of those who take part and of nobody else."""
+    """The calendar with the times of these institutions alone."""
     times = {name: file_times for name, file_times in calendar.institutions.items() if name in taking_part}
     return calendar.model_copy(update={"institutions": times})
 
 
 @dataclass(frozen=True, slots=True)
 class Participants:
-    """Since when each institution is expected to send files, and whom our books name and nobody watches."""
+    """The date from which each participant sends files, and the unwatched institutions of our books."""
 
     since: Mapping[str, date]
     unwatched: frozenset[str]
@@ -42,9 +42,9 @@ def participants_of(
     layouts: Mapping[str, Layout],
     calendar: Calendar,
 ) -> Participants:
-    """Those who took part before, and those whom the books name by now with the first date of each.
+    """Earlier participants, and the institutions that the books name by now with the first date of each.
 
-    Who has no layout or no times in the calendar is unwatched, a bank by which somebody pays as well.
+    An institution without a layout or times is unwatched, a bank by which one pays as well.
     """
     first_dates = dict(named)
     for name in sorted({*since, *named}):

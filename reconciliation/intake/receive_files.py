@@ -1,7 +1,7 @@
 """The files of one night: each is loaded as a whole, or is a break of its own and changes nothing.
 
-Files are judged in the order of institution, date, cycle and correction, whatever the order in which they lie
-there, so a night has one outcome.
+Files are judged in the order of institution, date, cycle and correction, whatever their order in the inbox,
+so a night has one outcome.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -23,7 +23,7 @@ from reconciliation.statement.reader import Reading, read
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A file as it came: its name, and its bytes when they are wanted."""
+    """An incoming file: its name, and a function that reads its bytes."""
 
     name: str
     read: Callable[[], bytes]
@@ -31,7 +31,7 @@ class Incoming:
 
 @dataclass(slots=True)
 class Received:
-    """What one night brought. `withdrawn` are the names of files that a correction replaced."""
+    """The files of one night; `withdrawn` are the names of files that a correction replaced."""
 
     frames: list[pl.DataFrame] = field(default_factory=list)
     findings: list[BreakFinding] = field(default_factory=list)
@@ -41,17 +41,17 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Takes files in: layouts and schedule say what is expected, the register what came before."""
+    """Reads files: layouts and schedule define what is expected, the register holds earlier arrivals."""
 
     layouts: Mapping[str, Layout]
     schedule: FileSchedule
     register: FileRegister
 
     def receive(self, files: Iterable[Incoming], night: date) -> Received:
-        """Every file that came, then what is missing by this night; files of one name stay in their order.
+        """Read every file, then add those missing by this night; files of one name stay in their order.
 
         Raises:
-            MonthError: a name says nothing.
+            MonthError: a name is not that of a settlement file.
         """
         received = Received()
         for name, file in sorted(
@@ -114,7 +114,7 @@ class Intake:
             return None
         if name.correction == live.name.correction:
             return Code.FILE_REPLAYED, FileState.REPLAYED
-        # The correction overtook what it corrects.
+        # The correction arrived before the file that it corrects.
         return Code.FILE_SUPERSEDED, FileState.SUPERSEDED
 
     def _read(self, name: FileName, content: bytes) -> Reading:
@@ -204,10 +204,10 @@ def _sequence(reading: Reading) -> int | None:
 
 
 def check_header(name: FileName, reading: Reading) -> None:
-    """A header must repeat what the name says.
+    """A header must repeat date, cycle and correction of the name.
 
     Raises:
-        ControlTotalError: it says something else.
+        ControlTotalError: it differs.
     """
     mark = "C" if name.correction else "O"
     expected = {

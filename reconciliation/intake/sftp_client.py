@@ -1,9 +1,9 @@
 """Fetching complete files from one SFTP server; asyncssh is imported here and nowhere else.
 
-Whatever a server says is foreign: a name is taken only if it is one of ours to the letter, so none can leave
-its folder; only plain files are opened; a size, a count of names and every wait have their limits. A file is
-written beside the inbox, goes on where it stopped the last time, and is laid into the inbox once it is there
-whole and its size and time are still what they were. A server that fails spoils no other one.
+Nothing from a server is trusted: only valid names of settlement files are taken, so none can leave its
+folder; only plain files are opened; size, number of names and every wait are limited. A file is written
+outside the inbox, resumed where it stopped, and moved into the inbox once it is whole and its size and time
+are unchanged. A failing server does not affect others.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from reconciliation.intake.inbox_delivery import Landing, StillWaitingError, fil
 from reconciliation.intake.sftp_servers import SftpServer
 from reconciliation.statement.layout import Layout
 
-# One request at a time, so that nothing is under way when one is given up.
+# One request at a time, so that nothing is pending when one is given up.
 _CHUNK: Final = 1 << 18
 _PLACE: Final = "{institution}"
 _ALL: Final = "*"
@@ -31,7 +31,7 @@ _T = TypeVar("_T")
 
 
 class FetchOutcome(StrEnum):
-    """What became of a name on a server."""
+    """The outcome for a name on a server."""
 
     FETCHED = "fetched"
     SAME = "same bytes"
@@ -43,7 +43,7 @@ class FetchOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FetchResult:
-    """One line of what a fetch did."""
+    """The result of a fetch for one file, or for the server where `name` is empty."""
 
     server: str
     name: str
@@ -53,7 +53,7 @@ class FetchResult:
 
 @dataclass(frozen=True, slots=True)
 class ServerFetch:
-    """One server with all that fetching from it needs."""
+    """The fetch from one server."""
 
     name: str
     server: SftpServer
@@ -61,7 +61,7 @@ class ServerFetch:
     home: Path
 
     async def run(self) -> list[FetchResult]:
-        """Fetch what is new; the last line says why nothing more came, where something went wrong."""
+        """Fetch new files; after a failure the last result has its reason."""
         results: list[FetchResult] = []
         try:
             async with asyncio.timeout(self.server.limits.whole_seconds), self._connected() as sftp:
@@ -79,7 +79,7 @@ class ServerFetch:
             username=self.server.user,
             client_keys=[str(self.server.private_key(self.home))],
             client_factory=lambda: _Pinned(fingerprint),
-            # Nothing but the fingerprint is trusted; nothing of whoever runs this is offered.
+            # Only the fingerprint is trusted; no agent, configuration or key of the user is used.
             known_hosts=([], [], []),
             config=None,
             agent_path=None,
@@ -92,7 +92,7 @@ class ServerFetch:
         try:
             yield await self._within_silence_limit(connection.start_sftp_client(path_encoding=None))
         finally:
-            # A server that is silent would not answer a farewell either.
+            # A silent server would not answer a close either.
             connection.abort()
             with suppress(TimeoutError):
                 async with asyncio.timeout(limits.connect_seconds):
@@ -110,12 +110,12 @@ class ServerFetch:
         for (institution, _), first, second in zip(places, before, after, strict=True):
             for file in self._complete_files(first, second, results):
                 if file not in remembered:
-                    # One by one: what came is told although the next one fails.
+                    # One by one, so that files are reported although a later one fails.
                     result = await self._fetch_if_allowed(sftp, file, institution, remembered)
                     results.append(result)
 
     def _folders(self) -> list[tuple[str, str]]:
-        """Each folder with the institution that it is of, empty for several."""
+        """Each folder with its institution, empty for a folder of several."""
         if _PLACE not in self.server.folder:
             return [("", self.server.folder)]
         named = sorted(self.layouts) if _ALL in self.server.institutions else self.server.institutions
@@ -124,7 +124,7 @@ class ServerFetch:
     def _complete_files(
         self, before: Mapping[str, RemoteFile], after: Mapping[str, RemoteFile], results: list[FetchResult]
     ) -> list[RemoteFile]:
-        """The plain files of a folder that nobody writes any more, by two looks at it."""
+        """The plain files of a folder that are complete, by two listings of it."""
         suffix = self.server.complete.suffix
         if self.server.complete.by == "marker":
             unchanged = {
@@ -144,7 +144,7 @@ class ServerFetch:
         return [unchanged[name] for name in sorted(unchanged)]
 
     async def _list_files(self, sftp: asyncssh.SFTPClient, folder: str) -> dict[str, RemoteFile]:
-        """The plain files of a folder by their names; a folder that is not there has none."""
+        """The plain files of a folder by name; empty for a missing folder."""
         files: dict[str, RemoteFile] = {}
         count = 0
         try:
@@ -166,7 +166,7 @@ class ServerFetch:
             yield entry
 
     def _refusal_of(self, file: RemoteFile, institution: str) -> str:
-        """Why a file is left where it is, or nothing."""
+        """Why a file is not fetched; empty where it is."""
         try:
             name = parse_expected_name(file.name, self.layouts)
         except SourceError as problem:
@@ -190,7 +190,7 @@ class ServerFetch:
 
     async def _fetch(self, sftp: asyncssh.SFTPClient, file: RemoteFile, remembered: FetchLog) -> FetchResult:
         landing = Landing.of(self.home, "sftp")
-        # Another size or time is another file: what was begun of one never goes on with the other.
+        # Another size or time is another file: a partial file of one is never continued with the other.
         changed = file.changed.replace("/", "-")
         part = landing.arriving / f"{self.name}.{file.name}.{file.size}.{changed}.part"
         try:
@@ -211,7 +211,7 @@ class ServerFetch:
         return FetchResult(self.name, file.name, FetchOutcome.FETCHED if is_new else FetchOutcome.SAME)
 
     async def _download(self, sftp: asyncssh.SFTPClient, remote_file: RemoteFile, part: Path) -> None:
-        """Write the rest of a file behind what is there of it, and make sure that it is the file still."""
+        """Append the rest of a file to its partial file, and check that it has not changed."""
         path = f"{remote_file.folder.rstrip('/')}/{remote_file.name}".encode()
         remote = await self._within_silence_limit(sftp.open(path, "rb", encoding=None, block_size=_CHUNK))
         try:
@@ -227,7 +227,7 @@ class ServerFetch:
             raise _ChangedError(f"it changed while it was read: {length} of {remote_file.size} bytes came")
 
     async def _copy(self, remote: asyncssh.SFTPClientFile, remote_file: RemoteFile, part: Path) -> int:
-        """How long the file is by what came of it; one byte too many is enough to know that it grew."""
+        """Append until the end; returns the length read, one byte too many where the file grew."""
         with part.open("ab") as file:
             while True:
                 length_max = min(_CHUNK, remote_file.size + 1 - file.tell())
@@ -237,9 +237,12 @@ class ServerFetch:
                 file.write(chunk)
 
     async def _within_silence_limit(self, answer: Awaitable[_T]) -> _T:
-        """An answer of the server, which may be silent for so long and no longer.
+        """Await an answer of the server within the limit of silence.
 
-        What asks is given up without waiting for its end: it would bid the silent server farewell first.
+        A request that times out is cancelled without waiting: closing it would wait for the silent server.
+
+        Raises:
+            TimeoutError: no answer in time.
         """
         asking = asyncio.ensure_future(answer)
         try:
@@ -269,13 +272,13 @@ class _Pinned(asyncssh.SSHClient):
 
 
 def _ignore_outcome(request: "asyncio.Future[_T]") -> None:
-    """What became of a question that was given up interests nobody."""
+    """Retrieve the exception of a cancelled request, so that asyncio does not log it."""
     if not request.cancelled():
         request.exception()
 
 
 def _bytes(content: bytes | str) -> bytes:
-    """What a file without an encoding gives, for the type checker too."""
+    """The content of a file without an encoding, narrowed to bytes."""
     assert isinstance(content, bytes)
     return content
 

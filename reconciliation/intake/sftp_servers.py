@@ -25,7 +25,7 @@ class _Strict(BaseModel):
 
 
 class FetchLimits(_Strict):
-    """What one fetch may take: bytes of a file, names in a folder, seconds."""
+    """The limits of one fetch: bytes of a file, names in a folder, seconds."""
 
     bytes_max: int = Field(default=256_000_000, gt=0)
     names_max: int = Field(default=20_000, gt=0)
@@ -35,7 +35,7 @@ class FetchLimits(_Strict):
 
 
 class CompletenessRule(_Strict):
-    """How a file shows that nobody writes it any more.
+    """The rule by which a file is known to be complete.
 
     By `marker`, there is an empty file beside it whose name is longer by `suffix`. By `stable`, its size and
     time are the same again after so many seconds.
@@ -47,7 +47,7 @@ class CompletenessRule(_Strict):
 
 
 class SftpServer(_Strict):
-    """One server. `institutions` are those whose files it may bring, `*` all; others are left there.
+    """One server. `institutions` are those whose files it may have, `*` all; files of others are not fetched.
 
     `folder` may hold `{institution}`, then each has one. The private key lies in the file that the variable
     `key_env` names, or in `key` under EKPAY_HOME.
@@ -100,7 +100,7 @@ class SftpServer(_Strict):
         return path
 
     def port_number(self) -> int:
-        """The port; a sandbox takes a free one and tells it in a variable."""
+        """The port; a sandbox takes a free one and sets it in the variable `port_env`."""
         port_text = os.environ.get(self.port_env, "") if self.port_env else ""
         return int(port_text) if port_text.isdecimal() else self.port
 
@@ -116,7 +116,7 @@ def read_servers(path: Path) -> Mapping[str, SftpServer]:
     """The servers of a file.
 
     Raises:
-        ConfigurationError: there is no such file, or it says what cannot be meant.
+        ConfigurationError: there is no such file, or it is not valid.
     """
     try:
         return SftpServers.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).servers

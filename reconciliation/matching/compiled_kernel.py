@@ -1,6 +1,6 @@
 """The kernel compiled: as the SQL of a dialect, without any connection, and by Polars.
 
-This module is heavy; engines import it when they are first asked.
+This module is heavy; engines import it when they first run.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +21,7 @@ QUESTIONS: Final[Mapping[Question, Callable[[Mapping[str, Any]], Any]]] = {
     "judged": judged,
 }
 _SOURCES: Final = ("ledger", "file")
-# Ibis takes every column as one that may be null; where it is told otherwise, some dialects refuse the union.
+# Every column stays nullable: with columns that are not, some dialects refuse the union.
 _KINDS: Final = {
     "institution": "string",
     "reference": "string",
@@ -41,7 +41,7 @@ _POLARS: Final[Any] = ibis.polars
 
 @cache
 def _expression(question: Question) -> Any:  # noqa: ANN401 - Ibis ships no types
-    """The question over tables called `ledger` and `file` that no engine knows yet."""
+    """The query over unbound tables `ledger` and `file`."""
     left_out = {"institution"} if question == "unsettled_in_one" else set()
     schema = {column: _KINDS[column] for column in COLUMNS if column not in left_out}
     return QUESTIONS[question]({name: ibis.table(schema, name=name) for name in _SOURCES})
@@ -59,7 +59,7 @@ def columns_of(question: Question) -> tuple[str, ...]:
 
 
 def sql(dialect: str) -> str:
-    """Every statement of a run, as they are kept with it for evidence."""
+    """Every statement of a run, as stored with it for evidence."""
     return "".join(f"-- {question}\n{sql_of(question, dialect)};\n" for question in QUESTIONS)
 
 
@@ -71,11 +71,11 @@ def polars_answer(question: Question, sources: Mapping[str, pl.DataFrame]) -> pl
             _FRAMES.update(sources)
             return _plan(question, schemas).collect(engine="streaming")
         finally:
-            # The frames must not lie there until the next question.
+            # The frames must not stay in memory until the next query.
             _FRAMES.clear()
 
 
-# To compile a question takes as long as to answer it for ten thousand rows: a plan reads what is asked here.
+# Compiling a query takes as long as running it on ten thousand rows, so plans are cached and read from here.
 _FRAMES: Final[dict[str, pl.DataFrame]] = {}
 _ONE_AT_A_TIME: Final = Lock()
 # Rows that a plan takes at a time, so that its threads have something each.

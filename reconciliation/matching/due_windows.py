@@ -1,4 +1,4 @@
-"""When a row of ours must have been answered: due dates, late windows, and which dates are complete.
+"""By when a row of ours must be in a file: due dates, late windows, and which dates are complete.
 
 The due date of a leg is its Dhaka date, one more from the cut-off on, moved to a business day where the
 institution makes files on those only. What moved in the last ten minutes before the cut-off may come one file
@@ -16,7 +16,7 @@ from reconciliation.calendar import Calendar
 from reconciliation.statement.values.dates import DHAKA, DHAKA_NAME, dhaka_midnight
 
 LATE_MINUTES: Final = 10
-# How far a row has come in its window.
+# Whether the due date of a row is over.
 NOT_DUE: Final = 0
 DUE: Final = 1
 DUE_TWICE: Final = 2  # the next date is complete too

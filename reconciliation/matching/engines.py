@@ -1,8 +1,8 @@
 """The engines on which the kernel runs: DuckDB with bounded memory, and Polars as the fast path.
 
 DuckDB is the reference: it spills to disk inside its memory limit. Polars must give the same digest, which a
-test and every run check. `postgres_engine` and `scale_engines` have those that only prove that digest. What
-is heavy is imported by the engine that needs it, when it is first asked.
+test and every run check. `postgres_engine` and `scale_engines` hold engines that only prove that digest.
+Heavy modules are imported by the engine that needs them, when it first runs.
 """
 
 from collections.abc import Mapping
@@ -58,12 +58,12 @@ def digest(groups: pl.DataFrame) -> str:
 
 
 def unsettled_question(sources: Sources) -> "Question":
-    """How to ask for what is unsettled: of many institutions, or of one where no source names any."""
+    """The query for unsettled families: of many institutions, or of one where no source has the column."""
     return "unsettled" if "institution" in sources["ledger"].columns else "unsettled_in_one"
 
 
 def normalised(answer: pl.DataFrame) -> pl.DataFrame:
-    """The same types and the same order of columns from every engine."""
+    """The answer with the same column types and order from every engine."""
     if answer.width <= len(FAMILY):
         return answer.select(name for name in FAMILY if name in answer.columns)
     numbers = [name for name, kind in answer.schema.items() if kind.is_numeric() and name not in KEY]
@@ -142,7 +142,7 @@ class PolarsEngine:
         return self._answer("judged", sources)
 
     def sql(self) -> str:
-        """The plan in the words of DuckDB: a plan of Polars has none that another engine could run."""
+        """The query in the dialect of DuckDB: Polars has no SQL of its own."""
         from reconciliation.matching.compiled_kernel import sql  # noqa: PLC0415 - heavy
 
         return sql("duckdb")

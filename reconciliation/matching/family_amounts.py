@@ -17,7 +17,7 @@ ROUNDING_MAX: Final = 1
 
 
 def compare_amounts(family: Family, ours: PoolRow, theirs: PoolRow, decision: FamilyDecision) -> bool:
-    """Settle both rows or find the difference; says whether refunds of ours were netted into their row."""
+    """Match both rows or raise the difference; returns whether refunds of ours were netted into their row."""
     if _fits(family, theirs, ours.gross, ours.net, decision):
         decision.settle([ours, theirs], MATCHED)
         return False
@@ -34,7 +34,7 @@ def compare_amounts(family: Family, ours: PoolRow, theirs: PoolRow, decision: Fa
 
 
 def _fits(family: Family, theirs: PoolRow, gross: int | None, net: int, decision: FamilyDecision) -> bool:
-    """Whether their row says these amounts, or is a paisa off where a fee was kept."""
+    """Whether their row has these amounts, or differs by one paisa where a fee was kept."""
     if theirs.gross is not None and theirs.gross != gross:
         return False
     if theirs.net == net:
@@ -46,7 +46,7 @@ def _fits(family: Family, theirs: PoolRow, gross: int | None, net: int, decision
 
 
 def _open_refunds(family: Family, ours: PoolRow) -> Sequence[PoolRow]:
-    """What we gave back of this payment and they have told in no row of its own."""
+    """Our refunds of this payment that are in no row of theirs."""
     back = family.side(TAKES_BACK)
     if ours.direction != BRINGS or back.theirs:
         return ()

@@ -1,4 +1,4 @@
-"""What was decided about a family: findings, and what became of each row."""
+"""The decision about a family: its findings and the fate of each row."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -25,12 +25,12 @@ class FamilyDecision:
     passes: list[str] = field(default_factory=list)
 
     def settle(self, rows: Iterable[PoolRow], fate: str) -> None:
-        """Say what became of rows; a later word replaces an earlier one."""
+        """Set the fate of rows; a later call replaces an earlier one."""
         for row in rows:
             self.fates[row.identity] = fate
 
     def note_refused_pass(self, number: int, reason: str) -> None:
-        """Note that a pass was tried in vain."""
+        """Note a pass that did not match, with the reason."""
         self.passes.append(f"{number}: {reason}")
 
     def raise_finding(
@@ -56,7 +56,7 @@ class FamilyDecision:
 
 
 def _compared(ours: PoolRow, theirs: PoolRow) -> ComparedAmounts:
-    """Gross against gross; net against net where the gross agrees or is not told."""
+    """Gross against gross; net against net where the gross agrees or is missing."""
     if theirs.gross is None or theirs.gross == ours.gross:
         return ComparedAmounts(ours.net, theirs.net, ours.fee, ours.vat)
     return ComparedAmounts(ours.amount, theirs.gross, ours.fee, ours.vat)

@@ -1,8 +1,8 @@
-"""The look at what the kernel could not settle: which code, and what becomes of each row.
+"""The judgement of families that the kernel could not settle: break codes and the fate of each row.
 
-The order of questions is the order of certainty: what is twice, what cannot be read, who is missing, who
-says what, in which currency, how much. The first that answers is the cause; nothing is raised twice for it.
-Ties are breaks, never the luck of who came first (reconciliation.md 3.6).
+Tests run in the order of certainty: duplicates, rejected rows, missing side, status, currency, amount. The
+first that applies is the cause, and nothing is raised twice for it. Ties are breaks, whatever the order of
+rows (reconciliation.md 3.6).
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def judge_family(family: Family) -> FamilyDecision:
     netted = _judge_side(family, BRINGS, decision, netted=False)
     _judge_side(family, TAKES_BACK, decision, netted=netted)
     for row in family.side(CHARGEBACK).theirs:
-        # Never netted with a refund: a second outflow is somebody's loss (case 19).
+        # Never netted with a refund: a second outflow is a loss (case 19).
         decision.note_refused_pass(1, "a chargeback is no event of ours")
         decision.raise_finding(Code.FILE_ONLY, family, row, reason="chargeback")
         decision.settle([row], BROKEN)
@@ -38,7 +38,7 @@ def judge_family(family: Family) -> FamilyDecision:
 
 
 def _judge_side(family: Family, direction: int, decision: FamilyDecision, *, netted: bool) -> bool:
-    """One direction; says whether refunds of ours were netted into the payment's row."""
+    """Judge one direction; returns whether refunds of ours were netted into the payment's row."""
     side = family.side(direction)
     if side is NO_ROWS:
         return False
@@ -76,7 +76,7 @@ def _without_copies(family: Family, ours: Sequence[PoolRow], decision: FamilyDec
 
 
 def _readable(theirs: Sequence[PoolRow], decision: FamilyDecision) -> list[PoolRow]:
-    """Rows that could be read whole. The others were found by intake; they still answer for their payment."""
+    """Rows that were read whole. Intake raised the rejected ones; they still stand for their payment."""
     rejected = [row for row in theirs if row.rejected is not None]
     decision.settle(rejected, REJECTED)
     return [row for row in theirs if row.rejected is None]
@@ -174,7 +174,7 @@ def _ours_is_missing(family: Family, theirs: Sequence[PoolRow], decision: Family
 def _match_as_a_whole(
     family: Family, ours: Sequence[PoolRow], theirs: Sequence[PoolRow], decision: FamilyDecision
 ) -> bool:
-    """Several movements of ours under one reference match as a whole or not at all."""
+    """Several movements of ours under one reference match all together or not at all."""
     if sorted(row.net for row in ours) == sorted(row.net for row in theirs):
         decision.settle((*ours, *theirs), MATCHED)
         return False
@@ -185,7 +185,7 @@ def _match_as_a_whole(
 
 
 def _compare(family: Family, ours: PoolRow, theirs: PoolRow, decision: FamilyDecision) -> bool:
-    """One of ours and one of theirs; says whether a refund of ours lies inside their row."""
+    """Compare one row of ours with one of theirs; returns whether a refund of ours is inside their row."""
     decision.settle([ours, theirs], BROKEN)
     if ours.has_failed != theirs.has_failed and not ours.is_unknown:
         code = Code.THEY_SUCCESS_WE_FAILED if ours.has_failed else Code.WE_SUCCESS_THEY_FAILED

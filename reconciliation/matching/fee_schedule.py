@@ -1,4 +1,4 @@
-"""What an institution may keep of a payment, by the agreed schedule.
+"""The agreed fee that an institution keeps of a payment.
 
 Fee and VAT are rounded half up per row, in whole paisa, as the posting side does it (architecture.md 6).
 """
@@ -23,6 +23,6 @@ class FeeSchedule:
         return rated if self.cap is None else min(rated, self.cap)
 
     def fee_with_vat(self, gross: int) -> int:
-        """Fee and VAT together: what lies between gross and net."""
+        """Fee and VAT together, the difference of gross and net."""
         fee = self.fee(gross)
         return fee + percent_half_up(fee, self.vat_basis_points)

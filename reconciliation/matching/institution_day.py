@@ -1,7 +1,7 @@
 """One institution's date, judged by itself: its files and our lines, read at the same time.
 
-For an institution of any size: the cells of its files, and what is the same in every row, never lie in
-memory, and only rows that are not settled at first sight become whole rows with windows and digests.
+For an institution of any size: neither the cells of its files nor constant columns are held in memory, and
+only rows that are not settled at first sight become whole rows with windows and digests.
 """
 
 from collections.abc import Mapping
@@ -43,13 +43,13 @@ class InstitutionDay:
 
     @property
     def kinds(self) -> Mapping[str, InstitutionKind]:
-        """What the institution does for us."""
+        """The kind of the institution, by its id."""
         return {self.layout.institution: self.layout.kind}
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedDay:
-    """What a date came to: how many rows there are, and those that are not settled at first sight, judged.
+    """The result of a date: counts of rows, and the judged rows that were not settled at first sight.
 
     `ours` counts our lines of the date, `theirs` the rows of each file. Every row that `judged` does not hold
     is matched. `elsewhere` are references of our lines of other dates that the files name.
@@ -64,7 +64,7 @@ class JudgedDay:
 def judge_day(day: InstitutionDay, lines: DayLines, calendar: Calendar, engine: Engine) -> JudgedDay:
     """Judge a date; files and lines are read at the same time.
 
-    Of a date that is not whole, lines of ours that no file tells wait. Findings are those of the rows.
+    Where a date is not whole, our lines that are in no file stay open. Findings are those of rows alone.
 
     Raises:
         UnreadableFileError: a file is refused as a whole; `file` says which.
@@ -80,7 +80,7 @@ def judge_day(day: InstitutionDay, lines: DayLines, calendar: Calendar, engine: 
     frames.clear()
     references, their_places = unsettled(ours, theirs, engine)
     unsettled_theirs = theirs[their_places]
-    # What is left is small; the sides need not lie there any longer.
+    # The rest is small; the sides are freed.
     del ours, theirs, reading
     looked_at = with_windows(lines.of(references.to_list()), calendar)
     rest = pl.concat([looked_at, _with_digests(unsettled_theirs, day)])

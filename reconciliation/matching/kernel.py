@@ -1,10 +1,10 @@
 """The kernel: tag every row with its source, put all sources together, group once by reference.
 
-Ibis expressions, the same on every engine. There is no join: a group tells by its counts and sums per source
-whether it is 1 and 1 with equal amounts, missing on a side, doubled on any, or different (ADR 0040). Nearly
-every family is one payment told alike by both sides, and `unsettled` sees that by six sums; `judged` counts
-everything and is asked about the others alone (ADR 0059). Every aggregate is free of order, so no permutation
-of rows or files can change the result.
+Ibis expressions, the same on every engine. There is no join: counts and sums per source show whether a group
+is 1 and 1 with equal amounts, missing on a side, doubled on any, or different (ADR 0040). Nearly every family
+is one payment with the same amounts on both sides, and `unsettled` shows that by six sums; `judged` counts
+everything and runs on the other families alone (ADR 0059). Every aggregate is free of order, so no
+permutation of rows or files can change the result.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ import ibis
 from reconciliation.canonical_row import BRINGS, FAILED, FAMILY, KEY, SUCCESS, UNKNOWN
 from reconciliation.matching.kernel_verdicts import AGREED, LOOK, SILENT, WAITING
 
-# What a source must bring.
+# The columns that a source must have.
 COLUMNS: Final = (
     *KEY,
     "status",
@@ -25,14 +25,14 @@ COLUMNS: Final = (
     "due",
     "is_rejected",
 )
-# What a first sight needs.
+# The columns that the first sight needs.
 SIGHT: Final = tuple(name for name in COLUMNS if name != "due")
-# In what nearly all rows are; a family in another currency is no worse, only not settled at first sight.
+# The currency of nearly all rows; a family in another one is only not settled at first sight.
 CURRENCY: Final = "BDT"
 _COUNTED = {"succeeded": SUCCESS, "failed": FAILED, "unknown": UNKNOWN}
 
 
-# What each row adds to its family. Of two rows the sum says which two they are; one that is not plain adds
+# What each row adds to its family. The sum of two rows shows which two they are; one that is not plain adds
 # more than any two that are.
 _OURS, _THEIRS, _THEIRS_WITHOUT_GROSS, _NOT_PLAIN = 1, 4, 16, 64
 
@@ -40,9 +40,9 @@ _OURS, _THEIRS, _THEIRS_WITHOUT_GROSS, _NOT_PLAIN = 1, 4, 16, 64
 def unsettled(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401 - Ibis ships no types
     """The families of `ledger` and `file` that are not one payment on each side saying the same.
 
-    Same is a success of equal net and, where theirs is told, equal gross in taka. Each of these is `AGREED`
-    in `judged` too; the opposite need not be so. Sources without `institution` are of one institution, and
-    are grouped by the reference alone.
+    Same is a success of equal net and, where theirs has a gross, equal gross in taka. Each of these is
+    `AGREED` in `judged` too; the opposite need not be so. Sources without `institution` are of one
+    institution, and are grouped by the reference alone.
     """
     ledger, file = sources["ledger"], sources["file"]
     keys = [name for name in FAMILY if name in ledger.columns]
@@ -114,11 +114,11 @@ def _sum(mine: Any, amount: Any) -> Any:  # noqa: ANN401
 
 
 def judged(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    """Groups of `ledger` and `file` with a verdict: agreed, waiting, silent, or a look is wanted.
+    """Groups of `ledger` and `file` with a verdict: agreed, waiting, silent, or look (needs the passes).
 
     Agreed is one row on each side that says the same: success with equal amounts in one currency, failure
-    on both sides, or whatever answers a question of ours. Waiting is one side alone inside its window.
-    Silent is a failure of ours that no file needs to know.
+    on both sides, or any answer to an unknown of ours. Waiting is one side alone inside its window.
+    Silent is a failure of ours that need not be in any file.
     """
     groups = grouped(sources)
     one_each = (groups.ledger_rows == 1) & (groups.file_rows == 1) & (groups.file_rejected == 0)

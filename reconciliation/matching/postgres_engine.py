@@ -1,4 +1,4 @@
-"""The kernel on PostgreSQL: no matcher of ours, but a third opinion that shares no code with the other two.
+"""The kernel on PostgreSQL: not used by nights, an independent check that shares no code with the other two.
 
 Rows come by ADBC into temporary tables, the answer goes back by ADBC.
 """

@@ -1,20 +1,20 @@
-"""By which reference rows are grouped.
+"""The reference by which rows are grouped.
 
 Our reference, made before the first hop, is the key wherever a row has it. A row without it is looked up by
 their name for it among what we know of the same institution and direction (pass 3 of reconciliation.md
-3.6). What names nothing that we know stands alone under their name.
+3.6). A row that nothing matches stands alone under their reference.
 """
 
 from typing import Final
 
 import polars as pl
 
-# Cannot occur in a reference of ours, so that a stranger's name never meets one.
+# Cannot occur in a reference of ours, so that a stranger's reference never equals one.
 STRANGER: Final = "~"
 
 
 def without_ours(rows: pl.DataFrame) -> pl.DataFrame:
-    """What a look-up is wanted for: institution, direction and their name."""
+    """The keys to look up: institution, direction and their reference."""
     return rows.filter((pl.col("ours") == "") & (pl.col("theirs") != "")).select(
         "institution", "direction", "theirs"
     )
@@ -23,7 +23,7 @@ def without_ours(rows: pl.DataFrame) -> pl.DataFrame:
 def with_references(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """File rows with `reference` filled in; `known` are rows of ours that may bear their names.
 
-    Two of ours under one name of theirs prove nothing: such a row stays a stranger.
+    Two of ours under one reference of theirs prove nothing: such a row stays a stranger.
     """
     if (rows["ours"] != "").all(ignore_nulls=False):
         return rows.with_columns(reference="ours")
@@ -35,7 +35,7 @@ def with_references(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
         .unique()
         .filter(pl.len().over("institution", "direction", "theirs") == 1)
     )
-    # A row that names nothing at all is alone under its own place in its file.
+    # A row without any reference stands alone under its place in its file.
     place = pl.concat_str("origin", pl.lit(":"), "ordinal")
     stranger = pl.lit(STRANGER) + pl.when(pl.col("theirs") != "").then("theirs").otherwise(place)
     if lookups.is_empty():

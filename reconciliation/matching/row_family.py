@@ -1,4 +1,4 @@
-"""A family: all rows of one reference at one institution, taken out of the frames to be looked at one by one.
+"""A family: all rows of one reference at one institution, as objects for the passes.
 
 Only what the kernel could not settle comes here, about one row in two hundred.
 """
@@ -18,7 +18,7 @@ RowIdentity = tuple[int, str, int]
 
 
 class PoolRow(NamedTuple):
-    """One row of ours or theirs; `due` says how far its window has come."""
+    """One row of ours or theirs; `due` says whether its due date is over."""
 
     source: int
     origin: str
@@ -48,7 +48,7 @@ class PoolRow(NamedTuple):
 
     @property
     def amount(self) -> int:
-        """The gross, or the net where no gross is told."""
+        """The gross, or the net where there is no gross."""
         return self.net if self.gross is None else self.gross
 
     @property
@@ -101,7 +101,7 @@ class Family:
     sides: Mapping[int, DirectionRows] = field(default_factory=dict)
 
     def side(self, direction: int) -> DirectionRows:
-        """The rows of a direction; none is an answer too."""
+        """The rows of a direction; empty where there are none."""
         return self.sides.get(direction, NO_ROWS)
 
 

@@ -1,4 +1,4 @@
-"""A pool of rows judged once: the kernel settles what agrees, the rest is looked at family by family."""
+"""A pool of rows judged once: the kernel settles what agrees, the rest goes through the passes by family."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -17,10 +17,10 @@ _FATES = {AGREED: MATCHED, WAITING: OPEN, SILENT: QUIET, LOOK: ""}
 
 @dataclass(slots=True)
 class JudgedPool:
-    """What a pool came to: findings, rows with their verdict, and the groups of unsettled families.
+    """The result of a pool: findings, rows with their verdict, and the groups of unsettled families.
 
-    `rounded` are rows of theirs that are a paisa off; until their file is known to stay inside its bound they
-    count as matched.
+    `rounded` are rows of theirs that differ by one paisa; they count as matched while their file stays inside
+    its bound.
     """
 
     rows: pl.DataFrame
@@ -45,14 +45,14 @@ def judge_pool(pool: pl.DataFrame, engine: Engine, kinds: Mapping[str, Instituti
 
 
 def unsettled(ours: pl.DataFrame, theirs: pl.DataFrame, engine: Engine) -> tuple[pl.Series, pl.Series]:
-    """What is not settled at first sight of one institution: references, and their places in the file."""
+    """The references of one institution not settled at first sight, and their places in `theirs`."""
     sides = {"ledger": kernel_columns(ours), "file": kernel_columns(theirs)}
     unsettled_families = engine.unsettled({name: side.drop("institution") for name, side in sides.items()})
     return unsettled_families["reference"].sort(), places_of(theirs, unsettled_families)
 
 
 def places_of(rows: pl.DataFrame, families: pl.DataFrame) -> pl.Series:
-    """At which places of a frame rows of these families stand."""
+    """The places in a frame of the rows of these families."""
     # Asking for the reference alone first keeps nearly every row out of the join of two columns of text.
     keys = families.columns
     near = rows.select(*keys, place=pl.int_range(pl.len(), dtype=pl.UInt32)).filter(
@@ -86,7 +86,7 @@ def _sides(pool: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
 
 def _with_fates(rows: pl.DataFrame, decided: Mapping[RowIdentity, str]) -> pl.DataFrame:
-    """Rows with the verdicts that the look came to, in place of the kernel's."""
+    """Rows with the verdicts of the passes in place of the kernel's."""
     keys = list(decided)
     looked_at = pl.DataFrame(
         {

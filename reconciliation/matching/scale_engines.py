@@ -1,6 +1,6 @@
 """The kernel on engines for more rows than one machine holds: ClickHouse and Spark, each in this process.
 
-They are proof that the road past one machine is open (ADR 0059), not part of a night: no command needs them.
+They prove that the kernel runs on more than one machine (ADR 0059); no night and no command needs them.
 Each takes the SQL that Ibis writes for its dialect. They come with the optional extra `scale` and are
 imported when an engine is made. Spark asks for Java.
 """

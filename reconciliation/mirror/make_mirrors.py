@@ -1,7 +1,7 @@
-"""Making mirrors: one institution and window after the other, each bound once its file is on the disk.
+"""Make mirrors, one for each institution and window, each bound once its file is on the disk.
 
 Whatever is interrupted is made by the next run: a file that no row binds is not used, and the same lines give
-the same file. Nothing here is asked by a night or by settlement.
+the same file. Neither a night nor settlement reads mirrors.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -22,7 +22,7 @@ from reconciliation.results.table_values import Connection
 # How many mirrors are done, of how many, and which is next.
 Watch = Callable[[int, int, str], None]
 
-# Lines were frozen a moment ago and nobody has counted them: without this, plans that read a whole window for
+# Lines were frozen a moment ago and have no statistics yet: without this, plans that read a whole window for
 # each institution look cheap (docs/adr/0019). `window_id + 0` is a condition that no index is looked up by.
 _BY_KEY: Final = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off"
 # Which institutions have plain lines in which closed windows, each with its newest mirror.
@@ -41,7 +41,7 @@ WHERE w.state <> 'open' AND w.business_date >= $4 AND (m.id IS NOT NULL OR (
     AND party = i.party AND business_date = w.business_date AND window_id + 0 = w.id AND {PLAIN} LIMIT 1))
 ORDER BY w.business_date, w.id, i.institution
 """  # noqa: S608 - constants
-# What is frozen at all when a mirror is begun: nothing of a closed window comes later.
+# The newest frozen line when a mirror is made: a closed window gets no later ones.
 _LAST: Final = "SELECT max(id) FROM ledger_lines"
 _PLAIN_LINES: Final = """
 SELECT our_reference AS reference, gross, net, instant, ordinal FROM ledger_lines
@@ -51,7 +51,7 @@ WHERE id <= {last} AND {party} AND business_date = '{day}' AND window_id + 0 = {
 
 @dataclass(frozen=True, slots=True)
 class RequiredMirror:
-    """A mirror that must be there, and the row that binds it, if any."""
+    """A mirror that must exist, and the row that binds it, if any."""
 
     institution: str
     window_id: int
@@ -61,7 +61,7 @@ class RequiredMirror:
 
     @property
     def is_current(self) -> bool:
-        """Whether the row tells of every line of the window."""
+        """Whether the row covers every line of the window."""
         return self.bound is not None and self.bound.last_ordinal == self.newest_ordinal
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ class RequiredMirror:
 
 @dataclass(frozen=True, slots=True)
 class MirrorCounts:
-    """How many mirrors were made, and how many lines they hold; `standing` stood already."""
+    """How many mirrors were made, with how many lines; `standing` existed already."""
 
     mirrors: int
     lines: int
@@ -84,11 +84,11 @@ async def make_missing(
     required: Sequence[RequiredMirror],
     watch: Watch | None = None,
 ) -> MirrorCounts:
-    """Make every mirror that is not there, or whose file is not what its row says.
+    """Make every mirror that is missing, or whose file does not match its row.
 
     Raises:
         OSError: a file could not be written; what was made until then stands.
-        adbc_driver_manager.Error: the database is away, or refuses.
+        adbc_driver_manager.Error: the database cannot be reached, or refuses.
     """
     folder.sweep()
     made = lines = standing = 0
@@ -117,7 +117,7 @@ async def required_mirrors(
 
 
 def first_difference(books: Database, folder: MirrorFolder, mirror: RequiredMirror) -> str:
-    """How a mirror differs from the tables, empty where it does not; both sides by a digest of their rows."""
+    """The difference of a mirror from the tables, by a digest of rows; empty where there is none."""
     if mirror.bound is None or not mirror.is_current:
         return f"{mirror}: there is no mirror of it"
     mirrored = folder.read(mirror.bound)

@@ -1,4 +1,4 @@
-"""Rows of `reconciliation.mirrors`: which file holds which lines, and how far they reach."""
+"""Rows of `reconciliation.mirrors`: the lines that each file holds."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,9 +17,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 class MirrorBinding:
     """The plain lines of an institution in a closed window, all of them up to `last_line`.
 
-    Plain is a payment that succeeded in taka (`matching.lines.PLAIN`). `rows` says how many there are and
-    `gross` what they sum to, in paisa. `last_ordinal` is the last ordinal of anybody's line in the window: a
-    mirror of a window that has a later one does not count.
+    Plain is a payment that succeeded in taka (`matching.frozen_lines.PLAIN`). `rows` says how many there are
+    and `gross` what they sum to, in paisa. `last_ordinal` is the last ordinal of anybody's line in the
+    window: a mirror of a window that has a later one does not count.
     """
 
     institution: str

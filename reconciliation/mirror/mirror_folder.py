@@ -1,7 +1,7 @@
 """Files of mirrors: Parquet under their SHA-256, each written once and never changed.
 
     mirror/<2 hex>/<sha256>        plain lines of one institution and window, in the order of their ordinals
-    mirror/.being-written-*        what a process that died had begun; nobody reads it
+    mirror/.being-written-*        an unfinished file of a process that died; never read
 
 A file counts only for what a row of `reconciliation.mirrors` binds to it, and only while its bytes, its
 number of lines and its gross are those of the row.
@@ -26,7 +26,7 @@ SCHEMA: Final = pl.Schema(
     {"reference": pl.String(), "gross": pl.Int64(), "net": pl.Int64(), "instant": pl.Datetime("us", "UTC")}
 )
 _UNFINISHED: Final = ".being-written-"
-# Nobody writes one file for so long.
+# An unfinished file of this age is abandoned.
 _ABANDONED_SECONDS: Final = 24 * 3600
 
 
@@ -49,11 +49,11 @@ class MirrorFolder:
         return cls(home / "reconciliation" / "mirror")
 
     def place(self, digest: str) -> Path:
-        """Where the file of a digest lies."""
+        """The path of the file with this digest."""
         return self.path / digest[:2] / digest
 
     def read(self, bound: MirrorBinding, *, with_instants: bool = True) -> pl.DataFrame | MirrorFault:
-        """The lines that a row binds, or why its file is not used."""
+        """The lines that a row binds, or the fault for which its file is not used."""
         try:
             content = self.place(bound.sha256).read_bytes()
         except OSError as problem:
@@ -65,7 +65,7 @@ class MirrorFolder:
         return _lines_in(content, bound, list(SCHEMA) if with_instants else list(SIGHT))
 
     def write(self, lines: pl.DataFrame) -> str:
-        """Write lines through to the disk and say their digest; what lies there already is written anew."""
+        """Write lines through to the disk and return their digest; an existing file is written anew."""
         buffer = BytesIO()
         # The cheapest to read and to hash together of what Polars writes, and the smallest (ADR 0064).
         lines.write_parquet(buffer, compression="zstd", compression_level=1, statistics=False)
@@ -73,7 +73,7 @@ class MirrorFolder:
         digest = sha256(content).hexdigest()
         place = self.place(digest)
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # Others cannot read what is made so.
+        # Made with mode 0600: others cannot read it.
         handle, unfinished = mkstemp(prefix=_UNFINISHED, dir=self.path)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -85,7 +85,7 @@ class MirrorFolder:
         return digest
 
     def sweep(self) -> None:
-        """Take away what processes that died had begun a day ago or earlier."""
+        """Delete unfinished files that are older than a day."""
         for path in self.path.glob(f"{_UNFINISHED}*"):
             if path.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
                 path.unlink(missing_ok=True)

@@ -1,8 +1,8 @@
-"""Our lines at sight through mirrors: what these hold out of files, the rest out of the tables.
+"""Our lines at first sight, from mirrors where there are any, the rest from the tables.
 
-A plain line never changes its meaning and lines are only added, so a mirror is right for ever about what it
-holds: the plain lines of an institution in one closed window. The rest are odd lines, by an index of their
-own, and plain lines of windows without a mirror that can be used.
+A plain line never changes its meaning and lines are only added, so a mirror stays right about its lines: the
+plain lines of an institution in one closed window. The rest are odd lines, by an index of their own, and
+plain lines of windows without a mirror that can be used.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ LEFT JOIN LATERAL (
   ORDER BY m.id DESC LIMIT 1) AS m ON true
 WHERE w.business_date >= '{first}'
 """
-# The same words as those of the index ix_ledger_lines_odd.
+# The same condition as that of the index ix_ledger_lines_odd.
 _ODD: Final = "status <> 'success' OR event <> 'payment' OR currency <> 'BDT'"
 _OF_OTHERS: Final = (
     PLAIN + " AND business_date IN ({dates}) AND window_id <> ALL (ARRAY[{mirrored}]::bigint[])"
@@ -40,7 +40,7 @@ _OF_OTHERS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Mirrors:
-    """Mirrors that may be used, and who is told of one that cannot be."""
+    """The folder of mirrors, and the alarm for a mirror that cannot be used."""
 
     folder: MirrorFolder
     alarm: Alarm
@@ -48,7 +48,7 @@ class Mirrors:
 
 @dataclass(slots=True)
 class MirroredLines:
-    """`matching.lines.Lines` through mirrors; `mirrored` counts the lines that came out of files at sight."""
+    """`DayLines` through mirrors; `mirrored` counts the lines that were read from files at first sight."""
 
     frozen: FrozenLines
     mirrors: Mirrors
@@ -86,7 +86,7 @@ class MirroredLines:
         )
 
     def _lines_in_span(self, binding: MirrorBinding) -> pl.DataFrame | None:
-        """What a mirror holds of the span, or None where it is not used."""
+        """The lines of a mirror in the span, or None where the mirror is not used."""
         span = self.frozen.span
         if binding.last_instant < span.start or binding.first_instant >= span.end:
             return pl.DataFrame(schema={"reference": pl.String, "gross": pl.Int64, "net": pl.Int64})
@@ -104,7 +104,7 @@ class MirroredLines:
         return lines.filter((pl.col("instant") >= span.start) & (pl.col("instant") < span.end)).select(SIGHT)
 
     def _rest(self, used: Sequence[int], unmirrored_dates: Sequence[date]) -> str:
-        """The query of lines that these windows' mirrors do not hold; `others` are dates of other windows."""
+        """The query of lines outside the mirrors of these windows; the dates are those of other windows."""
         parts = [self.frozen.sight_query(_ODD)]
         if unmirrored_dates:
             dates = ",".join(f"'{day}'" for day in unmirrored_dates)

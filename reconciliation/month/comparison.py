@@ -1,4 +1,4 @@
-"""Found against seeded, as the JSON that docs/protocols/reconciliation-month.md promises."""
+"""Findings against seeded errors, as the JSON of docs/protocols/reconciliation-month.md."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ LISTED_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class MonthComparison:
-    """How a month went. `found` are seeded findings with code, institution, reference and night right."""
+    """The result of a month; a seeded entry counts as found with code, institution, reference and night."""
 
     seeded: frozenset[Entry]
     findings: frozenset[Entry]
@@ -75,7 +75,7 @@ class MonthComparison:
 
 
 def compare(nights_by_finding: Mapping[FindingKey, date], key: Key, seal: Seal) -> MonthComparison:
-    """Put what was found beside what was seeded."""
+    """Compare the findings with the key."""
     findings = frozenset(
         (str(key_of_finding.code), key_of_finding.institution, key_of_finding.reference, night)
         for key_of_finding, night in nights_by_finding.items()

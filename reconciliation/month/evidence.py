@@ -1,4 +1,4 @@
-"""What a run leaves behind beside its rows: breaks explained, positions, arrivals, and what did not hold."""
+"""The evidence of a run beside its rows: breaks, positions, arrivals, failed invariants."""
 
 import json
 from dataclasses import asdict

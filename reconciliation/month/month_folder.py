@@ -1,4 +1,4 @@
-"""Where the ledger days and the files of each night lie in the folder of a month, and what they hold."""
+"""The folder of a month: its ledger days and the files of each night."""
 
 from dataclasses import dataclass
 from datetime import date

@@ -28,7 +28,7 @@ Watcher = Callable[[int, int, Night], None]
 
 
 def setting_of(config: Path, month: Month) -> NightSetting:
-    """What the run goes by; files are expected of those whom the books or files of the month name."""
+    """The configuration of the run; files are expected of institutions in the month's books or files."""
     layouts = read_layouts(config / "statements")
     calendar = only_participants(with_banks(month.named(), layouts), read_calendar(config / "calendar.toml"))
     schedule = FileSchedule(calendar, month.nights[0], month.nights[-1])
@@ -41,7 +41,7 @@ def empty_progress(setting: NightSetting, folder: Path) -> RunProgress:
 
 
 def identity_of(month: Month, config: Path, calendar_version: str) -> RunIdentity:
-    """SHA-256 over what went in: ledger days, files with their nights, rules and calendar."""
+    """SHA-256 over the inputs: ledger days, files with their nights, rules and calendar."""
     rules = [config / "breaks.toml", *sorted((config / "statements").glob("*.toml"))]
     files = [
         f"{night.isoformat()} {path.name} {sha256_of(path.read_bytes())}"
@@ -69,7 +69,7 @@ def run_nights(
 def run_month(
     folder: Path, config: Path, state: Path, watch: Watcher, reports: Path | None = None
 ) -> MonthComparison:
-    """Find, prove, seal, leave reports where they are wanted; only then open the key and compare.
+    """Run all nights, check, seal, write reports if `reports` is given; only then open the key and compare.
 
     Raises:
         MonthError: the folder is no month, or its key is not sealed.

@@ -1,4 +1,4 @@
-"""What a run changes about breaks: found, found again, ended. A break's first night never changes."""
+"""What a run changes about breaks: new, reopened, closed. A break's first night never changes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from reconciliation.engine.break_endings import endings
 from reconciliation.engine.night import Night, RunProgress
 from reconciliation.results.run_state import StandingBreaks
 
-# Made up once; a break has the same id in every run that finds it.
+# A random namespace; a break has the same id in every run that finds it.
 _BREAKS: Final = UUID("6d1f5f3e-2c1b-5b59-9d6e-7a1f0d9b41c7")
 
 
@@ -41,7 +41,7 @@ class BreakChanges:
         return sha256_of_lines([f"before {before}", *self.lines(night)])
 
     def standing_after(self, standing: StandingBreaks, night: date) -> StandingBreaks:
-        """What stands after the run."""
+        """The breaks that stand after the run."""
         remaining = {
             key: standing_break for key, standing_break in standing.items() if key not in self.closed
         }
@@ -53,7 +53,7 @@ class BreakChanges:
 def changes_of(
     night: Night, standing: StandingBreaks, known: Mapping[FindingKey, date], progress: RunProgress
 ) -> BreakChanges:
-    """Sort what a night said: `standing` stood before it, `known` are breaks that some night found."""
+    """Sort a night's findings: `standing` breaks stood before it, `known` ones any night has found."""
     reopened = {
         finding.key: (known[finding.key], finding) for finding in night.findings if finding.key in known
     }

@@ -1,4 +1,4 @@
-"""Breaks as they are kept: a finding explained, with the frozen lines that it is about."""
+"""Records of breaks: a finding explained, with the frozen lines that it is about."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -42,7 +42,7 @@ def records_of(
 
 
 def _nets(findings: Sequence[BreakFinding], night: Night) -> dict[FindingKey, int]:
-    """The signed net of the row in which each finding was seen, theirs or ours, where it is one row."""
+    """The signed net in paisa of the row behind each finding, theirs or ours, where there is exactly one."""
     rows_of_findings = pl.DataFrame(
         [(place, finding.file, finding.key.reference, hashed) for place, finding in enumerate(findings)
          for hashed in (finding.rows or ("",))],

@@ -1,8 +1,7 @@
-"""A settlement file against our frozen lines of its date, before any night: what a night would find in it.
+"""Settlement files checked against the frozen lines of their date, before the nightly run.
 
-Nothing is written anywhere, and nothing that a night remembers is asked: neither what earlier files told, nor
-which file is expected or was replaced. So a row that an earlier file told already is no break here, and a
-sequence has no gap.
+Nothing is written, and no state of earlier nights is read: neither earlier files nor which file is expected
+or was replaced. So a row that repeats an earlier file is no break here, and sequence gaps are not seen.
 """
 
 from collections import Counter
@@ -47,7 +46,7 @@ STATEMENTS: Final = "statements"
 
 @dataclass(frozen=True, slots=True)
 class CheckRequest:
-    """Files of one institution and date that are to be checked; `missing` are cycles that none of them is."""
+    """Files of one institution and date that are to be checked; `missing` are the cycles without a file."""
 
     day: InstitutionDay
     calendar: Calendar
@@ -61,17 +60,17 @@ class CheckRequest:
 
 
 def check_requests(config: Path, paths: Sequence[Path]) -> tuple[CheckRequest, ...]:
-    """What is asked of these files, by their names: institution by institution and date by date.
+    """One request for each institution and date, from the names of the files.
 
     Raises:
-        SourceError: a name says nothing, or no file of that name is expected.
+        SourceError: a name is not that of a settlement file, or no such file is expected.
         ConfigurationError: a layout, the calendar or the codes are wrong.
     """
     together: dict[tuple[str, date], list[Path]] = {}
     for path in paths:
         key = _key(path)
         together.setdefault((key.institution, key.day), []).append(path)
-    # The layouts first: of a file that nobody knows, nothing else matters.
+    # Layouts first: an unknown file is refused before anything else is read.
     layouts = [_layout(config, mine[0]) for mine in together.values()]
     setting = _CheckSetting(read_calendar(config / CALENDAR), read_rules(config / CODES))
     return tuple(
@@ -82,7 +81,7 @@ def check_requests(config: Path, paths: Sequence[Path]) -> tuple[CheckRequest, .
 
 @dataclass(frozen=True, slots=True)
 class _CheckSetting:
-    """What holds for the files of everybody."""
+    """The configuration that all requests share."""
 
     calendar: Calendar
     rules: Rules
@@ -107,7 +106,7 @@ def _layout(config: Path, path: Path) -> Layout:
 
 
 def _check_request(setting: _CheckSetting, layout: Layout, day: date, paths: Sequence[Path]) -> CheckRequest:
-    """What is asked of the files of one institution and date."""
+    """The request for the files of one institution and date."""
     institution = layout.institution
     calendar = only_participants({institution}, setting.calendar)
     if institution not in calendar.institutions:
@@ -139,7 +138,7 @@ def _refuse_unfit(name: FileName, path: Path, schedule: FileSchedule) -> None:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What a check came to; amounts in paisa. `mirrored` are lines of ours that came out of mirrors."""
+    """The result of a check, amounts in paisa; `mirrored` counts our lines that were read from mirrors."""
 
     request: CheckRequest
     judged: JudgedDay
@@ -147,7 +146,7 @@ class CheckResult:
 
     @cached_property
     def findings(self) -> tuple[BreakFinding, ...]:
-        """Every break, the order that of code and reference."""
+        """Every break, ordered by code and reference."""
         findings = [*self.judged.judged.findings, *_rounding(self.judged.judged, self.request)]
         return tuple(sorted(findings, key=_place))
 
@@ -187,12 +186,12 @@ class CheckResult:
 
     @property
     def waiting(self) -> int:
-        """Lines of ours of the date that no file told, and may yet: in a missing cycle, or the next date."""
+        """Our lines of the date in no file yet; a missing cycle or the next date may have them."""
         return self._count(LEDGER, OPEN)
 
     @property
     def quiet(self) -> int:
-        """Lines of ours of the date that failed, of which no file needs to know."""
+        """Our lines of the date that failed and need not be in any file."""
         return self._count(LEDGER, QUIET)
 
     @property
@@ -203,7 +202,7 @@ class CheckResult:
         return self._rows.filter(theirs & elsewhere).height
 
     def explain_first(self, count: int) -> list[Break]:
-        """The first breaks as a person reads them."""
+        """The first breaks with their explanation for people."""
         day = self.request.day.date
         schedule = FileSchedule(self.request.calendar, day, day, {})
         payouts = Payouts({self.request.institution: self.request.day.layout}, schedule)
@@ -233,7 +232,7 @@ def check(
     Raises:
         SourceError: the lines of the date are not frozen yet.
         UnreadableFileError: a file is refused as a whole.
-        adbc_driver_manager.Error: the database is away, or refuses.
+        adbc_driver_manager.Error: the database cannot be reached, or refuses.
     """
     day, calendar = request.day.date, request.calendar
     last = newest_line(books, day)
@@ -257,7 +256,7 @@ def _judged(request: CheckRequest, lines: DayLines, engine: Engine | None) -> Ju
 
 
 def _off_by_too_much(judged: JudgedPool, request: CheckRequest) -> set[str]:
-    """The files whose rows are a paisa off so often that none of it is accepted."""
+    """The files with more one-paisa differences than the rounding bound allows."""
     if not judged.rounded:
         return set()
     bound = request.rules.rounding_bound_paisa

@@ -1,7 +1,7 @@
-"""One transaction holds everything that a run came to: before it nothing of the run exists, after it all.
+"""Commit a run in one transaction: before it nothing of the run exists, after it everything.
 
-Locks are taken in one order: the chain of events, what posts (the reaction to breaks that ended or came
-back), payments that are told what a file says.
+Lock order: the event chain, the books (reversals of decisions about breaks that ended or reopened), payments
+that receive evidence from files.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ SELECT b.code, b.institution, b.reference, b.first_seen FROM reconciliation.brea
 JOIN unnest($1::text[], $2::text[], $3::text[]) AS k (code, institution, reference)
   USING (code, institution, reference)
 """
-# Absences that one night has told, of breaks that the newest word of the night leaves standing.
+# Absences reported by exactly one earlier night, of breaks that still stand.
 _ABSENT_ONCE: Final = """
 SELECT b.institution, b.reference, b.day, min(e.facts::text) AS facts
 FROM reconciliation.breaks b
@@ -56,13 +56,13 @@ WHERE b.code = $1 AND b.day IS NOT NULL AND b.id = ANY ($2::uuid[])
 GROUP BY b.id
 HAVING count(*) = 1 AND max(e.night) < $3
 """
-# Of these breaks nobody expects anything any more.
+# Final states of a break.
 _SETTLED: Final = (BreakState.CLOSED, BreakState.RESOLVED)
 
 
 @dataclass(frozen=True, slots=True)
 class RunCommit:
-    """A run on its way into the tables."""
+    """A judged run with everything that its commit needs."""
 
     id: UUID
     seq: int
@@ -76,7 +76,7 @@ class RunCommit:
 
 @dataclass(frozen=True, slots=True)
 class _BreakWrites:
-    """What breaks are told: changes, the new ones as records, answers, and how each break stood."""
+    """What the commit writes about breaks: changes, new records, answers, and earlier states."""
 
     changes: BreakChanges
     breaks: Sequence[BreakRecord]
@@ -85,7 +85,7 @@ class _BreakWrites:
 
 
 async def known_breaks(connection: Connection, findings: Sequence[BreakFinding]) -> dict[FindingKey, date]:
-    """Which of these any run found before, each with its first night."""
+    """The first night of each of these findings that an earlier run found."""
     columns = (
         [finding.key.code.value for finding in findings],
         [finding.key.institution for finding in findings],
@@ -98,7 +98,7 @@ async def known_breaks(connection: Connection, findings: Sequence[BreakFinding])
 async def commit_run(
     connection: Connection, finance: Finance, run: RunCommit, changes: BreakChanges
 ) -> RunRecord:
-    """Write a run with everything that follows from it, and say what was written.
+    """Write a run with everything that follows from it; returns the record of the run.
 
     Raises:
         asyncpg.UniqueViolationError: another run was committed meanwhile, or a row of ours is matched twice.
@@ -168,7 +168,7 @@ def _record(run: RunCommit, writes: _BreakWrites, more: Mapping[str, int]) -> Ru
 
 
 def _open_figures(writes: _BreakWrites) -> dict[str, int]:
-    """How many breaks are open after the run, and what is at risk by them."""
+    """Counts of breaks, and the exposure in paisa of those that are open after the run."""
     closed = {break_id(key) for key in writes.changes.closed}
     reopened = {break_id(key) for key in writes.changes.reopened}
     exposures = [
@@ -246,7 +246,7 @@ def _members(rows: pl.DataFrame) -> list[Member]:
 
 
 def _events(run: RunCommit, writes: _BreakWrites) -> list[NewEvent]:
-    """Found, answered, ended, found again: in this order, and sorted, so that a run says the same twice."""
+    """Found, answered, closed, reopened: a fixed order, so that a repeated run gives the same events."""
     night, changes = run.judged.night.date, writes.changes
     facts = {"run": run.seq}
 
@@ -272,7 +272,7 @@ def _events(run: RunCommit, writes: _BreakWrites) -> list[NewEvent]:
 def _breaks_of(
     answer: FamilyAnswer, before: RunState, writes: _BreakWrites
 ) -> list[tuple[FindingKey, BreakState]]:
-    """The breaks about an answered family that stand, each with the state that an answer leaves as it is."""
+    """The standing breaks of an answered family, each with its state, which an answer does not change."""
     place = (answer.institution, answer.reference)
     new_states = {finding.key: BreakState.OPEN for finding in writes.changes.new_findings}
     standing = {
@@ -285,7 +285,7 @@ def _breaks_of(
 
 
 async def _react(connection: Connection, finance: Finance, record: RunRecord, changes: BreakChanges) -> None:
-    """Let decisions about breaks follow what became of them; whoever decides brings the reaction."""
+    """Reverse, let lapse and restate what was decided about breaks that this run closed or reopened."""
     changed = [ChangedBreak(break_id(key), BreakState.CLOSED) for key in changes.closed]
     changed += [ChangedBreak(break_id(key), BreakState.OPEN) for key in changes.reopened]
     await react_to_run(connection, finance, record, changed)

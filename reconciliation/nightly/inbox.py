@@ -5,8 +5,8 @@
     archive/<2 hex>/<sha256>                                   the bytes, kept for ever
 
 What is taken is archived and written through to the disk first, then renamed. A run that is killed finds what
-it took and judges it again; a run that was committed is the proof that what it took has been judged. So bytes
-that an institution sends twice are told from those that a killed run would meet twice.
+it took and judges it again; a run that was committed is the proof that what it took has been judged. So a
+file that an institution sends twice is distinguished from one that a killed run meets again.
 """
 
 import os
@@ -25,7 +25,7 @@ from reconciliation.intake.receive_files import Incoming
 from reconciliation.results.night_folders import NightFolders
 
 FOLDER: Final = "folder"
-# Folders of the inbox that say how their files came; what lies in the inbox itself was laid there.
+# Subfolders of the inbox by source; files in the inbox itself were put there by hand.
 SOURCES: Final = ("sftp", "upload")
 _RUN: Final = ".run-"
 
@@ -42,13 +42,13 @@ class TakenFile:
 
     @property
     def incoming(self) -> Incoming:
-        """The file as intake takes it."""
+        """The file in the form that intake reads."""
         return Incoming(self.name, self.path.read_bytes)
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingFile:
-    """A file that lies in the inbox. `day` is the date it is about, None where its name says nothing."""
+    """A file in the inbox; `day` is its date, None where its name is not that of a settlement file."""
 
     path: Path
     source: str
@@ -63,25 +63,25 @@ class Inbox:
         self._archive = places.archive
 
     def waiting(self) -> list[WaitingFile]:
-        """What nobody has taken yet, in the order of names."""
+        """The files that no run has taken yet, ordered by name."""
         files = [WaitingFile(path, source, _day(path.name)) for source, path in self._waiting_paths()]
         return sorted(files, key=lambda file: (file.path.name, file.source))
 
     def take(self, run: int, night: date) -> list[TakenFile]:
-        """Take every file about dates up to a night, and whatever a killed run took; in one order."""
+        """Take every file of dates up to a night, and those that a killed run took, in a fixed order."""
         for file in self.waiting():
             if file.day is not None and file.day <= night:
                 self._take(file, run)
         return sorted(self._taken_files(run))
 
     def remove_committed(self, last: int) -> None:
-        """Let go of what runs up to a number took: they are committed."""
+        """Delete the files taken by runs up to this number: these runs are committed."""
         for folder in self._inbox.glob(f"{_RUN}*"):
             if int(folder.name.removeprefix(_RUN)) <= last:
                 shutil.rmtree(folder)
 
     def archived(self, sha256: str) -> Path:
-        """Where the bytes of a digest lie."""
+        """The path of the archived file with this digest."""
         return self._archive / sha256[:2] / sha256
 
     def _waiting_paths(self) -> Iterator[tuple[str, Path]]:
@@ -121,7 +121,7 @@ class Inbox:
 
 
 def missing_from(archive: Inbox, digests: Sequence[str]) -> str | None:
-    """The first of these files whose archived bytes are gone or changed."""
+    """The first of these digests whose archived file is missing or changed; None where all are whole."""
     for sha256 in digests:
         path = archive.archived(sha256)
         if not path.is_file() or sha256_of(path.read_bytes()) != sha256:

@@ -1,6 +1,6 @@
-"""One run judged: state and inputs in, what follows out. Nothing here knows the database or the clock.
+"""Judge one run: prior state and inputs in, results out; no write to the database, no clock.
 
-A night runs it, and `verify` runs it again.
+The nightly run uses it, and `verify` repeats it.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ EXPECTED: Final = "expected.parquet"
 
 @dataclass(frozen=True, slots=True)
 class RunInputs:
-    """What is new in a run: frozen lines, files in their order, debits that banks must book.
+    """The inputs that are new in a run: frozen lines, files in their order, debits that banks must book.
 
     `waited` are lines of earlier runs whose institution nobody watched until now.
     """
@@ -49,7 +49,7 @@ class RunInputs:
 
     @property
     def frame(self) -> pl.DataFrame:
-        """Every line that the run takes, those that waited first."""
+        """Every line that the run takes, those of earlier runs first."""
         return pl.concat([*self.late_lines, self.lines.frame])
 
     @property
@@ -60,7 +60,7 @@ class RunInputs:
 
 @dataclass(frozen=True, slots=True)
 class RunLocations:
-    """Where a run's inputs lie and its rows go: our books, archived files, rows of runs, room to spill."""
+    """Where a run reads and writes: the URL of the books, archived files, rows of runs, spill folder."""
 
     url: str
     archive: Inbox
@@ -70,13 +70,13 @@ class RunLocations:
 
 @dataclass(frozen=True, slots=True)
 class RunMaterial:
-    """What rows were made of, to compute an institution from scratch (`month.restated.Material`)."""
+    """The sources of a run's rows, to compute an institution from scratch (`month.restated.Material`)."""
 
     ground: RunLocations
     inputs: RunInputs
     run: int
 
-    def books(self, institution: str, up_to: date) -> pl.DataFrame:  # noqa: ARG002 - the last line says it
+    def books(self, institution: str, up_to: date) -> pl.DataFrame:  # noqa: ARG002 - the last line bounds it
         """Our lines of one institution up to the last that the run takes."""
         lines = read_lines(self.ground.url, 0, self.inputs.lines.last, institution).frame
         return rows_of_lines(with_institutions(lines, {institution}))[0]
@@ -93,7 +93,7 @@ class RunMaterial:
 
 @dataclass(frozen=True, slots=True)
 class JudgedRun:
-    """What a run came to."""
+    """The results of a run."""
 
     night: Night
     setting: NightSetting
@@ -109,7 +109,7 @@ class JudgedRun:
 
     @property
     def identity_digest(self) -> str:
-        """SHA-256 over what went in, the run before it included."""
+        """SHA-256 over the inputs, including the identity of the run before."""
         return sha256_of_lines(f"{name} {digest}" for name, digest in sorted(self.identity.items()))
 
 
@@ -121,7 +121,7 @@ class RunJudge:
     ground: RunLocations
 
     def judge(self, before: RunState, run_inputs: RunInputs) -> JudgedRun:
-        """Judge one run, prove it, and leave its rows beside those of the runs before it."""
+        """Judge one run, check its invariants, and write its rows beside those of earlier runs."""
         run_inputs = replace(run_inputs, late_lines=self._late_lines(before, run_inputs.lines.after))
         lines = with_institutions(run_inputs.frame, self.rules.layouts)
         named = _first_dates(lines)
@@ -158,7 +158,7 @@ class RunJudge:
         )
 
     def _late_lines(self, before: RunState, last: int) -> tuple[pl.DataFrame, ...]:
-        """The lines up to `last` of whoever has a layout and times now and took part in no run (ADR 0062)."""
+        """Lines up to `last` of institutions that can take part now and never did (ADR 0062)."""
         partners = {name for name in self.rules.layouts if name.startswith(f"{PARTNER}_")}
         candidates = (unwatched_by(before.figures) | partners) - before.since.keys()
         watched = candidates & self.rules.layouts.keys() & self.rules.calendar.institutions.keys()
@@ -174,7 +174,7 @@ class RunJudge:
         return RunProgress(store, before.register, payouts, dict(before.standing))
 
     def _write_carried(self, before: RunState, inputs: NightInputs, progress: RunProgress) -> str:
-        """Leave beside the rows what the next run must know; the digest of everything that was left."""
+        """Write the state for the next run beside the rows; the digest of the run's folder."""
         place = progress.store.folder_of(progress.store.last)
         taken_instructions = {*before.carried.instructions, *inputs.expected["origin"].to_list()}
         carried = CarriedState(
@@ -190,7 +190,7 @@ class RunJudge:
 
 
 def expected_of(rows: Path, run: int) -> pl.DataFrame:
-    """The debits that a run took, as it left them."""
+    """The expected debits that a run took."""
     path = rows / f"{run:06d}" / EXPECTED
     return pl.read_parquet(path) if path.exists() else no_rows()
 
@@ -208,11 +208,11 @@ def _night_inputs(inputs: RunInputs, lines: pl.DataFrame, part: Participants) ->
 
 
 def _identity(before: RunState, inputs: RunInputs, rules: NightRules) -> dict[str, str]:
-    """SHA-256 over each part of what went in. The run before it stands for everything before."""
+    """SHA-256 over each part of the inputs; the identity of the run before stands for all earlier runs."""
     parts = RunIdentity(
         ledger_sha256=sha256_of_lines(
             [
-                # Lines lie in the order of their ids, those of each institution that waited by themselves.
+                # Lines are in the order of their ids, late lines apart for each institution.
                 *(
                     sha256_of(frame.write_csv().encode())
                     for frame in (*inputs.late_lines, inputs.lines.frame)

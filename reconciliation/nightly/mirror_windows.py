@@ -1,6 +1,6 @@
-"""What a night leaves for checks: mirrors of the lines that were frozen with its windows.
+"""Mirrors of the lines that were frozen with a night's windows, for later checks.
 
-No night reads one. A process that dies before it made them all leaves them to the next night.
+No nightly run reads them. What a process that dies did not make, the next night makes.
 """
 
 from collections.abc import Collection
@@ -23,7 +23,7 @@ _BACK: Final = timedelta(days=7)
 async def mirror_windows(
     connection: Connection, finance: Finance, institutions: Collection[str], night: date
 ) -> str:
-    """Make the mirrors of a night's windows and of those shortly before; why that failed, or nothing."""
+    """Make the mirrors of a night's windows and of seven days before; the failure's reason, else empty."""
     try:
         required = await required_mirrors(connection, institutions, night - _BACK)
         with Database(finance.url("audit")) as books:

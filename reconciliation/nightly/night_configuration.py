@@ -1,4 +1,4 @@
-"""What a night goes by: config/reconciliation.toml, layouts, codes and calendar, and their digests.
+"""The configuration of a night: config/reconciliation.toml, layouts, codes, calendar, and their digest.
 
 The rules of each run are kept beside its rows under their digest, so that a run can be judged again by the
 rules of its day.
@@ -44,7 +44,7 @@ def read_night_settings(path: Path) -> NightSettings:
     """The settings of a file.
 
     Raises:
-        ConfigurationError: the file is none.
+        ConfigurationError: the file is missing or not valid.
     """
     try:
         return NightSettings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
@@ -54,7 +54,7 @@ def read_night_settings(path: Path) -> NightSettings:
 
 @dataclass(frozen=True, slots=True)
 class NightRules:
-    """Everything that a night is judged by; `files` are the texts it was read from, by their names."""
+    """All rules of a night; `files` are the bytes of the configuration files by name."""
 
     settings: NightSettings
     layouts: Mapping[str, Layout]
@@ -67,7 +67,7 @@ class NightRules:
         """The rules of a folder such as config/.
 
         Raises:
-            ConfigurationError: a file of it says something that cannot be meant.
+            ConfigurationError: a file of it is not valid.
         """
         statements = sorted((folder / STATEMENTS).glob("*.toml"))
         paths = [folder / CODES, folder / CALENDAR, folder / NIGHT, *statements]
@@ -81,11 +81,11 @@ class NightRules:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over every file that has a say in what is found."""
+        """SHA-256 over every configuration file that affects findings."""
         return sha256_of_lines(f"{name} {sha256_of(text)}" for name, text in sorted(self.files.items()))
 
     def setting(self, night: date, since: Mapping[str, date]) -> NightSetting:
-        """The setting of one night for those who take part."""
+        """The setting of one night for its participants."""
         first = min(since.values(), default=night)
         last = night + timedelta(days=self.settings.horizon_days)
         return NightSetting(
@@ -93,7 +93,7 @@ class NightRules:
         )
 
     def write(self, folder: Path) -> None:
-        """Lay the rules down under their digest, once."""
+        """Write the rules into a folder named by their digest, unless it exists."""
         place = folder / self.digest
         if place.exists():
             return

@@ -1,4 +1,4 @@
-"""A night: windows closed, files and lines judged, everything kept in one transaction. Read it top to bottom.
+"""The nightly run: close windows, judge files and frozen lines, commit everything in one transaction.
 
 It may be killed anywhere and run again: what is not committed is thrown away, what is committed stands, and
 the same inputs give the same digests. Two at once are kept apart by an advisory lock that belongs to the
@@ -40,7 +40,7 @@ _ONE_DAY: Final = timedelta(days=1)
 
 
 class Step(StrEnum):
-    """Where a night is; told before each step begins."""
+    """The progress of a night, reported before each step."""
 
     CLOSE = "closing windows"
     READ = "reading what stands"
@@ -58,7 +58,7 @@ Watcher = Callable[[date, Step], None]
 
 
 class Reporter(Protocol):
-    """Leaves the reports of a run that was committed, unless they are there, and says where."""
+    """Writes the reports of a committed run, unless they exist; returns their paths."""
 
     async def __call__(self, connection: Connection, run: RunRecord, rules: NightRules, /) -> Sequence[Path]:
         """Raises ReportError or OSError where a report cannot be made; the run stands all the same."""
@@ -67,7 +67,7 @@ class Reporter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NightContext:
-    """Who watches a night, and who leaves its reports."""
+    """Who is shown the progress of a night, and what writes its reports."""
 
     watch: Watcher
     report: Reporter | None = None
@@ -75,7 +75,7 @@ class NightContext:
 
 @dataclass(frozen=True, slots=True)
 class NightOutcome:
-    """A run of a night; `is_new` is false where it stood already and there was nothing to add.
+    """The result of a night; `is_new` is false where its run existed already and nothing was new.
 
     `waiting` are names of files that are still in the inbox. `report_failure` says why reports are missing,
     `mirror_failure` why lines have no mirror yet, which makes a check slower; the commit stands all the same.
@@ -108,7 +108,7 @@ async def run_nights(finance: Finance, last_night: date, context: NightContext) 
     """
     folders, rules = NightFolders.of(finance.home), NightRules.read(finance.config)
     async with _locked(finance) as connection:
-        # A run that was killed behind its commit may lack its reports.
+        # A run that was killed after its commit may lack its reports.
         newest = await latest_run(connection)
         if newest is not None:
             await _reports(connection, newest, folders, context.report)
@@ -176,12 +176,12 @@ async def _locked(finance: Finance) -> AsyncIterator[Connection]:
             raise NightError("another run is going on; nothing was changed")
         yield connection
     finally:
-        # With the connection goes the lock.
+        # The lock ends with the connection.
         await connection.close()
 
 
 async def _nights(connection: Connection, last_night: date) -> Sequence[date]:
-    """Every night from the one after the newest run up to the wanted one, or the newest itself again."""
+    """Every night after the newest run up to `last_night`, or the newest one again."""
     newest = await latest_run(connection)
     if newest is not None:
         first = newest.night if last_night <= newest.night else newest.night + _ONE_DAY
@@ -192,7 +192,7 @@ async def _nights(connection: Connection, last_night: date) -> Sequence[date]:
 
 
 def _check_rows(before: RunState, folders: NightFolders) -> None:
-    """The rows that a run begins with must be those that the last one left."""
+    """Refuse unless the rows on disk are those that the last run committed."""
     if before.run is None:
         return
     folder = folders.rows / f"{before.run.seq:06d}"
@@ -208,7 +208,7 @@ async def _read_inputs(
 
 
 async def _instructed(connection: Connection, before: RunState) -> pl.DataFrame:
-    """Debits that banks must book for our own instructions, of those that no run has taken."""
+    """Debits that banks must book for our own instructions and that no run has taken yet."""
     rows = complete(await expected_debits(connection))
     return rows.filter(~pl.col("origin").is_in(list(before.carried.instructions)))
 
@@ -216,7 +216,7 @@ async def _instructed(connection: Connection, before: RunState) -> pl.DataFrame:
 async def _reports(
     connection: Connection, run: RunRecord, folders: NightFolders, report: Reporter | None
 ) -> tuple[tuple[Path, ...], str]:
-    """Leave the reports of a run by the rules of its day. One that fails undoes nothing; it is said."""
+    """Write the reports of a run by the rules of its day; a failure undoes nothing and is returned."""
     if report is None:
         return (), ""
     try:

@@ -1,4 +1,4 @@
-"""How a night stands: files against their deadline, what agrees, what is broken and at risk, what is red."""
+"""The status of a night: files against their deadline, match rates, breaks, exposure, and what is red."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ OVER = (BreakState.CLOSED, BreakState.RESOLVED)
 
 @dataclass(frozen=True, slots=True)
 class FileCounts:
-    """The files of one institution in a night: expected in it, in time, late, missing, without effect."""
+    """The files of one institution in a night: expected, in time, late, missing, and without effect."""
 
     institution: str
     expected: int
@@ -41,7 +41,7 @@ class FileCounts:
 
 @dataclass(frozen=True, slots=True)
 class RowCounts:
-    """What a night decided about rows of one institution, both sides together."""
+    """How many rows of one institution a night decided and matched, both sides together."""
 
     institution: str
     matched: int
@@ -68,7 +68,7 @@ class CodeCounts:
 
 @dataclass(frozen=True, slots=True)
 class NightStatus:
-    """A night as its newest run left it. `red` says in words what somebody has to look at."""
+    """A night by its newest run; `red` names in words what somebody has to look at."""
 
     run: RunRecord
     invariants: Mapping[str, str]
@@ -88,7 +88,7 @@ class NightStatus:
 
 
 async def status_of(finance: Finance, night: date | None) -> NightStatus | None:
-    """How a night stands, by default the newest; None where it has no run."""
+    """The status of a night, by default the newest; None where it has no run."""
     rules, places = NightRules.read(finance.config), NightFolders.of(finance.home)
     connection = await finance.connect("audit")
     try:

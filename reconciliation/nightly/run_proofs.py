@@ -21,7 +21,7 @@ _SHEET: Final = ("settled", "gross", "fees", "rounding", "suspense")
 def check_run(
     checks: NightChecks, night: Night, before: Mapping[str, int], totals: Mapping[str, int]
 ) -> None:
-    """Everything that a run can say of itself; `totals` are its carried totals."""
+    """Check every invariant that one run can prove; `totals` are its carried totals."""
     checks.after(night)
     _conserve(checks, night, before, totals)
     checks.check_netting(night.judged.rows)
@@ -48,7 +48,7 @@ def totals_of(night: Night, before: Mapping[str, int]) -> dict[str, int]:
 
 
 def sheet_after(before: Mapping[str, PositionRecord], night: Night) -> dict[str, PositionRecord]:
-    """How every institution stands: what it was, and what the rows of this run changed."""
+    """The position of every institution: the earlier one and what the rows of this run changed."""
     earlier = night.pool.filter(pl.col("verdict").is_not_null())
     was = _sheet(positions(pl.concat([earlier.select(night.replaced.columns), night.replaced])))
     now = _sheet(positions(night.judged.rows))

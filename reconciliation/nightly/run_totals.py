@@ -3,13 +3,13 @@
 rows.ours, rows.theirs              rows that no run had before
 <fate>.<institution>, decided.<…>   rows of both sides whose fate this run changed; decided is matched, broken
                                     and rejected together
-files.<state>, files.on_time, …     files of this run; files.missing: expected by now and not there
-found, reopened, ended              breaks of this run
-open, exposure                      breaks that nobody and nothing has ended yet, and what is at risk
-unwatched, unwatched.<id>           how many institutions nobody watches, and their lines so far
-events                              the newest event of breaks when the run was committed
-cover.<…>                           the trust cover when the run was committed (`covered.cover_figures`)
-total.<…>                           carried from run to run (`proofs.totals_of`)
+files.<state>, files.on_time, …     files of this run; files.missing: expected by now and not there found,
+reopened, ended              breaks of this run open, exposure                      breaks that have not ended
+yet, and their exposure unwatched, unwatched.<id>           how many institutions nobody watches, and their
+lines so far events                              the newest event of breaks when the run was committed
+cover.<…>                           the trust cover when the run was committed
+(`trust_cover_figures.cover_figures`) total.<…>                           carried from run to run
+(`run_proofs.totals_of`)
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ _DECIDED: Final = (MATCHED, BROKEN, REJECTED)
 
 
 def figures_of(night: Night, setting: NightSetting, progress: RunProgress) -> dict[str, int]:
-    """The figures of one run, as far as its rows and files say them."""
+    """The figures of one run that follow from its rows and files."""
     return _rows(night) | _files(night, setting, progress)
 
 
@@ -68,7 +68,7 @@ def _files(night: Night, setting: NightSetting, progress: RunProgress) -> dict[s
 
 
 def unwatched(left_out: pl.DataFrame, part: Participants, before: Mapping[str, int]) -> dict[str, int]:
-    """Whom our books name and nobody watches, with the lines so far; `left_out` are those of this run."""
+    """The unwatched institutions with their lines so far; `left_out` are the lines of this run."""
     counted: dict[str, int] = dict(left_out.group_by("institution").len().sort("institution").iter_rows())
     carried = unwatched_by(before) - part.since.keys()
     names = sorted(carried | counted.keys() | part.unwatched)
@@ -77,5 +77,5 @@ def unwatched(left_out: pl.DataFrame, part: Participants, before: Mapping[str, i
 
 
 def unwatched_by(figures: Mapping[str, int]) -> frozenset[str]:
-    """Whom nobody watched, by the figures of a run."""
+    """The institutions that were unwatched, by the figures of a run."""
     return frozenset(name.removeprefix(_PREFIX) for name in figures if name.startswith(_PREFIX))

@@ -1,7 +1,7 @@
 """The trust cover as the books stood when a run was committed, for its report.
 
-`ekpay settle cover` looks again at any time, and parts what connectors still may owe from what they should
-have paid; these figures stay as they were, so that a report made again says the same.
+`ekpay settle cover` computes it again at any time and separates what connectors may still owe from what is
+overdue; these figures never change, so that a report made again is the same.
 """
 
 from collections.abc import Iterable, Mapping

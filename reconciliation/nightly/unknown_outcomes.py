@@ -1,8 +1,8 @@
-"""What a run has to tell payments that nobody knows the end of (reconciliation.md 5, case 10).
+"""What files say about payments whose outcome is unknown (reconciliation.md 5, case 10).
 
-A line that is `unknown` is a question. A file answers it with success or failure; a window that is over
-without an answer is an absence, which is told again by a later night once the next file lacks it too. What is
-told is evidence and wakes the payment: whoever asks for it decides.
+A file answers a frozen line `unknown` with success or failure. A window that is over without an answer is an
+absence, reported again by a later night once the next file lacks the movement too. Each answer is evidence
+and wakes the payment; the inquiry that follows decides.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ class FamilyAnswer:
 
     @property
     def facts(self) -> dict[str, object]:
-        """What the event of a break keeps of it; enough to tell an absence again."""
+        """The facts for the event of a break; enough to report an absence again."""
         file_answer = self.file_answer
         return {
             "says": file_answer.says.value,
@@ -53,7 +53,7 @@ class FamilyAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """An absence that one night has told, of a break that still stands; `day` is the date of its file."""
+    """An absence reported by one night, of a break that still stands; `day` is the date of its file."""
 
     key: FindingKey
     day: date
@@ -61,7 +61,7 @@ class Absence:
 
 
 def answers_of(night: Night, setting: NightSetting) -> list[FamilyAnswer]:
-    """What this run learnt about lines of ours that are unknown."""
+    """The answers of this run to our lines that are unknown."""
     rows = night.judged.rows
     unknown_rows = rows.filter((pl.col("source") == LEDGER) & (pl.col("status") == UNKNOWN)).with_columns(
         _movement=pl.col("origin").str.extract(_UNKNOWN, 1), _event=pl.col("origin").str.extract(_UNKNOWN, 2)
@@ -90,7 +90,7 @@ def answers_of(night: Night, setting: NightSetting) -> list[FamilyAnswer]:
 def repeated_absences(
     absences: Sequence[Absence], night: date, setting: NightSetting, register: FileRegister
 ) -> list[FamilyAnswer]:
-    """Absences of which the file after is complete by now and lacks the movement too."""
+    """Absences of which the next date's files are complete by now and lack the movement too."""
     complete = complete_dates(setting.schedule, register)
     answers = []
     for absence in absences:
@@ -114,7 +114,7 @@ def _families(keys: set[FindingKey]) -> set[tuple[str, str]]:
 def _answer(
     row: RowValues, theirs: Sequence[RowValues], night: date, setting: NightSetting
 ) -> FamilyAnswer | None:
-    """What the rows of a file say together; None where they do not say one thing."""
+    """The common answer of a file's rows; None where they contradict each other."""
     successes = [their_row for their_row in theirs if their_row["status"] == SUCCESS]
     if any(their_row["currency"] != row["currency"] for their_row in successes):
         return None
@@ -129,7 +129,7 @@ def _answer(
 def _answer_from_row(
     row: RowValues, says: FileSays, theirs: RowValues, night: date, setting: NightSetting
 ) -> FamilyAnswer:
-    # A file that tells no gross means ours where its net is ours.
+    # A file without a gross means our gross where its net is our net.
     untold = row["gross"] if theirs["net"] == row["net"] else theirs["net"]
     amount = untold if theirs["gross"] is None else theirs["gross"]
     file_answer = FileAnswer(

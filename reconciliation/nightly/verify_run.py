@@ -1,9 +1,9 @@
-"""A run proven again from archived files and frozen lines, by the rules of its day, against what is kept.
+"""Prove a run again from archived files and frozen lines, by the rules of its day.
 
-The run is judged again in a folder of its own, upon what the run before it left: the rows of all runs, which
-must be what was committed, and what the tables said then. So a run of the hundredth night takes as long as
-that of the first. Asked for the whole, every run from the first on is judged from nothing, and nothing that
-any of them left is believed: it is compared. One run after the other proven comes to the same.
+The run is judged again in a folder of its own, starting from the state after the run before it: the rows on
+disk, which must be what was committed, and the tables as they were then. So the hundredth night takes as long
+as the first. With `whole`, every run from the first on is judged from nothing and compared with what is
+stored.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -34,13 +34,13 @@ from reconciliation.results.run_state import CarriedState, RunState, StandingBre
 from reconciliation.results.runs import read_positions, read_runs
 from reconciliation.results.table_values import Connection
 
-# Told after each run that was judged again: how many, of how many.
+# Called after each run that was judged again: how many, of how many.
 Watcher = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Committed:
-    """What the tables say: `runs` are those to be judged, `earlier` those before, `files` those of all."""
+    """The committed tables: `runs` are to be judged, `earlier` came before, `files` are those of all."""
 
     earlier: Sequence[RunRecord]
     runs: Sequence[RunRecord]
@@ -51,7 +51,7 @@ class _Committed:
 
 @dataclass(slots=True)
 class _Replay:
-    """How everything stands after the runs that were judged again."""
+    """The state after the runs that were judged again."""
 
     before: RunState = field(default_factory=RunState)
     known: dict[FindingKey, date] = field(default_factory=dict)
@@ -93,7 +93,7 @@ async def _committed(connection: Connection, first: int, last: int, folders: Nig
         raise NightError(f"there is no run {last}")
     earlier, to_judge = runs[: first - 1], runs[first - 1 :]
     sheets = [await read_positions(connection, run.id) for run in to_judge]
-    # Ages are not compared; any calendar does. What a run found first was first seen in its night.
+    # Ages are not compared, so any calendar will do. A run's own breaks were first seen in its night.
     calendar = _rules_of(runs[-1], folders).calendar
     sought = BreakFilter(night=runs[-1].night if first == last else None)
     breaks = await read_breaks(connection, sought, runs[-1].night, calendar)
@@ -123,7 +123,7 @@ def _changed_on_disk(committed: _Committed, folders: NightFolders) -> str | None
 def _replay_runs(
     committed: _Committed, replay: _Replay, folders: NightFolders, workspace: Path, url: str
 ) -> Iterator[str | None]:
-    """Judge each run again in a folder of its own; for each, what differs."""
+    """Judge each run again in the workspace; yields for each what differs, or None."""
     inbox = Inbox(folders)
     for run in committed.earlier:
         name = f"{run.seq:06d}"
@@ -159,7 +159,7 @@ def _taken_file(kept_file: KeptFile, inbox: Inbox) -> TakenFile:
 
 
 def _difference(run: RunRecord, judged: JudgedRun, changes: BreakChanges, replay: _Replay) -> str | None:
-    """What went in, and the digests of what came out."""
+    """The first difference in inputs or in digests of results."""
     for name, digest in judged.identity.items():
         if run.identity.get(name) != digest:
             return f"the identity of its {name} differs"
@@ -189,7 +189,7 @@ def _difference_of_results(
     changes: BreakChanges,
     committed: _Committed,
 ) -> str | None:
-    """Tables against what follows from the inputs."""
+    """The first difference between the tables and what follows from the inputs."""
     if dict(run.invariants) != dict(judged.invariants):
         return "what the invariants say differs"
     figure = next((name for name, value in judged.figures.items() if run.figures.get(name) != value), None)
@@ -205,13 +205,13 @@ def _difference_of_results(
 
 
 def _is_alike(record: BreakRecord, expected: BreakRecord) -> bool:
-    """Whether a break says what it said when it was found; states and ages come later."""
+    """Whether a break is as it was found; states and ages change later and are not compared."""
     details = dict(record.details) | {"movements": []}
     return replace(record, age=0, state=expected.state, details=details) == expected
 
 
 def _difference_of_files(files: Sequence[KeptFile], judged: JudgedRun) -> str | None:
-    """The register of files as the tables have it."""
+    """The first difference between the register of files and the tables."""
     arrivals = judged.progress.register.arrivals
     for kept_file, arrival in zip(files, arrivals, strict=False):
         file = kept_file.file

@@ -1,4 +1,4 @@
-"""What auditors read, as tables: control totals, our books, invariants, digests."""
+"""Tables for auditors: control totals, our books, invariants, digests."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ _NOTHING = Tally()
 
 
 def files(lines: Iterable[FileLine]) -> BilingualTable:
-    """Every file: due and come, stated and left."""
+    """Every file: due and arrival, stated and counted rows."""
     return BilingualTable(
         BilingualText("Control totals", "নিয়ন্ত্রণ যোগফল"),
         columns(
@@ -85,7 +85,7 @@ def checks(report: Report) -> BilingualTable:
 
 
 def evidence(report: Report) -> BilingualTable:
-    """Digests and versions of what went in and came out."""
+    """Digests and versions of inputs and results."""
     return BilingualTable(
         BilingualText("Evidence", "প্রমাণ"),
         columns(("What", "কী", 38), ("Digest (SHA-256) or version", "সারাংক (SHA-256) বা সংস্করণ", 68)),

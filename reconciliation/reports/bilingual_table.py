@@ -1,4 +1,4 @@
-"""A table of a report in two languages, before it is drawn anywhere.
+"""A table of a report in two languages, independent of its output format.
 
 A cell says by its type how it is printed: an `Amount` as taka, a `Share` as per cent, an int as a count, a
 date as a date, and text as text, never as a formula.
@@ -46,7 +46,7 @@ class BilingualTable:
 
 
 def share(part: int, whole: int) -> Share | None:
-    """A part of a whole; None of nothing."""
+    """The share of a part; None where the whole is zero."""
     return Share(part * 10_000 // whole) if whole else None
 
 

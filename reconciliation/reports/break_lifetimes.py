@@ -1,6 +1,6 @@
-"""How long a break lives: found in a night, and ended by itself in another, where rows say so.
+"""The lifetime of a break: the night in which it was found, and the one in which it ended by itself.
 
-`month.endings` says when. What ended and is found again lives on from its first night.
+See `engine.break_endings`. A break that ended and is found again continues from its first night.
 """
 
 from datetime import date
@@ -11,7 +11,7 @@ from reconciliation.engine.night import Night, RunProgress
 
 
 class Lifetimes:
-    """When each finding ended, up to the last night that was told."""
+    """When each finding ended, up to the last night that was added."""
 
     def __init__(self) -> None:
         self._ended: dict[FindingKey, date] = {}
@@ -21,7 +21,7 @@ class Lifetimes:
         return self._ended.get(key)
 
     def after(self, night: Night, progress: RunProgress) -> int:
-        """Take a night in; says how many findings ended in it."""
+        """Add a night; returns how many findings ended in it."""
         for key in raised_in(night):
             self._ended.pop(key, None)
         standing = {key: finding for key, (_, finding) in progress.findings.items() if key not in self._ended}

@@ -1,8 +1,8 @@
 """The five pictures of a report, as SVG: what is at risk, its age, match rates, who owes, who is late.
 
 Text is drawn as paths with our own fonts, so that Bangla looks the same everywhere, and nothing in a picture
-says when it was made: the same report gives the same bytes. What a picture shows stands in words beside it,
-for people who listen and for the document's tags.
+says when it was made: the same report gives the same bytes. Each picture has a description in words, for
+screen readers and for the document's tags.
 """
 
 from collections.abc import Callable, Sequence
@@ -95,7 +95,7 @@ def _short(name: str, most: int = 26) -> str:
 
 
 def _length(minor: int) -> float:
-    """How far something is drawn, in lakh taka: for the eye alone, the figures stand beside it."""
+    """The length of a bar in lakh taka; for the eye alone, exact figures are beside it."""
     return minor / _LAKH
 
 

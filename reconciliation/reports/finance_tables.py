@@ -1,4 +1,4 @@
-"""What finance reads, as tables: summary, institutions, breaks, ages, nights and fees."""
+"""Tables for finance: summary, institutions, breaks, ages, nights and fees."""
 
 from collections.abc import Iterable
 
@@ -16,7 +16,7 @@ _OPEN = ("Open", "খোলা", 10)
 
 
 def facts(report: Report) -> BilingualTable:
-    """What one wants to know first."""
+    """The summary of the report."""
     open_breaks = report.open_breaks
     ours = [line.ours for line in report.institutions]
     theirs = [line.theirs for line in report.institutions]
@@ -67,7 +67,7 @@ def _cover(report: Report) -> Iterable[tuple[str, str, Cell]]:
 
 
 def institutions(report: Report) -> BilingualTable:
-    """Rows of both sides by what became of them."""
+    """Rows of both sides by their verdict."""
     rows = []
     for line in report.institutions:
         ours, theirs = line.ours, line.theirs
@@ -279,7 +279,7 @@ def fees(report: Report, institution: str | None = None) -> BilingualTable:
 
 
 def fates(report: Report, institution: str) -> BilingualTable:
-    """What became of one institution's rows, ours and theirs."""
+    """One institution's rows by verdict, ours and theirs."""
     line = next(item for item in report.institutions if item.institution == institution)
     return BilingualTable(
         BilingualText("Rows and net taka", "সারি ও নিট টাকা"),
@@ -298,7 +298,7 @@ def fates(report: Report, institution: str) -> BilingualTable:
 
 
 def positions(report: Report) -> BilingualTable:
-    """What each institution owes for its files, and what that money is; the rest of each line is zero."""
+    """What each institution owes for its files, and its parts; the rest of each line is zero."""
     return BilingualTable(
         BilingualText("Net positions", "নিট অবস্থান"),
         columns(
@@ -324,7 +324,7 @@ def positions(report: Report) -> BilingualTable:
 
 
 def title(report: Report) -> BilingualText:
-    """What stands above everything."""
+    """The title of the report."""
     name = AS_OF[report.period]
     span = f"{report.last}" if report.period == "night" else f"{report.first} - {report.last}"
     return BilingualText(f"{name.en}, {span}", f"{name.bn}, {span}")
@@ -340,6 +340,6 @@ def _sum(tallies: Iterable[Tally | None]) -> Tally:
 
 
 def _matched(report: Report, kind: str) -> Amount:
-    """What institutions of a kind say of what is matched."""
+    """The net of matched rows of theirs at institutions of a kind."""
     lines = [line for line in report.institutions if line.kind == kind]
     return Amount(_sum(line.theirs.get(MATCHED) for line in lines).paisa)

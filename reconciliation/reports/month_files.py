@@ -1,4 +1,4 @@
-"""Leaves a run's reports in a folder: a workbook a night, a workbook and a PDF of the month."""
+"""Writes a run's reports into a folder: a workbook for each night, a workbook and a PDF of the month."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,11 +21,11 @@ class MonthReports:
         folder.mkdir(parents=True, exist_ok=True)
 
     def after(self, night: Night) -> None:
-        """Leave the workbook of a night that was judged and checked."""
+        """Write the workbook of a night that was judged and checked."""
         self._workbook(self._collector.night(night))
 
     def at_the_end(self, identity: RunIdentity, seal: Seal) -> None:
-        """Leave what the month came to.
+        """Write the workbook and the PDF of the month.
 
         Raises:
             ReportError: the PDF could not be set; the workbooks are there.

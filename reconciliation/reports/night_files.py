@@ -1,7 +1,7 @@
-"""Leaves the reports of one committed run: workbook, PDF and the same figures for programs.
+"""Writes the reports of one committed run: workbook, PDF, and JSON for programs.
 
-Files are written beside and moved into place, so a reader never sees half of one, and a report that is made
-again is the same bytes. Their digests are printed with them, so that a copy can be checked later.
+Files are written elsewhere and moved into place, so a reader never sees half of one, and a report that is
+made again has the same bytes. Their digests are printed with them, so that a copy can be checked later.
 """
 
 import json
@@ -38,7 +38,7 @@ async def leave_night(
     """Write workbook, PDF and JSON of a run's night into a folder, which is made if it is not there.
 
     Raises:
-        ReportError: the PDF could not be set; what was left until then is right.
+        ReportError: the PDF could not be set; the files written until then are right.
     """
     report = await report_of(home, connection, run, rules)
     return leave(report, out, FORMS)

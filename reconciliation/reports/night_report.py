@@ -1,7 +1,7 @@
-"""The report of a night from what its run left: the tables of results, and the rows beside them.
+"""The report of a night, from the tables of results and the stored rows of its run.
 
-The same run gives the same report whenever it is made: breaks, files and ages are those of its night, and
-nothing says when it was printed. What persons did later stands in the report of a later night.
+The same run gives the same report whenever it is made: breaks, files and ages are those of its night, and it
+has no time of printing. Later actions of persons are in the report of a later night.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ WHERE seq <= $1 ORDER BY break_id, seq DESC
 
 @dataclass(frozen=True, slots=True)
 class ReportSources:
-    """What a report is made of: the run, those of the nights before it, files, breaks and positions."""
+    """The sources of a report: the run, earlier runs, files, breaks and positions."""
 
     run: RunRecord
     runs: tuple[RunRecord, ...]
@@ -63,7 +63,7 @@ class ReportSources:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a night goes by: the calendar, and what each institution does for us."""
+    """The calendar, the kinds of institutions and the version of rules."""
 
     calendar: Calendar
     kinds: Mapping[str, str]
@@ -73,7 +73,7 @@ class Terms:
 async def read_report_sources(connection: Connection, run: RunRecord, calendar: Calendar) -> ReportSources:
     """Everything that the tables say of a night as it stood after a run."""
     runs = [record for record in await read_runs(connection) if record.seq <= run.seq]
-    # Whatever persons did behind the commit stands in a later report.
+    # Actions of persons after the commit are in a later report.
     through = run.figures["events"]
     last = {row["break_id"]: row["night"] for row in await connection.fetch(_LAST, through)}
     records = await read_breaks(connection, BreakFilter(), run.night, calendar, through=through)

@@ -1,4 +1,4 @@
-"""A report as PDF: what the page prints as plain data, set by a child process of its own."""
+"""A report as PDF: the page content as plain data, typeset by a child process."""
 
 import json
 import subprocess
@@ -85,7 +85,7 @@ def pdf(report: Report, command: Sequence[str] = (sys.executable, "-m", PROGRAM)
 
 
 def printed(report: Report) -> dict[str, Any]:
-    """Everything that the page says, as text but for the lengths of bars."""
+    """The whole content of the page, as text except the lengths of bars."""
     return {
         "title": _words(tables.title(report)),
         "dated": int(datetime.combine(report.last, time(), tzinfo=UTC).timestamp()),
@@ -139,7 +139,7 @@ def _more(rest: int) -> dict[str, str] | None:
 
 
 def _part(table: BilingualTable, headings: Iterable[str], *, bar: str | None = None) -> dict[str, Any]:
-    """The columns that a page has room for, and behind them a bar as long as one of them says."""
+    """The columns that fit on a page, followed by a bar for the values of column `bar`."""
     places = [table.index(heading) for heading in headings]
     part = {
         "heading": _words(table.words),
@@ -157,9 +157,9 @@ def _part(table: BilingualTable, headings: Iterable[str], *, bar: str | None = N
 
 
 def _bars(table: BilingualTable, place: int) -> dict[str, Any]:
-    """Lengths in thousandths of the longest; none where no cell says anything.
+    """Lengths in thousandths of the longest; none where no cell is a number.
 
-    A rate's bar shows what lacks, since most are near 100 %.
+    The bar of a rate shows the part that is not matched, since most rates are near 100 %.
     """
     cells = [row[place] for row in table.rows]
     if not any(isinstance(cell, int) for cell in cells):

@@ -1,7 +1,7 @@
 """A report as plain values, before anything is drawn: totals and breaks, and never the rows themselves.
 
-Amounts are whole paisa. A night tells what changed in it and what is open at its end; a month tells how
-everything stands in the end.
+Amounts are whole paisa. The report of a night has its changes and what is open at its end; that of a month
+has the final state.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class InstitutionLine:
-    """What became of the rows of ours and of theirs, by fate (`reconciliation.canonical_row`)."""
+    """The rows of ours and of theirs, by verdict (`reconciliation.canonical_row`)."""
 
     institution: str
     kind: str
@@ -93,7 +93,7 @@ class FeeLine:
 
 @dataclass(frozen=True, slots=True)
 class FileLine:
-    """A file that came, or did not: due when, what it said, and what its rows came to.
+    """A file that arrived or is missing: when it was due, its stated totals, and the verdicts of its rows.
 
     `stated` are the rows and what the institution owes for them, as they were read against the file's own
     control totals; `fates` are those rows as they stand.
@@ -201,7 +201,7 @@ class Report:
     positions: tuple[PositionLine, ...] = ()
     # Institutions that our books name and that send nothing we can read.
     unwatched: tuple[str, ...] = ()
-    # The trust cover by name (`nightly.covered`), where a run over the books tells it.
+    # The trust cover by name (`nightly.trust_cover_figures`), for runs over the books.
     cover: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -211,7 +211,7 @@ class Report:
 
     @property
     def name(self) -> str:
-        """What its files are called after."""
+        """The name of its files, without extension."""
         return f"night-{self.last}" if self.period == "night" else f"month-{self.last:%Y-%m}"
 
 

@@ -1,6 +1,6 @@
-"""Gathers a run's reports while it goes: one after each night, one of the month at the end.
+"""Collects the reports of a month's run: one after each night, one of the month at the end.
 
-Between nights it keeps a line a night, a line a day of books and when each break ended; no row of anybody.
+Between nights it keeps one line for each night and ledger day, and when each break ended; no rows.
 """
 
 from collections.abc import Callable, Mapping
@@ -54,7 +54,7 @@ MISSING = "missing"
 
 @dataclass(frozen=True, slots=True)
 class PeriodContent:
-    """What a period's rows came to; `fees` as `tallies.fees_of` has them."""
+    """The content of a period's report; `fees` as `tallies.fees_of` has them."""
 
     institutions: tuple[InstitutionLine, ...]
     fees: Mapping[str, tuple[int, int, int]]
@@ -64,7 +64,7 @@ class PeriodContent:
 
 
 class Collector:
-    """Makes reports out of what a run has; `checks` belong to that run."""
+    """Makes the reports of one run; `checks` belong to that run."""
 
     def __init__(self, checks: MonthChecks) -> None:
         self._checks = checks
@@ -164,7 +164,7 @@ class Collector:
     def _files(
         self, fates: Mapping[str, Fates], is_selected: Callable[[Arrival], bool], night: date
     ) -> tuple[FileLine, ...]:
-        """What came, as it stands, and what ought to be there by this night and is not."""
+        """The files that arrived, and those that are due by this night and missing."""
         arrived = [
             self._arrived_line(arrival, fates)
             for arrival in self._progress.register.arrivals
@@ -267,7 +267,7 @@ def _place(line: BreakLine) -> tuple[bool, int, str, str, str]:
 
 
 def fee_lines(fees: Mapping[str, tuple[int, int, int]], breaks: tuple[BreakLine, ...]) -> tuple[FeeLine, ...]:
-    """Fees as they were kept, and beside them the open breaks of fees."""
+    """Fees as charged, and beside them the open breaks of fees."""
     off: dict[str, list[int]] = {}
     for line in breaks:
         if line.explained.code == Code.FEE_VARIANCE and line.ended is None:

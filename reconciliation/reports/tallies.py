@@ -1,6 +1,6 @@
 """Rows counted for a report: by institution and fate, by file, and what fees they bore.
 
-What comes out has one entry an institution or file, so nothing here outlives its night but totals.
+Results have one entry for each institution or file, so only totals outlive a night.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What a report says in two languages beside its figures."""
+"""The wording of reports in two languages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

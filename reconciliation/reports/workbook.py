@@ -53,7 +53,7 @@ def write_workbook(report: Report, path: Path, scratch: Path) -> None:
 
 
 def _institution(book: Workbook, report: Report, institution: str) -> None:
-    """One partner on one sheet, with everything that is about it."""
+    """One institution on one sheet, with all of its tables."""
     kind = next(line.kind for line in report.institutions if line.institution == institution)
     sheet = book.sheet(institution, BilingualText(f"{institution}, {KINDS[kind].en}", KINDS[kind].bn))
     sheet.worksheet.freeze_panes(1, 1)

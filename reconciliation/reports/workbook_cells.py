@@ -1,10 +1,10 @@
 """Tables written into a workbook cell by cell, row after row, so that no more than a row is held.
 
-Text is always text: no cell becomes a formula, a link or a number by what stands in it, and what begins as a
-formula would is marked as text for whoever edits it later. A number in a workbook is a double, there is no
-other: an amount is whole paisa until it is divided by 100 at the last moment, so the cell has the double that
-is nearest to it, and two decimals of that are exactly its taka and paisa. From `EXACT_BELOW_PAISA` on that is
-no longer so, and the amount is written as text instead of being rounded.
+Text is always text: no cell becomes a formula, a link or a number by its content, and text that begins like a
+formula is marked as text for later editing. Numbers in a workbook are doubles: an amount is whole paisa until
+it is divided by 100 at the last moment, so the cell has the nearest double, and two decimals of that are
+exactly its taka and paisa. From `EXACT_BELOW_PAISA` on that is no longer so, and the amount is written as
+text instead of being rounded.
 """
 
 from dataclasses import dataclass, field
@@ -59,7 +59,7 @@ class TableRange:
         return [self.sheet, self.first, column, self.last, column]
 
     def values(self, heading: str) -> list[Any]:
-        """What a chart shows before anybody has computed it again."""
+        """The cached values of a chart, shown before it is computed again."""
         column = self.table.index(heading)
         return [_chart_value(row[column]) for row in self.table.rows]
 

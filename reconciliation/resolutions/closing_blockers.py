@@ -1,4 +1,4 @@
-"""What keeps a night from being closed, in words; which things do is said in config/resolutions.toml."""
+"""The reasons, in words, why a night cannot be closed, by the rules in config/resolutions.toml."""
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date
@@ -23,7 +23,7 @@ _STANDING: Final = (BreakState.OPEN, BreakState.PROPOSED)
 async def blockers(
     connection: Connection, run: RunRecord, rules: ResolutionRules, calendar: Calendar
 ) -> list[str]:
-    """Every red thing that stands against closing the night of a run; none where it may be closed."""
+    """Every reason against closing the night of a run; empty where it may be closed."""
     break_filter = BreakFilter(states=_STANDING)
     standing = await read_breaks(connection, break_filter, run.night, calendar)
     rows = await connection.fetch(_WITH_NOTE, [record.id for record in standing])

@@ -18,7 +18,7 @@ _STANDING = (BreakState.OPEN, BreakState.PROPOSED)
 async def figures_of(
     connection: Connection, night: date, run: RunRecord, calendar: Calendar
 ) -> dict[str, object]:
-    """What is known of a night after a run, whole numbers and text alone; amounts in paisa.
+    """The figures of a night after a run, whole numbers and text alone; amounts in paisa.
 
     `settled` and `rows` are those of the files that were taken in the night, each in its live version;
     `positions` and `totals` are the run's own.

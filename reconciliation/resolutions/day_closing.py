@@ -72,14 +72,14 @@ class ClosedDay:
 
 @dataclass(frozen=True, slots=True)
 class RunEndings:
-    """What a run ended: breaks that it closed and the decisions that it reversed."""
+    """The breaks that a run closed and the decisions that it reversed."""
 
     breaks: tuple[UUID, ...]
     reversals: tuple[Resolution, ...]
 
 
 def digest_of(figures: Mapping[str, object]) -> str:
-    """What proves figures: SHA-256 over their canonical JSON."""
+    """SHA-256 over the canonical JSON of figures."""
     return sha256_of(as_json(figures).encode())
 
 
@@ -101,7 +101,7 @@ async def close_day(
     """Freeze the figures of a night; the caller has verified both persons.
 
     Raises:
-        OnePersonError: the two are one.
+        OnePersonError: both are the same person.
         UnfitError: the night has no run, is closed, or something red stands.
     """
     connection = await finance.connect()
@@ -192,7 +192,7 @@ async def verify_closings(connection: Connection) -> str | None:
 
 
 def _delta_of_files(replaced: Sequence[Row], files: Sequence[FileRecord]) -> dict[str, object]:
-    """Which files were replaced by which, and the lines of them that changed, by their hashes."""
+    """The replaced files with their replacements and the hashes of lines that changed."""
     live = {(file.institution, file.day, file.cycle): file.name for file in files if file.state == "loaded"}
     changed_rows = [(row, list(from_json(row["told"]).get("rows", []))) for row in replaced]
     return {

@@ -1,4 +1,4 @@
-"""Decisions about breaks as they are kept: what was proposed, who checked it, how it ended."""
+"""Records of decisions about breaks: the proposal, its checks, its outcome."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,7 +32,7 @@ class BooksRefuseError(ReconciliationError):
 
 
 class CheckerVerdict(StrEnum):
-    """What a checker says."""
+    """The verdict of a checker."""
 
     APPROVED = "approved"
     REJECTED = "rejected"
@@ -77,7 +77,7 @@ class Resolution:
 
     @property
     def waits(self) -> bool:
-        """Whether checkers are still wanted."""
+        """Whether it waits for checkers."""
         return self.outcome is None
 
     @property
@@ -108,5 +108,5 @@ class Resolution:
 
 
 def lines_of(entry: Entry | None) -> tuple[tuple[str, int], ...]:
-    """The postings of an entry as they are kept."""
+    """The postings of an entry as they are stored."""
     return () if entry is None else tuple((line.account, line.amount) for line in entry.postings)

@@ -1,10 +1,10 @@
-"""What may be decided about a break as it stands, and what that comes to. Pure: no clock, no database.
+"""Which decisions a break allows as it stands, and their amounts and entries. Pure: no clock, no database.
 
     open ─ propose ▶ proposed ─ enough approvals ▶ resolved, or open again where it is only a first step
                               ─ one rejection ▶ as before
     resolved ─ reversal, proposed and checked likewise ▶ open
 
-Decisions that moved money lie on one another: a later one continues the newest, and only the newest can be
+Decisions that moved money build on one another: a later one continues the newest, and only the newest can be
 reversed.
 """
 
@@ -28,7 +28,7 @@ from reconciliation.results.records import BreakRecord, BreakState
 
 @dataclass(frozen=True, slots=True)
 class ResolutionPlan:
-    """What a proposal comes to: paisa at stake, the entry if money moves, how many must check it."""
+    """The effect of a proposal: its amount in paisa, the entry if money moves, how many must check it."""
 
     amount: int
     entry: Entry | None
@@ -80,7 +80,7 @@ def fitting_actions(
 
 
 def refuse_unless_open(record: BreakRecord, standing: Sequence[Resolution]) -> None:
-    """Refuse a proposal where something else has to come first.
+    """Refuse a proposal for a break that is not open.
 
     Raises:
         UnfitError: closed, proposed or resolved.
@@ -112,7 +112,7 @@ def newest_standing(standing: Sequence[Resolution]) -> Resolution | None:
 
 
 def reversible(resolution: Resolution, standing: Sequence[Resolution]) -> Entry | None:
-    """The entry that takes a decision back; None where it moved nothing.
+    """The entry that reverses a decision; None where it moved nothing.
 
     Raises:
         UnfitError: it does not stand, or a later one stands upon it.
@@ -132,7 +132,7 @@ def reversal_entry_id(resolution: Resolution) -> UUID:
 
 
 def state_after(standing: Sequence[Resolution], rules: ResolutionRules) -> BreakState:
-    """Where a break stands by its decisions alone, when none of them waits."""
+    """The state of a break by its decisions alone, when none of them waits."""
     ended = any(rules.rules[decision.action].ends for decision in standing if decision.stands)
     return BreakState.RESOLVED if ended else BreakState.OPEN
 

@@ -1,7 +1,8 @@
-"""Decisions in PostgreSQL (migration 0014): rows are added and never changed; the constraints are the judge.
+"""Decisions in PostgreSQL (migration 0014): rows are added and never changed; constraints enforce the rules.
 
-That maker and checkers are different persons is no `if` of ours: a check carries its resolution's maker by a
-foreign key, and a constraint refuses the row where the two are one. An end names the checks that it rests on.
+No `if` of ours says that maker and checkers are different persons: a check carries its resolution's maker by
+a foreign key, and a constraint refuses the row where the two are one. An end names the checks that it rests
+on.
 """
 
 from collections.abc import Sequence
@@ -92,7 +93,7 @@ async def resolutions_of_many(connection: Connection, break_ids: Sequence[UUID])
 
 
 async def institutions_of(connection: Connection, break_ids: Sequence[UUID]) -> dict[UUID, str]:
-    """Whose breaks these are."""
+    """The institution of each of these breaks."""
     rows = await connection.fetch(_INSTITUTIONS, list(break_ids))
     return {UUID(str(row["id"])): row["institution"] for row in rows}
 
@@ -107,7 +108,7 @@ async def add(connection: Connection, resolution: Resolution) -> None:
     """Write a proposal.
 
     Raises:
-        asyncpg.IntegrityConstraintViolationError: it stands already, or is nobody's.
+        asyncpg.IntegrityConstraintViolationError: it exists already, or has neither maker nor rule.
     """
     await connection.execute(
         _INSERT,
@@ -131,11 +132,11 @@ async def add(connection: Connection, resolution: Resolution) -> None:
 async def add_check(
     connection: Connection, resolution: Resolution, checker: str, verdict: CheckerVerdict, reason: str
 ) -> None:
-    """Write what a checker says.
+    """Write the verdict of a checker.
 
     Raises:
         asyncpg.CheckViolationError: the checker is the maker.
-        asyncpg.UniqueViolationError: the checker has spoken already.
+        asyncpg.UniqueViolationError: the checker has given a verdict already.
     """
     await connection.execute(_CHECK, resolution.id, checker, resolution.maker, verdict.value, reason)
 
@@ -143,7 +144,7 @@ async def add_check(
 async def add_end(
     connection: Connection, resolution: Resolution, outcome: ProposalOutcome, checkers: Sequence[str] = ()
 ) -> None:
-    """Write how a proposal ended and on whose checks that rests.
+    """Write the outcome of a proposal and the checks that it rests on.
 
     Raises:
         asyncpg.IntegrityConstraintViolationError: it has ended, or the checks are not there.
@@ -163,7 +164,7 @@ async def movements_that_stand(connection: Connection, movements: Sequence[UUID]
 async def nets_of(
     connection: Connection, institution: str, movements: Sequence[UUID], *, paid: bool
 ) -> list[int]:
-    """What the frozen lines of movements come to after fees, in paisa: payments, or what was given back."""
+    """The nets of movements' frozen lines in paisa: payments with `paid`, else refunds and reversals."""
     rows = await connection.fetch(_NETS, list(movements), institution, paid)
     return [int(row["net"]) for row in rows]
 

@@ -1,7 +1,7 @@
 """Proposing and checking decisions about breaks: each is one short transaction with its entry and event.
 
-    propose   the rules are asked, the proposal and its event are written; the entry's id is fixed
-    check     the check is written; the last needed approval ends the proposal, posts its entry and says so
+    propose   check the rules, write the proposal and its event, fix the id of its entry
+    check     write the verdict; the last needed approval ends the proposal and posts its entry, with an event
 
 Both take the lock of the event chain first, so two of them, or one and a night's run, never see half of each
 other. Both can be repeated after a lost COMMIT: the ids were made before the first try.
@@ -60,7 +60,7 @@ _SPOKEN = "pk_resolution_checks"
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a person asks for; its id is made here, so that asking again after a lost answer asks once.
+    """A proposal of a person; its id is made here, so that a repeat after a lost answer writes nothing new.
 
     `gains` is for rounding in our favour. `reverses` takes an approved decision back, whatever `action` says.
     """
@@ -76,7 +76,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class CheckOrder:
-    """What another person says of a proposal."""
+    """The verdict of another person on a proposal."""
 
     resolution_id: UUID
     checker: str
@@ -86,7 +86,7 @@ class CheckOrder:
 
 @dataclass(frozen=True, slots=True)
 class ResolutionActions:
-    """Where finance decides. Callers have verified the persons; that they are two, the database says."""
+    """The actions of finance on breaks. Callers have verified the persons; the database demands two."""
 
     finance: Finance
     rules: ResolutionRules
@@ -94,7 +94,7 @@ class ResolutionActions:
 
     @classmethod
     def of(cls, finance: Finance) -> "ResolutionActions":
-        """The desk by the rules of this installation; raises ConfigurationError."""
+        """The actions by the rules of this installation; raises ConfigurationError."""
         config: Path = finance.config
         rules = read_resolution_rules(config / "resolutions.toml")
         return cls(finance, rules, read_calendar(config / "calendar.toml"))
@@ -151,7 +151,7 @@ class ResolutionActions:
         return ResolutionPlan(reversed_.amount, entry, settlement, self.rules.checkers(reversed_.amount))
 
     async def check(self, order: CheckOrder) -> Resolution:
-        """Write down what a checker says; the last needed approval posts. The proposal as it then stands.
+        """Write the verdict of a checker; the last needed approval posts. Returns the updated proposal.
 
         Raises:
             BooksRefuseError: a floor or limit of the books does not allow the entry.
@@ -183,7 +183,7 @@ class ResolutionActions:
         if order.checker in (
             resolution.approved_by if order.verdict is CheckerVerdict.APPROVED else resolution.rejected_by
         ):
-            return resolution  # said before; the answer was lost
+            return resolution  # a repeat after a lost answer
         if resolution.outcome is not None:
             raise UnfitError(f"the proposal has ended: {resolution.outcome.value}")
         broken = await break_by(connection, resolution.break_id, self.calendar)
@@ -231,7 +231,7 @@ class ResolutionActions:
         order: CheckOrder,
         problem: asyncpg.PostgresError,
     ) -> None:
-        """Write down that the database refused somebody, in a transaction of its own: the other is gone."""
+        """Record a refusal by the database, in a transaction of its own: the first was rolled back."""
         async with connection.transaction():
             await connection.execute(CHAIN_LOCK)
             broken = await break_by(connection, resolution.break_id, self.calendar)
@@ -276,11 +276,11 @@ def movements_of(broken: BreakRecord) -> list[UUID]:
 
 
 async def _break_amounts(connection: Connection, broken: BreakRecord, *, gains: bool) -> BreakAmounts:
-    """The break as postings see it, with what both sides come to after fees."""
+    """The amounts of a break, with the nets of both sides."""
     code = Code(broken.code)
     movements = movements_of(broken)
     nets = await nets_of(connection, broken.institution, movements, paid=code is not Code.REVERSAL_PENDING)
-    # Of a payment that stands twice, one is right.
+    # Of a payment that is booked twice, one line is right.
     ours = nets[-1:] if code is Code.DUP_IN_LEDGER else nets
     theirs = broken.details.get("net")
     return BreakAmounts(
@@ -338,7 +338,7 @@ async def _event(
 
 
 def facts_of(resolution: Resolution) -> dict[str, object]:
-    """What an event says of a decision."""
+    """The facts of a decision for its event."""
     facts: dict[str, object] = {
         "resolution": str(resolution.id),
         "action": resolution.action.value,

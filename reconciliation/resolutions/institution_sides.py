@@ -1,4 +1,4 @@
-"""What an institution does for us and where its money stands, from config/statements and config/billers."""
+"""The kind and the account of an institution, from config/statements and config/billers."""
 
 import tomllib
 from pathlib import Path
@@ -13,7 +13,7 @@ def institution_side(config: Path, institution: str) -> InstitutionSide:
 
     Raises:
         ConfigurationError: a layout cannot be read.
-        UnfitError: no layout is of that institution.
+        UnfitError: the institution has no layout.
     """
     layout = read_layouts(config / "statements").get(institution)
     if layout is None:

@@ -1,7 +1,7 @@
 """Which decision fits which code, who must check it and what blocks a closing, from config/resolutions.toml.
 
-The enum is the list of decisions that postings are written for; the file must say everything about every one
-of them and about nothing else, and every code needs a decision, or nothing is decided.
+The enum lists the actions that have postings; the file must define each of them and nothing else, and every
+code needs an action, or nothing can be decided.
 """
 
 import tomllib
@@ -19,7 +19,7 @@ from reconciliation.errors import ConfigurationError
 
 
 class Action(StrEnum):
-    """What two persons can decide about a break."""
+    """The actions that two persons can decide on a break."""
 
     WRITE_OFF = "write_off"
     ACCEPT_FEE = "accept_fee"
@@ -35,7 +35,7 @@ class Action(StrEnum):
     NO_ACTION = "no_action"
 
 
-# A file names members by their words; strictness is for the rest.
+# A file has members as text, so these two are not strict.
 _Code = Annotated[Code, Field(strict=False)]
 _Action = Annotated[Action, Field(strict=False)]
 

@@ -1,9 +1,9 @@
-"""Which accounts move when a break is decided: a table, a row an action. Pure; amounts in signed paisa.
+"""The accounts that each action on a break moves, as a table. Pure; amounts in signed paisa.
 
-The `gap` of a break is what their rows say less what ours say. It becomes the debit that the institution's
-own account with us needs to agree with them: what a connector holds for us grows with what it reports, what
-we owe a biller (or have at it) the other way round. Every entry is that account, or where an earlier decision
-put the money, against one other; its reverse is the same entry with its signs turned.
+The `gap` of a break is their amount less ours. It is the debit that the institution's account in our books
+needs to agree with them: what a connector holds for us grows with what it reports, what we owe a biller (or
+have at it) the other way round. Every entry is that account, or where an earlier decision put the money,
+against one other; its reverse is the same entry with its signs turned.
 """
 
 from dataclasses import dataclass
@@ -75,13 +75,13 @@ class InstitutionSide:
 
     @property
     def sign(self) -> int:
-        """1 where more rows of theirs are more of our money with them, -1 where they are more that we owe."""
+        """1 where more rows of theirs mean more of our money with them, -1 where they mean more debt."""
         return -1 if self.kind == "delivery" else 1
 
 
 @dataclass(frozen=True, slots=True)
 class BreakAmounts:
-    """A break as postings see it: paisa as they were found, `gains` where rounding is in our favour.
+    """The amounts of a break in paisa as they were found; `gains` where rounding is in our favour.
 
     `our_net` and `their_net` are what the rows come to after fees, where they are known: that is what an
     institution settles, and what our account with it holds.
@@ -104,13 +104,13 @@ class BreakAmounts:
         if self.code in _DIFFERENT:
             return self.difference
         if self.code is Code.ROUNDING:
-            # A file's break counts its rows; only people can say to which side they are off.
+            # The break of a file counts rows; only people can say in whose favour they differ.
             return abs(self.difference) if self.gains else -abs(self.difference)
         return 0
 
     @property
     def net_gap(self) -> int:
-        """The same after fees, as far as the nets are known."""
+        """The gap after fees, as far as the nets are known."""
         if self.code in _MORE and self.their_net is not None:
             return self.their_net
         if self.code in _LESS and self.our_net is not None:
@@ -138,13 +138,13 @@ def entry_of(action: Action, amounts: BreakAmounts, side: InstitutionSide) -> En
         raise NoEntryError(f"{action.value} is for money that is the payer's, and here money is missing")
     if action is not Action.TO_SUSPENSE or side.kind != "funds":
         return Entry(moment, (Posting(account, debit), Posting(counter_account, -debit)))
-    # The payer gave the gross; what the connector keeps of it is our cost.
+    # The payer paid the gross; the connector's fee is our cost.
     fee_posting = Posting(f"connector_fee:{side.institution}", amounts.gap - debit)
     return Entry.of(moment, (Posting(account, debit), fee_posting, Posting(counter_account, -amounts.gap)))
 
 
 def _moves_nothing(action: Action, side: InstitutionSide) -> bool:
-    """A claim on a biller that we have not paid: what it wants beyond our books is refused, nothing moves."""
+    """A claim on a biller that we have not paid: its demand beyond our books is refused, nothing moves."""
     return action is Action.CLAIM and side.account.startswith("payable:")
 
 
@@ -183,7 +183,7 @@ def suspense_of(institution: str) -> str:
 
 
 def reversal_after_closing(action: Action, institution: str, entry: Entry) -> Entry:
-    """The entry that takes another back after the break itself has gone, as a rule does it.
+    """The entry by which a rule reverses another one after its break has closed.
 
     What our bank account has paid or taken in meanwhile cannot be undone by an entry: it stands in suspense,
     to be given back or asked back by people.
@@ -204,7 +204,7 @@ _OURS_ALONE: Final = _LESS - {Code.REVERSAL_PENDING, Code.BILLER_NOT_POSTED}
 
 
 def settlement_of(action: Action, code: Code, entry: Entry | None) -> str:
-    """What a decision says of the row in settlement: `agreed`, `dropped`, or nothing where it stays held.
+    """The effect of a decision on the row in settlement: `agreed`, `dropped`, or empty where it stays held.
 
     An entry makes our books say what their rows say, so what stands on both sides then counts; what stands on
     ours alone was given up by it. Without an entry a surplus row of theirs is given up.

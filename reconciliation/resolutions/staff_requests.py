@@ -1,4 +1,4 @@
-"""What the commands of finance ask for, by the texts that people type."""
+"""Requests of finance's commands, with ids as people type them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from reconciliation.results.records import BreakEvent, BreakFilter, BreakRecord
 
 @dataclass(frozen=True, slots=True)
 class BreakStory:
-    """One break with everything that happened to it, and the actions that fit it as it stands."""
+    """One break with its events and decisions, and the actions that fit it as it stands."""
 
     broken: BreakRecord
     night: date
@@ -30,10 +30,10 @@ class BreakStory:
 
 
 async def breaks_of(finance: Finance, break_filter: BreakFilter) -> tuple[list[BreakRecord], date]:
-    """Breaks that a filter wants, and the night up to which they are known.
+    """The breaks of a filter, and the newest night.
 
     Raises:
-        NoNightError: there is none.
+        NoNightError: no night was run yet.
     """
     calendar = read_calendar(finance.config / "calendar.toml")
     connection = await finance.connect()
@@ -98,7 +98,7 @@ async def write_note(finance: Finance, text: str, words: str, by: str) -> None:
 
 
 async def closings_with_proof(finance: Finance, night: date | None) -> tuple[list[ClosedDay], str | None]:
-    """Closings of a night or of all, and None or what does not verify among all."""
+    """Closings of a night or of all, and the first closing of all that does not verify, else None."""
     connection = await finance.connect()
     try:
         return await closings_of(connection, night), await verify_closings(connection)

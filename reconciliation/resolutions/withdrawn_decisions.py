@@ -1,9 +1,9 @@
-"""What a night's run does to decisions: what it took away is reversed, by a rule and in the run's own commit.
+"""Reversal of decisions whose break a night's run has closed: by a rule, in the run's own commit.
 
 An approved write-off of a break that a correction has ended would make money: the row is matched now, and the
-loss stands as well. So every decision that stands on such a break gets a reversing one, newest first, with a
-new entry; nothing is deleted (reconciliation.md 5, case 13). A proposal that nobody has checked lapses.
-No person is asked: the maker is the rule, and the database takes a rule's rows for reversals alone.
+loss still booked. So every decision that stands on such a break is reversed, newest first, by a new entry;
+nothing is deleted (reconciliation.md 5, case 13). A proposal that nobody has checked lapses. The maker
+is the rule, and the database accepts a rule's rows for reversals alone.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ RULE: Final = "what it was about has come"
 
 @dataclass(frozen=True, slots=True)
 class ChangedBreak:
-    """A break that the run closed or opened again, and where it stands now."""
+    """A break that the run closed or reopened, and its state now."""
 
     break_id: UUID
     state: BreakState
@@ -36,7 +36,7 @@ class ChangedBreak:
 
 @dataclass(frozen=True, slots=True)
 class RunReactions:
-    """What followed: reversing decisions, proposals that lapsed, and nights with a new restatement."""
+    """The results: reversing decisions, proposals that lapsed, and nights with a new restatement."""
 
     reversals: tuple[Resolution, ...]
     lapsed: tuple[Resolution, ...]
@@ -46,9 +46,9 @@ class RunReactions:
 async def react_to_run(
     connection: Connection, finance: Finance, run: RunRecord, changed: Sequence[ChangedBreak]
 ) -> RunReactions:
-    """Reverse, let lapse and restate, in the transaction that commits the run, behind its rows and events.
+    """Reverse, let lapse and restate, in the transaction that commits the run, after its rows and events.
 
-    The accounts of every reversal stand since the decision was approved.
+    The accounts of every reversal exist since the decision was approved.
     """
     states = {item.break_id: item.state for item in changed}
     decisions = await resolutions_of_many(connection, list(states))

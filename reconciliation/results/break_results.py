@@ -1,4 +1,4 @@
-"""Breaks as they stand: what was found once, and the newest thing that happened to it."""
+"""Breaks as they stand: the record of each finding with the state of its newest event."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -66,7 +66,7 @@ async def read_breaks(
 
     The state is that of the newest event; with `events_up_to`, of the newest event of a night up to it, and
     with `through`, of the newest event up to that number: so the breaks stood then. Ages count up to `as_of`.
-    `older_than` 3 wants those of 4 business days.
+    `older_than` 3 selects those of 4 business days and more.
     """
     rows = await connection.fetch(
         _NEWEST,

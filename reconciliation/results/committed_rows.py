@@ -1,4 +1,4 @@
-"""Rows of committed runs with what had become of them: all since the first run, or what one run changed."""
+"""Rows of committed runs with their verdicts: all since the first run, or those that one run changed."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -34,10 +34,10 @@ class ChangedRows:
 
 
 class CommittedRows(Protocol):
-    """What settlement asks of the rows of runs."""
+    """The rows of runs as settlement reads them."""
 
     def changed(self, run: RunRecord) -> ChangedRows:
-        """What a run judged, and all that is open behind it."""
+        """The rows that a run judged, and all that are open after it."""
         ...
 
     def settled(self, run: RunRecord, runs: Iterable[int], names: Collection[str]) -> pl.DataFrame:
@@ -49,7 +49,7 @@ class CommittedRows(Protocol):
         ...
 
     def everything(self, run: RunRecord, columns: Sequence[str]) -> pl.DataFrame:
-        """Every row that counts behind a run, with these columns and what names it."""
+        """Every row that counts after a run, with these columns and those that name it."""
         ...
 
 
@@ -70,7 +70,7 @@ class RunRows:
 
     def settled(self, run: RunRecord, runs: Iterable[int], names: Collection[str]) -> pl.DataFrame:
         """See `CommittedRows`."""
-        # Asked by origin first, which the statistics of a file can answer.
+        # Filtered by origin first, for which a file has statistics.
         origins = sorted({name.rpartition(":")[0] for name in names})
         row_filter = pl.col("origin").is_in(origins) & _NAME.is_in(sorted(names))
         return self._store(run).settled_in(runs, row_filter)
@@ -92,5 +92,5 @@ _NAME = pl.format("{}:{}", "origin", "ordinal")
 
 
 def names_of(rows: pl.DataFrame) -> list[str]:
-    """What names each row for ever."""
+    """The permanent name of each row."""
     return rows.select(_NAME.alias("name"))["name"].to_list()

@@ -1,6 +1,6 @@
-"""How everything stood behind a run that is not the newest: what the run after it began with.
+"""The state after a run that is not the newest: what the run after it began with.
 
-Tables are append-only, so what they said then is what they say now of the runs up to it.
+Tables are append-only, so the rows of runs up to it are unchanged.
 """
 
 from datetime import date

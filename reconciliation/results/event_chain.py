@@ -1,4 +1,4 @@
-"""The chain of events: what happened to breaks, in one order, each event sealed with all before it.
+"""The hash chain of break events: one order for all breaks, each event sealed with all before it.
 
     hash(n) = SHA-256(hash(n-1) + JSON of [seq, break, night, actor, event, state, facts])
 
@@ -19,7 +19,7 @@ from reconciliation.results.records import BreakEventKind, BreakState
 from reconciliation.results.table_values import Columns, Connection, as_json, from_json, insert
 
 BEGINNING: Final = bytes(32)
-# Lock order of a transaction: this one first, then whatever posting takes.
+# Lock order of a transaction: this lock first, then those of posting.
 CHAIN_LOCK: Final = "SELECT pg_advisory_xact_lock(3, 1)"
 HEAD: Final = "SELECT seq, hash FROM reconciliation.break_events ORDER BY seq DESC LIMIT 1"
 EVENTS: Final = """
@@ -41,7 +41,7 @@ _READ_AT_ONCE: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """What is to be appended; its number and hash follow from where the chain stands."""
+    """An event to append; its number and hash follow from the end of the chain."""
 
     break_id: UUID
     night: date

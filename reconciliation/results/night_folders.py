@@ -1,4 +1,4 @@
-"""Where a night keeps its files: all of it under `reconciliation/` in the folder of the installation."""
+"""The folders of nightly runs, all under `reconciliation/` in the folder of the installation."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ class NightFolders:
 
     @property
     def inbox(self) -> Path:
-        """Where files of institutions are laid."""
+        """The inbox for files of institutions."""
         return self.root / "inbox"
 
     @property
@@ -41,10 +41,10 @@ class NightFolders:
 
     @property
     def reports(self) -> Path:
-        """What finance takes away, a folder a run."""
+        """The reports for finance, one folder for each run."""
         return self.root / "reports"
 
     @property
     def spill(self) -> Path:
-        """Where DuckDB puts what does not fit into its memory."""
+        """The spill folder of DuckDB."""
         return self.root / "spill"

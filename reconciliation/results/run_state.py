@@ -1,7 +1,7 @@
-"""What the last committed run left: everything a night begins with.
+"""The state after the last committed run, with which a night begins.
 
-PostgreSQL holds runs, files and breaks; beside them lie the rows of each run and `carried.json`, which names
-what no table knows. Nothing of a run that was not committed is ever read.
+PostgreSQL holds runs, files and breaks; the rows of each run and `carried.json`, with state that no table
+has, are in its folder. Nothing of a run that was not committed is ever read.
 """
 
 import json
@@ -42,10 +42,10 @@ StandingBreaks = dict[FindingKey, tuple[date, BreakFinding]]
 
 @dataclass(frozen=True, slots=True)
 class CarriedState:
-    """What is carried beside the tables.
+    """The state that is carried outside the tables.
 
-    `withdrawn` are origins whose rows no longer count, `payouts` what was last expected of each batch (how
-    often anew, and paisa), `instructions` the origins of instructed debits that a run has taken.
+    `withdrawn` are origins whose rows no longer count, `payouts` the last expected credit of each batch
+    (revision and paisa), `instructions` the origins of instructed debits that a run has taken.
     """
 
     withdrawn: tuple[str, ...] = ()
@@ -79,7 +79,7 @@ class CarriedState:
 
 @dataclass(slots=True)
 class RunState:
-    """How everything stood after the last committed run; `files` are those of the register, in its order."""
+    """The state after the last committed run; `files` are those of the register, in its order."""
 
     run: RunRecord | None = None
     files: list[KeptFile] = field(default_factory=list)

@@ -56,7 +56,7 @@ async def run_of(connection: Connection, seq: int) -> RunRecord | None:
 
 
 async def read_positions(connection: Connection, run_id: UUID) -> list[PositionRecord]:
-    """How every institution stands after a run, all rows until then together."""
+    """The position of every institution after a run, over all rows so far."""
     return [PositionRecord(*row) for row in await connection.fetch(_POSITIONS, run_id)]
 
 

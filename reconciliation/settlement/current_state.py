@@ -1,8 +1,8 @@
-"""Where settlement stands: configuration, the newest run of the night, and the lines that follow from it.
+"""The state of settlement: configuration, the newest run, and the lines that follow from it.
 
-Lines are taken in whenever somebody asks for them, run by run, from what was judged and from windows that are
-closed; taking in twice writes nothing twice. Once a value date has a sheet, whatever becomes known belongs to
-a later one, so a sheet never changes.
+Lines are taken in whenever a command needs them, run by run, from judged rows and from closed windows; a
+repeat writes nothing twice. Once a value date has a sheet, whatever becomes known belongs to a later one, so
+a sheet never changes.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -57,7 +57,7 @@ WHERE (SELECT e.state FROM reconciliation.break_events AS e WHERE e.break_id = b
 
 @dataclass(frozen=True, slots=True)
 class SettlementSetting:
-    """What every command of settlement works with."""
+    """The configuration and sources of every settlement command."""
 
     finance: Finance
     registry: AccountRegistry
@@ -68,7 +68,7 @@ class SettlementSetting:
 
 @dataclass(frozen=True, slots=True)
 class SettlementWork:
-    """A desk with a connection, and the newest run."""
+    """The setting with a connection, and the newest run."""
 
     setting: SettlementSetting
     connection: Connection
@@ -76,15 +76,15 @@ class SettlementWork:
 
     @property
     def kinds(self) -> Mapping[str, InstitutionKind]:
-        """What each institution does for us."""
+        """The kind of each institution: funds, delivery or statement."""
         return {name: layout.kind for name, layout in self.setting.layouts.items()}
 
 
 def read_setting(finance: Finance, rows: CommittedRows | None = None) -> SettlementSetting:
-    """A desk over the configuration of an installation.
+    """The setting by the configuration of an installation.
 
     Raises:
-        ConfigurationError: a file of it says something that cannot be meant.
+        ConfigurationError: a file of it is not valid.
     """
     registry = read_registry(finance.config / "settlement.toml")
     calendar = read_calendar(finance.config / "calendar.toml")
@@ -96,7 +96,7 @@ def read_setting(finance: Finance, rows: CommittedRows | None = None) -> Settlem
 
 @asynccontextmanager
 async def open_work(desk: SettlementSetting, role: str = "app") -> AsyncIterator[SettlementWork]:
-    """A connection with the newest run; the accounts that instructions post to stand.
+    """Open a connection with the newest run; the accounts that instructions post to exist.
 
     Raises:
         SettlementError: no night was run yet.
@@ -116,7 +116,7 @@ async def open_work(desk: SettlementSetting, role: str = "app") -> AsyncIterator
 
 @asynccontextmanager
 async def settlement_lock(work: SettlementWork) -> AsyncIterator[None]:
-    """One transaction in which nobody else settles, over the run that the work has read.
+    """One transaction under the lock of settlement, over the run that the work has read.
 
     Raises:
         SettlementError: a newer run was committed since.
@@ -130,14 +130,14 @@ async def settlement_lock(work: SettlementWork) -> AsyncIterator[None]:
 
 
 async def take_in(work: SettlementWork) -> None:
-    """Write what runs decided that were not taken in yet, in the caller's transaction.
+    """Write the lines of runs that were not taken in yet, in the caller's transaction.
 
-    Each run is taken in as it was committed, in its own night, so it does not matter when somebody asks. Of
-    the newest one it is asked every time what people have decided since. Of each run only the rows are read
-    that it changed, and behind the newest those whose lines are not agreed.
+    Each run is taken in as it was committed, in its own night, whenever that happens. For the newest run,
+    later decisions of people are read every time. Of each run only the rows that it changed are read, and for
+    the newest those whose lines are not agreed.
 
     Raises:
-        ConflictingLineError: a row says another amount than it did.
+        ConflictingLineError: a row has another amount than before.
     """
     for seq in await runs_not_taken(work.connection):
         run = await run_of(work.connection, seq)
@@ -153,7 +153,7 @@ async def _take_in_run(
     """Write the lines that a run changes, and those that wait for a decision and may have it now."""
     connection, rows = work.connection, work.setting.rows
     newest = await newest_sheet(connection)
-    # What becomes known behind a sheet is known too late for it.
+    # What becomes known after a sheet is too late for it.
     night = run.night if newest is None else max(run.night, newest)
     changed = rows.changed(run)
     touched = {*names_of(changed.rows), *changed.withdrawn}
@@ -177,25 +177,25 @@ async def _take_in_run(
 
 
 def batches(work: SettlementWork) -> tuple[PayoutBatch, ...]:
-    """Every payout that a statement of a bank must name, as it stands behind the newest run."""
+    """Every payout that a bank statement must contain, as of the newest run."""
     return batches_of(statement_rows(work), work.setting.layouts)
 
 
 def statement_rows(work: SettlementWork) -> pl.DataFrame:
-    """The rows of all statements of banks, and what of ours waits for them."""
+    """The rows of all bank statements, and our rows that wait for them."""
     banks = [name for name, layout in work.setting.layouts.items() if layout.kind == "statement"]
     return work.setting.rows.of_institutions(work.run, banks)
 
 
 async def open_accounts(work: SettlementWork, batches_to_post: Sequence[PayoutBatch]) -> None:
-    """Let the accounts stand that credits of these batches post to; not inside a transaction."""
+    """Open the accounts that credits of these batches post to; not inside a transaction."""
     connectors = {batch.connector for batch in batches_to_post if batch.credited is not None}
     accounts = [f"{kind}:{name}" for name in sorted(connectors) for kind in ("receivable", "suspense")]
     await work.setting.finance.books.open_accounts(accounts)
 
 
 async def standing_breaks(connection: Connection) -> tuple[BreakFinding, ...]:
-    """The breaks that are not closed, as far as they name what a line is held for."""
+    """The breaks that are not closed, with what a held line needs of them."""
     rows = await connection.fetch(_STANDING)
     return tuple(
         BreakFinding(FindingKey(Code(row["code"]), row["institution"], row["reference"])) for row in rows

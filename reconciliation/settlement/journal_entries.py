@@ -1,7 +1,7 @@
-"""Journal entries of settlement, each with an id that follows from what it is for.
+"""Journal entries of settlement, each with an id derived from its purpose.
 
-The same instruction, step or credit gives the same id, and an entry that stands is skipped, so whatever is
-done again after a process died posts nothing twice.
+The same instruction, step or credit gives the same id, and an existing entry is skipped, so a repeat after a
+process died posts nothing twice.
 """
 
 from typing import Final
@@ -25,7 +25,7 @@ _NAMESPACE: Final = uuid5(NAMESPACE_URL, "ekpay:settlement")
 
 
 def entry_id(*words: object) -> UUID:
-    """The id of the entry that is for this."""
+    """The id of the entry for this purpose."""
     return uuid5(_NAMESPACE, "\x1f".join(map(str, words)))
 
 
@@ -35,14 +35,14 @@ def id_of_instruction(end_to_end_id: str) -> UUID:
 
 
 def of_instruction(issued: IssuedInstruction) -> Adjustment:
-    """What is owed is on its way; what the party owes us is taken off."""
+    """The entry of an instruction: the debt becomes clearing, less what the party owes us."""
     return Adjustment.of(issued.entry_id, _instructed(issued))
 
 
 def of_movement(
     issued: IssuedInstruction, step: InstructionStep, before: InstructionStep
 ) -> Adjustment | None:
-    """What the bank has moved since the step before, if anything."""
+    """The entry of what the bank has moved since the step before, if anything."""
     moved_amount = step.moved_amount - before.moved_amount
     if moved_amount == 0:
         return None
@@ -53,7 +53,7 @@ def of_movement(
 def of_rejection(
     issued: IssuedInstruction, step: InstructionStep, before: InstructionStep
 ) -> Adjustment | None:
-    """The instruction taken back, if this is the step in which it was rejected."""
+    """The reversal of the instruction, if this is the step in which it was rejected."""
     if before.is_owed_again or not step.is_owed_again:
         return None
     name = entry_id("rejected", step.end_to_end_id)
@@ -61,7 +61,7 @@ def of_rejection(
 
 
 def of_credit(credit: PayoutCredit, revision: int, before: PayoutCredit | None) -> Adjustment | None:
-    """What has changed of a credit since its last revision, if anything moved."""
+    """The entry of what has changed in a credit since its last revision, if anything moved."""
     parts = PayoutParts(
         credit.credited - (before.credited if before else 0),
         credit.batch.charge - (before.batch.charge if before else 0),

@@ -1,7 +1,7 @@
-"""What banks did with our instructions and what connectors paid, matched and posted in one transaction.
+"""Outcomes of instructions and payouts of connectors, matched and posted in one transaction.
 
-Everything is compared with what was written before, and only what has changed is written and posted, so it
-may be asked as often as anybody likes.
+Everything is compared with what was written before, and only changes are written and posted, so it can be
+repeated at any time.
 """
 
 from collections.abc import Sequence
@@ -56,10 +56,10 @@ from reconciliation.statement.formats.account_entries import AccountStatement, S
 
 @dataclass(frozen=True, slots=True)
 class PostedOutcomes:
-    """How everything stands: steps that are new, all outcomes, credits that are new, and all credits.
+    """The state after posting: new steps, all outcomes, new credits and all credits.
 
-    `strangers` are answers about nothing of ours, `waiting` the batches whose payout date is over and of
-    which no statement tells.
+    `strangers` are answers that match no instruction of ours, `waiting` the batches whose payout date is over
+    and that are in no statement.
     """
 
     steps: tuple[InstructionStep, ...]
@@ -72,7 +72,7 @@ class PostedOutcomes:
 
 
 async def post_outcomes(work: SettlementWork, answer: bytes | None = None) -> PostedOutcomes:
-    """Take an answer of a bank in, if there is one, and post what is known now and was not before.
+    """Read an answer of a bank, if there is one, and post what is new since the last time.
 
     Raises:
         UnreadableFileError: the answer is no status report; nothing was written.
@@ -156,7 +156,7 @@ async def _post_credits(
 
 
 def statements_of(rows: pl.DataFrame, bank: str) -> tuple[AccountStatement, ...]:
-    """The bookings of one bank, from the rows of its statements, a statement a file."""
+    """The bookings of one bank, from the rows of its statements, one statement for each file."""
     bank_rows = rows.filter((pl.col("institution") == bank) & (pl.col("source") == FILE))
     columns = ("origin", "ordinal", "business_date", "net", "currency", "ours", "theirs")
     entries_by_file: dict[str, list[StatementEntry]] = {}

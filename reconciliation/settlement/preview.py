@@ -1,4 +1,4 @@
-"""Looking at a value date and at the cover without settling anything; only lines are taken in."""
+"""Previews of a value date and of the trust cover; nothing is settled, only lines are taken in."""
 
 from datetime import date
 

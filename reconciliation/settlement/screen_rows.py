@@ -33,7 +33,7 @@ WHERE window_id = $1 AND ordinal = $2
 
 @dataclass(frozen=True, slots=True)
 class LineDetails:
-    """One line behind a position, with the row that it comes from, as far as that is known."""
+    """One line behind a position, with the references of its row, as far as they are known."""
 
     line: SettlementLine
     shares: Mapping[str, int]
@@ -42,7 +42,7 @@ class LineDetails:
     payment_id: UUID | str | None
 
     def facts(self) -> dict[str, object]:
-        """Everything about it by name."""
+        """All its values by name."""
         line = self.line
         return {
             "day": line.cycle.day,
@@ -85,7 +85,7 @@ def facts_of_credit(credit: PayoutCredit) -> dict[str, object]:
 
 
 def facts_of_outcome(outcome: InstructionOutcome) -> dict[str, object]:
-    """One instruction and what became of it by name."""
+    """One instruction and its outcome by name."""
     paid = outcome.instruction
     return {
         "end_to_end_id": paid.end_to_end_id,
@@ -101,7 +101,7 @@ def facts_of_outcome(outcome: InstructionOutcome) -> dict[str, object]:
 
 
 def party_called(name: str, parties: Sequence[Party]) -> Party:
-    """The party of a name, with its role before it (`biller:desco_postpaid`) or without.
+    """The party of a name, with its role as prefix (`biller:desco_postpaid`) or without.
 
     Raises:
         SettlementError: the name alone means several.
@@ -142,7 +142,7 @@ async def position_details(
 
 
 def _places(line: SettlementLine) -> Iterator[tuple[str, int]]:
-    """The row of a line, whatever was put behind its name since."""
+    """The origin and ordinal of a line's row, without a suffix such as `withdrawn`."""
     origin, _, rest = line.source.partition(":")
     number = rest.split(" ", 1)[0]
     if number.isdecimal():
@@ -152,7 +152,7 @@ def _places(line: SettlementLine) -> Iterator[tuple[str, int]]:
 async def _references_by_row(
     work: SettlementWork, names: Collection[str]
 ) -> Mapping[tuple[str, int], tuple[str, str, str | None]]:
-    """What both sides call some rows, read from the runs that made lines of them."""
+    """The references of rows on both sides, read from the runs that made lines of them."""
     runs = await runs_about(work.connection, names)
     settled = work.setting.rows.settled(work.run, runs, names)
     rows = pl.concat([settled, work.setting.rows.changed(work.run).rows])
@@ -161,7 +161,7 @@ async def _references_by_row(
 
 
 async def _own_line(connection: Connection, line: SettlementLine) -> tuple[str, str, UUID] | None:
-    """The frozen line of our books that a line comes from, if it is one."""
+    """The references of the frozen line of our books that a line comes from, if it is one."""
     for origin, ordinal in _places(line):
         window = origin.removeprefix("lines-")
         if window.isdecimal():

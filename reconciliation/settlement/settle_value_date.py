@@ -1,6 +1,6 @@
 """Settling a value date: its sheet, its instructions with entries and files, written in one transaction.
 
-A value date is settled once. Asked again, the same sheet, ids and bytes come back and nothing is posted.
+A value date is settled once. A repeat returns the same sheet, ids and bytes, and posts nothing.
 """
 
 import os
@@ -53,7 +53,7 @@ Balances = Mapping[str, int]
 
 @dataclass(frozen=True, slots=True)
 class SettlementOrder:
-    """Who wants a value date settled and who agrees: two persons of finance, already verified."""
+    """The order of two persons of finance, already verified, to settle a value date."""
 
     value_date: date
     by: str
@@ -71,7 +71,7 @@ class SettledValueDate:
 
 
 async def settle(work: SettlementWork, order: SettlementOrder) -> SettledValueDate:
-    """Settle a value date, or find how it was settled.
+    """Settle a value date, or return how it was settled.
 
     Raises:
         SettlementError: it cannot be settled (see `refuse`), or its figures are no longer those written.
@@ -92,7 +92,7 @@ async def settle(work: SettlementWork, order: SettlementOrder) -> SettledValueDa
 
 
 def refuse_unless_due(work: SettlementWork, value_date: date, newest: date | None) -> None:
-    """Whether a value date may be settled now.
+    """Refuse a value date that may not be settled now.
 
     Raises:
         SettlementError: it is no business day, a later one was settled, it is later than the one behind the
@@ -113,7 +113,7 @@ def refuse_unless_due(work: SettlementWork, value_date: date, newest: date | Non
 
 
 async def _write(work: SettlementWork, order: SettlementOrder) -> None:
-    """Every value date that passed without a sheet, and then the one that is wanted."""
+    """Write the sheets of value dates that passed without one, and then the ordered one."""
     connection = work.connection
     await take_in(work)
     made_at = await connection.fetchval("SELECT date_trunc('second', now())")
@@ -163,7 +163,7 @@ def _passed_sheets(
 async def carried_into(
     work: SettlementWork, lines: Sequence[SettlementLine], value_date: date
 ) -> dict[Party, int]:
-    """What parties are owed from before a value date: what was carried, passed, or rejected by a bank."""
+    """What parties are owed from earlier dates, in paisa: carried, without a sheet, or rejected by a bank."""
     newest = await newest_sheet(work.connection)
     carried = await carried_from(work.connection, newest)
     for _, rows in _passed_sheets(work, lines, carried, newest=newest, value_date=value_date):
@@ -199,7 +199,7 @@ def _issued_instruction(instruction: Instruction, statement: str, balances: Bala
 
 
 def owed_by(now: Balances, closed: Balances) -> Callable[[Party], int]:
-    """What our books owe a party: at this moment, and not more than by the windows that are closed.
+    """What our books owe a party now, and at most what they owe by closed windows, in paisa.
 
     What a party owes us beyond its debt limit is taken off.
     """
@@ -222,7 +222,7 @@ async def _rejected_ids(connection: Connection) -> tuple[str, ...]:
 async def _with_rejected(
     connection: Connection, carried: Mapping[Party, int], value_date: date
 ) -> dict[Party, int]:
-    """What is brought in: what the sheet before carried, and what banks have rejected since."""
+    """What the last sheet carried and what banks have rejected since, in paisa."""
     amounts = dict(carried)
     names = set(await _rejected_ids(connection))
     for issued in await read_instructions(connection):
@@ -234,10 +234,10 @@ async def _with_rejected(
 
 
 def write_bank_files(files: Sequence[BankFile], folder: Path) -> tuple[Path, ...]:
-    """Write files where people fetch them; one that stands there with the same bytes stays.
+    """Write the files for banks into a folder; an existing one with the same bytes stays.
 
     Raises:
-        SettlementError: a file of this name says something else.
+        SettlementError: a file of this name has other content.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -245,7 +245,7 @@ def write_bank_files(files: Sequence[BankFile], folder: Path) -> tuple[Path, ...
         place = folder / bank_file.name
         if place.exists() and place.read_bytes() != bank_file.content:
             raise SettlementError(f"{place} is there and says something else")
-        # Written beside and moved into place: nobody ever fetches half a file.
+        # Written under another name and renamed, so that nobody fetches half a file.
         unfinished = folder / f".{bank_file.name}"
         with unfinished.open("wb") as file:
             file.write(bank_file.content)

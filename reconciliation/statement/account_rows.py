@@ -1,7 +1,7 @@
 """Account statements as canonical rows: which account, how many statements, and whether they are whole.
 
-A row is an entry, or each payment inside it where the layout asks for details. A reversal of a credit takes
-back what it brought; every other entry, a charge too, is a row of its own.
+A row is an entry, or each payment inside it where the layout asks for details. The reversal of a credit is a
+row that takes back; every other entry, a charge too, is a row of its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,14 +24,14 @@ _KINDS: Final[Mapping[Container, str]] = {
     "mt940": "940",
     "mt942": "942",
 }
-# Those that tell both balances, and those that must tell a sum: without it, nothing shows that one was cut.
+# Kinds with both balances, and those that need a sum: without one, a cut file would not be noticed.
 _WITH_BALANCES: Final = {"camt053", "mt940"}
 _WITH_SUMS: Final = {"mt942"}
 
 
 @dataclass(frozen=True, slots=True)
 class StatementRows:
-    """What the statements of a file come to."""
+    """The rows and totals of the statements of a file."""
 
     rows: pl.DataFrame
     opening: int | None
@@ -134,7 +134,7 @@ def _rows(entries: Sequence[StatementEntry]) -> pl.DataFrame:
 
 
 def _controls(statements: Sequence[AccountStatement], entries: Sequence[StatementEntry]) -> Mapping[str, str]:
-    """What one message stated, or how many there were; the closing balance beside what entries make of it."""
+    """The controls of one message, or the number of messages; stated and counted closing balances."""
     first, last = statements[0], statements[-1]
     entry_total = sum(entry.amount for entry in entries)
     controls = {"counted.rows": str(len(entries)), "counted.moved": str(entry_total)}

@@ -1,8 +1,8 @@
 """From a table of cells to canonical rows, column by column.
 
-A row whose time or whose reference of theirs cannot be read is rejected alone: its amounts and our
-reference still count. Whatever else cannot be read refuses the whole file, with line and column: without
-amounts there are no totals, without our reference nothing can be grouped.
+A row whose time or whose reference of theirs cannot be read is rejected alone: its amounts and our reference
+still count. Any other unreadable cell refuses the whole file, with line and column: without amounts there are
+no totals, without our reference rows cannot be grouped.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ AMOUNTS: tuple[AmountField, ...] = ("gross", "fee", "vat", "kept", "net")
 # Written amounts, before an event gives them its sign; control totals are taken of these.
 WRITTEN = {name: f"written_{name}" for name in AMOUNTS}
 
-# The same is said of rows that lie there and of rows that are read in one pass.
+# Expressions work on frames in memory and on those read in one pass.
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
 
@@ -92,7 +92,7 @@ def _written(table: CellTable, layout: Layout, fields: FieldColumns) -> list[pl.
 
 
 def _of_numbers(cells: pl.Series, amounts: AmountFormat) -> pl.Series:
-    """Number cells in paisa: how a workbook shows them (groups, brackets) is no part of their value."""
+    """Number cells in paisa; their format in the workbook (groups, brackets) is no part of the value."""
     sign: Sign = "minus" if amounts.sign == "brackets" else amounts.sign
     if amounts.unit == "paisa":
         cells = cells.str.replace(r"\.00$", "")
@@ -106,7 +106,7 @@ def _directions(table: CellTable, events: EventColumns, written: list[pl.Series]
 
 
 def direction_of(events: EventColumns, written: str) -> pl.Expr:
-    """What a row does where no word says it: `written` is its first amount."""
+    """The direction of a row that no word gives; `written` is its first amount."""
     match events.by:
         case "sign":
             return _back_where(pl.col(written) < 0)
@@ -134,9 +134,9 @@ def _looked_up(table: CellTable, words: WordTable, meanings: Mapping[str, int]) 
 
 
 def word_lookup(words: WordTable, meanings: Mapping[str, int]) -> pl.Expr | None:
-    """What a cell means that is a word to the letter, else null; None where words are not looked up in one.
+    """The meaning of a cell that is exactly a known word, else null; None for several columns.
 
-    To compare a few times is faster than to look up.
+    A few comparisons are faster than a lookup.
     """
     if len(words.columns) > 1 or not words.words:
         return None
@@ -148,7 +148,7 @@ def word_lookup(words: WordTable, meanings: Mapping[str, int]) -> pl.Expr | None
 
 
 def currencies(layout: Layout, fields: FieldColumns) -> pl.Expr:
-    """The currency of each row; null where the layout does not know the word for it."""
+    """The currency of each row; null where the layout does not have the word."""
     if not fields.currency:
         return pl.lit("BDT")
     cell = pl.col(fields.currency).str.strip_chars()
@@ -173,7 +173,7 @@ def signed(name: AmountField, back: pl.Expr, layout: Layout) -> pl.Expr:
 
 
 def with_all_amounts(frame: Frame, fields: FieldColumns) -> Frame:
-    """All four amounts: what is kept in one sum counts as fee, a net that is not told is worked out."""
+    """All four amounts: a deduction in one sum counts as fee, a missing net is computed."""
     nothing = pl.lit(0, pl.Int64)
     failed = pl.col("status") == FAILED
     frame = frame.with_columns(
@@ -198,7 +198,7 @@ def _refuse_contradictions(frame: pl.DataFrame, fields: FieldColumns, table: Cel
 
 
 def theirs(fields: FieldColumns, back: pl.Expr) -> pl.Expr:
-    """Their reference; what takes money back may have its own column for it."""
+    """Their reference; rows that take money back may have a column of their own for it."""
     if not fields.theirs:
         return pl.lit("")
     usual = pl.col(fields.theirs).str.strip_chars()
@@ -208,7 +208,7 @@ def theirs(fields: FieldColumns, back: pl.Expr) -> pl.Expr:
 
 
 def raw_hashes(cells: pl.DataFrame, fields: FieldColumns) -> pl.Series:
-    """What tells one line from another, whatever its place: SHA-256 over its cells, the counter apart."""
+    """The hash of each line, whatever its place: SHA-256 over its cells without the counter."""
     return hashes_of(cells.select(line_of(cells.columns, fields)).to_series())
 
 

@@ -1,6 +1,6 @@
 """Text files and workbooks as one table of cells: heading, body and trailer taken apart.
 
-A table knows what its header and trailer said and, of a workbook, which cells are numbers. Every column
+A table has the cells of its header and trailer and, for a workbook, which cells are numbers. Every column
 that the layout names must be there, in its place, and no other.
 """
 
@@ -26,7 +26,7 @@ class CellTable:
     """The cells of a file as text.
 
     `first_line` is where the body begins in the file; where rows do not follow one another, `places` has the
-    line or message of each. `numbers` tells which cells of a workbook are numbers, `body_sha256` is the
+    line or message of each. `numbers` marks the cells of a workbook that are numbers, `body_sha256` is the
     digest of every byte above the trailer, and `controls` are those that the container itself has.
     """
 
@@ -50,7 +50,7 @@ def read_table(content: bytes, layout: Layout) -> CellTable:
     """The cells of a file whose layout is a table.
 
     Raises:
-        UnreadableFileError: it is not what the layout says.
+        UnreadableFileError: it does not match the layout.
         ControlTotalError: the trailer is not there, as in a file that was cut off.
     """
     if layout.row is None:
@@ -63,7 +63,7 @@ def read_table(content: bytes, layout: Layout) -> CellTable:
 def of_lines(
     content: bytes, layout: Layout, text: TextLayout, lines: list[str], cells: pl.DataFrame | None = None
 ) -> CellTable:
-    """The table of all lines, or of those around a body whose cells are known already."""
+    """The table of all lines, or of the lines around a body whose cells are given."""
     row = layout.row or LineLayout(columns=("",))
     header = _taken_off(lines, 0, layout.header, text, "header")
     trailer: Mapping[str, str] = {}
@@ -119,7 +119,7 @@ def _split(lines: Sequence[str], line: LineLayout, text: TextLayout, first_line:
 def _taken_off(
     lines: list[str], place: int, line: LineLayout | None, text: TextLayout, name_of_line: str
 ) -> Mapping[str, str]:
-    """The named cells of the first or the last line, which leaves the list."""
+    """The named cells of the first or the last line, which is removed from the list."""
     if line is None:
         return {}
     number = 1 if place == 0 else len(lines)

@@ -57,7 +57,7 @@ def read_messages(content: bytes, layout: Layout) -> CellTable:
 def _taken_off(
     messages: list[dict[str, str]], number: int, marks: Mapping[str, str], name_of_message: str
 ) -> Mapping[str, str]:
-    """The first message or the last one, by its number in the file, which leaves the list."""
+    """The first or the last message, by its number in the file, which is removed from the list."""
     if not marks:
         return {}
     place = 0 if number == 1 else -1

@@ -18,7 +18,7 @@ _HASH_MODULUS = 10**12
 
 
 def check_controls(table: CellTable, rows: pl.DataFrame, layout: Layout) -> Mapping[str, str]:
-    """The count, the sums, the hash total and the digest that the file tells must be those of its body.
+    """Check the stated count, sums, hash total and digest against the body.
 
     Returns them under `stated.<what>` and `counted.<what>`: amounts in paisa, all as text. Rows and amounts
     are counted even where nothing is stated.
@@ -63,7 +63,7 @@ def _checked_digests(table: CellTable, control: ControlCells) -> dict[str, str]:
 
 
 def _same(total_name: str, stated: str, counted: str, rows_beside: int = 0) -> str:
-    """The stated number without what was counted along; Bangla digits and leading zeros are allowed.
+    """The stated number less `rows_beside`; Bangla digits and leading zeros are allowed.
 
     Raises:
         ControlTotalError: it is another one.

@@ -1,8 +1,8 @@
 """A statement layout as data: config/statements/<institution>.toml, read strictly.
 
-A layout renames columns, looks words up and names how amounts and times are written. It has no conditions
-and no expressions; what an institution writes that no setting here says becomes a new setting, not a
-special case in a reader. Columns that it does not name are refused loudly.
+A layout maps columns and words and names the format of amounts and times. It has no conditions and no
+expressions; a format that no setting describes becomes a new setting, not a special case in a reader. Unknown
+columns are refused.
 """
 
 import tomllib
@@ -99,7 +99,7 @@ class WordTable(_Strict):
 
 
 class EventColumns(_Strict):
-    """How a row says what it does: always a payment, by a word, by its sign, or by a cell that is filled."""
+    """What gives the direction of a row: always a payment, a word, the amount's sign, or a filled cell."""
 
     by: Literal["payment", "word", "sign", "filled"]
     columns: tuple[str, ...] = Field(strict=False, default=())
@@ -219,7 +219,7 @@ def read_layout(path: Path) -> Layout:
     """The layout of a file, which is called after its institution.
 
     Raises:
-        ConfigurationError: the file is none, or bears another name.
+        ConfigurationError: the file is no valid layout, or has another name.
     """
     try:
         layout = Layout.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))

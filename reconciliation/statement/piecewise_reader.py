@@ -1,9 +1,9 @@
-"""A large text file read in pieces, where that is provably what reading it line by line gives.
+"""Read a large text file in pieces, where that provably gives the same as reading it line by line.
 
 Every byte of a piece is accounted for: cells, delimiters, line ends and the quotes around cells together are
 as long as the piece, there is a row for every line, and no cell holds a quote. Where that does not hold, or a
-cell cannot be read, nothing is said: the file is then read line by line, which finds the words for what is
-wrong with it. Pieces keep the cells of a large file from ever lying in memory together.
+cell cannot be read, the result is None: the file is then read line by line, which finds the error and its
+place. With pieces the cells of a large file are never in memory together.
 """
 
 from collections.abc import Iterator, Sequence
@@ -95,7 +95,7 @@ def _read(
     names = () if row is None else row.names
     nothing = pl.DataFrame(schema=dict.fromkeys(names, pl.String()))
     table = of_lines(body.content, layout, text, list(body.surrounding), nothing)
-    # Of the cells, controls want one column at most.
+    # Control totals need one column of cells at most.
     hash_columns = [layout.control.hash_of] if layout.control is not None and layout.control.hash_of else []
     parts, cells_kept, done = [], [nothing.select(hash_columns)], 0
     written = [WRITTEN[name] for name in AMOUNTS if getattr(layout.fields, name, "")]
@@ -121,13 +121,13 @@ def _read(
 
 @dataclass(slots=True)
 class _OnePass:
-    """Pieces read in one pass, while everything in them is written plainly."""
+    """Reads pieces in one pass while all cells are written plainly."""
 
     plain: PlainReading
     text: TextLayout
     free: Sequence[str]
     hashed: bool
-    # While quotes stand around amounts with commas and nowhere else, cells need not be searched for them.
+    # While only amounts with commas are quoted, cells need not be searched for quotes.
     are_searched: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -144,7 +144,7 @@ class _OnePass:
             return None
         byte_count = int(rows[BYTES].cast(pl.Int64).sum()) + quotes
         is_whole = _is_accounted_for(piece, rows.height, byte_count, self.plain.row, self.text)
-        # A line end that is not the end of a row stands between quotes, and there an amount stands.
+        # A line end inside a row would be inside quotes, where only amounts are.
         if not is_whole or (self.are_searched and not _has_a_row_a_line(piece, rows.height, self.text)):
             return None
         return self.plain.finished(rows)
@@ -159,7 +159,7 @@ class _OnePass:
 
 
 def _is_accounted_for(piece: bytes, rows: int, byte_count: int, row: LineLayout, text: TextLayout) -> bool:
-    """Whether every byte of a piece is told or stands between cells."""
+    """Whether every byte of a piece is in a cell or between cells."""
     return byte_count + rows * (len(row.columns) - 1 + len(_ENDS[text.line_end])) == len(piece)
 
 
@@ -179,7 +179,7 @@ def _how(names: Sequence[str], text: TextLayout) -> dict[str, Any]:
 
 
 def _free_texts(layout: Layout, names: Sequence[str]) -> list[str]:
-    """The columns that may hold a quote; whoever reads an amount or looks a word up refuses one anyway."""
+    """The columns that may contain a quote; amounts and known words cannot."""
     refusing = {getattr(layout.fields, name, "") for name in WRITTEN}
     status = layout.status
     if status is not None and not status.otherwise and not any('"' in word for word in status.words):

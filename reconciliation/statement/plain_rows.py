@@ -1,8 +1,8 @@
 """Canonical rows in one pass over a piece of a text file, where every cell of it is written plainly.
 
 Plainly is: each amount in digits as the layout groups them, each time as its pattern, each word a word to the
-letter. A piece in which one row is not, by whatever it holds, is read by `canonical.rows_of`, which comes to
-the same for those that are. One pass keeps the cells near the processor, and no column of them is ever whole.
+letter. A piece with any other row is read by `canonical_rows.rows_of`, which gives the same for plain rows.
+One pass keeps cells in the processor's cache and never builds whole columns.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ from reconciliation.statement.layout import (
 )
 from reconciliation.statement.values.plain_amounts import SIGNS, has_commas, is_plain, whole
 
-# What is read of every row; `finished` adds what is the same in all of them.
+# Columns read of every row; `finished` adds the constant ones.
 _READ: Final = ("direction", "status", "gross", "fee", "vat", "net", "ours", "theirs", "instant")
 COLUMNS: Final = (*_READ, "currency", "raw_hash", "rejected")
 # The bytes of a row's cells, and whether all that stands in it is written plainly.
@@ -54,7 +54,7 @@ _INSTANT: Final = "_instant"
 
 @dataclass(frozen=True, slots=True)
 class PlainReading:
-    """How the rows of a layout are read in one pass: what its cells say, and what must hold of them."""
+    """The expressions that read the rows of a layout in one pass, and their conditions."""
 
     row: LineLayout
     fields: FieldColumns
@@ -65,7 +65,7 @@ class PlainReading:
     status: pl.Expr
 
     def rows_of(self, cells: pl.LazyFrame, without_quotes: Sequence[str], *, hashed: bool) -> pl.LazyFrame:
-        """What is read of the rows of cells, with `BYTES`, `GROUPED` and `PLAIN`: some cells hold no quote.
+        """The columns of `_READ`, `BYTES`, `GROUPED`, `PLAIN`; cells `without_quotes` must hold no quote.
 
         Where it is to be hashed, `raw_hash` is the line itself.
         """
@@ -94,7 +94,7 @@ class PlainReading:
         return frame.select(*_READ, *told_currency, *more, BYTES, GROUPED, self._holds().alias(PLAIN))
 
     def finished(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Rows with all of `COLUMNS`: what is one value for all of them takes no memory."""
+        """Rows with all of `COLUMNS`; constant columns take no memory."""
         if "raw_hash" in rows.columns:
             rows = rows.with_columns(hashes_of(rows["raw_hash"]))
         else:
@@ -120,7 +120,7 @@ class PlainReading:
         )
 
     def _is_plain_row(self, amount_names: Sequence[AmountField], without_quotes: Sequence[str]) -> pl.Expr:
-        """Whether the cells are what a plain one is, as far as they tell it themselves."""
+        """Whether the cells are plain, as far as the cells alone show it."""
         return pl.all_horizontal(
             *(self._is_plain(name) for name in amount_names),
             *(pl.col(name) == constant for name, constant in self.row.constants.items()),
@@ -147,7 +147,7 @@ class PlainReading:
 
 
 def plain_reading(layout: Layout, file_date: date) -> PlainReading | None:
-    """How to read the rows of a layout in one pass, or None where it wants more than that."""
+    """How to read the rows of a layout in one pass, or None where the layout needs more."""
     row, fields, amounts, events, time = (
         layout.row, layout.fields, layout.amounts, layout.events, layout.time
     )  # fmt: skip

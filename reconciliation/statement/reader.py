@@ -1,4 +1,4 @@
-"""One file, whatever its container: bytes and layout to canonical rows and what the file says of itself.
+"""Read one file of any container: bytes and layout to canonical rows and the file's own totals.
 
 A load is a pure function of bytes, layout and the file's date. It gives all rows or none.
 """
@@ -19,10 +19,10 @@ from reconciliation.statement.piecewise_reader import scan
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a file says: its rows, its own place in a sequence, and the balances of a statement.
+    """The content of a file: its rows, the cells of its header, and the balances of a statement.
 
     `settled` is the net of all rows that succeeded in taka, which is what the institution owes for the file.
-    `controls` are the totals that it stated and those that were counted, see `controls.check_controls`.
+    `controls` are the totals that it stated and those that were counted, see `control_totals.check_controls`.
     """
 
     rows: pl.DataFrame
@@ -34,10 +34,10 @@ class Reading:
 
 
 def read(content: bytes, layout: Layout, name: str, file_date: date, *, hashed: bool = True) -> Reading:
-    """All rows of a file; without `hashed`, those of a table lack the digest of their line (`hashes.at`).
+    """All rows of a file; without `hashed`, rows of a table lack their hash (`line_hashes.hashes_at`).
 
     Raises:
-        UnreadableFileError: the file is refused as a whole; `code` says as what.
+        UnreadableFileError: the file is refused as a whole; `code` is the code of its break.
     """
     if layout.container in TABLES:
         return _of_table(content, layout, name, file_date, hashed=hashed)
@@ -77,7 +77,7 @@ def _finished(rows: pl.DataFrame, layout: Layout, name: str, file_date: date) ->
             origin=pl.lit(name),
             institution=pl.lit(layout.institution),
             business_date=pl.lit(file_date),
-            # A failed row's amount is what was asked for: nothing of it moved.
+            # The amount of a failed row is the requested one: nothing of it moved.
             fee=pl.when(pl.col("status") == FAILED).then(pl.lit(0, pl.Int64)).otherwise("fee"),
         ).drop("verdict", "payment_id", strict=False)
     )

@@ -1,6 +1,6 @@
-"""Whom we may pay, from config/settlement.toml: registered bank accounts, rails and their bounds.
+"""The accounts that we may pay, from config/settlement.toml: registered accounts, rails, their bounds.
 
-Nothing is ever instructed to an account that does not stand there.
+Nothing is ever instructed to an account that is not registered.
 """
 
 import re
@@ -83,7 +83,7 @@ class Debtor(_Strict):
     account: str = Field(pattern=_ACCOUNT)
     company_id: str = Field(pattern=_COMPANY)
     clearing_house: RoutingNumber
-    # Whose statement tells what became of our instructions: the layout of its files.
+    # The layout of the statement on which our instructions are booked.
     statement: str = Field(min_length=1)
 
 
@@ -116,12 +116,12 @@ class CreditorAccount(_Strict):
 
     @property
     def creditor(self) -> Party:
-        """Whose account it is."""
+        """The party that the account belongs to."""
         return Party(Role(self.role), self.party)
 
 
 class AccountRegistry(_Strict):
-    """Everything that an instruction needs to know beside its amount."""
+    """Everything that an instruction needs beside its amount."""
 
     version: str
     own: FileTimes
@@ -139,7 +139,7 @@ class AccountRegistry(_Strict):
         return self
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy with other facts; what was worked out from the old ones is worked out again."""
+        """A copy with changed fields; cached values are computed again."""
         copied = super().model_copy(update=update, deep=deep)
         copied.__dict__.pop("_by_creditor", None)
         return copied
@@ -157,7 +157,7 @@ def read_registry(path: Path) -> AccountRegistry:
     """The registry of a file.
 
     Raises:
-        ConfigurationError: the file is none.
+        ConfigurationError: the file is no valid registry.
     """
     try:
         return AccountRegistry.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))

@@ -1,7 +1,6 @@
-"""A bank's answer to a message: pain.002 or pacs.002, every version, as one value an instruction.
+"""A bank's answer to a message: pain.002 or pacs.002, every version, as one value for each instruction.
 
-What a bank answers is never raised: an answer with a code that nobody knows is `UNKNOWN`, and only bytes that
-are no such message at all are refused.
+An answer with an unknown code is `UNKNOWN` and not an error; only bytes that are no such message are refused.
 """
 
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ _GROUPS: Final = ("OrgnlGrpInfAndSts",)
 
 
 class AnswerKind(StrEnum):
-    """What a bank says of an instruction. Accepted is no proof of settlement; the statement is."""
+    """The kind of a bank's answer. Acceptance is no proof of settlement; the statement is."""
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"

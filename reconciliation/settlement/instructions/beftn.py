@@ -2,7 +2,7 @@
 
 Record and field names are those of that chapter. Which of them a bank wants, the order of fields in a record
 and the service class are ours, after the NACHA rules that BEFTN comes from. Amounts of records are whole
-paisa in twelve digits, as there; the addenda tells the amount in taka for whoever reads it.
+paisa in twelve digits, as there; the addenda has the amount in taka for human readers.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ _BATCH: Final = "0000001"
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What a batch says of itself: entries, sum in paisa, and the sum of the banks' first eight digits.
+    """The control totals of a batch: entries, sum in paisa, and the sum of the banks' first eight digits.
 
     The hash total is cut to its last ten digits. `records` counts entries and addenda.
     """
@@ -165,7 +165,7 @@ def check(content: bytes) -> Totals:
 
     Raises:
         UnreadableFileError: it is no such file, or a number in it is none.
-        ControlTotalError: a control record says something else than the entries do.
+        ControlTotalError: a control record differs from the entries.
     """
     root = tree_of(content)
     names = [local(child) for child in root]

@@ -1,4 +1,4 @@
-"""From net positions to instructions: one a creditor and settlement window, or the reason why there is none.
+"""From net positions to instructions: one for each creditor and settlement window, or the reason for none.
 
 What is owed and not instructed is carried to the next window, so it is never lost:
 
@@ -39,7 +39,7 @@ class RemainderReason(StrEnum):
     NO_ACCOUNT = "no_account"
     BELOW_MINIMUM = "below_minimum"
     ABOVE_MAXIMUM = "above_maximum"
-    LESS_IN_BOOKS = "less_in_books"  # what is agreed is more than our books owe: the rest waits for people
+    LESS_IN_BOOKS = "less_in_books"  # our books owe less than is agreed: people decide about the rest
     PUT_OFF = "put_off"  # its value date passed without instructions
 
 
@@ -47,8 +47,8 @@ class RemainderReason(StrEnum):
 class Instruction:
     """Pay `amount` paisa (positive) into the creditor's account with this value date.
 
-    `end_to_end_id` is made of creditor and value date alone: the same instruction sent again, or worked out
-    again with another amount, bears the same one, and a bank takes an id once.
+    `end_to_end_id` is made of creditor and value date alone: the same instruction sent again, or computed
+    again with another amount, has the same id, and a bank accepts an id once.
     """
 
     end_to_end_id: str
@@ -58,13 +58,13 @@ class Instruction:
 
     @property
     def text(self) -> str:
-        """What the creditor reads beside the money."""
+        """The remittance text for the creditor."""
         return f"EkPay settlement {self.value_date.isoformat()} {self.end_to_end_id}"
 
 
 @dataclass(frozen=True, slots=True)
 class Remainder:
-    """What a party is owed (negative: owes us) beside its instruction, if it has one, and why."""
+    """What remains owed to a party beside its instruction, in paisa (negative: it owes us), and why."""
 
     party: Party
     amount: int
@@ -72,7 +72,7 @@ class Remainder:
 
     @property
     def is_carried(self) -> bool:
-        """Whether it comes up again; what a connector owes, it pays by a credit of its own."""
+        """Whether it is carried to the next window; what a connector owes, it pays by a credit of its own."""
         return self.amount != 0 and (
             self.party.role is not Role.CONNECTOR or self.reason is not RemainderReason.OWES_US
         )
@@ -80,7 +80,7 @@ class Remainder:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingInstructions:
-    """The instructions of a window in the order of their ids, and what was left with the reason."""
+    """The instructions of a window in the order of their ids, and the remainders with their reasons."""
 
     value_date: date
     instructions: tuple[Instruction, ...]
@@ -109,9 +109,9 @@ def instruct(
     carried: Mapping[Party, int] | None = None,
     books: Callable[[Party], int] | None = None,
 ) -> OutgoingInstructions:
-    """Whom to pay what on the sheet's value date; `books` tells what our books owe a party at this moment.
+    """The instructions of a sheet's value date; `books` returns what our books owe a party at this moment.
 
-    Nobody is ever paid more than that: what is due beyond it is carried.
+    Nobody is ever paid more than that: the rest is carried.
 
     Raises:
         ClashingInstructionsError: two ids are the same.

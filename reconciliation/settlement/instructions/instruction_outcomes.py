@@ -1,7 +1,7 @@
-"""What became of instructions: each against the bank's answers and the entries of a statement.
+"""Outcomes of instructions: each matched with the bank's answers and the entries of statements.
 
-Money speaks louder than answers: an instruction is settled by entries that bear its end-to-end id and come to
-its amount, whatever was answered, and it is missing if they are not there once its value date is over.
+Entries outweigh answers: an instruction is settled by entries that have its end-to-end id and sum to its
+amount, whatever was answered, and it is missing if there are none once its value date is over.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ class StatementSide(StrEnum):
 
 
 class Ending(StrEnum):
-    """What became of an instruction; `WAITING` until its value date is over."""
+    """How an instruction ended; `WAITING` until its value date is over."""
 
     SETTLED = "settled"
     SHORT = "short"
@@ -37,7 +37,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InstructionOutcome:
-    """One instruction with what moved for it, in paisa, and what was answered about it."""
+    """One instruction with the amount that moved for it, in paisa, and the answers about it."""
 
     instruction: Instruction
     ending: Ending
@@ -51,7 +51,7 @@ class InstructionOutcome:
 
     @property
     def contradicts(self) -> bool:
-        """Whether the bank said no and money moved all the same, so that people have to ask."""
+        """Whether the bank rejected it and money moved all the same, so that people have to ask the bank."""
         return self.moved_amount != 0 and any(answer.kind is AnswerKind.REJECTED for answer in self.answers)
 
 
@@ -66,7 +66,7 @@ class MatchedInstructions:
 
 @dataclass(frozen=True, slots=True)
 class BankRecords:
-    """Everything that banks told up to the end of a day; `message_ids` name the messages that were sent."""
+    """All answers and statements of banks up to a day; `message_ids` are those of the sent messages."""
 
     answers: Sequence[BankAnswer]
     statements: Sequence[AccountStatement]
@@ -79,7 +79,7 @@ _SIGNS: Final = {StatementSide.DEBTOR: -1, StatementSide.CREDITOR: 1}
 
 
 def match_instructions(instructions: Iterable[Instruction], records: BankRecords) -> MatchedInstructions:
-    """Give each instruction its ending; order and repetition of what was told do not matter."""
+    """Give each instruction its ending; order and repetition of answers and entries do not matter."""
     ordered = sorted(instructions, key=lambda instruction: instruction.end_to_end_id)
     known = {instruction.end_to_end_id for instruction in ordered}
     answers_by_id = _answers_by_instruction(known, records)
@@ -114,7 +114,7 @@ def match_instructions(instructions: Iterable[Instruction], records: BankRecords
 
 
 def owed_again(matched: MatchedInstructions) -> Mapping[Party, int]:
-    """What the next window has to carry, in paisa: what was rejected, and nothing that may still move."""
+    """What the next window has to carry, in paisa: rejected instructions, and nothing that may still move."""
     again = (outcome.instruction for outcome in matched.outcomes if outcome.ending is Ending.REJECTED)
     return {instruction.creditor.creditor: instruction.amount for instruction in again}
 
@@ -135,7 +135,7 @@ def _divide_entry(
     answers_by_id: Mapping[str, tuple[BankAnswer, ...]],
     records: BankRecords,
 ) -> list[StatementEntry]:
-    """The parts of an entry that books a whole message, with or without what the bank has rejected."""
+    """The parts of an entry that books a whole message, with or without its rejected instructions."""
     names = records.message_ids.get(entry.reference, frozenset())
     whole = [item for item in ordered if item.end_to_end_id in names]
     refused = {
@@ -173,7 +173,7 @@ def _answer_order(answer: BankAnswer) -> tuple[str, str, str, str]:
 def _ending(
     instruction: Instruction, moved_amount: int | None, answers: Iterable[BankAnswer], as_of: date
 ) -> Ending:
-    """What was booked and given back wholly is rejected; a no beside a yes and without money is no no."""
+    """Booked and wholly returned is rejected; a rejection beside an acceptance alone is not final."""
     if moved_amount is None:
         kinds = {answer.kind for answer in answers}
         if AnswerKind.REJECTED in kinds and AnswerKind.ACCEPTED not in kinds:

@@ -1,7 +1,7 @@
-"""What is known of an instruction, step by step: what the bank moved for it, and whether it is owed again.
+"""The steps of an instruction: the amount that the bank moved for it, and whether it is owed again.
 
-A step is written only where something has changed, and what it posts is the difference to the step before it,
-so the same answers and statements give the same steps however often they are read.
+A step is written only where something has changed, and posts the difference to the step before, so the same
+answers and statements give the same steps however often they are read.
 """
 
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ _CONTRADICTED = "the bank moved it in spite of its rejection"
 
 @dataclass(frozen=True, slots=True)
 class InstructionStep:
-    """All that is known after `revision` steps: `moved` in paisa, and whether the party is owed it again.
+    """The state after `revision` steps: `moved` in paisa, and whether the party is owed it again.
 
-    What is owed again stays so, whatever comes later: it is on its way by the next value date.
+    Once owed again it stays so, whatever comes later: the next value date pays it.
     """
 
     end_to_end_id: str
@@ -28,7 +28,7 @@ class InstructionStep:
 
 
 def initial_step(end_to_end_id: str) -> InstructionStep:
-    """What is known of an instruction that was just given to people; it is never written."""
+    """The state of an instruction that was just issued; it is never written."""
     return InstructionStep(end_to_end_id, 0, Ending.WAITING)
 
 
@@ -46,7 +46,7 @@ def next_step(before: InstructionStep, outcome: InstructionOutcome) -> Instructi
 
 
 def owed_again(steps: Mapping[str, InstructionStep], carried: frozenset[str]) -> frozenset[str]:
-    """The ids whose amounts the next value date has to bring in."""
+    """The ids whose amounts the next value date has to carry in."""
     return frozenset(name for name, step in steps.items() if step.is_owed_again) - carried
 
 

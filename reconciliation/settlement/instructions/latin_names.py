@@ -1,7 +1,7 @@
 """Names as banks take them: Latin letters, digits and a few signs, cut to the length of a field.
 
-Bangla is written in Latin letters one character at a time, which is good enough to be recognised on a
-statement; a party that wants its own spelling has it in the configuration.
+Bangla is transliterated one character at a time, which is good enough to be recognised on a statement; a
+party that wants its own spelling has it in the configuration.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""A value date as it is written down: each party's position with what was brought in and what becomes of it.
+"""The record of a value date: each party's position with what is carried in, instructed and carried out.
 
 carried in - net  =  instructed + carried out - what the party pays by itself
 """
@@ -29,7 +29,7 @@ class SettledPosition:
 
     @property
     def rest(self) -> int:
-        """What would have been lost or made: zero."""
+        """The unexplained rest in paisa: zero."""
         became = self.instructed + self.carried_out - self.pays_itself
         return 0 if self.position.party == OURS else self.carried_in - self.position.net - became
 
@@ -55,7 +55,7 @@ class BankFile:
 def settle_positions(
     sheet: SettlementSheet, outgoing: OutgoingInstructions, carried: Mapping[Party, int]
 ) -> tuple[SettledPosition, ...]:
-    """Every party with a position or with something brought in, and our own position last."""
+    """Every party with a position or with an amount carried in, and our own position last."""
     positions = {item.party: item for item in sheet.positions}
     paid = {item.creditor.creditor: item.amount for item in outgoing.instructions}
     remainders = {item.party: item for item in outgoing.remainders}
@@ -84,10 +84,10 @@ def digest_of(rows: Sequence[SettledPosition]) -> str:
 
 
 def files_of(outgoing: OutgoingInstructions, debtor: Debtor, created: datetime) -> tuple[BankFile, ...]:
-    """The files of a value date, one a rail that is used, each read back and checked.
+    """The files of a value date, one for each rail in use, each read back and checked.
 
     Raises:
-        UnreadableFileError: a file does not say what it should; nothing may be sent.
+        UnreadableFileError: a file fails its check; nothing may be sent.
     """
     by_rail: dict[str, list[Instruction]] = {}
     for instruction in outgoing.instructions:

@@ -1,4 +1,4 @@
-"""XML trees, written the same way each time and read with the same mistrust as `statement.camt`.
+"""XML trees, written the same way each time and read as strictly as `statement.formats.camt` does.
 
 A DOCTYPE is refused before the parser sees it, so no entity is ever expanded; nothing is fetched.
 """

@@ -30,7 +30,7 @@ _SEND_FILES = (Role.CONNECTOR, Role.BILLER)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Party:
-    """Whoever has a position; `name` is the institution's id, or the id of a merchant, payee or partner."""
+    """A party with a position; `name` is the institution's id, or the id of a merchant, payee or partner."""
 
     role: Role
     name: str

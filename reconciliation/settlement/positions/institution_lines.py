@@ -1,8 +1,8 @@
 """Judged rows of institutions as lines: what is matched is agreed, what is broken is held under its code.
 
-Of a movement that a file tells, the file's amount is the claim, as in `matching.institution_positions`; a
-movement that only our books tell is a claim of ours and is held. Lines of merchants, payees and partners do
-not come from files: whoever keeps the books makes them.
+Of a movement in a file, the file's amount is the claim, as in `matching.institution_positions`; a movement
+that is only in our books is a claim of ours and is held. Lines of merchants, payees and partners do not come
+from files: `ledger_lines` makes them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -45,9 +45,9 @@ _READ_COLUMNS = (
 
 
 class ClaimFate(StrEnum):
-    """What an approved resolution makes of a claim."""
+    """The effect of an approved resolution on a claim."""
 
-    AGREED = "agreed"  # our books say now what the row says
+    AGREED = "agreed"  # our books now agree with the row
     DROPPED = "dropped"  # the claim is given up
 
 
@@ -55,9 +55,9 @@ class ClaimFate(StrEnum):
 class JudgedRows:
     """Rows with their verdicts, and the night in which they were given.
 
-    `kinds` says what each institution does for us: statements of banks make no lines, and neither do files of
-    partners, whose prefunds have paid. `from_deposit` are billers that took their money off a deposit that
-    we keep there. `decided` is what people decided about every break of a reference of an institution.
+    `kinds` are the kinds of institutions: bank statements make no lines, and neither do files of partners,
+    whose prefunds have paid. `from_deposit` are billers that took their money off a deposit that we keep
+    there. `decided` is what people decided about every break of a reference of an institution.
     """
 
     rows: pl.DataFrame
@@ -69,9 +69,9 @@ class JudgedRows:
 
 
 def lines_of(judged: JudgedRows, cycles: Cycles) -> tuple[SettlementLine, ...]:
-    """The lines of every row that claims money, as if all of it were first seen tonight.
+    """The lines of every row that claims money, as if all were first seen tonight.
 
-    `lines.remembered` puts them beside what earlier nights made of the same rows.
+    `lines.carry_forward` merges them with the lines that earlier nights made of the same rows.
     """
     names = _names(judged.findings)
     settled_rows = judged.rows.filter((pl.col("status") == SUCCESS) & (pl.col("currency") == CURRENCY))
@@ -95,7 +95,7 @@ def _role_of(institution: str, judged: JudgedRows) -> Role | None:
 
 
 def _names(findings: Iterable[BreakFinding]) -> Mapping[tuple[str, str], str]:
-    """The codes found about each reference of an institution."""
+    """The codes of breaks for each reference of an institution."""
     codes_by_reference: dict[tuple[str, str], set[str]] = {}
     for finding in findings:
         codes_by_reference.setdefault((finding.key.institution, finding.key.reference), set()).add(

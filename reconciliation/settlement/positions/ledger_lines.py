@@ -1,8 +1,8 @@
-"""Lines of whoever sends us no files: merchants, their payees, and partners, from our own books.
+"""Lines of parties that send no files (merchants, their payees, partners), from our own books.
 
-What our books froze with its window is agreed: nobody else tells it. A partner's prefund has paid already, so
-each of its lines has one beside it that takes it off again, and its net position is zero; a partner that
-wants its prefund back asks for it (docs/adr/0060).
+Frozen lines of our books are agreed: there is no other source. A partner's prefund has paid already, so each
+of its lines has an opposite one beside it, and its net position is zero; a partner that wants its prefund
+back asks for it (docs/adr/0060).
 """
 
 from collections.abc import Iterable, Iterator
@@ -51,7 +51,7 @@ class AccountMovement:
 
 
 def owner_of(account: str) -> Party | None:
-    """Whose account it is, where it is a merchant's or its payee's: `ekshop`, or `ekshop:courier`."""
+    """The owner of an account of a merchant (`ekshop`) or its payee (`ekshop:courier`), else None."""
     first, *rest = account.split(":")
     if first not in {"payable", _COMMISSION} or rest[:1] != [_MERCHANTS]:
         return None
@@ -79,7 +79,7 @@ def debt_of(party: Party) -> str:
 
 
 def owes(account: str, balance: int) -> int:
-    """What we owe by an account whose balance, in its own direction, is this."""
+    """What we owe by an account with this balance in its own direction, in paisa."""
     return -balance if kind_of(account).is_debit_normal else balance
 
 
@@ -115,6 +115,6 @@ def _lines_of(booked_line: BookedLine, night: date) -> Iterator[SettlementLine]:
 
 
 def _line(cycle: Cycle, source: str, kind: LineKind, amount: int, night: date) -> SettlementLine:
-    # Whatever a clock says, nothing is seen before it happened.
+    # Nothing is seen before it happened, whatever the clocks say.
     seen_on = max(night, cycle.day)
     return SettlementLine(cycle, source, kind, amount, seen_on=seen_on, agreed_on=seen_on)

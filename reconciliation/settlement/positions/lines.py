@@ -1,4 +1,4 @@
-"""Lines: what is claimed between one party and us, agreed or not, each with the row it comes from.
+"""Settlement lines: claims between one party and us, agreed or not, each with the row it comes from.
 
 Amounts are whole paisa and signed: positive is what the party owes us, negative what we owe it.
 """
@@ -16,7 +16,7 @@ _AGAIN = " reopened"
 
 
 class ConflictingLineError(ReconciliationError):
-    """Two lines have one name and say different things, or a line was decided before it was seen."""
+    """Two lines have one name and differ, or a line was decided before it was seen."""
 
 
 class LineKind(StrEnum):
@@ -34,14 +34,14 @@ LineName = tuple[Cycle, str, LineKind]
 
 
 def row_of(source: str) -> str:
-    """The row of a line, whatever was put behind its name since."""
+    """The row of a line, without the suffixes that later lines of it have."""
     while source.endswith((_BACK, _AGAIN)):
         source = source.removesuffix(_BACK).removesuffix(_AGAIN)
     return source
 
 
 def successor_sources(source: str) -> tuple[str, str]:
-    """What a line of this source is called when it is taken back, and when it comes again."""
+    """The sources of the lines that withdraw and reopen a line of this source."""
     return f"{source}{_BACK}", f"{source}{_AGAIN}"
 
 
@@ -70,12 +70,12 @@ class SettlementLine:
 
     @property
     def name(self) -> LineName:
-        """What must be there once."""
+        """The unique name of the line."""
         return self.cycle, self.source, self.kind
 
 
 def unique_lines(lines: Iterable[SettlementLine]) -> tuple[SettlementLine, ...]:
-    """Each line once, in an order that does not depend on how they came.
+    """Each line once, in a fixed order.
 
     Raises:
         ConflictingLineError: two lines of one name are not the same.
@@ -90,7 +90,7 @@ def unique_lines(lines: Iterable[SettlementLine]) -> tuple[SettlementLine, ...]:
 def carry_forward(
     before: Iterable[SettlementLine], now: Iterable[SettlementLine], night: date
 ) -> tuple[SettlementLine, ...]:
-    """The lines of all files after a night: what earlier nights decided stays, what is new comes beside it.
+    """The lines of all files after a night: decisions of earlier nights stay, new lines are added.
 
     `now` are the lines of every row that counts tonight. A line that is no more among them was replaced by a
     correction, or its movement is told by a file now, and is withdrawn. One that was dropped and claims money
@@ -117,7 +117,7 @@ def _reopened(line: SettlementLine, known: Mapping[LineName, SettlementLine], ni
 
 
 def _updated_line(before: SettlementLine, now: SettlementLine) -> SettlementLine:
-    """A decision is taken once; the first night in which a line was seen stays."""
+    """A decided line stays as it is; an open one keeps the first night in which it was seen."""
     if before.amount != now.amount:
         raise ConflictingLineError(f"{now.source}: {before.amount} and {now.amount} paisa")
     if before.agreed_on is not None or before.dropped_on is not None:
@@ -128,10 +128,10 @@ def _updated_line(before: SettlementLine, now: SettlementLine) -> SettlementLine
 def withdraw_lines(
     lines: Iterable[SettlementLine], sources: Iterable[str], night: date
 ) -> tuple[SettlementLine, ...]:
-    """The lines after a correction took the place of the rows named in `sources`.
+    """The lines after a correction replaced the rows named in `sources`.
 
-    What was agreed has been settled, or will be, so it stays and is taken back by a line of tonight; what was
-    held is dropped. The rows of the correction come as lines of their own.
+    An agreed line has been settled, or will be, so it stays and an opposite line of tonight withdraws it; a
+    held line is dropped. The rows of the correction have lines of their own.
     """
     withdrawn_sources = frozenset(sources)
     lines_by_name = {line.name: line for line in unique_lines(lines)}

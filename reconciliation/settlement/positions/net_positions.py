@@ -3,11 +3,11 @@
     net  =  gross in + gross out + fees + refunds + chargebacks + commissions + adjustments - held + released
 
 All in whole paisa, positive for what comes to us. A window is a value date: it takes the agreed lines of
-every cycle that is settled on it. What is not agreed is held: it is named, stands in suspense and moves no
-net position until it is decided. Our own position is what is left: the nets sum to zero.
+every cycle that is settled on it. What is not agreed is held: it is listed, is in suspense and moves no net
+position until it is decided. Our own position is the rest: the nets sum to zero.
 
-A window can be worked out again at any time. What is decided later belongs to a later value date, so it comes
-to the same.
+A window can be computed again at any time with the same result, since later decisions belong to later value
+dates.
 """
 
 from collections.abc import Iterable, Mapping
@@ -57,7 +57,7 @@ class NetPosition:
 
     @property
     def rest(self) -> int:
-        """What the columns do not explain of the net: zero, or money was made or lost."""
+        """The part of the net that the columns do not explain: zero, unless money was made or lost."""
         return self.net - (self.claimed - self.held + self.released)
 
 
@@ -90,7 +90,7 @@ class Suspense:
 
     @property
     def rest(self) -> int:
-        """What the movement does not explain of the closing balance: zero."""
+        """The part of the closing balance that the movements do not explain: zero."""
         return self.closing - (self.opening + self.held - self.released - self.dropped)
 
 
@@ -167,7 +167,7 @@ class ExplainedLine:
 def explain_position(
     party: Party, value_date: date, lines: Iterable[SettlementLine], cycles: Cycles
 ) -> tuple[ExplainedLine, ...]:
-    """The lines behind the position of a party; what they add up to is the position."""
+    """The lines behind the position of a party; they sum to the position."""
     explained_lines = [
         ExplainedLine(dated_line.line, tuple(shares))
         for dated_line in (_dated(line, cycles) for line in unique_lines(lines) if line.cycle.party == party)
@@ -177,7 +177,7 @@ def explain_position(
 
 
 def rest(sheet: SettlementSheet) -> int:
-    """What is left when everything is set against what explains it: zero, or money was made or lost."""
+    """The unexplained rest of a sheet in paisa: zero, unless money was made or lost."""
     all_positions = (*sheet.positions, sheet.ours)
     differences = [
         sum(position.net for position in all_positions),

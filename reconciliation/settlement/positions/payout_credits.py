@@ -1,9 +1,9 @@
-"""Credits of connectors on statements of banks, batch by batch: what came, what for, and what is missing.
+"""Payout credits of connectors on bank statements, batch by batch, divided by what they are for.
 
     credited + charge  =  receivable + suspense + rounding        in whole paisa
 
-What is agreed of the files goes against what the connector owes us, what is not agreed stands in suspense,
-and a paisa that is missing stays owed (reconciliation.md 5, case 18).
+The agreed part of the files reduces the receivable, the rest is in suspense, and a missing paisa stays owed
+(reconciliation.md 5, case 18).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -51,7 +51,7 @@ class PayoutBatch:
 
 @dataclass(frozen=True, slots=True)
 class PayoutCredit:
-    """What a credit is for. All sums are those of the batch so far, in paisa."""
+    """A credit divided by what it is for. All sums are those of the batch so far, in paisa."""
 
     batch: PayoutBatch
     credited: int
@@ -61,12 +61,12 @@ class PayoutCredit:
 
     @property
     def difference(self) -> int:
-        """What came beyond what the files come to, the charge counted as come; below zero is missing."""
+        """What was credited beyond the files' total, charge included; below zero is missing."""
         return self.credited + self.batch.charge - self.batch.owed_amount
 
     @property
     def funds(self) -> FundsComparison:
-        """Its name for people."""
+        """How the credit compares with the files."""
         if self.difference == 0:
             return FundsComparison.AS_EXPECTED
         return FundsComparison.SHORT if self.difference < 0 else FundsComparison.OVER
@@ -126,9 +126,9 @@ def divide_credit(batch: PayoutBatch, credited: int, agreed: int, rounded: int) 
 
 
 def rounded_by_file(rows: pl.DataFrame) -> Mapping[str, int]:
-    """What each file's matched rows are beyond our own, in paisa, where that is not nothing."""
+    """The difference of each file's matched rows to ours in paisa, where it is not zero."""
     agreed = families_that_agree(rows).with_columns(paisa=pl.col("settled") - pl.col("net"))
-    # A file has the difference of a family once, also where the family has rows in two files.
+    # The difference of a family counts for one file, also where the family has rows in two.
     files = (
         rows.filter((pl.col("source") == FILE) & (pl.col("status") == SUCCESS))
         .filter((pl.col("verdict") == MATCHED) & (pl.col("currency") == CURRENCY))
@@ -140,7 +140,7 @@ def rounded_by_file(rows: pl.DataFrame) -> Mapping[str, int]:
 
 
 def is_filed(line: SettlementLine) -> bool:
-    """Whether a file tells the line, so that a payout brings it."""
+    """Whether the line comes from a file, so that a payout covers it."""
     try:
         parse_file_name(line.source.split(":", 1)[0])
     except MonthError:

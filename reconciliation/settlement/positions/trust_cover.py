@@ -17,7 +17,7 @@ from reconciliation.settlement.positions.lines import SettlementLine
 from reconciliation.settlement.positions.payout_credits import PayoutBatch, is_filed
 
 _BANK: Final = "settlement_bank"
-# What belongs to others. VAT is ours to pay and stands beside, like our own income.
+# Accounts of money that belongs to others. VAT is ours to pay and not among them, like our own income.
 _LIABILITIES: Final = (
     "prefund", "payable", "commission_payable", "stamp_payable", "in_flight", "refund_due", "suspense",
     "clearing",
@@ -48,7 +48,7 @@ class TrustCover:
 
     @property
     def strict(self) -> int:
-        """What is left of the money at our banks, by our books; below zero is short."""
+        """The strict cover by our books, in paisa; below zero is short."""
         return self.bank - self.total_owed
 
     @property
@@ -58,7 +58,7 @@ class TrustCover:
 
     @property
     def with_receivables(self) -> int:
-        """What is left once connectors have paid what they have not had to pay yet."""
+        """The strict cover plus receivables that are not overdue."""
         return self.strict + sum(self.receivables.values())
 
     @property
@@ -69,7 +69,7 @@ class TrustCover:
 
     @property
     def alarm(self) -> str:
-        """What finance is told, empty where all is covered."""
+        """The alarm text for finance, empty where all is covered."""
         if not self.is_short:
             return ""
         lowest = min(figure for figure in (self.strict, self.strict_by_statement) if figure is not None)
@@ -119,7 +119,7 @@ def overdue_of(
 ) -> Mapping[str, int]:
     """What each connector should have paid by the end of a night and has not, in paisa.
 
-    That is what is missing of its credits, and what our books say and no file of its names.
+    That is the missing part of its credits, and held lines of our books that are in no file of it.
     """
     overdue: dict[str, int] = {}
     for batch in batches:

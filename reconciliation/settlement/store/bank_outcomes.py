@@ -1,4 +1,4 @@
-"""What banks answered and moved, in the tables of migration 0015: each step a row of its own."""
+"""Answers and movements of banks in the tables of migration 0015, each step a row of its own."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ class StepEntries:
 
 @dataclass(frozen=True, slots=True)
 class ClosingBalance:
-    """What a bank says that stood on our account at the end of a day, in paisa."""
+    """The closing balance of our account by a bank's statement, in paisa."""
 
     bank: str
     day: date
@@ -140,12 +140,12 @@ async def write_steps(connection: Connection, steps: Sequence[tuple[InstructionS
 
 
 async def carried_ids(connection: Connection) -> frozenset[str]:
-    """The rejected instructions whose amounts a later sheet has brought in."""
+    """The rejected instructions whose amounts a later sheet has carried in."""
     return frozenset(row["end_to_end_id"] for row in await connection.fetch(_CARRIES))
 
 
 async def write_carries(connection: Connection, ids: Sequence[str], value_date: date) -> None:
-    """Write down that a sheet has brought these in.
+    """Record that a sheet has carried these in.
 
     Raises:
         asyncpg.UniqueViolationError: an earlier sheet has.

@@ -1,7 +1,7 @@
-"""Lines in the tables of migration 0015, and what of our own books becomes lines.
+"""Settlement lines in the tables of migration 0015, and the postings and frozen lines that become lines.
 
-A line stands as often as something was decided of it; its first row says when it was seen, its newest how it
-stands. Nothing is ever changed.
+A line has one row for each decision; its first row has the night in which it was seen, its newest the state.
+Rows never change.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ l.event = 'held' AND NOT EXISTS (
   WHERE d.role = l.role AND d.party = l.party AND d.day = l.day AND d.cycle = l.cycle AND d.source = l.source
     AND d.kind = l.kind AND d.event <> 'held')
 """
-# What is not agreed may still change by what people decide; of the others only where their rows do.
+# A line that is not agreed may still change by a decision; the others only where their rows change.
 _WAITING: Final = f"""
 SELECT DISTINCT l.source FROM reconciliation.settlement_lines AS l
 WHERE l.role IN ('biller', 'connector') AND (l.event = 'dropped' OR {_UNDECIDED})
@@ -42,7 +42,7 @@ _ABOUT: Final = f"""
 {_LINES} JOIN unnest($1::text[]) AS n (source) ON n.source = l.source
 WHERE l.role IN ('biller', 'connector') ORDER BY l.id
 """
-# A line that was first seen before may have been decided since, so all that is told of each is read.
+# A line that was first seen earlier may have been decided since, so all rows of each line are read.
 _SINCE: Final = f"""
 {_LINES} JOIN (
   SELECT DISTINCT l.role, l.party, l.day, l.cycle, l.source, l.kind FROM reconciliation.settlement_lines AS l
@@ -52,7 +52,7 @@ _SINCE: Final = f"""
 ORDER BY l.id
 """  # noqa: S608 - constants
 _HELD_LINES: Final = f"{_LINES} WHERE {_UNDECIDED} ORDER BY l.id"
-# What of each file is agreed, as one line a file.
+# The agreed total of each file, as one line.
 _AGREED: Final = """
 SELECT role, party, day, cycle, split_part(source, ':', 1) || ':0' AS source, 'payment' AS kind,
   sum(amount)::bigint AS amount, 'agreed' AS event, max(night) AS night, '' AS because
@@ -116,7 +116,7 @@ WHERE w.state = 'closed' AND j.business_date <= $1
     SELECT FROM reconciliation.settlement_lines AS s WHERE s.source = 'entry-' || p.entry_id || ':' || p.seq)
 ORDER BY j.business_date, p.entry_id, p.seq
 """
-# What is posted to an open window is nobody's claim yet, but for what settlement itself has moved.
+# Postings to an open window are no claims yet, except those of settlement itself.
 _CLOSED: Final = """
 SELECT p.account, sum(p.amount)::bigint AS amount FROM public.postings AS p
 JOIN public.journal_entries AS j ON j.id = p.entry_id
@@ -128,7 +128,7 @@ GROUP BY p.account
 _DEPOSITS: Final = """
 SELECT split_part(code, ':', 2) AS biller FROM public.accounts WHERE starts_with(code, 'biller_deposit:')
 """
-# Every break of a reference together: as long as one of them has no decision, its rows are held.
+# All breaks of a reference together: while one of them has no decision, its rows are held.
 _DECIDED: Final = """
 SELECT b.institution, b.reference, min(e.fate) AS fate
 FROM reconciliation.breaks AS b
@@ -153,7 +153,7 @@ async def read_lines(connection: Connection, value_date: date | None = None) -> 
 
 
 async def read_held(connection: Connection) -> tuple[SettlementLine, ...]:
-    """The lines of which nothing is decided."""
+    """The held lines that are not decided."""
     return _lines(await connection.fetch(_HELD_LINES))
 
 
@@ -168,7 +168,7 @@ async def waiting_sources(connection: Connection) -> frozenset[str]:
 
 
 async def lines_about(connection: Connection, rows: Collection[str]) -> tuple[SettlementLine, ...]:
-    """The lines of these rows, with what was taken back of them or has come again."""
+    """The lines of these rows, with those that withdraw or reopen them."""
     all_rows: list[Row] = []
     sources = sorted(rows)
     while sources:
@@ -249,7 +249,7 @@ async def closed_balances(connection: Connection) -> Mapping[str, int]:
 
 
 async def decisions(connection: Connection) -> Mapping[tuple[str, str], str]:
-    """What people decided about the rows of each reference, where they decided about all of its breaks."""
+    """The decided fate of the rows of each reference, where all of its breaks are decided."""
     rows = await connection.fetch(_DECIDED)
     return {(row["institution"], row["reference"]): row["fate"] for row in rows}
 

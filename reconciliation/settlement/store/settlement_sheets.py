@@ -13,7 +13,7 @@ from reconciliation.settlement.instructions.value_date_record import BankFile, S
 from reconciliation.settlement.positions.cycles import Party, Role
 from reconciliation.settlement.positions.net_positions import NetPosition
 
-# Whoever settles waits for whoever settles.
+# Only one settlement at a time.
 LOCK: Final = "SELECT pg_advisory_xact_lock(3, 2)"
 _NEW_SHEET: Final = """
 INSERT INTO reconciliation.settlement_sheets (value_date, run_id, digest, instructed_by, approved_by, made_at)
@@ -90,7 +90,7 @@ GROUP BY f.message_id
 
 @dataclass(frozen=True, slots=True)
 class SheetHead:
-    """Who made a sheet of a value date, when, and from which run; `digest` is that of its figures."""
+    """The header of a sheet: value date, run, persons and time; `digest` is that of its figures."""
 
     value_date: date
     run_id: UUID
@@ -102,7 +102,7 @@ class SheetHead:
 
 @dataclass(frozen=True, slots=True)
 class IssuedInstruction:
-    """An instruction with what its entry moved: the account, and what of the party's debt was set off.
+    """An issued instruction with its entry: the account, and the part of the party's debt that was set off.
 
     `statement` is the layout of our own bank's statements, which will name it.
     """
@@ -132,7 +132,7 @@ async def read_sheet(connection: Connection, value_date: date) -> tuple[SettledP
 
 
 async def carried_from(connection: Connection, value_date: date | None) -> dict[Party, int]:
-    """What the sheet of a value date hands to the next one."""
+    """The amounts that the sheet of a value date carries to the next one."""
     rows = await connection.fetch(_CARRIED, value_date)
     return {Party(Role(row["role"]), row["party"]): row["amount"] for row in rows}
 
@@ -183,7 +183,7 @@ async def write_instructions(connection: Connection, issued: Sequence[IssuedInst
 async def read_instructions(
     connection: Connection, value_date: date | None = None
 ) -> tuple[IssuedInstruction, ...]:
-    """All instructions as they were given, or those of one value date."""
+    """All instructions as they were issued, or those of one value date."""
     return tuple(_issued_instruction(row) for row in await connection.fetch(_INSTRUCTIONS, value_date))
 
 
@@ -212,7 +212,7 @@ async def read_files(connection: Connection, value_date: date) -> tuple[BankFile
 
 
 async def ids_by_message(connection: Connection) -> Mapping[str, frozenset[str]]:
-    """The instructions of each message and batch that was given to people."""
+    """The ids of the instructions of each issued message and batch."""
     return {row["message_id"]: frozenset(row["ids"]) for row in await connection.fetch(_MESSAGES)}
 
 

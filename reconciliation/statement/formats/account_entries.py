@@ -1,4 +1,4 @@
-"""A bank's statement of one account: what the readers of camt and MT940 both make of their messages."""
+"""A bank's statement of one account: the common result of the readers of camt and MT940."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,9 +12,9 @@ from reconciliation.errors import ControlTotalError
 class StatementEntry:
     """One booking: signed paisa, positive for money that came in.
 
-    `reference` is what the sender gave along (EndToEndId, or the customer reference of :61:),
+    `reference` is that of the sender (EndToEndId, or the customer reference of :61:),
     `bank_reference` the bank's own. `ordinal` counts from 1 in the file, `line` is where it begins. `parts`
-    are the payments of a batch, where the message tells each with its amount; they sum to the entry.
+    are the payments of a batch, where the message has each with its amount; they sum to the entry.
     """
 
     ordinal: int
@@ -39,10 +39,11 @@ class StatementEntry:
 
 @dataclass(frozen=True, slots=True)
 class AccountStatement:
-    """The bookings of one account between two balances; `opening` and `closing` are None where not told.
+    """The bookings of one account between two balances; `opening` and `closing` are None where absent.
 
-    `kind` is the message that told it (`Stmt`, `Rpt` or `Ntfctn` of camt; `940` or `942`), `controls` are the
-    counts and sums that the message stated and that were found to agree, as `statement.controls` names them.
+    `kind` is that of the message (`Stmt`, `Rpt` or `Ntfctn` of camt; `940` or `942`), `controls` are the
+    counts and sums that the message stated and that were found to agree, as `statement.control_totals` names
+    them.
     """
 
     identification: str

@@ -49,7 +49,7 @@ _OF_ELEMENTS: Final = {
     "BCR": "batch control",
     "FCR": "file control",
 }
-# What may stand behind what.
+# The kinds of records that may follow each kind.
 _ALLOWED_AFTER: Final = {
     "": {"file header"},
     "file header": {"batch header", "file control"},
@@ -59,7 +59,7 @@ _ALLOWED_AFTER: Final = {
     "batch control": {"batch header", "file control"},
     "file control": set(),
 }
-# Entries of these have fields elsewhere.
+# Entry classes with another record layout.
 _NOT_TAKEN: Final = {"ADV"}
 # Fields of an entry that must be numbers, with so many digits; 0: any.
 _NUMBERS: Final = {"TransactionCode": 2, "ReceivingBank": 8, "Amount": 0}
@@ -102,7 +102,7 @@ def read_xml(content: bytes) -> AchFile:
 
 
 def _padded(line: str) -> str:
-    """Some systems cut off the blanks at the end of the first and the last record, where nothing is held."""
+    """Some systems cut off the blanks at the end of the first and the last record."""
     return line.ljust(RECORD) if line[:1] in {"1", "9"} else line
 
 
@@ -190,7 +190,7 @@ def _checked_header(fields: RecordFields, line: int) -> RecordFields:
 
 
 def _totals(entries: Sequence[AchEntry]) -> dict[str, int]:
-    """What a control record tells of entries."""
+    """The totals that a control record states, counted over entries."""
     return {
         "EntryAddendaCount": sum(1 + len(entry.addenda) for entry in entries),
         "EntryHash": sum(int(entry.fields["ReceivingBank"]) for entry in entries) % HASH_MODULUS,

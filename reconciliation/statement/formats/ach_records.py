@@ -1,4 +1,4 @@
-"""The records of a BEFTN or NACHA-like file: which fields they have, and what is counted over them.
+"""The records of a BEFTN or NACHA-like file and their fields.
 
 A record is its fields by the names of connectors.md 13.2, whatever it was written in: 94 characters a line,
 or an element of XML. Widths are those of the NACHA rules that BEFTN comes from.
@@ -48,7 +48,7 @@ FILE_CONTROL: Final = (
     *(("TotalDebitAmount", 12), ("TotalCreditAmount", 12), ("", 39)),
 )
 
-# What of header, entry and addenda an entry tells as one row.
+# The fields of batch header, entry and addenda that become the row of an entry.
 _OF_BATCH: Final = ("SECC", "CompanyId", "EffectiveEntryDate", "BatchNumber")
 _OF_ENTRY: Final = tuple(name for name, _ in ENTRY)
 _OF_ADDENDA: Final = (
@@ -58,7 +58,7 @@ _OF_ADDENDA: Final = (
 CELLS: Final = (*_OF_BATCH, *_OF_ENTRY, *_OF_ADDENDA)
 
 HASH_MODULUS: Final = 10**10
-# The first of the digits of a transaction code tells the kind of account, the last what is done to it.
+# The first digit of a transaction code is the kind of account, the last the kind of movement.
 _LAST_OF_CREDITS: Final = 4
 
 

@@ -19,18 +19,18 @@ from reconciliation.statement.values.amounts import paisa_of_decimal
 from reconciliation.statement.values.dates import DHAKA
 
 _WHOLE = ("Stmt", "Rpt", "Ntfctn")
-# The balance before; the second is yesterday's closing one, and counts where the first is not told.
+# The opening balance; the second is yesterday's closing one, used where the first is absent.
 _OPENING = ("OPBD", "PRCD")
 _CLOSING = "CLBD"
 _YES = ("true", "1")
-# The totals that a message may tell, and over which entries each is taken.
+# The totals that a message may state, with the side of their entries.
 _SUMMARIES = {"TtlNtries": "", "TtlCdtNtries": "CRDT", "TtlDbtNtries": "DBIT"}
 _WORDS = {"": "amount", "CRDT": "credits", "DBIT": "debits"}
 
 
 @dataclass(slots=True)
 class _OpenReport:
-    """One account report while its elements pass by."""
+    """One account report while its elements are read."""
 
     balances: dict[str, int] = field(default_factory=dict)
     summaries: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -101,7 +101,7 @@ def _report(element: etree._Element, gathered: _OpenReport) -> AccountStatement:
 
 
 def _checked_summary(gathered: _OpenReport) -> dict[str, str]:
-    """The number of entries and the sum of their unsigned amounts, of all and of each side, where told.
+    """The number of entries and the sum of their unsigned amounts, of all and of each side, where stated.
 
     Entries that are not booked are counted but carry no amount here, so sums are compared without them only.
     """
@@ -175,9 +175,9 @@ def _own_reference(reference: str) -> str:
 
 
 def _details(element: etree._Element, entry: StatementEntry) -> list[StatementEntry]:
-    """The payments of a batch where each tells its amount, which must sum to the entry; else nothing.
+    """The payments of a batch where each has its amount, which must sum to the entry; else empty.
 
-    The first versions tell only what was instructed: before charges, and perhaps in another currency.
+    The first versions have only the instructed amount: before charges, and perhaps in another currency.
     """
     place = f"entry {entry.ordinal}"
     details = list(element.iter("{*}TxDtls"))
@@ -274,7 +274,7 @@ def _text_of(element: etree._Element) -> str:
 
 
 def _free(element: etree._Element) -> None:
-    """Free what has been read, and the empty shell of the one before."""
+    """Free the element that was read, and remove the emptied one before it."""
     element.clear()
     before, parent = element.getprevious(), element.getparent()
     if before is not None and parent is not None and local(before) == "Ntry":

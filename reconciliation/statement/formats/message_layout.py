@@ -1,4 +1,4 @@
-"""What a layout says of files that are messages: account statements, and clearing of card messages."""
+"""The parts of a layout for message files: account statements, and ISO 8583 clearing messages."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -44,7 +44,7 @@ class ElementLayout(_Strict):
 
 
 class MessageLayout(_Strict):
-    """A file of ISO 8583 messages: how they are framed and written, and which is what.
+    """A file of ISO 8583 messages: how they are framed and encoded, and which are header, row and trailer.
 
     `vbs` puts four bytes of length before each message and ends with a length of zero; `blocked` is the same
     in blocks of 1,014 bytes whose last two are padding; `rdw` counts its own four bytes and ends with the

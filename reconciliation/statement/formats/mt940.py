@@ -1,4 +1,4 @@
-"""SWIFT MT940 and MT942 account statements, by the library mt-940, with what money cannot leave to it.
+"""SWIFT MT940 and MT942 account statements, by the library mt-940, with amounts checked by our own reading.
 
 The library takes statements, balances and :86: apart and keeps amounts as exact decimals. What :61: says is
 read here as well, and both must agree: the reference of :61: is never replaced by a text of :86:. The value
@@ -32,7 +32,7 @@ _LINE = re.compile(
 )
 _BEGIN = re.compile(r"^:61:", re.MULTILINE)
 _BALANCE = re.compile(r"^:6[02][FM]:(?P<said>[CD]\d{6}[A-Z]{3}0*\d{1,12}(?:,\d{0,2})?\s*$)?", re.MULTILINE)
-# What stands in the place of a reference and is none: there is none, or :86: has it.
+# Placeholders for a missing reference, which :86: may have.
 _NO_REFERENCE = {"", "NONREF", "EREF", "KREF", "PREF", "MARF", "EREF+", "KREF+"}
 _END_TO_END = re.compile(r"/EREF/([^/]+)")
 _SUMS = {"sum_credit_entries": ("credits", 1), "sum_debit_entries": ("debits", -1)}
@@ -41,7 +41,7 @@ _OPTIONS = mt940.Options.all()
 
 @dataclass(frozen=True, slots=True)
 class _EntryLine:
-    """What one :61: says by our own reading, and the line at which it begins."""
+    """The fields of one :61: by our own reading, and the line at which it begins."""
 
     line: int
     fields: Mapping[str, str | None]
@@ -76,7 +76,7 @@ def _marks(text: str) -> Iterator[_EntryLine]:
 
 
 def _check_balances_are_whole(text: str) -> None:
-    """A balance without its currency is read by the library as nothing."""
+    """Refuse a balance without currency, which the library would ignore."""
     for match in _BALANCE.finditer(text):
         if not match["said"]:
             line = text.count("\n", 0, match.start()) + 1
@@ -139,7 +139,7 @@ def _entry(data: dict[str, Any], ordinal: int, mark: _EntryLine) -> StatementEnt
 
 
 def _checked_sums(data: Mapping[str, Any], entries: tuple[StatementEntry, ...]) -> dict[str, str]:
-    """The number and sum of credits and debits that an MT942 tells in :90C: and :90D:."""
+    """The number and sum of credits and debits that an MT942 states in :90C: and :90D:."""
     controls: dict[str, str] = {}
     for name, (word, sign) in _SUMS.items():
         summary = data.get(name)

@@ -10,7 +10,7 @@ from reconciliation.errors import UnreadableFileError
 def refuse_doctype(content: bytes) -> None:
     """Refuse what could expand entities, before a parser sees it.
 
-    UTF-16 would hide the word from this look, so it is not taken at all.
+    UTF-16 would hide the declaration from this check, so it is refused.
 
     Raises:
         UnreadableFileError: the content is UTF-16, or declares a document type or an entity.
