@@ -94,7 +94,7 @@ class Calendar(BaseModel):
             day += _ONE_DAY
         return day
 
-    def after(self, day: date, count: int = 1) -> date:
+    def business_day_after(self, day: date, count: int = 1) -> date:
         """The business day that is the `count`-th after `day`; `day` itself for 0."""
         for _ in range(count):
             day = self.on_or_after(day + _ONE_DAY)
@@ -119,7 +119,7 @@ class Calendar(BaseModel):
 
     def arrival(self, institution: str, day: date) -> date:
         """The night in which the files of a date are expected."""
-        return self.after(day, self.institutions[institution].lag)
+        return self.business_day_after(day, self.institutions[institution].lag)
 
 
 def read_calendar(path: Path) -> Calendar:

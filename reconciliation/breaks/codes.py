@@ -17,7 +17,7 @@ from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
 
 
-class Code(StrEnum):
+class BreakCode(StrEnum):
     """Why a file, a row or a payment is a break."""
 
     FILE_MISSING = "FILE_MISSING"
@@ -46,7 +46,7 @@ class Code(StrEnum):
     REVERSAL_PENDING = "REVERSAL_PENDING"
 
 
-class Cause(StrEnum):
+class DifferenceCause(StrEnum):
     """Possible causes of a difference of amounts, in the order in which they are tried."""
 
     FEE_AND_VAT = "fee_and_vat"
@@ -67,7 +67,7 @@ Exposure = Literal["none", "amount", "difference", "file_total", "open_total"]
 SentenceField = Field(min_length=4)
 
 
-class Meaning(BaseModel):
+class CodeMeaning(BaseModel):
     """What one code means: owner, deadline, default action, automatic rule with its reverse, words."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -98,21 +98,21 @@ class _Table(BaseModel):
 
     version: str
     rounding_bound_paisa: int = Field(ge=0)
-    breaks: list[Meaning]
+    breaks: list[CodeMeaning]
     diagnoses: Mapping[str, Phrase]
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class BreakRules:
     """The meaning of every code, the sentence of every diagnosis, and the rounding bound of a file."""
 
     version: str
     rounding_bound_paisa: int
-    meanings: Mapping[Code, Meaning]
-    diagnoses: Mapping[Cause, Phrase]
+    meanings: Mapping[BreakCode, CodeMeaning]
+    diagnoses: Mapping[DifferenceCause, Phrase]
 
 
-def read_rules(path: Path) -> Rules:
+def read_rules(path: Path) -> BreakRules:
     """The meaning of every code, and the limits beside them.
 
     Raises:
@@ -123,15 +123,15 @@ def read_rules(path: Path) -> Rules:
     except (ValidationError, tomllib.TOMLDecodeError) as problem:
         raise ConfigurationError(f"{path.name}: {fault_wording(problem)}") from problem
     stated_codes = [meaning.code for meaning in table.breaks]
-    if sorted(stated_codes) != sorted(Code):
-        wrong = sorted(set(stated_codes) ^ set(Code)) or "one of them twice"
+    if sorted(stated_codes) != sorted(BreakCode):
+        wrong = sorted(set(stated_codes) ^ set(BreakCode)) or "one of them twice"
         raise ConfigurationError(f"{path.name} must say each code once: {wrong}")
     for meaning in table.breaks:
         if (meaning.automatic == "none") != (meaning.reverse == "none"):
             raise ConfigurationError(f"{path.name}: {meaning.code} has an automatic rule without its reverse")
-    meanings = {Code(meaning.code): meaning for meaning in table.breaks}
-    if sorted(table.diagnoses) != sorted(Cause):
-        wrong = sorted(set(table.diagnoses) ^ set(Cause))
+    meanings = {BreakCode(meaning.code): meaning for meaning in table.breaks}
+    if sorted(table.diagnoses) != sorted(DifferenceCause):
+        wrong = sorted(set(table.diagnoses) ^ set(DifferenceCause))
         raise ConfigurationError(f"{path.name} must say each diagnosis: {wrong}")
-    diagnoses = {Cause(cause): phrase for cause, phrase in table.diagnoses.items()}
-    return Rules(table.version, table.rounding_bound_paisa, meanings, diagnoses)
+    diagnoses = {DifferenceCause(cause): phrase for cause, phrase in table.diagnoses.items()}
+    return BreakRules(table.version, table.rounding_bound_paisa, meanings, diagnoses)

@@ -7,7 +7,7 @@ a difference.
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from reconciliation.breaks.codes import Cause
+from reconciliation.breaks.codes import DifferenceCause
 
 _HUNDRED = 100
 _TWO = 2
@@ -38,30 +38,30 @@ class ComparedAmounts:
         return self.theirs - self.ours
 
 
-def diagnose(compared: ComparedAmounts, context: DiagnosisContext) -> Cause:
+def diagnose(compared: ComparedAmounts, context: DiagnosisContext) -> DifferenceCause:
     """The first usual cause that gives exactly this difference."""
     return _of_the_payment(compared, context) or _of_the_digits(compared) or _of_others(compared, context)
 
 
-def _of_the_payment(compared: ComparedAmounts, context: DiagnosisContext) -> Cause | None:
+def _of_the_payment(compared: ComparedAmounts, context: DiagnosisContext) -> DifferenceCause | None:
     size = abs(compared.difference)
     charges = {
-        Cause.FEE_AND_VAT: compared.fee + compared.vat,
-        Cause.FEE: compared.fee,
-        Cause.VAT: compared.vat,
+        DifferenceCause.FEE_AND_VAT: compared.fee + compared.vat,
+        DifferenceCause.FEE: compared.fee,
+        DifferenceCause.VAT: compared.vat,
     }
     for cause, amount in charges.items():
         if amount and size == abs(amount):
             return cause
-    return Cause.REFUND if size in {abs(refund) for refund in context.refunds} else None
+    return DifferenceCause.REFUND if size in {abs(refund) for refund in context.refunds} else None
 
 
-def _of_the_digits(compared: ComparedAmounts) -> Cause | None:
+def _of_the_digits(compared: ComparedAmounts) -> DifferenceCause | None:
     if compared.theirs == compared.ours * _HUNDRED:
-        return Cause.HUNDREDFOLD
+        return DifferenceCause.HUNDREDFOLD
     if compared.theirs * _HUNDRED == compared.ours:
-        return Cause.HUNDREDTH
-    return Cause.SWAPPED_DIGITS if are_swapped(compared.ours, compared.theirs) else None
+        return DifferenceCause.HUNDREDTH
+    return DifferenceCause.SWAPPED_DIGITS if are_swapped(compared.ours, compared.theirs) else None
 
 
 def are_swapped(ours: int, theirs: int) -> bool:
@@ -80,11 +80,11 @@ def are_swapped(ours: int, theirs: int) -> bool:
     return len(differing) == _TWO and crosswise
 
 
-def _of_others(compared: ComparedAmounts, context: DiagnosisContext) -> Cause:
+def _of_others(compared: ComparedAmounts, context: DiagnosisContext) -> DifferenceCause:
     if -compared.difference in context.differences:
-        return Cause.COMPENSATING
+        return DifferenceCause.COMPENSATING
     if compared.difference in context.batches:
-        return Cause.BATCH
+        return DifferenceCause.BATCH
     if compared.difference in context.cycles:
-        return Cause.MISSING_CYCLE
-    return Cause.UNEXPLAINED if compared.difference % _HUNDRED else Cause.ROUND_TAKA
+        return DifferenceCause.MISSING_CYCLE
+    return DifferenceCause.UNEXPLAINED if compared.difference % _HUNDRED else DifferenceCause.ROUND_TAKA

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from ekpay_switch.domain.money import Money, format_taka
-from reconciliation.breaks.codes import Exposure, Rules
+from reconciliation.breaks.codes import BreakRules, Exposure
 from reconciliation.breaks.findings import BreakFinding
 from reconciliation.calendar import Calendar
 
@@ -40,7 +40,7 @@ class Break:
 class Explainer:
     """Explains findings by rules and calendar."""
 
-    rules: Rules
+    rules: BreakRules
     calendar: Calendar
 
     def explain(self, finding: BreakFinding, night: date, as_of: date) -> Break:
@@ -60,7 +60,7 @@ class Explainer:
             as_of=as_of,
             age=self.calendar.age(night, as_of),
             owner=meaning.owner,
-            deadline=self.calendar.after(night, meaning.deadline_business_days),
+            deadline=self.calendar.business_day_after(night, meaning.deadline_business_days),
             action=meaning.action,
             automatic=meaning.automatic,
             exposure=exposure,

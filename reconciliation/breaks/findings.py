@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from reconciliation.breaks.codes import Cause, Code
+from reconciliation.breaks.codes import BreakCode, DifferenceCause
 from reconciliation.breaks.diagnosis import ComparedAmounts
 
 
@@ -11,7 +11,7 @@ from reconciliation.breaks.diagnosis import ComparedAmounts
 class FindingKey:
     """The natural key of a finding; each key is counted once."""
 
-    code: Code
+    code: BreakCode
     institution: str
     reference: str
 
@@ -37,5 +37,5 @@ class BreakFinding:
     compared: ComparedAmounts | None = None
     refunds: tuple[int, ...] = ()
     open_total: int = 0
-    diagnosis: Cause | None = None
+    diagnosis: DifferenceCause | None = None
     rows: tuple[str, ...] = ()

@@ -9,16 +9,16 @@ from typing import Final
 
 import polars as pl
 
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.findings import BreakFinding
 from reconciliation.canonical_row import BROKEN, FILE, LEDGER, OPEN
 
 _OTHER_SIDE: Final = {
-    Code.LEDGER_ONLY: FILE,
-    Code.BILLER_NOT_POSTED: FILE,
-    Code.UNKNOWN_OPEN: FILE,
-    Code.REVERSAL_PENDING: FILE,
-    Code.FILE_ONLY: LEDGER,
+    BreakCode.LEDGER_ONLY: FILE,
+    BreakCode.BILLER_NOT_POSTED: FILE,
+    BreakCode.UNKNOWN_OPEN: FILE,
+    BreakCode.REVERSAL_PENDING: FILE,
+    BreakCode.FILE_ONLY: LEDGER,
 }
 _SECONDS_OF_A_SUGGESTION: Final = 60
 

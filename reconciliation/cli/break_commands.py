@@ -25,7 +25,7 @@ from reconciliation.similar_names import unknown_name_wording
 
 if TYPE_CHECKING:
     from reconciliation.resolutions.decision_records import Resolution
-    from reconciliation.resolutions.staff_requests import BreakStory
+    from reconciliation.resolutions.staff_requests import BreakHistory
     from reconciliation.results.records import BreakFilter
 
 Result = TypeVar("Result")
@@ -173,9 +173,9 @@ def _refuse_unknown(typed: Iterable[str], known: Collection[str], kind: str, opt
 
 
 def _refuse_unfit(csv_file: Path | None, codes: list[str]) -> None:
-    from reconciliation.breaks.codes import Code  # noqa: PLC0415
+    from reconciliation.breaks.codes import BreakCode  # noqa: PLC0415
 
-    _refuse_unknown(codes, set(Code), "code", "--code")
+    _refuse_unknown(codes, set(BreakCode), "code", "--code")
     if csv_file is not None and not csv_file.parent.is_dir():
         raise typer.BadParameter(f"{csv_file.parent} is no folder", param_hint="--csv")
 
@@ -199,9 +199,9 @@ def break_(context: typer.Context, break_id: BreakId, *, as_json: AsJson = False
             show_events,
             show_resolutions,
         )
-        from reconciliation.resolutions.staff_requests import story_of  # noqa: PLC0415
+        from reconciliation.resolutions.staff_requests import break_history  # noqa: PLC0415
 
-    story: BreakStory = _run(lambda finance: story_of(finance, break_id), context)
+    story: BreakHistory = _run(lambda finance: break_history(finance, break_id), context)
     if as_json:
         content = as_row(story.broken, story.night, bangla=False) | {"told": dict(story.broken.details)}
         content["events"] = [plain_values(event) for event in story.events]
@@ -230,15 +230,17 @@ def resolve(
 ) -> None:
     """Propose what is to be done about a break; others have to approve it before anything is posted."""
     with _refusals():
-        from reconciliation.resolutions.resolution_actions import Action  # noqa: PLC0415
+        from reconciliation.resolutions.resolution_actions import ResolutionAction  # noqa: PLC0415
         from reconciliation.resolutions.staff_requests import propose  # noqa: PLC0415
 
-    _refuse_unknown([action], set(Action), "action", "--action")
+    _refuse_unknown([action], set(ResolutionAction), "action", "--action")
     asking = passphrase(_ASKER, f"Passphrase of {by}")
 
     async def _carry_out(finance: Finance) -> "Resolution":
         await finance.persons.verify(by, asking)
-        return await propose(finance, break_id, action=Action(action), reason=reason, maker=by, gains=gains)
+        return await propose(
+            finance, break_id, action=ResolutionAction(action), reason=reason, maker=by, gains=gains
+        )
 
     _show_waiting(_run(_carry_out, context))
 
@@ -279,14 +281,14 @@ def approve(
     with _refusals():
         from reconciliation.cli.break_wording import resolution_state  # noqa: PLC0415
         from reconciliation.resolutions.decision_records import CheckerVerdict  # noqa: PLC0415
-        from reconciliation.resolutions.staff_requests import check  # noqa: PLC0415
+        from reconciliation.resolutions.staff_requests import check_resolution  # noqa: PLC0415
 
     approving = passphrase(_APPROVER, f"Passphrase of {by}")
     verdict = CheckerVerdict.REJECTED if reject else CheckerVerdict.APPROVED
 
     async def _carry_out(finance: Finance) -> "Resolution":
         await finance.persons.verify(by, approving)
-        return await check(finance, resolution_id, checker=by, verdict=verdict, reason=reason)
+        return await check_resolution(finance, resolution_id, checker=by, verdict=verdict, reason=reason)
 
     resolution: Resolution = _run(_carry_out, context)
     if resolution.waits:

@@ -127,7 +127,7 @@ def _check_and_show(
     from reconciliation.nightly import check_files as checking  # noqa: PLC0415
 
     try:
-        result = checking.check(books, request, engine, mirrors)
+        result = checking.check_lines(books, request, engine, mirrors)
     except UnreadableFileError as problem:
         complain(f"{problem.file} would be refused as {problem.code}: {problem}")
         return NOT_CHECKED

@@ -24,7 +24,7 @@ from reconciliation.errors import ReconciliationError, ReportError
 
 if TYPE_CHECKING:
     from reconciliation.nightly.night_configuration import NightRules
-    from reconciliation.nightly.night_run import NightContext, NightOutcome, Step
+    from reconciliation.nightly.night_run import NightContext, NightOutcome, NightStep
     from reconciliation.nightly.night_status import CodeCounts, NightStatus
     from reconciliation.results.records import RunRecord
 
@@ -116,7 +116,7 @@ def verify(
     went in, findings, outcome, figures, positions, breaks or files.
     """
     with _refusals():
-        from reconciliation.nightly.verify_run import verify as prove  # noqa: PLC0415 - needs the extra
+        from reconciliation.nightly.verify_run import verify_run as prove  # noqa: PLC0415 - needs the extra
 
         with counting_bar() as bar:
             task = bar.add_task("judging again", total=None)
@@ -211,11 +211,11 @@ async def _newest(finance: Finance) -> date | None:
 
 
 def _night_context(finance: Finance, bar: Progress) -> "NightContext":
-    from reconciliation.nightly.night_run import NightContext, Step  # noqa: PLC0415 - needs the extra
+    from reconciliation.nightly.night_run import NightContext, NightStep  # noqa: PLC0415 - needs the extra
 
-    steps, tasks = list(Step), {}
+    steps, tasks = list(NightStep), {}
 
-    def watch(night: date, step: "Step") -> None:
+    def watch(night: date, step: "NightStep") -> None:
         if night not in tasks:
             tasks[night] = bar.add_task(str(night), total=len(steps) - 1)
         bar.update(tasks[night], description=f"{night} {step}", completed=steps.index(step))
@@ -230,14 +230,14 @@ async def _write_reports(
     finance: Finance, connection: Connection, done: "RunRecord", rules: "NightRules"
 ) -> Sequence[Path]:
     """Write the reports of a run, and every partner's statement of the date: all of them or none."""
-    from reconciliation.reports.night_files import leave_night  # noqa: PLC0415
+    from reconciliation.reports.night_files import write_night_reports  # noqa: PLC0415
     from reconciliation.results.night_folders import NightFolders  # noqa: PLC0415 - needs the extra
 
     reports = NightFolders.of(finance.home).reports
     out, unfinished = reports / f"{done.night}-{done.number}", reports / f".{done.night}-{done.number}"
     if not out.exists():
         shutil.rmtree(unfinished, ignore_errors=True)
-        await leave_night(finance.home, connection, done, rules, unfinished)
+        await write_night_reports(finance.home, connection, done, rules, unfinished)
         try:
             await finance.leave_partner_statements(done.night, unfinished / "partners")
         except SwitchError as problem:

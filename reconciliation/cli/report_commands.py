@@ -53,7 +53,7 @@ def night(
     try:
         from reconciliation.digests import sha256_of  # noqa: PLC0415 - needs the extra
         from reconciliation.nightly.night_configuration import NightRules  # noqa: PLC0415
-        from reconciliation.reports.night_files import FORMS, leave, report_of  # noqa: PLC0415
+        from reconciliation.reports.night_files import FORMS, read_report, write_report  # noqa: PLC0415
     except ModuleNotFoundError as problem:
         complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
         raise typer.Exit(FAILED) from problem
@@ -64,11 +64,11 @@ def night(
         connection = await finance.connect()
         try:
             run_record = await _chosen_run(connection, night, run)
-            report = await report_of(finance.home, connection, run_record, rules)
+            report = await read_report(finance.home, connection, run_record, rules)
         finally:
             await connection.close()
         with screen().status("writing …"):
-            return leave(report, out, tuple(choice.value for choice in form) if form else FORMS)
+            return write_report(report, out, tuple(choice.value for choice in form) if form else FORMS)
 
     try:
         written = asyncio.run(_leave())

@@ -55,9 +55,9 @@ def positions(
 ) -> None:
     """Net positions of all parties on a value date; they sum to zero. Positive is what a party owes us."""
     rows, day = _run(context, lambda work: _positions(work, value_date))
-    from reconciliation.settlement.screen_rows import facts_of  # noqa: PLC0415 - heavy
+    from reconciliation.settlement.screen_rows import position_facts  # noqa: PLC0415 - heavy
 
-    rows_by_name = [facts_of(row) for row in rows]
+    rows_by_name = [position_facts(row) for row in rows]
     if as_json:
         show_json(
             {"value_date": day, "sum": sum(row.position.net for row in rows), "positions": rows_by_name}
@@ -73,7 +73,7 @@ async def _positions(
 ) -> tuple[tuple["SettledPosition", ...], date]:
     from reconciliation.settlement.preview import sheet_rows  # noqa: PLC0415 - heavy
 
-    day = value_date.date() if value_date else work.setting.cycles.calendar.after(work.run.night)
+    day = value_date.date() if value_date else work.setting.cycles.calendar.business_day_after(work.run.night)
     return await sheet_rows(work, day), day
 
 
@@ -234,7 +234,7 @@ def _show_sheet(day: date, rows: "Sequence[SettledPosition]") -> None:
 def _show_issued(issued: "SettledValueDate", places: Sequence[Path], *, as_json: bool) -> None:
     head = issued.head
     if as_json:
-        from reconciliation.settlement.screen_rows import facts_of  # noqa: PLC0415 - heavy
+        from reconciliation.settlement.screen_rows import position_facts  # noqa: PLC0415 - heavy
 
         files = [
             {"name": str(place), "rail": file.rail, "entries": file.entries, "amount": file.amount,
@@ -242,7 +242,7 @@ def _show_issued(issued: "SettledValueDate", places: Sequence[Path], *, as_json:
             for file, place in zip(issued.files, places, strict=True)
         ]  # fmt: skip
         content = {"value_date": head.value_date, "is_new": issued.is_new, "digest": head.digest}
-        show_json(content | {"files": files, "positions": [facts_of(row) for row in issued.rows]})
+        show_json(content | {"files": files, "positions": [position_facts(row) for row in issued.rows]})
         return
     _show_sheet(head.value_date, issued.rows)
     word = "settled" if issued.is_new else f"stands, settled by {head.instructed_by} and {head.approved_by}"
@@ -254,10 +254,10 @@ def _show_issued(issued: "SettledValueDate", places: Sequence[Path], *, as_json:
 
 
 def _show_outcomes(result: "PostedOutcomes", *, as_json: bool) -> None:
-    from reconciliation.settlement.screen_rows import facts_of_credit, facts_of_outcome  # noqa: PLC0415 - heavy
+    from reconciliation.settlement.screen_rows import credit_facts, outcome_facts  # noqa: PLC0415 - heavy
 
-    outcomes = [facts_of_outcome(item) for item in result.outcomes]
-    credits_ = [facts_of_credit(item) for item in result.credits]
+    outcomes = [outcome_facts(item) for item in result.outcomes]
+    credits_ = [credit_facts(item) for item in result.credits]
     if as_json:
         show_json({
             "new_steps": len(result.steps), "new_credits": len(result.new_credits), "is_new": result.is_new,

@@ -47,18 +47,18 @@ def take_all(home: Path, config: Path, files: list[Path]) -> list[tuple[str, str
         SourceError: a name that nobody understands, something that is no file, or one that is too large.
     """
     # Layouts bring Polars; `ekpay --help` must not.
-    from reconciliation.intake.inbox_delivery import Landing, parse_expected_name  # noqa: PLC0415
+    from reconciliation.intake.inbox_delivery import InboxDelivery, parse_expected_name  # noqa: PLC0415
     from reconciliation.statement.layout import read_layouts  # noqa: PLC0415
 
     layouts = read_layouts(config / "statements")
     named = [(path, parse_expected_name(path.name, layouts)) for path in files]
-    landing = Landing.of(home, "upload")
+    landing = InboxDelivery.of(home, "upload")
     rows = []
     for path, name in named:
         if not path.is_file():
             raise SourceError(f"{path.name} is no file")
         with path.open("rb") as stream:
-            is_new = landing.copy(stream, name.text)
+            is_new = landing.copy_stream(stream, name.text)
         outcome = "taken" if is_new else "waits already"
         rows.append((name.text, name.key.institution, name.key.day.isoformat(), outcome))
     return rows

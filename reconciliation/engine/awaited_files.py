@@ -12,7 +12,7 @@ from typing import Final
 
 import polars as pl
 
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.calendar import DAY_MINUTES, FileTimes
 from reconciliation.canonical_row import LEDGER, OPEN
@@ -20,7 +20,7 @@ from reconciliation.intake.file_names import LogicalKey
 from reconciliation.intake.file_register import FileRegister
 from reconciliation.statement.values.dates import DHAKA_NAME
 
-WAITS_FOR_A_FILE: Final = (Code.FILE_MISSING, Code.CONTROL_TOTAL)
+WAITS_FOR_A_FILE: Final = (BreakCode.FILE_MISSING, BreakCode.CONTROL_TOTAL)
 _MINUTES_AN_HOUR: Final = 60
 
 
@@ -57,7 +57,7 @@ class AwaitedFiles:
         arrived = {
             cycle
             for cycle in cycles
-            if register.live(LogicalKey(key.institution, key.day, cycle)) is not None
+            if register.loaded_file_of(LogicalKey(key.institution, key.day, cycle)) is not None
         }
         first = next((cycle for cycle in cycles if cycle not in arrived), None)
         waits = pl.when(_cycle(ends).is_in(sorted(arrived))).then(pl.lit(first)).otherwise(_cycle(ends))

@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.canonical_row import FAMILY, OPEN
 from reconciliation.engine.awaited_files import WAITS_FOR_A_FILE
@@ -26,7 +26,7 @@ AGREED: Final = "its rows were judged again and agree"
 JUDGED_OTHERWISE: Final = "its rows were judged again and it is"
 
 
-def raised_in(night: Night) -> set[FindingKey]:
+def keys_raised_in(night: Night) -> set[FindingKey]:
     """The keys of all findings of a night, new or repeated."""
     return {finding.key for finding in (*night.received.findings, *night.judged.findings, *night.findings)}
 
@@ -35,7 +35,7 @@ def endings(
     night: Night, standing: Mapping[FindingKey, BreakFinding], register: FileRegister
 ) -> dict[FindingKey, str]:
     """The standing breaks that ended in a night, each with the reason in words."""
-    raised = raised_in(night)
+    raised = keys_raised_in(night)
     not_raised = {key: finding for key, finding in standing.items() if key not in raised}
     judged_families = _families(night.judged.rows, not_raised)
     settled = pl.col("verdict").is_not_null() & (pl.col("verdict") != OPEN)
@@ -46,7 +46,7 @@ def endings(
         codes_raised.setdefault((key.institution, key.reference), []).append(key.code.value)
     ended = {}
     for key, finding in not_raised.items():
-        families = judged_families if key.code is Code.TIMING else fully_judged
+        families = judged_families if key.code is BreakCode.TIMING else fully_judged
         reason = _reason(finding, families, withdrawn, register)
         if reason is not None:
             codes = codes_raised.get((key.institution, key.reference), [])
@@ -62,15 +62,18 @@ def _reason(
     register: FileRegister,
 ) -> str | None:
     key = finding.key
-    is_refused_whole = key.code is Code.ROW_REJECTED and key.reference == finding.file
+    is_refused_whole = key.code is BreakCode.ROW_REJECTED and key.reference == finding.file
     if key.code in WAITS_FOR_A_FILE or is_refused_whole:
         day = finding.day
-        if day is not None and register.live(LogicalKey(key.institution, day, finding.cycle)) is not None:
+        if (
+            day is not None
+            and register.loaded_file_of(LogicalKey(key.institution, day, finding.cycle)) is not None
+        ):
             return FILE_ARRIVED
         return None
     if (key.institution, key.reference) in families:
         return AGREED
-    is_withdrawn = finding.file in withdrawn and key.code is not Code.FILE_SUPERSEDED
+    is_withdrawn = finding.file in withdrawn and key.code is not BreakCode.FILE_SUPERSEDED
     return WITHDRAWN if is_withdrawn else None
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.diagnosis import DiagnosisContext, diagnose
 from reconciliation.breaks.findings import BreakFinding
 from reconciliation.breaks.nearest_candidate import with_nearest
@@ -15,7 +15,7 @@ from reconciliation.engine.awaited_files import SINGLE_FILE, WAITS_FOR_A_FILE, A
 from reconciliation.engine.payouts import Payouts
 from reconciliation.intake.file_names import parse_file_name
 from reconciliation.intake.file_register import FileRegister
-from reconciliation.intake.receive_files import Received
+from reconciliation.intake.receive_files import ReceivedFiles
 
 
 def explain_findings(
@@ -55,8 +55,8 @@ def _diagnosis_context(
     payouts: Payouts,
 ) -> DiagnosisContext:
     institution = finding.key.institution
-    batch = payouts.of(finding.key.reference)
-    files = [] if batch is None else [register.live(key) for key in batch.files]
+    batch = payouts.batch_of(finding.key.reference)
+    files = [] if batch is None else [register.loaded_file_of(key) for key in batch.files]
     opposite = -finding.difference
     # A finding is not its own counterpart, even where it differs by nothing.
     opposite_count = differences.get((institution, opposite), 0) - (opposite == finding.difference)
@@ -69,7 +69,7 @@ def _diagnosis_context(
     )
 
 
-def with_changed_lines(received: Received, replaced: pl.DataFrame) -> list[BreakFinding]:
+def with_changed_lines(received: ReceivedFiles, replaced: pl.DataFrame) -> list[BreakFinding]:
     """The findings of intake; that of a replaced file lists the lines that its correction changed."""
     changed = {}
     for name in received.withdrawn:
@@ -86,7 +86,7 @@ def with_changed_lines(received: Received, replaced: pl.DataFrame) -> list[Break
         )
     return [
         replace(finding, rows=changed[finding.file])
-        if finding.key.code is Code.FILE_SUPERSEDED and finding.file in changed
+        if finding.key.code is BreakCode.FILE_SUPERSEDED and finding.file in changed
         else finding
         for finding in received.findings
     ]

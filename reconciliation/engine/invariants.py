@@ -26,12 +26,17 @@ from reconciliation.canonical_row import (
     REJECTED,
     SUCCESS,
 )
-from reconciliation.engine.night import Night, NightSetting, RunProgress, off_by_too_much
+from reconciliation.engine.night import Night, RunConfiguration, RunProgress, files_over_rounding_bound
 from reconciliation.engine.restatement import RestatementMaterial, agrees_from_scratch, outcome
 from reconciliation.intake.file_names import parse_file_name
 from reconciliation.intake.receive_files import Intake
 from reconciliation.matching.engines import Engine, digest
-from reconciliation.matching.institution_positions import COLUMNS, families_that_agree, positions, rest
+from reconciliation.matching.institution_positions import (
+    COLUMNS,
+    families_that_agree,
+    positions,
+    unexplained_rest,
+)
 from reconciliation.matching.row_pool import judge_pool, with_rounding_broken
 
 FATES = (MATCHED, BROKEN, REJECTED, OPEN, QUIET)
@@ -67,7 +72,7 @@ class Invariant(StrEnum):
 class NightChecks:
     """Checks of one night; `broken` says in words where each invariant failed first."""
 
-    setting: NightSetting
+    setting: RunConfiguration
     progress: RunProgress
     engines: tuple[Engine, Engine]
     material: RestatementMaterial
@@ -95,7 +100,7 @@ class NightChecks:
         )
         reordered = judge_pool(_in_another_order(night.pool), second, self.setting.kinds)
         rows = with_rounding_broken(
-            reordered, off_by_too_much(reordered, self.setting, self.progress.register)
+            reordered, files_over_rounding_bound(reordered, self.setting, self.progress.register)
         )
         same_findings = {finding.key for finding in reordered.findings} == {
             finding.key for finding in night.judged.findings
@@ -127,7 +132,7 @@ class NightChecks:
 
     def check_netting(self, rows: pl.DataFrame) -> None:
         """Positions of these rows sum to zero; matched families agree within a tolerance (funds: a paisa)."""
-        rest_paisa = rest(positions(rows))
+        rest_paisa = unexplained_rest(positions(rows))
         self.hold(Invariant.NETTING, rest_paisa == 0, f"positions leave {rest_paisa} paisa")
         funds = [name for name, kind in self.setting.kinds.items() if kind == "funds"]
         tolerated = pl.when(pl.col("institution").is_in(funds)).then(1).otherwise(0)
@@ -148,7 +153,7 @@ class MonthChecks:
     """Checks of all nights of a month; `broken` says in words where each invariant failed first."""
 
     month: MonthMaterial
-    setting: NightSetting
+    setting: RunConfiguration
     progress: RunProgress
     engines: tuple[Engine, Engine]
     broken: dict[Invariant, str] = field(default_factory=dict)
@@ -167,7 +172,7 @@ class MonthChecks:
 
     def at_the_end(self) -> None:
         """Check all rows together."""
-        rows = self.progress.store.everything(COLUMNS)
+        rows = self.progress.store.all_rows(COLUMNS)
         self._conserve(rows)
         self._nightly.check_netting(rows)
         self._nightly.check_single_use(rows)

@@ -9,7 +9,7 @@ from datetime import date
 
 import polars as pl
 
-from reconciliation.breaks.codes import Code, Rules
+from reconciliation.breaks.codes import BreakCode, BreakRules
 from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.calendar import Calendar
 from reconciliation.canonical_row import FAMILY, LEDGER, no_rows
@@ -20,21 +20,21 @@ from reconciliation.engine.row_store import RowStore, latest_rows, pool_rows
 from reconciliation.intake.file_names import LogicalKey
 from reconciliation.intake.file_register import FileRegister
 from reconciliation.intake.file_schedule import FileSchedule
-from reconciliation.intake.receive_files import Incoming, Intake, Received
+from reconciliation.intake.receive_files import IncomingFile, Intake, ReceivedFiles
 from reconciliation.matching.due_windows import due_states, with_due, with_windows
 from reconciliation.matching.engines import Engine
-from reconciliation.matching.reference_keys import with_references, without_ours
+from reconciliation.matching.reference_keys import lookup_keys, with_references
 from reconciliation.matching.row_family import InstitutionKind, PoolRow
 from reconciliation.matching.row_pool import JudgedPool, judge_pool, with_rounding_broken
 from reconciliation.statement.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)
-class NightSetting:
+class RunConfiguration:
     """The configuration of a run: layouts, rules, calendar and the schedule of expected files."""
 
     layouts: Mapping[str, Layout]
-    rules: Rules
+    rules: BreakRules
     calendar: Calendar
     schedule: FileSchedule
 
@@ -65,7 +65,7 @@ class NightInputs:
 
     date: date
     ours: pl.DataFrame
-    files: tuple[Incoming, ...] = ()
+    files: tuple[IncomingFile, ...] = ()
     expected: pl.DataFrame = field(default_factory=no_rows)
     replaced: tuple[str, ...] = ()
 
@@ -80,7 +80,7 @@ class Night:
     inputs: NightInputs
     pool: pl.DataFrame
     judged: JudgedPool
-    received: Received
+    received: ReceivedFiles
     findings: tuple[BreakFinding, ...]
     replaced: pl.DataFrame
 
@@ -90,12 +90,12 @@ class Night:
         return self.inputs.date
 
 
-def run_night(inputs: NightInputs, setting: NightSetting, progress: RunProgress, engine: Engine) -> Night:
+def run_night(inputs: NightInputs, setting: RunConfiguration, progress: RunProgress, engine: Engine) -> Night:
     """Read a night's files, judge the families that they touch and rows that are due, store the rows."""
     intake = Intake(setting.layouts, setting.schedule, progress.register)
     received = intake.receive(inputs.files, inputs.date)
     ours = with_windows(inputs.ours, setting.calendar)
-    expected, replaced = progress.payouts.expected(progress.register)
+    expected, replaced = progress.payouts.update_expected_rows(progress.register)
     already_withdrawn = set(progress.store.withdrawn)
     withdrawn = [
         origin
@@ -109,7 +109,7 @@ def run_night(inputs: NightInputs, setting: NightSetting, progress: RunProgress,
     pool = pool_with_due(pool, setting, progress.register, progress.payouts)
     judged = judge_pool(pool, engine, setting.kinds)
     rounding = _rounding(judged.rounded, received.loaded, setting, progress.register)
-    judged.rows = with_rounding_broken(judged, off_by_too_much(judged, setting, progress.register))
+    judged.rows = with_rounding_broken(judged, files_over_rounding_bound(judged, setting, progress.register))
     progress.store.write_run(judged.rows)
     progress.rows += ours.height + sum(frame.height for frame in received.frames)
     waiting = AwaitedFiles(setting.calendar.institutions, _awaited_keys(progress))
@@ -121,11 +121,11 @@ def run_night(inputs: NightInputs, setting: NightSetting, progress: RunProgress,
 def _awaited_keys(progress: RunProgress) -> set[LogicalKey]:
     """The files that breaks of earlier nights wait for, and that have not come since."""
     files = (awaited_file_of(finding) for _, finding in progress.findings.values())
-    return {key for key in files if key is not None and progress.register.live(key) is None}
+    return {key for key in files if key is not None and progress.register.loaded_file_of(key) is None}
 
 
 def _pool(
-    received: Received, ours: pl.DataFrame, replaced: pl.DataFrame, progress: RunProgress
+    received: ReceivedFiles, ours: pl.DataFrame, replaced: pl.DataFrame, progress: RunProgress
 ) -> pl.DataFrame:
     """Open rows, new rows, and settled rows of the families that a new or withdrawn row belongs to."""
     store = progress.store
@@ -133,7 +133,7 @@ def _pool(
     theirs = pl.concat(received.frames) if received.frames else no_rows()
     # A correction may replace a file of the same night.
     theirs = theirs.filter(~pl.col("origin").is_in(store.withdrawn))
-    lookups = without_ours(theirs)
+    lookups = lookup_keys(theirs)
     known = pl.concat([store.known_names(lookups), carried.filter(pl.col("source") == LEDGER), ours])
     new = pl.concat([ours, with_references(theirs, known)])
     touched = pl.concat([new.select(FAMILY), replaced.select(FAMILY)]).unique()
@@ -141,14 +141,14 @@ def _pool(
 
 
 def pool_with_due(
-    pool: pl.DataFrame, setting: NightSetting, register: FileRegister, payouts: Payouts
+    pool: pl.DataFrame, setting: RunConfiguration, register: FileRegister, payouts: Payouts
 ) -> pl.DataFrame:
     """The pool with `due`; a bank entry of a batch that still lacks a file waits for it."""
     statements = [name for name, layout in setting.layouts.items() if layout.kind == "statement"]
     waits = (
         pl.col("institution").is_in(statements)
         & (pl.col("source") != LEDGER)
-        & pl.col("reference").is_in(payouts.undecided(register))
+        & pl.col("reference").is_in(payouts.incomplete_batches(register))
     )
     theirs = pl.when(pl.col("source") == LEDGER).then("due_date").when(waits).then(pl.lit(NEVER))
     states = due_states(setting.calendar, complete_dates(setting.schedule, register))
@@ -168,14 +168,16 @@ def complete_dates(schedule: FileSchedule, register: FileRegister) -> Mapping[st
     return complete
 
 
-def off_by_too_much(judged: JudgedPool, setting: NightSetting, register: FileRegister) -> set[str]:
+def files_over_rounding_bound(
+    judged: JudgedPool, setting: RunConfiguration, register: FileRegister
+) -> set[str]:
     """The files with more one-paisa differences than the rounding bound allows."""
     bound = setting.rules.rounding_bound_paisa
-    return {row.origin for row in judged.rounded if register.named(row.origin).rounding > bound}
+    return {row.origin for row in judged.rounded if register.loaded_file_named(row.origin).rounding > bound}
 
 
 def _rounding(
-    rounded: Iterable[PoolRow], loaded: Collection[str], setting: NightSetting, register: FileRegister
+    rounded: Iterable[PoolRow], loaded: Collection[str], setting: RunConfiguration, register: FileRegister
 ) -> list[BreakFinding]:
     """The files of this night whose rows are off by more together than chance allows (case 8)."""
     sums: dict[str, int] = {}
@@ -184,13 +186,13 @@ def _rounding(
             sums[row.origin] = sums.get(row.origin, 0) + 1
     findings = []
     for origin, paisa in sorted(sums.items()):
-        arrival = register.named(origin)
+        arrival = register.loaded_file_named(origin)
         register.set_rounding(arrival, paisa)
         if paisa > setting.rules.rounding_bound_paisa:
             name = arrival.name
             findings.append(
                 BreakFinding(
-                    FindingKey(Code.ROUNDING, name.key.institution, origin),
+                    FindingKey(BreakCode.ROUNDING, name.key.institution, origin),
                     file=origin,
                     day=name.key.day,
                     difference=paisa,

@@ -72,11 +72,11 @@ class Payouts:
         bank = layout.payout.bank if layout.payout else ""
         return BatchFiles(f"{layout.code}{day:%Y%m%d}", bank, self._layouts[bank].charge, day, files)
 
-    def undecided(self, register: FileRegister) -> list[str]:
+    def incomplete_batches(self, register: FileRegister) -> list[str]:
         """The keys of batches that still wait for a file."""
         return [batch.key for batch in self.batches if self._settled_total(batch, register) is None]
 
-    def of(self, key: str) -> BatchFiles | None:
+    def batch_of(self, key: str) -> BatchFiles | None:
         """The batch of a key, if there is one."""
         return self._batches.get(key)
 
@@ -85,7 +85,7 @@ class Payouts:
         mine = (batch for batch in self.batches if batch.files[0].institution == institution)
         return [self.expected_credits[batch.key][1] for batch in mine if batch.key in self.expected_credits]
 
-    def expected(self, register: FileRegister) -> tuple[pl.DataFrame, list[str]]:
+    def update_expected_rows(self, register: FileRegister) -> tuple[pl.DataFrame, list[str]]:
         """Rows for credits that are newly expected or have changed, and the origins of rows they replace."""
         if self._schedule.is_open:
             loaded = (arrival.name.key for arrival in register.loaded())
@@ -112,7 +112,7 @@ class Payouts:
     @staticmethod
     def _settled_total(batch: BatchFiles, register: FileRegister) -> int | None:
         """What the files of a batch settle together, or None while one of them is not loaded."""
-        files = [register.live(key) for key in batch.files]
+        files = [register.loaded_file_of(key) for key in batch.files]
         if any(arrival is None for arrival in files):
             return None
         return sum(arrival.settled for arrival in files if arrival is not None)

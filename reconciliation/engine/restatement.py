@@ -12,14 +12,19 @@ import polars as pl
 
 from reconciliation.canonical_row import KEY, no_rows
 from reconciliation.digests import sha256_of_frame
-from reconciliation.engine.night import NightSetting, RunProgress, off_by_too_much, pool_with_due
+from reconciliation.engine.night import (
+    RunConfiguration,
+    RunProgress,
+    files_over_rounding_bound,
+    pool_with_due,
+)
 from reconciliation.engine.payouts import Payouts
 from reconciliation.intake.file_register import Arrival
 from reconciliation.matching.due_windows import with_windows
 from reconciliation.matching.engines import Engine
 from reconciliation.matching.reference_keys import with_references
 from reconciliation.matching.row_pool import judge_pool, with_rounding_broken
-from reconciliation.statement.reader import read
+from reconciliation.statement.reader import read_file
 
 # The content of a row and its verdict, without its place in a file.
 OUTCOME = (*KEY, "source", "theirs", "status", "gross", "net", "currency", "verdict")
@@ -50,13 +55,13 @@ def agrees_from_scratch(
     institution: str,
     night: date,
     material: RestatementMaterial,
-    setting: NightSetting,
+    setting: RunConfiguration,
     progress: RunProgress,
     engine: Engine,
 ) -> bool:
     """Whether an institution's rows equal those of a run that never read the replaced file."""
     payouts = Payouts(setting.layouts, setting.schedule)
-    expected, _ = payouts.expected(progress.register)
+    expected, _ = payouts.update_expected_rows(progress.register)
     ours = pl.concat(
         [
             with_windows(material.books(institution, night), setting.calendar),
@@ -68,15 +73,15 @@ def agrees_from_scratch(
     theirs = _files(live, material, setting)
     pool = pl.concat([ours, with_references(theirs, ours)])
     judged = judge_pool(pool_with_due(pool, setting, progress.register, payouts), engine, setting.kinds)
-    rows = with_rounding_broken(judged, off_by_too_much(judged, setting, progress.register))
+    rows = with_rounding_broken(judged, files_over_rounding_bound(judged, setting, progress.register))
     standing = progress.store.of_institution(institution)
     return outcome(rows) == outcome(standing)
 
 
-def _files(live: Iterable[Arrival], material: RestatementMaterial, setting: NightSetting) -> pl.DataFrame:
+def _files(live: Iterable[Arrival], material: RestatementMaterial, setting: RunConfiguration) -> pl.DataFrame:
     frames = []
     for arrival in live:
         name = arrival.name
         layout = setting.layouts[name.key.institution]
-        frames.append(read(material.content(arrival), layout, name.text, name.key.day).rows)
+        frames.append(read_file(material.content(arrival), layout, name.text, name.key.day).rows)
     return pl.concat(frames) if frames else no_rows()

@@ -96,7 +96,7 @@ class RowStore:
         self.last += 1
         return place
 
-    def everything(self, columns: Sequence[str] = ()) -> pl.DataFrame:
+    def all_rows(self, columns: Sequence[str] = ()) -> pl.DataFrame:
         """Every row that counts, once, with what became of it; only some columns where these are named."""
         selected = [name for name in SCHEMA if not columns or name in {*columns, *IDENTITY}]
         return self._rows_that_count(selected, pl.lit(value=True))
@@ -109,7 +109,7 @@ class RowStore:
         """Every row of these institutions that counts, once, with its verdict."""
         return self._rows_that_count(list(SCHEMA), pl.col("institution").is_in(institutions))
 
-    def written(self) -> pl.DataFrame:
+    def written_rows(self) -> pl.DataFrame:
         """The rows that the last run judged and that still count, and all open rows."""
         return pool_rows(self.settled_in([self.last]), self.open_rows(), no_rows())
 

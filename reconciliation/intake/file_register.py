@@ -59,13 +59,13 @@ class FileRegister:
         self._by_key.setdefault(arrival.name.key, []).append(len(self.arrivals))
         self.arrivals.append(arrival)
 
-    def of(self, key: LogicalKey) -> list[Arrival]:
+    def arrivals_of(self, key: LogicalKey) -> list[Arrival]:
         """All arrivals of a key."""
         return [self.arrivals[index] for index in self._by_key.get(key, [])]
 
-    def live(self, key: LogicalKey) -> Arrival | None:
+    def loaded_file_of(self, key: LogicalKey) -> Arrival | None:
         """The file of a key that counts, or none."""
-        return next((arrival for arrival in self.of(key) if arrival.state is FileState.LOADED), None)
+        return next((arrival for arrival in self.arrivals_of(key) if arrival.state is FileState.LOADED), None)
 
     def knows(self, sha256: str, key: LogicalKey) -> bool:
         """Whether these bytes came before: under the same key, or with rows under any other.
@@ -78,7 +78,7 @@ class FileRegister:
         """Every file that counts."""
         return (arrival for arrival in self.arrivals if arrival.state is FileState.LOADED)
 
-    def named(self, name: str) -> Arrival:
+    def loaded_file_named(self, name: str) -> Arrival:
         """The loaded file of a name."""
         return next(arrival for arrival in self.loaded() if arrival.name.text == name)
 

@@ -76,7 +76,7 @@ class FileSchedule:
 
     def payout_date(self, key: LogicalKey) -> date:
         """The day on which the institution pays for a file: the business day behind its expected arrival."""
-        return self.calendar.after(self.calendar.arrival(key.institution, key.day))
+        return self.calendar.business_day_after(self.calendar.arrival(key.institution, key.day))
 
     def _begin(self, institution: str) -> date:
         return self.first if self.since is None else self.since.get(institution, self.first)

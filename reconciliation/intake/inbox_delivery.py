@@ -52,14 +52,14 @@ def parse_expected_name(name: str, layouts: Mapping[str, Layout]) -> FileName:
 
 
 @dataclass(frozen=True, slots=True)
-class Landing:
+class InboxDelivery:
     """The inbox of one source: a folder of its own, and one for files that are still arriving."""
 
     root: Path
     source: str
 
     @classmethod
-    def of(cls, home: Path, source: str) -> "Landing":
+    def of(cls, home: Path, source: str) -> "InboxDelivery":
         """The places of an installation, made where they are missing."""
         landing = cls(home / "reconciliation", source)
         for folder in (landing.inbox, landing.arriving):
@@ -76,7 +76,7 @@ class Landing:
         """Where files are written until they are complete; on the same file system."""
         return self.root / "arriving"
 
-    def lay(self, whole: Path, name: str) -> bool:
+    def move_into_inbox(self, whole: Path, name: str) -> bool:
         """Move a complete file of `arriving` into the inbox; False if the same bytes are there already.
 
         The bytes are on the disk before the name is.
@@ -99,7 +99,7 @@ class Landing:
         _written_through(self.inbox)
         return True
 
-    def copy(self, stream: BinaryIO, name: str, bytes_max: int = BYTES_MAX) -> bool:
+    def copy_stream(self, stream: BinaryIO, name: str, bytes_max: int = BYTES_MAX) -> bool:
         """Take the bytes of a stream in under a name; as `lay`.
 
         Raises:
@@ -112,7 +112,7 @@ class Landing:
                     if file.tell() + len(chunk) > bytes_max:
                         raise SourceError(f"{name}: more than {bytes_max} bytes")
                     file.write(chunk)
-            return self.lay(unfinished, name)
+            return self.move_into_inbox(unfinished, name)
         finally:
             unfinished.unlink(missing_ok=True)
 

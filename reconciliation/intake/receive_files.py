@@ -10,7 +10,7 @@ from datetime import date
 
 import polars as pl
 
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.digests import sha256_of
 from reconciliation.errors import ControlTotalError, UnreadableFileError
@@ -18,11 +18,11 @@ from reconciliation.intake.file_names import FileName, LogicalKey, expected_name
 from reconciliation.intake.file_register import Arrival, FileRegister, FileState
 from reconciliation.intake.file_schedule import FileSchedule
 from reconciliation.statement.layout import Layout
-from reconciliation.statement.reader import Reading, read
+from reconciliation.statement.reader import Reading, read_file
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
+class IncomingFile:
     """An incoming file: its name, and a function that reads its bytes."""
 
     name: str
@@ -30,7 +30,7 @@ class Incoming:
 
 
 @dataclass(slots=True)
-class Received:
+class ReceivedFiles:
     """The files of one night; `withdrawn` are the names of files that a correction replaced."""
 
     frames: list[pl.DataFrame] = field(default_factory=list)
@@ -47,13 +47,13 @@ class Intake:
     schedule: FileSchedule
     register: FileRegister
 
-    def receive(self, files: Iterable[Incoming], night: date) -> Received:
+    def receive(self, files: Iterable[IncomingFile], night: date) -> ReceivedFiles:
         """Read every file, then add those missing by this night; files of one name stay in their order.
 
         Raises:
             MonthError: a name is not that of a settlement file.
         """
-        received = Received()
+        received = ReceivedFiles()
         for name, file in sorted(
             ((parse_file_name(incoming.name), incoming) for incoming in files), key=lambda pair: pair[0]
         ):
@@ -61,9 +61,9 @@ class Intake:
         received.findings.extend(self._missing(night))
         return received
 
-    def _take(self, name: FileName, content: bytes, night: date, received: Received) -> None:
+    def _take(self, name: FileName, content: bytes, night: date, received: ReceivedFiles) -> None:
         sha256 = sha256_of(content)
-        live = self.register.live(name.key)
+        live = self.register.loaded_file_of(name.key)
         refusal = self._has_no_effect(name, sha256, live)
         if refusal is not None:
             code, state = refusal
@@ -75,19 +75,21 @@ class Intake:
             reading = self._read(name, content)
         except UnreadableFileError as problem:
             self.register.add(Arrival(name, sha256, night, FileState.REFUSED, refusal=str(problem)))
-            received.findings.append(_of_file(Code(problem.code), name, reason=str(problem)))
+            received.findings.append(_of_file(BreakCode(problem.code), name, reason=str(problem)))
             return
         sequence = _sequence(reading)
         if self._leaves_a_gap(name.key, sequence):
-            received.findings.append(_of_file(Code.SEQUENCE_GAP, name, reason=f"number {sequence}"))
+            received.findings.append(_of_file(BreakCode.SEQUENCE_GAP, name, reason=f"number {sequence}"))
         if live is not None:
             self.register.set_state(live, FileState.SUPERSEDED)
             received.withdrawn.append(live.name.text)
             change = reading.settled - live.settled
-            received.findings.append(_of_file(Code.FILE_SUPERSEDED, live.name, difference=change))
+            received.findings.append(_of_file(BreakCode.FILE_SUPERSEDED, live.name, difference=change))
         self._load(name, sha256, night, reading, received)
 
-    def _load(self, name: FileName, sha256: str, night: date, reading: Reading, received: Received) -> None:
+    def _load(
+        self, name: FileName, sha256: str, night: date, reading: Reading, received: ReceivedFiles
+    ) -> None:
         self.register.add(
             Arrival(
                 name,
@@ -107,15 +109,15 @@ class Intake:
 
     def _has_no_effect(
         self, name: FileName, sha256: str, live: Arrival | None
-    ) -> tuple[Code, FileState] | None:
+    ) -> tuple[BreakCode, FileState] | None:
         if self.register.knows(sha256, name.key):
-            return Code.FILE_DUPLICATE, FileState.DUPLICATE
+            return BreakCode.FILE_DUPLICATE, FileState.DUPLICATE
         if live is None or name.correction > live.name.correction:
             return None
         if name.correction == live.name.correction:
-            return Code.FILE_REPLAYED, FileState.REPLAYED
+            return BreakCode.FILE_REPLAYED, FileState.REPLAYED
         # The correction arrived before the file that it corrects.
-        return Code.FILE_SUPERSEDED, FileState.SUPERSEDED
+        return BreakCode.FILE_SUPERSEDED, FileState.SUPERSEDED
 
     def _read(self, name: FileName, content: bytes) -> Reading:
         layout = self.layouts.get(name.key.institution)
@@ -123,7 +125,7 @@ class Intake:
             raise UnreadableFileError("no layout for a file of this name")
         if not self.schedule.takes(name.key):
             raise UnreadableFileError("no file of this date and cycle is expected")
-        reading = read(content, layout, name.text, name.key.day)
+        reading = read_file(content, layout, name.text, name.key.day)
         check_header(name, reading)
         self._check_opening(name.key, reading)
         return reading
@@ -164,13 +166,15 @@ class Intake:
 
     def _missing(self, night: date) -> list[BreakFinding]:
         return [
-            _of_file(Code.FILE_MISSING, parse_file_name(expected_name(key, self.layouts[key.institution])))
+            _of_file(
+                BreakCode.FILE_MISSING, parse_file_name(expected_name(key, self.layouts[key.institution]))
+            )
             for key in self.schedule.due_by(night)
-            if not self.register.of(key)
+            if not self.register.arrivals_of(key)
         ]
 
 
-def _of_file(code: Code, name: FileName, difference: int = 0, reason: str = "") -> BreakFinding:
+def _of_file(code: BreakCode, name: FileName, difference: int = 0, reason: str = "") -> BreakFinding:
     return BreakFinding(
         FindingKey(code, name.key.institution, name.text),
         file=name.text,
@@ -186,7 +190,7 @@ def rejected_rows(rows: pl.DataFrame, name: FileName) -> list[BreakFinding]:
     rejected = rows.filter(pl.col("rejected").is_not_null())
     return [
         BreakFinding(
-            FindingKey(Code.ROW_REJECTED, name.key.institution, f"{name.text}:{row['ordinal']}"),
+            FindingKey(BreakCode.ROW_REJECTED, name.key.institution, f"{name.text}:{row['ordinal']}"),
             file=name.text,
             day=name.key.day,
             cycle=name.key.cycle,

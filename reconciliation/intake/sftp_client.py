@@ -19,7 +19,12 @@ import asyncssh
 
 from reconciliation.errors import ConfigurationError, SourceError
 from reconciliation.intake.fetched_files import FetchLog, RemoteFile
-from reconciliation.intake.inbox_delivery import Landing, StillWaitingError, file_digest, parse_expected_name
+from reconciliation.intake.inbox_delivery import (
+    InboxDelivery,
+    StillWaitingError,
+    file_digest,
+    parse_expected_name,
+)
 from reconciliation.intake.sftp_servers import SftpServer
 from reconciliation.statement.layout import Layout
 
@@ -189,14 +194,14 @@ class ServerFetch:
         return await self._fetch(sftp, file, remembered)
 
     async def _fetch(self, sftp: asyncssh.SFTPClient, file: RemoteFile, remembered: FetchLog) -> FetchResult:
-        landing = Landing.of(self.home, "sftp")
+        landing = InboxDelivery.of(self.home, "sftp")
         # Another size or time is another file: a partial file of one is never continued with the other.
         changed = file.changed.replace("/", "-")
         part = landing.arriving / f"{self.name}.{file.name}.{file.size}.{changed}.part"
         try:
             await self._download(sftp, file, part)
             sha256 = file_digest(part)
-            is_new = landing.lay(part, file.name)
+            is_new = landing.move_into_inbox(part, file.name)
         except StillWaitingError:
             part.unlink()
             return FetchResult(self.name, file.name, FetchOutcome.WAITS)

@@ -12,13 +12,13 @@ import ibis
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from reconciliation.matching.kernel import COLUMNS, judged, unsettled
+from reconciliation.matching.kernel import COLUMNS, judged_groups, unsettled_families
 
 Question = Literal["unsettled", "unsettled_in_one", "judged"]
 QUESTIONS: Final[Mapping[Question, Callable[[Mapping[str, Any]], Any]]] = {
-    "unsettled": unsettled,
-    "unsettled_in_one": unsettled,
-    "judged": judged,
+    "unsettled": unsettled_families,
+    "unsettled_in_one": unsettled_families,
+    "judged": judged_groups,
 }
 _SOURCES: Final = ("ledger", "file")
 # Every column stays nullable: with columns that are not, some dialects refuse the union.

@@ -25,7 +25,7 @@ _MINUTES_AN_HOUR = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class InstantRange:
     """The instants from `start` up to `end`, which belong to `end` no more."""
 
     start: datetime
@@ -37,14 +37,14 @@ class Span:
         return self.start.astimezone(DHAKA).date()
 
 
-def span_of(calendar: Calendar, institution: str, day: date) -> Span:
+def span_of(calendar: Calendar, institution: str, day: date) -> InstantRange:
     """When everything moved that is due on a date for which the institution makes files."""
     times = calendar.institutions[institution]
     before = day - timedelta(days=1)
     while times.days == "business" and not calendar.is_business_day(before):
         before -= timedelta(days=1)
     cut_off = timedelta(minutes=times.cut_off)
-    return Span(dhaka_midnight(before) + cut_off, dhaka_midnight(day) + cut_off)
+    return InstantRange(dhaka_midnight(before) + cut_off, dhaka_midnight(day) + cut_off)
 
 
 def with_windows(ledger: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:

@@ -8,7 +8,7 @@ file's bound; more is never absorbed (case 7).
 from collections.abc import Sequence
 from typing import Final
 
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.canonical_row import BRINGS, MATCHED, TAKES_BACK
 from reconciliation.matching.family_decision import FamilyDecision
 from reconciliation.matching.row_family import Family, PoolRow
@@ -57,7 +57,7 @@ def _find_difference(family: Family, ours: PoolRow, theirs: PoolRow, decision: F
     decision.note_refused_pass(1, "the amounts differ")
     if theirs.gross is None or theirs.gross == ours.gross:
         decision.note_refused_pass(2, "the net is not by the fee schedule")
-        decision.raise_finding(Code.FEE_VARIANCE, family, theirs, ours=ours)
+        decision.raise_finding(BreakCode.FEE_VARIANCE, family, theirs, ours=ours)
         return
     decision.note_refused_pass(2, "the gross differs, so no fee explains it")
-    decision.raise_finding(Code.AMOUNT, family, theirs, ours=ours)
+    decision.raise_finding(BreakCode.AMOUNT, family, theirs, ours=ours)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.diagnosis import ComparedAmounts
 from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.canonical_row import TAKES_BACK
@@ -34,7 +34,7 @@ class FamilyDecision:
         self.passes.append(f"{number}: {reason}")
 
     def raise_finding(
-        self, code: Code, family: Family, row: PoolRow, reason: str = "", ours: PoolRow | None = None
+        self, code: BreakCode, family: Family, row: PoolRow, reason: str = "", ours: PoolRow | None = None
     ) -> None:
         """Raise a finding about a row, beside the row of ours that it was compared with."""
         reference = row.theirs if family.reference.startswith(STRANGER) and row.theirs else family.reference

@@ -7,7 +7,7 @@ rows (reconciliation.md 3.6).
 
 from collections.abc import Sequence
 
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.canonical_row import (
     BRINGS,
     BROKEN,
@@ -32,7 +32,7 @@ def judge_family(family: Family) -> FamilyDecision:
     for row in family.side(CHARGEBACK).theirs:
         # Never netted with a refund: a second outflow is a loss (case 19).
         decision.note_refused_pass(1, "a chargeback is no event of ours")
-        decision.raise_finding(Code.FILE_ONLY, family, row, reason="chargeback")
+        decision.raise_finding(BreakCode.FILE_ONLY, family, row, reason="chargeback")
         decision.settle([row], BROKEN)
     return decision
 
@@ -70,7 +70,7 @@ def _without_copies(family: Family, ours: Sequence[PoolRow], decision: FamilyDec
         if facts not in distinct:
             distinct[facts] = row
             continue
-        decision.raise_finding(Code.DUP_IN_LEDGER, family, row)
+        decision.raise_finding(BreakCode.DUP_IN_LEDGER, family, row)
         decision.settle([row], BROKEN)
     return list(distinct.values())
 
@@ -94,7 +94,7 @@ def _theirs_is_missing(
             3, "no row of theirs names it otherwise" if row.theirs else "we never learnt their name"
         )
         code = _missing_code(family, row)
-        if row.due == NOT_DUE or code is Code.TIMING:
+        if row.due == NOT_DUE or code is BreakCode.TIMING:
             decision.settle([row], OPEN)
         else:
             decision.settle([row], QUIET if code is None else BROKEN)
@@ -106,16 +106,16 @@ def _theirs_is_missing(
     return False
 
 
-def _missing_code(family: Family, row: PoolRow) -> Code | None:
+def _missing_code(family: Family, row: PoolRow) -> BreakCode | None:
     if row.has_failed:
         return None
     if row.direction == TAKES_BACK:
-        return Code.REVERSAL_PENDING
+        return BreakCode.REVERSAL_PENDING
     if row.is_unknown:
-        return Code.UNKNOWN_OPEN
+        return BreakCode.UNKNOWN_OPEN
     if row.is_late and row.due == DUE:
-        return Code.TIMING
-    return Code.BILLER_NOT_POSTED if family.kind == "delivery" else Code.LEDGER_ONLY
+        return BreakCode.TIMING
+    return BreakCode.BILLER_NOT_POSTED if family.kind == "delivery" else BreakCode.LEDGER_ONLY
 
 
 def _their_movement(family: Family, theirs: Sequence[PoolRow], decision: FamilyDecision) -> PoolRow | None:
@@ -137,13 +137,16 @@ def _their_movement(family: Family, theirs: Sequence[PoolRow], decision: FamilyD
         decision.note_refused_pass(1, "one posting is matched, the biller names another")
         for row in contradicting:
             decision.raise_finding(
-                Code.BILLER_DOUBLE_POST, family, row, reason=f"{first.theirs} and {row.theirs}"
+                BreakCode.BILLER_DOUBLE_POST, family, row, reason=f"{first.theirs} and {row.theirs}"
             )
         decision.settle(contradicting, BROKEN)
         return first
     decision.note_refused_pass(1, f"{len(distinct)} different rows have this reference")
     decision.raise_finding(
-        Code.AMBIGUOUS, family, first, reason=", ".join(sorted(str(row.amount) for row in distinct.values()))
+        BreakCode.AMBIGUOUS,
+        family,
+        first,
+        reason=", ".join(sorted(str(row.amount) for row in distinct.values())),
     )
     decision.settle(distinct.values(), BROKEN)
     return None
@@ -153,7 +156,7 @@ def _surplus(family: Family, row: PoolRow, candidates: Sequence[PoolRow], decisi
     earlier = candidates[: candidates.index(row)]
     same_file = any(previous.origin == row.origin and previous.says == row.says for previous in earlier)
     decision.note_refused_pass(1, "another row with the same words stands for the payment")
-    decision.raise_finding(Code.DUP_IN_FILE if same_file else Code.DUP_ACROSS_FILES, family, row)
+    decision.raise_finding(BreakCode.DUP_IN_FILE if same_file else BreakCode.DUP_ACROSS_FILES, family, row)
     decision.settle([row], BROKEN)
 
 
@@ -166,7 +169,7 @@ def _ours_is_missing(family: Family, theirs: Sequence[PoolRow], decision: Family
         decision.note_refused_pass(
             3, "no row of ours bears their name for it" if row.theirs else "it names nothing else"
         )
-        decision.raise_finding(Code.FILE_ONLY, family, row)
+        decision.raise_finding(BreakCode.FILE_ONLY, family, row)
         decision.settle([row], BROKEN)
     return False
 
@@ -179,7 +182,7 @@ def _match_as_a_whole(
         decision.settle((*ours, *theirs), MATCHED)
         return False
     decision.note_refused_pass(4, "the movements under this reference do not pair off")
-    decision.raise_finding(Code.AMBIGUOUS, family, theirs[0])
+    decision.raise_finding(BreakCode.AMBIGUOUS, family, theirs[0])
     decision.settle((*ours, *theirs), BROKEN)
     return False
 
@@ -188,7 +191,7 @@ def _compare(family: Family, ours: PoolRow, theirs: PoolRow, decision: FamilyDec
     """Compare one row of ours with one of theirs; returns whether a refund of ours is inside their row."""
     decision.settle([ours, theirs], BROKEN)
     if ours.has_failed != theirs.has_failed and not ours.is_unknown:
-        code = Code.THEY_SUCCESS_WE_FAILED if ours.has_failed else Code.WE_SUCCESS_THEY_FAILED
+        code = BreakCode.THEY_SUCCESS_WE_FAILED if ours.has_failed else BreakCode.WE_SUCCESS_THEY_FAILED
         decision.note_refused_pass(1, "the two sides say different things of the outcome")
         decision.raise_finding(code, family, theirs)
         return False
@@ -197,6 +200,6 @@ def _compare(family: Family, ours: PoolRow, theirs: PoolRow, decision: FamilyDec
         return False
     if ours.currency != theirs.currency:
         decision.note_refused_pass(1, f"{theirs.currency} against {ours.currency}")
-        decision.raise_finding(Code.CURRENCY, family, theirs)
+        decision.raise_finding(BreakCode.CURRENCY, family, theirs)
         return False
     return compare_amounts(family, ours, theirs, decision)

@@ -13,7 +13,7 @@ import polars as pl
 
 from reconciliation.canonical_row import BRINGS, FAILED, LEDGER, SUCCESS, UNKNOWN, complete
 from reconciliation.intake.ledger_rows import EVENTS, PARTNER, STATES
-from reconciliation.matching.due_windows import Span
+from reconciliation.matching.due_windows import InstantRange
 from reconciliation.matching.institution_positions import CURRENCY
 from reconciliation.postgres_arrow import Database
 
@@ -87,7 +87,7 @@ class FrozenLines:
 
     books: Database
     institution: str
-    span: Span
+    span: InstantRange
     last: int
     texts_max: int = TEXTS_MAX
 

@@ -22,12 +22,12 @@ from reconciliation.intake.receive_files import check_header, rejected_rows
 from reconciliation.matching.due_windows import due_states, with_due, with_windows
 from reconciliation.matching.engines import Engine
 from reconciliation.matching.frozen_lines import DayLines
-from reconciliation.matching.reference_keys import with_references, without_ours
+from reconciliation.matching.reference_keys import lookup_keys, with_references
 from reconciliation.matching.row_family import InstitutionKind
-from reconciliation.matching.row_pool import JudgedPool, judge_rest, unsettled
+from reconciliation.matching.row_pool import JudgedPool, judge_rest, unsettled_rows
 from reconciliation.statement import line_hashes as hashes
 from reconciliation.statement.layout import Layout
-from reconciliation.statement.reader import read
+from reconciliation.statement.reader import read_file
 
 _BUFFER_BYTES: Final = 256 << 10
 
@@ -78,7 +78,7 @@ def judge_day(day: InstitutionDay, lines: DayLines, calendar: Calendar, engine: 
     counts = ours.height, {name.text: rows.height for name, rows in frames.items()}
     theirs = _with_references(pl.concat(frames.values()), lines)
     frames.clear()
-    references, their_places = unsettled(ours, theirs, engine)
+    references, their_places = unsettled_rows(ours, theirs, engine)
     unsettled_theirs = theirs[their_places]
     # The rest is small; the sides are freed.
     del ours, theirs, reading
@@ -96,7 +96,7 @@ def _read_all(day: InstitutionDay) -> dict[FileName, pl.DataFrame]:
     frames = {}
     for name, path in day.files.items():
         try:
-            reading = read(path.read_bytes(), day.layout, name.text, day.date, hashed=False)
+            reading = read_file(path.read_bytes(), day.layout, name.text, day.date, hashed=False)
             check_header(name, reading)
         except UnreadableFileError as problem:
             problem.file = name.text
@@ -106,7 +106,7 @@ def _read_all(day: InstitutionDay) -> dict[FileName, pl.DataFrame]:
 
 
 def _with_references(rows: pl.DataFrame, lines: DayLines) -> pl.DataFrame:
-    names = without_ours(rows)["theirs"].unique()
+    names = lookup_keys(rows)["theirs"].unique()
     return with_references(rows, lines.bearing(names.to_list()) if len(names) else no_rows())
 
 

@@ -63,7 +63,7 @@ def positions(rows: pl.DataFrame) -> pl.DataFrame:
     return sheet.select("institution", "settled", "gross", "fees", "rounding", "suspense").sort("institution")
 
 
-def rest(sheet: pl.DataFrame) -> int:
+def unexplained_rest(sheet: pl.DataFrame) -> int:
     """The unexplained rest of all positions in paisa: zero, unless money was made or lost."""
     explained = pl.col("gross") - pl.col("fees") + pl.col("rounding") + pl.col("suspense")
     return int(sheet.select((pl.col("settled") - explained).abs().sum()).item())

@@ -37,7 +37,7 @@ _COUNTED = {"succeeded": SUCCESS, "failed": FAILED, "unknown": UNKNOWN}
 _OURS, _THEIRS, _THEIRS_WITHOUT_GROSS, _NOT_PLAIN = 1, 4, 16, 64
 
 
-def unsettled(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401 - Ibis ships no types
+def unsettled_families(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401 - Ibis ships no types
     """The families of `ledger` and `file` that are not one payment on each side saying the same.
 
     Same is a success of equal net and, where theirs has a gross, equal gross in taka. Each of these is
@@ -78,7 +78,7 @@ def _number(value: int) -> Any:  # noqa: ANN401
     return ibis.literal(value, "int64")
 
 
-def grouped(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401
+def groups_of(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401
     """One row a group, with count, sums and states of each source."""
     tagged = [table.select(*COLUMNS).mutate(source=ibis.literal(name)) for name, table in sources.items()]
     rows = tagged[0] if len(tagged) == 1 else ibis.union(*tagged, distinct=False)
@@ -113,14 +113,14 @@ def _sum(mine: Any, amount: Any) -> Any:  # noqa: ANN401
     return mine.ifelse(ibis.coalesce(amount, 0), 0).sum().cast("int64")
 
 
-def judged(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401
+def judged_groups(sources: Mapping[str, Any]) -> Any:  # noqa: ANN401
     """Groups of `ledger` and `file` with a verdict: agreed, waiting, silent, or look (needs the passes).
 
     Agreed is one row on each side that says the same: success with equal amounts in one currency, failure
     on both sides, or any answer to an unknown of ours. Waiting is one side alone inside its window.
     Silent is a failure of ours that need not be in any file.
     """
-    groups = grouped(sources)
+    groups = groups_of(sources)
     one_each = (groups.ledger_rows == 1) & (groups.file_rows == 1) & (groups.file_rejected == 0)
     equal = (
         (groups.ledger_currency_first == groups.file_currency_first)

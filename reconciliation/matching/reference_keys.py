@@ -13,7 +13,7 @@ import polars as pl
 STRANGER: Final = "~"
 
 
-def without_ours(rows: pl.DataFrame) -> pl.DataFrame:
+def lookup_keys(rows: pl.DataFrame) -> pl.DataFrame:
     """The keys to look up: institution, direction and their reference."""
     return rows.filter((pl.col("ours") == "") & (pl.col("theirs") != "")).select(
         "institution", "direction", "theirs"
@@ -27,7 +27,7 @@ def with_references(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """
     if (rows["ours"] != "").all(ignore_nulls=False):
         return rows.with_columns(reference="ours")
-    lookups = without_ours(rows)
+    lookups = lookup_keys(rows)
     # Few rows lack our reference, so few of ours are worth a look.
     names = (
         known.filter(pl.col("theirs").is_in(lookups["theirs"].unique().implode()))

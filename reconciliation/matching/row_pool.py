@@ -44,7 +44,7 @@ def judge_pool(pool: pl.DataFrame, engine: Engine, kinds: Mapping[str, Instituti
     return outcome
 
 
-def unsettled(ours: pl.DataFrame, theirs: pl.DataFrame, engine: Engine) -> tuple[pl.Series, pl.Series]:
+def unsettled_rows(ours: pl.DataFrame, theirs: pl.DataFrame, engine: Engine) -> tuple[pl.Series, pl.Series]:
     """The references of one institution not settled at first sight, and their places in `theirs`."""
     sides = {"ledger": kernel_columns(ours), "file": kernel_columns(theirs)}
     unsettled_families = engine.unsettled({name: side.drop("institution") for name, side in sides.items()})

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.findings import FindingKey
 from reconciliation.engine.seal import Seal
 from reconciliation.month.sealed_key import Entry, Key
@@ -52,7 +52,7 @@ class MonthComparison:
                 "found": _count(self.found_entries, code),
                 "invented": _count(self.invented, code),
             }
-            for code in Code
+            for code in BreakCode
         }
 
     def as_json(self) -> str:
@@ -83,7 +83,7 @@ def compare(nights_by_finding: Mapping[FindingKey, date], key: Key, seal: Seal) 
     return MonthComparison(key.entries, findings, seal.run_digest, key.sha256)
 
 
-def _count(entries: Iterable[Entry], code: Code) -> int:
+def _count(entries: Iterable[Entry], code: BreakCode) -> int:
     return sum(entry[0] == code for entry in entries)
 
 

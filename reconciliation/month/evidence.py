@@ -7,12 +7,12 @@ from pathlib import Path
 
 from reconciliation.breaks.explanation import Explainer
 from reconciliation.engine.invariants import MonthChecks
-from reconciliation.engine.night import NightSetting, RunProgress
+from reconciliation.engine.night import RunConfiguration, RunProgress
 from reconciliation.matching.institution_positions import COLUMNS, positions
 
 
 def write_evidence(
-    progress: RunProgress, setting: NightSetting, checks: MonthChecks, as_of: date, folder: Path
+    progress: RunProgress, setting: RunConfiguration, checks: MonthChecks, as_of: date, folder: Path
 ) -> None:
     """`breaks.jsonl`, `positions.csv`, `files.csv` and `invariants.json`; amounts in whole paisa."""
     explainer = Explainer(setting.rules, setting.calendar)
@@ -20,7 +20,7 @@ def write_evidence(
         for _, (night, finding) in sorted(progress.findings.items()):
             content = asdict(explainer.explain(finding, night, as_of))
             file.write(json.dumps(content, ensure_ascii=False, default=str) + "\n")
-    positions(progress.store.everything(COLUMNS)).write_csv(folder / "positions.csv")
+    positions(progress.store.all_rows(COLUMNS)).write_csv(folder / "positions.csv")
     with (folder / "files.csv").open("w", encoding="utf-8") as file:
         file.write("night,name,state,rows,settled,sha256\n")
         for arrival in progress.register.arrivals:

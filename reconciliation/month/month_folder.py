@@ -12,7 +12,7 @@ from reconciliation.errors import MonthError
 from reconciliation.intake.file_names import parse_file_name
 from reconciliation.intake.file_register import Arrival
 from reconciliation.intake.ledger_rows import read_ledger_day
-from reconciliation.intake.receive_files import Incoming
+from reconciliation.intake.receive_files import IncomingFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Month:
 
     def inputs(self, night: date) -> NightInputs:
         """Our books and the files of one night."""
-        files = (Incoming(path.name, path.read_bytes) for path in sorted(self.files(night).iterdir()))
+        files = (IncomingFile(path.name, path.read_bytes) for path in sorted(self.files(night).iterdir()))
         return NightInputs(night, read_ledger_day(self.ledger(night)), tuple(files))
 
     def books(self, institution: str, up_to: date) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from reconciliation.breaks.codes import read_rules
 from reconciliation.calendar import read_calendar
 from reconciliation.digests import sha256_of, sha256_of_lines
 from reconciliation.engine.invariants import MonthChecks
-from reconciliation.engine.night import Night, NightSetting, RunProgress, run_night
+from reconciliation.engine.night import Night, RunConfiguration, RunProgress, run_night
 from reconciliation.engine.payouts import Payouts
 from reconciliation.engine.row_store import RowStore
 from reconciliation.engine.seal import RunIdentity, seal
@@ -27,15 +27,15 @@ from reconciliation.statement.layout import read_layouts
 Watcher = Callable[[int, int, Night], None]
 
 
-def setting_of(config: Path, month: Month) -> NightSetting:
+def setting_of(config: Path, month: Month) -> RunConfiguration:
     """The configuration of the run; files are expected of institutions in the month's books or files."""
     layouts = read_layouts(config / "statements")
     calendar = only_participants(with_banks(month.named(), layouts), read_calendar(config / "calendar.toml"))
     schedule = FileSchedule(calendar, month.nights[0], month.nights[-1])
-    return NightSetting(layouts, read_rules(config / "breaks.toml"), calendar, schedule)
+    return RunConfiguration(layouts, read_rules(config / "breaks.toml"), calendar, schedule)
 
 
-def empty_progress(setting: NightSetting, folder: Path) -> RunProgress:
+def empty_progress(setting: RunConfiguration, folder: Path) -> RunProgress:
     """The state before the first night."""
     return RunProgress(RowStore(folder), FileRegister(), Payouts(setting.layouts, setting.schedule))
 
@@ -57,8 +57,8 @@ def identity_of(month: Month, config: Path, calendar_version: str) -> RunIdentit
     )
 
 
-def run_nights(
-    month: Month, setting: NightSetting, progress: RunProgress, engine: Engine, watch: Watcher
+def run_all_nights(
+    month: Month, setting: RunConfiguration, progress: RunProgress, engine: Engine, watch: Watcher
 ) -> None:
     """Every night in its order."""
     for number, night in enumerate(month.nights, start=1):
@@ -90,7 +90,7 @@ def run_month(
         watch(number, count, night)
 
     try:
-        run_nights(month, setting, progress, duckdb, check_and_watch)
+        run_all_nights(month, setting, progress, duckdb, check_and_watch)
         checks.at_the_end()
     finally:
         duckdb.close()

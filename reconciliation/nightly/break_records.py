@@ -9,7 +9,7 @@ import polars as pl
 from reconciliation.breaks.explanation import Break, Explainer
 from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.canonical_row import FAMILY, LEDGER
-from reconciliation.engine.night import Night, NightSetting
+from reconciliation.engine.night import Night, RunConfiguration
 from reconciliation.matching.reference_keys import STRANGER
 from reconciliation.nightly.break_changes import break_id
 from reconciliation.results.records import BreakRecord, BreakState
@@ -24,7 +24,7 @@ JOIN unnest($1::bigint[], $2::integer[]) AS k (window_id, ordinal) USING (window
 def records_of(
     findings: Sequence[BreakFinding],
     night: Night,
-    setting: NightSetting,
+    setting: RunConfiguration,
     run_id: UUID,
     movements: Mapping[FindingKey, Sequence[str]],
 ) -> list[BreakRecord]:
@@ -94,7 +94,7 @@ def _record(explained: Break, finding: BreakFinding, run_id: UUID, more: Mapping
     )
 
 
-async def movements_of(
+async def movements_of_findings(
     connection: Connection, night: Night, findings: Sequence[BreakFinding]
 ) -> dict[FindingKey, tuple[str, ...]]:
     """The frozen lines that each finding is about, by their movements."""

@@ -16,7 +16,7 @@ from typing import Final
 
 import polars as pl
 
-from reconciliation.breaks.codes import Code, Rules, read_rules
+from reconciliation.breaks.codes import BreakCode, BreakRules, read_rules
 from reconciliation.breaks.explanation import Break, Explainer
 from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.calendar import Calendar, read_calendar
@@ -51,7 +51,7 @@ class CheckRequest:
     day: InstitutionDay
     calendar: Calendar
     missing: tuple[int, ...]
-    rules: Rules
+    rules: BreakRules
 
     @property
     def institution(self) -> str:
@@ -84,7 +84,7 @@ class _CheckSetting:
     """The configuration that all requests share."""
 
     calendar: Calendar
-    rules: Rules
+    rules: BreakRules
 
 
 def _key(path: Path) -> LogicalKey:
@@ -224,7 +224,7 @@ def _place(finding: BreakFinding) -> tuple[object, ...]:
     return key.code, key.institution, key.reference, finding.file, finding.rows
 
 
-def check(
+def check_lines(
     books: Database, request: CheckRequest, engine: Engine | None = None, mirrors: Mirrors | None = None
 ) -> CheckResult:
     """Judge the files against our frozen lines of their date, through mirrors where there are any.
@@ -269,7 +269,7 @@ def _rounding(judged: JudgedPool, request: CheckRequest) -> list[BreakFinding]:
     off = _off_by_too_much(judged, request)
     return [
         BreakFinding(
-            FindingKey(Code.ROUNDING, request.institution, name.text),
+            FindingKey(BreakCode.ROUNDING, request.institution, name.text),
             file=name.text,
             day=name.key.day,
             difference=sum(row.origin == name.text for row in judged.rounded),

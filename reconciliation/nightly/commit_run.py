@@ -13,12 +13,12 @@ from uuid import UUID
 import polars as pl
 
 from ekpay_switch.ports.finance import Finance
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.canonical_row import FAMILY, IDENTITY, LEDGER, MATCHED
 from reconciliation.intake.file_register import Arrival
 from reconciliation.nightly.break_changes import BreakChanges, break_id
-from reconciliation.nightly.break_records import movements_of, records_of
+from reconciliation.nightly.break_records import movements_of_findings, records_of
 from reconciliation.nightly.inbox import TakenFile
 from reconciliation.nightly.judge_run import JudgedRun
 from reconciliation.nightly.trust_cover_figures import cover_figures
@@ -92,7 +92,7 @@ async def known_breaks(connection: Connection, findings: Sequence[BreakFinding])
         [finding.key.reference for finding in findings],
     )
     rows = await connection.fetch(_KNOWN, *columns)
-    return {FindingKey(Code(code), name, reference): first for code, name, reference, first in rows}
+    return {FindingKey(BreakCode(code), name, reference): first for code, name, reference, first in rows}
 
 
 async def commit_run(
@@ -127,17 +127,17 @@ async def _break_writes(connection: Connection, run: RunCommit, changes: BreakCh
     rows = await connection.fetch(_STATES, list(standing | {break_id(key) for key in changes.reopened}))
     states = {row["id"]: (BreakState(row["state"]), row["exposure"]) for row in rows}
     still = [break_id(key) for key in run.before.standing if key not in changes.closed]
-    once = await connection.fetch(_ABSENT_ONCE, Code.UNKNOWN_OPEN.value, still, night.date)
+    once = await connection.fetch(_ABSENT_ONCE, BreakCode.UNKNOWN_OPEN.value, still, night.date)
     absences = [
         Absence(
-            FindingKey(Code.UNKNOWN_OPEN, row["institution"], row["reference"]),
+            FindingKey(BreakCode.UNKNOWN_OPEN, row["institution"], row["reference"]),
             row["day"],
             from_json(row["facts"]),
         )
         for row in once
     ]
     again = repeated_absences(absences, night.date, setting, run.judged.progress.register)
-    movements = await movements_of(connection, night, changes.new_findings)
+    movements = await movements_of_findings(connection, night, changes.new_findings)
     breaks = records_of(changes.new_findings, night, setting, run.id, movements)
     return _BreakWrites(changes, breaks, [*answers_of(night, setting), *again], states)
 

@@ -21,7 +21,7 @@ from reconciliation.digests import sha256_of
 from reconciliation.engine.row_store import sync_to_disk
 from reconciliation.errors import MonthError
 from reconciliation.intake.file_names import parse_file_name
-from reconciliation.intake.receive_files import Incoming
+from reconciliation.intake.receive_files import IncomingFile
 from reconciliation.results.night_folders import NightFolders
 
 FOLDER: Final = "folder"
@@ -41,9 +41,9 @@ class TakenFile:
     path: Path
 
     @property
-    def incoming(self) -> Incoming:
+    def incoming(self) -> IncomingFile:
         """The file in the form that intake reads."""
-        return Incoming(self.name, self.path.read_bytes)
+        return IncomingFile(self.name, self.path.read_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import polars as pl
 from reconciliation.canonical_row import SCHEMA, no_rows
 from reconciliation.digests import sha256_of, sha256_of_frame, sha256_of_lines
 from reconciliation.engine.invariants import NightChecks
-from reconciliation.engine.night import Night, NightInputs, NightSetting, RunProgress, run_night
+from reconciliation.engine.night import Night, NightInputs, RunConfiguration, RunProgress, run_night
 from reconciliation.engine.payouts import Payouts
 from reconciliation.engine.restatement import outcome
 from reconciliation.engine.row_store import RowStore, sync_to_disk
@@ -26,10 +26,10 @@ from reconciliation.matching.engine_choice import ByInstitution
 from reconciliation.matching.engines import DuckDbEngine, PolarsEngine
 from reconciliation.nightly.inbox import Inbox, TakenFile
 from reconciliation.nightly.night_configuration import NightRules
-from reconciliation.nightly.run_proofs import check_run, invariant_wording, sheet_after, totals_of
-from reconciliation.nightly.run_totals import figures_of, unwatched, unwatched_by
+from reconciliation.nightly.run_proofs import carried_totals, check_run, invariant_wording, sheet_after
+from reconciliation.nightly.run_totals import run_figures, unwatched_figures, unwatched_institutions
 from reconciliation.results.records import PositionRecord
-from reconciliation.results.run_state import CarriedState, RunState, digest_of
+from reconciliation.results.run_state import CarriedState, RunState, folder_digest
 
 EXPECTED: Final = "expected.parquet"
 
@@ -96,7 +96,7 @@ class JudgedRun:
     """The results of a run."""
 
     night: Night
-    setting: NightSetting
+    setting: RunConfiguration
     progress: RunProgress
     part: Participants
     identity: Mapping[str, str]
@@ -136,13 +136,15 @@ class RunJudge:
             night = run_night(inputs, setting, progress, engine)
             material = RunMaterial(self.ground, run_inputs, before.seq + 1)
             checks = NightChecks(setting, progress, (engine, duckdb), material)
-            totals = totals_of(night, before.figures)
+            totals = carried_totals(night, before.figures)
             check_run(checks, night, before.figures, totals)
             sql = engine.sql()
         finally:
             duckdb.close()
         left_out = lines.filter(~pl.col("institution").is_in(list(part.since)))
-        figures = totals | figures_of(night, setting, progress) | unwatched(left_out, part, before.figures)
+        figures = (
+            totals | run_figures(night, setting, progress) | unwatched_figures(left_out, part, before.figures)
+        )
         return JudgedRun(
             night,
             setting,
@@ -160,14 +162,14 @@ class RunJudge:
     def _late_lines(self, before: RunState, last: int) -> tuple[pl.DataFrame, ...]:
         """Lines up to `last` of institutions that can take part now and never did (ADR 0062)."""
         partners = {name for name in self.rules.layouts if name.startswith(f"{PARTNER}_")}
-        candidates = (unwatched_by(before.figures) | partners) - before.since.keys()
+        candidates = (unwatched_institutions(before.figures) | partners) - before.since.keys()
         watched = candidates & self.rules.layouts.keys() & self.rules.calendar.institutions.keys()
         frames = (
             [read_lines(self.ground.url, 0, last, name).frame for name in sorted(watched)] if last else []
         )
         return tuple(frame for frame in frames if frame.height)
 
-    def _progress(self, before: RunState, setting: NightSetting) -> RunProgress:
+    def _progress(self, before: RunState, setting: RunConfiguration) -> RunProgress:
         store = RowStore(self.ground.rows, before.seq, before.carried.withdrawn)
         store.discard_beyond()
         payouts = Payouts(setting.layouts, setting.schedule, before.carried.payouts)
@@ -186,7 +188,7 @@ class RunJudge:
             inputs.expected.write_parquet(place / EXPECTED)
             sync_to_disk(place / EXPECTED)
         carried.write(place)
-        return digest_of(place)
+        return folder_digest(place)
 
 
 def expected_of(rows: Path, run: int) -> pl.DataFrame:

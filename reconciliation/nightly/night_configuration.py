@@ -14,11 +14,11 @@ from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from reconciliation.breaks.codes import Rules, read_rules
+from reconciliation.breaks.codes import BreakRules, read_rules
 from reconciliation.calendar import Calendar, read_calendar
 from reconciliation.configuration_faults import fault_wording
 from reconciliation.digests import sha256_of, sha256_of_lines
-from reconciliation.engine.night import NightSetting
+from reconciliation.engine.night import RunConfiguration
 from reconciliation.engine.row_store import sync_to_disk
 from reconciliation.errors import ConfigurationError
 from reconciliation.intake.file_schedule import FileSchedule
@@ -58,7 +58,7 @@ class NightRules:
 
     settings: NightSettings
     layouts: Mapping[str, Layout]
-    codes: Rules
+    codes: BreakRules
     calendar: Calendar
     files: Mapping[str, bytes]
 
@@ -84,11 +84,11 @@ class NightRules:
         """SHA-256 over every configuration file that affects findings."""
         return sha256_of_lines(f"{name} {sha256_of(text)}" for name, text in sorted(self.files.items()))
 
-    def setting(self, night: date, since: Mapping[str, date]) -> NightSetting:
+    def setting(self, night: date, since: Mapping[str, date]) -> RunConfiguration:
         """The setting of one night for its participants."""
         first = min(since.values(), default=night)
         last = night + timedelta(days=self.settings.horizon_days)
-        return NightSetting(
+        return RunConfiguration(
             self.layouts, self.codes, self.calendar, FileSchedule(self.calendar, first, last, dict(since))
         )
 

@@ -28,7 +28,7 @@ from reconciliation.nightly.mirror_windows import mirror_windows
 from reconciliation.nightly.night_configuration import NightRules
 from reconciliation.results.night_folders import NightFolders
 from reconciliation.results.records import RunRecord
-from reconciliation.results.run_state import RunState, digest_of, read_state
+from reconciliation.results.run_state import RunState, folder_digest, read_state
 from reconciliation.results.runs import latest_run
 from reconciliation.results.table_values import Connection
 from reconciliation.settlement.store.expected_debits import expected_debits
@@ -39,7 +39,7 @@ _FIRST_WINDOW: Final = "SELECT min(business_date) FROM settlement_windows"
 _ONE_DAY: Final = timedelta(days=1)
 
 
-class Step(StrEnum):
+class NightStep(StrEnum):
     """The progress of a night, reported before each step."""
 
     CLOSE = "closing windows"
@@ -54,7 +54,7 @@ class Step(StrEnum):
     DONE = "done"
 
 
-Watcher = Callable[[date, Step], None]
+Watcher = Callable[[date, NightStep], None]
 
 
 class Reporter(Protocol):
@@ -120,29 +120,29 @@ async def _run_night(work: _NightWork, night: date) -> NightOutcome:
     connection, finance, folders = work.connection, work.finance, work.folders
     watch, started_at, inbox = work.context.watch, datetime.now(UTC), Inbox(folders)
 
-    watch(night, Step.CLOSE)
+    watch(night, NightStep.CLOSE)
     await finance.windows.close(night)
 
-    watch(night, Step.READ)
+    watch(night, NightStep.READ)
     before = await read_state(connection, folders.rows)
     _check_rows(before, folders)
     inbox.remove_committed(before.seq)
 
-    watch(night, Step.TAKE)
+    watch(night, NightStep.TAKE)
     taken_files = inbox.take(before.seq + 1, night)
 
-    watch(night, Step.LINES)
+    watch(night, NightStep.LINES)
     inputs = await _read_inputs(connection, finance, night, before, taken_files)
     if before.run is not None and before.run.night == night and inputs.is_empty:
         standing = NightOutcome(before.run, is_new=False, waiting=_names(inbox))
         return await _with_mirrors_and_reports(work, standing)
 
-    watch(night, Step.JUDGE)
+    watch(night, NightStep.JUDGE)
     work.rules.write(folders.rules)
     locations = RunLocations(finance.url("audit"), inbox, folders.rows, folders.spill)
     judged = RunJudge(work.rules, locations).judge(before, inputs)
 
-    watch(night, Step.COMMIT)
+    watch(night, NightStep.COMMIT)
     known = await known_breaks(connection, judged.night.findings)
     changes = changes_of(judged.night, before.standing, known, judged.progress)
     number = before.run.number + 1 if before.run is not None and before.run.night == night else 1
@@ -151,7 +151,7 @@ async def _run_night(work: _NightWork, night: date) -> NightOutcome:
     )
     run = await commit_run(connection, finance, run_commit, changes)
 
-    watch(night, Step.CLEAR)
+    watch(night, NightStep.CLEAR)
     inbox.remove_committed(run.seq)
     return await _with_mirrors_and_reports(work, NightOutcome(run, is_new=True, waiting=_names(inbox)))
 
@@ -159,12 +159,12 @@ async def _run_night(work: _NightWork, night: date) -> NightOutcome:
 async def _with_mirrors_and_reports(work: _NightWork, outcome: NightOutcome) -> NightOutcome:
     """Mirror the lines of a committed run and write its reports; a failure undoes nothing and is returned."""
     watch, night = work.context.watch, outcome.run.night
-    watch(night, Step.MIRROR)
+    watch(night, NightStep.MIRROR)
     mirror_failure = await mirror_windows(work.connection, work.finance, work.rules.layouts, night)
 
-    watch(night, Step.REPORT)
+    watch(night, NightStep.REPORT)
     reports, report_failure = await _reports(work.connection, outcome.run, work.folders, work.context.report)
-    watch(night, Step.DONE)
+    watch(night, NightStep.DONE)
     return replace(outcome, reports=reports, report_failure=report_failure, mirror_failure=mirror_failure)
 
 
@@ -196,7 +196,7 @@ def _check_rows(before: RunState, folders: NightFolders) -> None:
     if before.run is None:
         return
     folder = folders.rows / f"{before.run.seq:06d}"
-    if not folder.is_dir() or digest_of(folder) != before.run.rows_digest:
+    if not folder.is_dir() or folder_digest(folder) != before.run.rows_digest:
         raise NightError(f"the rows of run {before.run.seq} in {folder.name} are not what was committed")
 
 

@@ -33,7 +33,7 @@ def invariant_wording(checks: NightChecks) -> dict[str, str]:
     return {invariant.value: checks.broken.get(invariant, HOLDS) for invariant in Invariant}
 
 
-def totals_of(night: Night, before: Mapping[str, int]) -> dict[str, int]:
+def carried_totals(night: Night, before: Mapping[str, int]) -> dict[str, int]:
     """Totals of all runs so far: what the last run carried and what this one adds or takes away."""
     ours, theirs = _new(night, LEDGER), _new(night, FILE)
     return {
@@ -94,7 +94,7 @@ def _conserve_files(checks: NightChecks, night: Night) -> None:
     for name in night.received.loaded:
         if name in withdrawn:
             continue
-        arrival = checks.progress.register.named(name)
+        arrival = checks.progress.register.loaded_file_named(name)
         stated, counted_totals = (arrival.rows, arrival.settled), counted.get(name, (0, 0))
         checks.hold(
             Invariant.CONSERVATION, counted_totals == stated, f"{name}: {counted_totals} are left of {stated}"

@@ -18,7 +18,7 @@ from typing import Final
 import polars as pl
 
 from reconciliation.canonical_row import BROKEN, FILE, IDENTITY, LEDGER, MATCHED, OPEN, REJECTED
-from reconciliation.engine.night import Night, NightSetting, RunProgress
+from reconciliation.engine.night import Night, RunConfiguration, RunProgress
 from reconciliation.intake.file_names import LogicalKey
 from reconciliation.intake.file_register import FileState
 from reconciliation.intake.participants import Participants
@@ -28,7 +28,7 @@ _PREFIX: Final = f"{UNWATCHED}."
 _DECIDED: Final = (MATCHED, BROKEN, REJECTED)
 
 
-def figures_of(night: Night, setting: NightSetting, progress: RunProgress) -> dict[str, int]:
+def run_figures(night: Night, setting: RunConfiguration, progress: RunProgress) -> dict[str, int]:
     """The figures of one run that follow from its rows and files."""
     return _rows(night) | _files(night, setting, progress)
 
@@ -51,7 +51,7 @@ def _rows(night: Night) -> dict[str, int]:
     return figures
 
 
-def _files(night: Night, setting: NightSetting, progress: RunProgress) -> dict[str, int]:
+def _files(night: Night, setting: RunConfiguration, progress: RunProgress) -> dict[str, int]:
     count = len(night.inputs.files)
     arrivals = progress.register.arrivals
     earlier, arrived = arrivals[: len(arrivals) - count], arrivals[len(arrivals) - count :]
@@ -63,19 +63,23 @@ def _files(night: Night, setting: NightSetting, progress: RunProgress) -> dict[s
     return {f"files.{state.value}": states.count(state) for state in FileState if state in states} | {
         "files.on_time": on_time,
         "files.late": len(first) - on_time,
-        "files.missing": sum(not progress.register.of(key) for key in setting.schedule.due_by(night.date)),
+        "files.missing": sum(
+            not progress.register.arrivals_of(key) for key in setting.schedule.due_by(night.date)
+        ),
     }
 
 
-def unwatched(left_out: pl.DataFrame, part: Participants, before: Mapping[str, int]) -> dict[str, int]:
+def unwatched_figures(
+    left_out: pl.DataFrame, part: Participants, before: Mapping[str, int]
+) -> dict[str, int]:
     """The unwatched institutions with their lines so far; `left_out` are the lines of this run."""
     counted: dict[str, int] = dict(left_out.group_by("institution").len().sort("institution").iter_rows())
-    carried = unwatched_by(before) - part.since.keys()
+    carried = unwatched_institutions(before) - part.since.keys()
     names = sorted(carried | counted.keys() | part.unwatched)
     lines = {f"{_PREFIX}{name}": before.get(f"{_PREFIX}{name}", 0) + counted.get(name, 0) for name in names}
     return {UNWATCHED: len(lines), **lines}
 
 
-def unwatched_by(figures: Mapping[str, int]) -> frozenset[str]:
+def unwatched_institutions(figures: Mapping[str, int]) -> frozenset[str]:
     """The institutions that were unwatched, by the figures of a run."""
     return frozenset(name.removeprefix(_PREFIX) for name in figures if name.startswith(_PREFIX))

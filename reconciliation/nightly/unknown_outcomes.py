@@ -14,10 +14,10 @@ from uuid import UUID
 import polars as pl
 
 from ekpay_switch.ports.finance import FileAnswer, FileSays, LineEvent, LineRole
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.findings import FindingKey
 from reconciliation.canonical_row import FILE, KEY, LEDGER, SUCCESS, UNKNOWN
-from reconciliation.engine.night import Night, NightSetting, complete_dates
+from reconciliation.engine.night import Night, RunConfiguration, complete_dates
 from reconciliation.intake.file_names import LogicalKey, expected_name
 from reconciliation.intake.file_register import FileRegister
 from reconciliation.intake.ledger_rows import PARTNER
@@ -60,7 +60,7 @@ class Absence:
     facts: Mapping[str, object]
 
 
-def answers_of(night: Night, setting: NightSetting) -> list[FamilyAnswer]:
+def answers_of(night: Night, setting: RunConfiguration) -> list[FamilyAnswer]:
     """The answers of this run to our lines that are unknown."""
     rows = night.judged.rows
     unknown_rows = rows.filter((pl.col("source") == LEDGER) & (pl.col("status") == UNKNOWN)).with_columns(
@@ -75,7 +75,7 @@ def answers_of(night: Night, setting: NightSetting) -> list[FamilyAnswer]:
     for row in their_rows.iter_rows(named=True):
         rows_by_key.setdefault(tuple(row[name] for name in KEY), []).append(row)
     fresh = _fresh(night)
-    missing = {item.key for item in night.findings if item.key.code is Code.UNKNOWN_OPEN}
+    missing = {item.key for item in night.findings if item.key.code is BreakCode.UNKNOWN_OPEN}
     answers = []
     for row in unknown_rows.sort("origin").iter_rows(named=True):
         theirs_of_it = rows_by_key.get(tuple(row[name] for name in KEY), [])
@@ -88,7 +88,7 @@ def answers_of(night: Night, setting: NightSetting) -> list[FamilyAnswer]:
 
 
 def repeated_absences(
-    absences: Sequence[Absence], night: date, setting: NightSetting, register: FileRegister
+    absences: Sequence[Absence], night: date, setting: RunConfiguration, register: FileRegister
 ) -> list[FamilyAnswer]:
     """Absences of which the next date's files are complete by now and lack the movement too."""
     complete = complete_dates(setting.schedule, register)
@@ -112,7 +112,7 @@ def _families(keys: set[FindingKey]) -> set[tuple[str, str]]:
 
 
 def _answer(
-    row: RowValues, theirs: Sequence[RowValues], night: date, setting: NightSetting
+    row: RowValues, theirs: Sequence[RowValues], night: date, setting: RunConfiguration
 ) -> FamilyAnswer | None:
     """The common answer of a file's rows; None where they contradict each other."""
     successes = [their_row for their_row in theirs if their_row["status"] == SUCCESS]
@@ -127,7 +127,7 @@ def _answer(
 
 
 def _answer_from_row(
-    row: RowValues, says: FileSays, theirs: RowValues, night: date, setting: NightSetting
+    row: RowValues, says: FileSays, theirs: RowValues, night: date, setting: RunConfiguration
 ) -> FamilyAnswer:
     # A file without a gross means our gross where its net is our net.
     untold = row["gross"] if theirs["net"] == row["net"] else theirs["net"]
@@ -147,7 +147,7 @@ def _answer_from_row(
     return FamilyAnswer(str(row["institution"]), str(row["reference"]), file_answer)
 
 
-def _absence_of(row: RowValues, night: date, setting: NightSetting) -> FamilyAnswer:
+def _absence_of(row: RowValues, night: date, setting: RunConfiguration) -> FamilyAnswer:
     institution, day = str(row["institution"]), row["due_date"]
     file_answer = FileAnswer(
         movement=UUID(str(row["_movement"])),
@@ -162,7 +162,7 @@ def _absence_of(row: RowValues, night: date, setting: NightSetting) -> FamilyAns
     return FamilyAnswer(institution, str(row["reference"]), file_answer)
 
 
-def _repeated_absence(absence: Absence, day: date, night: date, setting: NightSetting) -> FamilyAnswer:
+def _repeated_absence(absence: Absence, day: date, night: date, setting: RunConfiguration) -> FamilyAnswer:
     facts, key = absence.facts, absence.key
     file_answer = FileAnswer(
         movement=UUID(str(facts["movement"])),
@@ -177,13 +177,13 @@ def _repeated_absence(absence: Absence, day: date, night: date, setting: NightSe
     return FamilyAnswer(key.institution, key.reference, file_answer)
 
 
-def _file(institution: str, day: date, setting: NightSetting) -> str:
+def _file(institution: str, day: date, setting: RunConfiguration) -> str:
     """The last file of a date, which had to name the movement at the latest."""
     key = LogicalKey(institution, day, setting.schedule.cycles(institution))
     return expected_name(key, setting.layouts[institution])
 
 
-def _role(institution: str, setting: NightSetting) -> LineRole:
+def _role(institution: str, setting: RunConfiguration) -> LineRole:
     if institution.startswith(f"{PARTNER}_"):
         return LineRole.PARTNER
     return _ROLES.get(setting.layouts[institution].kind, LineRole.CONNECTOR)

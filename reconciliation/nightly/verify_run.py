@@ -26,11 +26,11 @@ from reconciliation.resolutions.day_closing import verify_closings
 from reconciliation.resolutions.decision_proofs import verify_decisions
 from reconciliation.results import event_chain as chain
 from reconciliation.results.break_results import read_breaks
-from reconciliation.results.earlier_run_state import known_after, state_after_run
+from reconciliation.results.earlier_run_state import breaks_known_after, state_after_run
 from reconciliation.results.file_results import KeptFile, kept_files
 from reconciliation.results.night_folders import NightFolders
 from reconciliation.results.records import BreakFilter, BreakRecord, PositionRecord, RunRecord
-from reconciliation.results.run_state import CarriedState, RunState, StandingBreaks, digest_of
+from reconciliation.results.run_state import CarriedState, RunState, StandingBreaks, folder_digest
 from reconciliation.results.runs import read_positions, read_runs
 from reconciliation.results.table_values import Connection
 
@@ -57,7 +57,7 @@ class _Replay:
     known: dict[FindingKey, date] = field(default_factory=dict)
 
 
-async def verify(finance: Finance, seq: int, watch: Watcher, *, whole: bool = False) -> str | None:
+async def verify_run(finance: Finance, seq: int, watch: Watcher, *, whole: bool = False) -> str | None:
     """None where a run is proven, with `whole` every run before it too, or in words what differs first.
 
     Raises:
@@ -66,13 +66,13 @@ async def verify(finance: Finance, seq: int, watch: Watcher, *, whole: bool = Fa
     folders, first = NightFolders.of(finance.home), 1 if whole else seq
     connection = await finance.connect("audit")
     try:
-        for proof in (chain.verify, verify_decisions, verify_closings):
+        for proof in (chain.verify_chain, verify_decisions, verify_closings):
             broken = await proof(connection)
             if broken is not None:
                 return broken
         committed = await _committed(connection, first, seq, folders)
         before = await state_after_run(connection, first - 1, folders.rows)
-        replay = _Replay(before, await known_after(connection, first - 1))
+        replay = _Replay(before, await breaks_known_after(connection, first - 1))
     finally:
         await connection.close()
     changed = _changed_on_disk(committed, folders)
@@ -112,7 +112,7 @@ def _rules_of(run: RunRecord, folders: NightFolders) -> NightRules:
 def _changed_on_disk(committed: _Committed, folders: NightFolders) -> str | None:
     for run in (*committed.earlier, *committed.runs):
         folder = folders.rows / f"{run.seq:06d}"
-        if not folder.is_dir() or digest_of(folder) != run.rows_digest:
+        if not folder.is_dir() or folder_digest(folder) != run.rows_digest:
             return f"run {run.seq}: its rows on disk are not what was committed"
     first = committed.runs[0].seq
     judged = [kept_file.file.sha256 for kept_file in committed.files if kept_file.run >= first]

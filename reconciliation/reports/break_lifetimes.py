@@ -6,7 +6,7 @@ See `engine.break_endings`. A break that ended and is found again continues from
 from datetime import date
 
 from reconciliation.breaks.findings import FindingKey
-from reconciliation.engine.break_endings import endings, raised_in
+from reconciliation.engine.break_endings import endings, keys_raised_in
 from reconciliation.engine.night import Night, RunProgress
 
 
@@ -22,7 +22,7 @@ class Lifetimes:
 
     def after(self, night: Night, progress: RunProgress) -> int:
         """Add a night; returns how many findings ended in it."""
-        for key in raised_in(night):
+        for key in keys_raised_in(night):
             self._ended.pop(key, None)
         standing = {key: finding for key, (_, finding) in progress.findings.items() if key not in self._ended}
         self._ended |= dict.fromkeys(endings(night, standing, progress.register), night.date)

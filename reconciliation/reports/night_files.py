@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ekpay_switch.ports.finance import Connection
 from reconciliation.nightly.night_configuration import NightRules
-from reconciliation.reports.night_report import Terms, night_report, read_report_sources
+from reconciliation.reports.night_report import ReportTerms, night_report, read_report_sources
 from reconciliation.reports.pdf import pdf
 from reconciliation.reports.report_model import Report
 from reconciliation.reports.workbook import write_workbook
@@ -24,15 +24,15 @@ FORMS: Final = ("xlsx", "pdf", "json")
 _JSON_KEYS: Final = {"explained": "told", "arrived_on": "came", "found_count": "found", "result": "held"}
 
 
-async def report_of(home: Path, connection: Connection, run: RunRecord, rules: NightRules) -> Report:
+async def read_report(home: Path, connection: Connection, run: RunRecord, rules: NightRules) -> Report:
     """The report of a run, from the tables and the rows that it left."""
     kinds = {name: layout.kind for name, layout in rules.layouts.items()}
-    terms = Terms(rules.calendar, kinds, rules.codes.version)
+    terms = ReportTerms(rules.calendar, kinds, rules.codes.version)
     standing = await read_report_sources(connection, run, rules.calendar)
     return night_report(standing, NightFolders.of(home).rows, terms)
 
 
-async def leave_night(
+async def write_night_reports(
     home: Path, connection: Connection, run: RunRecord, rules: NightRules, out: Path
 ) -> list[Path]:
     """Write workbook, PDF and JSON of a run's night into a folder, which is made if it is not there.
@@ -40,11 +40,11 @@ async def leave_night(
     Raises:
         ReportError: the PDF could not be set; the files written until then are right.
     """
-    report = await report_of(home, connection, run, rules)
-    return leave(report, out, FORMS)
+    report = await read_report(home, connection, run, rules)
+    return write_report(report, out, FORMS)
 
 
-def leave(report: Report, out: Path, forms: tuple[str, ...] = FORMS) -> list[Path]:
+def write_report(report: Report, out: Path, forms: tuple[str, ...] = FORMS) -> list[Path]:
     """Write a report in these forms.
 
     Raises:

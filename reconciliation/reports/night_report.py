@@ -13,7 +13,7 @@ from uuid import UUID
 import polars as pl
 
 from ekpay_switch.ports.finance import Connection
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.explanation import Break
 from reconciliation.calendar import Calendar
 from reconciliation.canonical_row import FAMILY, FILE, IDENTITY, KEY, LEDGER, MATCHED
@@ -62,7 +62,7 @@ class ReportSources:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ReportTerms:
     """The calendar, the kinds of institutions and the version of rules."""
 
     calendar: Calendar
@@ -88,7 +88,7 @@ async def read_report_sources(connection: Connection, run: RunRecord, calendar: 
     return ReportSources(run, tuple(runs), files, breaks, positions)
 
 
-def night_report(standing: ReportSources, rows: Path, terms: Terms) -> Report:
+def night_report(standing: ReportSources, rows: Path, terms: ReportTerms) -> Report:
     """The report of a run's night; `rows` is the folder in which runs leave their rows."""
     run = standing.run
     decided, open_rows = _rows_of(rows, run.seq)
@@ -216,7 +216,7 @@ def _files(standing: ReportSources, fates: Mapping[str, Fates], calendar: Calend
     missing = [
         _missing_line(broken.explained, calendar)
         for broken in standing.breaks
-        if broken.explained.code == Code.FILE_MISSING and broken.ended is None
+        if broken.explained.code == BreakCode.FILE_MISSING and broken.ended is None
     ]
     return tuple(
         sorted([*arrived, *missing], key=lambda line: (line.institution, line.name, str(line.arrived_on)))
@@ -301,7 +301,7 @@ def _rates(runs: Sequence[RunRecord]) -> tuple[RateLine, ...]:
     return tuple(RateLine(name, night, *totals[name, night]) for name, night in sorted(totals))
 
 
-def _evidence(run: RunRecord, terms: Terms) -> Mapping[str, str]:
+def _evidence(run: RunRecord, terms: ReportTerms) -> Mapping[str, str]:
     return {
         "run": run.identity_digest,
         "findings": run.findings_digest,

@@ -71,7 +71,7 @@ def pdf(report: Report, command: Sequence[str] = (sys.executable, "-m", PROGRAM)
     Raises:
         ReportError: it could not be set, or not in time.
     """
-    content = json.dumps(printed(report), ensure_ascii=False).encode()
+    content = json.dumps(page_content(report), ensure_ascii=False).encode()
     try:
         done = subprocess.run(  # noqa: S603 - our own program
             command, input=content, capture_output=True, env=ENVIRONMENT, timeout=SECONDS_MAX, check=False
@@ -84,7 +84,7 @@ def pdf(report: Report, command: Sequence[str] = (sys.executable, "-m", PROGRAM)
     return done.stdout
 
 
-def printed(report: Report) -> dict[str, Any]:
+def page_content(report: Report) -> dict[str, Any]:
     """The whole content of the page, as text except the lengths of bars."""
     return {
         "title": _words(tables.title(report)),

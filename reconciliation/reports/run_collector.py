@@ -9,7 +9,7 @@ from datetime import date
 
 import polars as pl
 
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.explanation import Explainer
 from reconciliation.canonical_row import BROKEN, FILE, LEDGER, MATCHED, REJECTED
 from reconciliation.digests import sha256_of, sha256_of_lines
@@ -39,12 +39,12 @@ from reconciliation.reports.tallies import (
     Fates,
     by_file,
     by_institution,
-    decided_tonight,
     fees_of,
     newly_matched,
-    open_tonight,
+    open_rows_of,
     positions_of,
     rates_of,
+    rows_decided_in,
 )
 
 _AT_THE_END = (Invariant.CONSERVATION, Invariant.NETTING, Invariant.NO_DOUBLE_USE)
@@ -80,7 +80,7 @@ class Collector:
         ended = self._lifetimes.after(night, self._progress)
         self._books.append(self._book(night))
         breaks = self._breaks(night.date, lambda when: when is None or when == night.date)
-        decided = decided_tonight(night)
+        decided = rows_decided_in(night)
         files = self._files(
             by_file(night.judged.rows), lambda arrival: arrival.night == night.date, night.date
         )
@@ -94,7 +94,7 @@ class Collector:
                 f"{item.name} {item.sha256}" for item in files if item.arrived_on == night.date
             ),
         }
-        rows = pl.concat([decided, open_tonight(night)])
+        rows = pl.concat([decided, open_rows_of(night)])
         return self._report(
             "night",
             PeriodContent(self._institutions(rows), fees_of(newly_matched(night, decided)), breaks, files),
@@ -104,7 +104,7 @@ class Collector:
     def month(self, identity: RunIdentity, seal: Seal) -> Report:
         """The report of all nights, once the run is sealed."""
         last = self._nights[-1].night
-        rows = self._progress.store.everything()
+        rows = self._progress.store.all_rows()
         breaks = self._breaks(last, lambda _: True)
         files = self._files(by_file(rows), lambda _: True, last)
         evidence = {
@@ -173,7 +173,7 @@ class Collector:
         missing = [
             self._missing_line(key, night)
             for key in self._setting.schedule.due_by(night)
-            if not self._progress.register.of(key)
+            if not self._progress.register.arrivals_of(key)
         ]
         return tuple(
             sorted([*arrived, *missing], key=lambda line: (line.institution, line.name, str(line.arrived_on)))
@@ -270,7 +270,7 @@ def fee_lines(fees: Mapping[str, tuple[int, int, int]], breaks: tuple[BreakLine,
     """Fees as charged, and beside them the open breaks of fees."""
     off: dict[str, list[int]] = {}
     for line in breaks:
-        if line.explained.code == Code.FEE_VARIANCE and line.ended is None:
+        if line.explained.code == BreakCode.FEE_VARIANCE and line.ended is None:
             off.setdefault(line.explained.institution, []).append(line.explained.difference)
     return tuple(
         FeeLine(name, *fees.get(name, (0, 0, 0)), len(off.get(name, [])), sum(off.get(name, [])))

@@ -16,7 +16,7 @@ from reconciliation.reports.report_model import PositionLine, RateLine, Tally
 Fates = Mapping[str, Tally]
 
 
-def decided_tonight(night: Night) -> pl.DataFrame:
+def rows_decided_in(night: Night) -> pl.DataFrame:
     """The rows of which this night changed the fate, as they stand now; what only stays open is not in it."""
     before = night.pool.select(*IDENTITY, pl.col("verdict").alias("_before"))
     rows = night.judged.rows.join(before, on=list(IDENTITY), how="left")
@@ -24,7 +24,7 @@ def decided_tonight(night: Night) -> pl.DataFrame:
     return rows.filter(changed).drop("_before")
 
 
-def open_tonight(night: Night) -> pl.DataFrame:
+def open_rows_of(night: Night) -> pl.DataFrame:
     """Every row that is open at the end of a night."""
     return night.judged.rows.filter(pl.col("verdict") == OPEN)
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from ekpay_switch.ports.audit import Finding
 from reconciliation.resolutions.decision_proofs import verify_decisions
-from reconciliation.results.event_chain import first_broken as first_broken_event
+from reconciliation.results.event_chain import first_broken_event
 from reconciliation.results.table_values import Connection
 
 _LAST: Final = "SELECT coalesce(max(seq), 0) FROM reconciliation.break_events"

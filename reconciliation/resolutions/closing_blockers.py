@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from ekpay_switch.ports.finance import Connection
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.calendar import Calendar
 from reconciliation.resolutions.break_lookup import newest_night
 from reconciliation.resolutions.resolution_actions import ClosingRules, ResolutionRules
@@ -47,7 +47,7 @@ def _of_breaks(
 ) -> Iterator[str]:
     for record in standing:
         name = f"{record.code} {record.institution} {record.reference}"
-        code = Code(record.code)
+        code = BreakCode(record.code)
         if closing.proposals and record.state is BreakState.PROPOSED:
             yield f"{name} has a proposal that nobody has checked"
         elif code in closing.open:

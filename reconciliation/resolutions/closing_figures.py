@@ -15,7 +15,7 @@ _LIVE = "loaded"
 _STANDING = (BreakState.OPEN, BreakState.PROPOSED)
 
 
-async def figures_of(
+async def figures_of_night(
     connection: Connection, night: date, run: RunRecord, calendar: Calendar
 ) -> dict[str, object]:
     """The figures of a night after a run, whole numbers and text alone; amounts in paisa.

@@ -15,11 +15,11 @@ from uuid import UUID
 import asyncpg
 
 from ekpay_switch.ports.finance import Connection, Finance
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.calendar import Calendar
 from reconciliation.digests import sha256_of
 from reconciliation.resolutions.closing_blockers import blockers
-from reconciliation.resolutions.closing_figures import figures_of
+from reconciliation.resolutions.closing_figures import figures_of_night
 from reconciliation.resolutions.decision_records import OnePersonError, Resolution, UnfitError
 from reconciliation.resolutions.resolution_actions import ResolutionRules
 from reconciliation.results.event_chain import CHAIN_LOCK
@@ -67,7 +67,7 @@ class ClosedDay:
     @property
     def verifies(self) -> bool:
         """Whether the figures are those that were frozen."""
-        return digest_of(self.figures) == self.digest
+        return figures_digest(self.figures) == self.digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class RunEndings:
     reversals: tuple[Resolution, ...]
 
 
-def digest_of(figures: Mapping[str, object]) -> str:
+def figures_digest(figures: Mapping[str, object]) -> str:
     """SHA-256 over the canonical JSON of figures."""
     return sha256_of(as_json(figures).encode())
 
@@ -122,7 +122,7 @@ async def close_day(
             red = await blockers(connection, run, rules, calendar)
             if red:
                 raise UnfitError(f"{night} cannot be closed: {'; '.join(red)}")
-            figures = await figures_of(connection, night, run, calendar)
+            figures = await figures_of_night(connection, night, run, calendar)
             await _write(
                 connection,
                 run,
@@ -148,7 +148,7 @@ async def restate(
     """
     files = [kept_file.file for kept_file in await kept_files(connection)]
     replaced: dict[date, list[Row]] = {}
-    for row in await connection.fetch(_REPLACED, run.id, Code.FILE_SUPERSEDED.value):
+    for row in await connection.fetch(_REPLACED, run.id, BreakCode.FILE_SUPERSEDED.value):
         for item in files:
             if (item.state, item.institution, item.name) == (
                 _REPLACED_STATE,
@@ -160,7 +160,7 @@ async def restate(
     nights = sorted({*replaced, run.night} & set(newest))
     for night in nights:
         before = newest[night]
-        figures = await figures_of(connection, night, run, calendar)
+        figures = await figures_of_night(connection, night, run, calendar)
         delta = {
             "restates": before.digest,
             "settled": _settled_changes(before.figures, figures),
@@ -264,7 +264,7 @@ async def _write(
         closed_by,
         approved_by,
         as_json(figures),
-        digest_of(figures),
+        figures_digest(figures),
         as_json(delta or {}),
     )
 

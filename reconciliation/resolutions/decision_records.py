@@ -8,7 +8,7 @@ from uuid import UUID
 from ekpay_switch.domain.ledger.entries import Entry, Posting
 from ekpay_switch.ports.finance import Adjustment
 from reconciliation.errors import ReconciliationError
-from reconciliation.resolutions.resolution_actions import Action
+from reconciliation.resolutions.resolution_actions import ResolutionAction
 
 
 class UnfitError(ReconciliationError):
@@ -58,7 +58,7 @@ class Resolution:
     id: UUID
     break_id: UUID
     number: int
-    action: Action
+    action: ResolutionAction
     amount: int
     entry_id: UUID
     moment: str
@@ -83,7 +83,7 @@ class Resolution:
     @property
     def stands(self) -> bool:
         """Whether it was approved and not reversed; reversals and reposts are no decisions that stand."""
-        is_decision = self.reverses is None and self.action is not Action.REPOST
+        is_decision = self.reverses is None and self.action is not ResolutionAction.REPOST
         return is_decision and self.outcome is ProposalOutcome.APPROVED and self.reversed_by is None
 
     @property
@@ -107,6 +107,6 @@ class Resolution:
         return (Adjustment.of(self.entry_id, entry),)
 
 
-def lines_of(entry: Entry | None) -> tuple[tuple[str, int], ...]:
+def posting_lines(entry: Entry | None) -> tuple[tuple[str, int], ...]:
     """The postings of an entry as they are stored."""
     return () if entry is None else tuple((line.account, line.amount) for line in entry.postings)

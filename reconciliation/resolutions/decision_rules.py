@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from uuid import UUID, uuid5
 
 from ekpay_switch.domain.ledger.entries import Entry
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.resolutions.decision_records import Resolution, UnfitError
-from reconciliation.resolutions.resolution_actions import Action, ResolutionRules
+from reconciliation.resolutions.resolution_actions import ResolutionAction, ResolutionRules
 from reconciliation.resolutions.resolution_postings import (
     BreakAmounts,
     InstitutionSide,
@@ -37,7 +37,7 @@ class ResolutionPlan:
 
 
 def plan_of(
-    action: Action,
+    action: ResolutionAction,
     record: BreakRecord,
     amounts: BreakAmounts,
     side: InstitutionSide,
@@ -49,7 +49,7 @@ def plan_of(
     Raises:
         UnfitError: it does not fit.
     """
-    code = Code(record.code)
+    code = BreakCode(record.code)
     refuse_unless_open(record, standing)
     if code not in rules.rules[action].codes:
         fitting = ", ".join(rules.fitting(code))
@@ -66,10 +66,10 @@ def plan_of(
 
 def fitting_actions(
     record: BreakRecord, standing: Sequence[Resolution], rules: ResolutionRules
-) -> list[Action]:
+) -> list[ResolutionAction]:
     """The actions that fit a break as it stands, by its code and by what was decided so far."""
     actions = []
-    for action in rules.fitting(Code(record.code)):
+    for action in rules.fitting(BreakCode(record.code)):
         try:
             refuse_unless_open(record, standing)
             _refuse_out_of_turn(action, standing, rules)
@@ -97,12 +97,14 @@ def refuse_unless_open(record: BreakRecord, standing: Sequence[Resolution]) -> N
             return
 
 
-def _refuse_out_of_turn(action: Action, standing: Sequence[Resolution], rules: ResolutionRules) -> None:
+def _refuse_out_of_turn(
+    action: ResolutionAction, standing: Sequence[Resolution], rules: ResolutionRules
+) -> None:
     newest = newest_standing(standing)
     after = rules.rules[action].after
     if after is not None and (newest is None or newest.action is not after or not newest.postings):
         raise UnfitError(f"{action.value} comes after {after.value}, which does not stand here")
-    if after is None and newest is not None and newest.postings and action is not Action.REPOST:
+    if after is None and newest is not None and newest.postings and action is not ResolutionAction.REPOST:
         raise UnfitError(f"{newest.action.value} stands: continue it, or reverse it first")
 
 
@@ -111,7 +113,7 @@ def newest_standing(standing: Sequence[Resolution]) -> Resolution | None:
     return next((decision for decision in reversed(standing) if decision.stands), None)
 
 
-def reversible(resolution: Resolution, standing: Sequence[Resolution]) -> Entry | None:
+def reversal_of(resolution: Resolution, standing: Sequence[Resolution]) -> Entry | None:
     """The entry that reverses a decision; None where it moved nothing.
 
     Raises:

@@ -16,7 +16,7 @@ from reconciliation.resolutions.decision_records import (
     Resolution,
     UnknownIdError,
 )
-from reconciliation.resolutions.resolution_actions import Action
+from reconciliation.resolutions.resolution_actions import ResolutionAction
 from reconciliation.results.table_values import Row, as_json, from_json
 
 _RESOLUTIONS: Final = """
@@ -63,7 +63,7 @@ _HEX: Final = frozenset("0123456789abcdef-")
 _SHORTEST = 4
 
 
-async def id_of(connection: Connection, table: str, text: str) -> UUID:
+async def id_by_prefix(connection: Connection, table: str, text: str) -> UUID:
     """The one `break` or `resolution` whose id begins with a text of at least four digits.
 
     Raises:
@@ -104,7 +104,7 @@ async def resolution_by(connection: Connection, resolution_id: UUID) -> Resoluti
     return None if row is None else _resolution(row)
 
 
-async def add(connection: Connection, resolution: Resolution) -> None:
+async def write_resolution(connection: Connection, resolution: Resolution) -> None:
     """Write a proposal.
 
     Raises:
@@ -129,7 +129,7 @@ async def add(connection: Connection, resolution: Resolution) -> None:
     )
 
 
-async def add_check(
+async def write_check(
     connection: Connection, resolution: Resolution, checker: str, verdict: CheckerVerdict, reason: str
 ) -> None:
     """Write the verdict of a checker.
@@ -141,7 +141,7 @@ async def add_check(
     await connection.execute(_CHECK, resolution.id, checker, resolution.maker, verdict.value, reason)
 
 
-async def add_end(
+async def write_outcome(
     connection: Connection, resolution: Resolution, outcome: ProposalOutcome, checkers: Sequence[str] = ()
 ) -> None:
     """Write the outcome of a proposal and the checks that it rests on.
@@ -155,7 +155,7 @@ async def add_end(
     )
 
 
-async def movements_that_stand(connection: Connection, movements: Sequence[UUID]) -> list[UUID]:
+async def known_movements(connection: Connection, movements: Sequence[UUID]) -> list[UUID]:
     """Which of these movements our books have frozen lines of."""
     rows = await connection.fetch(_MOVEMENTS, list(movements))
     return [UUID(str(row["movement"])) for row in rows]
@@ -172,7 +172,7 @@ async def nets_of(
 def _resolution(row: Row) -> Resolution:
     values = dict(row)
     changed = {
-        "action": Action(values["action"]),
+        "action": ResolutionAction(values["action"]),
         "postings": tuple(
             (str(account), int(paisa)) for account, paisa in from_json(values["postings"])["lines"]
         ),

@@ -18,7 +18,7 @@ import asyncpg
 from ekpay_switch.domain.ledger.entries import Entry
 from ekpay_switch.ports.finance import Connection, Finance
 from ekpay_switch.security.identifiers import uuid7
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.calendar import Calendar, read_calendar
 from reconciliation.resolutions.break_lookup import break_by, newest_night
 from reconciliation.resolutions.decision_records import (
@@ -29,27 +29,31 @@ from reconciliation.resolutions.decision_records import (
     Resolution,
     UnfitError,
     UnknownIdError,
-    lines_of,
+    posting_lines,
 )
 from reconciliation.resolutions.decision_rules import (
     ResolutionPlan,
     plan_of,
     refuse_unless_open,
     reversal_entry_id,
-    reversible,
+    reversal_of,
     state_after,
 )
 from reconciliation.resolutions.decision_store import (
-    add,
-    add_check,
-    add_end,
-    movements_that_stand,
+    known_movements,
     nets_of,
     resolution_by,
     resolutions_of,
+    write_check,
+    write_outcome,
+    write_resolution,
 )
 from reconciliation.resolutions.institution_sides import institution_side
-from reconciliation.resolutions.resolution_actions import Action, ResolutionRules, read_resolution_rules
+from reconciliation.resolutions.resolution_actions import (
+    ResolutionAction,
+    ResolutionRules,
+    read_resolution_rules,
+)
 from reconciliation.resolutions.resolution_postings import BreakAmounts, suspense_of, touches_our_bank
 from reconciliation.results.event_chain import CHAIN_LOCK, NewEvent, append
 from reconciliation.results.records import BreakEventKind, BreakRecord, BreakState
@@ -66,7 +70,7 @@ class Proposal:
     """
 
     break_id: UUID
-    action: Action
+    action: ResolutionAction
     reason: str
     maker: str
     gains: bool = False
@@ -126,14 +130,14 @@ class ResolutionActions:
             side = institution_side(self.finance.config, broken.institution)
             plan = plan_of(proposal.action, broken, amounts, side, decisions, self.rules)
             entry_id = uuid5(proposal.id, "entry")
-            await _refuse_unless_it_can_be_told(connection, proposal.action, broken)
+            await _refuse_without_movements(connection, proposal.action, broken)
         else:
             reversed_ = _decision_of(decisions, proposal.reverses)
             plan = self._plan_of_reversal(broken, reversed_, decisions)
             proposal = replace(proposal, action=reversed_.action)
             entry_id = reversal_entry_id(reversed_)
         resolution = _resolution_from(proposal, plan, entry_id, len(decisions) + 1)
-        await add(connection, resolution)
+        await write_resolution(connection, resolution)
         event = await _event(
             connection, resolution, proposal.maker, BreakEventKind.PROPOSED, BreakState.PROPOSED
         )
@@ -145,7 +149,7 @@ class ResolutionActions:
     ) -> ResolutionPlan:
         if broken.state is not BreakState.RESOLVED:
             refuse_unless_open(broken, decisions)
-        entry = reversible(reversed_, decisions)
+        entry = reversal_of(reversed_, decisions)
         below = [decision for decision in decisions if decision.stands and decision.id != reversed_.id]
         settlement = below[-1].settlement if below else ""
         return ResolutionPlan(reversed_.amount, entry, settlement, self.rules.checkers(reversed_.amount))
@@ -189,15 +193,15 @@ class ResolutionActions:
         broken = await break_by(connection, resolution.break_id, self.calendar)
         if broken.state is not BreakState.PROPOSED:
             raise UnfitError(f"the break is {broken.state.value} meanwhile, so nothing is decided any more")
-        await add_check(connection, resolution, order.checker, order.verdict, order.reason)
+        await write_check(connection, resolution, order.checker, order.verdict, order.reason)
         approvals = [*resolution.approved_by, order.checker]
         facts: dict[str, object] = {"reason": order.reason} if order.reason else {}
         if order.verdict is CheckerVerdict.REJECTED:
-            await add_end(connection, resolution, ProposalOutcome.REJECTED, [order.checker])
+            await write_outcome(connection, resolution, ProposalOutcome.REJECTED, [order.checker])
         elif len(approvals) < resolution.checkers_needed:
             facts["check"] = f"{len(approvals)} of {resolution.checkers_needed}"
         else:
-            await add_end(connection, resolution, ProposalOutcome.APPROVED, approvals)
+            await write_outcome(connection, resolution, ProposalOutcome.APPROVED, approvals)
             facts |= await self._carry_out(connection, resolution, broken)
         await self._append_check_event(connection, resolution, order, facts)
         return await existing_resolution(connection, resolution.id)
@@ -205,8 +209,8 @@ class ResolutionActions:
     async def _carry_out(
         self, connection: Connection, resolution: Resolution, broken: BreakRecord
     ) -> dict[str, object]:
-        if resolution.action is Action.REPOST and resolution.reverses is None:
-            movements = await movements_that_stand(connection, movements_of(broken))
+        if resolution.action is ResolutionAction.REPOST and resolution.reverses is None:
+            movements = await known_movements(connection, movements_of_break(broken))
             return {"woken": await self.finance.evidence.wake(connection, movements)}
         await self.finance.books.post(connection, resolution.adjustments)
         return {"settlement": resolution.settlement} if resolution.settlement else {}
@@ -269,7 +273,7 @@ async def existing_resolution(connection: Connection, resolution_id: UUID) -> Re
     return resolution
 
 
-def movements_of(broken: BreakRecord) -> list[UUID]:
+def movements_of_break(broken: BreakRecord) -> list[UUID]:
     """The movements of our books that a break is about."""
     movements = broken.details.get("movements", ())
     return [UUID(str(movement)) for movement in movements] if isinstance(movements, Sequence) else []
@@ -277,11 +281,13 @@ def movements_of(broken: BreakRecord) -> list[UUID]:
 
 async def _break_amounts(connection: Connection, broken: BreakRecord, *, gains: bool) -> BreakAmounts:
     """The amounts of a break, with the nets of both sides."""
-    code = Code(broken.code)
-    movements = movements_of(broken)
-    nets = await nets_of(connection, broken.institution, movements, paid=code is not Code.REVERSAL_PENDING)
+    code = BreakCode(broken.code)
+    movements = movements_of_break(broken)
+    nets = await nets_of(
+        connection, broken.institution, movements, paid=code is not BreakCode.REVERSAL_PENDING
+    )
     # Of a payment that is booked twice, one line is right.
-    ours = nets[-1:] if code is Code.DUP_IN_LEDGER else nets
+    ours = nets[-1:] if code is BreakCode.DUP_IN_LEDGER else nets
     theirs = broken.details.get("net")
     return BreakAmounts(
         code,
@@ -293,8 +299,12 @@ async def _break_amounts(connection: Connection, broken: BreakRecord, *, gains: 
     )
 
 
-async def _refuse_unless_it_can_be_told(connection: Connection, action: Action, broken: BreakRecord) -> None:
-    if action is Action.REPOST and not await movements_that_stand(connection, movements_of(broken)):
+async def _refuse_without_movements(
+    connection: Connection, action: ResolutionAction, broken: BreakRecord
+) -> None:
+    if action is ResolutionAction.REPOST and not await known_movements(
+        connection, movements_of_break(broken)
+    ):
         raise UnfitError("no payment of ours is known to this break, so nothing can be asked again")
 
 
@@ -315,7 +325,7 @@ def _resolution_from(proposal: Proposal, plan: ResolutionPlan, entry_id: UUID, n
         amount=plan.amount,
         entry_id=entry_id,
         moment="" if entry is None else entry.moment,
-        postings=lines_of(entry),
+        postings=posting_lines(entry),
         settlement=plan.settlement,
         reason=proposal.reason.strip(),
         maker=proposal.maker,
@@ -334,10 +344,10 @@ async def _event(
     connection: Connection, resolution: Resolution, actor: str, kind: BreakEventKind, state: BreakState
 ) -> NewEvent:
     night = await newest_night(connection)
-    return NewEvent(resolution.break_id, night, actor, kind, state, facts_of(resolution))
+    return NewEvent(resolution.break_id, night, actor, kind, state, resolution_facts(resolution))
 
 
-def facts_of(resolution: Resolution) -> dict[str, object]:
+def resolution_facts(resolution: Resolution) -> dict[str, object]:
     """The facts of a decision for its event."""
     facts: dict[str, object] = {
         "resolution": str(resolution.id),

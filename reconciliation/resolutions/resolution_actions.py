@@ -13,12 +13,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from reconciliation.breaks.codes import Code, SentenceField
+from reconciliation.breaks.codes import BreakCode, SentenceField
 from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
 
 
-class Action(StrEnum):
+class ResolutionAction(StrEnum):
     """The actions that two persons can decide on a break."""
 
     WRITE_OFF = "write_off"
@@ -36,8 +36,8 @@ class Action(StrEnum):
 
 
 # A file has members as text, so these two are not strict.
-_Code = Annotated[Code, Field(strict=False)]
-_Action = Annotated[Action, Field(strict=False)]
+_Code = Annotated[BreakCode, Field(strict=False)]
+_Action = Annotated[ResolutionAction, Field(strict=False)]
 
 
 class ActionRule(BaseModel):
@@ -92,7 +92,7 @@ class ResolutionRules:
 
     version: str
     bands: tuple[ApprovalBand, ...]
-    rules: Mapping[Action, ActionRule]
+    rules: Mapping[ResolutionAction, ActionRule]
     closing: ClosingRules
 
     def checkers(self, amount: int) -> int:
@@ -100,7 +100,7 @@ class ResolutionRules:
         reaching = (band for band in self.bands if band.up_to_paisa is None or amount <= band.up_to_paisa)
         return next(reaching).checkers
 
-    def fitting(self, code: Code) -> tuple[Action, ...]:
+    def fitting(self, code: BreakCode) -> tuple[ResolutionAction, ...]:
         """The decisions that fit a code, in the order of the file."""
         return tuple(name for name, rule in self.rules.items() if code in rule.codes)
 
@@ -116,10 +116,10 @@ def read_resolution_rules(path: Path) -> ResolutionRules:
     except (ValidationError, tomllib.TOMLDecodeError) as problem:
         raise ConfigurationError(f"{path.name}: {fault_wording(problem)}") from problem
     stated_actions = [rule.name for rule in table.actions]
-    if sorted(stated_actions) != sorted(Action):
-        wrong = sorted(set(stated_actions) ^ set(Action)) or "one of them twice"
+    if sorted(stated_actions) != sorted(ResolutionAction):
+        wrong = sorted(set(stated_actions) ^ set(ResolutionAction)) or "one of them twice"
         raise ConfigurationError(f"{path.name} must say each action once: {wrong}")
-    bare = set(Code) - {code for rule in table.actions for code in rule.codes}
+    bare = set(BreakCode) - {code for rule in table.actions for code in rule.codes}
     if bare:
         raise ConfigurationError(f"{path.name} has no action for {', '.join(sorted(bare))}")
     rules = {rule.name: rule for rule in table.actions}
@@ -128,7 +128,7 @@ def read_resolution_rules(path: Path) -> ResolutionRules:
     return ResolutionRules(table.version, table.bands, rules, table.closing)
 
 
-def _refuse_broken_chains(name: str, rules: Mapping[Action, ActionRule]) -> None:
+def _refuse_broken_chains(name: str, rules: Mapping[ResolutionAction, ActionRule]) -> None:
     for rule in rules.values():
         before = rules.get(rule.after) if rule.after else None
         if before is None:

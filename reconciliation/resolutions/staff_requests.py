@@ -11,22 +11,22 @@ from reconciliation.resolutions.break_lookup import break_by, newest_night
 from reconciliation.resolutions.day_closing import ClosedDay, closings_of, verify_closings
 from reconciliation.resolutions.decision_records import CheckerVerdict, Resolution
 from reconciliation.resolutions.decision_rules import fitting_actions
-from reconciliation.resolutions.decision_store import id_of, resolutions_of
+from reconciliation.resolutions.decision_store import id_by_prefix, resolutions_of
 from reconciliation.resolutions.decisions import CheckOrder, Proposal, ResolutionActions, existing_resolution
-from reconciliation.resolutions.resolution_actions import Action
+from reconciliation.resolutions.resolution_actions import ResolutionAction
 from reconciliation.results.break_results import events_of, read_breaks
 from reconciliation.results.records import BreakEvent, BreakFilter, BreakRecord
 
 
 @dataclass(frozen=True, slots=True)
-class BreakStory:
+class BreakHistory:
     """One break with its events and decisions, and the actions that fit it as it stands."""
 
     broken: BreakRecord
     night: date
     events: Sequence[BreakEvent]
     resolutions: Sequence[Resolution]
-    fitting: Sequence[Action]
+    fitting: Sequence[ResolutionAction]
 
 
 async def breaks_of(finance: Finance, break_filter: BreakFilter) -> tuple[list[BreakRecord], date]:
@@ -44,15 +44,15 @@ async def breaks_of(finance: Finance, break_filter: BreakFilter) -> tuple[list[B
         await connection.close()
 
 
-async def story_of(finance: Finance, text: str) -> BreakStory:
+async def break_history(finance: Finance, text: str) -> BreakHistory:
     """One break by the beginning of its id; raises UnknownIdError."""
     desk = ResolutionActions.of(finance)
     connection = await finance.connect()
     try:
-        break_id = await id_of(connection, "break", text)
+        break_id = await id_by_prefix(connection, "break", text)
         broken = await break_by(connection, break_id, desk.calendar)
         decisions = await resolutions_of(connection, break_id)
-        return BreakStory(
+        return BreakHistory(
             broken,
             await newest_night(connection),
             await events_of(connection, break_id),
@@ -64,7 +64,7 @@ async def story_of(finance: Finance, text: str) -> BreakStory:
 
 
 async def propose(
-    finance: Finance, text: str, *, action: Action, reason: str, maker: str, gains: bool = False
+    finance: Finance, text: str, *, action: ResolutionAction, reason: str, maker: str, gains: bool = False
 ) -> Resolution:
     """Propose an action with its reason and maker, see `ResolutionActions.propose`."""
     break_id = await _id(finance, "break", text)
@@ -84,7 +84,7 @@ async def propose_reversal(finance: Finance, text: str, reason: str, maker: str)
     )
 
 
-async def check(
+async def check_resolution(
     finance: Finance, text: str, *, checker: str, verdict: CheckerVerdict, reason: str
 ) -> Resolution:
     """Write down what a checker says, see `ResolutionActions.check`."""
@@ -109,6 +109,6 @@ async def closings_with_proof(finance: Finance, night: date | None) -> tuple[lis
 async def _id(finance: Finance, table: str, text: str) -> UUID:
     connection = await finance.connect()
     try:
-        return await id_of(connection, table, text)
+        return await id_by_prefix(connection, table, text)
     finally:
         await connection.close()

@@ -15,10 +15,15 @@ from uuid import UUID, uuid5
 from ekpay_switch.ports.finance import Adjustment, Connection, Finance
 from reconciliation.calendar import read_calendar
 from reconciliation.resolutions.day_closing import RunEndings, restate
-from reconciliation.resolutions.decision_records import ProposalOutcome, Resolution, lines_of
+from reconciliation.resolutions.decision_records import ProposalOutcome, Resolution, posting_lines
 from reconciliation.resolutions.decision_rules import reversal_entry_id
-from reconciliation.resolutions.decision_store import add, add_end, institutions_of, resolutions_of_many
-from reconciliation.resolutions.decisions import facts_of
+from reconciliation.resolutions.decision_store import (
+    institutions_of,
+    resolutions_of_many,
+    write_outcome,
+    write_resolution,
+)
+from reconciliation.resolutions.decisions import resolution_facts
 from reconciliation.resolutions.resolution_postings import reversal_after_closing
 from reconciliation.results.event_chain import NewEvent, append
 from reconciliation.results.records import BreakEventKind, BreakState, RunRecord
@@ -61,13 +66,13 @@ async def react_to_run(
     adjustments: list[Adjustment] = []
     events: list[NewEvent] = []
     for item in lapsed:
-        await add_end(connection, item, ProposalOutcome.LAPSED)
+        await write_outcome(connection, item, ProposalOutcome.LAPSED)
         events.append(_event(item, run, BreakEventKind.REJECTED, states[item.break_id]))
     for item in reversed([item for item in decisions if item.stands]):
         numbers[item.break_id] += 1
         reversal = _reversal(item, institutions[item.break_id], numbers[item.break_id])
-        await add(connection, reversal)
-        await add_end(connection, reversal, ProposalOutcome.APPROVED)
+        await write_resolution(connection, reversal)
+        await write_outcome(connection, reversal, ProposalOutcome.APPROVED)
         reversals.append(reversal)
         adjustments.extend(reversal.adjustments)
         events.append(_event(reversal, run, BreakEventKind.REVERSED, states[item.break_id]))
@@ -89,7 +94,7 @@ def _reversal(decision: Resolution, institution: str, number: int) -> Resolution
         number=number,
         entry_id=reversal_entry_id(decision),
         moment="" if undone is None else undone.moment,
-        postings=lines_of(undone),
+        postings=posting_lines(undone),
         settlement="",
         reason=f"the break has changed by itself: reverses {decision.action.value}",
         maker=None,
@@ -103,5 +108,5 @@ def _reversal(decision: Resolution, institution: str, number: int) -> Resolution
 
 
 def _event(resolution: Resolution, run: RunRecord, kind: BreakEventKind, state: BreakState) -> NewEvent:
-    facts = facts_of(resolution) | {"run": run.seq, "why": RULE}
+    facts = resolution_facts(resolution) | {"run": run.seq, "why": RULE}
     return NewEvent(resolution.break_id, run.night, f"rule: {RULE}", kind, state, facts)

@@ -13,7 +13,7 @@ from reconciliation.results.records import RunRecord
 from reconciliation.results.run_state import CarriedState
 
 
-def everything(home: Path, run: RunRecord, columns: Sequence[str] = ()) -> pl.DataFrame:
+def all_rows(home: Path, run: RunRecord, columns: Sequence[str] = ()) -> pl.DataFrame:
     """The canonical rows of all runs up to this one, each as it stood after it; `home` is `Finance.home`.
 
     With `columns` only these and what names a row.
@@ -22,7 +22,7 @@ def everything(home: Path, run: RunRecord, columns: Sequence[str] = ()) -> pl.Da
     """
     rows = NightFolders.of(home).rows
     carried = CarriedState.read(rows / f"{run.seq:06d}")
-    return RowStore(rows, run.seq, carried.withdrawn).everything(columns)
+    return RowStore(rows, run.seq, carried.withdrawn).all_rows(columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class CommittedRows(Protocol):
         """Every row of some institutions that counts behind a run."""
         ...
 
-    def everything(self, run: RunRecord, columns: Sequence[str]) -> pl.DataFrame:
+    def all_rows(self, run: RunRecord, columns: Sequence[str]) -> pl.DataFrame:
         """Every row that counts after a run, with these columns and those that name it."""
         ...
 
@@ -66,7 +66,7 @@ class RunRows:
         withdrawn = [origin for origin in store.withdrawn if origin not in before]
         earlier = RowStore(NightFolders.of(self.home).rows, run.seq - 1)
         withdrawn_rows = [store.of_origins(withdrawn), earlier.open_of_origins(withdrawn)]
-        return ChangedRows(store.written(), frozenset(names_of(pl.concat(withdrawn_rows))))
+        return ChangedRows(store.written_rows(), frozenset(row_names(pl.concat(withdrawn_rows))))
 
     def settled(self, run: RunRecord, runs: Iterable[int], names: Collection[str]) -> pl.DataFrame:
         """See `CommittedRows`."""
@@ -79,9 +79,9 @@ class RunRows:
         """See `CommittedRows`."""
         return self._store(run).of_institutions(institutions)
 
-    def everything(self, run: RunRecord, columns: Sequence[str]) -> pl.DataFrame:
+    def all_rows(self, run: RunRecord, columns: Sequence[str]) -> pl.DataFrame:
         """See `CommittedRows`."""
-        return everything(self.home, run, columns)
+        return all_rows(self.home, run, columns)
 
     def _store(self, run: RunRecord) -> RowStore:
         rows = NightFolders.of(self.home).rows
@@ -91,6 +91,6 @@ class RunRows:
 _NAME = pl.format("{}:{}", "origin", "ordinal")
 
 
-def names_of(rows: pl.DataFrame) -> list[str]:
+def row_names(rows: pl.DataFrame) -> list[str]:
     """The permanent name of each row."""
     return rows.select(_NAME.alias("name"))["name"].to_list()

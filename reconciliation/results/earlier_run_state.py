@@ -34,7 +34,7 @@ FROM reconciliation.breaks b JOIN reconciliation.runs r ON r.id = b.run_id WHERE
 """
 
 
-async def known_after(connection: Connection, seq: int) -> dict[FindingKey, date]:
+async def breaks_known_after(connection: Connection, seq: int) -> dict[FindingKey, date]:
     """Every break that a run up to this one has found, with its first night."""
     breaks = map(standing_of, await connection.fetch(_KNOWN, seq))
     return {key: first for key, (first, _) in breaks}

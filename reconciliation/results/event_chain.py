@@ -103,13 +103,13 @@ async def _end(connection: Connection) -> tuple[int, bytes]:
     return (0, BEGINNING) if newest is None else (newest["seq"], newest["hash"])
 
 
-async def verify(connection: Connection) -> str | None:
+async def verify_chain(connection: Connection) -> str | None:
     """None where every event is sealed as it was, or in words which one is not."""
-    broken = await first_broken(connection)
+    broken = await first_broken_event(connection)
     return None if broken is None else f"event {broken[0]} of the breaks {broken[1]}"
 
 
-async def first_broken(connection: Connection) -> tuple[int, str] | None:
+async def first_broken_event(connection: Connection) -> tuple[int, str] | None:
     """The number of the first event that is not as it was sealed with what is wrong with it, or None."""
     seq, before = 0, BEGINNING
     while rows := await connection.fetch(EVENTS, seq, _READ_AT_ONCE):

@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final, Self
 
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.digests import sha256_of, sha256_of_lines
 from reconciliation.engine.row_store import sync_to_disk
@@ -144,7 +144,7 @@ def register_of(files: Iterable[FileRecord]) -> FileRegister:
     return register
 
 
-def digest_of(folder: Path) -> str:
+def folder_digest(folder: Path) -> str:
     """SHA-256 over everything that a run left in its folder."""
     files = sorted(path for path in folder.iterdir() if path.is_file())
     return sha256_of_lines(f"{path.name} {sha256_of(path.read_bytes())}" for path in files)
@@ -152,5 +152,5 @@ def digest_of(folder: Path) -> str:
 
 def standing_of(row: Row) -> tuple[FindingKey, tuple[date, BreakFinding]]:
     """A break that stands, with its first night."""
-    key = FindingKey(Code(row["code"]), row["institution"], row["reference"])
+    key = FindingKey(BreakCode(row["code"]), row["institution"], row["reference"])
     return key, (row["first_seen"], BreakFinding(key, file=row["file"], day=row["day"], cycle=row["cycle"]))

@@ -14,24 +14,24 @@ import polars as pl
 
 from ekpay_switch.domain.ledger.settlement_postings import clearing_account
 from ekpay_switch.ports.finance import Finance
-from reconciliation.breaks.codes import Code
+from reconciliation.breaks.codes import BreakCode
 from reconciliation.breaks.findings import BreakFinding, FindingKey
 from reconciliation.calendar import read_calendar
 from reconciliation.errors import SettlementError
 from reconciliation.matching.row_family import InstitutionKind
-from reconciliation.results.committed_rows import CommittedRows, RunRows, names_of
+from reconciliation.results.committed_rows import CommittedRows, RunRows, row_names
 from reconciliation.results.records import RunRecord
 from reconciliation.results.runs import latest_run, run_of
 from reconciliation.results.table_values import Connection
 from reconciliation.settlement.instructions.account_registry import AccountRegistry, read_registry
 from reconciliation.settlement.positions.cycles import Cycles
-from reconciliation.settlement.positions.institution_lines import ClaimFate, JudgedRows, lines_of
+from reconciliation.settlement.positions.institution_lines import ClaimFate, JudgedRows, institution_lines
 from reconciliation.settlement.positions.ledger_lines import lines_of_books
 from reconciliation.settlement.positions.lines import carry_forward
 from reconciliation.settlement.positions.payout_credits import PayoutBatch, batches_of
 from reconciliation.settlement.store.settlement_lines import (
     billers_with_deposit,
-    decisions,
+    decided_fates,
     lines_about,
     new_booked,
     new_moved,
@@ -143,7 +143,7 @@ async def take_in(work: SettlementWork) -> None:
         run = await run_of(work.connection, seq)
         if run is not None and run.id != work.run.id:
             await _take_in_run(work, run, {}, frozenset())
-    decided = {key: ClaimFate(fate) for key, fate in (await decisions(work.connection)).items()}
+    decided = {key: ClaimFate(fate) for key, fate in (await decided_fates(work.connection)).items()}
     await _take_in_run(work, work.run, decided, await waiting_sources(work.connection))
 
 
@@ -156,7 +156,7 @@ async def _take_in_run(
     # What becomes known after a sheet is too late for it.
     night = run.night if newest is None else max(run.night, newest)
     changed = rows.changed(run)
-    touched = {*names_of(changed.rows), *changed.withdrawn}
+    touched = {*row_names(changed.rows), *changed.withdrawn}
     waiting = waits - touched
     before = await lines_about(connection, touched | waiting)
     stand = rows.settled(run, await runs_about(connection, waiting), waiting)
@@ -170,7 +170,7 @@ async def _take_in_run(
     )
     booked, movements = await new_booked(connection, run.last_line), await new_moved(connection, run.night)
     after = (
-        *carry_forward(before, lines_of(judged, work.setting.cycles), night),
+        *carry_forward(before, institution_lines(judged, work.setting.cycles), night),
         *lines_of_books(booked, movements, night),
     )
     await write_lines(connection, run.id, before, after)
@@ -198,5 +198,5 @@ async def standing_breaks(connection: Connection) -> tuple[BreakFinding, ...]:
     """The breaks that are not closed, with what a held line needs of them."""
     rows = await connection.fetch(_STANDING)
     return tuple(
-        BreakFinding(FindingKey(Code(row["code"]), row["institution"], row["reference"])) for row in rows
+        BreakFinding(FindingKey(BreakCode(row["code"]), row["institution"], row["reference"])) for row in rows
     )

@@ -140,7 +140,7 @@ async def _post_credits(
 ) -> tuple[tuple[PayoutCredit, ...], tuple[PayoutCredit, ...]]:
     known = await read_credits(work.connection)
     lines = await read_agreed(work.connection)
-    rounded = rounded_by_file(work.setting.rows.everything(work.run, COLUMNS))
+    rounded = rounded_by_file(work.setting.rows.all_rows(work.run, COLUMNS))
     credits_now = tuple(credits_of(batches, lines, work.setting.cycles, rounded))
     new, entries = [], []
     for credit in credits_now:

@@ -3,13 +3,13 @@
 from datetime import date
 
 from reconciliation.settlement.current_state import SettlementWork, batches, settlement_lock, take_in
-from reconciliation.settlement.instructions.creditor_instructions import instruct
+from reconciliation.settlement.instructions.creditor_instructions import instructions_of
 from reconciliation.settlement.instructions.value_date_record import SettledPosition, settle_positions
 from reconciliation.settlement.positions.cycles import Party
 from reconciliation.settlement.positions.net_positions import sheet_of
 from reconciliation.settlement.positions.trust_cover import TrustCover, cover_of, overdue_of
 from reconciliation.settlement.screen_rows import LineDetails, position_details
-from reconciliation.settlement.settle_value_date import carried_into, lines_from, owed_by
+from reconciliation.settlement.settle_value_date import carried_into, lines_from, owed_to_parties
 from reconciliation.settlement.store.bank_outcomes import read_closings
 from reconciliation.settlement.store.settlement_lines import closed_balances, read_held, read_lines
 from reconciliation.settlement.store.settlement_sheets import head_of, newest_sheet, read_sheet
@@ -26,8 +26,10 @@ async def sheet_rows(work: SettlementWork, value_date: date) -> tuple[SettledPos
         carried = {} if newest and value_date < newest else await carried_into(work, lines, value_date)
         sheet = sheet_of(value_date, lines, work.setting.cycles)
         balances = await work.setting.finance.books.balances(work.connection)
-        owed_to = owed_by(balances, await closed_balances(work.connection))
-        return settle_positions(sheet, instruct(sheet, work.setting.registry, carried, owed_to), carried)
+        owed_to = owed_to_parties(balances, await closed_balances(work.connection))
+        return settle_positions(
+            sheet, instructions_of(sheet, work.setting.registry, carried, owed_to), carried
+        )
 
 
 async def explain_party(

@@ -59,14 +59,14 @@ class LineDetails:
         }
 
 
-def facts_of(row: SettledPosition) -> dict[str, object]:
+def position_facts(row: SettledPosition) -> dict[str, object]:
     """One line of a sheet by name."""
     facts: dict[str, object] = {"role": row.position.party.role.value, "party": row.position.party.name}
     facts |= {name: getattr(row.position, name) for name in COLUMNS}
     return facts | {name: getattr(row, name) for name in CARRY_COLUMNS}
 
 
-def facts_of_credit(credit: PayoutCredit) -> dict[str, object]:
+def credit_facts(credit: PayoutCredit) -> dict[str, object]:
     """One credit by name."""
     return {
         "batch": credit.batch.key,
@@ -84,7 +84,7 @@ def facts_of_credit(credit: PayoutCredit) -> dict[str, object]:
     }
 
 
-def facts_of_outcome(outcome: InstructionOutcome) -> dict[str, object]:
+def outcome_facts(outcome: InstructionOutcome) -> dict[str, object]:
     """One instruction and its outcome by name."""
     paid = outcome.instruction
     return {

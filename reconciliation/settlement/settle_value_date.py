@@ -15,23 +15,28 @@ from reconciliation.settlement.current_state import SettlementWork, settlement_l
 from reconciliation.settlement.instructions.creditor_instructions import (
     Instruction,
     OutgoingInstructions,
-    instruct,
-    put_off,
+    carry_whole_sheet,
+    instructions_of,
 )
-from reconciliation.settlement.instructions.instruction_steps import owed_again
+from reconciliation.settlement.instructions.instruction_steps import ids_owed_again
 from reconciliation.settlement.instructions.value_date_record import (
     BankFile,
     SettledPosition,
-    digest_of,
     files_of,
-    put_off_until,
+    passed_value_dates,
     settle_positions,
+    sheet_digest,
 )
 from reconciliation.settlement.journal_entries import id_of_instruction, of_instruction
 from reconciliation.settlement.positions.cycles import Party
-from reconciliation.settlement.positions.ledger_lines import accounts_of, debt_of, owes
+from reconciliation.settlement.positions.ledger_lines import accounts_of, debt_of, owed_on_account
 from reconciliation.settlement.positions.lines import SettlementLine
-from reconciliation.settlement.positions.net_positions import SettlementSheet, rest, sheet_of, value_dates
+from reconciliation.settlement.positions.net_positions import (
+    SettlementSheet,
+    sheet_of,
+    unexplained_rest,
+    value_dates,
+)
 from reconciliation.settlement.store.bank_outcomes import carried_ids, read_steps, write_carries
 from reconciliation.settlement.store.settlement_lines import closed_balances, read_lines
 from reconciliation.settlement.store.settlement_sheets import (
@@ -39,11 +44,11 @@ from reconciliation.settlement.store.settlement_sheets import (
     SheetHead,
     carried_from,
     head_of,
+    load_bank_files,
     newest_sheet,
-    read_files,
     read_instructions,
     read_sheet,
-    write_files,
+    store_bank_files,
     write_instructions,
     write_sheet,
 )
@@ -86,9 +91,9 @@ async def settle(work: SettlementWork, order: SettlementOrder) -> SettledValueDa
     head = standing or await head_of(connection, order.value_date)
     assert head is not None, "it was written just now"
     rows = await read_sheet(connection, order.value_date)
-    if digest_of(rows) != head.digest:
+    if sheet_digest(rows) != head.digest:
         raise SettlementError(f"the sheet of {order.value_date} is not what was written")
-    return SettledValueDate(head, rows, await read_files(connection, order.value_date), standing is None)
+    return SettledValueDate(head, rows, await load_bank_files(connection, order.value_date), standing is None)
 
 
 def refuse_unless_due(work: SettlementWork, value_date: date, newest: date | None) -> None:
@@ -103,8 +108,8 @@ def refuse_unless_due(work: SettlementWork, value_date: date, newest: date | Non
         raise SettlementError(f"{value_date} is no business day")
     if newest is not None and value_date < newest:
         raise SettlementError(f"{newest} was settled, what is left of {value_date} was carried there")
-    if value_date > calendar.after(work.run.night):
-        reached = calendar.after(work.run.night)
+    if value_date > calendar.business_day_after(work.run.night):
+        reached = calendar.business_day_after(work.run.night)
         raise SettlementError(
             f"the newest night is {work.run.night}: {reached} is the last to be settled by it"
         )
@@ -122,19 +127,21 @@ async def _write(work: SettlementWork, order: SettlementOrder) -> None:
     for day, rows in _passed_sheets(
         work, lines, await carried_from(connection, newest), newest=newest, value_date=order.value_date
     ):
-        head = SheetHead(day, work.run.id, digest_of(rows), order.by, order.approved_by, made_at)
+        head = SheetHead(day, work.run.id, sheet_digest(rows), order.by, order.approved_by, made_at)
         await write_sheet(connection, head, rows)
     carried = await carried_into(work, lines, order.value_date)
     sheet = _sheet(order.value_date, lines, work)
     balances = await work.setting.finance.books.balances(connection)
-    owed_to = owed_by(balances, await closed_balances(connection))
-    outgoing = instruct(sheet, work.setting.registry, carried, owed_to)
+    owed_to = owed_to_parties(balances, await closed_balances(connection))
+    outgoing = instructions_of(sheet, work.setting.registry, carried, owed_to)
     rows = settle_positions(sheet, outgoing, carried)
-    head = SheetHead(order.value_date, work.run.id, digest_of(rows), order.by, order.approved_by, made_at)
+    head = SheetHead(order.value_date, work.run.id, sheet_digest(rows), order.by, order.approved_by, made_at)
     await write_sheet(connection, head, rows)
     await write_carries(connection, await _rejected_ids(connection), order.value_date)
     await _issue_instructions(work, outgoing, balances)
-    await write_files(connection, order.value_date, files_of(outgoing, work.setting.registry.debtor, made_at))
+    await store_bank_files(
+        connection, order.value_date, files_of(outgoing, work.setting.registry.debtor, made_at)
+    )
 
 
 async def lines_from(
@@ -153,9 +160,9 @@ def _passed_sheets(
     value_date: date,
 ) -> Iterator[tuple[date, tuple[SettledPosition, ...]]]:
     """The sheets of value dates that have passed without one: everything that is owed is carried on."""
-    for day in put_off_until(value_dates(lines, work.setting.cycles), value_date, newest):
+    for day in passed_value_dates(value_dates(lines, work.setting.cycles), value_date, newest):
         sheet = _sheet(day, lines, work)
-        outgoing = put_off(sheet, carried)
+        outgoing = carry_whole_sheet(sheet, carried)
         yield day, settle_positions(sheet, outgoing, carried)
         carried = outgoing.carried
 
@@ -173,8 +180,8 @@ async def carried_into(
 
 def _sheet(value_date: date, lines: Sequence[SettlementLine], work: SettlementWork) -> SettlementSheet:
     sheet = sheet_of(value_date, lines, work.setting.cycles)
-    if rest(sheet):
-        raise SettlementError(f"the sheet of {value_date} leaves {rest(sheet)} paisa unexplained")
+    if unexplained_rest(sheet):
+        raise SettlementError(f"the sheet of {value_date} leaves {unexplained_rest(sheet)} paisa unexplained")
     return sheet
 
 
@@ -191,14 +198,14 @@ async def _issue_instructions(
 
 def _issued_instruction(instruction: Instruction, statement: str, balances: Balances) -> IssuedInstruction:
     party = instruction.creditor.creditor
-    account = max(accounts_of(party), key=lambda name: owes(name, balances.get(name, 0)))
+    account = max(accounts_of(party), key=lambda name: owed_on_account(name, balances.get(name, 0)))
     debt = balances.get(debt_of(party), 0)
     return IssuedInstruction(
         instruction, statement, account, max(0, debt), id_of_instruction(instruction.end_to_end_id)
     )
 
 
-def owed_by(now: Balances, closed: Balances) -> Callable[[Party], int]:
+def owed_to_parties(now: Balances, closed: Balances) -> Callable[[Party], int]:
     """What our books owe a party now, and at most what they owe by closed windows, in paisa.
 
     What a party owes us beyond its debt limit is taken off.
@@ -211,12 +218,12 @@ def owed_by(now: Balances, closed: Balances) -> Callable[[Party], int]:
 
 
 def _owed_amount(party: Party, balances: Balances) -> int:
-    owed_paisa = sum(owes(name, balances.get(name, 0)) for name in accounts_of(party))
+    owed_paisa = sum(owed_on_account(name, balances.get(name, 0)) for name in accounts_of(party))
     return owed_paisa - max(0, balances.get(debt_of(party), 0))
 
 
 async def _rejected_ids(connection: Connection) -> tuple[str, ...]:
-    return tuple(sorted(owed_again(await read_steps(connection), await carried_ids(connection))))
+    return tuple(sorted(ids_owed_again(await read_steps(connection), await carried_ids(connection))))
 
 
 async def _with_rejected(

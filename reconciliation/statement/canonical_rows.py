@@ -57,14 +57,14 @@ def rows_of(table: CellTable, layout: Layout, file_date: date, *, hashed: bool =
     _refuse_unknown(frame, "currency", (fields.currency,), table)
     back = pl.col("direction") != BRINGS
     frame = frame.with_columns(
-        signed(name, back, layout).alias(name) for name in AMOUNTS if getattr(fields, name)
+        signed_amount(name, back, layout).alias(name) for name in AMOUNTS if getattr(fields, name)
     )
     frame = with_all_amounts(frame, fields)
     _refuse_contradictions(frame, fields, table)
     frame = frame.with_columns(
         ordinal=pl.int_range(1, pl.len() + 1, dtype=pl.Int32),
         ours=pl.col(fields.ours).str.strip_chars(),
-        theirs=theirs(fields, back),
+        theirs=their_reference(fields, back),
         instant=instants_of(table, layout, file_date),
         raw_hash=raw_hashes(table.cells, fields) if hashed else pl.lit(None, pl.String),
     )
@@ -164,7 +164,7 @@ def _refuse_unknown(frame: pl.DataFrame, name: str, columns: tuple[str, ...], ta
         raise table.refusal(wrong, f"{cell!r} is an unknown word", " ".join(columns))
 
 
-def signed(name: AmountField, back: pl.Expr, layout: Layout) -> pl.Expr:
+def signed_amount(name: AmountField, back: pl.Expr, layout: Layout) -> pl.Expr:
     """An amount with the sign of its event."""
     written = pl.col(WRITTEN[name])
     if layout.amounts is not None and name in layout.amounts.signed_by_event:
@@ -197,7 +197,7 @@ def _refuse_contradictions(frame: pl.DataFrame, fields: FieldColumns, table: Cel
         raise table.refusal(contradicting, "gross less fee and VAT is not net", fields.net)
 
 
-def theirs(fields: FieldColumns, back: pl.Expr) -> pl.Expr:
+def their_reference(fields: FieldColumns, back: pl.Expr) -> pl.Expr:
     """Their reference; rows that take money back may have a column of their own for it."""
     if not fields.theirs:
         return pl.lit("")

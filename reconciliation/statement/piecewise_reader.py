@@ -56,7 +56,7 @@ class _Body:
             start = end
 
 
-def scan(
+def read_in_pieces(
     content: bytes, layout: Layout, file_date: date, *, hashed: bool
 ) -> tuple[CellTable, pl.DataFrame] | None:
     """The rows of a delimited file with the table for its controls, or None if it must be read by lines."""

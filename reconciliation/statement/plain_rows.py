@@ -22,8 +22,8 @@ from reconciliation.statement.canonical_rows import (
     direction_of,
     hashes_of,
     line_of,
-    signed,
-    theirs,
+    signed_amount,
+    their_reference,
     with_all_amounts,
     word_lookup,
 )
@@ -37,7 +37,7 @@ from reconciliation.statement.layout import (
     LineLayout,
     WordTable,
 )
-from reconciliation.statement.values.plain_amounts import SIGNS, has_commas, is_plain, whole
+from reconciliation.statement.values.plain_amounts import SIGNS, has_commas, is_plain, plain_paisa
 
 # Columns read of every row; `finished` adds the constant ones.
 _READ: Final = ("direction", "status", "gross", "fee", "vat", "net", "ours", "theirs", "instant")
@@ -83,10 +83,12 @@ class PlainReading:
         )
         frame = frame.with_columns(direction=self.direction, status=self.status)
         frame = frame.with_columns(currency=currencies(self.layout, self.fields))
-        frame = frame.with_columns(signed(name, back, self.layout).alias(name) for name in amount_names)
+        frame = frame.with_columns(
+            signed_amount(name, back, self.layout).alias(name) for name in amount_names
+        )
         frame = with_all_amounts(frame, self.fields).with_columns(
             ours=pl.col(self.fields.ours).str.strip_chars(),
-            theirs=theirs(self.fields, back),
+            theirs=their_reference(self.fields, back),
             instant=pl.col(_INSTANT),
         )
         more = [*lines, *(WRITTEN[name] for name in amount_names), *[HASH_CELL] * len(self.hash_columns)]
@@ -128,7 +130,7 @@ class PlainReading:
         )
 
     def _written(self, name: AmountField) -> pl.Expr:
-        return whole(
+        return plain_paisa(
             pl.col(getattr(self.fields, name)), self.amounts.unit, self.amounts.grouping, strict=False
         )
 

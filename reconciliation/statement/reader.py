@@ -14,7 +14,7 @@ from reconciliation.statement.canonical_rows import rows_of
 from reconciliation.statement.cell_tables import CellTable, read_table
 from reconciliation.statement.control_totals import check_controls
 from reconciliation.statement.layout import TABLES, Layout
-from reconciliation.statement.piecewise_reader import scan
+from reconciliation.statement.piecewise_reader import read_in_pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Reading:
     controls: Mapping[str, str] = field(default_factory=dict)
 
 
-def read(content: bytes, layout: Layout, name: str, file_date: date, *, hashed: bool = True) -> Reading:
+def read_file(content: bytes, layout: Layout, name: str, file_date: date, *, hashed: bool = True) -> Reading:
     """All rows of a file; without `hashed`, rows of a table lack their hash (`line_hashes.hashes_at`).
 
     Raises:
@@ -45,7 +45,7 @@ def read(content: bytes, layout: Layout, name: str, file_date: date, *, hashed: 
 
 
 def _of_table(content: bytes, layout: Layout, name: str, file_date: date, *, hashed: bool) -> Reading:
-    table_and_rows = scan(content, layout, file_date, hashed=hashed)
+    table_and_rows = read_in_pieces(content, layout, file_date, hashed=hashed)
     if table_and_rows is None:
         table = table_of(content, layout)
         table_and_rows = table, rows_of(table, layout, file_date, hashed=hashed)

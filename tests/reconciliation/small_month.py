@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from reconciliation.calendar import read_calendar
-from reconciliation.engine.night import Night, NightSetting, RunProgress, run_night
+from reconciliation.engine.night import Night, RunConfiguration, RunProgress, run_night
 from reconciliation.intake.file_names import LogicalKey, expected_name
 from reconciliation.intake.file_schedule import FileSchedule
 from reconciliation.intake.ledger_rows import COLUMNS
@@ -24,7 +24,7 @@ FIRST = date(2026, 4, 5)
 
 
 @cache
-def _whole_setting(nights: tuple[date, ...]) -> NightSetting:
+def _whole_setting(nights: tuple[date, ...]) -> RunConfiguration:
     return setting_of(CONFIG, Month(Path(), nights))
 
 
@@ -47,7 +47,7 @@ class SmallMonth:
         return tuple(self.first + timedelta(days=step) for step in range(self.days))
 
     @cached_property
-    def setting(self) -> NightSetting:
+    def setting(self) -> RunConfiguration:
         whole = _whole_setting(self.nights)
         calendar = only_participants(self.institutions, read_calendar(CONFIG / "calendar.toml"))
         return replace(
@@ -141,7 +141,7 @@ class Outcome:
     """What a small month came to."""
 
     month: Month
-    setting: NightSetting
+    setting: RunConfiguration
     progress: RunProgress
     nights: list[Night]
 
@@ -169,5 +169,5 @@ class Outcome:
 
     def fates(self, reference: str) -> list[tuple[int, int, str]]:
         """Source, net and verdict of each row of a reference, in order."""
-        rows = self.progress.store.everything().filter(pl.col("reference") == reference)
+        rows = self.progress.store.all_rows().filter(pl.col("reference") == reference)
         return sorted(rows.select("source", "net", "verdict").iter_rows())

@@ -23,8 +23,8 @@ from pydantic import (
 from reconciliation.calendar import FileTimes
 from reconciliation.configuration_faults import fault_wording
 from reconciliation.errors import ConfigurationError
-from reconciliation.settlement.instructions.latin_names import latin
-from reconciliation.settlement.positions.cycles import Party, Role
+from reconciliation.settlement.instructions.latin_names import transliterate
+from reconciliation.settlement.positions.cycles import Party, PartyRole
 from reconciliation.statement.values.amounts import paisa_of_decimal
 
 Rail = Literal["rtgs", "beftn"]
@@ -60,7 +60,7 @@ def _paisa(text: object) -> int:
 
 
 def _readable(text: str) -> str:
-    if not latin(text):
+    if not transliterate(text):
         raise ValueError(f"{text!r} leaves nothing in Latin letters")
     return text
 
@@ -117,7 +117,7 @@ class CreditorAccount(_Strict):
     @property
     def creditor(self) -> Party:
         """The party that the account belongs to."""
-        return Party(Role(self.role), self.party)
+        return Party(PartyRole(self.role), self.party)
 
 
 class AccountRegistry(_Strict):

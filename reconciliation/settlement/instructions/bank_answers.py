@@ -11,7 +11,7 @@ from typing import Final
 from lxml import etree
 
 from reconciliation.errors import UnreadableFileError
-from reconciliation.settlement.instructions.xml_trees import local, text_at, tree_of
+from reconciliation.settlement.instructions.xml_trees import local_name, text_at, tree_of
 
 _ROOTS: Final = ("CstmrPmtStsRpt", "FIToFIPmtStsRpt")
 _GROUPS: Final = ("OrgnlGrpInfAndSts",)
@@ -59,16 +59,18 @@ def parse_report(content: bytes) -> tuple[BankAnswer, ...]:
         UnreadableFileError: it is no status report.
     """
     root = tree_of(content)
-    report = next((child for child in root if local(child) in _ROOTS), None)
+    report = next((child for child in root if local_name(child) in _ROOTS), None)
     if report is None:
         raise UnreadableFileError("no status report in the message")
     return tuple(_answers(report))
 
 
 def _answers(report: etree._Element) -> Iterator[BankAnswer]:
-    message_id = next((text_at(element, "OrgnlMsgId") for element in report if local(element) in _GROUPS), "")
+    message_id = next(
+        (text_at(element, "OrgnlMsgId") for element in report if local_name(element) in _GROUPS), ""
+    )
     for element in report:
-        if local(element) in _GROUPS and text_at(element, "GrpSts"):
+        if local_name(element) in _GROUPS and text_at(element, "GrpSts"):
             yield BankAnswer(
                 text_at(element, "OrgnlMsgId"), "", _kind_of(text_at(element, "GrpSts")), _reason(element)
             )

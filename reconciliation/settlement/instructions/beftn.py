@@ -15,8 +15,15 @@ from lxml import etree
 from reconciliation.errors import ControlTotalError, UnreadableFileError
 from reconciliation.settlement.instructions.account_registry import CreditorAccount, Debtor
 from reconciliation.settlement.instructions.creditor_instructions import Instruction
-from reconciliation.settlement.instructions.latin_names import cut
-from reconciliation.settlement.instructions.xml_trees import bytes_of, local, put, taka, text_at, tree_of
+from reconciliation.settlement.instructions.latin_names import latin_field
+from reconciliation.settlement.instructions.xml_trees import (
+    append_element,
+    bytes_of,
+    local_name,
+    taka,
+    text_at,
+    tree_of,
+)
 from reconciliation.statement.values.dates import DHAKA
 
 _CREDITS_ONLY: Final = "220"
@@ -27,7 +34,7 @@ _BATCH: Final = "0000001"
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
+class BatchTotals:
     """The control totals of a batch: entries, sum in paisa, and the sum of the banks' first eight digits.
 
     The hash total is cut to its last ten digits. `records` counts entries and addenda.
@@ -39,11 +46,11 @@ class Totals:
     hash_total: int
 
 
-def totals_of(instructions: Sequence[Instruction]) -> Totals:
+def batch_totals(instructions: Sequence[Instruction]) -> BatchTotals:
     """The control totals of instructions."""
     banks = (int(instruction.creditor.routing_number[:_BANK_DIGITS]) for instruction in instructions)
     amount = sum(instruction.amount for instruction in instructions)
-    return Totals(len(instructions), 2 * len(instructions), amount, sum(banks) % _HASH_MODULUS)
+    return BatchTotals(len(instructions), 2 * len(instructions), amount, sum(banks) % _HASH_MODULUS)
 
 
 def file_name(value_date: date, debtor: Debtor) -> str:
@@ -60,7 +67,7 @@ def batch(instructions: Sequence[Instruction], debtor: Debtor, created: datetime
     ordered = sorted(instructions, key=lambda instruction: instruction.end_to_end_id)
     if len({instruction.value_date for instruction in ordered}) != 1:
         raise ValueError("a batch has instructions of one value date")
-    totals = totals_of(ordered)
+    totals = batch_totals(ordered)
     root = etree.Element("EFT")
     _put_file_header(etree.SubElement(root, "FHR"), debtor, created)
     _put_batch_header(etree.SubElement(root, "BHR"), ordered[0].value_date, debtor)
@@ -91,7 +98,7 @@ def _put_file_header(record: etree._Element, debtor: Debtor, created: datetime) 
 def _put_batch_header(record: etree._Element, value_date: date, debtor: Debtor) -> None:
     fields = {
         "ServiceClassCode": _CREDITS_ONLY,
-        "CompanyName": cut(debtor.name, 16),
+        "CompanyName": latin_field(debtor.name, 16),
         "CompanyId": debtor.company_id,
         "SECC": "CCD",
         "CompanyEntryDesc": "SETTLEMENT",
@@ -113,7 +120,7 @@ def _put_entry(record: etree._Element, instruction: Instruction, number: int, de
         "DFIAccountNum": creditor.account,
         "Amount": f"{instruction.amount:012d}",
         "IndividualId": instruction.end_to_end_id,
-        "IndividualName": cut(creditor.name, 22),
+        "IndividualName": latin_field(creditor.name, 22),
         "ADRIndicator": "1",
         "TraceNumber": f"{debtor.routing_number[:_BANK_DIGITS]}{number:07d}",
     }
@@ -123,14 +130,14 @@ def _put_entry(record: etree._Element, instruction: Instruction, number: int, de
 def _put_addenda(record: etree._Element, instruction: Instruction, number: int) -> None:
     fields = {
         "AddendaTypeCode": "05",
-        "PaymentInfo": cut(f"{instruction.text} BDT {taka(instruction.amount)}", 80),
+        "PaymentInfo": latin_field(f"{instruction.text} BDT {taka(instruction.amount)}", 80),
         "SequenceNumber": "0001",
         "EntrySequence": f"{number:07d}",
     }
     _put_all(record, fields)
 
 
-def _put_control(record: etree._Element, totals: Totals, debtor: Debtor) -> None:
+def _put_control(record: etree._Element, totals: BatchTotals, debtor: Debtor) -> None:
     fields = {
         "ServiceClassCode": _CREDITS_ONLY,
         "EntryAddendaCount": f"{totals.records:06d}",
@@ -144,7 +151,7 @@ def _put_control(record: etree._Element, totals: Totals, debtor: Debtor) -> None
     _put_all(record, fields)
 
 
-def _put_file_control(record: etree._Element, totals: Totals) -> None:
+def _put_file_control(record: etree._Element, totals: BatchTotals) -> None:
     fields = {
         "BatchCount": "000001",
         "EntryAddendaCount": f"{totals.records:08d}",
@@ -157,10 +164,10 @@ def _put_file_control(record: etree._Element, totals: Totals) -> None:
 
 def _put_all(record: etree._Element, fields: dict[str, str]) -> None:
     for name, text in fields.items():
-        put(record, name, text)
+        append_element(record, name, text)
 
 
-def check(content: bytes) -> Totals:
+def check_batch(content: bytes) -> BatchTotals:
     """Count a file of one batch again and compare it with both of its control records.
 
     Raises:
@@ -168,33 +175,33 @@ def check(content: bytes) -> Totals:
         ControlTotalError: a control record differs from the entries.
     """
     root = tree_of(content)
-    names = [local(child) for child in root]
-    if local(root) != "EFT" or names[:2] != ["FHR", "BHR"] or names[-2:] != ["BCR", "FCR"]:
+    names = [local_name(child) for child in root]
+    if local_name(root) != "EFT" or names[:2] != ["FHR", "BHR"] or names[-2:] != ["BCR", "FCR"]:
         raise UnreadableFileError("no file of one batch")
     middle = names[2:-2]
     if not middle or middle != ["EDR", "ADR"] * (len(middle) // 2):
         raise UnreadableFileError("an entry is not followed by its addenda")
     entries = list(root.iter("EDR"))
-    counted = Totals(
+    counted = BatchTotals(
         len(entries),
         len(middle),
         sum(_number(entry, "Amount") for entry in entries),
         sum(_number(entry, "ReceivingBank") for entry in entries) % _HASH_MODULUS,
     )
     for control in (root[-2], root[-1]):
-        stated = Totals(
+        stated = BatchTotals(
             len(entries),
             _number(control, "EntryAddendaCount"),
             _number(control, "TotalCreditAmount"),
             _number(control, "EntryHash"),
         )
         if stated != counted or _number(control, "TotalDebitAmount"):
-            raise ControlTotalError(f"{local(control)} says {stated}, the entries come to {counted}")
+            raise ControlTotalError(f"{local_name(control)} says {stated}, the entries come to {counted}")
     return counted
 
 
 def _number(record: etree._Element, name: str) -> int:
     text = text_at(record, name)
     if not (text.isascii() and text.isdecimal()):
-        raise UnreadableFileError(f"{local(record)} has no number", line=record.sourceline, column=name)
+        raise UnreadableFileError(f"{local_name(record)} has no number", line=record.sourceline, column=name)
     return int(text)

@@ -19,7 +19,7 @@ from reconciliation.settlement.instructions.account_registry import (
     CreditorAccount,
     RailBounds,
 )
-from reconciliation.settlement.positions.cycles import Party, Role
+from reconciliation.settlement.positions.cycles import Party, PartyRole
 from reconciliation.settlement.positions.net_positions import SettlementSheet
 
 # The narrowest field that carries it back is the 15 characters of a BEFTN entry.
@@ -74,7 +74,7 @@ class Remainder:
     def is_carried(self) -> bool:
         """Whether it is carried to the next window; what a connector owes, it pays by a credit of its own."""
         return self.amount != 0 and (
-            self.party.role is not Role.CONNECTOR or self.reason is not RemainderReason.OWES_US
+            self.party.role is not PartyRole.CONNECTOR or self.reason is not RemainderReason.OWES_US
         )
 
 
@@ -103,7 +103,7 @@ def end_to_end_id(party: Party, value_date: date) -> str:
     return _PREFIX + base64.b32encode(digest).decode("ascii")[: ID_LENGTH - len(_PREFIX)]
 
 
-def instruct(
+def instructions_of(
     sheet: SettlementSheet,
     registry: AccountRegistry,
     carried: Mapping[Party, int] | None = None,
@@ -134,7 +134,9 @@ def instruct(
     return OutgoingInstructions(sheet.value_date, _in_order(instructions), tuple(remainders))
 
 
-def put_off(sheet: SettlementSheet, carried: Mapping[Party, int] | None = None) -> OutgoingInstructions:
+def carry_whole_sheet(
+    sheet: SettlementSheet, carried: Mapping[Party, int] | None = None
+) -> OutgoingInstructions:
     """A value date that passed without instructions: everything that is owed is carried to the next one."""
     remainders = [
         Remainder(

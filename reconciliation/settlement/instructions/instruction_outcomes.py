@@ -113,7 +113,7 @@ def match_instructions(instructions: Iterable[Instruction], records: BankRecords
     return MatchedInstructions(tuple(outcomes), tuple(strangers), unknown)
 
 
-def owed_again(matched: MatchedInstructions) -> Mapping[Party, int]:
+def rejected_amounts(matched: MatchedInstructions) -> Mapping[Party, int]:
     """What the next window has to carry, in paisa: rejected instructions, and nothing that may still move."""
     again = (outcome.instruction for outcome in matched.outcomes if outcome.ending is Ending.REJECTED)
     return {instruction.creditor.creditor: instruction.amount for instruction in again}

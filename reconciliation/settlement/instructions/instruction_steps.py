@@ -45,7 +45,7 @@ def next_step(before: InstructionStep, outcome: InstructionOutcome) -> Instructi
     )
 
 
-def owed_again(steps: Mapping[str, InstructionStep], carried: frozenset[str]) -> frozenset[str]:
+def ids_owed_again(steps: Mapping[str, InstructionStep], carried: frozenset[str]) -> frozenset[str]:
     """The ids whose amounts the next value date has to carry in."""
     return frozenset(name for name, step in steps.items() if step.is_owed_again) - carried
 

@@ -35,7 +35,7 @@ _NASALS: Final = {"\u0981": "n", "\u0982": "ng", "\u0983": "h"}
 _MARKS: Final = _NASALS | {"।": "."} | dict(zip(BANGLA_DIGITS, "0123456789", strict=True))
 
 
-def latin(text: str) -> str:
+def transliterate(text: str) -> str:
     """The text with Bangla in Latin letters, accents taken off and every other foreign sign a space."""
     decomposed = unicodedata.normalize("NFKD", text)
     letters = "".join(sign for sign in decomposed if sign in _JOINED or not unicodedata.combining(sign))
@@ -45,9 +45,9 @@ def latin(text: str) -> str:
     return _SPACES.sub(" ", _FOREIGN.sub(" ", written)).strip()
 
 
-def cut(text: str, length: int) -> str:
+def latin_field(text: str, length: int) -> str:
     """The text in Latin letters with at most `length` characters, and no space at either end."""
-    return latin(text)[:length].strip()
+    return transliterate(text)[:length].strip()
 
 
 def _written(text: str, place: int) -> str:

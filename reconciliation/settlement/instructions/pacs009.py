@@ -16,8 +16,15 @@ from lxml import etree
 from reconciliation.errors import ControlTotalError, UnreadableFileError
 from reconciliation.settlement.instructions.account_registry import CreditorAccount, Debtor
 from reconciliation.settlement.instructions.creditor_instructions import Instruction
-from reconciliation.settlement.instructions.latin_names import cut
-from reconciliation.settlement.instructions.xml_trees import bytes_of, local, put, taka, text_at, tree_of
+from reconciliation.settlement.instructions.latin_names import latin_field
+from reconciliation.settlement.instructions.xml_trees import (
+    append_element,
+    bytes_of,
+    local_name,
+    taka,
+    text_at,
+    tree_of,
+)
 from reconciliation.statement.values.amounts import paisa_of_decimal
 
 NAMESPACE: Final = "urn:iso:std:iso:20022:tech:xsd:pacs.009.001.08"
@@ -99,43 +106,43 @@ def _put_header(
 ) -> None:
     value_date = instructions[0].value_date
     total = taka(sum(instruction.amount for instruction in instructions))
-    put(header, "MsgId", message_id(value_date))
-    put(header, "CreDtTm", f"{created.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
-    put(header, "NbOfTxs", str(len(instructions)))
-    put(header, "CtrlSum", total)
-    put(header, "TtlIntrBkSttlmAmt", total).set("Ccy", "BDT")
-    put(header, "IntrBkSttlmDt", value_date.isoformat())
-    put(header, "SttlmInf/SttlmMtd", "CLRG")
-    put(header, "PmtTpInf/ClrChanl", "RTGS")
-    put(header, "PmtTpInf/LclInstrm/Prtry", "RTGS_FICT")
-    put(header, "InstgAgt/FinInstnId/BICFI", debtor.bic)
+    append_element(header, "MsgId", message_id(value_date))
+    append_element(header, "CreDtTm", f"{created.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    append_element(header, "NbOfTxs", str(len(instructions)))
+    append_element(header, "CtrlSum", total)
+    append_element(header, "TtlIntrBkSttlmAmt", total).set("Ccy", "BDT")
+    append_element(header, "IntrBkSttlmDt", value_date.isoformat())
+    append_element(header, "SttlmInf/SttlmMtd", "CLRG")
+    append_element(header, "PmtTpInf/ClrChanl", "RTGS")
+    append_element(header, "PmtTpInf/LclInstrm/Prtry", "RTGS_FICT")
+    append_element(header, "InstgAgt/FinInstnId/BICFI", debtor.bic)
 
 
 def _put_transfer(entry: etree._Element, instruction: Instruction, debtor: Debtor) -> None:
     creditor = instruction.creditor
-    put(entry, "PmtId/InstrId", instruction.end_to_end_id)
-    put(entry, "PmtId/EndToEndId", instruction.end_to_end_id)
-    put(entry, "PmtId/TxId", instruction.end_to_end_id)
-    put(entry, "IntrBkSttlmAmt", taka(instruction.amount)).set("Ccy", "BDT")
-    put(entry, "InstdAgt/FinInstnId/BICFI", creditor.bic)
+    append_element(entry, "PmtId/InstrId", instruction.end_to_end_id)
+    append_element(entry, "PmtId/EndToEndId", instruction.end_to_end_id)
+    append_element(entry, "PmtId/TxId", instruction.end_to_end_id)
+    append_element(entry, "IntrBkSttlmAmt", taka(instruction.amount)).set("Ccy", "BDT")
+    append_element(entry, "InstdAgt/FinInstnId/BICFI", creditor.bic)
     _put_party(entry, "Dbtr", debtor)
     _put_bank(entry, "DbtrAgt", debtor)
     _put_bank(entry, "CdtrAgt", creditor)
     _put_party(entry, "Cdtr", creditor)
-    put(entry, "RmtInf/Ustrd", cut(instruction.text, _TEXT_LENGTH))
+    append_element(entry, "RmtInf/Ustrd", latin_field(instruction.text, _TEXT_LENGTH))
 
 
 def _put_bank(entry: etree._Element, name: str, party: Debtor | CreditorAccount) -> None:
-    put(entry, f"{name}/FinInstnId/BICFI", party.bic)
-    put(entry, f"{name}/BrnchId/Id", party.routing_number)
+    append_element(entry, f"{name}/FinInstnId/BICFI", party.bic)
+    append_element(entry, f"{name}/BrnchId/Id", party.routing_number)
 
 
 def _put_party(entry: etree._Element, name: str, party: Debtor | CreditorAccount) -> None:
-    put(entry, f"{name}/FinInstnId/Nm", cut(party.name, _NAME_LENGTH))
-    put(entry, f"{name}Acct/Id/Othr/Id", party.account)
+    append_element(entry, f"{name}/FinInstnId/Nm", latin_field(party.name, _NAME_LENGTH))
+    append_element(entry, f"{name}Acct/Id/Othr/Id", party.account)
 
 
-def check(content: bytes) -> None:
+def check_message(content: bytes) -> None:
     """Hold a message against what the standard documents of the elements that are used here.
 
     Raises:
@@ -160,14 +167,14 @@ def check(content: bytes) -> None:
 
 
 def _check_parts(element: etree._Element) -> None:
-    name = local(element)
+    name = local_name(element)
     # The identification of an account is a choice of its own.
     order = ("Othr!",) if name == "Id" and len(element) else _PARTS.get(name, ())
     if not order:
         _check_text(element, name)
         return
     allowed = [part.rstrip("!") for part in order]
-    children = [local(child) for child in element]
+    children = [local_name(child) for child in element]
     unknown = sorted(set(children) - set(allowed))
     if unknown:
         raise UnreadableFileError(f"{name} has {', '.join(unknown)}", line=element.sourceline)
@@ -202,6 +209,6 @@ def _amount(element: etree._Element) -> int:
     value = paisa_of_decimal(element.text or "") if _AMOUNT.fullmatch(element.text or "") else None
     if element.get("Ccy") != "BDT" or not value:
         raise UnreadableFileError(
-            f"{local(element)} is no amount of taka with two decimals", line=element.sourceline
+            f"{local_name(element)} is no amount of taka with two decimals", line=element.sourceline
         )
     return value

@@ -77,7 +77,7 @@ def settle_positions(
     return (*rows, SettledPosition(sheet.ours))
 
 
-def digest_of(rows: Sequence[SettledPosition]) -> str:
+def sheet_digest(rows: Sequence[SettledPosition]) -> str:
     """SHA-256 over every figure of a sheet."""
     figures = [[str(row.position.party), *astuple(row.position)[1:], *astuple(row)[1:]] for row in rows]
     return sha256_of(json.dumps(figures, separators=(",", ":")).encode())
@@ -98,7 +98,7 @@ def files_of(outgoing: OutgoingInstructions, debtor: Debtor, created: datetime) 
 
 def _message(instructions: Sequence[Instruction], debtor: Debtor, created: datetime) -> BankFile:
     content = pacs009.message(instructions, debtor, created)
-    pacs009.check(content)
+    pacs009.check_message(content)
     name, amount = (
         pacs009.message_id(instructions[0].value_date),
         sum(instruction.amount for instruction in instructions),
@@ -108,12 +108,12 @@ def _message(instructions: Sequence[Instruction], debtor: Debtor, created: datet
 
 def _batch(instructions: Sequence[Instruction], debtor: Debtor, created: datetime) -> BankFile:
     content = beftn.batch(instructions, debtor, created)
-    totals = beftn.check(content)
+    totals = beftn.check_batch(content)
     name = beftn.file_name(instructions[0].value_date, debtor)
     message_id = name.rpartition(".")[0]
     return BankFile("beftn", name, message_id, content, totals.entries, totals.amount, totals.hash_total)
 
 
-def put_off_until(dates: Sequence[date], value_date: date, newest: date | None) -> tuple[date, ...]:
+def passed_value_dates(dates: Sequence[date], value_date: date, newest: date | None) -> tuple[date, ...]:
     """The value dates before this one that have passed without a sheet."""
     return tuple(day for day in dates if day < value_date and (newest is None or day > newest))

@@ -46,7 +46,7 @@ def bytes_of(root: etree._Element) -> bytes:
     return written + b"\n"
 
 
-def put(parent: etree._Element, path: str, text: str) -> etree._Element:
+def append_element(parent: etree._Element, path: str, text: str) -> etree._Element:
     """Append the elements of a path below the parent, the last one with the text.
 
     Elements before the last are reused where they were the last ones put there, so that `A/B` and `A/C` put
@@ -69,7 +69,7 @@ def text_at(element: etree._Element, path: str) -> str:
     return "" if target is None else str(target.text or "").strip()
 
 
-def local(element: etree._Element) -> str:
+def local_name(element: etree._Element) -> str:
     """The name of an element without its namespace."""
     name: str = etree.QName(element).localname
     return name

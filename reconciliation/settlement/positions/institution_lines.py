@@ -27,10 +27,10 @@ from reconciliation.canonical_row import (
 )
 from reconciliation.intake.file_names import parse_file_name
 from reconciliation.matching.institution_positions import CURRENCY
-from reconciliation.settlement.positions.cycles import Cycle, Cycles, Party, Role
+from reconciliation.settlement.positions.cycles import Cycle, Cycles, Party, PartyRole
 from reconciliation.settlement.positions.lines import LineKind, SettlementLine
 
-_ROLES: Mapping[str, Role] = {"funds": Role.CONNECTOR, "delivery": Role.BILLER}
+_ROLES: Mapping[str, PartyRole] = {"funds": PartyRole.CONNECTOR, "delivery": PartyRole.BILLER}
 _KINDS: Mapping[int, LineKind] = {
     BRINGS: LineKind.PAYMENT,
     TAKES_BACK: LineKind.REFUND,
@@ -68,7 +68,7 @@ class JudgedRows:
     decided: Mapping[tuple[str, str], ClaimFate] = field(default_factory=dict)
 
 
-def lines_of(judged: JudgedRows, cycles: Cycles) -> tuple[SettlementLine, ...]:
+def institution_lines(judged: JudgedRows, cycles: Cycles) -> tuple[SettlementLine, ...]:
     """The lines of every row that claims money, as if all were first seen tonight.
 
     `lines.carry_forward` merges them with the lines that earlier nights made of the same rows.
@@ -90,7 +90,7 @@ def lines_of(judged: JudgedRows, cycles: Cycles) -> tuple[SettlementLine, ...]:
     return tuple(lines)
 
 
-def _role_of(institution: str, judged: JudgedRows) -> Role | None:
+def _role_of(institution: str, judged: JudgedRows) -> PartyRole | None:
     return None if institution.startswith(_PARTNERS) else _ROLES.get(judged.kinds.get(institution, ""))
 
 
@@ -104,7 +104,7 @@ def _names(findings: Iterable[BreakFinding]) -> Mapping[tuple[str, str], str]:
     return {key: " ".join(sorted(codes)) for key, codes in codes_by_reference.items()}
 
 
-def _cycle(row: Mapping[str, object], role: Role, cycles: Cycles) -> Cycle:
+def _cycle(row: Mapping[str, object], role: PartyRole, cycles: Cycles) -> Cycle:
     party = Party(role, str(row["institution"]))
     instant = row["instant"]
     if row["source"] == LEDGER and isinstance(instant, datetime):
@@ -130,9 +130,9 @@ def _lines_of_row(
         because="" if is_agreed else because,
     )
     # What a connector collected comes to us; what a biller accepted is owed to it.
-    sign = 1 if cycle.party.role is Role.CONNECTOR else -1
+    sign = 1 if cycle.party.role is PartyRole.CONNECTOR else -1
     amounts = [(kind, sign * amount) for kind, amount in _amounts(row)]
-    if cycle.party.role is Role.BILLER and cycle.party.name in judged.from_deposit:
+    if cycle.party.role is PartyRole.BILLER and cycle.party.name in judged.from_deposit:
         amounts.append((LineKind.ADJUSTMENT, -sum(amount for _, amount in amounts)))
     for kind, amount in amounts:
         if amount:

@@ -12,7 +12,7 @@ from typing import Final
 
 from ekpay_switch.domain.ledger.entries import kind_of
 from ekpay_switch.ports.finance import LineEvent, LineRole
-from reconciliation.settlement.positions.cycles import Cycle, Party, Role
+from reconciliation.settlement.positions.cycles import Cycle, Party, PartyRole
 from reconciliation.settlement.positions.lines import LineKind, SettlementLine
 
 _MERCHANTS: Final = "merchant"
@@ -55,30 +55,30 @@ def owner_of(account: str) -> Party | None:
     first, *rest = account.split(":")
     if first not in {"payable", _COMMISSION} or rest[:1] != [_MERCHANTS]:
         return None
-    return Party(Role.PAYEE if len(rest) > len("mp") else Role.MERCHANT, ":".join(rest[1:]))
+    return Party(PartyRole.PAYEE if len(rest) > len("mp") else PartyRole.MERCHANT, ":".join(rest[1:]))
 
 
 def accounts_of(party: Party) -> tuple[str, ...]:
     """The ledger accounts on which we may owe a party; a payee has one of its two."""
     match party.role:
-        case Role.CONNECTOR:
+        case PartyRole.CONNECTOR:
             return (f"receivable:{party.name}",)
-        case Role.BILLER:
+        case PartyRole.BILLER:
             return (f"payable:{party.name}",)
-        case Role.MERCHANT:
+        case PartyRole.MERCHANT:
             return (f"payable:{_MERCHANTS}:{party.name}",)
-        case Role.PAYEE:
+        case PartyRole.PAYEE:
             return tuple(f"{first}:{_MERCHANTS}:{party.name}" for first in ("payable", _COMMISSION))
-        case Role.PARTNER | Role.OURS:
+        case PartyRole.PARTNER | PartyRole.OURS:
             return ()
 
 
 def debt_of(party: Party) -> str:
     """The account of what a merchant owes us beyond its debt limit; empty for everybody else."""
-    return f"receivable:{_MERCHANTS}:{party.name}" if party.role is Role.MERCHANT else ""
+    return f"receivable:{_MERCHANTS}:{party.name}" if party.role is PartyRole.MERCHANT else ""
 
 
-def owes(account: str, balance: int) -> int:
+def owed_on_account(account: str, balance: int) -> int:
     """What we owe by an account with this balance in its own direction, in paisa."""
     return -balance if kind_of(account).is_debit_normal else balance
 
@@ -98,18 +98,18 @@ def lines_of_books(
 
 
 def _lines_of(booked_line: BookedLine, night: date) -> Iterator[SettlementLine]:
-    party = Party(Role.PARTNER, booked_line.party)
+    party = Party(PartyRole.PARTNER, booked_line.party)
     if booked_line.role is LineRole.MERCHANT:
-        party = owner_of(booked_line.account) or Party(Role.MERCHANT, booked_line.party)
+        party = owner_of(booked_line.account) or Party(PartyRole.MERCHANT, booked_line.party)
     # A partner pays us for its customers; a merchant is owed.
-    sign = 1 if party.role is Role.PARTNER else -1
+    sign = 1 if party.role is PartyRole.PARTNER else -1
     kind = LineKind.PAYMENT if booked_line.event is LineEvent.PAYMENT else LineKind.REFUND
     if kind is LineKind.PAYMENT and booked_line.account.startswith(_COMMISSION):
         kind = LineKind.COMMISSION
     line = _line(Cycle(party, booked_line.day, 1), booked_line.source, kind, sign * booked_line.gross, night)
     fee_line = replace(line, kind=LineKind.FEE, amount=-sign * (booked_line.fee + booked_line.vat))
     prefund_line = replace(line, kind=LineKind.ADJUSTMENT, amount=-line.amount - fee_line.amount)
-    for each in (line, fee_line, prefund_line) if party.role is Role.PARTNER else (line, fee_line):
+    for each in (line, fee_line, prefund_line) if party.role is PartyRole.PARTNER else (line, fee_line):
         if each.amount:
             yield each
 

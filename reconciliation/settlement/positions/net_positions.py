@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from reconciliation.settlement.positions.cycles import Cycles, Party, Role
+from reconciliation.settlement.positions.cycles import Cycles, Party, PartyRole
 from reconciliation.settlement.positions.lines import LineKind, SettlementLine, unique_lines
 
-OURS: Final = Party(Role.OURS, "ours")
-_BRING_IN: Final = (Role.CONNECTOR, Role.PARTNER)
+OURS: Final = Party(PartyRole.OURS, "ours")
+_BRING_IN: Final = (PartyRole.CONNECTOR, PartyRole.PARTNER)
 _COLUMNS: Final[Mapping[LineKind, str]] = {
     LineKind.FEE: "fees",
     LineKind.REFUND: "refunds",
@@ -176,7 +176,7 @@ def explain_position(
     return tuple(explained_lines)
 
 
-def rest(sheet: SettlementSheet) -> int:
+def unexplained_rest(sheet: SettlementSheet) -> int:
     """The unexplained rest of a sheet in paisa: zero, unless money was made or lost."""
     all_positions = (*sheet.positions, sheet.ours)
     differences = [

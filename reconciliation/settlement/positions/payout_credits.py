@@ -18,7 +18,7 @@ from reconciliation.canonical_row import FAMILY, FILE, LEDGER, MATCHED, SUCCESS
 from reconciliation.errors import MonthError
 from reconciliation.intake.file_names import parse_file_name
 from reconciliation.matching.institution_positions import CURRENCY, families_that_agree
-from reconciliation.settlement.positions.cycles import Cycle, Cycles, Party, Role
+from reconciliation.settlement.positions.cycles import Cycle, Cycles, Party, PartyRole
 from reconciliation.settlement.positions.lines import SettlementLine
 from reconciliation.statement.layout import Layout
 
@@ -103,7 +103,7 @@ def credits_of(
     agreed: dict[tuple[str, date], int] = {}
     rounded: dict[tuple[str, date], int] = {}
     for line in lines:
-        if line.agreed_on is None or line.cycle.party.role is not Role.CONNECTOR or not is_filed(line):
+        if line.agreed_on is None or line.cycle.party.role is not PartyRole.CONNECTOR or not is_filed(line):
             continue
         place = (line.cycle.party.name, cycles.value_date(line.cycle))
         agreed[place] = agreed.get(place, 0) + line.amount
@@ -151,5 +151,5 @@ def is_filed(line: SettlementLine) -> bool:
 def _place_of(origin: str, cycles: Cycles) -> tuple[str, date]:
     key = parse_file_name(origin).key
     return key.institution, cycles.value_date(
-        Cycle(Party(Role.CONNECTOR, key.institution), key.day, key.cycle)
+        Cycle(Party(PartyRole.CONNECTOR, key.institution), key.day, key.cycle)
     )

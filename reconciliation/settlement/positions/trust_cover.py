@@ -12,7 +12,7 @@ from datetime import date
 from typing import Final
 
 from ekpay_switch.domain.money import format_taka
-from reconciliation.settlement.positions.cycles import Cycles, Role
+from reconciliation.settlement.positions.cycles import Cycles, PartyRole
 from reconciliation.settlement.positions.lines import SettlementLine
 from reconciliation.settlement.positions.payout_credits import PayoutBatch, is_filed
 
@@ -129,7 +129,7 @@ def overdue_of(
     for line in lines:
         party = line.cycle.party
         is_held = line.agreed_on is None and line.dropped_on is None
-        if party.role is not Role.CONNECTOR or not is_held or is_filed(line):
+        if party.role is not PartyRole.CONNECTOR or not is_held or is_filed(line):
             continue
         if cycles.value_date(line.cycle) <= night:
             overdue[party.name] = overdue.get(party.name, 0) + line.amount

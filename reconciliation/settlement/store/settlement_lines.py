@@ -12,7 +12,7 @@ from uuid import UUID
 from ekpay_switch.domain.ledger.entries import kind_of
 from ekpay_switch.ports.finance import LineEvent, LineRole
 from reconciliation.results.table_values import Columns, Connection, Row, insert
-from reconciliation.settlement.positions.cycles import Cycle, Party, Role
+from reconciliation.settlement.positions.cycles import Cycle, Party, PartyRole
 from reconciliation.settlement.positions.ledger_lines import AccountMovement, BookedLine
 from reconciliation.settlement.positions.lines import (
     LineKind,
@@ -248,14 +248,14 @@ async def closed_balances(connection: Connection) -> Mapping[str, int]:
     }
 
 
-async def decisions(connection: Connection) -> Mapping[tuple[str, str], str]:
+async def decided_fates(connection: Connection) -> Mapping[tuple[str, str], str]:
     """The decided fate of the rows of each reference, where all of its breaks are decided."""
     rows = await connection.fetch(_DECIDED)
     return {(row["institution"], row["reference"]): row["fate"] for row in rows}
 
 
 def _line(row: Row, lines_by_name: Mapping[LineName, SettlementLine]) -> SettlementLine:
-    cycle = Cycle(Party(Role(row["role"]), row["party"]), row["day"], row["cycle"])
+    cycle = Cycle(Party(PartyRole(row["role"]), row["party"]), row["day"], row["cycle"])
     event, night = row["event"], row["night"]
     before = lines_by_name.get((cycle, row["source"], LineKind(row["kind"])))
     return SettlementLine(

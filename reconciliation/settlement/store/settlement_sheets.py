@@ -9,8 +9,8 @@ from uuid import UUID
 from reconciliation.results.table_values import Columns, Connection, Row, insert
 from reconciliation.settlement.instructions.account_registry import CreditorAccount
 from reconciliation.settlement.instructions.creditor_instructions import Instruction
-from reconciliation.settlement.instructions.value_date_record import BankFile, SettledPosition, digest_of
-from reconciliation.settlement.positions.cycles import Party, Role
+from reconciliation.settlement.instructions.value_date_record import BankFile, SettledPosition, sheet_digest
+from reconciliation.settlement.positions.cycles import Party, PartyRole
 from reconciliation.settlement.positions.net_positions import NetPosition
 
 # Only one settlement at a time.
@@ -134,7 +134,7 @@ async def read_sheet(connection: Connection, value_date: date) -> tuple[SettledP
 async def carried_from(connection: Connection, value_date: date | None) -> dict[Party, int]:
     """The amounts that the sheet of a value date carries to the next one."""
     rows = await connection.fetch(_CARRIED, value_date)
-    return {Party(Role(row["role"]), row["party"]): row["amount"] for row in rows}
+    return {Party(PartyRole(row["role"]), row["party"]): row["amount"] for row in rows}
 
 
 async def write_sheet(connection: Connection, head: SheetHead, rows: Sequence[SettledPosition]) -> None:
@@ -187,7 +187,7 @@ async def read_instructions(
     return tuple(_issued_instruction(row) for row in await connection.fetch(_INSTRUCTIONS, value_date))
 
 
-async def write_files(connection: Connection, value_date: date, files: Sequence[BankFile]) -> None:
+async def store_bank_files(connection: Connection, value_date: date, files: Sequence[BankFile]) -> None:
     """Write the files of a value date with their bytes."""
     rows = [
         (
@@ -206,7 +206,7 @@ async def write_files(connection: Connection, value_date: date, files: Sequence[
     await insert(connection, "settlement_files", _FILE_COLUMNS, rows)
 
 
-async def read_files(connection: Connection, value_date: date) -> tuple[BankFile, ...]:
+async def load_bank_files(connection: Connection, value_date: date) -> tuple[BankFile, ...]:
     """The files of a value date, byte by byte."""
     return tuple(BankFile(*row) for row in await connection.fetch(_FILES, value_date))
 
@@ -218,7 +218,7 @@ async def ids_by_message(connection: Connection) -> Mapping[str, frozenset[str]]
 
 def is_as_written(head: SheetHead, rows: Sequence[SettledPosition]) -> bool:
     """Whether the figures of a sheet are still those that were written."""
-    return digest_of(rows) == head.digest
+    return sheet_digest(rows) == head.digest
 
 
 def _values(value_date: date, row: SettledPosition) -> tuple[object, ...]:
@@ -228,7 +228,7 @@ def _values(value_date: date, row: SettledPosition) -> tuple[object, ...]:
 
 
 def _settled(row: Row) -> SettledPosition:
-    party = Party(Role(row["role"]), row["party"])
+    party = Party(PartyRole(row["role"]), row["party"])
     figures = [row[name] for name in _FIGURES]
     carried_in, instructed, carried, pays_itself = figures[-4:]
     position = NetPosition(party, *figures[:-4])

@@ -27,7 +27,7 @@ from reconciliation.statement.formats.ach_records import (
     AchFile,
     RecordFields,
 )
-from reconciliation.statement.formats.xml_text import local, parsed
+from reconciliation.statement.formats.xml_text import local_name, parse_xml
 
 RECORD: Final = 94
 BLOCK: Final = 10
@@ -95,8 +95,8 @@ def read_xml(content: bytes) -> AchFile:
         UnreadableFileError: it is no such XML, or a record stands where it cannot.
         ControlTotalError: a control record is missing or does not agree with its entries.
     """
-    root = parsed(BytesIO(content))
-    if local(root) != "EFT":
+    root = parse_xml(BytesIO(content))
+    if local_name(root) != "EFT":
         raise UnreadableFileError("the root is not EFT", line=root.sourceline)
     return _assembled(_elements(root))
 
@@ -135,10 +135,10 @@ def _cut(line: str, table: Sequence[tuple[str, int]]) -> RecordFields:
 
 def _elements(root: etree._Element) -> Iterator[Record]:
     for element in root.iter(etree.Element):
-        kind = _OF_ELEMENTS.get(local(element))
+        kind = _OF_ELEMENTS.get(local_name(element))
         if kind is not None:
             fields = {
-                local(child): (child.text or "").strip() for child in element.iterchildren(etree.Element)
+                local_name(child): (child.text or "").strip() for child in element.iterchildren(etree.Element)
             }
             yield element.sourceline or 0, kind, fields
 

@@ -14,7 +14,7 @@ from lxml import etree
 
 from reconciliation.errors import ControlTotalError, UnreadableFileError
 from reconciliation.statement.formats.account_entries import AccountStatement, StatementEntry
-from reconciliation.statement.formats.xml_text import local, refuse_doctype
+from reconciliation.statement.formats.xml_text import local_name, refuse_doctype
 from reconciliation.statement.values.amounts import paisa_of_decimal
 from reconciliation.statement.values.dates import DHAKA
 
@@ -64,7 +64,7 @@ def _reports(content: bytes) -> Iterator[AccountStatement]:
         BytesIO(content), events=("end",), resolve_entities=False, no_network=True, load_dtd=False
     )
     for _, element in events:
-        name = local(element)
+        name = local_name(element)
         if name == "Bal":
             _take_balance(gathered, element)
         elif name == "TxsSummry":
@@ -94,7 +94,7 @@ def _report(element: etree._Element, gathered: _OpenReport) -> AccountStatement:
         opening=gathered.opening,
         closing=gathered.balances.get(_CLOSING),
         entries=tuple(gathered.entries),
-        kind=local(element),
+        kind=local_name(element),
         currency=_text(element, "Acct/Ccy"),
         controls=_checked_summary(gathered),
     )
@@ -277,5 +277,5 @@ def _free(element: etree._Element) -> None:
     """Free the element that was read, and remove the emptied one before it."""
     element.clear()
     before, parent = element.getprevious(), element.getparent()
-    if before is not None and parent is not None and local(before) == "Ntry":
+    if before is not None and parent is not None and local_name(before) == "Ntry":
         parent.remove(before)

@@ -21,7 +21,7 @@ def refuse_doctype(content: bytes) -> None:
         raise UnreadableFileError("a document type declaration is not taken")
 
 
-def parsed(stream: IO[bytes]) -> etree._Element:
+def parse_xml(stream: IO[bytes]) -> etree._Element:
     """The root of a small document.
 
     Raises:
@@ -36,6 +36,6 @@ def parsed(stream: IO[bytes]) -> etree._Element:
         raise UnreadableFileError(f"no well-formed XML: {problem.msg}", line=problem.lineno) from problem
 
 
-def local(element: etree._Element) -> str:
+def local_name(element: etree._Element) -> str:
     """The name of an element without its namespace; nothing for a comment."""
     return etree.QName(element).localname if isinstance(element.tag, str) else ""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciliation.breaks.codes import Cause
+from reconciliation.breaks.codes import DifferenceCause
 from reconciliation.breaks.diagnosis import ComparedAmounts, DiagnosisContext, are_swapped, diagnose
 from reconciliation.breaks.nearest_candidate import edit_distance
 from reconciliation.intake.file_names import LogicalKey
@@ -30,22 +30,22 @@ def small(tmp_path: Path) -> Make:
 @pytest.mark.parametrize(
     ("compared", "around", "cause"),
     [
-        (ComparedAmounts(100_000, 98_677, 1_150, 173), NOTHING, Cause.FEE_AND_VAT),
-        (ComparedAmounts(100_000, 98_850, 1_150, 173), NOTHING, Cause.FEE),
-        (ComparedAmounts(100_000, 99_827, 1_150, 173), NOTHING, Cause.VAT),
-        (ComparedAmounts(100_000, 70_000), DiagnosisContext(refunds=[-30_000]), Cause.REFUND),
-        (ComparedAmounts(123, 12_300), NOTHING, Cause.HUNDREDFOLD),
-        (ComparedAmounts(12_300, 123), NOTHING, Cause.HUNDREDTH),
-        (ComparedAmounts(12_345, 13_245), NOTHING, Cause.SWAPPED_DIGITS),
-        (ComparedAmounts(10_000, 10_111), DiagnosisContext(differences=[-111]), Cause.COMPENSATING),
-        (ComparedAmounts(10_000, 10_111), DiagnosisContext(batches=[111]), Cause.BATCH),
-        (ComparedAmounts(10_000, 9_889), DiagnosisContext(cycles=[-111]), Cause.MISSING_CYCLE),
-        (ComparedAmounts(10_000, 10_100), NOTHING, Cause.ROUND_TAKA),
-        (ComparedAmounts(10_000, 10_111), NOTHING, Cause.UNEXPLAINED),
+        (ComparedAmounts(100_000, 98_677, 1_150, 173), NOTHING, DifferenceCause.FEE_AND_VAT),
+        (ComparedAmounts(100_000, 98_850, 1_150, 173), NOTHING, DifferenceCause.FEE),
+        (ComparedAmounts(100_000, 99_827, 1_150, 173), NOTHING, DifferenceCause.VAT),
+        (ComparedAmounts(100_000, 70_000), DiagnosisContext(refunds=[-30_000]), DifferenceCause.REFUND),
+        (ComparedAmounts(123, 12_300), NOTHING, DifferenceCause.HUNDREDFOLD),
+        (ComparedAmounts(12_300, 123), NOTHING, DifferenceCause.HUNDREDTH),
+        (ComparedAmounts(12_345, 13_245), NOTHING, DifferenceCause.SWAPPED_DIGITS),
+        (ComparedAmounts(10_000, 10_111), DiagnosisContext(differences=[-111]), DifferenceCause.COMPENSATING),
+        (ComparedAmounts(10_000, 10_111), DiagnosisContext(batches=[111]), DifferenceCause.BATCH),
+        (ComparedAmounts(10_000, 9_889), DiagnosisContext(cycles=[-111]), DifferenceCause.MISSING_CYCLE),
+        (ComparedAmounts(10_000, 10_100), NOTHING, DifferenceCause.ROUND_TAKA),
+        (ComparedAmounts(10_000, 10_111), NOTHING, DifferenceCause.UNEXPLAINED),
     ],
 )
 def test_a_difference_is_diagnosed_by_arithmetic(
-    compared: ComparedAmounts, around: DiagnosisContext, cause: Cause
+    compared: ComparedAmounts, around: DiagnosisContext, cause: DifferenceCause
 ) -> None:
     assert diagnose(compared, around) is cause
 

@@ -15,7 +15,12 @@ from reconciliation.cli import take_commands as upload
 from reconciliation.cli.take_commands import take_all
 from reconciliation.errors import SourceError
 from reconciliation.intake import inbox_delivery as sources
-from reconciliation.intake.inbox_delivery import Landing, StillWaitingError, file_digest, parse_expected_name
+from reconciliation.intake.inbox_delivery import (
+    InboxDelivery,
+    StillWaitingError,
+    file_digest,
+    parse_expected_name,
+)
 from reconciliation.nightly.inbox import Inbox
 from reconciliation.results.night_folders import NightFolders
 from reconciliation.statement.layout import read_layouts
@@ -111,10 +116,10 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_too_large_leaves_nothing(tmp_path: Path) -> None:
-    landing = Landing.of(tmp_path, "upload")
-    assert landing.copy(BytesIO(b"x" * 10), NAME, 10)
+    landing = InboxDelivery.of(tmp_path, "upload")
+    assert landing.copy_stream(BytesIO(b"x" * 10), NAME, 10)
     with pytest.raises(SourceError, match="more than 9 bytes"):
-        landing.copy(BytesIO(b"x" * 10), "bkash_20260405_01_c1.csv", 9)
+        landing.copy_stream(BytesIO(b"x" * 10), "bkash_20260405_01_c1.csv", 9)
     assert set(inbox(tmp_path)) == {NAME}
     assert list(landing.arriving.iterdir()) == []
 

@@ -19,8 +19,8 @@ from reconciliation.intake.file_names import LogicalKey
 from reconciliation.matching.engines import DuckDbEngine, PolarsEngine, kernel_columns
 from reconciliation.matching.fee_schedule import FeeSchedule
 from reconciliation.matching.institution_positions import positions
-from reconciliation.matching.kernel import grouped
-from reconciliation.statement.reader import read
+from reconciliation.matching.kernel import groups_of
+from reconciliation.statement.reader import read_file
 from reconciliation.statement.values.dates import dhaka_date
 from tests.reconciliation.institution_files import Credit, Head, Movement, at, bkash, npsb
 from tests.reconciliation.small_month import SmallMonth
@@ -62,7 +62,7 @@ def test_case_1_absent_from_the_next_file_too_is_ledger_only_with_age_one(small:
 def test_case_2_an_instant_late_in_utc_is_thursday_on_both_sides(small: Make) -> None:
     row = paid("EKF1", "2026-04-09 23:59:58")
     layout = small("bkash").setting.layouts["bkash"]
-    theirs = read(bkash([row], Head(THU)), layout, "bkash_20260409_01.csv", THU).rows
+    theirs = read_file(bkash([row], Head(THU)), layout, "bkash_20260409_01.csv", THU).rows
     ours = complete(pl.DataFrame({"instant": [row.at]}).cast(pl.Datetime("us", "UTC")))
     for rows in (theirs, ours):
         assert rows.select(dhaka_date(pl.col("instant"))).item() == THU
@@ -78,7 +78,7 @@ def test_case_3_a_reversal_after_the_cut_off_belongs_to_its_payment(small: Make)
     assert {fate for *_, fate in done.fates("000000000001")} == {MATCHED}
     first = done.nights[0].judged.rows
     assert first.filter(pl.col("verdict") == MATCHED)["net"].to_list() == [100_000, 100_000]
-    assert positions(done.progress.store.everything())["settled"].to_list() == [0]
+    assert positions(done.progress.store.all_rows())["settled"].to_list() == [0]
 
 
 def test_case_4_a_refund_netted_inside_the_row_is_matched(small: Make) -> None:
@@ -108,7 +108,7 @@ def test_case_5_a_doubled_row_is_one_match_and_one_claim(small: Make) -> None:
     done = small("npsb").book("npsb", row).send("npsb", [row, row], SUN).run()
     assert done.found == {("DUP_IN_FILE", row.ours, "2026-04-05")}
     assert [fate for *_, fate in done.fates(row.ours)] == [MATCHED, "break", MATCHED]
-    sheet = positions(done.progress.store.everything())
+    sheet = positions(done.progress.store.all_rows())
     assert sheet.select("gross", "suspense").row(0) == (100_000, 100_000)
 
 
@@ -164,7 +164,7 @@ def test_case_9_their_success_and_our_failure_goes_to_suspense(small: Make) -> N
     row = paid()
     done = small("npsb").book("npsb", row.but(status="failed")).send("npsb", [row], SUN).run()
     assert done.found == {("THEY_SUCCESS_WE_FAILED", row.ours, "2026-04-05")}
-    assert positions(done.progress.store.everything()).select("gross", "suspense").row(0) == (0, 100_000)
+    assert positions(done.progress.store.all_rows()).select("gross", "suspense").row(0) == (0, 100_000)
     assert "two persons" in done.setting.rules.meanings[next(iter(done.progress.findings)).code].action
 
 
@@ -216,7 +216,7 @@ def test_cases_11_and_12_one_pass_counts_every_source() -> None:
         "bank": side("twice", "never"),
         "biller": side("twice", "twice"),
     }
-    counts = grouped({name: ibis.memtable(frame.to_arrow()) for name, frame in sources.items()})
+    counts = groups_of({name: ibis.memtable(frame.to_arrow()) for name, frame in sources.items()})
     told = ibis.duckdb.connect().to_polars(counts).sort("reference")
     assert told.select("reference", "ledger_rows", "bank_rows", "biller_rows").rows() == [
         ("never", 1, 1, 0),
@@ -234,7 +234,7 @@ def test_case_12_what_the_biller_did_not_post(small: Make) -> None:
         .run()
     )
     assert done.found == {("BILLER_NOT_POSTED", "EKD1", "2026-04-05")}
-    assert "breb_postpaid" not in positions(done.progress.store.everything())["institution"].to_list()
+    assert "breb_postpaid" not in positions(done.progress.store.all_rows())["institution"].to_list()
 
 
 def test_case_13_a_correction_comes_to_the_same_as_from_scratch(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_case_13_a_correction_comes_to_the_same_as_from_scratch(tmp_path: Path) 
     assert scratch.found == set()
     (told,) = [one for key, (_, one) in restated.progress.findings.items() if key.code == "FILE_SUPERSEDED"]
     assert (len(told.rows), told.difference) == (3, -2_100)
-    assert outcome(restated.progress.store.everything()) == outcome(scratch.progress.store.everything())
+    assert outcome(restated.progress.store.all_rows()) == outcome(scratch.progress.store.all_rows())
     # The night in which the first file was judged keeps its outcome: it is evidence.
     assert restated.nights[0].judged.rows.filter(pl.col("verdict") == "break").height == 6
 
@@ -281,7 +281,7 @@ def test_case_15_days_out_of_order_come_to_the_same(tmp_path: Path) -> None:
     late, in_order = month("late", 2).run(), month("in_order", 0).run()
     assert late.found == {("FILE_MISSING", "janata_20260405_01.txt", "2026-04-05")}
     assert in_order.found == set()
-    assert outcome(late.progress.store.everything()) == outcome(in_order.progress.store.everything())
+    assert outcome(late.progress.store.all_rows()) == outcome(in_order.progress.store.all_rows())
 
 
 def test_case_16_a_cut_off_file_is_refused_whole_and_makes_no_noise(small: Make) -> None:
@@ -291,7 +291,7 @@ def test_case_16_a_cut_off_file_is_refused_whole_and_makes_no_noise(small: Make)
     del content[500]
     done = month.put(LogicalKey("npsb", SUN, 4), b"\n".join(content)).run()
     assert done.found == {("CONTROL_TOTAL", "npsb_20260405_04.txt", "2026-04-05")}
-    assert done.progress.store.everything().filter(pl.col("source") == FILE).is_empty()
+    assert done.progress.store.all_rows().filter(pl.col("source") == FILE).is_empty()
 
 
 def test_case_17_two_payers_alike_are_only_suggested(small: Make) -> None:
@@ -333,7 +333,7 @@ def test_case_19_a_chargeback_after_a_refund_is_exposed_in_full(small: Make) -> 
     ((night, one),) = done.progress.findings.values()
     told = Explainer(done.setting.rules, done.setting.calendar).explain(one, night, night)
     assert told.exposure == 100_000
-    assert positions(done.progress.store.everything())["suspense"].sum() == -100_000
+    assert positions(done.progress.store.all_rows())["suspense"].sum() == -100_000
 
 
 def test_engines_agree_on_every_case_of_a_small_month(small: Make, tmp_path: Path) -> None:

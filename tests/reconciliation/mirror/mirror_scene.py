@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 import asyncpg
 
 from ekpay_switch.persistence.embedded.server import Endpoint
-from reconciliation.matching.due_windows import Span
+from reconciliation.matching.due_windows import InstantRange
 from reconciliation.matching.frozen_lines import FrozenLines, newest_line
 from reconciliation.mirror.make_mirrors import MirrorCounts, RequiredMirror, make_missing, required_mirrors
 from reconciliation.mirror.mirror_bindings import MirrorBinding, write_binding
@@ -22,9 +22,9 @@ DAY = date(2026, 4, 5)
 NOON = datetime(2026, 4, 5, 6, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SPANS = (
-    Span(NOON - 12 * HOUR, NOON + 12 * HOUR),  # midnight to midnight
-    Span(NOON - 13 * HOUR, NOON + 11 * HOUR),  # a cut-off at eleven: parts of two dates
-    Span(NOON + 12 * HOUR, NOON + 36 * HOUR),
+    InstantRange(NOON - 12 * HOUR, NOON + 12 * HOUR),  # midnight to midnight
+    InstantRange(NOON - 13 * HOUR, NOON + 11 * HOUR),  # a cut-off at eleven: parts of two dates
+    InstantRange(NOON + 12 * HOUR, NOON + 36 * HOUR),
 )
 _NAMES = UUID("a1f4c9d2-7a3e-4a6b-9d0c-2f6f0f4f5a11")
 _WINDOW = """
@@ -120,10 +120,10 @@ class Scene:
         assert found is not None
         return found
 
-    def frozen(self, span: Span = SPANS[0], last: int | None = None) -> FrozenLines:
+    def frozen(self, span: InstantRange = SPANS[0], last: int | None = None) -> FrozenLines:
         return FrozenLines(self.books, self.party, span, self.last if last is None else last)
 
-    def mirrored(self, span: Span = SPANS[0], last: int | None = None) -> MirroredLines:
+    def mirrored(self, span: InstantRange = SPANS[0], last: int | None = None) -> MirroredLines:
         return MirroredLines(self.frozen(span, last), Mirrors(self.folder, self.alarms.append))
 
     def agrees(self, last: int | None = None) -> int:

@@ -289,10 +289,10 @@ def test_money_that_appears_in_a_matched_row_is_seen(done: Outcome) -> None:
 
 
 def test_a_row_of_ours_in_two_groups_is_seen(done: Outcome, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = done.progress.store.everything()
+    rows = done.progress.store.all_rows()
     ours = rows.filter((pl.col("source") == LEDGER) & (pl.col("reference") == ROWS[1].ours))
     twice = pl.concat([rows, ours.with_columns(reference=pl.lit("other"))])
-    monkeypatch.setattr(done.progress.store, "everything", lambda _columns: twice)
+    monkeypatch.setattr(done.progress.store, "all_rows", lambda _columns: twice)
     checked = checks(done)
     checked.at_the_end()
     assert Invariant.NO_DOUBLE_USE in checked.broken

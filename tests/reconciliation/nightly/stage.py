@@ -25,7 +25,7 @@ from reconciliation.intake.file_names import LogicalKey, expected_name
 from reconciliation.intake.file_schedule import FileSchedule
 from reconciliation.intake.participants import with_banks
 from reconciliation.nightly.night_configuration import NightRules
-from reconciliation.nightly.night_run import NightContext, NightOutcome, Step, Watcher, run_nights
+from reconciliation.nightly.night_run import NightContext, NightOutcome, NightStep, Watcher, run_nights
 from tests.reconciliation.institution_files import WRITERS, Credit, Head, Movement, stmt_sonali
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -300,7 +300,7 @@ class NightStage:
         return self._closing[max(earlier)] if earlier else 0
 
 
-def nobody(_night: date, _step: Step) -> None:
+def nobody(_night: date, _step: NightStep) -> None:
     """Watches nothing."""
 
 

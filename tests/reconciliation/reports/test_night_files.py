@@ -10,7 +10,7 @@ from reconciliation.intake.file_names import LogicalKey
 from reconciliation.nightly.night_configuration import NightRules
 from reconciliation.nightly.night_run import NightOutcome
 from reconciliation.reports.finance_tables import facts
-from reconciliation.reports.night_files import leave, leave_night, report_of
+from reconciliation.reports.night_files import read_report, write_night_reports, write_report
 from reconciliation.reports.report_model import Report
 from reconciliation.results import event_chain as chain
 from reconciliation.results.event_chain import NewEvent
@@ -28,7 +28,7 @@ ROWS = [
 async def told(stage: NightStage, ran: NightOutcome) -> Report:
     connection = await stage.connect()
     try:
-        return await report_of(stage.home, connection, ran.run, NightRules.read(stage.config))
+        return await read_report(stage.home, connection, ran.run, NightRules.read(stage.config))
     finally:
         await connection.close()
 
@@ -82,8 +82,8 @@ async def test_it_is_left_as_workbook_pdf_and_json_the_same_bytes_again(
     try:
         rules, run = NightRules.read(stage.config), await run_of(connection, ran.run.seq)
         assert run is not None
-        first = await leave_night(stage.home, connection, run, rules, tmp_path / "one")
-        again = await leave_night(stage.home, connection, run, rules, tmp_path / "two")
+        first = await write_night_reports(stage.home, connection, run, rules, tmp_path / "one")
+        again = await write_night_reports(stage.home, connection, run, rules, tmp_path / "two")
     finally:
         await connection.close()
     assert [path.suffix for path in first] == [".xlsx", ".pdf", ".json"]
@@ -98,7 +98,7 @@ async def test_it_is_left_as_workbook_pdf_and_json_the_same_bytes_again(
 
 async def test_only_the_forms_that_are_wanted_are_written(stage: NightStage, tmp_path: Path) -> None:
     report = await told(stage, await stage.book(BREB, *ROWS).send(BREB, ROWS, SUN).full_night(SUN))
-    assert [path.name for path in leave(report, tmp_path / "deep" / "er", ("json",))] == [
+    assert [path.name for path in write_report(report, tmp_path / "deep" / "er", ("json",))] == [
         "night-2026-04-05.json"
     ]
 

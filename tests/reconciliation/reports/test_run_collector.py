@@ -215,7 +215,7 @@ def test_nights_come_to_the_month_and_the_month_to_the_positions(tmp_path: Path)
     nights = [line for report in done.nights for line in report.fees]
     (whole,) = done.whole.fees
     assert done.checks is not None
-    sheet = positions(done.checks.progress.store.everything())
+    sheet = positions(done.checks.progress.store.all_rows())
     assert sum(line.gross for line in nights) == whole.gross == sheet["gross"].item()
     assert sum(line.scheduled for line in nights) == whole.scheduled == sheet["fees"].item()
     assert sum(line.charged for line in nights) == whole.charged

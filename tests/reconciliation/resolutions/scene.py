@@ -28,9 +28,9 @@ from reconciliation.resolutions.decision_proofs import verify_decisions
 from reconciliation.resolutions.decision_records import CheckerVerdict, Resolution
 from reconciliation.resolutions.decision_store import resolutions_of
 from reconciliation.resolutions.decisions import CheckOrder, Proposal, ResolutionActions
-from reconciliation.resolutions.resolution_actions import Action, read_resolution_rules
+from reconciliation.resolutions.resolution_actions import ResolutionAction, read_resolution_rules
 from reconciliation.results.break_results import events_of, write_breaks
-from reconciliation.results.event_chain import NewEvent, append, verify
+from reconciliation.results.event_chain import NewEvent, append, verify_chain
 from reconciliation.results.file_results import write_files
 from reconciliation.results.records import (
     BreakEvent,
@@ -162,7 +162,11 @@ class Scene:
             await append(self.connection, [replace(event_of(break_id, self.run), event=kind, state=state)])
 
     async def propose(
-        self, break_id: UUID, action: Action = Action.WRITE_OFF, by: str = MAKER, **facts: object
+        self,
+        break_id: UUID,
+        action: ResolutionAction = ResolutionAction.WRITE_OFF,
+        by: str = MAKER,
+        **facts: object,
     ) -> Resolution:
         proposal = Proposal(break_id, action, "the bank will not pay", by)
         return await self.desk.propose(replace(proposal, **facts))  # type: ignore[arg-type]
@@ -172,7 +176,9 @@ class Scene:
     ) -> Resolution:
         return await self.desk.check(CheckOrder(one.id, by, verdict))
 
-    async def decided(self, break_id: UUID, action: Action = Action.WRITE_OFF, **facts: object) -> Resolution:
+    async def decided(
+        self, break_id: UUID, action: ResolutionAction = ResolutionAction.WRITE_OFF, **facts: object
+    ) -> Resolution:
         """Proposed and approved by as many as are needed."""
         one = await self.propose(break_id, action, MAKER, **facts)
         for checker in (CHECKER, OTHER)[: one.checkers_needed]:
@@ -205,7 +211,7 @@ class Scene:
     async def is_sound(self) -> bool:
         """The audit of the books, the chain of events, every closing, and decisions beside entries."""
         assert await audit(database_of(self.endpoint)) is None
-        assert await verify(self.connection) is None
+        assert await verify_chain(self.connection) is None
         assert await verify_closings(self.connection) is None
         assert await verify_decisions(self.connection) is None
         return True

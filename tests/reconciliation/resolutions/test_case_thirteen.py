@@ -23,10 +23,10 @@ from reconciliation.resolutions.decision_proofs import verify_decisions
 from reconciliation.resolutions.decision_records import CheckerVerdict
 from reconciliation.resolutions.decision_store import resolutions_of
 from reconciliation.resolutions.decisions import CheckOrder, Proposal, ResolutionActions
-from reconciliation.resolutions.resolution_actions import Action
+from reconciliation.resolutions.resolution_actions import ResolutionAction
 from reconciliation.results.break_results import read_current_breaks
-from reconciliation.results.committed_rows import everything
-from reconciliation.results.event_chain import verify
+from reconciliation.results.committed_rows import all_rows
+from reconciliation.results.event_chain import verify_chain
 from reconciliation.results.records import BreakFilter, BreakState
 from tests.persistence.books import database_of
 from tests.persistence.conftest import a_copy
@@ -70,7 +70,7 @@ async def write_off_and_close(switch: Switch) -> tuple[UUID, ClosedDay]:
         assert sorted(one.reference for one in breaks) == ["EKP1", "EKP2", "EKP3"]
     finally:
         await connection.close()
-    proposal = Proposal(breaks[0].id, Action.WRITE_OFF, "they insist on it", "rahima")
+    proposal = Proposal(breaks[0].id, ResolutionAction.WRITE_OFF, "they insist on it", "rahima")
     written_off = await desk.propose(proposal)
     await desk.check(CheckOrder(written_off.id, "karim", CheckerVerdict.APPROVED))
     closed = await close_day(
@@ -82,7 +82,7 @@ async def write_off_and_close(switch: Switch) -> tuple[UUID, ClosedDay]:
 async def is_sound(switch: Switch, connection: Connection) -> bool:
     assert await verify_closings(connection) is None
     assert await verify_decisions(connection) is None
-    assert await verify(connection) is None
+    assert await verify_chain(connection) is None
     assert await audit(database_of(switch.endpoint)) is None
     return True
 
@@ -140,7 +140,5 @@ async def test_a_correction_comes_to_the_same_as_a_run_from_scratch(
         for night in (SUN, MON):
             await scratch.full_night(night)
         straight = await scratch.full_night(TUE)
-    fates = [
-        outcome(everything(one.home, ran.run)) for one, ran in ((switch, corrected), (scratch, straight))
-    ]
+    fates = [outcome(all_rows(one.home, ran.run)) for one, ran in ((switch, corrected), (scratch, straight))]
     assert fates[0] == fates[1]

@@ -10,11 +10,11 @@ from reconciliation.resolutions.day_closing import (
     ClosedDay,
     close_day,
     closings_of,
-    digest_of,
+    figures_digest,
     verify_closings,
 )
 from reconciliation.resolutions.decision_records import OnePersonError, ProposalOutcome, UnfitError
-from reconciliation.resolutions.resolution_actions import Action
+from reconciliation.resolutions.resolution_actions import ResolutionAction
 from reconciliation.resolutions.withdrawn_decisions import ChangedBreak, RunReactions, react_to_run
 from reconciliation.results.records import BreakEventKind, BreakState, RunRecord
 from tests.reconciliation.resolutions.scene import CHECKER, MAKER, NIGHT, OTHER, DyingBooks, Scene
@@ -36,7 +36,7 @@ async def corrected(scene: Scene, ended: list[UUID], first_file: int) -> RunReac
     await scene.file_state(first_file, "superseded")
     await scene.file(V2, "loaded", 30_177, correction=1)
     told = {"en": "Replaced.", "rows": ["h1", "h2", "h3"]}
-    await scene.found("FILE_SUPERSEDED", reference=V1, file=V1, day=NIGHT, difference=177, told=told)
+    await scene.found("FILE_SUPERSEDED", reference=V1, file=V1, day=NIGHT, difference=177, details=told)
     async with scene.connection.transaction():
         for break_id in ended:
             await scene.happens(break_id, BreakEventKind.CLOSED, BreakState.CLOSED)
@@ -166,9 +166,9 @@ async def test_a_proposal_that_waits_lapses_with_its_break(scene: Scene) -> None
 async def test_decisions_that_lie_on_one_another_are_taken_back_in_turn(scene: Scene) -> None:
     """The claim was paid by transfer, then the file brings the row after all: we hold the money twice."""
     break_id = await scene.found("LEDGER_ONLY")
-    await scene.decided(break_id, Action.CLAIM)
+    await scene.decided(break_id, ResolutionAction.CLAIM)
     assert await scene.state(break_id) is BreakState.OPEN
-    await scene.decided(break_id, Action.CLAIM_RECEIVED)
+    await scene.decided(break_id, ResolutionAction.CLAIM_RECEIVED)
     assert await scene.balances() == {"receivable:bkash": -500, "settlement_bank": 500}
 
     run = await scene.next_run(LATER)
@@ -176,7 +176,10 @@ async def test_decisions_that_lie_on_one_another_are_taken_back_in_turn(scene: S
         scene.connection, scene.finance, run, [ChangedBreak(break_id, BreakState.CLOSED)]
     )
 
-    assert [one.action for one in reacted.reversals] == [Action.CLAIM_RECEIVED, Action.CLAIM]
+    assert [one.action for one in reacted.reversals] == [
+        ResolutionAction.CLAIM_RECEIVED,
+        ResolutionAction.CLAIM,
+    ]
     assert await scene.balances() == {"settlement_bank": 500, "suspense:bkash": 500}
     assert await scene.is_sound()
 
@@ -188,7 +191,7 @@ async def test_a_day_is_closed_by_two_persons(scene: Scene) -> None:
 
     one = await closed(scene)
     assert (one.restatement, one.closed_by, one.approved_by) == (1, MAKER, CHECKER)
-    assert one.digest == digest_of(one.figures)
+    assert one.digest == figures_digest(one.figures)
     assert one.figures["positions"] == {"bkash": [990, 1_000, 10, 0, 0]}
     # Said again after a lost answer, it is the same; others come too late.
     assert await closed(scene) == one
@@ -244,7 +247,7 @@ async def test_red_things_keep_a_day_open(scene: Scene, code: str, age: int, is_
         return
     with pytest.raises(UnfitError, match=code):
         await closed(scene)
-    await scene.decided(break_id, Action.NO_ACTION)
+    await scene.decided(break_id, ResolutionAction.NO_ACTION)
     assert (await closed(scene)).figures["standing"] == {}
 
 

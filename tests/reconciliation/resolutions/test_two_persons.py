@@ -14,7 +14,7 @@ from reconciliation.resolutions.decision_records import (
     UnfitError,
 )
 from reconciliation.resolutions.decisions import CheckOrder, Proposal
-from reconciliation.resolutions.resolution_actions import Action
+from reconciliation.resolutions.resolution_actions import ResolutionAction
 from reconciliation.results.records import BreakEventKind, BreakState
 from tests.reconciliation.resolutions.scene import CHECKER, MAKER, OTHER, THIRD, DyingBooks, Scene
 
@@ -124,7 +124,7 @@ async def test_two_who_propose_at_once_leave_one_proposal(scene: Scene) -> None:
 
 async def test_a_lost_answer_is_asked_for_again_and_changes_nothing(scene: Scene) -> None:
     break_id = await scene.found("LEDGER_ONLY")
-    proposal = Proposal(break_id, Action.WRITE_OFF, "the bank will not pay", MAKER)
+    proposal = Proposal(break_id, ResolutionAction.WRITE_OFF, "the bank will not pay", MAKER)
     first = await scene.desk.propose(proposal)
     assert (await scene.desk.propose(proposal)).id == first.id
 
@@ -169,7 +169,7 @@ async def test_a_break_that_closed_meanwhile_takes_no_decision(scene: Scene) -> 
 async def test_a_proposal_without_a_reason_is_none(scene: Scene) -> None:
     break_id = await scene.found("LEDGER_ONLY")
     with pytest.raises(UnfitError, match="reason"):
-        await scene.desk.propose(Proposal(break_id, Action.WRITE_OFF, " ", MAKER))
+        await scene.desk.propose(Proposal(break_id, ResolutionAction.WRITE_OFF, " ", MAKER))
     assert await scene.kinds(break_id) == ["found"]
 
 

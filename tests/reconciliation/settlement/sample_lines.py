@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reconciliation.calendar import read_calendar
 from reconciliation.settlement.instructions.account_registry import CreditorAccount, read_registry
 from reconciliation.settlement.instructions.creditor_instructions import Instruction, end_to_end_id
-from reconciliation.settlement.positions.cycles import Cycle, Cycles, Party, Role
+from reconciliation.settlement.positions.cycles import Cycle, Cycles, Party, PartyRole
 from reconciliation.settlement.positions.lines import LineKind, SettlementLine
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -17,10 +17,10 @@ REGISTRY = read_registry(CONFIG / "settlement.toml")
 CYCLES = Cycles(CALENDAR, REGISTRY.own)
 
 THU, SUN, MON, TUE = date(2026, 4, 9), date(2026, 4, 5), date(2026, 4, 6), date(2026, 4, 7)
-BKASH, NPSB = Party(Role.CONNECTOR, "bkash"), Party(Role.CONNECTOR, "npsb")
-DESCO, BREB = Party(Role.BILLER, "desco_postpaid"), Party(Role.BILLER, "breb_postpaid")
-EKSHOP = Party(Role.MERCHANT, "ekshop")
-COURIER, BANK = Party(Role.PAYEE, "courier"), Party(Role.PARTNER, "a_bank")
+BKASH, NPSB = Party(PartyRole.CONNECTOR, "bkash"), Party(PartyRole.CONNECTOR, "npsb")
+DESCO, BREB = Party(PartyRole.BILLER, "desco_postpaid"), Party(PartyRole.BILLER, "breb_postpaid")
+EKSHOP = Party(PartyRole.MERCHANT, "ekshop")
+COURIER, BANK = Party(PartyRole.PAYEE, "courier"), Party(PartyRole.PARTNER, "a_bank")
 PARTIES = (BKASH, NPSB, DESCO, BREB, EKSHOP, COURIER, BANK)
 
 

@@ -14,7 +14,7 @@ from ekpay_switch.domain.ledger.entries import Entry, grow
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
 from ekpay_switch.ports.finance import Adjustment, Finance
 from reconciliation.canonical_row import BRINGS, FILE, IDENTITY, LEDGER, MATCHED, SUCCESS, complete
-from reconciliation.results.committed_rows import ChangedRows, names_of
+from reconciliation.results.committed_rows import ChangedRows, row_names
 from reconciliation.results.records import RunRecord
 from reconciliation.results.runs import write_run
 from reconciliation.settlement.current_state import SettlementSetting, open_work, read_setting
@@ -71,20 +71,20 @@ class KeptRows:
         """What is new or says something else than behind the run before."""
         now = self.kept[run.seq]
         before = self.kept.get(run.seq - 1, now.clear())
-        lost = frozenset(names_of(before)) - frozenset(names_of(now))
+        lost = frozenset(row_names(before)) - frozenset(row_names(now))
         return ChangedRows(now.join(before, on=list(now.columns), how="anti", nulls_equal=True), lost)
 
     def settled(self, run: RunRecord, runs: Iterable[int], names: Collection[str]) -> pl.DataFrame:
         written = [self.changed(replace(run, seq=one)).rows for one in sorted(runs)]
         rows = pl.concat([self.kept[run.seq].clear(), *written])
         rows = rows.unique(IDENTITY, keep="last", maintain_order=True)
-        counting = set(names_of(self.kept[run.seq])) & set(names)
+        counting = set(row_names(self.kept[run.seq])) & set(names)
         return rows.filter(pl.format("{}:{}", "origin", "ordinal").is_in(sorted(counting)))
 
     def of_institutions(self, run: RunRecord, institutions: Sequence[str]) -> pl.DataFrame:
         return self.kept[run.seq].filter(pl.col("institution").is_in(institutions))
 
-    def everything(self, run: RunRecord, columns: Sequence[str]) -> pl.DataFrame:
+    def all_rows(self, run: RunRecord, columns: Sequence[str]) -> pl.DataFrame:
         return self.kept[run.seq].select(list(dict.fromkeys([*IDENTITY, *columns])))
 
 

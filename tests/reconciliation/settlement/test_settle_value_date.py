@@ -51,7 +51,7 @@ async def test_a_value_date_is_instructed_and_posted_at_once(day: Stage) -> None
         ("settlement_instructed", "clearing:rtgs", -RTGS),
     ]
     (file,) = issued.files
-    pacs009.check(file.content)
+    pacs009.check_message(file.content)
     assert (file.rail, file.entries, file.amount) == ("rtgs", 1, RTGS)
     assert await day.books.audit() is None
 
@@ -65,7 +65,7 @@ async def test_nets_sum_to_zero_and_what_is_not_agreed_moves_nothing(day: Stage)
     # Monday passed without a sheet: what it owed was carried, and is paid now.
     assert figures(issued, DESCO) == (0, RTGS, RTGS, 0, 0)
     batch, message = issued.files
-    assert (beftn.check(batch.content).amount, message.amount) == (70_000, RTGS)
+    assert (beftn.check_batch(batch.content).amount, message.amount) == (70_000, RTGS)
     assert await day.books.audit() is None
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ekpay_switch.persistence.ledger.adjustments import Adjustments
 from ekpay_switch.ports.finance import AdjustmentBooks, Finance
-from reconciliation.results.committed_rows import everything
+from reconciliation.results.committed_rows import all_rows
 from reconciliation.results.runs import read_runs
 from reconciliation.settlement.current_state import (
     SettlementSetting,
@@ -20,8 +20,8 @@ from reconciliation.settlement.current_state import (
     take_in,
 )
 from reconciliation.settlement.instructions.instruction_outcomes import Ending
-from reconciliation.settlement.positions.cycles import Role
-from reconciliation.settlement.positions.institution_lines import JudgedRows, lines_of
+from reconciliation.settlement.positions.cycles import PartyRole
+from reconciliation.settlement.positions.institution_lines import JudgedRows, institution_lines
 from reconciliation.settlement.positions.lines import SettlementLine, carry_forward, unique_lines
 from reconciliation.settlement.positions.payout_credits import FundsComparison
 from reconciliation.settlement.post_outcomes import PostedOutcomes, post_outcomes
@@ -126,7 +126,11 @@ async def test_lines_are_the_same_whenever_they_are_taken_in(days: Days) -> None
     await days.full_night(MON)
     await days.full_night(TUE)
     issued = await days.settle()
-    assert {row.position.party.role for row in issued.rows} == {Role.CONNECTOR, Role.BILLER, Role.OURS}
+    assert {row.position.party.role for row in issued.rows} == {
+        PartyRole.CONNECTOR,
+        PartyRole.BILLER,
+        PartyRole.OURS,
+    }
     (bill,) = [row for row in issued.rows if row.position.party.name == BREB]
     assert (bill.position.net, bill.instructed) == (-DUE, DUE)
 
@@ -148,9 +152,9 @@ async def test_lines_that_runs_changed_are_those_of_all_rows(
     async with open_work(days.desk) as work, settlement_lock(work):
         for run in await read_runs(work.connection):
             judged = JudgedRows(
-                everything(days.home, run), run.night, work.kinds, await standing_breaks(work.connection)
+                all_rows(days.home, run), run.night, work.kinds, await standing_breaks(work.connection)
             )
-            expected = carry_forward(expected, lines_of(judged, work.setting.cycles), run.night)
+            expected = carry_forward(expected, institution_lines(judged, work.setting.cycles), run.night)
         await take_in(work)
         taken = await read_lines(work.connection)
     assert unique_lines(taken) == unique_lines(expected)

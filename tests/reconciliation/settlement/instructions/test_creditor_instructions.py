@@ -13,9 +13,9 @@ from reconciliation.settlement.instructions.creditor_instructions import (
     OutgoingInstructions,
     RemainderReason,
     end_to_end_id,
-    instruct,
+    instructions_of,
 )
-from reconciliation.settlement.instructions.latin_names import cut, latin
+from reconciliation.settlement.instructions.latin_names import latin_field, transliterate
 from reconciliation.settlement.positions.cycles import Party
 from reconciliation.settlement.positions.lines import SettlementLine
 from reconciliation.settlement.positions.net_positions import SettlementSheet, sheet_of, value_dates
@@ -48,7 +48,7 @@ def reasons(out: OutgoingInstructions) -> dict[Party, RemainderReason]:
 
 
 def test_who_is_owed_enough_and_has_an_account_is_paid() -> None:
-    out = instruct(sheet(desco=10_000_000, ekshop=1_000), REGISTRY)
+    out = instructions_of(sheet(desco=10_000_000, ekshop=1_000), REGISTRY)
     assert {(one.creditor.party, one.amount) for one in out.instructions} == {
         ("desco_postpaid", 10_000_000),
         ("ekshop", 1_000),
@@ -58,7 +58,7 @@ def test_who_is_owed_enough_and_has_an_account_is_paid() -> None:
 
 
 def test_nobody_is_paid_below_a_minimum_above_a_maximum_or_without_an_account() -> None:
-    out = instruct(sheet(desco=9_999_999, breb=10**12, ekshop=999, courier=50_000), REGISTRY)
+    out = instructions_of(sheet(desco=9_999_999, breb=10**12, ekshop=999, courier=50_000), REGISTRY)
     assert out.instructions == ()
     assert reasons(out) == {
         DESCO: RemainderReason.BELOW_MINIMUM,
@@ -71,20 +71,20 @@ def test_nobody_is_paid_below_a_minimum_above_a_maximum_or_without_an_account() 
 
 @pytest.mark.parametrize("amount", [1_000, 999_999_999_999])
 def test_an_amount_on_a_bound_is_paid(amount: int) -> None:
-    assert instruct(sheet(ekshop=amount), REGISTRY).total == amount
+    assert instructions_of(sheet(ekshop=amount), REGISTRY).total == amount
 
 
 def test_whoever_owes_us_is_not_paid_and_only_a_connector_pays_by_itself() -> None:
-    out = instruct(sheet(ekshop=-700, npsb=-90_000), REGISTRY)
+    out = instructions_of(sheet(ekshop=-700, npsb=-90_000), REGISTRY)
     assert reasons(out) == {EKSHOP: RemainderReason.OWES_US, NPSB: RemainderReason.OWES_US}
     assert out.carried == {EKSHOP: -700}
 
 
 def test_what_was_carried_is_paid_with_what_comes_next() -> None:
-    first = instruct(sheet(ekshop=999), REGISTRY)
-    second = instruct(sheet_of(TUE, [], CYCLES), REGISTRY, {EKSHOP: first.carried[EKSHOP] + 1})
+    first = instructions_of(sheet(ekshop=999), REGISTRY)
+    second = instructions_of(sheet_of(TUE, [], CYCLES), REGISTRY, {EKSHOP: first.carried[EKSHOP] + 1})
     assert [one.amount for one in second.instructions] == [1_000]
-    settled = instruct(sheet(ekshop=700), REGISTRY, {EKSHOP: -700})
+    settled = instructions_of(sheet(ekshop=700), REGISTRY, {EKSHOP: -700})
     assert reasons(settled) == {EKSHOP: RemainderReason.NOTHING_OWED}
     assert settled.carried == {}
 
@@ -96,7 +96,7 @@ def test_everything_owed_is_instructed_or_carried(lines: list[SettlementLine]) -
     owed: Counter[Party] = Counter()
     for day in value_dates(lines, CYCLES):
         one = sheet_of(day, lines, CYCLES)
-        out = instruct(one, REGISTRY, carried)
+        out = instructions_of(one, REGISTRY, carried)
         carried = dict(out.carried)
         owed.update({position.party: -position.net for position in one.positions})
         paid.update({each.creditor.creditor: each.amount for each in out.instructions})
@@ -112,14 +112,14 @@ def test_everything_owed_is_instructed_or_carried(lines: list[SettlementLine]) -
 def test_instructions_do_not_depend_on_order(lines: list[SettlementLine], data: st.DataObject) -> None:
     turned = data.draw(st.permutations(lines))
     for day in value_dates(lines, CYCLES):
-        assert instruct(sheet_of(day, turned, CYCLES), REGISTRY) == instruct(
+        assert instructions_of(sheet_of(day, turned, CYCLES), REGISTRY) == instructions_of(
             sheet_of(day, lines, CYCLES), REGISTRY
         )
 
 
 def test_an_id_is_made_of_creditor_and_date_alone() -> None:
-    first = instruct(sheet(ekshop=1_000), REGISTRY).instructions[0].end_to_end_id
-    assert first == instruct(sheet(ekshop=2_000), REGISTRY).instructions[0].end_to_end_id
+    first = instructions_of(sheet(ekshop=1_000), REGISTRY).instructions[0].end_to_end_id
+    assert first == instructions_of(sheet(ekshop=2_000), REGISTRY).instructions[0].end_to_end_id
     assert first == end_to_end_id(EKSHOP, MON) == "EUT2GSZTKQ4NZEJ"
     others = {end_to_end_id(party, day) for party in PARTIES for day in (MON, TUE)}
     assert len(others) == 2 * len(PARTIES)
@@ -172,19 +172,19 @@ def test_a_registry_says_nothing_that_cannot_be_meant(tmp_path: Path, found: str
     ],
 )
 def test_names_are_written_in_latin_letters(text: str, written: str) -> None:
-    assert latin(text) == written
+    assert transliterate(text) == written
 
 
 def test_both_ways_to_write_a_letter_come_to_the_same() -> None:
-    assert latin("বাড\u09bcি") == latin("বা\u09dcি") == "bari"
-    assert latin("বো") == latin("ব\u09c7\u09be") == "bo"
+    assert transliterate("বাড\u09bcি") == transliterate("বা\u09dcি") == "bari"
+    assert transliterate("বো") == transliterate("ব\u09c7\u09be") == "bo"
 
 
 @given(st.text(), st.integers(1, 140))
 def test_a_cut_name_fits_and_carries_no_foreign_sign(text: str, length: int) -> None:
-    written = cut(text, length)
+    written = latin_field(text, length)
     assert len(written) <= length
     assert written == written.strip()
     assert written.isascii()
     assert not set(written) & set("<>&\"'@#\n\t") - {"'"}
-    assert cut(written, length) == written
+    assert latin_field(written, length) == written

@@ -18,7 +18,7 @@ from reconciliation.settlement.instructions.instruction_outcomes import (
     MatchedInstructions,
     StatementSide,
     match_instructions,
-    owed_again,
+    rejected_amounts,
 )
 from reconciliation.settlement.instructions.pacs009 import message_id
 from reconciliation.statement.formats import camt
@@ -84,13 +84,13 @@ def test_a_no_without_money_is_rejected_and_owed_again() -> None:
     matched = match_instructions([ONE], told(said=[answer(AnswerKind.REJECTED, reason="AC04")]))
     (found,) = matched.outcomes
     assert (found.ending, found.answers[0].reason) == (Ending.REJECTED, "AC04")
-    assert owed_again(matched) == {DESCO: 10_000_000}
+    assert rejected_amounts(matched) == {DESCO: 10_000_000}
 
 
 def test_a_no_beside_a_yes_is_not_paid_again() -> None:
     matched = match_instructions([ONE], told(said=[answer(AnswerKind.REJECTED), answer(AnswerKind.ACCEPTED)]))
     assert matched.outcomes[0].ending is Ending.MISSING
-    assert owed_again(matched) == {}
+    assert rejected_amounts(matched) == {}
 
 
 def test_money_that_moved_in_spite_of_a_no_is_shown() -> None:

@@ -6,12 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciliation.settlement.instructions import beftn
-from reconciliation.settlement.instructions.creditor_instructions import RemainderReason, instruct, put_off
+from reconciliation.settlement.instructions.creditor_instructions import (
+    RemainderReason,
+    carry_whole_sheet,
+    instructions_of,
+)
 from reconciliation.settlement.instructions.value_date_record import (
-    digest_of,
     files_of,
-    put_off_until,
+    passed_value_dates,
     settle_positions,
+    sheet_digest,
 )
 from reconciliation.settlement.positions.cycles import Party
 from reconciliation.settlement.positions.lines import SettlementLine, carry_forward
@@ -42,8 +46,8 @@ def test_every_line_of_a_sheet_says_what_became_of_it(
     for day in value_dates(lines, CYCLES):
         sheet = sheet_of(day, lines, CYCLES)
         for outgoing in (
-            instruct(sheet, REGISTRY, carried, lambda party: owed.get(party, 0)),
-            put_off(sheet, carried),
+            instructions_of(sheet, REGISTRY, carried, lambda party: owed.get(party, 0)),
+            carry_whole_sheet(sheet, carried),
         ):
             rows = settle_positions(sheet, outgoing, carried)
             assert [row.rest for row in rows] == [0] * len(rows)
@@ -66,7 +70,11 @@ def test_a_chain_of_value_dates_loses_nothing(lines: list[SettlementLine], settl
     paid = by_itself = net = 0
     for day in value_dates(lines, CYCLES):
         sheet = sheet_of(day, lines, CYCLES)
-        outgoing = instruct(sheet, REGISTRY, carried) if day in settled_on else put_off(sheet, carried)
+        outgoing = (
+            instructions_of(sheet, REGISTRY, carried)
+            if day in settled_on
+            else carry_whole_sheet(sheet, carried)
+        )
         rows = settle_positions(sheet, outgoing, carried)
         paid += sum(row.instructed for row in rows)
         by_itself += sum(row.pays_itself for row in rows)
@@ -90,14 +98,14 @@ def test_what_is_seen_after_a_sheet_never_changes_it(
     later = carry_forward(before, now, max(value_date, date(2026, 5, 6)))
     shuffled = [later[place] for place in order if place < len(later)] + list(later[24:])
     assert sheet_of(value_date, shuffled, CYCLES).positions == first.positions
-    assert digest_of(settle_positions(first, put_off(first), {})) == digest_of(
-        settle_positions(sheet_of(value_date, later, CYCLES), put_off(first), {})
+    assert sheet_digest(settle_positions(first, carry_whole_sheet(first), {})) == sheet_digest(
+        settle_positions(sheet_of(value_date, later, CYCLES), carry_whole_sheet(first), {})
     )
 
 
 def test_nobody_is_paid_beyond_what_our_books_owe() -> None:
     sheet = sheet_of(MON, [line(EKSHOP, -5_000), line(DESCO, -10_000_000)], CYCLES)
-    out = instruct(sheet, REGISTRY, {}, {EKSHOP: 4_999, DESCO: 9_999_999}.get)  # type: ignore[arg-type]
+    out = instructions_of(sheet, REGISTRY, {}, {EKSHOP: 4_999, DESCO: 9_999_999}.get)  # type: ignore[arg-type]
     assert [(one.creditor.party, one.amount) for one in out.instructions] == [("ekshop", 4_999)]
     assert {one.party: (one.amount, one.reason) for one in out.remainders} == {
         EKSHOP: (1, RemainderReason.LESS_IN_BOOKS),
@@ -108,11 +116,11 @@ def test_nobody_is_paid_beyond_what_our_books_owe() -> None:
 
 def test_a_value_date_that_passed_pays_nobody() -> None:
     sheet = sheet_of(MON, [line(EKSHOP, -5_000), line(BREB, 70), line(NPSB, 90)], CYCLES)
-    out = put_off(sheet, {DESCO: 3})
+    out = carry_whole_sheet(sheet, {DESCO: 3})
     assert (out.instructions, out.carried) == ((), {EKSHOP: 5_000, BREB: -70, DESCO: 3})
     assert {one.party: one.reason for one in out.remainders}[EKSHOP] is RemainderReason.PUT_OFF
-    assert put_off_until((SUN, MON, TUE), TUE, None) == (SUN, MON)
-    assert put_off_until((SUN, MON, TUE), TUE, SUN) == (MON,)
+    assert passed_value_dates((SUN, MON, TUE), TUE, None) == (SUN, MON)
+    assert passed_value_dates((SUN, MON, TUE), TUE, SUN) == (MON,)
 
 
 def test_lines_behind_a_position_add_up_to_it() -> None:
@@ -129,10 +137,10 @@ def test_lines_behind_a_position_add_up_to_it() -> None:
 
 def test_each_rail_has_its_file() -> None:
     sheet = sheet_of(MON, [line(EKSHOP, -5_000), line(DESCO, -10_000_000)], CYCLES)
-    files = files_of(instruct(sheet, REGISTRY), REGISTRY.debtor, CREATED)
+    files = files_of(instructions_of(sheet, REGISTRY), REGISTRY.debtor, CREATED)
     assert [(one.rail, one.entries, one.amount) for one in files] == [
         ("beftn", 1, 5_000),
         ("rtgs", 1, 10_000_000),
     ]
-    assert files[0].hash_total == beftn.check(files[0].content).hash_total
-    assert files_of(put_off(sheet), REGISTRY.debtor, CREATED) == ()
+    assert files[0].hash_total == beftn.check_batch(files[0].content).hash_total
+    assert files_of(carry_whole_sheet(sheet), REGISTRY.debtor, CREATED) == ()

@@ -12,17 +12,17 @@ from ekpay_switch.domain.ledger.posting_rules import owed_by_merchant
 from ekpay_switch.domain.money import Money
 from ekpay_switch.ports.finance import LineEvent, LineRole
 from reconciliation.settlement.instructions.account_registry import CreditorAccount
-from reconciliation.settlement.positions.cycles import Party, Role
+from reconciliation.settlement.positions.cycles import Party, PartyRole
 from reconciliation.settlement.positions.ledger_lines import (
     AccountMovement,
     BookedLine,
     accounts_of,
     lines_of_books,
-    owes,
+    owed_on_account,
     owner_of,
 )
 from reconciliation.settlement.positions.lines import LineKind
-from reconciliation.settlement.positions.net_positions import rest, sheet_of
+from reconciliation.settlement.positions.net_positions import sheet_of, unexplained_rest
 from reconciliation.settlement.settle_value_date import SettledValueDate
 from tests.persistence.books import Books
 from tests.persistence.collections.merchant_money_setup import (
@@ -40,9 +40,19 @@ from tests.persistence.ledger.window_closing_setup import Closing
 from tests.reconciliation.settlement.sample_lines import CALENDAR, CYCLES, MON, REGISTRY, SUN
 from tests.reconciliation.settlement.stage import Stage
 
-SHOP = Party(Role.MERCHANT, "shop")
-OWNERS = dict(zip(ACCOUNTS, [Party(Role.PAYEE, f"shop:{SELLER}"), SHOP, Party(Role.PAYEE, f"shop:{COURIER}"),
-                             Party(Role.PAYEE, f"shop:{AGENT}")], strict=True))  # fmt: skip
+SHOP = Party(PartyRole.MERCHANT, "shop")
+OWNERS = dict(
+    zip(
+        ACCOUNTS,
+        [
+            Party(PartyRole.PAYEE, f"shop:{SELLER}"),
+            SHOP,
+            Party(PartyRole.PAYEE, f"shop:{COURIER}"),
+            Party(PartyRole.PAYEE, f"shop:{AGENT}"),
+        ],
+        strict=True,
+    )
+)
 PARTNER = BookedLine("lines-1:1", LineRole.PARTNER, "a_bank", "", LineEvent.PAYMENT, SUN, 6_000, 0, 0)
 
 
@@ -61,8 +71,8 @@ def test_an_account_says_whose_it_is() -> None:
     ]
     for account, owner in OWNERS.items():
         assert account in accounts_of(owner)
-    assert accounts_of(Party(Role.PARTNER, "a_bank")) == ()
-    assert (owes("receivable:bkash", 5), owes("payable:bkash", 5)) == (-5, 5)
+    assert accounts_of(Party(PartyRole.PARTNER, "a_bank")) == ()
+    assert (owed_on_account("receivable:bkash", 5), owed_on_account("payable:bkash", 5)) == (-5, 5)
 
 
 def test_what_a_merchant_is_owed_and_gives_back() -> None:
@@ -99,7 +109,7 @@ def test_a_prefund_has_paid_already(told: list[tuple[LineEvent, int]]) -> None:
         for place, (event, gross) in enumerate(told, start=1)
     ]
     sheet = sheet_of(MON, lines_of_books(booked, [], SUN), CYCLES)
-    assert [(one.net, rest(sheet)) for one in sheet.positions] == [(0, 0)] * bool(told)
+    assert [(one.net, unexplained_rest(sheet)) for one in sheet.positions] == [(0, 0)] * bool(told)
     assert sum(one.gross_in for one in sheet.positions) == sum(
         gross for event, gross in told if event is LineEvent.PAYMENT
     )
@@ -129,7 +139,7 @@ async def settle_today(stage: Stage, stall: Stall) -> SettledValueDate:
     today = await Closing(stall.books).today()
     await Closing(stall.books).close()
     await stage.run(today, last_line=await stall.books.value("SELECT coalesce(max(id), 0) FROM ledger_lines"))
-    return await stage.with_registry(registry).settle(CALENDAR.after(today))
+    return await stage.with_registry(registry).settle(CALENDAR.business_day_after(today))
 
 
 def a_registered(role: str, party: str, account: str) -> CreditorAccount:
@@ -141,7 +151,7 @@ def nets(issued: SettledValueDate) -> dict[str, tuple[int, int, int]]:
     return {
         str(one.position.party): (one.position.net, one.instructed, one.carried_out)
         for one in issued.rows
-        if one.position.party.role is not Role.OURS
+        if one.position.party.role is not PartyRole.OURS
     }
 
 
@@ -180,4 +190,4 @@ async def test_a_window_that_is_open_settles_nothing(stage: Stage, stall: Stall)
     await stall.sold()
     today: date = await Closing(stall.books).today()
     await stage.run(today)
-    assert nets(await stage.settle(CALENDAR.after(today))) == {}
+    assert nets(await stage.settle(CALENDAR.business_day_after(today))) == {}

@@ -16,7 +16,12 @@ from reconciliation.settlement.positions.lines import (
     unique_lines,
     withdraw_lines,
 )
-from reconciliation.settlement.positions.net_positions import NetPosition, rest, sheet_of, value_dates
+from reconciliation.settlement.positions.net_positions import (
+    NetPosition,
+    sheet_of,
+    unexplained_rest,
+    value_dates,
+)
 from tests.reconciliation.settlement.sample_lines import (
     BANK,
     BKASH,
@@ -67,7 +72,7 @@ def test_a_sheet_explains_each_position() -> None:
         ("d2", -9_000, "AMOUNT"),
         ("n4", 7_000, "AMOUNT"),
     ]
-    assert rest(sheet) == 0
+    assert unexplained_rest(sheet) == 0
 
 
 def test_what_is_decided_later_is_released_in_a_later_window() -> None:
@@ -77,7 +82,7 @@ def test_what_is_decided_later_is_released_in_a_later_window() -> None:
     assert (first.suspense.held, first.suspense.closing) == (7_000, 7_000)
     assert second.positions == (NetPosition(NPSB, released=7_000, net=7_000),)
     assert (second.suspense.opening, second.suspense.released, second.suspense.closing) == (7_000, 7_000, 0)
-    assert rest(first) == rest(second) == 0
+    assert unexplained_rest(first) == unexplained_rest(second) == 0
 
 
 def test_what_is_dropped_leaves_suspense_and_moves_nobody() -> None:
@@ -91,7 +96,7 @@ def test_what_is_dropped_leaves_suspense_and_moves_nobody() -> None:
 def test_every_window_sums_to_zero(lines: list[SettlementLine]) -> None:
     for day in value_dates(lines, CYCLES):
         sheet = sheet_of(day, lines, CYCLES)
-        assert rest(sheet) == 0
+        assert unexplained_rest(sheet) == 0
         assert sum(one.net for one in sheet.positions) + sheet.ours.net == 0
 
 
@@ -133,7 +138,7 @@ def test_a_changed_figure_leaves_a_rest(column: str) -> None:
     sheet = sheet_of(MON, [line(NPSB, 100, "n1"), held(BKASH, 50, "b1")], CYCLES)
     first, *others = sheet.positions
     wrong = replace(first, **{column: getattr(first, column) + 1})
-    assert rest(replace(sheet, positions=(wrong, *others))) > 0
+    assert unexplained_rest(replace(sheet, positions=(wrong, *others))) > 0
 
 
 def test_a_line_may_not_say_two_things() -> None:

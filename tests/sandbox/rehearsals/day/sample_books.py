@@ -9,7 +9,7 @@ import polars as pl
 
 from reconciliation.intake.file_names import parse_file_name
 from reconciliation.statement.layout import Layout, read_layouts
-from reconciliation.statement.reader import Reading, read
+from reconciliation.statement.reader import Reading, read_file
 from sandbox.kit.institution.clock import DHAKA
 from sandbox.kit.institution.movements import Moved, Movement
 from sandbox.rehearsals.day.institutions import HOUSES
@@ -98,7 +98,7 @@ def readings(folder: Path) -> Iterator[tuple[Layout, Reading]]:
         name = parse_file_name(path.name)
         layout = LAYOUTS[name.key.institution]
         assert path.suffix == f".{layout.extension}"
-        yield layout, read(path.read_bytes(), layout, path.name, name.key.day)
+        yield layout, read_file(path.read_bytes(), layout, path.name, name.key.day)
 
 
 def rows_read(folder: Path) -> pl.DataFrame:
