@@ -74,7 +74,7 @@ def check(
 
 
 def check_and_tell(
-    ground: Installation, files: Sequence[Path], *, as_json: bool, engine: "Engine | None" = None
+    installation: Installation, files: Sequence[Path], *, as_json: bool, engine: "Engine | None" = None
 ) -> int:
     """Check files and print the results; returns the exit code."""
     # What is loaded until the first date is told stays until the end. To look through it for garbage again
@@ -83,12 +83,14 @@ def check_and_tell(
     if len(files) > 1:
         keep_buffers()
     try:
-        return _check_all(ground, files, engine, as_json=as_json)
+        return _check_all(installation, files, engine, as_json=as_json)
     finally:
         gc.enable()
 
 
-def _check_all(ground: Installation, files: Sequence[Path], engine: "Engine | None", *, as_json: bool) -> int:
+def _check_all(
+    installation: Installation, files: Sequence[Path], engine: "Engine | None", *, as_json: bool
+) -> int:
     try:
         from adbc_driver_manager import Error  # noqa: PLC0415 - needs the extra
 
@@ -100,10 +102,10 @@ def _check_all(ground: Installation, files: Sequence[Path], engine: "Engine | No
         complain(f"the extra reconciliation is not installed ({problem.name} is missing): run make setup")
         return NOT_CHECKED
     try:
-        requests = checking.check_requests(ground.config, files)
-        mirrors = Mirrors(MirrorFolder.of(ground.home), complain)
+        requests = checking.check_requests(installation.config, files)
+        mirrors = Mirrors(MirrorFolder.of(installation.home), complain)
         # One connection for all of them: to connect takes longer than to read a hundred thousand lines.
-        with Database(ground.url("audit")) as books:
+        with Database(installation.url("audit")) as books:
             return max(_check_date(books, request, engine, mirrors, as_json=as_json) for request in requests)
     except (ReconciliationError, OSError, Error) as problem:
         complain(str(problem))

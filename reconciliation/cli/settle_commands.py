@@ -231,15 +231,15 @@ def _show_sheet(day: date, rows: "Sequence[SettledPosition]") -> None:
     typer.echo(f"sum of all nets: {taka(sum(row.position.net for row in rows))}")
 
 
-def _show_issued(issued: "SettledValueDate", places: Sequence[Path], *, as_json: bool) -> None:
+def _show_issued(issued: "SettledValueDate", paths: Sequence[Path], *, as_json: bool) -> None:
     head = issued.head
     if as_json:
         from reconciliation.settlement.screen_rows import position_facts  # noqa: PLC0415 - heavy
 
         files = [
-            {"name": str(place), "rail": file.rail, "entries": file.entries, "amount": file.amount,
+            {"name": str(path), "rail": file.rail, "entries": file.entries, "amount": file.amount,
              "hash_total": file.hash_total, "sha256": file.sha256}
-            for file, place in zip(issued.files, places, strict=True)
+            for file, path in zip(issued.files, paths, strict=True)
         ]  # fmt: skip
         content = {"value_date": head.value_date, "is_new": issued.is_new, "digest": head.digest}
         show_json(content | {"files": files, "positions": [position_facts(row) for row in issued.rows]})
@@ -247,8 +247,8 @@ def _show_issued(issued: "SettledValueDate", places: Sequence[Path], *, as_json:
     _show_sheet(head.value_date, issued.rows)
     word = "settled" if issued.is_new else f"stands, settled by {head.instructed_by} and {head.approved_by}"
     typer.echo(f"{head.value_date} {word}; digest {head.digest}")
-    for file, place in zip(issued.files, places, strict=True):
-        typer.echo(f"{place}: {file.entries} instructions, {taka(file.amount)}, SHA-256 {file.sha256}")
+    for file, path in zip(issued.files, paths, strict=True):
+        typer.echo(f"{path}: {file.entries} instructions, {taka(file.amount)}, SHA-256 {file.sha256}")
     if not issued.files:
         typer.echo("nobody is paid by instruction")
 

@@ -52,13 +52,13 @@ def take_all(home: Path, config: Path, files: list[Path]) -> list[tuple[str, str
 
     layouts = read_layouts(config / "statements")
     named = [(path, parse_expected_name(path.name, layouts)) for path in files]
-    landing = InboxDelivery.of(home, "upload")
+    delivery = InboxDelivery.of(home, "upload")
     rows = []
     for path, name in named:
         if not path.is_file():
             raise SourceError(f"{path.name} is no file")
         with path.open("rb") as stream:
-            is_new = landing.copy_stream(stream, name.text)
+            is_new = delivery.copy_stream(stream, name.text)
         outcome = "taken" if is_new else "waits already"
         rows.append((name.text, name.key.institution, name.key.day.isoformat(), outcome))
     return rows

@@ -61,10 +61,10 @@ class InboxDelivery:
     @classmethod
     def of(cls, home: Path, source: str) -> "InboxDelivery":
         """The places of an installation, made where they are missing."""
-        landing = cls(home / "reconciliation", source)
-        for folder in (landing.inbox, landing.arriving):
+        delivery = cls(home / "reconciliation", source)
+        for folder in (delivery.inbox, delivery.arriving):
             folder.mkdir(parents=True, exist_ok=True)
-        return landing
+        return delivery
 
     @property
     def inbox(self) -> Path:

@@ -194,14 +194,14 @@ class ServerFetch:
         return await self._fetch(sftp, file, remembered)
 
     async def _fetch(self, sftp: asyncssh.SFTPClient, file: RemoteFile, remembered: FetchLog) -> FetchResult:
-        landing = InboxDelivery.of(self.home, "sftp")
+        delivery = InboxDelivery.of(self.home, "sftp")
         # Another size or time is another file: a partial file of one is never continued with the other.
         changed = file.changed.replace("/", "-")
-        part = landing.arriving / f"{self.name}.{file.name}.{file.size}.{changed}.part"
+        part = delivery.arriving / f"{self.name}.{file.name}.{file.size}.{changed}.part"
         try:
             await self._download(sftp, file, part)
             sha256 = file_digest(part)
-            is_new = landing.move_into_inbox(part, file.name)
+            is_new = delivery.move_into_inbox(part, file.name)
         except StillWaitingError:
             part.unlink()
             return FetchResult(self.name, file.name, FetchOutcome.WAITS)

@@ -58,9 +58,9 @@ class WaitingFile:
 class Inbox:
     """The inbox of an installation, and the archive beside it."""
 
-    def __init__(self, places: NightFolders) -> None:
-        self._inbox = places.inbox
-        self._archive = places.archive
+    def __init__(self, folders: NightFolders) -> None:
+        self._inbox = folders.inbox
+        self._archive = folders.archive
 
     def waiting(self) -> list[WaitingFile]:
         """The files that no run has taken yet, ordered by name."""

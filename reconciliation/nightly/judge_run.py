@@ -70,25 +70,25 @@ class RunLocations:
 
 @dataclass(frozen=True, slots=True)
 class RunMaterial:
-    """The sources of a run's rows, to compute an institution from scratch (`month.restated.Material`)."""
+    """The sources of a run's rows; implements `engine.restatement.RestatementMaterial`."""
 
-    ground: RunLocations
+    locations: RunLocations
     inputs: RunInputs
     run: int
 
     def books(self, institution: str, up_to: date) -> pl.DataFrame:  # noqa: ARG002 - the last line bounds it
         """Our lines of one institution up to the last that the run takes."""
-        lines = read_lines(self.ground.url, 0, self.inputs.lines.last, institution).frame
+        lines = read_lines(self.locations.url, 0, self.inputs.lines.last, institution).frame
         return rows_of_lines(with_institutions(lines, {institution}))[0]
 
     def expected(self, institution: str) -> pl.DataFrame:
         """Debits that its statements must have, of this run and all before."""
-        earlier = [expected_of(self.ground.rows, run) for run in range(1, self.run)]
+        earlier = [expected_of(self.locations.rows, run) for run in range(1, self.run)]
         return pl.concat([*earlier, self.inputs.expected]).filter(pl.col("institution") == institution)
 
     def content(self, arrival: Arrival) -> bytes:
         """The archived bytes of a file."""
-        return self.ground.archive.archived(arrival.sha256).read_bytes()
+        return self.locations.archive.archived(arrival.sha256).read_bytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class RunJudge:
     """Judges runs by rules."""
 
     rules: NightRules
-    ground: RunLocations
+    locations: RunLocations
 
     def judge(self, before: RunState, run_inputs: RunInputs) -> JudgedRun:
         """Judge one run, check its invariants, and write its rows beside those of earlier runs."""
@@ -130,11 +130,11 @@ class RunJudge:
         setting = self.rules.setting(run_inputs.night, part.since)
         progress = self._progress(before, setting)
         inputs = _night_inputs(run_inputs, watched, part)
-        duckdb = DuckDbEngine(self.ground.spill, self.rules.settings.memory_limit)
+        duckdb = DuckDbEngine(self.locations.spill, self.rules.settings.memory_limit)
         engine = ByInstitution(PolarsEngine(), duckdb)
         try:
             night = run_night(inputs, setting, progress, engine)
-            material = RunMaterial(self.ground, run_inputs, before.seq + 1)
+            material = RunMaterial(self.locations, run_inputs, before.seq + 1)
             checks = NightChecks(setting, progress, (engine, duckdb), material)
             totals = carried_totals(night, before.figures)
             check_run(checks, night, before.figures, totals)
@@ -165,12 +165,12 @@ class RunJudge:
         candidates = (unwatched_institutions(before.figures) | partners) - before.since.keys()
         watched = candidates & self.rules.layouts.keys() & self.rules.calendar.institutions.keys()
         frames = (
-            [read_lines(self.ground.url, 0, last, name).frame for name in sorted(watched)] if last else []
+            [read_lines(self.locations.url, 0, last, name).frame for name in sorted(watched)] if last else []
         )
         return tuple(frame for frame in frames if frame.height)
 
     def _progress(self, before: RunState, setting: RunConfiguration) -> RunProgress:
-        store = RowStore(self.ground.rows, before.seq, before.carried.withdrawn)
+        store = RowStore(self.locations.rows, before.seq, before.carried.withdrawn)
         store.discard_beyond()
         payouts = Payouts(setting.layouts, setting.schedule, before.carried.payouts)
         return RunProgress(store, before.register, payouts, dict(before.standing))

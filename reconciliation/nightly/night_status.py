@@ -89,7 +89,7 @@ class NightStatus:
 
 async def status_of(finance: Finance, night: date | None) -> NightStatus | None:
     """The status of a night, by default the newest; None where it has no run."""
-    rules, places = NightRules.read(finance.config), NightFolders.of(finance.home)
+    rules, folders = NightRules.read(finance.config), NightFolders.of(finance.home)
     connection = await finance.connect("audit")
     try:
         run = await latest_run(connection, night)
@@ -101,7 +101,7 @@ async def status_of(finance: Finance, night: date | None) -> NightStatus | None:
         )
     finally:
         await connection.close()
-    return _status(run, rules, Inbox(places).waiting(), files, breaks)
+    return _status(run, rules, Inbox(folders).waiting(), files, breaks)
 
 
 def _status(

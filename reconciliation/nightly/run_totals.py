@@ -9,7 +9,7 @@ yet, and their exposure unwatched, unwatched.<id>           how many institution
 lines so far events                              the newest event of breaks when the run was committed
 cover.<…>                           the trust cover when the run was committed
 (`trust_cover_figures.cover_figures`) total.<…>                           carried from run to run
-(`run_proofs.totals_of`)
+(`run_proofs.carried_totals`)
 """
 
 from collections.abc import Mapping

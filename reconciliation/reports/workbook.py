@@ -32,14 +32,14 @@ def write_workbook(report: Report, path: Path, scratch: Path) -> None:
     summary = book.sheet("Summary · সারসংক্ষেপ", title)
     summary.table(tables.facts(report))
     summary.table(tables.institutions(report))
-    places = {
+    ranges = {
         "codes": summary.table(tables.codes(report)),
         "ages": summary.table(tables.ages(report)),
         "nights": summary.table(tables.nights(report)),
     }
     summary.worksheet.freeze_panes(1, 1)
-    places["positions"] = book.sheet("Positions · অবস্থান", title).table(tables.positions(report), alone=True)
-    _charts(book, places)
+    ranges["positions"] = book.sheet("Positions · অবস্থান", title).table(tables.positions(report), alone=True)
+    _charts(book, ranges)
     for line in report.institutions:
         _institution(book, report, line.institution)
     _breaks(book.sheet("Breaks · অমিল", title), report)
@@ -81,14 +81,14 @@ def _evidence(sheet: WorkbookSheet, report: Report) -> None:
 # ---- charts
 
 
-def _charts(book: Workbook, places: dict[str, TableRange]) -> None:
+def _charts(book: Workbook, ranges: dict[str, TableRange]) -> None:
     sheet = book.sheet("Charts · লেখচিত্র", BilingualText("Charts", "লেখচিত্র"))
     charts = (
-        ("A3", _waterfall(book, places["codes"])),
-        ("M3", _ageing(book, places["ages"])),
-        ("A23", _match_rate(book, places["nights"])),
-        ("M23", _arrivals(book, places["nights"])),
-        ("A43", _positions(book, places["positions"])),
+        ("A3", _waterfall(book, ranges["codes"])),
+        ("M3", _ageing(book, ranges["ages"])),
+        ("A23", _match_rate(book, ranges["nights"])),
+        ("M23", _arrivals(book, ranges["nights"])),
+        ("A43", _positions(book, ranges["positions"])),
     )
     for cell, chart in charts:
         sheet.worksheet.insert_chart(cell, chart)

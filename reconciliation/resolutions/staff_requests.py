@@ -46,18 +46,18 @@ async def breaks_of(finance: Finance, break_filter: BreakFilter) -> tuple[list[B
 
 async def break_history(finance: Finance, text: str) -> BreakHistory:
     """One break by the beginning of its id; raises UnknownIdError."""
-    desk = ResolutionActions.of(finance)
+    actions = ResolutionActions.of(finance)
     connection = await finance.connect()
     try:
         break_id = await id_by_prefix(connection, "break", text)
-        broken = await break_by(connection, break_id, desk.calendar)
+        broken = await break_by(connection, break_id, actions.calendar)
         decisions = await resolutions_of(connection, break_id)
         return BreakHistory(
             broken,
             await newest_night(connection),
             await events_of(connection, break_id),
             decisions,
-            fitting_actions(broken, decisions, desk.rules),
+            fitting_actions(broken, decisions, actions.rules),
         )
     finally:
         await connection.close()

@@ -14,10 +14,17 @@ class NightFolders:
     @classmethod
     def of(cls, home: Path) -> Self:
         """The folders of an installation, made where they are missing."""
-        places = cls(home / "reconciliation")
-        for folder in (places.inbox, places.archive, places.rows, places.rules, places.reports, places.spill):
+        folders = cls(home / "reconciliation")
+        for folder in (
+            folders.inbox,
+            folders.archive,
+            folders.rows,
+            folders.rules,
+            folders.reports,
+            folders.spill,
+        ):
             folder.mkdir(parents=True, exist_ok=True)
-        return places
+        return folders
 
     @property
     def inbox(self) -> Path:

@@ -95,21 +95,21 @@ def read_setting(finance: Finance, rows: CommittedRows | None = None) -> Settlem
 
 
 @asynccontextmanager
-async def open_work(desk: SettlementSetting, role: str = "app") -> AsyncIterator[SettlementWork]:
+async def open_work(setting: SettlementSetting, role: str = "app") -> AsyncIterator[SettlementWork]:
     """Open a connection with the newest run; the accounts that instructions post to exist.
 
     Raises:
         SettlementError: no night was run yet.
     """
-    connection = await desk.finance.connect(role)
+    connection = await setting.finance.connect(role)
     try:
         await connection.execute(_PATIENCE)
         run = await latest_run(connection)
         if run is None:
             raise SettlementError("no night was reconciled yet: ekpay reconcile run")
         if role == "app":
-            await desk.finance.books.open_accounts(_ACCOUNTS)
-        yield SettlementWork(desk, connection, run)
+            await setting.finance.books.open_accounts(_ACCOUNTS)
+        yield SettlementWork(setting, connection, run)
     finally:
         await connection.close()
 
