@@ -1,4 +1,4 @@
-"""The part of `ekpay reconcile` with which finance works the breaks and closes the days.
+"""The commands of `ekpay reconcile` with which finance resolves breaks and closes days.
 
 Heavy things are imported when a command runs; `ekpay --help` loads this module without the extra.
 """
@@ -110,7 +110,7 @@ def register(app: typer.Typer) -> None:
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """What the wing refuses is one line and exit code 1."""
+    """A refusal is one line and exit code 1."""
     try:
         yield
     except ReconciliationError as problem:
@@ -190,7 +190,7 @@ def _refuse_strangers(break_filter: "BreakFilter", context: typer.Context) -> No
 
 
 def break_(context: typer.Context, break_id: BreakId, *, as_json: AsJson = False) -> None:
-    """Show one break whole: what was tried, what is near, what people decided, who did what."""
+    """Show one break with its passes, nearest candidate, resolutions and events."""
     with _refusals():
         from reconciliation.cli.break_wording import (  # noqa: PLC0415
             as_row,
@@ -246,7 +246,7 @@ def resolve(
 
 
 def reverse(context: typer.Context, resolution_id: ResolutionId, reason: Reason, by: By) -> None:
-    """Propose to take an approved resolution back, by a new entry; others have to approve that too."""
+    """Propose to reverse an approved resolution by a new entry; others have to approve that too."""
     with _refusals():
         from reconciliation.resolutions.staff_requests import propose_reversal  # noqa: PLC0415
 
@@ -273,9 +273,9 @@ def approve(
     context: typer.Context,
     resolution_id: ResolutionId,
     by: By,
-    reason: Annotated[str, typer.Option(help="A word of the checker.")] = "",
+    reason: Annotated[str, typer.Option(help="The reason of the checker.")] = "",
     *,
-    reject: Annotated[bool, typer.Option("--reject", help="Say no; that ends the proposal.")] = False,
+    reject: Annotated[bool, typer.Option("--reject", help="Reject; that ends the proposal.")] = False,
 ) -> None:
     """Approve, or reject, what somebody else has proposed; the last approval needed posts it."""
     with _refusals():
@@ -304,10 +304,10 @@ def approve(
 def note(
     context: typer.Context,
     break_id: BreakId,
-    text: Annotated[str, typer.Argument(help="A word about it; kept for good.")],
+    text: Annotated[str, typer.Argument(help="The note; it is kept for good.")],
     by: By,
 ) -> None:
-    """Keep a word about a break."""
+    """Add a note to a break."""
     with _refusals():
         from reconciliation.resolutions.staff_requests import write_note  # noqa: PLC0415
 
@@ -327,7 +327,7 @@ def close(
     by: By,
     approved_by: Annotated[str, typer.Option(callback=_name, metavar="NAME", help="The second person.")],
 ) -> None:
-    """Close a day: its figures are frozen under a digest. Refused while something red stands."""
+    """Close a day: its figures are frozen under a digest. Refused while anything is red."""
     with _refusals():
         from reconciliation.resolutions.day_closing import ClosedDay, close_day  # noqa: PLC0415
         from reconciliation.resolutions.decisions import ResolutionActions  # noqa: PLC0415

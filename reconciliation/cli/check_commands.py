@@ -1,4 +1,4 @@
-"""`ekpay reconcile check`: what a night would find in a settlement file, said before the night.
+"""`ekpay reconcile check`: check settlement files before the nightly run.
 
 Heavy things are imported when the command runs; `ekpay --help` loads this module without the extra.
 """
@@ -64,11 +64,11 @@ def check(
     ],
     json: Annotated[bool, typer.Option("--json", help="For programs: every break.")] = False,  # noqa: FBT002
 ) -> None:
-    """Compare settlement files with our frozen lines of their dates, and change nothing anywhere.
+    """Compare settlement files with our frozen lines of their dates; nothing is changed.
 
-    Give the files of all cycles of a date together; while one is not there, our lines that no file tells are
-    no breaks yet. Each institution and date is told by itself, with --json on a line of its own. Exits 0 if
-    all sides agree, 1 if there are breaks, 2 if anything could not be checked.
+    Give the files of all cycles of a date together: while one is missing, our unmatched lines are not yet
+    breaks. Each institution and date is printed apart, with --json on a line of its own. Exits 0 if all sides
+    agree, 1 if there are breaks, 2 if anything could not be checked.
     """
     raise typer.Exit(check_and_tell(context.obj, files, as_json=json))
 
@@ -194,8 +194,8 @@ def _show(result: "CheckResult") -> None:
         ("with lines of other dates", str(result.of_other_dates)),
         ("lines of ours", str(judged.ours)),
         ("of them matched", str(ours)),
-        ("may be told yet", str(result.waiting)),
-        ("failed, and told by nobody", str(result.quiet)),
+        ("not yet in a file", str(result.waiting)),
+        ("failed, in no file", str(result.quiet)),
     ]
     show_table(f"{request.institution} {request.day.date}", ("what", ">rows"), rows)
     codes = [
@@ -224,12 +224,10 @@ def _remarks(result: "CheckResult") -> list[str]:
     missing = result.request.missing
     if missing:
         listed = ", ".join(map(str, missing))
-        remarks.append(
-            f"cycle {listed} is not among the files: lines of ours that none of these tells may be in it"
-        )
+        remarks.append(f"cycle {listed} is not among the files: unmatched lines of ours may be in it")
     if not result.judged.ours:
         remarks.append("our books have no line of this institution and date")
     if result.of_other_dates:
-        remarks.append("whether earlier files told rows of other dates already, only a night knows")
+        remarks.append("only the nightly run knows whether earlier files have these rows of other dates")
     remarks.append("it agrees with our books" if result.agrees else "it does not agree with our books")
     return remarks

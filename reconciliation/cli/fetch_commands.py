@@ -34,7 +34,7 @@ def fetch(
 ) -> None:
     """Fetch complete files that are new or have changed, into the inbox for the next night.
 
-    What is left on a server is listed with the reason. Exits 1 if a server could not be asked to the end.
+    Files that are not fetched are listed with the reason. Exits 1 if the fetch from a server failed.
     """
     finance: Finance = context.obj
     try:

@@ -50,8 +50,8 @@ def mirror(
     """Make the mirrors of closed windows that are missing or damaged, so that checks are fast.
 
     A mirror holds the plain lines of one institution and window in a file. Each night makes its own; this
-    makes those that it could not, and may be ended and run again. With --verify nothing is made: exits 1 if a
-    mirror is missing or holds other lines than the tables.
+    command makes those that are missing, and may be stopped and run again. With --verify nothing is made:
+    exits 1 if a mirror is missing or holds other lines than the tables.
     """
     try:
         from adbc_driver_manager import Error  # noqa: PLC0415 - needs the extra

@@ -54,7 +54,7 @@ def run(
 ) -> None:
     """Run a night, by default that of yesterday, and before it every earlier one without a run.
 
-    Takes what lies in the inbox. A night that stands is printed as it stands; new files or lines make a
+    Reads the files in the inbox. A night without new files or lines is printed as it is; new ones make a
     further run of it. Exits 1 where something is red: an invariant, a missing file, somebody unwatched.
     """
     with _refusals():
@@ -67,9 +67,9 @@ def nightly(
 ) -> None:
     """Wait for the cut-off of each night and run it, for systemd or `ekpay run`.
 
-    A night whose cut-off has passed and that has no run is run at once. Whatever is red is said, and the
-    next night waited for; what could not be run is tried again after five minutes. With `--once` the exit
-    code is that of `run`.
+    A night whose cut-off has passed and that has no run is run at once. What is red is printed, and the next
+    night awaited; a night that could not be run is run again after five minutes. With `--once` the exit code
+    is that of `run`.
     """
     with _refusals():
         from reconciliation.nightly.night_configuration import NIGHT, read_night_settings  # noqa: PLC0415 - needs the extra
@@ -92,7 +92,7 @@ def nightly(
 
 
 def status(context: typer.Context, night: NightOption = None, json: JsonOption = False) -> None:  # noqa: FBT002
-    """Print how a night stands, by default the newest. Exits as `run` does; 1 where there is no run."""
+    """Print the status of a night, by default the newest. Exits as `run` does; 1 where there is no run."""
     with _refusals():
         from reconciliation.nightly.night_status import status_of  # noqa: PLC0415 - needs the extra
 
@@ -110,7 +110,7 @@ def verify(
     ],
     whole: Annotated[bool, typer.Option("--all", help="Every run before it too, from nothing.")] = False,  # noqa: FBT002
 ) -> None:
-    """Prove a run again from archived files and frozen lines, upon what the run before it left.
+    """Prove a run again from archived files and frozen lines, from the state after the run before it.
 
     Exits 1 and names the first thing that differs: the chain of events, rows on disk, an archived file, what
     went in, findings, outcome, figures, positions, breaks or files.

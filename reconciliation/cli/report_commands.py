@@ -1,4 +1,4 @@
-"""`ekpay report`: what finance takes away of a night. Heavy things are imported when a command runs."""
+"""`ekpay report`: reports of nights for finance. Heavy modules are imported when a command runs."""
 
 import asyncio
 from datetime import date
@@ -31,13 +31,13 @@ class Form(StrEnum):
 
 @app.callback()
 def _report() -> None:
-    """Take away what a night came to."""
+    """Write reports of nights for finance."""
 
 
 @app.command("night")
 def night(
     context: typer.Context,
-    out: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Where the report is left.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="The folder for the report.")],
     night: Annotated[
         date | None, typer.Option(parser=typed_night, metavar="NIGHT", help="The newest night by default.")
     ] = None,
@@ -48,7 +48,7 @@ def night(
 ) -> None:
     """Leave the workbook, the PDF and the JSON of one night as it stood after a run.
 
-    Made again they are the same bytes: what persons decided after the run stands in a later report.
+    Made again they have the same bytes: decisions of persons after the run are in a later report.
     """
     try:
         from reconciliation.digests import sha256_of  # noqa: PLC0415 - needs the extra
@@ -114,7 +114,7 @@ def runs(
 
 
 async def _chosen_run(connection: object, night: date | None, run: int | None) -> "RunRecord":
-    """The run that is asked for.
+    """The chosen run.
 
     Raises:
         ReportError: there is none.

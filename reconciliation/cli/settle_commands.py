@@ -118,7 +118,7 @@ def instruct(
 ) -> None:
     """Settle a value date: write its sheet, post its instructions, and leave the files for the bank.
 
-    A value date is settled once; asked again, the same files are left and nothing is posted.
+    A value date is settled once; a repeat writes the same files and posts nothing.
     """
     if by == approved_by:
         raise typer.BadParameter("two persons settle a day", param_hint="--approved-by")
@@ -178,7 +178,7 @@ def cover_(context: typer.Context, *, as_json: AsJson = False) -> None:
 
 
 def _run(context: typer.Context, work: "Callable[[SettlementWork], Awaitable[_T]]") -> _T:
-    """Carry a piece of work out over the newest run; a refusal is one line and exit 1."""
+    """Run a function over the newest run; a refusal is one line and exit code 1."""
 
     async def _at_work() -> _T:
         from reconciliation.settlement.current_state import open_work, read_setting  # noqa: PLC0415 - heavy
@@ -195,7 +195,7 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except UnknownPartyError:
-        raise  # a typing error, told by the command that took the name
+        raise  # a typing error, reported by the command with the name
     except ReconciliationError as problem:
         complain(str(problem))
         raise typer.Exit(_IMPERFECT) from problem
@@ -274,7 +274,7 @@ def _show_outcomes(result: "PostedOutcomes", *, as_json: bool) -> None:
         if result.waiting:
             typer.echo(f"no credit yet: {', '.join(item.key for item in result.waiting)}")
         if result.strangers:
-            typer.echo(f"{len(result.strangers)} answers are about nothing of ours")
+            typer.echo(f"{len(result.strangers)} answers match no instruction of ours")
     if any(item.difference for item in result.credits) or any(item.contradicts for item in result.outcomes):
         raise typer.Exit(_IMPERFECT)
 

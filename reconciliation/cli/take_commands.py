@@ -41,10 +41,11 @@ def take(
 
 
 def take_all(home: Path, config: Path, files: list[Path]) -> list[tuple[str, str, str, str]]:
-    """Lay copies into the inbox; one line a file.
+    """Copy files into the inbox; one row for each file.
 
     Raises:
-        SourceError: a name that nobody understands, something that is no file, or one that is too large.
+        SourceError: a name that is not that of a settlement file, something that is no file, or a file too
+        large.
     """
     # Layouts bring Polars; `ekpay --help` must not.
     from reconciliation.intake.inbox_delivery import InboxDelivery, parse_expected_name  # noqa: PLC0415

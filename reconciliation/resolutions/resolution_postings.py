@@ -133,7 +133,7 @@ def entry_of(action: ResolutionAction, amounts: BreakAmounts, side: InstitutionS
         raise NoEntryError("no amount stands apart")
     account, counter_account, moment = _accounts(action, side)
     if debit > 0 and action in _LOSSES:
-        raise NoEntryError(f"{action.value} is for a loss, and here they hold more than our books say")
+        raise NoEntryError(f"{action.value} is for a loss, and here they hold more than our books have")
     if debit < 0 and action in _GAINS:
         raise NoEntryError(f"{action.value} is for money that is the payer's, and here money is missing")
     if action is not ResolutionAction.TO_SUSPENSE or side.kind != "funds":
